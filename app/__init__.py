@@ -1,0 +1,1 @@
+"""A webhook server that answers Vonage voice calls from flow files."""
