@@ -1,0 +1,120 @@
+"""The errors of the server, and what each one means to whoever catches it.
+
+AppError
+├── SettingsError          a setting is missing or wrong; the command prints it with its cure and exits 2
+├── FlowError              the flow files cannot be used; carries every issue that was found
+├── RenderError            a value of a running call could not be computed; the caller takes the `error` exit
+├── SignatureError         a webhook is not proven to come from Vonage
+│   ├── MissingSignature   no signature at all: 503, so that Vonage asks again with one
+│   └── WrongSignature     a signature that does not hold: 401
+├── UnknownWait            a callback token that this server never gave out: 404
+└── StoreError             the store could not do what was asked
+    ├── StoreUnavailable   it is away, full, read-only or locked: 503, Vonage asks again
+    ├── StoreUnusable      it cannot be used at all (corrupt, wrong schema): the server does not start
+    ├── AlreadyOpen        a call with this session id exists: the webhook is a second delivery
+    └── Conflict           another webhook moved the session first: load it again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class AppError(Exception):
+    """Anything this server raises on purpose."""
+
+
+class SettingsError(AppError):
+    """A setting is missing or wrong.
+
+    Attributes:
+        setting: the environment variable's name.
+        cure: one sentence that says what to write instead.
+    """
+
+    def __init__(self, setting: str, message: str, cure: str) -> None:
+        super().__init__(f"{setting}: {message}")
+        self.setting = setting
+        self.message = message
+        self.cure = cure
+
+
+class FlowError(AppError):
+    """The flow files cannot be used.
+
+    Attributes:
+        issues: every issue that was found, sorted by place (`app.flow.issues.Issue`).
+    """
+
+    def __init__(self, issues: Sequence[Any]) -> None:
+        super().__init__(f"{len(issues)} issues in the flow files")
+        self.issues = tuple(issues)
+
+
+class RenderError(AppError):
+    """A value of a running call could not be computed; the caller takes the `error` exit.
+
+    Attributes:
+        code: the rule that was broken, e.g. `E304`.
+        where: `file:line:column` of the flow line that asked for the value, "" when unknown.
+    """
+
+    def __init__(self, code: str, message: str, where: str = "") -> None:
+        super().__init__(f"{where}: {message}" if where else message)
+        self.code = code
+        self.message = message
+        self.where = where
+
+
+class SignatureError(AppError):
+    """A webhook is not proven to come from Vonage.
+
+    Attributes:
+        reason: one short phrase for the log, without any secret.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class MissingSignature(SignatureError):
+    """No signature at all. Vonage may rarely send a callback unsigned; 503 makes it ask again."""
+
+
+class WrongSignature(SignatureError):
+    """A signature that does not hold: forged, altered, too old, or of another account."""
+
+
+class UnknownWait(AppError):
+    """A callback token that this server never gave out."""
+
+
+class StoreError(AppError):
+    """The store could not do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The store is away, full, read-only or locked; the same request may succeed later."""
+
+
+class StoreUnusable(StoreError):
+    """The store cannot be used at all: corrupt, not a database, or a newer schema.
+
+    Attributes:
+        cure: one sentence that says what to do.
+    """
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.cure = cure
+
+
+class AlreadyOpen(StoreError):
+    """A call with this session id exists already: the answer webhook is a second delivery."""
+
+
+class Conflict(StoreError):
+    """Another webhook moved the session first; the caller of the store loads it again."""

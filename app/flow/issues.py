@@ -1,0 +1,31 @@
+"""One fault found in flow files: what, where, and how to cure it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from app.flow.nodes import Place
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One fault. `message` says what is wrong, `cure` what to write instead; both are plain sentences."""
+
+    code: str
+    severity: Severity
+    place: Place
+    message: str
+    cure: str
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the flow cannot be used because of it."""
+        return self.severity == "error"
+
+
+def by_place(issue: Issue) -> tuple[str, int, int, str, str]:
+    """The order in which issues are shown: file, line, column, code, message."""
+    return (issue.place.file, issue.place.line, issue.place.column, issue.code, issue.message)

@@ -1,0 +1,80 @@
+"""YAML as text with positions: what the loader hands to the kinds of the flow language.
+
+Every scalar is a `Text`; nothing has become a number, a boolean or null. A field that wants another type casts
+the text itself and reports at the text's place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something stands in a file; `line` and `column` count from 1, `length` is in characters on that line."""
+
+    file: str
+    line: int
+    column: int
+    length: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One scalar of a file.
+
+    `value` is what the author means (quotes gone, escapes resolved). `origins` holds for each character of `value`
+    its (line, column), only where the scalar is not written on one line as it is (block scalars, escapes, folds).
+    """
+
+    value: str
+    place: Place
+    quoted: bool = False
+    origins: tuple[tuple[int, int], ...] = ()
+
+    def at(self, offset: int, length: int = 1) -> Place:
+        """The place of `length` characters from `offset` in `value`; clamped to the text's own extent."""
+        if self.origins:
+            line, column = self.origins[min(max(offset, 0), len(self.origins) - 1)]
+            return Place(self.place.file, line, column, max(1, length))
+        start = self.place.column + (1 if self.quoted else 0)
+        return Place(self.place.file, self.place.line, start + max(offset, 0), max(1, length))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One `key: value` of a map."""
+
+    key: Text
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A mapping in the order of its file; doubled keys are reported by the reader and only the first is kept."""
+
+    entries: tuple[Entry, ...]
+    place: Place
+
+    def get(self, key: str) -> Node | None:
+        """The value under `key`, or None."""
+        return next((entry.value for entry in self.entries if entry.key.value == key), None)
+
+    def keys(self) -> tuple[str, ...]:
+        """The keys in the order of the file."""
+        return tuple(entry.key.value for entry in self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    """A list."""
+
+    items: tuple[Node, ...]
+    place: Place
+
+
+Node: TypeAlias = Text | Map | Seq
