@@ -10,4 +10,4 @@ from app.flow.rules.text import TEXT_RULES
 __all__ = ["RULES", "Rule"]
 
 RULES: dict[str, Rule] = {rule.code: rule for rule in (*TEXT_RULES, *STRUCTURE_RULES, *EXPRESSION_RULES)}
-"""By code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules on a step. W: warnings."""
+"""By code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules on a step. W: warning."""

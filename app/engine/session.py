@@ -1,0 +1,98 @@
+"""The state of one call between two webhooks, as values that JSON can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.flow.model import CallbackKind
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the answer webhook said; "" or {} where Vonage sent nothing.
+
+    Attributes:
+        to, from_number: digits as sent. `from_user`: the Client SDK user instead of a number.
+        uuid: the leg; opaque. conversation_uuid: opaque, changes when the leg is moved.
+        sip: SIP headers by their own name (`X-Tenant`, `User-to-User`).
+        custom_data: what the Client SDK passed to the call.
+    """
+
+    to: str = ""
+    from_number: str = ""
+    from_user: str = ""
+    uuid: str = ""
+    conversation_uuid: str = ""
+    region_url: str = ""
+    endpoint_type: str = ""
+    direction: str = "inbound"
+    sip: Mapping[str, str] = field(default_factory=dict)
+    custom_data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitRef:
+    """Which wait a callback URL names: what its token carries."""
+
+    kind: CallbackKind
+    session: str
+    turn: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A place where a webhook may come in.
+
+    Attributes:
+        index: its number within its turn, from 0.
+        kind: the route it comes in on.
+        name: `input`, `connect`, `record`, ..., or the checkpoint's name.
+        step: the step that opened it.
+        steers: whether its reply may replace the NCCO.
+        sensitive: whether the digits and words in its webhook must not be written anywhere.
+    """
+
+    index: int
+    kind: CallbackKind
+    name: str
+    step: str
+    steers: bool
+    sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Our state of one call.
+
+    Attributes:
+        id: the leg uuid of its answer webhook, or a random id.
+        turn: number of the turn that was played last, from 1.
+        step: the step that waits; "" once the call is over.
+        tries: failed tries of that step. asr_errors: faults of the recogniser, not held against the caller.
+        position: which item of the step's list is played (connect list).
+        dialled: how often this call has dialled.
+        variables: by name; of a sensitive one only its token.
+        entered_at: `now` (ISO 8601, UTC) when the step was entered; a repeated prompt says the same again.
+        heard: the `input` in scope when the step was entered (digits, text, confidence).
+        waits: the waits that this turn opened.
+        is_over: nothing more can be played.
+    """
+
+    id: str
+    flow: str
+    revision: str
+    call: Call
+    turn: int = 0
+    step: str = ""
+    tries: int = 0
+    asr_errors: int = 0
+    position: int = 0
+    dialled: int = 0
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    entered_at: str = ""
+    heard: Mapping[str, Any] = field(default_factory=dict)
+    waits: tuple[Wait, ...] = ()
+    is_over: bool = False

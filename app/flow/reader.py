@@ -1,0 +1,123 @@
+"""Reads the nodes of one flow file for the kinds: required and unknown keys, casts, values, targets.
+
+Every method reports what is wrong to `issues` and gives None (or leaves the key out); nothing here raises, so that
+one load finds every fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from app.flow.expressions import Expression, compile_expression
+from app.flow.issues import Issue
+from app.flow.model import Target, Value
+from app.flow.nodes import Map, Node, Place, Seq, Text
+from app.flow.rules import RULES
+from app.flow.scope import ScopeTypes
+from app.flow.templates import Escape, compile_value
+from app.flow.types import TYPES, ValueType
+from app.ncco.suggest import nearest
+
+_SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
+
+
+@dataclass(slots=True)
+class Reader:
+    """What the kinds read with.
+
+    Attributes:
+        scope: what names a value may use, with their types.
+        templates: template file name → text.
+        steps: names of all steps of the flow, for targets.
+        issues: every fault found so far.
+    """
+
+    scope: ScopeTypes
+    templates: Mapping[str, str]
+    steps: frozenset[str]
+    issues: list[Issue] = field(default_factory=list)
+
+    def report(self, code: str, place: Place, message: str, cure: str | None = None) -> None:
+        """Add one issue; `cure` is the rule's own unless a better one is known."""
+        self.issues.append(RULES[code].at(place, message, cure))
+
+    def map(self, node: Node, what: str) -> Map | None:
+        """`node` as a map; E201 otherwise."""
+        return node if isinstance(node, Map) else self._wrong_shape(node, what, Map)
+
+    def seq(self, node: Node, what: str) -> Seq | None:
+        """`node` as a list; E201 otherwise."""
+        return node if isinstance(node, Seq) else self._wrong_shape(node, what, Seq)
+
+    def text(self, node: Node, what: str) -> Text | None:
+        """`node` as a text; E201 otherwise."""
+        return node if isinstance(node, Text) else self._wrong_shape(node, what, Text)
+
+    def _wrong_shape(self, node: Node, what: str, wanted: type[Node]) -> None:
+        found = _SHAPES[type(node)]
+        self.report("E201", node.place, f"{what} is {found}", f"write {_SHAPES[wanted]} here")
+
+    def fields(self, node: Map, known: Iterable[str], what: str) -> dict[str, Node]:
+        """The values by key; each key that is not known is reported as E202 with the nearest known one, and left out."""
+        known = tuple(known)
+        found: dict[str, Node] = {}
+        for entry in node.entries:
+            if entry.key.value in known:
+                found[entry.key.value] = entry.value
+            else:
+                self.unknown("E202", entry.key, known, f'{what} has no "{entry.key.value}"')
+        return found
+
+    def unknown(self, code: str, text: Text, known: Iterable[str], message: str) -> None:
+        """Report a word that is not known, with the nearest known one or the whole list as the cure."""
+        known = tuple(known)
+        near = nearest(text.value, known)
+        cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(known)}"
+        self.report(code, text.place, message, cure)
+
+    def literal(self, node: Node, type_: ValueType, what: str) -> object | None:
+        """A value that may not be computed, cast to its type; E203 when it does not fit."""
+        text = self.text(node, what)
+        if text is None:
+            return None
+        try:
+            return type_.cast(text.value)
+        except ValueError as error:
+            self.report("E203", text.place, f"{what}: {error}")
+            return None
+
+    def flag(self, node: Node, what: str) -> bool | None:
+        """`true` or `false`."""
+        value = self.literal(node, TYPES["bool"], what)
+        return value if isinstance(value, bool) else None
+
+    def value(self, node: Node, type_: ValueType, escape: Escape, what: str) -> Value | None:
+        """A literal or a text with braces, cast to `type_` and escaped for its place."""
+        text = self.text(node, what)
+        if text is None:
+            return None
+        value, issues = compile_value(text, type_, escape, self.scope, self.templates)
+        self.issues.extend(issues)
+        return value
+
+    def expression(self, node: Node, what: str) -> Expression | None:
+        """A bare expression: the text of `if`, `until` and `check`."""
+        text = self.text(node, what)
+        if text is None:
+            return None
+        expression, issues = compile_expression(text, self.scope)
+        self.issues.extend(issues)
+        return expression
+
+    def target(self, node: Node, what: str) -> Target | None:
+        """`end` or the name of a step; E214 when there is no such step."""
+        text = self.text(node, what)
+        if text is None:
+            return None
+        if text.value == "end":
+            return Target(None, text.place)
+        if text.value not in self.steps:
+            self.unknown("E214", text, (*sorted(self.steps), "end"), f'unknown step "{text.value}"')
+            return None
+        return Target(text.value, text.place)

@@ -1,0 +1,17 @@
+"""Did you mean: the known word nearest to one that is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def _fold(word: str) -> str:
+    return word.replace("_", "").replace("-", "").casefold()
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was probably meant to be, or None; case, `_` and `-` do not count."""
+    by_fold = {_fold(candidate): candidate for candidate in known}
+    matches = get_close_matches(_fold(word), by_fold, n=1, cutoff=0.7)
+    return by_fold[matches[0]] if matches else None
