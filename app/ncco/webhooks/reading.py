@@ -1,0 +1,57 @@
+"""How values of a webhook are read: never strictly, never with an exception."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+NESTED = frozenset({"dtmf", "speech", "payload", "custom_data", "original_request", "headers"})
+"""Fields that arrive as one query parameter holding JSON text when the method is GET. Source: webhook reference."""
+
+
+def unnested(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields, with JSON text in a nested field decoded. Text that is no JSON object or array stays as it came."""
+    return {str(name): _decoded(value) if name in NESTED else value for name, value in fields.items()}
+
+
+def _decoded(value: object) -> object:
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        decoded: object = json.loads(value)
+    except (ValueError, RecursionError):  # RecursionError: text nested thousands deep
+        return value
+    return decoded
+
+
+def _as_text(value: object) -> object:
+    """Numbers become text; a bool is no number here, so that pydantic refuses it."""
+    if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
+        return _shown(value)
+    return value
+
+
+def _shown(value: float) -> object:
+    try:
+        return str(value)
+    except ValueError:  # an int of more digits than Python prints
+        return value
+
+
+def _as_number(value: object) -> object:
+    """Blank text is no number rather than a wrong one; a bool is refused."""
+    if isinstance(value, str) and not value.strip():
+        return None
+    return str(value) if isinstance(value, bool) else value
+
+
+Text = Annotated[str | None, BeforeValidator(_as_text)]
+Whole = Annotated[int | None, BeforeValidator(_as_number)]
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value when it is an object, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
