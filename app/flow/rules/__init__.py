@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from app.flow.rules.expressions import EXPRESSION_RULES
+from app.flow.rules.ncco import NCCO_RULES
 from app.flow.rules.rule import Rule
 from app.flow.rules.structure import STRUCTURE_RULES
 from app.flow.rules.text import TEXT_RULES
 
 __all__ = ["RULES", "Rule"]
 
-RULES: dict[str, Rule] = {rule.code: rule for rule in (*TEXT_RULES, *STRUCTURE_RULES, *EXPRESSION_RULES)}
-"""By code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules on a step. W: warning."""
+RULES: dict[str, Rule] = {rule.code: rule for rule in (*TEXT_RULES, *STRUCTURE_RULES, *EXPRESSION_RULES, *NCCO_RULES)}
+"""By code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. W: warnings."""
