@@ -1,0 +1,86 @@
+# Everything one does with the project, by name. Each target works in a fresh clone by itself.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON ?=
+JOBS   ?= 2
+
+# Branch coverage that each room must reach; a room that is not listed fails `make test` (tests/house).
+WHOLE  := ncco flow engine
+NEARLY := errors store vonage service settings web cli
+
+COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
+INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check
+
+.PHONY: help setup serve test check lint types layers bench fmt lock docker-check clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with the pinned versions; quick when nothing has changed
+
+serve: $(READY) ## run the server in development mode on NCCO_HOST:NCCO_PORT (127.0.0.1:8000)
+	@exec $(BIN)/ncco serve --dev
+
+test: $(READY) ## run the tests, with the branch coverage that each room must reach
+	$(BIN)/coverage erase
+	$(BIN)/pytest -q -n $(JOBS) --cov --cov-report=
+	@for room in $(WHOLE); do $(MAKE) -s .covered ROOM=$$room LEAST=100 || exit 1; done
+	@for room in $(NEARLY); do $(MAKE) -s .covered ROOM=$$room LEAST=95 || exit 1; done
+
+.PHONY: .covered
+.covered:
+	@report=$$($(BIN)/coverage report --include='app/$(ROOM)/*,app/$(ROOM).py' --fail-under=$(LEAST) 2>&1) \
+		&& echo "$(ROOM): branch coverage at least $(LEAST) %" \
+		|| { echo "$$report"; echo "$(ROOM): branch coverage is under $(LEAST) %"; exit 1; }
+
+check: lint types layers test ## lint, types, layers and tests: all that must hold before a commit
+
+lint: $(READY) ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+layers: $(READY) ## import-linter: imports run down the house
+	$(BIN)/lint-imports
+
+bench: $(READY) ## measure the figures of docs/decisions.md
+	$(BIN)/python -m benchmarks
+
+fmt: $(READY) ## mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY) ## resolve the versions anew: make lock UPGRADE=--upgrade
+	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) $(UPGRADE) --group build -c requirements-dev.txt -o requirements-build.txt
+
+docker-check: $(READY) ## do in clean environments what the Dockerfile does, where no Docker engine runs
+	$(BIN)/python tests/house/image_by_hand.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	find app tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is as new as what it was made from; a .venv whose Python is gone or too old is made again.
+$(READY): requirements-dev.txt pyproject.toml
+	@$(BIN)/python -c $(SUITABLE) 2>/dev/null || { $(FIND_PYTHON); \
+		echo "making $(VENV) with $$found"; rm -rf $(VENV); "$$found" -m venv $(VENV); }
+	$(INSTALL) --require-hashes -r requirements-dev.txt
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+SUITABLE := 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'
+define FIND_PYTHON
+found=; for name in $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python); do \
+	"$$name" -c $(SUITABLE) 2>/dev/null && { found=$$name; break; }; done; \
+	[ -n "$$found" ] || { echo "Python 3.11, 3.12 or 3.13 with the venv module is needed; tried: $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)." >&2; \
+	echo "Install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+endef

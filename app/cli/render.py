@@ -1,0 +1,68 @@
+"""`ncco render`: the NCCO of a call, without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from app.cli import options
+from app.cli.work import hand_over
+
+
+@click.command(
+    "render",
+    short_help="Print the NCCO of a call, without a server.",
+    epilog="""\b
+Examples:
+  ncco render reception --to 442079460000 --from 447700900123
+  ncco render reception --digits 1                what comes after the caller has pressed 1
+  ncco render reception --digits 9 --digits 1     a wrong key first
+  ncco render reception | ncco validate -
+
+Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or it did not get that far.""",
+)
+@click.argument("flow")
+@click.option("--to", default=None, help="The number called [the flow's first number].")
+@click.option("--from", "caller", default="447700900000", show_default=True, help="The caller's number.")
+@click.option("--uuid", default="00000000000000000000000000000001", show_default=True, help="The caller's leg.")
+@click.option(
+    "--conversation-uuid",
+    "conversation",
+    default="CON-00000000-0000-4000-8000-000000000001",
+    show_default=True,
+    help="The conversation.",
+)
+@click.option("--digits", multiple=True, help="Keys pressed at each menu in turn; repeat it for each menu.")
+@click.option("--public-url", default="https://example.com", show_default=True, help="Where callback URLs start.")
+@options.flows
+@options.templates
+@options.output("text", "json")
+def command(
+    *,
+    flow: str,
+    to: str | None,
+    caller: str,
+    uuid: str,
+    conversation: str,
+    digits: tuple[str, ...],
+    public_url: str,
+    flows: Path | None,
+    templates: Path | None,
+    form: str,
+) -> None:
+    """Print the NCCO that a call to FLOW gets, without a server.
+
+    `--format json` prints it on one line; without it, it is indented and standard error says where the call stands.
+    """
+    call = {"to": to, "from": caller, "uuid": uuid, "conversation_uuid": conversation}
+    hand_over(
+        "render",
+        flow=flow,
+        call=call,
+        digits=digits,
+        public_url=public_url,
+        flows=flows,
+        templates=templates,
+        form=form,
+    )
