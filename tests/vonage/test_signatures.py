@@ -1,0 +1,257 @@
+"""The check list of signed webhooks, one claim a line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.errors import MissingSignature, SettingsError, WrongSignature
+from app.vonage import signatures
+from app.vonage.signatures import Verifier, hashes_of_query
+
+SECRET = "invented-signature-secret-for-tests-only"
+NOW = 1772615727.4
+POST_BODY = (
+    b'{"from":"447700900123","to":"442071838750","uuid":"3f9a1c77d2e84b0c9a5566778899aabb",'
+    b'"conversation_uuid":"CON-5b1c2d3e-0000-4a4a-8b8b-111122223333","status":"ringing","direction":"inbound",'
+    b'"timestamp":"2026-03-04T09:15:27.101Z"}'
+)
+POST_HASH = "5e6167ffc55741a6e7a6ad20cf48a06b603edf9cc788b91ba5767bdac172d5b9"
+GET_QUERY = (
+    b"to=442071838750&endpoint_type=phone&from=447700900123"
+    b"&conversation_uuid=CON-5b1c2d3e-0000-4a4a-8b8b-111122223333"
+    b"&uuid=3f9a1c77d2e84b0c9a5566778899aabb&region_url=https%3A%2F%2Fapi-eu-3.vonage.com"
+)
+GET_HASH = "697e7ed98c72ac7cadaa2b6e450abcc48dacb72e02fcb853fe9665115773587a"
+TOKEN = (
+    b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
+    b"eyJpYXQiOjE3NzI2MTU3MjcsImp0aSI6IjBjN2Y0YjFlLTIyMjItNDMzMy04NDQ0LTU1NTU2NjY2Nzc3NyIsImlzcyI6IlZvbmFnZSIsInBh"
+    b"eWxvYWRfaGFzaCI6IjVlNjE2N2ZmYzU1NzQxYTZlN2E2YWQyMGNmNDhhMDZiNjAzZWRmOWNjNzg4YjkxYmE1NzY3YmRhYzE3MmQ1YjkiLCJh"
+    b"cGlfa2V5IjoiYWIxMmNkMzQiLCJhcHBsaWNhdGlvbl9pZCI6IjdkMGUxZjJhLTMzMzMtNDQ0NC04NTU1LTY2NjY3Nzc3ODg4OCJ9."
+    b"HUFlK0o4356GB-LJ4YK0_reeBea0RzuHDL1N750sRPI"
+)
+API_KEY = "ab12cd34"
+APPLICATION_ID = "7d0e1f2a-3333-4444-8555-666677778888"
+CLAIMS: dict[str, Any] = {
+    "iat": 1772615727,
+    "jti": "0c7f4b1e-2222-4333-8444-555566667777",
+    "iss": "Vonage",
+    "payload_hash": POST_HASH,
+    "api_key": API_KEY,
+    "application_id": APPLICATION_ID,
+}
+
+
+def signed(claims: dict[str, Any], secret: str = SECRET, algorithm: str = "HS256", **header: Any) -> bytes:
+    return jwt.encode(claims, secret, algorithm=algorithm, headers=header or None).encode()
+
+
+def claims_with(**changes: Any) -> dict[str, Any]:
+    return {name: value for name, value in (CLAIMS | changes).items() if value is not None}
+
+
+def refusal(token: bytes, payload: bytes = POST_BODY, method: str = "POST", now_s: float = NOW) -> str:
+    with pytest.raises(WrongSignature) as caught:
+        Verifier([SECRET], API_KEY, APPLICATION_ID).verify(token, method, payload, now_s)
+    return caught.value.reason
+
+
+def test_the_published_token_holds_for_its_body() -> None:
+    claims = Verifier([SECRET], API_KEY, APPLICATION_ID).verify(TOKEN, "POST", POST_BODY, NOW)
+
+    assert CLAIMS == claims
+
+
+def test_the_hash_of_the_published_body_is_that_of_its_bytes() -> None:
+    assert POST_HASH == hashlib.sha256(POST_BODY).hexdigest()
+
+
+def test_a_query_is_hashed_as_compact_json_in_url_order() -> None:
+    assert GET_HASH in hashes_of_query(GET_QUERY)
+
+
+def test_a_signed_get_holds() -> None:
+    token = signed(claims_with(payload_hash=GET_HASH))
+
+    assert Verifier([SECRET]).verify(token, "GET", GET_QUERY, NOW)["iss"] == "Vonage"
+
+
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_query_beyond_ascii_holds_with_and_without_escapes(escaped: bool) -> None:
+    fields = {"from_user": "Zoë", "SipHeader_X-Note": "", "custom_data": '{"a": 1}'}
+    text = json.dumps(fields, separators=(",", ":"), ensure_ascii=escaped)
+    token = signed(claims_with(payload_hash=hashlib.sha256(text.encode()).hexdigest()))
+    query = b"from_user=Zo%C3%AB&SipHeader_X-Note=&custom_data=%7B%22a%22%3A+1%7D"
+
+    assert Verifier([SECRET]).verify(token, "GET", query, NOW)
+
+
+@pytest.mark.parametrize("query", [GET_QUERY.replace(b"to=44", b"to=45"), GET_QUERY + b"&x=", b"", b"\xff=%ff"])
+def test_an_altered_query_is_refused(query: bytes) -> None:
+    token = signed(claims_with(payload_hash=GET_HASH))
+
+    assert signatures.PAYLOAD == refusal(token, query, "GET")
+
+
+def test_the_raw_query_string_is_not_what_vonage_hashes() -> None:
+    token = signed(claims_with(payload_hash=hashlib.sha256(GET_QUERY).hexdigest()))
+
+    assert signatures.PAYLOAD == refusal(token, GET_QUERY, "GET")
+
+
+@pytest.mark.parametrize("body", [POST_BODY.replace(b"ringing", b"started"), POST_BODY + b"\n", b""])
+def test_an_altered_body_is_refused(body: bytes) -> None:
+    assert signatures.PAYLOAD == refusal(TOKEN, body)
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes"),
+    [
+        (signatures.ISSUER, {"iss": "vonage"}),
+        (signatures.ISSUER, {"iss": None}),
+        (signatures.API_KEY, {"api_key": "zz99zz99"}),
+        (signatures.API_KEY, {"api_key": None}),
+        (signatures.APPLICATION, {"application_id": "other"}),
+        (signatures.APPLICATION, {"application_id": None}),
+        (signatures.PAYLOAD, {"payload_hash": None}),
+        (signatures.PAYLOAD, {"payload_hash": 5}),
+        (signatures.PAYLOAD, {"payload_hash": "é" * 64}),
+        (signatures.TOO_OLD, {"iat": CLAIMS["iat"] - 301}),
+        (signatures.TOO_NEW, {"iat": CLAIMS["iat"] + 306}),
+        (signatures.NOT_VALID_NOW, {"exp": CLAIMS["iat"]}),
+        (signatures.NOT_VALID_NOW, {"nbf": CLAIMS["iat"] + 60}),
+    ],
+)
+def test_a_claim_that_does_not_hold_is_refused(reason: str, changes: dict[str, Any]) -> None:
+    assert reason == refusal(signed(claims_with(**changes)))
+
+
+@pytest.mark.parametrize("value", [b'"now"', b"true", b"null", b"[1]"])
+def test_an_unreadable_issue_time_is_refused(value: bytes) -> None:
+    document = json.dumps(CLAIMS | {"iat": 0}).encode().replace(b'"iat": 0', b'"iat": ' + value)
+    token = jwt.api_jws.encode(document, SECRET, "HS256").encode()
+
+    assert signatures.ISSUED_AT == refusal(token)
+
+
+@pytest.mark.parametrize("iat", [CLAIMS["iat"] - 300, CLAIMS["iat"] + 305, CLAIMS["iat"] + 0.5])
+def test_five_minutes_both_ways_are_allowed(iat: float) -> None:
+    assert Verifier([SECRET]).verify(signed(claims_with(iat=iat)), "POST", POST_BODY, NOW)
+
+
+def test_exp_and_nbf_hold_when_they_come() -> None:
+    token = signed(claims_with(exp=CLAIMS["iat"] + 60, nbf=CLAIMS["iat"]))
+
+    assert Verifier([SECRET]).verify(token, "POST", POST_BODY, NOW)
+
+
+def test_api_key_and_application_count_only_when_configured() -> None:
+    token = signed(claims_with(api_key="zz99zz99", application_id=None))
+
+    assert Verifier([SECRET]).verify(token, "POST", POST_BODY, NOW)
+
+
+def test_a_hash_in_capitals_holds() -> None:
+    assert Verifier([SECRET]).verify(signed(claims_with(payload_hash=POST_HASH.upper())), "POST", POST_BODY, NOW)
+
+
+def test_another_secret_is_refused() -> None:
+    assert signatures.SIGNATURE == refusal(signed(CLAIMS, "some-other-secret-that-is-long-enough"))
+
+
+def test_the_secret_before_still_holds_while_it_is_changed() -> None:
+    verifier = Verifier(["a-new-signature-secret-of-some-length", SECRET])
+
+    assert CLAIMS == verifier.verify(TOKEN, "POST", POST_BODY, NOW)
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+def test_a_short_secret_works_without_a_warning_per_request() -> None:
+    assert Verifier(["abcd"]).verify(signed(CLAIMS, "abcd"), "POST", POST_BODY, NOW)
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+def test_only_hs256_holds(algorithm: str) -> None:
+    assert signatures.ALGORITHM == refusal(signed(CLAIMS, algorithm=algorithm))
+
+
+def test_an_unsigned_token_is_refused() -> None:
+    token = jwt.encode(CLAIMS, None, algorithm="none").encode()
+
+    assert signatures.ALGORITHM == refusal(token)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        b"x",
+        b"a.b",
+        b"..",
+        b"....",
+        TOKEN + b"=",
+        TOKEN + b".x",
+        TOKEN[:-1],
+        TOKEN[:-1] + b"J",
+        TOKEN[:-1] + b"!",
+        b"W10." + TOKEN.partition(b".")[2],
+        b"e30x." + TOKEN.partition(b".")[2],
+        b"a" * 9000,
+        b"\xff\xfe.\xff.\xff",
+        jwt.api_jws.encode(b"[]", SECRET, "HS256").encode(),
+        jwt.api_jws.encode(b"{", SECRET, "HS256").encode(),
+    ],
+)
+def test_what_is_no_token_is_refused(token: bytes) -> None:
+    assert signatures.MALFORMED == refusal(token)
+
+
+def test_a_token_with_critical_extensions_is_refused() -> None:
+    assert signatures.MALFORMED == refusal(signed(CLAIMS, crit=["exp"], exp=1))
+
+
+@pytest.mark.parametrize("header", [b"Bearer " + TOKEN, b"bearer " + TOKEN, b" BEARER   " + TOKEN + b" "])
+def test_the_scheme_is_read_in_any_case(header: bytes) -> None:
+    assert TOKEN == Verifier([SECRET]).token(header)
+
+
+@pytest.mark.parametrize(
+    ("reason", "header"),
+    [
+        (signatures.NO_HEADER, None),
+        (signatures.NOT_BEARER, b""),
+        (signatures.NOT_BEARER, b"Bearer"),
+        (signatures.NOT_BEARER, b"Bearer  "),
+        (signatures.NOT_BEARER, b"Basic dXNlcjpwYXNz"),
+        (signatures.NOT_BEARER, TOKEN),
+    ],
+)
+def test_a_request_without_a_token_is_unsigned(reason: str, header: bytes | None) -> None:
+    with pytest.raises(MissingSignature) as caught:
+        Verifier([SECRET]).token(header)
+
+    assert reason == caught.value.reason
+
+
+@pytest.mark.parametrize("secret", ["-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", ""])
+def test_a_private_key_is_no_signature_secret(secret: str) -> None:
+    with pytest.raises(SettingsError, match="VONAGE_SIGNATURE_SECRET"):
+        Verifier([secret])
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200), st.sampled_from(["GET", "POST"]))
+def test_any_bytes_are_refused_with_a_known_reason(token: bytes, payload: bytes, method: str) -> None:
+    assert refusal(token, payload, method) in signatures.REASONS
+
+
+@given(st.integers(0, len(TOKEN) - 1), st.integers(0, 255))
+def test_a_changed_byte_anywhere_is_refused(position: int, byte: int) -> None:
+    forged = TOKEN[:position] + bytes([byte ^ 1 if TOKEN[position] == byte else byte]) + TOKEN[position + 1 :]
+
+    assert refusal(forged) in signatures.REASONS
