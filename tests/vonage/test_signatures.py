@@ -65,11 +65,11 @@ def refusal(token: bytes, payload: bytes = POST_BODY, method: str = "POST", now_
 def test_the_published_token_holds_for_its_body() -> None:
     claims = Verifier([SECRET], API_KEY, APPLICATION_ID).verify(TOKEN, "POST", POST_BODY, NOW)
 
-    assert CLAIMS == claims
+    assert claims == CLAIMS
 
 
 def test_the_hash_of_the_published_body_is_that_of_its_bytes() -> None:
-    assert POST_HASH == hashlib.sha256(POST_BODY).hexdigest()
+    assert hashlib.sha256(POST_BODY).hexdigest() == POST_HASH
 
 
 def test_a_query_is_hashed_as_compact_json_in_url_order() -> None:
@@ -96,18 +96,18 @@ def test_a_query_beyond_ascii_holds_with_and_without_escapes(escaped: bool) -> N
 def test_an_altered_query_is_refused(query: bytes) -> None:
     token = signed(claims_with(payload_hash=GET_HASH))
 
-    assert signatures.PAYLOAD == refusal(token, query, "GET")
+    assert refusal(token, query, "GET") == signatures.PAYLOAD
 
 
 def test_the_raw_query_string_is_not_what_vonage_hashes() -> None:
     token = signed(claims_with(payload_hash=hashlib.sha256(GET_QUERY).hexdigest()))
 
-    assert signatures.PAYLOAD == refusal(token, GET_QUERY, "GET")
+    assert refusal(token, GET_QUERY, "GET") == signatures.PAYLOAD
 
 
 @pytest.mark.parametrize("body", [POST_BODY.replace(b"ringing", b"started"), POST_BODY + b"\n", b""])
 def test_an_altered_body_is_refused(body: bytes) -> None:
-    assert signatures.PAYLOAD == refusal(TOKEN, body)
+    assert refusal(TOKEN, body) == signatures.PAYLOAD
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_an_unreadable_issue_time_is_refused(value: bytes) -> None:
     document = json.dumps(CLAIMS | {"iat": 0}).encode().replace(b'"iat": 0', b'"iat": ' + value)
     token = jwt.api_jws.encode(document, SECRET, "HS256").encode()
 
-    assert signatures.ISSUED_AT == refusal(token)
+    assert refusal(token) == signatures.ISSUED_AT
 
 
 @pytest.mark.parametrize("iat", [CLAIMS["iat"] - 300, CLAIMS["iat"] + 305, CLAIMS["iat"] + 0.5])
@@ -162,13 +162,13 @@ def test_a_hash_in_capitals_holds() -> None:
 
 
 def test_another_secret_is_refused() -> None:
-    assert signatures.SIGNATURE == refusal(signed(CLAIMS, "some-other-secret-that-is-long-enough"))
+    assert refusal(signed(CLAIMS, "some-other-secret-that-is-long-enough")) == signatures.SIGNATURE
 
 
 def test_the_secret_before_still_holds_while_it_is_changed() -> None:
     verifier = Verifier(["a-new-signature-secret-of-some-length", SECRET])
 
-    assert CLAIMS == verifier.verify(TOKEN, "POST", POST_BODY, NOW)
+    assert verifier.verify(TOKEN, "POST", POST_BODY, NOW) == CLAIMS
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
@@ -179,13 +179,13 @@ def test_a_short_secret_works_without_a_warning_per_request() -> None:
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_only_hs256_holds(algorithm: str) -> None:
-    assert signatures.ALGORITHM == refusal(signed(CLAIMS, algorithm=algorithm))
+    assert refusal(signed(CLAIMS, algorithm=algorithm)) == signatures.ALGORITHM
 
 
 def test_an_unsigned_token_is_refused() -> None:
     token = jwt.encode(CLAIMS, None, algorithm="none").encode()
 
-    assert signatures.ALGORITHM == refusal(token)
+    assert refusal(token) == signatures.ALGORITHM
 
 
 @pytest.mark.parametrize(
@@ -209,16 +209,16 @@ def test_an_unsigned_token_is_refused() -> None:
     ],
 )
 def test_what_is_no_token_is_refused(token: bytes) -> None:
-    assert signatures.MALFORMED == refusal(token)
+    assert refusal(token) == signatures.MALFORMED
 
 
 def test_a_token_with_critical_extensions_is_refused() -> None:
-    assert signatures.MALFORMED == refusal(signed(CLAIMS, crit=["exp"], exp=1))
+    assert refusal(signed(CLAIMS, crit=["exp"], exp=1)) == signatures.MALFORMED
 
 
 @pytest.mark.parametrize("header", [b"Bearer " + TOKEN, b"bearer " + TOKEN, b" BEARER   " + TOKEN + b" "])
 def test_the_scheme_is_read_in_any_case(header: bytes) -> None:
-    assert TOKEN == Verifier([SECRET]).token(header)
+    assert Verifier([SECRET]).token(header) == TOKEN
 
 
 @pytest.mark.parametrize(
