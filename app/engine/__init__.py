@@ -1,1 +1,24 @@
-"""."""
+"""A call as a pure function of flow, session and event: no clock, network, database or randomness."""
+
+from __future__ import annotations
+
+from app.engine.interpreter import begin, fail, resume
+from app.engine.outcome import hear_input, hear_status
+from app.engine.session import Call, Session, Wait, WaitRef
+from app.engine.turn import Lookup, Surroundings, TraceLine, Turn
+
+__all__ = [
+    "Call",
+    "Lookup",
+    "Session",
+    "Surroundings",
+    "TraceLine",
+    "Turn",
+    "Wait",
+    "WaitRef",
+    "begin",
+    "fail",
+    "hear_input",
+    "hear_status",
+    "resume",
+]

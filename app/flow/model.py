@@ -259,6 +259,7 @@ class Step:
         exit: how it ends.
         error: where a value that cannot be computed leads; None: the flow's own.
         tail: whether the error exit's actions stand behind its `input`.
+        lookups: what it asks from outside on entering, by name.
     """
 
     name: str
@@ -268,6 +269,7 @@ class Step:
     exit: Exit
     error: Target | None = None
     tail: bool = True
+    lookups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

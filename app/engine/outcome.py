@@ -1,0 +1,112 @@
+"""How a webhook becomes an outcome: one table, shared by the server, the simulator and the prover."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.flow.model import Asked, Outcome
+from app.flow.phrases import find, fold
+from app.ncco.webhooks import InputWebhook, SpeechResult, StatusWebhook
+
+CONNECTED = "connected"
+"""Name of the notify behind a connect: it decides what a lost event left open."""
+
+_SOMEBODY_ANSWERED = frozenset({"answered", "completed", "human", "machine"})
+
+
+def hear_input(asked: Asked, webhook: InputWebhook) -> Outcome:
+    """What the caller meant by an `input` webhook.
+
+    The first row that fits decides:
+
+    1. digits that are a key of the menu (also when `timed_out` is true): that choice; digits win over speech.
+    2. digits, and a number was asked for: collected.
+    3. digits, but no such choice: nomatch (dtmf).
+    4. a speech result at or over the least confidence that holds a phrase as whole words: that choice, the longest
+       phrase first, then the next-best result; any such result when free speech was asked for: collected.
+    5. speech results, but none fits (speech) or all are too unsure (low_confidence): nomatch.
+    6. no results and `speech.error`, when speech was asked for: asr_error, which blames nobody.
+    7. nothing at all: noinput.
+
+    Source: webhook reference, Input event (`timed_out` says nothing about digits; `results` may be missing).
+    """
+    digits = webhook.digits or ""
+    if digits:
+        return _hear_digits(asked, digits)
+    if webhook.results:
+        return _hear_speech(asked, webhook.results)
+    if webhook.speech_error and (asked.phrases or asked.free_speech):
+        return Outcome(
+            "asr_error", reason="asr_error", because="the recogniser reported an error and no key was pressed"
+        )
+    return Outcome("noinput", reason="noinput", because="no key was pressed and nothing was heard")
+
+
+def _hear_digits(asked: Asked, digits: str) -> Outcome:
+    shown = "the keys" if asked.sensitive else f"digits {digits}"
+    if asked.keys:
+        for pressed in (digits, digits.removesuffix("#")):
+            if pressed in asked.keys:
+                choice = asked.keys[pressed]
+                return Outcome("choice", choice, digits, because=f"{shown} choose {choice}")
+    if asked.lengths:
+        return Outcome("collected", digits=digits.removesuffix("#") or digits, because=f"{shown} were entered")
+    return Outcome("nomatch", digits=digits, reason="dtmf", because=f"{shown} fit no choice")
+
+
+def _hear_speech(asked: Asked, results: tuple[SpeechResult, ...]) -> Outcome:
+    sure = [result for result in results if _is_sure(result, asked.min_confidence)]
+    for result in sure:
+        heard = _hear_result(asked, result)
+        if heard is not None:
+            return heard
+    best = results[0]
+    if not sure:
+        because = f"no result reaches the least confidence of {asked.min_confidence:g}"
+        return Outcome("nomatch", "", "", best.text, best.confidence, "low_confidence", because)
+    return Outcome("nomatch", "", "", best.text, best.confidence, "speech", "no result holds a phrase of a choice")
+
+
+def _is_sure(result: SpeechResult, least: float) -> bool:
+    return result.confidence is None or result.confidence >= least
+
+
+def _hear_result(asked: Asked, result: SpeechResult) -> Outcome | None:
+    phrase = _longest_phrase(asked.phrases, result.text)
+    if phrase is not None:
+        choice = asked.phrases[phrase]
+        because = f'speech with the phrase "{phrase}" chooses {choice}'
+        return Outcome("choice", choice, "", result.text, result.confidence, because=because)
+    if asked.free_speech and result.text.strip():
+        return Outcome("collected", "", "", result.text, result.confidence, because="speech was given")
+    return None
+
+
+def _longest_phrase(phrases: Mapping[str, str], text: str) -> str | None:
+    folded = fold(text)
+    held = [phrase for phrase in phrases if find(phrase, folded)]
+    return max(held, key=len) if held else None
+
+
+def hear_status(webhook: StatusWebhook) -> Outcome:
+    """What a call status means to a dial: its status, except that a machine whose beep was heard is `beep`.
+
+    Source: webhook reference, Call status events and machine detection.
+    """
+    status = webhook.status or ""
+    name = "beep" if status == "machine" and webhook.sub_state == "beep_start" else status
+    because = f"Vonage reported {status}" + (
+        f" ({webhook.sub_state or webhook.detail})" if webhook.sub_state or webhook.detail else ""
+    )
+    return Outcome(name, because=because)
+
+
+def hear_connected(seen: frozenset[str]) -> Outcome:
+    """What the notify behind a connect means, by the statuses that were reported of the dialled party.
+
+    The notify is reached after a conversation and also when a failure's event was lost on its way; without a sign
+    that anybody answered it is a failure, so that a lost `busy` never plays the path of a completed call.
+    """
+    if seen & _SOMEBODY_ANSWERED:
+        return Outcome("completed", because="the connect is over and the other party had answered")
+    return Outcome("failed", because="the connect is over and nobody was reported to have answered")

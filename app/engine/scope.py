@@ -1,0 +1,35 @@
+"""What values may look at while a call runs: `call`, `input`, `env`, `now`, `locale` and the variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.engine.session import Call
+from app.flow.model import Outcome
+
+NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
+"""`input` before the caller has been asked anything."""
+
+
+def call_record(call: Call) -> dict[str, Any]:
+    """`call` as flows see it."""
+    return {
+        "to": call.to,
+        "from": call.from_number,
+        "from_user": call.from_user,
+        "uuid": call.uuid,
+        "conversation_uuid": call.conversation_uuid,
+        "region_url": call.region_url,
+        "endpoint_type": call.endpoint_type,
+        "direction": call.direction,
+        "sip": call.sip,
+        "custom_data": call.custom_data,
+    }
+
+
+def heard_record(outcome: Outcome, *, sensitive: bool, token: str) -> dict[str, Any]:
+    """`input` as flows see it after an outcome; what is sensitive is its token."""
+    digits = token if sensitive and outcome.digits else outcome.digits
+    text = token if sensitive and outcome.text else outcome.text
+    return {"digits": digits, "text": text, "confidence": outcome.confidence or 0.0}

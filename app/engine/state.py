@@ -1,0 +1,25 @@
+"""A session as JSON and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from app.engine.session import Call, Session, Wait
+
+
+def to_json(session: Session) -> bytes:
+    """The session as JSON, as the store keeps it."""
+    return orjson.dumps(session)
+
+
+def from_json(state: bytes) -> Session:
+    """The session that `to_json` wrote. Raises ValueError when it is not one."""
+    try:
+        fields: dict[str, Any] = orjson.loads(state)
+        call = Call(**fields.pop("call"))
+        waits = tuple(Wait(**wait) for wait in fields.pop("waits"))
+        return Session(call=call, waits=waits, **fields)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not the state of a session: {error}") from error

@@ -1,0 +1,59 @@
+"""One webhook as the web room hands it over, and what goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.ncco.webhooks import Webhook
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One webhook, verified and parsed.
+
+    Attributes:
+        method: `GET` or `POST`.
+        raw: the body of a POST, the query string of a GET, as it came.
+        fields: top-level fields as parsed ({} when nothing could be read).
+        webhook: what `fields` were recognised as.
+        base_url: where callback URLs start, without a trailing slash (`https://calls.example.com`).
+        received_at: aware, UTC.
+        problem: why the body could not be read, "" when it could.
+    """
+
+    method: str
+    raw: bytes
+    fields: Mapping[str, object]
+    webhook: Webhook
+    base_url: str
+    received_at: datetime
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back to Vonage, and what the log and the metrics say about it.
+
+    Attributes:
+        ncco: the JSON bytes to send; None: an empty 200.
+        kind: what the webhook was (`answer`, `input-dtmf`, `event-busy`, ...).
+        outcome: what it was taken for (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
+        flow, step: where the call stands after it; "" when no call is known.
+        uuid, conversation_uuid: of the call.
+        is_failsafe: nothing of a flow could be played.
+        is_repeat: a second delivery; the bytes are those of the first.
+        problem: what went wrong, in one sentence for the log and the `ncco-problem` response header.
+    """
+
+    ncco: bytes | None
+    kind: str
+    outcome: str
+    flow: str = ""
+    step: str = ""
+    uuid: str = ""
+    conversation_uuid: str = ""
+    is_failsafe: bool = False
+    is_repeat: bool = False
+    problem: str = ""

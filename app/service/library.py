@@ -1,0 +1,99 @@
+"""The flows in use: the newest good ones for new calls, and older revisions for the calls that began with them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import orjson
+
+from app.flow.loader import load
+from app.flow.model import Flow, Project
+from app.store.contract import RevisionRow, Store
+
+PINNED_LIMIT = 500
+"""How many older revisions are kept loaded; others are loaded again from the store when a call needs them."""
+
+_EMPTY = Project({}, (), {})
+
+
+class Library:
+    """Swaps whole projects, and finds the flow of a call.
+
+    Attributes:
+        current: the last project without errors; what new calls get.
+        last: the project that was read last, with its issues.
+        loaded_at: when `current` was swapped in (aware, UTC); None before the first load.
+        rejected: how many reads were not swapped in since the start.
+    """
+
+    def __init__(self, store: Store, read: Callable[[], Project]) -> None:
+        self._store = store
+        self._read = read
+        self.current: Project = _EMPTY
+        self.last: Project = _EMPTY
+        self.loaded_at: datetime | None = None
+        self.rejected = 0
+        self._reloading = asyncio.Lock()
+        self._by_number: dict[str, Flow] = {}
+        self._default: Flow | None = None
+        self._pinned: OrderedDict[str, Flow] = OrderedDict()
+
+    async def reload(self) -> Project:
+        """Read the files again; swap them in whole when they have no errors.
+
+        Returns what was read. With errors the last good project stays. Raises StoreUnavailable when the revisions
+        cannot be saved, and keeps the last good project too: a call must be able to finish on any host.
+        """
+        async with self._reloading:
+            project = await asyncio.to_thread(self._read)
+            self.last = project
+            if project.has_errors:
+                self.rejected += 1
+                return project
+            now = datetime.now(UTC)
+            await self._store.save_revisions([_row(flow, now) for flow in project.flows.values()])
+            self._swap(project, now)
+            return project
+
+    def _swap(self, project: Project, now: datetime) -> None:
+        for flow in self.current.flows.values():
+            self._pin(flow)
+        self._by_number = {number: flow for flow in project.flows.values() for number in flow.numbers}
+        self._default = next((flow for flow in project.flows.values() if flow.default), None)
+        self.current = project
+        self.loaded_at = now
+
+    def find(self, to: str, name: str | None = None) -> Flow | None:
+        """The flow that a new call starts in: the named one, else by called number, else the default; None if none."""
+        if name is not None:
+            flow = self.current.flows.get(name)
+            return flow if flow is not None and flow.is_startable else None
+        digits = "".join(character for character in to if character in "0123456789")
+        return self._by_number.get(digits, self._default)
+
+    async def pinned(self, name: str, revision: str) -> Flow | None:
+        """The flow `name` in exactly this revision, from memory or from the store; None when nobody has it."""
+        flow = self.current.flows.get(name)
+        if flow is not None and flow.revision == revision:
+            return flow
+        if revision in self._pinned:
+            self._pinned.move_to_end(revision)
+            return self._pinned[revision]
+        row = await self._store.revision(revision)
+        stored = load(orjson.loads(row.sources)).flows.get(name) if row is not None else None
+        if stored is not None:
+            self._pin(stored)
+        return stored
+
+    def _pin(self, flow: Flow) -> None:
+        self._pinned[flow.revision] = flow
+        self._pinned.move_to_end(flow.revision)
+        while len(self._pinned) > PINNED_LIMIT:
+            self._pinned.popitem(last=False)
+
+
+def _row(flow: Flow, now: datetime) -> RevisionRow:
+    return RevisionRow(flow.revision, flow.name, orjson.dumps(dict(flow.sources)), int(now.timestamp() * 1000))

@@ -1,0 +1,28 @@
+"""What the service is told from outside: settings make it, tests write it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the service must know besides flows and store.
+
+    Attributes:
+        keys: for wait tokens and masks; the first signs, all verify.
+        failsafe: a valid NCCO, played when nothing else can be.
+        env: variables for flows by name, the prefix `FLOW_` taken off.
+        dial_allow: prefixes that computed numbers may have.
+        dial_limit: how often one call may dial.
+        lookup_budget_ms: what all look-ups of one turn may take together.
+    """
+
+    keys: tuple[bytes, ...]
+    failsafe: tuple[Mapping[str, Any], ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    dial_allow: tuple[str, ...] = ()
+    dial_limit: int = 10
+    lookup_budget_ms: int = 2000

@@ -1,0 +1,154 @@
+"""What is written for a webhook, a session and a turn. Whatever is sensitive leaves here as a token."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from app.engine import Call, Session, Turn, Wait, WaitRef
+from app.engine.state import to_json
+from app.ncco.webhooks import AnswerWebhook, InputWebhook, LegWebhook, StatusWebhook, Webhook
+from app.service.delivery import Delivery
+from app.store.contract import SessionRow, TurnRow, WebhookRow
+
+ID_LIMIT: Final = 64
+"""Characters of a leg uuid that are kept as they are; a longer one is kept by its SHA-256."""
+
+REFUSED: Final = "refused"
+"""The status of a delivery that says that Vonage refused the NCCO it had been sent."""
+
+
+def session_id(leg: str, flow: str | None) -> str:
+    """The key of the session that an answer webhook opens: its leg, or the leg in the flow that its URL names.
+
+    The same leg may be answered by two flows when a running call is transferred to another answer URL. A random key
+    stands for a webhook without a leg.
+    """
+    if not leg:
+        return secrets.token_hex(16)
+    kept = leg if len(leg) <= ID_LIMIT else hashlib.sha256(leg.encode("utf-8", "replace")).hexdigest()
+    kept = kept.encode("utf-8", "replace").decode()
+    return f"{kept}/{flow}" if flow else kept
+
+
+def mask(key: bytes, session: str, secret: str) -> str:
+    """The token that is written in place of a secret: the same secret in the same call has the same token."""
+    digest = hmac.digest(key, f"{session}\0{secret}".encode("utf-8", "replace"), "sha256")
+    return f"secret:{digest[:8].hex()}"
+
+
+def call_of(webhook: Webhook, delivery: Delivery) -> Call:
+    """The facts of the answer webhook, as flows see them. The route says that it is one, whatever else it holds."""
+    answer = webhook if isinstance(webhook, AnswerWebhook) else AnswerWebhook.read(delivery.fields)
+    custom_data = answer.custom_data if isinstance(answer.custom_data, dict) else {}
+    return Call(
+        to=answer.to or "",
+        from_number=answer.from_ or "",
+        from_user=answer.from_user or "",
+        uuid=answer.uuid or "",
+        conversation_uuid=answer.conversation_uuid or "",
+        region_url=answer.region_url or "",
+        endpoint_type=answer.endpoint_type or "",
+        sip=answer.sip_headers,
+        custom_data=custom_data,
+    )
+
+
+def status_of(webhook: Webhook) -> str:
+    """What tells two deliveries of one wait apart: the call status with its sub state; "" for input and notify."""
+    if not isinstance(webhook, StatusWebhook):
+        return "" if isinstance(webhook, InputWebhook) else webhook.kind
+    return f"{webhook.status or ''}:{webhook.sub_state}" if webhook.sub_state else webhook.status or ""
+
+
+def webhook_row(
+    delivery: Delivery,
+    kind: str,
+    session: str,
+    ref: WaitRef | None = None,
+    *,
+    status: str = "",
+    secret_key: bytes = b"",
+) -> WebhookRow:
+    """The webhook as it came; with a `secret_key` the digits and words in it are tokens."""
+    webhook = delivery.webhook
+    return WebhookRow(
+        id=secrets.token_hex(16),
+        kind=kind,
+        session=session,
+        turn=ref.turn if ref else -1,
+        wait=ref.index if ref else -1,
+        status=status,
+        leg=(webhook.uuid or "") if isinstance(webhook, LegWebhook) else "",
+        conversation=webhook.conversation_uuid or "",
+        method=delivery.method,
+        body=_masked(delivery, session, secret_key) if secret_key else delivery.raw,
+        received_at=milliseconds(delivery.received_at),
+    )
+
+
+def session_row(session: Session, version: int, opened_at: int, now: int) -> SessionRow:
+    """The session as the store keeps it. `is_over` there means that its leg has ended."""
+    return SessionRow(
+        id=session.id,
+        leg=session.call.uuid,
+        conversation=session.call.conversation_uuid,
+        flow=session.flow,
+        revision=session.revision,
+        version=version,
+        state=to_json(session),
+        is_over=False,
+        created_at=opened_at,
+        updated_at=now,
+    )
+
+
+def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -> TurnRow:
+    """The turn, with what is needed to play it again: the time it was played at and the webhook that caused it."""
+    inputs = {"now": delivery.received_at.isoformat(), "base_url": delivery.base_url, "outcome": turn.outcome}
+    return TurnRow(
+        session=turn.session.id,
+        number=turn.session.turn,
+        ncco=ncco,
+        trace=orjson.dumps(turn.trace),
+        inputs=orjson.dumps(inputs),
+        webhook=webhook.id,
+        cause_turn=webhook.turn,
+        cause_wait=webhook.wait,
+        cause_status=webhook.status,
+        created_at=webhook.received_at,
+    )
+
+
+def milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return int(moment.timestamp() * 1000)
+
+
+def wait_at(session: Session, ref: WaitRef) -> Wait | None:
+    """The wait that a token names, if the session's latest turn opened it."""
+    if ref.turn != session.turn or ref.index >= len(session.waits):
+        return None
+    return session.waits[ref.index]
+
+
+def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
+    """The fields with every digit and every recognised word replaced; an unreadable body is not kept at all."""
+    if delivery.problem:
+        return orjson.dumps({"not_kept": delivery.problem, "bytes": len(delivery.raw)})
+    secret = {"dtmf", "speech", "digits"}
+    kept = {name: _hidden(value, session, key) if name in secret else value for name, value in delivery.fields.items()}
+    return orjson.dumps(kept, default=str)
+
+
+def _hidden(value: Any, session: str, key: bytes) -> Any:
+    if isinstance(value, dict):
+        return {name: _hidden(inner, session, key) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_hidden(inner, session, key) for inner in value]
+    return mask(key, session, value) if isinstance(value, str) and value else value

@@ -1,0 +1,91 @@
+"""The token in a callback URL: which wait it names, signed so that only this server can have made it.
+
+A token is URL-safe base64 of: one byte (kind, and how the session id is packed), turn and index as varints, the
+session id, and the first 16 bytes of an HMAC-SHA256 over all of it. It is a function of the wait alone: the same turn
+rendered twice holds the same URLs.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+
+from app.engine import WaitRef
+from app.errors import UnknownWait
+from app.flow.model import CallbackKind
+
+MAC_BYTES = 16
+TOKEN_LIMIT = 400
+"""Characters; longer ones were never given out."""
+
+_KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event")
+_TEXT, _HEX, _DASHED = 0, 1, 2
+_HEX_ID = re.compile(r"[0-9a-f]{32}")
+_DASHED_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def make_token(key: bytes, ref: WaitRef) -> str:
+    """The token of a wait; about 50 characters for a leg uuid."""
+    packing, session = _pack(ref.session)
+    head = bytes((_KINDS.index(ref.kind) << 4 | packing,))
+    payload = head + _varint(ref.turn) + _varint(ref.index) + session
+    return urlsafe_b64encode(payload + _mac(key, payload)).rstrip(b"=").decode()
+
+
+def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef:
+    """The wait that a token names. Raises UnknownWait for one of another kind, or that none of `keys` has signed."""
+    try:
+        if len(token) > TOKEN_LIMIT:
+            raise ValueError("too long")
+        raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
+        if not any(hmac.compare_digest(mac, _mac(key, payload)) for key in keys):
+            raise ValueError("not signed by this server")
+        turn, rest = _read_varint(payload[1:])
+        index, session = _read_varint(rest)
+        if _KINDS[payload[0] >> 4] != kind:
+            raise ValueError("of another kind")
+        return WaitRef(kind, _unpack(payload[0] & 0x0F, session), turn, index)
+    except (ValueError, IndexError) as error:
+        raise UnknownWait(f"no such wait: the token is {error}") from error
+
+
+def _mac(key: bytes, payload: bytes) -> bytes:
+    return hmac.digest(key, payload, "sha256")[:MAC_BYTES]
+
+
+def _pack(session: str) -> tuple[int, bytes]:
+    if _HEX_ID.fullmatch(session):
+        return _HEX, bytes.fromhex(session)
+    if _DASHED_ID.fullmatch(session):
+        return _DASHED, bytes.fromhex(session.replace("-", ""))
+    return _TEXT, session.encode()
+
+
+def _unpack(packing: int, session: bytes) -> str:
+    if packing == _TEXT:
+        return session.decode()
+    text = session.hex()
+    if packing == _HEX:
+        return text
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _read_varint(data: bytes) -> tuple[int, bytes]:
+    number = 0
+    for place, byte in enumerate(data):
+        number |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            return number, data[place + 1 :]
+    raise ValueError("cut short")
