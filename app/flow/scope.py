@@ -1,0 +1,135 @@
+"""Which names a value of a flow may use, and of which type each is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from app.flow.model import Variable
+from app.flow.types import ANY, DATETIME, TYPES, ValueType, words
+
+RESERVED = frozenset(
+    {"call", "input", "env", "now", "locale", "hours", "vars", "loop"}
+    | {"true", "false", "none", "True", "False", "None", "null", "and", "or", "not", "in", "is", "if", "else", "end"}
+)
+"""Names that no variable may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A name with fields.
+
+    Attributes:
+        fields: the type of each field.
+        rest: the type of any other field; None when there is no other.
+    """
+
+    fields: Mapping[str, Shape] = field(default_factory=dict)
+    rest: Shape | None = None
+
+
+Shape: TypeAlias = ValueType | Record
+
+
+class Headers(dict[str, str]):
+    """SIP headers by name: case does not count, and a header that was not sent is "".
+
+    Source: RFC 3261, 7.3.1 (field names are case-insensitive).
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__(headers)
+        self._folded = {name.casefold(): text for name, text in headers.items()}
+
+    def __missing__(self, name: str) -> str:
+        return self._folded.get(name.casefold(), "")
+
+
+class _Sample(dict[str, Any]):
+    """Answers every field with a typical text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def __missing__(self, name: str) -> str:
+        return self._text
+
+
+_TEXT = TYPES["text"]
+_CALL = Record(
+    {
+        "to": TYPES["phone"],
+        "from": TYPES["phone"],
+        "from_user": _TEXT,
+        "uuid": _TEXT,
+        "conversation_uuid": _TEXT,
+        "region_url": TYPES["url"],
+        "endpoint_type": _TEXT,
+        "direction": _TEXT,
+        "sip": Record(rest=_TEXT),
+        "custom_data": Record(rest=ANY),
+    }
+)
+_INPUT = Record({"digits": _TEXT, "text": _TEXT, "confidence": TYPES["number"]})
+_BASE: dict[str, Shape] = {
+    "call": _CALL,
+    "input": _INPUT,
+    "env": Record(rest=_TEXT),
+    "now": DATETIME,
+    "locale": _TEXT,
+}
+_ENV_UNSPOKEN = "a setting of the server"
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeTypes:
+    """The names in scope.
+
+    Attributes:
+        shapes: by name.
+        unspoken: names that may not be said to a caller, each with what it is.
+        env: the names that `env` has; None when that is not known.
+    """
+
+    shapes: Mapping[str, Shape]
+    unspoken: Mapping[str, str] = field(default_factory=dict)
+    env: frozenset[str] | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.shapes)
+
+    def get(self, name: str) -> Shape | None:
+        """What `name` is, or None when it is not in scope."""
+        return self.shapes.get(name)
+
+    def having(self, name: str, shape: Shape, unspoken: str = "") -> ScopeTypes:
+        """This scope and one more name; a name that is there already gets the new type."""
+        kept = {known: why for known, why in self.unspoken.items() if known != name}
+        return ScopeTypes({**self.shapes, name: shape}, kept | ({name: unspoken} if unspoken else {}), self.env)
+
+    def samples(self) -> dict[str, Any]:
+        """A typical value for every name, to try a step out with."""
+        return {name: _sample(shape) for name, shape in self.shapes.items()}
+
+
+def _sample(shape: Shape) -> Any:
+    if isinstance(shape, ValueType):
+        return shape.sample
+    if shape.rest is not None:
+        return _Sample("sample" if shape is not _BASE["env"] else "https://example.com")
+    return {name: _sample(field_shape) for name, field_shape in shape.fields.items()}
+
+
+def variable_type(variable: Variable) -> ValueType:
+    """The type of a declared variable."""
+    return words(*variable.words) if variable.words else TYPES[variable.type_name]
+
+
+def scope_types(variables: Mapping[str, Variable], env: Iterable[str] | None = None) -> ScopeTypes:
+    """What the values of a flow with these variables may use; `env`: the names that are set on this server."""
+    unspoken = {"env": _ENV_UNSPOKEN}
+    unspoken |= {name: "a sensitive variable" for name, variable in variables.items() if variable.sensitive}
+    shapes = {**{name: variable_type(variable) for name, variable in variables.items()}, **_BASE}
+    return ScopeTypes(shapes, unspoken, None if env is None else frozenset(env))

@@ -1,0 +1,192 @@
+"""The types that values of a flow are cast to.
+
+A cast takes what a flow file or a running call gives (mostly text) and gives a value of the type, or raises
+ValueError with a sentence that says what is needed. The sentence never repeats the value: it may be a caller's PIN.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from app.ncco.suggest import nearest
+
+MAX_ITEMS = 200
+"""How many entries a list or a map may have; our choice, so that no caller's data makes a loop long."""
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
+_URL = re.compile(r"(?:https?|wss?)://[^\s/?#\\\"<>^`{|}@]+(?:[/?#][^\s\\\"<>^`{|}]*)?", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_PHONE_FILLING = re.compile(r"[\s.\-\u2010-\u2015()]")
+_PHONE = re.compile(r"[1-9][0-9]{6,14}")
+
+
+@dataclass(frozen=True, slots=True)
+class ValueType:
+    """What a value is.
+
+    Attributes:
+        name: as a flow file writes it (`text`, `int`, ...).
+        kind: values of the same kind can be compared with each other: phone, url and words are text, int is number.
+        sample: a typical value, to try a step out with.
+        words: the allowed words, when only those are allowed.
+    """
+
+    name: str
+    kind: str
+    sample: Any
+    convert: Callable[[object], object]
+    words: tuple[str, ...] = ()
+
+    def cast(self, value: object) -> object:
+        """`value` as this type. Raises ValueError with a sentence that says what is needed."""
+        return self.convert(value)
+
+    @property
+    def described(self) -> str:
+        """The type in a sentence: `text`, `a number`, `a list`, ..."""
+        return f"one of {', '.join(self.words)}" if self.words else _DESCRIBED[self.name]
+
+
+_DESCRIBED = {
+    "text": "text",
+    "int": "a whole number",
+    "number": "a number",
+    "bool": "true or false",
+    "phone": "a phone number",
+    "url": "a URL",
+    "list": "a list",
+    "map": "a map",
+    "datetime": "a point in time",
+    "any": "a value of any type",
+}
+
+
+def write(value: object) -> str:
+    """A single value as text: `true`, `3`, `0.5`, ISO 8601. Raises ValueError for a list, a map and for nothing."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float() if math.isfinite(value):
+            return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        case datetime():
+            return value.isoformat()
+    raise ValueError("a single value is needed, not a list, a map or nothing")
+
+
+def _int(value: object) -> int:
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    raise ValueError("a whole number is needed, such as 20")
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
+        return float(value) if "." in value else int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    raise ValueError("a number is needed, such as 20 or 0.5")
+
+
+_BOOLS = {"true": True, "false": False, "True": True, "False": False}
+
+
+def _bool(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip() in _BOOLS:
+        return _BOOLS[value.strip()]
+    raise ValueError("true or false is needed")
+
+
+def _phone(value: object) -> str:
+    """Digits with the country code; blanks, dashes, dots, brackets, a leading `+` or `00` are tidied away."""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise ValueError("a phone number is needed, such as 447700900123")
+    written = str(value).strip()
+    if "(0)" in written:
+        raise ValueError('a phone number is needed without the "(0)" that is only dialled within the country')
+    digits = _PHONE_FILLING.sub("", written)
+    digits = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
+    if _PHONE.fullmatch(digits):
+        return digits
+    if digits.startswith("0") and digits.isdigit():
+        raise ValueError("a phone number is needed with its country code, such as 447700900123 for 07700 900123")
+    raise ValueError("a phone number is needed: 7 to 15 digits with the country code, such as 447700900123")
+
+
+def _url(value: object) -> str:
+    if isinstance(value, str) and not _CONTROL.search(value) and _URL.fullmatch(value.strip()):
+        return value.strip()
+    raise ValueError("a URL is needed, such as https://example.com/hold.mp3")
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list | tuple):
+        raise ValueError("a list is needed")
+    if len(value) > MAX_ITEMS:
+        raise ValueError(f"a list of at most {MAX_ITEMS} entries is needed")
+    return list(value)
+
+
+def _map(value: object) -> dict[object, object]:
+    if not isinstance(value, Mapping):
+        raise ValueError("a map is needed")
+    if len(value) > MAX_ITEMS:
+        raise ValueError(f"a map of at most {MAX_ITEMS} entries is needed")
+    return dict(value)
+
+
+def _datetime(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    raise ValueError("a point in time is needed")
+
+
+def _any(value: object) -> object:
+    return value
+
+
+TYPES: dict[str, ValueType] = {
+    "text": ValueType("text", "text", "sample", write),
+    "int": ValueType("int", "number", 1, _int),
+    "number": ValueType("number", "number", 0.5, _number),
+    "bool": ValueType("bool", "bool", True, _bool),
+    "phone": ValueType("phone", "text", "447700900123", _phone),
+    "url": ValueType("url", "text", "https://example.com/sample", _url),
+    "list": ValueType("list", "list", ("sample",), _list),
+    "map": ValueType("map", "map", {}, _map),
+}
+"""The types that an author may name, by name."""
+
+DATETIME = ValueType("datetime", "datetime", datetime(2026, 1, 5, 9, 30, tzinfo=UTC), _datetime)
+"""`now`."""
+
+ANY = ValueType("any", "any", "sample", _any)
+"""What only the running call knows: an entry of a list, of a map or of `call.custom_data`."""
+
+
+def words(*allowed: str) -> ValueType:
+    """The type of a text that is one of `allowed`."""
+
+    def convert(value: object) -> str:
+        if isinstance(value, str) and value in allowed:
+            return value
+        near = nearest(value, allowed) if isinstance(value, str) else None
+        hint = f'; did you mean "{near}"?' if near else ""
+        raise ValueError(f"one of {', '.join(allowed)} is needed{hint}")
+
+    return ValueType("words", "text", allowed[0], convert, allowed)
