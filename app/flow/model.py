@@ -37,9 +37,17 @@ class Value(Protocol):
     `used_names` are the root names that it looks up; `used_files` the template files that it is made of.
     """
 
-    place: Place
-    used_names: frozenset[str]
-    used_files: frozenset[str]
+    @property
+    def place(self) -> Place:
+        """Where it is written."""
+
+    @property
+    def used_names(self) -> frozenset[str]:
+        """Root names."""
+
+    @property
+    def used_files(self) -> frozenset[str]:
+        """Template file names."""
 
     @property
     def is_literal(self) -> bool:
@@ -114,7 +122,9 @@ class Draft:
 class Part(Protocol):
     """One item of `do`, in its file under app/flow/parts/."""
 
-    place: Place
+    @property
+    def place(self) -> Place:
+        """Where it is written."""
 
     def render(self, frame: Frame) -> list[Draft]:
         """Its actions in this call. Raises RenderError."""
@@ -233,7 +243,10 @@ class Exit(Protocol):
     """How a step ends, in its file under app/flow/exits/."""
 
     word: ClassVar[str]
-    place: Place
+
+    @property
+    def place(self) -> Place:
+        """Where it is written."""
 
     @property
     def asked(self) -> Asked | None:
