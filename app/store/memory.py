@@ -1,0 +1,132 @@
+"""A store in memory: for tests, for `ncco render`, for measuring what durability costs. It ends with the process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from app.errors import AlreadyOpen, Conflict, StoreUnavailable
+from app.store.contract import RevisionRow, SessionRow, TurnRow, WebhookRow
+
+
+class MemoryStore:
+    """Keeps the rows as they come. No method gives way to another task, so each is atomic by itself.
+
+    Attributes:
+        sessions: by id.
+        turns: by session, oldest first.
+        webhooks: every one, oldest first.
+        revisions: by hash.
+    """
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, SessionRow] = {}
+        self.turns: dict[str, list[TurnRow]] = {}
+        self.webhooks: list[WebhookRow] = []
+        self.revisions: dict[str, RevisionRow] = {}
+        self._open_by_leg: dict[str, set[str]] = {}
+        self._statuses: dict[tuple[str, int], list[tuple[int, str]]] = {}
+        self._is_open = False
+
+    async def open(self) -> None:
+        """Let it be used; it never fails."""
+        self._is_open = True
+
+    async def close(self) -> None:
+        """Refuse further use. The rows stay, as in a file, and are there again after the next `open`."""
+        self._is_open = False
+
+    async def check(self) -> None:
+        """See that it is open."""
+        self._require_open()
+
+    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+        """Write a new call with its first turn. Raises AlreadyOpen and writes nothing."""
+        self._require_open()
+        if session.id in self.sessions:
+            raise AlreadyOpen(session.id)
+        self._put_session(session)
+        self.turns[session.id] = [turn]
+        self._put_webhook(webhook)
+
+    async def load(self, session: str) -> SessionRow | None:
+        """The call, or None."""
+        self._require_open()
+        return self.sessions.get(session)
+
+    async def advance(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+        """Write the next turn, if the stored version is `session.version - 1`. Raises Conflict."""
+        self._require_open()
+        stored = self.sessions.get(session.id)
+        if stored is None or stored.version != session.version - 1 or self._has_turn(session.id, turn.number):
+            raise Conflict(session.id)
+        self._put_session(session)
+        self.turns[session.id].append(turn)
+        self._put_webhook(webhook)
+
+    async def record(self, webhook: WebhookRow) -> None:
+        """Write a webhook that steers nothing."""
+        self._require_open()
+        self._put_webhook(webhook)
+
+    async def end(self, leg: str, webhook: WebhookRow) -> int:
+        """Record `webhook` and mark every open call of `leg` as over; a missing leg ("") has no calls."""
+        self._require_open()
+        self._put_webhook(webhook)
+        ended = [self.sessions[id_] for id_ in self._open_by_leg.get(leg, ())] if leg else []
+        for session in ended:
+            self._put_session(
+                replace(session, is_over=True, version=session.version + 1, updated_at=webhook.received_at)
+            )
+        return len(ended)
+
+    async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
+        """The NCCO that answered this delivery: same wait and same status (None: any status), or None."""
+        self._require_open()
+        for stored in self.turns.get(session, ()):
+            is_wait = stored.cause_turn == turn and stored.cause_wait == wait
+            if is_wait and (status is None or stored.cause_status == status):
+                return stored.ncco
+        return None
+
+    async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
+        """(wait, status) of every webhook recorded for a turn's waits, oldest first."""
+        self._require_open()
+        return tuple(self._statuses.get((session, turn), ()))
+
+    async def save_revisions(self, revisions: Iterable[RevisionRow]) -> None:
+        """Write those that are not there yet."""
+        self._require_open()
+        for revision in revisions:
+            self.revisions.setdefault(revision.hash, revision)
+
+    async def revision(self, hash_: str) -> RevisionRow | None:
+        """The revision with this hash, or None."""
+        self._require_open()
+        return self.revisions.get(hash_)
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise StoreUnavailable("the store is not open")
+
+    def _has_turn(self, session: str, number: int) -> bool:
+        return any(turn.number == number for turn in self.turns[session])
+
+    def _put_session(self, session: SessionRow) -> None:
+        stored = self.sessions.get(session.id)
+        if stored is not None and not stored.is_over:
+            self._forget_leg(stored)
+        if not session.is_over:
+            self._open_by_leg.setdefault(session.leg, set()).add(session.id)
+        self.sessions[session.id] = session
+
+    def _forget_leg(self, session: SessionRow) -> None:
+        of_leg = self._open_by_leg[session.leg]
+        of_leg.discard(session.id)
+        if not of_leg:
+            del self._open_by_leg[session.leg]
+
+    def _put_webhook(self, webhook: WebhookRow) -> None:
+        self.webhooks.append(webhook)
+        if webhook.session in self.sessions and webhook.wait >= 0:
+            self._statuses.setdefault((webhook.session, webhook.turn), []).append((webhook.wait, webhook.status))

@@ -1,0 +1,134 @@
+"""The store in one SQLite file. Several processes of one host may use it at once."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from app.errors import StoreUnavailable
+from app.store import statements
+from app.store.contract import RevisionRow, SessionRow, TurnRow, WebhookRow
+from app.store.opening import connector, prepare
+from app.store.reader import Reader
+from app.store.statements import unicode
+from app.store.writer import Writer
+
+BUSY_MS = 1_500
+"""How long a write waits for another process; two such waits in a row still end before Vonage gives up (5 s)."""
+
+OPEN_WAIT_MS = 5_000
+"""How long `open` waits for another process, which may be migrating the same file."""
+
+QUEUE_LIMIT = 2_000
+"""Writes that may wait; a further one is refused at once, since it would miss the caller's deadline."""
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """Calls in a file, in WAL mode and synced at every commit.
+
+    Args:
+        path: the file; it and its folder are created when missing.
+        busy_ms, open_wait_ms: how long to wait for another process that writes.
+        queue_limit: writes that may wait; a further one is refused at once.
+        factory: the class of its connections.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_ms: int = BUSY_MS,
+        open_wait_ms: int = OPEN_WAIT_MS,
+        queue_limit: int = QUEUE_LIMIT,
+        factory: type[sqlite3.Connection] = sqlite3.Connection,
+    ) -> None:
+        self.path = path
+        self._connect = connector(path, factory)
+        self._busy_ms = busy_ms
+        self._open_wait_ms = open_wait_ms
+        self._queue_limit = queue_limit
+        self._writer: Writer | None = None
+        self._reader: Reader | None = None
+
+    async def open(self) -> None:
+        """Connect, migrate to the newest schema, check that it is whole and can be written. Raises StoreUnusable."""
+        if self._writer is None:
+            await asyncio.to_thread(prepare, self.path, self._connect, self._open_wait_ms)
+            self._reader = Reader(self.path, self._connect, self._busy_ms)
+            self._writer = Writer(self.path, self._connect, self._busy_ms, self._queue_limit)
+
+    async def close(self) -> None:
+        """Finish what was queued and let go of the file; it can be opened again."""
+        writer, reader = self._writer, self._reader
+        self._writer = self._reader = None
+        if writer is not None and reader is not None:
+            await asyncio.to_thread(_close, writer, reader)
+
+    async def check(self) -> None:
+        """Write and delete a row, to see that the file can be written and can grow."""
+        await self._write(statements.probe)
+
+    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+        """Write a new call with its first turn, in one transaction. Raises AlreadyOpen and writes nothing."""
+        await self._write(partial(statements.open_call, session=session, turn=turn, webhook=webhook))
+
+    async def load(self, session: str) -> SessionRow | None:
+        """The call, or None."""
+        rows = await self._read(statements.SELECT_CALL, unicode(session))
+        if not rows:
+            return None
+        row = SessionRow(*rows[0])
+        return replace(row, is_over=bool(row.is_over))
+
+    async def advance(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+        """Write the next turn, in one transaction, if the stored version is `session.version - 1`. Raises Conflict."""
+        await self._write(partial(statements.advance, session=session, turn=turn, webhook=webhook))
+
+    async def record(self, webhook: WebhookRow) -> None:
+        """Write a webhook that steers nothing."""
+        await self._write(partial(statements.record, webhook=webhook))
+
+    async def end(self, leg: str, webhook: WebhookRow) -> int:
+        """Record `webhook` and mark every open call of `leg` as over; a missing leg ("") has no calls."""
+        return await self._write(partial(statements.end, leg=leg, webhook=webhook))
+
+    async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
+        """The NCCO that answered this delivery: same wait and same status (None: any status), or None."""
+        wanted = None if status is None else unicode(status)
+        rows = await self._read(statements.SELECT_REPLY, unicode(session), turn, wait, wanted)
+        return bytes(rows[0][0]) if rows else None
+
+    async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
+        """(wait, status) of every webhook recorded for a turn's waits, oldest first."""
+        return tuple(await self._read(statements.SELECT_STATUSES, unicode(session), turn))
+
+    async def save_revisions(self, revisions: Iterable[RevisionRow]) -> None:
+        """Write those that are not there yet."""
+        await self._write(partial(statements.save_revisions, revisions=tuple(revisions)))
+
+    async def revision(self, hash_: str) -> RevisionRow | None:
+        """The revision with this hash, or None."""
+        rows = await self._read(statements.SELECT_REVISION, unicode(hash_))
+        return RevisionRow(*rows[0]) if rows else None
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._writer is None:
+            raise StoreUnavailable(f"{self.path} is not open")
+        return await self._writer.write(work)
+
+    async def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        if self._reader is None:
+            raise StoreUnavailable(f"{self.path} is not open")
+        return await self._reader.read(sql, values)
+
+
+def _close(writer: Writer, reader: Reader) -> None:
+    reader.close()
+    writer.close()

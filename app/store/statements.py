@@ -1,0 +1,188 @@
+"""The SQL of a call: what each method of the store reads and writes.
+
+The functions that write run inside a transaction of the caller. Each first does what may be refused, so that a refusal
+has written nothing yet. A text that is no Unicode (a lone surrogate) is stored with its escape spelled out.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from app.errors import AlreadyOpen, Conflict
+from app.store.contract import RevisionRow, SessionRow, TurnRow, WebhookRow
+
+PROBE_BYTES = 16_384
+"""More than the free room in any page, so that a full file shows."""
+
+INSERT_CALL = """
+    INSERT INTO calls (id, leg, conversation, flow, revision, version, is_over, created_at, updated_at, state)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO NOTHING
+"""
+
+SELECT_CALL = """
+    SELECT id, leg, conversation, flow, revision, version, state, is_over, created_at, updated_at
+    FROM calls
+    WHERE id = ?
+"""
+
+UPDATE_CALL = """
+    UPDATE calls
+    SET leg = ?, conversation = ?, flow = ?, revision = ?, version = ?, is_over = ?, created_at = ?, updated_at = ?,
+        state = ?
+    WHERE id = ? AND version = ?
+"""
+
+END_CALLS = """
+    UPDATE calls
+    SET is_over = 1, version = version + 1, updated_at = ?
+    WHERE leg = ? AND is_over = 0
+"""
+
+INSERT_TURN = """
+    INSERT INTO turns (call_key, number, webhook, cause_turn, cause_wait, cause_status, created_at, ncco, trace, inputs)
+    SELECT key, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    FROM calls
+    WHERE id = ?
+    ON CONFLICT (call_key, number) DO NOTHING
+"""
+
+SELECT_REPLY = """
+    SELECT turns.ncco
+    FROM calls
+    JOIN turns ON turns.call_key = calls.key
+    WHERE calls.id = ? AND turns.cause_turn = ? AND turns.cause_wait = ? AND coalesce(?, cause_status) = cause_status
+    ORDER BY turns.number
+    LIMIT 1
+"""
+
+INSERT_WEBHOOK = """
+    INSERT INTO webhooks (call_key, session, id, kind, turn, wait, status, leg, conversation, method, received_at, body)
+    VALUES ((SELECT key FROM calls WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+SELECT_STATUSES = """
+    SELECT webhooks.wait, webhooks.status
+    FROM calls
+    JOIN webhooks ON webhooks.call_key = calls.key
+    WHERE calls.id = ? AND webhooks.turn = ? AND webhooks.wait >= 0
+    ORDER BY webhooks.key
+"""
+
+INSERT_REVISION = """
+    INSERT INTO revisions (hash, flow, created_at, sources)
+    VALUES (?, ?, ?, ?)
+    ON CONFLICT (hash) DO NOTHING
+"""
+
+SELECT_REVISION = """
+    SELECT hash, flow, sources, created_at
+    FROM revisions
+    WHERE hash = ?
+"""
+
+INSERT_PROBE = "INSERT INTO probes (body) VALUES (zeroblob(?))"
+
+DELETE_PROBES = "DELETE FROM probes"
+
+
+def open_call(connection: sqlite3.Connection, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+    """Write a new call with its first turn. Raises AlreadyOpen."""
+    id_ = unicode(session.id)
+    written = connection.execute(INSERT_CALL, (id_, *_session_values(session)))
+    if written.rowcount == 0:
+        raise AlreadyOpen(session.id)
+    _insert_turn(connection, id_, turn)
+    record(connection, webhook)
+
+
+def advance(connection: sqlite3.Connection, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+    """Write the next turn. Raises Conflict unless the stored version is the one before and the turn is new."""
+    id_ = unicode(session.id)
+    written = connection.execute(UPDATE_CALL, (*_session_values(session), id_, session.version - 1))
+    if written.rowcount == 0:
+        raise Conflict(session.id)
+    _insert_turn(connection, id_, turn)
+    record(connection, webhook)
+
+
+def record(connection: sqlite3.Connection, webhook: WebhookRow) -> None:
+    """Write a webhook."""
+    session = unicode(webhook.session)
+    connection.execute(
+        INSERT_WEBHOOK,
+        (
+            session,
+            session,
+            unicode(webhook.id),
+            unicode(webhook.kind),
+            webhook.turn,
+            webhook.wait,
+            unicode(webhook.status),
+            unicode(webhook.leg),
+            unicode(webhook.conversation),
+            unicode(webhook.method),
+            webhook.received_at,
+            webhook.body,
+        ),
+    )
+
+
+def end(connection: sqlite3.Connection, leg: str, webhook: WebhookRow) -> int:
+    """Record `webhook` and end the open calls of `leg`; a missing leg ("") has none. Returns how many there were."""
+    record(connection, webhook)
+    return connection.execute(END_CALLS, (webhook.received_at, unicode(leg))).rowcount if leg else 0
+
+
+def save_revisions(connection: sqlite3.Connection, revisions: Iterable[RevisionRow]) -> None:
+    """Write those that are not there yet."""
+    connection.executemany(
+        INSERT_REVISION,
+        [(unicode(row.hash), unicode(row.flow), row.created_at, row.sources) for row in revisions],
+    )
+
+
+def probe(connection: sqlite3.Connection) -> None:
+    """Write a row and delete it: the commit after it shows whether the file can be written and can grow."""
+    connection.execute(INSERT_PROBE, (PROBE_BYTES,))
+    connection.execute(DELETE_PROBES)
+
+
+def unicode(text: str) -> str:
+    """`text` as SQLite can store it: lone surrogates, which UTF-8 cannot hold, become their escape."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _session_values(session: SessionRow) -> tuple[object, ...]:
+    return (
+        unicode(session.leg),
+        unicode(session.conversation),
+        unicode(session.flow),
+        unicode(session.revision),
+        session.version,
+        int(session.is_over),
+        session.created_at,
+        session.updated_at,
+        session.state,
+    )
+
+
+def _insert_turn(connection: sqlite3.Connection, id_: str, turn: TurnRow) -> None:
+    written = connection.execute(
+        INSERT_TURN,
+        (
+            turn.number,
+            unicode(turn.webhook),
+            turn.cause_turn,
+            turn.cause_wait,
+            unicode(turn.cause_status),
+            turn.created_at,
+            turn.ncco,
+            turn.trace,
+            turn.inputs,
+            id_,
+        ),
+    )
+    if written.rowcount == 0:
+        raise Conflict(turn.session)
