@@ -14,7 +14,7 @@ WHOLE  := ncco flow engine
 NEARLY := errors store vonage service settings web cli
 
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
-INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .PHONY: help setup serve test check lint types layers bench fmt lock docker-check clean
 
@@ -22,6 +22,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with the pinned versions; quick when nothing has changed
+	@echo "$(VENV) is ready"
 
 serve: $(READY) ## run the server in development mode on NCCO_HOST:NCCO_PORT (127.0.0.1:8000)
 	@exec $(BIN)/ncco serve --dev

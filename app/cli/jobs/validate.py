@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -33,7 +33,10 @@ class _Fault:
     place: Place
 
     def as_row(self) -> dict[str, object]:
-        return {"file": self.place.file, "line": self.place.line, "column": self.place.column, **asdict(self.issue)}
+        """Its fields in JSON, those of `ncco check` and the JSON Pointer."""
+        issue, place = self.issue, self.place
+        where = {"file": place.file, "line": place.line, "column": place.column, "length": place.length}
+        return {**where, **asdict(issue)}
 
     def as_line(self) -> flow_issues.Issue:
         issue = self.issue
@@ -45,13 +48,25 @@ def run(file: str, form: Format) -> int:
     """Print the faults of the NCCO in `file`; FINE when none is an error. Raises CannotRun when it is not JSON."""
     name = "<stdin>" if file == "-" else file
     text = _decoded(name, _bytes(file))
-    faults = sorted(_faults(name, text, _document(name, text)), key=lambda fault: (fault.place, fault.issue.code))
+    document = _document(name, text)
+    faults = sorted(_faults(name, text, document), key=lambda fault: (fault.place, fault.issue.code))
     if form == "json":
-        click.echo(json.dumps([fault.as_row() for fault in faults], indent=2))
+        click.echo(_as_json(faults))
     else:
-        lines = [fault.as_line() for fault in faults]
-        click.echo(report(lines, {name: text}, form, takes_colour()), color=takes_colour())
+        shown = report([fault.as_line() for fault in faults], {name: text}, form, takes_colour())
+        click.echo(shown or _nothing_found(document), nl=False, color=takes_colour())
     return ISSUES if any(fault.issue.is_error for fault in faults) else FINE
+
+
+def _as_json(faults: Sequence[_Fault]) -> str:
+    errors = sum(fault.issue.is_error for fault in faults)
+    rows = [fault.as_row() for fault in faults]
+    return json.dumps({"errors": errors, "warnings": len(faults) - errors, "issues": rows}, indent=2)
+
+
+def _nothing_found(document: Document) -> str:
+    count = len(document.value)
+    return f"no issues: {count} {'action' if count == 1 else 'actions'}\n"
 
 
 def _faults(name: str, text: str, document: Document) -> Iterator[_Fault]:

@@ -1,0 +1,52 @@
+# Stage 1 makes a virtual environment with the pinned packages and the server; stage 2 is that and nothing more.
+# Nothing here needs BuildKit: `docker build`, `podman build` and `buildah build` read it alike.
+ARG PYTHON=3.13
+
+FROM python:${PYTHON}-slim AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /build
+
+# The packages change seldom: their layer is kept while only the server's own code changes.
+COPY requirements.txt requirements-build.txt ./
+RUN python -m venv --without-pip /opt/ncco \
+    && pip --python /opt/ncco/bin/python install --require-hashes --only-binary :all: -r requirements.txt \
+    && pip install --require-hashes --only-binary :all: -r requirements-build.txt
+
+COPY pyproject.toml README.md LICENSE ./
+COPY app ./app
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir /build/dist . \
+    && pip --python /opt/ncco/bin/python install --no-deps /build/dist/*.whl
+
+FROM python:${PYTHON}-slim
+LABEL org.opencontainers.image.title="ncco-server" \
+      org.opencontainers.image.description="A webhook server that answers Vonage voice calls from flow files." \
+      org.opencontainers.image.licenses="MIT"
+
+COPY --from=build /opt/ncco /opt/ncco
+COPY flows /srv/flows
+COPY templates /srv/templates
+# A fresh volume takes over the owner of the folder that it covers, so the unprivileged user can write to it.
+RUN mkdir /data && chown 10001:10001 /data
+
+ENV PATH=/opt/ncco/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    NCCO_HOST=0.0.0.0 \
+    NCCO_PORT=8000 \
+    NCCO_FLOWS=/srv/flows \
+    NCCO_TEMPLATES=/srv/templates \
+    NCCO_DATABASE_URL=sqlite:////data/ncco.db
+
+USER 10001:10001
+WORKDIR /srv
+VOLUME ["/data"]
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+
+# /healthz asks nothing of the store, so that a store that is away does not restart a server that still plays failsafe.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['NCCO_PORT']), timeout=2); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
+
+# The exec form: signals reach the server itself, and SIGTERM lets running requests finish.
+ENTRYPOINT ["ncco"]
+CMD ["serve"]

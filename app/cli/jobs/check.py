@@ -1,0 +1,34 @@
+"""`ncco check`: loads projects and reports every issue at the path that the caller can open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from app.cli.jobs.environment import flow_variables, folders
+from app.cli.jobs.project import Findings, Source, find, find_source, gather
+from app.cli.terminal import takes_colour
+from app.cli.work import FINE, ISSUES
+from app.flow.report import Format, report
+
+
+def run(paths: tuple[Path, ...], flows: Path | None, templates: Path | None, form: Format) -> int:
+    """Print the issues of the named projects, else of the one that the settings name. FINE when none is an error."""
+    named = [find_source(path, templates) for path in paths] or [Source(*folders(flows, templates))]
+    findings = [find(source, flow_variables()) for source in gather(named)]
+    issues = [issue for found in findings for issue in found.issues]
+    texts = {name: text for found in findings for name, text in found.texts.items()}
+    shown = report(issues, texts, form, takes_colour())
+    click.echo(shown or _nothing_found(findings), nl=False, color=takes_colour())
+    return ISSUES if any(issue.is_error for issue in issues) else FINE
+
+
+def _nothing_found(findings: list[Findings]) -> str:
+    files = len({name for found in findings for name in found.texts})
+    flows = sum(len(found.project.flows) for found in findings)
+    return f"no issues: {_plural(flows, 'flow')} in {_plural(files, 'file')}\n"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,32 @@
+"""What the environment and `.env` say to commands that need no server: the folders, and the variables of flows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+PREFIX = "FLOW_"
+"""What the name of a variable for flows begins with; `env.CRM_URL` is FLOW_CRM_URL."""
+
+
+def variables() -> Mapping[str, str]:
+    """The environment, over what `.env` in the current folder says."""
+    written = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return written | os.environ
+
+
+def flow_variables() -> Mapping[str, str]:
+    """The variables that flows may read, the prefix taken off."""
+    return {name.removeprefix(PREFIX): value for name, value in variables().items() if name.startswith(PREFIX)}
+
+
+def folders(flows: Path | None, templates: Path | None) -> tuple[Path, Path]:
+    """The folders of flows and templates: as the options say, else the environment, else `flows` and `templates`."""
+    known = variables()
+    return (
+        flows or Path(known.get("NCCO_FLOWS") or "flows"),
+        templates or Path(known.get("NCCO_TEMPLATES") or "templates"),
+    )

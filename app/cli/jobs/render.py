@@ -1,0 +1,105 @@
+"""`ncco render`: plays a call against the real service with a store in memory, as far as the keys go."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+import click
+
+from app.cli.jobs.environment import flow_variables, folders
+from app.cli.jobs.project import Source, find
+from app.cli.terminal import takes_colour
+from app.cli.work import FINE, ISSUES, CannotRun
+from app.flow.model import Flow, Project
+from app.flow.report import report
+from app.ncco.suggest import nearest
+from app.ncco.webhooks import recognise
+from app.service.calls import CallService
+from app.service.delivery import Delivery, Reply
+from app.service.library import Library
+from app.service.policy import Policy
+from app.store.memory import MemoryStore
+
+KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
+"""The same in every run, so that the same call has the same NCCO."""
+
+Call = Mapping[str, str | None]
+
+
+def run(
+    *,
+    flow: str,
+    call: Call,
+    digits: tuple[str, ...],
+    public_url: str,
+    flows: Path | None,
+    templates: Path | None,
+    form: Literal["text", "json"],
+) -> int:
+    """Print the NCCO after the last of `digits`; ISSUES when the flows have errors or nothing of them can be
+    played. Raises CannotRun."""
+    found = find(Source(*folders(flows, templates)), flow_variables())
+    if found.project.has_errors:
+        errors = [issue for issue in found.issues if issue.is_error]
+        click.echo(report(errors, found.texts, "text", takes_colour()), nl=False, err=True, color=takes_colour())
+        return ISSUES
+    named = _flow(found.project, flow)
+    fields = {**call, "to": call["to"] or next(iter(named.numbers), "442079460000")}
+    reply = asyncio.run(_play(found.project, named, fields, digits, public_url.rstrip("/")))
+    _show(reply, form)
+    return ISSUES if reply.is_failsafe else FINE
+
+
+def _flow(project: Project, name: str) -> Flow:
+    flow = project.flows.get(name)
+    if flow is None:
+        near = nearest(name, project.flows)
+        cure = f'did you mean "{near}"?' if near else f"there are: {', '.join(sorted(project.flows)) or 'none'}"
+        raise CannotRun(f'there is no flow "{name}"', cure)
+    if not flow.is_startable:
+        raise CannotRun(f'no call can start in flow "{name}"', "give it `numbers`, `default: true` or `entry: true`")
+    return flow
+
+
+async def _play(project: Project, flow: Flow, call: Call, digits: tuple[str, ...], public_url: str) -> Reply:
+    store = MemoryStore()
+    await store.open()
+    library = Library(store, lambda: project)
+    await library.reload()
+    service = CallService(store, library, Policy(keys=(KEY,), failsafe=(), env=flow_variables()))
+    reply = await service.answer(_delivery(call, public_url), flow.name)
+    for keys in digits:
+        pressed = {**call, "dtmf": {"digits": keys, "timed_out": False}}
+        reply = await service.resume("input", _input_token(reply, keys), _delivery(pressed, public_url))
+    return reply
+
+
+def _delivery(fields: Mapping[str, Any], public_url: str) -> Delivery:
+    known = {name: value for name, value in fields.items() if value}
+    return Delivery("POST", json.dumps(known).encode(), known, recognise(known), public_url, datetime.now(UTC))
+
+
+def _input_token(reply: Reply, keys: str) -> str:
+    """The token of the `input` that waits for the keys. Raises CannotRun when nothing asks for any."""
+    actions: list[dict[str, Any]] = json.loads(reply.ncco or b"[]")
+    url = next((str(action["eventUrl"][0]) for action in actions if action["action"] == "input"), None)
+    if url is None:
+        where = f'step "{reply.step}"' if reply.step else "the end of the call"
+        raise CannotRun(f"nothing waits for the keys {keys} at {where}", "leave out this --digits and those after it")
+    return urlsplit(url).path.rpartition("/")[2]
+
+
+def _show(reply: Reply, form: str) -> None:
+    actions = json.loads(reply.ncco or b"[]")
+    click.echo(json.dumps(actions, ensure_ascii=False, indent=None if form == "json" else 2))
+    if reply.is_failsafe:
+        click.echo(f"nothing of the flow could be played: {reply.problem or 'a value could not be computed'}", err=True)
+    elif form == "text":
+        step = f'waits in step "{reply.step}"' if reply.step else "ends after this"
+        click.echo(f'flow "{reply.flow}": {reply.outcome}; the call {step}', err=True)
