@@ -1,0 +1,8 @@
+"""Settings: what the environment says, checked once at the start."""
+
+from __future__ import annotations
+
+from app.settings.fields import Settings
+from app.settings.load import load_settings
+
+__all__ = ["Settings", "load_settings"]

@@ -1,0 +1,208 @@
+"""Every setting: its type, its range and what it does. Where it is wrong, `Cure` says what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PrivateAttr, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.errors import SettingsError
+from app.service.policy import Policy
+from app.settings import failsafe, keys, values
+from app.vonage.signatures import Verifier
+
+PREFIX: Final = "NCCO_"
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """What to write instead of a wrong value: one sentence."""
+
+    text: str
+
+
+_Words = BeforeValidator(values.read_word)
+_PORT: Final = (Field(ge=0, le=65535), Cure("Write a whole number from 0 to 65535, such as 8000."))
+_Host = Annotated[
+    str, AfterValidator(values.read_host), Cure("Write an address alone, such as 127.0.0.1; the port has its own.")
+]
+_Switch = Annotated[bool, Cure("Write 1 or 0.")]
+_Secret = Annotated[
+    SecretStr,
+    AfterValidator(lambda value: SecretStr(values.read_secret(value.get_secret_value()))),
+    Cure("Copy the signature secret from the API settings of the Vonage dashboard."),
+]
+_Key = Annotated[
+    SecretStr,
+    AfterValidator(lambda value: SecretStr(values.read_key(value.get_secret_value()))),
+    Cure("Write a random text of at least 32 characters."),
+]
+
+
+class Settings(BaseSettings):
+    """What the environment and `.env` say. The environment wins; an empty variable counts as not set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
+
+    host: _Host = "127.0.0.1"
+    """Address to listen on. 0.0.0.0 is every address of the machine."""
+    port: Annotated[int, *_PORT] = 8000
+    """Port to listen on, 0 to 65535; 0 takes any free one."""
+    public_url: Annotated[
+        str,
+        AfterValidator(values.read_public_url),
+        Cure("Write the address that Vonage reaches this server at, such as https://calls.example.com."),
+    ] = ""
+    """Where Vonage reaches this server: the beginning of every callback URL. With `--dev` it may be left out."""
+    flows: Annotated[Path, Cure("Write the path of a folder.")] = Path("flows")
+    """Folder of the flow files."""
+    templates: Annotated[Path, Cure("Write the path of a folder.")] = Path("templates")
+    """Folder of the Jinja2 templates."""
+    database_url: Annotated[
+        str,
+        AfterValidator(values.read_database_url),
+        Cure("Write sqlite:///ncco.db (a path behind three slashes), or memory:// to keep nothing."),
+    ] = "sqlite:///ncco.db"
+    """Where calls are kept: `sqlite:///path` (four slashes for an absolute path), or `memory://`."""
+    lookup_budget_ms: Annotated[
+        int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole answer.")
+    ] = 2000
+    """Milliseconds that all look-ups of one webhook may take together, 0 to 3500."""
+    dial_allow: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(values.read_prefixes),
+        Cure("Write prefixes of international numbers between commas, such as 44,4930."),
+    ] = ()
+    """Prefixes, between commas, that a computed number must have to be dialled. Numbers written in a flow need none."""
+    failsafe: Annotated[
+        tuple[Mapping[str, Any], ...],
+        NoDecode,
+        BeforeValidator(failsafe.read_failsafe),
+        Cure("Write what is to be said, or an NCCO as JSON."),
+    ] = Field(default_factory=lambda: failsafe.read_failsafe(failsafe.DEFAULT))
+    """What a caller hears when no flow can be played: a text to say, or an NCCO as JSON."""
+    insecure: _Switch = False
+    """1 starts the server without a signature secret outside of `--dev`: anybody can then send webhooks."""
+    key: _Key = SecretStr("")
+    """Secret that signs callback URLs. Not set: derived from the signature secret, else kept beside the database."""
+    key_previous: _Key = SecretStr("")
+    """The secret before, while it is being changed: callbacks of running calls still hold."""
+    log: Annotated[Literal["json", "console", "auto"], _Words, Cure("Write json, console or auto.")] = "auto"
+    """Form of the log: json, console, or auto (console on a terminal)."""
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], _Words, Cure("Write debug, info, warning or error.")
+    ] = "info"
+    """Least severe lines to write: debug, info, warning or error. Each webhook is one info line."""
+    metrics_host: _Host = "127.0.0.1"
+    """Address that the metrics port listens on."""
+    metrics_port: Annotated[int | None, *_PORT] = None
+    """Port that serves `/metrics` alone. Not set: metrics are served in `--dev` only, beside the webhooks."""
+    reload: _Switch = True
+    """1 watches the flow and template files, and takes over what loads without errors."""
+    body_limit: Annotated[int, Field(ge=1024, le=67_108_864), Cure("Write bytes, 1024 to 67108864.")] = 1_048_576
+    """Largest request body in bytes, 1024 to 67108864."""
+
+    application_id: str = Field(default="", validation_alias="VONAGE_APPLICATION_ID")
+    """The Vonage application: signed webhooks of any other are refused."""
+    api_key: str = Field(default="", validation_alias="VONAGE_API_KEY")
+    """The Vonage account: signed webhooks of any other are refused."""
+    private_key: Annotated[
+        SecretStr,
+        AfterValidator(lambda value: SecretStr(values.read_private_key(value.get_secret_value()))),
+        Cure("Write the path of the application's private.key, or the key itself."),
+    ] = Field(default=SecretStr(""), validation_alias="VONAGE_PRIVATE_KEY")
+    """The application's private key: a path, or the PEM text."""
+    signature_secret: _Secret = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET"),
+    )
+    """The account's signature secret: webhooks must be signed with it. Also read from VONAGE_API_SIGNATURE_SECRET."""
+    signature_secret_previous: _Secret = Field(
+        default=SecretStr(""), validation_alias="VONAGE_SIGNATURE_SECRET_PREVIOUS"
+    )
+    """The signature secret before, while it is being changed."""
+
+    _flow_env: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether webhooks must be signed."""
+        return bool(self.signature_secret.get_secret_value())
+
+    @property
+    def base_url(self) -> str:
+        """Where callback URLs start: the public URL, else the address that is listened on. No trailing slash."""
+        if self.public_url:
+            return self.public_url
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed and probably not meant: one sentence each."""
+        return self._warnings
+
+    def require_safe(self, dev: bool) -> None:
+        """Refuse to serve strangers: without signatures anybody could steer calls and run up a bill.
+
+        Raises:
+            SettingsError: there is no signature secret and this is neither development on loopback nor meant so, or
+                callback URLs would lead nowhere.
+        """
+        if not self.is_signed and not self.insecure and not (dev and values.is_loopback(self.host)):
+            where = f"{self.host}:{self.port}"
+            raise SettingsError(
+                "VONAGE_SIGNATURE_SECRET",
+                f"is not set, so anybody who reaches {where} could send webhooks",
+                "Set it to the signature secret from the API settings of the Vonage dashboard. To try things out, use "
+                "`ncco serve --dev` with NCCO_HOST=127.0.0.1; NCCO_INSECURE=1 does without signatures anywhere.",
+            )
+        if not (self.public_url or dev or self.insecure or values.is_loopback(self.host)):
+            raise SettingsError(
+                "NCCO_PUBLIC_URL",
+                "is not set, so Vonage could not be told where to send what a caller presses",
+                "Set it to the address that Vonage reaches this server at, such as https://calls.example.com.",
+            )
+
+    def verifier(self) -> Verifier | None:
+        """What checks signatures; None when there is no secret to check them with."""
+        secrets = [secret.get_secret_value() for secret in (self.signature_secret, self.signature_secret_previous)]
+        return (
+            Verifier([text for text in secrets if text], self.api_key, self.application_id) if self.is_signed else None
+        )
+
+    def policy(self) -> Policy:
+        """What the service is told. May create the key file beside the database. Raises SettingsError."""
+        texts = [self.key, self.key_previous, self.signature_secret, self.signature_secret_previous]
+        given = keys.derived(text.get_secret_value() for text in texts)
+        return Policy(
+            keys=given or keys.derived([keys.stored(self.database_url)]),
+            failsafe=self.failsafe,
+            env=self._flow_env,
+            dial_allow=self.dial_allow,
+            lookup_budget_ms=self.lookup_budget_ms,
+        )
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    alias = Settings.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return alias if isinstance(alias, str) else PREFIX + field.upper()

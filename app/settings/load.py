@@ -1,0 +1,96 @@
+"""Read the settings, and turn what is wrong with them into errors that a person can act on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from dotenv import dotenv_values
+from pydantic import ValidationError
+
+from app.errors import SettingsError
+from app.ncco.suggest import nearest
+from app.settings import values
+from app.settings.fields import PREFIX, Cure, Settings, variable
+
+FLOW_PREFIX: Final = "FLOW_"
+DOTENV: Final = Path(".env")
+
+
+def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
+    """The settings of the environment and of `env_file`; overrides that are not None win over both.
+
+    Raises:
+        SettingsError: a value is wrong. Of several the first is raised and the others are its notes (`__notes__`).
+    """
+    written = _written(env_file)
+    try:
+        given = {name: value for name, value in overrides.items() if value is not None}
+        settings = Settings(_env_file=env_file, **given)
+    except ValidationError as fault:
+        raise _settings_error(fault, written) from fault
+    settings._flow_env = {
+        name.removeprefix(FLOW_PREFIX): value for name, value in written.items() if name.startswith(FLOW_PREFIX)
+    }
+    settings._warnings = (*_unknown(written), *_doubtful(settings))
+    return settings
+
+
+def _written(env_file: Path | None) -> Mapping[str, str]:
+    """Every variable there is; the environment wins over the file."""
+    try:
+        from_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
+    except (OSError, UnicodeDecodeError) as fault:
+        raise SettingsError(
+            str(env_file), f"cannot be read: {fault}", "Save it as UTF-8 text, or delete it."
+        ) from fault
+    return {name: value for name, value in from_file.items() if value is not None} | dict(os.environ)
+
+
+def _settings_error(fault: ValidationError, written: Mapping[str, str]) -> SettingsError:
+    errors = [_translated(error, written) for error in fault.errors(include_url=False)]
+    first, *others = {error.setting: error for error in errors}.values()
+    for other in others:
+        first.add_note(f"{other} ({other.cure})")
+    return first
+
+
+def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> SettingsError:
+    field = _field(str(error["loc"][0]))
+    name = variable(field)
+    said = str(error["ctx"]["error"]) if error["type"] == "value_error" else f'"{written.get(name, "")}" does not fit'
+    cure = next((item.text for item in Settings.model_fields[field].metadata if isinstance(item, Cure)), "")
+    return SettingsError(name, said, cure)
+
+
+def _field(place: str) -> str:
+    """The field that pydantic means: it names a field by its alias where it has one."""
+    by_variable = {variable(field): field for field in Settings.model_fields}
+    return place if place in Settings.model_fields else by_variable.get(place, "signature_secret")
+
+
+def _unknown(written: Iterable[str]) -> list[str]:
+    known = {variable(field) for field in Settings.model_fields}
+    strangers = sorted(name for name in written if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return [_warning(name, nearest(name, known)) for name in strangers]
+
+
+def _warning(name: str, meant: str | None) -> str:
+    return f"{name} is no setting; did you mean {meant}?" if meant else f"{name} is no setting and does nothing."
+
+
+def _doubtful(settings: Settings) -> list[str]:
+    found = []
+    if settings.is_signed and not settings.public_url and values.is_loopback(settings.host):
+        found.append(
+            f"NCCO_PUBLIC_URL is not set: callback URLs start with {settings.base_url}, which Vonage cannot reach."
+        )
+    if settings.insecure and settings.is_signed:
+        found.append("NCCO_INSECURE does nothing: a signature secret is set, so signatures are checked.")
+    elif settings.insecure:
+        found.append("NCCO_INSECURE is set: webhooks are not checked, so anybody can send them.")
+    if not settings.flows.is_dir():
+        found.append(f"NCCO_FLOWS: there is no folder {settings.flows}.")
+    return found

@@ -1,0 +1,114 @@
+"""How the texts of settings are read. Each reader raises ValueError with a sentence without the setting's name."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from app.store import open_store
+
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
+_PREFIX: Final = re.compile(r"[0-9]{1,15}")
+MIN_KEY_CHARACTERS: Final = 16
+
+
+def read_host(text: str) -> str:
+    """A host name or an IP address."""
+    host = text.strip().removeprefix("[").removesuffix("]")
+    if is_address(host) or _HOST.fullmatch(host):
+        return host
+    raise ValueError(f'"{text}" is neither a host name nor an IP address')
+
+
+def read_public_url(text: str) -> str:
+    """An http or https URL without query, fragment and trailing slash; "" stays ""."""
+    if not text.strip():
+        return ""
+    url = _split(text.strip())
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError(f'"{text}" is no http or https URL')
+    if url.query or url.fragment:
+        raise ValueError(f'"{text}" has a query or a fragment, so paths cannot be put behind it')
+    return text.strip().rstrip("/")
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+        url.port  # noqa: B018 - reading it is what checks it
+    except ValueError as fault:
+        raise ValueError(f'"{text}" is no URL: {fault}') from fault
+    if re.search(r"[\s<>\"{}|\\^`]", text) or not text.isascii():
+        raise ValueError(f'"{text}" holds characters that no URL holds')
+    return url
+
+
+def read_database_url(text: str) -> str:
+    """A URL that `app.store.open_store` knows."""
+    open_store(text)
+    return text.strip()
+
+
+def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
+    """Prefixes of phone numbers between commas: digits; a leading + is taken off."""
+    parts = text.split(",") if isinstance(text, str) else text
+    prefixes = tuple(part.strip().removeprefix("+") for part in parts if part.strip())
+    for prefix in prefixes:
+        if not _PREFIX.fullmatch(prefix):
+            raise ValueError(f'"{prefix}" is no beginning of a phone number')
+    return prefixes
+
+
+def read_word(text: object) -> object:
+    """One word of a list, in any case."""
+    return text.strip().lower() if isinstance(text, str) else text
+
+
+def read_secret(text: str) -> str:
+    """A signature secret; never printed."""
+    if "-----BEGIN" in text:
+        raise ValueError("is a private or public key, not a signature secret")
+    return text.strip()
+
+
+def read_key(text: str) -> str:
+    """A secret of our own; never printed."""
+    key = text.strip()
+    if key and len(key) < MIN_KEY_CHARACTERS:
+        raise ValueError(f"has {len(key)} characters, which can be guessed")
+    return key
+
+
+def read_private_key(text: str) -> str:
+    """The PEM text of a private key, given as itself (also on one line) or as the path of its file."""
+    if not text.strip():
+        return ""
+    pem = text.replace("\\n", "\n") if "-----BEGIN" in text else _file_text(Path(text.strip()))
+    if "PRIVATE KEY-----" not in pem:
+        raise ValueError("holds no private key in PEM form")
+    return pem.strip() + "\n"
+
+
+def _file_text(file: Path) -> str:
+    try:
+        return file.expanduser().read_text("utf-8")
+    except (OSError, ValueError) as fault:
+        raise ValueError("is neither a private key nor the path of a file that can be read") from fault
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine alone."""
+    return host.lower() == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
