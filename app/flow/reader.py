@@ -59,7 +59,7 @@ class Reader:
         self.report("E201", node.place, f"{what} is {found}", f"write {_SHAPES[wanted]} here")
 
     def fields(self, node: Map, known: Iterable[str], what: str) -> dict[str, Node]:
-        """The values by key; each key that is not known is reported as E202 with the nearest known one, and left out."""
+        """The values by key; each key that is not known is reported (E202) with the nearest known one."""
         known = tuple(known)
         found: dict[str, Node] = {}
         for entry in node.entries:
@@ -111,13 +111,15 @@ class Reader:
         return expression
 
     def target(self, node: Node, what: str) -> Target | None:
-        """`end` or the name of a step; E214 when there is no such step."""
-        text = self.text(node, what)
-        if text is None:
+        """`end` or the name of a step; E214 when there is no such step, E201 (and None) when it is no text at all.
+
+        A target that is not known is given all the same, so that the step still has this way out.
+        """
+        if not isinstance(node, Text):
+            self.report("E201", node.place, f"{what} is {_SHAPES[type(node)]}", 'write the name of a step, or "end"')
             return None
-        if text.value == "end":
-            return Target(None, text.place)
-        if text.value not in self.steps:
-            self.unknown("E214", text, (*sorted(self.steps), "end"), f'unknown step "{text.value}"')
-            return None
-        return Target(text.value, text.place)
+        if node.value == "end":
+            return Target(None, node.place)
+        if node.value not in self.steps:
+            self.unknown("E214", node, (*sorted(self.steps), "end"), f'unknown step "{node.value}"')
+        return Target(node.value, node.place)

@@ -1,7 +1,59 @@
-"""Rules of the flow language: structure."""
+"""Rules of the flow language: structure. What a flow file may hold, and how its steps lead to each other."""
 
 from __future__ import annotations
 
 from app.flow.rules.rule import Rule
 
-STRUCTURE_RULES: tuple[Rule, ...] = ()
+_EXITS = "a step has one exit: choices, collect, branch, goto, or on alone"
+
+STRUCTURE_RULES: tuple[Rule, ...] = (
+    # Shapes, words and values
+    Rule("E201", "error", "a value has the wrong shape", "write a text, a list or a map, as the message says"),
+    Rule("E202", "error", "a word is not known here", "write one of the known words"),
+    Rule("E203", "error", "a value does not fit the type of its field", "write a value of the type"),
+    Rule("E204", "error", "something that is due is missing", "add it"),
+    Rule("E205", "error", "a name holds characters that a name may not have", "use letters, digits, _ and -"),
+    Rule("E206", "error", "a name is taken by the flow language itself", "choose another name"),
+    # Flows among each other
+    Rule("E210", "error", "two flows have the same name", "give one of them another name"),
+    Rule("E211", "error", "a number is given twice", "keep it in the one flow that its calls start in"),
+    Rule("E212", "error", "two flows are the default", "keep `default: true` in one of them"),
+    Rule("W213", "warning", "no call can start in a flow", "add `numbers`, `default: true` or `entry: true`"),
+    # Steps
+    Rule("E214", "error", "a target names a step that does not exist", "name a step of this flow, or end"),
+    Rule("W215", "warning", "no caller can come to a step", "lead to it from another step, or delete it"),
+    Rule("E216", "error", "steps go round without any input of the caller", "let one of them ask, or end"),
+    Rule("W217", "warning", "a step has no exit", "write `goto: end` if the call ends here"),
+    Rule("E218", "error", "a step has two exits", _EXITS),
+    Rule("E219", "error", "a word has no effect in this step", "delete it"),
+    Rule("E220", "error", "nothing decides on the answer of an input", "add `choices` or `collect` to the step"),
+    Rule("E221", "error", "steps that are joined make an NCCO that Vonage refuses", "change the order of the actions"),
+    # Variables
+    Rule("E225", "error", "a variable is not declared", "declare it under `vars` of the flow"),
+    Rule("E226", "error", "a sensitive value would be kept in the open", "declare the variable with `sensitive: true`"),
+    # Choices
+    Rule("E230", "error", "a menu has no choice", "add a choice: `sales: {dtmf: 1, goto: sales}`"),
+    Rule("E231", "error", "a choice can be neither pressed nor said", "add `dtmf`, `speech` or both"),
+    Rule("E232", "error", "dtmf is not something that can be pressed", 'write digits, "*" or "#", or a list of them'),
+    Rule("E233", "error", "two choices have the same key", "give one of them another key"),
+    Rule("E234", "error", "two choices have the same phrase", "give one of them another phrase"),
+    Rule("E235", "error", "a phrase cannot be listened for", "write words as they are said, without braces"),
+    # Retry
+    Rule("E240", "error", "nothing says what happens after the last try", "add `retry: {then: step}`"),
+    Rule("W241", "warning", "a prompt is never played", "raise `tries`, or delete the prompt"),
+    # Collect
+    Rule("E245", "error", "collect takes neither digits nor speech", "add `digits: 4` or `speech: any`"),
+    Rule("E246", "error", "this is no number of digits", "write a number from 1 to 20, or a range such as 6..8"),
+    # Branch
+    Rule("E250", "error", "a branch has no else", "end the list with `- else: step`"),
+    Rule("E251", "error", "a line of a branch is never looked at", "let `else` be the last line, and only once"),
+    # On
+    Rule("E260", "error", "a way in which dialling can fail leads nowhere", "add `otherwise: step`"),
+    Rule("E261", "error", "nothing says what follows a completed call", "add `completed: end`"),
+    Rule("E262", "error", "this status cannot steer a call", "take it out of `on`; what only observes it is `events`"),
+    Rule("E263", "error", "this is no outcome of the step", "write an outcome of the connect, or of a checkpoint"),
+    Rule("E264", "error", "an outcome of a dial stands in a step that dials nobody", "add a `connect` to `do`"),
+    Rule("E265", "error", "a list of targets has no on", "add `on` with `completed` and `otherwise`"),
+    Rule("W266", "warning", "a connect has no on", "add `on: {completed: end, otherwise: step}`"),
+    Rule("W267", "warning", "otherwise catches nothing", "delete it: every failure has its own line"),
+)

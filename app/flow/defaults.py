@@ -1,0 +1,88 @@
+"""`defaults` of a flow: what every step inherits.
+
+defaults:
+  talk: {language: en-GB, style: 2}       # of every talk; connect, stream, ... likewise
+  retry: {noinput: ["Sorry?"], then: reception}
+  choices:
+    operator: {dtmf: 0, speech: operator, goto: reception}      # added to every menu
+  min_confidence: 0.4
+  on: {error: sorry}                      # where a value that cannot be computed leads
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.flow.exits.asking import min_confidence
+from app.flow.exits.choices import Choice, read_menu
+from app.flow.fields import Fields, read_fields
+from app.flow.model import Target, Variable
+from app.flow.nodes import Map, Node
+from app.flow.played import ACTIONS
+from app.flow.reader import Reader
+from app.flow.retry import RetrySource, read_retry
+
+_HINTS = {
+    "language": "write it under its action: `talk: {language: en-GB}`",
+    "style": "write it under its action: `talk: {style: 2}`",
+    "premium": "write it under its action: `talk: {premium: true}`",
+    "error": "write `on: {error: step}`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What every step inherits.
+
+    Attributes:
+        actions: fields by action, e.g. of every talk.
+        choices: by name, added to every menu.
+        error: where a value that cannot be computed leads.
+        is_whole: everything could be read; what is missing is then really missing.
+    """
+
+    actions: Mapping[str, Map] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    retry: RetrySource = field(default_factory=RetrySource)
+    min_confidence: float = 0.0
+    error: Target | None = None
+    is_whole: bool = True
+
+
+def read_defaults(node: Node, variables: Mapping[str, Variable], reader: Reader) -> Defaults:
+    """The map under `defaults`."""
+    found = reader.map(node, "`defaults`")
+    if found is None:
+        return Defaults(retry=RetrySource(is_whole=False), is_whole=False)
+    known = (*ACTIONS, "retry", "choices", "min_confidence", "on")
+    fields = read_fields(found, known, "`defaults`", reader, hints=_HINTS)
+    actions = {name: reader.map(fields.values[name], f"`{name}`") for name in ACTIONS if name in fields.values}
+    kept = {name: action for name, action in actions.items() if action is not None}
+    choices = read_menu(fields.values["choices"], variables, reader) if "choices" in fields.values else {}
+    return Defaults(
+        kept,
+        choices or {},
+        _read_retry(fields, kept, reader),
+        min_confidence(fields, 0.0, reader),
+        read_error(fields, reader),
+        fields.is_whole and choices is not None,
+    )
+
+
+def _read_retry(fields: Fields, actions: Mapping[str, Map], reader: Reader) -> RetrySource:
+    node = fields.get("retry")
+    if node is None:
+        return RetrySource(is_whole=fields.is_whole)
+    return read_retry(node, reader, actions, "`retry`")
+
+
+def read_error(fields: Fields, reader: Reader) -> Target | None:
+    """Where the `on` of `defaults` leads on an error; it holds nothing else."""
+    node = fields.get("on")
+    found = reader.map(node, "`on` of defaults") if node else None
+    if found is None:
+        return None
+    lines = read_fields(found, ("error",), "`on` of defaults", reader)
+    target = lines.get("error")
+    return reader.target(target, "`error`") if target else None

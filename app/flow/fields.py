@@ -1,0 +1,81 @@
+"""A map of a flow file, read by its known words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from app.flow.nodes import Map, Node, Place, Text
+from app.flow.reader import Reader
+from app.ncco.suggest import nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The known words of one map.
+
+    Attributes:
+        what: how messages call the map, e.g. `step "menu"`.
+        place: where to report what is missing.
+        keys: word → the key as written.
+        values: word → its value.
+        is_whole: no entry was dropped as unknown; what is missing is then really missing.
+    """
+
+    what: str
+    place: Place
+    keys: Mapping[str, Text]
+    values: Mapping[str, Node]
+    is_whole: bool = True
+
+    def get(self, word: str) -> Node | None:
+        """The value of `word`, or None."""
+        return self.values.get(word)
+
+    def at(self, word: str) -> Place:
+        """Where the key `word` stands; the map's own place when it is missing."""
+        key = self.keys.get(word)
+        return key.place if key else self.place
+
+    def need(self, word: str, cure: str, reader: Reader) -> Node | None:
+        """The value of `word`; E204 when it is missing, unless a dropped entry may have been meant for it."""
+        node = self.values.get(word)
+        if node is None and self.is_whole:
+            reader.report("E204", self.place, f"{self.what} has no `{word}`", cure)
+        return node
+
+
+def read_fields(
+    node: Map,
+    known: Iterable[str],
+    what: str,
+    reader: Reader,
+    *,
+    place: Place | None = None,
+    hints: Mapping[str, str] | None = None,
+    code: str = "E202",
+) -> Fields:
+    """The entries of `node` by known word.
+
+    Each other key is reported as `code` with a cure: its hint, or the nearest known word, which it is then taken for,
+    so that one slip of the pen is one issue.
+    """
+    known = tuple(known)
+    entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
+    strays = [entry for entry in node.entries if entry.key.value not in known]
+    is_whole = True
+    for stray in strays:
+        word = stray.key.value
+        hint = (hints or {}).get(word.lower())
+        meant = None if hint else nearest(word, known)
+        message = f'{what} has no "{word}"'
+        if hint:
+            reader.report(code, stray.key.place, message, hint)
+        else:
+            reader.unknown(code, stray.key, known, message)
+        if meant:
+            entries.setdefault(meant, stray)
+        is_whole = is_whole and meant is not None
+    keys = {word: entry.key for word, entry in entries.items()}
+    values = {word: entry.value for word, entry in entries.items()}
+    return Fields(what, place or node.place, keys, values, is_whole)

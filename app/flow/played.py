@@ -1,0 +1,64 @@
+"""What a step's `do` holds, seen from outside: enough for the exits to know what they can decide on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.flow.nodes import Map, Node, Place, Seq, Text
+
+ACTIONS = ("talk", "stream", "connect", "record", "conversation", "input", "notify", "wait", "transfer")
+"""The NCCO's actions. Source: NCCO reference, NCCO actions."""
+
+KINDS = (*ACTIONS, "ncco", "checkpoint")
+"""The words that an item of `do` may begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One item of `do`.
+
+    Attributes:
+        kind: one of KINDS.
+        place: where its kind is named.
+        name: of a checkpoint.
+        targets: how many a connect rings one after another; 0 for everything else.
+        has_websocket: whether a connect leads to a websocket.
+    """
+
+    kind: str
+    place: Place
+    name: str = ""
+    targets: int = 0
+    has_websocket: bool = False
+
+
+def scan(do: Node | None) -> tuple[Played, ...]:
+    """The items of `do` by kind; what is none is left out (reading the parts reports it)."""
+    items = do.items if isinstance(do, Seq) else ()
+    found = [_scan_item(item) for item in items if isinstance(item, Map)]
+    return tuple(item for item in found if item is not None)
+
+
+def _scan_item(item: Map) -> Played | None:
+    action = item.get("action")
+    if isinstance(action, Text):
+        return _played(action.value, action.place, item) if action.value in KINDS else None
+    entry = next((entry for entry in item.entries if entry.key.value in KINDS), None)
+    return _played(entry.key.value, entry.key.place, entry.value) if entry else None
+
+
+def _played(kind: str, place: Place, node: Node) -> Played:
+    name = node.value if kind == "checkpoint" and isinstance(node, Text) else ""
+    if kind != "connect":
+        return Played(kind, place, name)
+    endpoint = node.get("endpoint") if isinstance(node, Map) else None
+    target = endpoint or node
+    count = len(target.items) if isinstance(target, Seq) else 1
+    return Played(kind, place, name, count, _has_websocket(target))
+
+
+def _has_websocket(node: Node) -> bool:
+    if isinstance(node, Text):
+        return node.value.startswith(("ws:", "wss:")) or node.value == "websocket"
+    inner = node.items if isinstance(node, Seq) else tuple(entry.value for entry in node.entries)
+    return any(_has_websocket(child) for child in inner)

@@ -1,0 +1,181 @@
+"""A step of a flow: `set`, `do`, then one exit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.flow.defaults import Defaults
+from app.flow.exits import EXITS, Kind
+from app.flow.exits.goto import no_exit
+from app.flow.exits.on import DIALLED, steers
+from app.flow.exits.source import StepSource, Wired
+from app.flow.fields import Fields, read_fields
+from app.flow.model import Exit, Step, Target, Variable
+from app.flow.nodes import Entry, Map, Text
+from app.flow.parts import read_do
+from app.flow.played import ACTIONS, Played, scan
+from app.flow.reader import Reader
+from app.flow.variables import read_sets
+
+_WORDS = ("set", "do", "choices", "collect", "branch", "goto", "on", "retry", "tail", "min_confidence")
+_ENDINGS = ("end", "hangup", "hang_up", "stop", "exit")
+_HINTS = {
+    **{action: f"put it under `do`, as the line `- {action}: ..`" for action in (*ACTIONS, "ncco", "checkpoint")},
+    **dict.fromkeys(_ENDINGS, "to end the call write `goto: end`"),
+    **dict.fromkeys(("then", "next"), "write `goto: step`"),
+    **dict.fromkeys(("say", "speak", "prompt"), "under `do` write `- talk: ..`"),
+    **dict.fromkeys(("play", "audio"), "under `do` write `- stream: ..`"),
+    **dict.fromkeys(("dial", "call"), "under `do` write `- connect: ..`"),
+    **dict.fromkeys(("menu", "options"), "write `choices`"),
+    **dict.fromkeys(("if", "switch", "when"), "write `branch`, a list of `- if: ..` with `goto`"),
+    **dict.fromkeys(("noinput", "nomatch", "tries"), "write it under `retry`"),
+    **dict.fromkeys(("error", "busy", "timeout", "completed", "otherwise"), "write it under `on`"),
+    **dict.fromkeys(("dtmf", "speech", "digits"), "write it under `choices` or `collect`"),
+}
+_LOSSES = frozenset({"E201", "E202", "E204", "E206", "E240", "E245", "E250", "E251", "E262", "E263"})
+"""Faults that may have cost a step one of its ways out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStep:
+    """A step as far as it could be read.
+
+    Attributes:
+        exit: None when it could not be read.
+        has_all_edges: every way out that its author wrote is known.
+    """
+
+    name: str
+    key: Text
+    step: Step | None
+    exit: Exit | None
+    error: Target | None
+    has_all_edges: bool
+
+
+def read_step(entry: Entry, variables: Mapping[str, Variable], defaults: Defaults, reader: Reader) -> ReadStep:
+    """One entry of `steps`. Whatever its faults, the step exists."""
+    name = entry.key.value
+    if not isinstance(entry.value, Map):
+        cure = f"write `{name}: {{do: [..], goto: step}}`"
+        reader.report("E201", entry.value.place, f'step "{name}" is not a map', cure)
+        return ReadStep(name, entry.key, None, None, None, has_all_edges=False)
+    fields = read_fields(entry.value, _WORDS, f'step "{name}"', reader, place=entry.key.place, hints=_HINTS)
+    sets = read_sets(fields.values["set"], variables, reader) if "set" in fields.values else ()
+    source = _read_source(entry.key, fields, variables, defaults, reader)
+    exits_from = len(reader.issues)
+    error = _read_error(fields, reader)
+    kind = _choose_exit(fields, reader)
+    wired = _read_exit(kind, source, reader)
+    tail = _read_tail(fields, reader)
+    _check_words(kind, source, wired, reader)
+    lost = any(issue.code in _LOSSES for issue in reader.issues[exits_from:]) or not fields.is_whole
+    if wired is None:
+        return ReadStep(name, entry.key, None, None, error, has_all_edges=False)
+    step = Step(name, entry.key.place, sets, wired.parts, wired.exit, error, tail)
+    return ReadStep(name, entry.key, step, wired.exit, error, has_all_edges=not lost)
+
+
+def _read_source(
+    key: Text, fields: Fields, variables: Mapping[str, Variable], defaults: Defaults, reader: Reader
+) -> StepSource:
+    do = fields.get("do")
+    before = len(reader.issues)
+    parts = read_do(do, reader, defaults.actions) if do else ()
+    plays_whole = not any(issue.is_error for issue in reader.issues[before:])
+    return StepSource(key.value, key.place, fields, parts, scan(do), plays_whole, defaults, variables)
+
+
+def _read_error(fields: Fields, reader: Reader) -> Target | None:
+    """Where `on: {error: step}` leads."""
+    on = fields.get("on")
+    node = on.get("error") if isinstance(on, Map) else None
+    return reader.target(node, "`error`") if node else None
+
+
+def _read_tail(fields: Fields, reader: Reader) -> bool:
+    node = fields.get("tail")
+    return node is None or reader.flag(node, "`tail`") is not False
+
+
+def _choose_exit(fields: Fields, reader: Reader) -> Kind | None:
+    """The step's exit; E218 for each further one. An `on` that holds but `error` is none."""
+    on = fields.get("on")
+    is_exit = {"on": not isinstance(on, Map) or steers(on)}
+    kinds = [kind for kind in EXITS if kind.word in fields.values and is_exit.get(kind.word, True)]
+    if not kinds:
+        return None
+    first = kinds[0]
+    for kind in kinds[1:]:
+        if kind.word not in first.words:
+            _report_second_exit(first, kind, fields, reader)
+    return first
+
+
+def _report_second_exit(first: Kind, second: Kind, fields: Fields, reader: Reader) -> None:
+    message = f"{fields.what} has two exits, `{first.word}` and `{second.word}`"
+    cure = f"keep one of them; `{second.word}` may stand in a step of its own"
+    on = fields.get("on")
+    if second.word == "on" and first.word == "goto":
+        cure = "keep `on` alone; what `goto` says becomes its line `completed: step`"
+        if isinstance(on, Map) and not set(DIALLED) & set(on.keys()):
+            cure = "keep `on` alone, and let each of its outcomes lead on"
+    reader.report("E218", fields.at(second.word), message, cure)
+
+
+def _read_exit(kind: Kind | None, source: StepSource, reader: Reader) -> Wired | None:
+    if kind is not None:
+        return kind.read(source, reader)
+    return no_exit(source) if source.fields.is_whole else None
+
+
+def _check_words(kind: Kind | None, source: StepSource, wired: Wired | None, reader: Reader) -> None:
+    """Words without effect, an `input` that nobody decides on, a connect without `on`, a step without exit."""
+    fields = source.fields
+    if not fields.is_whole and kind is None:
+        return
+    words = kind.words if kind else frozenset()
+    asks = kind is not None and kind.word in {"choices", "collect"}
+    for word in ("retry", "tail", "min_confidence"):
+        if word in fields.values and word not in words:
+            _report_no_effect(word, kind, fields, reader)
+    written_input = source.first("input")
+    if written_input and not asks:
+        reader.report("E220", written_input.place, "nothing decides on the answer of this input")
+    _check_connect(kind, source, reader)
+
+
+def _report_no_effect(word: str, kind: Kind | None, fields: Fields, reader: Reader) -> None:
+    if kind is not None and kind.word == "collect":
+        message, cure = f"`{word}` has no effect beside `collect`", f"write `{word}` inside `collect`"
+    else:
+        message = f"`{word}` has no effect in a step that asks nothing"
+        cure = "delete it, or add `choices` or `collect`"
+    reader.report("E219", fields.at(word), message, cure)
+
+
+def _check_connect(kind: Kind | None, source: StepSource, reader: Reader) -> None:
+    """A connect whose outcome decides nothing: E265 for a list of targets, W266 for one; W217 without any exit."""
+    connect = source.first("connect")
+    on = source.fields.get("on")
+    if kind is not None and kind.word == "on":
+        is_decided = not isinstance(on, Map) or bool(set(DIALLED) & set(on.keys())) or connect is None
+        if is_decided:
+            return
+    if connect is not None:
+        _report_undecided(connect, kind, reader)
+    elif kind is None and source.first("transfer") is None:
+        message = f'step "{source.name}" has no exit: the call ends here'
+        reader.report("W217", source.place, message)
+
+
+def _report_undecided(connect: Played, kind: Kind | None, reader: Reader) -> None:
+    if connect.targets > 1:
+        message = "only `on` rings the targets of a list one after another, and this step has none"
+        reader.report("E265", connect.place, message)
+    else:
+        cure = None
+        if kind is not None and kind.word == "goto":
+            cure = "replace `goto` by `on: {completed: step, otherwise: step}`"
+        reader.report("W266", connect.place, "a busy or unanswered call leads nowhere: this connect has no `on`", cure)
