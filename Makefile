@@ -16,7 +16,7 @@ NEARLY := errors store vonage service settings web cli
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help setup serve test check lint types layers bench fmt lock docker-check clean
+.PHONY: help setup serve test check lint types layers bench fmt docs lock docker-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,13 +58,16 @@ fmt: $(READY) ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(READY) ## write docs/errors.md anew from the tables of rules
+	$(BIN)/python -m tests.docs.errors_page
+
 lock: $(READY) ## resolve the versions anew: make lock UPGRADE=--upgrade
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) $(UPGRADE) --group build -c requirements-dev.txt -o requirements-build.txt
 
 docker-check: $(READY) ## do in clean environments what the Dockerfile does, where no Docker engine runs
-	$(BIN)/python tests/house/image_by_hand.py
+	$(BIN)/python -m tests.house.image_by_hand
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-PREFIX = "FLOW_"
-"""What the name of a variable for flows begins with; `env.CRM_URL` is FLOW_CRM_URL."""
+from app.settings.load import FLOW_PREFIX
 
 
 def variables() -> Mapping[str, str]:
@@ -20,7 +19,8 @@ def variables() -> Mapping[str, str]:
 
 def flow_variables() -> Mapping[str, str]:
     """The variables that flows may read, the prefix taken off."""
-    return {name.removeprefix(PREFIX): value for name, value in variables().items() if name.startswith(PREFIX)}
+    known = variables().items()
+    return {name.removeprefix(FLOW_PREFIX): value for name, value in known if name.startswith(FLOW_PREFIX)}
 
 
 def folders(flows: Path | None, templates: Path | None) -> tuple[Path, Path]:

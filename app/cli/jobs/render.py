@@ -24,6 +24,7 @@ from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
 from app.service.policy import Policy
+from app.settings.failsafe import DEFAULT, read_failsafe
 from app.store.memory import MemoryStore
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
@@ -42,8 +43,10 @@ def run(
     templates: Path | None,
     form: Literal["text", "json"],
 ) -> int:
-    """Print the NCCO after the last of `digits`; ISSUES when the flows have errors or nothing of them can be
-    played. Raises CannotRun."""
+    """Print the NCCO after the last of `digits`; ISSUES when the flows have errors or cannot be played.
+
+    Raises CannotRun.
+    """
     found = find(Source(*folders(flows, templates)), flow_variables())
     if found.project.has_errors:
         errors = [issue for issue in found.issues if issue.is_error]
@@ -72,7 +75,7 @@ async def _play(project: Project, flow: Flow, call: Call, digits: tuple[str, ...
     await store.open()
     library = Library(store, lambda: project)
     await library.reload()
-    service = CallService(store, library, Policy(keys=(KEY,), failsafe=(), env=flow_variables()))
+    service = CallService(store, library, Policy(keys=(KEY,), failsafe=read_failsafe(DEFAULT), env=flow_variables()))
     reply = await service.answer(_delivery(call, public_url), flow.name)
     for keys in digits:
         pressed = {**call, "dtmf": {"digits": keys, "timed_out": False}}

@@ -1,0 +1,86 @@
+"""A server as `ncco serve` starts it, in a process of its own, on a free port."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+NCCO = str(Path(sys.executable).with_name("ncco"))
+STARTS_WITHIN_S = 30.0
+
+
+@dataclass(slots=True)
+class RunningServer:
+    """The process, and everything that it printed so far."""
+
+    process: subprocess.Popen[str]
+    address: str = ""
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def printed(self) -> str:
+        return "".join(self.lines)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait; the code that the process ended with."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=20)
+
+
+def plain_environment(home: Path, **more: str) -> dict[str, str]:
+    """An environment without any of the settings of whoever runs the tests; the database lies in `home`."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "COVERAGE_PROCESS_START") if name in os.environ}
+    settings = {"NCCO_DATABASE_URL": f"sqlite:///{home}/ncco.db", "NCCO_PORT": "0", "HOME": str(home)}
+    return {**kept, **settings, **more}
+
+
+@contextmanager
+def running_server(home: Path, *words: str, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
+    """`ncco serve --dev` with `words` behind it; yields when it answers, and kills what is still there at the end."""
+    process = subprocess.Popen(
+        [NCCO, "serve", *(words or ("--dev",))],
+        cwd=cwd,
+        env=plain_environment(home, **(env or {})),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    server = RunningServer(process)
+    arrived: queue.Queue[str] = queue.Queue()
+    reader = threading.Thread(target=_read, args=(server, arrived), daemon=True)
+    reader.start()
+    try:
+        server.address = _address(server, arrived)
+        yield server
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        if process.stdout:
+            process.stdout.close()
+
+
+def _read(server: RunningServer, arrived: queue.Queue[str]) -> None:
+    for line in server.process.stdout or ():
+        server.lines.append(line)
+        arrived.put(line)
+    arrived.put("")
+
+
+def _address(server: RunningServer, arrived: queue.Queue[str]) -> str:
+    """`host:port` of the line that says so. Raises AssertionError when the server ends before."""
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while line := arrived.get(timeout=max(deadline - time.monotonic(), 0.1)):
+        if found := re.search(r"listens on http://(\S+)", line):
+            return found[1]
+    raise AssertionError(f"the server did not start:\n{server.printed}")

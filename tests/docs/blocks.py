@@ -1,0 +1,85 @@
+"""The fenced blocks of a Markdown page, and which of them are run.
+
+A block of `bash` or `python` is run, in the order of the page, all `bash` blocks of a page in one shell. A block of
+`text` or `json` directly behind it is what it prints, `...` standing for anything. A comment `<!-- not run: why -->`
+above a block leaves it out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tests.house.tracked import text_of, tracked_files
+
+RUN = ("bash", "python")
+PRINTED = ("text", "json")
+
+_BLOCK = re.compile(r"(?:<!-- (?P<comment>[^\n]*?) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.S | re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One fenced block; `comment` is the HTML comment right above it."""
+
+    page: str
+    line: int
+    language: str
+    code: str
+    comment: str
+    end: int
+    start: int
+
+    @property
+    def is_run(self) -> bool:
+        return self.language in RUN and not self.comment.startswith("not run: ")
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A block that is run, with what the page says it prints; None when the page does not say."""
+
+    block: Block
+    printed: str | None
+
+
+def pages() -> list[str]:
+    """Every Markdown page of the project."""
+    return [name for name in tracked_files() if name.endswith(".md")]
+
+
+def blocks_of(page: str) -> list[Block]:
+    text = text_of(page)
+    return [
+        Block(
+            page,
+            text.count("\n", 0, found.start("code")),
+            found["language"],
+            found["code"],
+            found["comment"] or "",
+            found.end(),
+            found.start(),
+        )
+        for found in _BLOCK.finditer(text)
+    ]
+
+
+def examples_of(page: str, language: str) -> list[Example]:
+    """The blocks of a page that are run in that language."""
+    blocks = blocks_of(page)
+    followers = {str(block): after for block, after in pairwise(blocks)}
+    return [
+        Example(block, _printed(page, block, followers.get(str(block))))
+        for block in blocks
+        if block.is_run and block.language == language
+    ]
+
+
+def _printed(page: str, block: Block, after: Block | None) -> str | None:
+    if after is None or after.language not in PRINTED or text_of(page)[block.end : after.start].strip():
+        return None
+    return after.code

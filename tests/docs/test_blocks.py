@@ -1,0 +1,107 @@
+"""The shell and Python blocks of the pages do what the pages say, against a real server."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import RunningServer, running_server
+from tests.docs.blocks import RUN, Example, blocks_of, examples_of, pages
+from tests.house.tracked import ROOT
+
+ADDRESS = "127.0.0.1:8000"
+"""Where the pages say that the server is; another free port stands in for it."""
+
+SHELL_PAGES = [page for page in pages() if examples_of(page, "bash")]
+PYTHON_EXAMPLES = [example for page in pages() for example in examples_of(page, "python")]
+
+CHECKER = doctest.OutputChecker()
+LOOSELY = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("server"), cwd=ROOT) as server:
+        yield server
+
+
+def run_in_one_shell(examples: list[Example], server: RunningServer, home: Path) -> list[str]:
+    """What each block printed, both streams, up to the first that fails."""
+    mark = "=== end of a block ==="
+    script = "\n".join(
+        f"{example.block.code.replace(ADDRESS, server.address)}\nprintf '\\n{mark}\\n'" for example in examples
+    )
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-eu", "-o", "pipefail", "-c", script],
+        cwd=ROOT,
+        env={"PATH": path, "HOME": str(home), "NO_COLOR": "1", "NCCO_DATABASE_URL": f"sqlite:///{home}/ncco.db"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.stdout.split(f"\n{mark}\n")
+
+
+def as_printed(text: str) -> str:
+    """Lines without blanks at their ends, and JSON commas and braces as they fall."""
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+@pytest.mark.parametrize("page", SHELL_PAGES)
+def test_shell_blocks_print_what_the_page_says(page: str, server: RunningServer, tmp_path: Path) -> None:
+    examples = examples_of(page, "bash")
+
+    printed = run_in_one_shell(examples, server, tmp_path)
+
+    assert len(examples) == len(printed) - 1, f"{examples[len(printed) - 1].block}: {printed[-1]}"
+    for example, got in zip(examples, printed, strict=False):
+        want = example.printed if example.printed is not None else got
+        want = want.replace(ADDRESS, server.address)
+        assert CHECKER.check_output(as_printed(want), as_printed(got), LOOSELY), f"{example.block}: {got}"
+
+
+@pytest.mark.parametrize("example", PYTHON_EXAMPLES, ids=lambda example: str(example.block))
+def test_python_blocks_print_what_the_page_says(example: Example, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example.block.code],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+    assert 0 == done.returncode, done.stdout
+    assert CHECKER.check_output(as_printed(example.printed or ""), as_printed(done.stdout), LOOSELY), done.stdout
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_block_names_its_language(page: str) -> None:
+    assert [] == [str(block) for block in blocks_of(page) if not block.language]
+
+
+@pytest.mark.parametrize("page", pages())
+def test_a_block_that_is_not_run_says_why(page: str) -> None:
+    silent = [
+        str(block)
+        for block in blocks_of(page)
+        if block.language in (*RUN, "sh", "shell", "console", "py") and not block.is_run
+        if not re.fullmatch(r"not run: \S.+", block.comment)
+    ]
+
+    assert [] == silent
+
+
+def test_the_walk_is_on_the_front_page() -> None:
+    assert [] != examples_of("README.md", "bash")
