@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from app.ncco.shown import encodable
+
 Severity = Literal["error", "warning"]
 
 
@@ -55,4 +57,4 @@ class Rule:
 
 def member(path: str, name: object) -> str:
     """The JSON Pointer of a member (by key) or an item (by index) of what `path` points to."""
-    return f"{path}/{str(name).replace('~', '~0').replace('/', '~1')}"
+    return f"{path}/{encodable(str(name)).replace('~', '~0').replace('/', '~1')}"

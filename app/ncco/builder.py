@@ -1,0 +1,46 @@
+"""`Ncco`: the builder of actions, as the article on action flows uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from app.ncco.checker import check
+from app.ncco.models.base import NccoModel, validation_error
+from app.ncco.models.calls import Connect, Conversation, Notify, Transfer
+from app.ncco.models.prompts import Input, Record, Stream, Talk, Wait
+
+
+class Ncco:
+    """The nine actions, and the way to join them.
+
+    ```python
+    talk = Ncco.Talk(text="Please wait while we connect you.")
+    connect = Ncco.Connect(endpoint={"type": "phone", "number": "447700900123"}, from_="447700900000", timeout="20")
+    Ncco.build_ncco(talk, connect)
+    ```
+    """
+
+    Record = Record
+    Conversation = Conversation
+    Connect = Connect
+    Talk = Talk
+    Stream = Stream
+    Input = Input
+    Notify = Notify
+    Wait = Wait
+    Transfer = Transfer
+
+    @staticmethod
+    def build_ncco(*actions: NccoModel | Iterable[NccoModel]) -> list[dict[str, Any]]:
+        """The NCCO of the actions, given one by one or in lists: a list of dicts with NCCO names and real types.
+
+        Raises:
+            pydantic.ValidationError: the actions break a rule between actions, such as bargeIn without an input.
+        """
+        flat = [action for given in actions for action in ([given] if isinstance(given, NccoModel) else given)]
+        document = [action.to_ncco() for action in flat]
+        faults = [issue for issue in check(document) if issue.is_error]
+        if faults:
+            raise validation_error("Ncco", document, faults)
+        return document

@@ -1,0 +1,119 @@
+"""`check`: every issue of an NCCO document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic_core import SchemaValidator, core_schema
+
+from app.ncco.issue import Issue, member
+from app.ncco.models.actions import SHAPES
+from app.ncco.models.calls import ENDPOINT
+from app.ncco.rules.advice import EMPTY_DOCUMENT
+from app.ncco.rules.shape import ACTION_MISSING, NOT_AN_ACTION, NOT_AN_ARRAY, UNKNOWN_ACTION
+from app.ncco.sequence import look_at_order
+from app.ncco.shown import shown
+from app.ncco.spelling import ACTIONS, folded, meant_action
+
+_CLEAN = SchemaValidator(
+    core_schema.list_schema(
+        core_schema.tagged_union_schema(
+            {name: shape.clean() for name, shape in SHAPES.items()}, discriminator="action"
+        ),
+        min_length=1,
+        strict=True,
+    )
+)
+_ACTION_RULES = {name: shape.rules for name, shape in SHAPES.items()}
+_ENDPOINT_RULES = {name: shape.rules for name, shape in ENDPOINT.shapes.items()}
+
+
+def check(document: object) -> list[Issue]:
+    """Every issue of an NCCO document, in the order of their places; [] when there is none.
+
+    Args:
+        document: anything that `json.loads` can give.
+
+    Never raises. A document with an issue of severity "error" must not be sent; one with warnings may be.
+    """
+    return [] if _is_clean(document) else sorted(_issues(document), key=_place)
+
+
+def _is_clean(document: Any) -> bool:
+    """Whether there is nothing to say, found the quick way. False decides nothing."""
+    return (
+        _CLEAN.isinstance_python(document)
+        and not any(True for action in document for _ in _between_options(action))
+        and not any(True for _ in look_at_order(document))
+    )
+
+
+def _between_options(action: dict[str, Any]) -> Iterator[Issue]:
+    for rule in _ACTION_RULES[action["action"]]:
+        yield from rule(action, "")
+    if action["action"] == "connect":
+        endpoint = action["endpoint"][0]
+        for rule in _ENDPOINT_RULES[endpoint["type"]]:
+            yield from rule(endpoint, "")
+
+
+def _issues(document: object) -> Iterator[Issue]:
+    if not isinstance(document, list):
+        yield NOT_AN_ARRAY.at("", f"The document is {shown(document)}, not an array.", _array_cure(document))
+        return
+    if not document:
+        yield EMPTY_DOCUMENT.at("", "The array is empty.")
+    for index, action in enumerate(document):
+        yield from _look_at_action(action, member("", index))
+    yield from look_at_order(document)
+
+
+def _array_cure(document: object) -> str | None:
+    if isinstance(document, dict):
+        inner = next((name for name in ("ncco", "NCCO", "actions") if isinstance(document.get(name), list)), None)
+        if inner:
+            return f'Send the array under "{inner}" itself.'
+        if "action" in document:
+            return "Wrap the action in an array: [ ... ]."
+    if isinstance(document, str) and document.lstrip().startswith("["):
+        return "Send the array itself, not text that holds it."
+    return None
+
+
+def _look_at_action(action: object, path: str) -> Iterator[Issue]:
+    if not isinstance(action, dict):
+        yield NOT_AN_ACTION.at(path, f"{shown(action)} is not an action.", _action_cure(action))
+    elif action.get("action") is None:
+        yield ACTION_MISSING.at(path, "The object does not say which action it is.", _name_cure(action))
+    elif isinstance(action["action"], str) and action["action"] in SHAPES:
+        yield from SHAPES[action["action"]].look(action, path)
+    else:
+        yield _unknown_action(action["action"], member(path, "action"))
+
+
+def _unknown_action(name: object, path: str) -> Issue:
+    cure = meant_action(name) if isinstance(name, str) else None
+    return UNKNOWN_ACTION.at(path, f"There is no action {shown(name)}.", cure)
+
+
+def _action_cure(action: object) -> str | None:
+    if isinstance(action, list):
+        return "Leave out the inner square brackets."
+    return f'Write {{"action": "{action}", ...}}.' if isinstance(action, str) and action in ACTIONS else None
+
+
+def _name_cure(action: dict[Any, Any]) -> str | None:
+    keys = [str(key) for key in action]
+    near = next((key for key in keys if key != "action" and folded(key) == "action"), None)
+    if near:
+        return 'Write "action" in lower case.'
+    named = next((key for key in keys if key in ACTIONS), None)
+    if named:
+        return f'Write {{"action": "{named}", ...}}.'
+    return next((f'Add "action": "{action[key]}".' for key in action if action[key] in ACTIONS), None) if keys else None
+
+
+def _place(issue: Issue) -> tuple[int, str, str]:
+    first = issue.path.split("/")[1] if issue.path else "-1"
+    return (int(first), issue.path, issue.code)

@@ -1,0 +1,1 @@
+"""The kinds of values that options take: how each is checked, read and described."""

@@ -1,0 +1,53 @@
+"""What a kind of value is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic_core import CoreSchema
+
+from app.ncco.issue import Issue
+from app.ncco.kinds.writable import unwritable
+from app.ncco.rules.shape import NOT_JSON, WRONG_TYPE
+from app.ncco.shown import shown
+
+JsonSchema = dict[str, Any]
+
+
+class Kind(ABC):
+    """One kind of value.
+
+    `look` explains everything that is wrong with a value. `clean` accepts only values on which `look` has nothing to
+    say; it may refuse others, which then only takes longer.
+    """
+
+    @abstractmethod
+    def look(self, value: object, path: str) -> Iterator[Issue]:
+        """What is wrong with the value at `path`."""
+
+    @abstractmethod
+    def clean(self) -> CoreSchema:
+        """The validation of values that are right beyond doubt."""
+
+    @abstractmethod
+    def json_schema(self) -> JsonSchema:
+        """The JSON Schema of values without an error, as far as JSON Schema can tell."""
+
+    def read(self, value: object) -> object:
+        """The value as the models hold it, as far as it can be read: a number for "45", an array for one URL."""
+        return value
+
+
+def look_at(kind: Kind, value: object, path: str) -> Iterator[Issue]:
+    """What is wrong with the value, a scalar that is no JSON included."""
+    if isinstance(value, (str, float)) and (fault := unwritable(value)):
+        yield NOT_JSON.at(path, f"{shown(value)} is no JSON value: {fault}.")
+        return
+    yield from kind.look(value, path)
+
+
+def wrong_type(value: object, due: str, path: str, cure: str) -> Issue:
+    """The issue that a value is not of the type that is due."""
+    return WRONG_TYPE.at(path, f"{shown(value)} is not {due}.", cure)

@@ -1,0 +1,108 @@
+"""Arrays, and values that may stand alone or in an array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic_core import CoreSchema, core_schema
+
+from app.ncco.issue import Issue, member
+from app.ncco.kinds.kind import JsonSchema, Kind, look_at, wrong_type
+from app.ncco.rules.manner import SEVERAL_URLS
+from app.ncco.rules.shape import NEEDS_ARRAY, WRONG_COUNT
+from app.ncco.shown import shown
+
+
+@dataclass(frozen=True)
+class ListOf(Kind):
+    """An array.
+
+    Attributes:
+        low: fewest entries.
+        high: most entries; None is no limit.
+        several: more than one entry is a warning; then `high` is None.
+        distinct: an entry may not come twice.
+        noun: what the entries are called.
+    """
+
+    item: Kind
+    low: int = 0
+    high: int | None = None
+    several: bool = True
+    distinct: bool = False
+    noun: str = "entry"
+
+    def look(self, value: object, path: str) -> Iterator[Issue]:
+        """An array of the right length, entry by entry; a single value is an error, and is looked at all the same."""
+        if isinstance(value, (str, dict)):
+            yield NEEDS_ARRAY.at(path, f"{shown(value)} stands where an array is due.", _bracketed(value))
+            yield from look_at(self.item, value, path)
+        elif not isinstance(value, list):
+            yield wrong_type(value, "an array", path, "Write an array: [ ... ].")
+        else:
+            yield from self._look_at_count(value, path)
+            for index, entry in enumerate(value):
+                yield from look_at(self.item, entry, member(path, index))
+
+    def _look_at_count(self, value: list[object], path: str) -> Iterator[Issue]:
+        if len(value) < self.low:
+            yield WRONG_COUNT.at(path, f"The array has no {self.noun}.", f"Write one {self.noun} in it.")
+        elif self.high is not None and len(value) > self.high:
+            yield WRONG_COUNT.at(
+                path, f"The array has {len(value)} entries; {self.high} is the most.", f"Leave {self.high} in it."
+            )
+        elif len(value) > 1 and not self.several:
+            yield SEVERAL_URLS.at(path, f"The array has {len(value)} URLs.")
+        elif self.distinct and any(entry in value[:index] for index, entry in enumerate(value)):
+            yield WRONG_COUNT.at(path, "The array has an entry twice.", "Write each entry once.")
+
+    def clean(self) -> CoreSchema:
+        """The right number of entries, each right beyond doubt."""
+        high = 1 if self.distinct or not self.several else self.high
+        return core_schema.list_schema(self.item.clean(), min_length=self.low, max_length=high, strict=True)
+
+    def read(self, value: object) -> object:
+        """A single value becomes an array of one."""
+        entries = value if isinstance(value, (list, tuple)) else [value]
+        return [self.item.read(entry) for entry in entries]
+
+    def json_schema(self) -> JsonSchema:
+        """An array."""
+        schema: JsonSchema = {"type": "array", "items": self.item.json_schema()}
+        schema |= {"minItems": self.low} if self.low else {}
+        schema |= {"maxItems": self.high} if self.high is not None else {}
+        return schema | ({"uniqueItems": True} if self.distinct else {})
+
+
+@dataclass(frozen=True)
+class AloneOrList(Kind):
+    """A value that sources write alone and in an array of one."""
+
+    item: Kind
+
+    def look(self, value: object, path: str) -> Iterator[Issue]:
+        """Either way is right."""
+        if isinstance(value, list):
+            yield from ListOf(self.item, low=1, several=False).look(value, path)
+        else:
+            yield from look_at(self.item, value, path)
+
+    def clean(self) -> CoreSchema:
+        """Either way."""
+        single = self.item.clean()
+        return core_schema.union_schema([single, core_schema.list_schema(single, min_length=1, max_length=1)])
+
+    def read(self, value: object) -> object:
+        """As it is written."""
+        return [self.item.read(entry) for entry in value] if isinstance(value, list) else self.item.read(value)
+
+    def json_schema(self) -> JsonSchema:
+        """Either way."""
+        single = self.item.json_schema()
+        return {"anyOf": [single, {"type": "array", "items": single, "minItems": 1}]}
+
+
+def _bracketed(value: object) -> str:
+    text = shown(value) if isinstance(value, str) else "{ ... }"
+    return f"Write [{text}]."

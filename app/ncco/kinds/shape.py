@@ -1,0 +1,159 @@
+"""What an object made of options is: an action, an endpoint, a settings object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pydantic_core import CoreSchema, core_schema
+
+from app.ncco.issue import Issue, Rule, member
+from app.ncco.kinds.kind import JsonSchema, Kind, look_at
+from app.ncco.rules.manner import NULL
+from app.ncco.rules.shape import MISSING_OPTION, UNKNOWN_OPTION
+from app.ncco.shown import listed, shown
+from app.ncco.spelling import meant_option
+
+OptionRule = Callable[[Mapping[str, Any], str], Iterable[Issue]]
+"""A rule between the options of one object: (options, path) -> issues. It must stand any values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option.
+
+    Attributes:
+        name: as it is written in an NCCO.
+        field: as it is called in Python.
+        about: what it does, in a sentence or two.
+        default: what Vonage takes when it is missing; None when it takes nothing.
+    """
+
+    name: str
+    field: str
+    kind: Kind
+    required: bool
+    about: str
+    default: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A warning that the mere presence of a key deserves; the key is then no unknown option."""
+
+    rule: Rule
+    message: str
+    cure: str | None = None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An object made of options.
+
+    Attributes:
+        title: what it is called in messages, e.g. `talk` or `phone endpoint`.
+        about: what it is, in a sentence.
+        tag: the key that names it (`action` or `type`) and its value; None for settings.
+        spellings: other spellings that are taken, and the option each stands for.
+        rules: rules between its options.
+    """
+
+    title: str
+    about: str
+    options: Mapping[str, Option]
+    tag: tuple[str, str] | None = None
+    spellings: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, Note] = field(default_factory=dict)
+    rules: tuple[OptionRule, ...] = ()
+
+    def look(self, value: Mapping[Any, Any], path: str) -> Iterator[Issue]:
+        """What is wrong with an object of this shape: its options one by one, then the rules between them."""
+        for key, entry in value.items():
+            if self.tag is None or key != self.tag[0]:
+                yield from self._look_at_member(key, entry, path)
+        given = {self.spellings.get(key, key) for key, entry in value.items() if entry is not None}
+        for option in self.options.values():
+            if option.required and option.name not in given:
+                yield self._missing(option, path)
+        for rule in self.rules:
+            yield from rule(value, path)
+
+    def clean(self) -> CoreSchema:
+        """The validation of objects that are right beyond doubt, the rules between the options left out."""
+        fields = {
+            option.name: core_schema.typed_dict_field(option.kind.clean(), required=option.required)
+            for option in self.options.values()
+            if option.name not in self.notes
+        }
+        if self.tag:
+            fields[self.tag[0]] = core_schema.typed_dict_field(core_schema.literal_schema([self.tag[1]]))
+        return core_schema.typed_dict_schema(fields, extra_behavior="forbid")
+
+    def read(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """The options under their NCCO names with the values as models hold them; null is dropped, the unknown kept."""
+        wire: dict[str, Any] = {}
+        for key, entry in value.items():
+            name = self.python_names.get(key, key)
+            option = self.options.get(name)
+            if name in wire:
+                name = key
+            if entry is not None:
+                wire[name] = option.kind.read(entry) if option else entry
+        return wire
+
+    @cached_property
+    def python_names(self) -> Mapping[str, str]:
+        """Every spelling that the models take, and the option each stands for."""
+        return dict(self.spellings) | {option.field: option.name for option in self.options.values()}
+
+    @cached_property
+    def inside(self) -> Mapping[str, str]:
+        """The options of nested objects, and the option that holds each."""
+        nested = ((name, getattr(option.kind, "shape", None)) for name, option in self.options.items())
+        return {inner: name for name, shape in nested if shape for inner in shape.options}
+
+    def json_schema(self) -> JsonSchema:
+        """The JSON Schema of objects without an error; the rules between the options are left out."""
+        properties = {option.name: _property(option) for option in self.options.values()}
+        properties |= {key: properties[name] for key, name in self.spellings.items()}
+        properties |= {key: {"description": note.message} for key, note in self.notes.items() if key not in properties}
+        due = [name for name, option in self.options.items() if option.required and name not in self.spellings.values()]
+        schema: JsonSchema = {"type": "object", "description": self.about}
+        if self.tag:
+            properties = {self.tag[0]: {"const": self.tag[1]}} | properties
+            due = [self.tag[0], *due]
+        return schema | {"properties": properties, "required": due, "additionalProperties": False}
+
+    def _look_at_member(self, key: object, entry: object, path: str) -> Iterator[Issue]:
+        place = member(path, key)
+        note = self.notes.get(str(key))
+        if note:
+            yield note.rule.at(place, note.message, note.cure)
+        option = self.options.get(self.spellings.get(str(key), str(key)))
+        if option is None:
+            yield from () if note else (self._unknown(key, place),)
+        elif entry is not None:
+            yield from look_at(option.kind, entry, place)
+        elif not option.required:
+            yield NULL.at(place, f"{option.name} is null.")
+
+    def _unknown(self, key: object, place: str) -> Issue:
+        cure = meant_option(key, self.title, self.options, self.inside)
+        names = listed(tuple(self.options))
+        return UNKNOWN_OPTION.at(
+            place, f"{self.title} has no option {shown(str(key))}.", cure or f"Its options are {names}."
+        )
+
+    def _missing(self, option: Option, path: str) -> Issue:
+        return MISSING_OPTION.at(
+            path,
+            f"{self.title} needs {option.name}.",
+            f'Add "{option.name}": {option.about[:1].lower()}{option.about[1:]}',
+        )
+
+
+def _property(option: Option) -> JsonSchema:
+    schema = option.kind.json_schema() | {"description": option.about}
+    return schema if option.default is None else schema | {"default": option.default}

@@ -1,0 +1,83 @@
+"""What is spoken: text and its language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from pydantic_core import CoreSchema, core_schema
+
+from app.ncco.issue import Issue, Rule
+from app.ncco.kinds.kind import JsonSchema, Kind, wrong_type
+from app.ncco.languages import IS_RECOGNISED, RECOGNISED, VOICE_OF, VOICES
+from app.ncco.rules.advice import EMPTY_TEXT, UNKNOWN_SPEECH_LANGUAGE, UNKNOWN_VOICE_LANGUAGE
+from app.ncco.rules.value import NOT_A_LANGUAGE
+from app.ncco.shown import shown
+from app.ncco.ssml import look_at_text
+
+BCP47 = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
+
+
+@dataclass(frozen=True)
+class Spoken(Kind):
+    """A text that is spoken, plain or SSML."""
+
+    def look(self, value: object, path: str) -> Iterator[Issue]:
+        """Text of a length, with SSML that can be read; empty text is a warning."""
+        if not isinstance(value, str):
+            yield wrong_type(value, "text", path, "Write what shall be said in quotes.")
+        elif not value.strip():
+            yield EMPTY_TEXT.at(path, "The text is empty.")
+        else:
+            yield from look_at_text(value, path)
+
+    def clean(self) -> CoreSchema:
+        """Plain text with something in it. SSML is left to `app.ncco.between.talk_is_speakable`."""
+        return core_schema.str_schema(pattern=r"\S", max_length=20_000, strict=True)
+
+    def json_schema(self) -> JsonSchema:
+        """Text."""
+        return {"type": "string"}
+
+
+@dataclass(frozen=True)
+class Language(Kind):
+    """A BCP-47 code; one that is not in the list is a warning."""
+
+    known: frozenset[str]
+    codes: tuple[str, ...]
+    rule: Rule
+
+    def look(self, value: object, path: str) -> Iterator[Issue]:
+        """A code of the list, in any case."""
+        if not isinstance(value, str):
+            yield wrong_type(value, "text", path, NOT_A_LANGUAGE.cure)
+        elif not BCP47.fullmatch(value):
+            yield NOT_A_LANGUAGE.at(path, f"{shown(value)} is not a BCP-47 code.", self._cure(value))
+        elif value.lower() not in self.known:
+            yield self.rule.at(path, f"{shown(value)} is not in the list of languages.", self._cure(value))
+
+    def _cure(self, value: str) -> str | None:
+        """Another separator, or the regions of the same language."""
+        hyphened = value.strip().replace("_", "-").lower()
+        near = [code for code in self.codes if code.lower() == hyphened]
+        near = near or [code for code in self.codes if code.lower().partition("-")[0] == hyphened.partition("-")[0]]
+        return f"Write {' or '.join(near[:3])}." if near else None
+
+    def clean(self) -> CoreSchema:
+        """The codes as the guides write them."""
+        return core_schema.literal_schema(list(self.codes))
+
+    def json_schema(self) -> JsonSchema:
+        """A BCP-47 code; the list is given as examples."""
+        return {"type": "string", "pattern": f"^{BCP47.pattern}$", "examples": list(self.codes)}
+
+
+def codes_of(collection: Collection[str]) -> tuple[str, ...]:
+    """The codes in a stable order."""
+    return tuple(sorted(collection))
+
+
+VOICE_LANGUAGE = Language(frozenset(VOICE_OF), codes_of(VOICES), UNKNOWN_VOICE_LANGUAGE)
+SPEECH_LANGUAGE = Language(IS_RECOGNISED, codes_of(RECOGNISED), UNKNOWN_SPEECH_LANGUAGE)

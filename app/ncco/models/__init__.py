@@ -1,0 +1,1 @@
+"""The actions, endpoints and settings of an NCCO as typed models."""

@@ -1,0 +1,146 @@
+"""What an author may have meant: near misses, other cases, and words of other platforms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from app.ncco.suggest import nearest
+
+ACTIONS = ("record", "conversation", "connect", "talk", "stream", "input", "notify", "wait", "transfer")
+ENDPOINTS = ("phone", "app", "websocket", "sip", "vbc")
+
+_SAY = 'Vonage speaks with talk: {"action": "talk", "text": "..."}.'
+_PLAY = 'Vonage plays audio with stream: {"action": "stream", "streamUrl": ["https://..."]}.'
+_ASK = 'Vonage asks for keys and speech with input: {"action": "input", "type": ["dtmf"]}, behind a talk that prompts.'
+_DIAL = (
+    "Vonage calls somebody with connect: "
+    '{"action": "connect", "from": "...", "endpoint": [{"type": "phone", "number": "..."}]}.'
+)
+_END = "There is no such action: leave it out, since the call ends with the array (an empty array ends it at once)."
+_PAUSE = 'Vonage pauses with wait: {"action": "wait", "timeout": 1}; inside a text with SSML: <break time=\'1s\'/>.'
+_QUEUE = (
+    'Vonage lets callers wait in a conversation: {"action": "conversation", "name": "...", "musicOnHoldUrl": "..."}.'
+)
+_GO = "An NCCO cannot fetch another: return the new NCCO in the reply to an input, notify or connect webhook."
+_TELL = 'Vonage calls your webhook with notify: {"action": "notify", "payload": {}, "eventUrl": ["https://..."]}.'
+_TONES = "Vonage sends keys when a connected phone answers: dtmfAnswer in the phone endpoint."
+_PAY = "Vonage has withdrawn the pay action; take the payment outside the call."
+_RECORD = 'Vonage records with {"action": "record"}; with endOnSilence, endOnKey or timeOut it waits for the message.'
+
+FOREIGN_ACTIONS: dict[str, str] = {
+    **dict.fromkeys(("say", "speak", "tts", "speech", "announce", "message", "text"), _SAY),
+    **dict.fromkeys(("play", "playback", "audio", "playaudio", "music"), _PLAY),
+    **dict.fromkeys(("gather", "prompt", "getdigits", "collect", "dtmf", "getinput", "menu", "ask", "listen"), _ASK),
+    **dict.fromkeys(("dial", "call", "bridge", "forward", "number", "sip", "phone"), _DIAL),
+    **dict.fromkeys(("hangup", "end", "reject", "disconnect", "exit", "stop", "terminate", "decline", "leave"), _END),
+    **dict.fromkeys(("pause", "sleep", "delay", "break", "silence"), _PAUSE),
+    **dict.fromkeys(("conference", "room", "queue", "enqueue", "hold", "dequeue", "park"), _QUEUE),
+    **dict.fromkeys(("redirect", "goto", "jump", "fetch", "include"), _GO),
+    **dict.fromkeys(("webhook", "event", "callback", "http", "request"), _TELL),
+    **dict.fromkeys(("senddigits", "playdtmf", "senddtmf"), _TONES),
+    **dict.fromkeys(("pay", "payment"), _PAY),
+    **dict.fromkeys(("recording", "voicemail", "recordcall", "startrecording"), _RECORD),
+}
+"""By folded name: what an action of another platform is called here. `connect`, `record`, `stream` mean the same."""
+
+FOREIGN_ENDPOINTS: dict[str, str] = {
+    **dict.fromkeys(("pstn", "tel", "number", "mobile", "landline"), "phone"),
+    **dict.fromkeys(("ws", "wss", "socket"), "websocket"),
+    **dict.fromkeys(("user", "client", "webrtc", "rtc"), "app"),
+    **dict.fromkeys(("extension", "vonagebusinesscloud"), "vbc"),
+}
+"""By folded name: what an endpoint type of another platform is called here."""
+
+FOREIGN_OPTIONS: dict[str, dict[str, str]] = {
+    "talk": {
+        **dict.fromkeys(("message", "say", "speech", "content", "value", "ssml", "talk"), "text"),
+        **dict.fromkeys(("lang", "locale"), "language"),
+        **dict.fromkeys(("voice", "voiceid"), "language and style"),
+        **dict.fromkeys(("volume",), "level"),
+        **dict.fromkeys(("repeat", "times"), "loop"),
+    },
+    "stream": {
+        **dict.fromkeys(("url", "audiourl", "audio", "file", "src", "uri", "streamurls"), "streamUrl"),
+        **dict.fromkeys(("volume",), "level"),
+        **dict.fromkeys(("repeat", "times"), "loop"),
+    },
+    "connect": {
+        **dict.fromkeys(("to", "destination", "endpoints", "target"), "endpoint"),
+        **dict.fromkeys(("callerid", "fromnumber"), "from"),
+        **dict.fromkeys(("ringingtimer", "ringtimeout"), "timeout"),
+        **dict.fromkeys(("timelimit", "lengthtimer", "maxduration"), "limit"),
+        **dict.fromkeys(("ringback",), "ringbackTone"),
+        **dict.fromkeys(("amd",), "machineDetection"),
+    },
+    "conversation": {
+        **dict.fromkeys(("room", "conference", "conversationname"), "name"),
+        **dict.fromkeys(("waiturl", "holdmusic", "musiconhold"), "musicOnHoldUrl"),
+        **dict.fromkeys(("muted",), "mute"),
+    },
+    "input": {
+        **dict.fromkeys(("numdigits",), "maxDigits inside dtmf"),
+        **dict.fromkeys(("finishonkey",), "submitOnHash inside dtmf"),
+        **dict.fromkeys(("hints",), "context inside speech"),
+        **dict.fromkeys(("inputtype", "types"), "type"),
+    },
+    "record": {
+        **dict.fromkeys(("maxlength", "maxduration"), "timeOut"),
+        **dict.fromkeys(("finishonkey",), "endOnKey"),
+        **dict.fromkeys(("playbeep", "beep"), "beepStart"),
+        **dict.fromkeys(("transcribe",), "transcription"),
+    },
+    "notify": dict.fromkeys(("body", "data", "content"), "payload"),
+    "wait": dict.fromkeys(("duration", "seconds", "length", "time", "delay"), "timeout"),
+    "transfer": dict.fromkeys(("conversation", "conversationuuid", "to", "name"), "conversationId"),
+    "phone endpoint": dict.fromkeys(("to", "phone", "phonenumber", "msisdn"), "number"),
+    "websocket endpoint": dict.fromkeys(("url", "contenttype", "codec"), "uri"),
+    "sip endpoint": dict.fromkeys(("url", "address"), "uri"),
+    "vbc endpoint": dict.fromkeys(("number", "ext"), "extension"),
+    "app endpoint": dict.fromkeys(("username", "name"), "user"),
+}
+"""By shape and folded name: what an option of another platform is called here."""
+
+
+def folded(word: object) -> str:
+    """The word in lower case without anything but letters and digits: `event_url` and `EventURL` fold alike."""
+    return re.sub(r"[\W_]+", "", str(word)).lower()
+
+
+def near(word: object, names: Collection[str]) -> str | None:
+    """The name that the word was meant to be: another case or spelling of it, or one with a letter or two wrong."""
+    return nearest(str(word)[:80], names)
+
+
+def meant_action(word: str) -> str | None:
+    """The cure for an unknown action; None when nothing is known about the word."""
+    target = folded(word)
+    by_fold = {folded(name): name for name in ACTIONS}
+    if target in by_fold:
+        return f'Write "{by_fold[target]}".'
+    if target in FOREIGN_ACTIONS:
+        return FOREIGN_ACTIONS[target]
+    name = near(word, ACTIONS)
+    return f'Did you mean "{name}"?' if name else None
+
+
+def meant_option(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | None:
+    """The cure for an unknown option of the shape called `title`; None when nothing is known about the word.
+
+    Args:
+        word: the option as written.
+        title: the shape's title, e.g. `talk`.
+        names: the shape's options.
+        inside: options of nested objects, and the option that holds each.
+    """
+    target = folded(word)
+    same = next((name for name in names if folded(name) == target), None)
+    if same:
+        return f'Write "{same}".'
+    nested = next((name for name in inside if folded(name) == target), None)
+    if nested:
+        return f'"{nested}" belongs inside "{inside[nested]}".'
+    if target in FOREIGN_OPTIONS.get(title, {}):
+        return f"Here it is called {FOREIGN_OPTIONS[title][target]}."
+    name = near(word, names)
+    return f'Did you mean "{name}"?' if name else None
