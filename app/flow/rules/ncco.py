@@ -50,8 +50,8 @@ NCCO_RULES: tuple[Rule, ...] = (
     Rule(
         "E407",
         "error",
-        "a step and its `input` do not fit together",
-        "let one step ask once, with `choices` or `collect`",
+        "a step asks more than once",
+        "let one step ask once; a second question belongs into a step of its own",
     ),
     Rule(
         "E408",
@@ -74,8 +74,8 @@ NCCO_RULES: tuple[Rule, ...] = (
     Rule(
         "E411",
         "error",
-        "a list under `connect` needs `on`",
-        "say in `on` what comes after `completed` and after the last target (`otherwise`)",
+        "a key is computed",
+        "write the key as plain text; only values may have braces",
     ),
     Rule(
         "E412",
@@ -90,15 +90,15 @@ NCCO_RULES: tuple[Rule, ...] = (
         "let the template give a JSON array of NCCO actions",
     ),
     Rule(
+        "W413",
+        "warning",
+        "the action list of `ncco` cannot be played with sample values",
+        "let the template give a JSON array of NCCO actions whatever the values are",
+    ),
+    Rule(
         "E414",
         "error",
         "a call without a number of ours cannot dial a phone",
         "write `from` (one of your Vonage numbers) or `randomFromNumber: true` beside the `connect`",
-    ),
-    Rule(
-        "E415",
-        "error",
-        "a key is computed",
-        "write the key as plain text; only values may have braces",
     ),
 )

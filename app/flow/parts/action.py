@@ -1,0 +1,89 @@
+"""An NCCO action of a step, compiled: what is the same in every call is ready, the rest is computed for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app.flow.model import Callback, Draft, Frame, Value
+from app.flow.nodes import Place
+from app.flow.parts.values import Object
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action.
+
+    Attributes:
+        word: its name in the NCCO.
+        fields: its fields by NCCO name, in the order in which they are sent.
+        callback: the webhook that it asks for.
+        checkpoint: its name when it is a checkpoint.
+        is_opening: whether it is played only on entering the step, not for later targets of a connect list.
+    """
+
+    word: str
+    place: Place
+    fields: Mapping[str, Value]
+    callback: Callback | None = None
+    checkpoint: str = ""
+    is_opening: bool = False
+    _ready: Mapping[str, Any] = field(init=False, repr=False)
+    _computed: tuple[tuple[str, Value], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        ready = {name: value.render({}) if value.is_literal else None for name, value in self.fields.items()}
+        computed = tuple((name, value) for name, value in self.fields.items() if not value.is_literal)
+        object.__setattr__(self, "_ready", {"action": self.word, **ready})
+        object.__setattr__(self, "_computed", computed)
+
+    @property
+    def tree(self) -> Object:
+        """All its fields as one value."""
+        return Object(self.fields, self.place)
+
+    def literal(self, name: str) -> Any:
+        """What a field always is; None when it is not written or computed."""
+        value = self.fields.get(name)
+        return value.render({}) if value is not None and value.is_literal else None
+
+    def with_fields(self, fields: Mapping[str, Value], callback: Callback | None = None) -> Action:
+        """The same action with more fields (or others in their place), and another webhook unless None."""
+        return replace(self, fields={**self.fields, **fields}, callback=callback or self.callback)
+
+    def render(self, frame: Frame) -> list[Draft]:
+        """The action in this call. Only the outermost dict is its own; what is in it is shared. Raises RenderError."""
+        if self.is_opening and frame.position:
+            return []
+        return [Draft(self.draw(frame.names), self.callback)]
+
+    def draw(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """The dict of this call. Raises RenderError."""
+        action = dict(self._ready)
+        for name, value in self._computed:
+            action[name] = value.render(names)
+        return action
+
+
+_OBSERVED = frozenset({"record", "connect", "conversation"})
+
+
+def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool = False) -> Callback | None:
+    """The webhook that an action asks for by itself; None when it has none or the author named its address.
+
+    Args:
+        word: the action.
+        has_url: whether its `eventUrl` is written.
+        records: whether a `conversation` is recorded.
+        is_asynchronous: whether an `input` only reports keys as they are pressed.
+    """
+    if has_url or (word == "conversation" and not records):
+        return None
+    if word in _OBSERVED:
+        return Callback("event", word, steers=False)
+    if word == "notify":
+        return Callback("notify", "notify", steers=False)
+    if word == "input" and is_asynchronous:
+        return Callback("event", "input", steers=False)
+    return None

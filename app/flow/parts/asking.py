@@ -1,0 +1,153 @@
+"""A step that asks: its `input`, from what the exit needs and what the author wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from app.flow.model import Callback, Part, Value
+from app.flow.nodes import Map, Place
+from app.flow.parts.action import Action
+from app.flow.parts.kinds import INPUT
+from app.flow.parts.spelling import Item
+from app.flow.parts.values import Array, Given, Object
+from app.flow.reader import Reader
+from app.ncco.languages import IS_RECOGNISED
+
+_PROMPTS = ("talk", "stream")
+_SERVER_FILLS = ("eventUrl", "eventMethod")
+
+
+def with_input(
+    parts: tuple[Part, ...],
+    needs: Mapping[str, Any],
+    sensitive: bool,
+    place: Place,
+    reader: Reader,
+    *,
+    defaults: Mapping[str, Map] | None = None,
+) -> tuple[Part, ...]:
+    """The parts of a step that asks: with the one `input` that its exit needs.
+
+    What the author wrote on an `input` of `do` wins and is checked (E406, E407, E412); without one an `input` is
+    appended, with the flow's defaults. The step's own prompts of one kind directly in front of it can be interrupted
+    unless `bargeIn` is written. Speech is recognised in the language of the last `talk`, unless that is written.
+
+    Args:
+        parts: what `do` says.
+        needs: `type` (a list), `dtmf` (`maxDigits`, `submitOnHash`), `speech` (`context`, `language`).
+        sensitive: whether what the caller gives must not be written anywhere.
+        place: of the exit.
+        reader: for the reports.
+        defaults: the flow's default fields by action.
+    """
+    found = [number for number, part in enumerate(parts) if isinstance(part, Action) and part.word == "input"]
+    if len(found) > 1:
+        reader.report("E407", parts[found[1]].place, "this step has more than one `input`")
+        return parts
+    if not found:
+        appended = INPUT.read(Item("input", place, None, ()).inherit(defaults or {}), reader)
+        parts, found = (*parts, appended) if isinstance(appended, Action) else parts, [len(parts)]
+    number = found[0]
+    before, written = parts[:number], parts[number]
+    if not isinstance(written, Action) or not _agrees(written, needs, place, reader):
+        return parts
+    asking = _complete(written, _with_language(needs, before), place)
+    asking = replace(asking, callback=Callback("input", "input", steers=True, sensitive=sensitive))
+    return (*_interruptible(before, place), asking, *parts[number + 1 :])
+
+
+def _agrees(written: Action, needs: Mapping[str, Any], place: Place, reader: Reader) -> bool:
+    """Whether what is written on the `input` can hear what the exit needs; E406 and E412 otherwise."""
+    before = len(reader.issues)
+    for name in _SERVER_FILLS:
+        if name in written.fields:
+            message = f"`{name}` is written on the input of a step that asks: the answer has to come to this server"
+            reader.report("E412", written.fields[name].place, message, "leave it out")
+    if written.literal("mode") == "asynchronous":
+        message = "an asynchronous input only reports keys, so the exit of this step never gets an answer"
+        reader.report("E406", written.fields["mode"].place, message, "leave `mode` out")
+    _check_type(written, needs, place, reader)
+    _check_dtmf(written, needs.get("dtmf", {}), reader)
+    return len(reader.issues) == before
+
+
+def _check_type(written: Action, needs: Mapping[str, Any], place: Place, reader: Reader) -> None:
+    kinds = written.literal("type")
+    missing = [kind for kind in needs.get("type", ()) if kind not in kinds] if kinds is not None else []
+    for kind in missing:
+        asked = "keys" if kind == "dtmf" else "speech"
+        message = f"`type` lacks {kind}, and the exit at line {place.line} asks for {asked}"
+        reader.report("E406", written.fields["type"].place, message, f"add {kind}, or leave `type` out")
+
+
+def _check_dtmf(written: Action, needs: Mapping[str, Any], reader: Reader) -> None:
+    settings = _member(written, "dtmf")
+    digits, hash_ = settings.get("maxDigits"), settings.get("submitOnHash")
+    if digits is not None and digits.is_literal and digits.render({}) < needs.get("maxDigits", 0):
+        message = f"maxDigits is {digits.render({})}, and the exit waits for up to {needs['maxDigits']} digits"
+        reader.report("E406", digits.place, message, "leave `maxDigits` out: it follows from what is asked")
+    if hash_ is not None and hash_.is_literal and hash_.render({}) and needs.get("submitOnHash") is False:
+        message = "with submitOnHash the key # ends the input, so it can be no choice"
+        reader.report("E406", hash_.place, message, "leave `submitOnHash` out, or give the choice another key")
+
+
+def _member(written: Action, name: str) -> Mapping[str, Value]:
+    inner = written.fields.get(name)
+    return inner.members if isinstance(inner, Object) else {}
+
+
+def _complete(written: Action, needs: Mapping[str, Any], place: Place) -> Action:
+    """The `input` with everything that the exit needs; what is written stays."""
+    fields: dict[str, Value] = {"type": _given(needs.get("type", []), place)}
+    for name in ("dtmf", "speech"):
+        asked = {key: _given(content, place) for key, content in needs.get(name, {}).items()}
+        members = {**asked, **_member(written, name)}
+        if members:
+            fields[name] = Object(members, place)
+    return replace(
+        written, fields={**fields, **{k: v for k, v in written.fields.items() if k not in fields or k == "type"}}
+    )
+
+
+def _given(content: Any, place: Place) -> Value:
+    if isinstance(content, list | tuple):
+        return Array(tuple(Given(item, place) for item in content), place)
+    return Given(content, place)
+
+
+def _with_language(needs: Mapping[str, Any], before: tuple[Part, ...]) -> Mapping[str, Any]:
+    """The needs with the language of the last talk, where speech is asked for and recognised in that language."""
+    if "speech" not in needs.get("type", ()):
+        return needs
+    talks = [part for part in before if isinstance(part, Action) and part.word == "talk"]
+    spoken = talks[-1].literal("language") if talks else None
+    speech = dict(needs.get("speech", {}))
+    if isinstance(spoken, str) and spoken.lower() in IS_RECOGNISED:
+        speech.setdefault("language", spoken)
+    return {**needs, "speech": speech} if speech else needs
+
+
+def _interruptible(before: tuple[Part, ...], place: Place) -> tuple[Part, ...]:
+    """The parts with `bargeIn: true` on the run of prompts of one kind at their end.
+
+    Source: NCCO reference, Talk and Stream (bargeIn): the next action of another kind must be an input, and once
+    true it stays true, even if a following prompt says false.
+    """
+    kind = getattr(before[-1], "word", "") if before else ""
+    first = len(before)
+    while kind in _PROMPTS and first and _may_barge(before[first - 1], kind):
+        first -= 1
+    barging = tuple(_barging(part, place) for part in before[first:])
+    return (*before[:first], *barging)
+
+
+def _may_barge(part: Part, kind: str) -> bool:
+    return isinstance(part, Action) and part.word == kind and part.literal("bargeIn") is not False
+
+
+def _barging(part: Part, place: Place) -> Part:
+    if not isinstance(part, Action) or "bargeIn" in part.fields:
+        return part
+    return part.with_fields({"bargeIn": Given(True, place)})

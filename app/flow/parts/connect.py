@@ -1,0 +1,134 @@
+"""`connect`: puts the caller through, to one target or to several one after another.
+
+```yaml
+do:
+  - connect:
+      - "447700900111"
+      - {number: "447700900222", timeout: 15}
+      - sip:desk@pbx.example.com
+    timeout: 20
+on:
+  completed: end
+  otherwise: voicemail
+```
+
+`from` is the number of ours that was called unless it or `randomFromNumber` is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from app.flow.model import Callback, Draft, Frame, Part, Value
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.parts.action import Action, observer
+from app.flow.parts.address import address_of, endpoint_of, type_of
+from app.flow.parts.spelling import Item, gather
+from app.flow.parts.values import Array, Given, Object, OurNumber
+from app.flow.parts.wire import ENDPOINT_TYPES, action_shape, endpoint_shape
+from app.flow.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """A `connect`, one action for each target of its list."""
+
+    place: Place
+    targets: tuple[Action, ...]
+
+    @property
+    def tree(self) -> Object:
+        """The fields of all targets as one value, by their number."""
+        return Object({str(number): target.tree for number, target in enumerate(self.targets)}, self.place)
+
+    def render(self, frame: Frame) -> list[Draft]:
+        """The action of the target whose turn it is. Raises RenderError."""
+        target = self.targets[min(frame.position, len(self.targets) - 1)]
+        (draft,) = target.render(frame)
+        if not target.fields["endpoint"].is_literal:
+            draft.dials = address_of(draft.action["endpoint"][0])
+        return [draft]
+
+    def with_fields(self, fields: Mapping[str, Value], callback: Callback) -> Connect:
+        """The same targets with more fields each, and another webhook."""
+        return replace(self, targets=tuple(target.with_fields(fields, callback) for target in self.targets))
+
+
+class ConnectKind:
+    """How a `connect` is read."""
+
+    word = "connect"
+
+    def read(self, item: Item, reader: Reader) -> Part | None:
+        """The connect of one item of `do`; None once its faults are reported."""
+        main = item.main
+        if main is None:
+            main = Map(item.beside, item.place)
+        elif isinstance(main, Map) and main.get("endpoint") is not None and item.beside:
+            first = item.beside[0].key
+            message = f"`{first.value}` stands beside a map of the fields of `connect`"
+            reader.report("E403", first.place, message, f"move `{first.value}` into that map")
+            return None
+        shared = () if item.main is None else item.beside
+        common = gather(shared, item.inherited, item.place).entries
+        nodes = main.items if isinstance(main, Seq) else (main,)
+        if not nodes:
+            reader.report("E405", main.place, "the list under `connect` is empty")
+        targets = [_read_target(node, common, item.place, reader) for node in nodes]
+        read = tuple(target for target in targets if target is not None)
+        return Connect(item.place, read) if read and len(read) == len(nodes) else None
+
+
+def _read_target(node: Node, common: tuple[Entry, ...], place: Place, reader: Reader) -> Action | None:
+    """One target: a number, an address, an endpoint, or an endpoint with fields of `connect` of its own."""
+    if isinstance(node, Text):
+        found = endpoint_of(node, reader)
+        return None if found is None else _target(*found, gather((), common, place), place, reader)
+    target = reader.map(node, "a target of `connect`")
+    if target is None:
+        return None
+    if target.get("endpoint") is not None:
+        return _read_wrapped(target, common, place, reader)
+    kind = type_of(target, ENDPOINT_TYPES, reader)
+    if kind is None:
+        return None
+    inner = set(endpoint_shape(kind).fields) | {"type"}
+    ours = set(action_shape("connect").fields) - inner
+    outer = tuple(entry for entry in target.entries if entry.key.value in ours)
+    rest = tuple(entry for entry in target.entries if entry.key.value not in ours and entry.key.value != "type")
+    return _target(kind, Map(rest, target.place), gather(outer, common, place), place, reader)
+
+
+def _read_wrapped(target: Map, common: tuple[Entry, ...], place: Place, reader: Reader) -> Action | None:
+    """A target in the NCCO's own form: `endpoint: [{type: ..}]` with the other fields around it."""
+    node = target.get("endpoint")
+    if isinstance(node, Seq) and len(node.items) == 1:
+        node = node.items[0]
+    if not isinstance(node, Map):
+        cure = "write several targets as a list under `connect:`" if isinstance(node, Seq) else None
+        reader.report("E405", (node or target).place, "`endpoint` is not one endpoint", cure)
+        return None
+    kind = type_of(node, ENDPOINT_TYPES, reader)
+    if kind is None:
+        return None
+    outer = tuple(entry for entry in target.entries if entry.key.value != "endpoint")
+    endpoint = Map(tuple(entry for entry in node.entries if entry.key.value != "type"), node.place)
+    return _target(kind, endpoint, gather(outer, common, place), place, reader)
+
+
+def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader) -> Action:
+    what = f"the {kind} endpoint"
+    inner = {"type": Given(kind, endpoint.place), **endpoint_shape(kind).read_fields(endpoint, reader, what)}
+    own = Map(tuple(entry for entry in fields.entries if entry.key.value != "endpoint"), fields.place)
+    outer = action_shape("connect").read_fields(own, reader, "connect")
+    array = Array((Object(inner, endpoint.place),), endpoint.place)
+    action = Action("connect", place, {**_caller(kind, outer, place), **outer, "endpoint": array})
+    return replace(action, callback=observer("connect", has_url="eventUrl" in outer, records=False))
+
+
+def _caller(kind: str, fields: Mapping[str, Value], place: Place) -> dict[str, Value]:
+    """Our number as `from` of a call to a phone, unless `from` or `randomFromNumber: true` is written."""
+    random = fields.get("randomFromNumber")
+    is_random = random is not None and (not random.is_literal or random.render({}) is True)
+    return {} if kind != "phone" or "from" in fields or is_random else {"from": OurNumber(place)}

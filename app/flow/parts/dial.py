@@ -1,0 +1,113 @@
+"""A step whose `on` names outcomes: its connect or its checkpoint becomes the wait that decides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.flow.model import Callback, Part
+from app.flow.nodes import Place
+from app.flow.parts.action import Action
+from app.flow.parts.checkpoint import CONNECTED, DIAL_OUTCOMES, checkpoint
+from app.flow.parts.connect import Connect
+from app.flow.parts.detection import DETECTIONS, complete, fits
+from app.flow.parts.document import Document
+from app.flow.parts.values import Given
+from app.flow.reader import Reader
+
+_OF_A_CONNECT = frozenset({*DIAL_OUTCOMES, *DETECTIONS, "otherwise"})
+_SERVER_FILLS = ("eventUrl", "eventMethod", "eventType")
+
+
+def with_dial(
+    parts: tuple[Part, ...], names: frozenset[str], completed_ends: bool, place: Place, reader: Reader
+) -> tuple[Part, ...]:
+    """The parts of a step whose `on` names `names`: the last one becomes the wait.
+
+    A connect gets `eventType: synchronous` and the machine detection that is named; a checkpoint steers. What does
+    not fit is reported (E408 to E410, E412), and then the parts come back as they were.
+
+    Args:
+        parts: what `do` says.
+        names: the outcomes named in `on`: of a connect, machine detection, checkpoints, `otherwise`; without `error`.
+        completed_ends: whether the call is over when the called party hangs up. Otherwise a notify stands behind the
+            connect and decides, since a lost `busy` event must not play the path of `completed`.
+        place: of the `on`.
+        reader: for the reports.
+    """
+    if names & _OF_A_CONNECT:
+        parts = _with_connect(parts, names & set(DETECTIONS), completed_ends, place, reader)
+    for name in sorted(names - _OF_A_CONNECT - {"error"}):
+        parts = _with_checkpoint(parts, name, place, reader)
+    return parts
+
+
+def targets_count(parts: tuple[Part, ...]) -> int:
+    """How many targets the connect of a step rings one after another; 0 without a connect."""
+    return max((len(part.targets) for part in parts if isinstance(part, Connect)), default=0)
+
+
+def _with_connect(
+    parts: tuple[Part, ...], detections: frozenset[str], completed_ends: bool, place: Place, reader: Reader
+) -> tuple[Part, ...]:
+    connect = _only_connect(parts, place, reader)
+    if connect is None or not _is_free(connect, detections, reader):
+        return parts
+    waiting = connect.with_fields({"eventType": Given("synchronous", place)}, Callback("event", "connect", steers=True))
+    waiting = replace(waiting, targets=tuple(complete(target, detections, place) for target in waiting.targets))
+    before = tuple(_opening(part) for part in parts[:-1]) if len(connect.targets) > 1 else parts[:-1]
+    behind = () if completed_ends else (checkpoint(CONNECTED, place, steers=True),)
+    return (*before, waiting, *behind)
+
+
+def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> Connect | None:
+    """The one connect at the end of `do`; E408 otherwise."""
+    connects = [part for part in parts if isinstance(part, Connect)]
+    last = parts[-1] if parts else None
+    if isinstance(last, Connect) and len(connects) == 1:
+        return last
+    if len(connects) > 1:
+        message = "this step has more than one `connect`, so `on` cannot tell whose outcome it decides on"
+        cure = "write one `connect` with a list of targets, or one step for each"
+        reader.report("E408", connects[1].place, message, cure)
+    elif connects:
+        behind = parts[parts.index(connects[0]) + 1]
+        message = "something stands behind the `connect` whose outcome `on` decides on"
+        reader.report("E408", behind.place, message, "move it into the step that `completed` leads to")
+    else:
+        message = "`on` names outcomes of a `connect`, and this step has none"
+        if isinstance(last, Document):
+            message = "`on` cannot steer a `connect` inside an `ncco` document"
+        reader.report("E408", place, message)
+    return None
+
+
+def _is_free(connect: Connect, detections: frozenset[str], reader: Reader) -> bool:
+    """Whether no field stands in the way of the outcomes that `on` names; E410 and E412 otherwise."""
+    free = True
+    for target in connect.targets:
+        for name in _SERVER_FILLS:
+            value = target.fields.get(name)
+            if value is not None and not (name == "eventType" and target.literal(name) == "synchronous"):
+                reader.report("E412", value.place, f"`{name}` is written on a connect whose outcome `on` decides on")
+                free = False
+        free = fits(target, detections, reader) and free
+    return free
+
+
+def _opening(part: Part) -> Part:
+    return replace(part, is_opening=True) if isinstance(part, Action | Document) else part
+
+
+def _with_checkpoint(parts: tuple[Part, ...], name: str, place: Place, reader: Reader) -> tuple[Part, ...]:
+    """The parts with the checkpoint `name`, the last of them, as a wait; E409 otherwise."""
+    found = [part for part in parts if isinstance(part, Action) and part.checkpoint == name]
+    last = parts[-1] if parts else None
+    if not found:
+        reader.report("E409", place, f'this step has no checkpoint "{name}"')
+        return parts
+    if last is not found[-1]:
+        message = f"something stands behind the checkpoint `{name}` that `on` decides on"
+        behind = parts[parts.index(found[-1]) + 1]
+        reader.report("E409", behind.place, message, f"move it into the step that `{name}` leads to")
+        return parts
+    return (*parts[:-1], checkpoint(name, found[-1].place, steers=True))

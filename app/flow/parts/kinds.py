@@ -1,0 +1,121 @@
+"""The actions that are read alike: the NCCO's own, except `connect`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from app.flow.model import Callback, Part
+from app.flow.nodes import Entry, Map, Node, Seq, Text
+from app.flow.parts.action import Action, observer
+from app.flow.parts.spelling import Item, gather, rename
+from app.flow.parts.wire import action_shape
+from app.flow.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """An NCCO action.
+
+    Attributes:
+        word: its name.
+        main: the field whose value may stand under the name; "" when only a map of fields may.
+        example: how it is written, for cures.
+    """
+
+    word: str
+    main: str
+    example: str
+
+    def read(self, item: Item, reader: Reader) -> Part | None:
+        """The action of one item of `do`; None once its faults are reported."""
+        own = self._own_fields(item, reader)
+        if own is None:
+            return None
+        fields = gather(rename(own), rename(item.inherited), item.place)
+        values = action_shape(self.word).read_fields(fields, reader, self.word)
+        action = Action(self.word, item.place, values)
+        return replace(action, callback=_callback(action))
+
+    def _own_fields(self, item: Item, reader: Reader) -> tuple[Entry, ...] | None:
+        """The fields that the item writes, in whichever spelling."""
+        main = item.main
+        if main is None:
+            return item.beside
+        if isinstance(main, Map) and self._is_map_of_fields(main):
+            return self._only(main, item, reader)
+        if not self.main:
+            return self._flag(main, item, reader)
+        if not self._may_be_main(main):
+            reader.report("E404", main.place, f"`{self.word}` cannot take {_shown(main)}", self._cure())
+            return None
+        return self._beside_main(main, item, reader)
+
+    def _only(self, main: Map, item: Item, reader: Reader) -> tuple[Entry, ...] | None:
+        if item.beside:
+            first = item.beside[0].key
+            message = f"`{first.value}` stands beside a map of the fields of `{self.word}`"
+            reader.report("E403", first.place, message, f"move `{first.value}` into that map")
+            return None
+        return tuple(self._unfold(entry) for entry in main.entries)
+
+    def _unfold(self, entry: Entry) -> Entry:
+        """`template: x` among the fields of a talk is its text."""
+        if self.word != "talk" or entry.key.value != "template":
+            return entry
+        key = replace(entry.key, value="text")
+        return Entry(key, Map((entry,), entry.key.place))
+
+    def _beside_main(self, main: Node, item: Item, reader: Reader) -> tuple[Entry, ...] | None:
+        doubled = next((entry.key for entry in item.beside if entry.key.value == self.main), None)
+        if doubled is not None:
+            message = f"`{self.main}` stands beside the main value of `{self.word}`, which is the same field"
+            reader.report("E403", doubled.place, message, "keep one of the two")
+            return None
+        return (Entry(Text(self.main, item.place), main), *item.beside)
+
+    def _flag(self, main: Node, item: Item, reader: Reader) -> tuple[Entry, ...] | None:
+        """`record: true` stands for `record: {}`."""
+        if isinstance(main, Text) and main.value == "true":
+            return item.beside
+        reader.report("E404", main.place, f"`{self.word}` has no main value", self._cure())
+        return None
+
+    def _is_map_of_fields(self, main: Map) -> bool:
+        if self.word == "notify":
+            return bool(main.entries) and set(main.keys()) <= set(action_shape("notify").fields)
+        return not (self.word == "talk" and main.keys() == ("template",))
+
+    def _may_be_main(self, main: Node) -> bool:
+        if self.word == "notify" or isinstance(main, Text):
+            return True
+        return isinstance(main, Map) if self.word == "talk" else self.word == "stream" and isinstance(main, Seq)
+
+    def _cure(self) -> str:
+        return f"write `{self.example}`"
+
+
+def _shown(node: Node) -> str:
+    return "a map" if isinstance(node, Map) else "a list" if isinstance(node, Seq) else "a text"
+
+
+def _callback(action: Action) -> Callback | None:
+    record = action.fields.get("record")
+    return observer(
+        action.word,
+        has_url="eventUrl" in action.fields,
+        records=record is not None and (not record.is_literal or action.literal("record") is True),
+        is_asynchronous=action.literal("mode") == "asynchronous",
+    )
+
+
+INPUT = Kind("input", "", "input: {dtmf: {timeOut: 5}}")
+PLAIN_KINDS = (
+    Kind("talk", "text", 'talk: "Hello."'),
+    Kind("stream", "streamUrl", "stream: https://example.com/music.mp3"),
+    Kind("record", "", "record: {endOnSilence: 4}"),
+    Kind("conversation", "name", "conversation: my-room"),
+    INPUT,
+    Kind("notify", "payload", "notify: {stage: greeted}"),
+    Kind("wait", "timeout", "wait: 1.5"),
+    Kind("transfer", "conversationId", 'transfer: "{{ room }}"'),
+)

@@ -1,0 +1,177 @@
+"""How an item of `do` is spelled: which action it is, what stands under its name and which fields stand beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.parts.wire import action_shape
+from app.flow.reader import Reader
+
+STEP_WORDS = frozenset(
+    {"set", "do", "choices", "collect", "branch", "goto", "on", "retry", "tail", "min_confidence", "if", "else"}
+)
+FOREIGN = {
+    **dict.fromkeys(("say", "speak", "speech", "announce", "message", "text"), "write `talk` instead"),
+    **dict.fromkeys(("play", "playback", "audio", "music"), "write `stream` instead, with the URL of the audio file"),
+    **dict.fromkeys(("dial", "call", "bridge", "forward", "number", "sip"), "write `connect` instead"),
+    **dict.fromkeys(
+        ("gather", "prompt", "menu", "ask", "listen", "dtmf"),
+        "give the step `choices` or `collect`; its `input` follows from them",
+    ),
+    **dict.fromkeys(("pause", "sleep", "delay", "silence"), "write `wait` instead, in seconds"),
+    **dict.fromkeys(
+        ("hangup", "hang_up", "end", "reject", "disconnect", "stop", "exit"),
+        "give the step `goto: end`: a call ends when nothing is left to play",
+    ),
+    **dict.fromkeys(("redirect", "jump", "transfer_to"), "give the step a `goto`"),
+    **dict.fromkeys(("conference", "room"), "write `conversation` instead"),
+    **dict.fromkeys(("webhook", "event", "callback", "http"), "write `notify` instead, with a payload"),
+    **dict.fromkeys(("voicemail", "recording"), "write `record` instead"),
+    **dict.fromkeys(("pay", "payment"), "the platform has withdrawn `pay`; take the payment outside the call"),
+}
+"""By name in small letters: what an action of another platform is called here."""
+
+ALIASES = {"conversation_id": "conversationId"}
+_RIVALS = (("from", "randomFromNumber"), ("mute", "canSpeak"), ("machineDetection", "advancedMachineDetection"))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of `do`.
+
+    Attributes:
+        word: the action's name.
+        place: where that name stands.
+        main: what stands under it; None in the pasted spelling.
+        beside: the fields beside it (in the pasted spelling: all).
+        inherited: fields of `defaults`, used where the item does not say otherwise.
+    """
+
+    word: str
+    place: Place
+    main: Node | None
+    beside: tuple[Entry, ...]
+    inherited: tuple[Entry, ...] = ()
+
+    def inherit(self, defaults: Mapping[str, Map]) -> Item:
+        """The same item with the defaults of its action."""
+        found = defaults.get(self.word)
+        return self if found is None else replace(self, inherited=found.entries)
+
+
+def spell(node: Node, known: Collection[str], reader: Reader) -> Item | None:
+    """What an item of `do` says; None once its faults are reported (E402, E403)."""
+    if not isinstance(node, Map):
+        _report_no_map(node, known, reader)
+        return None
+    pasted = node.get("action")
+    return _spell_named(node, known, reader) if pasted is None else _spell_pasted(node, pasted, known, reader)
+
+
+def _report_no_map(node: Node, known: Collection[str], reader: Reader) -> None:
+    if isinstance(node, Text) and node.value in known:
+        reader.report("E402", node.place, f'"{node.value}" stands alone', f"write `- {node.value}: …`")
+        return
+    shown = "a list" if isinstance(node, Seq) else f'the text "{_shorten(node)}"'
+    reader.report("E402", node.place, f"an item of `do` is {shown}, not an action")
+
+
+def _shorten(node: Node) -> str:
+    text = node.value if isinstance(node, Text) else ""
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def _spell_pasted(node: Map, pasted: Node, known: Collection[str], reader: Reader) -> Item | None:
+    word = reader.text(pasted, "action")
+    if word is None:
+        return None
+    if word.value not in known or word.value in ("ncco", "checkpoint"):
+        _report_unknown(word, known, f'there is no action "{word.value}"', reader)
+        return None
+    beside = tuple(entry for entry in node.entries if entry.key.value != "action")
+    doubled = next((e for e in beside if e.key.value == word.value and not _is_field(e.key.value, word.value)), None)
+    if doubled is not None:
+        message = f"`action: {word.value}` and `{word.value}:` stand in one item"
+        reader.report("E403", doubled.key.place, message, "keep one of the two spellings")
+        return None
+    return Item(word.value, word.place, None, _without_step_words(beside, word.value, reader))
+
+
+def _spell_named(node: Map, known: Collection[str], reader: Reader) -> Item | None:
+    named = _names(node, known)
+    if not named:
+        _report_nameless(node, known, reader)
+        return None
+    first, *others = named
+    for entry in others:
+        message = f"`{first.key.value}` and `{entry.key.value}` stand in one item"
+        reader.report("E403", entry.key.place, message, "write each action behind a dash of its own")
+    rest = tuple(entry for entry in node.entries if entry not in named)
+    return Item(first.key.value, first.key.place, first.value, _without_step_words(rest, first.key.value, reader))
+
+
+def _names(node: Map, known: Collection[str]) -> list[Entry]:
+    """The entries that name an action; `record` beside a `conversation` is a field of it."""
+    named = [entry for entry in node.entries if entry.key.value in known]
+    if len(named) < 2:
+        return named
+    return [e for e in named if not any(_is_field(e.key.value, o.key.value) for o in named if o is not e)]
+
+
+def _is_field(name: str, word: str) -> bool:
+    return word not in ("ncco", "checkpoint") and name in action_shape(word).fields
+
+
+def _report_nameless(node: Map, known: Collection[str], reader: Reader) -> None:
+    if not node.entries:
+        reader.report("E402", node.place, "an item of `do` is empty")
+        return
+    first = next((entry.key for entry in node.entries if entry.key.value.lower() in FOREIGN), node.entries[0].key)
+    if first.value in STEP_WORDS:
+        _report_step_word(first, "do", reader)
+    else:
+        _report_unknown(first, known, f'there is no action "{first.value}"', reader)
+
+
+def _report_unknown(word: Text, known: Collection[str], message: str, reader: Reader) -> None:
+    cure = FOREIGN.get(word.value.lower())
+    if cure is not None:
+        reader.report("E402", word.place, message, cure)
+    else:
+        reader.unknown("E402", word, known, message)
+
+
+def _without_step_words(entries: tuple[Entry, ...], word: str, reader: Reader) -> tuple[Entry, ...]:
+    for entry in entries:
+        if entry.key.value in STEP_WORDS:
+            _report_step_word(entry.key, word, reader)
+    return tuple(entry for entry in entries if entry.key.value not in STEP_WORDS)
+
+
+def _report_step_word(key: Text, word: str, reader: Reader) -> None:
+    message = f"`{key.value}` belongs to the step, not into `{word}`"
+    reader.report("E403", key.place, message, f"move `{key.value}` to the left, under `do`")
+
+
+def gather(own: tuple[Entry, ...], inherited: tuple[Entry, ...], place: Place) -> Map:
+    """One map of own and inherited fields; own ones win, maps are merged, an own field drops its inherited rival."""
+    names = {entry.key.value for entry in own}
+    unwanted = names | {rival for pair in _RIVALS for rival in pair if names & set(pair)}
+    theirs = {entry.key.value: entry.value for entry in inherited}
+    mine = (_merge(entry, theirs.get(entry.key.value)) for entry in own)
+    return Map((*mine, *(entry for entry in inherited if entry.key.value not in unwanted)), place)
+
+
+def _merge(entry: Entry, inherited: Node | None) -> Entry:
+    if not isinstance(entry.value, Map) or not isinstance(inherited, Map):
+        return entry
+    return Entry(entry.key, gather(entry.value.entries, inherited.entries, entry.value.place))
+
+
+def rename(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """The entries with the NCCO's second spellings replaced by the one that is sent."""
+    return tuple(
+        Entry(replace(entry.key, value=ALIASES.get(entry.key.value, entry.key.value)), entry.value) for entry in entries
+    )

@@ -1,0 +1,76 @@
+"""The fields of every action and endpoint, derived from what `app.ncco` knows of them.
+
+Names, types and words come from there; only what an NCCO cannot say is here: how data is escaped for its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from app.flow.parts.shapes import Json, Many, One, Record, Scalar, Shape, Speech
+from app.flow.types import TYPES, words
+from app.ncco.kinds import shape as ncco
+from app.ncco.kinds.kind import Kind
+from app.ncco.kinds.lists import AloneOrList, ListOf
+from app.ncco.kinds.objects import USER_TO_USER, Free, Nested, StandardHeaders
+from app.ncco.kinds.phone import Keys, PhoneNumber, Shaken
+from app.ncco.kinds.plain import Flag, Number, Word
+from app.ncco.kinds.talk import Spoken
+from app.ncco.kinds.web import SipUri, Url
+from app.ncco.models.actions import SHAPES
+from app.ncco.models.calls import ENDPOINT
+
+_HEADER = Scalar(TYPES["text"], "header")
+_ADDRESS = Scalar(TYPES["text"], "url")
+
+_BY_KIND: Mapping[type[Kind], Callable[[Any], Shape]] = {
+    Flag: lambda kind: Scalar(TYPES["bool"], "text"),
+    Number: lambda kind: Scalar(TYPES["number" if kind.whole == "no" else "int"], "text"),
+    Word: lambda kind: Scalar(words(*kind.words, *kind.disputed), "text"),
+    PhoneNumber: lambda kind: Scalar(TYPES["phone"], "number"),
+    Keys: lambda kind: Scalar(TYPES["text"], "number"),
+    Shaken: lambda kind: _HEADER,
+    Spoken: lambda kind: Speech(),
+    Url: lambda kind: One(Scalar(TYPES["url"], "url")),
+    SipUri: lambda kind: _ADDRESS,
+    ListOf: lambda kind: Many(_shape(kind.item)),
+    AloneOrList: lambda kind: Many(_shape(kind.item)),
+    Nested: lambda kind: _record(kind.shape),
+    Free: lambda kind: Json("header", texts_only=True) if kind.text_only else Json("text"),
+    StandardHeaders: lambda kind: Record({USER_TO_USER: _HEADER}),
+}
+"""How a kind of value is read; any other kind is a text."""
+
+_BY_NAME: Mapping[tuple[str, str], Shape] = {
+    ("websocket endpoint", "headers"): Json("header"),
+    ("authorization", "value"): _HEADER,
+    ("sip endpoint", "user"): _ADDRESS,
+    ("sip endpoint", "domain"): _ADDRESS,
+}
+"""Fields whose place asks for more than their kind tells."""
+
+ENDPOINT_TYPES = tuple(ENDPOINT.shapes)
+
+
+@cache
+def action_shape(word: str) -> Record:
+    """The fields of an action, without `action` itself."""
+    return _record(SHAPES[word])
+
+
+@cache
+def endpoint_shape(kind: str) -> Record:
+    """The fields of an endpoint, without `type` itself."""
+    return _record(ENDPOINT.shapes[kind])
+
+
+def _record(shape: ncco.Shape) -> Record:
+    options = shape.options.items()
+    return Record({name: _BY_NAME.get((shape.title, name)) or _shape(option.kind) for name, option in options})
+
+
+def _shape(kind: Kind) -> Shape:
+    read = _BY_KIND.get(type(kind))
+    return Scalar(TYPES["text"], "text") if read is None else read(kind)
