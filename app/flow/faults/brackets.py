@@ -1,0 +1,103 @@
+"""Brackets and commas that do not fit together."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from app.flow.faults.fault import Fault, Finding, Line
+
+_CLOSERS = {"[": "]", "{": "}"}
+_NEXT_KEY = re.compile(r"(\S+)(\s+)([A-Za-z_][\w-]*)$")
+
+
+def find_mismatch(fault: Fault) -> Finding | None:
+    """A list closed with `}` or a map closed with `]`."""
+    opener, char = _at(fault, fault.began), _at(fault, fault.at)
+    if not fault.says("',' or") or char not in ("]", "}"):
+        return None
+    right = _CLOSERS[opener]
+    fault.page.mask(fault.at, fault.at + 1, right)
+    return fault.found("E114", fault.at, fault.at + 1, f"{opener} is closed with {char}", f"write {right}")
+
+
+def find_missing_comma(fault: Fault) -> Finding | None:
+    """Two entries between brackets without a comma: on one line, since an open bracket explains the rest."""
+    page, at = fault.page, fault.at
+    if not fault.says("',' or") or Line(page, page.position(fault.began)[0]).number != fault.line.number:
+        return None
+    if _at(fault, at) == ":":
+        return _before_key(fault)
+    if at <= fault.began or page.masked[at - 1] != " ":
+        return None
+    page.mask(at - 1, at, ",")
+    return fault.found("E114", at, at + 1, "a comma is missing in front of this", "write a comma between the two")
+
+
+def _before_key(fault: Fault) -> Finding | None:
+    """`{dtmf: 1 speech: x}`: the last word in front of the second colon is a key; the text before it a value."""
+    page = fault.page
+    begin = max(page.masked.rfind(char, fault.began, fault.at) for char in ",[{") + 1
+    found = _NEXT_KEY.search(page.masked[begin : fault.at].rpartition(": ")[2])
+    if not found or not (found[1][0].islower() or found[1][0].isdigit()) or found.start(1) > 0:
+        return None
+    start = fault.at - len(found[3])
+    page.mask(start - len(found[2]), start - len(found[2]) + 1, ",")
+    message = f'a comma is missing in front of "{found[3]}"'
+    return fault.found("E114", start, fault.at, message, f"write {found[1]}, {found[3]}: ...")
+
+
+def find_unclosed(fault: Fault) -> Finding | None:
+    """A bracket that is open where the next line's key, or the end of the file, shows that it was forgotten."""
+    if not fault.in_flow or not fault.says("',' or", "node content", "end of stream", "expected ':'"):
+        return None
+    opener = _at(fault, fault.began)
+    if opener not in _CLOSERS or _is_stray(fault):
+        return None
+    line = Line(fault.page, fault.page.position(fault.began)[0])
+    for number in range(line.number, fault.line.number):
+        below = Line(fault.page, number)
+        fault.page.mask(max(fault.began, below.start), below.end, " ")
+    if line.number == fault.line.number:
+        fault.page.mask(fault.began, line.end, " ")
+    closer = _CLOSERS[opener]
+    message = f"this {opener} is not closed"
+    return fault.found("E114", fault.began, fault.began + 1, message, f"write {closer} at its end", keeps_meaning=False)
+
+
+def _is_stray(fault: Fault) -> bool:
+    return _at(fault, fault.at) == ","
+
+
+def find_stray(fault: Fault) -> Finding | None:
+    """A closing bracket or a comma too many."""
+    page, at = fault.page, fault.at
+    char = _at(fault, at)
+    if char not in ("]", "}", ","):
+        return None
+    if char == "," and fault.in_flow:
+        page.mask(at, at + 1, " ")
+        return fault.found("E103", at, at + 1, "nothing stands in front of this comma", "delete the comma")
+    page.mask(at, at + 1, " ")
+    if char == ",":
+        cure = "delete it, or put quotes around a text that begins with a comma"
+        return fault.found("E114", at, at + 1, "a comma stands here outside brackets", cure)
+    opener = "[" if char == "]" else "{"
+    return fault.found("E114", at, at + 1, f"no {opener} is open for this {char}", f"delete the {char}")
+
+
+def find_text_behind(fault: Fault) -> Finding | None:
+    """Something behind a closing bracket on its line."""
+    is_end = isinstance(fault.last, (yaml.MappingEndEvent, yaml.SequenceEndEvent))
+    before = fault.page.masked[fault.line.start : fault.at].rstrip()
+    if not is_end or not before.endswith(("]", "}")):
+        return None
+    end = fault.line.content_end
+    fault.page.mask(fault.at, end, " ")
+    cure = "delete it, or put quotes around the whole value if it is one text"
+    return fault.found("E109", fault.at, end, "this stands behind the closing bracket", cure, keeps_meaning=False)
+
+
+def _at(fault: Fault, index: int) -> str:
+    return fault.page.masked[index : index + 1]

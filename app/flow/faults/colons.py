@@ -1,0 +1,91 @@
+"""Colons: one too many in a text, none behind a key, or no space behind it."""
+
+from __future__ import annotations
+
+import re
+
+from app.flow.faults.fault import Fault, Finding, Line, quote
+
+_COLON = re.compile(r":(?=[ \t]|$)")
+_GLUED_KEY = re.compile(r"([A-Za-z_][\w-]*)([:\uff1a])(?!//)(\S.*)$|([A-Za-z_][\w-]*)(\uff1a)(.*)$")
+_EQUALS = re.compile(r"([A-Za-z_][\w-]*)[ \t]*=>?[ \t]*(.*)$")
+_WORD = re.compile(r"[a-z][A-Za-z_]*$")
+
+
+def find_colon_in_text(fault: Fault) -> Finding | None:
+    """`talk: Hello: press 1`."""
+    line = fault.line
+    if not fault.says("mapping values are not allowed") or not line.key or line.colon == fault.at:
+        return None
+    start, end = line.value, line.content_end
+    text = fault.page.text[start:end]
+    for found in _COLON.finditer(line.text[start - line.start : end - line.start]):
+        fault.page.mask(start + found.start(), start + found.start() + 1)
+    word = re.split(r"\s", fault.page.text[start : fault.at])[-1]
+    cure = f"put quotes around the text: {quote(text)}"
+    if _WORD.match(word):
+        cure += f'; if "{word}" is a key, write it on a line of its own'
+    return fault.found("E112", fault.at, fault.at + 1, "a second colon in this line: YAML takes it for a key", cure)
+
+
+def find_colon_in_flow(fault: Fault) -> Finding | None:
+    """`{talk: Hello: press 1}`."""
+    page, at = fault.page, fault.at
+    if not fault.in_flow or page.masked[at : at + 1] != ":" or fault.began < fault.line.start:
+        return None
+    begin = max(page.masked.rfind(char, fault.began, at) for char in ",[{") + 1
+    inside = page.text[begin:at]
+    head, colon, tail = inside.partition(":")
+    if not colon or not tail.strip():
+        return None
+    rest = re.match(r"[^,\[\]{}]*", page.text[at : fault.line.end])
+    text = tail.strip() + (rest[0].rstrip() if rest else "")
+    page.mask(at, at + 1)
+    cure = f"put quotes around the text: {quote(text)}"
+    return fault.found("E112", at, at + 1, f'a second colon under "{head.strip()}"', cure)
+
+
+def find_missing_space(fault: Fault) -> Finding | None:
+    """`goto:menu`, `-talk: x`, `goto menu`, `goto = menu`: a line that YAML takes for a mere text."""
+    line = _unkeyed(fault)
+    return None if line is None else _not_a_pair(fault, line)
+
+
+def _unkeyed(fault: Fault) -> Line | None:
+    """The line without a key on which the parser came to grief."""
+    if fault.says("could not find expected ':'", "expected ':'"):
+        return Line(fault.page, fault.page.position(fault.began)[0])
+    if not fault.says("mapping values are not allowed", "did not find expected", "<block end>"):
+        return None
+    if fault.at == fault.line.first and fault.page.masked[fault.at : fault.at + 1] == "-":
+        return fault.line if fault.page.masked[fault.at + 1 : fault.at + 2].strip() else None
+    above = fault.above
+    is_own_key = fault.line.colon == fault.at
+    return above if is_own_key and above and not above.key and above.text[above.content - above.start :] else None
+
+
+def _not_a_pair(fault: Fault, line: Line) -> Finding:
+    text = fault.page.text[line.content : line.content_end]
+    start = line.content
+    fault.blank(line)
+    if re.match(r"-\S", text):
+        cure = f'write "- {text[1:]}"'
+        return fault.found("E116", start, start + 1, "a space is missing behind the dash", cure, keeps_meaning=False)
+    if glued := _GLUED_KEY.match(text):
+        key, colon, value = (group for group in glued.groups() if group is not None)
+        at = start + len(key)
+        message = "a space is missing behind the colon" if colon == ":" else f"{colon} is not the colon of YAML"
+        return fault.found("E116", at, at + 1, message, f'write "{key}: {value.strip()}"', keeps_meaning=False)
+    return _no_colon(fault, start, text)
+
+
+def _no_colon(fault: Fault, start: int, text: str) -> Finding:
+    end = start + len(text)
+    message = "this line has no colon: it is neither a key with a value nor the rest of a text above"
+    if equals := _EQUALS.match(text):
+        cure = f'write "{equals[1]}: {equals[2]}"'
+    elif pair := re.match(r"([a-z_]\w*)\s+(\S+)$", text):
+        cure = f'write "{pair[1]}: {pair[2]}"'
+    else:
+        cure = "write a key and a colon in front of it; if it goes on with the text above, put that text in quotes"
+    return fault.found("E101", start, end, message, cure, keeps_meaning=False)

@@ -1,0 +1,173 @@
+"""Issues as text for a person, JSON for a program, or annotations for GitHub."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from app.flow.issues import Issue, by_place
+
+Format = Literal["text", "json", "github"]
+
+_WIDEST = 110
+"""Columns of a source line that are shown; a longer one is cut around the fault."""
+_LEAD = 50
+"""Columns that stay in front of the fault when its line is cut."""
+_TAB = "    "
+_BREAK = re.compile(r"\r\n|\r|\n")
+_COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36"}
+
+
+def report(issues: Iterable[Issue], sources: Mapping[str, str], format: Format = "text", colour: bool = False) -> str:
+    """All `issues` in the order of their places; "" for text without any issue, else it ends with a line break.
+
+    `sources` is display path → text, for the excerpts; a file that is not in it is shown without one. `colour` adds
+    terminal colours to the text format; no text of a file can add its own.
+    """
+    ordered = sorted(issues, key=by_place)
+    if format == "json":
+        return _json(ordered)
+    if format == "github":
+        return "".join(map(_annotation, ordered))
+    return _text(ordered, sources, _Ink(colour))
+
+
+class _Ink:
+    """Colours text for a terminal, or leaves it alone."""
+
+    def __init__(self, is_on: bool) -> None:
+        self.is_on = is_on
+
+    def __call__(self, text: str, colour: str) -> str:
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.is_on else text
+
+
+def _text(issues: Sequence[Issue], sources: Mapping[str, str], ink: _Ink) -> str:
+    if not issues:
+        return ""
+    lines = {file: _BREAK.split(sources[file].removeprefix("\ufeff")) for file in _files(issues) if file in sources}
+    blocks = [_block(issue, lines.get(issue.place.file, ()), ink) for issue in issues]
+    return "\n".join([*blocks, _count(issues) + "\n"])
+
+
+def _files(issues: Iterable[Issue]) -> set[str]:
+    return {issue.place.file for issue in issues}
+
+
+def _count(issues: Sequence[Issue]) -> str:
+    errors = sum(issue.is_error for issue in issues)
+    counts = [(errors, "error"), (len(issues) - errors, "warning")]
+    found = ", ".join(_plural(number, noun) for number, noun in counts if number)
+    return f"{found} in {_plural(len(_files(issues)), 'file')}"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _block(issue: Issue, lines: Sequence[str], ink: _Ink) -> str:
+    """One issue: its place and sentence, then its line with a caret under the fault and the cure beside it."""
+    head = f"{ink(_shown(str(issue.place)), 'place')}  {ink(issue.code, issue.severity)}  {_shown(issue.message)}\n"
+    cure = ink(_shown(issue.cure), "cure")
+    line = issue.place.line
+    if not 1 <= line <= len(lines):
+        return f"{head}     | {cure}\n"
+    excerpt, before, width = _excerpt(lines[line - 1], issue.place.column, issue.place.length)
+    number = str(line).rjust(4)
+    caret = ink("^" * width, issue.severity)
+    return f"{head}{number} | {excerpt}\n{' ' * len(number)} | {' ' * before}{caret} {cure}\n"
+
+
+def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
+    """The line as a terminal shows it, how many columns stand before the fault, and how many columns it is wide."""
+    start = min(column - 1, len(line))
+    cells = [_cell(char) for char in line]
+    before, width = _width(cells[:start]), max(1, _width(cells[start : start + length]))
+    front = ""
+    if _width(cells) > _WIDEST and before > _LEAD:
+        index = _first_within(cells, before - _LEAD)
+        front, before = "...", before - _width(cells[:index]) + 3
+        cells = cells[index:]
+    return front + _cut(cells), before, min(width, max(1, _WIDEST - before))
+
+
+def _first_within(cells: Sequence[str], columns: int) -> int:
+    """How many cells must go so that at least `columns` columns go."""
+    index = 0
+    while _width(cells[:index]) < columns:
+        index += 1
+    return index
+
+
+def _cut(cells: Sequence[str]) -> str:
+    text, width = "", 0
+    for cell in cells:
+        width += _width([cell])
+        if width > _WIDEST:
+            return text + "..."
+        text += cell
+    return text
+
+
+def _cell(char: str) -> str:
+    """A character as it is printed: tabs have a fixed width, and nothing can steer the terminal."""
+    return _TAB if char == "\t" else _shown(char)
+
+
+def _shown(text: str) -> str:
+    return "".join(char if _is_printable(char) else f"<{ord(char):02X}>" for char in text)
+
+
+def _is_printable(char: str) -> bool:
+    return unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp", "Cn")
+
+
+def _width(cells: Sequence[str]) -> int:
+    """Terminal columns: two for wide East Asian letters and emoji, none for marks that stand over a letter."""
+    return sum(_columns(char) for cell in cells for char in cell)
+
+
+def _columns(char: str) -> int:
+    if char < "\x7f":
+        return 1
+    if unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def _json(issues: Sequence[Issue]) -> str:
+    errors = sum(issue.is_error for issue in issues)
+    document = {"errors": errors, "warnings": len(issues) - errors, "issues": [_fields(issue) for issue in issues]}
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _fields(issue: Issue) -> dict[str, object]:
+    place = issue.place
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "length": place.length,
+        "severity": issue.severity,
+        "code": issue.code,
+        "message": issue.message,
+        "cure": issue.cure,
+    }
+
+
+def _annotation(issue: Issue) -> str:
+    """A workflow command. Source: GitHub, Workflow commands: `::error file={name},line=,col=,endColumn=,title=::{message}`."""
+    place = issue.place
+    where = f"file={_property(place.file)},line={place.line},col={place.column},endColumn={place.column + place.length}"
+    return f"::{issue.severity} {where},title={_property(issue.code)}::{_data(f'{issue.message}: {issue.cure}')}\n"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
