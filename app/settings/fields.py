@@ -12,7 +12,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
 from app.service.policy import Policy
-from app.settings import failsafe, keys, values
+from app.settings import keys, values
+from app.settings.failsafe import DEFAULT as SORRY
+from app.settings.failsafe import read_failsafe
 from app.vonage.signatures import Verifier
 
 PREFIX: Final = "NCCO_"
@@ -92,9 +94,9 @@ class Settings(BaseSettings):
     failsafe: Annotated[
         tuple[Mapping[str, Any], ...],
         NoDecode,
-        BeforeValidator(failsafe.read_failsafe),
+        BeforeValidator(read_failsafe),
         Cure("Write what is to be said, or an NCCO as JSON."),
-    ] = Field(default_factory=lambda: failsafe.read_failsafe(failsafe.DEFAULT))
+    ] = Field(default_factory=lambda: read_failsafe(SORRY))
     """What a caller hears when no flow can be played: a text to say, or an NCCO as JSON."""
     insecure: _Switch = False
     """1 starts the server without a signature secret outside of `--dev`: anybody can then send webhooks."""

@@ -1,1 +1,7 @@
-"""."""
+"""The web room: webhooks in, NCCOs out."""
+
+from __future__ import annotations
+
+from app.web.app import create_app
+
+__all__ = ["create_app"]

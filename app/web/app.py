@@ -1,0 +1,135 @@
+"""The application: the rooms put together, opened and closed in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from importlib.metadata import version
+
+import structlog
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
+
+from app.flow.loader import load_files
+from app.service.calls import CallService
+from app.service.library import Library
+from app.settings import Settings
+from app.store import open_store
+from app.store.contract import Store
+from app.web.calls import Calls
+from app.web.door import DEADLINE_S, Door
+from app.web.health import health_router
+from app.web.metrics import Metrics
+from app.web.pages import describe, http_error, server_error
+from app.web.routes import PREFIX
+from app.web.watch import refresh, watch
+
+
+class Application(FastAPI):
+    """FastAPI, save that webhooks go to their door at once.
+
+    The layers that FastAPI puts around a request cost more than all that the door does with it, and a caller who
+    listens to silence needs none of them.
+    """
+
+    door: Door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http" and scope["path"].lstrip("/").partition("/")[0] == PREFIX:
+            await self.door(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    service: Calls | None = None,
+    dev: bool = False,
+    metrics: Metrics | None = None,
+    deadline_s: float = DEADLINE_S,
+) -> FastAPI:
+    """The server as an ASGI application.
+
+    Args:
+        settings: checked already; `require_safe` is up to who serves it.
+        service: takes the calls; the caller has opened its store and loaded its flows. None: one is made of the
+            settings, opened and closed with the application.
+        dev: development: documentation and metrics are served beside the webhooks, and callback URLs start with the
+            address that was asked, unless there is a public one.
+        metrics: where to count; None: counters of its own.
+        deadline_s: seconds until a caller hears the failsafe NCCO, if nothing else is there by then.
+
+    Raises:
+        SettingsError: the policy cannot be made of the settings.
+    """
+    log: FilteringBoundLogger = structlog.get_logger()
+    counters = metrics or Metrics()
+    own = _make_service(settings) if service is None else None
+    calls = service or own
+    assert calls is not None  # noqa: S101 - one of the two is there
+    app = Application(
+        title="NCCO server",
+        version=version("ncco-server"),
+        docs_url="/docs" if dev else None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if dev else None,
+        redirect_slashes=False,
+        lifespan=_lifespan(settings, own, counters, log),
+    )
+    app.door = Door(settings, calls, counters, log, dev=dev, deadline_s=deadline_s)
+    app.include_router(health_router(calls, counters, with_metrics=dev))
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(Exception, server_error)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # the way FastAPI documents
+    return app
+
+
+def _make_service(settings: Settings) -> CallService:
+    policy = settings.policy()
+    store = open_store(settings.database_url)
+    library = Library(store, lambda: load_files(settings.flows, settings.templates, policy.env))
+    return CallService(store, library, policy)
+
+
+def _lifespan(
+    settings: Settings, service: CallService | None, metrics: Metrics, log: FilteringBoundLogger
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Opens the store, reads the flows, watches them; closes in the other order. Does nothing without a service."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if service is not None:
+                await stack.enter_async_context(_opened(service.store))
+                await refresh(service.library, metrics, log)
+                if settings.reload:
+                    folders = (settings.flows, settings.templates)
+                    await stack.enter_async_context(_running(watch(folders, service.library, metrics, log)))
+            yield
+
+    return lifespan
+
+
+@asynccontextmanager
+async def _opened(store: Store) -> AsyncIterator[None]:
+    await store.open()
+    try:
+        yield
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,149 @@
+"""The door for webhooks: verify, read, ask the service, answer, write one log line.
+
+It is a bare ASGI application, since the platform waits for it while a caller listens to silence: a request spends here
+a few dozen microseconds. Whatever breaks behind it, a caller hears an NCCO.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Final
+
+import orjson
+from starlette.types import Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
+
+from app.errors import SignatureError
+from app.ncco.webhooks import recognise
+from app.service.delivery import Delivery, Reply
+from app.settings import Settings
+from app.web import journal
+from app.web.answers import Answer, refused, send_answer
+from app.web.bodies import ClientGone, read_body
+from app.web.calls import Calls
+from app.web.metrics import Metrics
+from app.web.reading import read_fields, read_query
+from app.web.rescue import Rescue
+from app.web.routes import find, is_rtc
+from app.web.visit import Visit
+
+DEADLINE_S: Final = 4.0
+"""Vonage waits 5 seconds for the whole reply. Source: delivery rules, socket timeout."""
+
+_HOST: Final = re.compile(rb"[A-Za-z0-9._:\[\]-]{1,255}")
+_NOTHING_THERE = (
+    "not-found",
+    "path",
+    404,
+    "there is no such path",
+    "Vonage's URLs are /webhooks/answer, /webhooks/event and /webhooks/fallback.",
+)
+
+
+class Door:
+    """The ASGI application of every path under `/webhooks`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        calls: Calls,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+        *,
+        dev: bool,
+        deadline_s: float,
+    ) -> None:
+        self._calls = calls
+        self._metrics = metrics
+        self._log = log
+        self._verifier = settings.verifier()
+        self._body_limit = settings.body_limit
+        self._base_url = settings.base_url
+        self._is_own_address = dev and not settings.public_url
+        self._deadline_s = deadline_s
+        self._rescue = Rescue(calls.failsafe, settings.body_limit, deadline_s)
+        self._shows_values = dev
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        started = perf_counter()
+        path: str = scope["path"]
+        found = find(path)
+        if scope["method"] not in ("GET", "POST"):
+            await send_answer(_method_refused(), send)
+            return
+        if found is None:
+            await send_answer(_rtc() if is_rtc(path) else refused(*_NOTHING_THERE), send)
+            return
+        visit = Visit(*found, scope, dict(scope["headers"]))
+        try:
+            answer = await self._answer(visit, receive)
+        except ClientGone:
+            self._log.debug("client gone", route=visit.route.name)
+            return
+        await send_answer(answer, send)
+        seconds = perf_counter() - started
+        self._metrics.webhook(answer, seconds, visit.route.name)
+        journal.write_webhook(self._log, visit, answer, seconds, shows_values=self._shows_values)
+
+    async def _answer(self, visit: Visit, receive: Receive) -> Answer:
+        """An answer, whatever happens."""
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return _checked(await self._ask(visit, receive), visit)
+        except ClientGone:
+            raise
+        except Exception as error:  # noqa: BLE001 - the one broad except: a caller is on the line
+            if isinstance(error, SignatureError):
+                self._metrics.signature_refused(error.reason)
+            return self._rescue.answer(visit, error)
+
+    async def _ask(self, visit: Visit, receive: Receive) -> Reply:
+        is_get = visit.scope["method"] == "GET"
+        body = b"" if is_get else await read_body(receive, self._body_limit)
+        visit.is_read = True
+        query: bytes = visit.scope["query_string"]
+        payload = query if is_get else body
+        now = datetime.now(UTC)
+        if self._verifier is not None:
+            token = self._verifier.token(visit.headers.get(b"authorization"))
+            self._verifier.verify(token, visit.scope["method"], payload, now.timestamp())
+        if is_get or (query and not body and self._verifier is None):
+            fields, problem = read_query(query)  # that of a POST counts only where nothing is signed: no hash covers it
+        else:
+            fields, problem = read_fields(body, visit.headers.get(b"content-type", b""))
+        visit.webhook = recognise(fields)
+        base = self._base(visit)
+        delivery = Delivery(visit.scope["method"], payload, fields, visit.webhook, base, now, problem)
+        return await visit.route.serve(self._calls, delivery, visit.argument)
+
+    def _base(self, visit: Visit) -> str:
+        """Where callback URLs start. The Host header counts in development only, where it is whoever asks."""
+        host = visit.headers.get(b"host", b"") if self._is_own_address else b""
+        return f"{visit.scope['scheme']}://{host.decode()}" if _HOST.fullmatch(host) else self._base_url
+
+
+def _checked(reply: Reply, visit: Visit) -> Answer:
+    """The answer that a reply makes. Raises ValueError or TypeError for one that Vonage could not play."""
+    if not isinstance(reply, Reply):
+        raise TypeError(f"the service gave {type(reply).__name__}, not a reply")
+    ncco = reply.ncco
+    if ncco is None:
+        if visit.route.name == "answer":
+            raise ValueError("an answer webhook got no NCCO")
+        return Answer(reply)
+    if not isinstance(orjson.loads(ncco), list):
+        raise ValueError("a reply is no NCCO: not an array")
+    return Answer(reply, 200, ncco)
+
+
+def _method_refused() -> Answer:
+    answer = refused("method", "method", 405, "only GET and POST are answered", "Send GET or POST.")
+    return Answer(answer.reply, answer.status, answer.body, ((b"allow", b"GET, POST"),))
+
+
+def _rtc() -> Answer:
+    return Answer(Reply(None, "rtc", "ignored"), 204)

@@ -1,0 +1,98 @@
+"""The log: one line a webhook, as JSON or for a terminal. Never digits, words or numbers of callers."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from contextlib import suppress
+from typing import Any, Final, TextIO
+
+import orjson
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
+
+from app.settings import Settings
+from app.web.answers import Answer
+from app.web.visit import Visit
+
+_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_FRAMES: Final = 12
+"""Innermost frames of a stack that are written."""
+
+
+def configure(settings: Settings, out: TextIO | None = None) -> None:
+    """Send the log of this process to `out` (standard output), and what libraries log with it."""
+    stream = sys.stdout if out is None else out
+    is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
+    level = _LEVELS[settings.log_level]
+    shared: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, _renderer(is_json, stream)],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        context_class=dict,
+        logger_factory=structlog.BytesLoggerFactory(stream.buffer) if is_json else structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )
+    _configure_libraries(shared, is_json, stream)
+
+
+def _renderer(is_json: bool, stream: TextIO) -> Processor:
+    if is_json:
+        return structlog.processors.JSONRenderer(serializer=_dumped)
+    return structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False)
+
+
+def _dumped(line: EventDict, **_: Any) -> bytes:
+    return orjson.dumps(line, default=str)
+
+
+def _configure_libraries(shared: list[Processor], is_json: bool, stream: TextIO) -> None:
+    """Lines of uvicorn and others, from warnings on, in the same form."""
+    last = structlog.processors.JSONRenderer() if is_json else _renderer(is_json, stream)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+
+
+def write_webhook(
+    log: FilteringBoundLogger, visit: Visit, answer: Answer, seconds: float, *, shows_values: bool
+) -> None:
+    """One line for a webhook. A log that cannot be written must not cost a call: the fault is swallowed."""
+    reply = answer.reply
+    line: dict[str, Any] = {
+        "route": visit.route.name,
+        "method": visit.scope["method"],
+        "kind": reply.kind,
+        "outcome": reply.outcome,
+        "flow": reply.flow,
+        "step": reply.step,
+        "uuid": reply.uuid,
+        "conversation_uuid": reply.conversation_uuid,
+        "status": answer.status,
+        "ms": round(seconds * 1000, 2),
+    }
+    with suppress(OSError, ValueError):
+        if answer.error is not None:
+            log.error("webhook", **line, problem=reply.problem, **_fault(answer.error, shows_values))
+        elif reply.problem:
+            log.warning("webhook", **line, problem=reply.problem)
+        else:
+            log.info("webhook", **line)
+
+
+def _fault(error: BaseException, shows_values: bool) -> dict[str, Any]:
+    """The type and the stack of an exception. Its message only in development: it may hold what a caller said."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "stack": stack} | ({"message": str(error)} if shows_values else {})

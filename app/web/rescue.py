@@ -1,0 +1,84 @@
+"""What is answered when no reply could be made: the status that Vonage understands, or the failsafe NCCO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from app.errors import MissingSignature, StoreUnavailable, UnknownWait, WrongSignature
+from app.service.delivery import Reply
+from app.web.answers import CLOSE, Answer, refused
+from app.web.bodies import BodyTooLarge
+from app.web.visit import Visit
+
+_CLOUD: Final = "Switch signed webhooks on for the application in the Vonage dashboard."
+_COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET, VONAGE_API_KEY and VONAGE_APPLICATION_ID with the Vonage dashboard."
+_OWN_URLS: Final = "Callback URLs are those that this server wrote into its NCCOs; they cannot be made up."
+
+
+class Rescue:
+    """Makes an answer of an exception.
+
+    Args:
+        failsafe: an NCCO as JSON.
+        body_limit: bytes.
+        deadline_s: seconds.
+    """
+
+    def __init__(self, failsafe: bytes, body_limit: int, deadline_s: float) -> None:
+        self._failsafe = failsafe
+        self._body_limit = body_limit
+        self._deadline_s = deadline_s
+        self._by_type: dict[type[Exception], Callable[[Visit, Exception], Answer]] = {
+            MissingSignature: self._unsigned,
+            WrongSignature: self._forged,
+            UnknownWait: self._unknown_wait,
+            StoreUnavailable: self._without_store,
+            BodyTooLarge: self._too_large,
+            TimeoutError: self._too_late,
+        }
+
+    def answer(self, visit: Visit, error: Exception) -> Answer:
+        """The answer to a visit that ended in `error`."""
+        found = next((make for kind, make in self._by_type.items() if isinstance(error, kind)), self._internal)
+        return found(visit, error)
+
+    def _unsigned(self, visit: Visit, error: Exception) -> Answer:
+        """503, after which Vonage asks again; it may rarely forget to sign. Source: signed webhooks; delivery rules."""
+        return refused(visit.route.name, "unsigned", 503, f"not signed: {error}", _CLOUD)
+
+    def _forged(self, visit: Visit, error: Exception) -> Answer:
+        return refused(visit.route.name, "wrong-signature", 401, f"wrong signature: {error}", _COMPARE)
+
+    def _unknown_wait(self, visit: Visit, error: Exception) -> Answer:
+        return refused(visit.route.name, "unknown-wait", 404, str(error), _OWN_URLS)
+
+    def _without_store(self, visit: Visit, error: Exception) -> Answer:
+        """503, so that Vonage asks again; on the fallback URL, which is the last chance, the failsafe NCCO."""
+        problem = f"the store is away: {error}"
+        if not visit.route.needs_store:
+            return self._play_on(visit, error, problem)
+        return refused(visit.route.name, "no-store", 503, problem, "Send it again; the server's log says more.")
+
+    def _too_large(self, visit: Visit, error: Exception) -> Answer:
+        problem = f"the body is larger than {self._body_limit} bytes"
+        if visit.is_played:
+            return self._play_on(visit, error, problem)
+        return refused(visit.route.name, "too-large", 413, problem, "Send less, or raise NCCO_BODY_LIMIT.", close=True)
+
+    def _too_late(self, visit: Visit, error: Exception) -> Answer:
+        if visit.is_read or visit.is_played:
+            return self._play_on(visit, error, f"no answer within {self._deadline_s:g} seconds")
+        problem = f"the body did not come within {self._deadline_s:g} seconds"
+        return refused(visit.route.name, "too-slow", 408, problem, "Send it in one go.", close=True)
+
+    def _internal(self, visit: Visit, error: Exception) -> Answer:
+        return self._play_on(visit, error, "internal error")
+
+    def _play_on(self, visit: Visit, error: Exception, problem: str) -> Answer:
+        """The failsafe NCCO where it is played, else an empty reply, after which the call goes on as it is."""
+        ncco = self._failsafe if visit.is_played else None
+        leg, conversation = (getattr(visit.webhook, name, None) or "" for name in ("uuid", "conversation_uuid"))
+        outcome = "failed" if ncco is None else "failsafe"
+        reply = Reply(ncco, visit.route.name, outcome, "", "", leg, conversation, ncco is not None, problem=problem)
+        return Answer(reply, 200, ncco or b"", () if visit.is_read else (CLOSE,), error)

@@ -1,0 +1,174 @@
+"""Run the application under uvicorn: one process, several, or one that starts anew when the code changes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, start_http_server
+from uvicorn import Config, Server
+from uvicorn.supervisors import ChangeReload, Multiprocess
+
+import app
+from app.errors import SettingsError
+from app.settings import Settings
+from app.store import open_store
+from app.web import journal
+from app.web.app import create_app
+from app.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
+
+DRAIN_S: Final = 10
+"""Seconds that running requests get to finish after SIGTERM; none takes more than half of it."""
+KEEP_ALIVE_S: Final = 75
+"""Seconds that an idle connection stays open: longer than the 60 of load balancers, so that they close first."""
+BACKLOG: Final = 2048
+
+Ready = Callable[[str, int], None]
+"""Told the address and port that the server listens on, once it does."""
+
+
+def serve(
+    settings: Settings, *, dev: bool = False, reload: bool = False, workers: int = 1, ready: Ready | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT; returns when running requests are done. Prints nothing.
+
+    Args:
+        settings: see `load_settings`.
+        dev: see `create_app`.
+        reload: start anew whenever a Python file of the server changes; one worker.
+        workers: processes that serve, at least 1.
+        ready: called once the port is bound, before the first request.
+
+    Raises:
+        SettingsError: serving would be unsafe, or an address cannot be listened on.
+        StoreUnusable: the store cannot be used at all.
+    """
+    settings.require_safe(dev)
+    settings.policy()  # makes the key file, so that workers find it
+    asyncio.run(_try_store(settings))
+    journal.configure(settings)
+    with listening(settings.host, settings.port, "NCCO_PORT") as bound:
+        if ready is not None:
+            host, port = bound.getsockname()[:2]
+            ready(str(host), int(port))
+        if reload or workers > 1:
+            _supervise(settings, bound, dev=dev, reload=reload, workers=workers)
+        else:
+            _run_here(settings, bound, dev=dev)
+
+
+@contextmanager
+def listening(host: str, port: int, setting: str) -> Iterator[socket.socket]:
+    """A socket bound to an address. Raises SettingsError, which names `setting`, when it cannot be."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise SettingsError(setting, f"{host} is no address here: {error.strerror}", "Use 127.0.0.1.") from error
+    with bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind(address)
+            bound.listen(BACKLOG)
+        except OSError as error:
+            message = f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}"
+            raise SettingsError(setting, message, "Choose another one, or stop the program that uses it.") from error
+        bound.set_inheritable(True)
+        yield bound
+
+
+async def _try_store(settings: Settings) -> None:
+    """Open the store once before anything listens: what is wrong with it is then said in one sentence."""
+    store = open_store(settings.database_url)
+    await store.open()
+    await store.close()
+
+
+def _run_here(settings: Settings, bound: socket.socket, *, dev: bool) -> None:
+    metrics = Metrics()
+    config = _config(partial(create_app, settings, dev=dev, metrics=metrics), settings, dev=dev)
+    with _metrics_port(settings, metrics.registry), _quiet_end():
+        Server(config).run(sockets=[bound])
+
+
+def _supervise(settings: Settings, bound: socket.socket, *, dev: bool, reload: bool, workers: int) -> None:
+    """Serve from child processes, which count into one directory."""
+    with TemporaryDirectory(prefix="ncco-metrics-") as folder:
+        os.environ[MULTIPROCESS_DIR] = folder
+        config = _config(partial(make_worker_app, settings, dev=dev), settings, dev=dev, reload=reload, workers=workers)
+        with _metrics_port(settings, shared_registry()), _quiet_end():
+            if reload:
+                ChangeReload(config, target=Server(config).run, sockets=[bound]).run()
+            else:
+                Multiprocess(config, sockets=[bound]).run()
+
+
+def make_worker_app(settings: Settings, *, dev: bool) -> FastAPI:
+    """The application of a child process, with its log."""
+    journal.configure(settings)
+    return create_app(settings, dev=dev)
+
+
+def _config(
+    factory: Callable[[], FastAPI], settings: Settings, *, dev: bool, reload: bool = False, workers: int = 1
+) -> Config:
+    return Config(
+        factory,
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=dev,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+        workers=workers,
+        reload=reload,
+        reload_dirs=[str(Path(app.__file__).parent)] if reload and app.__file__ else None,
+    )
+
+
+@contextmanager
+def _metrics_port(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
+    """Serve the counters on a port of their own, if one is set."""
+    if settings.metrics_port is None:
+        yield
+        return
+    try:
+        server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
+    except OSError as error:
+        where = f"{settings.metrics_host}:{settings.metrics_port}"
+        message = f"cannot listen on {where}: {(error.strerror or str(error)).lower()}"
+        raise SettingsError("NCCO_METRICS_PORT", message, "Choose another port, or leave it unset.") from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def _quiet_end() -> Iterator[None]:
+    """Let a stop that was asked for be a normal end: uvicorn raises the signal again once it is done."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+    finally:
+        signal.signal(signal.SIGTERM, before)
