@@ -102,8 +102,8 @@ def _require_ours(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def _schema(connection: sqlite3.Connection) -> str:
-    has_table = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (VERSION_TABLE,)).fetchall()
-    if not has_table:
+    """The schema that the file says it has, "" when it says nothing."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (VERSION_TABLE,)).fetchall():
         return ""
     rows = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall()  # noqa: S608 - a constant
     return str(rows[0][0]) if rows else ""

@@ -59,8 +59,10 @@ class SqliteStore:
 
     async def open(self) -> None:
         """Connect, migrate to the newest schema, check that it is whole and can be written. Raises StoreUnusable."""
-        if self._writer is None:
-            await asyncio.to_thread(prepare, self.path, self._connect, self._open_wait_ms)
+        if self._writer is not None:
+            return
+        await asyncio.to_thread(prepare, self.path, self._connect, self._open_wait_ms)
+        if self._writer is None:  # or another task has opened it meanwhile
             self._reader = Reader(self.path, self._connect, self._busy_ms)
             self._writer = Writer(self.path, self._connect, self._busy_ms, self._queue_limit)
 

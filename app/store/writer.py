@@ -93,7 +93,7 @@ class Writer:
             while len(group) < GROUP_LIMIT and not self._queue.empty():
                 group.append(self._queue.get())
             is_running = None not in group
-            self._handle([item for item in group if item is not None and not item.done.cancelled()])
+            self._handle([item for item in group if item is not None])
         self._disconnect()
 
     def _handle(self, group: list[Item]) -> None:
@@ -115,7 +115,8 @@ class Writer:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         for item in group:
-            _attempt(connection, item)
+            if not item.done.cancelled():
+                _attempt(connection, item)
         connection.execute("COMMIT")
 
     def _roll_back(self) -> None:

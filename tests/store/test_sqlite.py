@@ -1,0 +1,390 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.errors import AlreadyOpen, Conflict, StoreUnavailable
+from app.store import statements
+from app.store.sqlite import SqliteStore
+from tests.store.stored_rows import (
+    FaultyConnection,
+    faulty_connection,
+    new_call,
+    next_turn,
+    rows_of,
+    session_row,
+    turn_row,
+    webhook_row,
+)
+
+WHAT_CALLS_HAVE = """
+    SELECT id,
+           (SELECT count(*) FROM turns WHERE call_key = calls.key),
+           (SELECT count(*) FROM webhooks WHERE call_key = calls.key)
+    FROM calls
+    ORDER BY key
+"""
+PEOPLE = tuple(f"leg-{number}" for number in range(8))
+
+
+async def start(*writes: Coroutine[Any, Any, object]) -> list[asyncio.Task[object]]:
+    """Begin writes in this order, the first alone; the others wait for its commit and then share one."""
+    first = asyncio.ensure_future(writes[0])
+    await asyncio.sleep(0.1)
+    others = [asyncio.ensure_future(write) for write in writes[1:]]
+    await asyncio.sleep(0)
+    return [first, *others]
+
+
+# Durability
+
+
+async def test_every_connection_is_synced_fully_and_checks_keys(path: Path) -> None:
+    kind = faulty_connection()
+    store = SqliteStore(path, factory=kind)
+    await store.open()
+    await store.open_call(*new_call())
+    await store.load("leg-1")
+
+    assert {(2, 1, "wal")} == {settings(made) for made in kind.made[1:]}
+    assert 3 == len(kind.made)
+
+    await store.close()
+
+
+def settings(connection: sqlite3.Connection) -> tuple[object, ...]:
+    return tuple(
+        connection.execute(f"PRAGMA {name}").fetchall()[0][0]
+        for name in ("synchronous", "foreign_keys", "journal_mode")
+    )
+
+
+async def test_acknowledged_write_is_seen_by_another_process(sqlite_store: SqliteStore, path: Path) -> None:
+    await sqlite_store.open_call(*new_call("leg-1"))
+
+    assert [("leg-1", "c0ffee", 0)] == rows_of(path, "SELECT id, revision, is_over FROM calls")
+    assert [("webhook leg-1 0", 0)] == rows_of(path, "SELECT webhook, number FROM turns")
+    assert [("leg-1", b'{"status": "ringing"}')] == rows_of(path, "SELECT session, body FROM webhooks")
+
+
+async def test_webhook_of_no_call_keeps_the_session_that_it_named(sqlite_store: SqliteStore, path: Path) -> None:
+    await sqlite_store.record(webhook_row("stranger"))
+
+    assert [(None, "stranger")] == rows_of(path, "SELECT call_key, session FROM webhooks")
+
+
+async def test_check_leaves_nothing(sqlite_store: SqliteStore, path: Path) -> None:
+    await sqlite_store.check()
+
+    assert [] == rows_of(path, "SELECT body FROM probes")
+
+
+# Groups
+
+
+async def test_writes_that_wait_for_a_commit_share_the_next_one(path: Path, other: sqlite3.Connection) -> None:
+    kind = faulty_connection()
+    store = SqliteStore(path, factory=kind)
+    await store.open()
+    kind.statements.clear()
+    other.execute("BEGIN IMMEDIATE")
+    begun = await start(*(store.open_call(*new_call(id_)) for id_ in PEOPLE))
+    other.execute("COMMIT")
+    await asyncio.gather(*begun)
+
+    assert 2 == kind.statements.count("COMMIT")
+    assert 8 == kind.statements.count("SAVEPOINT item")
+
+    await store.close()
+
+
+async def test_refused_items_leave_nothing_and_their_neighbours_stay(
+    sqlite_store: SqliteStore, other: sqlite3.Connection
+) -> None:
+    session, turn, webhook = next_turn("leg-1", 1)
+    other.execute("BEGIN IMMEDIATE")
+    begun = await start(
+        sqlite_store.check(),
+        sqlite_store.open_call(*new_call("leg-1")),
+        sqlite_store.open_call(*new_call("leg-1")),
+        sqlite_store.advance(session, turn_row("leg-1", 0), webhook),
+        sqlite_store.open_call(session_row("huge", created_at=2**70), turn_row("huge"), webhook_row("huge")),
+        sqlite_store.advance(session, turn, webhook),
+        sqlite_store.advance(session, turn, webhook),
+        sqlite_store.record(webhook_row("leg-1", 0, 0, "last")),
+    )
+    other.execute("COMMIT")
+    results = await asyncio.gather(*begun, return_exceptions=True)
+
+    none = type(None)
+    assert [none, none, AlreadyOpen, Conflict, OverflowError, none, Conflict, none] == [type(r) for r in results]
+    assert session == await sqlite_store.load("leg-1")
+    assert b"ncco leg-1 1" == await sqlite_store.reply("leg-1", 0, 0, "")
+    assert ((0, ""), (0, "last")) == await sqlite_store.statuses("leg-1", 0)
+    assert await sqlite_store.load("huge") is None
+
+
+async def test_nobody_hears_of_a_write_before_its_commit(sqlite_store: SqliteStore, other: sqlite3.Connection) -> None:
+    other.execute("BEGIN IMMEDIATE")
+    begun = await start(*(sqlite_store.open_call(*new_call(id_)) for id_ in PEOPLE))
+
+    assert not any(write.done() for write in begun)
+    assert await sqlite_store.load("leg-0") is None
+
+    other.execute("COMMIT")
+    await asyncio.gather(*begun)
+
+
+@pytest.fixture
+def kind() -> type[FaultyConnection]:
+    return faulty_connection()
+
+
+@pytest.mark.parametrize("failing", [{"COMMIT"}, {"BEGIN"}, {"RELEASE"}, {"COMMIT", "ROLLBACK"}], ids=" ".join)
+async def test_failed_commit_fails_the_whole_group_and_the_next_one_goes_through(
+    path: Path, other: sqlite3.Connection, kind: type[FaultyConnection], failing: set[str]
+) -> None:
+    store = SqliteStore(path, factory=kind)
+    await store.open()
+    await store.open_call(*new_call("before"))
+    other.execute("BEGIN IMMEDIATE")
+    begun = await start(
+        store.check(), store.open_call(*new_call("a")), store.open_call(*new_call("a")), store.record(webhook_row())
+    )
+    kind.failing.update(failing)
+    other.execute("COMMIT")
+    results = await asyncio.gather(*begun, return_exceptions=True)
+    kind.failing.clear()
+
+    assert [StoreUnavailable] * 3 == [type(result) for result in results[1:]]
+    assert await store.load("a") is None
+
+    await store.open_call(*new_call("a"))
+    await store.close()
+
+    assert [("before",), ("a",)] == rows_of(path, "SELECT id FROM calls ORDER BY key")
+    assert 2 == len(rows_of(path, "SELECT id FROM webhooks"))
+    assert [("ok",)] == rows_of(path, "PRAGMA integrity_check")
+
+
+async def test_fault_in_one_item_of_the_database_fails_the_group(path: Path, kind: type[FaultyConnection]) -> None:
+    store = SqliteStore(path, factory=kind)
+    await store.open()
+    kind.failing.add(statements.INSERT_WEBHOOK)
+
+    with pytest.raises(StoreUnavailable, match=r"calls\.db cannot be used \(disk I/O error\)"):
+        await store.open_call(*new_call("leg-1"))
+
+    kind.failing.clear()
+
+    assert await store.load("leg-1") is None
+
+    await store.close()
+
+
+# Waiting
+
+
+async def test_full_queue_refuses_at_once(path: Path, other: sqlite3.Connection) -> None:
+    store = SqliteStore(path, queue_limit=2)
+    await store.open()
+    other.execute("BEGIN IMMEDIATE")
+    begun = await start(store.check())
+    begun += [asyncio.ensure_future(store.record(webhook_row())) for _ in range(2)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(StoreUnavailable, match=r"2 writes to .* are waiting already"):
+        await store.record(webhook_row())
+
+    other.execute("COMMIT")
+    await asyncio.gather(*begun)
+    await store.record(webhook_row())
+    await store.close()
+
+    assert [(3,)] == rows_of(path, "SELECT count(*) FROM webhooks")
+
+
+async def test_cancelled_while_its_group_waits_for_the_lock_is_not_written(
+    sqlite_store: SqliteStore, other: sqlite3.Connection, path: Path
+) -> None:
+    other.execute("BEGIN IMMEDIATE")
+    (first,) = await start(sqlite_store.open_call(*new_call("a")))
+    first.cancel()
+    other.execute("COMMIT")
+    await sqlite_store.check()
+
+    assert first.cancelled()
+    assert [] == rows_of(path, "SELECT id FROM calls")
+
+
+async def test_cancelled_before_its_turn_is_not_written(
+    sqlite_store: SqliteStore, other: sqlite3.Connection, path: Path
+) -> None:
+    other.execute("BEGIN IMMEDIATE")
+    first, second, third = await start(
+        sqlite_store.check(), sqlite_store.open_call(*new_call("a")), sqlite_store.open_call(*new_call("b"))
+    )
+    second.cancel()
+    other.execute("COMMIT")
+    await asyncio.gather(first, third)
+
+    assert second.cancelled()
+    assert [("b",)] == rows_of(path, "SELECT id FROM calls")
+
+
+async def test_cancelled_while_it_is_committed_is_whole_and_disturbs_nobody(path: Path) -> None:
+    kind = faulty_connection()
+    store = SqliteStore(path, factory=kind)
+    await store.open()
+    commit = kind.hold("COMMIT")
+    (first,) = await start(store.open_call(*new_call("a")))
+    first.cancel()
+    commit.set()
+    await store.open_call(*new_call("b"))
+    await store.close()
+
+    assert first.cancelled()
+    assert [("a", 1, 1), ("b", 1, 1)] == rows_of(path, WHAT_CALLS_HAVE)
+
+
+async def test_group_whose_every_item_was_cancelled_writes_nothing(
+    sqlite_store: SqliteStore, other: sqlite3.Connection, path: Path
+) -> None:
+    other.execute("BEGIN IMMEDIATE")
+    first, second = await start(sqlite_store.check(), sqlite_store.open_call(*new_call("a")))
+    second.cancel()
+    other.execute("COMMIT")
+    await first
+    await sqlite_store.check()
+
+    assert [] == rows_of(path, "SELECT id FROM calls")
+
+
+async def test_locked_file_is_unavailable_after_a_bounded_wait_and_works_when_free(
+    path: Path, other: sqlite3.Connection
+) -> None:
+    store = SqliteStore(path, busy_ms=50)
+    await store.open()
+    other.execute("BEGIN IMMEDIATE")
+    before = time.monotonic()
+
+    with pytest.raises(StoreUnavailable, match="is locked by another process"):
+        await store.open_call(*new_call("leg-1"))
+
+    assert 0.05 <= time.monotonic() - before < 1
+    assert await store.load("leg-1") is None
+
+    other.execute("COMMIT")
+    await store.open_call(*new_call("leg-1"))
+
+    assert session_row("leg-1") == await store.load("leg-1")
+
+    await store.close()
+
+
+async def test_read_waits_for_an_exclusive_lock_without_holding_up_the_loop(
+    path: Path, other: sqlite3.Connection
+) -> None:
+    store = await store_with_a_call(path)
+    lock_exclusively(other)
+    reading = asyncio.ensure_future(store.load("leg-1"))
+    await asyncio.sleep(0.05)
+
+    assert not reading.done()
+
+    other.close()
+
+    assert session_row("leg-1") == await reading
+
+    await store.close()
+
+
+async def test_read_of_a_locked_file_is_unavailable_after_a_bounded_wait(path: Path, other: sqlite3.Connection) -> None:
+    store = await store_with_a_call(path)
+    lock_exclusively(other)
+
+    with pytest.raises(StoreUnavailable, match="is locked by another process"):
+        await store.load("leg-1")
+
+    other.close()
+    await store.close()
+
+
+async def store_with_a_call(path: Path) -> SqliteStore:
+    """A store that holds no lock yet, since it was just opened."""
+    store = SqliteStore(path, busy_ms=300)
+    await store.open()
+    await store.open_call(*new_call("leg-1"))
+    await store.close()
+    await store.open()
+    return store
+
+
+def lock_exclusively(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("COMMIT")
+
+
+async def test_moved_file_takes_no_writes_until_it_is_back(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    away = path.with_name("away.db")
+    path.rename(away)  # noqa: ASYNC240 - nothing else runs in this loop
+
+    with pytest.raises(StoreUnavailable, match="moved or replaced"):
+        await store.open_call(*new_call("leg-1"))
+
+    away.rename(path)
+    await store.open_call(*new_call("leg-1"))
+
+    assert session_row("leg-1") == await store.load("leg-1")
+
+    await store.close()
+
+
+def test_loop_that_is_gone_does_not_stop_the_writer(path: Path, kind: type[FaultyConnection]) -> None:
+    store = SqliteStore(path, factory=kind)
+
+    async def leave_a_write_behind() -> threading.Event:
+        await store.open()
+        commit = kind.hold("COMMIT")
+        await start(store.open_call(*new_call("a")))
+        return commit
+
+    async def go_on(commit: threading.Event) -> None:
+        commit.set()
+        await store.open_call(*new_call("b"))
+        await store.close()
+
+    asyncio.run(go_on(asyncio.run(leave_a_write_behind())))
+
+    assert [("a",), ("b",)] == rows_of(path, "SELECT id FROM calls ORDER BY key")
+
+
+# Speed that can be seen without a clock
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        statements.SELECT_CALL,
+        statements.SELECT_REPLY,
+        statements.SELECT_STATUSES,
+        statements.SELECT_REVISION,
+        statements.UPDATE_CALL,
+        statements.END_CALLS,
+    ],
+)
+async def test_no_statement_reads_a_whole_table(sqlite_store: SqliteStore, other: sqlite3.Connection, sql: str) -> None:
+    plan = other.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?")).fetchall()
+
+    assert [] == [step[3] for step in plan if "SCAN" in step[3]]
+    assert any("SEARCH" in step[3] for step in plan)
