@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.flow.checks.ncco import check_step
 from app.flow.defaults import Defaults
 from app.flow.exits import EXITS, Kind
 from app.flow.exits.goto import no_exit
@@ -61,6 +62,7 @@ def read_step(entry: Entry, variables: Mapping[str, Variable], defaults: Default
         cure = f"write `{name}: {{do: [..], goto: step}}`"
         reader.report("E201", entry.value.place, f'step "{name}" is not a map', cure)
         return ReadStep(name, entry.key, None, None, None, has_all_edges=False)
+    before = len(reader.issues)
     fields = read_fields(entry.value, _WORDS, f'step "{name}"', reader, place=entry.key.place, hints=_HINTS)
     sets = read_sets(fields.values["set"], variables, reader) if "set" in fields.values else ()
     source = _read_source(entry.key, fields, variables, defaults, reader)
@@ -73,8 +75,15 @@ def read_step(entry: Entry, variables: Mapping[str, Variable], defaults: Default
     lost = any(issue.code in _LOSSES for issue in reader.issues[exits_from:]) or not fields.is_whole
     if wired is None:
         return ReadStep(name, entry.key, None, None, error, has_all_edges=False)
+    if not any(issue.is_error for issue in reader.issues[before:]):
+        reader.issues.extend(check_step(wired.parts, reader.scope, goes_on=_goes_on(wired.exit)))
     step = Step(name, entry.key.place, sets, wired.parts, wired.exit, error, tail)
     return ReadStep(name, entry.key, step, wired.exit, error, has_all_edges=not lost)
+
+
+def _goes_on(exit_: Exit) -> bool:
+    """Whether the actions of another step may stand behind those of this one, in one NCCO."""
+    return exit_.word in {"goto", "branch"} and any(edge.target.step for edge in exit_.edges())
 
 
 def _read_source(

@@ -143,7 +143,7 @@ def read_choices(source: StepSource, reader: Reader) -> Wired | None:
     asked = Asked(keys=keys, phrases=phrases, min_confidence=least)
     menu = Choices({c.name: c for c in choices}, {c.name: c.need for c in choices}, retry, asked, place)
     is_sensitive = False
-    parts = with_input(source.parts, _needs(choices), is_sensitive, place, reader, source.defaults.actions)
+    parts = with_input(source.parts, _needs(choices), is_sensitive, place, reader, defaults=source.defaults.actions)
     return Wired(menu, parts)
 
 

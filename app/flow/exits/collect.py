@@ -127,7 +127,7 @@ def read_collect(source: StepSource, reader: Reader) -> Wired | None:
     if into is None or asked is None or target is None or retry is None:
         return None
     exit_ = Collect(into.name, variable_type(into), check, target, retry, asked, place)
-    parts = with_input(source.parts, _needs(asked), asked.sensitive, place, reader, source.defaults.actions)
+    parts = with_input(source.parts, _needs(asked), asked.sensitive, place, reader, defaults=source.defaults.actions)
     return Wired(exit_, parts)
 
 
