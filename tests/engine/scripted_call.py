@@ -1,0 +1,145 @@
+"""A scripted caller: plays a flow through the engine alone, webhook by webhook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.engine import Call, Lookup, Session, Surroundings, Turn, Wait, WaitRef, begin, fail, resume
+from app.engine.state import from_json, to_json
+from app.errors import RenderError
+from app.flow.loader import load
+from app.flow.model import Flow
+from app.ncco import check
+from app.ncco.webhooks import recognise
+
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+FAILSAFE: tuple[Mapping[str, Any], ...] = ({"action": "talk", "text": "Please call again later."},)
+LEG = "3f9a1c77d2e84b0c9a5566778899aabb"
+
+
+def load_flow(text: str, templates: Mapping[str, str] | None = None) -> Flow:
+    """The one flow of a text, which must have no errors."""
+    project = load({"flows/test.yaml": text, **(templates or {})})
+
+    errors = [f"{issue.place}: {issue.code} {issue.message}" for issue in project.issues if issue.is_error]
+    assert not errors, errors
+    return next(iter(project.flows.values()))
+
+
+def link(ref: WaitRef) -> str:
+    return f"https://test.example/{ref.kind}/{ref.turn}/{ref.index}"
+
+
+def mask(session: str, secret: str) -> str:
+    return f"secret:{len(secret)}"
+
+
+class ScriptedCall:
+    """One call; each method sends a webhook and returns the new NCCO, or None when the webhook steers nothing."""
+
+    def __init__(
+        self, flow: Flow, *, answers: Mapping[str, Any] | None = None, call: Call | None = None, **around: Any
+    ) -> None:
+        self.flow = flow
+        self.answers = answers or {}
+        self.around = {"link": link, "mask": mask, "failsafe": FAILSAFE, **around}
+        self.now = NOON
+        self.seen: set[str] = set()
+        self.turn: Turn = self._drive(
+            begin(
+                flow, LEG, call or Call(to="442079460000", from_number="447700900123", uuid=LEG), self._surroundings()
+            )
+        )
+
+    @property
+    def session(self) -> Session:
+        """After a round through JSON, as the store would give it back."""
+        return from_json(to_json(self.turn.session))
+
+    @property
+    def ncco(self) -> list[dict[str, Any]]:
+        return self.turn.ncco
+
+    @property
+    def said(self) -> list[str]:
+        """What the caller hears up to the first input, as texts, file names and numbers."""
+        heard = []
+        for action in self.ncco:
+            if action["action"] == "input":
+                break
+            heard.append(_spoken(action))
+        return heard
+
+    def press(self, digits: str, **fields: Any) -> list[dict[str, Any]] | None:
+        return self.send({"dtmf": {"digits": digits, "timed_out": False}, "speech": {"results": []}, **fields})
+
+    def speak(self, *results: tuple[str, float | str]) -> list[dict[str, Any]] | None:
+        said = [{"text": text, "confidence": str(confidence)} for text, confidence in results]
+        return self.send(
+            {"dtmf": {"digits": None}, "speech": {"results": said, "timeout_reason": "end_on_silence_timeout"}}
+        )
+
+    def silence(self) -> list[dict[str, Any]] | None:
+        return self.send(
+            {"dtmf": {"digits": "", "timed_out": True}, "speech": {"results": [], "timeout_reason": "start_timeout"}}
+        )
+
+    def dial(self, status: str, **fields: Any) -> list[dict[str, Any]] | None:
+        self.seen.add(status)
+        return self.send({"status": status, "uuid": "aa01", "direction": "outbound", **fields}, kind="event")
+
+    def reach(self, name: str) -> list[dict[str, Any]] | None:
+        return self.send({"payload": {"checkpoint": name}}, kind="notify")
+
+    def refused(self) -> list[dict[str, Any]]:
+        self.turn = self._drive(fail(self.flow, self.session, self._surroundings(), "refused"))
+        return self.ncco
+
+    def send(self, fields: Mapping[str, object] | None, kind: str = "input") -> list[dict[str, Any]] | None:
+        """Send a webhook to the last open wait of this kind; None stands for a body that cannot be read."""
+        webhook = None if fields is None else recognise(fields)
+        session = self.session
+        turn = self._drive(
+            resume(self.flow, session, self.wait(kind), webhook, self._surroundings(), seen=frozenset(self.seen))
+        )
+        if turn is None:
+            return None
+        self.turn = turn
+        self.seen = set()
+        errors = [issue for issue in check(turn.ncco) if issue.severity == "error"]
+        assert not errors, errors
+        return turn.ncco
+
+    def wait(self, kind: str) -> Wait:
+        return [wait for wait in self.session.waits if wait.kind == kind][-1]
+
+    def _surroundings(self) -> Surroundings:
+        self.now += timedelta(seconds=10)
+        return Surroundings(now=self.now, **self.around)
+
+    def _drive(self, playing: Any) -> Any:
+        try:
+            wanted = next(playing)
+            while True:
+                wanted = self._answer(playing, wanted)
+        except StopIteration as done:
+            return done.value
+
+    def _answer(self, playing: Any, wanted: Lookup) -> Any:
+        if wanted.name not in self.answers:
+            return playing.throw(RenderError("R104", "no answer"))
+        return playing.send(self.answers[wanted.name])
+
+
+def _spoken(action: Mapping[str, Any]) -> str:
+    match action["action"]:
+        case "talk":
+            return str(action["text"])
+        case "connect":
+            endpoint = action["endpoint"][0]
+            return f"dials {next(endpoint[key] for key in ('number', 'uri', 'user', 'extension') if key in endpoint)}"
+        case "stream":
+            return f"plays {action['streamUrl'][0]}"
+    return str(action["action"])

@@ -1,0 +1,73 @@
+"""A service over a real store with real flow files, and a caller who sends it webhooks as Vonage would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app.flow.loader import load_files
+from app.flow.model import CallbackKind
+from app.ncco.webhooks import recognise
+from app.service.calls import CallService
+from app.service.delivery import Delivery, Reply
+from app.service.library import Library
+from app.service.policy import Policy
+from app.store.contract import Store
+
+LEG = "3f9a1c77d2e84b0c9a5566778899aabb"
+ANSWER = {"to": "442079460000", "from": "447700900123", "uuid": LEG, "conversation_uuid": "CON-1"}
+POLICY = Policy(
+    keys=(b"a key for tests only, 32 bytes..", b"the key before"),
+    failsafe=({"action": "talk", "text": "Please call again later."},),
+    env={"PIN": "4711"},
+)
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+def delivery(fields: Mapping[str, Any] | None, problem: str = "") -> Delivery:
+    """A POST with these fields; None is a body that could not be read."""
+    known = fields or {}
+    return Delivery("POST", orjson.dumps(known), known, recognise(known), "https://calls.example.com", NOON, problem)
+
+
+def library(store: Store, flows: Path) -> Library:
+    """A library that reads `flows`, with `templates` beside it."""
+    return Library(store, lambda: load_files(flows, flows.parent / "templates"))
+
+
+class ServedCall:
+    """One call at a service; it remembers the last NCCO and posts to the URLs in it."""
+
+    def __init__(self, service: CallService) -> None:
+        self.service = service
+        self.ncco: list[dict[str, Any]] = []
+
+    async def ring(self, flow: str | None = None, **fields: Any) -> Reply:
+        return self._heard(await self.service.answer(delivery({**ANSWER, **fields}), flow))
+
+    async def press(self, digits: str) -> Reply:
+        return await self.post("input", {"dtmf": {"digits": digits, "timed_out": False}, "uuid": LEG})
+
+    async def dial(self, status: str, **fields: Any) -> Reply:
+        return await self.post("event", {"status": status, "uuid": "aa01", "direction": "outbound", **fields})
+
+    async def post(self, kind: CallbackKind, fields: Mapping[str, Any], token: str = "") -> Reply:
+        return self._heard(await self.service.resume(kind, token or self.token(kind), delivery(fields)))
+
+    def token(self, kind: str) -> str:
+        """The token of the last callback URL of this kind in the NCCO."""
+        urls = [url for action in self.ncco for url in action.get("eventUrl", ())]
+        return [url for url in urls if f"/webhooks/{kind}/" in url][-1].rpartition("/")[2]
+
+    @property
+    def said(self) -> list[str]:
+        return [str(action["text"]) for action in self.ncco if action["action"] == "talk"]
+
+    def _heard(self, reply: Reply) -> Reply:
+        if reply.ncco:
+            self.ncco = orjson.loads(reply.ncco)
+        return reply

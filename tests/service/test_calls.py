@@ -1,0 +1,442 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from app.engine import WaitRef
+from app.errors import StoreUnavailable, UnknownWait
+from app.service.calls import CallService
+from app.service.library import Library
+from app.service.tokens import make_token
+from app.store import open_store
+from app.store.contract import Store, WebhookRow
+from tests.engine.test_interpreter import MENU, PIN
+from tests.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
+
+
+@pytest.fixture
+def flows(tmp_path: Path) -> Path:
+    folder = tmp_path / "flows"
+    folder.mkdir()
+    (tmp_path / "templates").mkdir()
+    (folder / "menu.yaml").write_text(MENU.replace("flow: test", "flow: menu"))
+    (folder / "pin.yaml").write_text(PIN.replace("flow: test", "flow: pin").replace("default: true", "entry: true"))
+    return folder
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    store = open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/calls.db")
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def service(store: Store, flows: Path) -> CallService:
+    shelf = library(store, flows)
+    project = await shelf.reload()
+
+    assert not project.has_errors, project.issues
+    return CallService(store, shelf, POLICY)
+
+
+@pytest.fixture
+def call(service: CallService) -> ServedCall:
+    return ServedCall(service)
+
+
+async def test_an_answer_webhook_brings_the_ncco_of_its_call(call: ServedCall) -> None:
+    reply = await call.ring()
+
+    assert ("menu", "menu", "answer") == (reply.flow, reply.step, reply.outcome)
+    assert "Welcome, 447700900123." == call.said[0]
+
+
+async def test_a_repeated_answer_webhook_gets_the_same_bytes(call: ServedCall) -> None:
+    first = await call.ring()
+    second = await call.ring()
+
+    assert first.ncco == second.ncco
+    assert second.is_repeat
+
+
+async def test_callback_urls_start_with_the_base_url(call: ServedCall) -> None:
+    await call.ring()
+
+    assert all(
+        url.startswith("https://calls.example.com/webhooks/")
+        for action in call.ncco
+        for url in action.get("eventUrl", ())
+    )
+
+
+async def test_an_input_brings_the_replacement_ncco_and_its_second_delivery_the_same_bytes(call: ServedCall) -> None:
+    await call.ring()
+    token = call.token("input")
+    fields = {"dtmf": {"digits": "1"}, "uuid": LEG}
+    first = await call.post("input", fields, token)
+    second = await call.post("input", {"dtmf": {"digits": "2"}, "uuid": LEG}, token)
+
+    assert first.ncco == second.ncco
+    assert ("sales", "repeat") == (first.outcome, second.outcome)
+
+
+async def test_a_whole_call_goes_from_menu_to_voicemail(call: ServedCall) -> None:
+    await call.ring()
+    await call.press("1")
+    ringing = await call.dial("ringing")
+    await call.dial("busy")
+    over = await call.service.event(delivery({"status": "completed", "uuid": LEG, "direction": "inbound"}))
+
+    assert ringing.ncco is None
+    assert ["Please leave a message.", "Goodbye."] == call.said
+    assert over.ncco is None
+
+
+async def test_a_second_busy_gets_the_same_bytes_and_another_event_nothing(call: ServedCall) -> None:
+    await call.ring()
+    await call.press("1")
+    token = call.token("event")
+    busy = {"status": "busy", "uuid": "aa01"}
+    first = await call.post("event", busy, token)
+    second = await call.post("event", busy, token)
+    other = await call.post("event", {"status": "timeout", "uuid": "aa01"}, token)
+
+    assert first.ncco == second.ncco
+    assert other.ncco is None
+    assert "recorded" == other.outcome
+
+
+async def test_deliveries_that_race_get_the_same_bytes_and_count_one_try(call: ServedCall) -> None:
+    await call.ring()
+    replies = await asyncio.gather(*(call.press("9") for _ in range(8)))
+
+    assert 1 == len({reply.ncco for reply in replies})
+    assert 7 == sum(reply.is_repeat for reply in replies)
+
+
+async def test_answers_that_race_get_the_same_bytes(call: ServedCall) -> None:
+    replies = await asyncio.gather(*(call.ring() for _ in range(8)))
+
+    assert 1 == len({reply.ncco for reply in replies})
+
+
+async def test_a_late_input_of_an_ended_call_gets_nothing(call: ServedCall) -> None:
+    await call.ring()
+    await call.service.event(delivery({"status": "completed", "uuid": LEG}))
+
+    assert (await call.press("1")).ncco is None
+
+
+async def test_the_end_of_a_dialled_leg_does_not_end_the_call(call: ServedCall) -> None:
+    await call.ring()
+    await call.service.event(delivery({"status": "completed", "uuid": "aa01"}))
+    await call.press("1")
+
+    assert "Connecting you to sales." == call.said[0]
+
+
+async def test_a_named_flow_is_another_call_of_the_same_leg(call: ServedCall) -> None:
+    await call.ring()
+    await call.ring("pin")
+
+    assert ["Please enter your PIN."] == call.said[:1]
+
+
+async def test_a_flow_that_cannot_be_started_by_name_gives_the_failsafe(call: ServedCall) -> None:
+    reply = await call.ring("nowhere")
+
+    assert call.service.failsafe == reply.ncco
+    assert 'there is no flow "nowhere"' in reply.problem
+
+
+async def test_a_webhook_without_a_leg_opens_a_call_of_its_own(call: ServedCall) -> None:
+    first = await call.ring(uuid=None)
+    second = await call.ring(uuid=None)
+
+    assert first.ncco != second.ncco
+    assert not second.is_repeat
+
+
+@pytest.mark.parametrize("leg", ["x" * 5000, "\ud800", "debug", "ü/../..", " "])
+async def test_any_text_can_be_a_leg(call: ServedCall, leg: str) -> None:
+    await call.ring(uuid=leg)
+    await call.press("1")
+    again = await call.ring(uuid=leg)
+
+    assert again.is_repeat
+
+
+async def test_a_forged_token_is_unknown(call: ServedCall) -> None:
+    with pytest.raises(UnknownWait):
+        await call.post("input", {}, "forged")
+
+
+async def test_a_signed_wait_that_the_store_does_not_know_gets_the_failsafe(call: ServedCall) -> None:
+    token = make_token(POLICY.keys[0], WaitRef("input", "lost", 1, 0))
+    reply = await call.post("input", {"dtmf": {"digits": "1"}}, token)
+
+    assert call.service.failsafe == reply.ncco
+    assert reply.is_failsafe
+
+
+async def test_a_token_of_the_previous_key_still_leads_to_its_call(call: ServedCall) -> None:
+    await call.ring()
+    token = make_token(POLICY.keys[1], WaitRef("input", LEG, 1, 0))
+    reply = await call.post("input", {"dtmf": {"digits": "1"}}, token)
+
+    assert "sales" == reply.outcome
+
+
+async def test_a_body_that_cannot_be_read_takes_the_error_exit(call: ServedCall) -> None:
+    await call.ring()
+    await call.service.resume("input", call.token("input"), delivery(None, "not JSON"))
+    await call.ring()
+    reply = await call.service.resume("input", call.token("input"), delivery(None, "not JSON"))
+
+    assert reply.ncco is not None
+    assert b"technical problem" in reply.ncco
+
+
+class _Watched:
+    """Passes everything on to a store and keeps what was written."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.written: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+
+        async def call(*rows: Any) -> Any:
+            self.written.extend(rows)
+            return await method(*rows)
+
+        return call
+
+
+async def test_a_sensitive_input_is_written_nowhere(store: Store, flows: Path) -> None:
+    watched = _Watched(store)
+    shelf = library(watched, flows)  # type: ignore[arg-type]  # it passes every method on
+    await shelf.reload()
+    call = ServedCall(CallService(watched, shelf, POLICY))  # type: ignore[arg-type]  # it passes every method on
+    await call.ring("pin")
+    watched.written.clear()
+    token = call.token("input")
+    await call.press("4711")
+    await call.post("input", {"dtmf": {"digits": "4711"}}, token)
+    await call.post("input", {"dtmf": "4711", "speech": {"results": [{"text": "4711"}]}}, token)
+
+    assert "Welcome in." == call.said[0]
+    assert any(isinstance(row, WebhookRow) for row in watched.written)
+    assert "4711" not in repr(watched.written)
+
+
+async def test_a_call_finishes_on_the_revision_it_began_with(call: ServedCall, flows: Path) -> None:
+    await call.ring()
+    changed = (flows / "menu.yaml").read_text().replace("Connecting you to", "Now ringing")
+    (flows / "menu.yaml").write_text(changed)
+    await call.service.library.reload()
+    await call.press("1")
+    finished = call.said
+    new = ServedCall(call.service)
+    await new.ring(uuid="another")
+    await new.press("1")
+
+    assert ["Connecting you to sales."] == finished
+    assert ["Now ringing sales."] == new.said
+
+
+async def test_a_call_finishes_on_its_revision_at_a_host_that_never_read_it(
+    call: ServedCall, store: Store, flows: Path
+) -> None:
+    await call.ring()
+    (flows / "menu.yaml").write_text((flows / "menu.yaml").read_text().replace("Connecting you to", "Now ringing"))
+    other = library(store, flows)
+    await other.reload()
+    call.service = CallService(store, other, POLICY)
+    await call.press("1")
+
+    assert ["Connecting you to sales."] == call.said
+
+
+async def test_a_revision_that_nobody_has_gives_the_failsafe(call: ServedCall, store: Store) -> None:
+    await call.ring()
+    row = await store.load(LEG)
+    assert row is not None
+    call.service = CallService(store, Library(_NoRevisions(store), lambda: call.service.library.current), POLICY)
+    reply = await call.press("1")
+    refused = await call.service.fallback(_fallback("Invalid NCCO.", "https://x/webhooks/answer", ANSWER))
+
+    assert reply.is_failsafe
+    assert refused.is_failsafe
+
+
+class _NoRevisions:
+    """A store that has lost its revisions."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def revision(self, _hash: str) -> None:
+        return None
+
+
+async def test_a_broken_file_keeps_the_last_good_flows_and_shows_the_issues(call: ServedCall, flows: Path) -> None:
+    (flows / "menu.yaml").write_text(MENU.replace("goto: menu", "goto: manu"))
+    shelf = call.service.library
+    project = await shelf.reload()
+    await call.ring()
+
+    assert project.has_errors
+    assert project is shelf.last
+    assert 1 == shelf.rejected
+    assert "Welcome, 447700900123." == call.said[0]
+
+
+async def test_a_caller_of_a_flow_that_has_gone_still_gets_the_stored_bytes(call: ServedCall, flows: Path) -> None:
+    first = await call.ring()
+    (flows / "menu.yaml").unlink()
+    await call.service.library.reload()
+    again = await call.ring()
+    other = await call.ring(uuid="other")
+
+    assert first.ncco == again.ncco
+    assert "no flow takes calls" in other.problem
+
+
+def _fallback(reason: str, url: str, fields: dict[str, Any]) -> Any:
+    return delivery({**fields, "reason": reason, "original_request": {"url": url, "type": "answer"}})
+
+
+async def test_the_fallback_of_an_answer_that_never_came_answers_it(call: ServedCall) -> None:
+    reply = await call.service.fallback(_fallback("Socket timeout.", "https://x/webhooks/answer", ANSWER))
+
+    assert reply.ncco is not None
+    assert b"Welcome" in reply.ncco
+
+
+async def test_the_fallback_of_an_answer_that_was_lost_repeats_it(call: ServedCall) -> None:
+    first = await call.ring()
+    reply = await call.service.fallback(_fallback("Connection reset.", "https://x/webhooks/answer", ANSWER))
+
+    assert first.ncco == reply.ncco
+
+
+async def test_the_fallback_of_an_answer_of_a_named_flow_goes_on_in_it(call: ServedCall) -> None:
+    reply = await call.service.fallback(_fallback("Socket timeout.", "https://x/webhooks/answer/pin", ANSWER))
+
+    assert reply.ncco is not None
+    assert b"enter your PIN" in reply.ncco
+
+
+async def test_the_fallback_of_an_input_that_was_never_processed_processes_it(call: ServedCall) -> None:
+    await call.ring()
+    url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
+    reply = await call.service.fallback(_fallback("Socket timeout.", url, {"dtmf": {"digits": "1"}, "uuid": LEG}))
+
+    assert "sales" == reply.outcome
+
+
+async def test_the_fallback_of_an_input_that_was_processed_repeats_its_bytes(call: ServedCall) -> None:
+    await call.ring()
+    url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
+    first = await call.press("1")
+    reply = await call.service.fallback(_fallback("Socket timeout.", url, {"dtmf": {"digits": "1"}, "uuid": LEG}))
+
+    assert first.ncco == reply.ncco
+
+
+@pytest.mark.parametrize("reason", ["Invalid NCCO.", "Invalid response code."])
+async def test_the_fallback_never_repeats_what_vonage_refused(call: ServedCall, reason: str) -> None:
+    await call.ring()
+    url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
+    refused = await call.press("1")
+    fallback = _fallback(reason, url, {"dtmf": {"digits": "1"}, "uuid": LEG})
+    reply = await call.service.fallback(fallback)
+    again = await call.service.fallback(fallback)
+
+    assert refused.ncco != reply.ncco
+    assert b"technical problem" in (reply.ncco or b"")
+    assert reply.ncco == again.ncco
+
+
+async def test_the_fallback_of_a_refused_answer_takes_the_error_exit(call: ServedCall) -> None:
+    await call.ring()
+    reply = await call.service.fallback(_fallback("Invalid NCCO.", "https://x/webhooks/answer", ANSWER))
+
+    assert b"technical problem" in (reply.ncco or b"")
+
+
+async def test_the_fallback_of_a_refused_call_that_nobody_knows_gives_the_failsafe(call: ServedCall) -> None:
+    reply = await call.service.fallback(_fallback("Invalid NCCO.", "https://x/webhooks/answer", ANSWER))
+
+    assert reply.is_failsafe
+
+
+@pytest.mark.parametrize("url", ["", "https://x/elsewhere", "https://x/webhooks/input/forged", "::", "http://["])
+async def test_a_fallback_whose_url_leads_nowhere_still_says_something(call: ServedCall, url: str) -> None:
+    reply = await call.service.fallback(_fallback("Socket timeout.", url, ANSWER))
+
+    assert reply.ncco
+
+
+async def test_a_fallback_that_looks_like_an_answer_is_answered(call: ServedCall) -> None:
+    reply = await call.service.fallback(delivery(ANSWER))
+
+    assert b"Welcome" in (reply.ncco or b"")
+
+
+class _Away:
+    """A store that is away."""
+
+    def __getattr__(self, name: str) -> Any:
+        async def away(*_: Any) -> Any:
+            raise StoreUnavailable(f"{name}: away")
+
+        return away
+
+
+async def test_without_a_store_the_fallback_says_the_failsafe_and_others_ask_again(service: CallService) -> None:
+    away = CallService(_Away(), service.library, POLICY)
+    reply = await away.fallback(_fallback("Socket timeout.", "https://x/webhooks/answer", ANSWER))
+
+    assert away.failsafe == reply.ncco
+    with pytest.raises(StoreUnavailable):
+        await away.answer(delivery(ANSWER))
+    with pytest.raises(StoreUnavailable):
+        await away.check()
+
+
+async def test_events_of_any_kind_are_recorded_and_answered_with_nothing(call: ServedCall) -> None:
+    events: list[dict[str, Any]] = [
+        {"status": "ringing", "uuid": "1"},
+        {"reason": "Syntax error in NCCO. Invalid value type or action.", "conversation_uuid": "CON-1"},
+        {"recording_url": "https://api.nexmo.com/v1/files/1"},
+        {},
+    ]
+    replies = [await call.service.event(delivery(event)) for event in events]
+
+    assert [None] * 4 == [reply.ncco for reply in replies]
+    assert "Syntax error" in replies[1].problem
+
+
+async def test_the_webhook_the_session_and_the_turn_are_written_before_the_reply(
+    call: ServedCall, store: Store
+) -> None:
+    reply = await call.ring()
+    row = await store.load(LEG)
+
+    assert row is not None
+    assert ("menu", 1, int(NOON.timestamp() * 1000)) == (row.flow, row.version, row.created_at)
+    assert reply.ncco == await store.reply(LEG, -1, -1, "")
+    assert orjson.loads(row.state)["step"] == "menu"

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.engine import WaitRef
+from app.errors import UnknownWait
+from app.flow.model import CallbackKind
+from app.service.tokens import make_token, read_token
+
+KEY = b"a key for tests only"
+OTHER = b"another key for tests"
+KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event")
+SESSIONS = st.one_of(
+    st.uuids().map(str),
+    st.uuids().map(lambda uuid: uuid.hex),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=64),
+)
+
+
+@given(st.sampled_from(KINDS), SESSIONS, st.integers(0, 100_000), st.integers(0, 300))
+def test_a_token_names_the_wait_that_it_was_made_for(kind: CallbackKind, session: str, turn: int, index: int) -> None:
+    wait = WaitRef(kind, session, turn, index)
+
+    assert wait == read_token((KEY,), kind, make_token(KEY, wait))
+
+
+def test_the_same_wait_has_the_same_token() -> None:
+    wait = WaitRef("input", "3f9a1c77d2e84b0c9a5566778899aabb", 1, 0)
+
+    assert make_token(KEY, wait) == make_token(KEY, wait)
+
+
+def test_a_token_of_a_leg_uuid_is_short() -> None:
+    token = make_token(KEY, WaitRef("input", "3f9a1c77d2e84b0c9a5566778899aabb", 1, 0))
+
+    assert len(token) <= 50
+
+
+def test_a_token_is_refused_on_the_route_of_another_kind() -> None:
+    token = make_token(KEY, WaitRef("input", "leg", 1, 0))
+
+    with pytest.raises(UnknownWait):
+        read_token((KEY,), "event", token)
+
+
+def test_the_previous_key_still_reads_tokens() -> None:
+    wait = WaitRef("event", "leg", 3, 1)
+
+    assert wait == read_token((KEY, OTHER), "event", make_token(OTHER, wait))
+
+
+def test_a_token_of_a_foreign_key_is_refused() -> None:
+    token = make_token(OTHER, WaitRef("event", "leg", 3, 1))
+
+    with pytest.raises(UnknownWait):
+        read_token((KEY,), "event", token)
+
+
+@given(st.integers(0, 47), st.integers(0, 63))
+def test_a_token_with_any_character_changed_is_refused(place: int, other: int) -> None:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    token = make_token(KEY, WaitRef("input", "3f9a1c77d2e84b0c9a5566778899aabb", 1, 0))
+    at = place % (len(token) - 1)
+    forged = token[:at] + alphabet[(alphabet.index(token[at]) + 1 + other % 63) % 64] + token[at + 1 :]
+
+    with pytest.raises(UnknownWait):
+        read_token((KEY,), "input", forged)
+
+
+@given(st.text(max_size=500))
+def test_any_text_is_refused_quietly(text: str) -> None:
+    with pytest.raises(UnknownWait):
+        read_token((KEY,), "input", text)
+
+
+def test_a_token_cut_short_behind_its_mac_is_refused() -> None:
+    with pytest.raises(UnknownWait):
+        read_token((KEY,), "input", "")
