@@ -42,7 +42,8 @@ def make_calls(path: Path, count: int) -> None:
     async def run() -> None:
         store = SqliteStore(path)
         await store.open()
-        await asyncio.gather(*(store.open_call(*new_call(f"leg-{n}", state=b"s" * 900)) for n in range(count)))
+        for number in range(count):
+            await store.open_call(*new_call(f"leg-{number}", state=b"s" * 900))
         await store.close()
 
     asyncio.run(run())
@@ -164,7 +165,7 @@ def test_text_file_is_no_database(path: Path) -> None:
     assert "flow: acme\n" * 500 == path.read_text()
 
 
-@pytest.mark.parametrize(("first_page", "pages"), [(8, 10), (8, 1), (1, 1)])
+@pytest.mark.parametrize(("first_page", "pages"), [(20, 10), (20, 1), (1, 1)])
 def test_damaged_page_is_refused(path: Path, first_page: int, pages: int) -> None:
     make_calls(path, 100)
     with path.open("r+b") as file:
@@ -308,13 +309,13 @@ async def test_many_stores_can_open_a_new_file_at_once(path: Path) -> None:
     await asyncio.gather(*(store.close() for store in stores))
 
 
-async def test_opening_one_store_twice_at_once_starts_one_writer(path: Path) -> None:
-    store = SqliteStore(path)
+async def test_opening_one_store_twice_at_once_starts_one_writer(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "twice.db")
     await asyncio.gather(store.open(), store.open())
-    writers = [thread.name for thread in threading.enumerate() if path.name in thread.name]
+    writers = [thread.name for thread in threading.enumerate() if "twice" in thread.name]
     await store.close()
 
-    assert ["writer of calls.db"] == writers
+    assert ["writer of twice.db"] == writers
 
 
 # Disks

@@ -189,6 +189,25 @@ async def test_fault_in_one_item_of_the_database_fails_the_group(path: Path, kin
     await store.close()
 
 
+async def test_file_that_is_damaged_while_it_runs_is_unavailable(path: Path) -> None:
+    store = await store_with_a_call(path)
+    damage(path)
+
+    with pytest.raises(StoreUnavailable, match="is damaged"):
+        await store.load("leg-1")
+    with pytest.raises(StoreUnavailable, match="is damaged"):
+        await store.open_call(*new_call("leg-2"))
+
+    await store.close()
+
+
+def damage(path: Path) -> None:
+    """Overwrite all pages but the first."""
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+
+
 # Waiting
 
 

@@ -1,0 +1,40 @@
+"""A process that moves one call on a number of times, against others that do the same.
+
+python racing_process.py FILE SESSION COUNT
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from app.errors import Conflict
+from app.store.sqlite import SqliteStore
+from tests.store.stored_rows import turn_row, webhook_row
+
+
+async def move_on(store: SqliteStore, id_: str) -> None:
+    """Add one turn to the call, whatever its version has become."""
+    while True:
+        session = await store.load(id_)
+        assert session is not None
+        moved = replace(session, version=session.version + 1)
+        try:
+            return await store.advance(moved, turn_row(id_, session.version), webhook_row(id_, session.version, 0))
+        except Conflict:
+            continue
+
+
+async def main(path: Path, id_: str, count: int) -> None:
+    """Move the call on `count` times."""
+    store = SqliteStore(path)
+    await store.open()
+    for _ in range(count):
+        await move_on(store, id_)
+    await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
