@@ -37,10 +37,10 @@ def check(document: object) -> list[Issue]:
 
     Never raises. A document with an issue of severity "error" must not be sent; one with warnings may be.
     """
-    return [] if _is_clean(document) else sorted(_issues(document), key=_place)
+    return [] if is_clean(document) else sorted(_issues(document), key=_place)
 
 
-def _is_clean(document: Any) -> bool:
+def is_clean(document: Any) -> bool:
     """Whether there is nothing to say, found the quick way. False decides nothing."""
     return (
         _CLEAN.isinstance_python(document)

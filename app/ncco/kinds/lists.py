@@ -9,7 +9,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from app.ncco.issue import Issue, member
 from app.ncco.kinds.kind import JsonSchema, Kind, look_at, wrong_type
-from app.ncco.rules.manner import SEVERAL_URLS
+from app.ncco.rules.manner import NOT_ONE_URL
 from app.ncco.rules.shape import NEEDS_ARRAY, WRONG_COUNT
 from app.ncco.shown import shown
 
@@ -21,7 +21,7 @@ class ListOf(Kind):
     Attributes:
         low: fewest entries.
         high: most entries; None is no limit.
-        several: more than one entry is a warning; then `high` is None.
+        usually_one: another number of entries within the limits is a warning.
         distinct: an entry may not come twice.
         noun: what the entries are called.
     """
@@ -29,7 +29,7 @@ class ListOf(Kind):
     item: Kind
     low: int = 0
     high: int | None = None
-    several: bool = True
+    usually_one: bool = False
     distinct: bool = False
     noun: str = "entry"
 
@@ -52,15 +52,18 @@ class ListOf(Kind):
             yield WRONG_COUNT.at(
                 path, f"The array has {len(value)} entries; {self.high} is the most.", f"Leave {self.high} in it."
             )
-        elif len(value) > 1 and not self.several:
-            yield SEVERAL_URLS.at(path, f"The array has {len(value)} URLs.")
-        elif self.distinct and any(entry in value[:index] for index, entry in enumerate(value)):
+        elif len(value) != 1 and self.usually_one:
+            yield NOT_ONE_URL.at(path, f"The array has {len(value)} URLs.")
+        elif self.distinct and not _is_distinct(value):
             yield WRONG_COUNT.at(path, "The array has an entry twice.", "Write each entry once.")
 
     def clean(self) -> CoreSchema:
         """The right number of entries, each right beyond doubt."""
-        high = 1 if self.distinct or not self.several else self.high
-        return core_schema.list_schema(self.item.clean(), min_length=self.low, max_length=high, strict=True)
+        low, high = (1, 1) if self.usually_one else (self.low, self.high)
+        entries = core_schema.list_schema(self.item.clean(), min_length=low, max_length=high, strict=True)
+        if not self.distinct:
+            return entries
+        return core_schema.chain_schema([entries, core_schema.no_info_plain_validator_function(_distinct)])
 
     def read(self, value: object) -> object:
         """A single value becomes an array of one."""
@@ -84,7 +87,7 @@ class AloneOrList(Kind):
     def look(self, value: object, path: str) -> Iterator[Issue]:
         """Either way is right."""
         if isinstance(value, list):
-            yield from ListOf(self.item, low=1, several=False).look(value, path)
+            yield from ListOf(self.item, usually_one=True).look(value, path)
         else:
             yield from look_at(self.item, value, path)
 
@@ -100,7 +103,17 @@ class AloneOrList(Kind):
     def json_schema(self) -> JsonSchema:
         """Either way."""
         single = self.item.json_schema()
-        return {"anyOf": [single, {"type": "array", "items": single, "minItems": 1}]}
+        return {"anyOf": [single, {"type": "array", "items": single}]}
+
+
+def _is_distinct(entries: list[object]) -> bool:
+    return not any(entry in entries[:index] for index, entry in enumerate(entries))
+
+
+def _distinct(entries: list[object]) -> list[object]:
+    if not _is_distinct(entries):
+        raise ValueError
+    return entries
 
 
 def _bracketed(value: object) -> str:

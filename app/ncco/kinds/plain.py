@@ -194,6 +194,11 @@ class Word(Kind):
     def _due(self) -> str:
         return listed([f'"{word}"' for word in self.words])
 
+    def read(self, value: object) -> object:
+        """Another case becomes the reference's where that is harmless."""
+        is_other_case = self.any_case and isinstance(value, str) and value.upper() in self.words
+        return value.upper() if isinstance(value, str) and is_other_case else value
+
     def clean(self) -> CoreSchema:
         """The words."""
         return core_schema.literal_schema(list(self.words))

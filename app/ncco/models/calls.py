@@ -21,7 +21,14 @@ from app.ncco.kinds.shape import Note, OptionRule
 from app.ncco.kinds.web import Url
 from app.ncco.models.base import Default, NccoModel
 from app.ncco.models.endpoints import ENDPOINTS, Endpoint
-from app.ncco.models.settings import EVENT_URL, LEG_UUIDS, METHOD, AdvancedMachineDetection, TranscriptionSettings
+from app.ncco.models.settings import (
+    EVENT_URL,
+    LEG_UUIDS,
+    METHOD,
+    AdvancedMachineDetection,
+    Method,
+    TranscriptionSettings,
+)
 from app.ncco.rules.advice import WITHOUT_EFFECT
 
 ENDPOINT = Tagged({model.model_fields["type"].default: model.shape() for model in ENDPOINTS})
@@ -54,7 +61,7 @@ class Conversation(NccoModel):
     """Transcribe the recording; needs record."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the record webhook goes, as an array of one URL."""
-    event_method: Annotated[Literal["GET", "POST"] | None, METHOD, Default("POST")] = None
+    event_method: Annotated[Method | None, METHOD, Default("POST")] = None
     """The HTTP method of that webhook."""
 
 
@@ -88,7 +95,7 @@ class Connect(NccoModel):
     """The chargeable detection; it overrides machineDetection."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the call's events go, as an array of one URL."""
-    event_method: Annotated[Literal["GET", "POST"] | None, METHOD, Default("POST")] = None
+    event_method: Annotated[Method | None, METHOD, Default("POST")] = None
     """The HTTP method of those webhooks."""
     ringback_tone: Annotated[str | None, Url(array_of_one=True)] = None
     """Audio that the caller hears while it rings, on repeat."""
@@ -108,9 +115,9 @@ class Notify(NccoModel):
     action: Literal["notify"] = "notify"
     payload: Annotated[dict[str, Any] | list[Any], Free(or_list=True)]
     """What the webhook receives under `payload`."""
-    event_url: Annotated[list[str], EVENT_URL]
+    event_url: Annotated[list[str], ListOf(Url(), low=1, usually_one=True, noun="URL")]
     """Where the notify webhook goes, as an array of one URL."""
-    event_method: Annotated[Literal["GET", "POST"] | None, METHOD] = None
+    event_method: Annotated[Method | None, METHOD] = None
     """The HTTP method of that webhook."""
 
 

@@ -13,7 +13,7 @@ from app.ncco.kinds.shape import Note, OptionRule
 from app.ncco.kinds.talk import VOICE_LANGUAGE, Spoken
 from app.ncco.kinds.web import Url
 from app.ncco.models.base import Default, NccoModel
-from app.ncco.models.settings import EVENT_URL, METHOD, DtmfSettings, SpeechSettings, TranscriptionSettings
+from app.ncco.models.settings import EVENT_URL, METHOD, DtmfSettings, Method, SpeechSettings, TranscriptionSettings
 from app.ncco.rules.advice import DEPRECATED, WITHOUT_EFFECT
 
 _NO_EVENTS = {
@@ -45,7 +45,7 @@ class Record(NccoModel):
     """Whether a beep tells that the recording begins."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the record webhook goes, as an array of one URL."""
-    event_method: Annotated[Literal["GET", "POST"] | None, METHOD, Default("POST")] = None
+    event_method: Annotated[Method | None, METHOD, Default("POST")] = None
     """The HTTP method of that webhook."""
     transcription: TranscriptionSettings | None = None
     """Transcribe the recording; an empty object takes the defaults."""
@@ -123,7 +123,7 @@ class Input(NccoModel):
     """asynchronous sends each key at once, and takes no dtmf settings."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the input webhook goes, as an array of one URL."""
-    event_method: Annotated[Literal["GET", "POST"] | None, METHOD, Default("POST")] = None
+    event_method: Annotated[Method | None, METHOD, Default("POST")] = None
     """The HTTP method of that webhook."""
 
 

@@ -15,8 +15,16 @@ from app.ncco.kinds.web import Url
 from app.ncco.models.base import Default, NccoModel
 from app.ncco.rules.manner import UNUSUAL_SPELLING
 
-EVENT_URL = ListOf(Url(), low=1, several=False, noun="URL")
-METHOD = Word(("GET", "POST"), any_case=True)
+EVENT_URL = ListOf(Url(), usually_one=True, noun="URL")
+METHOD = Word(
+    ("GET", "POST"),
+    dict.fromkeys(
+        ("PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"), "only the application settings say that it is GET or POST"
+    ),
+    any_case=True,
+)
+"""Source: NCCO reference (which lists no methods); Application API, which knows only GET and POST."""
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 LEG_UUIDS = ListOf(Name("the uuid of a leg"))
 
 
@@ -29,7 +37,7 @@ class TranscriptionSettings(NccoModel):
     """The spoken language as a BCP-47 code."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the transcription webhook goes, as an array of one URL."""
-    event_method: Annotated[Literal["GET", "POST"] | None, METHOD, Default("POST")] = None
+    event_method: Annotated[Method | None, METHOD, Default("POST")] = None
     """The HTTP method of that webhook."""
     sentiment_analysis: Annotated[bool | None, Flag(), Default(False)] = None
     """Whether each segment gets a sentiment from -1 to 1 (developer preview)."""

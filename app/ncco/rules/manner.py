@@ -60,11 +60,11 @@ NULL = Rule(
     "Leave the option out.",
     "official SDKs (they never send null)",
 )
-SEVERAL_URLS = Rule(
+NOT_ONE_URL = Rule(
     "N959",
     "warning",
-    "There is more than one URL where every source has one.",
-    "Leave one URL in the array.",
+    "There is not exactly one URL where every source has one.",
+    "Write one URL in the array, or leave the option out.",
     "NCCO reference, NCCO actions (eventUrl)",
 )
 UNUSUAL_SPELLING = Rule(
@@ -112,7 +112,7 @@ MANNER_RULES = (
     DISPUTED_VALUE,
     FRACTION,
     NULL,
-    SEVERAL_URLS,
+    NOT_ONE_URL,
     UNUSUAL_SPELLING,
     ODD_URL,
     ODD_SIP_TARGET,
