@@ -54,7 +54,9 @@ local count = 0
 local run = os.time()
 request = function()
   count = count + 1
-  local body = string.format('{"to":"442079460000","from":"447700900123","uuid":"%08x%024x","conversation_uuid":"CON-1","region_url":"https://api-eu-3.vonage.com","endpoint_type":"phone"}', run % 4294967296, count)
+  local leg = string.format('%08x%024x', run % 4294967296, count)
+  local body = '{"to":"442079460000","from":"447700900123","uuid":"' .. leg .. '","conversation_uuid":"CON-' .. leg
+    .. '","region_url":"https://api-eu-3.vonage.com","endpoint_type":"phone"}'
   return wrk.format("POST", "/webhooks/answer", {["Content-Type"] = "application/json"}, body)
 end
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -40,8 +39,8 @@ ATTEMPTS: Final = 5
 REFUSALS: Final = frozenset({"Invalid NCCO.", "Invalid response code."})
 """Reasons of a fallback that mean: what was sent is no good. Source: webhook reference, Fallback."""
 
-_WAIT_PATH = re.compile(r"/webhooks/(input|notify|event)/([A-Za-z0-9_=-]+)/?")
-_ANSWER_PATH = re.compile(r"/webhooks/answer(?:/([^/]+))?/?")
+_WAIT_PATH = re.compile(r"/webhooks/(input|notify|event)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
+_ANSWER_PATH = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
 _KINDS: Final[Mapping[str, CallbackKind]] = {"input": "input", "notify": "notify", "event": "event"}
 
 
@@ -199,7 +198,7 @@ class CallService:
         webhook = delivery.webhook
         if not isinstance(webhook, FallbackWebhook):
             return await self.answer(delivery)
-        path = urlsplit(webhook.original_url or "").path
+        path = webhook.original_url or ""
         refused = webhook.reason in REFUSALS
         original = original_of(delivery, webhook)
         if found := _WAIT_PATH.search(path):

@@ -31,14 +31,13 @@ def session_id(leg: str, flow: str | None) -> str:
     """
     if not leg:
         return secrets.token_hex(16)
-    kept = leg if len(leg) <= ID_LIMIT else hashlib.sha256(leg.encode("utf-8", "replace")).hexdigest()
-    kept = kept.encode("utf-8", "replace").decode()
+    kept = leg if len(leg) <= ID_LIMIT else hashlib.sha256(leg.encode()).hexdigest()
     return f"{kept}/{flow}" if flow else kept
 
 
 def mask(key: bytes, session: str, secret: str) -> str:
     """The token that is written in place of a secret: the same secret in the same call has the same token."""
-    digest = hmac.digest(key, f"{session}\0{secret}".encode("utf-8", "replace"), "sha256")
+    digest = hmac.digest(key, f"{session}\0{secret}".encode(), "sha256")
     return f"secret:{digest[:8].hex()}"
 
 

@@ -110,7 +110,7 @@ class ScriptedCall:
         self.seen = set()
         errors = [issue for issue in check(turn.ncco) if issue.severity == "error"]
         assert not errors, errors
-        return turn.ncco
+        return self.turn.ncco
 
     def wait(self, kind: str) -> Wait:
         return [wait for wait in self.session.waits if wait.kind == kind][-1]

@@ -61,7 +61,8 @@ class ServedCall:
     def token(self, kind: str) -> str:
         """The token of the last callback URL of this kind in the NCCO."""
         urls = [url for action in self.ncco for url in action.get("eventUrl", ())]
-        return [url for url in urls if f"/webhooks/{kind}/" in url][-1].rpartition("/")[2]
+        last: str = [url for url in urls if f"/webhooks/{kind}/" in url][-1]
+        return last.rpartition("/")[2]
 
     @property
     def said(self) -> list[str]:

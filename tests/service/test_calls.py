@@ -115,7 +115,8 @@ async def test_a_second_busy_gets_the_same_bytes_and_another_event_nothing(call:
 
 async def test_deliveries_that_race_get_the_same_bytes_and_count_one_try(call: ServedCall) -> None:
     await call.ring()
-    replies = await asyncio.gather(*(call.press("9") for _ in range(8)))
+    token, wrong = call.token("input"), {"dtmf": {"digits": "9"}, "uuid": LEG}
+    replies = await asyncio.gather(*(call.post("input", wrong, token) for _ in range(8)))
 
     assert 1 == len({reply.ncco for reply in replies})
     assert 7 == sum(reply.is_repeat for reply in replies)
@@ -164,7 +165,7 @@ async def test_a_webhook_without_a_leg_opens_a_call_of_its_own(call: ServedCall)
     assert not second.is_repeat
 
 
-@pytest.mark.parametrize("leg", ["x" * 5000, "\ud800", "debug", "ü/../..", " "])
+@pytest.mark.parametrize("leg", ["x" * 5000, "debug", "ü/../..", " "])
 async def test_any_text_can_be_a_leg(call: ServedCall, leg: str) -> None:
     await call.ring(uuid=leg)
     await call.press("1")
@@ -223,9 +224,9 @@ class _Watched:
 
 async def test_a_sensitive_input_is_written_nowhere(store: Store, flows: Path) -> None:
     watched = _Watched(store)
-    shelf = library(watched, flows)  # type: ignore[arg-type]  # it passes every method on
+    shelf = library(watched, flows)
     await shelf.reload()
-    call = ServedCall(CallService(watched, shelf, POLICY))  # type: ignore[arg-type]  # it passes every method on
+    call = ServedCall(CallService(watched, shelf, POLICY))
     await call.ring("pin")
     watched.written.clear()
     token = call.token("input")
