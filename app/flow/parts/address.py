@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
-from app.flow.nodes import Entry, Map, Node, Text
+from app.flow.nodes import Entry, Map, Text
 from app.flow.reader import Reader
+from app.ncco.spelling import FOREIGN_ENDPOINTS
 
 _NUMBER = re.compile(r"[+\d(][\d\s().\-/]*")
 _BY_SCHEME = {"sip:": "sip", "sips:": "sip", "ws:": "websocket", "wss:": "websocket"}
@@ -50,7 +52,8 @@ def type_of(target: Map, known: Collection[str], reader: Reader) -> str | None:
     if text is None:
         return None
     if text.value not in known:
-        reader.unknown("E405", text, known, f'there is no endpoint "{text.value}"')
+        meant = FOREIGN_ENDPOINTS.get(text.value.lower())
+        reader.unknown("E405", replace(text, value=meant or text.value), known, f'there is no endpoint "{text.value}"')
         return None
     return text.value
 
@@ -74,8 +77,3 @@ def address_of(endpoint: Mapping[str, Any]) -> str:
     if "domain" in endpoint:
         return f"sip:{endpoint.get('user', '')}@{endpoint['domain']}"
     return ""
-
-
-def addresses(node: Node) -> bool:
-    """Whether a map names its endpoint under `endpoint`, as the NCCO does."""
-    return isinstance(node, Map) and node.get("endpoint") is not None

@@ -28,6 +28,7 @@ from app.flow.parts.spelling import Item, gather
 from app.flow.parts.values import Array, Given, Object, OurNumber
 from app.flow.parts.wire import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.reader import Reader
+from app.ncco.suggest import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,10 @@ class ConnectKind:
 
     def read(self, item: Item, reader: Reader) -> Part | None:
         """The connect of one item of `do`; None once its faults are reported."""
-        main = item.main
-        if main is None:
-            main = Map(item.beside, item.place)
-        elif isinstance(main, Map) and main.get("endpoint") is not None and item.beside:
-            first = item.beside[0].key
-            message = f"`{first.value}` stands beside a map of the fields of `connect`"
-            reader.report("E403", first.place, message, f"move `{first.value}` into that map")
-            return None
+        main = Map(item.beside, item.place) if item.main is None else item.main
         shared = () if item.main is None else item.beside
+        if _says_twice(item, reader):
+            return None
         common = gather(shared, item.inherited, item.place).entries
         nodes = main.items if isinstance(main, Seq) else (main,)
         if not nodes:
@@ -78,6 +74,21 @@ class ConnectKind:
         targets = [_read_target(node, common, item.place, reader) for node in nodes]
         read = tuple(target for target in targets if target is not None)
         return Connect(item.place, read) if read and len(read) == len(nodes) else None
+
+
+def _says_twice(item: Item, reader: Reader) -> bool:
+    """Whether where the connect leads is written in two spellings at once; E403 then."""
+    doubled = next((entry.key for entry in item.beside if entry.key.value == "endpoint"), None)
+    if item.main is not None and doubled is not None:
+        message = "`endpoint` stands beside the main value of `connect`, which is the same field"
+        reader.report("E403", doubled.place, message, "keep one of the two")
+        return True
+    if isinstance(item.main, Map) and item.main.get("endpoint") is not None and item.beside:
+        first = item.beside[0].key
+        message = f"`{first.value}` stands beside a map of the fields of `connect`"
+        reader.report("E403", first.place, message, f"move `{first.value}` into that map")
+        return True
+    return False
 
 
 def _read_target(node: Node, common: tuple[Entry, ...], place: Place, reader: Reader) -> Action | None:
@@ -93,11 +104,17 @@ def _read_target(node: Node, common: tuple[Entry, ...], place: Place, reader: Re
     kind = type_of(target, ENDPOINT_TYPES, reader)
     if kind is None:
         return None
-    inner = set(endpoint_shape(kind).fields) | {"type"}
-    ours = set(action_shape("connect").fields) - inner
-    outer = tuple(entry for entry in target.entries if entry.key.value in ours)
-    rest = tuple(entry for entry in target.entries if entry.key.value not in ours and entry.key.value != "type")
-    return _target(kind, Map(rest, target.place), gather(outer, common, place), place, reader)
+    outer = tuple(entry for entry in target.entries if _is_of_connect(entry.key.value, kind))
+    inner = tuple(entry for entry in target.entries if entry not in outer and entry.key.value != "type")
+    return _target(kind, Map(inner, target.place), gather(outer, common, place), place, reader)
+
+
+def _is_of_connect(name: str, kind: str) -> bool:
+    """Whether a field of a target belongs to the connect around its endpoint; a misspelt one by what it is near."""
+    inner, outer = endpoint_shape(kind).fields, action_shape("connect").fields
+    if name in inner or name == "type":
+        return False
+    return name in outer or nearest(name, (*inner, *outer)) in outer
 
 
 def _read_wrapped(target: Map, common: tuple[Entry, ...], place: Place, reader: Reader) -> Action | None:

@@ -66,12 +66,12 @@ class OurNumber:
         return False
 
     def render(self, names: Mapping[str, Any]) -> str:
-        """The digits. Raises RenderError (E414) when the call was not made to a phone number."""
+        """The digits. Raises RenderError (R105) when the call was not made to a phone number."""
         number = str(names["call"]["to"]).removeprefix("+")
         if number.isascii() and number.isdigit():
             return number
         message = f'this call came in for "{number}", which is no phone number: `from` has to be written'
-        raise RenderError("E414", message, str(self.place))
+        raise RenderError("R105", message, str(self.place))
 
 
 @dataclass(frozen=True, slots=True)

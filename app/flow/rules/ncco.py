@@ -95,10 +95,4 @@ NCCO_RULES: tuple[Rule, ...] = (
         "the action list of `ncco` cannot be played with sample values",
         "let the template give a JSON array of NCCO actions whatever the values are",
     ),
-    Rule(
-        "E414",
-        "error",
-        "a call without a number of ours cannot dial a phone",
-        "write `from` (one of your Vonage numbers) or `randomFromNumber: true` beside the `connect`",
-    ),
 )

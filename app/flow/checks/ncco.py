@@ -1,0 +1,140 @@
+"""NCCO rules on a step: what it would play, with typical values where a call decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import RenderError
+from app.flow.issues import Issue
+from app.flow.model import Part, Value
+from app.flow.nodes import Place
+from app.flow.parts.action import Action
+from app.flow.parts.connect import Connect
+from app.flow.parts.dial import targets_count
+from app.flow.parts.document import Document
+from app.flow.parts.values import Array, Object, find, leaves
+from app.flow.rules import RULES
+from app.flow.scope import ScopeTypes
+from app.ncco import check
+from app.ncco.issue import Issue as NccoIssue
+
+_URL = ["https://example.com/webhooks"]
+_BEHIND = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
+_LEFT_OUT = object()
+_SPOKEN_RULES = "N4"
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """One action with typical values, and the value that it was made of; None for one out of a document."""
+
+    action: dict[str, Any]
+    tree: Object | None
+    place: Place
+    is_literal: bool
+
+
+def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> list[Issue]:
+    """What Vonage would refuse (E401) or probably not do (W401), at the place of the field in the flow file.
+
+    Computed fields are tried out with typical values of their types; only what holds for every value is reported.
+
+    Args:
+        parts: everything the step plays, the `input` of its exit included. They were read without an error.
+        scope: what its values may use.
+        goes_on: whether actions of another step may stand behind these in one NCCO.
+    """
+    found: dict[Issue, None] = {}
+    for position in range(max(1, targets_count(parts))):
+        for issue in _check_at(parts, position, scope.samples(), goes_on=goes_on):
+            found[issue] = None
+    return list(found)
+
+
+def _check_at(parts: tuple[Part, ...], position: int, names: Mapping[str, Any], *, goes_on: bool) -> Iterator[Issue]:
+    """The issues of the NCCO that a step plays when the target at `position` of its connect rings."""
+    tried: list[_Tried] = []
+    for part in parts:
+        if isinstance(part, Document):
+            actions, issues = _try_document(part, names)
+            tried.extend(actions)
+            yield from issues
+        elif isinstance(part, Connect):
+            tried.append(_try(part.targets[position], names))
+        elif isinstance(part, Action) and not (part.is_opening and position):
+            tried.append(_try(part, names))
+    ncco = [action.action for action in tried]
+    if goes_on:
+        ncco.append(_BEHIND)
+    for issue in check(ncco):
+        yield from _translate(issue, tried, names)
+
+
+def _try(part: Action, names: Mapping[str, Any]) -> _Tried:
+    tree = part.tree
+    action = {"action": part.word, **_sample_of(tree, names)}
+    if part.callback is not None:
+        action |= {"eventUrl": _URL, "eventMethod": "POST"}
+    return _Tried(action, tree, part.place, is_literal=tree.is_literal)
+
+
+def _sample_of(tree: Object, names: Mapping[str, Any]) -> dict[str, Any]:
+    sampled = {name: _sample(member, names) for name, member in tree.members.items()}
+    return {name: value for name, value in sampled.items() if value is not _LEFT_OUT}
+
+
+def _sample(value: Value, names: Mapping[str, Any]) -> Any:
+    """What a value is with typical data; left out where that cannot be said."""
+    if isinstance(value, Object):
+        return _sample_of(value, names)
+    if isinstance(value, Array):
+        return [item for item in (_sample(inner, names) for inner in value.items) if item is not _LEFT_OUT]
+    try:
+        return value.render(names)
+    except RenderError:
+        return _LEFT_OUT
+
+
+def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried], list[Issue]]:
+    try:
+        text = part.value.render(names)
+    except RenderError:
+        return [], []
+    try:
+        drafts = part.drafts(text)
+    except RenderError as error:
+        code = "E413" if part.value.is_literal else "W413"
+        return [], [RULES[code].at(part.value.place, error.message)]
+    for draft in drafts:
+        if draft.callback is not None:
+            draft.action.setdefault("eventUrl", _URL)
+    return [_Tried(draft.action, None, part.value.place, part.value.is_literal) for draft in drafts], []
+
+
+def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) -> Iterator[Issue]:
+    """The issue of an NCCO as one of the flow file; nothing when another value would not break the rule."""
+    number, *path = [segment.replace("~1", "/").replace("~0", "~") for segment in issue.path.split("/")[1:]] or ["0"]
+    if not tried:
+        return
+    where = tried[min(int(number), len(tried) - 1)]
+    if where.tree is None:
+        yield _report(issue, where.place, is_sure=where.is_literal, where=issue.path)
+        return
+    value = find(where.tree, path)
+    if value.is_literal or _holds_anyway(issue, value, names):
+        yield _report(issue, value.place)
+
+
+def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> bool:
+    """Whether a rule is broken whatever the call's data are: by the author's SSML, or by what a map or list lacks."""
+    if isinstance(value, Object | Array):
+        return all(_sample(leaf, names) is not _LEFT_OUT for leaf in leaves(value))
+    return issue.code.startswith(_SPOKEN_RULES)
+
+
+def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, where: str = "") -> Issue:
+    rule = RULES["E401" if issue.is_error and is_sure else "W401"]
+    shown = f" (at {where})" if where else ""
+    return rule.at(place, f"{issue.code}: {issue.message}{shown}", issue.cure)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from app.flow.checks.ncco import check_step
+from app.flow.parts import read_do, with_dial, with_input
+from tests.flow.parts.reading_parts import EXIT, a_reader, nodes
+
+
+def faults(do: str, *, goes_on: bool = False, templates: Mapping[str, str] | None = None) -> list[str]:
+    """What is wrong with a step that plays this, as `code line:column message`."""
+    reader = a_reader(templates)
+    parts = read_do(nodes(do), reader, {})
+
+    assert not reader.issues
+    issues = check_step(parts, reader.scope, goes_on=goes_on)
+    return [f"{issue.code} {issue.place.line}:{issue.place.column} {issue.message}" for issue in issues]
+
+
+@pytest.mark.parametrize(
+    ("do", "fault"),
+    [
+        ("- talk: a\n  level: 3", "E401 2:10 N108: 3 is not between -1 and 1."),
+        ("- talk: a\n- record: {timeOut: 1}", "E401 2:21 N108: 1 is not between 3 and 7200."),
+        ("- talk: {language: en-GB}", "E401 1:3 N106: talk needs text."),
+        ("- talk: '<speak>Hello'", "E401 1:9 N40"),
+        ("- talk: '<speak>Hello {{ caller }}'", "E401 1:9 N40"),
+        (f"- talk: {'a' * 1501}", "E401 1:9 N40"),
+        ("- talk: a\n  language: en-XX", "W401 2:13 N905: "),
+        ("- record: {channels: 2, timeOut: 9}", "E401 1:"),
+        ("- connect: {type: sip, headers: {a: b}}", "E401 1:12 N206: "),
+        ("- notify: {a: b}\n- transfer: CON-1\n- talk: a", "E401 3:3 N302: "),
+        ("- stream: https://example.com/a.mp3\n  level: 0.55", "E401 2:10 N119: "),
+    ],
+)
+def test_a_broken_rule_is_reported_where_the_field_stands(do: str, fault: str) -> None:
+    (found,) = faults(do)
+
+    assert found.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        "- talk: '{{ caller }}'\n  language: '{{ caller }}'\n  level: '{{ seconds }}'\n  style: '{{ seconds }}'",
+        "- talk: '{{ call.custom_data.missing }}'",
+        "- talk: '<speak>Hello {{ caller }}</speak>'",
+        "- connect: '{{ agent }}'\n  timeout: '{{ seconds }}'",
+        "- connect: {type: sip, uri: '{{ call.sip[\"X-To\"] }}'}",
+        "- notify: {caller: '{{ caller }}', list: [1, '{{ seconds }}']}",
+        "- stream: '{{ site }}'",
+        "- stream: '{{ env.CDN }}/a.mp3'",
+        "- conversation: room\n  canHear: ['{{ call.custom_data.leg }}']",
+        "- record: {}",
+    ],
+)
+def test_what_a_call_decides_is_not_held_against_the_author(do: str) -> None:
+    assert [] == faults(do + "\n- talk: a")
+
+
+@pytest.mark.parametrize(
+    ("do", "found"),
+    [
+        ("- talk: a\n  bargeIn: true", ["E401 2:12 N301: "]),
+        ("- record: {}", ["W401 1:3 N913: "]),
+        ("- transfer: CON-1", []),
+        ("- talk: a\n  loop: 0", []),
+    ],
+)
+def test_a_step_at_the_end_of_a_call_is_judged_alone(do: str, found: list[str]) -> None:
+    assert found == [fault[: fault.index(": ") + 2] for fault in faults(do)]
+
+
+@pytest.mark.parametrize(
+    ("do", "found"),
+    [
+        ("- talk: a\n  bargeIn: true", []),
+        ("- talk: a\n  bargeIn: true\n- wait: 1", ["E401 2:12 N301: "]),
+        ("- record: {}", []),
+        ("- transfer: CON-1", ["E401 1:3 N302: "]),
+        ("- talk: a\n  loop: 0", ["W401 1:3 N912: "]),
+    ],
+)
+def test_a_step_that_goes_on_is_judged_with_something_behind_it(do: str, found: list[str]) -> None:
+    assert found == [fault[: fault.index(": ") + 2] for fault in faults(do, goes_on=True)]
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        ('[{"action": "talk", "text": "a"}, {"action": "notify", "payload": {}}]', []),
+        ('[{"action": "talk", "text": "{{ caller }}"}]', []),
+        ('[{"action": "talk", "text": "{{ call.custom_data.missing }}"}]', []),
+        ('[{"action": "tlak"}]', ["E401 1:9 N104: "]),
+        ('[{"action": "tlak", "text": "{{ caller }}"}]', ["W401 1:9 N104: "]),
+        ("[}", ["E413 1:9 "]),
+        ('[{"action": "talk", "text": {{ caller }}}]', ["W413 1:9 "]),
+    ],
+)
+def test_a_document_is_tried_out(document: str, found: list[str]) -> None:
+    shown = faults("- ncco: list.json.j2", templates={"list.json.j2": document})
+
+    assert found == [fault[: len(start)] for fault, start in zip(shown, found, strict=True)]
+
+
+def test_each_target_of_a_list_is_tried_out() -> None:
+    reader = a_reader()
+    parts = read_do(nodes("- talk: a\n- connect: [{user: ann}, {user: bob, timeout: 900}]\n  limit: 9000"), reader, {})
+    dialling = with_dial(parts, frozenset({"completed"}), False, EXIT, reader)
+
+    issues = check_step(dialling, reader.scope, goes_on=False)
+    assert [("E401", 2, 48), ("E401", 3, 10)] == sorted((i.code, i.place.line, i.place.column) for i in issues)
+
+
+def test_the_input_of_a_menu_meets_its_prompts() -> None:
+    reader = a_reader()
+    parts = read_do(nodes("- talk: a\n- talk: b"), reader, {})
+    asking = with_input(parts, {"type": ["dtmf"], "dtmf": {"maxDigits": 1}}, False, EXIT, reader)
+
+    assert [] == check_step(asking, reader.scope, goes_on=False)
+
+
+def test_a_step_that_plays_nothing_has_no_fault() -> None:
+    assert [] == check_step((), a_reader().scope, goes_on=False)

@@ -1,0 +1,119 @@
+"""Reads a `do` the way the loader does, and plays what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from textwrap import dedent
+from typing import Any
+
+from app.flow.model import Draft, Frame, Part, Variable
+from app.flow.nodes import Map, Node, Place
+from app.flow.parts import read_do, with_dial, with_input
+from app.flow.reader import Reader
+from app.flow.scope import scope_types
+from app.flow.source import read_yaml
+
+EXIT = Place("flows/test.yaml", 90, 5)
+CALL = {
+    "to": "442079460000",
+    "from": "447700900123",
+    "from_user": "",
+    "uuid": "3f9a1c77d2e84b0c9a5566778899aabb",
+    "conversation_uuid": "CON-1",
+    "sip": {},
+    "custom_data": {},
+}
+_VARIABLES = {
+    name: Variable(name, type_name, default, Place("flows/test.yaml", 1, 1))
+    for name, type_name, default in (
+        ("caller", "text", ""),
+        ("agent", "phone", ""),
+        ("seconds", "int", 0),
+        ("flag", "bool", False),
+        ("site", "url", ""),
+    )
+}
+NAMES: Mapping[str, Any] = {
+    "call": CALL,
+    "env": {"CDN": "https://cdn.example.com"},
+    "caller": "Ann",
+    "agent": "447700900999",
+    "seconds": 7,
+    "flag": True,
+    "site": "https://example.com/a.mp3",
+}
+
+
+def a_reader(templates: Mapping[str, str] | None = None) -> Reader:
+    return Reader(scope_types(_VARIABLES), templates or {}, frozenset({"menu"}))
+
+
+def nodes(text: str) -> Node:
+    node, issues = read_yaml("flows/test.yaml", dedent(text))
+
+    assert not issues
+    assert node is not None
+    return node
+
+
+def read(do: str, defaults: str = "", templates: Mapping[str, str] | None = None) -> tuple[tuple[Part, ...], list[str]]:
+    """The parts of a `do`, and the issues as `code line:column message | cure`."""
+    reader = a_reader(templates)
+    parts = read_do(nodes(do), reader, _defaults(defaults))
+    return parts, shown(reader)
+
+
+def parts_of(do: str, defaults: str = "", templates: Mapping[str, str] | None = None) -> tuple[Part, ...]:
+    """The parts of a `do` without faults."""
+    parts, issues = read(do, defaults, templates)
+
+    assert not issues
+    return parts
+
+
+def faults_of(do: str, defaults: str = "", templates: Mapping[str, str] | None = None) -> list[str]:
+    return read(do, defaults, templates)[1]
+
+
+def _defaults(text: str) -> dict[str, Map]:
+    node = nodes(text) if text else None
+    entries = node.entries if isinstance(node, Map) else ()
+    return {entry.key.value: entry.value for entry in entries if isinstance(entry.value, Map)}
+
+
+def shown(reader: Reader) -> list[str]:
+    return [
+        f"{issue.code} {issue.place.line}:{issue.place.column} {issue.message} | {issue.cure}"
+        for issue in reader.issues
+    ]
+
+
+def drafts(parts: tuple[Part, ...], position: int = 0, names: Mapping[str, Any] = NAMES) -> list[Draft]:
+    frame = Frame(names, position)
+    return [draft for part in parts for draft in part.render(frame)]
+
+
+def play(parts: tuple[Part, ...], position: int = 0, names: Mapping[str, Any] = NAMES) -> list[dict[str, Any]]:
+    """What the parts are as NCCO actions."""
+    return [draft.action for draft in drafts(parts, position, names)]
+
+
+def played(do: str, defaults: str = "", templates: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    return play(parts_of(do, defaults, templates))
+
+
+def ask(
+    do: str, needs: Mapping[str, Any], defaults: str = "", *, sensitive: bool = False
+) -> tuple[tuple[Part, ...], list[str]]:
+    """The parts of a step that asks."""
+    reader = a_reader()
+    parts = read_do(nodes(do), reader, _defaults(defaults)) if do else ()
+    asking = with_input(parts, needs, sensitive, EXIT, reader, defaults=_defaults(defaults))
+    return asking, shown(reader)
+
+
+def dial(do: str, *names: str, completed_ends: bool = True) -> tuple[tuple[Part, ...], list[str]]:
+    """The parts of a step whose `on` names these outcomes."""
+    reader = a_reader({"list.json.j2": '[{"action": "wait"}]'})
+    parts = read_do(nodes(do), reader, {})
+    return with_dial(parts, frozenset(names), completed_ends, EXIT, reader), shown(reader)
