@@ -58,6 +58,9 @@ class _Sample(dict[str, Any]):
 
 
 _TEXT = TYPES["text"]
+HEADERS = Record(rest=_TEXT)
+"""`call.sip`."""
+
 _CALL = Record(
     {
         "to": TYPES["phone"],
@@ -68,7 +71,7 @@ _CALL = Record(
         "region_url": TYPES["url"],
         "endpoint_type": _TEXT,
         "direction": _TEXT,
-        "sip": Record(rest=_TEXT),
+        "sip": HEADERS,
         "custom_data": Record(rest=ANY),
     }
 )

@@ -18,6 +18,7 @@ from app.ncco.suggest import nearest
 MAX_ITEMS = 200
 """How many entries a list or a map may have; our choice, so that no caller's data makes a loop long."""
 
+_LARGE = 10**18
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _URL = re.compile(r"(?:https?|wss?)://[^\s/?#\\\"<>^`{|}@]+(?:[/?#][^\s\\\"<>^`{|}]*)?", re.IGNORECASE)
@@ -74,21 +75,19 @@ def write(value: object) -> str:
             return value
         case bool():
             return "true" if value else "false"
-        case int():
+        case int() if abs(value) < _LARGE:
             return str(value)
         case float() if math.isfinite(value):
-            return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+            return str(int(value)) if value.is_integer() and abs(value) < _LARGE else repr(value)
         case datetime():
             return value.isoformat()
-    raise ValueError("a single value is needed, not a list, a map or nothing")
+    raise ValueError("a text, a number, true or false is needed")
 
 
 def _int(value: object) -> int:
     if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE and value == int(value):
         return int(value)
     raise ValueError("a whole number is needed, such as 20")
 
@@ -96,7 +95,7 @@ def _int(value: object) -> int:
 def _number(value: object) -> int | float:
     if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
         return float(value) if "." in value else int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
         return value
     raise ValueError("a number is needed, such as 20 or 0.5")
 

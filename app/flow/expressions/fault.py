@@ -1,0 +1,29 @@
+"""What stands in the way of reading or computing an expression."""
+
+from __future__ import annotations
+
+
+class Fault(Exception):
+    """A text that cannot be read on; whoever knows the file makes an issue of it.
+
+    Attributes:
+        code: the rule that is broken.
+        start, length: where, in characters of the text.
+        message, cure: plain sentences; no cure: the rule's own.
+    """
+
+    def __init__(self, code: str, start: int, length: int, message: str, cure: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.start = start
+        self.length = length
+        self.message = message
+        self.cure = cure
+
+
+class Absent(Exception):
+    """A value that this call does not have; `default` catches it."""
+
+
+class Unfit(Exception):
+    """A value that cannot be computed with; the message never repeats the value."""

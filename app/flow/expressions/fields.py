@@ -1,0 +1,134 @@
+"""Checks names and fields: E303, E304, W302."""
+
+from __future__ import annotations
+
+from app.flow.expressions.check import Check, described, kind_of
+from app.flow.expressions.foreign import CALLS, NAMES
+from app.flow.expressions.syntax import Field, Name, Node, Sum
+from app.flow.scope import HEADERS, Record, ScopeTypes, Shape
+from app.flow.types import ANY, ValueType
+from app.ncco.suggest import nearest
+
+_PREFIX = "FLOW_"
+
+
+def name_type(check: Check, node: Name, beside: Shape | None) -> Shape | None:
+    """The type of a name; `beside` is the type of what it is compared with."""
+    shape = check.scope.get(node.name)
+    if shape is None:
+        check.report("E303", node, f'unknown name "{node.name}"', _name_cure(check, node.name, beside))
+    return shape
+
+
+def _name_cure(check: Check, name: str, beside: Shape | None) -> str | None:
+    if name == "vars":
+        return "variables are written by their name alone"
+    is_text = beside is not None and kind_of(beside) == "text"
+    quoted = f'put quotes around it: "{name}"'
+    if isinstance(beside, ValueType) and name in beside.words:
+        return quoted
+    if near := _owner(check, name) or nearest(name, check.scope):
+        return f'did you mean "{near}"?' + (f" If it is a text, {quoted}" if is_text else "")
+    return f"if it is a text, {quoted}" if is_text else f"known are: {', '.join(sorted(check.scope))}"
+
+
+def _owner(check: Check, name: str) -> str | None:
+    for root in ("input", "call"):
+        shape = check.scope.get(root)
+        if isinstance(shape, Record) and name in shape.fields:
+            return f"{root}.{name}"
+    return NAMES.get(name)
+
+
+def field_type(check: Check, node: Field, of: Shape) -> Shape | None:
+    """The type of a field or an entry of something of type `of`."""
+    if isinstance(of, Record):
+        return _record_field(check, node, of)
+    if of.kind == "any" or (of.kind == "map" and isinstance(node.key, str)):
+        return ANY
+    if of.kind == "list" and isinstance(node.key, int):
+        return ANY
+    _report_no_field(check, node, of)
+    return None
+
+
+def _record_field(check: Check, node: Field, of: Record) -> Shape | None:
+    if isinstance(node.key, str):
+        shape = of.fields.get(node.key, of.rest)
+        if shape is None:
+            _report_unknown(check, node, tuple(of.fields))
+        elif isinstance(node.of, Name) and node.of.name == "env":
+            _check_env(check, node, node.key)
+        return shape
+    known = f"; its fields are: {', '.join(of.fields)}" if of.fields else ""
+    cure = f'write the name of a field: {check.shown(node.of)}["name"]{known}'
+    _report(check, node, f"{check.shown(node.of)} is not a list", cure)
+    return None
+
+
+def _report_unknown(check: Check, node: Field, known: tuple[str, ...]) -> None:
+    near = nearest(str(node.key), known)
+    cure = f'did you mean "{near}"?' if near else f"its fields are: {', '.join(known)}"
+    _report(check, node, f'{check.shown(node.of)} has no "{node.key}"', cure)
+
+
+def _report_no_field(check: Check, node: Field, of: Shape) -> None:
+    subject = check.shown(node.of)
+    cure = f"write {subject} alone"
+    if node.key in CALLS:
+        cure = f"write {subject} | {CALLS[str(node.key)]}"
+    elif isinstance(node.key, int) and kind_of(of) == "text":
+        cure = f"write {subject}[{node.key}:{node.key + 1 or ''}]"
+    elif kind_of(of) == "list":
+        cure = f"write the number of an entry, from 0: {subject}[0]"
+    _report(check, node, f'{subject} is {described(of)} and has no "{node.key}"', cure)
+
+
+def _report(check: Check, node: Field, message: str, cure: str) -> None:
+    length = node.end - node.key_start - (check.text.value[node.end - 1] == "]")
+    check.report_at("E304", node.key_start, length, message, cure)
+
+
+def _check_env(check: Check, node: Field, name: str) -> None:
+    known = check.scope.env
+    if known is None or name in known:
+        return
+    bare = name.removeprefix(_PREFIX)
+    if bare != name:
+        cure = f"the prefix is left out here: write env.{bare}"
+    elif near := nearest(name, known):
+        cure = f'did you mean "{near}"?'
+    else:
+        cure = f"set {_PREFIX}{name} in the environment of the server"
+    check.report_at("W302", node.key_start, len(name), f"{_PREFIX}{name} is not set", cure)
+
+
+def hyphenated(check: Check, node: Sum) -> tuple[Field, str] | None:
+    """The field and the key that `call.sip.X-Tenant` was meant to name, when `node` is such a mistake."""
+    left: Node = node
+    while isinstance(left, Sum) and left.op == "-" and isinstance(left.right, Name) and _touches(left):
+        left = left.left
+    if isinstance(left, Field) and isinstance(left.key, str):
+        return left, check.text.value[left.key_start : node.end]
+    return None
+
+
+def _touches(node: Sum) -> bool:
+    return node.left.end == node.op_start == node.right.start - 1
+
+
+def is_always_there(scope: ScopeTypes, node: Node) -> bool:
+    """Whether every call has what `node` names: a name, one of its known fields, a SIP header ("" if not sent)."""
+    if isinstance(node, Name):
+        return True
+    shape = _shape_of_path(scope, node.of) if isinstance(node, Field) else None
+    if not isinstance(shape, Record) or not isinstance(node, Field):
+        return False
+    return is_always_there(scope, node.of) and (node.key in shape.fields or shape is HEADERS)
+
+
+def _shape_of_path(scope: ScopeTypes, node: Node) -> Shape | None:
+    if isinstance(node, Name):
+        return scope.get(node.name)
+    of = _shape_of_path(scope, node.of) if isinstance(node, Field) else None
+    return of.fields.get(str(node.key), of.rest) if isinstance(of, Record) and isinstance(node, Field) else None

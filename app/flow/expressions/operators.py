@@ -1,0 +1,233 @@
+"""Checks operators: E307, E308, E309, E314, W301."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeAlias
+
+from app.flow.expressions.check import Check, described, kind_of
+from app.flow.expressions.syntax import Compared, Const, Items, Logic, Node, Sum
+from app.flow.scope import Record, Shape
+from app.flow.types import ANY, TYPES, ValueType
+from app.ncco.suggest import nearest
+
+_ORDER = ("<", "<=", ">", ">=")
+_ORDERED = ("number", "datetime", "any")
+_NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+
+
+def compare(check: Check, node: Compared, left: Shape, right: Shape) -> None:
+    """Check a comparison of two types."""
+    if node.op in ("in", "not in"):
+        _contained(check, node, left, right)
+        return
+    if not _comparable(check, node, (node.left, left), (node.right, right)):
+        return
+    _known_word(check, node.left, (node.right, right))
+    _known_word(check, node.right, (node.left, left))
+    if node.op in _ORDER:
+        _ordered(check, node, left, right)
+
+
+Typed: TypeAlias = tuple[Node, Shape]
+
+
+def _comparable(check: Check, node: Compared, left: Typed, right: Typed) -> bool:
+    kinds = {kind_of(left[1]), kind_of(right[1])}
+    if len(kinds) == 1 or "any" in kinds:
+        return True
+    (const, const_shape), (other, shape) = (right, left) if isinstance(right[0], Const) else (left, right)
+    if isinstance(const, Const):
+        message = f"{check.shown(other)} is {described(shape)}, {check.shown(const)} is {described(const_shape)}"
+        cure = _number_of(check, node, other) if node.op in _ORDER and kind_of(shape) == "text" else None
+        check.report("E307", const, message, cure or _rewrite(check, const, other, shape))
+    else:
+        message = f"{check.shown(left[0])} is {described(left[1])}, {check.shown(right[0])} is {described(right[1])}"
+        check.report_at("E307", node.op_start, len(node.op), message, _convert(check, left, right))
+    return False
+
+
+def _convert(check: Check, left: Typed, right: Typed) -> str | None:
+    """How one of two names is turned into the type of the other."""
+    for (text, a), (_, b) in ((left, right), (right, left)):
+        if (kind_of(a), kind_of(b)) == ("text", "number"):
+            return f"write {check.shown(text)} | number"
+    return None
+
+
+def _rewrite(check: Check, const: Const, other: Node, shape: Shape) -> str | None:
+    """How the literal is written to fit what it is compared with."""
+    wanted, value = kind_of(shape), const.value
+    if wanted == "text":
+        return f'write "{check.shown(const)}" in quotes'
+    if wanted == "number" and isinstance(value, str) and _NUMERIC.fullmatch(value):
+        return f"write {value} without quotes"
+    if wanted == "bool" and str(value).lower() in ("true", "false", "yes", "no", "1", "0"):
+        word = "true" if str(value).lower() in ("true", "yes", "1") else "false"
+        return f"write {word} without quotes"
+    if wanted in ("list", "map") and isinstance(value, int) and not isinstance(value, bool):
+        return f"write {check.shown(other)} | length"
+    if isinstance(shape, Record) and shape.fields:
+        return _name_a_field(check.shown(other), shape)
+    return f"compare {check.shown(other)} with {described(shape)}"
+
+
+def _name_a_field(shown: str, shape: Record) -> str:
+    return f"name a field of it: {', '.join(f'{shown}.{field}' for field in shape.fields)}"
+
+
+def _known_word(check: Check, node: Node, beside: Typed) -> None:
+    """Check a literal that stands beside a type with allowed words, or beside a phone number."""
+    other, shape = beside
+    if not isinstance(shape, ValueType) or not isinstance(node, Const) or not isinstance(node.value, str):
+        return
+    if shape.words and node.value not in shape.words:
+        near = nearest(node.value, shape.words)
+        cure = f'did you mean "{near}"?' if near else f"it is one of: {', '.join(shape.words)}"
+        check.report("E314", node, f'{check.shown(other)} is never "{node.value}"', cure)
+    if shape.name == "phone":
+        _digits_only(check, node, node.value)
+
+
+def _digits_only(check: Check, node: Node, written: str) -> None:
+    try:
+        digits = TYPES["phone"].cast(written)
+    except ValueError:
+        return
+    if digits != written:
+        check.report("W301", node, f'a number in a call is never written "{written}"', f'write "{digits}"')
+
+
+def _ordered(check: Check, node: Compared, left: Shape, right: Shape) -> None:
+    for side, shape in ((node.left, left), (node.right, right)):
+        if kind_of(shape) in _ORDERED:
+            continue
+        message = f'"{node.op}" compares numbers; {check.shown(side)} is {described(shape)}'
+        check.report("E308", side, message, _number_of(check, node, side))
+        return
+
+
+def _number_of(check: Check, node: Compared, side: Node) -> str | None:
+    """How the comparison is written with the text on `side` as a number."""
+    written = {
+        id(part): part.value
+        if isinstance(part, Const) and _NUMERIC.fullmatch(str(part.value))
+        else f"{check.shown(part)} | int"
+        if part is side
+        else check.shown(part)
+        for part in (node.left, node.right)
+    }
+    if isinstance(side, Const) and not _NUMERIC.fullmatch(str(side.value)):
+        return None
+    return f"write {written[id(node.left)]} {node.op} {written[id(node.right)]}"
+
+
+def _contained(check: Check, node: Compared, left: Shape, right: Shape) -> None:
+    if isinstance(node.right, Items):
+        _each_item(check, node, left, node.right)
+        return
+    if kind_of(right) == "map" and kind_of(left) in ("text", "any"):
+        return
+    if kind_of(right) in ("list", "any"):
+        return
+    message = f'"{node.op}" needs a list; {check.shown(node.right)} is {described(right)}'
+    cure = f"write the list in brackets: [{check.shown(node.right)}]"
+    if kind_of(right) == "text" and not isinstance(node.right, Const):
+        cure = f"write {check.shown(node.right)} | contains({check.shown(node.left)})"
+    check.report("E308", node.right, message, cure)
+
+
+def _each_item(check: Check, node: Compared, left: Shape, items: Items) -> None:
+    for item in items.items:
+        if not isinstance(item, Const):
+            continue
+        shape = literal_type(item.value)
+        if _comparable(check, node, (node.left, left), (item, shape)):
+            _known_word(check, item, (node.left, left))
+
+
+def add(check: Check, node: Sum, left: Shape, right: Shape) -> Shape | None:
+    """The type of a sum or a difference."""
+    kinds = {kind_of(left), kind_of(right)} - {"any"}
+    if not kinds:
+        return ANY
+    if kinds == {"number"}:
+        both_int = all(isinstance(shape, ValueType) and shape.name == "int" for shape in (left, right))
+        return TYPES["int" if both_int else "number"]
+    if kinds == {"text"} and node.op == "+":
+        return TYPES["text"]
+    _report_sum(check, node, left, right)
+    return None
+
+
+def _report_sum(check: Check, node: Sum, left: Shape, right: Shape) -> None:
+    word = "adds numbers or joins texts" if node.op == "+" else "subtracts numbers"
+    message = f'"{node.op}" {word}; {check.shown(node.left)} is {described(left)}'
+    message += f", {check.shown(node.right)} is {described(right)}"
+    check.report_at("E308", node.op_start, 1, message, _sum_cure(check, node, left, right))
+
+
+def _sum_cure(check: Check, node: Sum, left: Shape, right: Shape) -> str | None:
+    for side, other, shape, other_shape in ((node.left, node.right, left, right), (node.right, node.left, right, left)):
+        if kind_of(shape) != "text" or kind_of(other_shape) != "number":
+            continue
+        if isinstance(side, Const) and _NUMERIC.fullmatch(str(side.value)):
+            return f"write {side.value} without quotes"
+        if isinstance(side, Const):
+            return f"to join them, write {check.shown(other)} | text; to say both, put braces side by side"
+        joined = f"; to join them, write {check.shown(other)} | text" if node.op == "+" else ""
+        return f"to compute with it, write {check.shown(side)} | int{joined}"
+    if kind_of(left) == kind_of(right) == "text":
+        return f"to subtract, write {check.shown(node.left)} | int - {check.shown(node.right)} | int"
+    return None
+
+
+def need_bool(check: Check, node: Node, shape: Shape) -> None:
+    """Report a test that is neither true nor false."""
+    if kind_of(shape) in ("bool", "any"):
+        return
+    shown = check.shown(node)
+    word = shape.words[0] if isinstance(shape, ValueType) and shape.words else ""
+    cure = {
+        "text": f'write {shown} == "{word}"' if word else f'write {shown} != ""',
+        "number": f"write {shown} != 0",
+        "list": f"write {shown} | length > 0",
+        "map": f"write {shown} | length > 0",
+    }.get(kind_of(shape))
+    if isinstance(node, Const):
+        cure = "write true or false, or a comparison"
+    elif isinstance(shape, Record) and shape.fields:
+        cure = _name_a_field(shown, shape)
+    check.report("E309", node, f"{shown} is {described(shape)}, neither true nor false", cure)
+
+
+def half_comparison(check: Check, node: Logic, const: Const) -> None:
+    """Report `name == "1" or "2"`: the text behind `or` is compared with nothing."""
+    last: Node = node.left
+    while isinstance(last, Logic):
+        last = last.left if isinstance(last.right, Const) else last.right
+    cure = "write a comparison on both sides"
+    if isinstance(last, Compared) and last.op in ("==", "!="):
+        cure = f"write {check.shown(last.left)} {last.op} {check.shown(const)}"
+        if node.op == "or" and last.op == "==":
+            cure += f", or a list: {check.shown(last.left)} in [{check.shown(last.right)}, {check.shown(const)}]"
+    check.report("E309", const, f"{check.shown(const)} is compared with nothing", cure)
+
+
+def literal_type(value: Any) -> ValueType:
+    """The type of a literal."""
+    if isinstance(value, bool):
+        return TYPES["bool"]
+    if isinstance(value, str):
+        return TYPES["text"]
+    return TYPES["int" if isinstance(value, int) else "number"]
+
+
+def common(left: Shape | None, right: Shape | None) -> Shape:
+    """The type of what is one or the other."""
+    if left is None or right is None or isinstance(left, Record) or isinstance(right, Record):
+        return ANY
+    if left == right:
+        return left
+    plain = {"text": TYPES["text"], "number": TYPES["number"]}
+    return plain.get(left.kind, left) if left.kind == right.kind else ANY
