@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from functools import cached_property
+from typing import Protocol
+
+import yaml
 
 from app.flow.nodes import Place
 
@@ -17,6 +20,27 @@ FILLER = "\ue000"
 """A private-use letter: ordinary text to a YAML parser."""
 
 _BREAK = re.compile(r"\r\n|\r|\n")
+
+
+class Mark(Protocol):
+    """A position that the parser gives; each of its two implementations has a class of its own."""
+
+    @property
+    def index(self) -> int:
+        """Characters from the start of the text."""
+
+    @property
+    def line(self) -> int:
+        """From 0."""
+
+    @property
+    def column(self) -> int:
+        """From 0."""
+
+
+def marks(event: yaml.Event) -> tuple[Mark, Mark]:
+    """Where a piece starts and ends."""
+    return event.start_mark, event.end_mark  # type: ignore[return-value]  # the parsers set both in every event
 
 
 class Page:
@@ -50,6 +74,13 @@ class Page:
         line, column = self.position(start)
         stop = min(start + 1 if end is None else end, self.line_end(line))
         return Place(self.file, line, column, max(1, stop - start))
+
+    def extent(self, event: yaml.Event) -> Place:
+        """The place of a piece; of the part on its first line when it has more of them."""
+        start, end = marks(event)
+        if start.line == end.line:
+            return Place(self.file, start.line + 1, start.column + 1, max(1, end.index - start.index))
+        return self.place(start.index, end.index)
 
     def line_end(self, line: int) -> int:
         """Where the text of a line (from 1) ends, its line break left out."""

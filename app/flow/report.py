@@ -159,7 +159,7 @@ def _fields(issue: Issue) -> dict[str, object]:
 
 
 def _annotation(issue: Issue) -> str:
-    """A workflow command. Source: GitHub, Workflow commands: `::error file={name},line=,col=,endColumn=,title=::{message}`."""
+    """A workflow command of GitHub: `::error file=..,line=..,col=..,endColumn=..,title=..::message`."""
     place = issue.place
     where = f"file={_property(place.file)},line={place.line},col={place.column},endColumn={place.column + place.length}"
     return f"::{issue.severity} {where},title={_property(issue.code)}::{_data(f'{issue.message}: {issue.cure}')}\n"

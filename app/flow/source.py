@@ -6,20 +6,18 @@ so only its event API is used: every scalar stays the text that its author wrote
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import yaml
 
+from app.flow.builder import Builder
 from app.flow.characters import check_characters
 from app.flow.faults import Fault, diagnose
-from app.flow.faults.fault import offset
 from app.flow.issues import Issue, by_place
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.page import FILLER, Page
+from app.flow.nodes import Node
+from app.flow.page import Page
 from app.flow.rules import RULES
-from app.flow.scalars import spell
-from app.flow.traps import check_empty, check_key, check_scalar, mask_foreign
+from app.flow.traps import mask_foreign
 
 MAX_CHARACTERS = 524_288
 MAX_DEPTH = 64
@@ -72,7 +70,7 @@ class _Reading:
                 events.append(event)
                 depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
                 if depth > MAX_DEPTH:
-                    place = self.page.place(offset(event.start_mark))
+                    place = self.page.extent(event)
                     self.issues.append(RULES["E119"].at(place, f"more than {MAX_DEPTH} levels, one inside the other"))
                     return None
         except yaml.MarkedYAMLError as error:
@@ -82,8 +80,8 @@ class _Reading:
         return events
 
     def _diagnose(self, error: yaml.MarkedYAMLError, events: list[yaml.Event]) -> None:
-        at = offset(error.problem_mark)
-        began = offset(error.context_mark) if error.context_mark else at
+        at = error.problem_mark.index if error.problem_mark else 0
+        began = error.context_mark.index if error.context_mark else at
         in_flow = "flow" in str(error.context) or _ends_in_flow(events)
         finding = diagnose(Fault(self.page, str(error.problem), at, began, events[-1], in_flow))
         if finding.keeps_meaning or not self._has_tabs:
@@ -96,8 +94,7 @@ class _Reading:
         return any(issue.code == "E110" for issue in self.issues) and not self.keeps_meaning
 
     def _built(self, events: list[yaml.Event]) -> Node | None:
-        builder = _Builder(self.page, iter(events), self.issues)
-        return builder.document()
+        return Builder(self.page, iter(events), self.issues).document()
 
 
 def _ends_in_flow(events: list[yaml.Event]) -> bool:
@@ -109,102 +106,3 @@ def _ends_in_flow(events: list[yaml.Event]) -> bool:
         elif isinstance(event, yaml.CollectionEndEvent):
             is_open.pop()
     return bool(is_open) and is_open[-1]
-
-
-@dataclass(slots=True)
-class _Builder:
-    """Makes nodes of the parser's events, and reports what only shows then.
-
-    `key` is the key under which a value stands, None for a list item; `name` is the nearest key's name for both.
-    """
-
-    page: Page
-    events: Iterator[yaml.Event]
-    issues: list[Issue]
-
-    def document(self) -> Node | None:
-        """The first document's node; more of them are an issue."""
-        next(self.events)
-        if not isinstance(next(self.events), yaml.DocumentStartEvent):
-            self.issues.append(RULES["E120"].at(self.page.place(0), "the file says nothing"))
-            return None
-        node = self._node(next(self.events), None, "")
-        next(self.events)
-        more = next(self.events)
-        if isinstance(more, yaml.DocumentStartEvent):
-            start = offset(more.start_mark)
-            self.issues.append(RULES["E111"].at(self.page.place(start, start + 3), "a second document begins here"))
-        return node
-
-    def _node(self, event: yaml.Event, key: Text | None, name: str) -> Node:
-        if isinstance(event, yaml.ScalarEvent):
-            return self._value(event, key, name)
-        if isinstance(event, yaml.MappingStartEvent):
-            return self._map(event)
-        return self._seq(event, name)
-
-    def _map(self, start: yaml.MappingStartEvent) -> Map:
-        entries: dict[str, Entry] = {}
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
-            key = self._key(event)
-            value = self._node(next(self.events), key, key.value if key else "")
-            if key is None:
-                continue
-            if key.value in entries:
-                self._report_twice(key, entries[key.value].key)
-            else:
-                entries[key.value] = Entry(key, value)
-        is_block = not start.flow_style and entries
-        first = next(iter(entries.values())).key.place if is_block else None
-        return Map(tuple(entries.values()), first or self._extent(start, event))
-
-    def _report_twice(self, key: Text, first: Text) -> None:
-        message = f'"{key.value}" stands here a second time; the first is in line {first.place.line}'
-        self.issues.append(RULES["E102"].at(key.place, message))
-
-    def _key(self, event: yaml.Event) -> Text | None:
-        if isinstance(event, yaml.ScalarEvent):
-            if issue := check_key(self.page, event):
-                self.issues.append(issue)
-            return self._text(event)
-        place = self._node(event, None, "").place
-        self.issues.append(RULES["E124"].at(place, "a list or a map stands where a key is due"))
-        return None
-
-    def _seq(self, start: yaml.Event, name: str) -> Seq:
-        items = []
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
-            items.append(self._node(event, None, name))
-        is_flow = isinstance(start, yaml.SequenceStartEvent) and start.flow_style
-        return Seq(tuple(items), self._extent(start, event if is_flow else start))
-
-    def _extent(self, start: yaml.Event, end: yaml.Event) -> Place:
-        return self.page.place(offset(start.start_mark), offset(end.end_mark))
-
-    def _value(self, event: yaml.ScalarEvent, key: Text | None, name: str) -> Text:
-        if empty := check_empty(self.page, event, key):
-            issue, meant = empty
-            self.issues.append(issue)
-            return Text(meant, issue.place)
-        if issue := check_scalar(self.page, event, name):
-            self.issues.append(issue)
-        return self._text(event)
-
-    def _text(self, event: yaml.ScalarEvent) -> Text:
-        page, style, value = self.page, event.style, event.value
-        start, end = offset(event.start_mark), offset(event.end_mark)
-        place = page.place(start, end)
-        is_quoted = style in ("'", '"')
-        begin, stop = start + is_quoted, end - is_quoted
-        if style not in ("|", ">") and page.masked[begin:stop] == value:
-            return Text(page.text[begin:stop], place, is_quoted)
-        pieces = spell(page.masked, start, end, style, value)
-        if style in ("|", ">") and not _keeps_break(page.text[start:end]):
-            pieces = pieces[:-1] if value.endswith("\n") else pieces
-        meant = "".join(page.text[index] if char == FILLER else char for char, index in pieces)
-        return Text(meant, place, is_quoted, tuple(page.position(index) for _, index in pieces))
-
-
-def _keeps_break(scalar: str) -> bool:
-    """Whether a block scalar asks (`|+`) for the line breaks at its end; else its last one is not part of the text."""
-    return "+" in scalar[:3]

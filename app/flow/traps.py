@@ -8,26 +8,33 @@ from itertools import pairwise
 
 import yaml
 
-from app.flow.faults.fault import Line, offset, quote
+from app.flow.faults.fault import EXPRESSIONS, Line, quote
 from app.flow.faults.letters import braces
 from app.flow.issues import Issue
 from app.flow.nodes import Place, Text
-from app.flow.page import FILLER, Page
+from app.flow.page import FILLER, Mark, Page, marks
 from app.flow.rules import RULES
 
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]*)+")
 _CONTINUED_KEY = re.compile(r"([A-Za-z_][\w-]*):(?!//)(\S*)")
 _PROSE = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
-_EXPRESSIONS = frozenset({"if", "until", "check"})
+_NO_COLON = "write a colon and a value behind it; if the comma is part of a text, put quotes around the text"
+_GLUED_DASH = re.compile(r"-[^\W\d]")
+_BLANKS = (" ", "\t")
 _KEYPAD = frozenset({"dtmf", "endOnKey"})
 _OPEN = re.compile(r"[\[{]")
-_COMMENT = re.compile(r"([ \t]+)#([^\r\n]*)")
-_CURLY = "“”„‟«»‘’‚‛"
+_OWN_LINE = re.compile(r"(?:- +)*[\w-]+:(?:[ \t]|$)|- ")
+_FOREIGN = re.compile(r"(?:^|[\s\[{,])[&!*]|\{\{")
+_COMMENT = re.compile(r"([ \t]*)#([^\r\n]*)")
+_CURLY = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u201b"
+"""Double ones, angle ones, single ones: opening and closing, low and high."""
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 def mask_foreign(page: Page, events: Sequence[yaml.Event]) -> list[Issue]:
     """Report what flow files have no use for (tags, anchors, aliases, bare braces), and mask it: read again then."""
+    if not _FOREIGN.search(page.masked):
+        return []
     issues = []
     for event, following in pairwise(events):
         if isinstance(event, yaml.AliasEvent):
@@ -35,7 +42,7 @@ def mask_foreign(page: Page, events: Sequence[yaml.Event]) -> list[Issue]:
         elif isinstance(event, yaml.NodeEvent) and (event.anchor or getattr(event, "tag", None)):
             issues.append(_property(page, event))
         elif _is_braces(page, event, following):
-            start = offset(event.start_mark)
+            start = marks(event)[0].index
             line = Line(page, page.position(start)[0])
             in_flow = bool(_OPEN.search(line.bare[: start - line.start]))
             issues.append(braces(page, line, start, in_flow).issue)
@@ -43,79 +50,93 @@ def mask_foreign(page: Page, events: Sequence[yaml.Event]) -> list[Issue]:
 
 
 def _alias(page: Page, event: yaml.Event) -> Issue:
-    start, end = offset(event.start_mark), offset(event.end_mark)
+    start, end = (mark.index for mark in marks(event))
     page.mask(start, start + 1)
     name = page.text[start:end]
     cure = f"write the value itself here; if it is a text, write {quote(name)}"
-    return RULES["E106"].at(page.place(start, end), f"{name} refers to a value elsewhere (an alias)", cure)
+    return RULES["E106"].at(page.extent(event), f"{name} refers to a value elsewhere (an alias)", cure)
 
 
 def _property(page: Page, event: yaml.Event) -> Issue:
-    start = offset(event.start_mark)
+    start, stop = (mark.index for mark in marks(event))
     found = _PROPERTIES.match(page.masked, start)
-    end = found.end() if found else start + 1
-    name = page.text[start:end].rstrip()
-    is_text = isinstance(event, yaml.ScalarEvent) and not event.style or page.masked[end : end + 1] in ("", "\r", "\n")
-    page.mask(start, start + len(name), FILLER if is_text else " ")
-    whole = page.text[start : offset(event.end_mark)].rstrip() or name
-    cure = f"delete it; if it is a text, write {quote(whole)}"
-    kind = "E105" if name.startswith("!") else "E106"
-    what = "a YAML tag" if kind == "E105" else "a YAML anchor"
-    return RULES[kind].at(page.place(start, start + len(name)), f"{name} is {what}, which flow files do not have", cure)
+    name = found[0].rstrip() if found else page.text[start]
+    end = start + len(name)
+    is_text = isinstance(event, yaml.ScalarEvent) and not event.style
+    page.mask(start, end, FILLER if is_text else " ")
+    cure = f"delete it; if it is a text, write {quote(page.text[start : max(end, stop)])}" if is_text else "delete it"
+    code, what = ("E105", "a YAML tag") if name.startswith("!") else ("E106", "a YAML anchor")
+    return RULES[code].at(page.place(start, end), f"{name} is {what}, which flow files do not have", cure)
 
 
 def _is_braces(page: Page, event: yaml.Event, following: yaml.Event) -> bool:
     if not isinstance(event, yaml.MappingStartEvent) or not isinstance(following, yaml.MappingStartEvent):
         return False
-    return page.masked.startswith("{{", offset(event.start_mark))
+    return page.masked.startswith("{{", marks(event)[0].index)
 
 
 def check_scalar(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
-    """What is wrong with a text without quotes under `key`: cut, continued by mistake, or in typographic quotes."""
+    """What is wrong with a text under `key`: cut, continued or closed by mistake, or in typographic quotes."""
+    start, end = marks(event)
+    if event.style in ("'", '"'):
+        return _swallowed(page, start, end) if end.line > start.line else None
     if event.style or not event.value:
         return None
-    end = offset(event.end_mark)
     if event.value[0] in _CURLY:
-        return _curly(page, event)
-    if event.end_mark.line > event.start_mark.line and (issue := _continued(page, event)):
+        return _curly(page, start.index, end.index)
+    if end.line > start.line and (issue := _continued(page, start, end)):
         return issue
-    return _cut(page, event, key) if page.masked[end : end + 1] in (" ", "\t") else None
+    return _cut(page, event, key) if page.masked[end.index : end.index + 1] in _BLANKS else None
 
 
-def _curly(page: Page, event: yaml.ScalarEvent) -> Issue | None:
-    start, end = offset(event.start_mark), offset(event.end_mark)
+def _curly(page: Page, start: int, end: int) -> Issue | None:
     text = page.text[start:end]
     if text[-1] not in _CURLY and any(char in _CURLY for char in text[1:]):
         return None
     message = f"{text[0]} is a typographic quote: YAML takes it for a letter of the text"
-    return RULES["E118"].at(page.place(start, start + 1), message, f"write {quote(text.strip(_CURLY))}")
+    cure = f"write {quote(text.strip(_CURLY))}" if text[-1] in _CURLY else "use straight quotes for the whole text"
+    return RULES["E118"].at(page.place(start, start + 1), message, cure)
 
 
-def _continued(page: Page, event: yaml.ScalarEvent) -> Issue | None:
+def _continued(page: Page, start: Mark, end: Mark) -> Issue | None:
     """A line that was meant as a key or a list item, but is read as the rest of the text above it."""
-    first = event.start_mark.line + 1
-    for number in range(first + 1, event.end_mark.line + 2):
+    first = start.line + 1
+    for number in range(first + 1, end.line + 2):
         line = Line(page, number)
         text = page.text[line.first : line.content_end]
+        place = page.place(line.first, line.content_end)
         if found := _CONTINUED_KEY.match(text):
             message = f"this line is read as the rest of the text in line {first}: no space behind the colon"
-            cure = f'write "{found[1]}: {found[2]}", indented like its neighbours; a text of several lines needs quotes'
-            return RULES["E116"].at(page.place(line.first, line.content_end), message, cure)
+            cure = f"write {found[1]}: {found[2]}, indented like its neighbours; a text of several lines needs quotes"
+            return RULES["E116"].at(place, message, cure)
         if re.match(r"-[ A-Za-z]", text):
             message = f"this line is read as the rest of the text in line {first}, not as a list item"
             cure = "delete that text or indent this line like its neighbours; a text of several lines needs quotes"
-            return RULES["E115"].at(page.place(line.first, line.content_end), message, cure)
+            return RULES["E115"].at(place, message, cure)
     return None
 
 
+def _swallowed(page: Page, start: Mark, end: Mark) -> Issue | None:
+    """A quote that was forgotten, and closed by the next one that happened to stand below."""
+    above = Line(page, start.line + 1)
+    lines = [Line(page, number) for number in range(above.number + 1, end.line + 2)]
+    if not any(_OWN_LINE.match(line.text, line.indent) for line in lines if line.indent <= above.indent):
+        return None
+    mark = page.text[start.index]
+    message = f"this {mark} is closed only in line {lines[-1].number}: all between is read as one text"
+    cure = f"write {mark} at the end of the text as well; if it is one text, indent its lines further"
+    return RULES["E113"].at(page.place(start.index), message, cure)
+
+
 def _cut(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
-    end = offset(event.end_mark)
+    start, end = (mark.index for mark in marks(event))
     found = _COMMENT.match(page.masked, end)
     if not found or not _is_cut(event.value, found[1], found[2], key):
         return None
     stop = end + len(found[0].rstrip())
-    text = page.text[offset(event.start_mark) : stop]
-    cure = f"if it belongs to the text, write {quote(text)}; if it is a comment, put two spaces before the #"
+    cure = (
+        f"if it belongs to the text, write {quote(page.text[start:stop])}; if it is a comment, put two spaces before #"
+    )
     return RULES["E104"].at(page.place(found.start(2) - 1, stop), "the text is cut here: # begins a comment", cure)
 
 
@@ -123,23 +144,22 @@ def _is_cut(value: str, space: str, comment: str, key: str) -> bool:
     """Whether `value # comment` looks like one text. Two spaces, one word or an expression speak for a comment."""
     if not comment.strip() or comment[0].isdigit():
         return True
-    if space != " " or key in _EXPRESSIONS or not any(char.isalpha() for char in value):
+    if space != " " or key in EXPRESSIONS or not any(char.isalpha() for char in value):
         return False
     return key in _PROSE or " " in value
 
 
 def check_key(page: Page, event: yaml.ScalarEvent) -> Issue | None:
     """What is wrong with a key without quotes."""
-    place = page.place(offset(event.start_mark), offset(event.end_mark))
     if event.style:
         return None
     if event.value == "<<":
-        return RULES["E106"].at(place, "<< merges maps in YAML, which flow files do not have")
+        return RULES["E106"].at(page.extent(event), "<< merges maps in YAML, which flow files do not have")
     if not event.value:
-        return RULES["E124"].at(page.place(offset(event.start_mark)), "no key stands in front of this colon")
-    if re.match(r"-[^\W\d]", event.value):
-        cure = f'write "- {event.value[1:]}: ..."'
-        return RULES["E116"].at(Place(place.file, place.line, place.column), "a space is missing behind the dash", cure)
+        return RULES["E124"].at(page.extent(event), "no key stands in front of this colon")
+    if _GLUED_DASH.match(event.value):
+        cure = f"write - {event.value[1:]}: ..."
+        return RULES["E116"].at(page.place(marks(event)[0].index), "a space is missing behind the dash", cure)
     return check_scalar(page, event, "")
 
 
@@ -147,15 +167,15 @@ def check_empty(page: Page, event: yaml.ScalarEvent, key: Text | None) -> tuple[
     """The issue that nothing (or YAML's null) stands where a value is due, and the text that was probably meant."""
     if event.style in ("'", '"') or event.value not in _NOTHING:
         return None
-    start = offset(event.start_mark)
-    found = _COMMENT.match(page.masked, start) or re.compile(r"()#([^\r\n]*)").match(page.masked, start)
+    start = marks(event)[0].index
+    found = _COMMENT.match(page.masked, start)
     if not event.value and found and _is_hash(found[2], key):
         place = page.place(found.start(2) - 1)
         return RULES["E108"].at(place, "YAML takes # for the beginning of a comment", 'write "#"'), "#"
     if event.value:
         message = f"{event.value} means nothing at all in YAML"
         cure = f'write "{event.value}" in quotes if it is a word, or "" for an empty text'
-        return RULES["E103"].at(page.place(start, offset(event.end_mark)), message, cure), ""
+        return RULES["E103"].at(page.extent(event), message, cure), ""
     return _nothing(page, start, key), ""
 
 
@@ -170,7 +190,19 @@ def _nothing(page: Page, start: int, key: Text | None) -> Issue:
         )
     if not key.quoted and (found := re.match(r"([A-Za-z_][\w-]*):(\S.*)", key.value)):
         message = "a space is missing behind the colon"
-        return RULES["E116"].at(key.at(len(found[1])), message, f'write "{found[1]}: {found[2]}"')
-    where = "behind its colon, or indented below it" if page.masked[start - 1 : start] == ":" else "behind a colon"
-    cure = f'write a value {where}; "" is an empty text, {{}} an empty map'
-    return RULES["E103"].at(key.place, f'"{key.value}" has no value', cure)
+        return RULES["E116"].at(key.at(len(found[1])), message, f"write {found[1]}: {found[2]}")
+    message = f'"{key.value}" has no value'
+    if page.masked[start - 1 : start] != ":":
+        return RULES["E103"].at(key.place, message, _NO_COLON)
+    if below := _sibling_block(page, key.place):
+        cure = f'indent line {below} and what belongs to it by two more spaces, or delete "{key.value}:"'
+        return RULES["E103"].at(key.place, message, cure)
+    cure = 'write a value behind its colon, or indented below it; "" is an empty text, {} an empty map'
+    return RULES["E103"].at(key.place, message, cure)
+
+
+def _sibling_block(page: Page, key: Place) -> int:
+    """The line below a key when that one begins in the same column and has a block of its own; else 0."""
+    below = Line(page, key.line + 1) if key.line < len(page.starts) else None
+    is_sibling = below and below.key and below.content - below.start == key.column - 1
+    return below.number if below and is_sibling and below.value == below.end else 0

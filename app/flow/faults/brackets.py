@@ -18,6 +18,14 @@ def find_mismatch(fault: Fault) -> Finding | None:
     if not fault.says("',' or") or char not in ("]", "}"):
         return None
     right = _CLOSERS[opener]
+    outer = "{" if char == "}" else "["
+    before = fault.line.bare[: fault.began - fault.line.start]
+    if before.count(outer) > before.count(char):
+        fault.page.mask(fault.began, fault.at)
+        cure = f"write {right} at its end"
+        return fault.found(
+            "E114", fault.began, fault.began + 1, f"this {opener} is not closed", cure, keeps_meaning=False
+        )
     fault.page.mask(fault.at, fault.at + 1, right)
     return fault.found("E114", fault.at, fault.at + 1, f"{opener} is closed with {char}", f"write {right}")
 

@@ -9,7 +9,8 @@ from app.flow.faults.fault import Fault, Finding, Line, quote
 _COLON = re.compile(r":(?=[ \t]|$)")
 _GLUED_KEY = re.compile(r"([A-Za-z_][\w-]*)([:\uff1a])(?!//)(\S.*)$|([A-Za-z_][\w-]*)(\uff1a)(.*)$")
 _EQUALS = re.compile(r"([A-Za-z_][\w-]*)[ \t]*=>?[ \t]*(.*)$")
-_WORD = re.compile(r"[a-z][A-Za-z_]*$")
+_PAIRS = re.compile(r"[a-z]\w*: [^,]+, *[a-z]\w*:(?: |$)")
+_WORD = re.compile(r"[a-z][A-Za-z_]{1,30}$")
 
 
 def find_colon_in_text(fault: Fault) -> Finding | None:
@@ -19,11 +20,15 @@ def find_colon_in_text(fault: Fault) -> Finding | None:
         return None
     start, end = line.value, line.content_end
     text = fault.page.text[start:end]
+    if text[0] in "\"'":
+        fault.page.mask(start, end)
     for found in _COLON.finditer(line.text[start - line.start : end - line.start]):
         fault.page.mask(start + found.start(), start + found.start() + 1)
     word = re.split(r"\s", fault.page.text[start : fault.at])[-1]
     cure = f"put quotes around the text: {quote(text)}"
-    if _WORD.match(word):
+    if _PAIRS.match(text):
+        cure = f"put braces around it: {{{text}}}"
+    elif _WORD.match(word):
         cure += f'; if "{word}" is a key, write it on a line of its own'
     return fault.found("E112", fault.at, fault.at + 1, "a second colon in this line: YAML takes it for a key", cure)
 
@@ -61,7 +66,9 @@ def _unkeyed(fault: Fault) -> Line | None:
         return fault.line if fault.page.masked[fault.at + 1 : fault.at + 2].strip() else None
     above = fault.above
     is_own_key = fault.line.colon == fault.at
-    return above if is_own_key and above and not above.key and above.text[above.content - above.start :] else None
+    if not is_own_key or above is None or above.key or above.content >= above.end:
+        return None
+    return above if above.content == above.first or fault.line.indent < above.content - above.start else None
 
 
 def _not_a_pair(fault: Fault, line: Line) -> Finding:
@@ -69,13 +76,13 @@ def _not_a_pair(fault: Fault, line: Line) -> Finding:
     start = line.content
     fault.blank(line)
     if re.match(r"-\S", text):
-        cure = f'write "- {text[1:]}"'
+        cure = f"write - {text[1:]}"
         return fault.found("E116", start, start + 1, "a space is missing behind the dash", cure, keeps_meaning=False)
     if glued := _GLUED_KEY.match(text):
         key, colon, value = (group for group in glued.groups() if group is not None)
         at = start + len(key)
         message = "a space is missing behind the colon" if colon == ":" else f"{colon} is not the colon of YAML"
-        return fault.found("E116", at, at + 1, message, f'write "{key}: {value.strip()}"', keeps_meaning=False)
+        return fault.found("E116", at, at + 1, message, f"write {key}: {value.strip()}", keeps_meaning=False)
     return _no_colon(fault, start, text)
 
 
@@ -83,9 +90,13 @@ def _no_colon(fault: Fault, start: int, text: str) -> Finding:
     end = start + len(text)
     message = "this line has no colon: it is neither a key with a value nor the rest of a text above"
     if equals := _EQUALS.match(text):
-        cure = f'write "{equals[1]}: {equals[2]}"'
+        cure = f"write {equals[1]}: {equals[2]}"
     elif pair := re.match(r"([a-z_]\w*)\s+(\S+)$", text):
-        cure = f'write "{pair[1]}: {pair[2]}"'
+        cure = f"write {pair[1]}: {pair[2]}"
+    elif re.match(r"[a-z_]\w*$", text):
+        cure = f"write {text}:"
+    elif text.startswith("//"):
+        cure = "begin a comment with #"
     else:
         cure = "write a key and a colon in front of it; if it goes on with the text above, put that text in quotes"
     return fault.found("E101", start, end, message, cure, keeps_meaning=False)

@@ -20,6 +20,9 @@ _OPENING = re.compile(
 )
 _LONGEST = 72
 
+EXPRESSIONS = frozenset({"if", "until", "check"})
+"""Keys whose text is a bare expression: quotes inside it are part of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -59,8 +62,8 @@ class Line:
 
     @property
     def indent(self) -> int:
-        """How many spaces it begins with."""
-        return len(self.text) - len(self.text.lstrip(" "))
+        """How many spaces (or tabs) it begins with."""
+        return len(self.text) - len(self.text.lstrip(" \t"))
 
     @property
     def first(self) -> int:
@@ -164,11 +167,6 @@ class Fault:
                 return
             self.page.mask(below.start, below.end, " ")
             number += 1
-
-
-def offset(mark: yaml.Mark | None) -> int:
-    """The offset that a mark stands for; the parser gives one to each of its events."""
-    return int(mark.index) if mark else 0
 
 
 def quote(text: str) -> str:

@@ -32,13 +32,20 @@ def _second_thing(fault: Fault) -> Finding | None:
         return None
     start, end = line.first, line.content_end
     head = above
-    while not head.key and (higher := Fault(fault.page, "", head.start, head.start, None, False).above):
+    while not head.key and head.content == head.first and (higher := _above(fault, head)):
         head = higher
-    spaces = head.content - head.start
-    message = f'"{head.key}" in line {head.number} has its value already; this line is indented below it'
+    name = head.key or fault.page.text[head.content : head.content_end]
+    message = f'"{name}" in line {head.number} has its value already; this line is indented below it'
+    cure = f'{_indent_by(head.content - head.start)}, like "{name}", or delete that value'
+    if not head.key:
+        message = f'the list item "{name}" in line {head.number} is a text; this line is indented below it'
+        cure = f'write "{name}: ..." there, or {_indent_by(head.indent)}, like its dash'
     fault.blank(line)
-    cure = f'indent this line by {spaces} spaces, like "{head.key}", or delete that value'
     return fault.found("E109", start, end, message, cure, keeps_meaning=False)
+
+
+def _above(fault: Fault, line: Line) -> Line | None:
+    return Fault(fault.page, "", line.start, line.start, None, in_flow=False).above
 
 
 def find_wrong_column(fault: Fault) -> Finding | None:
@@ -48,28 +55,43 @@ def find_wrong_column(fault: Fault) -> Finding | None:
         return None
     columns = _open_columns(fault)
     indent = line.indent
+    if fault.above and indent > fault.above.content - fault.above.start and fault.above.value < fault.above.content_end:
+        return _second_thing(fault)
     fitting = sorted(columns, key=lambda column: (abs(column - indent), column))[:2]
     if indent in columns:
         return _wrong_kind(fault, line)
-    places = " or ".join(f"by {_spaces(column)} (like line {columns[column]})" for column in sorted(fitting))
+    places = " or ".join(f"{_indent_by(column)} (like line {columns[column]})" for column in sorted(fitting))
     fault.blank(line)
-    message = f"this line is indented by {_spaces(indent)}, where no block begins"
-    cure = f"indent it {places}" if columns else "begin the lines above at the left edge as well"
+    message = f"this line begins in column {indent + 1}, where no block does"
+    cure = places if indent else "begin the lines above at the left edge as well"
     return fault.found("E115", line.first, line.content_end, message, cure, keeps_meaning=False)
 
 
 def _wrong_kind(fault: Fault, line: Line) -> Finding:
     """A key among list items, or a list item among keys."""
-    is_item = line.content > line.first
-    fault.blank(line)
-    if is_item:
-        message, cure = "a list item stands among keys", "indent it below the key whose list it belongs to"
+    if line.content > line.first:
+        message, cure = "a list item stands among keys", _cure_of_item(fault)
     else:
-        message, cure = (
-            "a key stands among list items",
-            'write "- " in front of it, or indent it like the key it follows',
-        )
+        message, cure = "a key stands among list items", _cure_of_key(fault)
+    fault.blank(line)
     return fault.found("E115", line.first, line.content_end, message, cure, keeps_meaning=False)
+
+
+def _cure_of_item(fault: Fault) -> str:
+    for number in range(fault.line.number - 1, 0, -1):
+        line = Line(fault.page, number)
+        if line.content > line.first:
+            return f"{_indent_by(line.indent)}, like the list item in line {number}"
+    return "indent it below the key whose list it belongs to"
+
+
+def _cure_of_key(fault: Fault) -> str:
+    indent = fault.line.indent
+    outer = {column: number for column, number in _open_columns(fault).items() if column < indent}
+    cure = f"{_indent_by(indent + 2)} if it belongs to the item above"
+    if not outer:
+        return cure
+    return f"{cure}, or {_indent_by(max(outer))} (like line {outer[max(outer)]})"
 
 
 def _open_columns(fault: Fault) -> dict[int, int]:
@@ -85,5 +107,6 @@ def _open_columns(fault: Fault) -> dict[int, int]:
     return columns
 
 
-def _spaces(number: int) -> str:
-    return {0: "no space", 1: "1 space"}.get(number, f"{number} spaces")
+def _indent_by(spaces: int) -> str:
+    named = {0: "begin it at the left edge", 1: "indent it by 1 space"}
+    return named.get(spaces, f"indent it by {spaces} spaces")

@@ -8,6 +8,7 @@ from app.flow.faults.fault import Fault, Finding, Line, quote
 from app.flow.page import FILLER, Page
 
 _BRACES = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\{\{|\{%")
+_BRACED_KEY = re.compile(r"(\{\{.*?\}\})[ \t]*:(?=[ \t]|$)")
 _VALUE_START = re.compile(r"(?:^|[:,\[{-])\s*$|[\[{]\s*$")
 _INDENT_TABS = re.compile(r"(?m)^ *\t[ \t]*")
 _CLOSERS = re.compile(r"[\]}]")
@@ -15,12 +16,13 @@ _CLOSERS = re.compile(r"[\]}]")
 
 def find_tab(fault: Fault) -> Finding | None:
     """A tab in the indentation or in front of a value."""
-    page, at = fault.page, fault.at
-    if not page.masked.startswith("\t", at):
+    page, line = fault.page, fault.line
+    at = line.start + line.text.find("\t", 0, line.indent)
+    if at < line.start and page.masked.startswith("\t", fault.at):
+        page.mask(fault.at, fault.at + 1, " ")
+        return fault.found("E110", fault.at, fault.at + 1, "a tab stands here", "type a space instead")
+    if at < line.start:
         return None
-    if page.masked[fault.line.start : at].strip(" "):
-        page.mask(at, at + 1, " ")
-        return fault.found("E110", at, at + 1, "a tab stands here", "type a space instead")
     more = len(_INDENT_TABS.findall(page.masked)) - 1
     page.masked = _INDENT_TABS.sub(lambda found: " " * len(found[0]), page.masked)
     message = "this line is indented with a tab" + ("" if more < 1 else ", and others are too")
@@ -40,6 +42,8 @@ def find_braces(fault: Fault) -> Finding | None:
 
 def braces(page: Page, line: Line, start: int, in_flow: bool) -> Finding:
     """The finding that braces stand without quotes at `start`; all braces of the line are masked."""
+    if not in_flow and (found := _BRACED_KEY.match(line.bare, start - line.start)) and start == line.content:
+        return _braced_key(page, line, start, line.start + found.end(1))
     bare = _BRACES.sub(lambda found: FILLER * len(found[0]), line.bare)
     begin, end = _extent(line, bare, start, in_flow)
     for found in _BRACES.finditer(line.bare, start - line.start):
@@ -49,6 +53,12 @@ def braces(page: Page, line: Line, start: int, in_flow: bool) -> Finding:
     message = "without quotes, YAML does not read these braces as a value to fill in"
     cure = f"put quotes around the whole text: {quote(page.text[begin:end].rstrip())}"
     return fault.found("E107", start, start + 2, message, cure)
+
+
+def _braced_key(page: Page, line: Line, start: int, end: int) -> Finding:
+    page.mask(start, end)
+    fault = Fault(page, "", start, start, None, in_flow=False)
+    return fault.found("E124", start, end, "a key cannot be computed", "write the word itself")
 
 
 def _extent(line: Line, bare: str, start: int, in_flow: bool) -> tuple[int, int]:
@@ -73,7 +83,7 @@ def find_reserved(fault: Fault) -> Finding | None:
 def reserved(fault: Fault, at: int) -> Finding:
     """The finding that the character at `at` cannot begin a text; it is masked."""
     page, line = fault.page, Line(fault.page, fault.page.position(at)[0])
-    begin, end = _extent(line, line.bare, at, fault.in_flow)
+    end = _extent(line, line.bare, at, fault.in_flow)[1]
     whole = page.text[at:end].rstrip() or page.text[at]
     page.mask(at, at + 1)
     message = f"a text cannot begin with {page.text[at]} unless it stands in quotes"

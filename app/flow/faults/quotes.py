@@ -6,20 +6,21 @@ import re
 
 import yaml
 
-from app.flow.faults.fault import Fault, Finding, Line, quote
+from app.flow.faults.fault import EXPRESSIONS, Fault, Finding, Line, quote
+from app.flow.page import marks
 
 
 def find_unclosed(fault: Fault) -> Finding | None:
     """A quote that is not closed before the end of the file, or swallowed the lines up to the next quote."""
     if fault.says("unexpected end of stream", "unexpected document"):
         return _unclosed(fault, fault.began)
-    last = fault.last
-    if _is_quoted(last) and last.start_mark.line < last.end_mark.line == fault.line.number - 1:
-        return _unclosed(fault, last.start_mark.index)
-    return None
+    if fault.last is None or not _is_quoted(fault.last):
+        return None
+    start, end = marks(fault.last)
+    return _unclosed(fault, start.index) if start.line < end.line == fault.line.number - 1 else None
 
 
-def _is_quoted(event: yaml.Event | None) -> bool:
+def _is_quoted(event: yaml.Event) -> bool:
     return isinstance(event, yaml.ScalarEvent) and event.style in ("'", '"')
 
 
@@ -27,24 +28,27 @@ def _unclosed(fault: Fault, start: int) -> Finding:
     page = fault.page
     line = Line(page, page.position(start)[0])
     mark = page.text[start]
-    is_flow = bool(re.search(r"[\[{]", line.bare[: start - line.start]))
-    page.mask(start, line.end)
+    bracket = re.search(r"[\[{]", line.bare[: start - line.start])
+    page.mask(line.start + bracket.start() if bracket else start, line.end)
     cure = f"write {mark} at the end of the text as well"
-    return fault.found("E113", start, start + 1, f"this {mark} is not closed", cure, keeps_meaning=not is_flow)
+    return fault.found("E113", start, start + 1, f"this {mark} is not closed", cure, keeps_meaning=not bracket)
 
 
 def find_text_behind(fault: Fault) -> Finding | None:
     """Text behind a closing quote: an apostrophe, a quote inside quotes, or two texts in a row."""
     last, line = fault.last, fault.line
-    if not isinstance(last, yaml.ScalarEvent) or not _is_quoted(last) or not line.start < fault.at < line.end:
+    if last is None or not _is_quoted(last) or not line.start < fault.at < line.end:
         return None
-    start, end = last.start_mark.index, last.end_mark.index
+    start, end = (mark.index for mark in marks(last))
     if fault.page.masked[end : fault.at].strip(" ") or fault.page.masked[fault.at] in ":]}":
         return None
     stop = _stop(fault, fault.page.text[start])
-    whole = _joined(fault.page.text[start:end], fault.page.text[end:stop])
+    rest = fault.page.text[end:stop]
+    is_expression = line.key in EXPRESSIONS
+    whole = fault.page.text[start:stop] if is_expression else _joined(fault.page.text[start:end], rest)
     fault.page.mask(start, stop)
-    return fault.found("E113", fault.at, stop, "this stands behind the closing quote", f"write {quote(whole)}")
+    cure = "delete the comma" if rest.strip() == "," else f"write {quote(whole)}"
+    return fault.found("E113", fault.at, stop, "this stands behind the closing quote", cure)
 
 
 def _stop(fault: Fault, mark: str) -> int:

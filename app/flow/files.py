@@ -1,0 +1,140 @@
+"""Reads flows/ and templates/ from disk; nothing else in the flow room opens a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from app.flow.issues import Issue
+from app.flow.nodes import Place
+from app.flow.page import Page
+from app.flow.rules import RULES
+
+MAX_BYTES = 1_048_576
+"""A larger file is not read: 1 MiB is a hundred times what a flow or a prompt needs."""
+
+_SUFFIXES = (".yaml", ".yml")
+_MISNAMED = (".yaml.txt", ".yml.txt")
+
+
+def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Issue]]:
+    """Display path → text of each flow file (`*.yaml`, `*.yml`) and each template, and what could not be read.
+
+    Display paths start with `flows/` or `templates/`, whatever the folders are called, and use `/`. Sub-folders are
+    read; names that begin with a dot are not. A project without templates is fine, one without flows is an issue. A
+    file that is not UTF-8 comes with its issue and with U+FFFD for each faulty byte, so that it can be shown. A byte
+    order mark is dropped.
+    """
+    shelf = _Shelf()
+    shelf.read_folder(flows, "flows", _is_flow)
+    if not shelf.texts and not shelf.issues:
+        shelf.refuse("E123", "flows", f"there is no flow file in {flows}")
+    if templates.exists():
+        shelf.read_folder(templates, "templates", _is_template)
+    return shelf.texts, shelf.issues
+
+
+def _is_flow(name: str) -> bool:
+    return name.lower().endswith((*_SUFFIXES, *_MISNAMED))
+
+
+def _is_template(name: str) -> bool:
+    return not name.endswith("~")
+
+
+class _Shelf:
+    """What has been read so far."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.issues: list[Issue] = []
+
+    def refuse(self, code: str, display: str, message: str, cure: str | None = None) -> None:
+        """Report what cannot be read; there is no line to point at."""
+        self.issues.append(RULES[code].at(Place(display, 1, 1), message, cure))
+
+    def read_folder(self, folder: Path, display: str, is_wanted: Callable[[str], bool]) -> None:
+        """Every wanted file below `folder`, in the order of their names."""
+        if not folder.is_dir():
+            what = "is a file, not a folder" if folder.exists() else "does not exist"
+            self.refuse("E123", display, f"{folder} {what}", "name the folder that holds these files")
+            return
+        root = folder.resolve()
+        for path, shown in self._walk(root, display):
+            if is_wanted(path.name):
+                self._read_file(root, path, shown)
+
+    def _walk(self, folder: Path, display: str) -> Iterator[tuple[Path, str]]:
+        """Files and links below `folder`; a linked folder is not entered, since it may lead round in a circle."""
+        try:
+            paths = sorted(folder.iterdir())
+        except OSError as error:
+            self.refuse("E122", display, f"this folder cannot be read: {_reason(error)}")
+            return
+        for path in paths:
+            shown = f"{display}/{_printable(path.name)}"
+            if path.name.startswith("."):
+                continue
+            if not path.is_dir():
+                yield path, shown
+            elif not path.is_symlink():
+                yield from self._walk(path, shown)
+
+    def _read_file(self, root: Path, path: Path, display: str) -> None:
+        if display.lower().endswith(_MISNAMED):
+            name = path.name.removesuffix(".txt")
+            self.refuse("W124", display, "this file is not read: its name ends with .txt", f'rename it to "{name}"')
+        elif not _is_below(root, path):
+            self.refuse("E122", display, "this link leads out of its folder", "put the file itself here")
+        else:
+            self._keep(path, display)
+
+    def _keep(self, path: Path, display: str) -> None:
+        try:
+            data = _read(path)
+        except (OSError, ValueError) as error:
+            self.refuse("E122", display, f"this file cannot be read: {_reason(error)}")
+            return
+        text = data.decode("utf-8-sig", errors="replace")
+        self.texts[display] = text
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            self._refuse_bytes(display, data, text, error.start)
+
+    def _refuse_bytes(self, display: str, data: bytes, text: str, start: int) -> None:
+        page = Page(display, text)
+        place = page.place(len(data[:start].decode("utf-8-sig")))
+        message = f"the byte 0x{data[start]:02X} is not UTF-8: the file was saved in another encoding"
+        self.issues.append(RULES["E121"].at(place, message))
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a regular file. Raises OSError, and ValueError for anything else: a pipe would wait for ever."""
+    if not path.exists():
+        raise ValueError("it is a link to nothing")
+    if not path.is_file():
+        raise ValueError("it is not a regular file")
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError("it is larger than 1 MiB")
+    return data
+
+
+def _is_below(root: Path, path: Path) -> bool:
+    """Whether a path, all links followed, stays inside. A link to itself does: reading it tells."""
+    try:
+        return path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):
+        return True
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the path."""
+    return error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def _printable(name: str) -> str:
+    """A file name that is not UTF-8 comes with lone surrogates, which no terminal or file takes."""
+    return name.encode(errors="replace").decode()
