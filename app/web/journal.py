@@ -31,7 +31,7 @@ def configure(settings: Settings, out: TextIO | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, _renderer(is_json, stream)],
+        processors=[*shared, *_rendering(is_json, stream)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,
         logger_factory=structlog.BytesLoggerFactory(stream.buffer) if is_json else structlog.PrintLoggerFactory(stream),
@@ -40,10 +40,10 @@ def configure(settings: Settings, out: TextIO | None = None) -> None:
     _configure_libraries(shared, is_json, stream)
 
 
-def _renderer(is_json: bool, stream: TextIO) -> Processor:
+def _rendering(is_json: bool, stream: TextIO) -> list[Processor]:
     if is_json:
-        return structlog.processors.JSONRenderer(serializer=_dumped)
-    return structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False)
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumped)]
+    return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False)]
 
 
 def _dumped(line: EventDict, **_: Any) -> bytes:
@@ -52,17 +52,22 @@ def _dumped(line: EventDict, **_: Any) -> bytes:
 
 def _configure_libraries(shared: list[Processor], is_json: bool, stream: TextIO) -> None:
     """Lines of uvicorn and others, from warnings on, in the same form."""
-    last = structlog.processors.JSONRenderer() if is_json else _renderer(is_json, stream)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_as_text(is_json, stream)],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+
+
+def _as_text(is_json: bool, stream: TextIO) -> list[Processor]:
+    if is_json:
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return _rendering(is_json, stream)
 
 
 def write_webhook(

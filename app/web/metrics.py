@@ -61,8 +61,7 @@ class Metrics:
     def webhook(self, answer: Answer, seconds: float, route: str) -> None:
         """Count one webhook."""
         reply = answer.reply
-        pair = (reply.kind, reply.outcome)
-        (self._series.get(pair) or self._new_series(pair)).inc()
+        (self._series.get((reply.kind, reply.outcome)) or self._new_series(reply.kind, reply.outcome)).inc()
         self._seconds.observe(seconds)
         if route == "fallback":
             self._fallbacks.inc()
@@ -71,14 +70,11 @@ class Metrics:
         if reply.is_failsafe:
             self._failsafes.inc()
 
-    def _new_series(self, pair: tuple[str, str]) -> Counter:
-        kind, outcome = pair
-        if kind not in KINDS:
-            return self._webhooks.labels("other", outcome if len(self._series) < SERIES_LIMIT else "other")
-        if len(self._series) >= SERIES_LIMIT:
-            return self._webhooks.labels(kind, "other")
-        child = self._series[pair] = self._webhooks.labels(kind, outcome)
-        return child
+    def _new_series(self, kind: str, outcome: str) -> Counter:
+        pair = (kind if kind in KINDS else "other", outcome)
+        if pair not in self._series and len(self._series) >= SERIES_LIMIT:
+            return self._webhooks.labels(pair[0], "other")
+        return self._series.setdefault(pair, self._webhooks.labels(*pair))
 
     def signature_refused(self, reason: str) -> None:
         """Count one webhook without a valid signature."""

@@ -51,6 +51,9 @@ class Rescue:
         return refused(visit.route.name, "wrong-signature", 401, f"wrong signature: {error}", _COMPARE)
 
     def _unknown_wait(self, visit: Visit, error: Exception) -> Answer:
+        """404 where the URL itself was made up; elsewhere a caller is on the line."""
+        if visit.route.parameter != "wait":
+            return self._play_on(visit, error, str(error))
         return refused(visit.route.name, "unknown-wait", 404, str(error), _OWN_URLS)
 
     def _without_store(self, visit: Visit, error: Exception) -> Answer:

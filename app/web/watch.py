@@ -21,11 +21,14 @@ SETTLE_MS: Final = 100
 
 
 async def refresh(library: Library, metrics: Metrics, log: FilteringBoundLogger) -> None:
-    """Read the flows once. Raises nothing that a file or the store can cause: the last good flows stay in use."""
+    """Read the flows once. Raises nothing: whatever is wrong, the last good flows stay in use."""
     try:
         read = await library.reload()
     except (AppError, OSError) as error:
         log.error("flows not read", problem=str(error))
+        return
+    except Exception:  # noqa: BLE001 - a fault of the loader must end neither the calls nor the watching
+        log.exception("flows not read", problem="internal error")
         return
     metrics.loaded(read, library.current)
     for issue in read.issues:

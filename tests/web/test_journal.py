@@ -1,0 +1,154 @@
+"""What the log says of a webhook, and what it never says."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from app.service.delivery import Reply
+from app.web import journal
+from tests.web.fake_calls import FakeCalls, client_of, crash, give, play, settings_with
+
+INPUT = {"dtmf": {"digits": "4711"}, "from": "447700900123", "to": "442079460000", "uuid": "leg-1"}
+
+
+class Terminal(io.TextIOWrapper):
+    """A stream in memory that may be a terminal."""
+
+    def __init__(self, *, is_terminal: bool) -> None:
+        self.kept = io.BytesIO()
+        self.is_terminal = is_terminal
+        super().__init__(self.kept, encoding="utf-8", write_through=True)
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+    @property
+    def written(self) -> str:
+        return self.kept.getvalue().decode()
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+async def test_each_webhook_is_one_line() -> None:
+    with capture_logs() as lines:
+        await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+
+    [line] = lines
+    assert line.pop("ms") >= 0
+    assert {
+        "event": "webhook",
+        "log_level": "info",
+        "route": "input",
+        "method": "POST",
+        "kind": "answer",
+        "outcome": "answer",
+        "flow": "acme",
+        "step": "menu",
+        "uuid": "leg-1",
+        "conversation_uuid": "CON-1",
+        "status": 200,
+    } == line
+
+
+async def test_a_problem_is_a_warning() -> None:
+    reply = Reply(b"[]", "answer", "failsafe", problem="no flow takes this call")
+    with capture_logs() as lines:
+        await client_of(FakeCalls(give(reply))).post("/webhooks/input/t", json=INPUT)
+
+    assert [("warning", "no flow takes this call")] == [(line["log_level"], line["problem"]) for line in lines]
+
+
+async def test_a_fault_is_an_error_with_its_place_and_without_its_values() -> None:
+    with capture_logs() as lines:
+        await client_of(FakeCalls(crash), dev=False).post("/webhooks/input/t", json=INPUT)
+
+    [line] = lines
+    assert ("error", "KeyError", "leg-1") == (line["log_level"], line["error"], line["uuid"])
+    assert "crash" in line["stack"][-1]
+    assert "4477" not in json.dumps(line)
+    assert "4711" not in json.dumps(line)
+
+
+async def test_in_development_a_fault_shows_its_values() -> None:
+    with capture_logs() as lines:
+        await client_of(FakeCalls(crash)).post("/webhooks/input/t", json=INPUT)
+
+    assert ["'447700900123'"] == [line["message"] for line in lines]
+
+
+@pytest.mark.parametrize(("log", "is_terminal"), [("json", True), ("auto", False)])
+async def test_lines_are_json_for_a_machine(log: str, is_terminal: bool) -> None:
+    out = Terminal(is_terminal=is_terminal)
+    journal.configure(settings_with(log=log), out)
+    await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+
+    line: dict[str, Any] = json.loads(out.written)
+    assert ("webhook", "info", "leg-1") == (line["event"], line["level"], line["uuid"])
+    assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize(("log", "is_terminal"), [("console", False), ("auto", True)])
+async def test_lines_are_readable_on_a_terminal(log: str, is_terminal: bool) -> None:
+    out = Terminal(is_terminal=is_terminal)
+    journal.configure(settings_with(log=log), out)
+    await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+
+    assert "webhook" in out.written
+    assert not out.written.startswith("{")
+    assert is_terminal == ("\x1b[" in out.written)
+
+
+async def test_the_level_leaves_lines_out() -> None:
+    out = Terminal(is_terminal=False)
+    journal.configure(settings_with(log_level="warning"), out)
+    await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+
+    assert "" == out.written
+
+
+@pytest.mark.parametrize("log", ["json", "console"])
+def test_lines_of_libraries_come_in_the_same_form(log: str) -> None:
+    out = Terminal(is_terminal=False)
+    journal.configure(settings_with(log=log), out)
+    logging.getLogger("uvicorn.error").warning("port is %s", "hot")
+    logging.getLogger("uvicorn.error").info("not this")
+
+    assert 1 == out.written.count("\n")
+    assert "port is hot" in out.written
+    assert (log == "json") == out.written.startswith("{")
+
+
+async def test_a_log_that_cannot_be_written_costs_no_call() -> None:
+    out = Terminal(is_terminal=False)
+    journal.configure(settings_with(log="json"), out)
+    out.close()
+    response = await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+
+    assert 200 == response.status_code
+
+
+def test_an_exception_is_written_as_json_text() -> None:
+    out = Terminal(is_terminal=False)
+    journal.configure(settings_with(log="json"), out)
+    try:
+        raise ValueError("bad")
+    except ValueError:
+        structlog.get_logger().exception("flows not read", where=object)
+
+    assert "ValueError: bad" in json.loads(out.written)["exception"]
