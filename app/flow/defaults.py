@@ -74,7 +74,7 @@ def _read_retry(fields: Fields, actions: Mapping[str, Map], reader: Reader) -> R
     node = fields.get("retry")
     if node is None:
         return RetrySource(is_whole=fields.is_whole)
-    return read_retry(node, reader, actions, "`retry`")
+    return read_retry(node, reader, actions, fields.at("retry"))
 
 
 def read_error(fields: Fields, reader: Reader) -> Target | None:

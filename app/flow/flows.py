@@ -16,7 +16,7 @@ from app.flow.reader import Reader
 from app.flow.scope import scope_types
 from app.flow.steps import ReadStep, read_step
 from app.flow.types import TYPES
-from app.flow.variables import collected_variables, read_variables
+from app.flow.variables import Declared, read_variables, with_collected
 
 _WORDS = ("flow", "numbers", "default", "entry", "start", "defaults", "vars", "steps")
 _HINTS = {
@@ -82,9 +82,10 @@ def read_flow(
     fields = read_fields(node, _WORDS, "the flow", reader, place=_first_line(node), hints=_HINTS)
     head = _read_head(fields, reader)
     steps = _read_steps_map(fields, reader)
-    declared = read_variables(fields.values["vars"], reader) if "vars" in fields.values else {}
-    variables = collected_variables(steps, declared)
-    reader = Reader(scope_types(variables, env), templates, frozenset(_step_names(steps)), issues)
+    vars_node = fields.get("vars")
+    declared = with_collected(read_variables(vars_node, reader) if vars_node else Declared({}), steps)
+    variables = declared.variables
+    reader = Reader(declared.scope(env), templates, frozenset(_step_names(steps)), issues)
     defaults = (
         read_defaults(fields.values["defaults"], variables, reader) if "defaults" in fields.values else Defaults()
     )
@@ -202,7 +203,7 @@ def _read_steps(
     for entry in steps.entries:
         _check_step_name(entry, reader)
     read = [read_step(entry, variables, defaults, reader) for entry in steps.entries]
-    return {step.name: step for step in read}
+    return {step.name: step for step in read if step.name not in _RESERVED_STEPS}
 
 
 def _check_step_name(entry: Entry, reader: Reader) -> None:

@@ -84,7 +84,7 @@ class Reader:
         try:
             return type_.cast(text.value)
         except ValueError as error:
-            self.report("E203", text.place, f"{what}: {error}")
+            self.report("E203", text.place, f'{what} cannot be "{text.value}"', str(error))
             return None
 
     def flag(self, node: Node, what: str) -> bool | None:

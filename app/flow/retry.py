@@ -26,6 +26,21 @@ FAILURES = ("noinput", "nomatch")
 MOST_TRIES = 10
 """How often a step may ask at most. Our choice: whoever has not answered ten times is better served by `then`."""
 
+_HINTS = {
+    "max": "write `tries`",
+    "attempts": "write `tries`",
+    "count": "write `tries`",
+    "goto": "write `then`",
+    "else": "write `then`",
+    "prompt": "write `noinput: [..]` and `nomatch: [..]`",
+    "prompts": "write `noinput: [..]` and `nomatch: [..]`",
+}
+_THEN_HINTS = {
+    "goto": "write the step behind `then:` itself",
+    "silence": "write `noinput`",
+    "timeout": "write `noinput`",
+    "error": "write it under `on` of the step",
+}
 _WORDS = ("noinput", "nomatch", "tries", "reprompt", "then")
 
 
@@ -94,20 +109,21 @@ class RetrySource:
         )
 
 
-def read_retry(node: Node, reader: Reader, actions: Mapping[str, Map], what: str) -> RetrySource:
-    """A `retry` map; `actions` are the flow's defaults for talk and stream."""
-    found = reader.map(node, what)
+def read_retry(node: Node, reader: Reader, actions: Mapping[str, Map], place: Place) -> RetrySource:
+    """A `retry` map; `actions` are the flow's defaults for talk and stream, `place` is where `retry` stands."""
+    found = reader.map(node, "`retry`")
     if found is None:
-        return RetrySource(place=node.place, is_whole=False)
-    fields = read_fields(found, _WORDS, what, reader)
+        return RetrySource(place=place, is_whole=False)
+    fields = read_fields(found, _WORDS, "`retry`", reader, place=place, hints=_HINTS)
     prompts = {name: _read_prompts(fields.values[name], reader, actions) for name in FAILURES if name in fields.values}
+    then = _read_then(fields, reader)
     source = RetrySource(
         prompts,
-        _read_then(fields, reader),
+        then or {},
         _read_tries(fields, reader),
         reader.flag(fields.values["reprompt"], "`reprompt`") if "reprompt" in fields.values else None,
-        found.place,
-        fields.is_whole,
+        place,
+        fields.is_whole and then is not None,
     )
     _check_heard(source, fields, reader)
     return source
@@ -146,16 +162,18 @@ def _text(value: str, node: Node) -> Text:
     return Text(value, node.place)
 
 
-def _read_then(fields: Fields, reader: Reader) -> dict[str, Target]:
+def _read_then(fields: Fields, reader: Reader) -> dict[str, Target] | None:
+    """Where the last try leads, by failure; None when a fault hides it."""
     node = fields.get("then")
     if node is None:
         return {}
     if not isinstance(node, Map):
         target = reader.target(node, "`then`")
-        return dict.fromkeys(FAILURES, target) if target else {}
-    lines = read_fields(node, FAILURES, "`then` of retry", reader)
+        return dict.fromkeys(FAILURES, target) if target else None
+    lines = read_fields(node, FAILURES, "`then`", reader, hints=_THEN_HINTS)
     read = {name: reader.target(value, f"`{name}`") for name, value in lines.values.items()}
-    return {name: target for name, target in read.items() if target is not None}
+    found = {name: target for name, target in read.items() if target is not None}
+    return found if lines.is_whole and len(found) == len(read) else None
 
 
 def _read_tries(fields: Fields, reader: Reader) -> int | None:
@@ -174,7 +192,10 @@ def _check_heard(source: RetrySource, fields: Fields, reader: Reader) -> None:
     for name, prompts in source.prompts.items():
         if source.tries is not None and len(prompts) >= source.tries:
             extra = prompts[source.tries - 1]
-            message = f"prompt {source.tries} of `{name}` is never played: after {source.tries} tries comes `then`"
+            asked = "once" if source.tries == 1 else f"{source.tries} times"
+            message = (
+                f"prompt {source.tries} of `{name}` is never played: the caller is asked {asked}, then comes `then`"
+            )
             cure = f"write `tries: {len(prompts) + 1}`, or delete the prompt"
             reader.report("W241", extra.place, message, cure)
 
@@ -191,7 +212,7 @@ def finish_retry(source: RetrySource, place: Place, kinds: frozenset[str], reade
     missing = [name for name in FAILURES if name not in source.then]
     if missing:
         if source.is_whole:
-            _report_open_end(missing, place, reader)
+            _report_open_end(missing, source.place or place, reader)
         return None
     longest = max((len(prompts) for prompts in source.prompts.values()), default=0)
     reprompt = source.reprompt is not False
@@ -210,7 +231,7 @@ def _fitting(prompt: Prompt, kinds: frozenset[str], *, reprompt: bool) -> tuple[
 
 def _report_open_end(missing: list[str], place: Place, reader: Reader) -> None:
     if len(missing) == len(FAILURES):
-        message = "a caller who never answers is asked for ever: no `retry` says what follows the last try"
+        message = "a caller who never answers is asked for ever: no `then` says what follows the last try"
         reader.report("E240", place, message)
     else:
         message = f"`then` does not say what follows the last try after {missing[0]}"

@@ -34,7 +34,7 @@ _HINTS = {
     **dict.fromkeys(("error", "busy", "timeout", "completed", "otherwise"), "write it under `on`"),
     **dict.fromkeys(("dtmf", "speech", "digits"), "write it under `choices` or `collect`"),
 }
-_LOSSES = frozenset({"E201", "E202", "E204", "E206", "E240", "E245", "E250", "E251", "E262", "E263"})
+_LOSSES = frozenset({"E201", "E202", "E204", "E206", "W217", "E240", "E245", "E250", "E251", "E262", "E263"})
 """Faults that may have cost a step one of its ways out."""
 
 
@@ -184,7 +184,7 @@ def _report_undecided(connect: Played, kind: Kind | None, reader: Reader) -> Non
         message = "only `on` rings the targets of a list one after another, and this step has none"
         reader.report("E265", connect.place, message)
     else:
-        cure = None
-        if kind is not None and kind.word == "goto":
-            cure = "replace `goto` by `on: {completed: step, otherwise: step}`"
-        reader.report("W266", connect.place, "a busy or unanswered call leads nowhere: this connect has no `on`", cure)
+        message = "this connect has no `on`: whether it was busy, unanswered or completed decides nothing"
+        is_goto = kind is not None and kind.word == "goto"
+        cure = "replace `goto` by `on: {completed: step, otherwise: step}`" if is_goto else None
+        reader.report("W266", connect.place, message, cure)

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from app.flow.fields import read_fields
 from app.flow.model import Assignment, Value, Variable
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.reader import Reader
-from app.flow.scope import RESERVED, variable_type
+from app.flow.scope import RESERVED, ScopeTypes, scope_types, variable_type
+from app.flow.types import ANY
+from app.ncco.suggest import nearest
 
 DECLARABLE = ("text", "int", "number", "bool", "phone", "url", "list", "map")
+_WORDS = ("type", "default", "sensitive")
+_FOREIGN = {
+    "string": "text",
+    "str": "text",
+    "integer": "int",
+    "float": "number",
+    "decimal": "number",
+    "boolean": "bool",
+    "array": "list",
+    "dict": "map",
+    "object": "map",
+    "enum": "[first, second]",
+}
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EMPTY: Mapping[str, object] = {"int": 0, "number": 0.0, "bool": False, "list": [], "map": {}}
 
@@ -19,7 +36,7 @@ _EMPTY: Mapping[str, object] = {"int": 0, "number": 0.0, "bool": False, "list": 
 def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
     """Whether a variable may have this name; E205 or E206 otherwise."""
     if not _NAME.fullmatch(text.value):
-        reader.report("E205", text.place, f'{what} cannot be named "{text.value}"', "use letters, digits and _")
+        reader.report("E205", text.place, f'{what} cannot be named "{text.value}"', _name_cure(text.value))
         return False
     if text.value in RESERVED:
         reader.report("E206", text.place, f'"{text.value}" is a name that every call has already')
@@ -27,59 +44,102 @@ def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
     return True
 
 
-def read_variables(node: Node, reader: Reader) -> dict[str, Variable]:
+def _name_cure(name: str) -> str:
+    cleaned = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
+    near = cleaned if _NAME.fullmatch(cleaned) and cleaned not in RESERVED else ""
+    return "use letters, digits and _" + (f", e.g. {near}" if near else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What `vars` declares. `unsure` are the names whose type could not be read: they may be of any type."""
+
+    variables: Mapping[str, Variable]
+    unsure: frozenset[str] = frozenset()
+
+    def scope(self, env: Iterable[str] | None) -> ScopeTypes:
+        """The names that the values of the flow may use."""
+        scope = scope_types(self.variables, env)
+        for name in sorted(self.unsure):
+            scope = scope.having(name, ANY)
+        return scope
+
+
+def read_variables(node: Node, reader: Reader) -> Declared:
     """The map under `vars`, e.g. `ticket: {type: text, default: ""}`.
 
     Without a `default` a variable begins empty (`""`, 0, false, an empty list or map); one with a list of allowed
-    words needs one.
+    words needs one. What is faulty is declared all the same.
     """
     found = reader.map(node, "`vars`")
-    read = [_read_variable(entry, reader) for entry in found.entries] if found else []
-    return {variable.name: variable for variable in read if variable is not None}
+    variables: dict[str, Variable] = {}
+    unsure: set[str] = set()
+    for entry in found.entries if found else ():
+        is_named = is_variable_name(entry.key, "a variable", reader)
+        variable, is_sure = _read_variable(entry, reader)
+        variables[variable.name] = variable
+        if is_named and not is_sure:
+            unsure.add(variable.name)
+    return Declared(variables, frozenset(unsure))
 
 
-def _read_variable(entry: Entry, reader: Reader) -> Variable | None:
+def _read_variable(entry: Entry, reader: Reader) -> tuple[Variable, bool]:
+    """The variable, and whether its type is known."""
     name = entry.key.value
-    if not is_variable_name(entry.key, "a variable", reader):
-        return None
     if not isinstance(entry.value, Map):
         cure = _shape_cure(name, entry.value)
         reader.report("E201", entry.value.place, f"the variable {name} is not described by a map", cure)
-        return Variable(name, "text", "", entry.key.place)
+        return Variable(name, "text", "", entry.key.place), False
     what = f'the variable "{name}"'
-    fields = read_fields(entry.value, ("type", "default", "sensitive"), what, reader, place=entry.key.place)
-    type_node = fields.need("type", f"write `{name}: {{type: text}}`", reader)
-    type_name, allowed = _read_type(type_node, what, reader) if type_node else ("text", ())
-    draft = Variable(name, type_name, _EMPTY.get(type_name, ""), entry.key.place, words=allowed)
+    fields = read_fields(entry.value, _WORDS, what, reader, place=entry.key.place)
     default_node = fields.get("default")
-    default = draft.default if default_node is None else _read_default(default_node, draft, reader)
-    if allowed and default_node is None:
-        fields.need("default", f"write `default: {allowed[0]}`", reader)
+    type_node = fields.need("type", f"write `type: {_guess(default_node)}`", reader)
+    read = _read_type(type_node, what, reader) if type_node else None
+    type_name, allowed = read or ("text", ())
     flag = fields.get("sensitive")
     is_sensitive = bool(flag and reader.flag(flag, f"`sensitive` of {what}"))
-    return Variable(name, type_name, default, entry.key.place, is_sensitive, allowed)
+    draft = Variable(name, type_name, _EMPTY.get(type_name, ""), entry.key.place, is_sensitive, allowed)
+    if default_node is None and allowed:
+        fields.need("default", f"write `default: {allowed[0]}`", reader)
+    if default_node is None or read is None:
+        return draft, read is not None
+    return replace(draft, default=_read_default(default_node, draft, reader)), True
 
 
 def _shape_cure(name: str, node: Node) -> str:
     if isinstance(node, Text) and node.value in DECLARABLE:
         return f"write `{name}: {{type: {node.value}}}`"
+    if isinstance(node, Text):
+        return f'write `{name}: {{type: {_guess(node)}, default: "{node.value}"}}`'
     return f'write `{name}: {{type: text, default: ""}}`'
 
 
-def _read_type(node: Node, what: str, reader: Reader) -> tuple[str, tuple[str, ...]]:
-    """The type's name, and the allowed words when it is a list of them."""
+def _guess(default: Node | None) -> str:
+    """The type that a default looks like."""
+    if isinstance(default, (Seq, Map)):
+        return "list" if isinstance(default, Seq) else "map"
+    text = default.value if default and not default.quoted else ""
+    if text in {"true", "false"}:
+        return "bool"
+    return "int" if _WHOLE.fullmatch(text) else "text"
+
+
+def _read_type(node: Node, what: str, reader: Reader) -> tuple[str, tuple[str, ...]] | None:
+    """The type's name, and the allowed words when it is a list of them; None when there is no such type."""
     if isinstance(node, Seq):
         allowed = tuple(text.value for item in node.items if (text := reader.text(item, f"a word of {what}")))
         if not node.items:
             reader.report("E203", node.place, f"{what} allows no word", "list the allowed words")
-        return "text", allowed
+        return ("text", allowed) if allowed else None
     text = reader.text(node, f"`type` of {what}")
-    if text is None:
-        return "text", ()
-    if text.value not in DECLARABLE:
-        reader.unknown("E203", text, DECLARABLE, f'{what} has the unknown type "{text.value}"')
-        return "text", ()
-    return text.value, ()
+    if text is None or text.value in DECLARABLE:
+        return (text.value, ()) if text else None
+    message = f'{what} has the unknown type "{text.value}"'
+    if text.value.lower() in _FOREIGN:
+        reader.report("E203", text.place, message, f"write `type: {_FOREIGN[text.value.lower()]}`")
+    else:
+        reader.unknown("E203", text, DECLARABLE, message)
+    return None
 
 
 def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
@@ -90,7 +150,9 @@ def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
     try:
         return variable_type(variable).cast(value)
     except ValueError as error:
-        reader.report("E203", node.place, f'`default` of the variable "{variable.name}": {error}')
+        shown = f'"{value}"' if isinstance(value, str) else "a list" if isinstance(value, list) else "a map"
+        message = f'`default` of the variable "{variable.name}" cannot be {shown}'
+        reader.report("E203", node.place, message, str(error))
         return variable.default
 
 
@@ -103,26 +165,28 @@ def plain(node: Node) -> object:
     return {entry.key.value: plain(entry.value) for entry in node.entries}
 
 
-def collected_variables(steps: Map, declared: Mapping[str, Variable]) -> dict[str, Variable]:
-    """`declared`, and each variable that a `collect` of `steps` fills.
+def with_collected(declared: Declared, steps: Map) -> Declared:
+    """What is declared, and each variable that a `collect` of `steps` fills.
 
     One that is not declared is a text that begins empty. `sensitive: true` of any `collect` that fills it makes it
     sensitive. Nothing is reported here: the `collect` does when it is read.
     """
-    found = dict(declared)
+    found = dict(declared.variables)
     for entry in steps.entries:
-        collect = entry.value.get("collect") if isinstance(entry.value, Map) else None
-        into = collect.get("into") if isinstance(collect, Map) else None
+        collect = _meant(entry.value, "collect") if isinstance(entry.value, Map) else None
+        into = _meant(collect, "into") if isinstance(collect, Map) else None
         if isinstance(collect, Map) and isinstance(into, Text) and _NAME.fullmatch(into.value):
-            flag = collect.get("sensitive")
+            flag = _meant(collect, "sensitive")
             is_sensitive = isinstance(flag, Text) and flag.value == "true"
             known = found.get(into.value, Variable(into.value, "text", "", into.place))
-            found[into.value] = _with_secrecy(known, is_sensitive=is_sensitive or known.sensitive)
-    return {name: variable for name, variable in found.items() if name not in RESERVED}
+            found[into.value] = replace(known, sensitive=is_sensitive or known.sensitive)
+    return replace(declared, variables=found)
 
 
-def _with_secrecy(variable: Variable, *, is_sensitive: bool) -> Variable:
-    return Variable(variable.name, variable.type_name, variable.default, variable.place, is_sensitive, variable.words)
+def _meant(node: Map, word: str) -> Node | None:
+    """The value of `word`, or of a key that is `word` misspelt."""
+    misspelt = (entry.value for entry in node.entries if nearest(entry.key.value, (word,)))
+    return node.get(word) or next(misspelt, None)
 
 
 def read_sets(node: Node, variables: Mapping[str, Variable], reader: Reader) -> tuple[Assignment, ...]:

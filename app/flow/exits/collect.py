@@ -123,7 +123,8 @@ def read_collect(source: StepSource, reader: Reader) -> Wired | None:
     fields = read_fields(node, _WORDS, "`collect`", reader, place=place, hints=_HINTS)
     into = _read_into(fields, source.variables, reader)
     asked = _read_asked(fields, into, source, reader)
-    check = reader.expression(fields.values["check"], "`check`") if "check" in fields.values else None
+    check_node = fields.get("check") if into else None
+    check = reader.expression(check_node, "`check`") if check_node else None
     if into is None or asked is None or target is None or retry is None:
         return None
     exit_ = Collect(into.name, variable_type(into), check, target, retry, asked, place)
@@ -145,7 +146,7 @@ def _read_into(fields: Fields, variables: Mapping[str, Variable], reader: Reader
     text = reader.text(node, "`into`") if node else None
     if text is None or not is_variable_name(text, "a variable", reader):
         return None
-    return variables[text.value]
+    return variables.get(text.value)
 
 
 def _read_asked(fields: Fields, into: Variable | None, source: StepSource, reader: Reader) -> Asked | None:

@@ -21,6 +21,7 @@ from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Next, Outcome
 from app.flow.nodes import Map, Place
 from app.flow.parts import targets_count, with_dial
 from app.flow.reader import Reader
+from app.ncco.suggest import nearest
 
 FAILURES = ("busy", "timeout", "unanswered", "rejected", "failed")
 """Ways in which dialling fails whose reply Vonage plays. Source: webhook reference, Call status events."""
@@ -157,8 +158,11 @@ def _read_lines(node: Map, source: StepSource, reader: Reader) -> Fields:
             entries.append(entry)
     known = (*DIALLED, "error", *sorted(source.checkpoints))
     kept = Map(tuple(entries), node.place)
+    strange = [name for name in kept.keys() if not nearest(name, known)]  # noqa: SIM118 - a Map is no dict
+    listed = f"known are: {', '.join(known)}, and the checkpoints of `do`"
+    hints = dict.fromkeys((name.lower() for name in strange), listed) | _UNKNOWN_CURES
     place = source.fields.at("on")
-    fields = read_fields(kept, known, "`on`", reader, place=place, hints=_UNKNOWN_CURES, code="E263")
+    fields = read_fields(kept, known, "`on`", reader, place=place, hints=hints, code="E263")
     return Fields(fields.what, place, fields.keys, fields.values, fields.is_whole and not observed)
 
 

@@ -1,0 +1,59 @@
+"""Loads one small flow, for the tests of what stands in it."""
+
+from __future__ import annotations
+
+from textwrap import dedent, indent
+
+from app.flow.loader import load
+from app.flow.model import Decision, Exit, Flow, Frame, Outcome, Project
+
+PATH = "flows/test.yaml"
+HEAD = "flow: test\ndefault: true\nstart: hello\n"
+
+
+def text_of(steps: str, head: str = "") -> str:
+    """A flow file that starts at the step `hello`; `head` stands in front of its steps."""
+    return f"{HEAD}{dedent(head)}steps:\n{indent(dedent(steps).strip(), '  ')}\n"
+
+
+def project_of(steps: str, head: str = "") -> Project:
+    """The project of one flow file."""
+    return load({PATH: text_of(steps, head)})
+
+
+def flow_of(steps: str, head: str = "") -> Flow:
+    """The flow, which has no issue."""
+    project = project_of(steps, head)
+    assert not project.issues, project.issues
+    return project.flows["test"]
+
+
+def exit_of(steps: str, head: str = "", step: str = "hello") -> Exit:
+    """The exit of one step of a flow without issues."""
+    return flow_of(steps, head).steps[step].exit
+
+
+def decision_of(exit_: Exit, outcome: Outcome, *, tries: int = 0, position: int = 0) -> Decision:
+    """What the exit makes of an outcome that steers."""
+    decision = exit_.decide(outcome, Frame({}, position), tries)
+    assert decision is not None
+    return decision
+
+
+def faults_of(steps: str, head: str = "") -> list[str]:
+    """Code, message and cure of every issue, in order."""
+    return [f"{issue.code} {issue.message} → {issue.cure}" for issue in project_of(steps, head).issues]
+
+
+def codes_of(steps: str, head: str = "") -> list[str]:
+    """The code of every issue, in order."""
+    return [issue.code for issue in project_of(steps, head).issues]
+
+
+def marked(steps: str, head: str = "") -> list[str]:
+    """What each issue points at: its code and the marked text."""
+    text = text_of(steps, head).splitlines()
+    return [
+        f"{issue.code} {text[issue.place.line - 1][issue.place.column - 1 :][: issue.place.length]}"
+        for issue in project_of(steps, head).issues
+    ]
