@@ -21,6 +21,9 @@ _BY_FIELDS = (
     ("app", {"user"}),
 )
 
+ADDRESS_FIELDS = ("number", "uri", "user", "domain")
+"""The fields of an endpoint that say what is dialled."""
+
 
 def endpoint_of(text: Text, reader: Reader) -> tuple[str, Map] | None:
     """The endpoint's type and fields that a text under `connect` stands for; None after E405."""

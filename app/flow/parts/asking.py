@@ -9,6 +9,7 @@ from typing import Any
 from app.flow.model import Callback, Part, Value
 from app.flow.nodes import Map, Place
 from app.flow.parts.action import Action
+from app.flow.parts.inheritance import drop_repeats
 from app.flow.parts.kinds import INPUT
 from app.flow.parts.spelling import Item
 from app.flow.parts.values import Array, Given, Object
@@ -47,7 +48,9 @@ def with_input(
         reader.report("E407", parts[found[1]].place, "this step has more than one `input`")
         return parts
     if not found:
+        before_reading = len(reader.issues)
         appended = INPUT.read(Item("input", place, None, ()).inherit(defaults or {}), reader)
+        drop_repeats(reader, before_reading)
         parts, found = (*parts, appended) if isinstance(appended, Action) else parts, [len(parts)]
     number = found[0]
     before, written = parts[:number], parts[number]

@@ -18,17 +18,21 @@ on:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from app.flow.model import Callback, Draft, Frame, Part, Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.parts.action import Action, observer
-from app.flow.parts.address import address_of, endpoint_of, type_of
-from app.flow.parts.spelling import Item, gather
-from app.flow.parts.values import Array, Given, Object, OurNumber
+from app.flow.parts.address import ADDRESS_FIELDS, address_of, endpoint_of, type_of
+from app.flow.parts.inheritance import gather
+from app.flow.parts.spelling import Item
+from app.flow.parts.values import Array, Given, Object, OurNumber, find
 from app.flow.parts.wire import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.reader import Reader
 from app.ncco.suggest import nearest
+
+_AUDIO = "audio/l16;rate=16000"
+"""What a websocket is sent unless it says so: the specification asks for it, and the reference names it first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,10 @@ class Connect:
 
     place: Place
     targets: tuple[Action, ...]
+    _computed: tuple[bool, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_computed", tuple(_is_computed(target) for target in self.targets))
 
     @property
     def tree(self) -> Object:
@@ -45,15 +53,21 @@ class Connect:
 
     def render(self, frame: Frame) -> list[Draft]:
         """The action of the target whose turn it is. Raises RenderError."""
-        target = self.targets[min(frame.position, len(self.targets) - 1)]
-        (draft,) = target.render(frame)
-        if not target.fields["endpoint"].is_literal:
+        number = min(frame.position, len(self.targets) - 1)
+        (draft,) = self.targets[number].render(frame)
+        if self._computed[number]:
             draft.dials = address_of(draft.action["endpoint"][0])
         return [draft]
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback) -> Connect:
         """The same targets with more fields each, and another webhook."""
         return replace(self, targets=tuple(target.with_fields(fields, callback) for target in self.targets))
+
+
+def _is_computed(target: Action) -> bool:
+    """Whether it takes a call to know which number or address is dialled."""
+    parts = (find(target.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
+    return any(not isinstance(part, Object) and not part.is_literal for part in parts)
 
 
 class ConnectKind:
@@ -137,6 +151,8 @@ def _read_wrapped(target: Map, common: tuple[Entry, ...], place: Place, reader: 
 def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader) -> Action:
     what = f"the {kind} endpoint"
     inner = {"type": Given(kind, endpoint.place), **endpoint_shape(kind).read_fields(endpoint, reader, what)}
+    if kind == "websocket":
+        inner = {"content-type": Given(_AUDIO, endpoint.place)} | inner
     own = Map(tuple(entry for entry in fields.entries if entry.key.value != "endpoint"), fields.place)
     outer = action_shape("connect").read_fields(own, reader, "connect")
     array = Array((Object(inner, endpoint.place),), endpoint.place)

@@ -10,6 +10,7 @@ from app.flow.nodes import Map, Node, Text
 from app.flow.parts.checkpoint import CheckpointKind
 from app.flow.parts.connect import ConnectKind
 from app.flow.parts.document import DocumentKind
+from app.flow.parts.inheritance import drop_repeats
 from app.flow.parts.kinds import PLAIN_KINDS
 from app.flow.parts.spelling import Item, spell
 from app.flow.reader import Reader
@@ -46,8 +47,9 @@ def read_do(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> tuple[Pa
             "E201", node.place, f"`do` is {shown}", 'write a list: begin each action with a dash, `- talk: "…"`'
         )
         return ()
+    before = len(reader.issues)
     parts = [_read_item(item, reader, defaults) for item in node.items]
-    reader.issues[:] = dict.fromkeys(reader.issues)
+    drop_repeats(reader, before)
     return tuple(part for part in parts if part is not None)
 
 

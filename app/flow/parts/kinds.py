@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from app.flow.model import Callback, Part
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.parts.action import Action, observer
-from app.flow.parts.spelling import Item, gather, rename
+from app.flow.parts.inheritance import gather, rename
+from app.flow.parts.spelling import Item
 from app.flow.parts.wire import action_shape
 from app.flow.reader import Reader
 
@@ -40,7 +41,7 @@ class Kind:
         """The fields that the item writes, in whichever spelling."""
         main = item.main
         if main is None:
-            return item.beside
+            return self._unfolded(item.beside, reader)
         if isinstance(main, Map) and self._is_map_of_fields(main):
             return self._only(main, item, reader)
         if not self.main:
@@ -56,14 +57,18 @@ class Kind:
             message = f"`{first.value}` stands beside a map of the fields of `{self.word}`"
             reader.report("E403", first.place, message, f"move `{first.value}` into that map")
             return None
-        return tuple(self._unfold(entry) for entry in main.entries)
+        return self._unfolded(main.entries, reader)
 
-    def _unfold(self, entry: Entry) -> Entry:
-        """`template: x` among the fields of a talk is its text."""
-        if self.word != "talk" or entry.key.value != "template":
-            return entry
-        key = replace(entry.key, value="text")
-        return Entry(key, Map((entry,), entry.key.place))
+    def _unfolded(self, entries: tuple[Entry, ...], reader: Reader) -> tuple[Entry, ...]:
+        """The fields; `template: x` among those of a talk is its text."""
+        file = next((entry for entry in entries if entry.key.value == "template"), None)
+        if self.word != "talk" or file is None:
+            return entries
+        if any(entry.key.value == "text" for entry in entries):
+            reader.report("E403", file.key.place, "a talk has both `text` and `template`", "keep one of the two")
+            return tuple(entry for entry in entries if entry is not file)
+        text = Entry(replace(file.key, value="text"), Map((file,), file.key.place))
+        return tuple(text if entry is file else entry for entry in entries)
 
     def _beside_main(self, main: Node, item: Item, reader: Reader) -> tuple[Entry, ...] | None:
         doubled = next((entry.key for entry in item.beside if entry.key.value == self.main), None)

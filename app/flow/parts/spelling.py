@@ -9,9 +9,7 @@ from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.parts.wire import action_shape
 from app.flow.reader import Reader
 
-STEP_WORDS = frozenset(
-    {"set", "do", "choices", "collect", "branch", "goto", "on", "retry", "tail", "min_confidence", "if", "else"}
-)
+STEP_WORDS = frozenset({"set", "do", "choices", "collect", "branch", "goto", "on", "retry", "tail", "min_confidence"})
 FOREIGN = {
     **dict.fromkeys(("say", "speak", "speech", "announce", "message", "text"), "write `talk` instead"),
     **dict.fromkeys(("play", "playback", "audio", "music"), "write `stream` instead, with the URL of the audio file"),
@@ -26,15 +24,13 @@ FOREIGN = {
         "give the step `goto: end`: a call ends when nothing is left to play",
     ),
     **dict.fromkeys(("redirect", "jump", "transfer_to"), "give the step a `goto`"),
+    **dict.fromkeys(("if", "else", "when", "switch"), "decide with `branch` in a step of its own"),
     **dict.fromkeys(("conference", "room"), "write `conversation` instead"),
     **dict.fromkeys(("webhook", "event", "callback", "http"), "write `notify` instead, with a payload"),
     **dict.fromkeys(("voicemail", "recording"), "write `record` instead"),
     **dict.fromkeys(("pay", "payment"), "the platform has withdrawn `pay`; take the payment outside the call"),
 }
 """By name in small letters: what an action of another platform is called here."""
-
-ALIASES = {"conversation_id": "conversationId"}
-_RIVALS = (("from", "randomFromNumber"), ("mute", "canSpeak"), ("machineDetection", "advancedMachineDetection"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,25 +149,3 @@ def _without_step_words(entries: tuple[Entry, ...], word: str, reader: Reader) -
 def _report_step_word(key: Text, word: str, reader: Reader) -> None:
     message = f"`{key.value}` belongs to the step, not into `{word}`"
     reader.report("E403", key.place, message, f"move `{key.value}` to the left, under `do`")
-
-
-def gather(own: tuple[Entry, ...], inherited: tuple[Entry, ...], place: Place) -> Map:
-    """One map of own and inherited fields; own ones win, maps are merged, an own field drops its inherited rival."""
-    names = {entry.key.value for entry in own}
-    unwanted = names | {rival for pair in _RIVALS for rival in pair if names & set(pair)}
-    theirs = {entry.key.value: entry.value for entry in inherited}
-    mine = (_merge(entry, theirs.get(entry.key.value)) for entry in own)
-    return Map((*mine, *(entry for entry in inherited if entry.key.value not in unwanted)), place)
-
-
-def _merge(entry: Entry, inherited: Node | None) -> Entry:
-    if not isinstance(entry.value, Map) or not isinstance(inherited, Map):
-        return entry
-    return Entry(entry.key, gather(entry.value.entries, inherited.entries, entry.value.place))
-
-
-def rename(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """The entries with the NCCO's second spellings replaced by the one that is sent."""
-    return tuple(
-        Entry(replace(entry.key, value=ALIASES.get(entry.key.value, entry.key.value)), entry.value) for entry in entries
-    )

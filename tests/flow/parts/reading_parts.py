@@ -59,7 +59,7 @@ def nodes(text: str) -> Node:
 def read(do: str, defaults: str = "", templates: Mapping[str, str] | None = None) -> tuple[tuple[Part, ...], list[str]]:
     """The parts of a `do`, and the issues as `code line:column message | cure`."""
     reader = a_reader(templates)
-    parts = read_do(nodes(do), reader, _defaults(defaults))
+    parts = read_do(nodes(do), reader, defaults_of(defaults))
     return parts, shown(reader)
 
 
@@ -75,7 +75,7 @@ def faults_of(do: str, defaults: str = "", templates: Mapping[str, str] | None =
     return read(do, defaults, templates)[1]
 
 
-def _defaults(text: str) -> dict[str, Map]:
+def defaults_of(text: str) -> dict[str, Map]:
     node = nodes(text) if text else None
     entries = node.entries if isinstance(node, Map) else ()
     return {entry.key.value: entry.value for entry in entries if isinstance(entry.value, Map)}
@@ -107,8 +107,8 @@ def ask(
 ) -> tuple[tuple[Part, ...], list[str]]:
     """The parts of a step that asks."""
     reader = a_reader()
-    parts = read_do(nodes(do), reader, _defaults(defaults)) if do else ()
-    asking = with_input(parts, needs, sensitive, EXIT, reader, defaults=_defaults(defaults))
+    parts = read_do(nodes(do), reader, defaults_of(defaults)) if do else ()
+    asking = with_input(parts, needs, sensitive, EXIT, reader, defaults=defaults_of(defaults))
     return asking, shown(reader)
 
 

@@ -9,6 +9,7 @@ from app.flow.parts import targets_count
 from tests.flow.parts.reading_parts import CALL, NAMES, drafts, faults_of, parts_of, play, played
 
 PHONE = {"type": "phone", "number": "447700900111"}
+WEBSOCKET = {"type": "websocket", "content-type": "audio/l16;rate=16000"}
 OURS = "442079460000"
 
 
@@ -35,8 +36,8 @@ def test_a_phone_is_dialled_with_our_own_number(item: str, endpoint: dict[str, A
     ("item", "endpoint"),
     [
         ("- connect: sip:desk@pbx.example.com", {"type": "sip", "uri": "sip:desk@pbx.example.com"}),
-        ("- connect: wss://bot.example.com/in", {"type": "websocket", "uri": "wss://bot.example.com/in"}),
-        ("- connect: {uri: wss://bot.example.com}", {"type": "websocket", "uri": "wss://bot.example.com"}),
+        ("- connect: wss://bot.example.com/in", {**WEBSOCKET, "uri": "wss://bot.example.com/in"}),
+        ("- connect: {uri: wss://bot.example.com}", {**WEBSOCKET, "uri": "wss://bot.example.com"}),
         ("- connect: {user: desk, domain: pbx}", {"type": "sip", "user": "desk", "domain": "pbx"}),
         ("- connect: {user: ann}", {"type": "app", "user": "ann"}),
         ("- connect: {extension: '123'}", {"type": "vbc", "extension": "123"}),
@@ -45,11 +46,11 @@ def test_a_phone_is_dialled_with_our_own_number(item: str, endpoint: dict[str, A
             {"type": "sip", "uri": "sip:desk@pbx.example.com", "headers": {"tier": "1", "vip": "true"}},
         ),
         (
-            "- connect: {uri: wss://a.example, content-type: audio/l16;rate=16000, headers: {n: 1, s: '1'}}",
+            "- connect: {uri: wss://a.example, content-type: audio/l16;rate=8000, headers: {n: 1, s: '1'}}",
             {
                 "type": "websocket",
                 "uri": "wss://a.example",
-                "content-type": "audio/l16;rate=16000",
+                "content-type": "audio/l16;rate=8000",
                 "headers": {"n": 1, "s": "1"},
             },
         ),
@@ -120,6 +121,7 @@ def test_a_call_without_a_number_of_ours_cannot_dial_a_phone(called: str) -> Non
         ("- connect: 'sip:{{ caller }}@pbx.example.com'", "sip:Ann@pbx.example.com"),
         ("- connect: {user: '{{ caller }}', domain: pbx}", "sip:Ann@pbx"),
         ("- connect: {user: '{{ caller }}'}", ""),
+        ("- connect: {number: '447700900111', dtmfAnswer: '{{ seconds }}'}", ""),
     ],
 )
 def test_a_computed_target_is_named_for_the_allow_list(item: str, dials: str) -> None:

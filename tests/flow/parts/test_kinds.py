@@ -78,6 +78,9 @@ def test_a_spoken_text_may_come_from_a_template_file() -> None:
     assert [{"action": "talk", "text": "Hello Ann."}] == played(
         "- talk: {text: {template: greeting.j2}}", templates=templates
     )
+    assert [{"action": "talk", "text": "Hello Ann."}] == played(
+        "- {action: talk, template: greeting.j2}", templates=templates
+    )
 
 
 def test_defaults_are_inherited_and_the_inner_ones_win() -> None:
@@ -123,6 +126,10 @@ def test_a_fault_in_the_defaults_is_reported_once() -> None:
         (
             "- talk: {text: a}\n  style: 1",
             "E403 2:3 `style` stands beside a map of the fields of `talk` | move `style` into that map",
+        ),
+        (
+            "- talk: {text: a, template: b.j2}",
+            "E403 1:19 a talk has both `text` and `template` | keep one of the two",
         ),
         ("- talk: a\n  langauge: en-GB", 'E202 2:3 talk has no "langauge" | did you mean "language"?'),
         ("- talk: a\n  style: two", "E302 2:10 | "),
