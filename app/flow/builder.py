@@ -95,7 +95,8 @@ class Builder:
 
     def _text(self, event: yaml.ScalarEvent) -> Text:
         page, style, value = self.page, event.style, event.value
-        start, end = (mark.index for mark in marks(event))
+        first, last = marks(event)
+        start, end = first.index, last.index
         place = page.extent(event)
         is_quoted = style in ("'", '"')
         begin, stop = start + is_quoted, end - is_quoted

@@ -60,11 +60,11 @@ class _Shelf:
             self.refuse("E123", display, f"{folder} {what}", "name the folder that holds these files")
             return
         root = folder.resolve()
-        for path, shown in self._walk(root, display):
+        for path, shown in self._walk(root, root, display):
             if is_wanted(path.name):
                 self._read_file(root, path, shown)
 
-    def _walk(self, folder: Path, display: str) -> Iterator[tuple[Path, str]]:
+    def _walk(self, root: Path, folder: Path, display: str) -> Iterator[tuple[Path, str]]:
         """Files and links below `folder`; a linked folder is not entered, since it may lead round in a circle."""
         try:
             paths = sorted(folder.iterdir())
@@ -78,12 +78,14 @@ class _Shelf:
             if not path.is_dir():
                 yield path, shown
             elif not path.is_symlink():
-                yield from self._walk(path, shown)
+                yield from self._walk(root, path, shown)
+            elif not _is_below(root, path):
+                self.refuse("E122", shown, "this link leads out of its folder", "put the folder itself here")
 
     def _read_file(self, root: Path, path: Path, display: str) -> None:
-        if display.lower().endswith(_MISNAMED):
+        if display.startswith("flows/") and display.lower().endswith(_MISNAMED):
             name = path.name.removesuffix(".txt")
-            self.refuse("W124", display, "this file is not read: its name ends with .txt", f'rename it to "{name}"')
+            self.refuse("W126", display, "this file is not read: its name ends with .txt", f'rename it to "{name}"')
         elif not _is_below(root, path):
             self.refuse("E122", display, "this link leads out of its folder", "put the file itself here")
         else:

@@ -24,6 +24,12 @@ MAX_DEPTH = 64
 MAX_FAULTS = 20
 """A larger or deeper text is refused; after so many syntax faults the rest of the file is left for the next time."""
 
+_DEPTHS = {
+    yaml.MappingStartEvent: 1,
+    yaml.SequenceStartEvent: 1,
+    yaml.MappingEndEvent: -1,
+    yaml.SequenceEndEvent: -1,
+}
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -68,7 +74,7 @@ class _Reading:
         try:
             for event in yaml.parse(self.page.masked, Loader=_LOADER):
                 events.append(event)
-                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+                depth += _DEPTHS.get(type(event), 0)
                 if depth > MAX_DEPTH:
                     place = self.page.extent(event)
                     self.issues.append(RULES["E119"].at(place, f"more than {MAX_DEPTH} levels, one inside the other"))

@@ -11,7 +11,7 @@ import yaml
 from app.flow.faults.fault import EXPRESSIONS, Line, quote
 from app.flow.faults.letters import braces
 from app.flow.issues import Issue
-from app.flow.nodes import Place, Text
+from app.flow.nodes import Text
 from app.flow.page import FILLER, Mark, Page, marks
 from app.flow.rules import RULES
 
@@ -21,6 +21,7 @@ _PROSE = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
 _NO_COLON = "write a colon and a value behind it; if the comma is part of a text, put quotes around the text"
 _GLUED_DASH = re.compile(r"-[^\W\d]")
 _BLANKS = (" ", "\t")
+_HOLDERS = frozenset({"steps", "defaults", "vars", "choices", "retry", "on", "do", "branch", "collect", "set"})
 _KEYPAD = frozenset({"dtmf", "endOnKey"})
 _OPEN = re.compile(r"[\[{]")
 _OWN_LINE = re.compile(r"(?:- +)*[\w-]+:(?:[ \t]|$)|- ")
@@ -194,15 +195,17 @@ def _nothing(page: Page, start: int, key: Text | None) -> Issue:
     message = f'"{key.value}" has no value'
     if page.masked[start - 1 : start] != ":":
         return RULES["E103"].at(key.place, message, _NO_COLON)
-    if below := _sibling_block(page, key.place):
+    if below := _sibling_block(page, key):
         cure = f'indent line {below} and what belongs to it by two more spaces, or delete "{key.value}:"'
         return RULES["E103"].at(key.place, message, cure)
     cure = 'write a value behind its colon, or indented below it; "" is an empty text, {} an empty map'
     return RULES["E103"].at(key.place, message, cure)
 
 
-def _sibling_block(page: Page, key: Place) -> int:
-    """The line below a key when that one begins in the same column and has a block of its own; else 0."""
-    below = Line(page, key.line + 1) if key.line < len(page.starts) else None
-    is_sibling = below and below.key and below.content - below.start == key.column - 1
-    return below.number if below and is_sibling and below.value == below.end else 0
+def _sibling_block(page: Page, key: Text) -> int:
+    """The line below a key when it looks like a part of it that was not indented; else 0."""
+    if key.place.line == len(page.starts):
+        return 0
+    below = Line(page, key.place.line + 1)
+    is_sibling = below.content - below.start == key.place.column - 1 and below.value == below.end
+    return below.number if is_sibling and (key.value in _HOLDERS or below.key == "do") else 0

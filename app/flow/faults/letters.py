@@ -58,7 +58,7 @@ def braces(page: Page, line: Line, start: int, in_flow: bool) -> Finding:
 def _braced_key(page: Page, line: Line, start: int, end: int) -> Finding:
     page.mask(start, end)
     fault = Fault(page, "", start, start, None, in_flow=False)
-    return fault.found("E124", start, end, "a key cannot be computed", "write the word itself")
+    return fault.found("E124", start, end, "a key cannot be computed", "write the word itself", keeps_meaning=False)
 
 
 def _extent(line: Line, bare: str, start: int, in_flow: bool) -> tuple[int, int]:
