@@ -111,7 +111,7 @@ def test_each_target_of_a_list_is_tried_out() -> None:
     dialling = with_dial(parts, frozenset({"completed"}), False, EXIT, reader)
 
     issues = check_step(dialling, reader.scope, goes_on=False)
-    assert [("E401", 2, 48), ("E401", 3, 10)] == sorted((i.code, i.place.line, i.place.column) for i in issues)
+    assert [("E401", 2, 47), ("E401", 3, 10)] == sorted((i.code, i.place.line, i.place.column) for i in issues)
 
 
 def test_the_input_of_a_menu_meets_its_prompts() -> None:
