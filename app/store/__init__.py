@@ -44,4 +44,11 @@ def _file(rest: str) -> Path:
         raise ValueError(f"{name} is the name of a folder; write sqlite:///{name}calls.db")
     if "?" in name or "\0" in name:
         raise ValueError(f"a database URL takes no options and no control characters; {_CURE}")
-    return Path(name).expanduser()
+    return _at_home(name) if name.startswith("~/") else Path(name)
+
+
+def _at_home(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"this user has no home folder that ~ could mean; {_CURE}") from error

@@ -1,7 +1,8 @@
 """What every store does, whatever it is made of. The contract suite in tests/store runs on each of them.
 
 All times are integers: milliseconds since 1970-01-01 UTC. All documents (`state`, `ncco`, `trace`, `body`) are bytes
-that the store does not read. What a call that returned has written is still there after a crash or a power cut.
+that the store does not read. What a call that returned has written is still there after a crash or a power cut. A call
+that was cancelled has written all of its rows or none.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class Store(Protocol):
         """Finish what was begun and let go; a closed store can be opened again."""
 
     async def check(self) -> None:
-        """Write and roll back, to see that it can be written."""
+        """Write and delete a row, to see that it can be written."""
 
     async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
         """Write a new call with its first turn, in one transaction. Raises AlreadyOpen and writes nothing."""
@@ -103,13 +104,19 @@ class Store(Protocol):
         """The call, or None."""
 
     async def advance(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
-        """Write the next turn, in one transaction, if the stored version is `session.version - 1`. Raises Conflict."""
+        """Write the next turn, in one transaction, if the stored version is `session.version - 1`. Raises Conflict.
+
+        A turn number that the call has already is a Conflict too.
+        """
 
     async def record(self, webhook: WebhookRow) -> None:
         """Write a webhook that steers nothing."""
 
     async def end(self, leg: str, webhook: WebhookRow) -> int:
-        """Record `webhook` and mark every open call of `leg` as over (version + 1); returns how many there were."""
+        """Record `webhook` and mark every open call of `leg` as over (version + 1); returns how many there were.
+
+        A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`.
+        """
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
         """The NCCO that answered this delivery: same wait and same status (None: any status), or None.
@@ -118,7 +125,10 @@ class Store(Protocol):
         """
 
     async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
-        """(wait, status) of every webhook recorded for a turn's waits, oldest first."""
+        """(wait, status) of every webhook recorded for a turn's waits, in the order of writing.
+
+        A webhook that was recorded before its call was opened belongs to none.
+        """
 
     async def save_revisions(self, revisions: Iterable[RevisionRow]) -> None:
         """Write those that are not there yet."""

@@ -35,12 +35,18 @@ _PRAGMAS = (
 )
 
 
-def connector(path: Path, factory: type[sqlite3.Connection]) -> Connect:
-    """How to connect to `path`."""
+def connector(path: Path, factory: type[sqlite3.Connection], *, creates: bool) -> Connect:
+    """How to connect to `path`, which is absolute; `creates` the file when it is missing."""
+    address = f"{path.as_uri()}?mode={'rwc' if creates else 'rw'}"
 
     def connect(busy_ms: int) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False, factory=factory
+            address,
+            uri=True,
+            timeout=busy_ms / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=factory,
         )
         try:
             for pragma in _PRAGMAS:
@@ -53,9 +59,10 @@ def connector(path: Path, factory: type[sqlite3.Connection]) -> Connect:
     return connect
 
 
-def prepare(path: Path, connect: Connect, wait_ms: int) -> None:
+def prepare(path: Path, factory: type[sqlite3.Connection], wait_ms: int) -> None:
     """Make `path` a file that the server can use. Raises StoreUnusable, waits at most `wait_ms` for another process."""
-    _make_folder(path)
+    _make_room(path)
+    connect = connector(path, factory, creates=True)
     try:
         connection = connect(wait_ms)
     except sqlite3.Error as error:
@@ -68,15 +75,17 @@ def prepare(path: Path, connect: Connect, wait_ms: int) -> None:
         connection.close()
 
 
-def _make_folder(path: Path) -> None:
+def _make_room(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        is_folder = path.is_dir()
+        is_folder, is_other = path.is_dir(), path.exists() and not path.is_file()
     except OSError as error:
-        cure = "create the folder yourself, with the right to write for the user that runs the server"
+        cure = "make the folder, writable for the user that runs the server, or name another in NCCO_DATABASE_URL"
         raise StoreUnusable(f"{path} cannot be reached ({error})", cure) from error
     if is_folder:
         raise StoreUnusable(f"{path} is a folder", f"name a file in NCCO_DATABASE_URL, such as {path / 'ncco.db'}")
+    if is_other:
+        raise StoreUnusable(f"{path} is a device or a pipe", "name a file in NCCO_DATABASE_URL")
 
 
 def _prepare(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:

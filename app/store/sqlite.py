@@ -50,7 +50,7 @@ class SqliteStore:
         factory: type[sqlite3.Connection] = sqlite3.Connection,
     ) -> None:
         self.path = path
-        self._connect = connector(path, factory)
+        self._factory = factory
         self._busy_ms = busy_ms
         self._open_wait_ms = open_wait_ms
         self._queue_limit = queue_limit
@@ -61,10 +61,12 @@ class SqliteStore:
         """Connect, migrate to the newest schema, check that it is whole and can be written. Raises StoreUnusable."""
         if self._writer is not None:
             return
-        await asyncio.to_thread(prepare, self.path, self._connect, self._open_wait_ms)
+        path = await asyncio.to_thread(self.path.absolute)
+        await asyncio.to_thread(prepare, path, self._factory, self._open_wait_ms)
         if self._writer is None:  # or another task has opened it meanwhile
-            self._reader = Reader(self.path, self._connect, self._busy_ms)
-            self._writer = Writer(self.path, self._connect, self._busy_ms, self._queue_limit)
+            connect = connector(path, self._factory, creates=False)
+            self._reader = Reader(path, connect, self._busy_ms)
+            self._writer = Writer(path, connect, self._busy_ms, self._queue_limit)
 
     async def close(self) -> None:
         """Finish what was queued and let go of the file; it can be opened again."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 import threading
 import time
@@ -74,7 +75,7 @@ def test_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
     refused = refusal(tmp_path / "file" / "below" / "calls.db")
 
     assert "cannot be reached" in refused.message
-    assert "create the folder yourself" in refused.cure
+    assert "make the folder, writable for the user" in refused.cure
 
 
 def test_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
@@ -88,6 +89,36 @@ def test_folder_is_no_database(tmp_path: Path) -> None:
 
     assert f"{tmp_path} is a folder" == refused.message
     assert f"name a file in NCCO_DATABASE_URL, such as {tmp_path / 'ncco.db'}" == refused.cure
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFSOCK])
+def test_pipe_or_socket_is_no_database(path: Path, kind: int) -> None:
+    os.mknod(path, kind | 0o600)
+
+    refused = refusal(path)
+
+    assert f"{path} is a device or a pipe" == refused.message
+    assert "name a file in NCCO_DATABASE_URL" == refused.cure
+
+
+@pytest.mark.parametrize("name", ["a b?c#d%20e.db", "é日.db", "it's.db", "x&mode=ro"])
+def test_any_name_is_taken_as_it_stands(tmp_path: Path, name: str) -> None:
+    make_calls(tmp_path / name, 1)
+
+    assert [("leg-0",)] == rows_of(tmp_path / name, "SELECT id FROM calls")
+    assert [name] == [entry.name for entry in tmp_path.iterdir()]
+
+
+async def test_working_directory_may_change_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = SqliteStore(Path("calls.db"))
+    await store.open()
+    monkeypatch.chdir("/")
+    await store.open_call(*new_call("leg-0"))
+
+    assert session_row("leg-0") == await store.load("leg-0")
+
+    await store.close()
 
 
 # Rights
@@ -128,7 +159,7 @@ def test_folder_that_may_not_be_made_is_refused(public_folder: Path) -> None:
         refused = refusal(public_folder / "below" / "calls.db")
 
     assert "cannot be reached" in refused.message
-    assert "create the folder yourself" in refused.cure
+    assert "make the folder, writable for the user" in refused.cure
 
 
 @pytest.mark.parametrize(("expected", "mode"), [("cannot be written", 0o444), ("cannot be opened", 0o000)])
@@ -297,6 +328,26 @@ def test_file_that_another_program_reads_for_ever_is_refused(path: Path, other: 
     other.execute("SELECT name FROM sqlite_master").fetchall()
 
     assert "is locked by another process" in refusal(path).message
+
+
+class BusyOnce(sqlite3.Connection):
+    """Two processes that switch to WAL at the same moment: SQLite tells one of them at once that it is locked."""
+
+    is_busy = True
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if self.is_busy and sql == "PRAGMA journal_mode = WAL":
+            self.is_busy = False
+            locked = sqlite3.OperationalError("database is locked")
+            locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise locked
+        return super().execute(sql, *values)
+
+
+def test_file_that_another_process_prepares_at_the_same_moment_is_tried_again(path: Path) -> None:
+    make_calls(path, 1)
+
+    assert session_row("leg-0", state=b"s" * 900) == asyncio.run(load_first(SqliteStore(path, factory=BusyOnce)))
 
 
 async def test_many_stores_can_open_a_new_file_at_once(path: Path) -> None:

@@ -360,6 +360,8 @@ async def test_moved_file_takes_no_writes_until_it_is_back(path: Path) -> None:
 
     with pytest.raises(StoreUnavailable, match="moved or replaced"):
         await store.open_call(*new_call("leg-1"))
+    with pytest.raises(StoreUnavailable, match="cannot be opened"):
+        await store.load("leg-1")
 
     away.rename(path)
     await store.open_call(*new_call("leg-1"))

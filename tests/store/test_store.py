@@ -20,6 +20,7 @@ from app.store.sqlite import SqliteStore
         (Path("/var/lib/ncco/calls.db"), "sqlite:////var/lib/ncco/calls.db"),
         (Path("calls.db"), " SQLite:///calls.db\n"),
         (Path.home() / "calls.db", "sqlite:///~/calls.db"),
+        (Path("~calls.db"), "sqlite:///~calls.db"),
     ],
 )
 def test_sqlite_url_names_a_file(expected: Path, url: str) -> None:

@@ -1,0 +1,162 @@
+"""What a durable call costs: `python benchmarks/store.py [FOLDER]`, about a minute and 1.5 GB in FOLDER.
+
+Each figure is the median of several rounds, and what is compared takes turns. A call is what an answer webhook writes:
+session, turn and webhook of the sizes below, in one acknowledged transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+from app.store import statements
+from app.store.contract import SessionRow, Store, TurnRow, WebhookRow
+from app.store.memory import MemoryStore
+from app.store.sqlite import SqliteStore
+
+ROUNDS = 5
+CALLS = 1_920
+READS = 2_000
+TASKS = (1, 16, 64)
+SMALL, LARGE = 10_000, 200_000
+
+SESSION = SessionRow("", "", "CON-4f3e8a3e-5e4f-44b2", "acme", "c" * 64, 1, b"s" * 900, False, 1, 1)
+TURN = TurnRow("", 0, b"n" * 700, b"t" * 1_200, b"i" * 600, "w" * 32, -1, -1, "", 1)
+WEBHOOK = WebhookRow("w" * 32, "answer", "", -1, -1, "", "", "CON-4f3e8a3e-5e4f-44b2", "POST", b"b" * 500, 1)
+
+
+def new_call() -> tuple[SessionRow, TurnRow, WebhookRow]:
+    """A call with an id of its own."""
+    id_ = uuid4().hex
+    return replace(SESSION, id=id_, leg=id_), replace(TURN, session=id_), replace(WEBHOOK, session=id_, leg=id_)
+
+
+async def calls_per_second(store: Store, tasks: int, count: int = CALLS) -> float:
+    """Open `count` calls with `tasks` tasks; each task waits for its call before it opens the next."""
+    calls = iter([new_call() for _ in range(count)])
+
+    async def work() -> None:
+        for call in calls:
+            await store.open_call(*call)
+
+    before = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(tasks)))
+    return count / (time.perf_counter() - before)
+
+
+def fsync_ms(folder: Path) -> float:
+    """The median time that the disk takes to keep 4 KiB more."""
+    times = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(200):
+            file.write(b"x" * 4096)
+            file.flush()
+            before = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - before)
+    return statistics.median(times) * 1000
+
+
+def fill(path: Path, count: int) -> None:
+    """Write `count` calls that are over, as most stored calls are, without waiting for the disk."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA synchronous = OFF")
+    for _ in range(count // 1_000):
+        connection.execute("BEGIN IMMEDIATE")
+        for _ in range(1_000):
+            session, turn, webhook = new_call()
+            statements.open_call(connection, replace(session, is_over=True), turn, webhook)
+        connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
+
+
+async def measure_commits(folder: Path) -> None:
+    """Commits per second by number of tasks, and the same without a disk."""
+    stores: dict[str, Store] = {"sqlite": SqliteStore(folder / "commits.db"), "memory": MemoryStore()}
+    rates: dict[tuple[str, int], list[float]] = {}
+    for store in stores.values():
+        await store.open()
+    for _ in range(ROUNDS):
+        for name, store in stores.items():
+            for tasks in TASKS:
+                rates.setdefault((name, tasks), []).append(await calls_per_second(store, tasks))
+    for store in stores.values():
+        await store.close()
+    for (name, tasks), found in rates.items():
+        print(f"{name}, {tasks:2} tasks: {statistics.median(found):10,.0f} acknowledged calls a second")
+
+
+async def measure_reads(folder: Path) -> None:
+    """A read in the loop's thread against the same read in another thread."""
+    store = SqliteStore(folder / "reads.db")
+    await store.open()
+    session, turn, webhook = new_call()
+    await store.open_call(session, turn, webhook)
+    connection = sqlite3.connect(store.path, check_same_thread=False)
+    direct, hopped = [], []
+
+    def read() -> list[object]:
+        return connection.execute(statements.SELECT_CALL, (session.id,)).fetchall()
+
+    for _ in range(READS):
+        before = time.perf_counter()
+        await store.load(session.id)
+        between = time.perf_counter()
+        await asyncio.to_thread(read)
+        direct.append(between - before)
+        hopped.append(time.perf_counter() - between)
+    connection.close()
+    await store.close()
+    print(f"read of a call: {statistics.median(direct) * 1e6:.0f} µs, in another thread", end=" ")
+    print(f"{statistics.median(hopped) * 1e6:.0f} µs")
+
+
+async def measure_growth(folder: Path) -> None:
+    """The cost of a call in a small and in a large file, in turns."""
+    stores = {count: SqliteStore(folder / f"{count}.db") for count in (SMALL, LARGE)}
+    rates: dict[int, list[float]] = {count: [] for count in stores}
+    for count, store in stores.items():
+        await store.open()
+        await asyncio.to_thread(fill, store.path, count)
+    for _ in range(ROUNDS):
+        for count, store in stores.items():
+            rates[count].append(await calls_per_second(store, 64))
+    for store in stores.values():
+        await store.close()
+    small, large = (statistics.median(rates[count]) for count in stores)
+    print(f"{SMALL:,} stored calls: {small:,.0f} a second; {LARGE:,}: {large:,.0f}; cost {small / large:.2f} times")
+
+
+def processor() -> Iterator[str]:
+    """The name of the processor, where Linux tells it."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.exists() else []
+    yield from (line.partition(": ")[2] for line in lines if line.startswith("model name"))
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as name:
+        folder = Path(name)
+        print(f"{platform.platform()}, {os.cpu_count()} cores, {next(processor(), platform.machine())}")
+        print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, load {os.getloadavg()[0]:.1f}")
+        print(f"fsync of 4 KiB: {fsync_ms(folder):.2f} ms")
+        asyncio.run(measure_commits(folder))
+        asyncio.run(measure_reads(folder))
+        asyncio.run(measure_growth(folder))
+        print(f"fsync of 4 KiB: {fsync_ms(folder):.2f} ms")
+
+
+if __name__ == "__main__":
+    main()
