@@ -112,12 +112,14 @@ class Door:
             token = self._verifier.token(visit.headers.get(b"authorization"))
             self._verifier.verify(token, visit.scope["method"], payload, now.timestamp())
         if is_get or (query and not body and self._verifier is None):
-            fields, problem = read_query(query)  # that of a POST counts only where nothing is signed: no hash covers it
+            fields, visit.problem = read_query(
+                query
+            )  # that of a POST counts only where nothing is signed: no hash covers it
         else:
-            fields, problem = read_fields(body, visit.headers.get(b"content-type", b""))
+            fields, visit.problem = read_fields(body, visit.headers.get(b"content-type", b""))
         visit.webhook = recognise(fields)
         base = self._base(visit)
-        delivery = Delivery(visit.scope["method"], payload, fields, visit.webhook, base, now, problem)
+        delivery = Delivery(visit.scope["method"], payload, fields, visit.webhook, base, now, visit.problem)
         return await visit.route.serve(self._calls, delivery, visit.argument)
 
     def _base(self, visit: Visit) -> str:

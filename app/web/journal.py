@@ -87,11 +87,12 @@ def write_webhook(
         "status": answer.status,
         "ms": round(seconds * 1000, 2),
     }
+    problem = reply.problem or visit.problem
     with suppress(OSError, ValueError):
         if answer.error is not None:
-            log.error("webhook", **line, problem=reply.problem, **_fault(answer.error, shows_values))
-        elif reply.problem:
-            log.warning("webhook", **line, problem=reply.problem)
+            log.error("webhook", **line, problem=problem, **_fault(answer.error, shows_values))
+        elif problem:
+            log.warning("webhook", **line, problem=problem)
         else:
             log.info("webhook", **line)
 

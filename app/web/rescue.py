@@ -53,32 +53,32 @@ class Rescue:
     def _unknown_wait(self, visit: Visit, error: Exception) -> Answer:
         """404 where the URL itself was made up; elsewhere a caller is on the line."""
         if visit.route.parameter != "wait":
-            return self._play_on(visit, error, str(error))
+            return self._play_on(visit, str(error))
         return refused(visit.route.name, "unknown-wait", 404, str(error), _OWN_URLS)
 
     def _without_store(self, visit: Visit, error: Exception) -> Answer:
         """503, so that Vonage asks again; on the fallback URL, which is the last chance, the failsafe NCCO."""
         problem = f"the store is away: {error}"
         if not visit.route.needs_store:
-            return self._play_on(visit, error, problem)
+            return self._play_on(visit, problem)
         return refused(visit.route.name, "no-store", 503, problem, "Send it again; the server's log says more.")
 
     def _too_large(self, visit: Visit, error: Exception) -> Answer:
         problem = f"the body is larger than {self._body_limit} bytes"
         if visit.is_played:
-            return self._play_on(visit, error, problem)
+            return self._play_on(visit, problem)
         return refused(visit.route.name, "too-large", 413, problem, "Send less, or raise NCCO_BODY_LIMIT.", close=True)
 
     def _too_late(self, visit: Visit, error: Exception) -> Answer:
         if visit.is_read or visit.is_played:
-            return self._play_on(visit, error, f"no answer within {self._deadline_s:g} seconds")
+            return self._play_on(visit, f"no answer within {self._deadline_s:g} seconds", error)
         problem = f"the body did not come within {self._deadline_s:g} seconds"
         return refused(visit.route.name, "too-slow", 408, problem, "Send it in one go.", close=True)
 
     def _internal(self, visit: Visit, error: Exception) -> Answer:
-        return self._play_on(visit, error, "internal error")
+        return self._play_on(visit, "internal error", error)
 
-    def _play_on(self, visit: Visit, error: Exception, problem: str) -> Answer:
+    def _play_on(self, visit: Visit, problem: str, error: Exception | None = None) -> Answer:
         """The failsafe NCCO where it is played, else an empty reply, after which the call goes on as it is."""
         ncco = self._failsafe if visit.is_played else None
         leg, conversation = (getattr(visit.webhook, name, None) or "" for name in ("uuid", "conversation_uuid"))

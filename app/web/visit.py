@@ -19,6 +19,7 @@ class Visit:
         headers: by lower-case name; of a doubled one the last.
         webhook: once it has been read.
         is_read: whether the whole body has come.
+        problem: why it could not be read, "" when it could.
     """
 
     route: Route
@@ -27,6 +28,7 @@ class Visit:
     headers: dict[bytes, bytes]
     webhook: Webhook | None = None
     is_read: bool = False
+    problem: str = ""
 
     @property
     def is_played(self) -> bool:

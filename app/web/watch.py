@@ -27,7 +27,7 @@ async def refresh(library: Library, metrics: Metrics, log: FilteringBoundLogger)
     except (AppError, OSError) as error:
         log.error("flows not read", problem=str(error))
         return
-    except Exception:  # noqa: BLE001 - a fault of the loader must end neither the calls nor the watching
+    except Exception:  # a fault of the loader must end neither the calls nor the watching
         log.exception("flows not read", problem="internal error")
         return
     metrics.loaded(read, library.current)
