@@ -118,9 +118,12 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
     number, *path = [segment.replace("~1", "/").replace("~0", "~") for segment in issue.path.split("/")[1:]] or ["0"]
     if not tried:
         return
-    where = tried[min(int(number), len(tried) - 1)]
+    if int(number) == len(tried):
+        yield _report(issue, tried[-1].place, note=" (in the step that follows)")
+        return
+    where = tried[int(number)]
     if where.tree is None:
-        yield _report(issue, where.place, is_sure=where.is_literal, where=issue.path)
+        yield _report(issue, where.place, is_sure=where.is_literal, note=f" (at {issue.path})")
         return
     value = find(where.tree, path)
     if value.is_literal or _holds_anyway(issue, value, names):
@@ -134,7 +137,6 @@ def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> b
     return issue.code.startswith(_SPOKEN_RULES)
 
 
-def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, where: str = "") -> Issue:
+def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, note: str = "") -> Issue:
     rule = RULES["E401" if issue.is_error and is_sure else "W401"]
-    shown = f" (at {where})" if where else ""
-    return rule.at(place, f"{issue.code}: {issue.message}{shown}", issue.cure)
+    return rule.at(place, f"{issue.code}: {issue.message}{note}", issue.cure)

@@ -21,6 +21,13 @@ _BY_FIELDS = (
     ("app", {"user"}),
 )
 
+_MEANT = {
+    **dict.fromkeys(("phone", "to", "tel", "pstn", "phonenumber", "phone_number"), "number"),
+    **dict.fromkeys(("sip", "websocket", "url", "address"), "uri"),
+    **dict.fromkeys(("app", "username", "name"), "user"),
+    **dict.fromkeys(("vbc", "ext"), "extension"),
+}
+
 ADDRESS_FIELDS = ("number", "uri", "user", "domain")
 """The fields of an endpoint that say what is dialled."""
 
@@ -32,8 +39,18 @@ def endpoint_of(text: Text, reader: Reader) -> tuple[str, Map] | None:
         return "phone", _field("number", text)
     if kind is not None:
         return kind, _field("uri", text)
-    cure = f'write "sip:{text.value}"' if "@" in text.value and ":" not in text.value else None
-    reader.report("E405", text.place, f'"{text.value}" is neither a number nor an address', cure)
+    reader.report("E405", text.place, f'"{text.value}" is neither a number nor an address', _cure(text.value))
+    return None
+
+
+def _cure(text: str) -> str | None:
+    lowered = text.lower()
+    if "@" in text and ":" not in text:
+        return f'write "sip:{text}"'
+    if lowered.startswith("tel:"):
+        return "write the number without `tel:`"
+    if lowered.startswith(("http://", "https://")):
+        return 'write the address of a websocket, which begins with "wss://"'
     return None
 
 
@@ -67,7 +84,9 @@ def _inferred(target: Map, reader: Reader) -> str | None:
     kind = _by_scheme(uri.value) if isinstance(uri, Text) else None
     kind = kind or next((kind for kind, fields in _BY_FIELDS if fields <= names), None)
     if kind is None:
-        reader.report("E405", target.place, "this target does not say what it connects to")
+        named = next((key for key in target.keys() if key.lower() in _MEANT), None)  # noqa: SIM118 - a Map is no dict
+        cure = f"write `{_MEANT[named.lower()]}` instead of `{named}`" if named else None
+        reader.report("E405", target.place, "this target does not say what it connects to", cure)
     return kind
 
 

@@ -91,12 +91,14 @@ class Kind:
         return not (self.word == "talk" and main.keys() == ("template",))
 
     def _may_be_main(self, main: Node) -> bool:
-        if self.word == "notify" or isinstance(main, Text):
-            return True
-        return isinstance(main, Map) if self.word == "talk" else self.word == "stream" and isinstance(main, Seq)
+        return isinstance(main, _MAIN_SHAPES.get(self.word, Text))
 
     def _cure(self) -> str:
         return f"write `{self.example}`"
+
+
+_MAIN_SHAPES = {"talk": Text | Map, "stream": Text | Seq, "notify": Map | Seq}
+"""What the main value may be, where it is not a text."""
 
 
 def _shown(node: Node) -> str:

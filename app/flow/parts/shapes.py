@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.flow.fields import read_fields
@@ -56,7 +56,7 @@ class Speech:
 
     def _read_file(self, node: Map, reader: Reader, what: str) -> Value | None:
         name = reader.fields(node, ("template",), what).get("template")
-        text = None if name is None else reader.text(name, f"{what}.template")
+        text = None if name is None else reader.text(name, f"`template` of {what}")
         if text is None:
             return None
         escape = speech_escape(reader.templates.get(text.value, ""))
@@ -98,9 +98,10 @@ class One:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A map of known fields."""
+    """A map of known fields; `hints` are cures for words (in small letters) that are known not to be fields of it."""
 
     fields: Mapping[str, Shape]
+    hints: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, node: Node, reader: Reader, what: str) -> Value | None:
         """See `Shape`."""
@@ -109,8 +110,8 @@ class Record:
 
     def read_fields(self, node: Map, reader: Reader, what: str) -> dict[str, Value]:
         """The values by field name; what is faulty is reported and left out."""
-        known = read_fields(node, self.fields, what, reader).values
-        values = {name: self.fields[name].read(inner, reader, f"{what}.{name}") for name, inner in known.items()}
+        known = read_fields(node, self.fields, what, reader, hints=self.hints).values
+        values = {name: self.fields[name].read(inner, reader, f"`{name}` of {what}") for name, inner in known.items()}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -138,7 +139,9 @@ class Json:
 
     def _read_map(self, node: Map, reader: Reader, what: str) -> Value:
         entries = [entry for entry in node.entries if self._is_plain(entry, reader)]
-        values = {entry.key.value: self.read(entry.value, reader, f"{what}.{entry.key.value}") for entry in entries}
+        values = {
+            entry.key.value: self.read(entry.value, reader, f"`{entry.key.value}` of {what}") for entry in entries
+        }
         return Object({name: value for name, value in values.items() if value is not None}, node.place)
 
     def _is_plain(self, entry: Entry, reader: Reader) -> bool:

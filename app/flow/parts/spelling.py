@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.parts.wire import action_shape
 from app.flow.reader import Reader
+from app.ncco.suggest import nearest
 
 STEP_WORDS = frozenset({"set", "do", "choices", "collect", "branch", "goto", "on", "retry", "tail", "min_confidence"})
 FOREIGN = {
@@ -124,8 +125,12 @@ def _report_nameless(node: Map, known: Collection[str], reader: Reader) -> None:
     if not node.entries:
         reader.report("E402", node.place, "an item of `do` is empty")
         return
-    first = next((entry.key for entry in node.entries if entry.key.value.lower() in FOREIGN), node.entries[0].key)
-    if first.value in STEP_WORDS:
+    keys = [entry.key for entry in node.entries]
+    first = next((key for key in keys if key.value.lower() in FOREIGN or nearest(key.value, known)), keys[0])
+    named = next((key for key in keys if key.value.lower() == "action"), None)
+    if named is not None:
+        reader.report("E402", named.place, f'"{named.value}" names no action', "write `action` in small letters")
+    elif first.value in STEP_WORDS:
         _report_step_word(first, "do", reader)
     else:
         _report_unknown(first, known, f'there is no action "{first.value}"', reader)

@@ -21,6 +21,7 @@ from app.ncco.kinds.talk import Spoken
 from app.ncco.kinds.web import SipUri, Url
 from app.ncco.models.actions import SHAPES
 from app.ncco.models.calls import ENDPOINT
+from app.ncco.spelling import FOREIGN_OPTIONS
 
 _HEADER = Scalar(TYPES["text"], "header")
 _ADDRESS = Scalar(TYPES["text"], "url")
@@ -68,7 +69,20 @@ def endpoint_shape(kind: str) -> Record:
 
 def _record(shape: ncco.Shape) -> Record:
     options = shape.options.items()
-    return Record({name: _BY_NAME.get((shape.title, name)) or _shape(option.kind) for name, option in options})
+    fields = {name: _BY_NAME.get((shape.title, name)) or _shape(option.kind) for name, option in options}
+    return Record(fields, _hints(shape))
+
+
+def _hints(shape: ncco.Shape) -> dict[str, str]:
+    """Cures for options of nested maps, and for what other platforms call an option."""
+    nested = {name: f"write it inside `{holder}`" for name, holder in shape.inside.items()}
+    by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake(name))}
+    foreign = FOREIGN_OPTIONS.get(shape.title, {})
+    return {word: f"here it is called {name}" for word, name in foreign.items()} | by_word
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def _shape(kind: Kind) -> Shape:

@@ -138,6 +138,18 @@ def test_a_computed_target_is_named_for_the_allow_list(item: str, dials: str) ->
             "- connect: desk@pbx.example.com",
             'E405 1:12 "desk@pbx.example.com" is neither a number nor an address | write "sip:desk@pbx.example.com"',
         ),
+        (
+            "- connect: tel:+447700900111",
+            'E405 1:12 "tel:+447700900111" is neither a number nor an address | write the number',
+        ),
+        (
+            "- connect: https://bot.example",
+            'E405 1:12 "https://bot.example" is neither a number nor an address | write the add',
+        ),
+        (
+            "- connect: {phone: a}",
+            "E405 1:12 this target does not say what it connects to | write `number` instead of `phone`",
+        ),
         ("- connect: []", "E405 1:12 the list under `connect` is empty | "),
         ("- connect: [[a]]", "E201 1:13 a target of `connect` is a list | "),
         ("- connect: {timeout: 20}", "E405 1:12 this target does not say what it connects to | "),

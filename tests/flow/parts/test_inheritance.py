@@ -11,7 +11,7 @@ from tests.flow.parts.reading_parts import a_reader, ask, defaults_of, nodes, sh
     [
         ("talk: {language: en-GB, style: 2}\nconnect: {timeout: 20}\ntransfer: {conversation_id: CON-1}", []),
         ("talk: {styl: 2}", ['E202 1:8 talk has no "styl" | did you mean "style"?']),
-        ("wait: {timeout: [1]}", ["E201 1:17 wait.timeout is a list | write a text here"]),
+        ("wait: {timeout: [1]}", ["E201 1:17 `timeout` of wait is a list | write a text here"]),
     ],
 )
 def test_defaults_are_checked_though_nothing_is_played(defaults: str, faults: list[str]) -> None:

@@ -127,6 +127,10 @@ def test_a_fault_in_the_defaults_is_reported_once() -> None:
             "- talk: {text: a}\n  style: 1",
             "E403 2:3 `style` stands beside a map of the fields of `talk` | move `style` into that map",
         ),
+        ("- talk: a\n  voice: Amy", 'E202 2:3 talk has no "voice" | here it is called language and style'),
+        ("- input: {timeOut: 4}", 'E202 1:11 input has no "timeOut" | write it inside `dtmf`'),
+        ("- input: {max_digits: 4}", 'E202 1:11 input has no "max_digits" | write it inside `dtmf`'),
+        ("- notify: hello", "E404 1:11 `notify` cannot take a text | write `notify: {stage: greeted}`"),
         (
             "- talk: {text: a, template: b.j2}",
             "E403 1:19 a talk has both `text` and `template` | keep one of the two",
