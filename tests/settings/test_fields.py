@@ -1,0 +1,219 @@
+"""Each setting: its default, its range, and what is said when it is wrong."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.errors import SettingsError
+from app.settings import Settings, load_settings
+from app.settings.fields import Cure, variable
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound
+PEM = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for field in Settings.model_fields:
+        monkeypatch.delenv(variable(field), raising=False)
+    monkeypatch.chdir(tmp_path)
+    yield
+
+
+def loaded(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return load_settings()
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, **variables: str) -> SettingsError:
+    with pytest.raises(SettingsError) as caught:
+        loaded(monkeypatch, **variables)
+    return caught.value
+
+
+def test_the_defaults_serve_this_machine_alone() -> None:
+    settings = load_settings()
+
+    assert ("127.0.0.1", 8000, "") == (settings.host, settings.port, settings.public_url)
+    assert (Path("flows"), Path("templates"), "sqlite:///ncco.db") == (
+        settings.flows,
+        settings.templates,
+        settings.database_url,
+    )
+    assert (2000, 1_048_576, ()) == (settings.lookup_budget_ms, settings.body_limit, settings.dial_allow)
+    assert (True, False, "auto", "info") == (settings.reload, settings.insecure, settings.log, settings.log_level)
+    assert ("127.0.0.1", None) == (settings.metrics_host, settings.metrics_port)
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_every_setting_is_explained(field: str) -> None:
+    assert (Settings.model_fields[field].description or "").endswith(".")
+
+
+@pytest.mark.parametrize("field", set(Settings.model_fields) - {"application_id", "api_key"})
+def test_every_setting_that_can_be_wrong_has_a_cure(field: str) -> None:
+    assert [item.text for item in Settings.model_fields[field].metadata if isinstance(item, Cure)]
+
+
+@pytest.mark.parametrize(
+    ("expected", "field", "name", "value"),
+    [
+        (EVERYWHERE, "host", "NCCO_HOST", EVERYWHERE),
+        ("::1", "host", "NCCO_HOST", "[::1]"),
+        ("calls-1.internal", "host", "NCCO_HOST", " calls-1.internal "),
+        (0, "port", "NCCO_PORT", "0"),
+        (65535, "port", "NCCO_PORT", "65535"),
+        ("https://calls.example.com/v1", "public_url", "NCCO_PUBLIC_URL", " https://calls.example.com/v1// "),
+        ("http://127.0.0.1:8000", "public_url", "NCCO_PUBLIC_URL", "http://127.0.0.1:8000"),
+        ("memory://", "database_url", "NCCO_DATABASE_URL", "memory://"),
+        (("44", "4930"), "dial_allow", "NCCO_DIAL_ALLOW", "+44, 4930,"),
+        (0, "lookup_budget_ms", "NCCO_LOOKUP_BUDGET_MS", "0"),
+        (True, "insecure", "NCCO_INSECURE", "1"),
+        (False, "reload", "NCCO_RELOAD", "off"),
+        ("json", "log", "NCCO_LOG", "JSON"),
+        ("debug", "log_level", "NCCO_LOG_LEVEL", " Debug "),
+        (9100, "metrics_port", "NCCO_METRICS_PORT", "9100"),
+        (1024, "body_limit", "NCCO_BODY_LIMIT", "1024"),
+        ("app-1", "application_id", "VONAGE_APPLICATION_ID", "app-1"),
+        ("ab12cd34", "api_key", "VONAGE_API_KEY", "ab12cd34"),
+        (8000, "port", "NCCO_PORT", ""),
+    ],
+)
+def test_a_variable_is_read(
+    expected: object, field: str, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert expected == getattr(loaded(monkeypatch, **{name: value}), field)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("NCCO_HOST", "http://127.0.0.1", '"http://127.0.0.1" is neither a host name nor an IP address'),
+        ("NCCO_HOST", "0.0.0.0:8000", '"0.0.0.0:8000" is neither a host name nor an IP address'),
+        ("NCCO_PORT", "70000", '"70000" does not fit'),
+        ("NCCO_PORT", "http", '"http" does not fit'),
+        ("NCCO_PORT", "-1", '"-1" does not fit'),
+        ("NCCO_PUBLIC_URL", "calls.example.com", '"calls.example.com" is no http or https URL'),
+        ("NCCO_PUBLIC_URL", "ftp://x", '"ftp://x" is no http or https URL'),
+        ("NCCO_PUBLIC_URL", "https://", '"https://" is no http or https URL'),
+        ("NCCO_PUBLIC_URL", "https://x/?a=1", '"https://x/?a=1" has a query or a fragment'),
+        ("NCCO_PUBLIC_URL", "https://x/#a", '"https://x/#a" has a query or a fragment'),
+        ("NCCO_PUBLIC_URL", "https://x:99999", '"https://x:99999" is no URL'),
+        ("NCCO_PUBLIC_URL", "https://[x", '"https://[x" is no URL'),
+        ("NCCO_PUBLIC_URL", "https://a b", '"https://a b" holds characters that no URL holds'),
+        ("NCCO_PUBLIC_URL", "https://café.example", "holds characters that no URL holds"),
+        ("NCCO_DATABASE_URL", "mysql://x", "this version has no store for mysql://"),
+        ("NCCO_DATABASE_URL", "ncco.db", "a database URL has a scheme"),
+        ("NCCO_LOOKUP_BUDGET_MS", "4000", '"4000" does not fit'),
+        ("NCCO_DIAL_ALLOW", "44,UK", '"UK" is no beginning of a phone number'),
+        ("NCCO_FAILSAFE", "[{", "begins like JSON and is none"),
+        ("NCCO_FAILSAFE", '[{"action":"say","text":"x"}]', "no valid NCCO: /0"),
+        ("NCCO_FAILSAFE", "[]", "no"),
+        ("NCCO_FAILSAFE", '[{"action":"wait"}]', "plays nothing that a caller could hear"),
+        ("NCCO_INSECURE", "maybe", '"maybe" does not fit'),
+        ("NCCO_RELOAD", "2", '"2" does not fit'),
+        ("NCCO_LOG", "xml", '"xml" does not fit'),
+        ("NCCO_LOG_LEVEL", "loud", '"loud" does not fit'),
+        ("NCCO_METRICS_PORT", "x", '"x" does not fit'),
+        ("NCCO_METRICS_HOST", "a/b", "neither a host name"),
+        ("NCCO_BODY_LIMIT", "10", '"10" does not fit'),
+        ("NCCO_KEY", "short", "has 5 characters"),
+        ("NCCO_KEY_PREVIOUS", "short", "has 5 characters"),
+        ("VONAGE_SIGNATURE_SECRET", PEM, "is a private or public key"),
+        ("VONAGE_SIGNATURE_SECRET_PREVIOUS", PEM, "is a private or public key"),
+        ("VONAGE_PRIVATE_KEY", "missing.key", "is neither a private key nor the path"),
+        ("VONAGE_PRIVATE_KEY", "-----BEGIN PUBLIC KEY-----", "holds no private key"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_cure(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = refused(monkeypatch, **{name: value})
+
+    assert name == error.setting
+    assert said in error.message
+    assert error.cure.endswith(".")
+
+
+@pytest.mark.parametrize("name", ["VONAGE_SIGNATURE_SECRET", "VONAGE_PRIVATE_KEY", "NCCO_KEY"])
+def test_a_secret_is_never_shown(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"VONAGE_SIGNATURE_SECRET": "x-----BEGIN", "VONAGE_PRIVATE_KEY": "geheim", "NCCO_KEY": "geheim"}[name]
+    error = refused(monkeypatch, **{name: wrong})
+
+    assert wrong not in str(error) + error.cure + repr(error)
+
+
+def test_secrets_do_not_show_in_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = loaded(monkeypatch, VONAGE_SIGNATURE_SECRET="geheim-und-lang", NCCO_KEY="auch-geheim-und-lang")
+
+    assert "geheim" not in repr(settings)
+
+
+def test_several_wrong_values_are_all_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = refused(monkeypatch, NCCO_PORT="x", NCCO_LOG="xml", NCCO_BODY_LIMIT="0")
+
+    assert "NCCO_PORT" == error.setting
+    assert ["NCCO_LOG", "NCCO_BODY_LIMIT"] == [note.partition(":")[0] for note in error.__notes__]
+
+
+def test_the_older_name_of_the_signature_secret_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = loaded(monkeypatch, VONAGE_API_SIGNATURE_SECRET=" the-secret-of-the-account\n")
+
+    assert "the-secret-of-the-account" == settings.signature_secret.get_secret_value()
+    assert settings.is_signed
+
+
+@pytest.mark.parametrize("text", [PEM, PEM.replace("\n", "\\n"), "private.key"])
+def test_the_private_key_is_a_path_or_itself(text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "private.key").write_text(PEM)
+
+    assert PEM == loaded(monkeypatch, VONAGE_PRIVATE_KEY=text).private_key.get_secret_value()
+
+
+@pytest.mark.parametrize(
+    ("expected", "text"),
+    [
+        ([{"action": "talk", "text": "Please call later."}], " Please call later. "),
+        ([{"action": "talk", "text": "x"}], '{"action":"talk","text":"x"}'),
+        (
+            [{"action": "connect", "from": "442079460000", "endpoint": [{"type": "phone", "number": "447700900333"}]}],
+            '[{"action":"connect","from":"442079460000","endpoint":[{"type":"phone","number":"447700900333"}]}]',
+        ),
+    ],
+)
+def test_the_failsafe_is_a_text_or_an_ncco(expected: list[Any], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = loaded(monkeypatch, NCCO_FAILSAFE=text)
+
+    assert expected == json.loads(json.dumps(settings.policy().failsafe))
+
+
+def test_the_default_failsafe_is_heard() -> None:
+    assert ["talk"] == [action["action"] for action in load_settings().failsafe]
+
+
+def test_settings_reach_a_child_process_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = loaded(monkeypatch, NCCO_KEY="a-key-of-more-than-16", FLOW_CRM_URL="https://crm.example.com")
+    copy = pickle.loads(pickle.dumps(settings))  # noqa: S301 - our own
+
+    assert settings.policy() == copy.policy()
+
+
+@pytest.mark.parametrize(
+    ("expected", "host", "public_url"),
+    [
+        ("http://127.0.0.1:8000", "127.0.0.1", ""),
+        ("http://127.0.0.1:8000", EVERYWHERE, ""),
+        ("http://[::1]:8000", "::", ""),
+        ("http://localhost:8000", "localhost", ""),
+        ("https://calls.example.com", EVERYWHERE, "https://calls.example.com"),
+    ],
+)
+def test_callback_urls_start_where_vonage_reaches_us(expected: str, host: str, public_url: str) -> None:
+    assert expected == load_settings(None, host=host, public_url=public_url).base_url

@@ -1,0 +1,89 @@
+"""The keys of callback URLs: the same after a restart, and nobody else's."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.errors import SettingsError
+from app.settings import keys, load_settings
+
+KEY, OLD_KEY = "a-key-of-more-than-16-letters", "an-older-key-of-16-letters"
+SECRET, OLD_SECRET = "the-secret-of-the-account", "the-secret-before"
+
+
+def keys_of(**values: Any) -> tuple[bytes, ...]:
+    return load_settings(None, **values).policy().keys
+
+
+def test_every_secret_gives_a_key_and_the_own_one_signs() -> None:
+    given = keys_of(key=KEY, key_previous=OLD_KEY, signature_secret=SECRET, signature_secret_previous=OLD_SECRET)
+
+    assert keys.derived([KEY, OLD_KEY, SECRET, OLD_SECRET]) == given
+
+
+def test_a_key_is_no_secret_itself() -> None:
+    [key] = keys_of(signature_secret=SECRET)
+
+    assert (32, False) == (len(key), SECRET.encode() in key)
+
+
+def test_a_secret_that_stands_twice_gives_one_key() -> None:
+    assert 1 == len(keys_of(key=KEY, key_previous=KEY))
+
+
+def test_without_a_secret_the_key_is_kept_beside_the_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/new/calls.db"
+    first = keys_of(database_url=url)
+    file = tmp_path / "new" / "calls.db-key"
+
+    assert first == keys_of(database_url=url)
+    assert 0o600 == file.stat().st_mode & 0o777
+    assert [file] == list(file.parent.iterdir())
+
+
+def test_another_database_has_another_key(tmp_path: Path) -> None:
+    assert keys_of(database_url=f"sqlite:///{tmp_path}/a.db") != keys_of(database_url=f"sqlite:///{tmp_path}/b.db")
+
+
+def test_calls_in_memory_have_a_key_that_is_forgotten_with_them() -> None:
+    assert keys_of(database_url="memory://") != keys_of(database_url="memory://")
+
+
+def test_processes_that_start_together_take_one_key(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/calls.db"
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: keys.stored(url), range(32)))
+
+    assert 1 == len(found)
+
+
+def test_the_second_of_two_writers_takes_the_key_of_the_first(tmp_path: Path) -> None:
+    file = tmp_path / "calls.db-key"
+    first = keys._create(file)
+
+    assert first == keys._create(file)
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 64])
+def test_a_key_file_that_holds_no_key_is_told(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "calls.db-key").write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        keys_of(database_url=f"sqlite:///{tmp_path}/calls.db")
+
+    assert "NCCO_KEY" == caught.value.setting
+    assert "NCCO_KEY" in caught.value.cure
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="NCCO_KEY"):
+        keys_of(database_url=f"sqlite:///{tmp_path}/file/calls.db")
+
+
+def test_a_database_that_hosts_share_needs_a_key_that_they_share() -> None:
+    with pytest.raises(SettingsError, match="several hosts"):
+        keys.stored("postgresql:///calls")

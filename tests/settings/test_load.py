@@ -1,0 +1,104 @@
+"""Where settings come from, and what is noticed on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.errors import SettingsError
+from app.settings import load_settings
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound
+
+
+@pytest.fixture(autouse=True)
+def in_a_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    (tmp_path / "flows").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_env_file_is_read_the_environment_wins_and_an_option_wins_over_both(
+    in_a_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (in_a_project / ".env").write_text("NCCO_PORT=1111\nNCCO_HOST=localhost\nNCCO_LOG=json\n")
+    monkeypatch.setenv("NCCO_PORT", "2222")
+    monkeypatch.setenv("NCCO_HOST", EVERYWHERE)
+    settings = load_settings(host="::1", port=None)
+
+    assert ("::1", 2222, "json") == (settings.host, settings.port, settings.log)
+
+
+def test_variables_for_flows_come_from_both_without_their_prefix(
+    in_a_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (in_a_project / ".env").write_text("FLOW_CRM_URL=https://old.example\nFLOW_DESK=447700900333\nFLOW_UNSET\n")
+    monkeypatch.setenv("FLOW_CRM_URL", "https://crm.example")
+
+    assert {"CRM_URL": "https://crm.example", "DESK": "447700900333"} == load_settings().policy().env
+
+
+def test_the_policy_holds_what_the_service_is_told() -> None:
+    policy = load_settings(None, dial_allow="44,49", lookup_budget_ms=500).policy()
+
+    assert (("44", "49"), 500) == (policy.dial_allow, policy.lookup_budget_ms)
+
+
+@pytest.mark.parametrize(
+    ("warning", "name"),
+    [
+        ("NCCO_PROT is no setting; did you mean NCCO_PORT?", "NCCO_PROT"),
+        ("NCCO_DATABASE is no setting; did you mean NCCO_DATABASE_URL?", "NCCO_DATABASE"),
+        ("ncco_tempaltes is no setting; did you mean NCCO_TEMPLATES?", "ncco_tempaltes"),
+        ("NCCO_XYZZY_QQ is no setting and does nothing.", "NCCO_XYZZY_QQ"),
+    ],
+)
+@pytest.mark.parametrize("in_file", [False, True])
+def test_an_unknown_variable_is_noticed(
+    in_file: bool, warning: str, name: str, in_a_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (in_a_project / ".env").write_text(f"{name}=1\n" if in_file else "")
+    monkeypatch.setenv("OTHER" if in_file else name, "1")
+
+    assert (warning,) == load_settings().warnings
+
+
+def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ncco_port", "1234")
+    settings = load_settings()
+
+    assert (1234, ()) == (settings.port, settings.warnings)
+
+
+@pytest.mark.parametrize(
+    ("said", "values"),
+    [
+        ("which Vonage cannot reach", {"signature_secret": "the-secret-of-the-account"}),
+        ("NCCO_INSECURE is set: webhooks are not checked", {"insecure": True}),
+        (
+            "NCCO_INSECURE does nothing",
+            {"insecure": True, "signature_secret": "the-secret-of-the-account", "public_url": "https://x.example"},
+        ),
+        ("NCCO_FLOWS: there is no folder missing", {"flows": Path("missing")}),
+    ],
+)
+def test_what_is_probably_not_meant_is_noticed(said: str, values: dict[str, Any]) -> None:
+    [warning] = load_settings(None, **values).warnings
+
+    assert said in warning
+
+
+def test_an_env_file_that_is_no_text_is_told(in_a_project: Path) -> None:
+    (in_a_project / ".env").write_bytes(b"NCCO_PORT=\xff\xfe")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert ".env" == caught.value.setting
+
+
+def test_a_folder_in_place_of_the_env_file_is_no_matter(in_a_project: Path) -> None:
+    (in_a_project / ".env").mkdir()
+
+    assert 8000 == load_settings().port
