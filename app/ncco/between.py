@@ -12,6 +12,7 @@ from app.ncco.kinds.writable import unwritable
 from app.ncco.languages import VOICE_OF
 from app.ncco.rules import advice, option
 from app.ncco.rules.manner import DISPUTED_VALUE, ODD_SIP_TARGET, UNUSUAL_SPELLING
+from app.ncco.shown import shown
 from app.ncco.ssml import is_ssml, look_at_text
 
 Options = Mapping[str, Any]
@@ -132,7 +133,7 @@ def _style_exists(options: Options, path: str, *, ssml: bool) -> Issues:
     if style not in voice.styles and not (style == 0 and options.get("style") is None):
         styles = ", ".join(str(number) for number in sorted(voice.styles))
         place = member(path, "style")
-        return (advice.UNKNOWN_STYLE.at(place, f"{language} has no style {style}.", f"Choose one of {styles}."),)
+        return (advice.UNKNOWN_STYLE.at(place, f"{language} has no style {shown(style)}.", f"Choose one of {styles}."),)
     if ssml and style not in voice.ssml_styles:
         return (advice.STYLE_WITHOUT_SSML.at(member(path, "text"), f"Style {style} of {language} does not know SSML."),)
     return NONE

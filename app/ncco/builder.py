@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from app.ncco.checker import check
+from app.ncco.models.actions import Action
 from app.ncco.models.base import NccoModel, validation_error
 from app.ncco.models.calls import Connect, Conversation, Notify, Transfer
 from app.ncco.models.prompts import Input, Record, Stream, Talk, Wait
+
+_DOCUMENT: TypeAdapter[list[Action]] = TypeAdapter(list[Action])
 
 
 class Ncco:
@@ -40,7 +45,21 @@ class Ncco:
         """
         flat = [action for given in actions for action in ([given] if isinstance(given, NccoModel) else given)]
         document = [action.to_ncco() for action in flat]
-        faults = [issue for issue in check(document) if issue.is_error]
-        if faults:
-            raise validation_error("Ncco", document, faults)
+        _refuse_faults(document)
         return document
+
+    @staticmethod
+    def read_ncco(document: Sequence[Mapping[str, Any]]) -> list[Action]:
+        """The actions of an NCCO as models. Options that are known to have no effect are left out.
+
+        Raises:
+            pydantic.ValidationError: `check` finds an error in the document.
+        """
+        _refuse_faults(document)
+        return _DOCUMENT.validate_python(document)
+
+
+def _refuse_faults(document: object) -> None:
+    faults = [issue for issue in check(document) if issue.is_error]
+    if faults:
+        raise validation_error("Ncco", document, faults)

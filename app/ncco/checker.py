@@ -37,7 +37,7 @@ def check(document: object) -> list[Issue]:
 
     Never raises. A document with an issue of severity "error" must not be sent; one with warnings may be.
     """
-    return [] if is_clean(document) else sorted(_issues(document), key=_place)
+    return [] if is_clean(document) else sorted(explain(document), key=_place)
 
 
 def is_clean(document: Any) -> bool:
@@ -58,7 +58,8 @@ def _between_options(action: dict[str, Any]) -> Iterator[Issue]:
             yield from rule(endpoint, "")
 
 
-def _issues(document: object) -> Iterator[Issue]:
+def explain(document: object) -> Iterator[Issue]:
+    """Every issue of the document, found the thorough way, in no particular order."""
     if not isinstance(document, list):
         yield NOT_AN_ARRAY.at("", f"The document is {shown(document)}, not an array.", _array_cure(document))
         return

@@ -92,14 +92,17 @@ class Shape:
         return core_schema.typed_dict_schema(fields, extra_behavior="forbid")
 
     def read(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """The options under their NCCO names with the values as models hold them; null is dropped, the unknown kept."""
+        """The options under their NCCO names with the values as models hold them.
+
+        null is dropped, and so is what has no effect; unknown options are kept.
+        """
         wire: dict[str, Any] = {}
         for key, entry in value.items():
             name = self.python_names.get(key, key)
             option = self.options.get(name)
             if name in wire:
                 name = key
-            if entry is not None:
+            if entry is not None and (option or key not in self.notes):
                 wire[name] = option.kind.read(entry) if option else entry
         return wire
 

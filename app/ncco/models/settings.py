@@ -18,9 +18,7 @@ from app.ncco.rules.manner import UNUSUAL_SPELLING
 EVENT_URL = ListOf(Url(), usually_one=True, noun="URL")
 METHOD = Word(
     ("GET", "POST"),
-    dict.fromkeys(
-        ("PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"), "only the application settings say that it is GET or POST"
-    ),
+    dict.fromkeys(("PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"), "the application settings know only GET and POST"),
     any_case=True,
 )
 """Source: NCCO reference (which lists no methods); Application API, which knows only GET and POST."""

@@ -95,14 +95,6 @@ NOT_USER_TO_USER = Rule(
     'Write one key, "User-to-User", with at most 256 printable ASCII characters.',
     "NCCO reference, SIP (standardHeaders)",
 )
-NOT_CONTENT_TYPE = Rule(
-    "N126",
-    "error",
-    "The audio format of a WebSocket is not one that Vonage streams.",
-    'Write "audio/l16;rate=16000", "audio/l16;rate=8000" or "audio/l16;rate=24000".',
-    "NCCO reference, WebSocket (content-type); 24000 is from the Voice API specification",
-)
-
 VALUE_RULES = (
     OUT_OF_RANGE,
     NOT_A_CHOICE,
@@ -117,5 +109,4 @@ VALUE_RULES = (
     EMPTY,
     NOT_SHAKEN,
     NOT_USER_TO_USER,
-    NOT_CONTENT_TYPE,
 )
