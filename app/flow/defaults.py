@@ -19,6 +19,7 @@ from app.flow.exits.choices import Choice, read_menu
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Target, Variable
 from app.flow.nodes import Map, Node
+from app.flow.parts import check_defaults
 from app.flow.played import ACTIONS
 from app.flow.reader import Reader
 from app.flow.retry import RetrySource, read_retry
@@ -59,6 +60,7 @@ def read_defaults(node: Node, variables: Mapping[str, Variable], reader: Reader)
     fields = read_fields(found, known, "`defaults`", reader, hints=_HINTS)
     actions = {name: reader.map(fields.values[name], f"`{name}`") for name in ACTIONS if name in fields.values}
     kept = {name: action for name, action in actions.items() if action is not None}
+    check_defaults(kept, reader)
     choices = read_menu(fields.values["choices"], variables, reader) if "choices" in fields.values else {}
     return Defaults(
         kept,

@@ -145,28 +145,46 @@ def test_a_menu_of_inherited_choices_alone_is_fine() -> None:
     assert asked.keys == {"0": "operator"}
 
 
+NO_KEY = 'write digits, "*" or "#", or a list of them'
+NO_PHRASE = "write words as they are said, without braces"
 CHOICE_FAULTS = [
-    ("one: {dtmf: 1}", 'E204 the choice "one" has no `goto` → add `goto: step`'),
-    ("one: {dtmf: 1, target: end}", 'E202 the choice "one" has no "target" → write `goto`'),
-    ("one: {dtfm: 1, goto: end}", 'E202 the choice "one" has no "dtfm" → did you mean "dtmf"?'),
-    ("one: {press: 1, goto: end}", 'E202 the choice "one" has no "press" → write `dtmf`'),
-    ("one: end", 'E201 the choice "one" is not a map → write `one: {dtmf: 1, goto: step}`'),
-    ("one: {goto: end}", 'E231 the choice "one" can be neither pressed nor said → add `dtmf`, `speech` or both'),
-    ("one: {dtmf: [], goto: end}", 'E232 `dtmf` of the choice "one" is an empty list → write digits, "*" or "#", or a list of them'),
-    ("one: {dtmf: 1#, goto: end}", 'E232 "1#" cannot be pressed → write digits, "*" or "#", or a list of them'),
-    ("one: {dtmf: {a: b}, goto: end}", 'E201 `dtmf` of the choice "one" is a map → write a text here'),
-    ("one: {speech: [], goto: end}", 'E235 `speech` of the choice "one" is an empty list → list what a caller may say'),
-    ("one: {speech: [[a]], goto: end}", 'E201 `speech` of the choice "one" is a list → write a text here'),
-    ("one: {speech: '!?', goto: end}", 'E235 "!?" holds no word that could be heard → write words as they are said, without braces'),
-    ("one: {speech: '{{ call.to }}', goto: end}", "E235 a phrase cannot be computed → write words as they are said, without braces"),
-    ("noinput: {dtmf: 1, goto: end}", 'E206 a choice cannot be named "noinput" → write it under `retry`: `retry: {noinput: [..], then: step}`'),
-    ("error: {dtmf: 1, goto: end}", 'E206 a choice cannot be named "error" → give the choice another name'),
-    ("'1 a': {dtmf: 1, goto: end}", 'E205 a choice cannot be named "1 a" → name the choice by what it stands for; keys go into `dtmf`'),
-]  # fmt: skip
+    ("one: {dtmf: 1}", 'E204 the choice "one" has no `goto`', "add `goto: step`"),
+    ("one: {dtmf: 1, target: end}", 'E202 the choice "one" has no "target"', "write `goto`"),
+    ("one: {dtfm: 1, goto: end}", 'E202 the choice "one" has no "dtfm"', 'did you mean "dtmf"?'),
+    ("one: {press: 1, goto: end}", 'E202 the choice "one" has no "press"', "write `dtmf`"),
+    ("one: end", 'E201 the choice "one" is not a map', "write `one: {dtmf: 1, goto: step}`"),
+    (
+        "one: {goto: end}",
+        'E231 the choice "one" can be neither pressed nor said',
+        "add `dtmf`, `speech` or both",
+    ),
+    ("one: {dtmf: [], goto: end}", 'E232 `dtmf` of the choice "one" is an empty list', NO_KEY),
+    ("one: {dtmf: 1#, goto: end}", 'E232 "1#" cannot be pressed', NO_KEY),
+    ("one: {dtmf: {a: b}, goto: end}", 'E201 `dtmf` of the choice "one" is a map', "write a text here"),
+    (
+        "one: {speech: [], goto: end}",
+        'E235 `speech` of the choice "one" is an empty list',
+        "list what a caller may say",
+    ),
+    ("one: {speech: [[a]], goto: end}", 'E201 `speech` of the choice "one" is a list', "write a text here"),
+    ("one: {speech: '!?', goto: end}", 'E235 "!?" holds no word that could be heard', NO_PHRASE),
+    ("one: {speech: '{{ call.to }}', goto: end}", "E235 a phrase cannot be computed", NO_PHRASE),
+    (
+        "noinput: {dtmf: 1, goto: end}",
+        'E206 a choice cannot be named "noinput"',
+        "write it under `retry`: `retry: {noinput: [..], then: step}`",
+    ),
+    ("error: {dtmf: 1, goto: end}", 'E206 a choice cannot be named "error"', "give the choice another name"),
+    (
+        "'1 a': {dtmf: 1, goto: end}",
+        'E205 a choice cannot be named "1 a"',
+        "name the choice by what it stands for; keys go into `dtmf`",
+    ),
+]
 
 
-@pytest.mark.parametrize(("choice", "fault"), CHOICE_FAULTS)
-def test_a_fault_in_a_choice_is_reported_once_with_its_cure(choice: str, fault: str) -> None:
+@pytest.mark.parametrize(("choice", "message", "cure"), CHOICE_FAULTS)
+def test_a_fault_in_a_choice_is_reported_once_with_its_cure(choice: str, message: str, cure: str) -> None:
     steps = f"""
     hello:
       do:
@@ -176,7 +194,7 @@ def test_a_fault_in_a_choice_is_reported_once_with_its_cure(choice: str, fault: 
       retry: {{then: end}}
     """
 
-    assert [fault] == faults_of(steps)
+    assert [f"{message} → {cure}"] == faults_of(steps)
 
 
 def test_choices_that_are_no_map_say_how_a_choice_is_written() -> None:
