@@ -147,9 +147,9 @@ def kind() -> type[FaultyConnection]:
     return faulty_connection()
 
 
-@pytest.mark.parametrize("failing", [{"COMMIT"}, {"BEGIN"}, {"RELEASE"}, {"COMMIT", "ROLLBACK"}], ids=" ".join)
+@pytest.mark.parametrize("failing", [("COMMIT",), ("BEGIN",), ("RELEASE",), ("COMMIT", "ROLLBACK")], ids=" ".join)
 async def test_failed_commit_fails_the_whole_group_and_the_next_one_goes_through(
-    path: Path, other: sqlite3.Connection, kind: type[FaultyConnection], failing: set[str]
+    path: Path, other: sqlite3.Connection, kind: type[FaultyConnection], failing: tuple[str, ...]
 ) -> None:
     store = SqliteStore(path, factory=kind)
     await store.open()
