@@ -17,9 +17,7 @@ class Webhook(BaseModel):
     None. Unknown keys are kept in `extras`. Source: webhook reference.
     """
 
-    model_config = ConfigDict(
-        extra="allow", frozen=True, populate_by_name=True, coerce_numbers_to_str=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
 
     kind: ClassVar[str] = "unknown"
     """Which webhook this is: one word, the same for all of a class."""
@@ -28,17 +26,17 @@ class Webhook(BaseModel):
     timestamp: Text = None
     """ISO 8601 with milliseconds, as sent; compare it to put late events in order."""
 
-    _problems: tuple[str, ...] = PrivateAttr(default=())
+    _unread: Mapping[str, object] = PrivateAttr(default_factory=dict)
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Names, as sent, of the fields whose values could not be read."""
-        return self._problems
+        return tuple(self._unread)
 
     @property
     def extras(self) -> Mapping[str, Any]:
         """Fields that the class does not name, and the raw values of those that could not be read."""
-        return self.model_extra or {}
+        return {**(self.model_extra or {}), **self._unread}
 
     @classmethod
     def read(cls, fields: Mapping[str, object]) -> Self:
@@ -48,10 +46,10 @@ class Webhook(BaseModel):
         try:
             return cls.model_validate(wire)
         except ValidationError as fault:
-            wrong = dict.fromkeys(str(error["loc"][0]) for error in fault.errors(include_url=False))
+            errors = fault.errors(include_url=False, include_input=False, include_context=False)
+            wrong = dict.fromkeys(str(error["loc"][0]) for error in errors)
         webhook = cls.model_validate({name: value for name, value in wire.items() if name not in wrong})
-        webhook._problems = tuple(wrong)
-        (webhook.model_extra or {}).update({name: wire[name] for name in wrong})
+        webhook._unread = {name: wire[name] for name in wrong}
         return webhook
 
 

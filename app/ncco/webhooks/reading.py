@@ -28,17 +28,10 @@ def _decoded(value: object) -> object:
 
 
 def _as_text(value: object) -> object:
-    """Numbers become text; a bool is no number here, so that pydantic refuses it."""
+    """Numbers become text; a bool is no number here, so that pydantic refuses it, as it does an endless int."""
     if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
-        return _shown(value)
-    return value
-
-
-def _shown(value: float) -> object:
-    try:
         return str(value)
-    except ValueError:  # an int of more digits than Python prints
-        return value
+    return value
 
 
 def _as_number(value: object) -> object:
