@@ -1,0 +1,52 @@
+"""What `ncco serve` says before the first call: where it listens, what to enter at Vonage, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from typing import Final
+
+from app.flow.model import Flow
+from app.settings import Settings
+
+URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
+
+
+def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool) -> str:
+    """The text, without the last line break."""
+    lines = [
+        f"ncco {version('ncco-server')} listens on {_own_address(settings)}{' (development)' if dev else ''}",
+        "",
+        "Enter at Vonage, in the Voice capability of the application (all three by POST; GET works too):",
+        *(f"  {name:<8}  POST  {settings.base_url}{path}" for name, path in URLS),
+        "",
+        "Flows:",
+        *(f"  {line}" for line in _shown_flows(flows)),
+    ]
+    notes = [*_missing(settings, dev), *settings.warnings]
+    return "\n".join([*lines, *(["", *notes] if notes else []), ""])
+
+
+def _own_address(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def _shown_flows(flows: Iterable[Flow]) -> Iterator[str]:
+    for flow in sorted(flows, key=lambda each: each.name):
+        ways = [*flow.numbers]
+        if flow.default:
+            ways.append("every other number")
+        if flow.entry:
+            ways.append(f"/webhooks/answer/{flow.name}")
+        yield f"{flow.name:<14}  {', '.join(ways) or 'no call can start here'}"
+
+
+def _missing(settings: Settings, dev: bool) -> Iterator[str]:
+    if not settings.is_signed and not settings.insecure:
+        yield "Webhooks are not checked: VONAGE_SIGNATURE_SECRET is not set. For real calls, set it."
+    if not settings.public_url and dev:
+        yield (
+            f"Vonage cannot reach {_own_address(settings)}: put a tunnel before it and enter the tunnel's address, "
+            "or set NCCO_PUBLIC_URL."
+        )

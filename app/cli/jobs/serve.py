@@ -1,0 +1,68 @@
+"""`ncco serve`: everything that can be wrong is said before the first webhook; then the server runs until a signal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.cli.jobs.greeting import greeting
+from app.cli.jobs.project import Findings, Source, find
+from app.cli.terminal import takes_colour
+from app.cli.work import FINE, ISSUES, CannotRun
+from app.errors import SettingsError, StoreError, StoreUnusable
+from app.flow.report import report
+from app.settings import Settings, load_settings
+from app.web.server import serve
+
+
+def run(
+    *,
+    dev: bool,
+    reload: bool,
+    workers: int,
+    host: str | None,
+    port: int | None,
+    flows: Path | None,
+    templates: Path | None,
+) -> int:
+    """Serve until SIGINT or SIGTERM: FINE. ISSUES when the flows have errors. Raises CannotRun."""
+    if reload and workers > 1:
+        raise CannotRun("--reload and --workers exclude each other", "leave one of them out")
+    try:
+        settings = _safe_settings(dev, host=host, port=port, flows=flows, templates=templates)
+        found = find(Source(settings.flows, settings.templates), settings.policy().env)
+        _show_issues(found)
+        if found.project.has_errors:
+            return ISSUES
+        _serve(settings, found, dev=dev, reload=reload, workers=workers)
+    except SettingsError as error:
+        raise CannotRun(str(error), "\n".join([error.cure, *getattr(error, "__notes__", ())])) from error
+    except StoreUnusable as error:
+        raise CannotRun(f"the store cannot be used: {error.message}", error.cure) from error
+    except StoreError as error:
+        raise CannotRun(f"the store cannot be opened: {error}", "see to it, or set NCCO_DATABASE_URL") from error
+    return FINE
+
+
+def _safe_settings(dev: bool, **words: Any) -> Settings:
+    """The settings, fit to serve with. Raises SettingsError."""
+    settings = load_settings(**words)
+    settings.require_safe(dev)
+    return settings
+
+
+def _show_issues(found: Findings) -> None:
+    shown = report(found.issues, found.texts, "text", takes_colour())
+    click.echo(shown, nl=False, err=True, color=takes_colour())
+    if found.project.has_errors:
+        click.echo("the server does not start while its flows have errors", err=True)
+
+
+def _serve(settings: Settings, found: Findings, *, dev: bool, reload: bool, workers: int) -> None:
+    def greet(host: str, port: int) -> None:
+        bound = settings.model_copy(update={"host": host, "port": port})
+        click.echo(greeting(bound, found.project.flows.values(), dev=dev), err=True)
+
+    serve(settings, dev=dev, reload=reload, workers=workers, ready=greet)
