@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -10,10 +11,19 @@ from app.flow.model import Variable
 from app.flow.types import ANY, DATETIME, TYPES, ValueType, words
 
 RESERVED = frozenset(
-    {"call", "input", "env", "now", "locale", "hours", "vars", "loop"}
-    | {"true", "false", "none", "True", "False", "None", "null", "and", "or", "not", "in", "is", "if", "else", "end"}
+    {"call", "input", "env", "now", "locale", "hours", "vars", "loop", "self", "end"}
+    | {"and", "or", "not", "in", "is", "if", "else", "elif", "for", "endif", "endfor", "set", "include"}
+    | {"true", "false", "none", "null", "nil", "undefined", "yes", "no"}
+    | {"True", "False", "None", "TRUE", "FALSE", "NULL", "AND", "OR", "NOT", "IN", "And", "Or", "Not"}
 )
 """Names that no variable may have."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def is_name(text: str) -> bool:
+    """Whether a variable may have this name: letters, digits and `_`, no digit first, not reserved."""
+    return _NAME.fullmatch(text) is not None and text not in RESERVED
 
 
 @dataclass(frozen=True, slots=True)

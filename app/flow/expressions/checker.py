@@ -7,7 +7,7 @@ from typing import Any
 
 from app.flow.expressions.check import Check, described, kind_of
 from app.flow.expressions.fields import field_type, hyphenated, name_type
-from app.flow.expressions.filtered import filtered_type
+from app.flow.expressions.filtered import filtered_type, may_be_missing
 from app.flow.expressions.operators import add, common, compare, half_comparison, literal_type, need_bool
 from app.flow.expressions.syntax import (
     Compared,
@@ -72,7 +72,9 @@ def test(check: Check, node: Node) -> Shape | None:
 
 
 def _defined(check: Check, node: Defined) -> Shape:
-    type_of(check, node.of)
+    if type_of(check, node.of) is not None and not may_be_missing(node.of):
+        message = f'"is defined" stands behind a name; {check.shown(node.of)} is computed'
+        check.report("E306", node.of, message, "write `is defined` behind the name within it")
     return TYPES["bool"]
 
 

@@ -74,7 +74,7 @@ def _report_unknown(check: Check, node: Field, known: tuple[str, ...]) -> None:
 
 def _report_no_field(check: Check, node: Field, of: Shape) -> None:
     subject = check.shown(node.of)
-    cure = f"write {subject} alone"
+    cure = f"{described(of)} has no fields; write {subject} alone"
     if node.key in CALLS:
         cure = f"write {subject} | {CALLS[str(node.key)]}"
     elif isinstance(node.key, int) and kind_of(of) == "text":

@@ -7,7 +7,7 @@ from app.flow.expressions.fields import is_always_there
 from app.flow.expressions.filters import FILTERS
 from app.flow.expressions.foreign import FILTERS as FOREIGN_FILTERS
 from app.flow.expressions.operators import common
-from app.flow.expressions.syntax import Filtered
+from app.flow.expressions.syntax import Cut, Field, Filtered, Name, Node
 from app.flow.scope import Shape
 from app.flow.types import TYPES
 from app.ncco.suggest import nearest
@@ -23,10 +23,19 @@ def filtered_type(check: Check, node: Filtered, shape: Shape | None, args: list[
         message = f"{node.name} takes {_count(known.needed, len(known.args))}"
         check.report_at("E306", node.name_start, len(node.name), message, f"write {known.example}")
         return None
+    if node.name == "default" and not may_be_missing(node.of):
+        message = f"default stands behind a name; {check.shown(node.of)} is computed"
+        check.report("E306", node.of, message, f"write {known.example} behind the name within it")
+        return None
     _check_args(check, node, args)
     if shape is None or not _takes(check, node, shape):
         return None
     return _result(check, node, shape, args)
+
+
+def may_be_missing(node: Node) -> bool:
+    """Whether `default` and `is defined` may stand behind it: a name, an entry, a part, or a filter of one."""
+    return isinstance(node, Name) or (isinstance(node, Field | Cut | Filtered) and may_be_missing(node.of))
 
 
 def _report_unknown(check: Check, node: Filtered) -> None:

@@ -69,8 +69,8 @@ def _misplaced(left: Node, token: Token, following: Token) -> tuple[str, str]:
             return 'an operator is missing before "not"', "write `and not`, `or not` or `not in`"
         case ",":
             return 'a "," outside a list', _comma_cure(left, following)
-        case ":":
-            return '":" does not fit here', EQUALS
+        case ":" | "=":
+            return f'"{token.text}" does not fit here', EQUALS
     return f'"{token.text}" does not fit here', "leave it out"
 
 

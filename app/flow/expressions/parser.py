@@ -115,6 +115,8 @@ class Parser(Cursor):
 
     def _operand(self) -> Node:
         token = self.take()
+        if self.braces and self.at == 1 and token.text in TAGS and token.kind == "name":
+            self._refuse_tag(token)
         if token.kind in ("text", "number"):
             return Const(token.value, token.start, token.end)
         if token.kind == "name" and token.text not in _WORD_OPERATORS:
@@ -131,14 +133,17 @@ class Parser(Cursor):
             return Negative(of, token.start, of.end)
         raise no_operand(token, self.here)
 
+    def _refuse_tag(self, token: Token) -> None:
+        """A tag's word that begins what stands in value braces, as in `{{ if vip }}`."""
+        if self.here.kind != "op":
+            cure = f"write {{% {token.text} ... %}}"
+            raise Fault("E320", token.start, len(token.text), f'"{token.text}" in value braces', cure)
+
     def _name(self, token: Token) -> Node:
         if token.text in _VALUES:
             return Const(_VALUES[token.text], token.start, token.end)
         if token.text in LITERALS:
             raise Fault("E302", token.start, len(token.text), f'"{token.text}" is not a value', LITERALS[token.text])
-        if token.text in TAGS and self.braces and self.here.kind in ("name", "text", "number", "end"):
-            cure = f"write {{% {token.text} ... %}}"
-            raise Fault("E320", token.start, len(token.text), f'"{token.text}" in value braces', cure)
         return Name(token.text, token.start, token.end)
 
     def _group(self, opening: Token) -> Node:

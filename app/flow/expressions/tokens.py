@@ -19,6 +19,7 @@ _NAME = re.compile(r"[^\W\d]\w*")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', re.DOTALL)
 _OPERATOR = re.compile(r"==(?!=)|!=(?!=)|<=|>=|<(?!>)|>|\+(?![+=])|-(?!=)|\|(?!\|)|:(?!=)|[()\[\],.]")
+_ASSIGN = re.compile(r"=(?![=~<>])")
 _FOREIGN = re.compile("|".join(re.escape(spelling) for spelling in OPERATORS))
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|\{|\}")
 _CLOSERS = {"{{": re.compile(r"-?\}\}"), "{%": re.compile(r"[-+]?%\}")}
@@ -113,6 +114,8 @@ class Lexer:
             raise self._braces(match.group())
         if match := _OPERATOR.match(self.source, self.at):
             return Token("op", match.group(), self.at)
+        if self.opener == "{%" and (match := _ASSIGN.match(self.source, self.at)):
+            return Token("op", match.group(), self.at)
         if match := _FOREIGN.match(self.source, self.at):
             code, cure = OPERATORS[match.group()]
             raise Fault(code, self.at, len(match.group()), f'"{match.group()}" means nothing here', cure)
@@ -161,6 +164,8 @@ class Lexer:
         closer = _CLOSER[self.opener]
         if written in ("}", "}}", "%}"):
             return Fault("E320", self.at, length, f'"{self.opener}" is closed by "{written}"', f'write "{closer}" here')
+        if written == "{" and self.source[self.at - 2 : self.at] == "{{":
+            return Fault("E320", self.at, 1, "three braces", "write two: {{ ... }}")
         if written == "{":
             return Fault(
                 "E310",

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from app.flow.issues import Issue
-from app.flow.model import Value
-from app.flow.nodes import Place, Text
-from app.flow.scope import ScopeTypes
+from jinja2.exceptions import TemplateError, UndefinedError
+
+from app.errors import RenderError
+from app.flow.expressions.evaluator import Run
+from app.flow.expressions.fault import Absent, Unfit
+from app.flow.nodes import Place
+from app.flow.templates.escapes import Refused
+from app.flow.templates.plan import Shown
+from app.flow.templates.straight import Pieces
 from app.flow.types import ValueType
 
 Escape: TypeAlias = typing.Literal["talk", "ssml", "url", "number", "header", "json", "text"]
+
+MAX_OUTPUT: dict[str, int] = {
+    "talk": 10_000,
+    "ssml": 10_000,
+    "url": 8_000,
+    "number": 100,
+    "header": 1_000,
+    "json": 200_000,
+    "text": 10_000,
+}
+"""Characters that a rendered value may have, by kind of place; our choice."""
+
+_DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +42,7 @@ class Literal:
     value: Any
     place: Place
     used_names: frozenset[str] = frozenset()
+    used_env: frozenset[str] = frozenset()
     used_files: frozenset[str] = frozenset()
 
     @property
@@ -35,18 +55,91 @@ class Literal:
         return self.value
 
 
-Computed = Literal
+@dataclass(frozen=True, slots=True)
+class Native:
+    """`"{{ expression }}"` and nothing else, in a place that takes no text: the value itself, cast to its type."""
+
+    place: Place
+    type: ValueType
+    run: Run
+    source: str
+    used_names: frozenset[str] = frozenset()
+    used_env: frozenset[str] = frozenset()
+    used_files: frozenset[str] = frozenset()
+
+    @property
+    def is_literal(self) -> bool:
+        """False."""
+        return False
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The value in this call. Raises RenderError."""
+        try:
+            return self.type.cast(self.run(names))
+        except Absent as absent:
+            raise self._error("E391", f"this call has no {absent}") from None
+        except Unfit as unfit:
+            raise self._error("E395", str(unfit)) from None
+        except ValueError as error:
+            raise self._error("E392", f"{self.source} does not fit: {error}") from None
+
+    def _error(self, code: str, message: str) -> RenderError:
+        return RenderError(code, message, str(self.place))
 
 
-def compile_value(
-    text: Text, type_: ValueType, escape: Escape, scope: ScopeTypes, templates: Mapping[str, str]
-) -> tuple[Value | None, list[Issue]]:
-    """The value of one field."""
-    return Literal(text.value if "{" in text.value else type_.cast(text.value), text.place), []
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A text with braces: rendered for each call, then cast to its type."""
 
+    place: Place
+    type: ValueType
+    escape: Escape
+    pieces: Pieces
+    values: tuple[Shown, ...]
+    used_names: frozenset[str] = frozenset()
+    used_env: frozenset[str] = frozenset()
+    used_files: frozenset[str] = frozenset()
 
-def compile_file(
-    name: Text, type_: ValueType, escape: Escape, scope: ScopeTypes, templates: Mapping[str, str]
-) -> tuple[Value | None, list[Issue]]:
-    """The value that a template file makes."""
-    return Literal(templates.get(name.value, ""), name.place, used_files=frozenset({name.value})), []
+    @property
+    def is_literal(self) -> bool:
+        """False."""
+        return False
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The value in this call. Raises RenderError."""
+        try:
+            return self._finished(self._text(names))
+        except Refused as refused:
+            raise self._refused(refused) from None
+        except UndefinedError as error:
+            raise self._error("E391", str(error)) from None
+        except (Unfit, TemplateError, TypeError, ArithmeticError, RecursionError) as error:
+            raise self._error("E395", str(error)) from None
+        except ValueError as error:
+            raise self._error("E392", f"the result does not fit: {error}") from None
+
+    def _text(self, names: Mapping[str, Any]) -> str:
+        size, most, pieces = 0, MAX_OUTPUT[self.escape], []
+        for piece in self.pieces(names if isinstance(names, dict) else dict(names)):
+            size += len(piece)
+            if size > most:
+                raise self._error("E394", f"the result is longer than {most:,} characters")
+            pieces.append(piece)
+        return "".join(pieces)
+
+    def _finished(self, text: str) -> Any:
+        if self.escape in ("talk", "ssml"):
+            text = text.strip()
+        elif self.escape == "url" and _DOTS.search(re.split("[?#]", text, maxsplit=1)[0]):
+            raise self._error("E393", 'a URL whose path goes up with ".."')
+        return text if self.type.name == "text" else self.type.cast(text)
+
+    def _refused(self, refused: Refused) -> RenderError:
+        shown = self.values[refused.index]
+        message = f"{shown.source}: {refused.message}"
+        if refused.code == "E391":
+            message = f"this call has no {shown.source}"
+        return RenderError(refused.code, message, str(shown.place))
+
+    def _error(self, code: str, message: str) -> RenderError:
+        return RenderError(code, message, str(self.place))

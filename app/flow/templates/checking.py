@@ -1,0 +1,263 @@
+"""Checks a template: every expression in it, every name, and where each value stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.flow.expressions.check import Check, described, kind_of
+from app.flow.expressions.checker import test, type_of
+from app.flow.expressions.compiled import used_env
+from app.flow.expressions.fault import Fault
+from app.flow.expressions.operators import common
+from app.flow.expressions.syntax import Field, Name, Node, root_names
+from app.flow.issues import Issue
+from app.flow.scope import Record, ScopeTypes, Shape, is_name
+from app.flow.templates.includes import MAX_FILE, MAX_INCLUDES, missing_file
+from app.flow.templates.plan import Plan, Shown, Unit, Written
+from app.flow.templates.sandbox import LOOP_FIELDS
+from app.flow.templates.scanner import Data
+from app.flow.templates.source import TemplateFile
+from app.flow.templates.spots import Spots, Told
+from app.flow.templates.stray import stray_braces
+from app.flow.templates.tree import For, If, Include, Output, Part, Set, TreeReader
+from app.flow.types import ANY, TYPES
+
+MAX_LOOPS = 2
+"""How deep loops may be nested; with the bound on each list this bounds the work of a template."""
+
+_LOOP = Record({name: TYPES["bool" if name in ("first", "last") else "int"] for name in LOOP_FIELDS})
+
+
+@dataclass(slots=True)
+class Analyst:
+    """Walks through a template and everything that it includes.
+
+    Attributes:
+        templates: template file name → text.
+        spots: how values are escaped here.
+        is_spoken: whether a caller hears the result.
+        scope: the names that are known at the place reached.
+        plan: what the template becomes.
+        issues: every fault found.
+        spot: where in its place the text has come to.
+        loops: how many loops are open.
+        files: the template files that are open, outermost first.
+        includes: how many includes there were so far.
+        given: the names of the flow, which no template may set.
+        outside: the names that were known before the innermost loop.
+    """
+
+    templates: Mapping[str, str]
+    spots: Spots
+    is_spoken: bool
+    is_json: bool
+    scope: ScopeTypes
+    plan: Plan
+    issues: list[Issue] = field(default_factory=list)
+    spot: str = ""
+    loops: int = 0
+    files: tuple[str, ...] = ()
+    includes: int = 0
+    given: frozenset[str] = frozenset()
+    outside: frozenset[str] = frozenset()
+
+    def unit(self, unit: Unit) -> None:
+        """Check one text."""
+        reader = TreeReader(unit.text.value)
+        unit.parts = reader.read()
+        walk = _Walk(self, unit, Check(unit.text, self.scope, braces=True, issues=self.issues))
+        for fault in reader.faults:
+            walk.check.report_fault(fault)
+        walk.parts(unit.parts)
+        self.scope = walk.check.scope
+
+
+@dataclass(slots=True)
+class _Walk:
+    """The walk through the parts of one text."""
+
+    analyst: Analyst
+    here: Unit
+    check: Check
+
+    def parts(self, parts: tuple[Part, ...]) -> None:
+        for part in parts:
+            self._part(part)
+
+    def _part(self, part: Part) -> None:
+        match part:
+            case Data():
+                self._data(part)
+            case Output():
+                self._output(part)
+            case If():
+                self._if(part)
+            case For():
+                self._for(part)
+            case Set():
+                self._set(part)
+            case Include():
+                self._include(part)
+
+    def _data(self, data: Data) -> None:
+        self.analyst.spot = self.analyst.spots.after(self.analyst.spot, data.text)
+        if not data.is_raw and not self.analyst.is_json:
+            stray_braces(self.check, data)
+
+    def _uses(self, node: Node) -> None:
+        self.analyst.plan.used_names |= root_names(node) & self.analyst.given
+        self.analyst.plan.used_env |= used_env(node)
+
+    def _output(self, part: Output) -> None:
+        self._uses(part.node)
+        shape = type_of(self.check, part.node)
+        escaper = "_text"
+        if shape is not None and self._can_be_said(part, shape):
+            try:
+                escaper = self.analyst.spots.escaper(self.analyst.spot, self._told(part, shape))
+            except Fault as fault:
+                self.check.report_fault(fault)
+        self.analyst.spot = self.analyst.spots.after_value(self.analyst.spot)
+        plan = self.analyst.plan
+        self.here.marks.append(Written(escaper, len(plan.values)))
+        node = part.node
+        plan.values.append(Shown(self.check.shown(node), self.check.text.at(node.start, node.end - node.start)))
+
+    def _told(self, part: Output, shape: Shape) -> Told:
+        node = part.node
+        is_env = isinstance(node, Field) and isinstance(node.of, Name) and node.of.name == "env"
+        return Told(shape, is_env, self.check.shown(node), node.start, node.end - node.start)
+
+    def _can_be_said(self, part: Output, shape: Shape) -> bool:
+        node, spoken = part.node, self.analyst.is_spoken
+        for name in sorted(root_names(node) & self.check.scope.unspoken.keys() if spoken else ()):
+            code = "E330" if name == "env" else "E331"
+            self.check.report(
+                code, node, f"{self.check.shown(node)} would be spoken; it is {self.check.scope.unspoken[name]}"
+            )
+            return False
+        if kind_of(shape) in ("list", "map") or (spoken and kind_of(shape) == "datetime"):
+            self.check.report(
+                "E336", node, f"{self.check.shown(node)} is {described(shape)}", _named(self.check, node, shape)
+            )
+            return False
+        return True
+
+    def _if(self, part: If) -> None:
+        before, spot = self.check.scope, self.analyst.spot
+        scopes, spots = [], []
+        for condition, body in part.arms:
+            self.check.scope, self.analyst.spot = before, spot
+            if condition is not None:
+                self._uses(condition)
+                test(self.check, condition)
+            self.parts(body)
+            scopes.append(self.check.scope)
+            spots.append(self.analyst.spot)
+        if part.arms[-1][0] is not None:
+            spots.append(spot)
+        self._same_spot(part.start, spots)
+        self.check.scope = _joined(before, scopes)
+
+    def _same_spot(self, start: int, spots: list[str]) -> None:
+        if len(set(spots)) > 1:
+            self.check.report_at("E335", start, 2, "what is open at the end differs from branch to branch")
+        self.analyst.spot = spots[0]
+
+    def _for(self, part: For) -> None:
+        unspoken = self._loop_of(part.of) if part.of is not None else ""
+        if self.analyst.loops >= MAX_LOOPS:
+            self.check.report_at("E311", part.start, 2, f"loops nested more than {MAX_LOOPS} deep")
+        before, spot, outside = self.check.scope, self.analyst.spot, self.analyst.outside
+        self.check.scope = before.having("loop", _LOOP)
+        for name in part.names:
+            if self._may_set(name.text, name.start):
+                self.check.scope = self.check.scope.having(name.text, ANY, unspoken)
+        self.analyst.outside = frozenset(before)
+        self.analyst.loops += 1
+        self.parts(part.body)
+        self.analyst.loops -= 1
+        self.analyst.outside = outside
+        self.check.scope = before
+        self._same_spot(part.start, [spot, self.analyst.spot])
+        self.parts(part.other)
+        self._same_spot(part.start, [spot, self.analyst.spot])
+        self.check.scope = before
+
+    def _loop_of(self, of: Node) -> str:
+        """Check what a loop goes over; why its entries may not be said, "" when they may."""
+        self._uses(of)
+        shape = type_of(self.check, of)
+        if shape is not None and kind_of(shape) not in ("list", "any"):
+            message = f"a loop goes over a list; {self.check.shown(of)} is {described(shape)}"
+            self.check.report("E308", of, message, "name a list")
+        return self._taint(of)
+
+    def _set(self, part: Set) -> None:
+        self._uses(part.node)
+        shape = type_of(self.check, part.node)
+        if self._may_set(part.name.text, part.name.start):
+            self.check.scope = self.check.scope.having(part.name.text, shape or ANY, self._taint(part.node))
+
+    def _taint(self, node: Node) -> str:
+        """Why what is made of `node` may not be said; "" when it may."""
+        return next((why for name, why in self.check.scope.unspoken.items() if name in root_names(node)), "")
+
+    def _may_set(self, name: str, start: int) -> bool:
+        if is_name(name) and name not in self.analyst.given and name not in self.analyst.outside:
+            return True
+        message = f'"{name}" is a name of the flow' if name in self.analyst.given else f'"{name}" cannot be a name'
+        if is_name(name) and name not in self.analyst.given:
+            message = f'"{name}" is set outside the loop, and a loop changes nothing outside itself'
+        self.check.report_at("E325", start, len(name), message)
+        return False
+
+    def _include(self, part: Include) -> None:
+        analyst = self.analyst
+        if part.name not in analyst.templates:
+            self.check.report_at("E323", part.start, part.length, *missing_file(part.name, analyst.templates))
+            return
+        analyst.includes += 1
+        if part.name in analyst.files:
+            circle = " → ".join((*analyst.files[analyst.files.index(part.name) :], part.name))
+            self.check.report_at("E324", part.start, part.length, f"includes itself: {circle}")
+        elif analyst.includes > MAX_INCLUDES:
+            self.check.report_at("E311", part.start, part.length, f"more than {MAX_INCLUDES} includes")
+        else:
+            self._included(TemplateFile(part.name, analyst.templates[part.name]), part)
+
+    def _included(self, text: TemplateFile, part: Include) -> None:
+        analyst = self.analyst
+        if len(text.value) > MAX_FILE:
+            self.check.report_at("E311", part.start, part.length, f"{text.name} has more than {MAX_FILE:,} characters")
+            return
+        unit = Unit(text)
+        self.here.marks.append(unit)
+        analyst.plan.used_files.add(text.name)
+        files, analyst.files, analyst.scope = analyst.files, (*analyst.files, text.name), self.check.scope
+        analyst.unit(unit)
+        analyst.files = files
+
+
+def _named(check: Check, node: Node, shape: Shape) -> str | None:
+    shown = check.shown(node)
+    if kind_of(shape) == "list":
+        return f'write {shown} | join(", "), or loop over it'
+    if isinstance(shape, Record) and shape.fields:
+        return f"name a field of it: {', '.join(f'{shown}.{name}' for name in shape.fields)}"
+    if kind_of(shape) == "map":
+        return f'name an entry of it: {shown}["key"]'
+    return "a point in time can be compared, not said"
+
+
+def _joined(before: ScopeTypes, scopes: list[ScopeTypes]) -> ScopeTypes:
+    """What is known behind an `if`: whatever one of its branches has set."""
+    joined = before
+    for scope in scopes:
+        for name in scope:
+            shape, known = scope.get(name), joined.get(name)
+            if shape is not None and shape != known:
+                unspoken = scope.unspoken.get(name, "") or joined.unspoken.get(name, "")
+                joined = joined.having(name, common(shape, known) if known is not None else shape, unspoken)
+    return joined
