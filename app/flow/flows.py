@@ -160,7 +160,13 @@ def _read_steps_map(fields: Fields, reader: Reader) -> Map:
 
 
 def _step_names(steps: Map) -> Iterable[str]:
-    return (name for name in steps.keys() if name not in _RESERVED_STEPS)  # noqa: SIM118 - a Map is no dict
+    """What a target may name. A step with a faulty name may be meant by the name without what is faulty in it."""
+    for entry in steps.entries:
+        name = entry.key.value
+        if name not in _RESERVED_STEPS:
+            yield name
+            if not _STEP_NAME.fullmatch(name):
+                yield re.sub(r"[^\w-]+", "", name)
 
 
 def _read_numbers(fields: Fields, reader: Reader) -> tuple[tuple[str, Place], ...]:

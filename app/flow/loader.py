@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -54,13 +54,21 @@ def _read_file(
 ) -> ReadFlow | None:
     """One flow file with the templates that it uses."""
     node, found = read_yaml(path, text)
+    marred = {(issue.place.line, issue.place.column) for issue in found if issue.is_error}
+    texts_end = len(found)
     shelf = Shelf(templates)
     file = read_flow(node, shelf, env, found) if node is not None else None
-    issues.update(found)
+    issues.update(found[:texts_end])
+    issues.update(issue for issue in found[texts_end:] if not _follows(issue, path, marred))
     if file is None or file.flow is None:
         return file
     used = {f"{_TEMPLATES}{name}": templates[name] for name in sorted(shelf.taken)}
     return replace(file, flow=_seal(file.flow, {path: text, **used}))
+
+
+def _follows(issue: Issue, path: str, marred: Set[tuple[int, int]]) -> bool:
+    """Whether an issue only follows from a fault of the text at the same place, such as a value that is missing."""
+    return issue.place.file == path and (issue.place.line, issue.place.column) in marred
 
 
 class Shelf(Mapping[str, str]):

@@ -21,6 +21,9 @@ from app.ncco.suggest import nearest
 
 _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
+_ENDINGS = frozenset({"hangup", "stop", "exit", "quit", "finish", "none", "null"})
+"""Other words for the end of a call."""
+
 
 @dataclass(slots=True)
 class Reader:
@@ -121,5 +124,12 @@ class Reader:
         if node.value == "end":
             return Target(None, node.place)
         if node.value not in self.steps:
-            self.unknown("E214", node, (*sorted(self.steps), "end"), f'unknown step "{node.value}"')
+            self._report_step(node)
         return Target(node.value, node.place)
+
+    def _report_step(self, name: Text) -> None:
+        message = f'unknown step "{name.value}"'
+        if name.value.lower().replace("_", "") in _ENDINGS and not nearest(name.value, self.steps):
+            self.report("E214", name.place, message, 'to end the call write "end"')
+        else:
+            self.unknown("E214", name, (*sorted(self.steps), "end"), message)

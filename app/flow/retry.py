@@ -15,10 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from app.flow.checks.ncco import check_step
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Again, Decision, Edge, Go, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.parts import read_do
+from app.flow.parts.action import Action
+from app.flow.parts.values import Given
 from app.flow.reader import Reader
 from app.flow.types import TYPES
 
@@ -46,15 +49,25 @@ _WORDS = ("noinput", "nomatch", "tries", "reprompt", "then")
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One prompt: as it is, and as one that the caller may interrupt.
-
-    Vonage allows the second only where nothing but talk (or nothing but stream) stands between it and the `input`.
-    """
+    """One prompt; `kind` is `talk` or `stream`."""
 
     kind: str
     place: Place
-    plain: tuple[Part, ...]
-    barging: tuple[Part, ...]
+    parts: tuple[Part, ...]
+
+    def before(self, kinds: frozenset[str]) -> tuple[Part, ...]:
+        """The prompt as it stands before actions of these `kinds` and then the `input`.
+
+        The caller can interrupt it unless it says otherwise, or actions of another kind follow.
+        Source: NCCO reference, Talk and Stream (bargeIn).
+        """
+        return tuple(map(_interruptible, self.parts)) if kinds <= {self.kind} else self.parts
+
+
+def _interruptible(part: Part) -> Part:
+    if not isinstance(part, Action) or "bargeIn" in part.fields:
+        return part
+    return part.with_fields({"bargeIn": Given(True, part.place)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,23 +156,20 @@ def _read_prompt(node: Node, reader: Reader, actions: Mapping[str, Map]) -> Prom
         cure = "write a text, {template: file.j2} or {stream: url}"
         reader.report("E201", node.place, "a prompt of `retry` is neither spoken nor streamed", cure)
         return None
-    plain = read_do(Seq((item,), node.place), reader, actions)
-    if item.get("bargeIn") is not None:
-        return Prompt(kind, node.place, plain, plain)
-    barging = Map((*item.entries, Entry(_text("bargeIn", node), _text("true", node))), item.place)
-    return Prompt(kind, node.place, plain, read_do(Seq((barging,), node.place), reader, actions))
+    before = len(reader.issues)
+    parts = read_do(Seq((item,), node.place), reader, actions)
+    if len(reader.issues) == before:
+        reader.issues.extend(check_step(parts, reader.scope, goes_on=True))
+    return Prompt(kind, node.place, parts)
 
 
 def _as_item(node: Node) -> Map | None:
+    """The prompt as an item of `do`."""
     if isinstance(node, Map) and node.get("template") is None:
         return node
     if isinstance(node, Seq):
         return None
-    return Map((Entry(_text("talk", node), node),), node.place)
-
-
-def _text(value: str, node: Node) -> Text:
-    return Text(value, node.place)
+    return Map((Entry(Text("talk", node.place), node),), node.place)
 
 
 def _read_then(fields: Fields, reader: Reader) -> dict[str, Target] | None:
@@ -216,17 +226,10 @@ def finish_retry(source: RetrySource, place: Place, kinds: frozenset[str], reade
         return None
     longest = max((len(prompts) for prompts in source.prompts.values()), default=0)
     reprompt = source.reprompt is not False
-    prompts = {
-        name: tuple(_fitting(prompt, kinds, reprompt=reprompt) for prompt in source.prompts.get(name, ()))
-        for name in FAILURES
-    }
+    behind = kinds if reprompt else frozenset[str]()
+    prompts = {name: tuple(prompt.before(behind) for prompt in source.prompts.get(name, ())) for name in FAILURES}
     tries = source.tries or (longest + 1 if longest else 3)
     return Retry(prompts, source.then, tries, reprompt, source.place or place)
-
-
-def _fitting(prompt: Prompt, kinds: frozenset[str], *, reprompt: bool) -> tuple[Part, ...]:
-    can_be_interrupted = not reprompt or kinds <= {prompt.kind}
-    return prompt.barging if can_be_interrupted else prompt.plain
 
 
 def _report_open_end(missing: list[str], place: Place, reader: Reader) -> None:

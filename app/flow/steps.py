@@ -34,7 +34,7 @@ _HINTS = {
     **dict.fromkeys(("error", "busy", "timeout", "completed", "otherwise"), "write it under `on`"),
     **dict.fromkeys(("dtmf", "speech", "digits"), "write it under `choices` or `collect`"),
 }
-_LOSSES = frozenset({"E201", "E202", "E204", "E206", "W217", "E240", "E245", "E250", "E251", "E262", "E263"})
+_LOSSES = frozenset({"E201", "E202", "E204", "E206", "W217", "E218", "E240", "E245", "E250", "E251", "E262", "E263"})
 """Faults that may have cost a step one of its ways out."""
 
 
@@ -68,11 +68,12 @@ def read_step(entry: Entry, variables: Mapping[str, Variable], defaults: Default
     source = _read_source(entry.key, fields, variables, defaults, reader)
     exits_from = len(reader.issues)
     error = _read_error(fields, reader)
-    kind = _choose_exit(fields, reader)
+    kind = _choose_exit(source, reader)
     wired = _read_exit(kind, source, reader)
     tail = _read_tail(fields, reader)
     _check_words(kind, source, wired, reader)
     lost = any(issue.code in _LOSSES for issue in reader.issues[exits_from:]) or not fields.is_whole
+    lost = lost or (kind is None and not source.plays_whole)
     if wired is None:
         return ReadStep(name, entry.key, None, None, error, has_all_edges=False)
     if not any(issue.is_error for issue in reader.issues[before:]):
@@ -108,29 +109,29 @@ def _read_tail(fields: Fields, reader: Reader) -> bool:
     return node is None or reader.flag(node, "`tail`") is not False
 
 
-def _choose_exit(fields: Fields, reader: Reader) -> Kind | None:
+def _choose_exit(source: StepSource, reader: Reader) -> Kind | None:
     """The step's exit; E218 for each further one. An `on` that holds but `error` is none."""
+    fields = source.fields
     on = fields.get("on")
     is_exit = {"on": not isinstance(on, Map) or steers(on)}
     kinds = [kind for kind in EXITS if kind.word in fields.values and is_exit.get(kind.word, True)]
-    if not kinds:
-        return None
-    first = kinds[0]
+    first = kinds[0] if kinds else None
     for kind in kinds[1:]:
-        if kind.word not in first.words:
-            _report_second_exit(first, kind, fields, reader)
+        if first and kind.word not in first.words:
+            message = f"{fields.what} has two exits, `{first.word}` and `{kind.word}`"
+            reader.report("E218", fields.at(kind.word), message, _one_exit(first, kind, source))
     return first
 
 
-def _report_second_exit(first: Kind, second: Kind, fields: Fields, reader: Reader) -> None:
-    message = f"{fields.what} has two exits, `{first.word}` and `{second.word}`"
-    cure = f"keep one of them; `{second.word}` may stand in a step of its own"
-    on = fields.get("on")
-    if second.word == "on" and first.word == "goto":
-        cure = "keep `on` alone; what `goto` says becomes its line `completed: step`"
-        if isinstance(on, Map) and not set(DIALLED) & set(on.keys()):
-            cure = "keep `on` alone, and let each of its outcomes lead on"
-    reader.report("E218", fields.at(second.word), message, cure)
+def _one_exit(first: Kind, second: Kind, source: StepSource) -> str:
+    """How to make one exit of two."""
+    if second.word != "on":
+        return f"keep one of them; `{second.word}` may stand in a step of its own"
+    if source.first("connect") is None and not source.checkpoints:
+        return "keep of `on` at most `error`: this step dials nobody"
+    if first.word == "goto":
+        return "delete `goto`; where it leads becomes a line of `on`, e.g. `completed: step`"
+    return "put the connect with its `on` into a step of its own"
 
 
 def _read_exit(kind: Kind | None, source: StepSource, reader: Reader) -> Wired | None:
@@ -174,7 +175,7 @@ def _check_connect(kind: Kind | None, source: StepSource, reader: Reader) -> Non
             return
     if connect is not None:
         _report_undecided(connect, kind, reader)
-    elif kind is None and source.first("transfer") is None:
+    elif kind is None and source.plays_whole and source.first("transfer") is None:
         message = f'step "{source.name}" has no exit: the call ends here'
         reader.report("W217", source.place, message)
 

@@ -28,6 +28,9 @@ _FOREIGN = {
     "object": "map",
     "enum": "[first, second]",
 }
+_FAMILIAR = frozenset({"set", "do", "choices", "branch", "goto", "on", "retry", "digits", "speech", "check"})
+"""Words that are no misspelling of another one."""
+
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EMPTY: Mapping[str, object] = {"int": 0, "number": 0.0, "bool": False, "list": [], "map": {}}
@@ -185,7 +188,8 @@ def with_collected(declared: Declared, steps: Map) -> Declared:
 
 def _meant(node: Map, word: str) -> Node | None:
     """The value of `word`, or of a key that is `word` misspelt."""
-    misspelt = (entry.value for entry in node.entries if nearest(entry.key.value, (word,)))
+    strange = (entry for entry in node.entries if entry.key.value not in _FAMILIAR)
+    misspelt = (entry.value for entry in strange if nearest(entry.key.value, (word,)))
     return node.get(word) or next(misspelt, None)
 
 

@@ -189,7 +189,7 @@ def _read_choice(entry: Entry, variables: Mapping[str, Variable], reader: Reader
     target = reader.target(goto, "`goto`") if goto else None
     if not {"dtmf", "speech"} & fields.keys.keys() and fields.is_whole:
         reader.report("E231", name.place, f"{what} can be neither pressed nor said")
-    return Choice(name.value, keys, said, tuple(map(fold, said)), sets, target, name.place) if target else None
+    return Choice(name.value, keys, tuple(said), tuple(said.values()), sets, target, name.place) if target else None
 
 
 def _check_name(name: Text, reader: Reader) -> None:
@@ -225,8 +225,9 @@ def _read_keys(fields: Fields, reader: Reader) -> tuple[str, ...]:
     return tuple(dict.fromkeys(keys))
 
 
-def _read_phrases(fields: Fields, reader: Reader) -> tuple[str, ...]:
-    phrases: list[str] = []
+def _read_phrases(fields: Fields, reader: Reader) -> dict[str, str]:
+    """Each phrase as written, and folded."""
+    phrases: dict[str, str] = {}
     node = fields.get("speech")
     if isinstance(node, Seq) and not node.items:
         reader.report("E235", node.place, f"`speech` of {fields.what} is an empty list", "list what a caller may say")
@@ -236,11 +237,13 @@ def _read_phrases(fields: Fields, reader: Reader) -> tuple[str, ...]:
             continue
         if "{{" in text.value or "{%" in text.value:
             reader.report("E235", text.place, "a phrase cannot be computed")
-        elif not fold(text.value):
+            continue
+        folded = fold(text.value)
+        if not folded:
             reader.report("E235", text.place, f'"{text.value}" holds no word that could be heard')
         else:
-            phrases.append(text.value)
-    return tuple(dict.fromkeys(phrases))
+            phrases[text.value] = folded
+    return phrases
 
 
 def _keys(choices: tuple[Choice, ...], reader: Reader) -> dict[str, str]:
