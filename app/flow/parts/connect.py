@@ -46,11 +46,6 @@ class Connect:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_computed", tuple(_is_computed(target) for target in self.targets))
 
-    @property
-    def tree(self) -> Object:
-        """The fields of all targets as one value, by their number."""
-        return Object({str(number): target.tree for number, target in enumerate(self.targets)}, self.place)
-
     def render(self, frame: Frame) -> list[Draft]:
         """The action of the target whose turn it is. Raises RenderError."""
         number = min(frame.position, len(self.targets) - 1)

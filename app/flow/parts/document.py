@@ -22,7 +22,6 @@ from app.flow.nodes import Place, Text
 from app.flow.parts.action import observer
 from app.flow.parts.address import address_of
 from app.flow.parts.spelling import Item
-from app.flow.parts.values import Object
 from app.flow.reader import Reader
 from app.flow.templates import compile_file
 from app.flow.types import TYPES
@@ -35,11 +34,6 @@ class Document:
     place: Place
     value: Value
     is_opening: bool = False
-
-    @property
-    def tree(self) -> Object:
-        """Its one value."""
-        return Object({"ncco": self.value}, self.place)
 
     def render(self, frame: Frame) -> list[Draft]:
         """Its actions in this call. Raises RenderError (E413 when the template does not give a list of actions)."""

@@ -47,8 +47,8 @@ _BY_KIND: Mapping[type[Kind], Callable[[Any], Shape]] = {
 _BY_NAME: Mapping[tuple[str, str], Shape] = {
     ("websocket endpoint", "headers"): Json("header"),
     ("authorization", "value"): _HEADER,
-    ("sip endpoint", "user"): _ADDRESS,
-    ("sip endpoint", "domain"): _ADDRESS,
+    ("sip endpoint", "user"): _HEADER,
+    ("sip endpoint", "domain"): _HEADER,
 }
 """Fields whose place asks for more than their kind tells."""
 

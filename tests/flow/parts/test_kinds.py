@@ -136,7 +136,11 @@ def test_a_fault_in_the_defaults_is_reported_once() -> None:
             "E403 1:19 a talk has both `text` and `template` | keep one of the two",
         ),
         ("- talk: a\n  langauge: en-GB", 'E202 2:3 talk has no "langauge" | did you mean "language"?'),
-        ("- talk: a\n  style: two", "E302 2:10 | "),
+        (
+            "- talk: a\n  style: two",
+            "E313 2:10 a whole number is needed, such as 20"
+            " | write a value of the type, or compute it in braces: {{ ... }}",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_where_it_stands(item: str, fault: str) -> None:
