@@ -58,8 +58,9 @@ fmt: $(READY) ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## write docs/errors.md anew from the tables of rules
+docs: $(READY) ## write docs/errors.md, README's table of settings and .env.example anew
 	$(BIN)/python -m tests.docs.errors_page
+	$(BIN)/python -m tests.docs.settings_pages
 
 lock: $(READY) ## resolve the versions anew: make lock UPGRADE=--upgrade
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt

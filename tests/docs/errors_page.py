@@ -13,8 +13,8 @@ PAGE: Final = ROOT / "docs" / "errors.md"
 
 HEAD: Final = """# Errors and warnings
 
-Every code that `ncco check` and `ncco validate` can show: what is wrong in general, and how it is mended. An issue itself says
-where, what exactly, and the cure for that place. Made from the tables of rules by `make docs`.
+Every code that `ncco check` and `ncco validate` can show: what is wrong in general, and how it is mended. An issue itself
+says where, what exactly, and the cure for that place. Made from the tables of rules by `make docs`.
 
 A code that begins with E or N stops a flow from being served or an NCCO from being sent; W and N9 are warnings.
 """

@@ -40,11 +40,13 @@ class Document:
 
     Attributes:
         spans: JSON Pointer → the value's characters; of an object or a list its opening bracket.
+        names: JSON Pointer → the characters of the member's name, quotes included.
         doubled: each name that stood in its object before. The last member of that name counts.
     """
 
     value: Any
     spans: Mapping[str, Span]
+    names: Mapping[str, Span]
     doubled: tuple[Doubled, ...]
 
 
@@ -54,7 +56,7 @@ def read(text: str) -> Document:
     places = _Places()
     for token in _TOKEN.finditer(text):
         places.take(token.group(), Span(*token.span()))
-    return Document(value, places.spans, tuple(places.doubled))
+    return Document(value, places.spans, places.names, tuple(places.doubled))
 
 
 def line_and_column(text: str, offset: int) -> tuple[int, int]:
@@ -106,6 +108,7 @@ class _Places:
     """Follows the tokens of a valid JSON text."""
 
     spans: dict[str, Span] = field(default_factory=dict)
+    names: dict[str, Span] = field(default_factory=dict)
     doubled: list[Doubled] = field(default_factory=list)
     open: list[_Container] = field(default_factory=list)
 
@@ -130,6 +133,7 @@ class _Places:
 
     def _name(self, inside: _Container, name: str, span: Span) -> None:
         inside.name = name
+        self.names[inside.next_pointer()] = span
         if name in inside.names:
             self.doubled.append(Doubled(inside.next_pointer(), span))
         inside.names.add(name)

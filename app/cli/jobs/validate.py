@@ -24,6 +24,9 @@ Format = Literal["text", "json", "github"]
 DOUBLED: Final = "J101"
 """The one fault of JSON itself that still leaves a document to check."""
 
+UNKNOWN_OPTION: Final = "N105"
+"""The rule whose fault is a name, not its value."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
@@ -75,7 +78,8 @@ def _faults(name: str, text: str, document: Document) -> Iterator[_Fault]:
         issue = Issue(DOUBLED, "error", doubled.pointer, f"{key} stands twice; only the last one counts", "keep one")
         yield _Fault(issue, _place(name, text, doubled.span))
     for issue in check(document.value):
-        yield _Fault(issue, _place(name, text, document.spans.get(issue.path, Span(0, 1))))
+        spans = document.names if issue.code == UNKNOWN_OPTION else document.spans
+        yield _Fault(issue, _place(name, text, spans.get(issue.path, Span(0, 1))))
 
 
 def _place(name: str, text: str, span: Span) -> Place:
