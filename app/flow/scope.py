@@ -42,18 +42,16 @@ class Record:
 Shape: TypeAlias = ValueType | Record
 
 
-class Headers(dict[str, str]):
-    """SIP headers by name: case does not count, and a header that was not sent is "".
+def header(headers: Mapping[str, str], name: str) -> str:
+    """A SIP header by its name, whose case does not count; "" when it was not sent.
 
     Source: RFC 3261, 7.3.1 (field names are case-insensitive).
     """
-
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        super().__init__(headers)
-        self._folded = {name.casefold(): text for name, text in headers.items()}
-
-    def __missing__(self, name: str) -> str:
-        return self._folded.get(name.casefold(), "")
+    try:
+        return headers[name]
+    except KeyError:
+        folded = name.casefold()
+        return next((text for known, text in headers.items() if known.casefold() == folded), "")
 
 
 class _Sample(dict[str, Any]):

@@ -24,6 +24,7 @@ from app.flow.expressions.syntax import (
     Not,
     Sum,
 )
+from app.flow.scope import header
 
 Names: TypeAlias = Mapping[str, Any]
 Run: TypeAlias = Callable[[Names], Any]
@@ -109,8 +110,22 @@ def _name(node: Name) -> Run:
     return look
 
 
+def sip_header(headers: Any, name: str | int) -> str:
+    """An entry of `call.sip`, "" when the header was not sent. Raises Unfit."""
+    if not isinstance(headers, Mapping) or not isinstance(name, str):
+        raise Unfit("call.sip is not a map of headers")
+    return header(headers, name)
+
+
+def is_sip(node: Node) -> bool:
+    """Whether it is `call.sip`."""
+    return isinstance(node, Field) and node.key == "sip" and isinstance(node.of, Name) and node.of.name == "call"
+
+
 def _field(node: Field) -> Run:
     key, of = node.key, compiled(node.of)
+    if is_sip(node.of):
+        return lambda names: sip_header(of(names), key)
     path = _path(node)
 
     def look(names: Names) -> Any:

@@ -111,9 +111,9 @@ class _Walk:
 
     def _output(self, part: Output) -> None:
         self._uses(part.node)
-        shape = type_of(self.check, part.node)
+        shape = type_of(self.check, part.node) if self._may_be_told(part.node) else None
         escaper = "_text"
-        if shape is not None and self._can_be_said(part, shape):
+        if shape is not None and self._is_one_value(part.node, shape):
             try:
                 escaper = self.analyst.spots.escaper(self.analyst.spot, self._told(part, shape))
             except Fault as fault:
@@ -129,18 +129,18 @@ class _Walk:
         is_env = isinstance(node, Field) and isinstance(node.of, Name) and node.of.name == "env"
         return Told(shape, is_env, self.check.shown(node), node.start, node.end - node.start)
 
-    def _can_be_said(self, part: Output, shape: Shape) -> bool:
-        node, spoken = part.node, self.analyst.is_spoken
-        for name in sorted(root_names(node) & self.check.scope.unspoken.keys() if spoken else ()):
+    def _may_be_told(self, node: Node) -> bool:
+        unspoken = self.check.scope.unspoken if self.analyst.is_spoken else {}
+        for name in sorted(root_names(node) & unspoken.keys()):
             code = "E330" if name == "env" else "E331"
-            self.check.report(
-                code, node, f"{self.check.shown(node)} would be spoken; it is {self.check.scope.unspoken[name]}"
-            )
+            self.check.report(code, node, f"{self.check.shown(node)} would be spoken; it is {unspoken[name]}")
             return False
-        if kind_of(shape) in ("list", "map") or (spoken and kind_of(shape) == "datetime"):
-            self.check.report(
-                "E336", node, f"{self.check.shown(node)} is {described(shape)}", _named(self.check, node, shape)
-            )
+        return True
+
+    def _is_one_value(self, node: Node, shape: Shape) -> bool:
+        if kind_of(shape) in ("list", "map") or (self.analyst.is_spoken and kind_of(shape) == "datetime"):
+            message = f"{self.check.shown(node)} is {described(shape)}"
+            self.check.report("E336", node, message, _named(self.check, node, shape))
             return False
         return True
 

@@ -126,11 +126,25 @@ class _Rewriter:
     def _wrapped(self, node: nodes.Node) -> nodes.Node:
         if isinstance(node, nodes.For):
             node.iter = _filtered(node.iter, "_items")
+        if isinstance(node, nodes.Getattr | nodes.Getitem) and _is_sip(node.node):
+            name = node.attr if isinstance(node, nodes.Getattr) else node.arg.as_const()
+            return _filtered(node.node, "_header_of", nodes.Const(name, lineno=node.lineno))
         if isinstance(node, nodes.Compare):
             (operand,) = node.ops
             op = nodes.Const(_OPERATORS[operand.op], lineno=node.lineno)
             return _filtered(node.expr, "_compare", op, operand.expr)
         return node
+
+
+def _is_sip(node: nodes.Node) -> bool:
+    """Whether it is `call.sip` or `call["sip"]`, whose entries are headers."""
+    if isinstance(node, nodes.Getattr):
+        key: object = node.attr
+    elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
+        key = node.arg.value
+    else:
+        return False
+    return key == "sip" and isinstance(node.node, nodes.Name) and node.node.name == "call"
 
 
 def _filtered(of: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Filter:

@@ -14,7 +14,7 @@ from jinja2 import StrictUndefined, Undefined
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from app.flow.expressions.evaluator import add, compare, cut, entry, negative
+from app.flow.expressions.evaluator import add, compare, cut, entry, negative, sip_header
 from app.flow.expressions.fault import Absent, Unfit
 from app.flow.expressions.filters import FILTERS, default
 from app.flow.templates.escapes import ESCAPERS
@@ -45,7 +45,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals.clear()
         self.tests = {"defined": _is_defined}
         self.filters = {name: _missing_passes(known.apply) for name, known in FILTERS.items()}
-        self.filters |= {"default": _default, "_compare": _missing_passes(_compare), "_items": _items, **ESCAPERS}
+        self.filters |= {
+            "default": _default,
+            "_compare": _missing_passes(_compare),
+            "_items": _items,
+            "_header_of": _missing_passes(sip_header),
+            **ESCAPERS,
+        }
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`obj.attribute`: an entry of a map; of `loop` its counters."""
