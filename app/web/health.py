@@ -39,15 +39,15 @@ def health_router(calls: Calls, metrics: Metrics, *, with_metrics: bool) -> APIR
     return router
 
 
-async def readiness(calls: Calls) -> dict[str, Any]:
-    """Whether new calls can be taken.
+async def readiness(calls: Calls, deadline_s: float = STORE_DEADLINE_S) -> dict[str, Any]:
+    """Whether new calls can be taken; the store must answer within `deadline_s`.
 
     A project that was read and refused does not make a server unready while the last good one is in use: a bad save
     must not take every host out of service. It is listed under `rejected`.
     """
     library = calls.library
     reasons = [] if library.current.flows else ["no flows are loaded"]
-    if problem := await _store_problem(calls):
+    if problem := await _store_problem(calls, deadline_s):
         reasons.append(problem)
     issues = [_shown(issue) for issue in library.last.issues if issue.is_error]
     return {
@@ -59,14 +59,14 @@ async def readiness(calls: Calls) -> dict[str, Any]:
     }
 
 
-async def _store_problem(calls: Calls) -> str:
+async def _store_problem(calls: Calls, deadline_s: float) -> str:
     try:
-        async with asyncio.timeout(STORE_DEADLINE_S):
+        async with asyncio.timeout(deadline_s):
             await calls.check()
     except StoreUnavailable as error:
         return f"the store cannot be written: {error}"
     except TimeoutError:
-        return f"the store does not answer within {STORE_DEADLINE_S:g} seconds"
+        return f"the store does not answer within {deadline_s:g} seconds"
     return ""
 
 

@@ -102,14 +102,24 @@ def _run_here(settings: Settings, bound: socket.socket, *, dev: bool) -> None:
 
 def _supervise(settings: Settings, bound: socket.socket, *, dev: bool, reload: bool, workers: int) -> None:
     """Serve from child processes, which count into one directory."""
-    with TemporaryDirectory(prefix="ncco-metrics-") as folder:
-        os.environ[MULTIPROCESS_DIR] = folder
+    with _counted_together():
         config = _config(partial(make_worker_app, settings, dev=dev), settings, dev=dev, reload=reload, workers=workers)
         with _metrics_port(settings, shared_registry()), _quiet_end():
             if reload:
                 ChangeReload(config, target=Server(config).run, sockets=[bound]).run()
             else:
                 Multiprocess(config, sockets=[bound]).run()
+
+
+@contextmanager
+def _counted_together() -> Iterator[None]:
+    """A directory where child processes keep their counters; they find its name in their environment."""
+    with TemporaryDirectory(prefix="ncco-metrics-") as folder:
+        os.environ[MULTIPROCESS_DIR] = folder
+        try:
+            yield
+        finally:
+            del os.environ[MULTIPROCESS_DIR]
 
 
 def make_worker_app(settings: Settings, *, dev: bool) -> FastAPI:

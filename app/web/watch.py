@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Final
 
@@ -47,33 +48,56 @@ async def refresh(library: Library, metrics: Metrics, log: FilteringBoundLogger)
         log.info("flows loaded", flows=sorted(read.flows))
 
 
-async def watch(folders: Sequence[Path], library: Library, metrics: Metrics, log: FilteringBoundLogger) -> None:
-    """Refresh for ever. Folders may come, go and be replaced."""
-    while True:
-        seen = [_identity(folder) for folder in folders]
-        await _watch_these(folders, seen, library, metrics, log)
-        await refresh(library, metrics, log)
-
-
-async def _watch_these(
-    folders: Sequence[Path], seen: Sequence[object], library: Library, metrics: Metrics, log: FilteringBoundLogger
+async def watch(
+    folders: Sequence[Path], library: Library, metrics: Metrics, log: FilteringBoundLogger, *, look_ms: int = LOOK_MS
 ) -> None:
-    """Refresh on changes, until one of the folders is another one than before."""
+    """Refresh for ever. Folders may come, go and be replaced, which is noticed within `look_ms`.
+
+    Where the system gives no notices, the files are looked at one by one; where that fails too, it returns.
+    """
+    for polls in (False, True):
+        try:
+            while True:
+                await _until_replaced(folders, library, metrics, log, look_ms=look_ms, polls=polls)
+                await refresh(library, metrics, log)
+        except (OSError, RuntimeError) as error:
+            log.warning("flow files cannot be watched", polls=polls, problem=str(error))
+
+
+async def _until_replaced(
+    folders: Sequence[Path],
+    library: Library,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+    *,
+    look_ms: int,
+    polls: bool,
+) -> None:
+    """Refresh on every change, until one of the folders is another one than before."""
+    seen = [_identity(folder) for folder in folders]
     there = [folder for folder, identity in zip(folders, seen, strict=True) if identity is not None]
-    try:
-        if there:
-            async for changes in awatch(
-                *there, step=SETTLE_MS, rust_timeout=LOOK_MS, yield_on_timeout=True, raise_interrupt=False
-            ):
-                if [_identity(folder) for folder in folders] != seen:
-                    return
-                if changes:
-                    await refresh(library, metrics, log)
-    except (OSError, RuntimeError) as error:
-        log.warning("flow files cannot be watched", problem=str(error))
-        await asyncio.sleep(LOOK_MS / 1000 * 10)
-    while [_identity(folder) for folder in folders] == seen:  # noqa: ASYNC110 - nobody sends a notice
-        await asyncio.sleep(LOOK_MS / 1000)
+    async with aclosing(_changes(there, look_ms, polls)) as changes:
+        async for is_changed in changes:
+            if [_identity(folder) for folder in folders] != seen:
+                return
+            if is_changed:
+                await refresh(library, metrics, log)
+
+
+async def _changes(folders: Sequence[Path], look_ms: int, polls: bool) -> AsyncGenerator[bool, None]:
+    """Whether a file has changed: told when one has, and every `look_ms`."""
+    while not folders:
+        await asyncio.sleep(look_ms / 1000)
+        yield False
+    found = awatch(
+        *folders,
+        step=SETTLE_MS,
+        rust_timeout=look_ms,
+        yield_on_timeout=True,
+        force_polling=polls or None,
+    )
+    async for files in found:
+        yield bool(files)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -1,0 +1,154 @@
+"""Up, ready, and the pages that no caller waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.flow.loader import load
+from app.flow.model import Project
+from app.service.library import Library
+from app.store.memory import MemoryStore
+from app.web import create_app
+from app.web.health import readiness
+from tests.web.fake_calls import FakeCalls, client_of, settings_with
+
+GOOD = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'
+
+
+def project(text: str = GOOD) -> Project:
+    return load({"flows/hello.yaml": text})
+
+
+async def calls_with(*reads: Project) -> FakeCalls:
+    """A service whose store is open and whose library has read these, one after the other."""
+    calls = FakeCalls(store=MemoryStore())
+    await calls.store.open()
+    coming = iter(reads)
+    calls.library = Library(calls.store, lambda: next(coming))
+    for _ in reads:
+        await calls.library.reload()
+    return calls
+
+
+async def test_the_process_is_up_whatever_else_is_not() -> None:
+    response = await client_of(FakeCalls()).get("/healthz")
+
+    assert (200, {"status": "up"}) == (response.status_code, response.json())
+
+
+async def test_a_server_with_flows_and_a_store_is_ready() -> None:
+    response = await client_of(await calls_with(project()), dev=False).get("/readyz")
+
+    assert (200, True, ["hello"]) == (response.status_code, response.json()["ready"], response.json()["flows"])
+    assert response.json()["loaded_at"]
+
+
+async def test_a_server_without_flows_is_not_ready_and_says_why() -> None:
+    response = await client_of(await calls_with()).get("/readyz")
+
+    assert (503, ["no flows are loaded"]) == (response.status_code, response.json()["reasons"])
+
+
+async def test_a_server_whose_first_flows_are_broken_is_not_ready() -> None:
+    response = await client_of(await calls_with(project(GOOD.replace("start: hi", "start: ho")))).get("/readyz")
+
+    assert 503 == response.status_code
+    assert response.json()["rejected"][0].startswith("flows/hello.yaml:3:8 ")
+
+
+async def test_a_broken_save_leaves_a_server_ready_and_is_shown() -> None:
+    calls = await calls_with(project(), project(GOOD.replace("goto: end", "goto: nowhere")))
+    response = await client_of(calls).get("/readyz")
+
+    assert (200, ["hello"]) == (response.status_code, response.json()["flows"])
+    assert "nowhere" in response.json()["rejected"][0]
+
+
+async def test_a_server_whose_store_is_closed_is_not_ready() -> None:
+    calls = await calls_with(project())
+    await calls.store.close()
+    response = await client_of(calls).get("/readyz")
+
+    assert 503 == response.status_code
+    assert response.json()["reasons"][0].startswith("the store cannot be written: ")
+
+
+async def test_a_store_that_hangs_is_not_waited_for() -> None:
+    class Hanging(MemoryStore):
+        async def check(self) -> None:
+            await asyncio.sleep(3600)
+
+    state = await readiness(FakeCalls(store=Hanging()), deadline_s=0.01)
+
+    assert (False, "the store does not answer within 0.01 seconds") == (state["ready"], state["reasons"][1])
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_other_methods_are_refused_as_json(path: str) -> None:
+    response = await client_of(FakeCalls()).post(path)
+
+    assert (405, "GET", "application/json") == (
+        response.status_code,
+        response.headers["allow"],
+        response.headers["content-type"],
+    )
+    assert {"error", "cure"} == response.json().keys()
+
+
+def broken_app() -> FastAPI:
+    app = create_app(settings_with(), service=FakeCalls(), dev=True)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("447700900123")
+
+    return app
+
+
+async def test_a_fault_of_a_page_is_json_without_its_values() -> None:
+    transport = httpx.ASGITransport(broken_app(), raise_app_exceptions=False)
+    response = await httpx.AsyncClient(transport=transport, base_url="http://x").get("/broken")
+
+    assert (500, "application/json") == (response.status_code, response.headers["content-type"])
+    assert "4477" not in response.text
+
+
+async def test_a_fault_of_middleware_is_json_too() -> None:
+    app = create_app(settings_with(), service=FakeCalls(), dev=True)
+
+    @app.middleware("http")
+    async def broken(*_: object) -> None:
+        raise RuntimeError
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    response = await httpx.AsyncClient(transport=transport, base_url="http://x").get("/healthz")
+
+    assert (500, {"error", "cure"}) == (response.status_code, response.json().keys())
+
+
+async def test_the_documentation_names_every_route() -> None:
+    document = (await client_of(FakeCalls()).get("/openapi.json")).json()
+
+    assert {
+        "/webhooks/answer",
+        "/webhooks/answer/{flow}",
+        "/webhooks/fallback",
+        "/webhooks/event",
+        "/webhooks/event/{wait}",
+        "/webhooks/input/{wait}",
+        "/webhooks/notify/{wait}",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    } == document["paths"].keys()
+    assert {"get", "post"} == document["paths"]["/webhooks/input/{wait}"].keys()
+
+
+def test_the_flows_of_these_tests_are_good() -> None:
+    assert not project().has_errors
+    assert not Path("flows/hello.yaml").exists()
