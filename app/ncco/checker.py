@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import SchemaValidator, core_schema
 
 from app.ncco.issue import Issue, member
+from app.ncco.kinds.shape import one_of
 from app.ncco.models.actions import SHAPES
 from app.ncco.models.calls import ENDPOINT
 from app.ncco.rules.advice import EMPTY_DOCUMENT
@@ -16,15 +17,7 @@ from app.ncco.sequence import look_at_order
 from app.ncco.shown import shown
 from app.ncco.spelling import ACTIONS, folded, meant_action
 
-_CLEAN = SchemaValidator(
-    core_schema.list_schema(
-        core_schema.tagged_union_schema(
-            {name: shape.clean() for name, shape in SHAPES.items()}, discriminator="action"
-        ),
-        min_length=1,
-        strict=True,
-    )
-)
+_CLEAN = SchemaValidator(core_schema.list_schema(one_of(SHAPES, "action"), min_length=1, strict=True))
 _ACTION_RULES = {name: shape.rules for name, shape in SHAPES.items()}
 _ENDPOINT_RULES = {name: shape.rules for name, shape in ENDPOINT.shapes.items()}
 

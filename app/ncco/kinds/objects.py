@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from app.ncco.issue import Issue, member
 from app.ncco.kinds.kind import JsonSchema, Kind, wrong_type
-from app.ncco.kinds.shape import Shape
+from app.ncco.kinds.shape import Shape, one_of
 from app.ncco.kinds.writable import unwritable
 from app.ncco.rules.manner import HEADER_NOT_TEXT
 from app.ncco.rules.shape import ENDPOINT_TYPE_MISSING, NOT_JSON, UNKNOWN_ENDPOINT_TYPE
@@ -70,9 +70,7 @@ class Tagged(Kind):
 
     def clean(self) -> CoreSchema:
         """An object of a known type."""
-        return core_schema.tagged_union_schema(
-            {tag: shape.clean() for tag, shape in self.shapes.items()}, discriminator="type"
-        )
+        return one_of(self.shapes, "type")
 
     def read(self, value: object) -> object:
         """The endpoint under its NCCO names."""

@@ -53,7 +53,7 @@ class PhoneNumber(Kind):
 
 
 def _number_cure(value: str) -> str | None:
-    digits = re.sub(r"[\s().\-/]", "", value[:40]).removeprefix("+").removeprefix("00")
+    digits = re.sub(r"\(0\)|[\s().\-/]", "", value[:40]).removeprefix("+").removeprefix("00")
     return f'Write "{digits}".' if digits != value and E164.fullmatch(digits) else None
 
 

@@ -94,14 +94,13 @@ class Shape:
     def read(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """The options under their NCCO names with the values as models hold them.
 
-        null is dropped, and so is what has no effect; unknown options are kept.
+        null is dropped, and so is what has no effect; unknown options are kept, and so is a second spelling of one.
         """
         wire: dict[str, Any] = {}
         for key, entry in value.items():
             name = self.python_names.get(key, key)
+            name = key if name in wire or name in value else name
             option = self.options.get(name)
-            if name in wire:
-                name = key
             if entry is not None and (option or key not in self.notes):
                 wire[name] = option.kind.read(entry) if option else entry
         return wire
@@ -157,6 +156,29 @@ class Shape:
         )
 
 
+def one_of(shapes: Mapping[str, Shape], key: str) -> CoreSchema:
+    """The validation of objects of one of the shapes, told apart by the text under `key`.
+
+    The function stands in place of the key itself because pydantic would take the repr of what is there, which fails
+    loudly for a deeply nested value.
+    """
+
+    def tag(value: object) -> str | None:
+        name = value.get(key) if isinstance(value, dict) else None
+        return name if isinstance(name, str) else None
+
+    return core_schema.tagged_union_schema({name: shape.clean() for name, shape in shapes.items()}, discriminator=tag)
+
+
 def _property(option: Option) -> JsonSchema:
     schema = option.kind.json_schema() | {"description": option.about}
+    schema = schema if option.required else _or_null(schema)
     return schema if option.default is None else schema | {"default": option.default}
+
+
+def _or_null(schema: JsonSchema) -> JsonSchema:
+    for keyword, null in (("enum", None), ("anyOf", {"type": "null"})):
+        if keyword in schema:
+            return schema | {keyword: [*schema[keyword], null]}
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return schema | {"type": [*types, "null"]}
