@@ -32,11 +32,12 @@ _BLOCK = "write a list: `- if: condition` with `goto: step` under it, at last `-
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One line: where it leads when its condition holds."""
+    """One line: where it leads when its condition holds. `shown` is the condition for the trace."""
 
     condition: Expression
     target: Target
     place: Place
+    shown: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Branch:
     def edges(self) -> Iterator[Edge]:
         """Each line, and `else`."""
         for arm in self.arms:
-            yield Edge(f"if {arm.condition.source}", arm.target, passes_input=False)
+            yield Edge(f"if {arm.shown}", arm.target, passes_input=False)
         yield Edge("else", self.otherwise, passes_input=False)
 
     def enter(self, frame: Frame) -> Jump | None:
@@ -66,8 +67,8 @@ class Branch:
         others: list[str] = []
         for arm in self.arms:
             if arm.condition.evaluate(frame.names):
-                return Jump(arm.target, arm.place, f"{arm.condition.source} holds", tuple(others))
-            others.append(f"{arm.condition.source} does not hold")
+                return Jump(arm.target, arm.place, f"{arm.shown} holds", tuple(others))
+            others.append(f"{arm.shown} does not hold")
         return Jump(self.otherwise, self.otherwise.place, "else: no condition holds", tuple(others))
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
@@ -84,7 +85,7 @@ def read_branch(source: StepSource, reader: Reader) -> Wired | None:
     lines = reader.seq(node, "`branch`")
     if lines is None:
         return None
-    read = [_read_line(line, reader) for line in lines.items]
+    read = [_read_line(line, source, reader) for line in lines.items]
     otherwise = _read_else(lines.items, source.fields.at("branch"), reader)
     arms = [line for line in read if isinstance(line, Arm)]
     if otherwise is None or None in read:
@@ -96,7 +97,7 @@ def _is_else(line: Node) -> bool:
     return isinstance(line, Map) and line.get("else") is not None and line.get("if") is None
 
 
-def _read_line(line: Node, reader: Reader) -> Arm | bool | None:
+def _read_line(line: Node, source: StepSource, reader: Reader) -> Arm | bool | None:
     """A line with a condition; True for an `else`, None when it cannot be read."""
     if _is_else(line):
         return True
@@ -112,7 +113,17 @@ def _read_line(line: Node, reader: Reader) -> Arm | bool | None:
     target_node = fields.need("goto", "write `goto: step` under the `if`", reader)
     condition = reader.expression(condition_node, "`if`") if condition_node else None
     target = reader.target(target_node, "`goto`") if target_node else None
-    return Arm(condition, target, fields.at("if")) if condition and target else None
+    if condition is None or target is None:
+        return None
+    return Arm(condition, target, fields.at("if"), _shown(condition, source))
+
+
+def _shown(condition: Expression, source: StepSource) -> str:
+    """The condition in words; not what a sensitive value is compared with."""
+    used = (source.variables[name] for name in condition.used_names if name in source.variables)
+    if any(variable.sensitive for variable in used):
+        return f"the condition in line {condition.place.line}"
+    return condition.source
 
 
 def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target | None:

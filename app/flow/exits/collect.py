@@ -94,10 +94,15 @@ class Collect:
             fault = f"it does not fit the type of {self.into}" + ("" if self.wanted.sensitive else f": {error}")
             return self.retry.decide("nomatch", fault, tries)
         if self.check is not None and not self.check.evaluate({**frame.names, self.into: value}):
-            return self.retry.decide("nomatch", f"check: {self.check.source} does not hold", tries)
-        given = f"{len(outcome.digits)} digits" if outcome.digits else "what was said"
-        because = f"{given} go into {self.into}" + (f"; check: {self.check.source} holds" if self.check else "")
+            return self.retry.decide("nomatch", f"{self.shown_check} does not hold", tries)
+        given = f"{len(outcome.digits)} digits go" if outcome.digits else "what was said goes"
+        because = f"{given} into {self.into}" + (f"; {self.shown_check} holds" if self.check else "")
         return Decision(Go(self.target), "collected", self.place, because, values={self.into: value})
+
+    @property
+    def shown_check(self) -> str:
+        """The check, for the trace; of a sensitive value not what it is compared with."""
+        return f"check: {self.check.source}" if self.check and not self.wanted.sensitive else "the check"
 
     def _length_fault(self, outcome: Outcome) -> str:
         if not outcome.digits:

@@ -99,15 +99,15 @@ class On:
         name = "completed" if outcome.name == "connected" else outcome.name
         left = self.targets - frame.position - 1
         if left > 0 and name in FAILURES:
-            rung = f"{outcome.because}: target {frame.position + 2} of {self.targets} is next"
+            rung = f"{outcome.because}; target {frame.position + 2} of {self.targets} is next"
             return Decision(Next(), name, self.place, rung)
         found = name if name in self.lines else "otherwise" if name in self.covered else ""
         line = self.lines.get(found)
         if line is None:
             return None
-        how = f"{name} is one of the outcomes of otherwise" if found == "otherwise" else f"on: {name}"
-        others = tuple(f"{other}: needs that outcome" for other in self.lines if other != found)
-        return Decision(Go(line.target), name, line.place, f"{outcome.because}: {how}", others)
+        how = 'no line of its own, so "otherwise" decides' if found == "otherwise" else f'the line "{name}" decides'
+        others = tuple(f"{other}: it was {name}" for other in self.lines if other != found)
+        return Decision(Go(line.target), name, line.place, f"{outcome.because}; {how}", others)
 
 
 def steers(node: Map) -> bool:

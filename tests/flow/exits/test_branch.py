@@ -52,6 +52,26 @@ def test_the_place_of_a_jump_is_the_line_that_decided() -> None:
     assert jump.place.line == 12
 
 
+def test_the_trace_never_shows_what_a_sensitive_value_is_compared_with() -> None:
+    steps = """
+    hello:
+      branch:
+        - if: pin == "2580"
+          goto: end
+        - else: end
+    """
+    exit_ = exit_of(steps, "vars: {pin: {type: text, sensitive: true}}\n")
+
+    held = exit_.enter(Frame({"pin": "2580"}))
+    failed = exit_.enter(Frame({"pin": "1"}))
+
+    assert held is not None
+    assert failed is not None
+    assert held.because == "the condition in line 8 holds"
+    assert failed.others == ("the condition in line 8 does not hold",)
+    assert [edge.label for edge in exit_.edges()] == ["if the condition in line 8", "else"]
+
+
 def test_no_webhook_decides_on_a_branch() -> None:
     exit_ = exit_of(STEPS, VARS)
 

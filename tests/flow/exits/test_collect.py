@@ -74,7 +74,15 @@ def test_the_last_failed_try_leads_to_then() -> None:
 
     assert isinstance(decision.move, Go)
     assert decision.outcome == "nomatch"
-    assert decision.because == 'check: pin == "2580" does not hold; failed try 3 of 3: retry.then leads to the end'
+    assert decision.because == "the check does not hold; failed try 3 of 3: retry.then leads to the end"
+
+
+def test_the_trace_never_shows_what_a_sensitive_value_is_compared_with() -> None:
+    right = decision_of(exit_of(PIN), Outcome("collected", digits="2580"))
+    wrong = decision_of(exit_of(PIN), Outcome("collected", digits="1111"))
+
+    assert right.because == "4 digits go into pin; the check holds"
+    assert wrong.because == "the check does not hold; failed try 1 of 3: asked again"
 
 
 def test_silence_is_noinput() -> None:
@@ -89,7 +97,7 @@ def test_free_speech_is_kept_as_it_was_said() -> None:
     decision = decision_of(exit_of(SPEECH), Outcome("collected", text="my bike", confidence=0.8))
 
     assert decision.values == {"reason": "my bike"}
-    assert decision.because == "what was said go into reason"
+    assert decision.because == "what was said goes into reason"
 
 
 def test_keys_are_no_answer_to_a_question_by_speech() -> None:

@@ -55,12 +55,12 @@ hello:
 @pytest.mark.parametrize(
     ("outcome", "target", "because"),
     [
-        ("busy", "voicemail", "on: busy"),
-        ("timeout", "sorry", "timeout is one of the outcomes of otherwise"),
-        ("unanswered", "sorry", "unanswered is one of the outcomes of otherwise"),
-        ("rejected", "sorry", "rejected is one of the outcomes of otherwise"),
-        ("failed", "sorry", "failed is one of the outcomes of otherwise"),
-        ("completed", None, "on: completed"),
+        ("busy", "voicemail", 'the line "busy" decides'),
+        ("timeout", "sorry", 'no line of its own, so "otherwise" decides'),
+        ("unanswered", "sorry", 'no line of its own, so "otherwise" decides'),
+        ("rejected", "sorry", 'no line of its own, so "otherwise" decides'),
+        ("failed", "sorry", 'no line of its own, so "otherwise" decides'),
+        ("completed", None, 'the line "completed" decides'),
     ],
 )
 def test_an_outcome_leads_to_its_line(outcome: str, target: str | None, because: str) -> None:
@@ -69,13 +69,13 @@ def test_an_outcome_leads_to_its_line(outcome: str, target: str | None, because:
     assert isinstance(decision.move, Go)
     assert target == decision.move.target.step
     assert outcome == decision.outcome
-    assert f"Vonage said so: {because}" == decision.because
+    assert f"Vonage said so; {because}" == decision.because
 
 
 def test_the_other_lines_say_what_they_need() -> None:
     decision = decision_of(exit_of(STEPS), Outcome("busy"))
 
-    assert decision.others == ("completed: needs that outcome", "otherwise: needs that outcome")
+    assert decision.others == ("completed: it was busy", "otherwise: it was busy")
     assert decision.place.line == 11
 
 
@@ -96,7 +96,7 @@ def test_a_failure_rings_the_next_target_of_the_list(position: int, number: int)
 
     assert decision.move == Next()
     assert decision.outcome == "busy"
-    assert decision.because == f"busy: target {number} of 3 is next"
+    assert decision.because == f"busy; target {number} of 3 is next"
 
 
 def test_a_failure_of_the_last_target_leads_to_its_line() -> None:
@@ -113,7 +113,7 @@ def test_a_completed_call_ends_the_list() -> None:
 def test_otherwise_of_a_websocket_covers_its_loss() -> None:
     decision = decision_of(exit_of(WEBSOCKET), Outcome("disconnected"))
 
-    assert decision.because.endswith("disconnected is one of the outcomes of otherwise")
+    assert decision.because.endswith('"otherwise" decides')
 
 
 def test_a_named_machine_steers() -> None:
