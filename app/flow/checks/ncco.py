@@ -28,12 +28,10 @@ _SPOKEN_RULES = "N4"
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """One action with typical values, and the value that it was made of; None for one out of a document."""
+    """One action with typical values, and the part that it was made of."""
 
     action: dict[str, Any]
-    tree: Object | None
-    place: Place
-    is_literal: bool
+    part: Action | Document
 
 
 def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> list[Issue]:
@@ -73,22 +71,18 @@ def _check_at(parts: tuple[Part, ...], position: int, names: Mapping[str, Any], 
 
 
 def _try(part: Action, names: Mapping[str, Any]) -> _Tried:
-    tree = part.tree
-    action = {"action": part.word, **_sample_of(tree, names)}
+    sampled = part.sample(lambda value: _sample(value, names))
+    action = {name: value for name, value in sampled.items() if value is not _LEFT_OUT}
     if part.callback is not None:
         action |= {"eventUrl": _URL, "eventMethod": "POST"}
-    return _Tried(action, tree, part.place, is_literal=tree.is_literal)
-
-
-def _sample_of(tree: Object, names: Mapping[str, Any]) -> dict[str, Any]:
-    sampled = {name: _sample(member, names) for name, member in tree.members.items()}
-    return {name: value for name, value in sampled.items() if value is not _LEFT_OUT}
+    return _Tried(action, part)
 
 
 def _sample(value: Value, names: Mapping[str, Any]) -> Any:
     """What a value is with typical data; left out where that cannot be said."""
     if isinstance(value, Object):
-        return _sample_of(value, names)
+        members = {name: _sample(member, names) for name, member in value.members.items()}
+        return {name: member for name, member in members.items() if member is not _LEFT_OUT}
     if isinstance(value, Array):
         return [item for item in (_sample(inner, names) for inner in value.items) if item is not _LEFT_OUT]
     try:
@@ -110,7 +104,7 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
     for draft in drafts:
         if draft.callback is not None:
             draft.action.setdefault("eventUrl", _URL)
-    return [_Tried(draft.action, None, part.value.place, part.value.is_literal) for draft in drafts], []
+    return [_Tried(draft.action, part) for draft in drafts], []
 
 
 def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) -> Iterator[Issue]:
@@ -119,13 +113,13 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
     if not tried:
         return
     if int(number) == len(tried):
-        yield _report(issue, tried[-1].place, note=" (in the step that follows)")
+        yield _report(issue, tried[-1].part.place, note=" (in the step that follows)")
         return
-    where = tried[int(number)]
-    if where.tree is None:
-        yield _report(issue, where.place, is_sure=where.is_literal, note=f" (at {issue.path})")
+    part = tried[int(number)].part
+    if isinstance(part, Document):
+        yield _report(issue, part.value.place, is_sure=part.value.is_literal, note=f" (at {issue.path})")
         return
-    value = find(where.tree, path)
+    value = find(Object(part.fields, part.place), path)
     if value.is_literal or _holds_anyway(issue, value, names):
         yield _report(issue, value.place)
 

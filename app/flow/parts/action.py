@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.flow.model import Callback, Draft, Frame, Value
 from app.flow.nodes import Place
-from app.flow.parts.values import Object
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Action:
     callback: Callback | None = None
     checkpoint: str = ""
     is_opening: bool = False
-    _ready: Mapping[str, Any] = field(init=False, repr=False)
+    _ready: dict[str, Any] = field(init=False, repr=False)
     _computed: tuple[tuple[str, Value], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -38,15 +37,9 @@ class Action:
         object.__setattr__(self, "_ready", {"action": self.word, **ready})
         object.__setattr__(self, "_computed", computed)
 
-    @property
-    def tree(self) -> Object:
-        """All its fields as one value."""
-        return Object(self.fields, self.place)
-
     def literal(self, name: str) -> Any:
         """What a field always is; None when it is not written or computed."""
-        value = self.fields.get(name)
-        return value.render({}) if value is not None and value.is_literal else None
+        return literal(self.fields, name)
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback | None = None) -> Action:
         """The same action with more fields (or others in their place), and another webhook unless None."""
@@ -56,14 +49,20 @@ class Action:
         """The action in this call. Only the outermost dict is its own; what is in it is shared. Raises RenderError."""
         if self.is_opening and frame.position:
             return []
-        return [Draft(self.draw(frame.names), self.callback)]
-
-    def draw(self, names: Mapping[str, Any]) -> dict[str, Any]:
-        """The dict of this call. Raises RenderError."""
         action = dict(self._ready)
         for name, value in self._computed:
-            action[name] = value.render(names)
-        return action
+            action[name] = value.render(frame.names)
+        return [Draft(action, self.callback)]
+
+    def sample(self, sample_of: Callable[[Value], Any]) -> dict[str, Any]:
+        """The action with a sample in each field that only a call can fill."""
+        return self._ready | {name: sample_of(value) for name, value in self._computed}
+
+
+def literal(fields: Mapping[str, Value], name: str) -> Any:
+    """What a field always is; None when it is not written or computed."""
+    value = fields.get(name)
+    return value.render({}) if value is not None and value.is_literal else None
 
 
 _OBSERVED = frozenset({"record", "connect", "conversation"})

@@ -151,8 +151,8 @@ def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader)
     own = Map(tuple(entry for entry in fields.entries if entry.key.value != "endpoint"), fields.place)
     outer = action_shape("connect").read_fields(own, reader, "connect")
     array = Array((Object(inner, endpoint.place),), endpoint.place)
-    action = Action("connect", place, {**_caller(kind, outer, place), **outer, "endpoint": array})
-    return replace(action, callback=observer("connect", has_url="eventUrl" in outer, records=False))
+    callback = observer("connect", has_url="eventUrl" in outer, records=False)
+    return Action("connect", place, {**_caller(kind, outer, place), **outer, "endpoint": array}, callback)
 
 
 def _caller(kind: str, fields: Mapping[str, Value], place: Place) -> dict[str, Value]:

@@ -19,6 +19,8 @@ _RIVALS = (("from", "randomFromNumber"), ("mute", "canSpeak"), ("machineDetectio
 
 def gather(own: tuple[Entry, ...], inherited: tuple[Entry, ...], place: Place) -> Map:
     """One map of own and inherited fields; own ones win, maps are merged, an own field drops its inherited rival."""
+    if not inherited:
+        return Map(own, place)
     names = {entry.key.value for entry in own}
     unwanted = names | {rival for pair in _RIVALS for rival in pair if names & set(pair)}
     theirs = {entry.key.value: entry.value for entry in inherited}
@@ -34,10 +36,11 @@ def _merge(entry: Entry, inherited: Node | None) -> Entry:
 
 def rename(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     """The entries under the names that are sent."""
-    return tuple(
-        Entry(replace(entry.key, value=_ALIASES.get(entry.key.value, entry.key.value)), entry.value)
-        for entry in entries
-    )
+    return tuple(_renamed(entry) if entry.key.value in _ALIASES else entry for entry in entries)
+
+
+def _renamed(entry: Entry) -> Entry:
+    return Entry(replace(entry.key, value=_ALIASES[entry.key.value]), entry.value)
 
 
 def check_defaults(actions: Mapping[str, Map], reader: Reader) -> None:

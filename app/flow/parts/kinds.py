@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from app.flow.model import Callback, Part
+from app.flow.model import Callback, Part, Value
 from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.flow.parts.action import Action, observer
+from app.flow.parts.action import Action, literal, observer
 from app.flow.parts.inheritance import gather, rename
 from app.flow.parts.spelling import Item
 from app.flow.parts.wire import action_shape
@@ -34,8 +35,7 @@ class Kind:
             return None
         fields = gather(rename(own), rename(item.inherited), item.place)
         values = action_shape(self.word).read_fields(fields, reader, self.word)
-        action = Action(self.word, item.place, values)
-        return replace(action, callback=_callback(action))
+        return Action(self.word, item.place, values, _callback(self.word, values))
 
     def _own_fields(self, item: Item, reader: Reader) -> tuple[Entry, ...] | None:
         """The fields that the item writes, in whichever spelling."""
@@ -105,13 +105,13 @@ def _shown(node: Node) -> str:
     return "a map" if isinstance(node, Map) else "a list" if isinstance(node, Seq) else "a text"
 
 
-def _callback(action: Action) -> Callback | None:
-    record = action.fields.get("record")
+def _callback(word: str, fields: Mapping[str, Value]) -> Callback | None:
+    record = fields.get("record")
     return observer(
-        action.word,
-        has_url="eventUrl" in action.fields,
-        records=record is not None and (not record.is_literal or action.literal("record") is True),
-        is_asynchronous=action.literal("mode") == "asynchronous",
+        word,
+        has_url="eventUrl" in fields,
+        records=record is not None and (not record.is_literal or record.render({}) is True),
+        is_asynchronous=literal(fields, "mode") == "asynchronous",
     )
 
 
