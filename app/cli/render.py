@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
 
 from app.cli import options
 from app.cli.work import hand_over
+
+
+def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tuple[str, ...]:
+    for keys in digits:
+        if not re.fullmatch(r"[0-9*#]+", keys):
+            raise click.BadParameter(f"{keys} holds other keys than 0-9, * and #")
+    return digits
 
 
 @click.command(
@@ -33,7 +41,9 @@ Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or it d
     show_default=True,
     help="The conversation.",
 )
-@click.option("--digits", multiple=True, help="Keys pressed at each menu in turn; repeat it for each menu.")
+@click.option(
+    "--digits", multiple=True, callback=_keys, help="Keys pressed at each menu in turn; repeat it for each menu."
+)
 @click.option("--public-url", default="https://example.com", show_default=True, help="Where callback URLs start.")
 @options.flows
 @options.templates

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
+from app.cli.jobs.validate import RULES as JSON_RULES
 from app.flow.rules import RULES as FLOW_RULES
 from app.ncco import RULES as NCCO_RULES
 from tests.house.tracked import ROOT
@@ -13,10 +14,10 @@ PAGE: Final = ROOT / "docs" / "errors.md"
 
 HEAD: Final = """# Errors and warnings
 
-Every code that `ncco check` and `ncco validate` can show: what is wrong in general, and how it is mended. An issue itself
-says where, what exactly, and the cure for that place. Made from the tables of rules by `make docs`.
+Every code that `ncco check` and `ncco validate` can show: what is wrong in general, and how it is mended. An issue
+itself says where, what exactly, and the cure for that place. Made from the tables of rules by `make docs`.
 
-A code that begins with E or N stops a flow from being served or an NCCO from being sent; W and N9 are warnings.
+A code that begins with E, J or N stops a flow from being served or an NCCO from being sent; W and N9 are warnings.
 """
 
 FLOW_CHAPTERS: Final[Mapping[str, str]] = {
@@ -50,6 +51,7 @@ def page() -> str:
     """The whole page."""
     chapters = [
         *(_chapter(title, _of(FLOW_RULES, begin)) for begin, title in FLOW_CHAPTERS.items()),
+        _chapter("JSON of an NCCO", _of(JSON_RULES, "J")),
         *(_chapter(title, _of(NCCO_RULES, begin)) for begin, title in NCCO_CHAPTERS.items()),
     ]
     return "\n".join([HEAD, *chapters])

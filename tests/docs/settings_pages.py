@@ -36,7 +36,11 @@ class Row:
 
 def rows() -> Iterator[Row]:
     for name, field in Settings.model_fields.items():
-        yield Row(variable(name), _written(field.default), " ".join((field.description or "").split()))
+        yield Row(
+            variable(name),
+            _written(field.get_default(call_default_factory=True, validated_data={})),
+            " ".join((field.description or "").split()),
+        )
 
 
 def table() -> str:
@@ -55,6 +59,8 @@ def example() -> str:
 
 
 def _written(default: object) -> str:
+    if isinstance(default, tuple) and default:  # the failsafe NCCO, which may be written as what it says
+        return str(default[0]["text"])
     if isinstance(default, SecretStr):
         return default.get_secret_value()
     if isinstance(default, bool):

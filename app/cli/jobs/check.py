@@ -20,14 +20,16 @@ def run(paths: tuple[Path, ...], flows: Path | None, templates: Path | None, for
     issues = [issue for found in findings for issue in found.issues]
     texts = {name: text for found in findings for name, text in found.texts.items()}
     shown = report(issues, texts, form, takes_colour())
-    click.echo(shown or _nothing_found(findings), nl=False, color=takes_colour())
+    click.echo(shown, nl=False, color=takes_colour())
+    if form == "text" and not issues:
+        click.echo(_nothing_found(findings))
     return ISSUES if any(issue.is_error for issue in issues) else FINE
 
 
 def _nothing_found(findings: list[Findings]) -> str:
     files = len({name for found in findings for name in found.texts})
     flows = sum(len(found.project.flows) for found in findings)
-    return f"no issues: {_plural(flows, 'flow')} in {_plural(files, 'file')}\n"
+    return f"no issues: {_plural(flows, 'flow')} in {_plural(files, 'file')}"
 
 
 def _plural(number: int, noun: str) -> str:

@@ -13,16 +13,30 @@ import click
 
 from app.cli.jobs.json_text import Document, NotJsonError, Span, line_and_column, read
 from app.cli.terminal import takes_colour
-from app.cli.work import FINE, ISSUES, CannotRun
+from app.cli.work import CANNOT_RUN, FINE, ISSUES, CannotRun
 from app.flow import issues as flow_issues
 from app.flow.nodes import Place
 from app.flow.report import report
-from app.ncco import Issue, check
+from app.ncco import Issue, Rule, check
 
 Format = Literal["text", "json", "github"]
 
-DOUBLED: Final = "J101"
-"""The one fault of JSON itself that still leaves a document to check."""
+NOT_JSON: Final = Rule(
+    "J100",
+    "error",
+    "The text is not JSON.",
+    "Mend it where it stands; an NCCO is a list of actions, at least [].",
+    "RFC 8259",
+)
+DOUBLED: Final = Rule(
+    "J101",
+    "error",
+    "A name stands twice in one object; readers of JSON differ in which one counts.",
+    "Keep one of them.",
+    "RFC 8259, Objects",
+)
+RULES: Final = {rule.code: rule for rule in (NOT_JSON, DOUBLED)}
+"""What can be wrong with the text itself, by code."""
 
 UNKNOWN_OPTION: Final = "N105"
 """The rule whose fault is a name, not its value."""
@@ -48,17 +62,35 @@ class _Fault:
 
 
 def run(file: str, form: Format) -> int:
-    """Print the faults of the NCCO in `file`; FINE when none is an error. Raises CannotRun when it is not JSON."""
+    """Print the faults of the NCCO in `file`.
+
+    FINE when none is an error, CANNOT_RUN when it is not JSON. Raises CannotRun when it cannot be read.
+    """
     name = "<stdin>" if file == "-" else file
     text = _decoded(name, _bytes(file))
-    document = _document(name, text)
+    try:
+        document = read(text)
+    except NotJsonError as error:
+        _show([_not_json(name, text, error)], name, text, form)
+        return CANNOT_RUN
     faults = sorted(_faults(name, text, document), key=lambda fault: (fault.place, fault.issue.code))
+    _show(faults, name, text, form)
+    if form == "text" and not faults:
+        click.echo(f"no issues: {len(document.value)} {'action' if len(document.value) == 1 else 'actions'}")
+    return ISSUES if any(fault.issue.is_error for fault in faults) else FINE
+
+
+def _show(faults: Sequence[_Fault], name: str, text: str, form: Format) -> None:
     if form == "json":
         click.echo(_as_json(faults))
     else:
         shown = report([fault.as_line() for fault in faults], {name: text}, form, takes_colour())
-        click.echo(shown or _nothing_found(document), nl=False, color=takes_colour())
-    return ISSUES if any(fault.issue.is_error for fault in faults) else FINE
+        click.echo(shown, nl=False, color=takes_colour())
+
+
+def _not_json(name: str, text: str, error: NotJsonError) -> _Fault:
+    message = f"not JSON: {error.message}" if text.strip() else "the text is empty"
+    return _Fault(NOT_JSON.at("", message), _place(name, text, Span(error.offset, error.offset + 1)))
 
 
 def _as_json(faults: Sequence[_Fault]) -> str:
@@ -67,15 +99,10 @@ def _as_json(faults: Sequence[_Fault]) -> str:
     return json.dumps({"errors": errors, "warnings": len(faults) - errors, "issues": rows}, indent=2)
 
 
-def _nothing_found(document: Document) -> str:
-    count = len(document.value)
-    return f"no issues: {count} {'action' if count == 1 else 'actions'}\n"
-
-
 def _faults(name: str, text: str, document: Document) -> Iterator[_Fault]:
     for doubled in document.doubled:
         key = text[doubled.span.start : doubled.span.end]
-        issue = Issue(DOUBLED, "error", doubled.pointer, f"{key} stands twice; only the last one counts", "keep one")
+        issue = DOUBLED.at(doubled.pointer, f"{key} stands twice; only the last one counts")
         yield _Fault(issue, _place(name, text, doubled.span))
     for issue in check(document.value):
         spans = document.names if issue.code == UNKNOWN_OPTION else document.spans
@@ -100,26 +127,3 @@ def _decoded(name: str, raw: bytes) -> str:
     except UnicodeDecodeError as error:
         message = f"{name}: byte {error.start + 1} is not UTF-8"
         raise CannotRun(message, "save the file as UTF-8, the only encoding of JSON") from error
-
-
-def _document(name: str, text: str) -> Document:
-    try:
-        return read(text)
-    except NotJsonError as error:
-        if not text.strip():
-            raise CannotRun(f"{name}: it is empty", "an NCCO is a list of actions, at least []") from error
-        raise CannotRun(_syntax_error(name, text, error), "mend the JSON; a list of actions is due") from error
-
-
-def _syntax_error(name: str, text: str, error: NotJsonError) -> str:
-    """The fault with line, column and caret."""
-    line, column = line_and_column(text, error.offset)
-    shown = (text.splitlines() or [""])[min(line, len(text.splitlines())) - 1]
-    start = max(column - 60, 0)
-    gutter = " " * len(str(line))
-    caret = " " * (min(column, len(shown) + 1) - 1 - start)
-    return (
-        f"{name}:{line}:{column}: not JSON: {error.message}\n"
-        f"  {line} | {shown[start : start + 100]}\n"
-        f"  {gutter} | {caret}^"
-    )

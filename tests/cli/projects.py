@@ -1,0 +1,52 @@
+"""Small projects on disk for the commands to work on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from app.cli import main
+
+SHOP = """\
+flow: shop
+numbers: ["442079460000"]
+start: menu
+steps:
+  menu:
+    do:
+      - talk: "For sales, press 1."
+    choices:
+      sales: {dtmf: 1, goto: sales}
+    retry: {then: sales}
+  sales:
+    do:
+      - talk: "Your number is {{ call.from }}."
+    goto: end
+"""
+TYPO = SHOP.replace("goto: sales}\n", "goto: slaes}\n")
+WARNED = SHOP.replace("    goto: end\n", "")
+
+
+def write_project(folder: Path, **flows: str) -> Path:
+    """A project in `folder` with a flow file of each name."""
+    (folder / "flows").mkdir(parents=True, exist_ok=True)
+    for name, text in flows.items():
+        (folder / "flows" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def ncco(*words: str | Path, stdin: bytes | None = None) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(main, [str(word) for word in words], input=stdin)
+
+
+def leave_settings_behind(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Go to `folder`, without any setting of whoever runs the tests."""
+    for name in os.environ:
+        if name.startswith(("NCCO_", "VONAGE_", "FLOW_")):
+            patch.delenv(name)
+    patch.setenv("NO_COLOR", "1")
+    patch.chdir(folder)

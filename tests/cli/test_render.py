@@ -1,0 +1,105 @@
+"""`ncco render`: the NCCO of a call that nobody makes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.projects import SHOP, TYPO, ncco, write_project
+
+
+def test_the_first_ncco_of_a_call(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    shown = ncco("render", "shop")
+
+    talk, asked, *_ = json.loads(shown.stdout)
+    assert 0 == shown.exit_code
+    assert {"action": "talk", "text": "For sales, press 1.", "bargeIn": True} == talk
+    assert asked["eventUrl"][0].startswith("https://example.com/webhooks/input/")
+    assert 'flow "shop": answer; the call waits in step "menu"\n' == shown.stderr
+
+
+def test_keys_lead_on_and_the_caller_is_in_scope(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    shown = ncco("render", "shop", "--from", "447700900123", "--digits", "1")
+
+    assert "Your number is 447700900123." == json.loads(shown.stdout)[0]["text"]
+    assert 'flow "shop": sales; the call ends after this\n' == shown.stderr
+
+
+def test_json_is_one_line_and_nothing_else(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    shown = ncco("render", "shop", "--format", "json")
+
+    assert (1, "") == (shown.stdout.count("\n"), shown.stderr)
+
+
+def test_the_same_call_has_the_same_ncco(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    assert ncco("render", "shop").stdout == ncco("render", "shop").stdout
+
+
+def test_what_is_printed_can_be_validated(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    assert 0 == ncco("validate", "-", stdin=ncco("render", "shop").stdout_bytes).exit_code
+
+
+def test_callbacks_begin_with_the_public_url(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    shown = ncco("render", "shop", "--public-url", "https://calls.example.com/")
+
+    assert '"https://calls.example.com/webhooks/input/' in shown.stdout
+
+
+def test_a_fault_in_the_flows_is_shown_and_ends_with_1(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=TYPO)
+
+    shown = ncco("render", "shop")
+
+    assert (1, "") == (shown.exit_code, shown.stdout)
+    assert "flows/shop.yaml:9:30  E214" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["shopp"], 'there is no flow "shopp"\n  cure: did you mean "shop"?'),
+        (["zebra"], 'there is no flow "zebra"\n  cure: there are: hidden, shop'),
+        (["hidden"], 'no call can start in flow "hidden"\n  cure: '),
+        (["shop", "--digits", "1", "--digits", "2"], "nothing waits for the keys 2 at the end of the call\n  cure: "),
+        (["shop", "--digits", "x"], "Invalid value for '--digits': x holds other keys than 0-9, * and #"),
+    ],
+)
+def test_what_cannot_be_rendered_ends_with_2_and_a_cure(words: list[str], message: str, tmp_path: Path) -> None:
+    hidden = SHOP.replace("flow: shop", "flow: hidden").replace('numbers: ["442079460000"]\n', "")
+    write_project(tmp_path, shop=SHOP, hidden=hidden)
+
+    shown = ncco("render", *words)
+
+    assert 2 == shown.exit_code
+    assert message in shown.stderr
+
+
+def test_no_project_ends_with_2() -> None:
+    shown = ncco("render", "shop")
+
+    assert 2 == shown.exit_code
+    assert "there is no folder of flows at flows" in shown.stderr
+
+
+def test_a_value_that_cannot_be_computed_takes_the_failsafe_and_ends_with_1(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP.replace("{{ call.from }}", "{{ call.custom_data.order }}"))
+
+    shown = ncco("render", "shop", "--digits", "1")
+
+    assert 1 == shown.exit_code
+    assert ["talk"] == [action["action"] for action in json.loads(shown.stdout)]
+    assert "nothing of the flow could be played" in shown.stderr
