@@ -116,14 +116,15 @@ class Reader:
     def target(self, node: Node, what: str) -> Target | None:
         """`end` or the name of a step; E214 when there is no such step, E201 (and None) when it is no text at all.
 
-        A target that is not known is given all the same, so that the step still has this way out.
+        A target that is not known is given all the same, so that the step still has this way out. Of a flow without
+        steps no target is known.
         """
         if not isinstance(node, Text):
             self.report("E201", node.place, f"{what} is {_SHAPES[type(node)]}", 'write the name of a step, or "end"')
             return None
         if node.value == "end":
             return Target(None, node.place)
-        if node.value not in self.steps:
+        if self.steps and node.value not in self.steps:
             self._report_step(node)
         return Target(node.value, node.place)
 

@@ -169,10 +169,8 @@ def _check_connect(kind: Kind | None, source: StepSource, reader: Reader) -> Non
     """A connect whose outcome decides nothing: E265 for a list of targets, W266 for one; W217 without any exit."""
     connect = source.first("connect")
     on = source.fields.get("on")
-    if kind is not None and kind.word == "on":
-        is_decided = not isinstance(on, Map) or bool(set(DIALLED) & set(on.keys())) or connect is None
-        if is_decided:
-            return
+    if on is not None and (not isinstance(on, Map) or set(DIALLED) & set(on.keys()) or (not connect and steers(on))):
+        return
     if connect is not None:
         _report_undecided(connect, kind, reader)
     elif kind is None and source.plays_whole and source.first("transfer") is None:

@@ -177,6 +177,7 @@ def test_prompts_inherit_the_talk_defaults_of_the_flow() -> None:
             "E201 a prompt of `retry` is neither spoken nor streamed"
             " → write a text, {template: file.j2} or {stream: url}",
         ),
+        ('{noinput: "Sorry {{ call.form }}", then: end}', 'E304 call has no "form" → did you mean "from"?'),
         (
             '{noinput: ["One.", "Two."], tries: 2, then: end}',
             "W241 prompt 2 of `noinput` is never played: the caller is asked 2 times, then comes `then`"

@@ -128,7 +128,7 @@ def _shown(condition: Expression, source: StepSource) -> str:
 
 def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target | None:
     """Where `else` leads; E250 without one, E251 for lines behind it."""
-    found = [(index, line) for index, line in enumerate(lines) if _is_else(line)]
+    found = [(index, line) for index, line in enumerate(lines) if isinstance(line, Map) and _is_else(line)]
     if not found:
         has_stray = any(isinstance(line, Map) and (line.get("else") or not line.get("if")) for line in lines)
         if not has_stray:
@@ -137,7 +137,6 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
     index, line = found[0]
     for behind in lines[index + 1 :]:
         reader.report("E251", behind.place, "this line of `branch` stands behind `else` and is never looked at")
-    node = line.get("else") if isinstance(line, Map) else None
-    if isinstance(line, Map):
-        read_fields(line, ("else",), "the `else` line", reader, hints={"goto": "write the step behind `else:` itself"})
-    return reader.target(node, "`else`") if node else None
+    hints = {"goto": "write the step behind `else:` itself"}
+    fields = read_fields(line, ("else",), "the `else` line", reader, hints=hints)
+    return reader.target(fields.values["else"], "`else`")

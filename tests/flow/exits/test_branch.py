@@ -93,7 +93,8 @@ def test_edges_are_the_lines_and_none_passes_input() -> None:
     [
         (
             "branch: {if: call.from == '1', goto: end}",
-            "E201 `branch` is a map → write a list: `- if: condition` with `goto: step` under it, at last `- else: step`",
+            "E201 `branch` is a map → write a list: `- if: condition` with `goto: step` under it,"
+            " at last `- else: step`",
         ),
         ("branch: end", "E201 `branch` is a text → write a list here"),
         (
@@ -136,6 +137,7 @@ def test_edges_are_the_lines_and_none_passes_input() -> None:
             "E201 a line of `branch` is not a map → write a list: `- if: condition` with `goto: step` under it,"
             " at last `- else: step`",
         ),
+        ("branch: [{if: [a], goto: end}, {else: end}]", "E201 `if` is a list → write a text here"),
         ("branch: [{else: {step: end}}]", 'E201 `else` is a map → write the name of a step, or "end"'),
     ],
 )

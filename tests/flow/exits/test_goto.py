@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from app.flow.model import Frame, Outcome
 from tests.flow.loading_flows import codes_of, exit_of, faults_of
 
@@ -77,3 +79,25 @@ def test_a_step_that_only_transfers_needs_no_exit() -> None:
     """
 
     assert [] == codes_of(steps)
+
+
+@pytest.mark.parametrize("word", ["hangup", "hang_up", "Stop", "exit"])
+def test_other_words_for_the_end_have_their_cure(word: str) -> None:
+    steps = END.replace("goto: end", f"goto: {word}")
+
+    assert [f'E214 unknown step "{word}" → to end the call write "end"'] == faults_of(steps)
+
+
+def test_a_step_may_be_named_like_another_word_for_the_end() -> None:
+    steps = """
+    hello:
+      do:
+        - talk: "Hello."
+      goto: hangup
+    hangup:
+      do:
+        - talk: "Goodbye."
+      goto: end
+    """
+
+    assert [] == faults_of(steps)

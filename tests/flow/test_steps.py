@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.flow.loading_flows import codes_of, faults_of, flow_of, marked
+
+
+def step(*lines: str) -> str:
+    return "hello:\n" + "".join(f"  {line}\n" for line in lines)
+
+
+TALK = 'do: [{talk: "Hello."}]'
+MENU = "choices: {one: {dtmf: 1, goto: end}}"
+THEN = "retry: {then: end}"
+DIAL = 'do: [{connect: "447700900111"}]'
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        (
+            ("talk: Hello.", "goto: end"),
+            'E202 step "hello" has no "talk" → put it under `do`, as the line `- talk: ..`',
+        ),
+        ((TALK, "next: end"), 'E202 step "hello" has no "next" → write `goto: step`'),
+        ((TALK, "hangup: true"), 'E202 step "hello" has no "hangup" → to end the call write `goto: end`'),
+        ((TALK, "if: a == b"), 'E202 step "hello" has no "if" → write `branch`, a list of `- if: ..` with `goto`'),
+        ((TALK, "busy: end"), 'E202 step "hello" has no "busy" → write it under `on`'),
+        ((TALK, "gto: end"), 'E202 step "hello" has no "gto" → did you mean "goto"?'),
+        (
+            (TALK, MENU, THEN, "goto: end"),
+            'E218 step "hello" has two exits, `choices` and `goto`'
+            " → keep one of them; `goto` may stand in a step of its own",
+        ),
+        (
+            (TALK, "goto: end", "on: {busy: end}"),
+            'E218 step "hello" has two exits, `goto` and `on` → keep of `on` at most `error`: this step dials nobody',
+        ),
+        (
+            (DIAL, "goto: end", "on: {completed: end, otherwise: end}"),
+            'E218 step "hello" has two exits, `goto` and `on`'
+            " → delete `goto`; where it leads becomes a line of `on`, e.g. `completed: step`",
+        ),
+        (
+            (TALK, "goto: end", "retry: {tries: 2}"),
+            "E219 `retry` has no effect in a step that asks nothing → delete it, or add `choices` or `collect`",
+        ),
+        (
+            (TALK, "goto: end", "tail: false"),
+            "E219 `tail` has no effect in a step that asks nothing → delete it, or add `choices` or `collect`",
+        ),
+        (
+            ("do: [{talk: Hello.}, {input: {type: [dtmf]}}]", "goto: end"),
+            "E220 nothing decides on the answer of this input → add `choices` or `collect` to the step",
+        ),
+        (
+            (DIAL,),
+            "W266 this connect has no `on`: whether it was busy, unanswered or completed decides nothing"
+            " → add `on: {completed: end, otherwise: step}`",
+        ),
+        (
+            (DIAL, "goto: end"),
+            "W266 this connect has no `on`: whether it was busy, unanswered or completed decides nothing"
+            " → replace `goto` by `on: {completed: step, otherwise: step}`",
+        ),
+        (
+            ('do: [{connect: ["447700900111", "447700900222"]}]', "goto: end"),
+            "E265 only `on` rings the targets of a list one after another, and this step has none"
+            " → add `on` with `completed` and `otherwise`",
+        ),
+        (
+            (TALK, "goto: end", "on: end"),
+            'E218 step "hello" has two exits, `goto` and `on` → keep of `on` at most `error`: this step dials nobody',
+        ),
+    ],
+)
+def test_a_fault_in_a_step_is_reported_once_with_its_cure(lines: tuple[str], fault: str) -> None:
+    assert [fault] == faults_of(step(*lines))
+
+
+def test_choices_beside_a_dial_say_where_the_dial_belongs() -> None:
+    steps = step(DIAL, MENU, THEN, "on: {completed: end, otherwise: end}")
+
+    assert "put the connect with its `on` into a step of its own" in faults_of(steps)[-1]
+
+
+def test_a_step_that_is_no_map_says_how_one_is_written() -> None:
+    assert ['E201 step "hello" is not a map → write `hello: {do: [..], goto: step}`'] == faults_of("hello: end")
+
+
+def test_an_exit_among_the_actions_is_no_missing_exit() -> None:
+    steps = step("do: [{talk: Hello.}, {goto: end}]")
+
+    assert ["E403"] == codes_of(steps)
+
+
+def test_a_misspelt_word_is_read_all_the_same() -> None:
+    steps = step(TALK, "choises: {one: {dtmf: one, goto: nowhere}}", THEN)
+
+    assert ["E202 choises", "E232 one", "E214 nowhere"] == marked(steps)
+
+
+def test_what_an_ncco_may_not_hold_is_found_in_the_flow() -> None:
+    assert ["E401"] == codes_of(step("do: [{talk: Hello., level: 5}]", "goto: end"))
+
+
+def test_rules_of_the_ncco_reach_over_a_goto() -> None:
+    steps = """
+    hello:
+      do:
+        - transfer: CON-f972836a-550f-45fa-956c-12a2ab5b7d22
+      goto: bye
+    bye:
+      do:
+        - talk: "Goodbye."
+      goto: end
+    """
+
+    assert ["E401"] == codes_of(steps)
+
+
+@pytest.mark.parametrize(("line", "tail"), [("tail: true", True), ("tail: false", False), ("", True)])
+def test_a_tail_stands_behind_an_input_unless_it_is_left_out(line: str, tail: bool) -> None:
+    assert tail is flow_of(step(TALK, MENU, THEN, line)).steps["hello"].tail
+
+
+def test_a_step_may_have_an_error_exit_beside_any_other() -> None:
+    steps = step(TALK, MENU, THEN, "on: {error: sorry}") + 'sorry:\n  do: [{talk: "Sorry."}]\n  goto: end\n'
+
+    error = flow_of(steps).steps["hello"].error
+
+    assert error is not None
+    assert error.step == "sorry"
+
+
+def test_an_error_exit_alone_is_no_exit() -> None:
+    steps = step(TALK, "on: {error: end}")
+
+    assert ["W217"] == codes_of(steps)
