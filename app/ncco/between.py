@@ -174,6 +174,8 @@ def one_target(options: Options, path: str) -> Issues:
 
 def one_ringback(options: Options, path: str) -> Issues:
     """Our own choice: the former name beside the present one is a slip."""
-    if options.get("ringbackTone") is None or options.get("ringback") is None:
+    answer = options.get("onAnswer")
+    if not isinstance(answer, dict) or answer.get("ringbackTone") is None or answer.get("ringback") is None:
         return NONE
-    return (DISPUTED_VALUE.at(path, "ringback and ringbackTone are both given.", "Leave out ringback."),)
+    place = member(path, "onAnswer")
+    return (DISPUTED_VALUE.at(place, "ringback and ringbackTone are both given.", "Leave out ringback."),)

@@ -112,6 +112,11 @@ def test_a_missing_option_is_told() -> None:
         Ncco.Stream()
 
 
+def test_a_word_where_a_number_is_due_is_told() -> None:
+    with pytest.raises(ValidationError, match='"soon" is not a number'):
+        Ncco.Wait(timeout="soon")
+
+
 def test_a_message_may_hold_braces() -> None:
     with pytest.raises(ValidationError, match=r'"\{name\}" is not one|"\{name\}" is not "mp3"'):
         Ncco.Record(format="{name}")

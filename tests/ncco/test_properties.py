@@ -16,6 +16,7 @@ from app.ncco.checker import explain, is_clean
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "ncco"
 DOCUMENTS = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(SAMPLES.iterdir())]
+MODEST = settings(max_examples=100, deadline=None)
 VALIDATOR = Draft202012Validator(json_schema())
 
 WORDS = st.sampled_from(
@@ -88,12 +89,13 @@ def errors(document: object) -> list[str]:
     return [issue.code for issue in check(document) if issue.is_error]
 
 
+@MODEST
 @given(VALUES | st.lists(st.dictionaries(st.just("action") | TEXTS, VALUES)))
 def test_check_never_raises_on_arbitrary_json(document: object) -> None:
     assert all(issue.code in RULES for issue in check(document))
 
 
-@settings(max_examples=200)
+@MODEST
 @given(mutated())
 def test_check_never_raises_on_changed_nccos_and_what_it_says_can_be_printed(document: Any) -> None:
     issues = check(document)
@@ -102,25 +104,25 @@ def test_check_never_raises_on_changed_nccos_and_what_it_says_can_be_printed(doc
     assert all(issue.severity == RULES[issue.code].severity for issue in issues)
 
 
-@settings(max_examples=200)
+@MODEST
 @given(mutated())
 def test_the_quick_way_is_never_taken_by_a_document_with_an_issue(document: Any) -> None:
     assert not is_clean(document) or list(explain(document)) == []
 
 
-@settings(max_examples=200)
+@MODEST
 @given(mutated())
 def test_a_document_without_errors_fits_the_schema(document: Any) -> None:
     assert errors(document) or VALIDATOR.is_valid(document)
 
 
-@settings(max_examples=200)
+@MODEST
 @given(mutated())
 def test_a_document_without_errors_stays_so_when_it_is_read_and_written(document: Any) -> None:
     assert errors(document) or errors(Ncco.build_ncco(Ncco.read_ncco(document))) == []
 
 
-@settings(max_examples=200)
+@MODEST
 @given(mutated())
 def test_a_document_without_errors_can_be_written_as_json(document: Any) -> None:
     assert errors(document) or json.loads(json.dumps(document, ensure_ascii=False).encode()) == document
@@ -159,6 +161,7 @@ ACTIONS: st.SearchStrategy[NccoModel] = st.one_of(
 )
 
 
+@MODEST
 @given(st.lists(ACTIONS, max_size=5))
 def test_what_the_builder_builds_passes_check(actions: list[NccoModel]) -> None:
     document = Ncco.build_ncco(actions)

@@ -57,7 +57,7 @@ class Shape:
         about: what it is, in a sentence.
         tag: the key that names it (`action` or `type`) and its value; None for settings.
         spellings: other spellings that are taken, and the option each stands for.
-        rules: rules between its options.
+        rules: rules between its options, and those of settings inside it; settings have no rules of their own.
     """
 
     title: str

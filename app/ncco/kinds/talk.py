@@ -14,7 +14,6 @@ from app.ncco.languages import IS_RECOGNISED, RECOGNISED, VOICE_OF, VOICES
 from app.ncco.rules.advice import EMPTY_TEXT, UNKNOWN_SPEECH_LANGUAGE, UNKNOWN_VOICE_LANGUAGE
 from app.ncco.rules.value import NOT_A_LANGUAGE
 from app.ncco.shown import shown
-from app.ncco.ssml import look_at_text
 
 BCP47 = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 
@@ -24,16 +23,14 @@ class Spoken(Kind):
     """A text that is spoken, plain or SSML."""
 
     def look(self, value: object, path: str) -> Iterator[Issue]:
-        """Text of a length, with SSML that can be read; empty text is a warning."""
+        """Text with something in it; empty text is a warning. Length and SSML: `app.ncco.between.talk_is_speakable`."""
         if not isinstance(value, str):
             yield wrong_type(value, "text", path, "Write what shall be said in quotes.")
         elif not value.strip():
             yield EMPTY_TEXT.at(path, "The text is empty.")
-        else:
-            yield from look_at_text(value, path)
 
     def clean(self) -> CoreSchema:
-        """Plain text with something in it. SSML is left to `app.ncco.between.talk_is_speakable`."""
+        """Text with something in it."""
         return core_schema.str_schema(pattern=r"\S", max_length=20_000, strict=True)
 
     def json_schema(self) -> JsonSchema:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from app.ncco.between import one_header_spelling, sip_target, websocket_is_sound
+from app.ncco.between import one_header_spelling, one_ringback, sip_target, websocket_is_sound
 from app.ncco.kinds.objects import Free, StandardHeaders
 from app.ncco.kinds.phone import TONES, PhoneNumber, Shaken
 from app.ncco.kinds.plain import Name, Word
@@ -23,6 +23,7 @@ class PhoneEndpoint(NccoModel):
     """A phone number. Source: NCCO reference, Phone (PSTN)."""
 
     title: ClassVar[str] = "phone endpoint"
+    rules: ClassVar[tuple[OptionRule, ...]] = (one_ringback,)
 
     type: Literal["phone"] = "phone"
     number: Annotated[str, PhoneNumber()]

@@ -6,10 +6,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from app.ncco.between import one_ringback
 from app.ncco.kinds.lists import ListOf
 from app.ncco.kinds.plain import Flag, Name, Number, Word
-from app.ncco.kinds.shape import Note, OptionRule
+from app.ncco.kinds.shape import Note
 from app.ncco.kinds.talk import SPEECH_LANGUAGE
 from app.ncco.kinds.web import Url
 from app.ncco.models.base import Default, NccoModel
@@ -108,7 +107,6 @@ class OnAnswer(NccoModel):
     """What the called party hears before the call is joined. Source: NCCO reference, Phone (onAnswer)."""
 
     title: ClassVar[str] = "onAnswer"
-    rules: ClassVar[tuple[OptionRule, ...]] = (one_ringback,)
 
     url: Annotated[str, Url()]
     """Where the NCCO for the called party is fetched."""
