@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
@@ -110,6 +111,8 @@ def _lifespan(
                 if settings.reload:
                     folders = (settings.flows, settings.templates)
                     await stack.enter_async_context(_running(watch(folders, service.library, metrics, log)))
+            gc.collect()
+            gc.freeze()  # what is loaded now stays: a collection that walks it all would keep a caller waiting
             yield
 
     return lifespan

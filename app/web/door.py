@@ -6,7 +6,6 @@ a few dozen microseconds. Whatever breaks behind it, a caller hears an NCCO.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from datetime import UTC, datetime
 from time import perf_counter
@@ -24,6 +23,7 @@ from app.web import journal
 from app.web.answers import Answer, refused, send_answer
 from app.web.bodies import ClientGone, read_body
 from app.web.calls import Calls
+from app.web.deadline import deadline
 from app.web.metrics import Metrics
 from app.web.reading import read_fields, read_query
 from app.web.rescue import Rescue
@@ -92,7 +92,7 @@ class Door:
     async def _answer(self, visit: Visit, receive: Receive) -> Answer:
         """An answer, whatever happens."""
         try:
-            async with asyncio.timeout(self._deadline_s):
+            with deadline(self._deadline_s):
                 return _checked(await self._ask(visit, receive), visit)
         except ClientGone:
             raise
@@ -116,7 +116,7 @@ class Door:
                 query
             )  # that of a POST counts only where nothing is signed: no hash covers it
         else:
-            fields, visit.problem = read_fields(body, visit.headers.get(b"content-type", b""))
+            fields, visit.problem = read_fields(body, visit.headers.get(b"content-type", b"").lower())
         visit.webhook = recognise(fields)
         base = self._base(visit)
         delivery = Delivery(visit.scope["method"], payload, fields, visit.webhook, base, now, visit.problem)
@@ -129,7 +129,10 @@ class Door:
 
 
 def _checked(reply: Reply, visit: Visit) -> Answer:
-    """The answer that a reply makes. Raises ValueError or TypeError for one that Vonage could not play."""
+    """The answer that a reply makes. Raises ValueError or TypeError for one that Vonage could not play.
+
+    What was rendered just now has been validated as actions; what comes from the store is read to its end.
+    """
     if not isinstance(reply, Reply):
         raise TypeError(f"the service gave {type(reply).__name__}, not a reply")
     ncco = reply.ncco
@@ -137,8 +140,8 @@ def _checked(reply: Reply, visit: Visit) -> Answer:
         if visit.route.name == "answer":
             raise ValueError("an answer webhook got no NCCO")
         return Answer(reply)
-    if not isinstance(orjson.loads(ncco), list):
-        raise ValueError("a reply is no NCCO: not an array")
+    if not (ncco[:1] == b"[" and ncco[-1:] == b"]" and (not reply.is_repeat or orjson.loads(ncco))):
+        raise ValueError("a reply is no NCCO")
     return Answer(reply, 200, ncco)
 
 

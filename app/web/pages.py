@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
@@ -19,11 +19,10 @@ _CURES = {
 
 async def http_error(_: Request, error: Exception) -> Response:
     """An unknown path, a wrong method, or anything else that the framework refuses, as JSON."""
-    if not isinstance(error, HTTPException):
-        return await server_error(_, error)
-    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    body = error_body(str(error.detail).lower(), _CURES.get(error.status_code, "Look at the documentation."))
-    return Response(body, error.status_code, headers, "application/json")
+    refusal = cast(HTTPException, error)
+    headers = {name.lower(): value for name, value in (refusal.headers or {}).items()}
+    body = error_body(str(refusal.detail).lower(), _CURES.get(refusal.status_code, "Look at the documentation."))
+    return Response(body, refusal.status_code, headers, "application/json")
 
 
 async def server_error(_: Request, __: Exception) -> Response:

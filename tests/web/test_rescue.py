@@ -58,6 +58,21 @@ async def test_a_broken_service_plays_the_failsafe(path: str, act: Act) -> None:
     assert "application/json" == response.headers["content-type"]
 
 
+@pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/answer/acme"])
+async def test_an_answer_without_an_ncco_plays_the_failsafe(path: str) -> None:
+    response = await client_of(FakeCalls(give(Reply(None, "answer", "recorded")))).post(path, json=FIELDS)
+
+    assert (200, FAILSAFE) == (response.status_code, response.content)
+
+
+@pytest.mark.parametrize("stored", [b"[garbage]", b"[]x", b'[{"action":"talk"'])
+async def test_a_repeat_that_the_store_has_spoiled_plays_the_failsafe(stored: bytes) -> None:
+    reply = Reply(stored, "answer", "repeat", is_repeat=True)
+    response = await client_of(FakeCalls(give(reply))).post("/webhooks/answer", json=FIELDS)
+
+    assert (200, FAILSAFE) == (response.status_code, response.content)
+
+
 @pytest.mark.parametrize("act", BROKEN)
 async def test_a_broken_service_does_not_disturb_a_call_that_goes_on_by_itself(act: Act) -> None:
     response = await client_of(FakeCalls(act), deadline_s=0.05).post("/webhooks/event", json={"status": "busy"})
