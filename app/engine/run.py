@@ -9,12 +9,15 @@ from typing import Any
 
 from app.engine.scope import NOTHING_HEARD, call_record
 from app.engine.session import Session, Wait, WaitRef
-from app.engine.tail import tail_actions
+from app.engine.tail import tail_drafts
 from app.engine.turn import Surroundings, TraceLine, Turn
 from app.errors import RenderError
 from app.flow.model import Callback, Draft, Flow, Frame, Part, Step, Target
 from app.flow.nodes import Place
-from app.ncco import Issue, check
+from app.ncco import Issue, check, each_is_clean
+
+SOUND_LIMIT = 10_000
+"""Shapes of NCCOs that are remembered for one flow."""
 
 STEP_LIMIT = 200
 """Steps that one turn may enter. A loaded flow has no cycle without input; this bounds what a fault could do."""
@@ -25,7 +28,7 @@ class _Mark:
     """How far the turn was before a step was entered."""
 
     step: Step
-    actions: int
+    drafts: int
     waits: int
     dialled: int
     variables: dict[str, Any]
@@ -50,7 +53,7 @@ class Run:
         self.secrets: set[str] = set()
         self.failed: set[str] = set()
         self._call = call_record(before.call)
-        self._actions: list[dict[str, Any]] = []
+        self._drafts: list[Draft] = []
         self._waits: list[Wait] = []
         self._marks: list[_Mark] = []
         self._trace: list[TraceLine] = []
@@ -92,7 +95,7 @@ class Run:
 
     def mark(self, step: Step) -> None:
         """Remember how far the turn is, before `step` adds to it. Raises RenderError past the step limit."""
-        self._marks.append(_Mark(step, len(self._actions), len(self._waits), self.dialled, dict(self.variables)))
+        self._marks.append(_Mark(step, len(self._drafts), len(self._waits), self.dialled, dict(self.variables)))
         self.step = step.name
         if len(self._marks) > STEP_LIMIT:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
@@ -100,7 +103,7 @@ class Run:
     def take_back(self, mark: _Mark) -> None:
         """Forget everything that was added since `mark`."""
         del self._marks[self._marks.index(mark) :]
-        del self._actions[mark.actions :]
+        del self._drafts[mark.drafts :]
         del self._waits[mark.waits :]
         self.dialled = mark.dialled
         self.variables = mark.variables
@@ -121,14 +124,14 @@ class Run:
         first = 0 if reprompt else next((index for index, draft in enumerate(drafts) if _asks(draft)), 0)
         self._add_all(step, drafts[first:])
         if drafts and _asks(drafts[-1]) and step.tail:
-            self._actions.extend(tail_actions(self.flow, step, frame, self.around.failsafe))
+            self._drafts.extend(tail_drafts(self.flow, step, frame, self.around.failsafe))
 
     def _add_all(self, step: Step, drafts: list[Draft]) -> None:
         for draft in drafts:
             self._check_dial(draft, step.place)
             if draft.callback is not None:
                 self._open_wait(step, draft.action, draft.callback)
-            self._actions.append(draft.action)
+            self._drafts.append(draft)
 
     def _open_wait(self, step: Step, action: dict[str, Any], callback: Callback) -> None:
         index = len(self._waits)
@@ -154,7 +157,7 @@ class Run:
 
     def fall_back(self, because: str) -> None:
         """Play the failsafe NCCO, since nothing of the flow can be played."""
-        self._actions[:] = [dict(action) for action in self.around.failsafe]
+        self._drafts[:] = [Draft(dict(action)) for action in self.around.failsafe]
         self._waits.clear()
         self._marks.clear()
         self.end()
@@ -170,12 +173,29 @@ class Run:
 
     def fault(self) -> tuple[_Mark, Issue] | None:
         """The first thing that Vonage would refuse in what was added, with the step that added it."""
-        errors = [issue for issue in check(self._actions) if issue.severity == "error"]
-        if not errors:
+        if self._is_known_sound():
             return None
-        number = _action_number(errors[0].path)
-        marks = [mark for mark in self._marks if mark.actions <= number]
-        return (marks or self._marks)[-1], errors[0]
+        errors = [issue for issue in check(self._actions()) if issue.severity == "error"]
+        if errors:
+            number = _action_number(errors[0].path)
+            marks = [mark for mark in self._marks if mark.drafts <= number]
+            return (marks or self._marks)[-1], errors[0]
+        if len(self.flow.sound) < SOUND_LIMIT:
+            self.flow.sound.add(self._shapes())
+        return None
+
+    def _is_known_sound(self) -> bool:
+        """Whether an NCCO of this shape was found right before, and what differs in this one is right too."""
+        shapes = self._shapes()
+        if 0 in shapes or shapes not in self.flow.sound:
+            return False
+        return each_is_clean([draft.action for draft in self._drafts if not draft.is_fixed])
+
+    def _shapes(self) -> tuple[int, ...]:
+        return tuple([draft.shape for draft in self._drafts])
+
+    def _actions(self) -> list[dict[str, Any]]:
+        return [draft.action for draft in self._drafts]
 
     def finish(self, outcome: str) -> Turn:
         """The turn as it stands. What is sensitive leaves it as a token."""
@@ -199,7 +219,7 @@ class Run:
             waits=tuple(self._waits),
             is_over=is_over,
         )
-        return Turn(self._actions, session, tuple(self._trace), outcome, self.is_failsafe)
+        return Turn(self._actions(), session, tuple(self._trace), outcome, self.is_failsafe)
 
 
 def _asks(draft: Draft) -> bool:

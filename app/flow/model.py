@@ -110,13 +110,21 @@ class Callback:
 class Draft:
     """One NCCO action of one turn: a dict of its own, which the engine may complete.
 
-    `dials` holds the computed (not literal) number or address that a connect dials, to be checked against the
-    allow-list; "" when the flow file names it literally. `is_connect` counts towards the calls one call may make.
+    Attributes:
+        action: the NCCO action.
+        callback: the webhook that it asks for.
+        dials: the computed (not literal) number or address that a connect dials, to be checked against the
+            allow-list; "" when the flow file names it literally.
+        shape: names what decides about the order of actions; two drafts with the same shape are alike in it. 0 when
+            it may differ from call to call.
+        is_fixed: whether the action is the same in every call.
     """
 
     action: dict[str, Any]
     callback: Callback | None = None
     dials: str = ""
+    shape: int = 0
+    is_fixed: bool = False
 
 
 class Part(Protocol):
@@ -295,6 +303,7 @@ class Flow:
         entry: whether `/webhooks/answer/{name}` may start it.
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of every file it is made of; `load` makes the same flow of them again.
+        sound: shapes of NCCOs that were found right; a memo that grows while calls run.
     """
 
     name: str
@@ -308,6 +317,7 @@ class Flow:
     error: Target | None = None
     revision: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
+    sound: set[tuple[int, ...]] = field(default_factory=set, compare=False, repr=False)
 
     @property
     def is_startable(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.ncco.builder import Ncco
-from app.ncco.checker import check
+from app.ncco.checker import check, each_is_clean
 from app.ncco.issue import Issue, Rule, Severity
 from app.ncco.models.actions import Action
 from app.ncco.models.base import NccoModel
@@ -58,5 +58,6 @@ __all__ = [
     "Wait",
     "WebSocketEndpoint",
     "check",
+    "each_is_clean",
     "json_schema",
 ]

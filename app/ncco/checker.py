@@ -35,11 +35,21 @@ def check(document: object) -> list[Issue]:
 
 def is_clean(document: Any) -> bool:
     """Whether there is nothing to say, found the quick way. False decides nothing."""
-    return (
-        _CLEAN.isinstance_python(document)
-        and not any(True for action in document for _ in _between_options(action))
-        and not any(True for _ in look_at_order(document))
-    )
+    return _are_clean(document) and not any(True for _ in look_at_order(document))
+
+
+def each_is_clean(actions: list[dict[str, Any]]) -> bool:
+    """Whether there is nothing to say of any action by itself; how they follow one another is not looked at.
+
+    For whoever knows their order to be right already. False decides nothing.
+    """
+    return not actions or _are_clean(actions)
+
+
+def _are_clean(actions: Any) -> bool:
+    if not _CLEAN.isinstance_python(actions):
+        return False
+    return not any(True for action in actions for _ in _between_options(action))
 
 
 def _between_options(action: dict[str, Any]) -> Iterator[Issue]:

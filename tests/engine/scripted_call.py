@@ -69,7 +69,8 @@ class ScriptedCall:
         for action in self.ncco:
             if action["action"] == "input":
                 break
-            heard.append(_spoken(action))
+            if action["action"] != "notify":
+                heard.append(_spoken(action))
         return heard
 
     def press(self, digits: str, **fields: Any) -> list[dict[str, Any]] | None:

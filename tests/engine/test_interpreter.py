@@ -240,7 +240,7 @@ def test_the_trace_names_the_line_that_decided_and_why_the_others_did_not(call: 
     call.press("1")
     decided = next(line for line in call.turn.trace if line.did == "decided")
 
-    assert "flows/test.yaml:24" == decided.where
+    assert "flows/test.yaml:22" == decided.where
     assert "sales" == decided.what
     assert "1" in decided.because
     assert any("support" in other for other in decided.others)

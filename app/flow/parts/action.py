@@ -30,12 +30,14 @@ class Action:
     is_opening: bool = False
     _ready: dict[str, Any] = field(init=False, repr=False)
     _computed: tuple[tuple[str, Value], ...] = field(init=False, repr=False)
+    _shape: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ready = {name: value.render({}) if value.is_literal else None for name, value in self.fields.items()}
         computed = tuple((name, value) for name, value in self.fields.items() if not value.is_literal)
         object.__setattr__(self, "_ready", {"action": self.word, **ready})
         object.__setattr__(self, "_computed", computed)
+        object.__setattr__(self, "_shape", 0 if _ORDERING & dict(computed).keys() else id(self))
 
     def literal(self, name: str) -> Any:
         """What a field always is; None when it is not written or computed."""
@@ -52,7 +54,7 @@ class Action:
         action = dict(self._ready)
         for name, value in self._computed:
             action[name] = value.render(frame.names)
-        return [Draft(action, self.callback)]
+        return [Draft(action, self.callback, "", self._shape, not self._computed)]
 
     def sample(self, sample_of: Callable[[Value], Any]) -> dict[str, Any]:
         """The action with a sample in each field that only a call can fill."""
@@ -64,6 +66,9 @@ def literal(fields: Mapping[str, Value], name: str) -> Any:
     value = fields.get(name)
     return value.render({}) if value is not None and value.is_literal else None
 
+
+_ORDERING = frozenset({"bargeIn", "loop", "endOnSilence", "endOnKey", "timeOut"})
+"""Fields that rules between actions look at."""
 
 _OBSERVED = frozenset({"record", "connect", "conversation"})
 
