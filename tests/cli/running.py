@@ -23,7 +23,7 @@ STARTS_WITHIN_S = 30.0
 class RunningServer:
     """The process, and everything that it printed so far."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     address: str = ""
     lines: list[str] = field(default_factory=list)
 
@@ -39,25 +39,31 @@ class RunningServer:
 
 def plain_environment(home: Path, **more: str) -> dict[str, str]:
     """An environment without any of the settings of whoever runs the tests; the database lies in `home`."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "COVERAGE_PROCESS_START") if name in os.environ}
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "LANG", "COVERAGE_"))}
     settings = {"NCCO_DATABASE_URL": f"sqlite:///{home}/ncco.db", "NCCO_PORT": "0", "HOME": str(home)}
     return {**kept, **settings, **more}
 
 
 @contextmanager
-def running_server(home: Path, *words: str, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
-    """`ncco serve --dev` with `words` behind it; yields when it answers, and kills what is still there at the end."""
+def running_server(
+    home: Path, *words: str, cwd: Path, env: Mapping[str, str] | None = None, stdout: int | None = None
+) -> Iterator[RunningServer]:
+    """`ncco serve` with `words` (`--dev` when there are none); kills what is still there at the end.
+
+    Yields when it listens. What it prints is read, both streams; with `stdout` only its standard error is.
+    """
+    reading, writing = os.pipe()
     process = subprocess.Popen(
         [NCCO, "serve", *(words or ("--dev",))],
         cwd=cwd,
         env=plain_environment(home, **(env or {})),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        stdout=writing if stdout is None else stdout,
+        stderr=writing,
     )
+    os.close(writing)
     server = RunningServer(process)
     arrived: queue.Queue[str] = queue.Queue()
-    reader = threading.Thread(target=_read, args=(server, arrived), daemon=True)
+    reader = threading.Thread(target=_read, args=(reading, server, arrived), daemon=True)
     reader.start()
     try:
         server.address = _address(server, arrived)
@@ -66,14 +72,13 @@ def running_server(home: Path, *words: str, cwd: Path, env: Mapping[str, str] | 
         process.kill()
         process.wait()
         reader.join()
-        if process.stdout:
-            process.stdout.close()
 
 
-def _read(server: RunningServer, arrived: queue.Queue[str]) -> None:
-    for line in server.process.stdout or ():
-        server.lines.append(line)
-        arrived.put(line)
+def _read(reading: int, server: RunningServer, arrived: queue.Queue[str]) -> None:
+    with os.fdopen(reading, encoding="utf-8") as stream:
+        for line in stream:
+            server.lines.append(line)
+            arrived.put(line)
     arrived.put("")
 
 

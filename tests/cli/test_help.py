@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -66,7 +67,7 @@ def test_the_command_imports_no_room_before_its_work_begins() -> None:
 def test_help_is_there_in_less_than_300_ms(words: list[str]) -> None:
     def seconds() -> float:
         began = time.perf_counter()
-        subprocess.run([*NCCO, *words], capture_output=True, check=True)
+        subprocess.run([*NCCO, *words], capture_output=True, check=True, env={"PATH": os.environ["PATH"]})
         return time.perf_counter() - began
 
     # The best of five: what is measured is the command, not what else the machine does.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,4 +66,5 @@ def _serve(settings: Settings, found: Findings, *, dev: bool, reload: bool, work
         bound = settings.model_copy(update={"host": host, "port": port})
         click.echo(greeting(bound, found.project.flows.values(), dev=dev), err=True)
 
-    serve(settings, dev=dev, reload=reload, workers=workers, ready=greet)
+    with suppress(KeyboardInterrupt):  # Ctrl-C before the server has its own way with signals
+        serve(settings, dev=dev, reload=reload, workers=workers, ready=greet)

@@ -1,0 +1,181 @@
+"""`ncco serve`: what it says before the first call, what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from app.cli.jobs.greeting import greeting
+from app.flow.loader import load
+from app.settings import load_settings
+from tests.cli.projects import SHOP, TYPO, WARNED, ncco, write_project
+from tests.cli.running import RunningServer, running_server
+
+SECRET = "a signature secret of at least 32 characters"
+FLOWS = load({"flows/shop.yaml": SHOP}).flows.values()
+
+
+def asked(server: RunningServer, path: str) -> tuple[int, bytes]:
+    with urllib.request.urlopen(f"http://{server.address}{path}", timeout=10) as reply:
+        return reply.status, reply.read()
+
+
+def test_the_server_answers_calls_and_ends_quietly_on_sigterm(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    with running_server(tmp_path, cwd=tmp_path) as server:
+        status, body = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
+        code = server.stop(signal.SIGTERM)
+
+    assert 0 == code
+    assert 200 == status
+    assert ["talk", "input"] == [action["action"] for action in json.loads(body)][:2]
+    assert "Traceback" not in server.printed
+
+
+def test_ctrl_c_ends_the_server_quietly(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    with running_server(tmp_path, cwd=tmp_path) as server:
+        code = server.stop(signal.SIGINT)
+
+    assert 0 == code
+    assert "Traceback" not in server.printed
+
+
+def test_several_processes_serve_one_address(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    with running_server(tmp_path, "--dev", "--workers", "2", cwd=tmp_path) as server:
+        _, body = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
+        code = server.stop(signal.SIGTERM)
+
+    assert 0 == code
+    assert f"http://{server.address}/webhooks/input/" in body.decode()
+
+
+def test_warnings_are_shown_and_the_server_starts(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=WARNED)
+
+    with running_server(tmp_path, cwd=tmp_path) as server:
+        assert "W217" in server.printed
+
+
+def test_a_reader_of_the_log_that_goes_away_costs_no_call(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    reading, writing = os.pipe()
+
+    with running_server(tmp_path, cwd=tmp_path, stdout=writing) as server:
+        os.close(writing)
+        os.close(reading)
+        statuses = [asked(server, f"/webhooks/answer?to=442079460000&uuid={number}")[0] for number in range(3)]
+        code = server.stop(signal.SIGTERM)
+
+    assert ([200, 200, 200], 0) == (statuses, code)
+    assert "Traceback" not in server.printed
+
+
+def test_faults_in_the_flows_are_shown_in_full_and_nothing_is_served(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=TYPO)
+
+    shown = ncco("serve", "--dev", "--port", "0")
+
+    assert 1 == shown.exit_code
+    assert 'flows/shop.yaml:9:30  E214  unknown step "slaes"\n   9 | ' in shown.stderr
+    assert "listens on" not in shown.output
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "message"),
+    [
+        (["--dev"], {"NCCO_PORT": "eighty"}, 'NCCO_PORT: "eighty" does not fit\n  cure: Write a whole number'),
+        ([], {}, "VONAGE_SIGNATURE_SECRET: is not set, "),
+        (["--dev", "--host", "0.0.0.0"], {}, "VONAGE_SIGNATURE_SECRET: is not set, "),  # noqa: S104 - is refused
+        (["--dev"], {"NCCO_DATABASE_URL": "mysql://x"}, "NCCO_DATABASE_URL: "),
+        (["--dev"], {"NCCO_DATABASE_URL": "sqlite:///not.db"}, "the store cannot be used: "),
+        (["--dev", "--flows", "nowhere"], {}, "there is no folder of flows at nowhere\n  cure: "),
+        (["--dev", "--reload", "--workers", "2"], {}, "--reload and --workers exclude each other\n  cure: "),
+    ],
+)
+def test_what_keeps_the_server_from_starting_is_said_with_its_cure(
+    words: list[str], env: dict[str, str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_project(tmp_path, shop=SHOP)
+    (tmp_path / "not.db").write_bytes(b"this is no database, whatever its name says" * 100)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+
+    shown = ncco("serve", *words)
+
+    assert 2 == shown.exit_code
+    assert f"Error: {message}" in shown.stderr
+    assert "\n  cure: " in shown.stderr
+
+
+def test_every_wrong_setting_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(tmp_path, shop=SHOP)
+    monkeypatch.setenv("NCCO_PORT", "eighty")
+    monkeypatch.setenv("NCCO_LOG", "xml")
+
+    shown = ncco("serve", "--dev")
+
+    assert {"NCCO_PORT", "NCCO_LOG"} == set(re.findall(r"NCCO_[A-Z]+(?=: )", shown.stderr))
+
+
+def test_an_address_that_is_taken_is_said_with_its_cure(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        shown = ncco("serve", "--dev", "--port", str(taken.getsockname()[1]))
+
+    assert 2 == shown.exit_code
+    assert "Error: NCCO_PORT: cannot listen on 127.0.0.1:" in shown.stderr
+
+
+def test_the_greeting_says_what_to_enter_at_vonage() -> None:
+    settings = load_settings(
+        None, public_url="https://calls.example.com", signature_secret=SECRET, flows=Path(__file__).parent
+    )
+
+    shown = greeting(settings, FLOWS, dev=False)
+
+    assert "  answer    POST  https://calls.example.com/webhooks/answer\n" in shown
+    assert "  fallback  POST  https://calls.example.com/webhooks/fallback\n" in shown
+    assert "  event     POST  https://calls.example.com/webhooks/event\n" in shown
+    assert "  shop            442079460000\n" in shown
+    assert shown.endswith("442079460000\n")
+
+
+def test_the_greeting_says_what_is_missing_for_real_calls() -> None:
+    shown = greeting(load_settings(None), FLOWS, dev=True)
+
+    assert "listens on http://127.0.0.1:8000 (development)" in shown
+    assert "VONAGE_SIGNATURE_SECRET is not set" in shown
+    assert "set NCCO_PUBLIC_URL" in shown
+
+
+def test_the_greeting_repeats_the_warnings_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCCO_PROT", "8000")
+
+    assert "NCCO_PROT is no setting; did you mean NCCO_PORT?" in greeting(load_settings(None), FLOWS, dev=True)
+
+
+def test_the_greeting_says_how_calls_reach_each_flow() -> None:
+    ways = SHOP.replace('numbers: ["442079460000"]', "default: true\nentry: true")
+    none = SHOP.replace('numbers: ["442079460000"]\n', "").replace("flow: shop", "flow: part")
+
+    shown = greeting(load_settings(None), load({"flows/a.yaml": ways, "flows/b.yaml": none}).flows.values(), dev=True)
+
+    assert "  shop            every other number, /webhooks/answer/shop\n" in shown
+    assert "  part            no call can start here\n" in shown
+
+
+def test_an_address_of_version_6_stands_in_brackets() -> None:
+    assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
