@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,9 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.errors import StoreUnavailable, StoreUnusable
-from app.flow.loader import load_files
+from app.flow.loader import load, load_files
 from app.ncco import check
 from app.service.calls import CallService
 from app.service.library import Library
@@ -19,7 +24,7 @@ from app.store.contract import SessionRow, TurnRow, WebhookRow
 from app.store.memory import MemoryStore
 from app.web import create_app
 from tests.web import vonage_platform
-from tests.web.fake_calls import settings_with
+from tests.web.fake_calls import FakeCalls, settings_with
 
 FLOW = """
 flow: desk
@@ -57,8 +62,8 @@ def project(tmp_path: Path) -> Path:
 @asynccontextmanager
 async def served(project: Path, **values: Any) -> AsyncIterator[httpx.AsyncClient]:
     values = {"database_url": f"sqlite:///{project}/calls.db", "reload": False} | values
-    settings = settings_with(flows=project / "flows", templates=project / "templates", **values)
-    app = create_app(settings, dev=True)
+    chosen = settings_with(flows=project / "flows", templates=project / "templates", **values)
+    app = create_app(chosen, dev=True)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
@@ -175,13 +180,12 @@ class BreakingStore(MemoryStore):
 
 @pytest.mark.parametrize("begins_broken", [True, False])
 async def test_with_a_lost_store_a_caller_hears_an_ncco_in_the_end(project: Path, begins_broken: bool) -> None:
-    settings = settings_with(flows=project / "flows", templates=project / "templates")
-    app = create_app(settings, dev=True)
-    policy, store = settings.policy(), BreakingStore()
+    chosen = settings_with(flows=project / "flows", templates=project / "templates")
+    policy, store = chosen.policy(), BreakingStore()
     await store.open()
     library = Library(store, lambda: load_files(project / "flows", project / "templates"))
     await library.reload()
-    app = create_app(settings, service=CallService(store, library, policy), dev=True)
+    app = create_app(chosen, service=CallService(store, library, policy), dev=True)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
     path = "/webhooks/answer" if begins_broken else event_url((await client.post("/webhooks/answer", json=CALL)).json())
     store.is_broken = True
@@ -189,3 +193,87 @@ async def test_with_a_lost_store_a_caller_hears_an_ncco_in_the_end(project: Path
 
     assert ncco
     assert [] == check(ncco)
+
+
+async def test_a_service_that_was_handed_over_is_neither_opened_nor_closed(project: Path) -> None:
+    calls = FakeCalls()
+    await calls.store.open()
+    app = create_app(settings_with(), service=calls)
+    async with app.router.lifespan_context(app):
+        pass
+    await calls.check()
+
+    assert calls.library.loaded_at is None
+
+
+FIELDS = st.dictionaries(
+    st.sampled_from(
+        ["uuid", "to", "from", "status", "dtmf", "speech", "payload", "reason", "original_request", "type"]
+    ),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=20)
+    | st.sampled_from(["busy", "completed", "machine", "leg-1", "1", "[[", '{"digits":"1"}', "transfer"])
+    | st.recursive(st.none() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=5)
+    | st.dictionaries(st.sampled_from(["digits", "results", "error", "url"]), st.text(max_size=5) | st.none()),
+)
+FOLDER = Path(__file__).parents[1] / "samples" / "webhooks"
+SAMPLES = {path.stem: json.loads(path.read_text())["payload"] for path in sorted(FOLDER.glob("*.json"))}
+ROUTES = ["answer", "answer/desk", "fallback", "event", "event/{wait}", "input/{wait}", "notify/{wait}"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(ROUTES), FIELDS, st.booleans()), min_size=1, max_size=5))
+def test_whatever_comes_in_on_any_route_a_real_call_is_answered(
+    webhooks: list[tuple[str, dict[str, Any], bool]],
+) -> None:
+    async def run() -> list[httpx.Response]:
+        app, service = await real_app()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
+            wait = event_url((await client.post("/webhooks/answer", json=CALL)).json()).rpartition("/")[2]
+            responses = [
+                await sent(client, route.format(wait=wait), fields, as_query=as_query)
+                for route, fields, as_query in webhooks
+            ]
+        await service.store.close()
+        return responses
+
+    for response in asyncio.run(run()):
+        assert response.status_code in (200, 404)
+        assert not response.content or response.headers["content-type"] == "application/json"
+        assert "internal error" not in response.headers.get("ncco-problem", "")
+        assert response.status_code != 200 or not response.content or [] == errors(response.json())
+
+
+def errors(ncco: Any) -> list[Any]:
+    return [issue for issue in check(ncco) if issue.severity == "error"]
+
+
+async def sent(client: httpx.AsyncClient, path: str, fields: dict[str, Any], *, as_query: bool) -> httpx.Response:
+    if not as_query:
+        return await client.post(f"/webhooks/{path}", content=json.dumps(fields))
+    query = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+    return await client.get(f"/webhooks/{path}", params=query)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("as_query", [False, True])
+async def test_every_webhook_that_public_documents_show_is_taken(name: str, as_query: bool) -> None:
+    app, _ = await real_app()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
+        response = await sent(client, "event", SAMPLES[name], as_query=as_query)
+
+    assert (200, b"") == (response.status_code, response.content)
+
+
+async def real_app() -> tuple[FastAPI, CallService]:
+    """The application over a store in memory, with one flow."""
+    chosen = settings_with()
+    store = MemoryStore()
+    await store.open()
+    library = Library(store, lambda: load({"flows/desk.yaml": FLOW}))
+    await library.reload()
+    service = CallService(store, library, chosen.policy())
+    return create_app(chosen, service=service, dev=True), service
