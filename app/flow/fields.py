@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.reader import Reader
 from app.ncco.suggest import nearest
+
+_INSTEAD = re.compile(r"write `(\w+)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,8 @@ def read_fields(
 ) -> Fields:
     """The entries of `node` by known word.
 
-    Each other key is reported as `code` with a cure: its hint, or the nearest known word, which it is then taken for,
-    so that one slip of the pen is one issue.
+    Each other key is reported as `code` with a cure: its hint, or the nearest known word. It is then taken for the
+    word that the cure names, so that one slip of the pen is one issue.
     """
     known = tuple(known)
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
@@ -67,7 +70,7 @@ def read_fields(
     for stray in strays:
         word = stray.key.value
         hint = (hints or {}).get(word.lower())
-        meant = None if hint else nearest(word, known)
+        meant = _synonym(hint, known) if hint else nearest(word, known)
         message = f'{what} has no "{word}"'
         if hint:
             reader.report(code, stray.key.place, message, hint)
@@ -79,3 +82,9 @@ def read_fields(
     keys = {word: entry.key for word, entry in entries.items()}
     values = {word: entry.value for word, entry in entries.items()}
     return Fields(what, place or node.place, keys, values, is_whole)
+
+
+def _synonym(hint: str, known: tuple[str, ...]) -> str | None:
+    """The known word that a hint says to write instead, when it says nothing more."""
+    found = _INSTEAD.fullmatch(hint)
+    return found[1] if found and found[1] in known else None

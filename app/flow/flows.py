@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.flow.checks.graph import check_cycles, check_reachable
 from app.flow.defaults import Defaults, read_defaults
@@ -80,6 +80,7 @@ def read_flow(
         reader.report("E201", node.place, "a flow file is a map, and this is none", cure)
         return None
     fields = read_fields(node, _WORDS, "the flow", reader, place=_first_line(node), hints=_HINTS)
+    fields = _mend_default(fields, reader)
     head = _read_head(fields, reader)
     steps = _read_steps_map(fields, reader)
     vars_node = fields.get("vars")
@@ -98,6 +99,16 @@ def read_flow(
     if head.name is not None and start is not None and not any(issue.is_error for issue in issues):
         flow = _make(head.name, head, start, read, variables, error=defaults.error)
     return ReadFlow(head.name, head.numbers, head.default, flow)
+
+
+def _mend_default(fields: Fields, reader: Reader) -> Fields:
+    """A map under `default` is meant to be `defaults`."""
+    node = fields.get("default")
+    if not isinstance(node, Map) or "defaults" in fields.values:
+        return fields
+    reader.report("E201", fields.at("default"), "`default` is a map, and it takes true or false", "write `defaults`")
+    values = {"defaults" if word == "default" else word: value for word, value in fields.values.items()}
+    return replace(fields, values=values)
 
 
 def _read_head(fields: Fields, reader: Reader) -> _Head:

@@ -47,17 +47,26 @@ class Reader:
 
     def map(self, node: Node, what: str) -> Map | None:
         """`node` as a map; E201 otherwise."""
-        return node if isinstance(node, Map) else self._wrong_shape(node, what, Map)
+        if isinstance(node, Map):
+            return node
+        self._report_shape(node, what, Map)
+        return None
 
     def seq(self, node: Node, what: str) -> Seq | None:
         """`node` as a list; E201 otherwise."""
-        return node if isinstance(node, Seq) else self._wrong_shape(node, what, Seq)
+        if isinstance(node, Seq):
+            return node
+        self._report_shape(node, what, Seq)
+        return None
 
     def text(self, node: Node, what: str) -> Text | None:
         """`node` as a text; E201 otherwise."""
-        return node if isinstance(node, Text) else self._wrong_shape(node, what, Text)
+        if isinstance(node, Text):
+            return node
+        self._report_shape(node, what, Text)
+        return None
 
-    def _wrong_shape(self, node: Node, what: str, wanted: type[Node]) -> None:
+    def _report_shape(self, node: Node, what: str, wanted: type[Node]) -> None:
         found = _SHAPES[type(node)]
         self.report("E201", node.place, f"{what} is {found}", f"write {_SHAPES[wanted]} here")
 

@@ -184,6 +184,13 @@ def _report_undecided(connect: Played, kind: Kind | None, reader: Reader) -> Non
         reader.report("E265", connect.place, message)
     else:
         message = "this connect has no `on`: whether it was busy, unanswered or completed decides nothing"
-        is_goto = kind is not None and kind.word == "goto"
-        cure = "replace `goto` by `on: {completed: step, otherwise: step}`" if is_goto else None
-        reader.report("W266", connect.place, message, cure)
+        reader.report("W266", connect.place, message, _dial_cure(kind))
+
+
+def _dial_cure(kind: Kind | None) -> str | None:
+    """How to let the outcome of a connect decide, beside the exit that is there."""
+    if kind is None or kind.word == "on":
+        return None
+    if kind.word == "goto":
+        return "replace `goto` by `on: {completed: step, otherwise: step}`"
+    return "put the connect into a step of its own, with `on: {completed: step, otherwise: step}`"

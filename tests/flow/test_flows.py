@@ -59,6 +59,14 @@ def faults(text: str) -> list[str]:
             "flow: a\nentry: true\nstart: hello\ntalk: {language: en-GB}",
             '4:1 E202 the flow has no "talk" → write it under `defaults`: `defaults: {talk: {..}}`',
         ),
+        (
+            "flow: a\nentry: true\nstart: hello\ndefault: {talk: {language: en-GB}}",
+            "4:1 E201 `default` is a map, and it takes true or false → write `defaults`",
+        ),
+        (
+            "flow: a\nentry: true\nstart: hello\ndefault: {a: b}\ndefaults: {talk: {language: en-GB}}",
+            "4:10 E201 `default` is a map → write a text here",
+        ),
         ("flow: a\nentry: true\nstart: hello\ndefaults: none", "4:11 E201 `defaults` is a text → write a map here"),
     ],
 )

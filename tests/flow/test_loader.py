@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.flow.issues import by_place
-from app.flow.loader import load, load_files, revision_of
+from app.flow.loader import Shelf, load, load_files, revision_of
 from app.flow.model import Project
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +117,35 @@ def test_a_flow_is_made_of_its_file_and_the_templates_that_it_uses() -> None:
         "b": ["flows/b.yaml", "templates/b.j2"],
         "c": ["flows/c.yaml"],
     } == {name: sorted(each.sources) for name, each in flows.items()}
+
+
+def test_a_template_may_be_part_of_several_flows() -> None:
+    texts = {
+        "flows/a.yaml": flow("a", "{template: a.j2}"),
+        "flows/b.yaml": flow("b", "{template: a.j2}"),
+        "templates/a.j2": "Hello.",
+    }
+
+    flows = load(texts).flows
+
+    assert ["flows/a.yaml", "templates/a.j2"] == sorted(flows["a"].sources)
+    assert ["flows/b.yaml", "templates/a.j2"] == sorted(flows["b"].sources)
+
+
+def test_a_shelf_knows_which_templates_were_taken() -> None:
+    shelf = Shelf({"a.j2": "A", "b.j2": "B"})
+
+    assert ("A", None) == (shelf.get("a.j2"), shelf.get("c.j2"))
+    assert "b.j2" in shelf
+    assert ["a.j2", "b.j2"] == list(shelf)
+    assert 2 == len(shelf)
+    assert {"a.j2"} == shelf.taken
+
+
+def test_a_fault_of_the_text_brings_no_other_fault_at_its_place() -> None:
+    text = flow("a").replace("goto: end", "goto:")
+
+    assert ["E103"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
 
 
 def test_an_included_template_is_part_of_the_flow() -> None:

@@ -64,6 +64,11 @@ DIAL = 'do: [{connect: "447700900111"}]'
             " → replace `goto` by `on: {completed: step, otherwise: step}`",
         ),
         (
+            (DIAL, MENU, THEN),
+            "W266 this connect has no `on`: whether it was busy, unanswered or completed decides nothing"
+            " → put the connect into a step of its own, with `on: {completed: step, otherwise: step}`",
+        ),
+        (
             ('do: [{connect: ["447700900111", "447700900222"]}]', "goto: end"),
             "E265 only `on` rings the targets of a list one after another, and this step has none"
             " → add `on` with `completed` and `otherwise`",

@@ -138,3 +138,7 @@ def test_a_flow_without_variables_says_how_one_is_declared() -> None:
     assert ['E225 the variable "count" is not declared → add `vars: {count: {type: text}}` to the flow'] == faults_of(
         steps
     )
+
+
+def test_another_word_for_vars_is_taken_for_it() -> None:
+    assert ['E202 the flow has no "variables" → write `vars`'] == faults_of(USES, "variables: {count: {type: int}}\n")

@@ -38,7 +38,12 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
     Rule("E234", "error", "two choices have the same phrase", "give one of them another phrase"),
     Rule("E235", "error", "a phrase cannot be listened for", "write words as they are said, without braces"),
     # Retry
-    Rule("E240", "error", "nothing says what happens after the last try", "add `retry: {then: step}`, here or under `defaults`"),
+    Rule(
+        "E240",
+        "error",
+        "nothing says what happens after the last try",
+        "add `retry: {then: step}`, here or under `defaults`",
+    ),
     Rule("W241", "warning", "a prompt is never played", "raise `tries`, or delete the prompt"),
     # Collect
     Rule("E245", "error", "collect takes neither digits nor speech", "add `digits: 4` or `speech: any`"),

@@ -116,6 +116,19 @@ def test_otherwise_of_a_websocket_covers_its_loss() -> None:
     assert decision.because.endswith('"otherwise" decides')
 
 
+def test_a_pasted_connect_is_a_connect() -> None:
+    pasted = '    - {action: connect, endpoint: [{type: phone, number: "447700900111"}]}'
+    steps = STEPS.replace('    - connect: "447700900111"', pasted)
+
+    assert decision_of(exit_of(steps), Outcome("busy")).outcome == "busy"
+
+
+def test_an_unknown_pasted_action_is_reported_once() -> None:
+    steps = STEPS.replace('    - connect: "447700900111"', "    - {action: dial, number: 1}")
+
+    assert ["E402"] == codes_of(steps)
+
+
 def test_a_named_machine_steers() -> None:
     steps = STEPS.replace("    busy:", "    machine:")
 
