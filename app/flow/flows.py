@@ -116,7 +116,8 @@ def _read_head(fields: Fields, reader: Reader) -> _Head:
     name = _read_name(fields, reader)
     numbers = _read_numbers(fields, reader)
     flags = {word: _read_flag(fields, word, reader) for word in ("default", "entry")}
-    has_entrance = "numbers" in fields.values or any(flags.values())
+    written = fields.get("numbers")
+    has_entrance = any(flags.values()) or (written is not None and not (isinstance(written, Seq) and not written.items))
     if fields.is_whole and not has_entrance and name is not None:
         reader.report("W213", name.place, f'no call can start in the flow "{name.value}"')
     default = fields.at("default") if flags["default"] else None

@@ -50,6 +50,10 @@ def faults(text: str) -> list[str]:
             '1:7 W213 no call can start in the flow "a" → add `numbers`, `default: true` or `entry: true`',
         ),
         (
+            "flow: a\nnumbers: []\nstart: hello",
+            '1:7 W213 no call can start in the flow "a" → add `numbers`, `default: true` or `entry: true`',
+        ),
+        (
             "flow: a\nentry: false\nstart: hello",
             '1:7 W213 no call can start in the flow "a" → add `numbers`, `default: true` or `entry: true`',
         ),
