@@ -21,7 +21,7 @@ TAGS = frozenset({"speak", "break", "emphasis", "lang", "p", "phoneme", "prosody
 OTHER_TAGS = frozenset({"audio", "mark", "voice", "w", "amazon:effect", "google:style", "desc", "par", "seq", "media"})
 """Tags of other SSML dialects: they mean SSML, but are not in Vonage's list."""
 
-_ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:speak[\s>/]|!DOCTYPE)", re.DOTALL)
+_ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:speak[\s>/]|!DOCTYPE)", re.DOTALL)
 _NAMES = "|".join(sorted((re.escape(name) for name in TAGS | OTHER_TAGS), key=len, reverse=True))
 _TAG = re.compile(rf"</?({_NAMES})(?=[\s/>])[^<>]*>", re.IGNORECASE)
 
@@ -71,7 +71,7 @@ def _look_at_plain(text: str, path: str) -> Iterator[Issue]:
         yield TAGS_WITHOUT_SPEAK.at(path, "The speak element does not enclose the whole text, or is in capitals.")
     elif tags:
         names = listed([f"<{tag}>" for tag in tags], "and")
-        yield TAGS_WITHOUT_SPEAK.at(path, f"{names} stands in a text that does not begin with <speak>.")
+        yield TAGS_WITHOUT_SPEAK.at(path, f"The text does not begin with <speak>, but has tags: {names}.")
     else:
         yield LOOSE_TAG.at(path, "A plain text holds <.")
 
@@ -88,7 +88,8 @@ def _look_at_ssml(text: str, path: str) -> Iterator[Issue]:
         yield from _too_long(reading.characters, path)
         unknown = [name for name in reading.names if name not in TAGS]
         if unknown:
-            yield UNKNOWN_TAG.at(path, f"{listed([f'<{name}>' for name in unknown], 'and')} is not in Vonage's list.")
+            names = listed([f"<{name}>" for name in unknown], "and")
+            yield UNKNOWN_TAG.at(path, f"Vonage's list of tags lacks {names}.")
 
 
 def _parse(text: str, reading: _Reading) -> None:
@@ -108,9 +109,7 @@ def _located(text: str, fault: expat.ExpatError) -> str:
     lines = text.strip().encode().split(b"\n")
     rest = lines[fault.lineno - 1][fault.offset :].decode(errors="replace") if fault.lineno <= len(lines) else ""
     reason = expat.errors.messages[fault.code]
-    return (
-        f"The SSML is not well-formed: {reason} at {shown(rest[:40])}." if rest else f"The SSML is cut short: {reason}."
-    )
+    return f"The SSML breaks at {shown(rest[:40])}: {reason}." if rest else f"The SSML is cut short: {reason}."
 
 
 _BARE_AMPERSAND = re.compile(r"&(?!#\d+;|#x[0-9a-fA-F]+;|amp;|lt;|gt;|quot;|apos;)")

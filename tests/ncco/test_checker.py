@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.ncco import Issue, check
+from app.ncco import Issue, check, each_is_clean
 from app.ncco.checker import is_clean
 
 TALK = {"action": "talk", "text": "Hello"}
@@ -247,3 +247,12 @@ MENU = [
 def test_a_document_as_the_server_writes_it_takes_the_quick_way() -> None:
     assert is_clean(MENU)
     assert check(MENU) == []
+
+
+def test_actions_can_be_looked_at_without_their_order() -> None:
+    transfer = {"action": "transfer", "conversationId": "CON-1"}
+
+    assert each_is_clean([])
+    assert each_is_clean([transfer, TALK])
+    assert not each_is_clean([TALK, {"action": "talk"}])
+    assert not each_is_clean([TALK | {"text": "<speak>"}])

@@ -112,6 +112,11 @@ def test_an_endpoint_gets_a_cure(endpoint: dict[str, object], expected: str) -> 
         (CONNECT | {"machineDetection": "Hangup"}, 'Did you mean "hangup"?'),
         (CONNECT | {"machineDetection": "zzz"}, 'Write "continue" or "hangup".'),
         (INPUT | {"eventUrl": ["example.com/ivr"]}, 'Write "https://example.com/ivr".'),
+        (INPUT | {"eventUrl": ["wss://example.com/ivr"]}, 'Write "https://example.com/ivr".'),
+        (
+            INPUT | {"eventUrl": ["https://example.com:99999/ivr"]},
+            "Write the whole URL, e.g. https://example.com/path.",
+        ),
         (INPUT | {"eventUrl": ["/ivr"]}, "Write the whole URL, e.g. https://example.com/path."),
         (INPUT | {"eventUrl": "https://example.com/ivr"}, 'Write ["https://example.com/ivr"].'),
         (INPUT | {"eventMethod": "post"}, 'Write "POST".'),

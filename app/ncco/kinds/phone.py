@@ -13,7 +13,7 @@ from app.ncco.kinds.kind import JsonSchema, Kind, wrong_type
 from app.ncco.rules.advice import EMPTY_TEXT
 from app.ncco.rules.manner import LEADING_PLUS, TEXT_AS_NUMBER
 from app.ncco.rules.value import NOT_A_KEY, NOT_DTMF, NOT_E164, NOT_SHAKEN
-from app.ncco.shown import shown
+from app.ncco.shown import listed, shown
 
 E164 = re.compile(r"[1-9][0-9]{6,14}")
 
@@ -119,7 +119,7 @@ class Shaken(Kind):
         lacking = [] if re.fullmatch(_JWT, token) else ["a JWT of header, payload and signature"]
         lacking += [name for name, due in _PARAMETERS.items() if not re.fullmatch(due, given.get(name, ""))]
         if lacking:
-            yield NOT_SHAKEN.at(path, f"The Identity header lacks {' and '.join(lacking)}.")
+            yield NOT_SHAKEN.at(path, f"The Identity header lacks {listed(lacking, 'and')}.")
 
     def clean(self) -> CoreSchema:
         """The header as the reference shows it."""

@@ -18,6 +18,8 @@ _PARTS = re.compile(r"(?:([a-z][a-z0-9+.-]*):)?(?://([^/?#]*))?(.*)", re.IGNOREC
 _AUTHORITY = re.compile(r"(?:[^@]*@)?(\[[0-9A-Fa-f:.%]+\]|[^:\[\]@]+)(?::([0-9]*))?")
 _ODD = re.compile(r"[<>\"{}|\\^`]")
 _HOST_CHARACTER = re.compile(r"\w")
+_OTHER_SCHEME = re.compile(r"(https?|wss?)://([^\s/]\S*)")
+_BARE_HOST = re.compile(r"(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?", re.IGNORECASE)
 _TAIL = r"(?:[/?#][A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*)?"
 
 
@@ -57,8 +59,11 @@ class Url(Kind):
 
     def _cure(self, value: object) -> str:
         scheme = self.schemes[-1]
-        bare = value.strip() if isinstance(value, str) else ""
-        if len(bare) < 200 and re.fullmatch(r"(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?", bare, re.IGNORECASE):
+        bare = value.strip() if isinstance(value, str) and len(value) < 200 else ""
+        other = _OTHER_SCHEME.fullmatch(bare)
+        if other and other[1] not in self.schemes:
+            return f'Write "{scheme}://{other[2]}".'
+        if _BARE_HOST.fullmatch(bare):
             return f'Write "{scheme}://{bare}".'
         return f"Write the whole URL, e.g. {scheme}://example.com/path."
 

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from app.ncco.webhooks.reading import Text
 
+PYTHON_NAMES = frozenset({"from_", "type_"})
+"""Names that only Python knows; a field that came under one of them is nobody's."""
+
 
 class Webhook(BaseModel):
     """One request from Vonage, read as far as it can be read.
@@ -41,8 +44,7 @@ class Webhook(BaseModel):
     @classmethod
     def read(cls, fields: Mapping[str, object]) -> Self:
         """The webhook of these fields. Never raises: a wrong value becomes None and is named in `problems`."""
-        known = {(field.alias or name): name for name, field in cls.model_fields.items()}
-        wire = {str(name): value for name, value in fields.items() if name not in known.values() or name in known}
+        wire = {name: value for name, value in fields.items() if name not in PYTHON_NAMES}
         try:
             return cls.model_validate(wire)
         except ValidationError as fault:
