@@ -118,7 +118,9 @@ def _negative(check: Check, node: Negative) -> Shape | None:
     shape = type_of(check, node.of)
     if shape is None or kind_of(shape) in ("number", "any"):
         return shape
-    check.report("E308", node, f'"-" needs a number; {check.shown(node.of)} is {described(shape)}')
+    shown = check.shown(node.of)
+    cure = f"write 0 - {shown} | int" if kind_of(shape) == "text" else None
+    check.report("E308", node, f'"-" needs a number; {shown} is {described(shape)}', cure)
     return None
 
 

@@ -108,9 +108,14 @@ def hyphenated(check: Check, node: Sum) -> tuple[Field, str] | None:
     left: Node = node
     while isinstance(left, Sum) and left.op == "-" and isinstance(left.right, Name) and _touches(left):
         left = left.left
-    if isinstance(left, Field) and isinstance(left.key, str):
+    if isinstance(left, Field) and isinstance(left.key, str) and _is_open(_shape_of_path(check.scope, left.of)):
         return left, check.text.value[left.key_start : node.end]
     return None
+
+
+def _is_open(shape: Shape | None) -> bool:
+    """Whether it may have a field of any name; None is a shape that is not known."""
+    return shape is None or (shape.rest is not None if isinstance(shape, Record) else shape.kind in ("map", "any"))
 
 
 def _touches(node: Sum) -> bool:

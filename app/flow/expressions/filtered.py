@@ -67,7 +67,8 @@ def _takes(check: Check, node: Filtered, shape: Shape) -> bool:
         return True
     wanted = " or ".join(TYPES[kind].described for kind in takes if kind in TYPES)
     message = f"{node.name} takes {wanted}; {check.shown(node.of)} is {described(shape)}"
-    cure = f"write {check.shown(node.of)} | text | {node.name}" if kind_of(shape) == "number" else None
+    through = {"number": "text", "text": "number"}.get(kind_of(shape), "")
+    cure = f"write {check.shown(node.of)} | {through} | {node.name}" if through in takes else None
     check.report("E306", node.of, message, cure)
     return False
 

@@ -83,7 +83,7 @@ def _end(position: int) -> Callable[[object], Any]:
         if not isinstance(value, str | list | tuple):
             raise Unfit("only a text or a list has a first and a last entry")
         if not value:
-            raise Absent("an entry of an empty list or text")
+            raise Absent("entry in an empty list or text")
         return value[position]
 
     return end

@@ -15,7 +15,6 @@ OPERATORS: dict[str, tuple[str, str]] = {
     "+=": ("E302", 'to set a variable, use `set` of a step: `tries: "{{ tries + 1 }}"`'),
     "-=": ("E302", 'to set a variable, use `set` of a step: `tries: "{{ tries - 1 }}"`'),
     "++": ("E302", 'to set a variable, use `set` of a step: `tries: "{{ tries + 1 }}"`'),
-    "=": ("E302", EQUALS),
     "&&": ("E302", 'write "and"'),
     "||": ("E302", 'write "or"'),
     "&": ("E302", 'write "and"'),

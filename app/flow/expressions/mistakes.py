@@ -42,6 +42,8 @@ def no_operand(token: Token, following: Token) -> Fault:
         cure = 'leave "+" out; a phone number stands in quotes, without +: "447700900123"'
     elif token.says(".") and following.kind == "number":
         cure = f"write 0.{following.text}"
+    elif token.says("if"):
+        cure = 'leave "if" out; what stands here is the test already'
     elif token.says("|"):
         cure = 'write the value before "|"; "or" is written in letters'
     return Fault("E301", token.start, len(token.text), message, cure)
@@ -51,27 +53,27 @@ def unexpected(left: Node, token: Token, following: Token, source: str, *, brace
     """The fault of a token that stands where an operator or the end is due, behind `left`."""
     if token.kind == "op" or token.text in _WORD_OPERATORS:
         message, cure = _misplaced(left, token, following)
-        code = "E310" if token.says("if") else "E301"
+        code = {"if": "E310", "=": "E302"}.get(token.text, "E301")
         return Fault(code, token.start, len(token.text), message, cure)
     if token.kind == "name" and token.text in WORDS:
         return Fault("E302", token.start, len(token.text), f'"{token.text}" means nothing here', WORDS[token.text])
     return _gap(left, token, source, braces=braces)
 
 
+_MISPLACED = {
+    "if": ('"if" within an expression', "for steps, use lines of a `branch`; for texts, write {{ a if test else b }}"),
+    ")": ('nothing opens this ")"', "leave it out"),
+    "]": ('nothing opens this "]"', "leave it out"),
+    "not": ('an operator is missing before "not"', "write `and not`, `or not` or `not in`"),
+    "=": ('"=" means nothing here', EQUALS),
+    ":": ('":" does not fit here', EQUALS),
+}
+
+
 def _misplaced(left: Node, token: Token, following: Token) -> tuple[str, str]:
-    match token.text:
-        case "if":
-            cure = "for steps, use lines of a `branch`; for texts, write {{ a if test else b }}"
-            return '"if" within an expression', cure
-        case ")" | "]":
-            return f'nothing opens this "{token.text}"', "leave it out"
-        case "not":
-            return 'an operator is missing before "not"', "write `and not`, `or not` or `not in`"
-        case ",":
-            return 'a "," outside a list', _comma_cure(left, following)
-        case ":" | "=":
-            return f'"{token.text}" does not fit here', EQUALS
-    return f'"{token.text}" does not fit here', "leave it out"
+    if token.text == ",":
+        return 'a "," outside a list', _comma_cure(left, following)
+    return _MISPLACED.get(token.text, (f'"{token.text}" does not fit here', "leave it out"))
 
 
 def _comma_cure(left: Node, following: Token) -> str:
@@ -89,3 +91,16 @@ def _gap(left: Node, token: Token, source: str, *, braces: bool) -> Fault:
     if token.text in TAGS and braces:
         cure = f"write {{% {token.text} ... %}}"
     return Fault("E301", token.start, len(token.text), message, cure)
+
+
+def no_field(left: Node, dot: Token, key: Token, source: str) -> Fault:
+    """The fault of what stands behind a dot and is no name."""
+    shown = shorten(source[left.start : left.end])
+    if isinstance(left, Const):
+        cure = "write two comparisons: name >= 1 and name <= 3"
+        return Fault("E310", left.start, dot.end - left.start + 1, "a range within an expression", cure)
+    if key.kind == "number" and isinstance(key.value, int):
+        cure = f"write {shown}[{key.text}]"
+        return Fault("E302", dot.start, 1 + len(key.text), "an entry of a list is named in brackets", cure)
+    message = 'the name of a field is missing behind "."'
+    return Fault("E301", dot.start, 1, message, f'such as `call.from`, or {shown}["any-name"]')

@@ -65,10 +65,10 @@ def _rewrite(check: Check, const: Const, other: Node, shape: Shape) -> str | Non
     if wanted == "bool" and str(value).lower() in ("true", "false", "yes", "no", "1", "0"):
         word = "true" if str(value).lower() in ("true", "yes", "1") else "false"
         return f"write {word} without quotes"
-    if wanted in ("list", "map") and isinstance(value, int) and not isinstance(value, bool):
-        return f"write {check.shown(other)} | length"
     if isinstance(shape, Record) and shape.fields:
         return _name_a_field(check.shown(other), shape)
+    if wanted in ("list", "map") and isinstance(value, int) and not isinstance(value, bool):
+        return f"write {check.shown(other)} | length"
     return f"compare {check.shown(other)} with {described(shape)}"
 
 
@@ -130,6 +130,10 @@ def _contained(check: Check, node: Compared, left: Shape, right: Shape) -> None:
         return
     if kind_of(right) in ("list", "any"):
         return
+    if kind_of(right) == "map":
+        message = f"the keys of a map are texts; {check.shown(node.left)} is {described(left)}"
+        check.report("E308", node.left, message, "write the key as a text, in quotes")
+        return
     message = f'"{node.op}" needs a list; {check.shown(node.right)} is {described(right)}'
     cure = f"write the list in brackets: [{check.shown(node.right)}]"
     if kind_of(right) == "text" and not isinstance(node.right, Const):
@@ -174,6 +178,8 @@ def _sum_cure(check: Check, node: Sum, left: Shape, right: Shape) -> str | None:
         if isinstance(side, Const) and _NUMERIC.fullmatch(str(side.value)):
             return f"write {side.value} without quotes"
         if isinstance(side, Const):
+            if node.op == "-":
+                return None
             return f"to join them, write {check.shown(other)} | text; to say both, put braces side by side"
         joined = f"; to join them, write {check.shown(other)} | text" if node.op == "+" else ""
         return f"to compute with it, write {check.shown(side)} | int{joined}"

@@ -18,8 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.flow.expressions.fault import Fault
-from app.flow.expressions.foreign import FILTERS, LITERALS
-from app.flow.expressions.mistakes import TAGS, called, no_operand, shorten, unexpected
+from app.flow.expressions.foreign import LITERALS
+from app.flow.expressions.mistakes import TAGS, called, no_field, no_operand, shorten, unexpected
 from app.flow.expressions.syntax import (
     Compared,
     Const,
@@ -219,7 +219,7 @@ class Parser(Cursor):
             raise Fault("E301", at.start, max(len(at.text), 1), message, "such as `| upper`")
         args: list[Node] = []
         end = token.end
-        if self.here.says("(") and token.text not in FILTERS:
+        if self.here.says("("):
             args, end = self._args(self.take())
         return Filtered(left, token.text, tuple(args), left.start, end, token.start)
 
@@ -227,6 +227,8 @@ class Parser(Cursor):
         args: list[Node] = []
         while not self.here.says(")") and self.here.kind != "end":
             args.append(self.expression(0))
+            if self.here.says("="):
+                raise Fault("E302", self.here.start, 1, "a filter takes values without names", "write the value alone")
             if not self.here.says(","):
                 break
             self.take()
@@ -248,14 +250,7 @@ class Parser(Cursor):
         key = self.take()
         if key.kind == "name":
             return Field(left, key.text, left.start, key.end, key.start)
-        if key.kind == "number" and isinstance(key.value, int):
-            cure = f"write {self._shown(left)}[{key.text}]"
-            raise Fault("E302", dot.start, 1 + len(key.text), "an entry of a list is named in brackets", cure)
-        if isinstance(left, Const):
-            cure = "write two comparisons: name >= 1 and name <= 3"
-            raise Fault("E310", left.start, dot.end - left.start + 1, "a range within an expression", cure)
-        message = 'the name of a field is missing behind "."'
-        raise Fault("E301", dot.start, 1, message, f'such as `call.from`, or {self._shown(left)}["any-name"]')
+        raise no_field(left, dot, key, self.source)
 
     def _entry(self, left: Node, opening: Token) -> Node:
         low = None if self.here.says(":") else self._key(left)

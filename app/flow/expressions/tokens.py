@@ -18,8 +18,8 @@ _BLANK = re.compile(r"\s+")
 _NAME = re.compile(r"[^\W\d]\w*")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', re.DOTALL)
-_OPERATOR = re.compile(r"==(?!=)|!=(?!=)|<=|>=|<(?!>)|>|\+(?![+=])|-(?!=)|\|(?!\|)|:(?!=)|[()\[\],.]")
-_ASSIGN = re.compile(r"=(?![=~<>])")
+_OPERATOR = re.compile(r"==(?!=)|!=(?!=)|<=|>=|<(?!>)|>|\+(?![+=])|-(?!=)|\|(?!\|)|:(?!=)|[()\[\],.]|=(?![=~<>])")
+_HALF_CLOSED = re.compile(r"%(?!\s*[\w(])")
 _FOREIGN = re.compile("|".join(re.escape(spelling) for spelling in OPERATORS))
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|\{|\}")
 _CLOSERS = {"{{": re.compile(r"-?\}\}"), "{%": re.compile(r"[-+]?%\}")}
@@ -112,9 +112,9 @@ class Lexer:
             return self._text()
         if match := _BRACES.match(self.source, self.at):
             raise self._braces(match.group())
+        if self.opener == "{%" and _HALF_CLOSED.match(self.source, self.at):
+            raise Fault("E320", self.at, 1, '"{%" is closed by "%"', 'write "%}" here')
         if match := _OPERATOR.match(self.source, self.at):
-            return Token("op", match.group(), self.at)
-        if self.opener == "{%" and (match := _ASSIGN.match(self.source, self.at)):
             return Token("op", match.group(), self.at)
         if match := _FOREIGN.match(self.source, self.at):
             code, cure = OPERATORS[match.group()]

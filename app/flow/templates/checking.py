@@ -10,7 +10,7 @@ from app.flow.expressions.checker import test, type_of
 from app.flow.expressions.compiled import used_env
 from app.flow.expressions.fault import Fault
 from app.flow.expressions.operators import common
-from app.flow.expressions.syntax import Field, Name, Node, root_names
+from app.flow.expressions.syntax import Node, root_names
 from app.flow.issues import Issue
 from app.flow.scope import Record, ScopeTypes, Shape, is_name
 from app.flow.templates.includes import MAX_FILE, MAX_INCLUDES, missing_file
@@ -18,7 +18,7 @@ from app.flow.templates.plan import Plan, Shown, Unit, Written
 from app.flow.templates.sandbox import LOOP_FIELDS
 from app.flow.templates.scanner import Data
 from app.flow.templates.source import TemplateFile
-from app.flow.templates.spots import Spots, Told
+from app.flow.templates.spots import SPOT_NAMES, Spots, Told, joined
 from app.flow.templates.stray import stray_braces
 from app.flow.templates.tree import For, If, Include, Output, Part, Set, TreeReader
 from app.flow.types import ANY, TYPES
@@ -126,7 +126,7 @@ class _Walk:
 
     def _told(self, part: Output, shape: Shape) -> Told:
         node = part.node
-        is_env = isinstance(node, Field) and isinstance(node.of, Name) and node.of.name == "env"
+        is_env = root_names(node) == {"env"}
         return Told(shape, is_env, self.check.shown(node), node.start, node.end - node.start)
 
     def _may_be_told(self, node: Node) -> bool:
@@ -161,9 +161,11 @@ class _Walk:
         self.check.scope = _joined(before, scopes)
 
     def _same_spot(self, start: int, spots: list[str]) -> None:
-        if len(set(spots)) > 1:
-            self.check.report_at("E335", start, 2, "what is open at the end differs from branch to branch")
-        self.analyst.spot = spots[0]
+        spot = joined(set(spots))
+        if spot is None:
+            ends = sorted({SPOT_NAMES.get(spot, "outside") for spot in spots})
+            self.check.report_at("E335", start, 2, f"the branches end differently: {', '.join(ends)}")
+        self.analyst.spot = spots[0] if spot is None else spot
 
     def _for(self, part: For) -> None:
         unspoken = self._loop_of(part.of) if part.of is not None else ""

@@ -12,6 +12,7 @@ from app.flow.expressions.tokens import Lexer, Token, not_closed
 _OPENER = re.compile(r"\{\{|\{%|\{#")
 _RAW = re.compile(r"\{%[-+]?\s*raw\s*-?%\}")
 _ENDRAW = re.compile(r"\{%[-+]?\s*endraw\s*[-+]?%\}")
+_WORD = re.compile(r"\s*(\w+)")
 _CLOSER = {"{{": "}}", "{%": "%}"}
 
 
@@ -35,11 +36,12 @@ class Braces:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """`{% %}`: its tokens with their `end`."""
+    """`{% %}`: its tokens with their `end`; of a broken one, which is reported already, only its word."""
 
     tokens: list[Token]
     start: int
     end: int
+    is_broken: bool = False
 
 
 Piece: TypeAlias = Data | Braces | Tag
@@ -80,11 +82,19 @@ class Scanner:
             tokens = lexer.tokens()
         except Fault as fault:
             self.faults.append(fault)
-            closer = self.source.find(_CLOSER[opener], inner)
-            self.at = closer + 2 if closer >= 0 else len(self.source)
-            return None
+            return self._skip_broken(opener, start, inner)
         self.at = lexer.at
         return Braces(tokens, start, self.at) if opener == "{{" else Tag(tokens, start, self.at)
+
+    def _skip_broken(self, opener: str, start: int, inner: int) -> Piece | None:
+        """Go on behind what closes broken braces; the word of a tag tells what its end belongs to."""
+        closer = self.source.find(_CLOSER[opener], inner)
+        self.at = closer + 2 if closer >= 0 else len(self.source)
+        word = _WORD.match(self.source, inner)
+        if opener == "{{" or word is None:
+            return None
+        tokens = [Token("name", word.group(1), word.start(1)), Token("end", "", word.end())]
+        return Tag(tokens, start, self.at, is_broken=True)
 
     def _skip_comment(self) -> None:
         end = self.source.find("#}", self.at + 2)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.flow.expressions.check import kind_of
+from app.flow.expressions.check import described, kind_of
 from app.flow.expressions.fault import Fault
 from app.flow.scope import Shape
 
@@ -115,7 +115,7 @@ def _json(spot: str, told: Told) -> str:
     if spot:
         return "_json_ssml" if spot == "speak" else "_json"
     if kind_of(told.shape) not in ("number", "bool", "any"):
-        raise told.fault("E334", f"{told.shown} is text and stands outside of quotes")
+        raise told.fault("E334", f"{told.shown} is {described(told.shape)} and stands outside of quotes")
     return "_json_bare"
 
 
@@ -142,6 +142,28 @@ def _url(spot: str, told: Told) -> str:
         cure = "begin with https:// and the host, or with a setting: {{ env.NAME }}"
         raise told.fault("E332", "the URL does not begin with a scheme and a host", cure)
     raise told.fault("E332", f"{told.shown} decides where the URL leads")
+
+
+SPOT_NAMES = {
+    "tag": "in a tag",
+    '"': "in quotes",
+    "'": "in quotes",
+    "quotes": "in quotes",
+    "speak": "in quotes",
+    "backslash": "behind a backslash",
+    "user": "before the @",
+    "host": "in the host",
+    "path": "behind the host",
+    "odd": "in no URL",
+}
+"""How messages call the spots; any other is at the beginning or between."""
+
+
+def joined(spots: set[str]) -> str | None:
+    """The spot behind branches that end in these spots; None when they do not go together."""
+    if spots <= {"quotes", "speak"}:
+        return "speak" if "speak" in spots else "quotes"
+    return spots.pop() if len(spots) == 1 else None
 
 
 SPOTS: dict[str, Spots] = {

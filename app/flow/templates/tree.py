@@ -34,7 +34,6 @@ _REFUSED = {
     "break": "use if within the loop",
     "continue": "use if within the loop",
     "endset": "write the value in the tag: {% set name = value %}",
-    "endraw": "open it with {% raw %}",
 }
 
 
@@ -130,6 +129,8 @@ class TreeReader:
             self._top.parts.append(piece)
         elif isinstance(piece, Braces):
             self._top.parts.append(Output(self._parsed(piece.tokens), piece.start, piece.end))
+        elif piece.is_broken:
+            self._broken(piece)
         else:
             self._tag(piece)
 
@@ -150,14 +151,22 @@ class TreeReader:
             case "elif" | "else":
                 self._arm(word, rest)
             case "endif" | "endfor":
-                self._nothing_behind(word, rest)
                 self._finish(word)
+                self._nothing_behind(word, rest)
             case "set":
                 self._set(word, rest)
             case "include":
                 self._include(word, rest)
             case _:
                 self._unknown(word)
+
+    def _broken(self, tag: Tag) -> None:
+        """Open and close blocks by broken tags too, so that no end is left over."""
+        word = tag.tokens[0]
+        if word.text in ("if", "for"):
+            self._open.append(_Block(word.text, tag.start))
+        elif word.text in ("endif", "endfor") and word.text == f"end{self._top.word}":
+            self._finish(word)
 
     def _begin(self, block: _Block, tokens: list[Token]) -> None:
         """Open a block even when its test cannot be read, so that its end finds it."""
@@ -232,8 +241,10 @@ class TreeReader:
             raise Fault("E320", word.start, length, "an empty tag", "write {% if test %}, or leave it out")
         if word.text.removeprefix("end") in self._refused:
             return
+        if word.text == "endraw":
+            raise Fault("E322", word.start, length, 'nothing opens this "endraw"', "open it with {% raw %}")
+        self._refused.add(word.text)
         if word.text in _REFUSED:
-            self._refused.add(word.text)
             raise Fault("E321", word.start, length, f'the tag "{word.text}" is not available', _REFUSED[word.text])
         cure = f"to say a value, write {{{{ {word.text} }}}}" if is_name(word.text) else None
         raise Fault("E321", word.start, length, f'"{word.text}" is not a tag', cure)

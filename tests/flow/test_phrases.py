@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.flow.phrases import find, fold
+
+
+@pytest.mark.parametrize(
+    ("said", "folded"),
+    [
+        ("Sales", "sales"),
+        ("  Sales,  PLEASE! ", "sales please"),
+        ("café", "cafe"),
+        ("Müller", "muller"),
+        ("Straße", "strasse"),
+        ("don't", "dont"),
+        ("don\u2019t", "dont"),
+        ("e-mail", "e mail"),
+        ("snake_case", "snake case"),
+        ("24/7", "24 7"),
+        ("ÉCOLE", "ecole"),
+        ("ﬁnance", "finance"),
+        ("продажи", "продажи"),
+        ("...", ""),
+        ("", ""),
+    ],
+)
+def test_case_accents_and_punctuation_are_folded(said: str, folded: str) -> None:
+    assert folded == fold(said)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "found"),
+    [
+        ("sales", "sales", True),
+        ("sales", "the sales team", True),
+        ("sales", "wholesales", False),
+        ("sales", "salesman", False),
+        ("sales team", "the sales team", True),
+        ("sales team", "sales and team", False),
+        ("", "sales", False),
+        ("sales", "", False),
+    ],
+)
+def test_a_phrase_is_found_as_whole_words(phrase: str, text: str, found: bool) -> None:
+    assert found is find(phrase, text)
+
+
+@given(st.text())
+def test_folding_twice_changes_nothing(said: str) -> None:
+    assert fold(said) == fold(fold(said))
+
+
+@given(st.text(alphabet="ab '-é"), st.text(alphabet="ab '-é"))
+def test_a_phrase_is_found_in_a_sentence_that_holds_it(phrase: str, other: str) -> None:
+    folded = fold(phrase)
+
+    assert find(folded, fold(f"{other} {phrase} {other}")) is bool(folded)

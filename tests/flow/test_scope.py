@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from app.flow.scope import RESERVED, Record, header, is_name, scope_types, variable_type
+from app.flow.types import ANY, TYPES
+from tests.flow.expression_kit import SCOPE, VARIABLES, rendered
+
+
+def test_a_scope_has_the_call_and_the_variables() -> None:
+    assert {"call", "input", "env", "now", "locale", *VARIABLES} == set(SCOPE)
+    assert SCOPE.get("tries") == TYPES["int"]
+    assert SCOPE.get("nobody") is None
+
+
+def test_a_variable_with_words_is_one_of_them() -> None:
+    assert variable_type(VARIABLES["tier"]).words == ("gold", "standard")
+
+
+def test_settings_and_sensitive_variables_may_not_be_spoken() -> None:
+    assert {"env": "a setting of the server", "pin": "a sensitive variable"} == SCOPE.unspoken
+
+
+def test_a_name_that_is_added_may_be_unspoken_too() -> None:
+    added = SCOPE.having("code", ANY, "a secret").having("pin", ANY)
+
+    assert {"env": "a setting of the server", "code": "a secret"} == added.unspoken
+    assert SCOPE.get("code") is None
+
+
+def test_no_variable_hides_what_every_call_has() -> None:
+    shadowed = scope_types({"call": VARIABLES["tries"]})
+
+    assert isinstance(shadowed.get("call"), Record)
+
+
+@pytest.mark.parametrize("name", ["ticket", "_x", "Ticket2"])
+def test_letters_digits_and_underscores_are_a_name(name: str) -> None:
+    assert is_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "2x", "a-b", "a b", "é", "x\n", *sorted(RESERVED)])
+def test_other_texts_and_reserved_words_are_no_name(name: str) -> None:
+    assert not is_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("X-Tenant", "blue"), ("x-tenant", "blue"), ("X-Other", ""), ("User-to-User", "")]
+)
+def test_a_header_is_found_in_any_case_and_empty_when_not_sent(name: str, expected: str) -> None:
+    assert expected == header({"X-Tenant": "blue"}, name)
+
+
+def test_every_name_has_a_sample_to_try_a_step_out_with() -> None:
+    samples = SCOPE.samples()
+
+    assert set(SCOPE) == set(samples)
+    assert rendered('{{ call.from }} {{ call.sip["X-A"] }} {{ call.custom_data.any }} {{ tries }}', known=samples) == (
+        "447700900123 sample sample 1"
+    )
+    assert rendered("{{ env.ANY }}/x.mp3", "url", samples, TYPES["url"]) == "https://example.com/x.mp3"
