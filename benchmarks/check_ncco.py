@@ -1,6 +1,6 @@
 """How many four-action NCCOs `check` takes a second; the aim is 20,000.
 
-    python benchmarks/check_ncco.py
+Run it from the project's root: `python -m benchmarks.check_ncco`.
 """
 
 from __future__ import annotations
