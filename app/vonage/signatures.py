@@ -60,6 +60,8 @@ REASONS: Final = (
 )
 """Every `SignatureError.reason` there is: few enough to count them by."""
 
+_PLAIN: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_ASCII_ONLY: Final = json.JSONEncoder(separators=(",", ":"))
 _HS256: Final = HMACAlgorithm(HMACAlgorithm.SHA256)
 
 
@@ -137,7 +139,7 @@ class Verifier:
         return claims
 
 
-def hashes_of_query(query: bytes) -> tuple[str, str]:
+def hashes_of_query(query: bytes) -> tuple[str, ...]:
     """The `payload_hash` values that a GET with this query string may carry.
 
     Vonage hashes the compact JSON of the decoded parameters in URL order, blank ones too; whether letters beyond ASCII
@@ -145,9 +147,11 @@ def hashes_of_query(query: bytes) -> tuple[str, str]:
     """
     pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
     fields = dict(pairs)
-    texts = (json.dumps(fields, separators=(",", ":"), ensure_ascii=escaped) for escaped in (False, True))
-    plain, ascii_only = (hashlib.sha256(text.encode("utf-8", "replace")).hexdigest() for text in texts)
-    return plain, ascii_only
+    text = _PLAIN.encode(fields)
+    plain = hashlib.sha256(text.encode()).hexdigest()
+    if text.isascii():
+        return (plain,)
+    return plain, hashlib.sha256(_ASCII_ONLY.encode(fields).encode()).hexdigest()
 
 
 def _prepared(secret: str) -> bytes:
