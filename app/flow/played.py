@@ -23,6 +23,8 @@ class Played:
         name: of a checkpoint.
         targets: how many a connect rings one after another; 0 for everything else.
         has_websocket: whether a connect leads to a websocket.
+        event_url: where an `eventUrl` of its own is written; None when this server is told.
+        is_asynchronous: whether an input only reports keys as they are pressed.
     """
 
     kind: str
@@ -30,6 +32,8 @@ class Played:
     name: str = ""
     targets: int = 0
     has_websocket: bool = False
+    event_url: Place | None = None
+    is_asynchronous: bool = False
 
 
 def scan(do: Node | None) -> tuple[Played, ...]:
@@ -42,19 +46,28 @@ def scan(do: Node | None) -> tuple[Played, ...]:
 def _scan_item(item: Map) -> Played | None:
     action = item.get("action")
     if isinstance(action, Text):
-        return _played(action.value, action.place, item) if action.value in KINDS else None
+        return _played(action.value, action.place, item, item) if action.value in KINDS else None
     entry = next((entry for entry in item.entries if entry.key.value in KINDS), None)
-    return _played(entry.key.value, entry.key.place, entry.value) if entry else None
+    return _played(entry.key.value, entry.key.place, entry.value, item) if entry else None
 
 
-def _played(kind: str, place: Place, node: Node) -> Played:
+def _played(kind: str, place: Place, node: Node, item: Map) -> Played:
     name = node.value if kind == "checkpoint" and isinstance(node, Text) else ""
+    if kind == "input":
+        url, mode = _written("eventUrl", node, item), _written("mode", node, item)
+        is_asynchronous = isinstance(mode, Text) and mode.value == "asynchronous"
+        return Played(kind, place, event_url=url.place if url else None, is_asynchronous=is_asynchronous)
     if kind != "connect":
         return Played(kind, place, name)
     endpoint = node.get("endpoint") if isinstance(node, Map) else None
     target = endpoint or node
     count = len(target.items) if isinstance(target, Seq) else 1
     return Played(kind, place, name, count, _has_websocket(target))
+
+
+def _written(name: str, node: Node, item: Map) -> Node | None:
+    """A field of an action, in the map under its name or beside it."""
+    return (node.get(name) if isinstance(node, Map) else None) or item.get(name)
 
 
 def _has_websocket(node: Node) -> bool:

@@ -152,8 +152,16 @@ def _check_words(kind: Kind | None, source: StepSource, wired: Wired | None, rea
             _report_no_effect(word, kind, fields, reader)
     written_input = source.first("input")
     if written_input and not asks:
-        reader.report("E220", written_input.place, "nothing decides on the answer of this input")
+        _report_open_input(written_input, reader)
     _check_connect(kind, source, reader)
+
+
+def _report_open_input(written: Played, reader: Reader) -> None:
+    """An `input` in a step that asks nothing: somebody else must decide on it, or it only reports keys."""
+    if written.event_url is not None:
+        reader.report("W221", written.event_url, "another server gets the answer of this input and decides on it")
+    elif not written.is_asynchronous:
+        reader.report("E220", written.place, "nothing decides on the answer of this input")
 
 
 def _report_no_effect(word: str, kind: Kind | None, fields: Fields, reader: Reader) -> None:

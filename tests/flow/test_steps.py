@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.flow.loading_flows import codes_of, faults_of, flow_of, marked
+from tests.flow.loading_flows import codes_of, faults_of, flow_of, marked, project_of
 
 
 def step(*lines: str) -> str:
@@ -142,3 +142,25 @@ def test_an_error_exit_alone_is_no_exit() -> None:
     steps = step(TALK, "on: {error: end}")
 
     assert ["W217"] == codes_of(steps)
+
+
+def test_an_input_that_another_server_decides_on_is_played_as_it_stands() -> None:
+    project = project_of("""
+        hello:
+          do:
+            - {action: input, type: [dtmf], eventUrl: ["https://elsewhere.example.com/input"]}
+          goto: end
+    """)
+
+    assert ["W221"] == [issue.code for issue in project.issues]
+
+
+def test_an_input_that_only_reports_keys_needs_no_choices() -> None:
+    flow = flow_of("""
+        hello:
+          do:
+            - input: {type: [dtmf], mode: asynchronous}
+          goto: end
+    """)
+
+    assert "hello" in flow.steps

@@ -27,6 +27,7 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
     Rule("E218", "error", "a step has two exits", _EXITS),
     Rule("E219", "error", "a word has no effect in this step", "delete it"),
     Rule("E220", "error", "nothing decides on the answer of an input", "add `choices` or `collect` to the step"),
+    Rule("W221", "warning", "the answer of an input goes to another server", "delete `eventUrl` and add `choices`"),
     # Variables
     Rule("E225", "error", "a variable is not declared", "declare it under `vars` of the flow"),
     Rule("E226", "error", "a sensitive value would be kept in the open", "declare the variable with `sensitive: true`"),
