@@ -84,7 +84,8 @@ class CallService:
         """A caller whom no flow takes hears the failsafe NCCO, unless the call began when a flow still took it."""
         if await self.store.reply(id_, -1, -1, "") is not None:
             return await self._answered_before(delivery, call, id_)
-        wanted = f'there is no flow "{flow}" to start a call in' if flow else f'no flow takes calls to "{call.to}"'
+        number = f"the number ending in {call.to[-4:]}" if call.to else "no number"
+        wanted = f'there is no flow "{flow}" to start a call in' if flow else f"no flow takes calls to {number}"
         cure = "add the number to a flow's `numbers`, or give one flow `default: true`"
         problem = wanted if flow else f"{wanted}; {cure}"
         await self.store.record(webhook_row(delivery, "answer", ""))
