@@ -9,12 +9,13 @@ WORKDIR /build
 # The packages change seldom: their layer is kept while only the server's own code changes.
 COPY requirements.txt requirements-build.txt ./
 RUN python -m venv --without-pip /opt/ncco \
+    && python -m venv --without-pip /opt/build \
     && pip --python /opt/ncco/bin/python install --require-hashes --only-binary :all: -r requirements.txt \
-    && pip install --require-hashes --only-binary :all: -r requirements-build.txt
+    && pip --python /opt/build/bin/python install --require-hashes --only-binary :all: -r requirements-build.txt
 
 COPY pyproject.toml README.md LICENSE ./
 COPY app ./app
-RUN pip wheel --no-deps --no-build-isolation --wheel-dir /build/dist . \
+RUN pip --python /opt/build/bin/python wheel --no-deps --no-build-isolation --wheel-dir /build/dist . \
     && pip --python /opt/ncco/bin/python install --no-deps /build/dist/*.whl
 
 FROM python:${PYTHON}-slim

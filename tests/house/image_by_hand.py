@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -69,7 +70,7 @@ def _copy(place: Path, instruction: Instruction) -> None:
 
 
 def _here(place: Path, text: str) -> str:
-    return text.replace("/opt/ncco", f"{place}/opt/ncco").replace("/build", f"{place}/build")
+    return re.sub(r"(?<![\w./])/(?=opt/|build)", f"{place}/", text)
 
 
 def _environment(place: Path, venv_name: str) -> dict[str, str]:

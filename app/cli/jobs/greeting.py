@@ -23,7 +23,7 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool) -> str:
         "Flows:",
         *(f"  {line}" for line in _shown_flows(flows)),
     ]
-    notes = [*_missing(settings, dev), *settings.warnings]
+    notes = [*_missing(settings), *settings.warnings]
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])
 
 
@@ -42,10 +42,10 @@ def _shown_flows(flows: Iterable[Flow]) -> Iterator[str]:
         yield f"{flow.name:<14}  {', '.join(ways) or 'no call can start here'}"
 
 
-def _missing(settings: Settings, dev: bool) -> Iterator[str]:
+def _missing(settings: Settings) -> Iterator[str]:
     if not settings.is_signed and not settings.insecure:
         yield "Webhooks are not checked: VONAGE_SIGNATURE_SECRET is not set. For real calls, set it."
-    if not settings.public_url and dev:
+    if not settings.public_url and not settings.is_signed:
         yield (
             f"Vonage cannot reach {_own_address(settings)}: put a tunnel before it and enter the tunnel's address, "
             "or set NCCO_PUBLIC_URL."
