@@ -54,7 +54,9 @@ def test_two_spellings_of_one_name_are_one_name() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "offset"),
     [
-        ("[1,]", "Expecting value", 3),
+        ("[1,]", "nothing comes behind this comma", 2),
+        ('{"a": 1 , }', "nothing comes behind this comma", 8),
+        ("[,]", "Expecting value", 1),
         ("[1 2]", "Expecting ',' delimiter", 3),
         ("{'a': 1}", "Expecting property name enclosed in double quotes", 1),
         ('["a\nb"]', "Invalid control character at", 3),

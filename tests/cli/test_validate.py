@@ -87,7 +87,7 @@ def test_json_that_is_no_ncco_has_faults(document: bytes) -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        (b'[\n {"action": "talk",}\n]', "<stdin>:2:20  J100  not JSON: Expecting property name"),
+        (b'[\n {"action": "talk",}\n]', "<stdin>:2:19  J100  not JSON: nothing comes behind this comma\n"),
         (b"[1, 2", "<stdin>:1:6  J100  not JSON: Expecting ',' delimiter\n"),
         (b"[NaN]", "<stdin>:1:2  J100  not JSON: NaN is a word of JavaScript, not of JSON\n"),
         (b"<html>", "<stdin>:1:1  J100  not JSON: Expecting value\n"),
@@ -107,14 +107,14 @@ def test_what_is_not_json_ends_with_2_and_says_where(document: bytes, message: s
 def test_a_fault_of_json_has_a_caret_under_it() -> None:
     shown = ncco("validate", "-", stdin=b'[\n {"action": "talk",}\n]')
 
-    assert '   2 |  {"action": "talk",}\n     |                    ^ Mend it' in shown.stdout
+    assert '   2 |  {"action": "talk",}\n     |                   ^ Mend it' in shown.stdout
 
 
 def test_a_fault_of_json_is_json_for_programs() -> None:
     shown = ncco("validate", "-", "--format", "json", stdin=b"[1,]")
 
     assert 2 == shown.exit_code
-    assert [("J100", 1, 4)] == [
+    assert [("J100", 1, 3)] == [
         (issue["code"], issue["line"], issue["column"]) for issue in json.loads(shown.stdout)["issues"]
     ]
 

@@ -71,13 +71,23 @@ def _value(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=refuse)
     except json.JSONDecodeError as error:
-        raise NotJsonError(error.msg, error.pos) from error
+        raise _explained(text, error) from error
     except RecursionError as error:
         raise NotJsonError("lists and objects are nested too deeply", 0) from error
     except NotJsonError:
         raise
     except ValueError as error:
         raise NotJsonError("a number has more digits than can be read", _offset_of_longest_number(text)) from error
+
+
+def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
+    """The same fault in the same words on every version of Python: only newer ones know a trailing comma."""
+    before = text[: error.pos].rstrip()
+    if error.msg.startswith("Illegal trailing comma"):
+        return NotJsonError("nothing comes behind this comma", error.pos)
+    if before.endswith(",") and text[error.pos : error.pos + 1] in ("]", "}"):
+        return NotJsonError("nothing comes behind this comma", len(before) - 1)
+    return NotJsonError(error.msg, error.pos)
 
 
 def _offset_of_word(text: str, word: str) -> int:
