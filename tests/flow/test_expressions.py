@@ -107,6 +107,12 @@ def test_each_mistake_has_its_place_and_its_cure(source: str, expected: list[str
         'not (tier == "gold" and tries == 3)',
         "true",
         "True and not False",
+        'call.from != "anonymous"',
+        "call.custom_data.age + call.custom_data.age == 82",
+        'ticket | replace("-", "",) == "T17"',
+        'ticket | upper() == "T-17"',
+        "items == [items[0], items[1],]",
+        'ticket[:] == "T-17"',
     ],
 )
 def test_an_expression_holds(source: str) -> None:

@@ -134,7 +134,6 @@ class Parser(Cursor):
         raise no_operand(token, self.here)
 
     def _refuse_tag(self, token: Token) -> None:
-        """A tag's word that begins what stands in value braces, as in `{{ if vip }}`."""
         if self.here.kind != "op":
             cure = f"write {{% {token.text} ... %}}"
             raise Fault("E320", token.start, len(token.text), f'"{token.text}" in value braces', cure)
@@ -164,11 +163,9 @@ class Parser(Cursor):
     def _close(self, opening: Token, closing: str, last: Node | None) -> Token:
         if self.here.says(closing):
             return self.take()
-        if self.here.kind == "end":
+        if self.here.kind == "end" or last is None:
             message = f'the "{opening.text}" that opens here is not closed'
             raise Fault("E301", opening.start, 1, message, f'close it with "{closing}"')
-        if last is None:
-            raise no_operand(self.here, self.following)
         raise self._unexpected(last)
 
     # what stands behind an operand
@@ -254,15 +251,13 @@ class Parser(Cursor):
 
     def _entry(self, left: Node, opening: Token) -> Node:
         low = None if self.here.says(":") else self._key(left)
-        if self.here.says(":"):
-            self.take()
-            high = None if self.here.says("]") else self._key(left)
+        if low is not None and not self.here.says(":"):
             closing = self._close(opening, "]", left)
-            return Cut(left, self._bound(low), self._bound(high), left.start, closing.end)
+            return Field(left, low.value, left.start, closing.end, low.start)
+        self.take()
+        high = None if self.here.says("]") else self._key(left)
         closing = self._close(opening, "]", left)
-        if low is None:
-            raise Fault("E301", opening.start, 1, "an entry without a name", 'write its name: ["X-Tenant"]')
-        return Field(left, low.value, left.start, closing.end, low.start)
+        return Cut(left, self._bound(low), self._bound(high), left.start, closing.end)
 
     def _key(self, left: Node) -> Const:
         if self.here.says("]"):

@@ -104,7 +104,7 @@ class Lexer:
         return token
 
     def _token(self) -> Token:
-        if match := _NAME.match(self.source, self.at):
+        if (match := _NAME.match(self.source, self.at)) and match.group().isidentifier():
             return Token("name", match.group(), self.at)
         if match := _NUMBER.match(self.source, self.at):
             return self._number(match.group())

@@ -97,7 +97,7 @@ class _Walk:
                 self._for(part)
             case Set():
                 self._set(part)
-            case Include():
+            case _:
                 self._include(part)
 
     def _data(self, data: Data) -> None:

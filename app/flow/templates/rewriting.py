@@ -126,6 +126,8 @@ class _Rewriter:
     def _wrapped(self, node: nodes.Node) -> nodes.Node:
         if isinstance(node, nodes.For):
             node.iter = _filtered(node.iter, "_items")
+        if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
+            return _filtered(node.node, "_cut", _bound(node.arg.start), _bound(node.arg.stop))
         if isinstance(node, nodes.Getattr | nodes.Getitem) and _is_sip(node.node):
             name = node.attr if isinstance(node, nodes.Getattr) else node.arg.as_const()
             return _filtered(node.node, "_header_of", nodes.Const(name, lineno=node.lineno))
@@ -134,6 +136,10 @@ class _Rewriter:
             op = nodes.Const(_OPERATORS[operand.op], lineno=node.lineno)
             return _filtered(node.expr, "_compare", op, operand.expr)
         return node
+
+
+def _bound(node: nodes.Expr | None) -> nodes.Expr:
+    return nodes.Const(None) if node is None else node
 
 
 def _is_sip(node: nodes.Node) -> bool:

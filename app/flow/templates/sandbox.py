@@ -45,13 +45,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals.clear()
         self.tests = {"defined": _is_defined}
         self.filters = {name: _missing_passes(known.apply) for name, known in FILTERS.items()}
-        self.filters |= {
-            "default": _default,
-            "_compare": _missing_passes(_compare),
-            "_items": _items,
-            "_header_of": _missing_passes(sip_header),
-            **ESCAPERS,
-        }
+        own: dict[str, Callable[..., Any]] = {"_compare": _compare, "_cut": cut, "_header_of": sip_header}
+        self.filters |= {name: _missing_passes(apply) for name, apply in own.items()}
+        self.filters |= {"default": _default, "_items": _items, **ESCAPERS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`obj.attribute`: an entry of a map; of `loop` its counters."""
@@ -62,11 +58,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self._entry(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """`obj[argument]`: an entry of a map or a list, or a part of a text or a list."""
-        if isinstance(obj, Undefined):
-            return obj
-        if isinstance(argument, slice):
-            return cut(obj, argument.start, argument.stop)
+        """`obj[argument]`: an entry of a map or a list."""
         return self._entry(obj, argument)
 
     def _entry(self, obj: Any, key: Any) -> Any:

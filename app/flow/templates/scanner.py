@@ -12,7 +12,7 @@ from app.flow.expressions.tokens import Lexer, Token, not_closed
 _OPENER = re.compile(r"\{\{|\{%|\{#")
 _RAW = re.compile(r"\{%[-+]?\s*raw\s*-?%\}")
 _ENDRAW = re.compile(r"\{%[-+]?\s*endraw\s*[-+]?%\}")
-_WORD = re.compile(r"\s*(\w+)")
+_WORD = re.compile(r"\{%[-+]?\s*(\w+)")
 _CLOSER = {"{{": "}}", "{%": "%}"}
 
 
@@ -82,16 +82,18 @@ class Scanner:
             tokens = lexer.tokens()
         except Fault as fault:
             self.faults.append(fault)
-            return self._skip_broken(opener, start, inner)
+            return self._skip_broken(fault, opener, start)
         self.at = lexer.at
         return Braces(tokens, start, self.at) if opener == "{{" else Tag(tokens, start, self.at)
 
-    def _skip_broken(self, opener: str, start: int, inner: int) -> Piece | None:
+    def _skip_broken(self, fault: Fault, opener: str, start: int) -> Piece | None:
         """Go on behind what closes broken braces; the word of a tag tells what its end belongs to."""
-        closer = self.source.find(_CLOSER[opener], inner)
+        closer = self.source.find(_CLOSER[opener], fault.start)
         self.at = closer + 2 if closer >= 0 else len(self.source)
-        word = _WORD.match(self.source, inner)
-        if opener == "{{" or word is None:
+        if fault.code == "E320" and self.source[fault.start] in "}%":
+            self.at = fault.start + fault.length
+        word = _WORD.match(self.source, start)
+        if opener == "{{" or word is None or fault.start == start:
             return None
         tokens = [Token("name", word.group(1), word.start(1)), Token("end", "", word.end())]
         return Tag(tokens, start, self.at, is_broken=True)

@@ -86,7 +86,7 @@ def _after_ssml(spot: str, text: str) -> str:
 
 def _ssml(spot: str, told: Told) -> str:
     if spot == "tag":
-        raise told.fault("E333", f"{told.shown} stands within a tag, outside of quotes")
+        raise told.fault("E333", f"{told.shown} stands within a tag or a comment, outside of quotes")
     return "_ssml"
 
 
