@@ -60,7 +60,8 @@ class Page:
         return [0, *(found.end() for found in _BREAK.finditer(self.text))]
 
     def mask(self, start: int, end: int, filler: str = FILLER) -> None:
-        """Hide the characters from `start` to `end` from the parser; line breaks stay."""
+        """Hide the characters from `start` to `end` (one at least) from the parser; line breaks stay."""
+        end = max(start + 1, end)
         hidden = "".join(char if char in "\r\n" else filler for char in self.text[start:end])
         self.masked = self.masked[:start] + hidden + self.masked[end:]
 

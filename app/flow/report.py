@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Literal
 
 from app.flow.issues import Issue, by_place
@@ -96,10 +97,8 @@ def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
 
 def _first_within(cells: Sequence[str], columns: int) -> int:
     """How many cells must go so that at least `columns` columns go."""
-    index = 0
-    while _width(cells[:index]) < columns:
-        index += 1
-    return index
+    gone = accumulate((_width([cell]) for cell in cells), initial=0)
+    return next(index for index, width in enumerate(gone) if width >= columns)
 
 
 def _cut(cells: Sequence[str]) -> str:

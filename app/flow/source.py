@@ -7,6 +7,7 @@ so only its event API is used: every scalar stays the text that its author wrote
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -15,7 +16,7 @@ from app.flow.characters import check_characters
 from app.flow.faults import Fault, diagnose
 from app.flow.issues import Issue, by_place
 from app.flow.nodes import Node
-from app.flow.page import Page
+from app.flow.page import Page, marks
 from app.flow.rules import RULES
 from app.flow.traps import mask_foreign
 
@@ -30,10 +31,11 @@ _DEPTHS = {
     yaml.MappingEndEvent: -1,
     yaml.SequenceEndEvent: -1,
 }
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The parser in C; the one in Python where PyYAML was built without it."""
 
 
-def read_yaml(file: str, text: str) -> tuple[Node | None, list[Issue]]:
+def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node | None, list[Issue]]:
     """The first document of `text` as nodes, and its faults sorted by place.
 
     `file` is the path to show in places. Never raises, whatever the text. The node is None when there is none, or when
@@ -44,7 +46,7 @@ def read_yaml(file: str, text: str) -> tuple[Node | None, list[Issue]]:
     if len(page.text) > MAX_CHARACTERS:
         message = f"the file has {len(page.text)} characters; at most {MAX_CHARACTERS} are read"
         return None, [RULES["E119"].at(page.place(0), message)]
-    reading = _Reading(page, check_characters(page))
+    reading = _Reading(page, loader, check_characters(page))
     node = reading.node()
     return node, sorted(reading.issues, key=by_place)
 
@@ -54,6 +56,7 @@ class _Reading:
     """One file being read, again and again, until no fault keeps the parser from its end."""
 
     page: Page
+    loader: type[Any]
     issues: list[Issue]
     keeps_meaning: bool = True
 
@@ -72,7 +75,7 @@ class _Reading:
         events: list[yaml.Event] = []
         depth = 0
         try:
-            for event in yaml.parse(self.page.masked, Loader=_LOADER):
+            for event in yaml.parse(self.page.masked, Loader=self.loader):
                 events.append(event)
                 depth += _DEPTHS.get(type(event), 0)
                 if depth > MAX_DEPTH:
@@ -88,8 +91,10 @@ class _Reading:
     def _diagnose(self, error: yaml.MarkedYAMLError, events: list[yaml.Event]) -> None:
         at = error.problem_mark.index if error.problem_mark else 0
         began = error.context_mark.index if error.context_mark else at
-        in_flow = "flow" in str(error.context) or _ends_in_flow(events)
-        finding = diagnose(Fault(self.page, str(error.problem), at, began, events[-1], in_flow))
+        bracket = _open_bracket(events)
+        if bracket is not None and str(error.context).startswith("while parsing a flow"):
+            began = bracket
+        finding = diagnose(Fault(self.page, str(error.problem), at, began, events[-1], bracket is not None))
         if finding.keeps_meaning or not self._has_tabs:
             self.issues.append(finding.issue)
         self.keeps_meaning &= finding.keeps_meaning
@@ -103,12 +108,12 @@ class _Reading:
         return Builder(self.page, iter(events), self.issues).document()
 
 
-def _ends_in_flow(events: list[yaml.Event]) -> bool:
-    """Whether a bracket is open behind the last event."""
-    is_open: list[bool] = []
+def _open_bracket(events: list[yaml.Event]) -> int | None:
+    """The offset of the innermost `[` or `{` that is open behind the last event; None outside brackets."""
+    is_open: list[yaml.CollectionStartEvent] = []
     for event in events:
         if isinstance(event, yaml.CollectionStartEvent):
-            is_open.append(bool(event.flow_style))
+            is_open.append(event)
         elif isinstance(event, yaml.CollectionEndEvent):
             is_open.pop()
-    return bool(is_open) and is_open[-1]
+    return marks(is_open[-1])[0].index if is_open and is_open[-1].flow_style else None

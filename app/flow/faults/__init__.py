@@ -22,6 +22,7 @@ FINDERS = (
     brackets.find_stray,
     brackets.find_text_behind,
     colons.find_colon_in_text,
+    colons.find_missing_key,
     colons.find_missing_space,
     indentation.find_list_behind_key,
     indentation.find_second_thing,

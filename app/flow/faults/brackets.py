@@ -6,7 +6,8 @@ import re
 
 import yaml
 
-from app.flow.faults.fault import Fault, Finding, Line
+from app.flow.faults.fault import Fault, Finding, Line, quote
+from app.flow.page import FILLER
 
 _CLOSERS = {"[": "]", "{": "}"}
 _NEXT_KEY = re.compile(r"(\S+)(\s+)([A-Za-z_][\w-]*)$")
@@ -87,12 +88,13 @@ def find_stray(fault: Fault) -> Finding | None:
     if char == "," and fault.in_flow:
         page.mask(at, at + 1, " ")
         return fault.found("E103", at, at + 1, "nothing stands in front of this comma", "delete the comma")
-    page.mask(at, at + 1, " ")
-    if char == ",":
-        cure = "delete it, or put quotes around a text that begins with a comma"
-        return fault.found("E114", at, at + 1, "a comma stands here outside brackets", cure)
-    opener = "[" if char == "]" else "{"
-    return fault.found("E114", at, at + 1, f"no {opener} is open for this {char}", f"delete the {char}")
+    is_value = at == fault.line.value
+    page.mask(at, at + 1, FILLER if is_value else " ")
+    opener = {",": "bracket", "]": "[", "}": "{"}[char]
+    cure = f"delete it; if it is a text, write {quote(page.text[at : fault.line.content_end])}"
+    if not is_value:
+        cure = f"delete the {char}"
+    return fault.found("E114", at, at + 1, f"no {opener} is open for this {char}", cure)
 
 
 def find_text_behind(fault: Fault) -> Finding | None:

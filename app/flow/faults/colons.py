@@ -6,7 +6,6 @@ import re
 
 from app.flow.faults.fault import Fault, Finding, Line, quote
 
-_COLON = re.compile(r":(?=[ \t]|$)")
 _GLUED_KEY = re.compile(r"([A-Za-z_][\w-]*)([:\uff1a])(?!//)(\S.*)$|([A-Za-z_][\w-]*)(\uff1a)(.*)$")
 _EQUALS = re.compile(r"([A-Za-z_][\w-]*)[ \t]*=>?[ \t]*(.*)$")
 _PAIRS = re.compile(r"[a-z]\w*: [^,]+, *[a-z]\w*:(?: |$)")
@@ -19,11 +18,10 @@ def find_colon_in_text(fault: Fault) -> Finding | None:
     if not fault.says("mapping values are not allowed") or not line.key or line.colon == fault.at:
         return None
     start, end = line.value, line.content_end
+    if not start <= fault.at < end:
+        return None
     text = fault.page.text[start:end]
-    if text[0] in "\"'":
-        fault.page.mask(start, end)
-    for found in _COLON.finditer(line.text[start - line.start : end - line.start]):
-        fault.page.mask(start + found.start(), start + found.start() + 1)
+    fault.page.mask(start, end)
     word = re.split(r"\s", fault.page.text[start : fault.at])[-1]
     cure = f"put quotes around the text: {quote(text)}"
     if _PAIRS.match(text):
@@ -50,6 +48,16 @@ def find_colon_in_flow(fault: Fault) -> Finding | None:
     return fault.found("E112", at, at + 1, f'a second colon under "{head.strip()}"', cure)
 
 
+def find_missing_key(fault: Fault) -> Finding | None:
+    """`: menu`."""
+    line, at = fault.line, fault.at
+    if at != line.content or not fault.page.masked.startswith(":", at):
+        return None
+    fault.blank(line)
+    message = "no key stands in front of this colon"
+    return fault.found("E124", at, at + 1, message, "write a key in front of it", keeps_meaning=False)
+
+
 def find_missing_space(fault: Fault) -> Finding | None:
     """`goto:menu`, `-talk: x`, `goto menu`, `goto = menu`: a line that YAML takes for a mere text."""
     line = _unkeyed(fault)
@@ -68,7 +76,17 @@ def _unkeyed(fault: Fault) -> Line | None:
     is_own_key = fault.line.colon == fault.at
     if not is_own_key or above is None or above.key or above.content >= above.end:
         return None
+    if _is_wrapped(fault, above):
+        return None
     return above if above.content == above.first or fault.line.indent < above.content - above.start else None
+
+
+def _is_wrapped(fault: Fault, line: Line) -> bool:
+    """Whether a line without a key goes on with the text that began above it."""
+    head = fault.above_of(line)
+    text = fault.page.text[line.content : line.content_end]
+    is_deeper = head is not None and bool(head.key) and head.value < head.content_end and head.indent < line.indent
+    return is_deeper and not _GLUED_KEY.match(text)
 
 
 def _not_a_pair(fault: Fault, line: Line) -> Finding:

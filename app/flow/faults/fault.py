@@ -151,8 +151,12 @@ class Fault:
     @cached_property
     def above(self) -> Line | None:
         """The nearest line above that says something."""
-        numbers = range(self.line.number - 1, 0, -1)
-        return next((line for line in (Line(self.page, number) for number in numbers) if not line.is_blank), None)
+        return self.above_of(self.line)
+
+    def above_of(self, line: Line) -> Line | None:
+        """The nearest line above another that says something."""
+        lines = (Line(self.page, number) for number in range(line.number - 1, 0, -1))
+        return next((higher for higher in lines if not higher.is_blank), None)
 
     def found(self, code: str, start: int, end: int, message: str, cure: str, *, keeps_meaning: bool = True) -> Finding:
         """The finding that the characters from `start` to `end` break a rule."""

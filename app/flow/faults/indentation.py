@@ -32,7 +32,7 @@ def _second_thing(fault: Fault) -> Finding | None:
         return None
     start, end = line.first, line.content_end
     head = above
-    while not head.key and head.content == head.first and (higher := _above(fault, head)):
+    while not head.key and head.content == head.first and (higher := fault.above_of(head)):
         head = higher
     name = head.key or fault.page.text[head.content : head.content_end]
     message = f'"{name}" in line {head.number} has its value already; this line is indented below it'
@@ -42,10 +42,6 @@ def _second_thing(fault: Fault) -> Finding | None:
         cure = f'write "{name}: ..." there, or {_indent_by(head.indent)}, like its dash'
     fault.blank(line)
     return fault.found("E109", start, end, message, cure, keeps_meaning=False)
-
-
-def _above(fault: Fault, line: Line) -> Line | None:
-    return Fault(fault.page, "", line.start, line.start, None, in_flow=False).above
 
 
 def find_wrong_column(fault: Fault) -> Finding | None:

@@ -74,14 +74,14 @@ def _extent(line: Line, bare: str, start: int, in_flow: bool) -> tuple[int, int]
 
 def find_reserved(fault: Fault) -> Finding | None:
     """A text that begins with a character of YAML's own."""
-    at = fault.began if fault.says("alphabetic or numeric", "line break", "indentation indicators", "tag") else fault.at
-    if fault.says("alphabetic", "cannot start any token", "comment or", "chomping", "tag", "mapping keys are not"):
-        return reserved(fault, at)
+    if fault.page.masked.startswith(("*", "&", "!", "|", ">"), fault.began):
+        return _reserved(fault, fault.began)
+    if fault.says("cannot start any token", "mapping keys are not allowed"):
+        return _reserved(fault, fault.at)
     return None
 
 
-def reserved(fault: Fault, at: int) -> Finding:
-    """The finding that the character at `at` cannot begin a text; it is masked."""
+def _reserved(fault: Fault, at: int) -> Finding:
     page, line = fault.page, Line(fault.page, fault.page.position(at)[0])
     end = _extent(line, line.bare, at, fault.in_flow)[1]
     whole = page.text[at:end].rstrip() or page.text[at]
@@ -114,9 +114,9 @@ def _hash(fault: Fault, line: Line, at: int) -> Finding:
 
 def find_escape(fault: Fault) -> Finding | None:
     """A backslash in double quotes that YAML does not know."""
-    if not fault.says("escape", "hexdecimal", "hexadecimal"):
-        return None
     at = fault.page.masked.rfind("\\", fault.began, fault.at + 1)
+    if at < 0 or not fault.says("escape", "hexdecimal", "hexadecimal"):
+        return None
     fault.page.mask(at, at + 1)
     shown = fault.page.text[at : at + 2]
     cure = "write \\\\ for a backslash, or put the text in single quotes"
