@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from dotenv import dotenv_values
 
-from app.settings.load import FLOW_PREFIX
+FLOW_PREFIX: Final = "FLOW_"
+"""As in app.settings, which takes as long to import as a small project takes to check."""
 
 
 def variables() -> Mapping[str, str]:
