@@ -175,11 +175,19 @@ def test_what_cannot_be_read_ends_with_2_and_a_cure(words: list[str], message: s
     assert "" == shown.stdout
 
 
-def test_a_file_that_vanishes_or_may_not_be_read_ends_with_2(tmp_path: Path) -> None:
-    (tmp_path / "dir.yaml").mkdir()
+def test_a_file_that_leads_nowhere_ends_with_2(tmp_path: Path) -> None:
     (tmp_path / "loop.yaml").symlink_to("loop.yaml")
 
     assert 2 == ncco("check", "loop.yaml").exit_code
+
+
+def test_a_file_that_may_not_be_read_ends_with_2(tmp_path: Path) -> None:
+    (tmp_path / "pipe.yaml").symlink_to("/proc/self/mem")
+
+    shown = ncco("check", "pipe.yaml")
+
+    assert 2 == shown.exit_code
+    assert "Error: pipe.yaml" in shown.stderr
 
 
 def test_a_folder_with_no_flow_in_it_is_an_error(tmp_path: Path) -> None:

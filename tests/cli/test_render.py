@@ -88,6 +88,14 @@ def test_what_cannot_be_rendered_ends_with_2_and_a_cure(words: list[str], messag
     assert message in shown.stderr
 
 
+def test_a_word_that_is_not_utf_8_does_no_harm(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    shown = ncco("render", "shop", "--from", "\udcff", "--digits", "1")
+
+    assert "Your number is ?." == json.loads(shown.stdout)[0]["text"]
+
+
 def test_no_project_ends_with_2() -> None:
     shown = ncco("render", "shop")
 

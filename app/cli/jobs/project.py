@@ -64,7 +64,10 @@ def find(source: Source, env: Mapping[str, str]) -> Findings:
     if not source.flows.is_dir():
         cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
         raise CannotRun(f"there is no folder of flows at {source.flows}", cure)
-    texts, unread = _read_files(source) if source.files else read_project(source.flows, source.templates)
+    try:
+        texts, unread = _read_files(source) if source.files else read_project(source.flows, source.templates)
+    except OSError as error:
+        raise CannotRun(f"{error.filename}: {error.strerror}", "name a folder that can be read") from error
     project = load(texts, env)
     names = {text: _as_named(text, source) for text in texts}
     issues = tuple(_renamed(issue, source) for issue in (*unread, *project.issues))

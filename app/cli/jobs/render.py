@@ -84,8 +84,13 @@ async def _play(project: Project, flow: Flow, call: Call, digits: tuple[str, ...
 
 
 def _delivery(fields: Mapping[str, Any], public_url: str) -> Delivery:
-    known = {name: value for name, value in fields.items() if value}
+    known = {name: _sendable(value) for name, value in fields.items() if value}
     return Delivery("POST", json.dumps(known).encode(), known, recognise(known), public_url, datetime.now(UTC))
+
+
+def _sendable(value: object) -> object:
+    """A text as JSON can hold it: words of the command line need not be UTF-8."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 def _input_token(reply: Reply, keys: str) -> str:
