@@ -36,7 +36,7 @@ class Analyst:
     Attributes:
         templates: template file name → text.
         spots: how values are escaped here.
-        is_spoken: whether a caller hears the result.
+        is_json: whether single braces are no mistake.
         scope: the names that are known at the place reached.
         plan: what the template becomes.
         issues: every fault found.
@@ -50,7 +50,6 @@ class Analyst:
 
     templates: Mapping[str, str]
     spots: Spots
-    is_spoken: bool
     is_json: bool
     scope: ScopeTypes
     plan: Plan
@@ -102,6 +101,10 @@ class _Walk:
 
     def _data(self, data: Data) -> None:
         self.analyst.spot = self.analyst.spots.after(self.analyst.spot, data.text)
+        if self.analyst.spot == "key":
+            message, cure = "a value in the name of a field", "write the name out, without braces"
+            self.check.report_at("E334", data.start, 1, message, cure)
+            self.analyst.spot = ""
         if not data.is_raw and not self.analyst.is_json:
             stray_braces(self.check, data)
 
@@ -130,15 +133,18 @@ class _Walk:
         return Told(shape, is_env, self.check.shown(node), node.start, node.end - node.start)
 
     def _may_be_told(self, node: Node) -> bool:
-        unspoken = self.check.scope.unspoken if self.analyst.is_spoken else {}
+        unspoken = self.check.scope.unspoken if self._is_heard() else {}
         for name in sorted(root_names(node) & unspoken.keys()):
             code = "E330" if name == "env" else "E331"
             self.check.report(code, node, f"{self.check.shown(node)} would be spoken; it is {unspoken[name]}")
             return False
         return True
 
+    def _is_heard(self) -> bool:
+        return self.analyst.spot in self.analyst.spots.spoken
+
     def _is_one_value(self, node: Node, shape: Shape) -> bool:
-        if kind_of(shape) in ("list", "map") or (self.analyst.is_spoken and kind_of(shape) == "datetime"):
+        if kind_of(shape) in ("list", "map") or (self._is_heard() and kind_of(shape) == "datetime"):
             message = f"{self.check.shown(node)} is {described(shape)}"
             self.check.report("E336", node, message, _named(self.check, node, shape))
             return False

@@ -143,7 +143,6 @@ def _computed(job: _Job) -> tuple[Value | None, list[Issue]]:
     analyst = Analyst(
         job.templates,
         SPOTS[escape],
-        is_spoken=escape in ("talk", "ssml"),
         is_json=escape == "json",
         scope=job.scope,
         plan=plan,

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from app.flow.expressions.check import described, kind_of
 from app.flow.expressions.fault import Fault
 from app.flow.scope import Shape
+from app.flow.templates.json_spots import SPOKEN, WITHIN, after_json, after_value, joined_json
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://|(?P<sip>sips?:))")
 _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
-_JSON_SIGN = re.compile(r'\\.|\\$|"|<speak', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,13 @@ class Spots:
         after: spot, literal text → the spot behind it.
         escaper: spot, value → the name of what escapes it. Raises Fault when no value may stand there.
         after_value: the spot behind a value.
+        spoken: the spots whose text a caller hears.
     """
 
     after: Callable[[str, str], str]
     escaper: Callable[[str, Told], str]
     after_value: Callable[[str], str] = str
+    spoken: frozenset[str] = frozenset()
 
 
 def _after_talk(spot: str, text: str) -> str:
@@ -63,9 +65,7 @@ def _after_talk(spot: str, text: str) -> str:
 
 def _talk(spot: str, told: Told) -> str:
     if spot == "tag":
-        raise told.fault(
-            "E333", f'{told.shown} stands directly behind a "<"', 'leave the "<" out, or put a blank behind it'
-        )
+        raise _behind_bracket(told)
     return "_talk"
 
 
@@ -90,33 +90,22 @@ def _ssml(spot: str, told: Told) -> str:
     return "_ssml"
 
 
-def _after_json(spot: str, text: str) -> str:
-    spot = "quotes" if spot == "tag" else spot
-    for match in _JSON_SIGN.finditer(text):
-        sign = match.group()
-        if sign == '"':
-            spot = "" if spot else "quotes"
-        elif sign == "<speak":
-            spot = "speak" if spot else spot
-        elif len(sign) == 1 and spot:
-            return "backslash"
-    return "tag" if spot in ("quotes", "tag") and _OPEN_TAG.search(text) else spot
-
-
 def _json(spot: str, told: Told) -> str:
-    if spot == "backslash":
-        raise told.fault(
-            "E334", "a backslash before the braces", "leave the backslash out; values are escaped by themselves"
-        )
     if spot == "tag":
-        raise told.fault(
-            "E333", f'{told.shown} stands directly behind a "<"', 'leave the "<" out, or put a blank behind it'
-        )
-    if spot:
+        raise _behind_bracket(told)
+    if spot == "backslash":
+        cure = "leave the backslash out; values are escaped by themselves"
+        raise told.fault("E334", "a backslash before the braces", cure)
+    if spot in WITHIN:
         return "_json_ssml" if spot == "speak" else "_json"
     if kind_of(told.shape) not in ("number", "bool", "any"):
         raise told.fault("E334", f"{told.shown} is {described(told.shape)} and stands outside of quotes")
     return "_json_bare"
+
+
+def _behind_bracket(told: Told) -> Fault:
+    cure = 'leave the "<" out, or put a blank behind it'
+    return told.fault("E333", f'{told.shown} stands directly behind a "<"', cure)
 
 
 def _after_url(spot: str, text: str) -> str:
@@ -148,8 +137,7 @@ SPOT_NAMES = {
     "tag": "in a tag",
     '"': "in quotes",
     "'": "in quotes",
-    "quotes": "in quotes",
-    "speak": "in quotes",
+    **dict.fromkeys(WITHIN, "in quotes"),
     "backslash": "behind a backslash",
     "user": "before the @",
     "host": "in the host",
@@ -161,16 +149,14 @@ SPOT_NAMES = {
 
 def joined(spots: set[str]) -> str | None:
     """The spot behind branches that end in these spots; None when they do not go together."""
-    if spots <= {"quotes", "speak"}:
-        return "speak" if "speak" in spots else "quotes"
-    return spots.pop() if len(spots) == 1 else None
+    return next(iter(spots)) if len(spots) == 1 else joined_json(spots)
 
 
 SPOTS: dict[str, Spots] = {
-    "talk": Spots(_after_talk, _talk),
-    "ssml": Spots(_after_ssml, _ssml),
-    "json": Spots(_after_json, _json),
-    "url": Spots(_after_url, _url, lambda spot: spot or "path"),
+    "talk": Spots(_after_talk, _talk, spoken=frozenset({"", "tag"})),
+    "ssml": Spots(_after_ssml, _ssml, spoken=frozenset({"", "tag", '"', "'"})),
+    "json": Spots(after_json, _json, after_value, SPOKEN),
+    "url": Spots(_after_url, _url, lambda spot: spot or "host"),
     "number": _plain("_number"),
     "header": _plain("_header"),
     "text": _plain("_text"),
