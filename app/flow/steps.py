@@ -74,12 +74,22 @@ def read_step(entry: Entry, variables: Mapping[str, Variable], defaults: Default
     _check_words(kind, source, wired, reader)
     lost = any(issue.code in _LOSSES for issue in reader.issues[exits_from:]) or not fields.is_whole
     lost = lost or (kind is None and not source.plays_whole)
+    _check_played(source, wired, reader, before)
     if wired is None:
         return ReadStep(name, entry.key, None, None, error, has_all_edges=False)
-    if not any(issue.is_error for issue in reader.issues[before:]):
-        reader.issues.extend(check_step(wired.parts, reader.scope, goes_on=_goes_on(wired.exit)))
     step = Step(name, entry.key.place, sets, wired.parts, wired.exit, error, tail)
     return ReadStep(name, entry.key, step, wired.exit, error, has_all_edges=not lost)
+
+
+def _check_played(source: StepSource, wired: Wired | None, reader: Reader, before: int) -> None:
+    """The NCCO rules on what the step plays; beside other faults of the step only those on each action by itself."""
+    errors = [issue for issue in reader.issues[before:] if issue.is_error]
+    if wired is not None and not errors:
+        reader.issues.extend(check_step(wired.parts, reader.scope, goes_on=_goes_on(wired.exit)))
+        return
+    places = {issue.place for issue in errors}
+    found = check_step(wired.parts if wired else source.parts, reader.scope, goes_on=True, is_whole=False)
+    reader.issues.extend(issue for issue in found if issue.is_error and issue.place not in places)
 
 
 def _goes_on(exit_: Exit) -> bool:

@@ -164,3 +164,22 @@ def test_an_input_that_only_reports_keys_needs_no_choices() -> None:
     """)
 
     assert "hello" in flow.steps
+
+
+def test_a_wrong_value_is_told_beside_another_fault_of_its_step() -> None:
+    assert ["E401", "E214"] == codes_of("""
+        hello:
+          do:
+            - talk: "Please leave a message."
+            - record: {endOnSilence: 2}
+          goto: nowhere
+    """)
+
+
+def test_what_another_fault_took_away_is_not_told_as_missing() -> None:
+    assert ["E304"] == codes_of("""
+        hello:
+          do:
+            - talk: "{{ call.form }}"
+          goto: end
+    """)

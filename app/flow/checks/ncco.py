@@ -24,6 +24,8 @@ _URL = ["https://example.com/webhooks"]
 _BEHIND = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
 _LEFT_OUT = object()
 _SPOKEN_RULES = "N4"
+_VALUE_RULES = ("N1", "N4")
+_LACKS = ("N106", "N111", "N120")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class _Tried:
     part: Action | Document
 
 
-def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> list[Issue]:
+def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool, is_whole: bool = True) -> list[Issue]:
     """What Vonage would refuse (E401) or probably not do (W401), at the place of the field in the flow file.
 
     Computed fields are tried out with typical values of their types; only what holds for every value is reported.
@@ -43,12 +45,18 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> 
         parts: everything the step plays, the `input` of its exit included. They were read without an error.
         scope: what its values may use.
         goes_on: whether actions of another step may stand behind these in one NCCO.
+        is_whole: whether every part and field could be read; otherwise only values by themselves are judged.
     """
     found: dict[Issue, None] = {}
     for position in range(max(1, targets_count(parts))):
         for issue in _check_at(parts, position, scope.samples(), goes_on=goes_on):
             found[issue] = None
-    return list(found)
+    return [issue for issue in found if is_whole or _concerns_a_value(issue)]
+
+
+def _concerns_a_value(issue: Issue) -> bool:
+    """Whether an issue is about a written value alone, not about what is missing or how actions follow each other."""
+    return issue.message.startswith(_VALUE_RULES) and not issue.message.startswith(_LACKS)
 
 
 def _check_at(parts: tuple[Part, ...], position: int, names: Mapping[str, Any], *, goes_on: bool) -> Iterator[Issue]:
