@@ -15,7 +15,7 @@ _NEVER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u206
 _DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Comes along when a phone number is copied from a contact list."""
 _SPACES = "\xa0\u2000-\u200a\u202f\u205f\u3000"
-_STRANGE_SPACE = re.compile(rf"(?m)^[ ]*(?:- *)*(?:[\w-]+: *)?([{_SPACES}]+)")
+_STRANGE_SPACE = re.compile(rf"(?:^|(?<=[\r\n]))[ ]*(?:- *)*(?:[\w-]+: *)?([{_SPACES}]+)")
 """In the indentation and behind a key, where YAML knows only the space bar's space."""
 _BREAKS = ("\x85", "\u2028", "\u2029")
 _MOST = 20

@@ -67,17 +67,17 @@ class _Shelf:
     def _walk(self, root: Path, folder: Path, display: str) -> Iterator[tuple[Path, str]]:
         """Files and links below `folder`; a linked folder is not entered, since it may lead round in a circle."""
         try:
-            paths = sorted(folder.iterdir())
-        except OSError as error:
+            paths = [(path, path.is_dir(), path.is_symlink()) for path in sorted(folder.iterdir())]
+        except OSError as error:  # pragma: no cover - whoever runs the tests as root may read every folder
             self.refuse("E122", display, f"this folder cannot be read: {_reason(error)}")
             return
-        for path in paths:
+        for path, is_folder, is_link in paths:
             shown = f"{display}/{_printable(path.name)}"
             if path.name.startswith("."):
                 continue
-            if not path.is_dir():
+            if not is_folder:
                 yield path, shown
-            elif not path.is_symlink():
+            elif not is_link:
                 yield from self._walk(root, path, shown)
             elif not _is_below(root, path):
                 self.refuse("E122", shown, "this link leads out of its folder", "put the folder itself here")

@@ -26,6 +26,7 @@ _KEYPAD = frozenset({"dtmf", "endOnKey"})
 _OPEN = re.compile(r"[\[{]")
 _OWN_LINE = re.compile(r"(?:- +)*[\w-]+:(?:[ \t]|$)|- ")
 _FOREIGN = re.compile(r"(?:^|[\s\[{,])[&!*]|\{\{")
+_COLON = re.compile(r"[ \t]*:")
 _COMMENT = re.compile(r"([ \t]*)#([^\r\n]*)")
 _CURLY = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u201b"
 """Double ones, angle ones, single ones: opening and closing, low and high."""
@@ -193,7 +194,7 @@ def _nothing(page: Page, start: int, key: Text | None) -> Issue:
         message = "a space is missing behind the colon"
         return RULES["E116"].at(key.at(len(found[1])), message, f"write {found[1]}: {found[2]}")
     message = f'"{key.value}" has no value'
-    if page.masked[start - 1 : start] != ":":
+    if not _COLON.match(page.masked, page.starts[key.place.line - 1] + key.place.column - 1 + key.place.length):
         return RULES["E103"].at(key.place, message, _NO_COLON)
     if below := _sibling_block(page, key):
         cure = f'indent line {below} and what belongs to it by two more spaces, or delete "{key.value}:"'

@@ -48,6 +48,65 @@ def test_a_text_without_quotes_stays_what_was_written(plain: str) -> None:
     assert plain == value(f"key: {plain}\n").value
 
 
+@pytest.mark.parametrize(
+    "plain",
+    [
+        "sip:a@example.com",
+        "https://example.com:8080/x#top",
+        "don't",
+        'a "quoted" word',
+        "Press * now",
+        "C# is fine",
+        "\u201cAcme\u201d is our name",
+        "Hello {{ name }}",
+        "a, b",
+        "a - b",
+        "<speak>Hi</speak>",
+        "wrapped\n  https://example.com",
+    ],
+)
+def test_a_text_that_yaml_reads_as_meant_needs_no_quotes(plain: str) -> None:
+    assert plain.replace("\n ", "") == value(f"key: {plain}\n").value
+
+
+@pytest.mark.parametrize(
+    "commented",
+    [
+        "goto: menu # back",
+        "timeout: 20 # seconds",
+        "from: 44 7700 # ours",
+        'if: a == "b" # why',
+        "talk: Hello there  # a greeting",
+        'talk: "Press #" # quoted',
+        "steps: # all of them\n  a: b",
+        "a: [b, # first\n  c]",
+        "a: b # c ] d",
+    ],
+)
+def test_a_comment_is_a_comment(commented: str) -> None:
+    assert ([],) == read_yaml(FILE, commented + "\n")[1:]
+
+
+@pytest.mark.parametrize(
+    "legit",
+    [
+        "%YAML 1.2\n---\na: b\n...\n",
+        '[{"action":"talk","text":"Hi"}]',
+        'a: "one\n  two"\n',
+        "a: [b,\n  c,\n]\n",
+        "a:\n- b\n- c: d\n  e: f\n",
+        "a: \u05e9\u05dc\u05d5\u05dd \u200f!\n",
+        "a: Bonjour\xa0! tapez\xa01\n",
+        "a:\tb\n",
+    ],
+)
+def test_unusual_but_clear_yaml_is_read(legit: str) -> None:
+    node, issues = read_yaml(FILE, legit)
+
+    assert node is not None
+    assert [] == issues
+
+
 @pytest.mark.parametrize("quoted", ['""', "''", '"~"', "'null'", '"null"'])
 def test_quotes_make_a_text_of_nothing(quoted: str) -> None:
     assert quoted[1:-1] == value(f"key: {quoted}\n").value
@@ -109,6 +168,7 @@ def test_a_list_over_several_lines_is_placed_on_its_first() -> None:
         ("key: |\n\n  one\n", "\none"),
         ("key: >\n  one\n  two\n\n  three\n    four\n  five\n", "one two\nthree\n  four\nfive"),
         ("key: >-\n  one", "one"),
+        ("key: |+\n   \n\n", "\n\n"),
         ("key: |  # a comment\n  one # none\n", "one # none"),
         ("key: >\r\n  one\r\n  two\r\n", "one two"),
         ("key: one\r\n  two\r\n", "one two"),
@@ -222,6 +282,23 @@ def test_both_parsers_read_alike(path: Path) -> None:
     assert read_yaml(FILE, text) == read_yaml(FILE, text, loader=yaml.SafeLoader)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '? ax y:=a]}}>a~\x00 #\n    &{%<<é\n  !%}["`',
+        "goto\r=é>%{:: :\n---\n{%",
+        " # {{{ x }}\n    \n- item%[key: value\rx y#]& #goto1\tgototalk{{%}",
+        "{: #[ #c {",
+        "{a: : b}",
+    ],
+)
+def test_texts_that_once_led_astray_are_faulty_and_no_more(text: str) -> None:
+    node, issues = read_yaml(FILE, text)
+
+    assert node is None
+    assert 1 <= len(issues) <= 6
+
+
 PIECES = st.sampled_from(
     [
         *(
@@ -281,7 +358,7 @@ PIECES = st.sampled_from(
             "null",
             "<<",
             "=",
-            "：",
+            "\uff1a",
         ),
         *(
             "\xa0",

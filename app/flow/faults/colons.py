@@ -18,8 +18,6 @@ def find_colon_in_text(fault: Fault) -> Finding | None:
     if not fault.says("mapping values are not allowed") or not line.key or line.colon == fault.at:
         return None
     start, end = line.value, line.content_end
-    if not start <= fault.at < end:
-        return None
     text = fault.page.text[start:end]
     fault.page.mask(start, end)
     word = re.split(r"\s", fault.page.text[start : fault.at])[-1]
@@ -49,11 +47,17 @@ def find_colon_in_flow(fault: Fault) -> Finding | None:
 
 
 def find_missing_key(fault: Fault) -> Finding | None:
-    """`: menu`."""
-    line, at = fault.line, fault.at
-    if at != line.content or not fault.page.masked.startswith(":", at):
+    """`: menu` and `{: menu}`."""
+    page, line, at = fault.page, fault.line, fault.at
+    if not page.masked.startswith(":", at):
         return None
-    fault.blank(line)
+    if fault.in_flow and page.masked[line.start : at].rstrip().endswith(("{", ",")):
+        value = re.match(r"[^,}\r\n]*", page.masked[at:])
+        page.mask(at, at + len(value[0]) if value else at, " ")
+    elif at == line.content:
+        fault.blank(line)
+    else:
+        return None
     message = "no key stands in front of this colon"
     return fault.found("E124", at, at + 1, message, "write a key in front of it", keeps_meaning=False)
 

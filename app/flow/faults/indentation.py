@@ -10,8 +10,6 @@ def find_list_behind_key(fault: Fault) -> Finding | None:
     if not fault.says("sequence entries are not allowed"):
         return None
     line, at = fault.line, fault.at
-    if at == line.first:
-        return _second_thing(fault)
     rest = fault.page.text[at : line.content_end]
     fault.blank(line)
     key = line.key or "the key"

@@ -10,7 +10,7 @@ from app.flow.page import FILLER, Page
 _BRACES = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\{\{|\{%")
 _BRACED_KEY = re.compile(r"(\{\{.*?\}\})[ \t]*:(?=[ \t]|$)")
 _VALUE_START = re.compile(r"(?:^|[:,\[{-])\s*$|[\[{]\s*$")
-_INDENT_TABS = re.compile(r"(?m)^ *\t[ \t]*")
+_INDENT_TABS = re.compile(r"(?:^|(?<=[\r\n])) *\t[ \t]*")
 _CLOSERS = re.compile(r"[\]}]")
 
 

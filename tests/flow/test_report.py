@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.flow.issues import Issue
+from app.flow.nodes import Place
+from app.flow.report import report
+
+ACME = """\
+flow: acme
+start: welcome
+      support: {dtmf: 2, speech: [support, help, problem], goto: supprt}
+"""
+SUPPRT = Issue("E214", "error", Place("flows/acme.yaml", 3, 66, 6), 'unknown step "supprt"', 'did you mean "support"?')
+
+
+def issue(line: int, column: int, length: int = 1, *, severity: str = "error", file: str = "flows/a.yaml") -> Issue:
+    code, level = ("W126", "warning") if severity == "warning" else ("E101", "error")
+    return Issue(code, level, Place(file, line, column, length), "wrong", "mend it")  # type: ignore[arg-type]  # a severity
+
+
+def caret_lines(line: str, column: int, length: int = 1) -> list[str]:
+    return report([issue(1, column, length)], {"flows/a.yaml": line}).splitlines()[1:3]
+
+
+def test_an_issue_shows_its_line_a_caret_and_the_cure() -> None:
+    expected = (
+        'flows/acme.yaml:3:66  E214  unknown step "supprt"\n'
+        "   3 |       support: {dtmf: 2, speech: [support, help, problem], goto: supprt}\n"
+        '     |                                                                  ^^^^^^ did you mean "support"?\n'
+        "\n"
+        "1 error in 1 file\n"
+    )
+
+    assert expected == report([SUPPRT], {"flows/acme.yaml": ACME})
+
+
+def test_no_issues_are_no_text() -> None:
+    assert "" == report([], {})
+
+
+def test_issues_are_sorted_by_place_and_counted() -> None:
+    issues = [
+        issue(2, 1, file="flows/b.yaml"),
+        issue(1, 2, severity="warning"),
+        issue(1, 1),
+    ]
+
+    text = report(issues, {"flows/a.yaml": "xy", "flows/b.yaml": "x\ny"})
+
+    heads = [line.split("  ")[0] for line in text.splitlines() if line.startswith("flows/")]
+    assert ["flows/a.yaml:1:1", "flows/a.yaml:1:2", "flows/b.yaml:2:1"] == heads
+    assert text.endswith("\n\n2 errors, 1 warning in 2 files\n")
+
+
+def test_warnings_alone_are_counted_alone() -> None:
+    assert report([issue(1, 1, severity="warning")], {}).endswith("\n1 warning in 1 file\n")
+
+
+def test_a_file_without_text_is_shown_without_a_line() -> None:
+    assert "flows/a.yaml:1:1  E101  wrong\n     | mend it\n" in report([issue(1, 1)], {})
+
+
+def test_a_line_that_does_not_exist_is_not_shown() -> None:
+    assert "flows/a.yaml:9:1  E101  wrong\n     | mend it\n" in report([issue(9, 1)], {"flows/a.yaml": "x"})
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "length", "shown", "caret"),
+    [
+        ("a: b", 4, 1, "   1 | a: b", "     |    ^ mend it"),
+        ("\ta: b", 2, 1, "   1 |     a: b", "     |     ^ mend it"),
+        ("\ta: b", 1, 1, "   1 |     a: b", "     | ^^^^ mend it"),
+        ("日本: x", 2, 1, "   1 | 日本: x", "     |   ^^ mend it"),
+        ("日本: x", 5, 1, "   1 | 日本: x", "     |       ^ mend it"),
+        ("😀 x", 3, 1, "   1 | 😀 x", "     |    ^ mend it"),
+        ("e\u0301 x", 4, 1, "   1 | e\u0301 x", "     |   ^ mend it"),
+        ("é x", 3, 1, "   1 | é x", "     |   ^ mend it"),
+        ("a\x1b[31m", 2, 1, "   1 | a<1B>[31m", "     |  ^^^^ mend it"),
+        ("a\u200bb", 3, 1, "   1 | a<200B>b", "     |        ^ mend it"),
+        ("a:", 3, 1, "   1 | a:", "     |   ^ mend it"),
+        ("a:", 9, 1, "   1 | a:", "     |   ^ mend it"),
+    ],
+)
+def test_the_caret_stands_under_the_fault(line: str, column: int, length: int, shown: str, caret: str) -> None:
+    assert [shown, caret] == caret_lines(line, column, length)
+
+
+@pytest.mark.parametrize("breaks", ["\n", "\r\n", "\r"])
+def test_lines_end_with_any_sort_of_line_break(breaks: str) -> None:
+    text = report([issue(2, 1)], {"flows/a.yaml": f"a{breaks}b{breaks}c"})
+
+    assert "   2 | b\n     | ^ mend it\n" in text
+
+
+def test_a_byte_order_mark_moves_no_caret() -> None:
+    assert "   1 | ab\n     |  ^ mend it\n" in report([issue(1, 2)], {"flows/a.yaml": "\ufeffab"})
+
+
+def test_a_long_line_is_cut_around_the_fault() -> None:
+    shown, caret = caret_lines("x" * 300 + "FAULT" + "y" * 300, 301, 5)
+
+    assert "   1 | ..." + "x" * 50 + "FAULT" + "y" * 55 + "..." == shown
+    assert "     | " + " " * 53 + "^^^^^ mend it" == caret
+
+
+def test_a_long_line_is_cut_behind_a_fault_at_its_start() -> None:
+    shown, caret = caret_lines("FAULT" + "y" * 300, 1, 305)
+
+    assert "   1 | FAULT" + "y" * 105 + "..." == shown
+    assert "     | " + "^" * 110 + " mend it" == caret
+
+
+def test_numbers_of_many_digits_keep_the_caret_in_line() -> None:
+    text = report([issue(12345, 2)], {"flows/a.yaml": "\n" * 12344 + "ab"})
+
+    assert "12345 | ab\n      |  ^ mend it\n" in text
+
+
+def test_colours_are_for_the_terminal_only() -> None:
+    text = report([issue(1, 1)], {"flows/a.yaml": "x"}, colour=True)
+
+    assert text.startswith("\x1b[1mflows/a.yaml:1:1\x1b[0m  \x1b[31mE101\x1b[0m  wrong\n")
+    assert "\x1b[31m^\x1b[0m \x1b[36mmend it\x1b[0m" in text
+
+
+def test_no_text_of_a_file_reaches_the_terminal_as_a_command() -> None:
+    evil = Issue("E101", "error", Place("flows/\x1b[2J.yaml", 1, 1), "\x1b[2J\nwrong", "\x9b2J")
+
+    text = report([evil], {"flows/\x1b[2J.yaml": "\x1b]0;x\x07"})
+
+    assert "flows/<1B>[2J.yaml:1:1  E101  <1B>[2J<0A>wrong\n   1 | <1B>]0;x<07>\n     | ^^^^ <9B>2J\n" in text
+
+
+def test_json_holds_every_field() -> None:
+    expected = {
+        "errors": 1,
+        "warnings": 0,
+        "issues": [
+            {
+                "file": "flows/acme.yaml",
+                "line": 3,
+                "column": 66,
+                "length": 6,
+                "severity": "error",
+                "code": "E214",
+                "message": 'unknown step "supprt"',
+                "cure": 'did you mean "support"?',
+            }
+        ],
+    }
+
+    assert expected == json.loads(report([SUPPRT], {}, "json"))
+
+
+def test_json_without_issues_is_still_a_document() -> None:
+    assert {"errors": 0, "warnings": 0, "issues": []} == json.loads(report([], {}, "json"))
+
+
+def test_json_is_ascii_whatever_the_text() -> None:
+    surrogate = Issue("E117", "error", Place("flows/é.yaml", 1, 1), "\ud800", "😀")
+
+    assert report([surrogate], {}, "json").isascii()
+
+
+def test_github_annotates_the_line() -> None:
+    expected = (
+        "::error file=flows/acme.yaml,line=3,col=66,endColumn=72,title=E214::"
+        'unknown step "supprt": did you mean "support"?\n'
+    )
+
+    assert expected == report([SUPPRT], {}, "github")
+
+
+def test_github_commands_cannot_be_broken_out_of() -> None:
+    evil = Issue("W126", "warning", Place("flows/a,b:c%.yaml", 1, 1), "a\n::error::x\r%", "b")
+
+    expected = "::warning file=flows/a%2Cb%3Ac%25.yaml,line=1,col=1,endColumn=2,title=W126::a%0A::error::x%0D%25: b\n"
+    assert expected == report([evil], {}, "github")
