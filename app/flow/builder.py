@@ -12,7 +12,7 @@ from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.page import FILLER, Page, marks
 from app.flow.rules import RULES
 from app.flow.scalars import spell
-from app.flow.traps import check_empty, check_key, check_scalar
+from app.flow.traps import check_empty, check_glued, check_key, check_scalar
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class Builder:
             issue, meant = empty
             self.issues.append(issue)
             return Text(meant, issue.place)
-        if found := check_scalar(self.page, event, name):
+        if found := check_scalar(self.page, event, name) or check_glued(self.page, event):
             self.issues.append(found)
         return self._text(event)
 

@@ -31,6 +31,9 @@ _DEPTHS = {
     yaml.MappingEndEvent: -1,
     yaml.SequenceEndEvent: -1,
 }
+_MASKING_MAKES = ("E103", "E120")
+"""What is empty may be so only because what stood there is masked."""
+
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C; the one in Python where PyYAML was built without it."""
 
@@ -65,7 +68,7 @@ class _Reading:
             masked = self.page.masked
             events = self._events()
             if events is not None and self.page.masked == masked:
-                return self._built(events) if self.keeps_meaning else None
+                return self._built(events)
             if self.page.masked == masked:
                 return None
         return None
@@ -105,7 +108,10 @@ class _Reading:
         return any(issue.code == "E110" for issue in self.issues) and not self.keeps_meaning
 
     def _built(self, events: list[yaml.Event]) -> Node | None:
-        return Builder(self.page, iter(events), self.issues).document()
+        builder = Builder(self.page, iter(events), [])
+        node = builder.document()
+        self.issues += [issue for issue in builder.issues if self.keeps_meaning or issue.code not in _MASKING_MAKES]
+        return node if self.keeps_meaning else None
 
 
 def _open_bracket(events: list[yaml.Event]) -> int | None:

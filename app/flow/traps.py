@@ -16,7 +16,9 @@ from app.flow.page import FILLER, Mark, Page, marks
 from app.flow.rules import RULES
 
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]*)+")
-_CONTINUED_KEY = re.compile(r"([A-Za-z_][\w-]*):(?!//)(\S*)")
+_SCHEMES = r"(?!(?:https?|wss?|sips?|tel|mailto|urn):)"
+_CONTINUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S*)")
+_GLUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S.*)")
 _PROSE = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
 _NO_COLON = "write a colon and a value behind it; if the comma is part of a text, put quotes around the text"
 _GLUED_DASH = re.compile(r"-[^\W\d]")
@@ -66,7 +68,10 @@ def _property(page: Page, event: yaml.Event) -> Issue:
     end = start + len(name)
     is_text = isinstance(event, yaml.ScalarEvent) and not event.style
     page.mask(start, end, FILLER if is_text else " ")
-    cure = f"delete it; if it is a text, write {quote(page.text[start : max(end, stop)])}" if is_text else "delete it"
+    whole = page.text[start : max(end, stop)]
+    cure = f"delete it; if it is a text, write {quote(whole)}" if is_text else "delete it"
+    if Line(page, page.position(start)[0]).key in EXPRESSIONS:
+        cure = f"write not {whole.removeprefix('!')}"
     code, what = ("E105", "a YAML tag") if name.startswith("!") else ("E106", "a YAML anchor")
     return RULES[code].at(page.place(start, end), f"{name} is {what}, which flow files do not have", cure)
 
@@ -89,6 +94,17 @@ def check_scalar(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
     if end.line > start.line and (issue := _continued(page, start, end)):
         return issue
     return _cut(page, event, key) if page.masked[end.index : end.index + 1] in _BLANKS else None
+
+
+def check_glued(page: Page, event: yaml.ScalarEvent) -> Issue | None:
+    """A text without quotes that has its line to itself and looks like a key: `- talk:Hello`."""
+    found = None if event.style else _GLUED_KEY.match(event.value)
+    start = marks(event)[0]
+    if not found or page.masked[page.starts[start.line] : start.index].strip(" -"):
+        return None
+    at = start.index + found.end(1)
+    cure = f"write {found[1]}: {found[2]}; if it is one text, put quotes around it"
+    return RULES["E116"].at(page.place(at), "a space is missing behind the colon", cure)
 
 
 def _curly(page: Page, start: int, end: int) -> Issue | None:

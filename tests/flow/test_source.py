@@ -62,11 +62,13 @@ def test_a_text_without_quotes_stays_what_was_written(plain: str) -> None:
         "a, b",
         "a - b",
         "<speak>Hi</speak>",
+        "\n  sip:a@example.com",
+        "\n  17:30",
         "wrapped\n  https://example.com",
     ],
 )
 def test_a_text_that_yaml_reads_as_meant_needs_no_quotes(plain: str) -> None:
-    assert plain.replace("\n ", "") == value(f"key: {plain}\n").value
+    assert plain.replace("\n ", "").strip() == value(f"key: {plain}\n").value
 
 
 @pytest.mark.parametrize(
@@ -267,6 +269,13 @@ def test_only_the_first_of_two_like_keys_is_kept() -> None:
     assert isinstance(node, Map)
     assert ["first"] == [entry.value.value for entry in node.entries]  # type: ignore[union-attr]  # it is a text
     assert ["E102"] == [issue.code for issue in issues]
+
+
+def test_a_fault_hides_no_fault_that_has_nothing_to_do_with_it() -> None:
+    node, issues = read_yaml(FILE, "a: y\nb:c\nd: x #5\ne: f\ne: g\n")
+
+    assert node is None
+    assert ["E116", "E104", "E102"] == [issue.code for issue in issues]
 
 
 def test_faults_are_sorted_by_place() -> None:

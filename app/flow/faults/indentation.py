@@ -76,7 +76,7 @@ def _cure_of_item(fault: Fault) -> str:
         line = Line(fault.page, number)
         if line.content > line.first:
             return f"{_indent_by(line.indent)}, like the list item in line {number}"
-    return "indent it below the key whose list it belongs to"
+    return "indent it below the key whose list it belongs to, or write - in front of the keys above it as well"
 
 
 def _cure_of_key(fault: Fault) -> str:

@@ -29,9 +29,10 @@ def _unclosed(fault: Fault, start: int) -> Finding:
     line = Line(page, page.position(start)[0])
     mark = page.text[start]
     bracket = re.search(r"[\[{]", line.bare[: start - line.start])
+    is_text = not bracket and start != line.content
     page.mask(line.start + bracket.start() if bracket else start, line.end)
     cure = f"write {mark} at the end of the text as well"
-    return fault.found("E113", start, start + 1, f"this {mark} is not closed", cure, keeps_meaning=not bracket)
+    return fault.found("E113", start, start + 1, f"this {mark} is not closed", cure, keeps_meaning=is_text)
 
 
 def find_text_behind(fault: Fault) -> Finding | None:
@@ -40,7 +41,9 @@ def find_text_behind(fault: Fault) -> Finding | None:
     if last is None or not _is_quoted(last) or not line.start < fault.at < line.end:
         return None
     start, end = (mark.index for mark in marks(last))
-    if fault.page.masked[end : fault.at].strip(" ") or fault.page.masked[fault.at] in ":]}":
+    between, char = fault.page.masked[end : fault.at], fault.page.masked[fault.at]
+    is_next_item = fault.in_flow and bool(between) and char in "'\""
+    if between.strip(" ") or char in ":]}" or is_next_item:
         return None
     stop = _stop(fault, fault.page.text[start])
     rest = fault.page.text[end:stop]
