@@ -2,7 +2,6 @@
 
 AppError
 ├── SettingsError          a setting is missing or wrong; the command prints it with its cure and exits 2
-├── FlowError              the flow files cannot be used; carries every issue that was found
 ├── RenderError            a value of a running call could not be computed; the caller takes the `error` exit
 ├── SignatureError         a webhook is not proven to come from Vonage
 │   ├── MissingSignature   no signature at all: 503, so that Vonage asks again with one
@@ -16,9 +15,6 @@ AppError
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Any
 
 
 class AppError(Exception):
@@ -38,18 +34,6 @@ class SettingsError(AppError):
         self.setting = setting
         self.message = message
         self.cure = cure
-
-
-class FlowError(AppError):
-    """The flow files cannot be used.
-
-    Attributes:
-        issues: every issue that was found, sorted by place (`app.flow.issues.Issue`).
-    """
-
-    def __init__(self, issues: Sequence[Any]) -> None:
-        super().__init__(f"{len(issues)} issues in the flow files")
-        self.issues = tuple(issues)
 
 
 class RenderError(AppError):
