@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from app.cli.jobs.validate import RULES as JSON_RULES
 from app.flow.rules import RULES as FLOW_RULES
+from app.flow.rules.running import RUNNING_RULES
 from app.ncco import RULES as NCCO_RULES
 from tests.house.tracked import ROOT
 
@@ -51,6 +52,9 @@ def page() -> str:
     """The whole page."""
     chapters = [
         *(_chapter(title, _of(FLOW_RULES, begin)) for begin, title in FLOW_CHAPTERS.items()),
+        _chapter(
+            "While a call runs (in the log and the trace)", [RUNNING_RULES[code] for code in sorted(RUNNING_RULES)]
+        ),
         _chapter("JSON of an NCCO", _of(JSON_RULES, "J")),
         *(_chapter(title, _of(NCCO_RULES, begin)) for begin, title in NCCO_CHAPTERS.items()),
     ]
