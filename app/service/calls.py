@@ -15,12 +15,13 @@ from app.flow.model import CallbackKind, Flow
 from app.ncco.webhooks import FallbackWebhook, LegWebhook, StatusWebhook
 from app.service.delivery import Delivery, Reply
 from app.service.drive import LookUp, drive, no_lookups
+from app.service.facts import call_of
 from app.service.library import Library
 from app.service.policy import Policy
 from app.service.replies import failsafe_reply, kind_of, original_of, recorded_reply, repeat_reply, turn_reply
 from app.service.rows import (
     REFUSED,
-    call_of,
+    answer_row,
     mask,
     milliseconds,
     session_id,
@@ -65,7 +66,7 @@ class CallService:
             delivery: the webhook.
             flow: the flow that the URL names; None finds it by the called number.
         """
-        call = call_of(delivery.webhook, delivery)
+        call = call_of(delivery.fields)
         found = self.library.find(call.to, flow)
         id_ = session_id(call.uuid, flow)
         if found is None:
@@ -73,7 +74,7 @@ class CallService:
         turn = await drive(begin(found, id_, call, self._around(delivery)), self._look_up)
         ncco = orjson.dumps(turn.ncco)
         now = milliseconds(delivery.received_at)
-        row = webhook_row(delivery, "answer", id_)
+        row = answer_row(delivery, call, id_)
         try:
             await self.store.open_call(session_row(turn.session, 1, now, now), turn_row(turn, ncco, row, delivery), row)
         except AlreadyOpen:
@@ -88,12 +89,12 @@ class CallService:
         wanted = f'there is no flow "{flow}" to start a call in' if flow else f"no flow takes calls to {number}"
         cure = "add the number to a flow's `numbers`, or give one flow `default: true`"
         problem = wanted if flow else f"{wanted}; {cure}"
-        await self.store.record(webhook_row(delivery, "answer", ""))
+        await self.store.record(answer_row(delivery, call, ""))
         return self._failsafe("answer", problem, call)
 
     async def _answered_before(self, delivery: Delivery, call: Call, id_: str) -> Reply:
         stored = await self.store.reply(id_, -1, -1, "")
-        await self.store.record(webhook_row(delivery, "answer", id_))
+        await self.store.record(answer_row(delivery, call, id_))
         if stored is None:
             return self._failsafe("answer", "the call is known, its first turn is not", call)
         return repeat_reply(stored, "answer", call)
@@ -191,9 +192,7 @@ class CallService:
         try:
             return await self._fall_back(delivery)
         except (StoreUnavailable, UnknownWait) as error:
-            webhook = delivery.webhook
-            call = call_of(webhook, delivery)
-            return self._failsafe("fallback", str(error), call)
+            return self._failsafe("fallback", str(error), call_of(delivery.fields))
 
     async def _fall_back(self, delivery: Delivery) -> Reply:
         webhook = delivery.webhook
@@ -201,7 +200,7 @@ class CallService:
             return await self.answer(delivery)
         path = webhook.original_url or ""
         refused = webhook.reason in REFUSALS
-        original = original_of(delivery, webhook)
+        original = original_of(delivery)
         if found := _WAIT_PATH.search(path):
             kind, token = _KINDS[found[1]], found[2]
             if refused:
@@ -211,7 +210,7 @@ class CallService:
         named = _ANSWER_PATH.search(path)
         flow = named[1] if named else None
         if refused:
-            id_ = session_id(call_of(original.webhook, original).uuid, flow)
+            id_ = session_id(call_of(original.fields).uuid, flow)
             return await self._refused(id_, (-1, -1), original)
         return await self.answer(original, flow)
 
@@ -236,7 +235,7 @@ class CallService:
                 return await self._advance(row, turn, webhook, delivery, "input")
             except Conflict:
                 continue
-        return self._failsafe("fallback", "the call that failed is not known", call_of(delivery.webhook, delivery))
+        return self._failsafe("fallback", "the call that failed is not known", call_of(delivery.fields))
 
     async def _flow_of(self, session: Session) -> Flow | None:
         return await self.library.pinned(session.flow, session.revision)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
-from app.ncco.webhooks import Webhook
+from app.ncco.webhooks import Webhook, recognise
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delivery:
-    """One webhook, verified and parsed.
+    """One webhook, verified and parsed. Nobody changes it.
 
     Attributes:
         method: `GET` or `POST`.
         raw: the body of a POST, the query string of a GET, as it came.
         fields: top-level fields as parsed ({} when nothing could be read).
-        webhook: what `fields` were recognised as.
         base_url: where callback URLs start, without a trailing slash (`https://calls.example.com`).
         received_at: aware, UTC.
         problem: why the body could not be read, "" when it could.
@@ -26,14 +26,20 @@ class Delivery:
     method: str
     raw: bytes
     fields: Mapping[str, object]
-    webhook: Webhook
     base_url: str
     received_at: datetime
     problem: str = ""
+    _recognised: Webhook | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def webhook(self) -> Webhook:
+        """What `fields` are recognised as, found when somebody asks: an answer webhook is read without it."""
+        if self._recognised is None:
+            self._recognised = recognise(self.fields)
+        return self._recognised
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What goes back to Vonage, and what the log and the metrics say about it.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.engine import Call, Session, Turn
-from app.ncco.webhooks import FallbackWebhook, webhook_type
+from app.ncco.webhooks import webhook_type
 from app.service.delivery import Delivery, Reply
 
 
@@ -52,14 +52,13 @@ def failsafe_reply(ncco: bytes, kind: str, problem: str, call: Call) -> Reply:
     )
 
 
-def original_of(delivery: Delivery, webhook: FallbackWebhook) -> Delivery:
+def original_of(delivery: Delivery) -> Delivery:
     """The delivery that failed, as the fallback repeats it."""
     added = ("reason", "original_request")
     return Delivery(
         delivery.method,
         delivery.raw,
         {name: value for name, value in delivery.fields.items() if name not in added},
-        webhook.original,
         delivery.base_url,
         delivery.received_at,
         delivery.problem,

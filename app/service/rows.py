@@ -12,7 +12,7 @@ import orjson
 
 from app.engine import Call, Session, Turn, Wait, WaitRef
 from app.engine.state import to_json
-from app.ncco.webhooks import AnswerWebhook, InputWebhook, LegWebhook, StatusWebhook, Webhook
+from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
 from app.service.delivery import Delivery
 from app.store.contract import SessionRow, TurnRow, WebhookRow
 
@@ -39,23 +39,6 @@ def mask(key: bytes, session: str, secret: str) -> str:
     """The token that is written in place of a secret: the same secret in the same call has the same token."""
     digest = hmac.digest(key, f"{session}\0{secret}".encode(), "sha256")
     return f"secret:{digest[:8].hex()}"
-
-
-def call_of(webhook: Webhook, delivery: Delivery) -> Call:
-    """The facts of the answer webhook, as flows see them. The route says that it is one, whatever else it holds."""
-    answer = webhook if isinstance(webhook, AnswerWebhook) else AnswerWebhook.read(delivery.fields)
-    custom_data = answer.custom_data if isinstance(answer.custom_data, dict) else {}
-    return Call(
-        to=answer.to or "",
-        from_number=answer.from_ or "",
-        from_user=answer.from_user or "",
-        uuid=answer.uuid or "",
-        conversation_uuid=answer.conversation_uuid or "",
-        region_url=answer.region_url or "",
-        endpoint_type=answer.endpoint_type or "",
-        sip=answer.sip_headers,
-        custom_data=custom_data,
-    )
 
 
 def status_of(webhook: Webhook) -> str:
@@ -88,6 +71,23 @@ def webhook_row(
         method=delivery.method,
         body=_masked(delivery, session, secret_key) if secret_key else delivery.raw,
         received_at=milliseconds(delivery.received_at),
+    )
+
+
+def answer_row(delivery: Delivery, call: Call, session: str) -> WebhookRow:
+    """An answer webhook as it came, "" for the session when it opened none."""
+    return WebhookRow(
+        secrets.token_hex(16),
+        "answer",
+        session,
+        -1,
+        -1,
+        "",
+        call.uuid,
+        call.conversation_uuid,
+        delivery.method,
+        delivery.raw,
+        milliseconds(delivery.received_at),
     )
 
 

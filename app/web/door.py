@@ -16,7 +16,6 @@ from starlette.types import Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.errors import SignatureError
-from app.ncco.webhooks import recognise
 from app.service.delivery import Delivery, Reply
 from app.settings import Settings
 from app.web import journal
@@ -117,9 +116,8 @@ class Door:
             )  # that of a POST counts only where nothing is signed: no hash covers it
         else:
             fields, visit.problem = read_fields(body, visit.headers.get(b"content-type", b"").lower())
-        visit.webhook = recognise(fields)
         base = self._base(visit)
-        delivery = Delivery(visit.scope["method"], payload, fields, visit.webhook, base, now, visit.problem)
+        visit.delivery = delivery = Delivery(visit.scope["method"], payload, fields, base, now, visit.problem)
         return await visit.route.serve(self._calls, delivery, visit.argument)
 
     def _base(self, visit: Visit) -> str:

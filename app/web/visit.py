@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from starlette.types import Scope
 
 from app.ncco.webhooks import Webhook
+from app.service.delivery import Delivery
 from app.web.routes import Route
 
 
@@ -17,7 +18,7 @@ class Visit:
     Attributes:
         argument: what stands behind the route's last slash.
         headers: by lower-case name; of a doubled one the last.
-        webhook: once it has been read.
+        delivery: once it has been read.
         is_read: whether the whole body has come.
         problem: why it could not be read, "" when it could.
     """
@@ -26,9 +27,14 @@ class Visit:
     argument: str
     scope: Scope
     headers: dict[bytes, bytes]
-    webhook: Webhook | None = None
+    delivery: Delivery | None = None
     is_read: bool = False
     problem: str = ""
+
+    @property
+    def webhook(self) -> Webhook | None:
+        """What came, once it has been read."""
+        return self.delivery.webhook if self.delivery is not None else None
 
     @property
     def is_played(self) -> bool:

@@ -11,7 +11,6 @@ import orjson
 
 from app.flow.loader import load_files
 from app.flow.model import CallbackKind
-from app.ncco.webhooks import recognise
 from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
@@ -31,7 +30,7 @@ NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 def delivery(fields: Mapping[str, Any] | None, problem: str = "") -> Delivery:
     """A POST with these fields; None is a body that could not be read."""
     known = fields or {}
-    return Delivery("POST", orjson.dumps(known), known, recognise(known), "https://calls.example.com", NOON, problem)
+    return Delivery("POST", orjson.dumps(known), known, "https://calls.example.com", NOON, problem)
 
 
 def library(store: Store, flows: Path) -> Library:

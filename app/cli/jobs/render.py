@@ -19,7 +19,6 @@ from app.cli.work import FINE, ISSUES, CannotRun
 from app.flow.model import Flow, Project
 from app.flow.report import report
 from app.ncco.suggest import nearest
-from app.ncco.webhooks import recognise
 from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
@@ -85,7 +84,7 @@ async def _play(project: Project, flow: Flow, call: Call, digits: tuple[str, ...
 
 def _delivery(fields: Mapping[str, Any], public_url: str) -> Delivery:
     known = {name: _sendable(value) for name, value in fields.items() if value}
-    return Delivery("POST", json.dumps(known).encode(), known, recognise(known), public_url, datetime.now(UTC))
+    return Delivery("POST", json.dumps(known).encode(), known, public_url, datetime.now(UTC))
 
 
 def _sendable(value: object) -> object:

@@ -16,6 +16,7 @@ from app.ncco.webhooks.models import (
     TransferWebhook,
     UnknownWebhook,
 )
+from app.ncco.webhooks.reading import as_text, unnested
 from app.ncco.webhooks.recognise import recognise, webhook_type
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "TransferWebhook",
     "UnknownWebhook",
     "Webhook",
+    "as_text",
     "recognise",
+    "unnested",
     "webhook_type",
 ]

@@ -34,6 +34,16 @@ def _as_text(value: object) -> object:
     return value
 
 
+def as_text(value: object) -> str:
+    """Text or a number as text; "" for anything else, as `Text` reads it."""
+    if isinstance(value, str):
+        return value
+    try:
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    except ValueError:  # more digits than Python prints
+        return ""
+
+
 def _as_number(value: object) -> object:
     """Blank text is no number rather than a wrong one; a bool is refused."""
     if isinstance(value, str) and not value.strip():
