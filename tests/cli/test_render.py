@@ -111,3 +111,34 @@ def test_a_value_that_cannot_be_computed_takes_the_failsafe_and_ends_with_1(tmp_
     assert 1 == shown.exit_code
     assert ["talk"] == [action["action"] for action in json.loads(shown.stdout)]
     assert "nothing of the flow could be played" in shown.stderr
+    assert 'step "sales" could not be played: E391: ' in shown.stderr
+
+
+def dialling(number: str) -> str:
+    return SHOP.replace("    goto: end\n", f"      - connect: '{number}'\n    on: {{completed: end, otherwise: end}}\n")
+
+
+def test_a_computed_number_needs_the_setting_that_the_server_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_project(tmp_path, shop=dialling("{{ call.from }}"))
+
+    refused = ncco("render", "shop", "--digits", "1")
+    monkeypatch.setenv("NCCO_DIAL_ALLOW", "44")
+    dialled = ncco("render", "shop", "--digits", "1")
+
+    assert 1 == refused.exit_code
+    assert "the computed number 447700900000 has no prefix of NCCO_DIAL_ALLOW" in refused.stderr
+    assert 0 == dialled.exit_code
+    assert ["talk", "connect"] == [action["action"] for action in json.loads(dialled.stdout)]
+
+
+def test_a_setting_that_does_not_fit_ends_with_2_and_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(tmp_path, shop=SHOP)
+    monkeypatch.setenv("NCCO_DIAL_ALLOW", "all")
+
+    shown = ncco("render", "shop")
+
+    assert 2 == shown.exit_code
+    assert "NCCO_DIAL_ALLOW" in shown.stderr
+    assert "cure: Write prefixes of international numbers" in shown.stderr

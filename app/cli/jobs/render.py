@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,6 +16,7 @@ from app.cli.jobs.environment import flow_variables, folders
 from app.cli.jobs.project import Source, find
 from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
+from app.errors import SettingsError
 from app.flow.model import Flow, Project
 from app.flow.report import report
 from app.ncco.suggest import nearest
@@ -23,7 +24,7 @@ from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
 from app.service.policy import Policy
-from app.settings.failsafe import DEFAULT, read_failsafe
+from app.settings import load_settings
 from app.store.memory import MemoryStore
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
@@ -53,8 +54,12 @@ def run(
         return ISSUES
     named = _flow(found.project, flow)
     fields = {**call, "to": call["to"] or next(iter(named.numbers), "442079460000")}
-    reply = asyncio.run(_play(found.project, named, fields, digits, public_url.rstrip("/")))
+    store = MemoryStore()
+    service = CallService(store, Library(store, lambda: found.project), _policy())
+    reply = asyncio.run(_play(service, named.name, fields, digits, public_url.rstrip("/")))
     _show(reply, form)
+    for line in _failures(store):
+        click.echo(line, err=True)
     return ISSUES if reply.is_failsafe else FINE
 
 
@@ -69,17 +74,31 @@ def _flow(project: Project, name: str) -> Flow:
     return flow
 
 
-async def _play(project: Project, flow: Flow, call: Call, digits: tuple[str, ...], public_url: str) -> Reply:
-    store = MemoryStore()
-    await store.open()
-    library = Library(store, lambda: project)
-    await library.reload()
-    service = CallService(store, library, Policy(keys=(KEY,), failsafe=read_failsafe(DEFAULT), env=flow_variables()))
-    reply = await service.answer(_delivery(call, public_url), flow.name)
+async def _play(service: CallService, flow: str, call: Call, digits: tuple[str, ...], public_url: str) -> Reply:
+    await service.store.open()
+    await service.library.reload()
+    reply = await service.answer(_delivery(call, public_url), flow)
     for keys in digits:
         pressed = {**call, "dtmf": {"digits": keys, "timed_out": False}}
         reply = await service.resume("input", _input_token(reply, keys), _delivery(pressed, public_url))
     return reply
+
+
+def _policy() -> Policy:
+    """What the server would be told, but for its keys. Raises CannotRun."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        raise CannotRun(str(error), error.cure) from error
+    return Policy(keys=(KEY,), failsafe=settings.failsafe, env=flow_variables(), dial_allow=settings.dial_allow)
+
+
+def _failures(store: MemoryStore) -> Iterator[str]:
+    """Why a step of the last turn could not be played, one sentence each."""
+    turn = next(iter(store.turns.values()))[-1]
+    for line in json.loads(turn.trace):
+        if line["did"] == "failed" and line["step"]:
+            yield f'step "{line["step"]}" could not be played: {line["what"]}: {line["because"]}'
 
 
 def _delivery(fields: Mapping[str, Any], public_url: str) -> Delivery:
@@ -106,7 +125,7 @@ def _show(reply: Reply, form: str) -> None:
     actions = json.loads(reply.ncco or b"[]")
     click.echo(json.dumps(actions, ensure_ascii=False, indent=None if form == "json" else 2))
     if reply.is_failsafe:
-        click.echo(f"nothing of the flow could be played: {reply.problem or 'a value could not be computed'}", err=True)
+        click.echo("the caller hears the failsafe: nothing of the flow could be played", err=True)
     elif form == "text":
         step = f'waits in step "{reply.step}"' if reply.step else "ends after this"
         click.echo(f'flow "{reply.flow}": {reply.outcome}; the call {step}', err=True)
