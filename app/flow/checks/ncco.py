@@ -68,7 +68,7 @@ def _check_at(parts: tuple[Part, ...], position: int, names: Mapping[str, Any], 
             tried.extend(actions)
             yield from issues
         elif isinstance(part, Connect):
-            tried.append(_try(part.targets[position], names))
+            tried.append(_try(part.targets[min(position, len(part.targets) - 1)], names))
         elif isinstance(part, Action) and not (part.is_opening and position):
             tried.append(_try(part, names))
     ncco = [action.action for action in tried]

@@ -118,6 +118,15 @@ def test_each_target_of_a_list_is_tried_out() -> None:
     assert [("E401", 2, 47), ("E401", 3, 10)] == sorted((i.code, i.place.line, i.place.column) for i in issues)
 
 
+def test_lists_of_different_lengths_are_tried_out_to_their_ends() -> None:
+    reader = a_reader()
+    item = "- connect: '447700900111'\n- connect: [{user: ann}, {user: bob, timeout: 900}]\n  limit: 9000"
+    parts = read_do(nodes(item), reader, {})
+
+    issues = check_step(parts, reader.scope, goes_on=True, is_whole=False)
+    assert {("E401", 2), ("E401", 3)} == {(issue.code, issue.place.line) for issue in issues if issue.is_error}
+
+
 def test_the_input_of_a_menu_meets_its_prompts() -> None:
     reader = a_reader()
     parts = read_do(nodes("- talk: a\n- talk: b"), reader, {})
