@@ -109,7 +109,7 @@ class Reader:
         text = self.text(node, what)
         if text is None:
             return None
-        value, issues = compile_value(text, type_, escape, self.scope, self.templates)
+        value, issues = compile_value(text, type_, escape, self.scope, self.templates, what=what)
         self.issues.extend(issues)
         return value
 

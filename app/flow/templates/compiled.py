@@ -33,6 +33,8 @@ _OPENER = re.compile(r"\{[{%#]")
 _SPEAK = re.compile(r"<speak[\s>]")
 _INCLUDED = re.compile(r"""\binclude\s+["']([^"']+)["']""")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_SHOWN = 40
 _TEXTUAL = frozenset({"text", "phone", "url", "words"})
 
 
@@ -47,16 +49,24 @@ class _Job:
     scope: ScopeTypes
     templates: Mapping[str, str]
     files: tuple[str, ...] = ()
+    what: str = "the value"
 
 
 def compile_value(
-    text: Text, type_: ValueType, escape: Escape, scope: ScopeTypes, templates: Mapping[str, str]
+    text: Text,
+    type_: ValueType,
+    escape: Escape,
+    scope: ScopeTypes,
+    templates: Mapping[str, str],
+    *,
+    what: str = "the value",
 ) -> tuple[Value | None, list[Issue]]:
     """The value of one field: what is written, cast to `type_`; with braces, what they make of each call.
 
-    Returns None for the value when an issue stands in its way; warnings come with a value.
+    `what` names the field in messages. Returns None for the value when an issue stands in its way; warnings come with
+    a value.
     """
-    return _compiled(_Job(text, text.place, type_, escape, scope, templates))
+    return _compiled(_Job(text, text.place, type_, escape, scope, templates, what=what))
 
 
 def compile_file(
@@ -92,10 +102,19 @@ def _literal(job: _Job) -> tuple[Value | None, list[Issue]]:
             raise ValueError("a header without line ends and control characters is needed")
         value = job.type.cast(text)
     except ValueError as error:
-        check.report_at("E313", 0, max(1, len(text.split("\n")[0])), str(error))
+        message, cure = _misfit(job, text, str(error))
+        check.report_at("E313", 0, max(1, len(text.split("\n")[0])), message, cure)
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
     return Literal(value, job.place, used_files=frozenset(job.files)), check.issues
+
+
+def _misfit(job: _Job, text: str, needed: str) -> tuple[str, str]:
+    """Message and cure for a text that is not of the type; one that begins with a name was meant to be computed."""
+    shown = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    name = _NAME.match(text)
+    cure = f'{needed}; to compute it, write "{{{{ {shown} }}}}"' if name and name[0] in job.scope else needed
+    return f'{job.what} cannot be "{shown}"', cure
 
 
 def _only_expression(job: _Job) -> Node | None:

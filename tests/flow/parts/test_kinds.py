@@ -138,8 +138,7 @@ def test_a_fault_in_the_defaults_is_reported_once() -> None:
         ("- talk: a\n  langauge: en-GB", 'E202 2:3 talk has no "langauge" | did you mean "language"?'),
         (
             "- talk: a\n  style: two",
-            "E313 2:10 a whole number is needed, such as 20"
-            " | write a value of the type, or compute it in braces: {{ ... }}",
+            'E313 2:10 `style` of talk cannot be "two" | a whole number is needed, such as 20',
         ),
     ],
 )
