@@ -5,7 +5,8 @@ from __future__ import annotations
 from app.engine.interpreter import begin, fail, resume
 from app.engine.outcome import hear_input, hear_status
 from app.engine.session import Call, Session, Wait, WaitRef
-from app.engine.turn import Lookup, Surroundings, TraceLine, Turn
+from app.engine.trace import TraceLine
+from app.engine.turn import Lookup, Surroundings, Turn
 
 __all__ = [
     "Call",

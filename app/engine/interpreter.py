@@ -14,6 +14,8 @@ from app.engine.outcome import CONNECTED, hear_connected, hear_input, hear_statu
 from app.engine.run import Run
 from app.engine.scope import heard_record
 from app.engine.session import Call, Session, Wait
+from app.engine.stretch import play_answer, play_from
+from app.engine.trace import answered, entered, jumped
 from app.engine.turn import Lookup, Surroundings, Turn
 from app.errors import RenderError
 from app.flow.model import Again, Decision, Flow, Frame, Go, Outcome, Step, Target
@@ -29,8 +31,9 @@ def begin(flow: Flow, session_id: str, call: Call, around: Surroundings) -> Gene
     """The first turn of a call: enters the flow's start step."""
     variables = {name: variable.default for name, variable in flow.variables.items()}
     run = Run(flow, Session(session_id, flow.name, flow.revision, call, variables=variables), around)
-    run.note("answered", "", flow.name, where=flow.place, because="the flow that this call starts in")
-    yield from _go(run, Target(flow.start, flow.place))
+    if not play_answer(run):
+        run.tell(answered(flow))
+        yield from _go_step_by_step(run, Target(flow.start, flow.place))
     return run.finish("answer")
 
 
@@ -172,6 +175,11 @@ def _again(run: Run, step: Step, decision: Decision) -> Playing:
 def _go(run: Run, target: Target) -> Playing:
     """Enter `target` and every step that follows without a decision."""
     run.start_step(run.around.now)
+    if target.step is None or not play_from(run, target.step):
+        yield from _go_step_by_step(run, target)
+
+
+def _go_step_by_step(run: Run, target: Target) -> Playing:
     yield from _walk(run, target)
     yield from _mend(run)
 
@@ -182,7 +190,7 @@ def _walk(run: Run, target: Target) -> Playing:
         step = run.flow.steps[following.step]
         try:
             run.mark(step)
-            run.note("entered", step.name, step.exit.word, where=step.place)
+            run.tell(entered(step))
             following = yield from _enter(run, step)
         except RenderError as error:
             following = _take_back(run, step, error)
@@ -205,9 +213,7 @@ def _enter(run: Run, step: Step) -> Generator[Lookup, Any, Target | None]:
     jump = step.exit.enter(frame)
     if jump is None:
         return None
-    run.note(
-        "decided", step.name, jump.target.step or "end", where=jump.place, because=jump.because, others=jump.others
-    )
+    run.tell(jumped(step, jump))
     return jump.target
 
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from app.engine.scope import NOTHING_HEARD, call_record
 from app.engine.session import Session, Wait, WaitRef
 from app.engine.tail import tail_drafts
-from app.engine.turn import Surroundings, TraceLine, Turn
+from app.engine.trace import Trace, TraceLine, line
+from app.engine.turn import Surroundings, Turn
 from app.errors import RenderError
 from app.flow.model import Callback, Draft, Flow, Frame, Part, Step, Target
 from app.flow.nodes import Place
@@ -57,6 +60,8 @@ class Run:
         self._waits: list[Wait] = []
         self._marks: list[_Mark] = []
         self._trace: list[TraceLine] = []
+        self._trace_json = b""
+        self._whole: list[dict[str, Any]] | None = None
 
     def note(
         self,
@@ -69,7 +74,23 @@ class Run:
         others: tuple[str, ...] = (),
     ) -> None:
         """Add a line to the trace."""
-        self._trace.append(TraceLine(did, step, what, f"{where.file}:{where.line}" if where else "", because, others))
+        self._trace.append(line(did, step, what, where=where, because=because, others=others))
+
+    def tell(self, told: TraceLine) -> None:
+        """Add a line that is made already."""
+        self._trace.append(told)
+
+    def take_over(
+        self, actions: list[dict[str, Any]], waits: tuple[Wait, ...], step: str, dials: int, trace: Trace
+    ) -> None:
+        """Add what a stretch has played at once; nothing may have been played before it, nor follow."""
+        self._whole = actions
+        self._waits.extend(waits)
+        self.step = step
+        self.dialled += dials
+        first = self._trace
+        self._trace_json = trace.joined_to(first) if first else trace.json
+        self._trace = [*first, *trace.lines]
 
     def names(self) -> dict[str, Any]:
         """What the values of the current step may look at."""
@@ -199,9 +220,9 @@ class Run:
 
     def finish(self, outcome: str) -> Turn:
         """The turn as it stands. What is sensitive leaves it as a token."""
-        for name in self.secrets & self.variables.keys():
+        for name in self.secrets & self.variables.keys() if self.secrets else ():
             self.variables[name] = self.around.mask(self.before.id, str(self.variables[name]))
-        is_over = not any(wait.steers for wait in self._waits)
+        is_over = True not in [wait.steers for wait in self._waits]
         session = Session(
             id=self.before.id,
             flow=self.flow.name,
@@ -219,7 +240,9 @@ class Run:
             waits=tuple(self._waits),
             is_over=is_over,
         )
-        return Turn(self._actions(), session, tuple(self._trace), outcome, self.is_failsafe)
+        actions = self._actions() if self._whole is None else self._whole
+        trace_json = self._trace_json or orjson.dumps(self._trace)
+        return Turn(actions, session, tuple(self._trace), trace_json, outcome, self.is_failsafe)
 
 
 def _asks(draft: Draft) -> bool:

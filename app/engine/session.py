@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from app.flow.model import CallbackKind
 
+NOTHING: Final[Mapping[str, Any]] = {}
+"""What Vonage did not send. Nobody writes into it."""
 
-@dataclass(frozen=True, slots=True)
-class Call:
+
+class Call(NamedTuple):
     """What the answer webhook said; "" or {} where Vonage sent nothing.
 
     Attributes:
@@ -28,8 +30,8 @@ class Call:
     region_url: str = ""
     endpoint_type: str = ""
     direction: str = "inbound"
-    sip: Mapping[str, str] = field(default_factory=dict)
-    custom_data: Mapping[str, Any] = field(default_factory=dict)
+    sip: Mapping[str, str] = NOTHING
+    custom_data: Mapping[str, Any] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,7 @@ class Wait:
     sensitive: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """Our state of one call.
 
     Attributes:
@@ -91,8 +92,8 @@ class Session:
     asr_errors: int = 0
     position: int = 0
     dialled: int = 0
-    variables: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = NOTHING
     entered_at: str = ""
-    heard: Mapping[str, Any] = field(default_factory=dict)
+    heard: Mapping[str, Any] = NOTHING
     waits: tuple[Wait, ...] = ()
     is_over: bool = False

@@ -11,7 +11,9 @@ from app.engine.session import Call, Session, Wait
 
 def to_json(session: Session) -> bytes:
     """The session as JSON, as the store keeps it."""
-    return orjson.dumps(session)
+    fields: dict[str, Any] = dict(zip(Session._fields, session, strict=True))
+    fields["call"] = dict(zip(Call._fields, session.call, strict=True))
+    return orjson.dumps(fields)
 
 
 def from_json(state: bytes) -> Session:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.errors import RenderError
-from app.flow.model import Draft, Flow, Frame, Step
+from app.flow.model import Draft, Flow, Frame, Laid, Step
 
 _HEARD = frozenset({"talk", "stream", "connect"})
 _OURS = ("eventUrl", "eventMethod", "eventType", "bargeIn")
@@ -17,13 +17,48 @@ def tail_drafts(flow: Flow, step: Step, frame: Frame, failsafe: Iterable[Mapping
 
     They ask for no webhook, since they are only played when webhooks fail.
     """
-    target = step.error or flow.error
-    if target is None or target.step is None or target.step == step.name:
+    start = _first_step(flow, step)
+    if start is None:
         return _from_failsafe(failsafe)
     try:
-        return _plain(_drafts_from(flow, target.step, Frame(frame.names)))
+        return _plain(_drafts_from(flow, start, Frame(frame.names)))
     except RenderError:
         return _from_failsafe(failsafe)
+
+
+def lay_out_tail(flow: Flow, step: Step) -> list[Laid] | None:
+    """The same actions, laid out once for all calls; None when only a call can tell them."""
+    name, found, entered = _first_step(flow, step), list[Laid](), set[str]()
+    if name is None:
+        return None
+    while name is not None and name not in entered:
+        entered.add(name)
+        behind = flow.steps[name]
+        laid = lay_out(behind)
+        if laid is None:
+            return None
+        found.extend(laid)
+        jump = behind.exit.enter(Frame({}))
+        name = jump.target.step if jump else None
+    return [_laid_plain(laid) for laid in found if laid.ready["action"] in _HEARD]
+
+
+def lay_out(step: Step) -> list[Laid] | None:
+    """What a step plays on entering, laid out once for all calls; None when it or its exit differ from call to call."""
+    laid = [part.laid_out() for part in step.parts] if step.exit.is_steady else [None]
+    return None if None in laid else [each for each in laid if each is not None]
+
+
+def _laid_plain(laid: Laid) -> Laid:
+    ready = {name: value for name, value in laid.ready.items() if name not in _OURS}
+    computed = tuple((name, value) for name, value in laid.computed if name not in _OURS)
+    return Laid(ready, computed, None, -abs(laid.shape))
+
+
+def _first_step(flow: Flow, step: Step) -> str | None:
+    """The step that the `error` exit leads to; None: the failsafe NCCO stands behind the `input`."""
+    target = step.error or flow.error
+    return None if target is None or target.step == step.name else target.step
 
 
 def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:

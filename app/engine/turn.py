@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from app.engine.session import Session, WaitRef
+from app.engine.session import NOTHING, Session, WaitRef
+from app.engine.trace import TraceLine
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """Everything from outside that a turn may look at; the engine asks for nothing else.
 
     Attributes:
@@ -27,7 +27,7 @@ class Surroundings:
     now: datetime
     link: Callable[[WaitRef], str]
     mask: Callable[[str, str], str]
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = NOTHING
     failsafe: tuple[Mapping[str, Any], ...] = ()
     dial_allow: tuple[str, ...] = ()
     dial_limit: int = 10
@@ -41,35 +41,13 @@ class Lookup:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class TraceLine:
-    """One thing a turn did.
-
-    Attributes:
-        did: `answered`, `heard`, `decided`, `entered`, `played`, `failed`, `ended`.
-        step: the step it concerns.
-        what: the outcome, target or action.
-        where: `file:line` of the flow line that decided, "" where none did.
-        because: which rule decided, in one sentence.
-        others: why the others did not fit.
-    """
-
-    did: str
-    step: str
-    what: str
-    where: str = ""
-    because: str = ""
-    others: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """What happens between two decisions: one webhook in, one NCCO out.
 
     Attributes:
         ncco: valid; plain JSON values.
         session: the state after it.
-        trace: what it did and why.
+        trace: what it did and why. trace_json: the same as JSON, as the store keeps it.
         outcome: what the webhook was taken for (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
         is_failsafe: nothing of the flow could be played.
         hooks: webhooks of ours to send after the reply.
@@ -78,6 +56,7 @@ class Turn:
     ncco: list[dict[str, Any]]
     session: Session
     trace: tuple[TraceLine, ...]
+    trace_json: bytes
     outcome: str
     is_failsafe: bool = False
     hooks: tuple[Any, ...] = ()

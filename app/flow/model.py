@@ -11,50 +11,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
+from app.flow.drafts import Callback, CallbackKind, Draft, Frame, Laid, Part, Value
 from app.flow.nodes import Place
 
-CallbackKind = Literal["input", "notify", "event"]
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What a part or an exit may look at while it runs.
-
-    Attributes:
-        names: everything in scope: `call`, `input`, `env`, `now`, `locale` and the variables by name.
-        position: how far a list of the step has come; 0 on entering (which target of a connect list rings).
-    """
-
-    names: Mapping[str, Any]
-    position: int = 0
-
-
-class Value(Protocol):
-    """A field of a flow file, compiled: a literal, or a text with braces.
-
-    `used_names` are the root names that it looks up; `used_files` the template files that it is made of.
-    """
-
-    @property
-    def place(self) -> Place:
-        """Where it is written."""
-
-    @property
-    def used_names(self) -> frozenset[str]:
-        """Root names."""
-
-    @property
-    def used_files(self) -> frozenset[str]:
-        """Template file names."""
-
-    @property
-    def is_literal(self) -> bool:
-        """Whether it is the same in every call."""
-
-    def render(self, names: Mapping[str, Any]) -> Any:
-        """The value, cast to its declared type. Raises RenderError."""
+__all__ = [
+    "Again",
+    "Asked",
+    "Assignment",
+    "Callback",
+    "CallbackKind",
+    "Decision",
+    "Draft",
+    "Edge",
+    "Exit",
+    "Flow",
+    "Frame",
+    "Go",
+    "Jump",
+    "Laid",
+    "Next",
+    "Outcome",
+    "Part",
+    "Project",
+    "Step",
+    "Target",
+    "Value",
+    "Variable",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,55 +72,6 @@ class Variable:
     place: Place
     sensitive: bool = False
     words: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """A webhook that an action asks for; the engine opens a wait for it and writes its `eventUrl`.
-
-    Attributes:
-        kind: which route it comes in on.
-        name: `input`, `connect`, `record`, `conversation`, or the checkpoint's name.
-        steers: whether its reply may replace the NCCO.
-        sensitive: whether what the caller keys in must not be written anywhere.
-    """
-
-    kind: CallbackKind
-    name: str
-    steers: bool
-    sensitive: bool = False
-
-
-@dataclass(slots=True)
-class Draft:
-    """One NCCO action of one turn: a dict of its own, which the engine may complete.
-
-    Attributes:
-        action: the NCCO action.
-        callback: the webhook that it asks for.
-        dials: the computed (not literal) number or address that a connect dials, to be checked against the
-            allow-list; "" when the flow file names it literally.
-        shape: names what decides about the order of actions; two drafts with the same shape are alike in it. 0 when
-            it may differ from call to call.
-        is_fixed: whether the action is the same in every call.
-    """
-
-    action: dict[str, Any]
-    callback: Callback | None = None
-    dials: str = ""
-    shape: int = 0
-    is_fixed: bool = False
-
-
-class Part(Protocol):
-    """One item of `do`, in its file under app/flow/parts/."""
-
-    @property
-    def place(self) -> Place:
-        """Where it is written."""
-
-    def render(self, frame: Frame) -> list[Draft]:
-        """Its actions in this call. Raises RenderError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +184,13 @@ class Edge:
 
 
 class Exit(Protocol):
-    """How a step ends, in its file under app/flow/exits/."""
+    """How a step ends, in its file under app/flow/exits/.
+
+    `is_steady` says that `enter` gives the same in every call, and never raises.
+    """
 
     word: ClassVar[str]
+    is_steady: ClassVar[bool]
 
     @property
     def place(self) -> Place:
@@ -304,6 +244,7 @@ class Flow:
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of every file it is made of; `load` makes the same flow of them again.
         sound: shapes of NCCOs that were found right; a memo that grows while calls run.
+        stretches: what `app.engine.stretch` has laid out of it; another memo.
     """
 
     name: str
@@ -318,6 +259,7 @@ class Flow:
     revision: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     sound: set[tuple[int, ...]] = field(default_factory=set, compare=False, repr=False)
+    stretches: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_startable(self) -> bool:

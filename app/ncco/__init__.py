@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.ncco.between import is_plain_text
 from app.ncco.builder import Ncco
 from app.ncco.checker import check, each_is_clean
 from app.ncco.issue import Issue, Rule, Severity
@@ -59,5 +60,6 @@ __all__ = [
     "WebSocketEndpoint",
     "check",
     "each_is_clean",
+    "is_plain_text",
     "json_schema",
 ]

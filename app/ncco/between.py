@@ -18,6 +18,8 @@ from app.ncco.ssml import is_ssml, look_at_text
 Options = Mapping[str, Any]
 Issues = Iterable[Issue]
 NONE: tuple[Issue, ...] = ()
+LONGEST_PLAIN = 1500
+"""Characters of a text without tags. Source: NCCO reference, Talk (text)."""
 LARGEST_HEADERS = 512
 """Bytes of WebSocket metadata. Source: WebSocket guide."""
 OTHER_AUDIO = (".ogg", ".oga", ".flac", ".aac", ".m4a", ".wma", ".aiff", ".amr", ".opus", ".webm", ".mp4", ".m3u8")
@@ -111,12 +113,21 @@ def websocket_is_sound(options: Options, path: str) -> Iterable[Issue]:
         yield advice.HEADERS_TOO_LARGE.at(place, f"The headers are {size} bytes; {LARGEST_HEADERS} is the most.")
 
 
+def is_plain_text(text: object) -> bool:
+    """Whether any talk can say it, found the quick way: there is something in it, no tag, and it is short enough."""
+    return isinstance(text, str) and "<" not in text and len(text) <= LONGEST_PLAIN and _is_written(text)
+
+
+def _is_written(text: str) -> bool:
+    return not text.isspace() and text != "" and (text.isascii() or unwritable(text) is None)
+
+
 def talk_is_speakable(options: Options, path: str) -> Issues:
     """The text can be spoken in the style. Source: NCCO reference, Talk (text, style); Text-To-Speech guide."""
     text = options.get("text")
     if not isinstance(text, str):
         return _style_exists(options, path, ssml=False)
-    if "<" not in text and len(text) <= 1500:
+    if "<" not in text and len(text) <= LONGEST_PLAIN:
         return _style_exists(options, path, ssml=False) if "style" in options or "language" in options else NONE
     if unwritable(text) or not text.strip():
         return NONE

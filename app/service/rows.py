@@ -114,7 +114,7 @@ def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -
         session=turn.session.id,
         number=turn.session.turn,
         ncco=ncco,
-        trace=orjson.dumps(turn.trace),
+        trace=turn.trace_json,
         inputs=orjson.dumps(inputs),
         webhook=webhook.id,
         cause_turn=webhook.turn,

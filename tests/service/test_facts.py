@@ -16,7 +16,7 @@ ANY = st.recursive(
     max_leaves=4,
 )
 NAMES = ("to", "from", "from_user", "conversation_uuid", "region_url", "endpoint_type", "SipHeader_X-Tenant", "from_")
-FIELDS = st.fixed_dictionaries({"to": TEXT}, optional=dict.fromkeys((*NAMES, "uuid", "call_uuid", "extra"), ANY))
+FIELDS = st.fixed_dictionaries({"to": TEXT}, optional=dict.fromkeys((*NAMES[1:], "uuid", "call_uuid", "extra"), ANY))
 CUSTOM_DATA = st.none() | ANY | st.sampled_from(['{"a": 1}', " [1]", "{", '"text"', "[" * 9_000])
 
 

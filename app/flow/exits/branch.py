@@ -45,6 +45,7 @@ class Branch:
     """Leads to the first line that holds, else to the last."""
 
     word: ClassVar[str] = "branch"
+    is_steady: ClassVar[bool] = False
     words: ClassVar[frozenset[str]] = frozenset({"branch"})
 
     arms: tuple[Arm, ...]

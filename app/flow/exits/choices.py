@@ -76,6 +76,7 @@ class Choices:
     """Waits for an `input`; each choice leads to its target."""
 
     word: ClassVar[str] = "choices"
+    is_steady: ClassVar[bool] = True
     words: ClassVar[frozenset[str]] = frozenset({"choices", "retry", "min_confidence", "tail"})
 
     choices: Mapping[str, Choice]

@@ -48,6 +48,7 @@ class Collect:
     """Waits for an `input`, checks what came, and keeps it."""
 
     word: ClassVar[str] = "collect"
+    is_steady: ClassVar[bool] = True
     words: ClassVar[frozenset[str]] = frozenset({"collect", "goto", "retry", "tail"})
 
     into: str

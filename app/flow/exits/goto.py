@@ -22,6 +22,7 @@ class Goto:
     """Leads to one target at once."""
 
     word: ClassVar[str] = "goto"
+    is_steady: ClassVar[bool] = True
     words: ClassVar[frozenset[str]] = frozenset({"goto"})
 
     target: Target

@@ -73,6 +73,7 @@ class On:
     """Waits for the events of a connect, or for a checkpoint."""
 
     word: ClassVar[str] = "on"
+    is_steady: ClassVar[bool] = True
     words: ClassVar[frozenset[str]] = frozenset({"on"})
 
     lines: Mapping[str, Line]

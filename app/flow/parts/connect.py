@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from app.flow.model import Callback, Draft, Frame, Part, Value
+from app.flow.model import Callback, Draft, Frame, Laid, Part, Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.parts.action import Action, observer
 from app.flow.parts.address import ADDRESS_FIELDS, address_of, endpoint_of, type_of
@@ -53,6 +53,10 @@ class Connect:
         if self._computed[number]:
             draft.dials = address_of(draft.action["endpoint"][0])
         return [draft]
+
+    def laid_out(self) -> Laid | None:
+        """The action of the first target; None when a call computes what it dials, which has to be allowed."""
+        return None if self._computed[0] else self.targets[0].laid_out()
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback) -> Connect:
         """The same targets with more fields each, and another webhook."""

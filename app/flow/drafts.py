@@ -1,0 +1,116 @@
+"""What a step plays: values and parts as they stand in a flow, and the drafts of NCCO actions that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+from app.flow.nodes import Place
+
+CallbackKind = Literal["input", "notify", "event"]
+
+
+class Frame(NamedTuple):
+    """What a part or an exit may look at while it runs.
+
+    Attributes:
+        names: everything in scope: `call`, `input`, `env`, `now`, `locale` and the variables by name.
+        position: how far a list of the step has come; 0 on entering (which target of a connect list rings).
+    """
+
+    names: Mapping[str, Any]
+    position: int = 0
+
+
+class Value(Protocol):
+    """A field of a flow file, compiled: a literal, or a text with braces.
+
+    `used_names` are the root names that it looks up; `used_files` the template files that it is made of.
+    """
+
+    @property
+    def place(self) -> Place:
+        """Where it is written."""
+
+    @property
+    def used_names(self) -> frozenset[str]:
+        """Root names."""
+
+    @property
+    def used_files(self) -> frozenset[str]:
+        """Template file names."""
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether it is the same in every call."""
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The value, cast to its declared type. Raises RenderError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A webhook that an action asks for; the engine opens a wait for it and writes its `eventUrl`.
+
+    Attributes:
+        kind: which route it comes in on.
+        name: `input`, `connect`, `record`, `conversation`, or the checkpoint's name.
+        steers: whether its reply may replace the NCCO.
+        sensitive: whether what the caller keys in must not be written anywhere.
+    """
+
+    kind: CallbackKind
+    name: str
+    steers: bool
+    sensitive: bool = False
+
+
+@dataclass(slots=True)
+class Draft:
+    """One NCCO action of one turn: a dict of its own, which the engine may complete.
+
+    Attributes:
+        action: the NCCO action.
+        callback: the webhook that it asks for.
+        dials: the computed (not literal) number or address that a connect dials, to be checked against the
+            allow-list; "" when the flow file names it literally.
+        shape: names what decides about the order of actions; two drafts with the same shape are alike in it. 0 when
+            it may differ from call to call.
+        is_fixed: whether the action is the same in every call.
+    """
+
+    action: dict[str, Any]
+    callback: Callback | None = None
+    dials: str = ""
+    shape: int = 0
+    is_fixed: bool = False
+
+
+class Laid(NamedTuple):
+    """One NCCO action that has the same fields in every call.
+
+    Attributes:
+        ready: its fields by NCCO name; what stands in a computed one means nothing.
+        computed: the fields that each call computes, in the order in which it does.
+        callback, shape: as in `Draft`.
+    """
+
+    ready: Mapping[str, Any]
+    computed: tuple[tuple[str, Value], ...]
+    callback: Callback | None
+    shape: int
+
+
+class Part(Protocol):
+    """One item of `do`, in its file under app/flow/parts/."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is written."""
+
+    def render(self, frame: Frame) -> list[Draft]:
+        """Its actions in this call. Raises RenderError."""
+
+    def laid_out(self) -> Laid | None:
+        """The one action that it renders at position 0, or None when only rendering can tell what there is."""

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from app.engine import Call, Turn
+from app.flow.loader import load
+from app.flow.model import Flow
+from tests.engine.generated_flows import CALLS, LIMITS, TEMPLATES, WEBHOOKS, flow_texts
+from tests.engine.scripted_call import LEG, ScriptedCall, load_flow
+
+
+def loaded(text: str) -> Flow:
+    """The flow of a text; discarded when it has errors."""
+    project = load({"flows/test.yaml": text, **TEMPLATES})
+    assume(not project.has_errors)
+    return project.flows["test"]
+
+
+def step_by_step(flow: Flow) -> Flow:
+    """The same flow, of which nothing is laid out."""
+    return replace(flow, sound=set(), stretches=dict.fromkeys(("", *flow.steps)))
+
+
+def played(flow: Flow, call: dict[str, Any], around: dict[str, Any], webhooks: list[Any]) -> list[tuple[Turn, bytes]]:
+    """Every turn of a call, and its NCCO as JSON, which has an order."""
+    scripted = ScriptedCall(flow, call=Call(uuid=LEG, **call), **around)
+    turns = [scripted.turn]
+    for kind, fields in webhooks:
+        if kind == "refused":
+            scripted.refused()
+        elif any(wait.kind == kind for wait in scripted.session.waits):
+            scripted.send(fields, kind)
+        turns.append(scripted.turn)
+    return [(turn, orjson.dumps(turn.ncco)) for turn in turns]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(flow_texts(), st.lists(st.tuples(CALLS, LIMITS, st.lists(WEBHOOKS, max_size=4)), min_size=2, max_size=5))
+def test_a_stretch_is_played_as_its_steps_are(text: str, calls: list[Any]) -> None:
+    flow = loaded(text)
+    reference = step_by_step(flow)
+
+    for call, around, webhooks in calls:
+        assert played(reference, call, around, webhooks) == played(flow, call, around, webhooks)
+
+
+GREETING = """
+flow: test
+default: true
+start: a
+vars:
+  team: {type: text, default: sales}
+defaults:
+  on: {error: sorry}
+steps:
+  a:
+    do:
+      - talk: "Hello {{ call.from_user }}."
+    goto: b
+  b:
+    do:
+      - talk: "For sales press 1."
+    choices:
+      one: {dtmf: 1, goto: c}
+    retry: {then: c}
+  c:
+    do:
+      - connect: "447700900111"
+      - connect: "447700900222"
+    goto: sorry
+  sorry:
+    do:
+      - talk: "Goodbye {{ team }}."
+    goto: end
+"""
+
+
+def twice(flow: Flow, **around: Any) -> ScriptedCall:
+    """A call whose steps another call has played before."""
+    ScriptedCall(flow).press("1")
+    return ScriptedCall(flow, **around)
+
+
+def test_steps_up_to_a_wait_are_laid_out_once() -> None:
+    flow = load_flow(GREETING)
+    call = twice(flow)
+    call.press("1")
+
+    assert {"", "c"} == {step for step, stretch in flow.stretches.items() if stretch is not None}
+
+
+def test_a_text_that_is_too_long_is_found_on_every_call() -> None:
+    call = twice(load_flow(GREETING), call=Call(to="442079460000", from_user="x" * 1500, uuid=LEG))
+
+    assert ["Goodbye sales."] == call.said
+
+
+def test_a_text_of_any_letters_is_spoken() -> None:
+    call = twice(load_flow(GREETING), call=Call(to="442079460000", from_user="Zoë", uuid=LEG))
+
+    assert ["Hello Zoë.", "For sales press 1."] == call.said
+
+
+def test_a_call_that_may_not_dial_again_takes_the_error_exit() -> None:
+    call = twice(load_flow(GREETING), dial_limit=1)
+    call.press("1")
+
+    assert ["Goodbye sales."] == call.said
+
+
+def test_no_call_has_the_actions_of_another() -> None:
+    flow = load_flow(GREETING)
+    first = twice(flow)
+    first.ncco[0]["text"] = "changed"
+    second = ScriptedCall(flow)
+
+    assert "Hello ." == second.said[0]
+
+
+NO_END = (
+    GREETING.replace("start: a", "start: s0")
+    .replace("steps:\n", "steps:\n" + "".join(f"  s{n}:\n    do: [talk: hi]\n    goto: s{n + 1}\n" for n in range(210)))
+    .replace("goto: s210", "goto: a")
+)
+
+
+def test_a_flow_of_more_steps_than_a_turn_may_enter_is_stopped() -> None:
+    call = ScriptedCall(load_flow(NO_END))
+
+    assert ["Please call again later."] == call.said
