@@ -53,12 +53,16 @@ class Defaults:
 
 def read_defaults(node: Node, variables: Mapping[str, Variable], reader: Reader) -> Defaults:
     """The map under `defaults`."""
-    found = reader.map(node, "`defaults`")
+    found = reader.map(node, "`defaults`", "write e.g. `defaults: {talk: {language: en-GB}}`")
     if found is None:
         return Defaults(retry=RetrySource(is_whole=False), is_whole=False)
     known = (*ACTIONS, "retry", "choices", "min_confidence", "on")
     fields = read_fields(found, known, "`defaults`", reader, hints=_HINTS)
-    actions = {name: reader.map(fields.values[name], f"`{name}`") for name in ACTIONS if name in fields.values}
+    actions = {
+        name: reader.map(fields.values[name], f"`{name}`", f"write the options that every {name} has: `{name}: {{..}}`")
+        for name in ACTIONS
+        if name in fields.values
+    }
     kept = {name: action for name, action in actions.items() if action is not None}
     check_defaults(kept, reader)
     choices = read_menu(fields.values["choices"], variables, reader) if "choices" in fields.values else {}
@@ -82,7 +86,7 @@ def _read_retry(fields: Fields, actions: Mapping[str, Map], reader: Reader) -> R
 def read_error(fields: Fields, reader: Reader) -> Target | None:
     """Where the `on` of `defaults` leads on an error; it holds nothing else."""
     node = fields.get("on")
-    found = reader.map(node, "`on` of defaults") if node else None
+    found = reader.map(node, "`on` of defaults", "write `on: {error: step}`") if node else None
     if found is None:
         return None
     lines = read_fields(found, ("error",), "`on` of defaults", reader)

@@ -165,7 +165,9 @@ def _read_steps_map(fields: Fields, reader: Reader) -> Map:
     """The map of steps; an empty one when there is none."""
     cure = "write the steps of the call under `steps:`"
     node = fields.need("steps", cure, reader)
-    found = reader.map(node, "`steps`") if node else None
+    found = (
+        reader.map(node, "`steps`", "write each step below the other, its name in front: `welcome:`") if node else None
+    )
     if found is not None and not found.entries:
         reader.report("E204", fields.at("steps"), "`steps` is empty", cure)
     return found or Map((), fields.place)

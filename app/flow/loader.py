@@ -67,8 +67,11 @@ def _read_file(
 
 
 def _follows(issue: Issue, path: str, marred: Set[tuple[int, int]]) -> bool:
-    """Whether an issue only follows from a fault of the text at the same place, such as a value that is missing."""
-    return issue.place.file == path and (issue.place.line, issue.place.column) in marred
+    """Whether an issue only follows from a fault of the text that it points at, such as a value that is missing."""
+    place = issue.place
+    if not marred or place.file != path:
+        return False
+    return any(line == place.line and 0 <= column - place.column < place.length for line, column in marred)
 
 
 class Shelf(Mapping[str, str]):

@@ -45,11 +45,11 @@ class Reader:
         """Add one issue; `cure` is the rule's own unless a better one is known."""
         self.issues.append(RULES[code].at(place, message, cure))
 
-    def map(self, node: Node, what: str) -> Map | None:
-        """`node` as a map; E201 otherwise."""
+    def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
+        """`node` as a map; E201 otherwise, with `cure` to show how it is written."""
         if isinstance(node, Map):
             return node
-        self._report_shape(node, what, Map)
+        self._report_shape(node, what, Map, cure)
         return None
 
     def seq(self, node: Node, what: str) -> Seq | None:
@@ -66,9 +66,9 @@ class Reader:
         self._report_shape(node, what, Text)
         return None
 
-    def _report_shape(self, node: Node, what: str, wanted: type[Node]) -> None:
+    def _report_shape(self, node: Node, what: str, wanted: type[Node], cure: str | None = None) -> None:
         found = _SHAPES[type(node)]
-        self.report("E201", node.place, f"{what} is {found}", f"write {_SHAPES[wanted]} here")
+        self.report("E201", node.place, f"{what} is {found}", cure or f"write {_SHAPES[wanted]} here")
 
     def fields(self, node: Map, known: Iterable[str], what: str) -> dict[str, Node]:
         """The values by key; each key that is not known is reported (E202) with the nearest known one."""

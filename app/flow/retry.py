@@ -124,7 +124,7 @@ class RetrySource:
 
 def read_retry(node: Node, reader: Reader, actions: Mapping[str, Map], place: Place) -> RetrySource:
     """A `retry` map; `actions` are the flow's defaults for talk and stream, `place` is where `retry` stands."""
-    found = reader.map(node, "`retry`")
+    found = reader.map(node, "`retry`", "write `retry: {noinput: [..], nomatch: [..], then: step}`")
     if found is None:
         return RetrySource(place=place, is_whole=False)
     fields = read_fields(found, _WORDS, "`retry`", reader, place=place, hints=_HINTS)

@@ -31,7 +31,8 @@ _HINTS = {
     **dict.fromkeys(("menu", "options"), "write `choices`"),
     **dict.fromkeys(("if", "switch", "when"), "write `branch`, a list of `- if: ..` with `goto`"),
     **dict.fromkeys(("noinput", "nomatch", "tries"), "write it under `retry`"),
-    **dict.fromkeys(("error", "busy", "timeout", "completed", "otherwise"), "write it under `on`"),
+    **dict.fromkeys(("error", "busy", "completed", "otherwise"), "write it under `on`"),
+    "timeout": "as an outcome, write it under `on`; as an option, indent it in `do` as far as its `connect`",
     **dict.fromkeys(("dtmf", "speech", "digits"), "write it under `choices` or `collect`"),
 }
 _LOSSES = frozenset({"E201", "E202", "E204", "E206", "W217", "E218", "E240", "E245", "E250", "E251", "E262", "E263"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, islice
 
 import yaml
 
@@ -40,9 +40,10 @@ def mask_foreign(page: Page, events: Sequence[yaml.Event]) -> list[Issue]:
     if not _FOREIGN.search(page.masked):
         return []
     issues = []
-    for event, following in pairwise(events):
+    for before, event, following in zip(chain((None,), events), events, islice(events, 1, None), strict=False):
         if isinstance(event, yaml.AliasEvent):
-            issues.append(_alias(page, event))
+            issue = _alias(page, event)
+            issues += [] if _is_merge(before) else [issue]
         elif isinstance(event, yaml.NodeEvent) and (event.anchor or getattr(event, "tag", None)):
             issues.append(_property(page, event))
         elif _is_braces(page, event, following):
@@ -51,6 +52,11 @@ def mask_foreign(page: Page, events: Sequence[yaml.Event]) -> list[Issue]:
             in_flow = bool(_OPEN.search(line.bare[: start - line.start]))
             issues.append(braces(page, line, start, in_flow).issue)
     return issues
+
+
+def _is_merge(before: yaml.Event | None) -> bool:
+    """Whether the key `<<` stands before, which is reported by itself."""
+    return isinstance(before, yaml.ScalarEvent) and before.value == "<<" and not before.style
 
 
 def _alias(page: Page, event: yaml.Event) -> Issue:
@@ -71,7 +77,7 @@ def _property(page: Page, event: yaml.Event) -> Issue:
     whole = page.text[start : max(end, stop)]
     cure = f"delete it; if it is a text, write {quote(whole)}" if is_text else "delete it"
     if Line(page, page.position(start)[0]).key in EXPRESSIONS:
-        cure = f"write not {whole.removeprefix('!')}"
+        cure = f"write not {whole.removeprefix('!').lstrip()}"
     code, what = ("E105", "a YAML tag") if name.startswith("!") else ("E106", "a YAML anchor")
     return RULES[code].at(page.place(start, end), f"{name} is {what}, which flow files do not have", cure)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from app.flow.fields import read_fields
 from app.flow.model import Assignment, Value, Variable
 from app.flow.nodes import Entry, Map, Node, Seq, Text
+from app.flow.parts.shapes import Json
 from app.flow.reader import Reader
 from app.flow.scope import RESERVED, ScopeTypes, scope_types, variable_type
 from app.flow.types import ANY
@@ -33,6 +34,8 @@ _FAMILIAR = frozenset({"set", "do", "choices", "branch", "goto", "on", "retry", 
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WRITTEN: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
+_OF_TEXTS = Json("text", texts_only=True)
 _EMPTY: Mapping[str, object] = {"int": 0, "number": 0.0, "bool": False, "list": [], "map": {}}
 
 
@@ -74,7 +77,7 @@ def read_variables(node: Node, reader: Reader) -> Declared:
     Without a `default` a variable begins empty (`""`, 0, false, an empty list or map); one with a list of allowed
     words needs one. What is faulty is declared all the same.
     """
-    found = reader.map(node, "`vars`")
+    found = reader.map(node, "`vars`", "write `vars: {name: {type: text}}`")
     variables: dict[str, Variable] = {}
     unsure: set[str] = set()
     for entry in found.entries if found else ():
@@ -195,7 +198,7 @@ def _meant(node: Map, word: str) -> Node | None:
 
 def read_sets(node: Node, variables: Mapping[str, Variable], reader: Reader) -> tuple[Assignment, ...]:
     """The map under `set`: variable → its new value, in the order of the file."""
-    found = reader.map(node, "`set`")
+    found = reader.map(node, "`set`", "write `set: {variable: value}`")
     read = [_read_assignment(entry, variables, reader) for entry in found.entries] if found else []
     return tuple(assignment for assignment in read if assignment is not None)
 
@@ -209,11 +212,18 @@ def _read_assignment(entry: Entry, variables: Mapping[str, Variable], reader: Re
     if variable is None:
         _report_undeclared(entry.key, variables, reader)
         return None
-    value = reader.value(entry.value, variable_type(variable), "text", f"`{name}`")
+    value = _read_value(entry.value, variable, reader)
     if value is None:
         return None
     _check_secrecy(value, variable, variables, reader)
     return Assignment(name, value, entry.key.place)
+
+
+def _read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
+    """What a variable becomes; a list or a map may be written as one, of texts with or without braces."""
+    if isinstance(node, _WRITTEN.get(variable.type_name, ())):
+        return _OF_TEXTS.read(node, reader, f"`{variable.name}`")
+    return reader.value(node, variable_type(variable), "text", f"`{variable.name}`")
 
 
 def _report_undeclared(key: Text, variables: Mapping[str, Variable], reader: Reader) -> None:

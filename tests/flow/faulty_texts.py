@@ -45,6 +45,7 @@ FAULTY = (
     Faulty("an anchor", "a: &b c\n", "E106", (1, 4, 2), "a: c\n"),
     Faulty("an alias", "a: *b\n", "E106", (1, 4, 2), 'a: "*b"\n'),
     Faulty("a merge key", "a:\n  <<: b\n", "E106", (2, 3, 2), "a:\n  b: c\n"),
+    Faulty("a merge key with an alias", "a:\n  <<: *b\n", "E106", (2, 3, 2), "a:\n  b: c\n"),
     Faulty("braces", "a: {{ x }}\n", "E107", (1, 4, 2), 'a: "{{ x }}"\n'),
     Faulty("braces with a text", "a: {{ x }}, hi: you\n", "E107", (1, 4, 2), 'a: "{{ x }}, hi: you"\n'),
     Faulty(

@@ -71,7 +71,10 @@ def faults(text: str) -> list[str]:
             "flow: a\nentry: true\nstart: hello\ndefault: {a: b}\ndefaults: {talk: {language: en-GB}}",
             "4:10 E201 `default` is a map → write a text here",
         ),
-        ("flow: a\nentry: true\nstart: hello\ndefaults: none", "4:11 E201 `defaults` is a text → write a map here"),
+        (
+            "flow: a\nentry: true\nstart: hello\ndefaults: none",
+            "4:11 E201 `defaults` is a text → write e.g. `defaults: {talk: {language: en-GB}}`",
+        ),
     ],
 )
 def test_a_fault_at_the_top_is_reported_once_with_its_cure(head: str, fault: str) -> None:
@@ -83,7 +86,10 @@ def test_a_fault_at_the_top_is_reported_once_with_its_cure(head: str, fault: str
     [
         ("", "1:1 E204 the flow has no `steps` → write the steps of the call under `steps:`"),
         ("steps: {}\n", "4:1 E204 `steps` is empty → write the steps of the call under `steps:`"),
-        ("steps: [hello]\n", "4:8 E201 `steps` is a list → write a map here"),
+        (
+            "steps: [hello]\n",
+            "4:8 E201 `steps` is a list → write each step below the other, its name in front: `welcome:`",
+        ),
         (
             "step:\n  hello: {do: [{talk: Hello.}], goto: end}\n",
             '4:1 E202 the flow has no "step" → did you mean "steps"?',
@@ -119,14 +125,14 @@ def test_a_faulty_step_name_is_not_held_against_who_means_it() -> None:
 DEFAULTS = [
     ("language: en-GB", '5:3 E202 `defaults` has no "language" → write it under its action: `talk: {language: en-GB}`'),
     ("error: hello", '5:3 E202 `defaults` has no "error" → write `on: {error: step}`'),
-    ("talk: en-GB", "5:9 E201 `talk` is a text → write a map here"),
+    ("talk: en-GB", "5:9 E201 `talk` is a text → write the options that every talk has: `talk: {..}`"),
     ("talk: {langage: en-GB}", '5:10 E202 talk has no "langage" → did you mean "language"?'),
-    ("on: hello", "5:7 E201 `on` of defaults is a text → write a map here"),
+    ("on: hello", "5:7 E201 `on` of defaults is a text → write `on: {error: step}`"),
     ("on: {busy: hello}", '5:8 E202 `on` of defaults has no "busy" → known are: error'),
     ("on: {error: helo}", '5:15 E214 unknown step "helo" → did you mean "hello"?'),
     ("on: {error: [a]}", '5:15 E201 `error` is a list → write the name of a step, or "end"'),
     ("min_confidence: 2", "5:19 E203 `min_confidence` is 2 → write a number from 0 to 1, e.g. 0.5"),
-    ("retry: end", "5:10 E201 `retry` is a text → write a map here"),
+    ("retry: end", "5:10 E201 `retry` is a text → write `retry: {noinput: [..], nomatch: [..], then: step}`"),
     (
         "choices: end",
         "5:12 E201 `choices` is not a map → write one choice a line: `sales: {dtmf: 1, speech: [sales], goto: sales}`",

@@ -197,6 +197,12 @@ def test_a_revision_takes_any_text() -> None:
     assert 64 == len(revision_of({"flows/a.yaml": "\ud800"}))
 
 
+def test_what_only_follows_from_a_fault_of_its_text_is_not_told() -> None:
+    text = flow("a", "Hello.").replace("    goto: end", '      - talk:"Bye."\n    goto: end')
+
+    assert ["E116"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
+
+
 def test_what_cannot_be_read_from_disk_is_an_issue(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
 

@@ -148,7 +148,7 @@ def test_prompts_inherit_the_talk_defaults_of_the_flow() -> None:
 @pytest.mark.parametrize(
     ("retry", "fault"),
     [
-        ("end", "E201 `retry` is a text → write a map here"),
+        ("end", "E201 `retry` is a text → write `retry: {noinput: [..], nomatch: [..], then: step}`"),
         ("{them: end}", 'E202 `retry` has no "them" → did you mean "then"?'),
         ("{attempts: 3, then: end}", 'E202 `retry` has no "attempts" → write `tries`'),
         (

@@ -54,7 +54,7 @@ def test_a_variable_may_be_sensitive() -> None:
 @pytest.mark.parametrize(
     ("written", "fault"),
     [
-        ("[count]", "E201 `vars` is a list → write a map here"),
+        ("[count]", "E201 `vars` is a list → write `vars: {name: {type: text}}`"),
         ("{it: text}", "E201 the variable it is not described by a map → write `it: {type: text}`"),
         ("{it: 3}", 'E201 the variable it is not described by a map → write `it: {type: int, default: "3"}`'),
         ("{it: true}", 'E201 the variable it is not described by a map → write `it: {type: bool, default: "true"}`'),
@@ -104,10 +104,34 @@ def test_set_changes_variables_in_the_order_of_the_file() -> None:
     assert [("b", 3), ("a", 5)] == [(each.name, each.value.render({"a": 2})) for each in sets]
 
 
+def test_set_takes_a_list_or_a_map_as_it_is_written() -> None:
+    steps = HELLO.replace("  do:", '  set: {a: [1, "{{ x }}"], b: {c: "{{ x }}", d: 2}}\n  do:')
+
+    sets = flow_of(steps, "vars: {a: {type: list}, b: {type: map}, x: {type: text}}\n").steps["hello"].sets
+
+    assert [["1", "y"], {"c": "y", "d": "2"}] == [each.value.render({"x": "y"}) for each in sets]
+
+
+def test_a_list_is_no_value_of_a_text() -> None:
+    steps = HELLO.replace("  do:", "  set: {a: [b]}\n  do:")
+
+    assert ["E201 `a` is a list → write a text here"] == faults_of(steps, "vars: {a: {type: text}}\n")
+
+
+def test_a_name_without_braces_is_no_number_and_its_cure_adds_them() -> None:
+    steps = HELLO.replace("  do:", "  set: {count: count + 1}\n  do:")
+
+    fault = (
+        'E313 `count` cannot be "count + 1"'
+        ' → a whole number is needed, such as 20; to compute it, write "{{ count + 1 }}"'
+    )
+    assert [fault] == faults_of(steps, "vars: {count: {type: int}}\n")
+
+
 @pytest.mark.parametrize(
     ("written", "fault"),
     [
-        ("[a]", "E201 `set` is a list → write a map here"),
+        ("[a]", "E201 `set` is a list → write `set: {variable: value}`"),
         ("{a: [1]}", "E201 `a` is a list → write a text here"),
         ("{pinn: b}", 'E225 the variable "pinn" is not declared → did you mean "pin"?'),
         ("{zzz: b}", 'E225 the variable "zzz" is not declared → known are: a, pin'),

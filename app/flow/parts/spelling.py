@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.parts.wire import action_shape
 from app.flow.reader import Reader
 from app.ncco.suggest import nearest
@@ -68,15 +68,26 @@ def spell(node: Node, known: Collection[str], reader: Reader) -> Item | None:
 
 
 def _report_no_map(node: Node, known: Collection[str], reader: Reader) -> None:
-    if isinstance(node, Text) and node.value in known:
-        reader.report("E402", node.place, f'"{node.value}" stands alone', f"write `- {node.value}: …`")
-        return
-    shown = "a list" if isinstance(node, Seq) else f'the text "{_shorten(node)}"'
-    reader.report("E402", node.place, f"an item of `do` is {shown}, not an action")
+    if isinstance(node, Text):
+        _report_text(node, known, reader)
+    else:
+        reader.report("E402", node.place, "an item of `do` is a list, not an action")
 
 
-def _shorten(node: Node) -> str:
-    text = node.value if isinstance(node, Text) else ""
+def _report_text(node: Text, known: Collection[str], reader: Reader) -> None:
+    """An action without a colon, or anything else."""
+    word, _, rest = node.value.partition(" ")
+    if node.value in known:
+        cure = "write `- record: true`" if word == "record" else f"write `- {word}:` and its value behind the colon"
+        reader.report("E402", node.place, f'"{word}" stands alone', cure)
+    elif word in known:
+        reader.report("E402", node.place, f"a colon is missing behind `{word}`", f"write `- {word}: {_shorten(rest)}`")
+    else:
+        message = f'an item of `do` is the text "{_shorten(node.value)}", not an action'
+        reader.report("E402", node.place, message, FOREIGN.get(node.value.lower()))
+
+
+def _shorten(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 

@@ -14,7 +14,10 @@ def test_every_action_of_the_ncco_is_a_kind() -> None:
 @pytest.mark.parametrize(
     ("item", "fault"),
     [
-        ("- talk", 'E402 1:3 "talk" stands alone | write `- talk: …`'),
+        ("- talk", 'E402 1:3 "talk" stands alone | write `- talk:` and its value behind the colon'),
+        ("- record", 'E402 1:3 "record" stands alone | write `- record: true`'),
+        ("- talk Hello", "E402 1:3 a colon is missing behind `talk` | write `- talk: Hello`"),
+        ("- hangup", 'E402 1:3 an item of `do` is the text "hangup", not an action | give the step `goto: end`: '),
         ("- Hello there", 'E402 1:3 an item of `do` is the text "Hello there", not an action | '),
         ("- [talk]", "E402 1:3 an item of `do` is a list, not an action | "),
         ("- Action: talk\n  text: a", 'E402 1:3 "Action" names no action | write `action` in small letters'),
