@@ -55,8 +55,10 @@ class Talk(NccoModel):
     """Speak a text. Source: NCCO reference, Talk."""
 
     title: ClassVar[str] = "talk"
+    spellings: ClassVar = {"voice_name": "voiceName"}
     notes: ClassVar = _NO_EVENTS | {
-        "voiceName": Note(DEPRECATED, "voiceName is of former references.", "Use language and style instead."),
+        name: Note(DEPRECATED, f"{name} is of former documents.", "Use language and style instead.")
+        for name in ("voiceName", "voice_name")
     }
     rules: ClassVar[tuple[OptionRule, ...]] = (talk_is_speakable,)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from app.ncco.kinds.lists import ListOf
+from app.ncco.kinds.objects import Free
 from app.ncco.kinds.plain import Flag, Name, Number, Word
 from app.ncco.kinds.shape import Note
 from app.ncco.kinds.talk import SPEECH_LANGUAGE
@@ -76,6 +77,8 @@ class SpeechSettings(NccoModel):
     """How quiet speech may be, 10 (least sensitive) to 100."""
     provider: Annotated[str | None, Name("the name of a provider")] = None
     """The speech recogniser. Source: speech recognition guide, providers; newer than the reference."""
+    provider_options: Annotated[dict[str, Any] | None, Free()] = None
+    """What the provider needs to know."""
 
 
 class AdvancedMachineDetection(NccoModel):
