@@ -10,6 +10,12 @@ from typing import Any, ClassVar
 from app.ncco.webhooks.base import LegWebhook
 from app.ncco.webhooks.reading import mapping
 
+NOT_LISTENED = ("Speech was not enabled", "Speech overridden by DTMF")
+"""What `speech.error` says when keys were asked for or pressed; any other text is a fault of the recogniser.
+
+Source: webhook reference, Input (speech recognition results).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class SpeechResult:
@@ -74,12 +80,15 @@ class InputWebhook(LegWebhook):
 
     @property
     def is_speech(self) -> bool:
-        """Whether this is about speech: words and no digits, or a listening that ended without a key."""
+        """Whether this is about speech: words and no digits, or a listening that ended or failed without a key."""
         if self.digits:
             return False
-        return (
-            bool(self.results) or (self.timeout_reason is not None) or (self.dtmf is None and self.speech is not None)
-        )
+        listened = bool(self.results) or self.timeout_reason is not None
+        return listened or self._has_failed or (self.dtmf is None and self.speech is not None)
+
+    @property
+    def _has_failed(self) -> bool:
+        return self.speech_error is not None and self.speech_error not in NOT_LISTENED
 
 
 def _number_text(number: int) -> str | None:

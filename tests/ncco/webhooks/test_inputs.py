@@ -104,6 +104,9 @@ def test_the_recording_and_the_reason_are_told() -> None:
         ("input-speech", {"dtmf": {"digits": None}, "speech": {"results": [{"text": "three"}]}}),
         ("input-speech", {"speech": {"results": []}}),
         ("input-speech", {"dtmf": {"digits": None}, "speech": {"timeout_reason": "start_timeout"}}),
+        ("input-speech", {"dtmf": {"digits": None}, "speech": {"error": "ERR1: Failed to analyze audio"}}),
+        ("input-dtmf", {"dtmf": {"digits": ""}, "speech": {"error": "Speech was not enabled"}}),
+        ("input-dtmf", {"dtmf": {"digits": ""}, "speech": {"error": "Speech overridden by DTMF"}}),
     ],
 )
 def test_the_type_tells_keys_from_speech(expected: str, fields: dict[str, object]) -> None:
