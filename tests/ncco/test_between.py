@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.ncco import Ncco, check
+from app.ncco import Ncco, check, is_plain_text
 
 APP = {"type": "app", "user": "alice"}
 PHONE = {"type": "phone", "number": "447700900001"}
@@ -144,3 +144,21 @@ def test_unusual_values_are_built_in_the_reference_s_manner() -> None:
         "limit": 60,
     }
     assert Ncco.Record(end_on_key=9).to_ncco() == {"action": "record", "endOnKey": "9"}
+
+
+@pytest.mark.parametrize(
+    ("is_plain", "text"),
+    [
+        (True, "Fish & chips"),
+        (True, "日本語"),
+        (True, "a" * 1500),
+        (False, "a" * 1501),
+        (False, SSML),
+        (False, ""),
+        (False, " \n"),
+        (False, "half a pair: \ud800"),
+        (False, 7),
+    ],
+)
+def test_plain_text_is_told_from_what_needs_a_closer_look(is_plain: bool, text: object) -> None:
+    assert is_plain == is_plain_text(text)
