@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 import yaml
 
-from app.flow.faults.fault import EXPRESSIONS, Line, quote
+from app.flow.faults.fault import EXPRESSIONS, OF_ITEMS, OF_KEYS, Line, quote
 from app.flow.faults.letters import braces
 from app.flow.issues import Issue
 from app.flow.nodes import Text
@@ -23,7 +23,6 @@ _PROSE = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
 _NO_COLON = "write a colon and a value behind it; if the comma is part of a text, put quotes around the text"
 _GLUED_DASH = re.compile(r"-[^\W\d]")
 _BLANKS = (" ", "\t")
-_HOLDERS = frozenset({"steps", "defaults", "vars", "choices", "retry", "on", "do", "branch", "collect", "set"})
 _KEYPAD = frozenset({"dtmf", "endOnKey"})
 _OPEN = re.compile(r"[\[{]")
 _OWN_LINE = re.compile(r"(?:- +)*[\w-]+:(?:[ \t]|$)|- ")
@@ -231,4 +230,4 @@ def _sibling_block(page: Page, key: Text) -> int:
         return 0
     below = Line(page, key.place.line + 1)
     is_sibling = below.content - below.start == key.place.column - 1 and below.value == below.end
-    return below.number if is_sibling and (key.value in _HOLDERS or below.key == "do") else 0
+    return below.number if is_sibling and (key.value in OF_KEYS | OF_ITEMS or below.key == "do") else 0

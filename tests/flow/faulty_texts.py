@@ -85,6 +85,8 @@ FAULTY = (
     Faulty("no space behind a dash", "a:\n  - b: c\n  -d: e\n", "E116", (3, 3, 1), "a:\n  - b: c\n  - d: e\n"),
     Faulty("no space behind the first dash", "a:\n  -talk: e\n", "E116", (2, 3, 1), "a:\n  - talk: e\n"),
     Faulty("no colon", "a: b\ngoto menu\n", "E101", (2, 1, 9), "a: b\ngoto: menu\n"),
+    Faulty("a text gone on too far left", "- a: b\n  there\n", "E101", (2, 3, 5), "- a: b\n    there\n"),
+    Faulty("a dash in front of a key", "on:\n  - a: b\n  c: d\n", "E115", (2, 3, 1), "on:\n  a: b\n  c: d\n"),
     Faulty("an equals sign", "a: b\ngoto = menu\nc: d\n", "E101", (2, 1, 11), "a: b\ngoto: menu\nc: d\n"),
     Faulty("a lonely key", "do\n  - a: b\n", "E101", (1, 1, 2), "do:\n  - a: b\n"),
     Faulty("a slash comment", "a: b\n// c\n", "E101", (2, 1, 4), "a: b\n# c\n"),

@@ -16,9 +16,9 @@ from typing import ClassVar
 
 from app.flow.exits.source import StepSource, Wired
 from app.flow.expressions import Expression
-from app.flow.fields import read_fields
+from app.flow.fields import Fields, read_fields
 from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Target
-from app.flow.nodes import Map, Node, Place
+from app.flow.nodes import Map, Node, Place, Text
 from app.flow.reader import Reader
 
 _LINE_HINTS = {
@@ -110,13 +110,19 @@ def _read_line(line: Node, source: StepSource, reader: Reader) -> Arm | bool | N
         message = "`if` and `else` stand in one line of `branch`"
         reader.report("E251", fields.at("else"), message, "write `- else: step` as a line of its own, the last one")
         return None
-    condition_node = fields.need("if", "write `if: condition`", reader)
+    condition_node = fields.need("if", _lacking_if(fields), reader)
     target_node = fields.need("goto", "write `goto: step` under the `if`", reader)
     condition = reader.expression(condition_node, "`if`") if condition_node else None
     target = reader.target(target_node, "`goto`") if target_node else None
     if condition is None or target is None:
         return None
     return Arm(condition, target, fields.at("if"), _shown(condition, source))
+
+
+def _lacking_if(fields: Fields) -> str:
+    target = fields.get("goto")
+    step = target.value if isinstance(target, Text) else "step"
+    return f"write `if: condition` in front of it; if this is the last line, write `- else: {step}`"
 
 
 def _shown(condition: Expression, source: StepSource) -> str:
@@ -138,6 +144,9 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
     index, line = found[0]
     for behind in lines[index + 1 :]:
         reader.report("E251", behind.place, "this line of `branch` stands behind `else` and is never looked at")
+    step = line.get("else")
+    if isinstance(step, Text) and not step.value and not step.quoted:
+        return None  # it is reported already that nothing stands behind `else:`
     hints = {"goto": "write the step behind `else:` itself"}
     fields = read_fields(line, ("else",), "the `else` line", reader, hints=hints)
     return reader.target(fields.values["else"], "`else`")

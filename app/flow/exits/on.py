@@ -119,7 +119,7 @@ def steers(node: Map) -> bool:
 def read_on(source: StepSource, reader: Reader) -> Wired | None:
     """The `on` of a step without another exit."""
     place = source.fields.at("on")
-    node = reader.map(source.fields.values["on"], "`on`")
+    node = reader.map(source.fields.values["on"], "`on`", "write `on: {completed: end, otherwise: step}`")
     if node is None:
         return None
     fields = _read_lines(node, source, reader)
@@ -147,24 +147,27 @@ def _wire(exit_: On, lines: Mapping[str, Line], source: StepSource, reader: Read
 
 
 def _read_lines(node: Map, source: StepSource, reader: Reader) -> Fields:
-    """The lines by outcome; E262 for what cannot steer, E263 for what is no outcome of this step."""
-    entries = []
-    observed = False
-    for entry in node.entries:
-        name = entry.key.value
-        if name in _OBSERVED and name not in source.checkpoints:
-            reader.report("E262", entry.key.place, f"`{name}` cannot steer a call", _CANNOT_STEER.get(name))
-            observed = True
-        else:
-            entries.append(entry)
-    known = (*DIALLED, "error", *sorted(source.checkpoints))
-    kept = Map(tuple(entries), node.place)
-    strange = [name for name in kept.keys() if not nearest(name, known)]  # noqa: SIM118 - a Map is no dict
+    """The lines by outcome; E262 for what cannot steer, E263 for what is no outcome of this step.
+
+    Beside a fault of `do` a strange name is taken for a checkpoint that could not be read.
+    """
+    observed = {entry.key.value: entry for entry in node.entries if _only_observes(entry.key.value, source)}
+    for name, entry in observed.items():
+        reader.report("E262", entry.key.place, f"`{name}` cannot steer a call", _CANNOT_STEER.get(name))
+    kept = Map(tuple(entry for entry in node.entries if entry.key.value not in observed), node.place)
+    known = (*DIALLED, "error", *sorted(source.checkpoints.difference(DIALLED, ("",))))
+    strange = [name for name in kept.keys() if name not in known and not nearest(name, known)]  # noqa: SIM118 - a Map
+    if not source.plays_whole:
+        known = (*known, *(name for name in strange if name.lower() not in _UNKNOWN_CURES))
     listed = f"known are: {', '.join(known)}, and the checkpoints of `do`"
     hints = dict.fromkeys((name.lower() for name in strange), listed) | _UNKNOWN_CURES
     place = source.fields.at("on")
     fields = read_fields(kept, known, "`on`", reader, place=place, hints=hints, code="E263")
     return Fields(fields.what, place, fields.keys, fields.values, fields.is_whole and not observed)
+
+
+def _only_observes(name: str, source: StepSource) -> bool:
+    return name in _OBSERVED and name not in source.checkpoints
 
 
 def _report_no_connect(dialled: list[str], fields: Fields, source: StepSource, reader: Reader) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from app.flow.faults.fault import Fault, Finding, Line, quote
+from app.flow.faults.fault import COMMON, Fault, Finding, Line, quote
 
 _GLUED_KEY = re.compile(r"([A-Za-z_][\w-]*)([:\uff1a])(?!//)(\S.*)$|([A-Za-z_][\w-]*)(\uff1a)(.*)$")
 _EQUALS = re.compile(r"([A-Za-z_][\w-]*)[ \t]*=>?[ \t]*(.*)$")
 _PAIRS = re.compile(r"[a-z]\w*: [^,]+, *[a-z]\w*:(?: |$)")
+_GOES_ON = "if it goes on with the text above, indent it further than the key there"
 _WORD = re.compile(r"[a-z][A-Za-z_]{1,30}$")
 
 
@@ -113,12 +114,12 @@ def _no_colon(fault: Fault, start: int, text: str) -> Finding:
     message = "this line has no colon: it is neither a key with a value nor the rest of a text above"
     if equals := _EQUALS.match(text):
         cure = f"write {equals[1]}: {equals[2]}"
-    elif pair := re.match(r"([a-z_]\w*)\s+(\S+)$", text):
-        cure = f"write {pair[1]}: {pair[2]}"
-    elif re.match(r"[a-z_]\w*$", text):
-        cure = f"write {text}:"
+    elif pair := re.match(r"([a-z_]\w*)(?:\s+(\S+))?$", text):
+        cure = f"write {pair[1]}: {pair[2] or ''}".rstrip()
+        if pair[1] not in COMMON:
+            cure += f"; {_GOES_ON}" if pair[2] else f" and its value; {_GOES_ON}"
     elif text.startswith("//"):
         cure = "begin a comment with #"
     else:
-        cure = "write a key and a colon in front of it; if it goes on with the text above, put that text in quotes"
+        cure = f"write a key and a colon in front of it; {_GOES_ON}"
     return fault.found("E101", start, end, message, cure, keeps_meaning=False)

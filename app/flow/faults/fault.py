@@ -24,6 +24,18 @@ EXPRESSIONS = frozenset({"if", "until", "check"})
 """Keys whose text is a bare expression: quotes inside it are part of it."""
 
 
+OF_KEYS = frozenset({"steps", "defaults", "vars", "choices", "retry", "on", "collect", "set"})
+"""Keys under which further keys stand."""
+
+OF_ITEMS = frozenset({"do", "branch"})
+"""Keys under which a list stands."""
+
+COMMON = (
+    OF_KEYS | OF_ITEMS | {"flow", "start", "entry", "default", "goto", "then", "if", "else", "talk", "dtmf", "speech"}
+)
+"""Keys that are hardly the beginning of a line of text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What was found; the page is masked already.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.flow.faults.fault import Fault, Finding, Line, quote
+from app.flow.faults.fault import OF_KEYS, Fault, Finding, Line, quote
 
 
 def find_list_behind_key(fault: Fault) -> Finding | None:
@@ -63,12 +63,31 @@ def find_wrong_column(fault: Fault) -> Finding | None:
 
 def _wrong_kind(fault: Fault, line: Line) -> Finding:
     """A key among list items, or a list item among keys."""
+    if dash := _stray_dash(fault):
+        return dash
     if line.content > line.first:
         message, cure = "a list item stands among keys", _cure_of_item(fault)
     else:
         message, cure = "a key stands among list items", _cure_of_key(fault)
     fault.blank(line)
     return fault.found("E115", line.first, line.content_end, message, cure, keeps_meaning=False)
+
+
+def _stray_dash(fault: Fault) -> Finding | None:
+    """The dash above that alone makes a list of what should be keys."""
+    line, above = fault.line, fault.above
+    dashes = []
+    while above is not None and above.indent >= line.indent:
+        if above.indent == line.indent:
+            dashes.append(above)
+        above = fault.above_of(above)
+    if line.content > line.first or len(dashes) != 1 or above is None or above.key not in OF_KEYS:
+        return None
+    dash = dashes[0]
+    fault.blank(dash)
+    cure = f'delete the dash and the space behind it: under "{above.key}" stand keys'
+    message = "this dash makes a list item of a key"
+    return fault.found("E115", dash.first, dash.first + 1, message, cure, keeps_meaning=False)
 
 
 def _cure_of_item(fault: Fault) -> str:

@@ -119,7 +119,16 @@ def test_edges_are_the_lines_and_none_passes_input() -> None:
             "branch: [{if: call.from == '1'}, {else: end}]",
             "E204 a line of `branch` has no `goto` → write `goto: step` under the `if`",
         ),
-        ("branch: [{goto: end}, {else: end}]", "E204 a line of `branch` has no `if` → write `if: condition`"),
+        (
+            "branch: [{goto: end}, {else: end}]",
+            "E204 a line of `branch` has no `if`"
+            " → write `if: condition` in front of it; if this is the last line, write `- else: end`",
+        ),
+        (
+            "branch: [{if: 1 == 1, goto: end}, {else: , goto: end}]",
+            'E103 "else" has no value'
+            ' → write a value behind its colon, or indented below it; "" is an empty text, {} an empty map',
+        ),
         (
             "branch: [{if: call.from == '1', then: end}, {else: end}]",
             'E202 a line of `branch` has no "then" → write `goto`',

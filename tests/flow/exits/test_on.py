@@ -209,7 +209,7 @@ def test_error_may_stand_in_on() -> None:
             "W267 `otherwise` catches nothing: every failure has its own line"
             " → delete it: every failure has its own line",
         ),
-        ("[busy]", "E201 `on` is a list → write a map here"),
+        ("[busy]", "E201 `on` is a list → write `on: {completed: end, otherwise: step}`"),
         ("{completed: end, otherwise: [end]}", 'E201 `otherwise` is a list → write the name of a step, or "end"'),
     ],
 )
@@ -269,3 +269,17 @@ def test_a_connect_with_a_checkpoint_line_alone_is_a_warning() -> None:
     """
 
     assert ["W266"] == codes_of(steps)
+
+
+@pytest.mark.parametrize(
+    ("item", "code"),
+    [("checkpiont: heard_terms", "E402"), ("checkpoint: [heard_terms]", "E404"), ("checkpoint: busy", "E409")],
+)
+def test_a_checkpoint_that_cannot_be_read_is_the_only_fault(item: str, code: str) -> None:
+    assert [code] == codes_of(CHECKPOINT.replace("checkpoint: heard_terms", item))
+
+
+def test_what_is_known_is_listed_once() -> None:
+    listed = faults_of(CHECKPOINT.replace("{heard_terms:", "{zebra:"))[0]
+
+    assert "beep, otherwise, error, heard_terms, and the checkpoints of `do`" in listed
