@@ -35,7 +35,7 @@ _FAMILIAR = frozenset({"set", "do", "choices", "branch", "goto", "on", "retry", 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WRITTEN: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
-_OF_TEXTS = Json("text", texts_only=True)
+_OF_TEXTS = Json("kept", texts_only=True)
 _EMPTY: Mapping[str, object] = {"int": 0, "number": 0.0, "bool": False, "list": [], "map": {}}
 
 
@@ -223,7 +223,7 @@ def _read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
     """What a variable becomes; a list or a map may be written as one, of texts with or without braces."""
     if isinstance(node, _WRITTEN.get(variable.type_name, ())):
         return _OF_TEXTS.read(node, reader, f"`{variable.name}`")
-    return reader.value(node, variable_type(variable), "text", f"`{variable.name}`")
+    return reader.value(node, variable_type(variable), "kept", f"`{variable.name}`")
 
 
 def _report_undeclared(key: Text, variables: Mapping[str, Variable], reader: Reader) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.flow.loading_flows import faults_of, flow_of
+from tests.flow.loading_flows import codes_of, faults_of, flow_of
 
 HELLO = """
 hello:
@@ -166,3 +166,49 @@ def test_a_flow_without_variables_says_how_one_is_declared() -> None:
 
 def test_another_word_for_vars_is_taken_for_it() -> None:
     assert ['E202 the flow has no "variables" → write `vars`'] == faults_of(USES, "variables: {count: {type: int}}\n")
+
+
+@pytest.mark.parametrize(
+    "played",
+    [
+        'notify: {code: "{{ pin }}"}',
+        'notify: {codes: ["{% if pin %}{{ pin }}{% endif %}"]}',
+        'stream: "https://example.com/{{ pin }}.mp3"',
+        'conversation: "room {{ pin }}"',
+        'connect: {type: sip, uri: "sip:a@example.com", headers: {code: "{{ pin }}"}}',
+        'connect: {type: vbc, extension: "{{ pin }}"}',
+        'connect: "{{ pin }}"',
+    ],
+)
+def test_a_sensitive_value_may_stand_in_no_action_since_actions_are_kept(played: str) -> None:
+    steps = f"""
+        hello:
+          do: [{{talk: "Key in your PIN."}}]
+          collect: {{into: pin, digits: 4, sensitive: true}}
+          retry: {{then: end}}
+          goto: told
+        told:
+          do:
+            - {played}
+          goto: end
+    """
+
+    assert "E331" in codes_of(steps, "")
+
+
+def test_a_sensitive_value_may_go_into_a_sensitive_variable_and_decide() -> None:
+    head = 'vars: {copy: {type: text, default: "", sensitive: true}}\n'
+    steps = """
+        hello:
+          do: [{talk: "Key in your PIN."}]
+          collect: {into: pin, digits: 4, sensitive: true}
+          retry: {then: end}
+          goto: told
+        told:
+          set: {copy: "{{ pin }}"}
+          do:
+            - talk: "{% if copy == '1111' %}That is easy to guess.{% else %}Thank you.{% endif %}"
+          goto: end
+    """
+
+    assert [] == codes_of(steps, head)

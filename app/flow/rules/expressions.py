@@ -62,7 +62,10 @@ EXPRESSION_RULES: tuple[Rule, ...] = (
     Rule("E325", "error", "a name that a template may not set", "choose a name of its own"),
     Rule("E330", "error", "a setting of the server said to a caller", "leave it out: `env` holds keys and addresses"),
     Rule(
-        "E331", "error", "a sensitive variable said to a caller", "leave it out, or take `sensitive` off the variable"
+        "E331",
+        "error",
+        "a sensitive variable in what is sent or said",
+        "leave it out, or take `sensitive` off the variable",
     ),
     Rule(
         "E332",

@@ -133,11 +133,14 @@ class _Walk:
         return Told(shape, is_env, self.check.shown(node), node.start, node.end - node.start)
 
     def _may_be_told(self, node: Node) -> bool:
-        unspoken = self.check.scope.unspoken if self._is_heard() else {}
+        """Whether no name in it must be hushed up: what is sent is kept with the call, so nothing sensitive may go."""
+        is_heard, unspoken = self._is_heard(), self.check.scope.unspoken
         for name in sorted(root_names(node) & unspoken.keys()):
-            code = "E330" if name == "env" else "E331"
-            self.check.report(code, node, f"{self.check.shown(node)} would be spoken; it is {unspoken[name]}")
-            return False
+            if is_heard or (name != "env" and self.analyst.spots.is_sent):
+                code = "E330" if name == "env" else "E331"
+                place = "spoken" if is_heard else "sent in the open and kept with the call"
+                self.check.report(code, node, f"{self.check.shown(node)} would be {place}; it is {unspoken[name]}")
+                return False
         return True
 
     def _is_heard(self) -> bool:

@@ -49,12 +49,14 @@ class Spots:
         escaper: spot, value → the name of what escapes it. Raises Fault when no value may stand there.
         after_value: the spot behind a value.
         spoken: the spots whose text a caller hears.
+        is_sent: whether it goes out in an NCCO, which is also kept with the call.
     """
 
     after: Callable[[str, str], str]
     escaper: Callable[[str, Told], str]
     after_value: Callable[[str], str] = str
     spoken: frozenset[str] = frozenset()
+    is_sent: bool = True
 
 
 def _after_talk(spot: str, text: str) -> str:
@@ -160,5 +162,6 @@ SPOTS: dict[str, Spots] = {
     "number": _plain("_number"),
     "header": _plain("_header"),
     "text": _plain("_text"),
+    "kept": Spots(lambda spot, text: spot, lambda spot, told: "_text", is_sent=False),
 }
-"""By kind of place."""
+"""By kind of place; `kept` is a variable."""

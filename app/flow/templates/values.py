@@ -19,7 +19,7 @@ from app.flow.templates.plan import Shown
 from app.flow.templates.straight import Pieces
 from app.flow.types import ValueType
 
-Escape: TypeAlias = typing.Literal["talk", "ssml", "url", "number", "header", "json", "text"]
+Escape: TypeAlias = typing.Literal["talk", "ssml", "url", "number", "header", "json", "text", "kept"]
 
 MAX_OUTPUT: dict[str, int] = {
     "talk": 10_000,
@@ -29,6 +29,7 @@ MAX_OUTPUT: dict[str, int] = {
     "header": 1_000,
     "json": 200_000,
     "text": 10_000,
+    "kept": 10_000,
 }
 """Characters that a rendered value may have, by kind of place; our choice."""
 
