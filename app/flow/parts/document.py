@@ -34,6 +34,8 @@ class Document:
     place: Place
     value: Value
     is_opening: bool = False
+    source: str = ""
+    """What its files say: an address that stands there written out is dialled in every call."""
 
     def render(self, frame: Frame) -> list[Draft]:
         """Its actions in this call. Raises RenderError (E413 when the template does not give a list of actions)."""
@@ -74,7 +76,12 @@ class Document:
             records=action.get("record") is True,
             is_asynchronous=action.get("mode") == "asynchronous",
         )
-        return Draft(action, callback, "" if self.value.is_literal else _address(action))
+        return Draft(action, callback, self._dials(action))
+
+    def _dials(self, action: Mapping[str, Any]) -> str:
+        """The number or address to be checked against the allow-list; "" for one that the author wrote out."""
+        address = _address(action)
+        return "" if self.value.is_literal or f'"{address}"' in self.source else address
 
 
 def _address(action: Mapping[str, Any]) -> str:
@@ -99,4 +106,7 @@ class DocumentKind:
             reader.report("E202", entry.key.place, f'ncco has no "{entry.key.value}"', "it takes a file name only")
         value, issues = compile_file(name, TYPES["text"], "json", reader.scope, reader.templates)
         reader.issues.extend(issues)
-        return None if value is None else Document(item.place, value)
+        if value is None:
+            return None
+        source = "\n".join(reader.templates.get(file, "") for file in sorted({name.value, *value.used_files}))
+        return Document(item.place, value, source=source)

@@ -46,6 +46,10 @@ def test_actions_of_a_document_ask_for_their_webhooks() -> None:
         ('[{"type": "phone", "number": "{{ agent }}"}]', "447700900999"),
         ('{"type": "phone", "number": "{{ agent }}"}', "447700900999"),
         ('[{"type": "app", "user": "{{ caller }}"}]', ""),
+        ('[{"type": "phone", "number": "447700900111"}]', ""),
+        ('[{"type": "phone", "number": "{{ \'447700900999\' }}"}]', "447700900999"),
+        ('[{"type": "sip", "uri": "sip:desk@pbx.example.com"}]', ""),
+        ('[{"type": "sip", "user": "{{ agent }}", "domain": "pbx.example.com"}]', "sip:447700900999@pbx.example.com"),
         ("[]", ""),
     ],
 )
@@ -100,3 +104,13 @@ def test_a_missing_file_is_reported() -> None:
     (fault,) = faults_of("- ncco: lits.json.j2", templates={"list.json.j2": "[]"})
 
     assert "list.json.j2" in fault
+
+
+def test_a_number_that_an_included_file_writes_out_is_literal_too() -> None:
+    templates = {
+        "list.json.j2": '[{"action": "connect", "endpoint": [{% include "desk.j2" %}]}]',
+        "desk.j2": '{"type": "phone", "number": "447700900111"}',
+    }
+    (draft,) = drafts(parts_of(ITEM, templates=templates))
+
+    assert "" == draft.dials
