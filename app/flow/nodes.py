@@ -6,12 +6,10 @@ the text itself and reports at the text's place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """Where something stands in a file; `line` and `column` count from 1, `length` is in characters on that line."""
 
     file: str
@@ -23,8 +21,7 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """One scalar of a file.
 
     `value` is what the author means (quotes gone, escapes resolved). `origins` holds for each character of `value`
@@ -45,16 +42,14 @@ class Text:
         return Place(self.place.file, self.place.line, start + max(offset, 0), max(1, length))
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One `key: value` of a map."""
 
     key: Text
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(NamedTuple):
     """A mapping in the order of its file; doubled keys are reported by the reader and only the first is kept."""
 
     entries: tuple[Entry, ...]
@@ -69,8 +64,7 @@ class Map:
         return tuple(entry.key.value for entry in self.entries)
 
 
-@dataclass(frozen=True, slots=True)
-class Seq:
+class Seq(NamedTuple):
     """A list."""
 
     items: tuple[Node, ...]

@@ -98,7 +98,7 @@ def _read_file(file: Path) -> str:
 
 
 def _renamed(issue: Issue, source: Source) -> Issue:
-    return replace(issue, place=replace(issue.place, file=_as_named(issue.place.file, source)))
+    return replace(issue, place=issue.place._replace(file=_as_named(issue.place.file, source)))
 
 
 def _as_named(display: str, source: Source) -> str:

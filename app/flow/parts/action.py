@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.flow.model import Callback, Draft, Frame, Laid, Value
@@ -45,7 +45,8 @@ class Action:
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback | None = None) -> Action:
         """The same action with more fields (or others in their place), and another webhook unless None."""
-        return replace(self, fields={**self.fields, **fields}, callback=callback or self.callback)
+        more = {**self.fields, **fields}
+        return Action(self.word, self.place, more, callback or self.callback, self.checkpoint, self.is_opening)
 
     def render(self, frame: Frame) -> list[Draft]:
         """The action in this call. Only the outermost dict is its own; what is in it is shared. Raises RenderError."""

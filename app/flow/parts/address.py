@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import Any
 
 from app.flow.nodes import Entry, Map, Text
@@ -73,7 +72,7 @@ def type_of(target: Map, known: Collection[str], reader: Reader) -> str | None:
         return None
     if text.value not in known:
         meant = FOREIGN_ENDPOINTS.get(text.value.lower())
-        reader.unknown("E405", replace(text, value=meant or text.value), known, f'there is no endpoint "{text.value}"')
+        reader.unknown("E405", text._replace(value=meant or text.value), known, f'there is no endpoint "{text.value}"')
         return None
     return text.value
 

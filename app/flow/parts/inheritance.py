@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from app.flow.nodes import Entry, Map, Node, Place
 from app.flow.parts.shapes import Record
@@ -40,7 +39,7 @@ def rename(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
 
 
 def _renamed(entry: Entry) -> Entry:
-    return Entry(replace(entry.key, value=_ALIASES[entry.key.value]), entry.value)
+    return Entry(entry.key._replace(value=_ALIASES[entry.key.value]), entry.value)
 
 
 def check_defaults(actions: Mapping[str, Map], reader: Reader) -> None:

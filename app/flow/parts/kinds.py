@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.flow.model import Callback, Part, Value
 from app.flow.nodes import Entry, Map, Node, Seq, Text
@@ -67,7 +67,7 @@ class Kind:
         if any(entry.key.value == "text" for entry in entries):
             reader.report("E403", file.key.place, "a talk has both `text` and `template`", "keep one of the two")
             return tuple(entry for entry in entries if entry is not file)
-        text = Entry(replace(file.key, value="text"), Map((file,), file.key.place))
+        text = Entry(file.key._replace(value="text"), Map((file,), file.key.place))
         return tuple(text if entry is file else entry for entry in entries)
 
     def _beside_main(self, main: Node, item: Item, reader: Reader) -> tuple[Entry, ...] | None:
