@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -38,7 +37,7 @@ WEBHOOK = WebhookRow("w" * 32, "answer", "", -1, -1, "", "", "CON-4f3e8a3e-5e4f-
 def new_call() -> tuple[SessionRow, TurnRow, WebhookRow]:
     """A call with an id of its own."""
     id_ = uuid4().hex
-    return replace(SESSION, id=id_, leg=id_), replace(TURN, session=id_), replace(WEBHOOK, session=id_, leg=id_)
+    return SESSION._replace(id=id_, leg=id_), TURN._replace(session=id_), WEBHOOK._replace(session=id_, leg=id_)
 
 
 async def calls_per_second(store: Store, tasks: int, count: int = CALLS) -> float:
@@ -75,7 +74,7 @@ def fill(path: Path, count: int) -> None:
         connection.execute("BEGIN IMMEDIATE")
         for _ in range(1_000):
             session, turn, webhook = new_call()
-            statements.open_call(connection, replace(session, is_over=True), turn, webhook)
+            statements.open_call(connection, session._replace(is_over=True), turn, webhook)
         connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.close()

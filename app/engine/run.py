@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-
+from app.engine.json_bytes import json_bytes
 from app.engine.scope import NOTHING_HEARD, call_record
 from app.engine.session import Session, Wait, WaitRef
 from app.engine.tail import tail_drafts
@@ -241,7 +240,7 @@ class Run:
             is_over=is_over,
         )
         actions = self._actions() if self._whole is None else self._whole
-        trace_json = self._trace_json or orjson.dumps(self._trace)
+        trace_json = self._trace_json or json_bytes(self._trace)
         return Turn(actions, session, tuple(self._trace), trace_json, outcome, self.is_failsafe)
 
 

@@ -6,14 +6,13 @@ from typing import Any
 
 import orjson
 
+from app.engine.json_bytes import json_bytes
 from app.engine.session import Call, Session, Wait
 
 
 def to_json(session: Session) -> bytes:
     """The session as JSON, as the store keeps it."""
-    fields: dict[str, Any] = dict(zip(Session._fields, session, strict=True))
-    fields["call"] = dict(zip(Call._fields, session.call, strict=True))
-    return orjson.dumps(fields)
+    return json_bytes({**session._asdict(), "call": session.call._asdict()})
 
 
 def from_json(state: bytes) -> Session:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import orjson
-
+from app.engine.json_bytes import json_bytes
 from app.engine.run import STEP_LIMIT, Run
 from app.engine.session import Wait, WaitRef
 from app.engine.tail import lay_out, lay_out_tail
@@ -166,5 +165,5 @@ class _Layout:
         """The stretch, after which the call waits in `step`; None when no shape of an NCCO tells that it is right."""
         if 0 in self._shapes:
             return None
-        trace = Trace(tuple(lines), orjson.dumps(lines))
+        trace = Trace(tuple(lines), json_bytes(lines))
         return Stretch(tuple(self._pieces), tuple(self._shapes), tuple(self._waits), self._dials, step, trace)

@@ -9,6 +9,7 @@ from typing import Final
 import orjson
 
 from app.engine import Call, Session, Surroundings, Turn, WaitRef, begin, fail, resume
+from app.engine.json_bytes import json_bytes
 from app.engine.state import from_json
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable, UnknownWait
 from app.flow.model import CallbackKind, Flow
@@ -72,7 +73,7 @@ class CallService:
         if found is None:
             return await self._nobody(delivery, call, id_, flow)
         turn = await drive(begin(found, id_, call, self._around(delivery)), self._look_up)
-        ncco = orjson.dumps(turn.ncco)
+        ncco = json_bytes(turn.ncco)
         now = milliseconds(delivery.received_at)
         row = answer_row(delivery, call, id_)
         try:
@@ -141,7 +142,7 @@ class CallService:
         self, row: SessionRow, turn: Turn, webhook: WebhookRow, delivery: Delivery, kind: CallbackKind
     ) -> Reply:
         """Write the turn, then send it. Raises Conflict."""
-        ncco = orjson.dumps(turn.ncco) if turn.ncco or kind == "input" else b""
+        ncco = json_bytes(turn.ncco) if turn.ncco or kind == "input" else b""
         now = milliseconds(delivery.received_at)
         moved = session_row(turn.session, row.version + 1, row.created_at, now)
         await self.store.advance(moved, turn_row(turn, ncco, webhook, delivery), webhook)

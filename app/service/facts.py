@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.engine import Call
+from app.engine.session import NOTHING, Call
 from app.ncco.webhooks import as_text, unnested
 
 _SIP_HEADER: Final = "SipHeader_"
@@ -19,16 +19,19 @@ def call_of(fields: Mapping[str, object]) -> Call:
     caller listens to silence.
     """
     get = fields.get
+    leg = get("uuid") if "uuid" in fields else get("call_uuid")
+    custom_data = _custom_data(fields) if "custom_data" in fields else NOTHING
     return Call(
         as_text(get("to")),
         as_text(get("from")),
         as_text(get("from_user")),
-        as_text(get("uuid") if "uuid" in fields else get("call_uuid")),
+        as_text(leg),
         as_text(get("conversation_uuid")),
         as_text(get("region_url")),
         as_text(get("endpoint_type")),
-        sip=_sip_headers(fields),
-        custom_data=_custom_data(fields) if "custom_data" in fields else {},
+        "inbound",
+        _sip_headers(fields),
+        custom_data,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from app.store.contract import RevisionRow, Store
 PINNED_LIMIT = 500
 """How many older revisions are kept loaded; others are loaded again from the store when a call needs them."""
 
+_NO_DIGIT = re.compile("[^0-9]")
 _EMPTY = Project({}, (), {})
 
 
@@ -71,7 +73,7 @@ class Library:
         if name is not None:
             flow = self.current.flows.get(name)
             return flow if flow is not None and flow.is_startable else None
-        digits = "".join(character for character in to if character in "0123456789")
+        digits = to if to.isdecimal() and to.isascii() else _NO_DIGIT.sub("", to)
         return self._by_number.get(digits, self._default)
 
     async def pinned(self, name: str, revision: str) -> Flow | None:

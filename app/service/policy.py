@@ -12,7 +12,7 @@ class Policy:
     """What the service must know besides flows and store.
 
     Attributes:
-        keys: for wait tokens and masks; the first signs, all verify.
+        keys: for wait tokens and masks, of at most 64 bytes; the first signs, all verify.
         failsafe: a valid NCCO, played when nothing else can be.
         env: variables for flows by name, the prefix `FLOW_` taken off.
         dial_allow: prefixes that computed numbers may have.

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from app.engine import Call, Session, Turn, Wait, WaitRef
+from app.engine.json_bytes import json_bytes
 from app.engine.state import to_json
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
 from app.service.delivery import Delivery
@@ -93,34 +94,35 @@ def answer_row(delivery: Delivery, call: Call, session: str) -> WebhookRow:
 
 def session_row(session: Session, version: int, opened_at: int, now: int) -> SessionRow:
     """The session as the store keeps it. `is_over` there means that its leg has ended."""
+    call = session.call
     return SessionRow(
-        id=session.id,
-        leg=session.call.uuid,
-        conversation=session.call.conversation_uuid,
-        flow=session.flow,
-        revision=session.revision,
-        version=version,
-        state=to_json(session),
-        is_over=False,
-        created_at=opened_at,
-        updated_at=now,
+        session.id,
+        call.uuid,
+        call.conversation_uuid,
+        session.flow,
+        session.revision,
+        version,
+        to_json(session),
+        False,
+        opened_at,
+        now,
     )
 
 
 def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -> TurnRow:
     """The turn, with what is needed to play it again: the time it was played at and the webhook that caused it."""
-    inputs = {"now": delivery.received_at.isoformat(), "base_url": delivery.base_url, "outcome": turn.outcome}
+    inputs = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
     return TurnRow(
-        session=turn.session.id,
-        number=turn.session.turn,
-        ncco=ncco,
-        trace=turn.trace_json,
-        inputs=orjson.dumps(inputs),
-        webhook=webhook.id,
-        cause_turn=webhook.turn,
-        cause_wait=webhook.wait,
-        cause_status=webhook.status,
-        created_at=webhook.received_at,
+        turn.session.id,
+        turn.session.turn,
+        ncco,
+        turn.trace_json,
+        json_bytes(inputs),
+        webhook.id,
+        webhook.turn,
+        webhook.wait,
+        webhook.status,
+        webhook.received_at,
     )
 
 

@@ -1,12 +1,13 @@
 """The token in a callback URL: which wait it names, signed so that only this server can have made it.
 
 A token is URL-safe base64 of: one byte (kind, and how the session id is packed), turn and index as varints, the
-session id, and the first 16 bytes of an HMAC-SHA256 over all of it. It is a function of the wait alone: the same turn
+session id, and a keyed BLAKE2b of 16 bytes over all of it. It is a function of the wait alone: the same turn
 rendered twice holds the same URLs.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -29,9 +30,15 @@ _DASHED_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 def make_token(key: bytes, ref: WaitRef) -> str:
     """The token of a wait; about 50 characters for a leg uuid."""
     packing, session = _pack(ref.session)
-    head = bytes((_KINDS.index(ref.kind) << 4 | packing,))
-    payload = head + _varint(ref.turn) + _varint(ref.index) + session
+    head = _KINDS.index(ref.kind) << 4 | packing
+    is_short = ref.turn < 0x80 and ref.index < 0x80
+    numbers = bytes((head, ref.turn, ref.index)) if is_short else _head(head, ref)
+    payload = numbers + session
     return urlsafe_b64encode(payload + _mac(key, payload)).rstrip(b"=").decode()
+
+
+def _head(head: int, ref: WaitRef) -> bytes:
+    return bytes((head,)) + _varint(ref.turn) + _varint(ref.index)
 
 
 def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef:
@@ -53,7 +60,7 @@ def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef
 
 
 def _mac(key: bytes, payload: bytes) -> bytes:
-    return hmac.digest(key, payload, "sha256")[:MAC_BYTES]
+    return hashlib.blake2b(payload, digest_size=MAC_BYTES, key=key).digest()
 
 
 def _pack(session: str) -> tuple[int, bytes]:

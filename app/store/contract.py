@@ -8,12 +8,10 @@ that was cancelled has written all of its rows or none.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookRow:
+class WebhookRow(NamedTuple):
     """A webhook as it came (secrets masked).
 
     Attributes:
@@ -39,8 +37,7 @@ class WebhookRow:
     received_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRow:
+class SessionRow(NamedTuple):
     """One call. `version` counts its writes from 1; `state` is the session as JSON."""
 
     id: str
@@ -55,8 +52,7 @@ class SessionRow:
     updated_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class TurnRow:
+class TurnRow(NamedTuple):
     """One turn. `ncco` are the bytes that went out; `webhook` the id of the webhook that caused it.
 
     `cause_turn`, `cause_wait`, `cause_status` name the delivery that it answers, so that a second one gets the same
@@ -75,8 +71,7 @@ class TurnRow:
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class RevisionRow:
+class RevisionRow(NamedTuple):
     """The sources of one revision of a flow, as JSON, so that any host can finish any call."""
 
     hash: str

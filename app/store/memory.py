@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable
 from app.store.contract import RevisionRow, SessionRow, TurnRow, WebhookRow
@@ -24,7 +23,7 @@ class MemoryStore:
         self.turns: dict[str, list[TurnRow]] = {}
         self.webhooks: list[WebhookRow] = []
         self.revisions: dict[str, RevisionRow] = {}
-        self._open_by_leg: dict[str, set[str]] = {}
+        self._other_ids: dict[str, set[str]] = {}
         self._statuses: dict[tuple[str, int], list[tuple[int, str]]] = {}
         self._is_open = False
 
@@ -73,10 +72,10 @@ class MemoryStore:
         """Record `webhook` and mark every open call of `leg` as over; a missing leg ("") has no calls."""
         self._require_open()
         self._put_webhook(webhook)
-        ended = [self.sessions[id_] for id_ in self._open_by_leg.get(leg, ())] if leg else []
+        ended = [session for session in self._of_leg(leg) if session.leg == leg and not session.is_over]
         for session in ended:
             self._put_session(
-                replace(session, is_over=True, version=session.version + 1, updated_at=webhook.received_at)
+                session._replace(is_over=True, version=session.version + 1, updated_at=webhook.received_at)
             )
         return len(ended)
 
@@ -113,18 +112,14 @@ class MemoryStore:
         return any(turn.number == number for turn in self.turns[session])
 
     def _put_session(self, session: SessionRow) -> None:
-        stored = self.sessions.get(session.id)
-        if stored is not None and not stored.is_over:
-            self._forget_leg(stored)
-        if not session.is_over:
-            self._open_by_leg.setdefault(session.leg, set()).add(session.id)
+        """Most sessions have their leg for an id; the others are found by a list of their own."""
+        if session.id != session.leg:
+            self._other_ids.setdefault(session.leg, set()).add(session.id)
         self.sessions[session.id] = session
 
-    def _forget_leg(self, session: SessionRow) -> None:
-        of_leg = self._open_by_leg[session.leg]
-        of_leg.discard(session.id)
-        if not of_leg:
-            del self._open_by_leg[session.leg]
+    def _of_leg(self, leg: str) -> list[SessionRow]:
+        ids = (leg, *self._other_ids.get(leg, ())) if leg else ()
+        return [self.sessions[id_] for id_ in ids if id_ in self.sessions]
 
     def _put_webhook(self, webhook: WebhookRow) -> None:
         self.webhooks.append(webhook)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -89,7 +88,7 @@ class SqliteStore:
         if not rows:
             return None
         row = SessionRow(*rows[0])
-        return replace(row, is_over=bool(row.is_over))
+        return row._replace(is_over=bool(row.is_over))
 
     async def advance(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
         """Write the next turn, in one transaction, if the stored version is `session.version - 1`. Raises Conflict."""

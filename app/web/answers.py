@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 from starlette.types import Send
@@ -20,8 +19,7 @@ CLOSE: Final = (b"connection", b"close")
 _NOT_PRINTABLE: Final = re.compile(r"[^ -~]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A response, and what the log and the metrics say of it.
 
     Attributes:

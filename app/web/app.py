@@ -7,6 +7,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
+from typing import Final
 
 import structlog
 from fastapi import FastAPI
@@ -27,6 +28,9 @@ from app.web.metrics import Metrics
 from app.web.pages import describe, http_error, server_error
 from app.web.routes import PREFIX
 from app.web.watch import refresh, watch
+
+COLLECT_AFTER: Final = (10_000, 20, 100)
+"""When to look for cycles: after more new objects than Python would wait for. A webhook makes none by itself."""
 
 
 class Application(FastAPI):
@@ -113,6 +117,7 @@ def _lifespan(
                     await stack.enter_async_context(_running(watch(folders, service.library, metrics, log)))
             gc.collect()
             gc.freeze()  # what is loaded now stays: a collection that walks it all would keep a caller waiting
+            gc.set_threshold(*COLLECT_AFTER)
             yield
 
     return lifespan

@@ -93,9 +93,14 @@ RTC: Final = "rtc"
 
 _BY_NAME: Final = {(route.name, bool(route.parameter)): route for route in ROUTES}
 
+_AS_WE_WRITE_IT: Final = {route.path: route for route in ROUTES if not route.parameter}
+
 
 def find(path: str) -> tuple[Route, str] | None:
     """The route of a path and what stands behind its last slash. Doubled and trailing slashes do not count."""
+    known = _AS_WE_WRITE_IT.get(path)
+    if known is not None:
+        return known, ""
     parts = [part for part in path.split("/") if part]
     if len(parts) == 3:
         route, argument = _BY_NAME.get((parts[1], True)), parts[2]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from app.errors import Conflict
@@ -20,7 +19,7 @@ async def move_on(store: SqliteStore, id_: str) -> None:
     while True:
         session = await store.load(id_)
         assert session is not None
-        moved = replace(session, version=session.version + 1)
+        moved = session._replace(version=session.version + 1)
         try:
             return await store.advance(moved, turn_row(id_, session.version), webhook_row(id_, session.version, 0))
         except Conflict:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,7 +25,7 @@ def session_row(id_: str = "leg-1", **changes: Any) -> SessionRow:
         created_at=NOON_MS,
         updated_at=NOON_MS,
     )
-    return replace(row, **changes)
+    return row._replace(**changes)
 
 
 def turn_row(session: str = "leg-1", number: int = 0, **changes: Any) -> TurnRow:
@@ -42,7 +41,7 @@ def turn_row(session: str = "leg-1", number: int = 0, **changes: Any) -> TurnRow
         cause_status="",
         created_at=NOON_MS + number,
     )
-    return replace(row, **changes)
+    return row._replace(**changes)
 
 
 def webhook_row(session: str = "leg-1", turn: int = -1, wait: int = -1, status: str = "", **changes: Any) -> WebhookRow:
@@ -59,7 +58,7 @@ def webhook_row(session: str = "leg-1", turn: int = -1, wait: int = -1, status: 
         body=b'{"status": "ringing"}',
         received_at=NOON_MS,
     )
-    return replace(row, **changes)
+    return row._replace(**changes)
 
 
 def new_call(id_: str = "leg-1", **changes: Any) -> tuple[SessionRow, TurnRow, WebhookRow]:
@@ -74,7 +73,7 @@ def next_turn(id_: str, number: int) -> tuple[SessionRow, TurnRow, WebhookRow]:
 
 
 def revision_row(hash_: str = "c0ffee", **changes: Any) -> RevisionRow:
-    return replace(RevisionRow(hash_, "acme", b'{"flows/acme.yaml": "flow: acme"}', NOON_MS), **changes)
+    return RevisionRow(hash_, "acme", b'{"flows/acme.yaml": "flow: acme"}', NOON_MS)._replace(**changes)
 
 
 class FaultyConnection(sqlite3.Connection):

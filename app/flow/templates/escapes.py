@@ -47,6 +47,8 @@ class Refused(Exception):
 
 
 def _written(value: object, index: int) -> str:
+    if type(value) is str and len(value) <= MAX_TEXT:
+        return value
     if isinstance(value, Undefined):
         raise Refused("E391", "missing", index)
     try:

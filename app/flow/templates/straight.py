@@ -7,7 +7,7 @@ flow, and a fault here knows which braces it comes from.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from app.flow.expressions.evaluator import Run, compiled
@@ -17,7 +17,7 @@ from app.flow.templates.plan import Unit, Written
 from app.flow.templates.scanner import Data
 from app.flow.templates.tree import Output
 
-Pieces: TypeAlias = Callable[[dict[str, Any]], Iterator[str]]
+Pieces: TypeAlias = Callable[[dict[str, Any]], Iterable[str]]
 
 _CONTROLS_BLANKS = re.compile(r"\{[{%#][-+]|[-+][}%#]\}|\r|\n\Z")
 
@@ -39,9 +39,8 @@ def straight(unit: Unit) -> Pieces | None:
 
 
 def _writer(steps: tuple[str | tuple[Run, Escaper, int], ...]) -> Pieces:
-    def pieces(names: dict[str, Any]) -> Iterator[str]:
-        for step in steps:
-            yield step if isinstance(step, str) else _written(names, *step)
+    def pieces(names: dict[str, Any]) -> Iterable[str]:
+        return [step if isinstance(step, str) else _written(names, *step) for step in steps]
 
     return pieces
 
