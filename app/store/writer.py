@@ -52,7 +52,8 @@ class Writer:
     """The thread, its queue and its connection.
 
     Args:
-        path: the file; when it is moved or replaced while open, writes are refused: they would be lost with it.
+        path: the file; when it or its log is moved, replaced or deleted while open, writes are refused: they would be
+            lost with it.
         connect: makes a connection to it.
         busy_ms: how long a group waits for another process that writes.
         queue_limit: items that may wait.
@@ -65,6 +66,8 @@ class Writer:
         self._queue_limit = queue_limit
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
         self._file = _identity(path)
+        self._log_path = path.with_name(f"{path.name}-wal")
+        self._log: tuple[int, int] | None = None
         self._connection: sqlite3.Connection | None = None
         self._thread = threading.Thread(target=self._run, name=f"writer of {path.name}", daemon=True)
         self._thread.start()
@@ -111,6 +114,8 @@ class Writer:
     def _commit(self, group: list[Item]) -> None:
         if _identity(self._path) != self._file:
             raise FileNotFoundError("it was moved or replaced while the server runs; put it back or restart the server")
+        if self._log is not None and _identity(self._log_path) != self._log:
+            raise FileNotFoundError("its write-ahead log was deleted while the server runs; restart the server")
         if self._connection is None:
             self._connection = self._connect(self._busy_ms)
         connection = self._connection
@@ -119,6 +124,7 @@ class Writer:
             if not item.done.cancelled():
                 _attempt(connection, item)
         connection.execute("COMMIT")
+        self._log = self._log or _identity(self._log_path)
 
     def _roll_back(self) -> None:
         """End a failed transaction; a connection that cannot even do that is replaced."""
@@ -131,7 +137,7 @@ class Writer:
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        self._connection = None
+        self._connection = self._log = None
 
 
 def _attempt(connection: sqlite3.Connection, item: Item) -> None:

@@ -371,6 +371,25 @@ async def test_moved_file_takes_no_writes_until_it_is_back(path: Path) -> None:
     await store.close()
 
 
+async def test_deleted_log_takes_no_writes_and_what_stood_in_it_is_there_after_a_restart(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    await store.open_call(*new_call("leg-1"))
+    path.with_name(f"{path.name}-wal").unlink()
+
+    with pytest.raises(StoreUnavailable, match="log was deleted"):
+        await store.open_call(*new_call("leg-2"))
+
+    await store.close()
+    await store.open()
+
+    assert session_row("leg-1") == await store.load("leg-1")
+    assert await store.load("leg-2") is None
+
+    await store.open_call(*new_call("leg-2"))
+    await store.close()
+
+
 def test_loop_that_is_gone_does_not_stop_the_writer(path: Path, kind: type[FaultyConnection]) -> None:
     store = SqliteStore(path, factory=kind)
 
