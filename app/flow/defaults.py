@@ -12,11 +12,11 @@ defaults:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from app.flow.exits.asking import min_confidence
-from app.flow.exits.choices import Choice, read_menu
+from app.flow.confidence import min_confidence
 from app.flow.fields import Fields, read_fields
+from app.flow.inherited import Defaults
+from app.flow.menu import read_menu
 from app.flow.model import Target, Variable
 from app.flow.nodes import Map, Node
 from app.flow.parts import check_defaults
@@ -30,25 +30,6 @@ _HINTS = {
     "premium": "write it under its action: `talk: {premium: true}`",
     "error": "write `on: {error: step}`",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What every step inherits.
-
-    Attributes:
-        actions: fields by action, e.g. of every talk.
-        choices: by name, added to every menu.
-        error: where a value that cannot be computed leads.
-        is_whole: everything could be read; what is missing is then really missing.
-    """
-
-    actions: Mapping[str, Map] = field(default_factory=dict)
-    choices: Mapping[str, Choice] = field(default_factory=dict)
-    retry: RetrySource = field(default_factory=RetrySource)
-    min_confidence: float = 0.0
-    error: Target | None = None
-    is_whole: bool = True
 
 
 def read_defaults(node: Node, variables: Mapping[str, Variable], reader: Reader) -> Defaults:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from app.flow.checks.graph import check_cycles, check_reachable
-from app.flow.defaults import Defaults, read_defaults
+from app.flow.defaults import read_defaults
 from app.flow.fields import Fields, read_fields
+from app.flow.inherited import Defaults
 from app.flow.issues import Issue
 from app.flow.model import Flow, Target, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.flow.checks.ncco import check_step
-from app.flow.defaults import Defaults
 from app.flow.exits import EXITS, Kind
 from app.flow.exits.goto import no_exit
 from app.flow.exits.on import DIALLED, steers
 from app.flow.exits.source import StepSource, Wired
 from app.flow.fields import Fields, read_fields
+from app.flow.inherited import Defaults
 from app.flow.model import Exit, Step, Target, Variable
 from app.flow.nodes import Entry, Map, Text
 from app.flow.parts import read_do

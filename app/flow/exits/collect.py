@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from app.flow.exits.asking import min_confidence, retry_of
+from app.flow.confidence import min_confidence
+from app.flow.exits.asking import retry_of
 from app.flow.exits.source import StepSource, Wired
 from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from app.flow.fields import Fields
+from app.flow.inherited import Defaults
 from app.flow.model import Exit, Part, Variable
 from app.flow.nodes import Place
 from app.flow.played import Played
-
-if TYPE_CHECKING:
-    from app.flow.defaults import Defaults
 
 
 @dataclass(frozen=True, slots=True)

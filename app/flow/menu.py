@@ -1,0 +1,131 @@
+"""The choices of a menu by name: what a caller can press or say, as a step or `defaults` lists it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.flow.fields import Fields, read_fields
+from app.flow.model import Assignment, Target, Variable
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.phrases import fold
+from app.flow.reader import Reader
+from app.flow.variables import read_sets
+
+_KEY = re.compile(r"[0-9]{1,20}|[*#]")
+_NAME = re.compile(r"\w[\w-]*")
+_TAKEN = frozenset({"noinput", "nomatch", "asr_error", "error", "collected", "end"})
+_WORDS = ("dtmf", "speech", "set", "goto")
+_HINTS = {
+    "digits": "write `dtmf`",
+    "key": "write `dtmf`",
+    "press": "write `dtmf`",
+    "say": "write `speech`",
+    "then": "write `goto`",
+    "step": "write `goto`",
+    "next": "write `goto`",
+    "target": "write `goto`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing that the caller can press or say. `said` are the phrases as written, `phrases` the folded ones."""
+
+    name: str
+    keys: tuple[str, ...]
+    said: tuple[str, ...]
+    phrases: tuple[str, ...]
+    sets: tuple[Assignment, ...]
+    target: Target
+    place: Place
+
+    @property
+    def need(self) -> str:
+        """What the caller had to do for it, for the trace."""
+        ways = (" or ".join(self.keys), ", ".join(f'"{phrase}"' for phrase in self.said))
+        return f"{self.name}: needs {' or '.join(way for way in ways if way)}"
+
+
+def read_menu(node: Node, variables: Mapping[str, Variable], reader: Reader) -> dict[str, Choice] | None:
+    """A map of choices by name; one that cannot be read is left out. None when it is no map."""
+    if not isinstance(node, Map):
+        cure = "write one choice a line: `sales: {dtmf: 1, speech: [sales], goto: sales}`"
+        reader.report("E201", node.place, "`choices` is not a map", cure)
+        return None
+    read = [_read_choice(entry, variables, reader) for entry in node.entries]
+    return {choice.name: choice for choice in read if choice is not None}
+
+
+def _read_choice(entry: Entry, variables: Mapping[str, Variable], reader: Reader) -> Choice | None:
+    name = entry.key
+    what = f'the choice "{name.value}"'
+    _check_name(name, reader)
+    if not isinstance(entry.value, Map):
+        cure = f"write `{name.value}: {{dtmf: 1, goto: step}}`"
+        reader.report("E201", entry.value.place, f"{what} is not a map", cure)
+        return None
+    fields = read_fields(entry.value, _WORDS, what, reader, place=name.place, hints=_HINTS)
+    keys = _read_keys(fields, reader)
+    said = _read_phrases(fields, reader)
+    sets = read_sets(fields.values["set"], variables, reader) if "set" in fields.values else ()
+    goto = fields.need("goto", "add `goto: step`", reader)
+    target = reader.target(goto, "`goto`") if goto else None
+    if not {"dtmf", "speech"} & fields.keys.keys() and fields.is_whole:
+        reader.report("E231", name.place, f"{what} can be neither pressed nor said")
+    return Choice(name.value, keys, tuple(said), tuple(said.values()), sets, target, name.place) if target else None
+
+
+def _check_name(name: Text, reader: Reader) -> None:
+    if name.value in _TAKEN:
+        cure = "give the choice another name"
+        if name.value in {"noinput", "nomatch"}:
+            cure = f"write it under `retry`: `retry: {{{name.value}: [..], then: step}}`"
+        reader.report("E206", name.place, f'a choice cannot be named "{name.value}"', cure)
+    elif not _NAME.fullmatch(name.value):
+        cure = "name the choice by what it stands for; keys go into `dtmf`"
+        reader.report("E205", name.place, f'a choice cannot be named "{name.value}"', cure)
+
+
+def _items(node: Node | None) -> tuple[Node, ...]:
+    if node is None:
+        return ()
+    return node.items if isinstance(node, Seq) else (node,)
+
+
+def _read_keys(fields: Fields, reader: Reader) -> tuple[str, ...]:
+    keys: list[str] = []
+    node = fields.get("dtmf")
+    if isinstance(node, Seq) and not node.items:
+        reader.report("E232", node.place, f"`dtmf` of {fields.what} is an empty list")
+    for item in _items(node):
+        text = reader.text(item, f"`dtmf` of {fields.what}")
+        if text is None:
+            continue
+        if _KEY.fullmatch(text.value):
+            keys.append(text.value)
+        else:
+            reader.report("E232", text.place, f'"{text.value}" cannot be pressed')
+    return tuple(dict.fromkeys(keys))
+
+
+def _read_phrases(fields: Fields, reader: Reader) -> dict[str, str]:
+    """Each phrase as written, and folded."""
+    phrases: dict[str, str] = {}
+    node = fields.get("speech")
+    if isinstance(node, Seq) and not node.items:
+        reader.report("E235", node.place, f"`speech` of {fields.what} is an empty list", "list what a caller may say")
+    for item in _items(node):
+        text = reader.text(item, f"`speech` of {fields.what}")
+        if text is None:
+            continue
+        if "{{" in text.value or "{%" in text.value:
+            reader.report("E235", text.place, "a phrase cannot be computed")
+            continue
+        folded = fold(text.value)
+        if not folded:
+            reader.report("E235", text.place, f'"{text.value}" holds no word that could be heard')
+        else:
+            phrases[text.value] = folded
+    return phrases
