@@ -185,23 +185,26 @@ def _report_no_effect(word: str, kind: Kind | None, fields: Fields, reader: Read
 
 
 def _check_connect(kind: Kind | None, source: StepSource, reader: Reader) -> None:
-    """A connect whose outcome decides nothing: E265 for a list of targets, W266 for one; W217 without any exit."""
+    """A connect whose outcome decides nothing: E265 for a list of targets, W266 for one; W217 without any exit.
+
+    Behind an `input` it is played when no webhook gets through, so nothing can decide.
+    """
     connect = source.first("connect")
     on = source.fields.get("on")
     if on is not None and (not isinstance(on, Map) or set(DIALLED) & set(on.keys()) or (not connect and steers(on))):
         return
     if connect is not None:
-        _report_undecided(connect, kind, reader)
+        _report_undecided(connect, kind, source, reader)
     elif kind is None and source.plays_whole and source.first("transfer") is None:
         message = f'step "{source.name}" has no exit: the call ends here'
         reader.report("W217", source.place, message)
 
 
-def _report_undecided(connect: Played, kind: Kind | None, reader: Reader) -> None:
+def _report_undecided(connect: Played, kind: Kind | None, source: StepSource, reader: Reader) -> None:
     if connect.targets > 1:
         message = "only `on` rings the targets of a list one after another, and this step has none"
         reader.report("E265", connect.place, message)
-    else:
+    elif all(item.kind != "input" for item in source.played[: source.played.index(connect)]):
         message = "this connect has no `on`: whether it was busy, unanswered or completed decides nothing"
         reader.report("W266", connect.place, message, _dial_cure(kind))
 

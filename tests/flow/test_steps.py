@@ -93,6 +93,21 @@ def test_a_step_that_is_no_map_says_how_one_is_written() -> None:
     assert ['E201 step "hello" is not a map → write `hello: {do: [..], goto: step}`'] == faults_of("hello: end")
 
 
+def test_a_connect_behind_an_input_decides_nothing_and_need_not() -> None:
+    steps = step('do: [{talk: Hello.}, {input: {}}, {connect: "447700900111"}]', MENU, THEN)
+
+    assert [] == codes_of(steps)
+
+
+def test_an_option_of_an_action_beside_the_exit_says_where_it_belongs() -> None:
+    steps = step(DIAL, "timeout: 20", "on: {completed: end, otherwise: end}")
+
+    assert [
+        'E202 step "hello" has no "timeout"'
+        " → as an outcome, write it under `on`; as an option, indent it in `do` as far as its `connect`"
+    ] == faults_of(steps)
+
+
 def test_an_exit_among_the_actions_is_no_missing_exit() -> None:
     steps = step("do: [{talk: Hello.}, {goto: end}]")
 

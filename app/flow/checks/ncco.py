@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.errors import RenderError
@@ -22,6 +23,7 @@ from app.ncco.issue import Issue as NccoIssue
 
 _URL = ["https://example.com/webhooks"]
 _BEHIND = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
+_NUMBERED = re.compile(r"^Action (\d+)")
 _LEFT_OUT = object()
 _SPOKEN_RULES = "N4"
 _VALUE_RULES = ("N1", "N4")
@@ -120,6 +122,7 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
     number, *path = [segment.replace("~1", "/").replace("~0", "~") for segment in issue.path.split("/")[1:]] or ["0"]
     if not tried:
         return
+    issue = replace(issue, message=_NUMBERED.sub(lambda found: _in_line(tried[int(found[1])]), issue.message))
     if int(number) == len(tried):
         yield _report(issue, tried[-1].part.place, note=" (in the step that follows)")
         return
@@ -130,6 +133,11 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
     value = find(Object(part.fields, part.place), path)
     if value.is_literal or _holds_anyway(issue, value, names):
         yield _report(issue, value.place)
+
+
+def _in_line(tried: _Tried) -> str:
+    """What a rule calls an action by its number, as an author finds it."""
+    return f"The {tried.action['action']} in line {tried.part.place.line}"
 
 
 def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> bool:

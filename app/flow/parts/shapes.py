@@ -50,6 +50,9 @@ class Speech:
         text = reader.text(node, what)
         if text is None:
             return None
+        if text.value in reader.templates:
+            message = f'the caller hears the name "{text.value}", not what is in the file'
+            reader.report("W414", text.place, message, f"write `{{template: {text.value}}}`")
         value, issues = compile_value(text, TYPES["text"], speech_escape(text.value), reader.scope, reader.templates)
         reader.issues.extend(issues)
         return value

@@ -89,6 +89,7 @@ NCCO_RULES: tuple[Rule, ...] = (
         "the action list of `ncco` cannot be played",
         "let the template give a JSON array of NCCO actions",
     ),
+    Rule("W414", "warning", "the name of a template file is spoken", "write `{template: file.j2}` for what is in it"),
     Rule(
         "W413",
         "warning",
