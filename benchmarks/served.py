@@ -6,13 +6,19 @@ Each server is one uvicorn worker (uvloop, httptools, access log off). The serve
 the ratio is taken within the round, since the speed of a shared machine drifts. Needs `wrk` (Debian package `wrk`).
 
 - reference: a FastAPI route with `Request` in and 434 constant bytes out.
-- memory: the reception flow of flows/, rendered and validated, kept in memory.
-- sqlite: the same, committed to SQLite with full sync before each reply.
+- memory: the flow of benchmarks/flows/, rendered and validated, kept in memory. 1.1 kB of NCCO: two computed texts, an
+  input for keys and speech, and what is played when webhooks fail.
+- input: the same server, where each answer webhook is followed by an input webhook that presses 1.
+- sqlite: as memory, but committed to SQLite with full sync before each reply.
+
+Servers write their log to a file. Beside the ratio of requests per second stands that of processor time, which other
+work on the machine disturbs less.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import re
@@ -27,6 +33,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
@@ -52,12 +59,23 @@ app = create_app(settings)
 LUA = """
 local count = 0
 local run = os.time()
+local waits = {}
 request = function()
+  if presses and #waits > 0 then
+    return wrk.format("POST", table.remove(waits), {["Content-Type"] = "application/json"},
+      '{"dtmf":{"digits":"1","timed_out":false},"speech":{"results":[]}}')
+  end
   count = count + 1
   local leg = string.format('%08x%024x', run % 4294967296, count)
   local body = '{"to":"442079460000","from":"447700900123","uuid":"' .. leg .. '","conversation_uuid":"CON-' .. leg
     .. '","region_url":"https://api-eu-3.vonage.com","endpoint_type":"phone"}'
   return wrk.format("POST", "/webhooks/answer", {["Content-Type"] = "application/json"}, body)
+end
+if presses then
+  response = function(_, _, body)
+    local wait = body:match("/webhooks/input/[%w_-]+")
+    if wait then table.insert(waits, wait) end
+  end
 end
 """
 
@@ -74,24 +92,39 @@ def main() -> int:
         return 2
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        (folder / "post.lua").write_text(LUA)
-        urls = {
-            "reference": stack.enter_context(_server(folder, "reference", REFERENCE, {})),
-            "memory": stack.enter_context(_server(folder, "memory", OURS, {"NCCO_DATABASE_URL": "memory://"})),
-            "sqlite": stack.enter_context(
-                _server(folder, "sqlite", OURS, {"NCCO_DATABASE_URL": f"sqlite:///{folder}/calls.db"})
-            ),
+        (folder / "answer.lua").write_text(LUA)
+        (folder / "input.lua").write_text(f"presses = true\n{LUA}")
+        reference = stack.enter_context(_server(folder, "reference", REFERENCE, {}))
+        memory = stack.enter_context(_server(folder, "memory", OURS, {"NCCO_DATABASE_URL": "memory://"}))
+        database = {"NCCO_DATABASE_URL": f"sqlite:///{folder}/calls.db"}
+        sqlite = stack.enter_context(_server(folder, "sqlite", OURS, database))
+        runs = {
+            "reference": (reference, folder / "answer.lua"),
+            "memory": (memory, folder / "answer.lua"),
+            "input": (memory, folder / "input.lua"),
+            "sqlite": (sqlite, folder / "answer.lua"),
         }
-        rounds = [
-            {name: _load(folder, url, args.seconds, args.connections) for name, url in urls.items()}
-            for _ in range(args.rounds)
-        ]
+        rounds = [{name: _load(*run, args) for name, run in runs.items()} for _ in range(args.rounds)]
     _print_table(rounds, args)
     return 0
 
 
+class Server(NamedTuple):
+    """One process that serves."""
+
+    url: str
+    pid: int
+
+
+class Load(NamedTuple):
+    """What came of one run of wrk: requests a second, and microseconds of processor time for each."""
+
+    rate: float
+    cpu_us: float
+
+
 @contextmanager
-def _server(folder: Path, name: str, source: str, env: Mapping[str, str]) -> Iterator[str]:
+def _server(folder: Path, name: str, source: str, env: Mapping[str, str]) -> Iterator[Server]:
     module = f"bench_{name}"
     (folder / f"{module}.py").write_text(source)
     port = _free_port()
@@ -103,7 +136,7 @@ def _server(folder: Path, name: str, source: str, env: Mapping[str, str]) -> Ite
         "NCCO_INSECURE": "1",
         "NCCO_PUBLIC_URL": "https://calls.example.com",
         "NCCO_RELOAD": "0",
-        "NCCO_FLOWS": str(root / "flows"),
+        "NCCO_FLOWS": str(root / "benchmarks" / "flows"),
         "NCCO_TEMPLATES": str(root / "templates"),
         "PYTHONPATH": str(root),
         **env,
@@ -112,7 +145,7 @@ def _server(folder: Path, name: str, source: str, env: Mapping[str, str]) -> Ite
         process = subprocess.Popen(command, env=given, cwd=folder, stdout=log, stderr=log)  # noqa: S603 - our own
     try:
         _wait_until_up(f"http://127.0.0.1:{port}/webhooks/answer", folder / f"{name}.log")
-        yield f"http://127.0.0.1:{port}"
+        yield Server(f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
@@ -138,27 +171,43 @@ def _wait_until_up(url: str, log: Path) -> None:
     raise RuntimeError(f"{url} does not come up:\n{log.read_text()[-2000:]}")
 
 
-def _load(folder: Path, url: str, seconds: int, connections: int) -> float:
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(folder / "post.lua"), url]
+def _load(server: Server, script: Path, args: argparse.Namespace) -> Load:
+    command = ["wrk", "-t1", f"-c{args.connections}", f"-d{args.seconds}s", "-s", str(script), server.url]
+    before = _cpu_us(server.pid)
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own
     if "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(output)
-    found = re.search(r"Requests/sec:\s+([\d.]+)", output)
-    if found is None:
+    used = _cpu_us(server.pid) - before
+    rate, count = re.search(r"Requests/sec:\s+([\d.]+)", output), re.search(r"(\d+) requests in", output)
+    if rate is None or count is None:
         raise RuntimeError(output)
     time.sleep(1)  # the seconds are part of the next run's leg uuids
-    return float(found[1])
+    return Load(float(rate[1]), used / int(count[1]))
 
 
-def _print_table(rounds: list[dict[str, float]], args: argparse.Namespace) -> None:
+def _cpu_us(pid: int) -> float:
+    """Processor time of a process so far, its user's and its system's share; NaN where the system does not tell."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return math.nan
+    fields = stat.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") * 1e6
+
+
+def _print_table(rounds: list[dict[str, Load]], args: argparse.Namespace) -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; one worker, ", end="")
     print(f"{args.connections} connections, {args.rounds} rounds of {args.seconds} s")
-    print(f"{'':12}{'requests/s':>12}{'ratio':>8}   (median; least to most)")
+    print(f"{'median (least to most)':22}{'requests/s':>12}{'ratio':>20}{'µs of CPU':>14}{'ratio':>20}")
     for name in rounds[0]:
-        rates = [row[name] for row in rounds]
-        ratios = [row[name] / row["reference"] for row in rounds]
-        middle, least, most = statistics.median(ratios), min(ratios), max(ratios)
-        print(f"{name:12}{statistics.median(rates):12.0f}{middle:8.2f}   {least:.2f} to {most:.2f}")
+        rates = [row[name].rate / row["reference"].rate for row in rounds]
+        costs = [row["reference"].cpu_us / row[name].cpu_us for row in rounds]
+        rate = statistics.median(row[name].rate for row in rounds)
+        cost = statistics.median(row[name].cpu_us for row in rounds)
+        print(f"{name:22}{rate:12.0f}{_spread(rates):>20}{cost:14.1f}{_spread(costs):>20}")
+
+
+def _spread(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 if __name__ == "__main__":
