@@ -7,7 +7,6 @@ Each function here is a generator: it yields what it needs from outside (`Lookup
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from datetime import datetime
 from typing import Any, TypeAlias
 
 from app.engine.outcome import CONNECTED, hear_connected, hear_input, hear_status
@@ -110,7 +109,7 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Generator[Loo
     before = run.before
     run.note("heard", step.name, outcome.name, where=step.exit.place, because=outcome.because)
     run.tries, run.asr_errors, run.position = before.tries, before.asr_errors, before.position
-    run.entered_at = _entered_at(before, run.around)
+    run.entered_at = before.entered_at or run.around.now
     try:
         decision = step.exit.decide(outcome, Frame(_names_with(run, wait, outcome), before.position), before.tries)
         if decision is None:
@@ -252,7 +251,3 @@ def _mend(run: Run) -> Playing:
         else:
             run.start_step(run.around.now)
             yield from _walk(run, target)
-
-
-def _entered_at(session: Session, around: Surroundings) -> datetime:
-    return datetime.fromisoformat(session.entered_at) if session.entered_at else around.now

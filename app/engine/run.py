@@ -39,6 +39,14 @@ class _Mark:
 class Run:
     """Makes one turn. It lives for one call of `begin`, `resume` or `fail` and is never shared."""
 
+    step = ""
+    tries = 0
+    asr_errors = 0
+    position = 0
+    is_failsafe = False
+    _trace_json = b""
+    _whole: list[dict[str, Any]] | None = None
+
     def __init__(self, flow: Flow, before: Session, around: Surroundings) -> None:
         self.flow = flow
         self.before = before
@@ -46,12 +54,7 @@ class Run:
         self.variables: dict[str, Any] = dict(before.variables)
         self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
         self.entered_at = around.now
-        self.step = ""
-        self.tries = 0
-        self.asr_errors = 0
-        self.position = 0
         self.dialled = before.dialled
-        self.is_failsafe = False
         self.secrets: set[str] = set()
         self.failed: set[str] = set()
         self._call = call_record(before.call)
@@ -59,8 +62,6 @@ class Run:
         self._waits: list[Wait] = []
         self._marks: list[_Mark] = []
         self._trace: list[TraceLine] = []
-        self._trace_json = b""
-        self._whole: list[dict[str, Any]] | None = None
 
     def note(
         self,
@@ -234,7 +235,7 @@ class Run:
             position=self.position,
             dialled=self.dialled,
             variables=self.variables,
-            entered_at=_iso(self.entered_at),
+            entered_at=self.entered_at,
             heard=self.heard,
             waits=tuple(self._waits),
             is_over=is_over,
@@ -251,7 +252,3 @@ def _asks(draft: Draft) -> bool:
 def _action_number(path: str) -> int:
     head = path.removeprefix("/").partition("/")[0]
     return int(head) if head.isdigit() else 0
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from app.flow.model import CallbackKind
@@ -76,7 +77,7 @@ class Session(NamedTuple):
         position: which item of the step's list is played (connect list).
         dialled: how often this call has dialled.
         variables: by name; of a sensitive one only its token.
-        entered_at: `now` (ISO 8601, UTC) when the step was entered; a repeated prompt says the same again.
+        entered_at: `now` when the step was entered (aware, UTC); a repeated prompt says the same again.
         heard: the `input` in scope when the step was entered (digits, text, confidence).
         waits: the waits that this turn opened.
         is_over: nothing more can be played.
@@ -93,7 +94,7 @@ class Session(NamedTuple):
     position: int = 0
     dialled: int = 0
     variables: Mapping[str, Any] = NOTHING
-    entered_at: str = ""
+    entered_at: datetime | None = None
     heard: Mapping[str, Any] = NOTHING
     waits: tuple[Wait, ...] = ()
     is_over: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -21,6 +22,8 @@ def from_json(state: bytes) -> Session:
         fields: dict[str, Any] = orjson.loads(state)
         call = Call(**fields.pop("call"))
         waits = tuple(Wait(**wait) for wait in fields.pop("waits"))
-        return Session(call=call, waits=waits, **fields)
+        entered_at = fields.pop("entered_at")
+        moment = datetime.fromisoformat(entered_at) if entered_at else None
+        return Session(call=call, waits=waits, entered_at=moment, **fields)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not the state of a session: {error}") from error

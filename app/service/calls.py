@@ -74,10 +74,10 @@ class CallService:
             return await self._nobody(delivery, call, id_, flow)
         turn = await drive(begin(found, id_, call, self._around(delivery)), self._look_up)
         ncco = json_bytes(turn.ncco)
-        now = milliseconds(delivery.received_at)
         row = answer_row(delivery, call, id_)
+        opened = session_row(turn.session, 1, row.received_at, row.received_at)
         try:
-            await self.store.open_call(session_row(turn.session, 1, now, now), turn_row(turn, ncco, row, delivery), row)
+            await self.store.open_call(opened, turn_row(turn, ncco, row, delivery), row)
         except AlreadyOpen:
             return await self._answered_before(delivery, call, id_)
         return turn_reply(turn, ncco, "answer")

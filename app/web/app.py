@@ -44,10 +44,14 @@ class Application(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] == "http" and scope["path"].lstrip("/").partition("/")[0] == PREFIX:
+        if scope["type"] == "http" and _is_webhook(scope["path"]):
             await self.door(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+def _is_webhook(path: str) -> bool:
+    return path.startswith(f"/{PREFIX}/") or path.lstrip("/").partition("/")[0] == PREFIX
 
 
 def create_app(

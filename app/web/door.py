@@ -57,7 +57,7 @@ class Door:
     ) -> None:
         self._calls = calls
         self._metrics = metrics
-        self._log = log
+        self._log = log.bind()
         self._verifier = settings.verifier()
         self._body_limit = settings.body_limit
         self._base_url = settings.base_url
@@ -122,7 +122,9 @@ class Door:
 
     def _base(self, visit: Visit) -> str:
         """Where callback URLs start. The Host header counts in development only, where it is whoever asks."""
-        host = visit.headers.get(b"host", b"") if self._is_own_address else b""
+        if not self._is_own_address:
+            return self._base_url
+        host = visit.headers.get(b"host", b"")
         return f"{visit.scope['scheme']}://{host.decode()}" if _HOST.fullmatch(host) else self._base_url
 
 

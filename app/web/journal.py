@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
@@ -95,13 +94,15 @@ def write_webhook(
         "ms": round(seconds * 1000, 2),
     }
     problem = reply.problem or visit.problem
-    with suppress(OSError, ValueError):
+    try:
         if answer.error is not None:
             log.error("webhook", **line, problem=problem, **_fault(answer.error, shows_values))
         elif problem:
             log.warning("webhook", **line, problem=problem)
         else:
             log.info("webhook", **line)
+    except (OSError, ValueError):
+        return
 
 
 def _fault(error: BaseException, shows_values: bool) -> dict[str, Any]:

@@ -43,8 +43,6 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 def entry(of: Any, key: str | int) -> Any:
     """An entry of a map by its key or of a list by its number; None when there is none. Never an attribute."""
-    if type(of) is dict and type(key) is str:
-        return of.get(key)
     if isinstance(of, Mapping) if isinstance(key, str) else isinstance(of, list | tuple):
         try:
             return of[key]

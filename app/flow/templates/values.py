@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -120,13 +120,23 @@ class Computed:
             raise self._error("E392", f"the result does not fit: {error}") from None
 
     def _text(self, names: Mapping[str, Any]) -> str:
-        size, most, pieces = 0, MAX_OUTPUT[self.escape], []
-        for piece in self.pieces(names if isinstance(names, dict) else dict(names)):
+        pieces = self.pieces(names if isinstance(names, dict) else dict(names))
+        text = "".join(pieces if isinstance(pieces, list) else self._bounded(pieces))
+        if len(text) > MAX_OUTPUT[self.escape]:
+            raise self._too_long()
+        return text
+
+    def _bounded(self, pieces: Iterable[str]) -> Iterator[str]:
+        """The pieces, until there are too many: a loop may write for ever."""
+        size = 0
+        for piece in pieces:
             size += len(piece)
-            if size > most:
-                raise self._error("E394", f"the result is longer than {most:,} characters")
-            pieces.append(piece)
-        return "".join(pieces)
+            if size > MAX_OUTPUT[self.escape]:
+                raise self._too_long()
+            yield piece
+
+    def _too_long(self) -> RenderError:
+        return self._error("E394", f"the result is longer than {MAX_OUTPUT[self.escape]:,} characters")
 
     def _finished(self, text: str) -> Any:
         if self.escape in ("talk", "ssml"):
