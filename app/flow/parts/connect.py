@@ -64,7 +64,12 @@ class Connect:
 
 
 def _is_computed(target: Action) -> bool:
-    """Whether it takes a call to know which number or address is dialled."""
+    """Whether it takes a call to know which number or address is dialled.
+
+    A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
+    """
+    if find(target.fields["endpoint"], ("0", "type")).render({}) == "websocket":
+        return False
     parts = (find(target.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
     return any(not isinstance(part, Object) and not part.is_literal for part in parts)
 

@@ -121,6 +121,7 @@ def test_a_call_without_a_number_of_ours_cannot_dial_a_phone(called: str) -> Non
         ("- connect: 'sip:{{ caller }}@pbx.example.com'", "sip:Ann@pbx.example.com"),
         ("- connect: {user: '{{ caller }}', domain: pbx}", "sip:Ann@pbx"),
         ("- connect: {user: '{{ caller }}'}", ""),
+        ("- connect: 'wss://bot.example.com/{{ caller }}'", ""),
         ("- connect: {number: '447700900111', dtmfAnswer: '{{ seconds }}'}", ""),
     ],
 )
