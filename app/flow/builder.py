@@ -27,7 +27,7 @@ class Builder:
     issues: list[Issue]
 
     def document(self) -> Node | None:
-        """The first document's node; more of them are an issue."""
+        """The document's node; None when there is none, or another one, which may hold what this one lacks."""
         next(self.events)
         if not isinstance(next(self.events), yaml.DocumentStartEvent):
             self.issues.append(RULES["E120"].at(self.page.place(0), "the file says nothing"))
@@ -37,6 +37,7 @@ class Builder:
         more = next(self.events)
         if isinstance(more, yaml.DocumentStartEvent):
             self.issues.append(RULES["E111"].at(self.page.extent(more), "a second document begins here"))
+            return None
         return node
 
     def _node(self, event: yaml.Event, key: Text | None, name: str) -> Node:

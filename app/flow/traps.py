@@ -20,7 +20,8 @@ _SCHEMES = r"(?!(?:https?|wss?|sips?|tel|mailto|urn):)"
 _CONTINUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S*)")
 _GLUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S.*)")
 _PROSE = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
-_NO_COLON = "write a colon and a value behind it; if the comma is part of a text, put quotes around the text"
+_NO_COLON = "write a colon and a value behind it; if the comma is part of a text, put quotes around it, of a list, [ ]"
+_LOST_COLON = re.compile(r"([A-Za-z_][\w-]*)[ =]+([\w*#]+)")
 _GLUED_DASH = re.compile(r"-[^\W\d]")
 _BLANKS = (" ", "\t")
 _KEYPAD = frozenset({"dtmf", "endOnKey"})
@@ -216,7 +217,9 @@ def _nothing(page: Page, start: int, key: Text | None) -> Issue:
         return RULES["E116"].at(key.at(len(found[1])), message, f"write {found[1]}: {found[2]}")
     message = f'"{key.value}" has no value'
     if not _COLON.match(page.masked, page.starts[key.place.line - 1] + key.place.column - 1 + key.place.length):
-        return RULES["E103"].at(key.place, message, _NO_COLON)
+        found = None if key.quoted else _LOST_COLON.fullmatch(key.value)
+        cure = f"write {found[1]}: {found[2]}, or, if it is a text, put quotes around all of it" if found else _NO_COLON
+        return RULES["E103"].at(key.place, message, cure)
     if below := _sibling_block(page, key):
         cure = f'indent line {below} and what belongs to it by two more spaces, or delete "{key.value}:"'
         return RULES["E103"].at(key.place, message, cure)

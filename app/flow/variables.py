@@ -50,6 +50,11 @@ def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
     return True
 
 
+def _meant_names(name: str) -> set[str]:
+    """What a variable with a faulty name is probably called elsewhere."""
+    return {name, *(re.sub(r"[^A-Za-z0-9_]+", filling, name) for filling in ("", "_"))}
+
+
 def _name_cure(name: str) -> str:
     cleaned = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
     near = cleaned if _NAME.fullmatch(cleaned) and cleaned not in RESERVED else ""
@@ -83,7 +88,8 @@ def read_variables(node: Node, reader: Reader) -> Declared:
     for entry in found.entries if found else ():
         is_named = is_variable_name(entry.key, "a variable", reader)
         variable, is_sure = _read_variable(entry, reader)
-        variables[variable.name] = variable
+        for name in (variable.name,) if is_named else _meant_names(variable.name):
+            variables[name] = replace(variable, name=name)
         if is_named and not is_sure:
             unsure.add(variable.name)
     return Declared(variables, frozenset(unsure))

@@ -52,6 +52,10 @@ def _before_key(fault: Fault) -> Finding | None:
     if not found or not (found[1][0].islower() or found[1][0].isdigit()) or found.start(1) > 0:
         return None
     start = fault.at - len(found[3])
+    if found[1].endswith(";"):
+        wrong = start - len(found[2]) - 1
+        page.mask(wrong, wrong + 1, ",")
+        return fault.found("E114", wrong, wrong + 1, "; is no comma", "write , instead")
     page.mask(start - len(found[2]), start - len(found[2]) + 1, ",")
     message = f'a comma is missing in front of "{found[3]}"'
     return fault.found("E114", start, fault.at, message, f"write {found[1]}, {found[3]}: ...")
@@ -65,6 +69,7 @@ def find_unclosed(fault: Fault) -> Finding | None:
     if opener not in _CLOSERS or _is_stray(fault):
         return None
     line = Line(fault.page, fault.page.position(fault.began)[0])
+    is_round = line.text.rstrip().endswith(")") and "(" not in line.text
     for number in range(line.number, fault.line.number):
         below = Line(fault.page, number)
         fault.page.mask(max(fault.began, below.start), below.end, " ")
@@ -72,7 +77,8 @@ def find_unclosed(fault: Fault) -> Finding | None:
         fault.page.mask(fault.began, line.end, " ")
     closer = _CLOSERS[opener]
     message = f"this {opener} is not closed"
-    return fault.found("E114", fault.began, fault.began + 1, message, f"write {closer} at its end", keeps_meaning=False)
+    cure = f"write {closer} instead of the )" if is_round else f"write {closer} at its end"
+    return fault.found("E114", fault.began, fault.began + 1, message, cure, keeps_meaning=False)
 
 
 def _is_stray(fault: Fault) -> bool:

@@ -10,6 +10,7 @@ _GLUED_KEY = re.compile(r"([A-Za-z_][\w-]*)([:\uff1a])(?!//)(\S.*)$|([A-Za-z_][\
 _EQUALS = re.compile(r"([A-Za-z_][\w-]*)[ \t]*=>?[ \t]*(.*)$")
 _PAIRS = re.compile(r"[a-z]\w*: [^,]+, *[a-z]\w*:(?: |$)")
 _GOES_ON = "if it goes on with the text above, indent it further than the key there"
+_ROUND = re.compile(r"\([a-z]\w*: ")
 _WORD = re.compile(r"[a-z][A-Za-z_]{1,30}$")
 
 
@@ -20,14 +21,26 @@ def find_colon_in_text(fault: Fault) -> Finding | None:
         return None
     start, end = line.value, line.content_end
     text = fault.page.text[start:end]
-    fault.page.mask(start, end)
     word = re.split(r"\s", fault.page.text[start : fault.at])[-1]
+    if fault.at == end - 1 and word in COMMON:
+        return _key_behind_key(fault, word)
+    fault.page.mask(start, end)
+    if _ROUND.match(text):
+        return fault.found("E114", start, start + 1, "( is no bracket of a map", "write { and } around the keys")
     cure = f"put quotes around the text: {quote(text)}"
     if _PAIRS.match(text):
         cure = f"put braces around it: {{{text}}}"
     elif _WORD.match(word):
         cure += f'; if "{word}" is a key, write it on a line of its own'
     return fault.found("E112", fault.at, fault.at + 1, "a second colon in this line: YAML takes it for a key", cure)
+
+
+def _key_behind_key(fault: Fault, word: str) -> Finding:
+    """`menu: do:`."""
+    message = f'"{word}" stands behind "{fault.line.key}" on its line'
+    cure = f'write "{word}:" on the next line, indented by two more spaces than "{fault.line.key}"'
+    fault.blank(fault.line)
+    return fault.found("E112", fault.at - len(word), fault.at, message, cure, keeps_meaning=False)
 
 
 def find_colon_in_flow(fault: Fault) -> Finding | None:

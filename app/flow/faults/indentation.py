@@ -74,14 +74,15 @@ def _wrong_kind(fault: Fault, line: Line) -> Finding:
 
 
 def _stray_dash(fault: Fault) -> Finding | None:
-    """The dash above that alone makes a list of what should be keys."""
+    """The one dash that makes a list item of what should be a key: of this line, or of the one above it."""
     line, above = fault.line, fault.above
-    dashes = []
+    alike = [line]
     while above is not None and above.indent >= line.indent:
         if above.indent == line.indent:
-            dashes.append(above)
+            alike.append(above)
         above = fault.above_of(above)
-    if line.content > line.first or len(dashes) != 1 or above is None or above.key not in OF_KEYS:
+    dashes = [other for other in alike if other.content > other.first and other.key]
+    if above is None or above.key not in OF_KEYS or len(dashes) != 1 or (dashes[0] is not line and len(alike) > 2):
         return None
     dash = dashes[0]
     fault.blank(dash)
