@@ -10,7 +10,7 @@ from typing import Any
 from app.engine.json_bytes import json_bytes
 from app.engine.scope import NOTHING_HEARD, call_record
 from app.engine.session import Session, Wait, WaitRef
-from app.engine.tail import tail_drafts
+from app.engine.tail import failsafe_drafts, tail_drafts
 from app.engine.trace import Trace, TraceLine, line
 from app.engine.turn import Surroundings, Turn
 from app.errors import RenderError
@@ -145,7 +145,17 @@ class Run:
         first = 0 if reprompt else next((index for index, draft in enumerate(drafts) if _asks(draft)), 0)
         self._add_all(step, drafts[first:])
         if drafts and _asks(drafts[-1]) and step.tail:
-            self._drafts.extend(tail_drafts(self.flow, step, frame, self.around.failsafe))
+            self._drafts.extend(self._tail(step, frame))
+
+    def _tail(self, step: Step, frame: Frame) -> list[Draft]:
+        """What stands behind an `input`; the failsafe NCCO where the `error` exit would dial what it may not."""
+        drafts = tail_drafts(self.flow, step, frame, self.around.failsafe)
+        dials = [draft for draft in drafts if draft.action.get("action") == "connect"]
+        is_allowed = self.dialled + len(dials) <= self.around.dial_limit and all(map(self._may_dial, dials))
+        return drafts if is_allowed else failsafe_drafts(self.around.failsafe)
+
+    def _may_dial(self, draft: Draft) -> bool:
+        return not draft.dials or draft.dials.startswith(self.around.dial_allow or ("\0",))
 
     def _add_all(self, step: Step, drafts: list[Draft]) -> None:
         for draft in drafts:
@@ -168,7 +178,7 @@ class Run:
         if self.dialled > self.around.dial_limit:
             message = f"this call has dialled {self.around.dial_limit} times, which is all it may"
             raise RenderError("R102", message, str(place))
-        if draft.dials and not draft.dials.startswith(self.around.dial_allow or ("\0",)):
+        if not self._may_dial(draft):
             message = f"the computed number {draft.dials} has no prefix of NCCO_DIAL_ALLOW"
             raise RenderError("R101", message, str(place))
 

@@ -19,11 +19,11 @@ def tail_drafts(flow: Flow, step: Step, frame: Frame, failsafe: Iterable[Mapping
     """
     start = _first_step(flow, step)
     if start is None:
-        return _from_failsafe(failsafe)
+        return failsafe_drafts(failsafe)
     try:
         return _plain(_drafts_from(flow, start, Frame(frame.names)))
     except RenderError:
-        return _from_failsafe(failsafe)
+        return failsafe_drafts(failsafe)
 
 
 def lay_out_tail(flow: Flow, step: Step) -> list[Laid] | None:
@@ -74,7 +74,8 @@ def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
     return drafts
 
 
-def _from_failsafe(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
+def failsafe_drafts(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
+    """The failsafe NCCO as it stands behind an `input`."""
     return _plain([Draft(dict(action)) for action in failsafe])
 
 

@@ -13,7 +13,7 @@ from app.engine.json_bytes import json_bytes
 from app.engine.state import from_json
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable, UnknownWait
 from app.flow.model import CallbackKind, Flow
-from app.ncco.webhooks import FallbackWebhook, LegWebhook, StatusWebhook
+from app.ncco.webhooks import FallbackWebhook, InputWebhook, LegWebhook, StatusWebhook
 from app.service.delivery import Delivery, Reply
 from app.service.drive import LookUp, drive, no_lookups
 from app.service.facts import call_of
@@ -37,6 +37,12 @@ from app.store.contract import SessionRow, Store, WebhookRow
 
 ATTEMPTS: Final = 5
 """How often a webhook starts anew because another moved its session first; each time the other has got its answer."""
+
+LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
+"""A call that began longer ago is over, since `completed` may never come. Vonage ends calls after 24 hours at most.
+
+Source: Voice API specification, length_timer.
+"""
 
 REFUSALS: Final = frozenset({"Invalid NCCO.", "Invalid response code."})
 """Reasons of a fallback that mean: what was sent is no good. Source: webhook reference, Fallback."""
@@ -74,7 +80,7 @@ class CallService:
             return await self._nobody(delivery, call, id_, flow)
         turn = await drive(begin(found, id_, call, self._around(delivery)), self._look_up)
         ncco = json_bytes(turn.ncco)
-        row = answer_row(delivery, call, id_)
+        row = answer_row(delivery, call, id_, self.policy.keys[0])
         opened = session_row(turn.session, 1, row.received_at, row.received_at)
         try:
             await self.store.open_call(opened, turn_row(turn, ncco, row, delivery), row)
@@ -90,12 +96,12 @@ class CallService:
         wanted = f'there is no flow "{flow}" to start a call in' if flow else f"no flow takes calls to {number}"
         cure = "add the number to a flow's `numbers`, or give one flow `default: true`"
         problem = wanted if flow else f"{wanted}; {cure}"
-        await self.store.record(answer_row(delivery, call, ""))
+        await self.store.record(answer_row(delivery, call, "", self.policy.keys[0]))
         return self._failsafe("answer", problem, call)
 
     async def _answered_before(self, delivery: Delivery, call: Call, id_: str) -> Reply:
         stored = await self.store.reply(id_, -1, -1, "")
-        await self.store.record(answer_row(delivery, call, id_))
+        await self.store.record(answer_row(delivery, call, id_, self.policy.keys[0]))
         if stored is None:
             return self._failsafe("answer", "the call is known, its first turn is not", call)
         return repeat_reply(stored, "answer", call)
@@ -120,7 +126,7 @@ class CallService:
         session = from_json(row.state)
         wait = wait_at(session, ref)
         status = "" if ref.kind == "input" else status_of(delivery.webhook)
-        if wait is None or row.is_over:
+        if wait is None or row.is_over or milliseconds(delivery.received_at) - row.created_at > LONGEST_CALL_MS:
             return await self._closed(session, ref, status, delivery)
         key = self.policy.keys[0] if wait.sensitive else b""
         webhook = webhook_row(delivery, kind_of(delivery), session.id, ref, status=status, secret_key=key)
@@ -157,7 +163,9 @@ class CallService:
 
     async def _closed(self, session: Session, ref: WaitRef, status: str, delivery: Delivery) -> Reply:
         """A wait that no longer steers: a second delivery gets the same bytes, anything else is recorded."""
-        stored = await self.store.reply(session.id, ref.turn, ref.index, status)
+        stored = await self.store.reply(session.id, ref.turn, ref.index, REFUSED)
+        if stored is None:
+            stored = await self.store.reply(session.id, ref.turn, ref.index, status)
         key = self.policy.keys[0] if ref.kind == "input" else b""
         await self.store.record(
             webhook_row(delivery, kind_of(delivery), session.id, ref, status=status, secret_key=key)
@@ -178,7 +186,8 @@ class CallService:
         webhook = delivery.webhook
         kind = kind_of(delivery)
         leg = (webhook.uuid or "") if isinstance(webhook, LegWebhook) else ""
-        row = webhook_row(delivery, kind, leg, status=status_of(webhook))
+        key = self.policy.keys[0] if isinstance(webhook, InputWebhook) else b""
+        row = webhook_row(delivery, kind, leg, status=status_of(webhook), secret_key=key)
         if leg and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
             await self.store.end(leg, row)
         else:
@@ -209,11 +218,22 @@ class CallService:
                 return await self._refused(ref.session, (ref.turn, ref.index), original)
             return await self.resume(kind, token, original)
         named = _ANSWER_PATH.search(path)
+        if webhook.original_type == "event" and named is None:
+            return await self._event_again(original)
         flow = named[1] if named else None
         if refused:
             id_ = session_id(call_of(original.fields).uuid, flow)
             return await self._refused(id_, (-1, -1), original)
         return await self.answer(original, flow)
+
+    async def _event_again(self, delivery: Delivery) -> Reply:
+        """An event that steers nothing came to the fallback: the NCCO of a running call goes on."""
+        call = call_of(delivery.fields)
+        row = await self.store.load(session_id(call.uuid, None)) if call.uuid else None
+        if row is None:
+            return await self.answer(delivery)
+        await self.store.record(webhook_row(delivery, "fallback", row.id, secret_key=self.policy.keys[0]))
+        return recorded_reply(from_json(row.state), "fallback")
 
     async def _refused(self, id_: str, cause: tuple[int, int], delivery: Delivery) -> Reply:
         """Vonage refused what it got: never the stored bytes again, but the `error` exit of where the call is."""
@@ -225,11 +245,14 @@ class CallService:
             stored = await self.store.reply(id_, *cause, REFUSED)
             if stored is not None:
                 return repeat_reply(stored, "fallback", session.call, session)
+            ref = WaitRef("event", id_, *cause)
+            webhook = webhook_row(delivery, "fallback", id_, ref, status=REFUSED, secret_key=self.policy.keys[0])
+            if row.is_over:
+                await self.store.record(webhook)
+                return recorded_reply(session, "fallback")
             flow = await self._flow_of(session)
             if flow is None:
                 break
-            ref = WaitRef("event", id_, *cause)
-            webhook = webhook_row(delivery, "fallback", id_, ref, status=REFUSED, secret_key=self.policy.keys[0])
             around = self._around(delivery)
             turn = await drive(fail(flow, session, around, "Vonage refused the NCCO it was sent"), self._look_up)
             try:

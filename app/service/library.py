@@ -29,6 +29,7 @@ class Library:
         last: the project that was read last, with its issues.
         loaded_at: when `current` was swapped in (aware, UTC); None before the first load.
         rejected: how many reads were not swapped in since the start.
+        is_stale: what was read last is good, and waits for a store that can keep it.
     """
 
     def __init__(self, store: Store, read: Callable[[], Project]) -> None:
@@ -38,6 +39,7 @@ class Library:
         self.last: Project = _EMPTY
         self.loaded_at: datetime | None = None
         self.rejected = 0
+        self.is_stale = False
         self._reloading = asyncio.Lock()
         self._by_number: dict[str, Flow] = {}
         self._default: Flow | None = None
@@ -56,8 +58,10 @@ class Library:
                 self.rejected += 1
                 return project
             now = datetime.now(UTC)
+            self.is_stale = True
             await self._store.save_revisions([_row(flow, now) for flow in project.flows.values()])
             self._swap(project, now)
+            self.is_stale = False
             return project
 
     def _swap(self, project: Project, now: datetime) -> None:

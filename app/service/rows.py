@@ -20,6 +20,14 @@ from app.store.contract import SessionRow, TurnRow, WebhookRow
 ID_LIMIT: Final = 64
 """Characters of a leg uuid that are kept as they are; a longer one is kept by its SHA-256."""
 
+_GIVEN: Final = frozenset({"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"})
+"""Fields of an input webhook, whose names are kept and whose values are not."""
+
+_OPEN: Final = frozenset(
+    {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
+)
+"""Fields that hold no secret of a caller."""
+
 REFUSED: Final = "refused"
 """The status of a delivery that says that Vonage refused the NCCO it had been sent."""
 
@@ -75,7 +83,15 @@ def webhook_row(
     )
 
 
-def answer_row(delivery: Delivery, call: Call, session: str) -> WebhookRow:
+def body_of(delivery: Delivery, session: str, key: bytes) -> bytes:
+    """The webhook as it came, unless a caller's keys or words came on a URL that asked for none.
+
+    Nobody knows then whether they are secret.
+    """
+    return _masked(delivery, session, key) if _GIVEN & delivery.fields.keys() else delivery.raw
+
+
+def answer_row(delivery: Delivery, call: Call, session: str, secret_key: bytes) -> WebhookRow:
     """An answer webhook as it came, "" for the session when it opened none."""
     return WebhookRow(
         secrets.token_hex(16),
@@ -87,7 +103,7 @@ def answer_row(delivery: Delivery, call: Call, session: str) -> WebhookRow:
         call.uuid,
         call.conversation_uuid,
         delivery.method,
-        delivery.raw,
+        body_of(delivery, session, secret_key),
         milliseconds(delivery.received_at),
     )
 
@@ -142,14 +158,20 @@ def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
     """The fields with every digit and every recognised word replaced; an unreadable body is not kept at all."""
     if delivery.problem:
         return orjson.dumps({"not_kept": delivery.problem, "bytes": len(delivery.raw)})
-    secret = {"dtmf", "speech", "digits"}
-    kept = {name: _hidden(value, session, key) if name in secret else value for name, value in delivery.fields.items()}
+    kept = dict(_kept(name, value, session, key) for name, value in delivery.fields.items())
     return orjson.dumps(kept, default=str)
+
+
+def _kept(name: str, value: Any, session: str, key: bytes) -> tuple[str, Any]:
+    """A field of which only what is known to hold no secret stays: its name, whether it is there, truth values."""
+    if name in _OPEN:
+        return name, value
+    return (name if name in _GIVEN else mask(key, session, name)), _hidden(value, session, key)
 
 
 def _hidden(value: Any, session: str, key: bytes) -> Any:
     if isinstance(value, dict):
-        return {name: _hidden(inner, session, key) for name, inner in value.items()}
+        return dict(_kept(str(name), inner, session, key) for name, inner in value.items())
     if isinstance(value, list):
         return [_hidden(inner, session, key) for inner in value]
-    return mask(key, session, value) if isinstance(value, str) and value else value
+    return value if value is None or value == "" or isinstance(value, bool) else mask(key, session, str(value))

@@ -80,7 +80,7 @@ async def _until_replaced(
         async for is_changed in changes:
             if [_identity(folder) for folder in folders] != seen:
                 return
-            if is_changed:
+            if is_changed or library.is_stale:
                 await refresh(library, metrics, log)
 
 

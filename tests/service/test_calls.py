@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -441,3 +443,36 @@ async def test_the_webhook_the_session_and_the_turn_are_written_before_the_reply
     assert ("menu", 1, int(NOON.timestamp() * 1000)) == (row.flow, row.version, row.created_at)
     assert reply.ncco == await store.reply(LEG, -1, -1, "")
     assert orjson.loads(row.state)["step"] == "menu"
+
+
+async def test_a_late_retry_of_an_input_never_gets_what_vonage_refused(call: ServedCall) -> None:
+    await call.ring()
+    token = call.token("input")
+    refused = await call.press("1")
+    url = f"https://calls.example.com/webhooks/input/{token}"
+    mended = await call.service.fallback(_fallback("Invalid NCCO.", url, {"dtmf": {"digits": "1"}, "uuid": LEG}))
+    late = await call.post("input", {"dtmf": {"digits": "1"}, "uuid": LEG}, token)
+
+    assert mended.ncco == late.ncco
+    assert refused.ncco != late.ncco
+
+
+async def test_the_fallback_of_an_event_that_steers_nothing_leaves_the_call_as_it_is(call: ServedCall) -> None:
+    await call.ring()
+    fields = {"reason": "Socket timeout.", "uuid": LEG, "status": "ringing"}
+    event = {"original_request": {"url": "https://calls.example.com/webhooks/event", "type": "event"}}
+    known = await call.service.fallback(delivery({**fields, **event}))
+    unknown = await call.service.fallback(delivery({**fields, **event, "uuid": "other", "to": "442079460000"}))
+
+    assert known.ncco is None
+    assert b"Welcome" in (unknown.ncco or b"")
+
+
+async def test_a_call_that_began_days_ago_is_over(call: ServedCall) -> None:
+    await call.ring()
+    token = call.token("input")
+    late = delivery({"dtmf": {"digits": "1"}, "uuid": LEG})
+    reply = await call.service.resume("input", token, replace(late, received_at=NOON + timedelta(hours=49)))
+
+    assert reply.ncco is None
+    assert "recorded" == reply.outcome

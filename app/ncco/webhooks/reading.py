@@ -6,7 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+import orjson
 from pydantic import BeforeValidator
+
+DEPTH_LIMIT = 64
+"""Levels of nested JSON text that are read. Our choice: real webhooks have four."""
 
 NESTED = frozenset({"dtmf", "speech", "payload", "custom_data", "original_request", "headers"})
 """Fields that arrive as one query parameter holding JSON text when the method is GET. Source: webhook reference."""
@@ -21,10 +25,25 @@ def _decoded(value: object) -> object:
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:
-        decoded: object = json.loads(value)
+        decoded: object = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        decoded = _repaired(value)
+    return value if decoded is None or _is_deep(decoded, DEPTH_LIMIT) else decoded
+
+
+def _repaired(text: str) -> object:
+    """What a lenient reader makes of it, fit to be written again: no half letters, no endless numbers."""
+    try:
+        decoded = json.loads(text, parse_constant=lambda _: None, strict=False)
+        repaired: object = orjson.loads(json.dumps(decoded, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):  # RecursionError: text nested thousands deep
-        return value
-    return decoded
+        return None
+    return repaired
+
+
+def _is_deep(value: object, left: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return left < 0 or any(_is_deep(each, left - 1) for each in inner)
 
 
 def _as_text(value: object) -> object:
