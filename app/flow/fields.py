@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from app.flow.nodes import Map, Node, Place, Text
+from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.reader import Reader
 from app.ncco.suggest import nearest
 
@@ -66,8 +66,11 @@ def read_fields(
     known = tuple(known)
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
     strays = [entry for entry in node.entries if entry.key.value not in known]
-    is_whole = True
+    fallen = fallen_out(node.entries, lambda entry: entry.key.value not in known)
+    is_whole = not any(stray.key.value in fallen for stray in strays)
     for stray in strays:
+        if stray.key.value in fallen:
+            continue
         word = stray.key.value
         hint = (hints or {}).get(word.lower())
         meant = _synonym(hint, known) if hint else nearest(word, known)
@@ -82,6 +85,22 @@ def read_fields(
     keys = {word: entry.key for word, entry in entries.items()}
     values = {word: entry.value for word, entry in entries.items()}
     return Fields(what, place or node.place, keys, values, is_whole)
+
+
+def fallen_out(entries: Iterable[Entry], may_fall: Callable[[Entry], bool]) -> frozenset[str]:
+    """The keys that stand right behind one without a value, and were to be indented below it.
+
+    That it has no value is reported when the text is read; `may_fall` tells what cannot stand where it stands.
+    """
+    fallen: list[str] = []
+    is_behind = False
+    for entry in entries:
+        if is_behind and may_fall(entry):
+            fallen.append(entry.key.value)
+        else:
+            value = entry.value
+            is_behind = isinstance(value, Text) and not value.value and not value.quoted
+    return frozenset(fallen)
 
 
 def _synonym(hint: str, known: tuple[str, ...]) -> str | None:

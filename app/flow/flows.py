@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 from app.flow.checks.graph import check_cycles, check_reachable
 from app.flow.defaults import read_defaults
-from app.flow.fields import Fields, read_fields
+from app.flow.fields import Fields, fallen_out, read_fields
 from app.flow.inherited import Defaults
 from app.flow.issues import Issue
 from app.flow.model import Flow, Target, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.played import STEP_WORDS
 from app.flow.reader import Reader
 from app.flow.scope import scope_types
 from app.flow.steps import ReadStep, read_step
@@ -221,9 +222,11 @@ def _read_start(fields: Fields, steps: Map, reader: Reader) -> str | None:
 def _read_steps(
     steps: Map, variables: Mapping[str, Variable], defaults: Defaults, reader: Reader
 ) -> dict[str, ReadStep]:
-    for entry in steps.entries:
+    fallen = fallen_out(steps.entries, lambda entry: entry.key.value in STEP_WORDS)
+    entries = [entry for entry in steps.entries if entry.key.value not in fallen]
+    for entry in entries:
         _check_step_name(entry, reader)
-    read = [read_step(entry, variables, defaults, reader) for entry in steps.entries]
+    read = [read_step(entry, variables, defaults, reader) for entry in entries]
     return {step.name: step for step in read if step.name not in _RESERVED_STEPS}
 
 

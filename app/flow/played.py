@@ -9,6 +9,9 @@ from app.flow.nodes import Map, Node, Place, Seq, Text
 ACTIONS = ("talk", "stream", "connect", "record", "conversation", "input", "notify", "wait", "transfer")
 """The NCCO's actions. Source: NCCO reference, NCCO actions."""
 
+STEP_WORDS = ("set", "do", "choices", "collect", "branch", "goto", "on", "retry", "tail", "min_confidence")
+"""The words of a step itself."""
+
 KINDS = (*ACTIONS, "ncco", "checkpoint")
 """The words that an item of `do` may begin with."""
 

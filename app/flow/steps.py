@@ -15,11 +15,10 @@ from app.flow.inherited import Defaults
 from app.flow.model import Exit, Step, Target, Variable
 from app.flow.nodes import Entry, Map, Text
 from app.flow.parts import read_do
-from app.flow.played import ACTIONS, Played, scan
+from app.flow.played import ACTIONS, STEP_WORDS, Played, scan
 from app.flow.reader import Reader
 from app.flow.variables import read_sets
 
-_WORDS = ("set", "do", "choices", "collect", "branch", "goto", "on", "retry", "tail", "min_confidence")
 _ENDINGS = ("end", "hangup", "hang_up", "stop", "exit")
 _HINTS = {
     **{action: f"put it under `do`, as the line `- {action}: ..`" for action in (*ACTIONS, "ncco", "checkpoint")},
@@ -64,7 +63,7 @@ def read_step(entry: Entry, variables: Mapping[str, Variable], defaults: Default
         reader.report("E201", entry.value.place, f'step "{name}" is not a map', cure)
         return ReadStep(name, entry.key, None, None, None, has_all_edges=False)
     before = len(reader.issues)
-    fields = read_fields(entry.value, _WORDS, f'step "{name}"', reader, place=entry.key.place, hints=_HINTS)
+    fields = read_fields(entry.value, STEP_WORDS, f'step "{name}"', reader, place=entry.key.place, hints=_HINTS)
     sets = read_sets(fields.values["set"], variables, reader) if "set" in fields.values else ()
     source = _read_source(entry.key, fields, variables, defaults, reader)
     exits_from = len(reader.issues)

@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 import yaml
 
-from app.flow.faults.fault import EXPRESSIONS, OF_ITEMS, OF_KEYS, Line, quote
+from app.flow.faults.fault import COMMON, EXPRESSIONS, OF_ITEMS, OF_KEYS, Line, quote
 from app.flow.faults.letters import braces
 from app.flow.issues import Issue
 from app.flow.nodes import Text
@@ -21,6 +21,7 @@ _CONTINUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S*)")
 _GLUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S.*)")
 _PROSE = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
 _NO_COLON = "write a colon and a value behind it; if the comma is part of a text, put quotes around it, of a list, [ ]"
+_CONDITION = re.compile(rf"({'|'.join(sorted(EXPRESSIONS))}) +(\S.*)")
 _LOST_COLON = re.compile(r"([A-Za-z_][\w-]*)[ =]+([\w*#]+)")
 _GLUED_DASH = re.compile(r"-[^\W\d]")
 _BLANKS = (" ", "\t")
@@ -215,6 +216,9 @@ def _nothing(page: Page, start: int, key: Text | None) -> Issue:
     if not key.quoted and (found := re.match(r"([A-Za-z_][\w-]*):(\S.*)", key.value)):
         message = "a space is missing behind the colon"
         return RULES["E116"].at(key.at(len(found[1])), message, f"write {found[1]}: {found[2]}")
+    if not key.quoted and (found := _CONDITION.fullmatch(key.value)):
+        message = f"the colon stands behind the condition instead of behind {found[1]}"
+        return RULES["E116"].at(key.place, message, f"write {found[1]}: {found[2]}")
     message = f'"{key.value}" has no value'
     if not _COLON.match(page.masked, page.starts[key.place.line - 1] + key.place.column - 1 + key.place.length):
         found = None if key.quoted else _LOST_COLON.fullmatch(key.value)
@@ -232,5 +236,7 @@ def _sibling_block(page: Page, key: Text) -> int:
     if key.place.line == len(page.starts):
         return 0
     below = Line(page, key.place.line + 1)
-    is_sibling = below.content - below.start == key.place.column - 1 and below.value == below.end
-    return below.number if is_sibling and (key.value in OF_KEYS | OF_ITEMS or below.key == "do") else 0
+    if below.content - below.start != key.place.column - 1 or not below.key:
+        return 0
+    is_block = below.value == below.end and (key.value in OF_KEYS | OF_ITEMS or below.key == "do")
+    return below.number if is_block or (key.value in OF_KEYS and below.key not in COMMON) else 0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from app.flow.fields import read_fields
+from app.flow.fields import fallen_out, read_fields
 from app.flow.model import Assignment, Value, Variable
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.parts.shapes import Json
@@ -85,7 +85,11 @@ def read_variables(node: Node, reader: Reader) -> Declared:
     found = reader.map(node, "`vars`", "write `vars: {name: {type: text}}`")
     variables: dict[str, Variable] = {}
     unsure: set[str] = set()
-    for entry in found.entries if found else ():
+    entries = found.entries if found else ()
+    fallen = fallen_out(entries, lambda entry: entry.key.value in _WORDS)
+    for entry in entries:
+        if entry.key.value in fallen:
+            continue
         is_named = is_variable_name(entry.key, "a variable", reader)
         variable, is_sure = _read_variable(entry, reader)
         for name in (variable.name,) if is_named else _meant_names(variable.name):

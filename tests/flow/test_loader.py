@@ -203,6 +203,20 @@ def test_what_only_follows_from_a_fault_of_its_text_is_not_told() -> None:
     assert ["E116"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "steps:\n  hello:\n  do:\n    - talk: Hello.\n  goto: end\n",
+        "steps:\n  hello:\n    do: [{talk: Hello.}]\n    goto: end\n    on:\n    zebra: end\n",
+        "vars:\n  it:\n  type: text\n  sensitive: true\nsteps:\n  hello: {do: [{talk: Hello.}], goto: end}\n",
+    ],
+)
+def test_what_was_to_be_indented_is_told_once(text: str) -> None:
+    issues = load({"flows/a.yaml": f"flow: a\nentry: true\nstart: hello\n{text}"}).issues
+
+    assert ["E103"] == [issue.code for issue in issues]
+
+
 def test_what_cannot_be_read_from_disk_is_an_issue(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 from app.flow.exits.source import StepSource, Wired
@@ -27,6 +28,7 @@ _LINE_HINTS = {
     "default": "write `- else: step`",
     "otherwise": "write `- else: step`",
 }
+_TORN = (("if",), ("goto",))
 _BLOCK = "write a list: `- if: condition` with `goto: step` under it, at last `- else: step`"
 
 
@@ -86,12 +88,24 @@ def read_branch(source: StepSource, reader: Reader) -> Wired | None:
     lines = reader.seq(node, "`branch`")
     if lines is None:
         return None
-    read = [_read_line(line, source, reader) for line in lines.items]
+    torn = _report_torn(lines.items, reader)
+    read = [None if line in torn else _read_line(line, source, reader) for line in lines.items]
     otherwise = _read_else(lines.items, source.fields.at("branch"), reader)
     arms = [line for line in read if isinstance(line, Arm)]
     if otherwise is None or None in read:
         return None
     return Wired(Branch(tuple(arms), otherwise, source.fields.at("branch")), source.parts)
+
+
+def _report_torn(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
+    """The lines of which one holds an `if` alone and the next its `goto`; E204 for each pair."""
+    torn: list[Node] = []
+    for line, following in pairwise(lines):
+        if isinstance(line, Map) and isinstance(following, Map) and (line.keys(), following.keys()) == _TORN:
+            message = "this `goto` is a line of its own, and the `if` above it has none"
+            reader.report("E204", following.place, message, "put it under the `if`: without the dash, indented as far")
+            torn += [line, following]
+    return torn
 
 
 def _is_else(line: Node) -> bool:

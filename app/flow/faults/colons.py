@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.flow.faults.fault import COMMON, Fault, Finding, Line, quote
+from app.flow.faults.fault import COMMON, EXPRESSIONS, Fault, Finding, Line, quote
 
 _GLUED_KEY = re.compile(r"([A-Za-z_][\w-]*)([:\uff1a])(?!//)(\S.*)$|([A-Za-z_][\w-]*)(\uff1a)(.*)$")
 _EQUALS = re.compile(r"([A-Za-z_][\w-]*)[ \t]*=>?[ \t]*(.*)$")
@@ -24,15 +24,21 @@ def find_colon_in_text(fault: Fault) -> Finding | None:
     word = re.split(r"\s", fault.page.text[start : fault.at])[-1]
     if fault.at == end - 1 and word in COMMON:
         return _key_behind_key(fault, word)
+    if fault.at == end - 1 and line.key in EXPRESSIONS:
+        fault.page.mask(fault.at, end, " ")
+        return fault.found("E112", fault.at, end, "a colon at the end of a condition", "delete it")
     fault.page.mask(start, end)
     if _ROUND.match(text):
         return fault.found("E114", start, start + 1, "( is no bracket of a map", "write { and } around the keys")
     cure = f"put quotes around the text: {quote(text)}"
     if _PAIRS.match(text):
         cure = f"put braces around it: {{{text}}}"
+    elif word in COMMON:
+        cure = f'write "{word}: ..." on a line of its own; if it is a text, {cure}'
     elif _WORD.match(word):
         cure += f'; if "{word}" is a key, write it on a line of its own'
-    return fault.found("E112", fault.at, fault.at + 1, "a second colon in this line: YAML takes it for a key", cure)
+    message = "a second colon in this line: YAML takes it for a key"
+    return fault.found("E112", fault.at, fault.at + 1, message, cure, keeps_meaning=word not in COMMON)
 
 
 def _key_behind_key(fault: Fault, word: str) -> Finding:

@@ -31,7 +31,23 @@ OF_ITEMS = frozenset({"do", "branch"})
 """Keys under which a list stands."""
 
 COMMON = (
-    OF_KEYS | OF_ITEMS | {"flow", "start", "entry", "default", "goto", "then", "if", "else", "talk", "dtmf", "speech"}
+    OF_KEYS
+    | OF_ITEMS
+    | {
+        "flow",
+        "start",
+        "tail",
+        "min_confidence",
+        "entry",
+        "default",
+        "goto",
+        "then",
+        "if",
+        "else",
+        "talk",
+        "dtmf",
+        "speech",
+    }
 )
 """Keys that are hardly the beginning of a line of text."""
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.parts.wire import action_shape
+from app.flow.played import STEP_WORDS
 from app.flow.reader import Reader
 from app.ncco.suggest import nearest
 
-STEP_WORDS = frozenset({"set", "do", "choices", "collect", "branch", "goto", "on", "retry", "tail", "min_confidence"})
 FOREIGN = {
     **dict.fromkeys(("say", "speak", "speech", "announce", "message", "text"), "write `talk` instead"),
     **dict.fromkeys(("play", "playback", "audio", "music"), "write `stream` instead, with the URL of the audio file"),

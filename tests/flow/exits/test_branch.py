@@ -120,6 +120,11 @@ def test_edges_are_the_lines_and_none_passes_input() -> None:
             "E204 a line of `branch` has no `goto` → write `goto: step` under the `if`",
         ),
         (
+            "branch: [{if: 1 == 1}, {goto: end}, {else: end}]",
+            "E204 this `goto` is a line of its own, and the `if` above it has none"
+            " → put it under the `if`: without the dash, indented as far",
+        ),
+        (
             "branch: [{goto: end}, {else: end}]",
             "E204 a line of `branch` has no `if`"
             " → write `if: condition` in front of it; if this is the last line, write `- else: end`",
