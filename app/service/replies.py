@@ -25,7 +25,14 @@ def turn_reply(turn: Turn, ncco: bytes | None, kind: str) -> Reply:
         call.uuid,
         call.conversation_uuid,
         is_failsafe=turn.is_failsafe,
+        problem=_failure(turn),
     )
+
+
+def _failure(turn: Turn) -> str:
+    """Which step could not be played, by code and place: the sentence in the trace may hold what a caller gave."""
+    failed = next((line for line in turn.trace if line.did == "failed" and line.step), None)
+    return "" if failed is None else f'step "{failed.step}" could not be played: {failed.what} ({failed.where})'
 
 
 def repeat_reply(stored: bytes, kind: str, call: Call, session: Session | None = None) -> Reply:

@@ -207,6 +207,18 @@ async def test_a_body_that_cannot_be_read_takes_the_error_exit(call: ServedCall)
     assert b"technical problem" in reply.ncco
 
 
+async def test_a_step_that_cannot_be_played_is_named_by_code_and_place(store: Store, flows: Path) -> None:
+    dialling = "flow: menu\ndefault: true\nstart: dial\nsteps:\n  dial:\n    do: [{connect: '{{ call.from }}'}]\n"
+    (flows / "menu.yaml").write_text(f"{dialling}    on: {{completed: end, otherwise: end}}\n")
+    shelf = library(store, flows)
+    await shelf.reload()
+
+    reply = await ServedCall(CallService(store, shelf, POLICY)).ring()
+
+    assert reply.is_failsafe
+    assert 'step "dial" could not be played: R101 (flows/menu.yaml:5)' == reply.problem
+
+
 class _Watched:
     """Passes everything on to a store and keeps what was written."""
 
