@@ -80,7 +80,7 @@ def _hear(step: Step, session: Session, wait: Wait, webhook: Webhook | None, see
             return _hear_answer(step, session, webhook)
         case "notify":
             return hear_connected(seen) if wait.name == CONNECTED else _hear_checkpoint(wait, webhook)
-        case "event":
+        case _:  # an event
             if not wait.steers or not isinstance(webhook, StatusWebhook) or webhook.status == "completed":
                 return None
             return hear_status(webhook)

@@ -29,7 +29,7 @@ from app.web.pages import describe, http_error, server_error
 from app.web.routes import PREFIX
 from app.web.watch import refresh, watch
 
-COLLECT_AFTER: Final = (10_000, 20, 100)
+COLLECT_AFTER: Final = (50_000, 20, 100)
 """When to look for cycles: after more new objects than Python would wait for. A webhook makes none by itself."""
 
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from app.engine import Call, Turn
+from app.engine.run import SOUND_LIMIT
 from app.flow.loader import load
 from app.flow.model import Flow
 from tests.engine.generated_flows import CALLS, LIMITS, TEMPLATES, WEBHOOKS, flow_texts
@@ -131,5 +132,85 @@ NO_END = (
 
 def test_a_flow_of_more_steps_than_a_turn_may_enter_is_stopped() -> None:
     call = ScriptedCall(load_flow(NO_END))
+
+    assert ["Please call again later."] == call.said
+
+
+def test_what_an_order_of_actions_depends_on_is_computed_for_each_call() -> None:
+    text = GREETING.replace('- talk: "Hello {{ call.from_user }}."', "- talk: {text: hi, loop: '{{ n }}'}")
+    flow = load_flow(text.replace("vars:\n", "vars:\n  n: {type: int, default: 2}\n"))
+    call = twice(flow)
+
+    assert 2 == call.ncco[0]["loop"]
+    assert flow.stretches[""] is None
+
+
+def test_a_tail_that_cannot_be_computed_is_the_failsafe() -> None:
+    call = twice(load_flow(GREETING.replace("Goodbye {{ team }}.", "Goodbye {{ call.custom_data.name }}.")))
+
+    assert {"action": "talk", "text": "Please call again later."} == call.ncco[-1]
+
+
+def test_a_tail_that_branches_is_that_of_its_call() -> None:
+    text = GREETING.replace(
+        "    goto: end", "    branch:\n      - if: call.from_user == 'Ann'\n        goto: ann\n      - else: end"
+    )
+    text += "  ann:\n    do: [talk: Bye Ann.]\n    goto: end\n"
+    call = twice(load_flow(text), call=Call(to="442079460000", from_user="Ann", uuid=LEG))
+
+    assert ["Goodbye sales.", "Bye Ann."] == [action["text"] for action in call.ncco[-2:]]
+
+
+def test_shapes_are_remembered_up_to_a_limit() -> None:
+    flow = load_flow(GREETING)
+    flow.sound.update((number,) for number in range(SOUND_LIMIT))
+    call = twice(flow)
+
+    assert ["Hello .", "For sales press 1."] == call.said
+    assert SOUND_LIMIT == len(flow.sound)
+
+
+def test_a_choice_whose_value_cannot_be_computed_takes_the_error_exit() -> None:
+    text = GREETING.replace("goto: c}", "set: {team: '{{ call.custom_data.name }}'}, goto: c}")
+    call = twice(load_flow(text))
+    call.press("1")
+
+    assert ["Goodbye sales."] == call.said
+
+
+def test_a_look_up_is_asked_before_its_step_is_played() -> None:
+    flow = load_flow(GREETING)
+    asking = replace(flow.steps["a"], lookups=("team",))
+    call = ScriptedCall(replace(flow, steps={**flow.steps, "a": asking}), answers={"team": "support"})
+
+    assert ["Hello .", "For sales press 1."] == call.said
+
+
+def test_a_value_that_only_other_calls_have_takes_the_error_exit() -> None:
+    flow = load_flow(GREETING.replace("call.from_user", "call.custom_data.name"))
+    known = Call(to="442079460000", custom_data={"name": "Ann"}, uuid=LEG)
+    calls = [ScriptedCall(flow, call=call) for call in (known, known, Call(uuid=LEG))]
+
+    assert ["Hello Ann.", "Hello Ann.", "Goodbye sales."] == [call.said[0] for call in calls]
+
+
+def test_without_an_error_exit_the_failsafe_stands_behind_an_input() -> None:
+    text = GREETING.replace("defaults:\n  on: {error: sorry}\n", "")
+    call = twice(load_flow(text))
+
+    assert {"action": "talk", "text": "Please call again later."} == call.ncco[-1]
+
+
+def test_what_a_step_sets_is_set_in_each_call() -> None:
+    text = GREETING.replace("  b:\n", "  b:\n    set: {team: '{{ call.from_user }}'}\n")
+    call = twice(load_flow(text), call=Call(to="442079460000", from_user="Ann", uuid=LEG))
+
+    assert {"team": "Ann"} == call.session.variables
+    assert "Goodbye Ann." == call.ncco[-1]["text"]
+
+
+def test_an_error_exit_that_is_refused_too_leaves_the_failsafe() -> None:
+    text = GREETING.replace("Goodbye {{ team }}.", "Goodbye {{ call.from_user }}.")
+    call = twice(load_flow(text), call=Call(to="442079460000", from_user="x" * 1500, uuid=LEG))
 
     assert ["Please call again later."] == call.said

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from app.engine import Call, Session, Wait
+from app.engine.state import from_json, to_json
+
+NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
+CALL = Call(
+    "442079460000", "447700900123", "ann", "leg", "CON-1", "https://x", "phone", "inbound", {"X-A": "1"}, {"a": [1]}
+)
+WAITS = (
+    Wait(0, "input", "input", "menu", steers=True, sensitive=True),
+    Wait(1, "event", "record", "menu", steers=False),
+)
+SESSION = Session(
+    "leg", "acme", "c" * 64, CALL, 3, "menu", 1, 2, 1, 4, {"team": "x"}, NOON, {"digits": "1"}, WAITS, True
+)
+
+
+@pytest.mark.parametrize("session", [SESSION, Session("leg", "acme", "", Call())])
+def test_a_session_comes_back_as_it_was(session: Session) -> None:
+    assert session == from_json(to_json(session))
+
+
+@pytest.mark.parametrize("state", [b"[]", b"{}", b'{"call": {}, "waits": [1]}', b'{"call": {"age": 3}, "waits": []}'])
+def test_what_is_no_session_is_refused(state: bytes) -> None:
+    with pytest.raises(ValueError, match="not the state of a session"):
+        from_json(state)
+
+
+def test_what_is_no_json_is_refused() -> None:
+    with pytest.raises(ValueError, match="empty document"):
+        from_json(b"")
