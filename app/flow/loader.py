@@ -12,6 +12,7 @@ from app.flow.files import read_project
 from app.flow.flows import ReadFlow, read_flow
 from app.flow.issues import Issue, by_place
 from app.flow.model import Flow, Project
+from app.flow.remains import check_remains
 from app.flow.source import read_yaml
 
 _FLOWS = "flows/"
@@ -54,10 +55,13 @@ def _read_file(
 ) -> ReadFlow | None:
     """One flow file with the templates that it uses."""
     node, found = read_yaml(path, text)
+    if node is None:
+        issues.update(found, check_remains(path, text, templates, env, found))
+        return None
     marred = {(issue.place.line, issue.place.column) for issue in found if issue.is_error}
     texts_end = len(found)
     shelf = Shelf(templates)
-    file = read_flow(node, shelf, env, found) if node is not None else None
+    file = read_flow(node, shelf, env, found)
     issues.update(found[:texts_end])
     issues.update(issue for issue in found[texts_end:] if not _follows(issue, path, marred))
     if file is None or file.flow is None:

@@ -54,6 +54,19 @@ def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node
     return node, sorted(reading.issues, key=by_place)
 
 
+def read_remains(file: str, text: str, *, loader: type[Any] = LOADER) -> Node | None:
+    """What is left of a text of which `read_yaml` gives no node: lines that could not be understood are missing.
+
+    Whatever lacks in it may be among those lines. None when nothing is left, or when tabs make all indentation unsure.
+    """
+    page = Page(file, text)
+    if len(page.text) > MAX_CHARACTERS:
+        return None
+    reading = _Reading(page, loader, check_characters(page), takes_remains=True)
+    node = reading.node()
+    return None if reading.has_tabs else node
+
+
 @dataclass(slots=True)
 class _Reading:
     """One file being read, again and again, until no fault keeps the parser from its end."""
@@ -62,6 +75,7 @@ class _Reading:
     loader: type[Any]
     issues: list[Issue]
     keeps_meaning: bool = True
+    takes_remains: bool = False
 
     def node(self) -> Node | None:
         for _ in range(MAX_FAULTS):
@@ -98,12 +112,12 @@ class _Reading:
         if bracket is not None and str(error.context).startswith("while parsing a flow"):
             began = bracket
         finding = diagnose(Fault(self.page, str(error.problem), at, began, events[-1], bracket is not None))
-        if finding.keeps_meaning or not self._has_tabs:
+        if finding.keeps_meaning or not self.has_tabs:
             self.issues.append(finding.issue)
         self.keeps_meaning &= finding.keeps_meaning
 
     @property
-    def _has_tabs(self) -> bool:
+    def has_tabs(self) -> bool:
         """Whether tabs have made all indentation unsure."""
         return any(issue.code == "E110" for issue in self.issues) and not self.keeps_meaning
 
@@ -111,7 +125,7 @@ class _Reading:
         builder = Builder(self.page, iter(events), [])
         node = builder.document()
         self.issues += [issue for issue in builder.issues if self.keeps_meaning or issue.code not in _MASKING_MAKES]
-        return node if self.keeps_meaning else None
+        return node if self.keeps_meaning or self.takes_remains else None
 
 
 def _open_bracket(events: list[yaml.Event]) -> int | None:

@@ -53,10 +53,10 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool, is_
     for position in range(max(1, targets_count(parts))):
         for issue in _check_at(parts, position, scope.samples(), goes_on=goes_on):
             found[issue] = None
-    return [issue for issue in found if is_whole or _concerns_a_value(issue)]
+    return [issue for issue in found if is_whole or concerns_a_value(issue)]
 
 
-def _concerns_a_value(issue: Issue) -> bool:
+def concerns_a_value(issue: Issue) -> bool:
     """Whether an issue is about a written value alone, not about what is missing or how actions follow each other."""
     return issue.message.startswith(_VALUE_RULES) and not issue.message.startswith(_LACKS)
 

@@ -27,8 +27,19 @@ def find_mismatch(fault: Fault) -> Finding | None:
         return fault.found(
             "E114", fault.began, fault.began + 1, f"this {opener} is not closed", cure, keeps_meaning=False
         )
+    if char == "]" and "}" in fault.line.bare[fault.at - fault.line.start :]:
+        return _never_opened(fault)
     fault.page.mask(fault.at, fault.at + 1, right)
     return fault.found("E114", fault.at, fault.at + 1, f"{opener} is closed with {char}", f"write {right}")
+
+
+def _never_opened(fault: Fault) -> Finding:
+    """`{speech: sales, buy], goto: x}`: all that stands behind the key's colon was to be a list."""
+    page, at = fault.page, fault.at
+    colon = page.masked.rfind(": ", fault.began, at)
+    page.mask(max(colon + 2, fault.began + 1), at + 1)
+    cure = "write [ where the list begins, or delete the ]"
+    return fault.found("E114", at, at + 1, "no [ is open for this ]", cure, keeps_meaning=False)
 
 
 def find_missing_comma(fault: Fault) -> Finding | None:

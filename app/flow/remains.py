@@ -1,0 +1,57 @@
+"""A flow file that YAML cannot read whole: what is wrong in the rest of it all the same.
+
+Lines that could not be understood are left out, so whatever is missing may stand in them. Only what is wrong by itself
+is told: a word that exists nowhere, a value that does not fit, an expression that cannot be read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from app.flow.checks.ncco import concerns_a_value
+from app.flow.flows import read_flow
+from app.flow.issues import Issue
+from app.flow.nodes import Place
+from app.flow.source import read_remains
+
+_VALUES = frozenset({"E203", "E205", "E206", "E232", "E235", "E246"}).union(
+    ("E301", "E302", "E304", "E305", "E307", "E308", "E309", "E310", "E312", "E313", "E314"),
+    ("E320", "E321", "E322", "E323", "E330"),
+)
+"""Faults of a value or an expression by itself."""
+_UNKNOWN = frozenset({"E202", "E214", "E225", "E303", "E402"})
+_MISPLACED = frozenset({"E202", "E402"})
+_INDENTATION = frozenset({"E103", "E109", "E115"})
+"""Faults of a word; one that is a key somewhere in the file may be declared in a line that is left out.
+
+A line in the wrong column may have taken a word of `_MISPLACED` from where it is known.
+"""
+
+
+def check_remains(
+    path: str, text: str, templates: Mapping[str, str], env: Iterable[str] | None, faults: Collection[Issue]
+) -> Iterator[Issue]:
+    """The faults that are sure whatever the lines say that could not be read; `faults` are those of these lines."""
+    node = read_remains(path, text)
+    found: list[Issue] = []
+    if node is not None:
+        read_flow(node, templates, env, found)
+    marred = {fault.place.line for fault in faults}
+    unsure = _MISPLACED if any(fault.code in _INDENTATION for fault in faults) else frozenset[str]()
+    here = (issue for issue in found if issue.place.file == path and issue.place.line not in marred)
+    return (issue for issue in here if issue.code not in unsure and _is_sure(issue, text))
+
+
+def _is_sure(issue: Issue, text: str) -> bool:
+    if issue.code in _UNKNOWN:
+        return _is_nowhere(issue.place, text)
+    return issue.code in _VALUES or (issue.code == "E401" and concerns_a_value(issue))
+
+
+def _is_nowhere(place: Place, text: str) -> bool:
+    """Whether the word at a place begins no other line."""
+    lines = text.splitlines()
+    word = lines[place.line - 1][place.column - 1 :][: place.length]
+    key = re.compile(rf"[ \t]*(?:- +)?[\"']?{re.escape(word)}\b")
+    return bool(re.search(r"\w", word)) and not any(key.match(line) for line in lines if line != lines[place.line - 1])
