@@ -31,8 +31,8 @@ def turn_reply(turn: Turn, ncco: bytes | None, kind: str) -> Reply:
 
 def _failure(turn: Turn) -> str:
     """Which step could not be played, by code and place: the sentence in the trace may hold what a caller gave."""
-    failed = next((line for line in turn.trace if line.did == "failed" and line.step), None)
-    return "" if failed is None else f'step "{failed.step}" could not be played: {failed.what} ({failed.where})'
+    failed = [line for line in turn.trace if line.did == "failed" and line.step]
+    return f'step "{failed[0].step}" could not be played: {failed[0].what} ({failed[0].where})' if failed else ""
 
 
 def repeat_reply(stored: bytes, kind: str, call: Call, session: Session | None = None) -> Reply:
