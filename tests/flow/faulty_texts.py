@@ -92,6 +92,7 @@ FAULTY = (
     Faulty("a colon at the wrong end", "if a == b:\n", "E116", (1, 1, 9), "if: a == b\n"),
     Faulty("a condition with its goto", "if: a == b goto: c\n", "E112", (1, 16, 1), "if: a == b\ngoto: c\n"),
     Faulty("a list never opened", "{a: b, c], d: e}\n", "E114", (1, 9, 1), "{a: [b, c], d: e}\n"),
+    Faulty("a colon lost before a brace", "- talk {a: b, c: d}\n", "E101", (1, 3, 4), "- talk: {a: b, c: d}\n"),
     Faulty("a semicolon", "{a: 1; c: d}\n", "E114", (1, 6, 1), "{a: 1, c: d}\n"),
     Faulty("a round bracket at the end", "a: {b: c)\nd: e\n", "E114", (1, 4, 1), "a: {b: c}\nd: e\n"),
     Faulty("round brackets", "a: (b: c, d: e)\n", "E114", (1, 4, 1), "a: {b: c, d: e}\n"),

@@ -11,6 +11,7 @@ FINDERS = (
     letters.find_tab,
     letters.find_escape,
     quotes.find_unclosed,
+    colons.find_lost_colon,
     colons.find_missing_key,
     letters.find_braces,
     letters.find_reserved,

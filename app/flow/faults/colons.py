@@ -9,9 +9,23 @@ from app.flow.faults.fault import COMMON, EXPRESSIONS, Fault, Finding, Line, quo
 _GLUED_KEY = re.compile(r"([A-Za-z_][\w-]*)([:\uff1a])(?!//)(\S.*)$|([A-Za-z_][\w-]*)(\uff1a)(.*)$")
 _EQUALS = re.compile(r"([A-Za-z_][\w-]*)[ \t]*=>?[ \t]*(.*)$")
 _PAIRS = re.compile(r"[a-z]\w*: [^,]+, *[a-z]\w*:(?: |$)")
+_LOST = re.compile(r"[ \t]*(?:- +)*([A-Za-z_][\w-]*)[ \t]+([\[{])")
 _GOES_ON = "if it goes on with the text above, indent it further than the key there"
 _ROUND = re.compile(r"\([a-z]\w*: ")
 _WORD = re.compile(r"[a-z][A-Za-z_]{1,30}$")
+
+
+def find_lost_colon(fault: Fault) -> Finding | None:
+    """`talk {text: Hello}`."""
+    line = fault.line
+    found = None if fault.in_flow else _LOST.match(line.text)
+    if not found:
+        return None
+    start = line.start + found.start(1)
+    cure = f"write {found[1]}: {found[2]}...{'}' if found[2] == '{' else ']'}"
+    fault.blank(line)
+    end = start + len(found[1])
+    return fault.found("E101", start, end, f"a colon is missing behind {found[1]}", cure, keeps_meaning=False)
 
 
 def find_colon_in_text(fault: Fault) -> Finding | None:
