@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO, cast
 
 import orjson
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from app.settings import Settings
 from app.web.answers import Answer
+from app.web.steady import Steady
 from app.web.visit import Visit
 
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+TEXT_LIMIT: Final = 300
+"""Characters of a text of strangers that a line holds."""
 _FRAMES: Final = 12
 """Innermost frames of a stack that are written."""
 
@@ -25,15 +29,22 @@ def configure(settings: Settings, out: TextIO | None = None) -> None:
     """Send the log of this process to `out` (standard output), and what libraries log with it."""
     stream = sys.stdout if out is None else out
     is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
+    steady = cast("TextIO", Steady(stream))
     level = _LEVELS[settings.log_level]
     structlog.configure(
         processors=[_as_json] if is_json else [_stamped, _for_a_person(stream)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,
-        logger_factory=structlog.BytesLoggerFactory(stream.buffer) if is_json else structlog.PrintLoggerFactory(stream),
+        logger_factory=_factory(stream, is_json=is_json),
         cache_logger_on_first_use=True,
     )
-    _configure_libraries(is_json, stream)
+    _configure_libraries(is_json, steady)
+
+
+def _factory(stream: TextIO, *, is_json: bool) -> Callable[..., WrappedLogger]:
+    if is_json:
+        return structlog.BytesLoggerFactory(cast("BinaryIO", Steady(stream.buffer)))
+    return structlog.PrintLoggerFactory(cast("TextIO", Steady(stream)))
 
 
 def _stamped(_: object, level: str, line: EventDict) -> EventDict:
@@ -79,7 +90,7 @@ def _as_text(is_json: bool, stream: TextIO) -> list[Processor]:
 def write_webhook(
     log: FilteringBoundLogger, visit: Visit, answer: Answer, seconds: float, *, shows_values: bool
 ) -> None:
-    """One line for a webhook. A log that cannot be written must not cost a call: the fault is swallowed."""
+    """One line for a webhook."""
     reply = answer.reply
     line: dict[str, Any] = {
         "route": visit.route.name,
@@ -88,21 +99,18 @@ def write_webhook(
         "outcome": reply.outcome,
         "flow": reply.flow,
         "step": reply.step,
-        "uuid": reply.uuid,
-        "conversation_uuid": reply.conversation_uuid,
+        "uuid": _short(reply.uuid),
+        "conversation_uuid": _short(reply.conversation_uuid),
         "status": answer.status,
         "ms": round(seconds * 1000, 2),
     }
-    problem = reply.problem or visit.problem
-    try:
-        if answer.error is not None:
-            log.error("webhook", **line, problem=problem, **_fault(answer.error, shows_values))
-        elif problem:
-            log.warning("webhook", **line, problem=problem)
-        else:
-            log.info("webhook", **line)
-    except (OSError, ValueError):
-        return
+    problem = _short(reply.problem or visit.problem)
+    if answer.error is not None:
+        log.error("webhook", **line, problem=problem, **_fault(answer.error, shows_values))
+    elif problem:
+        log.warning("webhook", **line, problem=problem)
+    else:
+        log.info("webhook", **line)
 
 
 def _fault(error: BaseException, shows_values: bool) -> dict[str, Any]:
@@ -110,3 +118,10 @@ def _fault(error: BaseException, shows_values: bool) -> dict[str, Any]:
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return {"error": type(error).__name__, "stack": stack} | ({"message": str(error)} if shows_values else {})
+
+
+def _short(text: str) -> str:
+    """A text of a stranger, fit for one line of a log: cut, and without control characters."""
+    if len(text) <= TEXT_LIMIT and text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "\ufffd" for character in text[:TEXT_LIMIT])

@@ -57,9 +57,10 @@ def serve(
     asyncio.run(_try_store(settings))
     journal.configure(settings)
     with listening(settings.host, settings.port, "NCCO_PORT") as bound:
+        host, port = bound.getsockname()[:2]
         if ready is not None:
-            host, port = bound.getsockname()[:2]
             ready(str(host), int(port))
+        settings = settings.model_copy(update={"port": int(port)})  # 0 has become the port that callbacks come in on
         if reload or workers > 1:
             _supervise(settings, bound, dev=dev, reload=reload, workers=workers)
         else:

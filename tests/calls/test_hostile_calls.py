@@ -136,7 +136,7 @@ class Away(MemoryStore):
     async def save_revisions(self, revisions: object) -> None:
         if self.is_away:
             raise StoreUnavailable("locked")
-        await super().save_revisions(revisions)  # type: ignore[arg-type]
+        await super().save_revisions(revisions)  # type: ignore[arg-type]  # it passes on what it got
 
 
 async def test_flows_that_were_saved_while_the_store_was_away_are_taken_over_later(tmp_path: Path) -> None:

@@ -1,0 +1,34 @@
+"""Where the log goes: a stream whose end may go away, as `ncco serve | head` does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Steady:
+    """Passes everything on to a stream, and lets nothing come back: a log that cannot be written costs no call.
+
+    Args:
+        stream: text or binary; whatever else is asked of it is its own.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, line: Any) -> int:
+        """Write what can be written."""
+        try:
+            self._stream.write(line)
+        except (OSError, ValueError):
+            return 0
+        return len(line)
+
+    def flush(self) -> None:
+        """Send what can be sent."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            return
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
