@@ -13,10 +13,40 @@ from app.engine.session import Call, Session, Wait
 
 def to_json(session: Session) -> bytes:
     """The session as JSON, as the store keeps it."""
-    fields = session._asdict()
-    fields["call"] = session.call._asdict()
-    fields["waits"] = [_fields_of(wait) for wait in session.waits]
-    return json_bytes(fields)
+    return json_bytes(
+        {
+            "id": session.id,
+            "flow": session.flow,
+            "revision": session.revision,
+            "call": _fields_of_call(session.call),
+            "turn": session.turn,
+            "step": session.step,
+            "tries": session.tries,
+            "asr_errors": session.asr_errors,
+            "position": session.position,
+            "dialled": session.dialled,
+            "variables": session.variables,
+            "entered_at": session.entered_at,
+            "heard": session.heard,
+            "waits": [_fields_of(wait) for wait in session.waits],
+            "is_over": session.is_over,
+        }
+    )
+
+
+def _fields_of_call(call: Call) -> dict[str, Any]:
+    return {
+        "to": call.to,
+        "from_number": call.from_number,
+        "from_user": call.from_user,
+        "uuid": call.uuid,
+        "conversation_uuid": call.conversation_uuid,
+        "region_url": call.region_url,
+        "endpoint_type": call.endpoint_type,
+        "direction": call.direction,
+        "sip": call.sip,
+        "custom_data": call.custom_data,
+    }
 
 
 def _fields_of(wait: Wait) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import random
 import secrets
 from datetime import datetime
 from typing import Any, Final
@@ -28,8 +29,15 @@ _OPEN: Final = frozenset(
 )
 """Fields that hold no secret of a caller."""
 
+_ids: Final = random.Random(secrets.token_bytes(32))  # noqa: S311 - keys of rows, which nobody must guess or trust
+
 REFUSED: Final = "refused"
 """The status of a delivery that says that Vonage refused the NCCO it had been sent."""
+
+
+def _new_id() -> str:
+    """A random key: 128 bits, without a call of the system for each."""
+    return f"{_ids.getrandbits(128):032x}"
 
 
 def session_id(leg: str, flow: str | None) -> str:
@@ -69,7 +77,7 @@ def webhook_row(
     """The webhook as it came; with a `secret_key` the digits and words in it are tokens."""
     webhook = delivery.webhook
     return WebhookRow(
-        id=secrets.token_hex(16),
+        id=_new_id(),
         kind=kind,
         session=session,
         turn=ref.turn if ref else -1,
@@ -94,7 +102,7 @@ def body_of(delivery: Delivery, session: str, key: bytes) -> bytes:
 def answer_row(delivery: Delivery, call: Call, session: str, secret_key: bytes) -> WebhookRow:
     """An answer webhook as it came, "" for the session when it opened none."""
     return WebhookRow(
-        secrets.token_hex(16),
+        _new_id(),
         "answer",
         session,
         -1,

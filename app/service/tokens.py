@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from collections.abc import Sequence
 
 from app.engine import WaitRef
@@ -21,6 +22,7 @@ MAC_BYTES = 16
 TOKEN_LIMIT = 400
 """Characters; longer ones were never given out."""
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event")
 _TEXT, _HEX, _DASHED = 0, 1, 2
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
@@ -34,7 +36,7 @@ def make_token(key: bytes, ref: WaitRef) -> str:
     is_short = ref.turn < 0x80 and ref.index < 0x80
     numbers = bytes((head, ref.turn, ref.index)) if is_short else _head(head, ref)
     payload = numbers + session
-    return urlsafe_b64encode(payload + _mac(key, payload)).rstrip(b"=").decode()
+    return b2a_base64(payload + _mac(key, payload), newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def _head(head: int, ref: WaitRef) -> bytes:

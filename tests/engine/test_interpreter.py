@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from app.engine import Call
+from app.engine.state import from_json, to_json
 from tests.engine.scripted_call import FAILSAFE, ScriptedCall, load_flow
 
 MENU = """
@@ -471,3 +473,12 @@ def test_a_checkpoint_whose_body_cannot_be_read_goes_to_the_failsafe() -> None:
     call.send(None, kind="notify")
 
     assert call.turn.is_failsafe
+
+
+def test_every_field_of_a_session_is_in_its_json(call: ScriptedCall) -> None:
+    session = call.turn.session
+    kept = orjson.loads(to_json(session))
+
+    assert set(session._fields) == set(kept)
+    assert set(session.call._fields) == set(kept["call"])
+    assert session == from_json(to_json(session))
