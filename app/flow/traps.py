@@ -28,7 +28,8 @@ _BLANKS = (" ", "\t")
 _KEYPAD = frozenset({"dtmf", "endOnKey"})
 _OPEN = re.compile(r"[\[{]")
 _OWN_LINE = re.compile(r"(?:- +)*[\w-]+:(?:[ \t]|$)|- ")
-_FOREIGN = re.compile(r"(?:^|[\s\[{,])[&!*]|\{\{")
+_FOREIGN = re.compile(r"(?:^|[\s\[{,])[&!*]|(?:^|[\r\n:\-\[,{])[ \t]*\{\{")
+"""Where a value can begin with one of them; a page without such a place need not be walked."""
 _COLON = re.compile(r"[ \t]*:")
 _COMMENT = re.compile(r"([ \t]*)#([^\r\n]*)")
 _CURLY = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u201b"
