@@ -27,7 +27,7 @@ class Option:
     Attributes:
         name: as it is written in an NCCO.
         field: as it is called in Python.
-        about: what it does, in a sentence or two.
+        tell: says what it does, in a sentence or two.
         default: what Vonage takes when it is missing; None when it takes nothing.
     """
 
@@ -35,8 +35,13 @@ class Option:
     field: str
     kind: Kind
     required: bool
-    about: str
+    tell: Callable[[], str]
     default: object = None
+
+    @property
+    def about(self) -> str:
+        """What it does."""
+        return self.tell()
 
 
 @dataclass(frozen=True, slots=True)

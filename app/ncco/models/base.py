@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -16,6 +16,7 @@ from app.ncco.issue import Issue
 from app.ncco.kinds.kind import Kind
 from app.ncco.kinds.objects import Nested
 from app.ncco.kinds.shape import Note, Option, OptionRule, Shape
+from app.ncco.models.told import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class NccoModel(BaseModel):
     Raises pydantic's `ValidationError` with every fault, each with its cure.
     """
 
-    model_config = ConfigDict(alias_generator=to_wire, frozen=True, use_attribute_docstrings=True, **_SPELLINGS)
+    model_config = ConfigDict(alias_generator=to_wire, frozen=True, **_SPELLINGS)
 
     title: ClassVar[str]
     """What it is called in messages, e.g. `talk` or `phone endpoint`."""
@@ -112,7 +113,7 @@ def _plain(value: Any) -> Any:
 def _shape_of(model: type[NccoModel]) -> Shape:
     fields = model.model_fields
     tag_field = next((name for name in ("action", "type") if name in fields and not fields[name].is_required()), None)
-    options = (_option(name, info) for name, info in fields.items() if name != tag_field)
+    options = (_option(model, name, info) for name, info in fields.items() if name != tag_field)
     return Shape(
         title=model.title,
         about=" ".join((model.__doc__ or "").split()),
@@ -124,10 +125,9 @@ def _shape_of(model: type[NccoModel]) -> Shape:
     )
 
 
-def _option(name: str, info: FieldInfo) -> Option:
+def _option(model: type[NccoModel], name: str, info: FieldInfo) -> Option:
     default = next((entry.value for entry in info.metadata if isinstance(entry, Default)), None)
-    about = " ".join((info.description or "").split())
-    return Option(info.alias or name, name, _kind(info), info.is_required(), about, default)
+    return Option(info.alias or name, name, _kind(info), info.is_required(), partial(told, model, name), default)
 
 
 def _kind(info: FieldInfo) -> Kind:
