@@ -37,7 +37,8 @@ class Stretch(NamedTuple):
 
     Attributes:
         shapes: of its NCCO, by which it is known to be right.
-        dials: how many of its actions dial.
+        dials: how many of its actions dial. tail_dials: and how many of the tail behind its `input`, which count only
+            towards what the call may dial.
         step: where the call then waits, "" when it ends.
     """
 
@@ -45,6 +46,7 @@ class Stretch(NamedTuple):
     shapes: tuple[int, ...]
     waits: tuple[Wait, ...]
     dials: int
+    tail_dials: int
     step: str
     trace: Trace
 
@@ -68,7 +70,7 @@ def play_from(run: Run, step: str) -> bool:
 def _play(run: Run, stretch: Stretch | None) -> bool:
     if stretch is None or stretch.shapes not in run.flow.sound:
         return False
-    if run.dialled + stretch.dials > run.around.dial_limit:
+    if run.dialled + stretch.dials + stretch.tail_dials > run.around.dial_limit:
         return False
     actions = _actions(run, stretch)
     if actions is None:
@@ -133,6 +135,7 @@ class _Layout:
         self._shapes: list[int] = []
         self._waits: list[Wait] = []
         self._dials = 0
+        self._tail_dials = 0
 
     def add(self, step: Step) -> bool:
         """Add what a step plays, with the tail behind its `input`; whether that is the same in every call."""
@@ -146,6 +149,7 @@ class _Layout:
         tail = lay_out_tail(self._flow, step) if asks and step.tail else []
         for each in tail or ():
             self._add(each, None)
+            self._tail_dials += each.ready["action"] == "connect"
         return tail is not None
 
     def _add(self, laid: Laid, wait: Wait | None) -> None:
@@ -166,4 +170,5 @@ class _Layout:
         if 0 in self._shapes:
             return None
         trace = Trace(tuple(lines), json_bytes(lines))
-        return Stretch(tuple(self._pieces), tuple(self._shapes), tuple(self._waits), self._dials, step, trace)
+        pieces, shapes, waits = tuple(self._pieces), tuple(self._shapes), tuple(self._waits)
+        return Stretch(pieces, shapes, waits, self._dials, self._tail_dials, step, trace)

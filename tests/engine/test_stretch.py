@@ -114,6 +114,42 @@ def test_a_call_that_may_not_dial_again_takes_the_error_exit() -> None:
     assert ["Goodbye sales."] == call.said
 
 
+TAIL_THAT_DIALS = """
+flow: test
+default: true
+start: dial
+steps:
+  dial:
+    do: [connect: "447700900111"]
+    goto: menu
+  menu:
+    do: [talk: "Press 1."]
+    choices: {one: {dtmf: 1, goto: menu}}
+    retry: {then: end}
+    on: {error: reception}
+  reception:
+    do: [connect: "447700900333"]
+    goto: end
+"""
+
+
+def test_a_call_that_may_not_dial_again_has_the_failsafe_behind_an_input() -> None:
+    call = twice(load_flow(TAIL_THAT_DIALS), dial_limit=1)
+    first = call.ncco[-1]
+    call.press("1")
+
+    assert ["talk", "talk"] == [first["action"], call.ncco[-1]["action"]]
+
+
+def test_a_call_that_may_dial_once_more_keeps_the_connect_behind_an_input() -> None:
+    call = twice(load_flow(TAIL_THAT_DIALS), dial_limit=2)
+    first = call.ncco[-1]
+    call.press("1")
+
+    assert ["connect", "connect"] == [first["action"], call.ncco[-1]["action"]]
+    assert 1 == call.session.dialled
+
+
 def test_no_call_has_the_actions_of_another() -> None:
     flow = load_flow(GREETING)
     first = twice(flow)
