@@ -34,6 +34,7 @@ class _Mark:
     waits: int
     dialled: int
     variables: dict[str, Any]
+    secrets: frozenset[str]
 
 
 class Run:
@@ -55,7 +56,7 @@ class Run:
         self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
         self.entered_at = around.now
         self.dialled = before.dialled
-        self.secrets: set[str] = set()
+        self.secrets: frozenset[str] = frozenset()
         self.failed: set[str] = set()
         self._call = call_record(before.call)
         self._drafts: list[Draft] = []
@@ -107,7 +108,7 @@ class Run:
         """Set a variable; of a sensitive one only a token leaves the turn."""
         self.variables[name] = value
         if self.flow.variables[name].sensitive:
-            self.secrets.add(name)
+            self.secrets |= {name}
 
     def start_step(self, now: datetime) -> None:
         """Begin to count anew: a step is entered, not repeated."""
@@ -116,7 +117,9 @@ class Run:
 
     def mark(self, step: Step) -> None:
         """Remember how far the turn is, before `step` adds to it. Raises RenderError past the step limit."""
-        self._marks.append(_Mark(step, len(self._drafts), len(self._waits), self.dialled, dict(self.variables)))
+        self._marks.append(
+            _Mark(step, len(self._drafts), len(self._waits), self.dialled, dict(self.variables), self.secrets)
+        )
         self.step = step.name
         if len(self._marks) > STEP_LIMIT:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
@@ -128,6 +131,7 @@ class Run:
         del self._waits[mark.waits :]
         self.dialled = mark.dialled
         self.variables = mark.variables
+        self.secrets = mark.secrets
 
     def take_back_last(self) -> None:
         """Forget what the step that was entered last has added, if any was."""

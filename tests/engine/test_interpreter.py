@@ -354,6 +354,31 @@ def test_a_wrong_number_is_a_failed_try(pin: ScriptedCall, digits: str) -> None:
     assert 1 == pin.session.tries
 
 
+SECRET_OF_A_STEP_THAT_FAILS = """
+flow: test
+default: true
+start: ask
+vars:
+  pin: {type: text, default: "", sensitive: true}
+steps:
+  ask:
+    set: {pin: "{{ call.to }}"}
+    do: [talk: "Hello {{ call.custom_data.name }}."]
+    on: {error: sorry}
+    goto: sorry
+  sorry:
+    do: [talk: "Sorry."]
+    goto: end
+"""
+
+
+def test_a_sensitive_value_that_is_taken_back_is_what_it_was_before() -> None:
+    call = ScriptedCall(load_flow(SECRET_OF_A_STEP_THAT_FAILS))
+
+    assert ["Sorry."] == call.said
+    assert {"pin": ""} == call.session.variables
+
+
 def test_a_sensitive_value_leaves_the_turn_only_as_a_token(pin: ScriptedCall) -> None:
     pin.press("4711")
 
