@@ -60,8 +60,15 @@ async def watch(
             while True:
                 await _until_replaced(folders, library, metrics, log, look_ms=look_ms, polls=polls)
                 await refresh(library, metrics, log)
-        except (OSError, RuntimeError) as error:
-            log.warning("flow files cannot be watched", polls=polls, problem=str(error))
+        except (OSError, RuntimeError, ExceptionGroup) as error:
+            log.warning("flow files cannot be watched", polls=polls, problem=str(_cause(error)))
+
+
+def _cause(error: Exception) -> Exception:
+    """What went wrong: the watching library wraps it in a group."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _until_replaced(

@@ -111,6 +111,24 @@ async def test_without_any_folder_it_waits_for_one(tmp_path: Path) -> None:
         await task
 
 
+async def test_files_that_cannot_be_watched_are_written_of_and_break_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHFILES_FORCE_POLLING", "true")
+    write(tmp_path / "flows", "one")
+    library = Library(MemoryStore(), lambda: load_files(tmp_path / "flows", tmp_path / "templates"))
+    with capture_logs() as lines:
+        task = asyncio.create_task(watch([tmp_path / "flows"], library, Metrics(), LOG, look_ms=50))
+        await asyncio.sleep(0.2)
+        (tmp_path / "flows" / "itself").symlink_to("itself")
+        async with asyncio.timeout(10):
+            await task
+    told = [line for line in lines if line["event"] == "flow files cannot be watched"]
+
+    assert [False, True] == [line["polls"] for line in told]
+    assert ["itself" in line["problem"] for line in told] == [True, True]
+
+
 async def test_issues_are_written_with_place_and_cure() -> None:
     store = MemoryStore()
     await store.open()
