@@ -44,7 +44,8 @@ LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
 Source: Voice API specification, length_timer.
 """
 
-REFUSALS: Final = frozenset({"Invalid NCCO.", "Invalid response code."})
+BAD_STATUS: Final = "Invalid response code."
+REFUSALS: Final = frozenset({"Invalid NCCO.", BAD_STATUS})
 """Reasons of a fallback that mean: what was sent is no good. Source: webhook reference, Fallback."""
 
 _WAIT_PATH = re.compile(r"/webhooks/(input|notify|event)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
@@ -209,22 +210,31 @@ class CallService:
         if not isinstance(webhook, FallbackWebhook):
             return await self.answer(delivery)
         path = webhook.original_url or ""
-        refused = webhook.reason in REFUSALS
+        reason = webhook.reason or ""
         original = original_of(delivery)
         if found := _WAIT_PATH.search(path):
             kind, token = _KINDS[found[1]], found[2]
-            if refused:
-                ref = read_token(self.policy.keys, kind, token)
+            ref = read_token(self.policy.keys, kind, token)
+            if await self._is_refused(reason, ref.session, (ref.turn, ref.index)):
                 return await self._refused(ref.session, (ref.turn, ref.index), original)
             return await self.resume(kind, token, original)
         named = _ANSWER_PATH.search(path)
         if webhook.original_type == "event" and named is None:
             return await self._event_again(original)
         flow = named[1] if named else None
-        if refused:
-            id_ = session_id(call_of(original.fields).uuid, flow)
+        id_ = session_id(call_of(original.fields).uuid, flow)
+        if await self._is_refused(reason, id_, (-1, -1)):
             return await self._refused(id_, (-1, -1), original)
         return await self.answer(original, flow)
+
+    async def _is_refused(self, reason: str, id_: str, cause: tuple[int, int]) -> bool:
+        """Whether Vonage did not take the NCCO that it was sent.
+
+        A bad status without one is our own 503, of a store that was away: the webhook has yet to be answered.
+        """
+        if reason != BAD_STATUS:
+            return reason in REFUSALS
+        return await self.store.reply(id_, *cause, None) is not None
 
     async def _event_again(self, delivery: Delivery) -> Reply:
         """An event that steers nothing came to the fallback: the NCCO of a running call goes on."""

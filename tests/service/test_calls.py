@@ -385,6 +385,26 @@ async def test_the_fallback_never_repeats_what_vonage_refused(call: ServedCall, 
     assert reply.ncco == again.ncco
 
 
+async def test_the_fallback_of_an_answer_that_got_a_bad_status_answers_it(call: ServedCall) -> None:
+    fallback = _fallback("Invalid response code.", "https://x/webhooks/answer", ANSWER)
+    reply = await call.service.fallback(fallback)
+
+    assert b"Welcome" in (reply.ncco or b"")
+
+
+async def test_the_fallback_of_an_input_that_got_a_bad_status_goes_on_where_the_caller_chose(
+    call: ServedCall,
+) -> None:
+    await call.ring()
+    url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
+    fallback = _fallback("Invalid response code.", url, {"dtmf": {"digits": "1"}, "uuid": LEG})
+    reply = await call.service.fallback(fallback)
+    chosen = await call.press("1")
+
+    assert "error" != reply.outcome
+    assert (reply.ncco, True) == (chosen.ncco, chosen.is_repeat)
+
+
 async def test_the_fallback_of_a_refused_answer_takes_the_error_exit(call: ServedCall) -> None:
     await call.ring()
     reply = await call.service.fallback(_fallback("Invalid NCCO.", "https://x/webhooks/answer", ANSWER))
