@@ -27,7 +27,7 @@ from app.web.health import health_router
 from app.web.metrics import Metrics
 from app.web.pages import describe, http_error, server_error
 from app.web.routes import PREFIX
-from app.web.watch import refresh, watch
+from app.web.watch import first_read, watch
 
 COLLECT_AFTER: Final = (50_000, 20, 100)
 """When to look for cycles: after more new objects than Python would wait for. A webhook makes none by itself."""
@@ -115,7 +115,7 @@ def _lifespan(
         async with AsyncExitStack() as stack:
             if service is not None:
                 await stack.enter_async_context(_opened(service.store))
-                await refresh(service.library, metrics, log)
+                await first_read(service.library, metrics, log)
                 if settings.reload:
                     folders = (settings.flows, settings.templates)
                     await stack.enter_async_context(_running(watch(folders, service.library, metrics, log)))

@@ -17,6 +17,8 @@ from app.web.metrics import Metrics
 
 LOOK_MS: Final = 1000
 """How often to look whether a folder is still the same one: a replaced folder sends no notice of its files."""
+FIRST_TRIES: Final = 10
+"""How often the flows are read at the start while the store cannot keep them."""
 SETTLE_MS: Final = 100
 """How long files must be quiet, so that a save of many files is read once."""
 
@@ -46,6 +48,15 @@ async def refresh(library: Library, metrics: Metrics, log: FilteringBoundLogger)
         log.error("flows refused", in_use=sorted(library.current.flows))
     else:
         log.info("flows loaded", flows=sorted(read.flows))
+
+
+async def first_read(library: Library, metrics: Metrics, log: FilteringBoundLogger, *, wait_s: float = 0.5) -> None:
+    """Read the flows at the start; a store that is away for a moment is asked again, for some seconds."""
+    for _ in range(FIRST_TRIES):
+        await refresh(library, metrics, log)
+        if not library.is_stale:
+            return
+        await asyncio.sleep(wait_s)
 
 
 async def watch(

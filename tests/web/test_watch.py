@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from app.errors import StoreUnavailable
 from app.flow.loader import load_files
 from app.flow.model import Project
 from app.service.library import Library
+from app.store.contract import RevisionRow
 from app.store.memory import MemoryStore
 from app.web.metrics import Metrics
-from app.web.watch import refresh, watch
+from app.web.watch import first_read, refresh, watch
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "{text}"\n    goto: end\n'
 LOG = structlog.get_logger()
@@ -149,3 +150,30 @@ async def test_a_read_that_fails_is_written_and_ends_nothing(fault: Exception) -
         await refresh(library, Metrics(), LOG)
 
     assert [("flows not read", "error")] == [(line["event"], line["log_level"]) for line in lines]
+
+
+class _BusyAtFirst(MemoryStore):
+    """Keeps no revisions until it has been asked some times."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+    async def save_revisions(self, revisions: Iterable[RevisionRow]) -> None:
+        self.refusals -= 1
+        if self.refusals >= 0:
+            raise StoreUnavailable("locked for a moment")
+        await super().save_revisions(revisions)
+
+
+@pytest.mark.parametrize(("refusals", "flows"), [(0, ["hello"]), (3, ["hello"]), (1000, [])])
+async def test_a_store_that_is_busy_at_the_start_is_asked_again(
+    tmp_path: Path, refusals: int, flows: list[str]
+) -> None:
+    store = _BusyAtFirst(refusals)
+    await store.open()
+    write(tmp_path / "flows", "one")
+    library = Library(store, lambda: load_files(tmp_path / "flows", tmp_path / "templates"))
+    await first_read(library, Metrics(), LOG, wait_s=0)
+
+    assert flows == list(library.current.flows)
