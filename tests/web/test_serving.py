@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
@@ -26,12 +25,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    root, handlers = logging.getLogger(), {number: signal.getsignal(number) for number in SIGNALS}
-    others, level = root.handlers[:], root.level
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     yield
-    root.handlers[:] = others
-    root.setLevel(level)
-    structlog.reset_defaults()
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
