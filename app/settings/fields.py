@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     lookup_budget_ms: Annotated[
         int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole answer.")
     ] = 2000
-    """Milliseconds that all look-ups of one webhook may take together, 0 to 3500."""
+    """Milliseconds that all look-ups of one webhook may take together, 0 to 3500. No flow has look-ups yet."""
     dial_allow: Annotated[
         tuple[str, ...],
         NoDecode,
@@ -128,7 +128,7 @@ class Settings(BaseSettings):
         AfterValidator(lambda value: SecretStr(values.read_private_key(value.get_secret_value()))),
         Cure("Write the path of the application's private.key, or the key itself."),
     ] = Field(default=SecretStr(""), validation_alias="VONAGE_PRIVATE_KEY")
-    """The application's private key: a path, or the PEM text."""
+    """The application's private key: a path, or the PEM text. Checked at the start; nothing signs with it yet."""
     signature_secret: _Secret = Field(
         default=SecretStr(""),
         validation_alias=AliasChoices("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET"),

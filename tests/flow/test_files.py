@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from app.flow.files import MAX_BYTES, read_project
 from app.flow.nodes import Place
 
 FLOW = "flow: a\n"
+NOBODY = 65534
+"""The user without rights, on Linux and elsewhere."""
 
 
 @pytest.fixture
@@ -193,13 +197,33 @@ def test_a_huge_file_is_not_read(flows: Path, templates: Path) -> None:
     assert ["this file cannot be read: it is larger than 1 MiB"] == [issue.message for issue in issues]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@contextmanager
+def without_rights(root: Path) -> Iterator[None]:
+    """Work as somebody who is not root, for whom no file is closed; everything above `root` is opened to them."""
+    if os.geteuid() != 0:
+        yield
+        return
+    modes = {folder: folder.stat().st_mode for folder in (root, *root.parents[:4])}
+    for folder, mode in modes.items():
+        folder.chmod(mode | 0o055)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        for folder, mode in modes.items():
+            folder.chmod(mode)
+
+
 def test_what_may_not_be_read_is_told(flows: Path, templates: Path) -> None:
     (flows / "b.yaml").write_text(FLOW)
     (flows / "b.yaml").chmod(0)
     (flows / "c").mkdir(mode=0)
 
-    assert [("E122", "flows/b.yaml:1:1"), ("E122", "flows/c:1:1")] == faults(flows, templates)
+    with without_rights(flows):
+        found = faults(flows, templates)
+
+    assert [("E122", "flows/b.yaml:1:1"), ("E122", "flows/c:1:1")] == found
 
 
 def test_a_name_that_is_not_utf_8_can_be_shown(flows: Path, templates: Path) -> None:

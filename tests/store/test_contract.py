@@ -328,6 +328,8 @@ async def test_revision_is_there_as_it_was_first_written(store: Store) -> None:
 async def test_no_revisions_are_no_trouble(store: Store) -> None:
     await store.save_revisions([])
 
+    assert await store.revision("c0ffee") is None
+
 
 # What callers send
 
@@ -374,8 +376,11 @@ async def test_any_bytes_come_back_as_they_were(store: Store) -> None:
 # Opening and closing
 
 
-async def test_open_store_can_be_written(store: Store) -> None:
+async def test_open_store_can_be_written_and_the_check_leaves_nothing(store: Store) -> None:
     await store.check()
+
+    assert await store.load("leg-1") is None
+    assert () == await store.statuses("leg-1", 1)
 
 
 async def test_opening_twice_is_opening_once(store: Store) -> None:
@@ -396,6 +401,9 @@ async def test_closed_store_is_unavailable(closed_store: Store) -> None:
 
 async def test_closing_a_closed_store_does_nothing(closed_store: Store) -> None:
     await closed_store.close()
+
+    with pytest.raises(StoreUnavailable, match="not open"):
+        await closed_store.load("leg-1")
 
 
 async def test_store_that_is_opened_again_has_what_was_written(closed_store: Store) -> None:
