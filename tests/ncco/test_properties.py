@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+import app.ncco
 from app.ncco import RULES, Ncco, NccoModel, check, json_schema
 from app.ncco.checker import explain, is_clean
 
-SAMPLES = Path(__file__).parents[1] / "samples" / "ncco"
+SAMPLES = Path(app.ncco.__file__).parent / "examples"
 DOCUMENTS = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(SAMPLES.iterdir())]
 MODEST = settings(max_examples=100, deadline=None)
 VALIDATOR = Draft202012Validator(json_schema())

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+import app.ncco
 from app.ncco import RULES, check
 
-SAMPLES = Path(__file__).parents[1] / "samples" / "ncco"
+SAMPLES = Path(app.ncco.__file__).parent / "examples"
 
 
 def sample(code: str, kind: str) -> Any:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+import app.ncco
 from app.ncco import RULES, check, json_schema
 
-SAMPLES = Path(__file__).parents[1] / "samples" / "ncco"
+SAMPLES = Path(app.ncco.__file__).parent / "examples"
 SCHEMA = json_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
 WARNINGS = [code for code, rule in RULES.items() if rule.severity == "warning"]
