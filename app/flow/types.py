@@ -9,14 +9,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from app.flow.entries import MAX_ITEMS, entries, kept_list, kept_map, pairs
 from app.ncco.suggest import nearest
 
-MAX_ITEMS = 200
-"""How many entries a list or a map may have; our choice, so that no caller's data makes a loop long."""
+__all__ = [
+    "ANY",
+    "DATETIME",
+    "MAX_ITEMS",
+    "TYPES",
+    "ValueType",
+    "list_of",
+    "record",
+    "words",
+    "write",
+]
 
 _LARGE = 10**18
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
@@ -36,13 +46,17 @@ class ValueType:
         kind: values of the same kind can be compared with each other: phone, url and words are text, int is number.
         sample: a typical value, to try a step out with.
         words: the allowed words, when only those are allowed.
+        item: the type of every entry of a list, when it is known.
+        fields: the type of each entry of a map whose entries are known; empty otherwise.
     """
 
     name: str
     kind: str
-    sample: Any
-    convert: Callable[[object], object]
+    sample: Any = field(compare=False)
+    convert: Callable[[object], object] = field(compare=False)
     words: tuple[str, ...] = ()
+    item: ValueType | None = None
+    fields: Mapping[str, ValueType] = field(default_factory=dict)
 
     def cast(self, value: object) -> object:
         """`value` as this type. Raises ValueError with a sentence that says what is needed."""
@@ -133,22 +147,6 @@ def _url(value: object) -> str:
     raise ValueError("a URL is needed, such as https://example.com/hold.mp3")
 
 
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list | tuple):
-        raise ValueError("a list is needed")
-    if len(value) > MAX_ITEMS:
-        raise ValueError(f"a list of at most {MAX_ITEMS} entries is needed")
-    return list(value)
-
-
-def _map(value: object) -> dict[object, object]:
-    if not isinstance(value, Mapping):
-        raise ValueError("a map is needed")
-    if len(value) > MAX_ITEMS:
-        raise ValueError(f"a map of at most {MAX_ITEMS} entries is needed")
-    return dict(value)
-
-
 def _datetime(value: object) -> datetime:
     if isinstance(value, datetime):
         return value
@@ -166,8 +164,8 @@ TYPES: dict[str, ValueType] = {
     "bool": ValueType("bool", "bool", True, _bool),
     "phone": ValueType("phone", "text", "447700900123", _phone),
     "url": ValueType("url", "text", "https://example.com/sample", _url),
-    "list": ValueType("list", "list", ("sample",), _list),
-    "map": ValueType("map", "map", {}, _map),
+    "list": ValueType("list", "list", ("sample",), kept_list),
+    "map": ValueType("map", "map", {}, kept_map),
 }
 """The types that an author may name, by name."""
 
@@ -176,6 +174,52 @@ DATETIME = ValueType("datetime", "datetime", datetime(2026, 1, 5, 9, 30, tzinfo=
 
 ANY = ValueType("any", "any", "sample", _any)
 """What only the running call knows: an entry of a list, of a map or of `call.custom_data`."""
+
+
+def list_of(item: ValueType) -> ValueType:
+    """The type of a list whose entries are all of the type `item`."""
+
+    def convert(value: object) -> list[object]:
+        return [_within(f"[{at}]", item, entry) for at, entry in enumerate(entries(value))]
+
+    return ValueType("list", "list", [item.sample], convert, item=item)
+
+
+def record(fields: Mapping[str, ValueType]) -> ValueType:
+    """The type of a map that has every one of `fields`, each of its type; what else it has is left out."""
+
+    def convert(value: object) -> dict[str, object]:
+        found = dict(pairs(value))
+        if missing := [name for name in fields if found.get(name) is None]:
+            raise ValueError(f"a map with the entry {missing[0]} is needed")
+        return {name: _within(name, type_, found[name]) for name, type_ in fields.items()}
+
+    return ValueType("map", "map", {name: type_.sample for name, type_ in fields.items()}, convert, fields=fields)
+
+
+class _Inner(ValueError):
+    """A value within a value that does not fit.
+
+    Attributes:
+        path: where it is: `[0].max`.
+        needed: what is needed there.
+    """
+
+    def __init__(self, path: str, needed: str) -> None:
+        super().__init__(f"at {path}, {needed}")
+        self.path = path
+        self.needed = needed
+
+
+def _within(step: str, type_: ValueType, value: object) -> object:
+    """`value`, which stands at `step` of a list or a map, as `type_`; the error of a misfit says where it is."""
+    try:
+        return type_.cast(value)
+    except _Inner as inner:
+        between = "" if inner.path.startswith("[") else "."
+        raise _Inner(f"{step}{between}{inner.path}", inner.needed) from None
+    except ValueError as error:
+        raise _Inner(step, str(error)) from None
 
 
 def words(*allowed: str) -> ValueType:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.types import ANY, DATETIME, MAX_ITEMS, TYPES, ValueType, words, write
+from app.flow.entries import MAX_ENTRIES, MAX_NESTING
+from app.flow.types import ANY, DATETIME, MAX_ITEMS, TYPES, ValueType, list_of, record, words, write
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -46,6 +47,8 @@ JSON = st.recursive(
         ("url", "https://example.com/hold.mp3?x=1", "https://example.com/hold.mp3?x=1"),
         ("url", " wss://example.com/socket ", "wss://example.com/socket"),
         ("list", ("a", 1), ["a", 1]),
+        ("list", [("a", None), {"b": [True, 0.5]}], [["a", None], {"b": [True, 0.5]}]),
+        ("list", [datetime(2026, 1, 5, 9, 30, tzinfo=UTC)], ["2026-01-05T09:30:00+00:00"]),
         ("map", {"a": 1}, {"a": 1}),
     ],
 )
@@ -56,6 +59,12 @@ def test_a_value_becomes_its_type(type_name: str, written: object, expected: obj
     assert type(expected) is type(result)
 
 
+def nested(depth: int) -> object:
+    """A list in a list in a list ..."""
+    return "x" if depth < 0 else [nested(depth - 1)]
+
+
+ENTRIES = "entries that are texts, numbers, true or false, lists or maps are needed"
 WHOLE = "a whole number is needed, such as 20"
 NUMBER = "a number is needed, such as 20 or 0.5"
 PHONE = "a phone number is needed: 7 to 15 digits with the country code, such as 447700900123"
@@ -115,6 +124,11 @@ URL = "a URL is needed, such as https://example.com/hold.mp3"
         ("url", 3, URL),
         ("list", "a, b", "a list is needed"),
         ("list", ["x"] * (MAX_ITEMS + 1), f"a list of at most {MAX_ITEMS} entries is needed"),
+        ("list", nested(MAX_NESTING + 1), f"lists and maps nested at most {MAX_NESTING} deep are needed"),
+        ("list", [["x"] * 100] * 60, f"lists and maps of at most {MAX_ENTRIES:,} entries altogether are needed"),
+        ("list", [float("nan")], ENTRIES),
+        ("list", [10**18], ENTRIES),
+        ("map", {"a": {"b": object()}}, ENTRIES),
         ("map", "a", "a map is needed"),
         ("map", {str(n): n for n in range(MAX_ITEMS + 1)}, f"a map of at most {MAX_ITEMS} entries is needed"),
     ],
@@ -161,11 +175,51 @@ def test_a_text_is_no_point_in_time() -> None:
         DATETIME.cast("2026-01-05")
 
 
+QUESTION = record({"text": TYPES["text"], "max": TYPES["int"]})
+SURVEY = record({"questions": list_of(QUESTION)})
+
+
+def test_what_has_a_declared_form_is_cast_through_and_through() -> None:
+    cast = SURVEY.cast({"questions": [{"text": "How are you?", "max": "5", "more": 1}], "more": 2})
+
+    assert cast == {"questions": [{"text": "How are you?", "max": 5}]}
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ([], "a map is needed"),
+        ({}, "a map with the entry questions is needed"),
+        ({"questions": None}, "a map with the entry questions is needed"),
+        ({"questions": "x"}, "at questions, a list is needed"),
+        (
+            {"questions": [{"text": "x", "max": 1}, {"text": "x"}]},
+            "at questions[1], a map with the entry max is needed",
+        ),
+        ({"questions": [{"text": "x", "max": "many"}]}, f"at questions[0].max, {WHOLE}"),
+        ({"questions": [{"text": [], "max": 1}]}, "at questions[0].text, a text, a number, true or false is needed"),
+        ({"questions": [{}] * (MAX_ITEMS + 1)}, f"at questions, a list of at most {MAX_ITEMS} entries is needed"),
+    ],
+)
+def test_what_lacks_its_declared_form_is_told_where(written: object, sentence: str) -> None:
+    with pytest.raises(ValueError, match="needed") as caught:
+        SURVEY.cast(written)
+
+    assert sentence == str(caught.value)
+
+
+def test_types_of_the_same_form_are_the_same() -> None:
+    assert list_of(TYPES["int"]) == list_of(TYPES["int"])
+    assert list_of(TYPES["int"]) != list_of(TYPES["text"])
+    assert list_of(TYPES["int"]) != TYPES["list"]
+    assert words("a", "b") == words("a", "b")
+
+
 def test_anything_is_of_any_type() -> None:
     assert ANY.cast(None) is None
 
 
-@pytest.mark.parametrize("type_", [*TYPES.values(), DATETIME, ANY], ids=[*TYPES, "datetime", "any"])
+@pytest.mark.parametrize("type_", [*TYPES.values(), DATETIME, ANY, SURVEY], ids=[*TYPES, "datetime", "any", "survey"])
 def test_the_sample_of_a_type_is_of_that_type(type_: ValueType) -> None:
     cast = type_.cast(type_.sample)
 
