@@ -7,7 +7,7 @@ that was cancelled has written all of its rows or none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -80,8 +80,86 @@ class RevisionRow(NamedTuple):
     created_at: int
 
 
-class Store(Protocol):
-    """A durable store of calls. Every method may raise StoreUnavailable; what else it raises stands with it."""
+class HookRow(NamedTuple):
+    """A webhook of ours that is not sent yet. Once it is sent, its row is gone.
+
+    The hooks of one session go out in the order of writing: none is due while an earlier one waits. A parked one does
+    not wait any more.
+
+    Attributes:
+        id: random; the receiver knows a second delivery by it.
+        name: of the hook in its flow.
+        headers: those that the flow writes, as JSON.
+        due_at: when to try next; None while an earlier hook of its session waits.
+        leased_until: until then whoever claimed it is trying.
+        tries: how often it was claimed.
+        problem: what came of the last try, "" before it.
+        is_parked: given up, until somebody asks to try again.
+    """
+
+    id: str
+    session: str
+    name: str
+    url: str
+    headers: bytes
+    body: bytes
+    created_at: int
+    due_at: int | None
+    leased_until: int = 0
+    tries: int = 0
+    problem: str = ""
+    is_parked: bool = False
+
+
+class HookCounts(NamedTuple):
+    """How many hooks there are that wait, and that are parked."""
+
+    waiting: int
+    parked: int
+
+
+class Outbox(Protocol):
+    """The part of a store that keeps hooks until they are sent. Every method may raise StoreUnavailable.
+
+    Hooks come in with the turn, the webhook or the end of a call that causes them, in the same transaction.
+    """
+
+    async def has_due_hooks(self, now: int) -> bool:
+        """Whether `claim_hooks` would find any. Writes nothing."""
+
+    async def claim_hooks(self, now: int, leased_until: int, limit: int) -> list[HookRow]:
+        """Take up to `limit` hooks that are due and that nobody tries, longest due first, as they are from now on.
+
+        Their `tries` are one more and nobody else gets them before `leased_until`. At most one of each session.
+        """
+
+    async def hook_sent(self, id_: str, now: int) -> None:
+        """Delete it; the next one of its session is due `now`. One that is gone is no fault."""
+
+    async def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> None:
+        """Let go of it until `due_at`, unless somebody has claimed it since (`tries` is then another)."""
+
+    async def park_hook(self, id_: str, tries: int, problem: str, now: int) -> None:
+        """Give it up, unless somebody has claimed it since; the next one of its session is due `now`."""
+
+    async def retry_hooks(self, ids: Sequence[str] | None, now: int) -> int:
+        """Let hooks with these ids (None: all) be due `now`, parked ones with all their tries; returns how many.
+
+        One that waits for an earlier one of its session goes on waiting, and is not counted; nor is one that is gone.
+        """
+
+    async def hooks(self, limit: int) -> list[HookRow]:
+        """Up to `limit` hooks, parked ones first, each kind oldest first."""
+
+    async def count_hooks(self) -> HookCounts:
+        """How many there are."""
+
+
+class Store(Outbox, Protocol):
+    """A durable store of calls. Every method may raise StoreUnavailable; what else it raises stands with it.
+
+    `hooks` are written in the same transaction as what they come with.
+    """
 
     async def open(self) -> None:
         """Connect, migrate to the newest schema, check that it can be written. Raises StoreUnusable."""
@@ -92,22 +170,26 @@ class Store(Protocol):
     async def check(self) -> None:
         """Write and delete a row, to see that it can be written."""
 
-    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+    async def open_call(
+        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+    ) -> None:
         """Write a new call with its first turn, in one transaction. Raises AlreadyOpen and writes nothing."""
 
     async def load(self, session: str) -> SessionRow | None:
         """The call, or None."""
 
-    async def advance(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+    async def advance(
+        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+    ) -> None:
         """Write the next turn, in one transaction, if the stored version is `session.version - 1`. Raises Conflict.
 
         A turn number that the call has already is a Conflict too.
         """
 
-    async def record(self, webhook: WebhookRow) -> None:
+    async def record(self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> None:
         """Write a webhook that steers nothing."""
 
-    async def end(self, leg: str, webhook: WebhookRow) -> int:
+    async def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> int:
         """Record `webhook` and mark every open call of `leg` as over (version + 1); returns how many there were.
 
         A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable
-from app.store.contract import RevisionRow, SessionRow, TurnRow, WebhookRow
+from app.store.contract import HookCounts, HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
+from app.store.memory_outbox import MemoryOutbox
 
 
 class MemoryStore:
@@ -16,6 +17,7 @@ class MemoryStore:
         turns: by session, oldest first.
         webhooks: every one, oldest first.
         revisions: by hash.
+        outbox: the hooks that are not sent yet.
     """
 
     def __init__(self) -> None:
@@ -23,6 +25,7 @@ class MemoryStore:
         self.turns: dict[str, list[TurnRow]] = {}
         self.webhooks: list[WebhookRow] = []
         self.revisions: dict[str, RevisionRow] = {}
+        self.outbox = MemoryOutbox()
         self._other_ids: dict[str, set[str]] = {}
         self._statuses: dict[tuple[str, int], list[tuple[int, str]]] = {}
         self._is_open = False
@@ -39,7 +42,9 @@ class MemoryStore:
         """See that it is open."""
         self._require_open()
 
-    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+    async def open_call(
+        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+    ) -> None:
         """Write a new call with its first turn. Raises AlreadyOpen and writes nothing."""
         self._require_open()
         if session.id in self.sessions:
@@ -47,13 +52,16 @@ class MemoryStore:
         self._put_session(session)
         self.turns[session.id] = [turn]
         self._put_webhook(webhook)
+        self.outbox.add(hooks)
 
     async def load(self, session: str) -> SessionRow | None:
         """The call, or None."""
         self._require_open()
         return self.sessions.get(session)
 
-    async def advance(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+    async def advance(
+        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+    ) -> None:
         """Write the next turn, if the stored version is `session.version - 1`. Raises Conflict."""
         self._require_open()
         stored = self.sessions.get(session.id)
@@ -62,16 +70,19 @@ class MemoryStore:
         self._put_session(session)
         self.turns[session.id].append(turn)
         self._put_webhook(webhook)
+        self.outbox.add(hooks)
 
-    async def record(self, webhook: WebhookRow) -> None:
+    async def record(self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> None:
         """Write a webhook that steers nothing."""
         self._require_open()
         self._put_webhook(webhook)
+        self.outbox.add(hooks)
 
-    async def end(self, leg: str, webhook: WebhookRow) -> int:
+    async def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> int:
         """Record `webhook` and mark every open call of `leg` as over; a missing leg ("") has no calls."""
         self._require_open()
         self._put_webhook(webhook)
+        self.outbox.add(hooks)
         ended = [session for session in self._of_leg(leg) if session.leg == leg and not session.is_over]
         for session in ended:
             self._put_session(
@@ -103,6 +114,46 @@ class MemoryStore:
         """The revision with this hash, or None."""
         self._require_open()
         return self.revisions.get(hash_)
+
+    async def has_due_hooks(self, now: int) -> bool:
+        """Whether any hook is due."""
+        self._require_open()
+        return bool(self.outbox.due(now))
+
+    async def claim_hooks(self, now: int, leased_until: int, limit: int) -> list[HookRow]:
+        """Take hooks that are due, longest due first."""
+        self._require_open()
+        return self.outbox.claim(now, leased_until, limit)
+
+    async def hook_sent(self, id_: str, now: int) -> None:
+        """Delete it; the next one of its session is due."""
+        self._require_open()
+        self.outbox.sent(id_, now)
+
+    async def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> None:
+        """Let go of it until `due_at`, unless somebody has claimed it since."""
+        self._require_open()
+        self.outbox.failed(id_, tries, due_at, problem)
+
+    async def park_hook(self, id_: str, tries: int, problem: str, now: int) -> None:
+        """Give it up, unless somebody has claimed it since; the next one of its session is due."""
+        self._require_open()
+        self.outbox.park(id_, tries, problem, now)
+
+    async def retry_hooks(self, ids: Sequence[str] | None, now: int) -> int:
+        """Let hooks with these ids (None: all) be due; returns how many."""
+        self._require_open()
+        return self.outbox.retry(ids, now)
+
+    async def hooks(self, limit: int) -> list[HookRow]:
+        """Up to `limit` hooks, parked ones first, each kind oldest first."""
+        self._require_open()
+        return self.outbox.listed(limit)
+
+    async def count_hooks(self) -> HookCounts:
+        """How many there are."""
+        self._require_open()
+        return self.outbox.counts()
 
     def _require_open(self) -> None:
         if not self._is_open:

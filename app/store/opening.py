@@ -12,7 +12,7 @@ from app.errors import StoreUnusable
 from app.store.faults import damaged, is_busy, unusable
 from app.store.statements import probe
 
-SCHEMAS = ("0001",)
+SCHEMAS = ("0001", "0002")
 """The migrations in `app/store/migrations`, oldest first."""
 
 VERSION_TABLE = "ncco_schema"

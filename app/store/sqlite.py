@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from app.errors import StoreUnavailable
-from app.store import statements
-from app.store.contract import RevisionRow, SessionRow, TurnRow, WebhookRow
+from app.store import hook_statements, statements
+from app.store.contract import HookCounts, HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
 from app.store.opening import connector, prepare
 from app.store.reader import Reader
-from app.store.statements import unicode
+from app.store.texts import unicode
 from app.store.writer import Writer
 
 BUSY_MS = 1_500
@@ -78,9 +78,11 @@ class SqliteStore:
         """Write and delete a row, to see that the file can be written and can grow."""
         await self._write(statements.probe)
 
-    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+    async def open_call(
+        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+    ) -> None:
         """Write a new call with its first turn, in one transaction. Raises AlreadyOpen and writes nothing."""
-        await self._write(partial(statements.open_call, session=session, turn=turn, webhook=webhook))
+        await self._write(partial(statements.open_call, session=session, turn=turn, webhook=webhook, hooks=hooks))
 
     async def load(self, session: str) -> SessionRow | None:
         """The call, or None."""
@@ -90,17 +92,19 @@ class SqliteStore:
         row = SessionRow(*rows[0])
         return row._replace(is_over=bool(row.is_over))
 
-    async def advance(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+    async def advance(
+        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+    ) -> None:
         """Write the next turn, in one transaction, if the stored version is `session.version - 1`. Raises Conflict."""
-        await self._write(partial(statements.advance, session=session, turn=turn, webhook=webhook))
+        await self._write(partial(statements.advance, session=session, turn=turn, webhook=webhook, hooks=hooks))
 
-    async def record(self, webhook: WebhookRow) -> None:
+    async def record(self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> None:
         """Write a webhook that steers nothing."""
-        await self._write(partial(statements.record, webhook=webhook))
+        await self._write(partial(statements.record, webhook=webhook, hooks=hooks))
 
-    async def end(self, leg: str, webhook: WebhookRow) -> int:
+    async def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> int:
         """Record `webhook` and mark every open call of `leg` as over; a missing leg ("") has no calls."""
-        return await self._write(partial(statements.end, leg=leg, webhook=webhook))
+        return await self._write(partial(statements.end, leg=leg, webhook=webhook, hooks=hooks))
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
         """The NCCO that answered this delivery: same wait and same status (None: any status), or None."""
@@ -120,6 +124,38 @@ class SqliteStore:
         """The revision with this hash, or None."""
         rows = await self._read(statements.SELECT_REVISION, unicode(hash_))
         return RevisionRow(*rows[0]) if rows else None
+
+    async def has_due_hooks(self, now: int) -> bool:
+        """Whether any hook is due."""
+        return bool((await self._read(hook_statements.SELECT_ANY_DUE, now, now))[0][0])
+
+    async def claim_hooks(self, now: int, leased_until: int, limit: int) -> list[HookRow]:
+        """Take hooks that are due, longest due first."""
+        return await self._write(partial(hook_statements.claim_hooks, now=now, leased_until=leased_until, limit=limit))
+
+    async def hook_sent(self, id_: str, now: int) -> None:
+        """Delete it; the next one of its session is due."""
+        await self._write(partial(hook_statements.hook_sent, id_=id_, now=now))
+
+    async def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> None:
+        """Let go of it until `due_at`, unless somebody has claimed it since."""
+        await self._write(partial(hook_statements.hook_failed, id_=id_, tries=tries, due_at=due_at, problem=problem))
+
+    async def park_hook(self, id_: str, tries: int, problem: str, now: int) -> None:
+        """Give it up, unless somebody has claimed it since; the next one of its session is due."""
+        await self._write(partial(hook_statements.park_hook, id_=id_, tries=tries, problem=problem, now=now))
+
+    async def retry_hooks(self, ids: Sequence[str] | None, now: int) -> int:
+        """Let hooks with these ids (None: all) be due; returns how many."""
+        return await self._write(partial(hook_statements.retry_hooks, ids=ids, now=now))
+
+    async def hooks(self, limit: int) -> list[HookRow]:
+        """Up to `limit` hooks, parked ones first, each kind oldest first."""
+        return [hook_statements.hook_row(row) for row in await self._read(hook_statements.SELECT_HOOKS, limit)]
+
+    async def count_hooks(self) -> HookCounts:
+        """How many there are."""
+        return hook_statements.counts((await self._read(hook_statements.COUNT_HOOKS))[0])
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._writer is None:

@@ -1,16 +1,18 @@
 """The SQL of a call: what each method of the store reads and writes.
 
 The functions that write run inside a transaction of the caller. Each first does what may be refused, so that a refusal
-has written nothing yet. A text that is no Unicode (a lone surrogate) is stored with its escape spelled out.
+has written nothing yet.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from app.errors import AlreadyOpen, Conflict
-from app.store.contract import RevisionRow, SessionRow, TurnRow, WebhookRow
+from app.store.contract import HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
+from app.store.hook_statements import insert_hooks
+from app.store.texts import unicode
 
 PROBE_BYTES = 16_384
 """More than the free room in any page, so that a full file shows."""
@@ -87,28 +89,40 @@ INSERT_PROBE = "INSERT INTO probes (body) VALUES (zeroblob(?))"
 DELETE_PROBES = "DELETE FROM probes"
 
 
-def open_call(connection: sqlite3.Connection, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+def open_call(
+    connection: sqlite3.Connection,
+    session: SessionRow,
+    turn: TurnRow,
+    webhook: WebhookRow,
+    hooks: Sequence[HookRow] = (),
+) -> None:
     """Write a new call with its first turn. Raises AlreadyOpen."""
     id_ = unicode(session.id)
     written = connection.execute(INSERT_CALL, (id_, *_session_values(session)))
     if written.rowcount == 0:
         raise AlreadyOpen(session.id)
     _insert_turn(connection, id_, turn)
-    record(connection, webhook)
+    record(connection, webhook, hooks)
 
 
-def advance(connection: sqlite3.Connection, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+def advance(
+    connection: sqlite3.Connection,
+    session: SessionRow,
+    turn: TurnRow,
+    webhook: WebhookRow,
+    hooks: Sequence[HookRow] = (),
+) -> None:
     """Write the next turn. Raises Conflict unless the stored version is the one before and the turn is new."""
     id_ = unicode(session.id)
     written = connection.execute(UPDATE_CALL, (*_session_values(session), id_, session.version - 1))
     if written.rowcount == 0:
         raise Conflict(session.id)
     _insert_turn(connection, id_, turn)
-    record(connection, webhook)
+    record(connection, webhook, hooks)
 
 
-def record(connection: sqlite3.Connection, webhook: WebhookRow) -> None:
-    """Write a webhook."""
+def record(connection: sqlite3.Connection, webhook: WebhookRow, hooks: Sequence[HookRow] = ()) -> None:
+    """Write a webhook, and the hooks that come of it."""
     session = unicode(webhook.session)
     connection.execute(
         INSERT_WEBHOOK,
@@ -127,11 +141,13 @@ def record(connection: sqlite3.Connection, webhook: WebhookRow) -> None:
             webhook.body,
         ),
     )
+    if hooks:
+        insert_hooks(connection, hooks)
 
 
-def end(connection: sqlite3.Connection, leg: str, webhook: WebhookRow) -> int:
+def end(connection: sqlite3.Connection, leg: str, webhook: WebhookRow, hooks: Sequence[HookRow] = ()) -> int:
     """Record `webhook` and end the open calls of `leg`; a missing leg ("") has none. Returns how many there were."""
-    record(connection, webhook)
+    record(connection, webhook, hooks)
     return connection.execute(END_CALLS, (webhook.received_at, unicode(leg))).rowcount if leg else 0
 
 
@@ -147,11 +163,6 @@ def probe(connection: sqlite3.Connection) -> None:
     """Write a row and delete it: the commit after it shows whether the file can be written and can grow."""
     connection.execute(INSERT_PROBE, (PROBE_BYTES,))
     connection.execute(DELETE_PROBES)
-
-
-def unicode(text: str) -> str:
-    """`text` as SQLite can store it: lone surrogates, which UTF-8 cannot hold, become their escape."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _session_values(session: SessionRow) -> tuple[object, ...]:

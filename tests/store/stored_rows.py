@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any, ClassVar
 
-from app.store.contract import RevisionRow, SessionRow, TurnRow, WebhookRow
+from app.store.contract import HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
 
 NOON_MS = 1_772_625_600_000
 
@@ -74,6 +74,20 @@ def next_turn(id_: str, number: int) -> tuple[SessionRow, TurnRow, WebhookRow]:
 
 def revision_row(hash_: str = "c0ffee", **changes: Any) -> RevisionRow:
     return RevisionRow(hash_, "acme", b'{"flows/acme.yaml": "flow: acme"}', NOON_MS)._replace(**changes)
+
+
+def hook_row(id_: str = "hook-1", **changes: Any) -> HookRow:
+    row = HookRow(
+        id=id_,
+        session="leg-1",
+        name="voicemail_saved",
+        url="https://crm.example.com/voicemails",
+        headers=b'{"X-Team": "sales"}',
+        body=b'{"type": "voicemail_saved"}',
+        created_at=NOON_MS,
+        due_at=NOON_MS,
+    )
+    return row._replace(**changes)
 
 
 class FaultyConnection(sqlite3.Connection):

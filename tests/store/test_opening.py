@@ -18,11 +18,12 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from app.errors import StoreUnusable
-from app.store.contract import SessionRow
+from app.store.contract import HookRow, SessionRow
 from app.store.migrate import MIGRATIONS, migrate
+from app.store.migrations.versions import v0001_calls
 from app.store.opening import CHECKED_BYTES, SCHEMAS, VERSION_TABLE
 from app.store.sqlite import SqliteStore
-from tests.store.stored_rows import faulty_connection, new_call, rows_of, session_row
+from tests.store.stored_rows import faulty_connection, hook_row, new_call, rows_of, session_row, webhook_row
 
 
 def refusal(path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) -> StoreUnusable:
@@ -284,6 +285,33 @@ def test_newest_schema_is_left_alone(path: Path) -> None:
     make_calls(path, 0)
 
     assert before == rows_of(path, "PRAGMA schema_version")
+
+
+def test_file_of_the_first_schema_keeps_its_calls_and_gets_an_outbox(path: Path) -> None:
+    make(
+        path,
+        *v0001_calls.STATEMENTS,
+        "CREATE TABLE ncco_schema (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+        "INSERT INTO ncco_schema VALUES ('0001')",
+        "INSERT INTO calls VALUES (7, 'leg-1', 'leg-1', 'CON-leg-1', 'acme', 'c0ffee', 1, 0, 5, 6, x'7b7d')",
+        "INSERT INTO turns VALUES (1, 7, 1, 'w', -1, -1, '', 5, x'5b5d', x'5b5d', x'7b7d')",
+        "INSERT INTO webhooks VALUES (1, 7, 'w', 'answer', 'leg-1', -1, -1, '', 'leg-1', '', 'GET', 5, x'61')",
+    )
+
+    async def go_on() -> tuple[SessionRow | None, bytes | None, list[HookRow]]:
+        store = SqliteStore(path)
+        await store.open()
+        await store.record(webhook_row("leg-1"), hooks=[hook_row("h1")])
+        found = await store.load("leg-1"), await store.reply("leg-1", -1, -1, ""), await store.hooks(10)
+        await store.close()
+        return found
+
+    loaded, reply, hooks = asyncio.run(go_on())
+
+    assert SessionRow("leg-1", "leg-1", "CON-leg-1", "acme", "c0ffee", 1, b"{}", False, 5, 6) == loaded
+    assert b"[]" == reply
+    assert [hook_row("h1")] == hooks
+    assert [(SCHEMAS[-1],)] == rows_of(path, "SELECT version_num FROM ncco_schema")
 
 
 def test_migration_that_fails_leaves_nothing(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable
-from app.store import statements
+from app.store import hook_statements, statements
 from app.store.sqlite import SqliteStore
 from tests.store.stored_rows import (
     FaultyConnection,
@@ -421,10 +421,33 @@ def test_loop_that_is_gone_does_not_stop_the_writer(path: Path, kind: type[Fault
         statements.SELECT_REVISION,
         statements.UPDATE_CALL,
         statements.END_CALLS,
+        hook_statements.INSERT_HOOK,
+        hook_statements.SELECT_DUE,
+        hook_statements.SELECT_ANY_DUE,
+        hook_statements.CLAIM_HOOK,
+        hook_statements.FREE_NEXT,
+        hook_statements.FAIL_HOOK,
+        hook_statements.PARK_HOOK,
+        hook_statements.RETRY_HOOK,
     ],
 )
 async def test_no_statement_reads_a_whole_table(sqlite_store: SqliteStore, other: sqlite3.Connection, sql: str) -> None:
     plan = other.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?")).fetchall()
 
-    assert [] == [step[3] for step in plan if "SCAN" in step[3]]
+    assert [] == [step[3] for step in plan if "SCAN" in step[3] and "CONSTANT ROW" not in step[3]]
     assert any("SEARCH" in step[3] for step in plan)
+
+
+async def test_turn_without_hooks_costs_no_statement_more_than_its_rows(path: Path) -> None:
+    kind = faulty_connection()
+    store = SqliteStore(path, factory=kind)
+    await store.open()
+    kind.statements.clear()
+    await store.open_call(*new_call("leg-1"))
+    await store.close()
+
+    begin, savepoint, call, turn, webhook, release, commit = kind.statements[-7:]
+
+    assert ("BEGIN IMMEDIATE", "SAVEPOINT item") == (begin, savepoint)
+    assert (statements.INSERT_CALL, statements.INSERT_TURN, statements.INSERT_WEBHOOK) == (call, turn, webhook)
+    assert ("RELEASE item", "COMMIT") == (release, commit)

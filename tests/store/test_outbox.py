@@ -1,0 +1,349 @@
+"""What every store does with hooks, on each of the stores of the contract suite."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from app.errors import AlreadyOpen, Conflict, StoreUnavailable
+from app.store.contract import HookCounts, HookRow, Store
+from tests.store.stored_rows import NOON_MS, hook_row, new_call, next_turn, turn_row, webhook_row
+from tests.store.test_contract import STORES
+
+LEASE_MS = 60_000
+LEASED = NOON_MS + LEASE_MS
+
+
+@pytest_asyncio.fixture(params=STORES)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    made = STORES[request.param](tmp_path)
+    await made.open()
+    yield made
+    await made.close()
+
+
+async def claimed(store: Store, now: int = NOON_MS, limit: int = 10) -> list[str]:
+    return [hook.id for hook in await store.claim_hooks(now, now + LEASE_MS, limit)]
+
+
+async def listed(store: Store) -> list[str]:
+    return [hook.id for hook in await store.hooks(100)]
+
+
+async def put(store: Store, *hooks: HookRow) -> None:
+    await store.record(webhook_row(), hooks=hooks)
+
+
+# Coming in
+
+
+async def test_hook_comes_in_with_a_new_call_as_it_was_written(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"), hooks=[hook_row("h1")])
+
+    assert [hook_row("h1")] == await store.hooks(10)
+    assert HookCounts(1, 0) == await store.count_hooks()
+
+
+async def test_hook_of_a_call_that_is_open_already_is_not_written(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+
+    with pytest.raises(AlreadyOpen):
+        await store.open_call(*new_call("leg-1"), hooks=[hook_row("h1")])
+
+    assert [] == await store.hooks(10)
+
+
+async def test_hook_comes_in_with_a_turn_and_not_with_one_that_is_refused(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.advance(*next_turn("leg-1", 1), hooks=[hook_row("h1")])
+
+    with pytest.raises(Conflict):
+        await store.advance(*next_turn("leg-1", 1), hooks=[hook_row("h2")])
+
+    assert ["h1"] == await listed(store)
+
+
+async def test_hook_of_a_turn_whose_number_is_taken_is_not_written(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    session, _, webhook = next_turn("leg-1", 1)
+
+    with pytest.raises(Conflict):
+        await store.advance(session, turn_row("leg-1", 0), webhook, hooks=[hook_row("h1")])
+
+    assert [] == await store.hooks(10)
+
+
+async def test_hooks_come_in_with_a_webhook_and_with_the_end_of_a_call(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.record(webhook_row("leg-1"), hooks=[hook_row("recorded")])
+    await store.end("leg-1", webhook_row("leg-1"), hooks=[hook_row("ended")])
+    await store.end("", webhook_row("leg-1"), hooks=[hook_row("of nobody")])
+
+    assert ["recorded", "ended", "of nobody"] == await listed(store)
+
+
+async def test_texts_and_bytes_of_a_hook_come_back(store: Store) -> None:
+    odd = hook_row("h1", session="é\0", name="naïve", url="https://x/%20", headers=b"{}", body=bytes(range(256)))
+    await put(store, odd)
+
+    assert [odd] == await store.hooks(10)
+
+
+# Claiming
+
+
+async def test_hook_that_is_not_due_is_not_claimed(store: Store) -> None:
+    await put(store, hook_row("h1", due_at=NOON_MS + 1))
+
+    assert not await store.has_due_hooks(NOON_MS)
+    assert [] == await claimed(store, NOON_MS)
+    assert await store.has_due_hooks(NOON_MS + 1)
+    assert ["h1"] == await claimed(store, NOON_MS + 1)
+
+
+async def test_claimed_hook_says_how_often_it_was_tried_and_until_when_it_is_leased(store: Store) -> None:
+    await put(store, hook_row("h1"))
+
+    assert [hook_row("h1", tries=1, leased_until=LEASED)] == await store.claim_hooks(NOON_MS, LEASED, 10)
+    assert [hook_row("h1", tries=1, leased_until=LEASED)] == await store.hooks(10)
+
+
+async def test_claimed_hook_is_nobody_elses_until_its_lease_ends(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await store.claim_hooks(NOON_MS, LEASED, 10)
+
+    assert not await store.has_due_hooks(LEASED - 1)
+    assert [] == await claimed(store, LEASED - 1)
+    assert await store.has_due_hooks(LEASED)
+    assert ["h1"] == await claimed(store, LEASED)
+
+
+async def test_of_two_that_claim_at_once_one_gets_each_hook(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2", session="leg-2"))
+
+    first, second = await asyncio.gather(claimed(store), claimed(store))
+
+    assert ["h1", "h2"] == sorted(first + second)
+
+
+async def test_claim_takes_no_more_than_it_may_and_the_longest_due_first(store: Store) -> None:
+    await put(store, hook_row("late", session="a", due_at=NOON_MS), hook_row("early", session="b", due_at=NOON_MS - 5))
+
+    assert ["early"] == await claimed(store, limit=1)
+    assert ["late"] == await claimed(store, limit=1)
+
+
+async def test_later_hook_of_a_call_waits_until_the_earlier_is_sent(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2"), hook_row("h3"))
+    await put(store, hook_row("other", session="leg-2"))
+
+    assert ["h1", "other"] == await claimed(store)
+    assert [] == await claimed(store)
+
+    await store.hook_sent("h1", NOON_MS + 7)
+
+    assert [] == await claimed(store, NOON_MS + 6)
+    assert ["h2"] == await claimed(store, NOON_MS + 7)
+
+
+async def test_later_hook_that_came_with_another_turn_waits_too(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await put(store, hook_row("h2"))
+
+    assert ["h1"] == await claimed(store)
+    assert [None, LEASED] == sorted([hook.due_at and hook.leased_until for hook in await store.hooks(9)], key=bool)
+
+
+async def test_later_hook_of_a_call_waits_while_the_earlier_fails(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2"))
+    await claimed(store)
+    await store.hook_failed("h1", 1, NOON_MS + 1_000, "status 500")
+
+    assert [] == await claimed(store, NOON_MS + 999)
+    assert ["h1"] == await claimed(store, NOON_MS + 1_000)
+
+
+# Sent
+
+
+async def test_sent_hook_is_gone(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.hook_sent("h1", NOON_MS)
+    await store.hook_sent("h1", NOON_MS)
+
+    assert [] == await store.hooks(10)
+    assert [] == await claimed(store, LEASED)
+    assert HookCounts(0, 0) == await store.count_hooks()
+
+
+async def test_hook_after_the_last_one_was_sent_is_due(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.hook_sent("h1", NOON_MS)
+    await put(store, hook_row("h2"))
+
+    assert ["h2"] == await claimed(store)
+
+
+# Failed
+
+
+async def test_failed_hook_keeps_its_tries_and_says_why(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.hook_failed("h1", 1, NOON_MS + 5, "status 500")
+
+    assert [hook_row("h1", tries=1, due_at=NOON_MS + 5, problem="status 500")] == await store.hooks(10)
+    assert 2 == (await store.claim_hooks(NOON_MS + 5, LEASED, 1))[0].tries
+
+
+async def test_failure_told_after_the_lease_was_lost_changes_nothing(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await claimed(store, LEASED)
+    await store.hook_failed("h1", 1, NOON_MS, "too late")
+    await store.park_hook("h1", 1, "too late", NOON_MS)
+
+    assert [hook_row("h1", tries=2, leased_until=LEASED + LEASE_MS)] == await store.hooks(10)
+
+
+async def test_failure_of_a_hook_that_is_gone_changes_nothing(store: Store) -> None:
+    await store.hook_failed("nobody", 1, NOON_MS, "status 500")
+    await store.park_hook("nobody", 1, "status 410", NOON_MS)
+
+    assert [] == await store.hooks(10)
+
+
+# Parked
+
+
+async def test_parked_hook_is_kept_and_lets_the_next_go(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2"))
+    await claimed(store)
+    await store.park_hook("h1", 1, "status 410", NOON_MS + 3)
+
+    parked, following = await store.hooks(10)
+
+    assert hook_row("h1", tries=1, due_at=None, problem="status 410", is_parked=True) == parked
+    assert hook_row("h2", due_at=NOON_MS + 3) == following
+    assert HookCounts(1, 1) == await store.count_hooks()
+    assert ["h2"] == await claimed(store, LEASED)
+
+
+async def test_parked_hook_cannot_fail(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.park_hook("h1", 1, "status 410", NOON_MS)
+    await store.hook_failed("h1", 1, NOON_MS, "status 500")
+
+    assert ["status 410"] == [hook.problem for hook in await store.hooks(10)]
+
+
+async def test_parked_hook_does_not_hold_up_a_new_one(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.park_hook("h1", 1, "status 410", NOON_MS)
+    await put(store, hook_row("h2"))
+
+    assert ["h2"] == await claimed(store)
+
+
+# Tried again
+
+
+async def test_parked_hook_that_is_tried_again_has_all_its_tries(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.park_hook("h1", 1, "status 410", NOON_MS)
+
+    assert 1 == await store.retry_hooks(["h1", "h1", "nobody"], NOON_MS + 9)
+    assert [hook_row("h1", due_at=NOON_MS + 9, problem="status 410")] == await store.hooks(10)
+    assert HookCounts(1, 0) == await store.count_hooks()
+    assert ["h1"] == await claimed(store, NOON_MS + 9)
+
+
+async def test_waiting_hook_that_is_tried_again_is_due_and_keeps_its_tries(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.hook_failed("h1", 1, NOON_MS + 99_999, "status 500")
+
+    assert 1 == await store.retry_hooks(None, NOON_MS)
+    assert 2 == (await store.claim_hooks(NOON_MS, LEASED, 1))[0].tries
+
+
+async def test_retry_of_all_takes_parked_and_waiting_ones_but_none_behind_another(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2"), hook_row("h3"))
+    await claimed(store)
+    await store.park_hook("h1", 1, "status 410", NOON_MS)
+
+    assert 2 == await store.retry_hooks(None, NOON_MS)
+    assert ["h1"] == await claimed(store)
+
+
+async def test_retry_of_nothing_named_tries_nothing(store: Store) -> None:
+    await put(store, hook_row("h1", due_at=NOON_MS + 5))
+
+    assert 0 == await store.retry_hooks([], NOON_MS)
+    assert [] == await claimed(store)
+
+
+async def test_hook_behind_another_cannot_be_tried_before_it(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2"))
+
+    assert 0 == await store.retry_hooks(["h2"], NOON_MS)
+    assert ["h1"] == await claimed(store)
+
+
+async def test_hook_in_flight_that_is_to_be_tried_again_is_not_sent_twice(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+
+    assert 1 == await store.retry_hooks(None, NOON_MS + 1)
+    assert [] == await claimed(store, NOON_MS + 1)
+
+
+async def test_parked_hook_that_is_tried_again_goes_before_the_later_ones(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2"), hook_row("h3"))
+    await claimed(store)
+    await store.park_hook("h1", 1, "status 410", NOON_MS)
+    await store.retry_hooks(["h1"], NOON_MS)
+
+    assert ["h1"] == await claimed(store)
+
+    await store.hook_sent("h1", NOON_MS)
+
+    assert ["h2"] == await claimed(store)
+
+    await store.hook_sent("h2", NOON_MS)
+
+    assert ["h3"] == await claimed(store)
+
+
+# Looking
+
+
+async def test_parked_hooks_are_listed_first_each_kind_oldest_first(store: Store) -> None:
+    await put(store, *(hook_row(f"h{number}", session=f"leg-{number}") for number in range(1, 5)))
+    await claimed(store)
+    await store.park_hook("h4", 1, "gone", NOON_MS)
+    await store.park_hook("h2", 1, "gone", NOON_MS)
+
+    assert ["h2", "h4", "h1", "h3"] == await listed(store)
+    assert ["h2", "h4", "h1"] == [hook.id for hook in await store.hooks(3)]
+
+
+async def test_hooks_are_there_after_closing_and_opening(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await store.close()
+
+    with pytest.raises(StoreUnavailable, match="not open"):
+        await store.has_due_hooks(NOON_MS)
+
+    await store.open()
+
+    assert ["h1"] == await claimed(store)
