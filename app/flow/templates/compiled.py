@@ -144,6 +144,7 @@ _FITTING = {
     "bool": ("bool", "text"),
     "list": ("list",),
     "map": ("map",),
+    "any": ("text", "number", "bool", "list", "map", "datetime"),
 }
 
 
