@@ -1,0 +1,173 @@
+"""What a look-up gives back: the types under `returns`, and how an answer is held against them.
+
+An answer comes from somebody else's server. What does not fit is told by its field and by what was needed, never by
+its value, which may be secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from app.flow.expressions.filters import MAX_TEXT
+from app.flow.lookups.plain import MAX_DEPTH, plain_json, plain_text
+from app.flow.scope import Record
+from app.flow.types import ANY, MAX_ITEMS, TYPES, ValueType, list_of, record
+
+OK = "ok"
+"""The field of every look-up that tells whether its answer is real."""
+
+
+class Misfit(Exception):
+    """An answer that is not what was declared.
+
+    Attributes:
+        path: the way to what does not fit: `.city`, `[3]`; "" for the whole.
+        problem: `is missing`, `is not a number`, ...
+    """
+
+    def __init__(self, problem: str, path: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.path = path
+
+    def below(self, step: str) -> Misfit:
+        """The same, seen from one level further up."""
+        return Misfit(self.problem, step + self.path)
+
+    def __str__(self) -> str:
+        where = self.path.removeprefix(".")
+        return f"`{where}` {self.problem}" if where else f"the answer {self.problem}"
+
+
+class Returned(Protocol):
+    """The declared type of a value of an answer."""
+
+    @property
+    def type(self) -> ValueType:
+        """As expressions see it."""
+
+    @property
+    def empty(self) -> Any:
+        """What stands for it as long as nothing is known; None when there is no such value."""
+
+    def read(self, value: object) -> Any:
+        """The value of an answer, cast. Raises Misfit."""
+
+
+_EMPTY: Mapping[str, Any] = {"int": 0, "number": 0, "bool": False, "list": [], "map": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """One value of one of the types of the flow language."""
+
+    type: ValueType
+
+    @property
+    def empty(self) -> Any:
+        """`""`, 0, false, an empty list or map; None where only some words are allowed."""
+        return None if self.type.words else _EMPTY.get(self.type.name, "")
+
+    def read(self, value: object) -> Any:
+        """See `Returned`. A number is text too, and a text of digits is a number; true and false are no text."""
+        if isinstance(value, bool) and self.type.kind == "text":
+            raise self._misfit()
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            raise Misfit(f"has more than {MAX_TEXT:,} characters")
+        if isinstance(value, list | Mapping) and len(value) > MAX_ITEMS:
+            raise Misfit(f"has more than {MAX_ITEMS} entries")
+        try:
+            return self._cast(value)
+        except (ValueError, OverflowError):
+            raise self._misfit() from None
+
+    def _cast(self, value: object) -> Any:
+        if value == "" and self.type.name in ("phone", "url"):
+            return value
+        found = self.type.cast(value)
+        if isinstance(found, list | dict):
+            return _kept(found)
+        return plain_text(found) if isinstance(found, str) else found
+
+    def _misfit(self) -> Misfit:
+        return Misfit(f"is not {self.type.described}")
+
+
+def _kept(value: object) -> Any:
+    try:
+        return plain_json(value)
+    except ValueError:
+        problem = f"holds something that cannot be kept: more than {MAX_TEXT:,} characters or {MAX_DEPTH} levels"
+        raise Misfit(problem) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """A list whose entries are all of one type."""
+
+    item: Returned
+
+    @property
+    def type(self) -> ValueType:
+        """A list of the type of its entries."""
+        return list_of(self.item.type)
+
+    @property
+    def empty(self) -> Any:
+        """The empty list."""
+        return []
+
+    def read(self, value: object) -> Any:
+        """See `Returned`."""
+        items: list[Any] = Single(TYPES["list"]).read(value)
+        return [self._read_item(index, item) for index, item in enumerate(items)]
+
+    def _read_item(self, index: int, item: object) -> Any:
+        try:
+            return self.item.read(item)
+        except Misfit as misfit:
+            raise misfit.below(f"[{index}]") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A map of declared fields; what an answer holds besides them is left out.
+
+    `is_sure` is false when one of them could not be read: there may be any.
+    """
+
+    fields: Mapping[str, Returned] = field(default_factory=dict)
+    is_sure: bool = True
+
+    @property
+    def shape(self) -> Record:
+        """A record of the fields."""
+        return Record({name: inner.type for name, inner in self.fields.items()}, None if self.is_sure else ANY)
+
+    @property
+    def type(self) -> ValueType:
+        """A map of the fields."""
+        known = {name: inner.type for name, inner in self.fields.items()}
+        return record(known) if self.is_sure else TYPES["map"]
+
+    @property
+    def empty(self) -> Any:
+        """The empty values of its fields."""
+        return {name: inner.empty for name, inner in self.fields.items()}
+
+    def read(self, value: object) -> dict[str, Any]:
+        """See `Returned`. Every field must be there."""
+        if not isinstance(value, Mapping):
+            raise Misfit("is not a map")
+        return {name: _read_field(name, inner, value) for name, inner in self.fields.items()}
+
+
+def _read_field(name: str, inner: Returned, answer: Mapping[Any, Any]) -> Any:
+    if answer.get(name) is None:
+        raise Misfit("is null" if name in answer else "is missing", f".{name}")
+    try:
+        return inner.read(answer[name])
+    except Misfit as misfit:
+        raise misfit.below(f".{name}") from None

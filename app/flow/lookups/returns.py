@@ -1,0 +1,162 @@
+"""Reads `returns` and `default` of a look-up.
+
+returns: {name: text, tier: [gold, standard], address: {city: text}, agents: [{name: text, number: phone}]}
+default: {tier: standard}      # what is left out is empty: "", 0, false, an empty list
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from app.flow.fields import Fields as Words
+from app.flow.lookups.body import BODY, has_braces
+from app.flow.lookups.returned import OK, Fields, Many, Misfit, Returned, Single
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.reader import Reader
+from app.flow.types import TYPES, words
+from app.flow.variables import DECLARABLE, read_type
+
+MAX_NESTED: Final = 5
+"""How deep declared maps may stand in each other; our choice."""
+
+_CURE: Final = "write `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
+_OF_VARIABLES: Final = frozenset({"type", "default", "sensitive", "required", "optional", "description"})
+
+
+def read_returns(fields: Words, reader: Reader) -> Fields:
+    """The map under `returns`; E531 without one, E532 for what is no type."""
+    node = fields.get("returns")
+    if node is None:
+        if fields.is_whole:
+            reader.report("E531", fields.place, f"{fields.what} does not say what it returns", _CURE)
+        return Fields(is_sure=False)
+    found = reader.map(node, f"`returns` of {fields.what}", _CURE)
+    if found is None:
+        return Fields(is_sure=False)
+    if not found.entries:
+        reader.report("E531", fields.at("returns"), f"`returns` of {fields.what} is empty", _CURE)
+        return Fields(is_sure=False)
+    return _read_fields(found, reader, 0)
+
+
+def _read_fields(node: Map, reader: Reader, depth: int) -> Fields:
+    read = {entry.key.value: _read_entry(entry, reader, depth) for entry in node.entries}
+    known = {name: returned for name, returned in read.items() if returned is not None}
+    return Fields(known, is_sure=len(known) == len(read))
+
+
+def _read_entry(entry: Entry, reader: Reader, depth: int) -> Returned | None:
+    name = entry.key.value
+    if depth == 0 and name == OK:
+        message = "`ok` is a field of every look-up already: it tells whether the answer is real"
+        reader.report("E532", entry.key.place, message, "give the field of the answer another name")
+        return None
+    if not name or has_braces(entry.key):
+        reader.report("E532", entry.key.place, f'a field cannot be named "{name}"', "write its name in the answer")
+        return None
+    return _read_returned(entry.value, f'the field "{name}"', reader, depth)
+
+
+def _read_returned(node: Node, what: str, reader: Reader, depth: int) -> Returned | None:
+    if depth > MAX_NESTED:
+        message = f"{what} stands more than {MAX_NESTED} levels deep"
+        reader.report("E532", node.place, message, "write `map`, and leave open what is in it")
+        return None
+    if isinstance(node, Map):
+        return _read_map(node, what, reader, depth)
+    if isinstance(node, Seq) and (item := _only_type(node)) is not None:
+        inner = _read_returned(item, f"an entry of {what}", reader, depth + 1)
+        return Many(inner) if inner is not None else None
+    read = read_type(node, what, reader)
+    if read is None:
+        return None
+    type_name, allowed = read
+    return Single(words(*allowed) if allowed else TYPES[type_name])
+
+
+def _only_type(node: Seq) -> Node | None:
+    """The type of the entries of a list: its one item, when that is a type and no allowed word."""
+    item = node.items[0] if len(node.items) == 1 else None
+    is_type = isinstance(item, Map | Seq) or (isinstance(item, Text) and item.value in DECLARABLE)
+    return item if is_type else None
+
+
+def _read_map(node: Map, what: str, reader: Reader, depth: int) -> Returned | None:
+    keys = set(node.keys())
+    written = node.get("type")
+    if keys and keys <= _OF_VARIABLES and isinstance(written, Text | Seq):
+        shown = written.value if isinstance(written, Text) else "[first, second]"
+        message = f"{what} is described like a variable"
+        cure = f"write the type alone: `{shown}`; what holds without an answer stands under `default` of the look-up"
+        reader.report("E532", node.place, message, cure)
+        return None
+    if not node.entries:
+        reader.report("E532", node.place, f"{what} is a map without fields", "write `map`, or name its fields")
+        return None
+    return _read_fields(node, reader, depth + 1)
+
+
+def read_default(fields: Words, returns: Fields, reader: Reader) -> dict[str, Any]:
+    """What holds without an answer: `default`, filled up with empty values; E533 for what does not fit."""
+    node = fields.get("default")
+    found = reader.map(node, f"`default` of {fields.what}", _default_cure(returns)) if node is not None else None
+    place = fields.at("default") if node is not None else fields.place
+    if node is not None and found is None:
+        return dict(returns.empty)
+    return _fill(found or Map((), place), returns, fields.what, place, reader)
+
+
+def _fill(node: Map, returns: Fields, what: str, place: Place, reader: Reader) -> dict[str, Any]:
+    _report_strangers(node, returns, what, reader)
+    return {name: _default_of(name, inner, node, (what, place), reader) for name, inner in returns.fields.items()}
+
+
+def _report_strangers(node: Map, returns: Fields, what: str, reader: Reader) -> None:
+    strangers = [entry.key for entry in node.entries if entry.key.value not in returns.fields]
+    for key in strangers if returns.is_sure else ():
+        message = f'{what} returns no "{key.value}"'
+        if key.value == OK:
+            reader.report("E533", key.place, message, "delete it: without an answer `ok` is always false")
+        else:
+            reader.unknown("E533", key, returns.fields, message)
+
+
+def _default_of(name: str, inner: Returned, node: Map, where: tuple[str, Place], reader: Reader) -> Any:
+    what, place = where
+    written = node.get(name)
+    if written is not None:
+        return _read_value(written, inner, f"`{name}` in the default of {what}", reader)
+    if isinstance(inner, Fields):
+        return _fill(Map((), place), inner, what, place, reader)
+    if inner.empty is None:
+        message = f'nothing says what "{name}" of {what} is without an answer'
+        reader.report("E533", place, message, f"add `{name}: {_first_word(inner)}` to `default`")
+    return inner.empty
+
+
+def _first_word(inner: Returned) -> str:
+    return inner.type.words[0] if isinstance(inner, Single) else ".."
+
+
+def _read_value(node: Node, inner: Returned, what: str, reader: Reader) -> Any:
+    if isinstance(inner, Fields) and isinstance(node, Map):
+        return _fill(node, inner, what, node.place, reader)
+    value = BODY.read(node, reader, what)
+    if value is None or not value.is_literal:
+        if value is not None:
+            reader.report("E533", node.place, f"{what} is computed", "write the value itself, without braces")
+        return inner.empty
+    try:
+        return inner.read(node.value if isinstance(node, Text) else value.render({}))
+    except Misfit as misfit:
+        shown = f'{what} cannot be "{node.value}"' if isinstance(node, Text) else f"{what}: {misfit}"
+        reader.report("E533", node.place, shown, _needed(inner, misfit))
+        return inner.empty
+
+
+def _needed(inner: Returned, misfit: Misfit) -> str:
+    return f"write {inner.type.described}" if misfit.problem.startswith("is not ") else "write it as the answer has it"
+
+
+def _default_cure(returns: Fields) -> str:
+    return f"write `default: {{{', '.join(f'{name}: ..' for name in returns.fields)}}}`"
