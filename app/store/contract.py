@@ -94,7 +94,7 @@ class HookRow(NamedTuple):
         leased_until: until then whoever claimed it is trying.
         tries: how often it was claimed.
         problem: what came of the last try, "" before it.
-        is_parked: given up, until somebody asks to try again.
+        is_parked: given up, until somebody asks to try again; one that could not be made comes in parked.
     """
 
     id: str

@@ -17,9 +17,9 @@ from app.store.texts import unicode
 _COLUMNS = "id, session, name, url, headers, body, created_at, due_at, leased_until, tries, problem, is_parked"
 
 INSERT_HOOK = """
-    INSERT INTO hooks (id, session, name, url, headers, body, created_at, due_at)
+    INSERT INTO hooks (id, session, name, url, headers, body, created_at, problem, is_parked, due_at)
     VALUES (
-        ?, ?, ?, ?, ?, ?, ?,
+        ?, ?, ?, ?, ?, ?, ?, ?, ?,
         CASE WHEN EXISTS (SELECT 1 FROM hooks WHERE session = ? AND is_parked = 0) THEN NULL ELSE ? END
     )
 """
@@ -87,8 +87,10 @@ def insert_hooks(connection: sqlite3.Connection, hooks: Iterable[HookRow]) -> No
                 hook.headers,
                 hook.body,
                 hook.created_at,
+                unicode(hook.problem),
+                int(hook.is_parked),
                 session,
-                hook.due_at,
+                None if hook.is_parked else hook.due_at,
             ),
         )
 

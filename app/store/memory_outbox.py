@@ -16,8 +16,8 @@ class MemoryOutbox:
     def add(self, hooks: Iterable[HookRow]) -> None:
         """Keep new ones; one behind another of its session is not due."""
         for hook in hooks:
-            is_behind = self._first(hook.session) is not None
-            self._rows[hook.id] = hook._replace(due_at=None) if is_behind else hook
+            is_held = hook.is_parked or self._first(hook.session) is not None
+            self._rows[hook.id] = hook._replace(due_at=None) if is_held else hook
 
     def due(self, now: int) -> list[HookRow]:
         """Those that are due and that nobody tries, longest due first."""

@@ -93,6 +93,14 @@ async def test_texts_and_bytes_of_a_hook_come_back(store: Store) -> None:
     assert [odd] == await store.hooks(10)
 
 
+async def test_hook_that_could_not_be_made_comes_in_parked_and_holds_nobody_up(store: Store) -> None:
+    unmade = hook_row("h1", url="", is_parked=True, problem="E391: this call has no ticket")
+    await put(store, unmade, hook_row("h2"))
+
+    assert [unmade._replace(due_at=None), hook_row("h2")] == await store.hooks(10)
+    assert HookCounts(1, 1) == await store.count_hooks()
+
+
 # Claiming
 
 
