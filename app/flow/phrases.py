@@ -7,14 +7,40 @@ import unicodedata
 
 _WITHIN_WORDS = "'\u2019\u02bc"
 _NOT_A_WORD = re.compile(r"[\W_]+")
+_WITHOUT_BLANKS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
+    "[\u3099\u309a]*"
+)
+"""A sign of a script that sets no blanks between words: Thai, Lao, Burmese, Khmer, kana, Chinese characters."""
+
+_VOICING = "\u3099\u309a"
+"""What makes another syllable of a kana; no accent."""
 
 
 def fold(text: str) -> str:
-    """`text` as words in small letters without accents and punctuation, one blank between them."""
+    """`text` as words in small letters without accents and punctuation, one blank between them.
+
+    Where a script sets no blanks between words, each sign is a word.
+    """
+    if text.isascii():
+        return _NOT_A_WORD.sub(" ", text.lower().replace("'", "")).strip()
     small = unicodedata.normalize("NFKD", text).casefold()
     apart = unicodedata.normalize("NFKD", small)
-    bare = "".join(sign for sign in apart if not unicodedata.combining(sign) and sign not in _WITHIN_WORDS)
-    return _NOT_A_WORD.sub(" ", bare).strip()
+    bare = "".join(sign for sign in apart if sign in _VOICING or not _is_dropped(sign))
+    return " ".join(_WITHOUT_BLANKS.sub(r" \g<0> ", _words(bare)).split())
+
+
+def _is_dropped(sign: str) -> bool:
+    return bool(unicodedata.combining(sign)) or sign in _WITHIN_WORDS
+
+
+def _words(text: str) -> str:
+    """The text with a blank for each sign that belongs to no word. The vowel signs of Indic scripts do."""
+    signs: list[str] = []
+    for sign in text:
+        is_mark = unicodedata.category(sign) in {"Mn", "Mc"} and bool(signs) and signs[-1] != " "
+        signs.append(sign if sign.isalnum() or is_mark else " ")
+    return "".join(signs)
 
 
 def find(phrase_folded: str, text_folded: str) -> bool:

@@ -58,3 +58,30 @@ def test_a_phrase_is_found_in_a_sentence_that_holds_it(phrase: str, other: str) 
     folded = fold(phrase)
 
     assert find(folded, fold(f"{other} {phrase} {other}")) is bool(folded)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "said", "found"),
+    [
+        ("営業", "営業をお願いします", True),
+        ("がき", "かき", False),
+        ("サポート", "ｻﾎﾟｰﾄですか", True),
+        ("销售", "我要找销售部", True),
+        ("ขาย", "ฝ่ายขายครับ", True),
+        ("영업", "영업 부탁합니다", True),
+        ("영업", "영업부", False),
+        ("काम", "यह काम है", True),
+        ("काम", "कम", False),
+        ("مبيعات", "قسم المَبِيعَات", False),
+        ("المبيعات", "قسم المَبِيعَات", True),
+        ("πωλήσεις", "ΠΩΛΗΣΕΙΣ παρακαλώ", True),
+        ("l'accueil", "passez-moi l’accueil", True),
+        ("été", "cet ete", True),
+    ],
+)
+def test_a_phrase_is_found_in_the_scripts_of_the_world(phrase: str, said: str, found: bool) -> None:
+    assert found is find(fold(phrase), fold(said))
+
+
+def test_a_mark_without_a_letter_is_no_word() -> None:
+    assert "" == fold("☎\ufe0f")

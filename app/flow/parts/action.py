@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.flow.model import Callback, Draft, Frame, Laid, Value
 from app.flow.nodes import Place
+from app.flow.parts.values import in_locale
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ class Action:
         """The same action with more fields (or others in their place), and another webhook unless None."""
         more = {**self.fields, **fields}
         return Action(self.word, self.place, more, callback or self.callback, self.checkpoint, self.is_opening)
+
+    def in_locale(self, locale: str) -> Action:
+        """The action as it is for callers who hear this locale."""
+        local = {name: in_locale(value, locale) for name, value in self.fields.items()}
+        return replace(self, fields=local) if local != self.fields else self
 
     def render(self, frame: Frame) -> list[Draft]:
         """The action in this call. Only the outermost dict is its own; what is in it is shared. Raises RenderError."""

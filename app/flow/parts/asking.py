@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from app.flow.locales import Locale
 from app.flow.model import Callback, Part, Value
 from app.flow.nodes import Map, Place
 from app.flow.parts.action import Action
 from app.flow.parts.inheritance import drop_repeats
 from app.flow.parts.kinds import INPUT
 from app.flow.parts.spelling import Item
-from app.flow.parts.values import Array, Given, Object
+from app.flow.parts.values import Array, Given, Localised, Object, localised
 from app.flow.reader import Reader
 from app.ncco.languages import IS_RECOGNISED
 
@@ -33,11 +34,12 @@ def with_input(
 
     What the author wrote on an `input` of `do` wins and is checked (E406, E407, E412); without one an `input` is
     appended, with the flow's defaults. The step's own prompts of one kind directly in front of it can be interrupted
-    unless `bargeIn` is written. Speech is recognised in the language of the last `talk`, unless that is written.
+    unless `bargeIn` is written. Speech is recognised in the language of the locale, in a flow without locales in that
+    of the last `talk`, unless it is written.
 
     Args:
         parts: what `do` says.
-        needs: `type` (a list), `dtmf` (`maxDigits`, `submitOnHash`), `speech` (`context`, `language`).
+        needs: `type` (a list), `dtmf` (`maxDigits`, `submitOnHash`), `speech` (`context`, also as a map by locale).
         sensitive: whether what the caller gives must not be written anywhere.
         place: of the exit.
         reader: for the reports.
@@ -56,7 +58,7 @@ def with_input(
     before, written = parts[:number], parts[number]
     if not isinstance(written, Action) or not _agrees(written, needs, place, reader):
         return parts
-    asking = _complete(written, _with_language(needs, before), place)
+    asking = _complete(written, _with_language(needs, before, written, reader), place)
     asking = replace(asking, callback=Callback("input", "input", steers=True, sensitive=sensitive))
     return (*_interruptible(before, place), asking, *parts[number + 1 :])
 
@@ -115,21 +117,44 @@ def _complete(written: Action, needs: Mapping[str, Any], place: Place) -> Action
 
 
 def _given(content: Any, place: Place) -> Value:
+    """What the server puts in; a map holds it for each locale."""
+    if isinstance(content, Given | Localised):
+        return content
+    if isinstance(content, Mapping):
+        return localised({locale: _given(each, place) for locale, each in content.items()}, place)
     if isinstance(content, list | tuple):
         return Array(tuple(Given(item, place) for item in content), place)
     return Given(content, place)
 
 
-def _with_language(needs: Mapping[str, Any], before: tuple[Part, ...]) -> Mapping[str, Any]:
-    """The needs with the language of the last talk, where speech is asked for and recognised in that language."""
-    if "speech" not in needs.get("type", ()):
+def _with_language(
+    needs: Mapping[str, Any], before: tuple[Part, ...], written: Action, reader: Reader
+) -> Mapping[str, Any]:
+    """The needs with the language that speech is recognised in, where it is asked for.
+
+    That is the language of the locale; in a flow without locales that of the last talk, if it is recognised.
+    """
+    if "speech" not in needs.get("type", ()) or "language" in _member(written, "speech"):
         return needs
+    if reader.locales:
+        return {**needs, "speech": {**needs.get("speech", {}), "language": _heard(reader)}}
     talks = [part for part in before if isinstance(part, Action) and part.word == "talk"]
     spoken = talks[-1].literal("language") if talks else None
-    speech = dict(needs.get("speech", {}))
-    if isinstance(spoken, str) and spoken.lower() in IS_RECOGNISED:
-        speech.setdefault("language", spoken)
-    return {**needs, "speech": speech} if speech else needs
+    if not isinstance(spoken, str) or spoken.lower() not in IS_RECOGNISED:
+        return needs
+    return {**needs, "speech": {**needs.get("speech", {}), "language": spoken}}
+
+
+def _heard(reader: Reader) -> Value:
+    """The language that callers are heard in, by locale; W567 for one that is not recognised."""
+    locales: Mapping[str, Locale] = reader.locales
+    for locale in locales.values():
+        if not locale.is_heard:
+            message = f"callers of the locale {locale.name} are heard in {locale.hears}: {locale.language} is in no"
+            message += " list of recognised languages"
+            reader.report("W567", locale.at("language"), message)
+    by_locale = {name: Given(locale.hears, locale.at("speech", "language")) for name, locale in locales.items()}
+    return localised(by_locale, next(iter(by_locale.values())).place)
 
 
 def _interruptible(before: tuple[Part, ...], place: Place) -> tuple[Part, ...]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.flow.locales import mixes_locales, stands_for_locales
 from app.flow.model import Callback, Part, Value
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.parts.action import Action, literal, observer
 from app.flow.parts.inheritance import gather, rename
 from app.flow.parts.spelling import Item
+from app.flow.parts.voice import check_translated, voice_of
 from app.flow.parts.wire import action_shape
 from app.flow.reader import Reader
 
@@ -33,16 +35,29 @@ class Kind:
         own = self._own_fields(item, reader)
         if own is None:
             return None
+        if self.word == "talk":
+            return self._spoken(own, item, reader)
         fields = gather(rename(own), rename(item.inherited), item.place)
         values = action_shape(self.word).read_fields(fields, reader, self.word)
         return Action(self.word, item.place, values, _callback(self.word, values))
+
+    def _spoken(self, own: tuple[Entry, ...], item: Item, reader: Reader) -> Part:
+        """A talk, in the voice that is its own, that of the locale or the flow's."""
+        voice = voice_of(own, item.inherited, reader)
+        fields = gather(own, voice.inherited, item.place)
+        values = {**action_shape(self.word).read_fields(fields, voice.reader, self.word), **voice.fields}
+        if voice.fields:
+            check_translated(own, values.get(self.main), reader)
+        return Action(self.word, item.place, values)
 
     def _own_fields(self, item: Item, reader: Reader) -> tuple[Entry, ...] | None:
         """The fields that the item writes, in whichever spelling."""
         main = item.main
         if main is None:
             return self._unfolded(item.beside, reader)
-        if isinstance(main, Map) and self._is_map_of_fields(main):
+        if isinstance(main, Map) and self.word in _LOCAL and mixes_locales(main, reader, self._fields):
+            return None
+        if isinstance(main, Map) and self._is_map_of_fields(main, reader):
             return self._only(main, item, reader)
         if not self.main:
             return self._flag(main, item, reader)
@@ -85,9 +100,16 @@ class Kind:
         reader.report("E404", main.place, f"`{self.word}` has no main value", self._cure())
         return None
 
-    def _is_map_of_fields(self, main: Map) -> bool:
+    @property
+    def _fields(self) -> frozenset[str]:
+        """What may stand in a map of fields, beside a talk's template."""
+        return frozenset({"template", *action_shape(self.word).fields})
+
+    def _is_map_of_fields(self, main: Map, reader: Reader) -> bool:
         if self.word == "notify":
             return bool(main.entries) and set(main.keys()) <= set(action_shape("notify").fields)
+        if self.word in _LOCAL and stands_for_locales(main, reader, self._fields):
+            return False
         return not (self.word == "talk" and main.keys() == ("template",))
 
     def _may_be_main(self, main: Node) -> bool:
@@ -97,7 +119,10 @@ class Kind:
         return f"write `{self.example}`"
 
 
-_MAIN_SHAPES = {"talk": Text | Map, "stream": Text | Seq, "notify": Map | Seq}
+_LOCAL = frozenset({"talk", "stream"})
+"""The actions whose main value may differ from locale to locale."""
+
+_MAIN_SHAPES = {"talk": Text | Map, "stream": Text | Seq | Map, "notify": Map | Seq}
 """What the main value may be, where it is not a text."""
 
 

@@ -110,23 +110,78 @@ class Array:
         return [item.render(names) for item in self.items]
 
 
+@dataclass(frozen=True, slots=True)
+class Localised:
+    """One value for each locale; that of the default comes first. Made by `localised`."""
+
+    by_locale: Mapping[str, Value]
+    place: Place
+    used_names: frozenset[str] = field(init=False)
+    used_files: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = _all_of(value.used_names for value in self.by_locale.values())
+        object.__setattr__(self, "used_names", names | {"locale"})
+        object.__setattr__(self, "used_files", _all_of(value.used_files for value in self.by_locale.values()))
+
+    @property
+    def is_literal(self) -> bool:
+        """Never: `localised` makes none of values that are the same in every locale."""
+        return False
+
+    def in_locale(self, locale: str) -> Value:
+        """The value of one locale; the default's for a name that is none."""
+        return self.by_locale.get(locale) or next(iter(self.by_locale.values()))
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The value in the locale of this call. Raises RenderError."""
+        return self.in_locale(names["locale"]).render(names)
+
+
+def localised(by_locale: Mapping[str, Value], place: Place) -> Value:
+    """The values by locale as one; that value itself when it is the same in all of them."""
+    first, *others = by_locale.values()
+    if all(value.is_literal for value in by_locale.values()):
+        content = first.render({})
+        if all(value.render({}) == content for value in others):
+            return first
+    return Localised(by_locale, place) if others else first
+
+
+def in_locale(value: Value, locale: str) -> Value:
+    """What a value is in one locale, down to its leaves."""
+    if isinstance(value, Localised):
+        return value.in_locale(locale)
+    if isinstance(value, Object):
+        return Object({name: in_locale(member, locale) for name, member in value.members.items()}, value.place)
+    return value
+
+
 def _sum_up(whole: Object | Array, parts: Iterable[Value]) -> None:
     parts = tuple(parts)
     object.__setattr__(whole, "is_literal", all(part.is_literal for part in parts))
-    object.__setattr__(whole, "used_names", frozenset[str]().union(*(part.used_names for part in parts)))
-    object.__setattr__(whole, "used_files", frozenset[str]().union(*(part.used_files for part in parts)))
+    object.__setattr__(whole, "used_names", _all_of(part.used_names for part in parts))
+    object.__setattr__(whole, "used_files", _all_of(part.used_files for part in parts))
+
+
+def _all_of(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset[str]().union(*sets)
 
 
 def leaves(value: Value) -> Iterator[Value]:
     """The values that are not made of others, in order."""
-    if isinstance(value, Object):
-        for member in value.members.values():
-            yield from leaves(member)
-    elif isinstance(value, Array):
-        for item in value.items:
-            yield from leaves(item)
-    else:
+    for inner in _inner(value):
+        yield from leaves(inner)
+    if not isinstance(value, Object | Array | Localised):
         yield value
+
+
+def _inner(value: Value) -> tuple[Value, ...]:
+    if isinstance(value, Object):
+        return tuple(value.members.values())
+    if isinstance(value, Array):
+        return value.items
+    return tuple(value.by_locale.values()) if isinstance(value, Localised) else ()
 
 
 def find(value: Value, path: Iterable[str]) -> Value:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from app.flow.parts.local import PerLocale
 from app.flow.parts.shapes import Json, Many, One, Record, Scalar, Shape, Speech
 from app.flow.types import TYPES, words
 from app.ncco.kinds import shape as ncco
@@ -33,7 +34,7 @@ _BY_KIND: Mapping[type[Kind], Callable[[Any], Shape]] = {
     PhoneNumber: lambda kind: Scalar(TYPES["phone"], "number"),
     Keys: lambda kind: Scalar(TYPES["text"], "number"),
     Shaken: lambda kind: _HEADER,
-    Spoken: lambda kind: Speech(),
+    Spoken: lambda kind: PerLocale(Speech()),
     Url: lambda kind: One(Scalar(TYPES["url"], "url")),
     SipUri: lambda kind: _ADDRESS,
     ListOf: lambda kind: Many(_shape(kind.item)),
@@ -45,6 +46,7 @@ _BY_KIND: Mapping[type[Kind], Callable[[Any], Shape]] = {
 """How a kind of value is read; any other kind is a text."""
 
 _BY_NAME: Mapping[tuple[str, str], Shape] = {
+    ("stream", "streamUrl"): PerLocale(Many(Scalar(TYPES["url"], "url"))),
     ("websocket endpoint", "headers"): Json("header"),
     ("authorization", "value"): _HEADER,
     ("sip endpoint", "user"): _HEADER,
