@@ -1,0 +1,1 @@
+"""How this server reaches others, for look-ups and hooks: which addresses, over which connections."""
