@@ -6,11 +6,12 @@ from app.engine.interpreter import begin, fail, resume
 from app.engine.outcome import hear_input, hear_status
 from app.engine.session import Call, Session, Wait, WaitRef
 from app.engine.trace import TraceLine
-from app.engine.turn import Lookup, Surroundings, Turn
+from app.engine.turn import Lookup, LookupAnswer, Surroundings, Turn
 
 __all__ = [
     "Call",
     "Lookup",
+    "LookupAnswer",
     "Session",
     "Surroundings",
     "TraceLine",

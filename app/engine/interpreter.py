@@ -1,38 +1,69 @@
 """Plays a flow: from one webhook to the next NCCO.
 
-Each function here is a generator: it yields what it needs from outside (`Lookup`), is sent the answer, and returns a
-`Turn`. Whoever drives it persists nothing before it has returned.
+Each function here is a generator: it yields what it needs from outside (a tuple of `Lookup`s, to be asked side by
+side), is sent a tuple with their answers, and returns a `Turn`. Whoever drives it persists nothing before it has
+returned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from app.engine.outcome import CONNECTED, hear_connected, hear_input, hear_status
+from app.engine.hearing import hear
 from app.engine.run import Run
 from app.engine.scope import heard_record
 from app.engine.session import Call, Session, Wait
+from app.engine.standing import begun
 from app.engine.stretch import play_answer, play_from
 from app.engine.trace import answered, entered, jumped
-from app.engine.turn import Lookup, Surroundings, Turn
+from app.engine.turn import Lookup, LookupAnswer, Surroundings, Turn
 from app.errors import RenderError
-from app.flow.model import Again, Decision, Flow, Frame, Go, Outcome, Step, Target
-from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
+from app.flow.model import Again, Asking, Decision, Flow, Frame, Go, Outcome, Step, Target
+from app.ncco.webhooks import Webhook
 
-ASR_ERRORS = 2
-"""How often a fault of the speech recogniser is asked again without counting as a failed try."""
+Result = TypeVar("Result")
+Asked: TypeAlias = tuple[Lookup, ...]
+Answers: TypeAlias = tuple[LookupAnswer, ...]
+Playing: TypeAlias = Generator[Asked, Answers, Result]
 
-Playing: TypeAlias = Generator[Lookup, Any, None]
 
-
-def begin(flow: Flow, session_id: str, call: Call, around: Surroundings) -> Generator[Lookup, Any, Turn]:
+def begin(flow: Flow, session_id: str, call: Call, around: Surroundings) -> Playing[Turn]:
     """The first turn of a call: enters the flow's start step."""
     variables = {name: variable.default for name, variable in flow.variables.items()}
     run = Run(flow, Session(session_id, flow.name, flow.revision, call, variables=variables), around)
     if not play_answer(run):
         run.tell(answered(flow))
         yield from _go_step_by_step(run, Target(flow.start, flow.place))
+    return run.finish("answer")
+
+
+def begin_other(flow: Flow, session_id: str, parent: Session, wait: Wait, around: Surroundings) -> Playing[Turn]:
+    """The first turn of the leg that a connect made: the other party hears the flow that `onAnswer` names.
+
+    Args:
+        flow: the flow of the call that dialled, in the revision that it began with.
+        session_id: of the new leg.
+        parent: the session of the call that dialled.
+        wait: its wait, whose `runs` says what is heard.
+        around: what the turn may look at.
+    """
+    runs = wait.runs or {}
+    heard = begun(flow.named(str(runs.get("flow", ""))), dict(runs.get("given", {})))
+    at = "" if heard.flow is flow else heard.flow.name
+    session = Session(
+        session_id,
+        flow.name,
+        flow.revision,
+        parent.call,
+        variables=heard.variables,
+        at=at,
+        locale=parent.locale,
+        parent=parent.id,
+    )
+    run = Run(flow, session, around)
+    run.tell(answered(heard.flow))
+    yield from _go_step_by_step(run, Target(heard.flow.start, heard.flow.place))
     return run.finish("answer")
 
 
@@ -44,7 +75,7 @@ def resume(
     around: Surroundings,
     *,
     seen: frozenset[str] = frozenset(),
-) -> Generator[Lookup, Any, Turn | None]:
+) -> Playing[Turn | None]:
     """The turn that a webhook of an open wait brings, or None when it does not steer.
 
     Args:
@@ -56,8 +87,8 @@ def resume(
         seen: the statuses that were recorded for the waits of this turn.
     """
     run = Run(flow, session, around)
-    step = flow.steps[wait.step]
-    outcome = _hear(step, session, wait, webhook, seen)
+    step = run.flow.steps[wait.step]
+    outcome = hear(step, session, wait, webhook, seen)
     if outcome is None:
         return None
     if outcome.name == "error":
@@ -66,67 +97,34 @@ def resume(
     return (yield from _decide(run, step, wait, outcome))
 
 
-def fail(flow: Flow, session: Session, around: Surroundings, because: str) -> Generator[Lookup, Any, Turn]:
+def fail(flow: Flow, session: Session, around: Surroundings, because: str) -> Playing[Turn]:
     """The turn that takes the `error` exit of where the call is: Vonage has refused what it was sent."""
     run = Run(flow, session, around)
-    yield from _fail(run, flow.steps.get(session.step), because)
+    yield from _fail(run, run.flow.steps.get(session.step), because)
     return run.finish("error")
 
 
-def _hear(step: Step, session: Session, wait: Wait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:
-    """What came of the wait; None for what never steers, `error` for what cannot be read."""
-    match wait.kind:
-        case "input":
-            return _hear_answer(step, session, webhook)
-        case "notify":
-            return hear_connected(seen) if wait.name == CONNECTED else _hear_checkpoint(wait, webhook)
-        case _:  # an event
-            if not wait.steers or not isinstance(webhook, StatusWebhook) or webhook.status == "completed":
-                return None
-            return hear_status(webhook)
-
-
-def _hear_answer(step: Step, session: Session, webhook: Webhook | None) -> Outcome:
-    asked = step.exit.asked
-    if asked is None or not isinstance(webhook, InputWebhook):
-        return Outcome("error", because="the input webhook could not be read")
-    outcome = hear_input(asked, webhook)
-    if outcome.name == "asr_error" and session.asr_errors >= ASR_ERRORS:
-        return Outcome("noinput", reason="asr_error", because="the recogniser failed more than twice")
-    return outcome
-
-
-def _hear_checkpoint(wait: Wait, webhook: Webhook | None) -> Outcome | None:
-    if not wait.steers:
-        return None
-    if not isinstance(webhook, NotifyWebhook):
-        return Outcome("error", because="the notify webhook could not be read")
-    return Outcome(wait.name, because=f"the checkpoint {wait.name} was reached")
-
-
-def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Generator[Lookup, Any, Turn | None]:
+def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn | None]:
     """Let the step's exit decide, and play where it leads."""
     before = run.before
     run.note("heard", step.name, outcome.name, where=step.exit.place, because=outcome.because)
     run.tries, run.asr_errors, run.position = before.tries, before.asr_errors, before.position
     run.entered_at = before.entered_at or run.around.now
+    if step.exit.asks_again:
+        yield from _ask(run, step)
     try:
-        decision = step.exit.decide(outcome, Frame(_names_with(run, wait, outcome), before.position), before.tries)
+        waited = (run.around.now - run.entered_at).total_seconds()
+        frame = Frame(_names_with(run, wait, outcome), before.position, waited)
+        decision = step.exit.decide(outcome, frame, before.tries)
         if decision is None:
             return None
-        run.note(
-            "decided",
-            step.name,
-            decision.outcome,
-            where=decision.place,
-            because=decision.because,
-            others=decision.others,
-        )
+        _tell(run, step, decision)
         if isinstance(decision.move, Go):
+            run.step = step.name
             run.heard = _heard(run, wait, outcome)
             run.entered_at = run.around.now
             _keep(run, decision)
-            yield from _go(run, decision.move.target)
+            yield from _go(run, decision.move.target, step)
         else:
             yield from _again(run, step, decision)
     except RenderError as error:
@@ -134,6 +132,17 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Generator[Loo
         yield from _fail(run, step, f"{error.code} (not shown: sensitive)" if wait.sensitive else str(error))
         return run.finish("error")
     return run.finish(decision.outcome)
+
+
+def _tell(run: Run, step: Step, decision: Decision) -> None:
+    run.note(
+        "decided",
+        step.name,
+        decision.outcome,
+        where=decision.place,
+        because=decision.because,
+        others=decision.others,
+    )
 
 
 def _heard(run: Run, wait: Wait, outcome: Outcome) -> Mapping[str, Any]:
@@ -157,7 +166,7 @@ def _keep(run: Run, decision: Decision) -> None:
         run.assign(assignment.name, assignment.value.render(run.names()))
 
 
-def _again(run: Run, step: Step, decision: Decision) -> Playing:
+def _again(run: Run, step: Step, decision: Decision) -> Playing[None]:
     """Ask the same step again, or ring the next of its list; what it says keeps the values it had on entering."""
     run.mark(step)
     if isinstance(decision.move, Again):
@@ -171,54 +180,117 @@ def _again(run: Run, step: Step, decision: Decision) -> Playing:
     yield from _mend(run)
 
 
-def _go(run: Run, target: Target) -> Playing:
-    """Enter `target` and every step that follows without a decision."""
+def _go(run: Run, target: Target, step: Step) -> Playing[None]:
+    """Enter `target`, where `step` has led, and every step that follows without a decision."""
     run.start_step(run.around.now)
-    if target.step is None or not play_from(run, target.step):
-        yield from _go_step_by_step(run, target)
+    if not target.is_plain or target.step is None or not play_from(run, target.step):
+        yield from _go_step_by_step(run, target, step)
 
 
-def _go_step_by_step(run: Run, target: Target) -> Playing:
-    yield from _walk(run, target)
+def _go_step_by_step(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
+    yield from _walk(run, target, step)
     yield from _mend(run)
 
 
-def _walk(run: Run, target: Target) -> Playing:
+def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
+    """Enter `target` and what follows it, until a step waits or the call ends; `step` is where it comes from."""
     following: Target | None = target
-    while following is not None and following.step is not None:
-        step = run.flow.steps[following.step]
+    while following is not None:
         try:
+            entering = _follow(run, following)
+            if entering is None:
+                run.end()
+                return
+            step = entering
             run.mark(step)
             run.tell(entered(step))
             following = yield from _enter(run, step)
         except RenderError as error:
             following = _take_back(run, step, error)
-            if following is None:
-                return
-    if following is not None:
-        run.end()
 
 
-def _enter(run: Run, step: Step) -> Generator[Lookup, Any, Target | None]:
+def _follow(run: Run, target: Target) -> Step | None:
+    """The step that a target leads to, in this flow or another; None: the call ends. Raises RenderError."""
+    following: Target | None = target
+    while following is not None and not following.is_end:
+        if following.runs is not None:
+            run.note("ran", run.step, following.runs.flow, where=following.place)
+            return run.begin_flow(following.runs)
+        if not following.returns:
+            _set(run, following)
+            return run.flow.steps[following.step] if following.step is not None else None
+        following = _come_back(run, following)
+    return None
+
+
+def _set(run: Run, target: Target) -> None:
+    for assignment in target.sets:
+        run.assign(assignment.name, assignment.value.render(run.names()))
+
+
+def _come_back(run: Run, target: Target) -> Target | None:
+    """Where the step that ran this flow goes on, by the outcome that it returns; None: nobody waits for it."""
+    flow = run.flow.name
+    step = run.come_back(target)
+    if step is None:
+        return None
+    outcome = Outcome(target.returns, because=f"{flow} returned {target.returns}")
+    decision = step.exit.decide(outcome, Frame(run.names()), 0)
+    if decision is None or not isinstance(decision.move, Go):
+        raise RenderError("R106", f'the step "{step.name}" does not say where {target.returns} leads', str(step.place))
+    _tell(run, step, decision)
+    _keep(run, decision)
+    return decision.move.target
+
+
+def _enter(run: Run, step: Step) -> Playing[Target | None]:
     """Ask its look-ups, set its variables, play it; where it jumps to, or None when it waits. Raises RenderError."""
+    if step.asks:
+        yield from _ask(run, step)
     names = run.names()
-    for name in step.lookups:
-        names[name] = yield Lookup(step.name, name)
     for assignment in step.sets:
-        names[assignment.name] = assignment.value.render(names)
-        run.assign(assignment.name, names[assignment.name])
+        run.assign(assignment.name, assignment.value.render(names))
+        names = run.names()
+    for sending in step.sends:
+        run.send(sending, {**names, "step": step.name, "flow": run.flow.name})
     frame = Frame(names)
-    run.play(step, frame)
-    jump = step.exit.enter(frame)
+    jump = step.exit.enter(frame) if step.exit.is_early else None
+    if jump is None:
+        run.play(step, frame)
+        jump = None if step.exit.is_early else step.exit.enter(frame)
     if jump is None:
         return None
     run.tell(jumped(step, jump))
     return jump.target
 
 
-def _take_back(run: Run, step: Step, error: RenderError) -> Target | None:
+def _ask(run: Run, step: Step) -> Playing[None]:
+    """Ask the look-ups of a step, all at once; what fails is not ok, and the call goes on."""
+    names, asked = run.names(), []
+    for asking in step.asks:
+        key = f"{run.before.id}:{run.before.turn + 1}:{run.flow.name}.{step.name}.{asking.name}"
+        try:
+            asked.append((asking, Lookup(step.name, asking.name, asking.request(names), key)))
+        except RenderError as error:
+            _hear_answer(run, step, asking, LookupAnswer(None, f"{error.code}: it cannot be asked"))
+    if asked:
+        answers = yield tuple(lookup for _, lookup in asked)
+        for (asking, _), answer in zip(asked, answers, strict=True):
+            _hear_answer(run, step, asking, answer)
+
+
+def _hear_answer(run: Run, step: Step, asking: Asking, answer: LookupAnswer) -> None:
+    record, problem = asking.read(answer.value, answer.problem)
+    run.keep(asking.name, record)
+    took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
+    what = f"not ok: {problem}" if problem else "ok"
+    run.note("asked", step.name, asking.name, where=asking.place, because=f"{what}, {took}")
+
+
+def _take_back(run: Run, step: Step | None, error: RenderError) -> Target | None:
     """Forget what the failed step added; where its failure leads. None: the failsafe NCCO is played."""
-    run.note("failed", step.name, error.code, where=step.place, because=str(error))
+    where = step.place if step else None
+    run.note("failed", step.name if step else "", error.code, where=where, because=str(error))
     run.take_back_last()
     target = run.error_target(step)
     if target is None:
@@ -226,17 +298,18 @@ def _take_back(run: Run, step: Step, error: RenderError) -> Target | None:
     return target
 
 
-def _fail(run: Run, step: Step | None, because: str) -> Playing:
+def _fail(run: Run, step: Step | None, because: str) -> Playing[None]:
     """Take the `error` exit of `step`, or of the flow."""
     run.note("failed", step.name if step else "", "error", where=step.place if step else None, because=because)
     target = run.error_target(step)
     if target is None:
         run.fall_back(because)
     else:
-        yield from _go(run, target)
+        run.start_step(run.around.now)
+        yield from _go_step_by_step(run, target, step)
 
 
-def _mend(run: Run) -> Playing:
+def _mend(run: Run) -> Playing[None]:
     """Take back each step that Vonage would refuse, and go on at its `error` exit instead."""
     while not run.is_failsafe:
         fault = run.fault()
@@ -250,4 +323,4 @@ def _mend(run: Run) -> Playing:
             run.fall_back("what the error exit plays is refused too")
         else:
             run.start_step(run.around.now)
-            yield from _walk(run, target)
+            yield from _walk(run, target, mark.step)

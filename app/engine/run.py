@@ -1,4 +1,4 @@
-"""One turn while it is being made: the actions, waits and trace so far, and how to take a failed step back."""
+"""One turn while it is being made: where the call stands, what it plays so far, and how to take a failed step back."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ from typing import Any
 
 from app.engine.json_bytes import json_bytes
 from app.engine.scope import NOTHING_HEARD, call_record
-from app.engine.session import Session, Wait, WaitRef
-from app.engine.tail import failsafe_drafts, tail_drafts
+from app.engine.script import Script
+from app.engine.session import Observer, Session, Wait
+from app.engine.standing import Standing, begun, levels, of_session
 from app.engine.trace import Trace, TraceLine, line
 from app.engine.turn import Surroundings, Turn
 from app.errors import RenderError
-from app.flow.model import Callback, Draft, Flow, Frame, Part, Step, Target
+from app.flow.hours import hours_view
+from app.flow.model import Flow, Frame, Part, Runs, Sending, Step, Target
 from app.flow.nodes import Place
-from app.ncco import Issue, check, each_is_clean
-
-SOUND_LIMIT = 10_000
-"""Shapes of NCCOs that are remembered for one flow."""
+from app.ncco import Issue
 
 STEP_LIMIT = 200
 """Steps that one turn may enter. A loaded flow has no cycle without input; this bounds what a fault could do."""
+
+LEVEL_LIMIT = 20
+"""Flows that may wait for each other. Load refuses flows that run themselves; this bounds what a fault could do."""
+
+OBSERVER_LIMIT = 50
+"""Waits of earlier turns whose webhooks are told of; the oldest are forgotten first. Our choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +35,17 @@ class _Mark:
     """How far the turn was before a step was entered."""
 
     step: Step
-    drafts: int
-    waits: int
-    dialled: int
-    variables: dict[str, Any]
-    secrets: frozenset[str]
+    script: tuple[int, int, int]
+    hooks: int
+    standings: list[Standing]
+    locale: str
 
 
 class Run:
-    """Makes one turn. It lives for one call of `begin`, `resume` or `fail` and is never shared."""
+    """Makes one turn. It lives for one call of `begin`, `resume` or `fail` and is never shared.
+
+    `root` is the flow that the call began in; `flow` is the one that it is in now, `variables` are those of that flow.
+    """
 
     step = ""
     tries = 0
@@ -48,21 +55,36 @@ class Run:
     _trace_json = b""
     _whole: list[dict[str, Any]] | None = None
 
-    def __init__(self, flow: Flow, before: Session, around: Surroundings) -> None:
-        self.flow = flow
+    def __init__(self, root: Flow, before: Session, around: Surroundings) -> None:
+        self.root = root
         self.before = before
         self.around = around
-        self.variables: dict[str, Any] = dict(before.variables)
         self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
         self.entered_at = around.now
-        self.dialled = before.dialled
-        self.secrets: frozenset[str] = frozenset()
-        self.failed: set[str] = set()
+        self.locale = before.locale
+        self.failed: set[tuple[str, str]] = set()
+        self.hooks: list[Any] = []
+        self.looked_up: dict[str, Any] = {}
         self._call = call_record(before.call)
-        self._drafts: list[Draft] = []
-        self._waits: list[Wait] = []
+        self._script = Script(root, before.id, before.turn + 1, before.dialled, around)
         self._marks: list[_Mark] = []
         self._trace: list[TraceLine] = []
+        self._stand(of_session(root, before))
+
+    def _stand(self, standings: list[Standing]) -> None:
+        self._standings = standings
+        self._here = standings[-1]
+        self.flow = self._here.flow
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """Of the flow that the call is in."""
+        return self._here.variables
+
+    @property
+    def dialled(self) -> int:
+        """How often the call has dialled."""
+        return self._script.dialled
 
     def note(
         self,
@@ -86,40 +108,85 @@ class Run:
     ) -> None:
         """Add what a stretch has played at once; nothing may have been played before it, nor follow."""
         self._whole = actions
-        self._waits.extend(waits)
+        self._script.waits.extend(waits)
         self.step = step
-        self.dialled += dials
+        self._script.dialled += dials
         first = self._trace
         self._trace_json = trace.joined_to(first) if first else trace.json
         self._trace = [*first, *trace.lines]
 
     def names(self) -> dict[str, Any]:
         """What the values of the current step may look at."""
-        return {
+        flow = self.flow
+        names: dict[str, Any] = {
             "call": self._call,
             "input": self.heard,
             "env": self.around.env,
             "now": self.entered_at,
-            "locale": "",
-            **self.variables,
+            "locale": flow.locale_for(self.locale) if flow.locales else "",
         }
+        if flow.calendars:
+            names["hours"] = hours_view(flow.calendars, self.entered_at)
+        if flow.unasked:
+            names |= flow.unasked
+            names |= self._here.lookups
+        return names | self._here.variables
 
     def assign(self, name: str, value: Any) -> None:
-        """Set a variable; of a sensitive one only a token leaves the turn."""
-        self.variables[name] = value
-        if self.flow.variables[name].sensitive:
-            self.secrets |= {name}
+        """Set a variable, or the locale of the call."""
+        if name == "locale":
+            self.locale = str(value)
+        else:
+            self._here.assign(name, value)
+
+    def keep(self, name: str, answer: Mapping[str, Any]) -> None:
+        """Put what came of a look-up into scope."""
+        self._here.lookups[name] = answer
+        self.looked_up[name] = answer
+
+    def send(self, sending: Sending, names: Mapping[str, Any]) -> None:
+        """Tell somebody, once the reply is out. Raises RenderError."""
+        self.hooks.append(sending.render(names))
 
     def start_step(self, now: datetime) -> None:
         """Begin to count anew: a step is entered, not repeated."""
         self.tries = self.asr_errors = self.position = 0
         self.entered_at = now
 
+    def begin_flow(self, runs: Runs) -> Step:
+        """Go on in another flow: this one waits, or is left for good. Raises RenderError."""
+        names = self.names()
+        given = {assignment.name: assignment.value.render(names) for assignment in runs.given}
+        sub = begun(self.root.named(runs.flow), given)
+        if not runs.comes_back:
+            self._stand([sub])
+        elif len(self._standings) < LEVEL_LIMIT:
+            self._here.step = self.step
+            self._stand([*self._standings, sub])
+        else:
+            raise RenderError("R103", f"more than {LEVEL_LIMIT} flows wait for each other", runs.flow)
+        return self.flow.steps[self.flow.start]
+
+    def come_back(self, target: Target) -> Step | None:
+        """Go back to the step that ran this flow, with what `target` returns; None when nobody waits.
+
+        Raises RenderError.
+        """
+        if len(self._standings) == 1:
+            return None
+        names = self.names()
+        returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
+        self._stand(self._standings[:-1])
+        for name, value in returned.items():
+            if name in self.flow.variables:
+                self.assign(name, value)
+        self.step, self._here.step = self._here.step, ""
+        return self.flow.steps[self.step]
+
     def mark(self, step: Step) -> None:
         """Remember how far the turn is, before `step` adds to it. Raises RenderError past the step limit."""
-        self._marks.append(
-            _Mark(step, len(self._drafts), len(self._waits), self.dialled, dict(self.variables), self.secrets)
-        )
+        standings = [standing.copy() for standing in self._standings]
+        self._marks.append(_Mark(step, self._script.mark(), len(self.hooks), standings, self.locale))
         self.step = step.name
         if len(self._marks) > STEP_LIMIT:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
@@ -127,11 +194,10 @@ class Run:
     def take_back(self, mark: _Mark) -> None:
         """Forget everything that was added since `mark`."""
         del self._marks[self._marks.index(mark) :]
-        del self._drafts[mark.drafts :]
-        del self._waits[mark.waits :]
-        self.dialled = mark.dialled
-        self.variables = mark.variables
-        self.secrets = mark.secrets
+        del self.hooks[mark.hooks :]
+        self._script.take_back(mark.script)
+        self._stand(mark.standings)
+        self.locale = mark.locale
 
     def take_back_last(self) -> None:
         """Forget what the step that was entered last has added, if any was."""
@@ -139,52 +205,8 @@ class Run:
             self.take_back(self._marks[-1])
 
     def play(self, step: Step, frame: Frame, *, prompts: tuple[Part, ...] = (), reprompt: bool = True) -> None:
-        """Add what a step plays; `prompts` come first, and without `reprompt` only its `input` follows them.
-
-        Raises RenderError.
-        """
-        for part in prompts:
-            self._add_all(step, part.render(frame))
-        drafts = [draft for part in step.parts for draft in part.render(frame)]
-        first = 0 if reprompt else next((index for index, draft in enumerate(drafts) if _asks(draft)), 0)
-        self._add_all(step, drafts[first:])
-        if drafts and _asks(drafts[-1]) and step.tail:
-            self._drafts.extend(self._tail(step, frame))
-
-    def _tail(self, step: Step, frame: Frame) -> list[Draft]:
-        """What stands behind an `input`; the failsafe NCCO where the `error` exit would dial what it may not."""
-        drafts = tail_drafts(self.flow, step, frame, self.around.failsafe)
-        dials = [draft for draft in drafts if draft.action.get("action") == "connect"]
-        is_allowed = self.dialled + len(dials) <= self.around.dial_limit and all(map(self._may_dial, dials))
-        return drafts if is_allowed else failsafe_drafts(self.around.failsafe)
-
-    def _may_dial(self, draft: Draft) -> bool:
-        return not draft.dials or draft.dials.startswith(self.around.dial_allow or ("\0",))
-
-    def _add_all(self, step: Step, drafts: list[Draft]) -> None:
-        for draft in drafts:
-            self._check_dial(draft, step.place)
-            if draft.callback is not None:
-                self._open_wait(step, draft.action, draft.callback)
-            self._drafts.append(draft)
-
-    def _open_wait(self, step: Step, action: dict[str, Any], callback: Callback) -> None:
-        index = len(self._waits)
-        self._waits.append(Wait(index, callback.kind, callback.name, step.name, callback.steers, callback.sensitive))
-        ref = WaitRef(callback.kind, self.before.id, self.before.turn + 1, index)
-        action["eventUrl"] = [self.around.link(ref)]
-        action["eventMethod"] = "POST"
-
-    def _check_dial(self, draft: Draft, place: Place) -> None:
-        if draft.action.get("action") != "connect":
-            return
-        self.dialled += 1
-        if self.dialled > self.around.dial_limit:
-            message = f"this call has dialled {self.around.dial_limit} times, which is all it may"
-            raise RenderError("R102", message, str(place))
-        if not self._may_dial(draft):
-            message = f"the computed number {draft.dials} has no prefix of NCCO_DIAL_ALLOW"
-            raise RenderError("R101", message, str(place))
+        """Add what a step of this flow plays; see `Script.play`. Raises RenderError."""
+        self._script.play(self.flow, step, frame, prompts=prompts, reprompt=reprompt)
 
     def end(self) -> None:
         """The call ends when what was added has been played."""
@@ -192,77 +214,93 @@ class Run:
 
     def fall_back(self, because: str) -> None:
         """Play the failsafe NCCO, since nothing of the flow can be played."""
-        self._drafts[:] = [Draft(dict(action)) for action in self.around.failsafe]
-        self._waits.clear()
+        self._script.play_only(self.around.failsafe)
         self._marks.clear()
         self.end()
         self.is_failsafe = True
         self.note("failed", "", "failsafe", because=because)
 
     def error_target(self, step: Step | None) -> Target | None:
-        """Where a failure of `step` leads: its own `error`, else the flow's, each only once; None: the failsafe."""
-        candidates = (step.error if step else None, self.flow.error)
+        """Where a failure of `step` leads: its own `error`, else the flow's, each only once; None: the failsafe.
+
+        What a flow does not handle is the outcome `error` of the step that runs it; that flow has then been left.
+        """
+        while True:
+            target = self._own_error_target(step)
+            if target is not None or len(self._standings) == 1:
+                return target
+            self._stand(self._standings[:-1])
+            step = self.flow.steps[self._here.step]
+            self._here.step = ""
+
+    def _own_error_target(self, step: Step | None) -> Target | None:
+        here = self.flow.name
         if step is not None:
-            self.failed.add(step.name)
-        return next((target for target in candidates if target is not None and target.step not in self.failed), None)
+            self.failed.add((here, step.name))
+        candidates = (step.error if step else None, self.flow.error)
+        return next((target for target in candidates if target is not None and self._may_follow(target)), None)
+
+    def _may_follow(self, target: Target) -> bool:
+        if target.step is not None:
+            return (self.flow.name, target.step) not in self.failed
+        if target.runs is not None:
+            return (target.runs.flow, self.root.named(target.runs.flow).start) not in self.failed
+        return True
 
     def fault(self) -> tuple[_Mark, Issue] | None:
         """The first thing that Vonage would refuse in what was added, with the step that added it."""
-        if self._is_known_sound():
+        found = self._script.fault()
+        if found is None:
             return None
-        errors = [issue for issue in check(self._actions()) if issue.severity == "error"]
-        if errors:
-            number = _action_number(errors[0].path)
-            marks = [mark for mark in self._marks if mark.drafts <= number]
-            return (marks or self._marks)[-1], errors[0]
-        if len(self.flow.sound) < SOUND_LIMIT:
-            self.flow.sound.add(self._shapes())
-        return None
-
-    def _is_known_sound(self) -> bool:
-        """Whether an NCCO of this shape was found right before, and what differs in this one is right too."""
-        shapes = self._shapes()
-        if 0 in shapes or shapes not in self.flow.sound:
-            return False
-        return each_is_clean([draft.action for draft in self._drafts if not draft.is_fixed])
-
-    def _shapes(self) -> tuple[int, ...]:
-        return tuple([draft.shape for draft in self._drafts])
-
-    def _actions(self) -> list[dict[str, Any]]:
-        return [draft.action for draft in self._drafts]
+        number, issue = found
+        marks = [mark for mark in self._marks if mark.script[0] <= number]
+        return (marks or self._marks)[-1], issue
 
     def finish(self, outcome: str) -> Turn:
         """The turn as it stands. What is sensitive leaves it as a token."""
-        for name in self.secrets & self.variables.keys() if self.secrets else ():
-            self.variables[name] = self.around.mask(self.before.id, str(self.variables[name]))
-        is_over = True not in [wait.steers for wait in self._waits]
+        before, here = self.before, self._here
+        waits = tuple(self._script.waits)
+        is_over = True not in [wait.steers for wait in waits]
         session = Session(
-            id=self.before.id,
-            flow=self.flow.name,
-            revision=self.flow.revision,
-            call=self.before.call,
-            turn=self.before.turn + 1,
+            id=before.id,
+            flow=self.root.name,
+            revision=self.root.revision,
+            call=before.call,
+            turn=before.turn + 1,
             step="" if is_over else self.step,
             tries=self.tries,
             asr_errors=self.asr_errors,
             position=self.position,
             dialled=self.dialled,
-            variables=self.variables,
+            variables=here.kept(self._mask),
             entered_at=self.entered_at,
             heard=self.heard,
-            waits=tuple(self._waits),
+            waits=waits,
             is_over=is_over,
+            at="" if self.flow is self.root else self.flow.name,
+            callers=levels(self._standings, self._mask),
+            lookups=here.lookups,
+            locale=self.locale,
+            observers=before.observers if not before.waits else self._observers(),
+            parent=before.parent,
         )
-        actions = self._actions() if self._whole is None else self._whole
+        actions = self._script.actions() if self._whole is None else self._whole
         trace_json = self._trace_json or json_bytes(self._trace)
-        return Turn(actions, session, tuple(self._trace), trace_json, outcome, self.is_failsafe)
+        hooks = tuple(self.hooks)
+        return Turn(actions, session, tuple(self._trace), trace_json, outcome, self.is_failsafe, hooks, self.looked_up)
 
+    def _mask(self, secret: str) -> str:
+        return self.around.mask(self.before.id, secret)
 
-def _asks(draft: Draft) -> bool:
-    return draft.callback is not None and draft.callback.kind == "input"
+    def _observers(self) -> tuple[Observer, ...]:
+        """The waits of earlier turns that somebody is told of, and those of the turn that is over now."""
+        told = (
+            Observer(self.before.turn, wait.index, wait.flow, wait.step)
+            for wait in self.before.waits
+            if self._tells(wait)
+        )
+        return (*self.before.observers, *told)[-OBSERVER_LIMIT:]
 
-
-def _action_number(path: str) -> int:
-    head = path.removeprefix("/").partition("/")[0]
-    return int(head) if head.isdigit() else 0
+    def _tells(self, wait: Wait) -> bool:
+        flow = self.root.named(wait.flow)
+        return wait.kind == "event" and bool(flow.events or flow.steps[wait.step].events)

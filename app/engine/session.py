@@ -56,6 +56,8 @@ class Wait:
         step: the step that opened it.
         steers: whether its reply may replace the NCCO.
         sensitive: whether the digits and words in its webhook must not be written anywhere.
+        flow: the flow of that step; "" is the flow that the call began in.
+        runs: the flow that the other party of a connect hears, and what it is given; None when it hears none.
     """
 
     index: int
@@ -64,6 +66,35 @@ class Wait:
     step: str
     steers: bool
     sensitive: bool = False
+    flow: str = ""
+    runs: Mapping[str, Any] | None = None
+
+
+class Level(NamedTuple):
+    """A flow that waits until the flow that one of its steps runs comes back.
+
+    Attributes:
+        flow: its name. step: the step with the `run`.
+        variables, lookups: as in `Session`.
+    """
+
+    flow: str
+    step: str
+    variables: Mapping[str, Any]
+    lookups: Mapping[str, Any]
+
+
+class Observer(NamedTuple):
+    """A wait of an earlier turn whose webhooks are told to somebody when they come, hours later if need be.
+
+    Attributes:
+        turn, wait: which one. flow, step: who tells.
+    """
+
+    turn: int
+    wait: int
+    flow: str
+    step: str
 
 
 class Session(NamedTuple):
@@ -81,6 +112,12 @@ class Session(NamedTuple):
         heard: the `input` in scope when the step was entered (digits, text, confidence).
         waits: the waits that this turn opened.
         is_over: nothing more can be played.
+        at: the flow of `step` when it is not the one that the call began in.
+        callers: the flows that wait for it, the outermost first.
+        lookups: what came of the look-ups of this flow, by name.
+        locale: the one that the caller chose; "" until then.
+        observers: what is told of the webhooks of earlier turns.
+        parent: the session whose connect made this leg; "" for a call that came in.
     """
 
     id: str
@@ -98,3 +135,9 @@ class Session(NamedTuple):
     heard: Mapping[str, Any] = NOTHING
     waits: tuple[Wait, ...] = ()
     is_over: bool = False
+    at: str = ""
+    callers: tuple[Level, ...] = ()
+    lookups: Mapping[str, Any] = NOTHING
+    locale: str = ""
+    observers: tuple[Observer, ...] = ()
+    parent: str = ""

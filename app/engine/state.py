@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from app.engine.json_bytes import json_bytes
-from app.engine.session import Call, Session, Wait
+from app.engine.session import Call, Level, Observer, Session, Wait
 
 
 def to_json(session: Session) -> bytes:
@@ -30,8 +30,27 @@ def to_json(session: Session) -> bytes:
             "heard": session.heard,
             "waits": [_fields_of(wait) for wait in session.waits],
             "is_over": session.is_over,
+            **_fields_seldom_used(session),
         }
     )
+
+
+def _fields_seldom_used(session: Session) -> dict[str, Any]:
+    """What most calls do not have, and need not be written then."""
+    fields: dict[str, Any] = {}
+    if session.at:
+        fields["at"] = session.at
+    if session.callers:
+        fields["callers"] = [caller._asdict() for caller in session.callers]
+    if session.lookups:
+        fields["lookups"] = session.lookups
+    if session.locale:
+        fields["locale"] = session.locale
+    if session.observers:
+        fields["observers"] = [list(observer) for observer in session.observers]
+    if session.parent:
+        fields["parent"] = session.parent
+    return fields
 
 
 def _fields_of_call(call: Call) -> dict[str, Any]:
@@ -51,7 +70,7 @@ def _fields_of_call(call: Call) -> dict[str, Any]:
 
 def _fields_of(wait: Wait) -> dict[str, Any]:
     """The wait as a dict, which is written in a third of the time that a dataclass takes."""
-    return {
+    fields: dict[str, Any] = {
         "index": wait.index,
         "kind": wait.kind,
         "name": wait.name,
@@ -59,6 +78,11 @@ def _fields_of(wait: Wait) -> dict[str, Any]:
         "steers": wait.steers,
         "sensitive": wait.sensitive,
     }
+    if wait.flow:
+        fields["flow"] = wait.flow
+    if wait.runs is not None:
+        fields["runs"] = wait.runs
+    return fields
 
 
 def from_json(state: bytes) -> Session:
@@ -69,6 +93,8 @@ def from_json(state: bytes) -> Session:
         waits = tuple(Wait(**wait) for wait in fields.pop("waits"))
         entered_at = fields.pop("entered_at")
         moment = datetime.fromisoformat(entered_at) if entered_at else None
-        return Session(call=call, waits=waits, entered_at=moment, **fields)
+        callers = tuple(Level(**level) for level in fields.pop("callers", ()))
+        observers = tuple(Observer(*observer) for observer in fields.pop("observers", ()))
+        return Session(call=call, waits=waits, entered_at=moment, callers=callers, observers=observers, **fields)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not the state of a session: {error}") from error

@@ -55,7 +55,7 @@ def play_answer(run: Run) -> bool:
     """Play the first stretch of a call, if there is one; False: nothing was played."""
     flow = run.flow
     if _ANSWERED not in flow.stretches:
-        flow.stretches[_ANSWERED] = _lay_out(flow, flow.start, [answered(flow)])
+        flow.stretches[_ANSWERED] = _lay_out(run.root, flow, flow.start, [answered(flow)])
     return _play(run, flow.stretches[_ANSWERED])
 
 
@@ -63,12 +63,12 @@ def play_from(run: Run, step: str) -> bool:
     """Play the stretch that begins with `step`, if there is one; False: nothing was played."""
     flow = run.flow
     if step not in flow.stretches:
-        flow.stretches[step] = _lay_out(flow, step, [])
+        flow.stretches[step] = _lay_out(run.root, flow, step, [])
     return _play(run, flow.stretches[step])
 
 
 def _play(run: Run, stretch: Stretch | None) -> bool:
-    if stretch is None or stretch.shapes not in run.flow.sound:
+    if stretch is None or stretch.shapes not in run.root.sound:
         return False
     if run.dialled + stretch.dials + stretch.tail_dials > run.around.dial_limit:
         return False
@@ -107,9 +107,9 @@ def _fill(
     return speaks and is_plain_text(action["text"])
 
 
-def _lay_out(flow: Flow, first: str, lines: list[TraceLine]) -> Stretch | None:
+def _lay_out(root: Flow, flow: Flow, first: str, lines: list[TraceLine]) -> Stretch | None:
     """The stretch that begins with a step; None when something in its way can only be told in a call."""
-    layout = _Layout(flow)
+    layout = _Layout(root, flow)
     name = first
     for _ in range(STEP_LIMIT):
         step = flow.steps[name]
@@ -119,6 +119,8 @@ def _lay_out(flow: Flow, first: str, lines: list[TraceLine]) -> Stretch | None:
         jump = step.exit.enter(Frame({}))
         if jump is None:
             return layout.finish(step.name, lines)
+        if not jump.target.is_plain:
+            return None
         lines.append(jumped(step, jump))
         if jump.target.step is None:
             return layout.finish("", lines)
@@ -129,8 +131,9 @@ def _lay_out(flow: Flow, first: str, lines: list[TraceLine]) -> Stretch | None:
 class _Layout:
     """A stretch while it is laid out."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, root: Flow, flow: Flow) -> None:
         self._flow = flow
+        self._where = "" if flow is root else flow.name
         self._pieces: list[Piece] = []
         self._shapes: list[int] = []
         self._waits: list[Wait] = []
@@ -139,7 +142,7 @@ class _Layout:
 
     def add(self, step: Step) -> bool:
         """Add what a step plays, with the tail behind its `input`; whether that is the same in every call."""
-        laid = None if step.sets or step.lookups else lay_out(step)
+        laid = None if step.sets or step.asks or step.sends else lay_out(step)
         if laid is None:
             return False
         for each in laid:
@@ -161,7 +164,7 @@ class _Layout:
         asked = laid.callback
         if asked is None:
             return None
-        wait = Wait(len(self._waits), asked.kind, asked.name, step.name, asked.steers, asked.sensitive)
+        wait = Wait(len(self._waits), asked.kind, asked.name, step.name, asked.steers, asked.sensitive, self._where)
         self._waits.append(wait)
         return wait
 

@@ -58,7 +58,7 @@ def _laid_plain(laid: Laid) -> Laid:
 def _first_step(flow: Flow, step: Step) -> str | None:
     """The step that the `error` exit leads to; None: the failsafe NCCO stands behind the `input`."""
     target = step.error or flow.error
-    return None if target is None or target.step == step.name else target.step
+    return None if target is None or target.step == step.name else target.step  # another flow is not played there
 
 
 def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:

@@ -62,5 +62,4 @@ def entered(step: Step) -> TraceLine:
 
 def jumped(step: Step, jump: Jump) -> TraceLine:
     """The exit of a step decided at once."""
-    target = jump.target.step or "end"
-    return line("decided", step.name, target, where=jump.place, because=jump.because, others=jump.others)
+    return line("decided", step.name, jump.target.shown, where=jump.place, because=jump.because, others=jump.others)

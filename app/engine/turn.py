@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -33,12 +32,34 @@ class Surroundings(NamedTuple):
     dial_limit: int = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """What the interpreter needs from outside: the answer to a look-up of a step. Sent back: its value."""
+class Lookup(NamedTuple):
+    """What the interpreter needs from outside. It yields a tuple of them, to be asked side by side.
+
+    Attributes:
+        step: where in the flow. name: of the look-up.
+        request: what to ask (`app.flow.lookups.LookupRequest`).
+        key: the same for each try of the same turn: an idempotency key.
+    """
 
     step: str
     name: str
+    request: Any
+    key: str
+
+
+class LookupAnswer(NamedTuple):
+    """What came of a look-up; one is sent back for each, in their order.
+
+    Attributes:
+        value: what `json.loads` gave, or what the function returned; None when there is none.
+        problem: why there is no value, in one short sentence; "" when there is one.
+        ms: how long it took.
+    """
+
+    value: Any
+    problem: str = ""
+    ms: int = 0
+    is_cached: bool = False
 
 
 class Turn(NamedTuple):
@@ -50,7 +71,8 @@ class Turn(NamedTuple):
         trace: what it did and why. trace_json: the same as JSON, as the store keeps it.
         outcome: what the webhook was taken for (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
         is_failsafe: nothing of the flow could be played.
-        hooks: webhooks of ours to send after the reply.
+        hooks: webhooks of ours to send after the reply (`app.flow.hooks.Hook`).
+        lookups: what came of look-ups, by name, as the turn saw it.
     """
 
     ncco: list[dict[str, Any]]
@@ -60,3 +82,4 @@ class Turn(NamedTuple):
     outcome: str
     is_failsafe: bool = False
     hooks: tuple[Any, ...] = ()
+    lookups: Mapping[str, Any] = NOTHING

@@ -23,6 +23,7 @@ from app.flow.parts import check_defaults
 from app.flow.played import ACTIONS
 from app.flow.reader import Reader
 from app.flow.retry import RetrySource, read_retry
+from app.flow.targets import read_target
 
 _HINTS = {
     "language": "write it under its action: `talk: {language: en-GB}`",
@@ -72,4 +73,4 @@ def read_error(fields: Fields, reader: Reader) -> Target | None:
         return None
     lines = read_fields(found, ("error",), "`on` of defaults", reader)
     target = lines.get("error")
-    return reader.target(target, "`error`") if target else None
+    return read_target(target, "`error`", reader) if target else None

@@ -17,10 +17,12 @@ class Frame(NamedTuple):
     Attributes:
         names: everything in scope: `call`, `input`, `env`, `now`, `locale` and the variables by name.
         position: how far a list of the step has come; 0 on entering (which target of a connect list rings).
+        waited: seconds since the step was entered.
     """
 
     names: Mapping[str, Any]
     position: int = 0
+    waited: float = 0.0
 
 
 class Value(Protocol):

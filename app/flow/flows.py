@@ -7,20 +7,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from app.flow.checks.graph import check_cycles, check_reachable
+from app.flow.context import Context
 from app.flow.defaults import read_defaults
+from app.flow.events import read_events
 from app.flow.fields import Fields, fallen_out, read_fields
+from app.flow.heads import Head, read_head
 from app.flow.inherited import Defaults
 from app.flow.issues import Issue
-from app.flow.model import Flow, Target, Variable
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.model import Flow, Sending, Target, Variable
+from app.flow.nodes import Entry, Map, Node, Place, Text
+from app.flow.parts.inheritance import gather
 from app.flow.played import STEP_WORDS
 from app.flow.reader import Reader
 from app.flow.scope import scope_types
+from app.flow.sections import SECTIONS, Sections, read_sections
+from app.flow.signature import Signature
 from app.flow.steps import ReadStep, read_step
-from app.flow.types import TYPES
+from app.flow.targets import read_target
 from app.flow.variables import Declared, read_variables, with_collected
 
-_WORDS = ("flow", "numbers", "default", "entry", "start", "defaults", "vars", "steps")
+WORDS = (
+    *("flow", "numbers", "default", "entry", "start", "params", "outcomes", "returns"),
+    *("defaults", "vars", *SECTIONS, "events", "steps"),
+)
 _HINTS = {
     "name": "write `flow`",
     "number": "write `numbers`, a list",
@@ -32,7 +41,6 @@ _HINTS = {
     "do": "put it into a step, under `steps`",
     "goto": "put it into a step, under `steps`",
 }
-_FLOW_NAME = re.compile(r"[a-z0-9_-]+")
 _STEP_NAME = re.compile(r"\w[\w-]*")
 _RESERVED_STEPS = frozenset({"end", "return"})
 
@@ -42,65 +50,91 @@ class ReadFlow:
     """A flow file as far as it could be read.
 
     Attributes:
-        name: as written; None when the file gives none.
-        numbers: each number with its place.
-        default: where `default: true` stands.
+        head: its name, which is None when the file gives none, and its numbers.
+        steps: as far as they could be read, by name.
+        start: the first of them; None when it is not known.
+        runs: the flows that it may lead to.
+        is_whole: nothing at the top of the file was dropped as unknown.
         flow: None when the file has an error.
     """
 
-    name: Text | None
-    numbers: tuple[tuple[str, Place], ...]
-    default: Place | None
+    head: Head
+    steps: Mapping[str, ReadStep]
+    start: str | None
+    runs: frozenset[str]
+    is_whole: bool
     flow: Flow | None
 
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """What stands at the top of the file."""
-
-    name: Text | None
-    place: Place
-    numbers: tuple[tuple[str, Place], ...]
-    default: Place | None
-    entry: bool
+    @property
+    def name(self) -> str:
+        """Of the flow; empty when the file gives none."""
+        return self.head.name.value if self.head.name else ""
 
 
-def read_flow(
-    node: Node, templates: Mapping[str, str], env: Iterable[str] | None, issues: list[Issue]
-) -> ReadFlow | None:
-    """Read one file's nodes; every fault goes to `issues`, which may hold those of its text already.
-
-    Args:
-        node: the file's nodes.
-        templates: template file name → text.
-        env: names of the variables that are set for flows; None when that is not known.
-        issues: the faults of this file.
-    """
-    reader = Reader(scope_types({}, env), templates, frozenset(), issues)
+def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | None:
+    """Read one file's nodes; every fault goes to `issues`, which may hold those of its text already."""
+    reader = Reader(scope_types({}, context.env), context.templates, frozenset(), issues, flows=context.flows)
     if not isinstance(node, Map):
         cure = "begin with `flow: name`, `start: step` and `steps:`"
         reader.report("E201", node.place, "a flow file is a map, and this is none", cure)
         return None
-    fields = read_fields(node, _WORDS, "the flow", reader, place=_first_line(node), hints=_HINTS)
+    fields = read_fields(node, WORDS, "the flow", reader, place=_first_line(node), hints=_HINTS)
     fields = _mend_default(fields, reader)
-    head = _read_head(fields, reader)
+    head = read_head(fields, reader)
     steps = _read_steps_map(fields, reader)
-    vars_node = fields.get("vars")
-    declared = with_collected(read_variables(vars_node, reader) if vars_node else Declared({}), steps)
-    variables = declared.variables
-    reader = Reader(declared.scope(env), templates, frozenset(_step_names(steps)), issues)
-    defaults = (
-        read_defaults(fields.values["defaults"], variables, reader) if "defaults" in fields.values else Defaults()
+    declared = _declare(fields, head.outside, steps, reader)
+    reader = replace(
+        reader,
+        scope=declared.scope(context.env),
+        steps=frozenset(_step_names(steps)),
+        variables=declared.variables,
+        own=head.outside,
     )
-    read = _read_steps(steps, variables, defaults, reader)
+    sections, reader = read_sections(fields, reader, context.shared, context.dates)
+    defaults = _read_defaults(fields, context.defaults, declared.variables, reader)
+    reader = replace(reader, language=_language(defaults, sections))
+    events = read_events(fields.values["events"], reader) if "events" in fields.values else {}
+    read = _read_steps(steps, declared.variables, defaults, reader)
     start = _read_start(fields, steps, reader)
     issues.extend(check_cycles(read))
     if start is not None and fields.is_whole and defaults.is_whole:
         issues.extend(check_reachable(start, read, defaults.error))
     flow = None
     if head.name is not None and start is not None and not any(issue.is_error for issue in issues):
-        flow = _make(head.name, head, start, read, variables, error=defaults.error)
-    return ReadFlow(head.name, head.numbers, head.default, flow)
+        flow = _make(
+            head.name, head, start, read, declared.variables, error=defaults.error, sections=sections, events=events
+        )
+    return ReadFlow(head, read, start, frozenset(reader.runs), fields.is_whole, flow)
+
+
+def _declare(fields: Fields, outside: Signature, steps: Map, reader: Reader) -> Declared:
+    """The variables of the flow: its params, those under `vars`, and those that a `collect` fills."""
+    node = fields.get("vars")
+    declared = read_variables(node, reader) if node else Declared({})
+    for name in outside.params.keys() & declared.variables.keys():
+        place = declared.variables[name].place
+        reader.report("E206", place, f'"{name}" is a param of the flow already', "delete one of the two")
+    params = {name: param.variable for name, param in outside.params.items()}
+    return with_collected(replace(declared, variables={**declared.variables, **params}), steps)
+
+
+def _read_defaults(fields: Fields, shared: Map | None, variables: Mapping[str, Variable], reader: Reader) -> Defaults:
+    """What every step inherits: the flow's `defaults` over the shared ones."""
+    own = fields.get("defaults")
+    if own is None or not isinstance(own, Map) or shared is None:
+        node = own or shared
+        return read_defaults(node, variables, reader) if node else Defaults()
+    return read_defaults(gather(own.entries, shared.entries, own.place), variables, reader)
+
+
+def _language(defaults: Defaults, sections: Sections) -> str:
+    """The language that the flow speaks where nothing else says so."""
+    talk = defaults.actions.get("talk")
+    written = talk.get("language") if talk else None
+    first = next(iter(sections.locales.values()), None)
+    if first is not None:
+        return first.language
+    return written.value if isinstance(written, Text) and "{" not in written.value else "en-US"
 
 
 def _mend_default(fields: Fields, reader: Reader) -> Fields:
@@ -113,27 +147,16 @@ def _mend_default(fields: Fields, reader: Reader) -> Fields:
     return replace(fields, values=values)
 
 
-def _read_head(fields: Fields, reader: Reader) -> _Head:
-    """Name, numbers and flags; W213 when no call can start here."""
-    name = _read_name(fields, reader)
-    numbers = _read_numbers(fields, reader)
-    flags = {word: _read_flag(fields, word, reader) for word in ("default", "entry")}
-    written = fields.get("numbers")
-    has_entrance = any(flags.values()) or (written is not None and not (isinstance(written, Seq) and not written.items))
-    if fields.is_whole and not has_entrance and name is not None:
-        reader.report("W213", name.place, f'no call can start in the flow "{name.value}"')
-    default = fields.at("default") if flags["default"] else None
-    return _Head(name, fields.at("flow"), numbers, default, flags["entry"])
-
-
 def _make(
     name: Text,
-    head: _Head,
+    head: Head,
     start: str,
     read: Mapping[str, ReadStep],
     variables: Mapping[str, Variable],
     *,
     error: Target | None,
+    sections: Sections,
+    events: Mapping[str, tuple[Sending, ...]],
 ) -> Flow:
     """The flow, all of whose steps could be read."""
     return Flow(
@@ -146,21 +169,18 @@ def _make(
         default=head.default is not None,
         entry=head.entry,
         error=error,
+        params={name: param.variable for name, param in head.outside.params.items()},
+        outcomes=head.outside.outcomes,
+        locales=sections.locales,
+        calendars=sections.calendars,
+        unasked={name: lookup.unasked for name, lookup in sections.lookups.items()},
+        events=events,
     )
 
 
 def _first_line(node: Map) -> Place:
     """Where to report what a flow lacks: its first line."""
     return node.entries[0].key.place if node.entries else node.place
-
-
-def _read_name(fields: Fields, reader: Reader) -> Text | None:
-    node = fields.need("flow", "begin the file with `flow: name`", reader)
-    text = reader.text(node, "`flow`") if node else None
-    if text is not None and not _FLOW_NAME.fullmatch(text.value):
-        cure = "use a to z, 0 to 9, _ and -"
-        reader.report("E205", text.place, f'a flow cannot be named "{text.value}"', cure)
-    return text
 
 
 def _read_steps_map(fields: Fields, reader: Reader) -> Map:
@@ -185,35 +205,11 @@ def _step_names(steps: Map) -> Iterable[str]:
                 yield re.sub(r"[^\w-]+", "", name)
 
 
-def _read_numbers(fields: Fields, reader: Reader) -> tuple[tuple[str, Place], ...]:
-    """The numbers, tidied; E211 for one that is given twice."""
-    node = fields.get("numbers")
-    if node is None:
-        return ()
-    if not isinstance(node, Seq):
-        shown = node.value if isinstance(node, Text) else "442079460000"
-        reader.report("E201", node.place, "`numbers` is not a list", f'write `numbers: ["{shown}"]`')
-        return ()
-    found: dict[str, Place] = {}
-    for item in node.items:
-        number = reader.literal(item, TYPES["phone"], "`numbers`")
-        if isinstance(number, str):
-            if number in found:
-                reader.report("E211", item.place, f"{number} is given twice", "delete one of the two")
-            found.setdefault(number, item.place)
-    return tuple(found.items())
-
-
-def _read_flag(fields: Fields, word: str, reader: Reader) -> bool:
-    node = fields.get(word)
-    return node is not None and reader.flag(node, f"`{word}`") is True
-
-
 def _read_start(fields: Fields, steps: Map, reader: Reader) -> str | None:
     """The first step of a call; None when it is missing or no step."""
     first = next(iter(_step_names(steps)), "welcome")
     node = fields.need("start", f"add `start: {first}`", reader)
-    target = reader.target(node, "`start`") if node else None
+    target = read_target(node, "`start`", reader) if node else None
     if target is not None and target.step is None:
         reader.report("E214", target.place, "a call cannot start at its end", f"name a step, e.g. `start: {first}`")
     return target.step if target else None

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from app.flow.checks.project import check_project
+from app.flow.context import Context
 from app.flow.files import read_project
 from app.flow.flows import ReadFlow, read_flow
+from app.flow.heads import sample_signature
+from app.flow.hours import Calendar, calendar_sources
 from app.flow.issues import Issue, by_place
+from app.flow.linking import link
 from app.flow.model import Flow, Project
+from app.flow.nodes import Map, Node
+from app.flow.reader import Reader
 from app.flow.remains import check_remains
-from app.flow.source import read_yaml
+from app.flow.scope import scope_types
+from app.flow.shared import is_shared, read_shared
+from app.flow.signature import Signature
+from app.flow.source import read_remains, read_yaml
 
 _FLOWS = "flows/"
 _TEMPLATES = "templates/"
+_CALENDARS = "calendars/"
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
 
@@ -31,43 +41,111 @@ def load(texts: Mapping[str, str], env: Mapping[str, str] | None = None) -> Proj
     """The project that `texts` make. Never raises; a flow with an error is left out.
 
     Args:
-        texts: path → text, as `read_project` gives them: `flows/*.yaml` are flows, `templates/*` templates.
+        texts: path → text, as `read_project` gives them: `flows/*.yaml` are flows and shared parts, `templates/*`
+            templates. `calendars/*` are dates of holidays that were computed before; missing ones are computed.
         env: the variables that flows may read (`FLOW_` taken off); None leaves out the check that they are set.
     """
-    templates = {path.removeprefix(_TEMPLATES): text for path, text in texts.items() if path.startswith(_TEMPLATES)}
-    issues: set[Issue] = set()
-    read: list[ReadFlow] = []
-    for path in sorted(filter(_is_flow_file, texts)):
-        file = _read_file(path, texts[path], templates, env, issues)
-        if file is not None:
-            read.append(file)
-    issues.update(check_project(read))
-    flows = {flow.name: flow for flow in reversed([file.flow for file in read if file.flow])}
-    return Project(flows, tuple(sorted(issues, key=by_place)), dict(texts))
+    files = [_File(path, texts[path]) for path in sorted(filter(_is_flow_file, texts))]
+    for file in files:
+        file.node = _read_text(file)
+    shelf = Shelf({path.removeprefix(_TEMPLATES): texts[path] for path in texts if path.startswith(_TEMPLATES)})
+    dates = {path: text for path, text in texts.items() if path.startswith(_CALENDARS)}
+    context = Context(shelf, env, dates, flows=_signatures(files, env))
+    parts = [file for file in files if is_shared(file.node)]
+    context = read_shared([(file.node, file.found) for file in parts if isinstance(file.node, Map)], context)
+    shared_sources = {file.path: file.text for file in parts} | shelf.take_all()
+    for file in files:
+        if file not in parts:
+            _read_file(file, context, shelf)
+    return _project(files, context, shared_sources, texts)
+
+
+@dataclass(slots=True, eq=False)
+class _File:
+    """One file while the project is loaded: its faults, and what it was found to be."""
+
+    path: str
+    text: str
+    node: Node | None = None
+    found: list[Issue] = field(default_factory=list)
+    text_faults: int = 0
+    read: ReadFlow | None = None
+    templates: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def issues(self) -> Iterator[Issue]:
+        """Its faults, without those that only follow from a fault of its text."""
+        marred = {(issue.place.line, issue.place.column) for issue in self.found[: self.text_faults] if issue.is_error}
+        yield from self.found[: self.text_faults]
+        for issue in self.found[self.text_faults :]:
+            if not _follows(issue, self.path, marred):
+                yield issue
+
+
+def _read_text(file: _File) -> Node | None:
+    """The nodes of a file; None when YAML cannot read it whole. Its faults go to the file."""
+    node, file.found = read_yaml(file.path, file.text)
+    file.text_faults = len(file.found)
+    return node
 
 
 def _is_flow_file(path: str) -> bool:
     return path.startswith(_FLOWS) and PurePosixPath(path).suffix.lower() in _SUFFIXES
 
 
-def _read_file(
-    path: str, text: str, templates: Mapping[str, str], env: Mapping[str, str] | None, issues: set[Issue]
-) -> ReadFlow | None:
+def _signatures(files: list[_File], env: Mapping[str, str] | None) -> dict[str, Signature]:
+    """What each flow takes and gives back, by name. Of a file with faults nothing is taken to be missing."""
+    found: dict[str, Signature] = {}
+    for file in files:
+        node = file.node or read_remains(file.path, file.text)
+        if isinstance(node, Map) and not is_shared(node):
+            signature = sample_signature(node, Reader(scope_types({}, env), {}, frozenset()))
+            if signature is not None:
+                whole = signature if file.node else replace(signature, is_whole=False)
+                found.setdefault(signature.name, whole)
+    return found
+
+
+def _read_file(file: _File, context: Context, shelf: Shelf) -> None:
     """One flow file with the templates that it uses."""
-    node, found = read_yaml(path, text)
-    if node is None:
-        issues.update(found, check_remains(path, text, templates, env, found))
-        return None
-    marred = {(issue.place.line, issue.place.column) for issue in found if issue.is_error}
-    texts_end = len(found)
-    shelf = Shelf(templates)
-    file = read_flow(node, shelf, env, found)
-    issues.update(found[:texts_end])
-    issues.update(issue for issue in found[texts_end:] if not _follows(issue, path, marred))
-    if file is None or file.flow is None:
-        return file
-    used = {f"{_TEMPLATES}{name}": templates[name] for name in sorted(shelf.taken)}
-    return replace(file, flow=_seal(file.flow, {path: text, **used}))
+    if file.node is None:
+        file.found += check_remains(file.path, file.text, context, file.found)
+        file.text_faults = len(file.found)
+        return
+    file.read = read_flow(file.node, context, file.found)
+    file.templates = shelf.take_all()
+
+
+def _project(
+    files: list[_File], context: Context, shared_sources: Mapping[str, str], texts: Mapping[str, str]
+) -> Project:
+    read = [file.read for file in files if file.read is not None]
+    issues = {issue for file in files for issue in file.issues} | set(check_project(read))
+    dates = calendar_sources(context.shared.calendars)
+    sources = {
+        file.read.name: {file.path: file.text, **file.templates, **shared_sources, **dates, **_dates(file.read.flow)}
+        for file in reversed(files)
+        if file.read is not None
+    }
+    flows = link({one.name: one for one in reversed(read) if one.flow is not None}, sources)
+    sealed = {name: _seal(flow, used) for name, (flow, used) in flows.items()}
+    return Project(sealed, tuple(sorted(issues, key=by_place)), dict(texts), _calendars(context, sealed))
+
+
+def _dates(flow: Flow | None) -> Mapping[str, str]:
+    return calendar_sources(flow.calendars) if flow is not None else {}
+
+
+def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calendar]:
+    """Every calendar: shared ones by name, those that a flow declares itself as `flow.name`."""
+    shared = context.shared.calendars
+    own = {
+        f"{flow.name}.{name}": calendar
+        for flow in flows.values()
+        for name, calendar in flow.calendars.items()
+        if shared.get(name) is not calendar
+    }
+    return {**shared, **own}
 
 
 def _follows(issue: Issue, path: str, marred: Set[tuple[int, int]]) -> bool:
@@ -83,11 +161,17 @@ class Shelf(Mapping[str, str]):
 
     def __init__(self, templates: Mapping[str, str]) -> None:
         self._templates = templates
-        self.taken: set[str] = set()
+        self._taken: set[str] = set()
+
+    def take_all(self) -> dict[str, str]:
+        """What was taken since the last time, path → text."""
+        taken = {f"{_TEMPLATES}{name}": self._templates[name] for name in sorted(self._taken)}
+        self._taken.clear()
+        return taken
 
     def __getitem__(self, name: str) -> str:
         text = self._templates[name]
-        self.taken.add(name)
+        self._taken.add(name)
         return text
 
     def __contains__(self, name: object) -> bool:

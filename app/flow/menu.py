@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from app.flow.assignments import read_sets
 from app.flow.fields import Fields, read_fields
+from app.flow.locales import speaks_several, split
 from app.flow.model import Assignment, Target, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.phrases import fold
 from app.flow.reader import Reader
-from app.flow.variables import read_sets
+from app.flow.targets import read_target
 
 _KEY = re.compile(r"[0-9]{1,20}|[*#]")
 _NAME = re.compile(r"\w[\w-]*")
@@ -31,20 +33,28 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One thing that the caller can press or say. `said` are the phrases as written, `phrases` the folded ones."""
+    """One thing that the caller can press or say.
+
+    Attributes:
+        phrases: as written → folded; of all locales.
+        by_locale: the same by locale, where they differ.
+    """
 
     name: str
     keys: tuple[str, ...]
-    said: tuple[str, ...]
-    phrases: tuple[str, ...]
+    phrases: Mapping[str, str]
     sets: tuple[Assignment, ...]
     target: Target
     place: Place
+    by_locale: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    @property
-    def need(self) -> str:
+    def said_in(self, locale: str) -> Mapping[str, str]:
+        """What a caller can say in one locale: as written → folded."""
+        return self.by_locale.get(locale, self.phrases)
+
+    def need_in(self, locale: str) -> str:
         """What the caller had to do for it, for the trace."""
-        ways = (" or ".join(self.keys), ", ".join(f'"{phrase}"' for phrase in self.said))
+        ways = (" or ".join(self.keys), ", ".join(f'"{phrase}"' for phrase in self.said_in(locale)))
         return f"{self.name}: needs {' or '.join(way for way in ways if way)}"
 
 
@@ -68,13 +78,16 @@ def _read_choice(entry: Entry, variables: Mapping[str, Variable], reader: Reader
         return None
     fields = read_fields(entry.value, _WORDS, what, reader, place=name.place, hints=_HINTS)
     keys = _read_keys(fields, reader)
-    said = _read_phrases(fields, reader)
+    by_locale = _read_speech(fields, reader)
     sets = read_sets(fields.values["set"], variables, reader) if "set" in fields.values else ()
+    _check_translated(fields, sets, reader)
     goto = fields.need("goto", "add `goto: step`", reader)
-    target = reader.target(goto, "`goto`") if goto else None
+    target = read_target(goto, "`goto`", reader) if goto else None
     if not {"dtmf", "speech"} & fields.keys.keys() and fields.is_whole:
         reader.report("E231", name.place, f"{what} can be neither pressed nor said")
-    return Choice(name.value, keys, tuple(said), tuple(said.values()), sets, target, name.place) if target else None
+    said = {phrase: folded for phrases in by_locale.values() for phrase, folded in phrases.items()}
+    differing = by_locale if "" not in by_locale else {}
+    return Choice(name.value, keys, said, sets, target, name.place, differing) if target else None
 
 
 def _check_name(name: Text, reader: Reader) -> None:
@@ -110,10 +123,28 @@ def _read_keys(fields: Fields, reader: Reader) -> tuple[str, ...]:
     return tuple(dict.fromkeys(keys))
 
 
-def _read_phrases(fields: Fields, reader: Reader) -> dict[str, str]:
+def _read_speech(fields: Fields, reader: Reader) -> dict[str, dict[str, str]]:
+    """The phrases by locale; those that count in every locale under ""."""
+    node = fields.get("speech")
+    if not isinstance(node, Map):
+        return {"": _read_phrases(node, fields, reader)}
+    found = split(node, f"`speech` of {fields.what}", reader) or {}
+    return {locale: _read_phrases(each, fields, reader) for locale, each in found.items()}
+
+
+def _check_translated(fields: Fields, sets: tuple[Assignment, ...], reader: Reader) -> None:
+    """W566 for phrases that count in every language; a choice of a language is said in its own."""
+    node = fields.get("speech")
+    chooses_locale = any(assignment.name == "locale" for assignment in sets)
+    if node is not None and not isinstance(node, Map) and speaks_several(reader.locales) and not chooses_locale:
+        shown = ", ".join(f"{name}: [..]" for name in reader.locales)
+        message = f"`speech` of {fields.what} is the same in every locale: {', '.join(reader.locales)}"
+        reader.report("W566", node.place, message, f"write `speech: {{{shown}}}`")
+
+
+def _read_phrases(node: Node | None, fields: Fields, reader: Reader) -> dict[str, str]:
     """Each phrase as written, and folded."""
     phrases: dict[str, str] = {}
-    node = fields.get("speech")
     if isinstance(node, Seq) and not node.items:
         reader.report("E235", node.place, f"`speech` of {fields.what} is an empty list", "list what a caller may say")
     for item in _items(node):

@@ -19,6 +19,7 @@ from app.flow.nodes import Place
 __all__ = [
     "Again",
     "Asked",
+    "Asking",
     "Assignment",
     "Callback",
     "CallbackKind",
@@ -35,6 +36,8 @@ __all__ = [
     "Outcome",
     "Part",
     "Project",
+    "Runs",
+    "Sending",
     "Step",
     "Target",
     "Value",
@@ -43,20 +46,63 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where a flow goes next: a step, or the end of the call (`step` is None)."""
-
-    step: str | None
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
 class Assignment:
-    """One line of a `set`."""
+    """One line of a `set`, or of a `with`."""
 
     name: str
     value: Value
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Another flow that a call goes on in.
+
+    Attributes:
+        flow: its name.
+        given: what its params become, computed in the flow that runs it.
+        comes_back: whether the call comes back to the step that ran it when the other flow returns. Otherwise the
+            call is handed over for good.
+    """
+
+    flow: str
+    given: tuple[Assignment, ...] = ()
+    comes_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a flow goes next: a step, another flow, back to the flow that ran this one, or the end of the call.
+
+    Attributes:
+        step: a step of this flow.
+        runs: another flow.
+        returns: the outcome with which the call goes back; a call that nobody waits for ends.
+        sets: assigned on the way. Those of a return are made in the flow that it leads to.
+    """
+
+    step: str | None
+    place: Place
+    runs: Runs | None = None
+    returns: str = ""
+    sets: tuple[Assignment, ...] = ()
+
+    @property
+    def is_end(self) -> bool:
+        """Whether the call ends here."""
+        return self.step is None and self.runs is None and not self.returns
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it leads to a step or to the end, and does nothing on the way."""
+        return self.runs is None and not self.returns and not self.sets
+
+    @property
+    def shown(self) -> str:
+        """For the trace and for messages."""
+        if self.runs is not None:
+            return f"run {self.runs.flow}"
+        return f"return {self.returns}" if self.returns else self.step or "end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +131,7 @@ class Asked:
         free_speech: any words are an answer.
         min_confidence: 0 to 1; speech results below it do not count.
         sensitive: what the caller keys in must not be written anywhere.
+        by_locale: what it asked for in each locale of the flow; empty when that is the same in all.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -93,6 +140,11 @@ class Asked:
     free_speech: bool = False
     min_confidence: float = 0.0
     sensitive: bool = False
+    by_locale: Mapping[str, Asked] = field(default_factory=dict)
+
+    def in_locale(self, locale: str) -> Asked:
+        """What it asked for in one locale; in the default one for a name that is none."""
+        return self.by_locale.get(locale, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +235,50 @@ class Edge:
     passes_input: bool
 
 
+class Asking(Protocol):
+    """A look-up as a step asks it."""
+
+    @property
+    def name(self) -> str:
+        """Under which its answer is in scope."""
+
+    @property
+    def place(self) -> Place:
+        """Where the step names it."""
+
+    def request(self, names: Mapping[str, Any]) -> Any:
+        """What to ask. Raises RenderError."""
+
+    def read(self, value: Any, problem: str) -> tuple[Mapping[str, Any], str]:
+        """What is in scope from now on, and why it is not what was answered ("" when it is)."""
+
+
+class Sending(Protocol):
+    """A hook as a step or a flow names it."""
+
+    @property
+    def name(self) -> str:
+        """Of the hook."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is named."""
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """What is sent (`app.flow.hooks.Hook`). Raises RenderError."""
+
+
 class Exit(Protocol):
     """How a step ends, in its file under app/flow/exits/.
 
-    `is_steady` says that `enter` gives the same in every call, and never raises.
+    `is_steady` says that `enter` gives the same in every call, and never raises. `is_early` that it decides before the
+    step plays anything. `asks_again` that the step's look-ups are asked anew before it decides on a webhook.
     """
 
     word: ClassVar[str]
     is_steady: ClassVar[bool]
+    is_early: ClassVar[bool]
+    asks_again: ClassVar[bool]
 
     @property
     def place(self) -> Place:
@@ -220,7 +308,9 @@ class Step:
         exit: how it ends.
         error: where a value that cannot be computed leads; None: the flow's own.
         tail: whether the error exit's actions stand behind its `input`.
-        lookups: what it asks from outside on entering, by name.
+        asks: what it asks from outside on entering.
+        sends: whom it tells on entering.
+        events: whom it tells of what Vonage reports later, by event (`record`, `transcription`, `hangup`).
     """
 
     name: str
@@ -230,7 +320,9 @@ class Step:
     exit: Exit
     error: Target | None = None
     tail: bool = True
-    lookups: tuple[str, ...] = ()
+    asks: tuple[Asking, ...] = ()
+    sends: tuple[Sending, ...] = ()
+    events: Mapping[str, tuple[Sending, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +333,13 @@ class Flow:
         numbers: digits without `+`; calls to them start here.
         default: whether calls to any other number start here.
         entry: whether `/webhooks/answer/{name}` may start it.
+        params: what it is given when another flow runs it.
+        outcomes: what may come of it then.
+        locales: the languages it speaks, by name; the first is the default.
+        calendars: opening hours, by name.
+        unasked: what look-ups are in scope as before they are asked, by name.
+        events: as in `Step`, for every step.
+        subs: the flows that a call may come to from here, by name.
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of every file it is made of; `load` makes the same flow of them again.
         sound: shapes of NCCOs that were found right; a memo that grows while calls run.
@@ -258,8 +357,23 @@ class Flow:
     error: Target | None = None
     revision: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Variable] = field(default_factory=dict)
+    outcomes: tuple[str, ...] = ()
+    locales: Mapping[str, Any] = field(default_factory=dict)
+    calendars: Mapping[str, Any] = field(default_factory=dict)
+    unasked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    events: Mapping[str, tuple[Sending, ...]] = field(default_factory=dict)
+    subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
     sound: set[tuple[int, ...]] = field(default_factory=set, compare=False, repr=False)
     stretches: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def named(self, name: str) -> Flow:
+        """The flow of this name that a call may come to from here; "" and its own name are itself."""
+        return self if name in {"", self.name} else self.subs[name]
+
+    def locale_for(self, chosen: str) -> str:
+        """The locale of a call that has chosen one; the default when this flow does not have it, "" without any."""
+        return chosen if chosen in self.locales else next(iter(self.locales), "")
 
     @property
     def is_startable(self) -> bool:
@@ -269,11 +383,15 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """All flows of one load, and every issue that was found; flows with errors are left out."""
+    """All flows of one load, and every issue that was found; flows with errors are left out.
+
+    `calendars` are the opening hours of shared files, and those of a flow as `flow.name`.
+    """
 
     flows: Mapping[str, Flow]
     issues: tuple[Any, ...]
     texts: Mapping[str, str]
+    calendars: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def has_errors(self) -> bool:

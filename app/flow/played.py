@@ -9,7 +9,10 @@ from app.flow.nodes import Map, Node, Place, Seq, Text
 ACTIONS = ("talk", "stream", "connect", "record", "conversation", "input", "notify", "wait", "transfer")
 """The NCCO's actions. Source: NCCO reference, NCCO actions."""
 
-STEP_WORDS = ("set", "do", "choices", "collect", "branch", "goto", "on", "retry", "tail", "min_confidence")
+STEP_WORDS = (
+    *("lookup", "set", "send", "do", "choices", "collect", "hold", "run", "with", "branch", "goto", "on"),
+    *("retry", "tail", "min_confidence", "events"),
+)
 """The words of a step itself."""
 
 KINDS = (*ACTIONS, "ncco", "checkpoint")

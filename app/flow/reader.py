@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.flow.expressions import Expression, compile_expression
 from app.flow.issues import Issue
-from app.flow.model import Target, Value
+from app.flow.model import Value, Variable
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
+from app.flow.signature import Signature
 from app.flow.templates import Escape, compile_value
 from app.flow.types import TYPES, ValueType
 from app.ncco.suggest import nearest
 
 _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
-
-_ENDINGS = frozenset({"hangup", "stop", "exit", "quit", "finish", "none", "null"})
-"""Other words for the end of a call."""
 
 
 @dataclass(slots=True)
@@ -34,12 +33,27 @@ class Reader:
         templates: template file name → text.
         steps: names of all steps of the flow, for targets.
         issues: every fault found so far.
+        variables: of the flow, by name.
+        flows: what the flows of the project take and give back, by name.
+        locales: of the flow, by name; empty when it speaks one language.
+        lookups, hooks: which the flow may use, by name.
+        language: in which values are said (BCP 47).
+        runs: the flows that targets have named so far.
+        own: what this flow itself takes and gives back; None where no flow is read.
     """
 
     scope: ScopeTypes
     templates: Mapping[str, str]
     steps: frozenset[str]
     issues: list[Issue] = field(default_factory=list)
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    flows: Mapping[str, Signature] = field(default_factory=dict)
+    locales: Mapping[str, Any] = field(default_factory=dict)
+    lookups: Mapping[str, Any] = field(default_factory=dict)
+    hooks: Mapping[str, Any] = field(default_factory=dict)
+    language: str = "en-US"
+    runs: set[str] = field(default_factory=set)
+    own: Signature | None = None
 
     def report(self, code: str, place: Place, message: str, cure: str | None = None) -> None:
         """Add one issue; `cure` is the rule's own unless a better one is known."""
@@ -121,25 +135,3 @@ class Reader:
         expression, issues = compile_expression(text, self.scope)
         self.issues.extend(issues)
         return expression
-
-    def target(self, node: Node, what: str) -> Target | None:
-        """`end` or the name of a step; E214 when there is no such step, E201 (and None) when it is no text at all.
-
-        A target that is not known is given all the same, so that the step still has this way out. Of a flow without
-        steps no target is known.
-        """
-        if not isinstance(node, Text):
-            self.report("E201", node.place, f"{what} is {_SHAPES[type(node)]}", 'write the name of a step, or "end"')
-            return None
-        if node.value == "end":
-            return Target(None, node.place)
-        if self.steps and node.value not in self.steps:
-            self._report_step(node)
-        return Target(node.value, node.place)
-
-    def _report_step(self, name: Text) -> None:
-        message = f'unknown step "{name.value}"'
-        if name.value.lower().replace("_", "") in _ENDINGS and not nearest(name.value, self.steps):
-            self.report("E214", name.place, message, 'to end the call write "end"')
-        else:
-            self.unknown("E214", name, (*sorted(self.steps), "end"), message)

@@ -7,9 +7,10 @@ is told: a word that exists nowhere, a value that does not fit, an expression th
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 from app.flow.checks.ncco import concerns_a_value
+from app.flow.context import Context
 from app.flow.flows import read_flow
 from app.flow.issues import Issue
 from app.flow.nodes import Place
@@ -29,14 +30,12 @@ A line in the wrong column may have taken a word of `_MISPLACED` from where it i
 """
 
 
-def check_remains(
-    path: str, text: str, templates: Mapping[str, str], env: Iterable[str] | None, faults: Collection[Issue]
-) -> Iterator[Issue]:
+def check_remains(path: str, text: str, context: Context, faults: Collection[Issue]) -> Iterator[Issue]:
     """The faults that are sure whatever the lines say that could not be read; `faults` are those of these lines."""
     node = read_remains(path, text)
     found: list[Issue] = []
     if node is not None:
-        read_flow(node, templates, env, found)
+        read_flow(node, context, found)
     marred = {fault.place.line for fault in faults}
     unsure = _MISPLACED if any(fault.code in _INDENTATION for fault in faults) else frozenset[str]()
     here = (issue for issue in found if issue.place.file == path and issue.place.line not in marred)

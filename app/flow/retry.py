@@ -7,6 +7,7 @@
       reprompt: true        # after the prompt, `do` is played again
       then: reception       # after the last try; or {noinput: a, nomatch: b}
 
+A list or a prompt may also be a map by locale: `noinput: {en: ["Sorry?"], fr: ["Pardon ?"]}`.
 One counter serves both lists. Every step that asks has a `then`, its own or the flow's: no menu asks for ever.
 """
 
@@ -18,11 +19,13 @@ from dataclasses import dataclass, field
 from app.flow.checks.ncco import check_step
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Again, Decision, Edge, Go, Part, Target
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.nodes import Map, Node, Place, Seq
 from app.flow.parts import read_do
 from app.flow.parts.action import Action
 from app.flow.parts.values import Given
+from app.flow.prompts import as_item, prompt_items
 from app.flow.reader import Reader
+from app.flow.targets import read_target
 from app.flow.types import TYPES
 
 FAILURES = ("noinput", "nomatch")
@@ -91,7 +94,7 @@ class Retry:
         count = f"{because}; failed try {number} of {self.tries}"
         if number >= self.tries:
             target = self.then[failure]
-            leads = f"{count}: retry.then leads to {target.step or 'the end'}"
+            leads = f"{count}: retry.then leads to {'the end' if target.is_end else target.shown}"
             return Decision(Go(target), failure, target.place, leads, others)
         said = self.prompts[failure]
         prompt = said[min(number, len(said)) - 1] if said else ()
@@ -143,14 +146,13 @@ def read_retry(node: Node, reader: Reader, actions: Mapping[str, Map], place: Pl
 
 
 def _read_prompts(node: Node, reader: Reader, actions: Mapping[str, Map]) -> tuple[Prompt, ...]:
-    items = node.items if isinstance(node, Seq) else (node,)
-    prompts = [_read_prompt(item, reader, actions) for item in items]
+    prompts = [_read_prompt(item, reader, actions) for item in prompt_items(node, reader)]
     return tuple(prompt for prompt in prompts if prompt is not None)
 
 
 def _read_prompt(node: Node, reader: Reader, actions: Mapping[str, Map]) -> Prompt | None:
     """A text, `{template: x.j2}`, `{stream: url}`, or a talk with fields of its own: `{talk: .., style: 3}`."""
-    item = _as_item(node)
+    item = as_item(node)
     kind = next((kind for kind in ("talk", "stream") if item and item.get(kind) is not None), None)
     if item is None or kind is None:
         cure = "write a text, {template: file.j2} or {stream: url}"
@@ -163,25 +165,16 @@ def _read_prompt(node: Node, reader: Reader, actions: Mapping[str, Map]) -> Prom
     return Prompt(kind, node.place, parts)
 
 
-def _as_item(node: Node) -> Map | None:
-    """The prompt as an item of `do`."""
-    if isinstance(node, Map) and node.get("template") is None:
-        return node
-    if isinstance(node, Seq):
-        return None
-    return Map((Entry(Text("talk", node.place), node),), node.place)
-
-
 def _read_then(fields: Fields, reader: Reader) -> dict[str, Target] | None:
     """Where the last try leads, by failure; None when a fault hides it."""
     node = fields.get("then")
     if node is None:
         return {}
     if not isinstance(node, Map):
-        target = reader.target(node, "`then`")
+        target = read_target(node, "`then`", reader)
         return dict.fromkeys(FAILURES, target) if target else None
     lines = read_fields(node, FAILURES, "`then`", reader, hints=_THEN_HINTS)
-    read = {name: reader.target(value, f"`{name}`") for name, value in lines.values.items()}
+    read = {name: read_target(value, f"`{name}`", reader) for name, value in lines.values.items()}
     found = {name: target for name, target in read.items() if target is not None}
     return found if lines.is_whole and len(found) == len(read) else None
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.flow.assignments import read_sets
 from app.flow.checks.ncco import check_step
+from app.flow.events import read_events
 from app.flow.exits import EXITS, Kind
 from app.flow.exits.goto import no_exit
 from app.flow.exits.on import DIALLED, steers
 from app.flow.exits.source import StepSource, Wired
 from app.flow.fields import Fields, read_fields
+from app.flow.hooks import read_sent
 from app.flow.inherited import Defaults
+from app.flow.lookups import read_asked
 from app.flow.model import Exit, Step, Target, Variable
 from app.flow.nodes import Entry, Map, Text
 from app.flow.parts import read_do
 from app.flow.played import ACTIONS, STEP_WORDS, Played, scan
 from app.flow.reader import Reader
-from app.flow.variables import read_sets
+from app.flow.targets import read_target
 
 _ENDINGS = ("end", "hangup", "hang_up", "stop", "exit")
 _HINTS = {
@@ -33,6 +37,11 @@ _HINTS = {
     **dict.fromkeys(("error", "busy", "completed", "otherwise"), "write it under `on`"),
     "timeout": "as an outcome, write it under `on`; as an option, indent it in `do` as far as its `connect`",
     **dict.fromkeys(("dtmf", "speech", "digits"), "write it under `choices` or `collect`"),
+    **dict.fromkeys(("until", "up_to"), "write it under `hold`: `hold: {until: .., up_to: 10m}`"),
+    **dict.fromkeys(("params", "args"), "write `with`"),
+    **dict.fromkeys(("lookups", "fetch"), "write `lookup`"),
+    **dict.fromkeys(("hooks", "notify_us"), "write `send`"),
+    "return": "write `goto: {return: outcome}`",
 }
 _LOSSES = frozenset({"E201", "E202", "E204", "E206", "W217", "E218", "E240", "E245", "E250", "E251", "E262", "E263"})
 """Faults that may have cost a step one of its ways out."""
@@ -68,6 +77,9 @@ def read_step(entry: Entry, variables: Mapping[str, Variable], defaults: Default
     source = _read_source(entry.key, fields, variables, defaults, reader)
     exits_from = len(reader.issues)
     error = _read_error(fields, reader)
+    asks = read_asked(fields.values["lookup"], reader.lookups, reader) if "lookup" in fields.values else ()
+    sends = read_sent(fields.values["send"], reader.hooks, reader) if "send" in fields.values else ()
+    events = read_events(fields.values["events"], reader) if "events" in fields.values else {}
     kind = _choose_exit(source, reader)
     wired = _read_exit(kind, source, reader)
     tail = _read_tail(fields, reader)
@@ -77,7 +89,7 @@ def read_step(entry: Entry, variables: Mapping[str, Variable], defaults: Default
     _check_played(source, wired, reader, before)
     if wired is None:
         return ReadStep(name, entry.key, None, None, error, has_all_edges=False)
-    step = Step(name, entry.key.place, sets, wired.parts, wired.exit, error, tail)
+    step = Step(name, entry.key.place, sets, wired.parts, wired.exit, error, tail, asks, sends, events)
     return ReadStep(name, entry.key, step, wired.exit, error, has_all_edges=not lost)
 
 
@@ -94,7 +106,7 @@ def _check_played(source: StepSource, wired: Wired | None, reader: Reader, befor
 
 def _goes_on(exit_: Exit) -> bool:
     """Whether the actions of another step may stand behind those of this one, in one NCCO."""
-    return exit_.word in {"goto", "branch"} and any(edge.target.step for edge in exit_.edges())
+    return exit_.word in {"goto", "branch", "run"} and any(not edge.target.is_end for edge in exit_.edges())
 
 
 def _read_source(
@@ -111,7 +123,7 @@ def _read_error(fields: Fields, reader: Reader) -> Target | None:
     """Where `on: {error: step}` leads."""
     on = fields.get("on")
     node = on.get("error") if isinstance(on, Map) else None
-    return reader.target(node, "`error`") if node else None
+    return read_target(node, "`error`", reader) if node else None
 
 
 def _read_tail(fields: Fields, reader: Reader) -> bool:
@@ -157,7 +169,7 @@ def _check_words(kind: Kind | None, source: StepSource, wired: Wired | None, rea
         return
     words = kind.words if kind else frozenset()
     asks = kind is not None and kind.word in {"choices", "collect"}
-    for word in ("retry", "tail", "min_confidence"):
+    for word in ("retry", "tail", "min_confidence", "with"):
         if word in fields.values and word not in words:
             _report_no_effect(word, kind, fields, reader)
     written_input = source.first("input")
@@ -175,7 +187,9 @@ def _report_open_input(written: Played, reader: Reader) -> None:
 
 
 def _report_no_effect(word: str, kind: Kind | None, fields: Fields, reader: Reader) -> None:
-    if kind is not None and kind.word == "collect":
+    if word == "with":
+        message, cure = "`with` has no effect in a step that runs no flow", "delete it, or add `run: flow`"
+    elif kind is not None and kind.word == "collect":
         message, cure = f"`{word}` has no effect beside `collect`", f"write `{word}` inside `collect`"
     else:
         message = f"`{word}` has no effect in a step that asks nothing"

@@ -1,4 +1,4 @@
-"""Variables of a flow: `vars`, what `collect` declares by itself, and `set`."""
+"""Variables of a flow: `vars`, and what `collect` declares by itself."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from app.flow.fields import fallen_out, read_fields
-from app.flow.model import Assignment, Value, Variable
+from app.flow.model import Variable
 from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.flow.parts.shapes import Json
 from app.flow.reader import Reader
 from app.flow.scope import RESERVED, ScopeTypes, scope_types, variable_type
 from app.flow.types import ANY
@@ -34,8 +33,6 @@ _FAMILIAR = frozenset({"set", "do", "choices", "branch", "goto", "on", "retry", 
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WRITTEN: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
-_OF_TEXTS = Json("kept", texts_only=True)
 _EMPTY: Mapping[str, object] = {"int": 0, "number": 0.0, "bool": False, "list": [], "map": {}}
 
 
@@ -91,7 +88,7 @@ def read_variables(node: Node, reader: Reader) -> Declared:
         if entry.key.value in fallen:
             continue
         is_named = is_variable_name(entry.key, "a variable", reader)
-        variable, is_sure = _read_variable(entry, reader)
+        variable, is_sure = read_variable(entry, reader)
         for name in (variable.name,) if is_named else _meant_names(variable.name):
             variables[name] = replace(variable, name=name)
         if is_named and not is_sure:
@@ -99,8 +96,8 @@ def read_variables(node: Node, reader: Reader) -> Declared:
     return Declared(variables, frozenset(unsure))
 
 
-def _read_variable(entry: Entry, reader: Reader) -> tuple[Variable, bool]:
-    """The variable, and whether its type is known."""
+def read_variable(entry: Entry, reader: Reader, *, needs_default: bool = True) -> tuple[Variable, bool]:
+    """The variable that a map describes, and whether its type is known."""
     name = entry.key.value
     if not isinstance(entry.value, Map):
         cure = _shape_cure(name, entry.value)
@@ -110,12 +107,12 @@ def _read_variable(entry: Entry, reader: Reader) -> tuple[Variable, bool]:
     fields = read_fields(entry.value, _WORDS, what, reader, place=entry.key.place)
     default_node = fields.get("default")
     type_node = fields.need("type", f"write `type: {_guess(default_node)}`", reader)
-    read = _read_type(type_node, what, reader) if type_node else None
+    read = read_type(type_node, what, reader) if type_node else None
     type_name, allowed = read or ("text", ())
     flag = fields.get("sensitive")
     is_sensitive = bool(flag and reader.flag(flag, f"`sensitive` of {what}"))
     draft = Variable(name, type_name, _EMPTY.get(type_name, ""), entry.key.place, is_sensitive, allowed)
-    if default_node is None and allowed:
+    if default_node is None and allowed and needs_default:
         fields.need("default", f"write `default: {allowed[0]}`", reader)
     if default_node is None or read is None:
         return draft, read is not None
@@ -140,7 +137,7 @@ def _guess(default: Node | None) -> str:
     return "int" if _WHOLE.fullmatch(text) else "text"
 
 
-def _read_type(node: Node, what: str, reader: Reader) -> tuple[str, tuple[str, ...]] | None:
+def read_type(node: Node, what: str, reader: Reader) -> tuple[str, tuple[str, ...]] | None:
     """The type's name, and the allowed words when it is a list of them; None when there is no such type."""
     if isinstance(node, Seq):
         allowed = tuple(text.value for item in node.items if (text := reader.text(item, f"a word of {what}")))
@@ -204,48 +201,3 @@ def _meant(node: Map, word: str) -> Node | None:
     strange = (entry for entry in node.entries if entry.key.value not in _FAMILIAR)
     misspelt = (entry.value for entry in strange if nearest(entry.key.value, (word,)))
     return node.get(word) or next(misspelt, None)
-
-
-def read_sets(node: Node, variables: Mapping[str, Variable], reader: Reader) -> tuple[Assignment, ...]:
-    """The map under `set`: variable → its new value, in the order of the file."""
-    found = reader.map(node, "`set`", "write `set: {variable: value}`")
-    read = [_read_assignment(entry, variables, reader) for entry in found.entries] if found else []
-    return tuple(assignment for assignment in read if assignment is not None)
-
-
-def _read_assignment(entry: Entry, variables: Mapping[str, Variable], reader: Reader) -> Assignment | None:
-    name = entry.key.value
-    if name in RESERVED:
-        reader.report("E206", entry.key.place, f'"{name}" belongs to the call and cannot be set')
-        return None
-    variable = variables.get(name)
-    if variable is None:
-        _report_undeclared(entry.key, variables, reader)
-        return None
-    value = _read_value(entry.value, variable, reader)
-    if value is None:
-        return None
-    _check_secrecy(value, variable, variables, reader)
-    return Assignment(name, value, entry.key.place)
-
-
-def _read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
-    """What a variable becomes; a list or a map may be written as one, of texts with or without braces."""
-    if isinstance(node, _WRITTEN.get(variable.type_name, ())):
-        return _OF_TEXTS.read(node, reader, f"`{variable.name}`")
-    return reader.value(node, variable_type(variable), "kept", f"`{variable.name}`")
-
-
-def _report_undeclared(key: Text, variables: Mapping[str, Variable], reader: Reader) -> None:
-    message = f'the variable "{key.value}" is not declared'
-    if variables:
-        reader.unknown("E225", key, variables, message)
-    else:
-        reader.report("E225", key.place, message, f"add `vars: {{{key.value}: {{type: text}}}}` to the flow")
-
-
-def _check_secrecy(value: Value, variable: Variable, variables: Mapping[str, Variable], reader: Reader) -> None:
-    secrets = sorted(name for name in value.used_names if name in variables and variables[name].sensitive)
-    if secrets and not variable.sensitive:
-        message = f'"{variable.name}" would keep the sensitive "{secrets[0]}" in the open'
-        reader.report("E226", value.place, message, f"declare `{variable.name}` with `sensitive: true` under `vars`")

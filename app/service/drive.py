@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
-from app.engine import Lookup
-from app.errors import RenderError
+from app.engine import Lookup, LookupAnswer
 
 Result = TypeVar("Result")
-LookUp: TypeAlias = Callable[[Lookup], Awaitable[Any]]
+LookUp: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
+"""Asks look-ups side by side; it never raises, and gives one answer for each, in their order."""
 
 
-async def drive(playing: Generator[Lookup, Any, Result], look_up: LookUp) -> Result:
-    """Run the interpreter to its end; a look-up that fails is thrown into it as RenderError."""
+async def drive(playing: Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result], look_up: LookUp) -> Result:
+    """Run the interpreter to its end."""
     try:
         wanted = next(playing)
         while True:
-            wanted = await _answer(playing, wanted, look_up)
+            wanted = playing.send(await look_up(wanted))
     except StopIteration as done:
         result: Result = done.value
         return result
 
 
-async def _answer(playing: Generator[Lookup, Any, Result], wanted: Lookup, look_up: LookUp) -> Lookup:
-    try:
-        value = await look_up(wanted)
-    except RenderError as error:
-        return playing.throw(error)
-    return playing.send(value)
-
-
-async def no_lookups(wanted: Lookup) -> Any:
+async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
     """The look-ups of a server that has none."""
-    raise RenderError("R104", f"there is no look-up {wanted.name}", wanted.step)
+    return tuple(LookupAnswer(None, "this server asks nobody") for _ in wanted)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.engine import Call, Lookup, Session, Surroundings, Turn, Wait, WaitRef, begin, fail, resume
+from app.engine import Call, Lookup, LookupAnswer, Session, Surroundings, Turn, Wait, WaitRef, begin, fail, resume
 from app.engine.state import from_json, to_json
-from app.errors import RenderError
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.ncco import check
@@ -43,7 +42,8 @@ class ScriptedCall:
         self, flow: Flow, *, answers: Mapping[str, Any] | None = None, call: Call | None = None, **around: Any
     ) -> None:
         self.flow = flow
-        self.answers = answers or {}
+        self.answers = dict(answers or {})
+        self.asked: list[Lookup] = []
         self.around = {"link": link, "mask": mask, "failsafe": FAILSAFE, **around}
         self.now = NOON
         self.seen: set[str] = set()
@@ -124,14 +124,14 @@ class ScriptedCall:
         try:
             wanted = next(playing)
             while True:
-                wanted = self._answer(playing, wanted)
+                wanted = playing.send(tuple(self._answer(lookup) for lookup in wanted))
         except StopIteration as done:
             return done.value
 
-    def _answer(self, playing: Any, wanted: Lookup) -> Any:
-        if wanted.name not in self.answers:
-            return playing.throw(RenderError("R104", "no answer"))
-        return playing.send(self.answers[wanted.name])
+    def _answer(self, lookup: Lookup) -> LookupAnswer:
+        self.asked.append(lookup)
+        answer = self.answers.get(lookup.name, LookupAnswer(None, "nobody answers"))
+        return answer if isinstance(answer, LookupAnswer) else LookupAnswer(answer)
 
 
 def _spoken(action: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from app.engine import Call, Turn
-from app.engine.run import SOUND_LIMIT
+from app.engine.script import SOUND_LIMIT
 from app.flow.loader import load
 from app.flow.model import Flow
 from tests.engine.generated_flows import CALLS, LIMITS, TEMPLATES, WEBHOOKS, flow_texts

@@ -74,22 +74,25 @@ def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[Issue]:
     for name in steps:
         if name in seen:
             continue
-        circle = _circle(name, graph)
+        circle = circle_from(name, graph)
         if circle:
-            seen.update(_group(name, graph))
+            seen.update(group_of(name, graph))
             yield _report(circle)
 
 
 def _silent_edges(step: ReadStep, steps: Mapping[str, ReadStep]) -> dict[str, Edge]:
-    """The steps that follow without input, each with the first edge that leads there."""
+    """The steps that follow without input, each with the first edge that leads there.
+
+    What lies between a step and where it goes on when another flow comes back is told by `check_circles`.
+    """
     found: dict[str, Edge] = {}
-    for edge in _edges(step):
+    for edge in _edges(step) if step.exit is None or step.exit.word != "run" else ():
         if not edge.passes_input and edge.target.step in steps:
             found.setdefault(str(edge.target.step), edge)
     return found
 
 
-def _circle(start: str, graph: Mapping[str, Mapping[str, Edge]]) -> list[tuple[str, Edge]]:
+def circle_from(start: str, graph: Mapping[str, Mapping[str, Edge]]) -> list[tuple[str, Edge]]:
     """The shortest way from `start` back to it: each step with the edge that is taken; empty when there is none."""
     before: dict[str, tuple[str, Edge]] = {}
     waiting = deque([start])
@@ -107,7 +110,7 @@ def _circle(start: str, graph: Mapping[str, Mapping[str, Edge]]) -> list[tuple[s
     return circle[::-1]
 
 
-def _group(start: str, graph: Mapping[str, Mapping[str, Edge]]) -> set[str]:
+def group_of(start: str, graph: Mapping[str, Mapping[str, Edge]]) -> set[str]:
     """The steps that are on some circle with `start`."""
     backwards: dict[str, list[str]] = {name: [] for name in graph}
     for name, edges in graph.items():

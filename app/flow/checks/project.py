@@ -1,10 +1,11 @@
-"""What flows share: names, numbers, and which of them is the default."""
+"""What flows share: names, numbers, which of them is the default, and how they lead to each other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from app.flow.checks.circles import check_circles, check_recursion
 from app.flow.issues import Issue
 from app.flow.nodes import Place
 from app.flow.rules import RULES
@@ -14,17 +15,30 @@ if TYPE_CHECKING:
 
 
 def check_project(flows: Iterable[ReadFlow]) -> Iterator[Issue]:
-    """E210, E211, E212: each at the later of the two places, naming the earlier one."""
+    """E210, E211, E212: each at the later of the two places, naming the earlier one; then how flows lead on."""
     flows = tuple(flows)
-    names = ((flow.name.value, flow.name.place) for flow in flows if flow.name)
+    names = ((flow.head.name.value, flow.head.name.place) for flow in flows if flow.head.name)
     for name, place, first in _doubled(names):
         yield RULES["E210"].at(place, f'the flow "{name}" is there already, in {first.file}:{first.line}')
-    numbers = ((number, place) for flow in flows for number, place in flow.numbers)
+    numbers = ((number, place) for flow in flows for number, place in flow.head.numbers)
     for number, place, first in _doubled(numbers):
         yield RULES["E211"].at(place, f"calls to {number} start in {first.file}:{first.line} already")
-    defaults = (("default", flow.default) for flow in flows if flow.default)
+    defaults = (("default", flow.head.default) for flow in flows if flow.head.default)
     for _, place, first in _doubled(defaults):
         yield RULES["E212"].at(place, f"{first.file}:{first.line} is the default already")
+    yield from _check_entrances(flows)
+    by_name = {flow.name: flow for flow in reversed(flows) if flow.name}
+    yield from check_recursion(by_name)
+    yield from check_circles(by_name)
+
+
+def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[Issue]:
+    """W213 for a flow in which no call can start, and to which no other flow leads."""
+    run = {name for flow in flows for name in flow.runs if name != flow.name}
+    for flow in flows:
+        written = flow.head.name
+        if written is not None and flow.is_whole and not flow.head.has_entrance and flow.name not in run:
+            yield RULES["W213"].at(written.place, f'no call can start in the flow "{flow.name}"')
 
 
 def _doubled(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, Place]]:

@@ -9,7 +9,9 @@ from app.flow.exits.branch import Branch, read_branch
 from app.flow.exits.choices import Choices, read_choices
 from app.flow.exits.collect import Collect, read_collect
 from app.flow.exits.goto import Goto, read_goto
+from app.flow.exits.hold import Hold, read_hold
 from app.flow.exits.on import On, read_on
+from app.flow.exits.run import Run, read_run_exit
 from app.flow.exits.source import StepSource, Wired
 from app.flow.reader import Reader
 
@@ -28,6 +30,8 @@ class Kind(NamedTuple):
 EXITS: tuple[Kind, ...] = (
     Kind(Choices.word, Choices.words, read_choices),
     Kind(Collect.word, Collect.words, read_collect),
+    Kind(Hold.word, Hold.words, read_hold),
+    Kind(Run.word, Run.words, read_run_exit),
     Kind(Branch.word, Branch.words, read_branch),
     Kind(Goto.word, Goto.words, read_goto),
     Kind(On.word, On.words, read_on),

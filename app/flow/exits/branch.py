@@ -21,6 +21,7 @@ from app.flow.fields import Fields, read_fields
 from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Target
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.reader import Reader
+from app.flow.targets import read_target
 
 _LINE_HINTS = {
     "elif": "write another line `- if: ..` with its own `goto`",
@@ -48,6 +49,8 @@ class Branch:
 
     word: ClassVar[str] = "branch"
     is_steady: ClassVar[bool] = False
+    is_early: ClassVar[bool] = False
+    asks_again: ClassVar[bool] = False
     words: ClassVar[frozenset[str]] = frozenset({"branch"})
 
     arms: tuple[Arm, ...]
@@ -127,7 +130,7 @@ def _read_line(line: Node, source: StepSource, reader: Reader) -> Arm | bool | N
     condition_node = fields.need("if", _lacking_if(fields), reader)
     target_node = fields.need("goto", "write `goto: step` under the `if`", reader)
     condition = reader.expression(condition_node, "`if`") if condition_node else None
-    target = reader.target(target_node, "`goto`") if target_node else None
+    target = read_target(target_node, "`goto`", reader) if target_node else None
     if condition is None or target is None:
         return None
     return Arm(condition, target, fields.at("if"), _shown(condition, source))
@@ -163,4 +166,4 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
         return None  # it is reported already that nothing stands behind `else:`
     hints = {"goto": "write the step behind `else:` itself"}
     fields = read_fields(line, ("else",), "the `else` line", reader, hints=hints)
-    return reader.target(fields.values["else"], "`else`")
+    return read_target(fields.values["else"], "`else`", reader)

@@ -9,7 +9,7 @@ choices:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from app.flow.confidence import min_confidence
@@ -35,14 +35,19 @@ from app.flow.retry import Retry
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """Waits for an `input`; each choice leads to its target."""
+    """Waits for an `input`; each choice leads to its target.
+
+    `needs` tells for each locale ("" in a flow without any) what the caller had to do for each choice.
+    """
 
     word: ClassVar[str] = "choices"
     is_steady: ClassVar[bool] = True
+    is_early: ClassVar[bool] = False
+    asks_again: ClassVar[bool] = False
     words: ClassVar[frozenset[str]] = frozenset({"choices", "retry", "min_confidence", "tail"})
 
     choices: Mapping[str, Choice]
-    needs: Mapping[str, str]
+    needs: Mapping[str, Mapping[str, str]]
     retry: Retry
     wanted: Asked
     place: Place
@@ -66,25 +71,35 @@ class Choices:
         """The choice's target, or another try."""
         match outcome.name:
             case "choice":
-                return self._choose(outcome)
+                return self._choose(outcome, _locale(frame))
             case "noinput" | "nomatch":
-                return self.retry.decide(outcome.name, outcome.because, tries, tuple(self.needs.values()))
+                needs = tuple(self._needs_in(_locale(frame)).values())
+                return self.retry.decide(outcome.name, outcome.because, tries, needs)
             case "asr_error":
                 return Decision(Again(blame=False), outcome.name, self.place, f"{outcome.because}: asked again")
             case _:
                 return None
 
-    def _choose(self, outcome: Outcome) -> Decision:
+    def _needs_in(self, locale: str) -> Mapping[str, str]:
+        return self.needs.get(locale) or next(iter(self.needs.values()))
+
+    def _choose(self, outcome: Outcome, locale: str) -> Decision:
         choice = self.choices[outcome.choice]
-        others = tuple(need for name, need in self.needs.items() if name != choice.name)
-        return Decision(Go(choice.target), choice.name, choice.place, _reason(choice, outcome), others, choice.sets)
+        others = tuple(need for name, need in self._needs_in(locale).items() if name != choice.name)
+        because = _reason(choice, outcome, locale)
+        return Decision(Go(choice.target), choice.name, choice.place, because, others, choice.sets)
 
 
-def _reason(choice: Choice, outcome: Outcome) -> str:
+def _locale(frame: Frame) -> str:
+    return str(frame.names.get("locale", ""))
+
+
+def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:
     if outcome.digits:
         return f'digits {outcome.digits} are the key of choice "{choice.name}"'
     heard = fold(outcome.text)
-    held = max((phrase for phrase in choice.phrases if find(phrase, heard)), key=len, default="")
+    phrases = choice.said_in(locale).values()
+    held = max((phrase for phrase in phrases if find(phrase, heard)), key=len, default="")
     return f'"{outcome.text}" holds "{held}", a phrase of choice "{choice.name}"'
 
 
@@ -100,28 +115,41 @@ def read_choices(source: StepSource, reader: Reader) -> Wired | None:
     choices = (*own.values(), *inherited)
     if not choices and source.defaults.is_whole and not _entries(source.fields.values["choices"]):
         reader.report("E230", place, "this menu has no choice")
-    keys, phrases = _keys(choices, reader), _phrases(choices, reader)
-    if retry is None or not (keys or phrases):
+    asked = _asked(choices, least, reader)
+    if retry is None or not (asked.keys or asked.phrases):
         return None
-    asked = Asked(keys=keys, phrases=phrases, min_confidence=least)
-    menu = Choices({c.name: c for c in choices}, {c.name: c.need for c in choices}, retry, asked, place)
-    parts = with_input(source.parts, _needs(choices), False, place, reader, defaults=source.defaults.actions)
+    needs = {locale: {c.name: c.need_in(locale) for c in choices} for locale in reader.locales or ("",)}
+    menu = Choices({c.name: c for c in choices}, needs, retry, asked, place)
+    asking = _needs(choices, tuple(reader.locales))
+    parts = with_input(source.parts, asking, False, place, reader, defaults=source.defaults.actions)
     return Wired(menu, parts)
+
+
+def _asked(choices: tuple[Choice, ...], least: float, reader: Reader) -> Asked:
+    """What the menu listens for: in the default locale, with what it does in each."""
+    keys = _keys(choices, reader)
+    each = {
+        locale: Asked(keys=keys, phrases=_phrases(choices, locale, reader), min_confidence=least)
+        for locale in reader.locales or ("",)
+    }
+    first = next(iter(each.values()))
+    return replace(first, by_locale=each) if any(choice.by_locale for choice in choices) else first
 
 
 def _entries(node: Node) -> tuple[Entry, ...]:
     return node.entries if isinstance(node, Map) else ()
 
 
-def _needs(choices: tuple[Choice, ...]) -> dict[str, Any]:
+def _needs(choices: tuple[Choice, ...], locales: tuple[str, ...]) -> dict[str, Any]:
     """What the `input` must be able to hear."""
     keys = [key for choice in choices for key in choice.keys]
-    said = [phrase for choice in choices for phrase in choice.said]
-    needs: dict[str, Any] = {"type": [name for name, ways in (("dtmf", keys), ("speech", said)) if ways]}
+    said = {locale: [phrase for choice in choices for phrase in choice.said_in(locale)] for locale in locales or ("",)}
+    is_spoken = any(said.values())
+    needs: dict[str, Any] = {"type": [name for name, ways in (("dtmf", keys), ("speech", is_spoken)) if ways]}
     if keys:
         needs["dtmf"] = {"maxDigits": max(len(key) for key in keys)}
-    if said:
-        needs["speech"] = {"context": said}
+    if is_spoken:
+        needs["speech"] = {"context": said if locales else said[""]}
     return needs
 
 
@@ -136,11 +164,11 @@ def _keys(choices: tuple[Choice, ...], reader: Reader) -> dict[str, str]:
     return {key: choice.name for key, choice in found.items()}
 
 
-def _phrases(choices: tuple[Choice, ...], reader: Reader) -> dict[str, str]:
-    """Folded phrase → choice; E234 for one of two choices."""
+def _phrases(choices: tuple[Choice, ...], locale: str, reader: Reader) -> dict[str, str]:
+    """Folded phrase of a locale → choice; E234 for one of two choices."""
     found: dict[str, Choice] = {}
     for choice in choices:
-        for phrase in choice.phrases:
+        for phrase in choice.said_in(locale).values():
             other = found.setdefault(phrase, choice)
             if other is not choice:
                 _report_shared("E234", f'the phrase "{phrase}"', other, choice, reader)

@@ -25,6 +25,7 @@ from app.flow.parts import with_input
 from app.flow.reader import Reader
 from app.flow.retry import Retry
 from app.flow.scope import variable_type
+from app.flow.targets import read_target
 from app.flow.types import ValueType
 from app.flow.variables import is_variable_name
 
@@ -50,6 +51,8 @@ class Collect:
 
     word: ClassVar[str] = "collect"
     is_steady: ClassVar[bool] = True
+    is_early: ClassVar[bool] = False
+    asks_again: ClassVar[bool] = False
     words: ClassVar[frozenset[str]] = frozenset({"collect", "goto", "retry", "tail"})
 
     into: str
@@ -123,7 +126,7 @@ def read_collect(source: StepSource, reader: Reader) -> Wired | None:
     place = source.fields.at("collect")
     node = reader.map(source.fields.values["collect"], "`collect`")
     goto = source.fields.need("goto", "add `goto: step` beside `collect`", reader)
-    target = reader.target(goto, "`goto`") if goto else None
+    target = read_target(goto, "`goto`", reader) if goto else None
     retry = retry_of(source, place, reader)
     if node is None:
         return None

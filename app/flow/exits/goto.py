@@ -15,6 +15,7 @@ from app.flow.exits.source import StepSource, Wired
 from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Target
 from app.flow.nodes import Place
 from app.flow.reader import Reader
+from app.flow.targets import read_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Goto:
 
     word: ClassVar[str] = "goto"
     is_steady: ClassVar[bool] = True
+    is_early: ClassVar[bool] = False
+    asks_again: ClassVar[bool] = False
     words: ClassVar[frozenset[str]] = frozenset({"goto"})
 
     target: Target
@@ -49,10 +52,10 @@ class Goto:
 
 def read_goto(source: StepSource, reader: Reader) -> Wired | None:
     """The `goto` of a step."""
-    target = reader.target(source.fields.values["goto"], "`goto`")
+    target = read_target(source.fields.values["goto"], "`goto`", reader)
     if target is None:
         return None
-    because = f"goto: {target.step or 'end'}"
+    because = f"goto: {target.shown}"
     return Wired(Goto(target, source.fields.at("goto"), because), source.parts)
 
 

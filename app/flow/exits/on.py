@@ -21,6 +21,7 @@ from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Next, Outcome
 from app.flow.nodes import Map, Place
 from app.flow.parts import targets_count, with_dial
 from app.flow.reader import Reader
+from app.flow.targets import read_target
 from app.ncco.suggest import nearest
 
 FAILURES = ("busy", "timeout", "unanswered", "rejected", "failed")
@@ -74,6 +75,8 @@ class On:
 
     word: ClassVar[str] = "on"
     is_steady: ClassVar[bool] = True
+    is_early: ClassVar[bool] = False
+    asks_again: ClassVar[bool] = False
     words: ClassVar[frozenset[str]] = frozenset({"on"})
 
     lines: Mapping[str, Line]
@@ -123,7 +126,9 @@ def read_on(source: StepSource, reader: Reader) -> Wired | None:
     if node is None:
         return None
     fields = _read_lines(node, source, reader)
-    targets = {name: reader.target(value, f"`{name}`") for name, value in fields.values.items() if name != "error"}
+    targets = {
+        name: read_target(value, f"`{name}`", reader) for name, value in fields.values.items() if name != "error"
+    }
     lines = {name: Line(target, fields.at(name)) for name, target in targets.items() if target is not None}
     connect = source.first("connect")
     dialled = [name for name in fields.values if name in DIALLED]
@@ -141,7 +146,7 @@ def read_on(source: StepSource, reader: Reader) -> Wired | None:
 
 def _wire(exit_: On, lines: Mapping[str, Line], source: StepSource, reader: Reader) -> Wired:
     completed = lines.get("completed")
-    ends = completed is not None and completed.target.step is None
+    ends = completed is not None and completed.target.is_end
     parts = with_dial(source.parts, frozenset(lines), completed_ends=ends, place=exit_.place, reader=reader)
     return Wired(On(lines, exit_.covered, targets_count(parts), exit_.place), parts)
 

@@ -25,7 +25,8 @@ from app.flow.reader import Reader
 
 DIAL_OUTCOMES = ("completed", "busy", "timeout", "unanswered", "rejected", "failed", "disconnected")
 CONNECTED = "connected"
-_RESERVED = frozenset({*DIAL_OUTCOMES, *DETECTIONS, CONNECTED, "otherwise", "error", "cancelled", "record"})
+HELD = "held"
+_RESERVED = frozenset({*DIAL_OUTCOMES, *DETECTIONS, CONNECTED, HELD, "otherwise", "error", "cancelled", "record"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 

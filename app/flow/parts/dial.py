@@ -7,7 +7,7 @@ from dataclasses import replace
 from app.flow.model import Callback, Part
 from app.flow.nodes import Place
 from app.flow.parts.action import Action
-from app.flow.parts.checkpoint import CONNECTED, DIAL_OUTCOMES, checkpoint
+from app.flow.parts.checkpoint import CONNECTED, DIAL_OUTCOMES, HELD, checkpoint
 from app.flow.parts.connect import Connect
 from app.flow.parts.detection import DETECTIONS, complete, fits
 from app.flow.parts.document import Document
@@ -15,6 +15,8 @@ from app.flow.parts.values import Given
 from app.flow.reader import Reader
 
 _OF_A_CONNECT = frozenset({*DIAL_OUTCOMES, *DETECTIONS, "otherwise"})
+_LASTING = frozenset({"talk", "stream", "wait"})
+_LEADING_OFF = frozenset({"conversation", "transfer", "input", "record"})
 _SERVER_FILLS = ("eventUrl", "eventMethod", "eventType")
 
 
@@ -39,6 +41,23 @@ def with_dial(
     for name in sorted(names - _OF_A_CONNECT - {"error"}):
         parts = _with_checkpoint(parts, name, place, reader)
     return parts
+
+
+def with_held(parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Part, ...]:
+    """The parts of a step that holds the caller: a notify behind them tells when they have been played.
+
+    E278 when nothing among them takes time, E279 when they never end.
+    """
+    words = {part.word for part in parts if isinstance(part, Action)}
+    if not words & _LASTING and not any(isinstance(part, Document) for part in parts):
+        reader.report("E278", place, "nothing is heard while the caller is held, so that the time does not pass")
+    for part in parts:
+        if isinstance(part, Action) and part.word == "stream" and part.literal("loop") == 0:
+            reader.report("E279", part.fields["loop"].place, "this stream never ends, so `hold` never looks again")
+        elif isinstance(part, Connect) or (isinstance(part, Action) and part.word in _LEADING_OFF):
+            word = "connect" if isinstance(part, Connect) else part.word
+            reader.report("E279", part.place, f"`{word}` cannot stand in a step that holds the caller", "move it")
+    return (*parts, checkpoint(HELD, place, steers=True))
 
 
 def targets_count(parts: tuple[Part, ...]) -> int:

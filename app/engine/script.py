@@ -1,0 +1,128 @@
+"""What a turn plays so far: its actions and the waits that they open, and whether Vonage would take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.engine.session import Wait, WaitRef
+from app.engine.tail import failsafe_drafts, tail_drafts
+from app.engine.turn import Surroundings
+from app.errors import RenderError
+from app.flow.model import Callback, Draft, Flow, Frame, Part, Step
+from app.flow.nodes import Place
+from app.ncco import Issue, check, each_is_clean
+
+SOUND_LIMIT = 10_000
+"""Shapes of NCCOs that are remembered for one flow."""
+
+
+class Script:
+    """The actions of one turn, each with the wait that it opens. `dialled` counts over the whole call."""
+
+    def __init__(self, root: Flow, session: str, turn: int, dialled: int, around: Surroundings) -> None:
+        self._root = root
+        self._session = session
+        self._turn = turn
+        self._around = around
+        self.dialled = dialled
+        self.waits: list[Wait] = []
+        self._drafts: list[Draft] = []
+
+    def mark(self) -> tuple[int, int, int]:
+        """How far it is."""
+        return len(self._drafts), len(self.waits), self.dialled
+
+    def take_back(self, mark: tuple[int, int, int]) -> None:
+        """Forget what was added since `mark`."""
+        drafts, waits, self.dialled = mark
+        del self._drafts[drafts:]
+        del self.waits[waits:]
+
+    def play(self, flow: Flow, step: Step, frame: Frame, *, prompts: tuple[Part, ...], reprompt: bool) -> None:
+        """Add what a step plays; `prompts` come first, and without `reprompt` only its `input` follows them.
+
+        Raises RenderError.
+        """
+        for part in prompts:
+            self._add_all(flow, step, part.render(frame))
+        drafts = [draft for part in step.parts for draft in part.render(frame)]
+        first = 0 if reprompt else next((index for index, draft in enumerate(drafts) if _asks(draft)), 0)
+        self._add_all(flow, step, drafts[first:])
+        if drafts and _asks(drafts[-1]) and step.tail:
+            self._drafts.extend(self._tail(flow, step, frame))
+
+    def _tail(self, flow: Flow, step: Step, frame: Frame) -> list[Draft]:
+        """What stands behind an `input`; the failsafe NCCO where the `error` exit would dial what it may not."""
+        drafts = tail_drafts(flow, step, frame, self._around.failsafe)
+        dials = [draft for draft in drafts if draft.action.get("action") == "connect"]
+        is_allowed = self.dialled + len(dials) <= self._around.dial_limit and all(map(self._may_dial, dials))
+        return drafts if is_allowed else failsafe_drafts(self._around.failsafe)
+
+    def _may_dial(self, draft: Draft) -> bool:
+        return not draft.dials or draft.dials.startswith(self._around.dial_allow or ("\0",))
+
+    def _add_all(self, flow: Flow, step: Step, drafts: list[Draft]) -> None:
+        for draft in drafts:
+            self._check_dial(draft, step.place)
+            if draft.callback is not None:
+                self._open_wait(flow, step, draft, draft.callback)
+            self._drafts.append(draft)
+
+    def _open_wait(self, flow: Flow, step: Step, draft: Draft, callback: Callback) -> None:
+        where = "" if flow is self._root else flow.name
+        index = len(self.waits)
+        wait = Wait(index, callback.kind, callback.name, step.name, callback.steers, callback.sensitive, where)
+        self.waits.append(wait)
+        draft.action["eventUrl"] = [self._around.link(WaitRef(callback.kind, self._session, self._turn, index))]
+        draft.action["eventMethod"] = "POST"
+
+    def _check_dial(self, draft: Draft, place: Place) -> None:
+        if draft.action.get("action") != "connect":
+            return
+        self.dialled += 1
+        if self.dialled > self._around.dial_limit:
+            message = f"this call has dialled {self._around.dial_limit} times, which is all it may"
+            raise RenderError("R102", message, str(place))
+        if not self._may_dial(draft):
+            message = f"the computed number {draft.dials} has no prefix of NCCO_DIAL_ALLOW"
+            raise RenderError("R101", message, str(place))
+
+    def play_only(self, ncco: tuple[Mapping[str, Any], ...]) -> None:
+        """Nothing but these actions."""
+        self._drafts[:] = [Draft(dict(action)) for action in ncco]
+        self.waits.clear()
+
+    def fault(self) -> tuple[int, Issue] | None:
+        """The first thing that Vonage would refuse, with the number of its action."""
+        if self._is_known_sound():
+            return None
+        errors = [issue for issue in check(self.actions()) if issue.severity == "error"]
+        if errors:
+            return _action_number(errors[0].path), errors[0]
+        if len(self._root.sound) < SOUND_LIMIT:
+            self._root.sound.add(self._shapes())
+        return None
+
+    def _is_known_sound(self) -> bool:
+        """Whether an NCCO of this shape was found right before, and what differs in this one is right too."""
+        shapes = self._shapes()
+        if 0 in shapes or shapes not in self._root.sound:
+            return False
+        return each_is_clean([draft.action for draft in self._drafts if not draft.is_fixed])
+
+    def _shapes(self) -> tuple[int, ...]:
+        return tuple([draft.shape for draft in self._drafts])
+
+    def actions(self) -> list[dict[str, Any]]:
+        """The NCCO."""
+        return [draft.action for draft in self._drafts]
+
+
+def _asks(draft: Draft) -> bool:
+    return draft.callback is not None and draft.callback.kind == "input"
+
+
+def _action_number(path: str) -> int:
+    head = path.removeprefix("/").partition("/")[0]
+    return int(head) if head.isdigit() else 0

@@ -1,0 +1,68 @@
+"""Where a call stands while a turn is made: the flow that it is in, and the flows that wait until it comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app.engine.session import Level, Session
+from app.flow.model import Flow
+
+
+@dataclass(slots=True)
+class Standing:
+    """What a call knows in one flow. A turn changes it as it goes.
+
+    Attributes:
+        step: the step that runs another flow; "" in the flow that the call is in now.
+        secrets: the sensitive variables that were given a value in this turn.
+    """
+
+    flow: Flow
+    variables: dict[str, Any]
+    lookups: dict[str, Any]
+    step: str = ""
+    secrets: frozenset[str] = field(default_factory=frozenset)
+
+    def copy(self) -> Standing:
+        """One that may be changed by itself."""
+        return replace(self, variables=dict(self.variables), lookups=dict(self.lookups))
+
+    def assign(self, name: str, value: Any) -> None:
+        """Set a variable; of a sensitive one only a token leaves the turn."""
+        self.variables[name] = value
+        if self.flow.variables[name].sensitive:
+            self.secrets |= {name}
+
+    def kept(self, mask: Callable[[str], str]) -> dict[str, Any]:
+        """The variables as they leave the turn."""
+        if not self.secrets:
+            return self.variables
+        hidden = {name: mask(str(self.variables[name])) for name in self.secrets & self.variables.keys()}
+        return {**self.variables, **hidden}
+
+
+def begun(flow: Flow, given: Mapping[str, Any]) -> Standing:
+    """The beginning of a flow with what it was given."""
+    standing = Standing(flow, {name: variable.default for name, variable in flow.variables.items()}, {})
+    for name, value in given.items():
+        standing.assign(name, value)
+    return standing
+
+
+def of_session(root: Flow, session: Session) -> list[Standing]:
+    """Where a session stands, the flow that waits longest first."""
+    now = Standing(root.named(session.at), dict(session.variables), dict(session.lookups))
+    if not session.callers:
+        return [now]
+    return [*(_waiting(root, level) for level in session.callers), now]
+
+
+def _waiting(root: Flow, level: Level) -> Standing:
+    return Standing(root.named(level.flow), dict(level.variables), dict(level.lookups), level.step)
+
+
+def levels(standings: list[Standing], mask: Callable[[str], str]) -> tuple[Level, ...]:
+    """The flows that wait, as a session keeps them."""
+    return tuple(Level(each.flow.name, each.step, each.kept(mask), each.lookups) for each in standings[:-1])

@@ -1,0 +1,126 @@
+"""`hold`: the caller waits for something, and hears what the step plays for as long as it takes.
+
+lookup: place
+do:
+  - talk: "You are number {{ place.position }} in the queue."
+  - stream: https://example.com/music.mp3
+hold: {until: place.agent_free, up_to: 10m}
+on: {ready: agent, too_long: voicemail}
+
+The look-ups of the step are asked on entering and each time that `do` has been played. When `until` holds, the call
+goes on at `ready`, on entering too: then nothing is played. `too_long` decides once `up_to` has passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.flow.exits.source import StepSource, Wired
+from app.flow.expressions import Expression
+from app.flow.fields import Fields, read_fields
+from app.flow.lookups.durations import Bounds
+from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Target
+from app.flow.nodes import Map, Place
+from app.flow.parts import with_held
+from app.flow.reader import Reader
+from app.flow.targets import read_target
+
+OUTCOMES = ("ready", "too_long")
+HELD = "held"
+_BOUNDS = Bounds("1s", "24h", "m")
+"""Source: Voice API specification, length_timer: Vonage ends calls after 24 hours at most."""
+
+_HINTS = {
+    "for": "write `up_to`",
+    "timeout": "write `up_to`",
+    "max": "write `up_to`",
+    "while": "write `until` with the opposite condition",
+    "if": "write `until`",
+    "on": "write `on` beside `hold`, not inside it",
+}
+_CURE = "write `hold: {until: place.agent_free, up_to: 10m}`"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Waits until a condition holds, at most `up_to_ms`."""
+
+    word: ClassVar[str] = "hold"
+    is_steady: ClassVar[bool] = False
+    is_early: ClassVar[bool] = True
+    asks_again: ClassVar[bool] = True
+    words: ClassVar[frozenset[str]] = frozenset({"hold", "on"})
+
+    until: Expression
+    up_to_ms: int
+    lines: Mapping[str, Target]
+    place: Place
+
+    @property
+    def asked(self) -> Asked | None:
+        """Nothing is asked of the caller."""
+        return None
+
+    def edges(self) -> Iterator[Edge]:
+        """Both ways on. Time passes here, and it is bounded, as input is."""
+        for name, target in self.lines.items():
+            yield Edge(name, target, passes_input=True)
+
+    def enter(self, frame: Frame) -> Jump | None:
+        """On at once when the condition holds already. Raises RenderError."""
+        if not self.until.evaluate(frame.names):
+            return None
+        target = self.lines["ready"]
+        return Jump(target, target.place, f"{self.until.source} holds already")
+
+    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
+        """On when the condition holds or the time is over, else once more. Raises RenderError."""
+        if outcome.name != HELD:
+            return None
+        waited = f"after {frame.waited:.0f} s"
+        if self.until.evaluate(frame.names):
+            return self._go("ready", f"{self.until.source} holds {waited}")
+        if frame.waited * 1000 >= self.up_to_ms:
+            return self._go("too_long", f"{self.until.source} does not hold {waited}, the longest is over")
+        because = f"{self.until.source} does not hold {waited}: held on"
+        return Decision(Again(blame=False), HELD, self.place, because)
+
+    def _go(self, name: str, because: str) -> Decision:
+        target = self.lines[name]
+        return Decision(Go(target), name, target.place, because)
+
+
+def read_hold(source: StepSource, reader: Reader) -> Wired | None:
+    """The `hold` of a step with the `on` beside it."""
+    place = source.fields.at("hold")
+    node = reader.map(source.fields.values["hold"], "`hold`", _CURE)
+    lines = _read_lines(source, reader)
+    if node is None:
+        return None
+    fields = read_fields(node, ("until", "up_to"), "`hold`", reader, place=place, hints=_HINTS)
+    until_node = fields.need("until", "add `until: condition`", reader)
+    up_to_node = fields.need("up_to", "add `up_to: 10m`: nobody waits for ever", reader)
+    until = reader.expression(until_node, "`until`") if until_node else None
+    up_to = _BOUNDS.read(up_to_node, reader, "`up_to`") if up_to_node else None
+    if until is None or up_to is None or lines is None:
+        return None
+    return Wired(Hold(until, up_to, lines, place), with_held(source.parts, place, reader))
+
+
+def _read_lines(source: StepSource, reader: Reader) -> Mapping[str, Target] | None:
+    cure = "add `on: {ready: step, too_long: step}`"
+    node = source.fields.need("on", cure, reader)
+    found = reader.map(node, "`on`", cure) if node else None
+    if not isinstance(found, Map):
+        return None
+    fields = read_fields(found, (*OUTCOMES, "error"), "`on`", reader, place=source.fields.at("on"), code="E277")
+    targets = {name: _read_line(name, fields, reader) for name in OUTCOMES}
+    kept = {name: target for name, target in targets.items() if target is not None}
+    return kept if len(kept) == len(OUTCOMES) else None
+
+
+def _read_line(name: str, fields: Fields, reader: Reader) -> Target | None:
+    node = fields.need(name, f"add `{name}: step`", reader)
+    return read_target(node, f"`{name}`", reader) if node else None
