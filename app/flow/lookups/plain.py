@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -35,7 +34,7 @@ def plain_json(value: object, depth: int = 0) -> Any:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value) and abs(value) < _LARGE
+    return isinstance(value, int | float) and abs(value) < _LARGE
 
 
 def plain_text(text: str) -> str:

@@ -1,0 +1,85 @@
+"""Which addresses a host may lead to.
+
+Hosts come from flow files and from the environment, but the name servers of a public host belong to somebody else: a
+name that leads into our own network is refused, at the moment of each connection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_COMPATIBLE: Final = ipaddress.ip_network("::/96")
+_BROADCAST: Final = ipaddress.ip_network("240.0.0.0/4")
+_OWN_MACHINE: Final = ipaddress.ip_network("0.0.0.0/8")
+_ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)$")
+_LOCAL_ZONES: Final = ("localhost", "local", "internal", "home.arpa")
+"""What no public name server answers. Source: RFC 6761, RFC 6762, RFC 8375, and ICANN's reservation of `internal`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which hosts may lead to private addresses.
+
+    One may when it is such an address itself (`127.0.0.1`, `10.0.0.7`, `[::1]`), or a name that only exists in a
+    local network: one without dots (`localhost`, `crm`), or in a zone that is reserved for that (`crm.local`,
+    `db.internal`). Names never lead to link-local addresses, where clouds keep their keys.
+
+    Attributes:
+        private_hosts: further names, in small letters, that may.
+    """
+
+    private_hosts: Collection[str] = frozenset()
+
+    def allows(self, host: str, address: str) -> bool:
+        """Whether a connection that is meant for `host` may be opened to `address`, which is none other."""
+        found = _embedded(_parsed(address))
+        if found is None or _is_nowhere(found):
+            return False
+        if _is_public(found) or _embedded(_parsed(host)) == found:
+            return True
+        return not found.is_link_local and self._is_private_name(host.lower().rstrip("."))
+
+    def _is_private_name(self, host: str) -> bool:
+        if _parsed(host) is not None or _ENDS_IN_NUMBER.search(host):
+            return False
+        is_local = "." not in host or host.endswith(tuple(f".{zone}" for zone in _LOCAL_ZONES))
+        return is_local or host in self.private_hosts
+
+
+def _parsed(text: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(text.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _embedded(address: Address | None) -> Address | None:
+    """The IPv4 address that an IPv6 one stands for; else itself."""
+    if not isinstance(address, ipaddress.IPv6Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if address.teredo is not None:
+        return address.teredo[1]
+    is_short = address in _COMPATIBLE and int(address) > 1
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if is_short or address in _NAT64 else address
+
+
+def _is_nowhere(address: Address) -> bool:
+    """Whether nobody in particular is meant by it, or everybody."""
+    is_strange = isinstance(address, ipaddress.IPv4Address) and (address in _BROADCAST or address in _OWN_MACHINE)
+    return address.is_unspecified or address.is_multicast or is_strange
+
+
+def _is_public(address: Address) -> bool:
+    is_site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_global and not is_site_local and not address.is_link_local

@@ -1,0 +1,62 @@
+"""Threads for what may never return: name servers, and functions of flow authors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Threads:
+    """Runs blocking functions, of each key only so many at a time.
+
+    One that does not return keeps its place and nothing else: others go on, and so does the end of the process, which
+    waits for no such thread.
+    """
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._places: dict[str, asyncio.Semaphore] = {}
+
+    async def run(self, key: str, function: Callable[[], T]) -> T:
+        """What `function` gives back, once there is a place for it. Raises what it raises, as an Exception."""
+        places = self._places.setdefault(key, asyncio.Semaphore(self._each))
+        await places.acquire()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def settle(result: Any, error: Exception | None) -> None:
+            places.release()
+            if future.cancelled():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        def work() -> None:
+            result, error = _outcome(function)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(settle, result, error)
+
+        try:
+            threading.Thread(target=work, name=key, daemon=True).start()
+        except RuntimeError:  # the machine has no more threads
+            places.release()
+            raise
+        return await future
+
+
+def _outcome(function: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return function(), None
+    except StopIteration as error:  # which no future takes
+        return None, RuntimeError(type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - it is raised again where the function was called for
+        return None, error
+    except BaseException as error:  # noqa: BLE001 - `sys.exit()` in a thread must not end the server
+        return None, RuntimeError(type(error).__name__)
