@@ -18,6 +18,7 @@ class Policy:
         dial_allow: prefixes that computed numbers may have.
         dial_limit: how often one call may dial.
         lookup_budget_ms: what all look-ups of one turn may take together.
+        private_hosts: names that look-ups and hooks may find private addresses by.
     """
 
     keys: tuple[bytes, ...]
@@ -26,3 +27,4 @@ class Policy:
     dial_allow: tuple[str, ...] = ()
     dial_limit: int = 10
     lookup_budget_ms: int = 2000
+    private_hosts: tuple[str, ...] = ()

@@ -38,6 +38,11 @@ _Secret = Annotated[
     AfterValidator(lambda value: SecretStr(values.read_secret(value.get_secret_value()))),
     Cure("Copy the signature secret from the API settings of the Vonage dashboard."),
 ]
+_HookSecret = Annotated[
+    SecretStr,
+    AfterValidator(lambda value: SecretStr(values.read_hook_secret(value.get_secret_value()))),
+    Cure("Write whsec_ and 24 to 64 random bytes in base64: echo whsec_$(openssl rand -base64 32)"),
+]
 _Key = Annotated[
     SecretStr,
     AfterValidator(lambda value: SecretStr(values.read_key(value.get_secret_value()))),
@@ -83,7 +88,14 @@ class Settings(BaseSettings):
     lookup_budget_ms: Annotated[
         int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole answer.")
     ] = 2000
-    """Milliseconds that all look-ups of one webhook may take together, 0 to 3500. No flow has look-ups yet."""
+    """Milliseconds that all look-ups of one webhook may take together, 0 to 3500."""
+    private_hosts: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(values.read_hosts),
+        Cure("Write host names between commas, such as crm.corp.example.com."),
+    ] = ()
+    """Host names, between commas, that may lead to private addresses as `localhost` and names without dots may."""
     dial_allow: Annotated[
         tuple[str, ...],
         NoDecode,
@@ -104,6 +116,12 @@ class Settings(BaseSettings):
     """Secret that signs callback URLs. Not set: derived from the signature secret, else kept beside the database."""
     key_previous: _Key = SecretStr("")
     """The secret before, while it is being changed: callbacks of running calls still hold."""
+    hook_secret: _HookSecret = SecretStr("")
+    """Secret that signs hooks by the convention of Standard Webhooks (`whsec_...`). Not set: they are not signed."""
+    hook_secret_previous: _HookSecret = SecretStr("")
+    """The hook secret before, while it is being changed: hooks are then signed with both."""
+    hook_tries: Annotated[int, Field(ge=1, le=50), Cure("Write a whole number from 1 to 50.")] = 10
+    """How often a hook is tried before it is parked, 1 to 50; ten tries take 19 hours. See `ncco hooks`."""
     log: Annotated[Literal["json", "console", "auto"], _Words, Cure("Write json, console or auto.")] = "auto"
     """Form of the log: json, console, or auto (console on a terminal)."""
     log_level: Annotated[
@@ -146,6 +164,12 @@ class Settings(BaseSettings):
     def is_signed(self) -> bool:
         """Whether webhooks must be signed."""
         return bool(self.signature_secret.get_secret_value())
+
+    @property
+    def hook_secrets(self) -> tuple[str, ...]:
+        """What signs hooks, the present one first; empty when nothing does."""
+        texts = (self.hook_secret.get_secret_value(), self.hook_secret_previous.get_secret_value())
+        return tuple(text for text in texts if text)
 
     @property
     def base_url(self) -> str:
@@ -199,6 +223,7 @@ class Settings(BaseSettings):
             env=self._flow_env,
             dial_allow=self.dial_allow,
             lookup_budget_ms=self.lookup_budget_ms,
+            private_hosts=self.private_hosts,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -13,6 +15,8 @@ from app.store import open_store
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
 _PREFIX: Final = re.compile(r"[0-9]{1,15}")
+_HOOK_PREFIX: Final = "whsec_"
+_HOOK_BYTES: Final = (24, 64)
 MIN_KEY_CHARACTERS: Final = 16
 
 
@@ -22,6 +26,16 @@ def read_host(text: str) -> str:
     if is_address(host) or _HOST.fullmatch(host):
         return host
     raise ValueError(f'"{text}" is neither a host name nor an IP address')
+
+
+def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
+    """Host names between commas, in small letters."""
+    parts = text.split(",") if isinstance(text, str) else text
+    hosts = tuple(part.strip().lower() for part in parts if part.strip())
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise ValueError(f'"{host}" is no host name')
+    return hosts
 
 
 def read_public_url(text: str) -> str:
@@ -81,6 +95,23 @@ def read_key(text: str) -> str:
     if key and len(key) < MIN_KEY_CHARACTERS:
         raise ValueError(f"has {len(key)} characters, which can be guessed")
     return key
+
+
+def read_hook_secret(text: str) -> str:
+    """A signing secret of Standard Webhooks; never printed. Source: Standard Webhooks, Signature scheme."""
+    secret = text.strip()
+    if not secret:
+        return ""
+    if not secret.startswith(_HOOK_PREFIX):
+        raise ValueError(f"does not begin with {_HOOK_PREFIX}")
+    written = secret.removeprefix(_HOOK_PREFIX)
+    try:
+        size = len(base64.b64decode(written + "=" * (-len(written) % 4), validate=True))
+    except binascii.Error:
+        raise ValueError(f"is no base64 behind {_HOOK_PREFIX}") from None
+    if not _HOOK_BYTES[0] <= size <= _HOOK_BYTES[1]:
+        raise ValueError(f"has {size} bytes, and {_HOOK_BYTES[0]} to {_HOOK_BYTES[1]} are needed")
+    return secret
 
 
 def read_private_key(text: str) -> str:
