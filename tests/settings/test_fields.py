@@ -15,6 +15,7 @@ from app.settings import Settings, load_settings
 from app.settings.fields import Cure, variable
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound
+HOOK_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 PEM = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n"
 
 
@@ -50,6 +51,7 @@ def test_the_defaults_serve_this_machine_alone() -> None:
     assert (2000, 1_048_576, ()) == (settings.lookup_budget_ms, settings.body_limit, settings.dial_allow)
     assert (True, False, "auto", "info") == (settings.reload, settings.insecure, settings.log, settings.log_level)
     assert ("127.0.0.1", None) == (settings.metrics_host, settings.metrics_port)
+    assert ((), 10) == (settings.hook_secrets, settings.hook_tries)
 
 
 @pytest.mark.parametrize("field", Settings.model_fields)
@@ -74,7 +76,12 @@ def test_every_setting_that_can_be_wrong_has_a_cure(field: str) -> None:
         ("http://127.0.0.1:8000", "public_url", "NCCO_PUBLIC_URL", "http://127.0.0.1:8000"),
         ("memory://", "database_url", "NCCO_DATABASE_URL", "memory://"),
         (("44", "4930"), "dial_allow", "NCCO_DIAL_ALLOW", "+44, 4930,"),
-        (("crm.example.com", "db.example.com"), "private_hosts", "NCCO_PRIVATE_HOSTS", "CRM.example.com, db.example.com,"),
+        (
+            ("crm.example.com", "db.example.com"),
+            "private_hosts",
+            "NCCO_PRIVATE_HOSTS",
+            "CRM.example.com, db.example.com,",
+        ),
         (0, "lookup_budget_ms", "NCCO_LOOKUP_BUDGET_MS", "0"),
         (True, "insecure", "NCCO_INSECURE", "1"),
         (False, "reload", "NCCO_RELOAD", "off"),
@@ -82,6 +89,11 @@ def test_every_setting_that_can_be_wrong_has_a_cure(field: str) -> None:
         ("debug", "log_level", "NCCO_LOG_LEVEL", " Debug "),
         (9100, "metrics_port", "NCCO_METRICS_PORT", "9100"),
         (1024, "body_limit", "NCCO_BODY_LIMIT", "1024"),
+        (1, "hook_tries", "NCCO_HOOK_TRIES", "1"),
+        ((HOOK_SECRET,), "hook_secrets", "NCCO_HOOK_SECRET", f" {HOOK_SECRET} "),
+        ((HOOK_SECRET.rstrip("="),), "hook_secrets", "NCCO_HOOK_SECRET", HOOK_SECRET.rstrip("=")),
+        ((HOOK_SECRET,), "hook_secrets", "NCCO_HOOK_SECRET_PREVIOUS", HOOK_SECRET),
+        ((), "hook_secrets", "NCCO_HOOK_SECRET", " "),
         ("app-1", "application_id", "VONAGE_APPLICATION_ID", "app-1"),
         ("ab12cd34", "api_key", "VONAGE_API_KEY", "ab12cd34"),
         (8000, "port", "NCCO_PORT", ""),
@@ -128,6 +140,14 @@ def test_a_variable_is_read(
         ("NCCO_BODY_LIMIT", "10", '"10" does not fit'),
         ("NCCO_KEY", "short", "has 5 characters"),
         ("NCCO_KEY_PREVIOUS", "short", "has 5 characters"),
+        ("NCCO_HOOK_TRIES", "0", '"0" does not fit'),
+        ("NCCO_HOOK_TRIES", "51", '"51" does not fit'),
+        ("NCCO_HOOK_SECRET", "geheim", "does not begin with whsec_"),
+        ("NCCO_HOOK_SECRET", "whsec_ge heim", "is no base64 behind whsec_"),
+        ("NCCO_HOOK_SECRET", "whsec_", "has 0 bytes, and 24 to 64 are needed"),
+        ("NCCO_HOOK_SECRET", "whsec_Z2VoZWlt", "has 6 bytes, and 24 to 64 are needed"),
+        ("NCCO_HOOK_SECRET", f"whsec_{'A' * 88}", "has 66 bytes, and 24 to 64 are needed"),
+        ("NCCO_HOOK_SECRET_PREVIOUS", "geheim", "does not begin with whsec_"),
         ("VONAGE_SIGNATURE_SECRET", PEM, "is a private or public key"),
         ("VONAGE_SIGNATURE_SECRET_PREVIOUS", PEM, "is a private or public key"),
         ("VONAGE_PRIVATE_KEY", "missing.key", "is neither a private key nor the path"),
@@ -144,9 +164,9 @@ def test_a_wrong_value_is_named_with_its_cure(
     assert error.cure.endswith(".")
 
 
-@pytest.mark.parametrize("name", ["VONAGE_SIGNATURE_SECRET", "VONAGE_PRIVATE_KEY", "NCCO_KEY"])
+@pytest.mark.parametrize("name", ["VONAGE_SIGNATURE_SECRET", "VONAGE_PRIVATE_KEY", "NCCO_KEY", "NCCO_HOOK_SECRET"])
 def test_a_secret_is_never_shown(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = {"VONAGE_SIGNATURE_SECRET": "x-----BEGIN", "VONAGE_PRIVATE_KEY": "geheim", "NCCO_KEY": "geheim"}[name]
+    wrong = {"VONAGE_SIGNATURE_SECRET": "x-----BEGIN"}.get(name, "geheim")
     error = refused(monkeypatch, **{name: wrong})
 
     assert wrong not in str(error) + error.cure + repr(error)
