@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import random
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,9 +15,10 @@ import orjson
 from app.engine import Call, Session, Turn, Wait, WaitRef
 from app.engine.json_bytes import json_bytes
 from app.engine.state import to_json
+from app.flow.hooks import Hook
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
 from app.service.delivery import Delivery
-from app.store.contract import SessionRow, TurnRow, WebhookRow
+from app.store.contract import HookRow, SessionRow, TurnRow, WebhookRow
 
 ID_LIMIT: Final = 64
 """Characters of a leg uuid that are kept as they are; a longer one is kept by its SHA-256."""
@@ -147,6 +149,34 @@ def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -
         webhook.wait,
         webhook.status,
         webhook.received_at,
+    )
+
+
+def hook_rows(hooks: Iterable[Hook], session: str, now: datetime) -> tuple[HookRow, ...]:
+    """The hooks that a turn or an event of a call sends, in their order; `now` is aware, UTC.
+
+    Each has a random id, by which its receiver knows a second delivery. One that could not be rendered is parked.
+    """
+    return tuple(_hook_row(hook, session, milliseconds(now)) for hook in hooks)
+
+
+def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
+    problem, body, headers = hook.problem, b"", b"{}"
+    try:
+        body, headers = json_bytes(hook.json), json_bytes(dict(hook.headers))
+    except TypeError:  # half a character, which JSON cannot hold
+        problem = problem or "its body or its headers hold what JSON cannot"
+    return HookRow(
+        id=f"msg_{_new_id()}",
+        session=session,
+        name=hook.name,
+        url="" if problem else hook.url,
+        headers=headers,
+        body=body,
+        created_at=now,
+        due_at=now,
+        problem=problem,
+        is_parked=bool(problem),
     )
 
 

@@ -41,7 +41,7 @@ _Secret = Annotated[
 _HookSecret = Annotated[
     SecretStr,
     AfterValidator(lambda value: SecretStr(values.read_hook_secret(value.get_secret_value()))),
-    Cure("Write whsec_ and 24 to 64 random bytes in base64: echo whsec_$(openssl rand -base64 32)"),
+    Cure("Write whsec_ and behind it 24 to 64 random bytes in base64; `openssl rand -base64 32` makes them."),
 ]
 _Key = Annotated[
     SecretStr,

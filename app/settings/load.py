@@ -91,6 +91,8 @@ def _doubtful(settings: Settings) -> list[str]:
         found.append("NCCO_INSECURE does nothing: a signature secret is set, so signatures are checked.")
     elif settings.insecure:
         found.append("NCCO_INSECURE is set: webhooks are not checked, so anybody can send them.")
+    if settings.hook_secret_previous.get_secret_value() and not settings.hook_secret.get_secret_value():
+        found.append("NCCO_HOOK_SECRET is not set: hooks are signed with NCCO_HOOK_SECRET_PREVIOUS alone.")
     if not settings.flows.is_dir():
         found.append(f"NCCO_FLOWS: there is no folder {settings.flows}.")
     return found

@@ -24,6 +24,7 @@ from app.store.contract import Store
 from app.web.calls import Calls
 from app.web.door import DEADLINE_S, Door
 from app.web.health import health_router
+from app.web.hooks import sending
 from app.web.metrics import Metrics
 from app.web.pages import describe, http_error, server_error
 from app.web.routes import PREFIX
@@ -115,6 +116,8 @@ def _lifespan(
         async with AsyncExitStack() as stack:
             if service is not None:
                 await stack.enter_async_context(_opened(service.store))
+                sender = await stack.enter_async_context(sending(settings, service.store, metrics, log))
+                service.hooks_written = sender.wake
                 await first_read(service.library, metrics, log)
                 if settings.reload:
                     folders = (settings.flows, settings.templates)

@@ -54,6 +54,14 @@ class Metrics:
         self._flows = Gauge(
             "ncco_flows_loaded", "Flows that new calls can start in", multiprocess_mode="mostrecent", registry=registry
         )
+        self._hooks = Counter("ncco_hook_tries", "Tries to send a hook", ["outcome"], registry=registry)
+        self._hooks_kept = Gauge(
+            "ncco_hooks",
+            "Hooks that are not sent yet",
+            ["state"],
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        )
         self._series: dict[tuple[str, str], Counter] = {}
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
@@ -79,6 +87,15 @@ class Metrics:
     def signature_refused(self, reason: str) -> None:
         """Count one webhook without a valid signature."""
         self._refusals.labels(reason).inc()
+
+    def hook_tried(self, outcome: str) -> None:
+        """Count one try to send a hook: `sent`, `failed` (it is tried again) or `parked`."""
+        self._hooks.labels(outcome).inc()
+
+    def hooks_kept(self, waiting: int, parked: int) -> None:
+        """Say how many hooks are not sent yet."""
+        self._hooks_kept.labels("waiting").set(waiting)
+        self._hooks_kept.labels("parked").set(parked)
 
     def loaded(self, read: Project, current: Project) -> None:
         """Count one read of the flow files."""

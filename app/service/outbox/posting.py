@@ -58,8 +58,10 @@ class Poster:
                 return await self._post(hook, now)
         except TimeoutError:
             return Verdict("again", f"no answer within {self._try_s:g} s")
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-            return Verdict("never", f"it cannot be sent: {error}")
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            return Verdict("never", f"its address cannot be used: {error}")
+        except httpx.LocalProtocolError:  # its text repeats the header
+            return Verdict("never", "a header of it holds what no header may hold")
         except httpx.RequestError as error:
             return Verdict("again", str(error) or type(error).__name__)
 

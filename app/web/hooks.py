@@ -1,0 +1,62 @@
+"""Sends hooks for as long as the application runs; each try is counted, and logged without any value of its call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from structlog.typing import FilteringBoundLogger
+
+from app.service.outbox import Poster, Schedule, Sender, Signer, Verdict
+from app.service.outgoing.transport import new_client
+from app.settings import Settings
+from app.store.contract import HookCounts, HookRow, Store
+from app.web.metrics import Metrics
+
+
+@asynccontextmanager
+async def sending(
+    settings: Settings, store: Store, metrics: Metrics, log: FilteringBoundLogger
+) -> AsyncIterator[Sender]:
+    """Send what waits in `store`, which is open; on leaving, what is being sent gets a few seconds to arrive."""
+    async with new_client() as client:
+        poster = Poster(client, Signer(settings.hook_secrets))
+        sender = Sender(store, poster, Schedule(settings.hook_tries), Teller(metrics, log))
+        task = asyncio.create_task(sender.run())
+        try:
+            yield sender
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+class Teller:
+    """Tells the log and the metrics what becomes of hooks."""
+
+    def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
+        self._metrics = metrics
+        self._log = log
+
+    def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
+        """One try is over."""
+        about = {"hook": hook.name, "id": hook.id, "session": hook.session, "tries": hook.tries}
+        if verdict.outcome == "sent":
+            self._metrics.hook_tried("sent")
+            self._log.info("hook sent", **about)
+        elif next_s is not None:
+            self._metrics.hook_tried("failed")
+            self._log.warning("hook not sent", **about, problem=verdict.problem, next_try_s=round(next_s))
+        else:
+            self._metrics.hook_tried("parked")
+            cure = f"see to its receiver, then `ncco hooks retry {hook.id}`"
+            self._log.error("hook parked", **about, problem=verdict.problem, cure=cure)
+
+    def counted(self, counts: HookCounts) -> None:
+        """How many there are."""
+        self._metrics.hooks_kept(counts.waiting, counts.parked)
+
+    def troubled(self, problem: str) -> None:
+        """The store was away."""
+        self._log.error("hooks not sent", problem=problem)
