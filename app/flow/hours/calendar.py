@@ -1,0 +1,120 @@
+"""When something is open: a week, holidays and single dates in a time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from app.flow.hours.zones import pieces
+from app.flow.nodes import Place
+
+DAY_MINUTES = 1440
+_DAY_S = 86_400
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+class Span(NamedTuple):
+    """Open from minute `start` to before minute `end` of a day; an `end` over 1440 lies on the next day."""
+
+    start: int
+    end: int
+
+
+class Opening(NamedTuple):
+    """Open from `start` to before `end`: seconds since 1970 in UTC."""
+
+    start: int
+    end: int
+
+
+Spans = tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """What an `override` says about one date; no spans: closed. `name` may be ""."""
+
+    spans: Spans
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Opening hours that have a name.
+
+    What decides on a date: its `override`, else that it is a holiday (closed), else its day of the week. Hours that go
+    on past midnight belong to the day on which they begin, whatever the next day is. Times are what a clock on the
+    wall shows: a time that a change of the clock leaves out never comes, one that comes twice counts twice.
+
+    Attributes:
+        week: the spans of Monday to Sunday.
+        holidays: date → name, "" when it has none.
+        override: what wins over week and holidays, by date.
+        sources: path → text of the computed dates that this calendar is made of.
+        place: where it is written.
+    """
+
+    name: str
+    zone: ZoneInfo
+    week: tuple[Spans, ...]
+    holidays: Mapping[date, str]
+    override: Mapping[date, Special]
+    place: Place
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def spans_on(self, day: date) -> Spans:
+        """The hours that begin on `day`, in order."""
+        special = self.override.get(day)
+        if special is not None:
+            return special.spans
+        return () if day in self.holidays else self.week[day.weekday()]
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it is open at `now`, which knows its time zone."""
+        wall = now.astimezone(self.zone)
+        today, minute = wall.toordinal(), wall.hour * 60 + wall.minute
+        if any(span.start <= minute < span.end for span in self.spans_on(date.fromordinal(today))):
+            return True
+        return any(minute + DAY_MINUTES < span.end for span in self.spans_on(date.fromordinal(today - 1)))
+
+    def holiday_on(self, day: date) -> str:
+        """What the day is called: the name of its override, else of its holiday, else ""."""
+        special = self.override.get(day)
+        return (special.name if special else "") or self.holidays.get(day, "")
+
+    def openings(self, start: datetime, end: datetime) -> Iterator[Opening]:
+        """When it is open between two moments, in order; what touches or overlaps is joined, the ends are cut off."""
+        current: Opening | None = None
+        for opening in self._pieces_of_openings(_seconds(start), _seconds(end)):
+            if current is None or opening.start > current.end:
+                if current is not None:
+                    yield current
+                current = opening
+            elif opening.end > current.end:
+                current = Opening(current.start, opening.end)
+        if current is not None:
+            yield current
+
+    def moment(self, at: int) -> datetime:
+        """Seconds since 1970 as a date and time in the calendar's zone."""
+        return datetime.fromtimestamp(at, self.zone)
+
+    def _pieces_of_openings(self, start: int, end: int) -> Iterator[Opening]:
+        """Sorted by their starts; they may touch or overlap."""
+        for piece in pieces(self.zone, start, end):
+            low, high = piece.start + piece.offset, piece.end + piece.offset
+            for day in range(low // _DAY_S - 1, -(-high // _DAY_S)):
+                for span in self.spans_on(date.fromordinal(day + _EPOCH)):
+                    begins = max(day * _DAY_S + span.start * 60, low)
+                    ends = min(day * _DAY_S + span.end * 60, high)
+                    if begins < ends:
+                        yield Opening(begins - piece.offset, ends - piece.offset)
+
+
+def _seconds(moment: datetime) -> int:
+    """Whole seconds since 1970, rounded down."""
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return since.days * _DAY_S + since.seconds

@@ -1,0 +1,140 @@
+"""What a flow sees of opening hours: `hours.office.open`, `.reason`, `.next_open`, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from app.flow.hours.calendar import Calendar, Opening
+from app.flow.scope import Record
+from app.flow.types import DATETIME, TYPES, words
+
+LOOKAHEAD_DAYS: Final = 400
+"""How far ahead the next opening is looked for: more than a year, so that one day a year is found."""
+
+Reason = Literal["open", "closed", "holiday", "override"]
+
+_SHAPE = Record(
+    {
+        "open": TYPES["bool"],
+        "reason": words("open", "closed", "holiday", "override"),
+        "holiday": TYPES["text"],
+        "next_open": DATETIME,
+        "next_close": DATETIME,
+        "reopens": TYPES["bool"],
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment(Mapping[str, Any]):
+    """A calendar at one moment. Each field is computed when it is read.
+
+    - `open`: whether it is open now.
+    - `reason`: `open`; while it is closed `override` on a date that has one, `holiday` on a holiday, else `closed`.
+    - `holiday`: what today is called: the name of its override, else of its holiday, else "". Also while it is open.
+    - `next_open`: when it goes from closed to open the next time; while it is open, the time after this one.
+    - `next_close`: when it goes from open to closed the next time.
+    - `reopens`: whether it is open or opens within 400 days.
+
+    The times are in the calendar's zone. What does not come within 400 days is told as the moment in 400 days.
+    """
+
+    calendar: Calendar
+    now: datetime
+
+    def __getitem__(self, name: str) -> Any:
+        return _FIELDS[name](self)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_FIELDS)
+
+    def __len__(self) -> int:
+        return len(_FIELDS)
+
+    @property
+    def open(self) -> bool:
+        """Whether it is open now."""
+        return self.calendar.is_open(self.now)
+
+    @property
+    def reason(self) -> Reason:
+        """Why it is open or closed."""
+        if self.open:
+            return "open"
+        today = self.now.astimezone(self.calendar.zone).date()
+        if today in self.calendar.override:
+            return "override"
+        return "holiday" if today in self.calendar.holidays else "closed"
+
+    @property
+    def holiday(self) -> str:
+        """What today is called, "" on most days."""
+        return self.calendar.holiday_on(self.now.astimezone(self.calendar.zone).date())
+
+    @property
+    def next_open(self) -> datetime:
+        """When it opens the next time."""
+        ahead = self._ahead()
+        if self.open:
+            next(ahead)
+        opening = next(ahead, None)
+        return self.calendar.moment(opening.start) if opening else self._horizon
+
+    @property
+    def next_close(self) -> datetime:
+        """When it closes the next time."""
+        opening = next(self._ahead(), None)
+        return self.calendar.moment(opening.end) if opening else self._horizon
+
+    @property
+    def reopens(self) -> bool:
+        """Whether it is open, or opens within 400 days."""
+        return next(self._ahead(), None) is not None
+
+    @property
+    def _horizon(self) -> datetime:
+        return (self.now + timedelta(days=LOOKAHEAD_DAYS)).astimezone(self.calendar.zone)
+
+    def _ahead(self) -> Iterator[Opening]:
+        """Every opening from now on; the first one is cut off at its beginning when it is open now."""
+        return self.calendar.openings(self.now, self._horizon)
+
+
+_FIELDS: dict[str, Callable[[Moment], Any]] = {
+    "open": lambda moment: moment.open,
+    "reason": lambda moment: moment.reason,
+    "holiday": lambda moment: moment.holiday,
+    "next_open": lambda moment: moment.next_open,
+    "next_close": lambda moment: moment.next_close,
+    "reopens": lambda moment: moment.reopens,
+}
+
+
+class _Hours(Mapping[str, Moment]):
+    """Every calendar at one moment; nothing is computed before it is read."""
+
+    def __init__(self, calendars: Mapping[str, Calendar], now: datetime) -> None:
+        self._calendars = calendars
+        self._now = now
+
+    def __getitem__(self, name: str) -> Moment:
+        return Moment(self._calendars[name], self._now)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._calendars)
+
+    def __len__(self) -> int:
+        return len(self._calendars)
+
+
+def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str, Moment]:
+    """The name `hours` of a turn: each calendar by its name, at `now`, which knows its time zone."""
+    return _Hours(calendars, now)
+
+
+def hours_shape(calendars: Iterable[str]) -> Record:
+    """The type of the name `hours`: a record for each of the names."""
+    return Record(dict.fromkeys(calendars, _SHAPE))
