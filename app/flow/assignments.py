@@ -81,7 +81,10 @@ def check_secrecy(value: Value, variable: Variable, variables: Mapping[str, Vari
     secrets = sorted(name for name in value.used_names if name in variables and variables[name].sensitive)
     if secrets and not variable.sensitive:
         message = f'"{variable.name}" would keep the sensitive "{secrets[0]}" in the open'
-        reader.report("E226", value.place, message, f"declare `{variable.name}` with `sensitive: true` under `vars`")
+        cure = f"declare `{variable.name}` with `sensitive: true` under `vars`"
+        if variable.name == "locale":
+            cure = "choose the locale by something that is no secret"
+        reader.report("E226", value.place, message, cure)
 
 
 def read_returned(node: Node, reader: Reader) -> tuple[Assignment, ...]:

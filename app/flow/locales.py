@@ -18,8 +18,7 @@ from typing import Any
 from app.flow.fields import Fields, read_fields
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.reader import Reader
-from app.flow.scope import ScopeTypes
-from app.flow.types import TYPES, words
+from app.flow.types import TYPES
 from app.ncco.kinds.talk import BCP47
 from app.ncco.languages import IS_RECOGNISED, VOICES
 from app.ncco.models.actions import SHAPES
@@ -129,11 +128,6 @@ def _read_code(fields: Fields, word: str, reader: Reader) -> str | None:
     cure = f"write the code of a language, such as {shown}"
     reader.report("E203", text.place, f'`{word}` cannot be "{text.value}"', cure)
     return None
-
-
-def with_locales(scope: ScopeTypes, locales: Mapping[str, Locale]) -> ScopeTypes:
-    """The scope of a flow with these locales: `locale` is one of their names."""
-    return scope.having("locale", words(*locales)) if locales else scope
 
 
 def base(language: str) -> str:

@@ -66,9 +66,7 @@ def _joined(by_locale: Mapping[str, Node], place: Place, reader: Reader) -> Map 
     entries = {name: item.entries[0] for name, item in items.items() if item is not None and len(item.entries) == 1}
     kinds = {entry.key.value for entry in entries.values()}
     if len(entries) < len(items) or len(kinds) > 1 or not kinds <= {"talk", "stream"}:
-        cure = (
-            "write texts for all locales, or {stream: url} for all; other fields: `{talk: {en: .., fr: ..}, style: 3}`"
-        )
+        cure = "write a text for each, or {stream: url} for each; other fields go beside `talk: {en: .., fr: ..}`"
         reader.report("E564", place, "a prompt is not spoken, or not streamed, in every locale alike", cure)
         return None
     inner = tuple(Entry(Text(name, entry.key.place), entry.value) for name, entry in entries.items())

@@ -18,6 +18,7 @@ from app.flow.parts.document import Document
 from app.flow.parts.values import Array, Object, find, leaves
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
+from app.flow.types import ValueType
 from app.ncco import check
 from app.ncco.issue import Issue as NccoIssue
 
@@ -50,10 +51,22 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool, is_
         is_whole: whether every part and field could be read; otherwise only values by themselves are judged.
     """
     found: dict[Issue, None] = {}
-    for position in range(max(1, targets_count(parts))):
-        for issue in _check_at(parts, position, scope.samples(), goes_on=goes_on):
-            found[issue] = None
+    for local, names in _in_each_locale(parts, scope):
+        for position in range(max(1, targets_count(parts))):
+            for issue in _check_at(local, position, names, goes_on=goes_on):
+                found[issue] = None
     return [issue for issue in found if is_whole or concerns_a_value(issue)]
+
+
+def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tuple[tuple[Part, ...], Mapping[str, Any]]]:
+    """The parts as the callers of each locale hear them, with what is in scope then."""
+    locale = scope.get("locale")
+    names = locale.words if isinstance(locale, ValueType) else ()
+    if not names:
+        yield parts, scope.samples()
+    for name in names:
+        local = tuple(part.in_locale(name) if isinstance(part, Action) else part for part in parts)
+        yield local, {**scope.samples(), "locale": name}
 
 
 def concerns_a_value(issue: Issue) -> bool:
