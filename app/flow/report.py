@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Literal
 
 from app.flow.issues import Issue, by_place
@@ -19,7 +19,7 @@ _LEAD = 50
 """Columns that stay in front of the fault when its line is cut."""
 _TAB = "    "
 _BREAK = re.compile(r"\r\n|\r|\n")
-_COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36"}
+_COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading": "1;4"}
 
 
 def report(issues: Iterable[Issue], sources: Mapping[str, str], format: Format = "text", colour: bool = False) -> str:
@@ -50,8 +50,17 @@ def _text(issues: Sequence[Issue], sources: Mapping[str, str], ink: _Ink) -> str
     if not issues:
         return ""
     lines = {file: _BREAK.split(sources[file].removeprefix("\ufeff")) for file in _files(issues) if file in sources}
-    blocks = [_block(issue, lines.get(issue.place.file, ()), ink) for issue in issues]
+    blocks: list[str] = []
+    for file, group in groupby(issues, key=lambda issue: issue.place.file):
+        found = tuple(group)
+        blocks += [_heading(file, found, ink)] if len(_files(issues)) > 1 else []
+        blocks += [_block(issue, lines.get(file, ()), ink) for issue in found]
     return "\n".join([*blocks, _count(issues) + "\n"])
+
+
+def _heading(file: str, issues: Sequence[Issue], ink: _Ink) -> str:
+    """What stands over the issues of a file where there are several files."""
+    return f"{ink(f'{printable(file)}: {_numbers(issues)}', 'heading')}\n"
 
 
 def _files(issues: Iterable[Issue]) -> set[str]:
@@ -59,10 +68,13 @@ def _files(issues: Iterable[Issue]) -> set[str]:
 
 
 def _count(issues: Sequence[Issue]) -> str:
+    return f"{_numbers(issues)} in {_plural(len(_files(issues)), 'file')}"
+
+
+def _numbers(issues: Sequence[Issue]) -> str:
     errors = sum(issue.is_error for issue in issues)
     counts = [(errors, "error"), (len(issues) - errors, "warning")]
-    found = ", ".join(_plural(number, noun) for number, noun in counts if number)
-    return f"{found} in {_plural(len(_files(issues)), 'file')}"
+    return ", ".join(_plural(number, noun) for number, noun in counts if number)
 
 
 def _plural(number: int, noun: str) -> str:
@@ -71,8 +83,10 @@ def _plural(number: int, noun: str) -> str:
 
 def _block(issue: Issue, lines: Sequence[str], ink: _Ink) -> str:
     """One issue: its place and sentence, then its line with a caret under the fault and the cure beside it."""
-    head = f"{ink(_shown(str(issue.place)), 'place')}  {ink(issue.code, issue.severity)}  {_shown(issue.message)}\n"
-    cure = ink(_shown(issue.cure), "cure")
+    head = (
+        f"{ink(printable(str(issue.place)), 'place')}  {ink(issue.code, issue.severity)}  {printable(issue.message)}\n"
+    )
+    cure = ink(printable(issue.cure), "cure")
     line = issue.place.line
     if not 1 <= line <= len(lines):
         return f"{head}     | {cure}\n"
@@ -113,10 +127,11 @@ def _cut(cells: Sequence[str]) -> str:
 
 def _cell(char: str) -> str:
     """A character as it is printed: tabs have a fixed width, and nothing can steer the terminal."""
-    return _TAB if char == "\t" else _shown(char)
+    return _TAB if char == "\t" else printable(char)
 
 
-def _shown(text: str) -> str:
+def printable(text: str) -> str:
+    """The text without anything that could steer a terminal: such characters stand as `<1B>`."""
     return "".join(char if _is_printable(char) else f"<{ord(char):02X}>" for char in text)
 
 

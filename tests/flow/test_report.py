@@ -51,7 +51,13 @@ def test_issues_are_sorted_by_place_and_counted() -> None:
     text = report(issues, {"flows/a.yaml": "xy", "flows/b.yaml": "x\ny"})
 
     heads = [line.split("  ")[0] for line in text.splitlines() if line.startswith("flows/")]
-    assert ["flows/a.yaml:1:1", "flows/a.yaml:1:2", "flows/b.yaml:2:1"] == heads
+    assert [
+        "flows/a.yaml: 1 error, 1 warning",
+        "flows/a.yaml:1:1",
+        "flows/a.yaml:1:2",
+        "flows/b.yaml: 1 error",
+        "flows/b.yaml:2:1",
+    ] == heads
     assert text.endswith("\n\n2 errors, 1 warning in 2 files\n")
 
 

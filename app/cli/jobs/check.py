@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,10 +17,22 @@ from app.flow.report import Format, report
 
 
 def run(paths: tuple[Path, ...], flows: Path | None, templates: Path | None, form: Format) -> int:
-    """Print the issues of the named projects, else of the one that the settings name. FINE when none is an error."""
-    named = [find_source(path, templates) for path in paths] or [Source(*folders(flows, templates))]
+    """Print the issues of the named projects, else of the one that the settings name. FINE when none is an error.
+
+    Raises CannotRun.
+    """
     with _without_collector():
-        findings = [find(source, flow_variables()) for source in gather(named)]
+        return check_once(sources(paths, flows, templates), form)
+
+
+def sources(paths: Sequence[Path], flows: Path | None, templates: Path | None) -> tuple[Source, ...]:
+    """What is meant. Raises CannotRun."""
+    return gather([find_source(path, templates) for path in paths] or [Source(*folders(flows, templates))])
+
+
+def check_once(meant: Sequence[Source], form: Format) -> int:
+    """Print the issues of all of them; the code to end with. Raises CannotRun."""
+    findings = [find(source, flow_variables()) for source in meant]
     issues = [issue for found in findings for issue in found.issues]
     texts = {name: text for found in findings for name, text in found.texts.items()}
     shown = report(issues, texts, form, takes_colour())
