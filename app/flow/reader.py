@@ -123,7 +123,9 @@ class Reader:
         text = self.text(node, what)
         if text is None:
             return None
-        value, issues = compile_value(text, type_, escape, self.scope, self.templates, what=what)
+        value, issues = compile_value(
+            text, type_, escape, self.scope, self.templates, what=what, language=self.language
+        )
         self.issues.extend(issues)
         return value
 
@@ -132,6 +134,6 @@ class Reader:
         text = self.text(node, what)
         if text is None:
             return None
-        expression, issues = compile_expression(text, self.scope)
+        expression, issues = compile_expression(text, self.scope, language=self.language)
         self.issues.extend(issues)
         return expression

@@ -21,6 +21,7 @@ from app.flow.model import Draft, Frame, Laid, Part, Value
 from app.flow.nodes import Place, Text
 from app.flow.parts.action import observer
 from app.flow.parts.address import address_of
+from app.flow.parts.local import in_every_locale
 from app.flow.parts.spelling import Item
 from app.flow.reader import Reader
 from app.flow.templates import compile_file
@@ -104,9 +105,14 @@ class DocumentKind:
             return None
         for entry in item.beside:
             reader.report("E202", entry.key.place, f'ncco has no "{entry.key.value}"', "it takes a file name only")
-        value, issues = compile_file(name, TYPES["text"], "json", reader.scope, reader.templates)
-        reader.issues.extend(issues)
+        value = in_every_locale(item.place, reader, lambda local: _read_file(name, local))
         if value is None:
             return None
         source = "\n".join(reader.templates.get(file, "") for file in sorted({name.value, *value.used_files}))
         return Document(item.place, value, source=source)
+
+
+def _read_file(name: Text, reader: Reader) -> Value | None:
+    value, issues = compile_file(name, TYPES["text"], "json", reader.scope, reader.templates, language=reader.language)
+    reader.issues.extend(issues)
+    return value

@@ -35,19 +35,24 @@ class PerLocale:
 
 
 def in_each_locale(node: Node, reader: Reader, read: Callable[[Reader], Value | None]) -> Value | None:
-    """What `read` makes of a node that is written once for all locales.
+    """What `read` makes of a node that is written once for all locales."""
+    if not reader.locales or (isinstance(node, Text) and "{" not in node.value):
+        return read(reader)
+    return in_every_locale(node.place, reader, read)
 
-    What is computed is read in the language of each, since filters say it in that language; an issue that comes of
-    it in several is reported once.
+
+def in_every_locale(place: Place, reader: Reader, read: Callable[[Reader], Value | None]) -> Value | None:
+    """What `read` makes of the same in the language of each locale, since filters say it in that language.
+
+    An issue that comes of it in several is reported once.
     """
     locales: Mapping[str, Locale] = reader.locales
-    languages = {locale.language for locale in locales.values()}
-    if len(languages) < 2 or (isinstance(node, Text) and "{" not in node.value):
+    if len({locale.language for locale in locales.values()}) < 2:
         return read(next((within(reader, locale) for locale in locales.values()), reader))
     before = len(reader.issues)
     values = {name: read(within(reader, locale)) for name, locale in locales.items()}
     reader.issues[before:] = dict.fromkeys(reader.issues[before:])
-    return _joined(values, node.place)
+    return _joined(values, place)
 
 
 def _joined(values: Mapping[str, Value | None], place: Place) -> Value | None:

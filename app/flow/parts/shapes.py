@@ -53,7 +53,8 @@ class Speech:
         if text.value in reader.templates:
             message = f'the caller hears the name "{text.value}", not what is in the file'
             reader.report("W414", text.place, message, f"write `{{template: {text.value}}}`")
-        value, issues = compile_value(text, TYPES["text"], speech_escape(text.value), reader.scope, reader.templates)
+        escape, language = speech_escape(text.value), reader.language
+        value, issues = compile_value(text, TYPES["text"], escape, reader.scope, reader.templates, language=language)
         reader.issues.extend(issues)
         return value
 
@@ -63,7 +64,9 @@ class Speech:
         if text is None:
             return None
         escape = speech_escape(reader.templates.get(text.value, ""))
-        value, issues = compile_file(text, TYPES["text"], escape, reader.scope, reader.templates)
+        value, issues = compile_file(
+            text, TYPES["text"], escape, reader.scope, reader.templates, language=reader.language
+        )
         reader.issues.extend(issues)
         return value
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from app.flow.loader import load
+from app.flow.model import Frame
 from app.flow.parts.action import Action
-from tests.flow.loading_flows import PATH, marked, text_of
+from tests.flow.loading_flows import PATH, flow_of, marked, text_of
 from tests.flow.locales.two_languages import LOCALES, faults_of, one, played
 
 ENGLISH = {"action": "talk", "language": "en-GB", "style": 2}
@@ -176,3 +177,47 @@ def test_what_holds_for_every_locale_is_the_same_in_every_call() -> None:
     head = "locales: {en: {language: en-GB}, gb: {language: en-GB}}\n"
 
     assert [{"action": "talk", "text": "123", "language": "en-GB"}] == played(steps, "gb", head)
+
+
+AMOUNT = f"{LOCALES}vars: {{amount: {{type: number, default: 2.5}}, said: {{type: text}}}}\n"
+
+
+def test_a_filter_speaks_the_language_of_the_text_it_stands_in() -> None:
+    do = 'talk: {en: "{{ amount | spoken }}", fr: "{{ amount | spoken }}"}'
+
+    assert ["2.5", "2,5"] == [one(do, locale, AMOUNT)["text"] for locale in ("en", "fr")]
+
+
+def test_a_filter_in_a_text_that_is_written_once_speaks_the_language_of_the_call() -> None:
+    do = 'talk: "{{ amount | spoken }}"'
+
+    assert ["2.5", "2,5"] == [one(do, locale, AMOUNT)["text"] for locale in ("en", "fr")]
+
+
+def test_a_filter_speaks_the_own_language_of_a_talk() -> None:
+    do = '{talk: "{{ amount | spoken }}", language: de-DE}'
+
+    assert "2,5" == one(do, "fr", AMOUNT)["text"]
+
+
+def test_without_locales_a_filter_speaks_the_language_of_the_defaults() -> None:
+    head = "defaults: {talk: {language: fr-FR}}\nvars: {amount: {type: number, default: 2.5}}\n"
+
+    assert "2,5" == one('talk: "{{ amount | spoken }}"', "", head)["text"]
+
+
+def test_what_is_kept_for_later_is_kept_in_the_language_of_the_call() -> None:
+    flow = flow_of('hello: {set: {said: "{{ amount | spoken }}"}, goto: end}', AMOUNT)
+    (assignment,) = flow.steps["hello"].sets
+
+    assert "2,5" == assignment.value.render({"amount": 2.5, "locale": "fr"})
+
+
+def test_a_document_speaks_the_language_of_the_call() -> None:
+    text = '[{"action": "talk", "text": "{{ amount | spoken }}"}]'
+    project = load({PATH: text_of("hello: {do: [{ncco: say.j2}], goto: end}", AMOUNT), "templates/say.j2": text})
+    (part,) = project.flows["test"].steps["hello"].parts
+    (draft,) = part.render(Frame({"amount": 2.5, "locale": "fr"}))
+
+    assert () == project.issues
+    assert "2,5" == draft.action["text"]
