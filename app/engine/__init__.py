@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.engine.interpreter import begin, fail, resume
+from app.engine.interpreter import begin, begin_other, fail, resume
+from app.engine.observing import hang_up, observe
 from app.engine.outcome import hear_input, hear_status
 from app.engine.session import Call, Session, Wait, WaitRef
 from app.engine.trace import TraceLine
@@ -19,8 +20,11 @@ __all__ = [
     "Wait",
     "WaitRef",
     "begin",
+    "begin_other",
     "fail",
+    "hang_up",
     "hear_input",
     "hear_status",
+    "observe",
     "resume",
 ]

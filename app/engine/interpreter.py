@@ -272,7 +272,7 @@ def _ask(run: Run, step: Step) -> Playing[None]:
         try:
             asked.append((asking, Lookup(step.name, asking.name, asking.request(names), key)))
         except RenderError as error:
-            _hear_answer(run, step, asking, LookupAnswer(None, f"{error.code}: it cannot be asked"))
+            _hear_answer(run, step, asking, LookupAnswer(None, f"it cannot be asked: {error.message}"))
     if asked:
         answers = yield tuple(lookup for _, lookup in asked)
         for (asking, _), answer in zip(asked, answers, strict=True):

@@ -76,6 +76,12 @@ class Run:
         self._here = standings[-1]
         self.flow = self._here.flow
 
+    def stand_in(self, flow: str) -> None:
+        """Look at things as the flow of this name does; one that the call has left knows nothing any more."""
+        name = flow or self.root.name
+        found = [standing for standing in self._standings if standing.flow.name == name]
+        self._stand(found[-1:] or [begun(self.root.named(name), {})])
+
     @property
     def variables(self) -> dict[str, Any]:
         """Of the flow that the call is in."""

@@ -18,7 +18,10 @@ from app.store.contract import Store
 
 
 class CallService:
-    """Answers, resumes and records calls. Knows store, engine and clock; holds no state of a call itself."""
+    """Answers, resumes and records calls. Knows store, engine and clock; holds no state of a call itself.
+
+    `hooks_written` is called when hooks wait to be sent; whoever sends them puts itself there.
+    """
 
     def __init__(
         self,
@@ -26,9 +29,9 @@ class CallService:
         library: Library,
         policy: Policy,
         look_ups: Callable[[], LookUp] = nobody,
-        wake: Callable[[], None] = stay_asleep,
     ) -> None:
-        desk = Desk(store, library, policy, look_ups, wake)
+        desk = Desk(store, library, policy, look_ups, lambda: self.hooks_written())
+        self.hooks_written: Callable[[], None] = stay_asleep
         self.store = store
         self.library = library
         self.policy = policy

@@ -130,8 +130,8 @@ def write_webhook(
 def _fault(error: BaseException, shows_values: bool) -> dict[str, Any]:
     """The type and the stack of an exception. Its message only in development: it may hold what a caller said."""
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
-    stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-    return {"error": type(error).__name__, "stack": stack} | ({"message": str(error)} if shows_values else {})
+    names = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "frames": names} | ({"message": str(error)} if shows_values else {})
 
 
 def _short(text: str) -> str:

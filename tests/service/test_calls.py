@@ -229,9 +229,9 @@ class _Watched:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
 
-        async def call(*rows: Any) -> Any:
-            self.written.extend(rows)
-            return await method(*rows)
+        async def call(*rows: Any, **others: Any) -> Any:
+            self.written.extend([*rows, *others.values()])
+            return await method(*rows, **others)
 
         return call
 
@@ -435,7 +435,7 @@ class _Away:
     """A store that is away."""
 
     def __getattr__(self, name: str) -> Any:
-        async def away(*_: Any) -> Any:
+        async def away(*_: Any, **__: Any) -> Any:
             raise StoreUnavailable(f"{name}: away")
 
         return away

@@ -169,13 +169,13 @@ class BreakingStore(MemoryStore):
         self._refuse()
         return await super().reply(session, turn, wait, status)
 
-    async def record(self, webhook: WebhookRow) -> None:
+    async def record(self, webhook: WebhookRow, **hooks: Any) -> None:
         self._refuse()
-        await super().record(webhook)
+        await super().record(webhook, **hooks)
 
-    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow) -> None:
+    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, **hooks: Any) -> None:
         self._refuse()
-        await super().open_call(session, turn, webhook)
+        await super().open_call(session, turn, webhook, **hooks)
 
 
 @pytest.mark.parametrize("begins_broken", [True, False])

@@ -69,7 +69,7 @@ async def test_a_fault_is_an_error_with_its_place_and_without_its_values() -> No
 
     [line] = lines
     assert ("error", "KeyError", "leg-1") == (line["log_level"], line["error"], line["uuid"])
-    assert "crash" in line["stack"][-1]
+    assert "crash" in line["frames"][-1]
     assert "4477" not in json.dumps(line)
     assert "4711" not in json.dumps(line)
 
@@ -141,3 +141,16 @@ def test_an_exception_is_written_as_json_text() -> None:
         structlog.get_logger().exception("flows not read", where=object)
 
     assert "ValueError: bad" in json.loads(out.written)["exception"]
+
+
+async def test_a_fault_is_written_to_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal(is_terminal=True)
+    console = structlog.dev.ConsoleRenderer(colors=False)
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(shown), processors=[structlog.processors.add_log_level, console]
+    )
+    monkeypatch.setattr(structlog, "get_logger", lambda: logger)
+    reply = await client_of(FakeCalls(crash)).post("/webhooks/input/t", json=INPUT)
+
+    assert 200 == reply.status_code
+    assert "error=KeyError" in shown.kept.getvalue().decode()

@@ -1,0 +1,74 @@
+"""Whom a flow tells of what Vonage reports: recordings that are ready, callers who hang up in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from app.engine.run import Run
+from app.engine.session import Session, WaitRef
+from app.engine.turn import Surroundings
+from app.flow.hooks import event_record
+from app.flow.model import Flow, Sending
+from app.ncco.webhooks import StatusWebhook, Webhook
+
+HANGUP = "hangup"
+
+
+def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, around: Surroundings) -> tuple[Any, ...]:
+    """The hooks that the webhook of a wait brings, whether or not that wait is still open.
+
+    The line of the step decides, else that of its flow.
+    """
+    where = _who_opened(session, ref)
+    if where is None:
+        return ()
+    name = event_of(webhook)
+    run = Run(flow, session, around)
+    run.stand_in(where[0])
+    step = run.flow.steps[where[1]]
+    return _render(run, step.events.get(name) or run.flow.events.get(name, ()), step.name, name, webhook)
+
+
+def hang_up(flow: Flow, session: Session, webhook: Webhook, around: Surroundings) -> tuple[Any, ...]:
+    """The hooks of a call that its caller leaves in the middle; none once the flow has come to its end.
+
+    The innermost line decides: of the step, of its flow, then of the flows that wait for it.
+    """
+    if session.is_over or not session.step:
+        return ()
+    run = Run(flow, session, around)
+    for name, step in _standing(session):
+        run.stand_in(name)
+        told = run.flow.steps[step].events.get(HANGUP) or run.flow.events.get(HANGUP)
+        if told:
+            return _render(run, told, step, HANGUP, webhook)
+    return ()
+
+
+def event_of(webhook: Webhook) -> str:
+    """What `events` calls a webhook: a call status, `beep`, `record`, `transcription`, ..."""
+    if not isinstance(webhook, StatusWebhook):
+        return webhook.kind
+    is_beep = webhook.status == "machine" and webhook.sub_state == "beep_start"
+    return "beep" if is_beep else webhook.status or ""
+
+
+def _who_opened(session: Session, ref: WaitRef) -> tuple[str, str] | None:
+    """The flow and the step of a wait, of the latest turn or of one before it; None when that is not known."""
+    if ref.turn == session.turn:
+        return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)
+    known = (observer for observer in session.observers if (observer.turn, observer.wait) == (ref.turn, ref.index))
+    return next(((observer.flow, observer.step) for observer in known), None)
+
+
+def _standing(session: Session) -> Iterator[tuple[str, str]]:
+    """The flows that a call is in, the innermost first, each with its step."""
+    yield session.at, session.step
+    for level in reversed(session.callers):
+        yield level.flow, level.step
+
+
+def _render(run: Run, told: tuple[Sending, ...], step: str, name: str, webhook: Webhook) -> tuple[Any, ...]:
+    names = run.names() | {"event": event_record(name, webhook), "flow": run.flow.name, "step": step}
+    return tuple(sending.render(names) for sending in told)

@@ -1,0 +1,48 @@
+"""Events of the application: what Vonage reports of legs, and asks no NCCO for."""
+
+from __future__ import annotations
+
+from app.engine import hang_up
+from app.engine.state import from_json
+from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook
+from app.service.delivery import Delivery, Reply
+from app.service.desk import Desk
+from app.service.replies import kind_of
+from app.service.rows import hook_rows, session_id, status_of, webhook_row
+from app.store.contract import HookRow
+
+
+class Events:
+    """Records events, and ends calls."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def event(self, delivery: Delivery) -> Reply:
+        """Record an event of the application. `completed` of a call's own leg ends its session."""
+        webhook = delivery.webhook
+        kind = kind_of(delivery)
+        leg = (webhook.uuid or "") if isinstance(webhook, LegWebhook) else ""
+        key = self._desk.policy.keys[0] if isinstance(webhook, InputWebhook) else b""
+        row = webhook_row(delivery, kind, leg, status=status_of(webhook), secret_key=key)
+        if leg and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
+            await self._desk.end(leg, row, await self._left(leg, delivery))
+        else:
+            await self._desk.record(row)
+        problem = f"Vonage reports: {webhook.reason}" if webhook.kind == "error" and hasattr(webhook, "reason") else ""
+        return Reply(
+            None, kind, "recorded", uuid=leg, conversation_uuid=webhook.conversation_uuid or "", problem=problem
+        )
+
+    async def _left(self, leg: str, delivery: Delivery) -> tuple[HookRow, ...]:
+        """Whom the flow tells that the caller has hung up in the middle."""
+        desk = self._desk
+        row = await desk.store.load(session_id(leg, None))
+        if row is None or row.is_over:
+            return ()
+        session = from_json(row.state)
+        flow = await desk.flow_of(session)
+        if flow is None:
+            return ()
+        hooks = hang_up(flow, session, delivery.webhook, desk.around(delivery))
+        return hook_rows(hooks, row.id, delivery.received_at)

@@ -1,0 +1,111 @@
+"""Fallback webhooks: one of our replies failed, and the call goes on where it was."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from app.engine import WaitRef, fail
+from app.engine.state import from_json
+from app.errors import Conflict, StoreUnavailable, UnknownWait
+from app.flow.model import CallbackKind
+from app.ncco.webhooks import FallbackWebhook
+from app.service.answers import Answers
+from app.service.delivery import Delivery, Reply
+from app.service.desk import Desk
+from app.service.facts import call_of
+from app.service.replies import original_of, recorded_reply, repeat_reply
+from app.service.rows import REFUSED, session_id, webhook_row
+from app.service.tokens import read_token
+from app.service.waits import ATTEMPTS, Waits
+
+BAD_STATUS: Final = "Invalid response code."
+REFUSALS: Final = frozenset({"Invalid NCCO.", BAD_STATUS})
+"""Reasons of a fallback that mean: what was sent is no good. Source: webhook reference, Fallback."""
+
+_WAIT_PATH = re.compile(r"/webhooks/(input|notify|event)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
+_ANSWER_PATH = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
+_KINDS: Final[Mapping[str, CallbackKind]] = {"input": "input", "notify": "notify", "event": "event"}
+
+
+class Fallbacks:
+    """Goes on when a reply of ours has failed."""
+
+    def __init__(self, desk: Desk, answers: Answers, waits: Waits) -> None:
+        self._desk = desk
+        self._answers = answers
+        self._waits = waits
+
+    async def fallback(self, delivery: Delivery) -> Reply:
+        """Go on where the call was when one of our replies failed; without a store say the failsafe NCCO."""
+        try:
+            return await self._fall_back(delivery)
+        except (StoreUnavailable, UnknownWait) as error:
+            return self._desk.failsafe("fallback", str(error), call_of(delivery.fields))
+
+    async def _fall_back(self, delivery: Delivery) -> Reply:
+        webhook = delivery.webhook
+        if not isinstance(webhook, FallbackWebhook):
+            return await self._answers.answer(delivery)
+        path = webhook.original_url or ""
+        reason = webhook.reason or ""
+        original = original_of(delivery)
+        if found := _WAIT_PATH.search(path):
+            kind, token = _KINDS[found[1]], found[2]
+            ref = read_token(self._desk.policy.keys, kind, token)
+            if await self._is_refused(reason, ref.session, (ref.turn, ref.index)):
+                return await self._refused(ref.session, (ref.turn, ref.index), original)
+            return await self._waits.resume(kind, token, original)
+        named = _ANSWER_PATH.search(path)
+        if webhook.original_type == "event" and named is None:
+            return await self._event_again(original)
+        flow = named[1] if named else None
+        id_ = session_id(call_of(original.fields).uuid, flow)
+        if await self._is_refused(reason, id_, (-1, -1)):
+            return await self._refused(id_, (-1, -1), original)
+        return await self._answers.answer(original, flow)
+
+    async def _is_refused(self, reason: str, id_: str, cause: tuple[int, int]) -> bool:
+        """Whether Vonage did not take the NCCO that it was sent.
+
+        A bad status without one is our own 503, of a store that was away: the webhook has yet to be answered.
+        """
+        if reason != BAD_STATUS:
+            return reason in REFUSALS
+        return await self._desk.store.reply(id_, *cause, None) is not None
+
+    async def _event_again(self, delivery: Delivery) -> Reply:
+        """An event that steers nothing came to the fallback: the NCCO of a running call goes on."""
+        call = call_of(delivery.fields)
+        row = await self._desk.store.load(session_id(call.uuid, None)) if call.uuid else None
+        if row is None:
+            return await self._answers.answer(delivery)
+        await self._desk.record(webhook_row(delivery, "fallback", row.id, secret_key=self._desk.policy.keys[0]))
+        return recorded_reply(from_json(row.state), "fallback")
+
+    async def _refused(self, id_: str, cause: tuple[int, int], delivery: Delivery) -> Reply:
+        """Vonage refused what it got: never the stored bytes again, but the `error` exit of where the call is."""
+        for _ in range(ATTEMPTS):
+            row = await self._desk.store.load(id_)
+            if row is None:
+                break
+            session = from_json(row.state)
+            stored = await self._desk.store.reply(id_, *cause, REFUSED)
+            if stored is not None:
+                return repeat_reply(stored, "fallback", session.call, session)
+            ref = WaitRef("event", id_, *cause)
+            webhook = webhook_row(delivery, "fallback", id_, ref, status=REFUSED, secret_key=self._desk.policy.keys[0])
+            if row.is_over:
+                await self._desk.record(webhook)
+                return recorded_reply(session, "fallback")
+            flow = await self._desk.flow_of(session)
+            if flow is None:
+                break
+            around = self._desk.around(delivery)
+            turn = await self._desk.play(fail(flow, session, around, "Vonage refused the NCCO it was sent"))
+            try:
+                return await self._desk.advance(row, turn, webhook, delivery, "input")
+            except Conflict:
+                continue
+        return self._desk.failsafe("fallback", "the call that failed is not known", call_of(delivery.fields))

@@ -1,0 +1,109 @@
+"""Webhooks of a wait: the replacement NCCO that they bring, or an empty reply."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.engine import Call, Session, WaitRef, observe, resume
+from app.engine.state import from_json
+from app.errors import Conflict, StoreUnavailable
+from app.flow.model import CallbackKind, Flow
+from app.service.delivery import Delivery, Reply
+from app.service.desk import Desk
+from app.service.replies import kind_of, recorded_reply, repeat_reply
+from app.service.rows import REFUSED, hook_rows, milliseconds, status_of, wait_at, webhook_row
+from app.service.tokens import read_token
+from app.store.contract import HookRow, SessionRow
+
+ATTEMPTS: Final = 5
+"""How often a webhook starts anew because another moved its session first; each time the other has got its answer."""
+
+LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
+"""A call that began longer ago is over, since `completed` may never come. Vonage ends calls after 24 hours at most.
+
+Source: Voice API specification, length_timer.
+"""
+
+
+class Waits:
+    """Moves calls on."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def resume(self, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
+        """The replacement NCCO that a webhook of a wait brings, or an empty reply.
+
+        Raises UnknownWait for a token that this server never gave out.
+        """
+        ref = read_token(self._desk.policy.keys, kind, token)
+        for _ in range(ATTEMPTS):
+            row = await self._desk.store.load(ref.session)
+            if row is None:
+                return await self._unknown_call(ref, delivery)
+            try:
+                return await self._resume_from(row, ref, delivery)
+            except Conflict:
+                continue
+        raise StoreUnavailable("the session is moved by other webhooks all the time")
+
+    async def _resume_from(self, row: SessionRow, ref: WaitRef, delivery: Delivery) -> Reply:
+        session = from_json(row.state)
+        wait = wait_at(session, ref)
+        status = "" if ref.kind == "input" else status_of(delivery.webhook)
+        if wait is None or row.is_over or milliseconds(delivery.received_at) - row.created_at > LONGEST_CALL_MS:
+            return await self._closed(session, ref, status, delivery)
+        key = self._desk.policy.keys[0] if wait.sensitive else b""
+        webhook = webhook_row(delivery, kind_of(delivery), session.id, ref, status=status, secret_key=key)
+        flow = await self._desk.flow_of(session)
+        if flow is None:
+            await self._desk.record(webhook)
+            return self._desk.failsafe(
+                kind_of(delivery), f"revision {session.revision} of flow {session.flow} is lost", session.call
+            )
+        around = self._desk.around(delivery)
+        seen = await self._seen(session, ref)
+        read = None if delivery.problem else delivery.webhook
+        turn = await self._desk.play(resume(flow, session, wait, read, around, seen=seen))
+        if turn is None:
+            hooks = await self._told(flow, session, ref, delivery)
+            await self._desk.record(webhook, hooks)
+            return recorded_reply(session, kind_of(delivery))
+        return await self._desk.advance(row, turn, webhook, delivery, ref.kind)
+
+    async def _seen(self, session: Session, ref: WaitRef) -> frozenset[str]:
+        """The statuses reported so far for the waits of this turn; only a notify needs them."""
+        if ref.kind != "notify":
+            return frozenset()
+        statuses = await self._desk.store.statuses(session.id, session.turn)
+        return frozenset(status.partition(":")[0] for _, status in statuses)
+
+    async def _closed(self, session: Session, ref: WaitRef, status: str, delivery: Delivery) -> Reply:
+        """A wait that no longer steers: a second delivery gets the same bytes, anything else is recorded."""
+        stored = await self._desk.store.reply(session.id, ref.turn, ref.index, REFUSED)
+        if stored is None:
+            stored = await self._desk.store.reply(session.id, ref.turn, ref.index, status)
+        key = self._desk.policy.keys[0] if ref.kind == "input" else b""
+        webhook = webhook_row(delivery, kind_of(delivery), session.id, ref, status=status, secret_key=key)
+        flow = await self._desk.flow_of(session) if ref.kind == "event" else None
+        await self._desk.record(webhook, await self._told(flow, session, ref, delivery))
+        if stored is None:
+            return recorded_reply(session, kind_of(delivery))
+        return repeat_reply(stored, kind_of(delivery), session.call, session)
+
+    async def _unknown_call(self, ref: WaitRef, delivery: Delivery) -> Reply:
+        """A token that we signed for a call that the store does not know: somebody is on the line."""
+        await self._desk.record(
+            webhook_row(delivery, kind_of(delivery), ref.session, ref, secret_key=self._desk.policy.keys[0])
+        )
+        return self._desk.failsafe(kind_of(delivery), "the store does not know this call", Call(uuid=ref.session))
+
+    async def _told(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> tuple[HookRow, ...]:
+        """Whom the flow tells of a webhook that steers nothing; nobody of a second delivery."""
+        if flow is None or delivery.problem or ref.kind != "event":
+            return ()
+        desk, status = self._desk, status_of(delivery.webhook)
+        hooks = observe(flow, session, ref, delivery.webhook, desk.around(delivery))
+        if not hooks or (ref.index, status) in await desk.store.statuses(session.id, ref.turn):
+            return ()
+        return hook_rows(hooks, session.id, delivery.received_at)
