@@ -100,9 +100,11 @@ def _find(name: Text, definitions: Mapping[str, LookupDefinition], reader: Reade
     found = definitions.get(name.value)
     if found is None:
         message = f'there is no look-up "{name.value}"'
-        reader.report("E537", name.place, message, _cure(name.value, definitions))
-    elif name.value in reader.variables:
-        reader.report("E539", name.place, f'a variable has the name of the look-up "{name.value}" too')
+        cure = _cure(name.value, definitions)
+        if name.value in reader.variables:
+            message = f'"{name.value}" is a variable of this flow, and stands before any look-up of that name'
+            cure = "give the variable another name"
+        reader.report("E537", name.place, message, cure)
     return found
 
 

@@ -26,7 +26,7 @@ from app.flow.lookups.durations import Bounds
 from app.flow.lookups.headers import read_headers
 from app.flow.lookups.request import Method
 from app.flow.lookups.returns import read_default, read_returns
-from app.flow.nodes import Entry, Node
+from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.parts.values import Object
 from app.flow.reader import Reader
 from app.flow.scope import ScopeTypes, variable_type
@@ -108,8 +108,7 @@ class _Definition:
         """The definition; what is faulty in it is left out."""
         fields, reader = self.fields, self.reader
         word = self._method()
-        params_node = fields.get("params")
-        params = read_params(params_node, reader) if params_node is not None else {}
+        params = self._params()
         inner = replace(reader, scope=_scope(params, reader))
         returns = read_returns(fields, reader)
         definition = LookupDefinition(
@@ -141,6 +140,19 @@ class _Definition:
             message = f"{fields.what} has `{written[0]}` and `{written[1]}`"
             self.reader.report("E530", fields.at(written[1]), message, "keep one of them")
         return written[0] if written else "get"
+
+    def _params(self) -> dict[str, Param]:
+        """`params`; a value that stands there is meant for the query of the URL."""
+        node = self.fields.get("params")
+        if isinstance(node, Map):
+            values = [entry for entry in node.entries if isinstance(entry.value, Text) and has_braces(entry.value)]
+            for entry in values:
+                message = (
+                    f"`params` says which values a step gives, with their types, and `{entry.key.value}` is a value"
+                )
+                self.reader.report("E203", entry.value.place, message, _QUERY.replace("number", entry.key.value))
+            node = node._replace(entries=tuple(entry for entry in node.entries if entry not in values))
+        return read_params(node, self.reader) if node is not None else {}
 
     def _url(self, word: str, inner: Reader) -> Value | None:
         node = self.fields.get(word)

@@ -6,6 +6,7 @@ default: {tier: standard}      # what is left out is empty: "", 0, false, an emp
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from app.flow.fields import Fields as Words
@@ -96,67 +97,76 @@ def _read_map(node: Map, what: str, reader: Reader, depth: int) -> Returned | No
     return _read_fields(node, reader, depth + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """What is being filled: of which look-up, how messages call it, and where to report what it lacks."""
+
+    what: str
+    within: str
+    place: Place
+
+    def below(self, name: str, place: Place) -> _Where:
+        """One level further in."""
+        return _Where(self.what, f"`{name}` in {self.within}", place)
+
+
 def read_default(fields: Words, returns: Fields, reader: Reader) -> dict[str, Any]:
     """What holds without an answer: `default`, filled up with empty values; E533 for what does not fit."""
     node = fields.get("default")
-    found = reader.map(node, f"`default` of {fields.what}", _default_cure(returns)) if node is not None else None
-    place = fields.at("default") if node is not None else fields.place
-    if node is not None and found is None:
-        return dict(returns.empty)
-    return _fill(found or Map((), place), returns, fields.what, place, reader)
+    where = _Where(fields.what, f"the default of {fields.what}", fields.at("default") if node else fields.place)
+    if node is None:
+        return _fill(Map((), where.place), returns, where, reader)
+    cure = f"write `default: {{{', '.join(f'{name}: ..' for name in returns.fields)}}}`"
+    found = reader.map(node, f"`default` of {fields.what}", cure)
+    return dict(returns.empty) if found is None else _fill(found, returns, where, reader)
 
 
-def _fill(node: Map, returns: Fields, what: str, place: Place, reader: Reader) -> dict[str, Any]:
-    _report_strangers(node, returns, what, reader)
-    return {name: _default_of(name, inner, node, (what, place), reader) for name, inner in returns.fields.items()}
+def _fill(node: Map, returns: Fields, where: _Where, reader: Reader) -> dict[str, Any]:
+    _report_strangers(node, returns, where, reader)
+    return {name: _default_of(name, inner, node, where, reader) for name, inner in returns.fields.items()}
 
 
-def _report_strangers(node: Map, returns: Fields, what: str, reader: Reader) -> None:
+def _report_strangers(node: Map, returns: Fields, where: _Where, reader: Reader) -> None:
     strangers = [entry.key for entry in node.entries if entry.key.value not in returns.fields]
     for key in strangers if returns.is_sure else ():
-        message = f'{what} returns no "{key.value}"'
+        message = f'{where.what} returns no "{key.value}"'
         if key.value == OK:
             reader.report("E533", key.place, message, "delete it: without an answer `ok` is always false")
         else:
             reader.unknown("E533", key, returns.fields, message)
 
 
-def _default_of(name: str, inner: Returned, node: Map, where: tuple[str, Place], reader: Reader) -> Any:
-    what, place = where
+def _default_of(name: str, inner: Returned, node: Map, where: _Where, reader: Reader) -> Any:
     written = node.get(name)
     if written is not None:
-        return _read_value(written, inner, f"`{name}` in the default of {what}", reader)
+        return _read_value(written, inner, where.below(name, written.place), reader)
     if isinstance(inner, Fields):
-        return _fill(Map((), place), inner, what, place, reader)
+        return _fill(Map((), where.place), inner, where, reader)
     if inner.empty is None:
-        message = f'nothing says what "{name}" of {what} is without an answer'
-        reader.report("E533", place, message, f"add `{name}: {_first_word(inner)}` to `default`")
+        message = f'nothing says what "{name}" of {where.what} is without an answer'
+        reader.report("E533", where.place, message, f"add `{name}: {inner.type.words[0]}` to `default`")
     return inner.empty
 
 
-def _first_word(inner: Returned) -> str:
-    return inner.type.words[0] if isinstance(inner, Single) else ".."
-
-
-def _read_value(node: Node, inner: Returned, what: str, reader: Reader) -> Any:
+def _read_value(node: Node, inner: Returned, where: _Where, reader: Reader) -> Any:
     if isinstance(inner, Fields) and isinstance(node, Map):
-        return _fill(node, inner, what, node.place, reader)
-    value = BODY.read(node, reader, what)
+        return _fill(node, inner, where, reader)
+    value = BODY.read(node, reader, where.within)
     if value is None or not value.is_literal:
-        if value is not None:
-            reader.report("E533", node.place, f"{what} is computed", "write the value itself, without braces")
+        reader.report("E533", node.place, f"{where.within} is computed", "write the value itself, without braces")
         return inner.empty
     try:
         return inner.read(node.value if isinstance(node, Text) else value.render({}))
     except Misfit as misfit:
-        shown = f'{what} cannot be "{node.value}"' if isinstance(node, Text) else f"{what}: {misfit}"
-        reader.report("E533", node.place, shown, _needed(inner, misfit))
+        reader.report("E533", node.place, _told(node, where.within, misfit), _needed(inner, misfit))
         return inner.empty
+
+
+def _told(node: Node, within: str, misfit: Misfit) -> str:
+    if isinstance(node, Text):
+        return f'{within} cannot be "{node.value}"'
+    return f"{within}: {misfit}" if misfit.path else f"{within} {misfit.problem}"
 
 
 def _needed(inner: Returned, misfit: Misfit) -> str:
     return f"write {inner.type.described}" if misfit.problem.startswith("is not ") else "write it as the answer has it"
-
-
-def _default_cure(returns: Fields) -> str:
-    return f"write `default: {{{', '.join(f'{name}: ..' for name in returns.fields)}}}`"

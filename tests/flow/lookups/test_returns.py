@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import pytest
+
+from app.flow.scope import Record
+from app.flow.types import TYPES
+from tests.flow.lookups.look_ups import definition_of, faults_of, marked
+
+URL = 'get: "https://crm.example.com/c"\n'
+
+
+def test_what_is_left_out_of_a_default_is_empty() -> None:
+    definition = definition_of(
+        URL + "returns: {a: text, b: int, c: number, d: bool, e: phone, f: url, g: list, h: map, i: [{x: int}], "
+        "j: {x: int}}\n"
+    )
+
+    assert {
+        "a": "",
+        "b": 0,
+        "c": 0,
+        "d": False,
+        "e": "",
+        "f": "",
+        "g": [],
+        "h": {},
+        "i": [],
+        "j": {"x": 0},
+        "ok": False,
+    } == definition.unasked
+
+
+def test_a_default_is_cast_to_what_is_returned() -> None:
+    definition = definition_of(
+        URL + "returns: {n: int, b: bool, p: phone, l: list, m: map, r: {x: int, y: int}, t: [gold, standard]}\n"
+        'default: {n: "3", b: true, p: "+44 7700 900123", l: [1, "1", true], m: {a: 0.5}, r: {x: 4}, t: gold}\n'
+    )
+
+    assert {
+        "n": 3,
+        "b": True,
+        "p": "447700900123",
+        "l": [1, "1", True],
+        "m": {"a": 0.5},
+        "r": {"x": 4, "y": 0},
+        "t": "gold",
+        "ok": False,
+    } == definition.unasked
+
+
+def test_the_shape_has_every_field_and_ok() -> None:
+    definition = definition_of(URL + "returns: {name: text, agents: [phone], place: {x: int}}\n")
+
+    shape = definition.shape
+
+    assert ["name", "agents", "place", "ok"] == list(shape.fields)
+    assert TYPES["bool"] == shape.fields["ok"]
+    assert not isinstance(shape.fields["agents"], Record)
+    assert TYPES["phone"] == shape.fields["agents"].item
+    assert not isinstance(shape.fields["place"], Record)
+    assert {"x": TYPES["int"]} == shape.fields["place"].fields
+    assert shape.rest is None
+
+
+def test_an_answer_with_an_unreadable_field_may_have_any() -> None:
+    step = 'hello:\n  lookup: customer\n  do: [{talk: "{{ customer.nme }}"}]\n  goto: end\n'
+
+    assert ["E203 strng"] == marked(URL + "returns: {nme: strng}\n", step)
+
+
+def test_a_field_that_is_not_returned_is_an_error() -> None:
+    step = 'hello:\n  lookup: customer\n  do: [{talk: "{{ customer.nme }}"}]\n  goto: end\n'
+
+    assert ['E304 customer has no "nme" → did you mean "name"?'] == faults_of(URL + "returns: {name: text}\n", step)
+
+
+@pytest.mark.parametrize(
+    ("returns", "fault"),
+    [
+        (
+            "{ok: bool}",
+            "E532 `ok` is a field of every look-up already: it tells whether the answer is real → give the field "
+            "of the answer another name",
+        ),
+        ('{"{{ item }}": text}', 'E532 a field cannot be named "{{ item }}" → write its name in the answer'),
+        ("{a: numbr}", 'E203 the field "a" has the unknown type "numbr" → did you mean "number"?'),
+        ("{a: string}", 'E203 the field "a" has the unknown type "string" → write `type: text`'),
+        (
+            "{a: {type: text}}",
+            'E532 the field "a" is described like a variable → write the type alone: `text`; what holds without an '
+            "answer stands under `default` of the look-up",
+        ),
+        (
+            "{a: {type: [x, y], default: x}}",
+            'E532 the field "a" is described like a variable → write the type alone: `[first, second]`; what holds '
+            "without an answer stands under `default` of the look-up",
+        ),
+        ("{a: {}}", 'E532 the field "a" is a map without fields → write `map`, or name its fields'),
+        ("{a: []}", 'E203 the field "a" allows no word → list the allowed words'),
+        (
+            "{a: {a: {a: {a: {a: {a: {a: text}}}}}}}",
+            'E532 the field "a" stands more than 5 levels deep → write `map`, and leave open what is in it',
+        ),
+        (
+            "text",
+            'E201 `returns` of the look-up "customer" is a text → write `returns: {name: text, tier: [gold, '
+            "standard]}`, each field of the answer with its type",
+        ),
+    ],
+)
+def test_a_field_that_cannot_be_returned_is_an_error(returns: str, fault: str) -> None:
+    assert [fault] == faults_of(f"{URL}returns: {returns}\n")
+
+
+@pytest.mark.parametrize(
+    ("default", "fault"),
+    [
+        (
+            "{name: x}",
+            'E533 nothing says what "tier" of the look-up "customer" is without an answer → add `tier: gold` to '
+            "`default`",
+        ),
+        (
+            "{tier: golden}",
+            'E533 `tier` in the default of the look-up "customer" cannot be "golden" → write one of gold, standard',
+        ),
+        ("{tier: gold, nme: x}", 'E533 the look-up "customer" returns no "nme" → did you mean "name"?'),
+        (
+            "{tier: gold, ok: true}",
+            'E533 the look-up "customer" returns no "ok" → delete it: without an answer `ok` is always false',
+        ),
+        (
+            "{tier: gold, n: many}",
+            'E533 `n` in the default of the look-up "customer" cannot be "many" → write a whole number',
+        ),
+        (
+            '{tier: gold, name: "{{ item }}"}',
+            'E533 `name` in the default of the look-up "customer" is computed → write the value itself, without braces',
+        ),
+        (
+            '{tier: gold, items: ["{{ item }}"]}',
+            'E533 `items` in the default of the look-up "customer" is computed → write the value itself, without '
+            "braces",
+        ),
+        (
+            "{tier: gold, name: [a]}",
+            'E533 `name` in the default of the look-up "customer" is not text → write text',
+        ),
+        (
+            "{tier: gold, place: {x: a}}",
+            'E533 `x` in `place` in the default of the look-up "customer" cannot be "a" → write a whole number',
+        ),
+        (
+            "{tier: gold, place: here}",
+            'E533 `place` in the default of the look-up "customer" cannot be "here" → write a map',
+        ),
+        ("[gold]", 'E201 `default` of the look-up "customer" is a list → write `default: {tier: .., name: .., n: .., '),
+    ],
+)
+def test_a_default_that_does_not_fit_is_an_error(default: str, fault: str) -> None:
+    returns = "returns: {tier: [gold, standard], name: text, n: int, items: list, place: {x: int}}"
+
+    (found,) = faults_of(f"{URL}{returns}\ndefault: {default}\n")
+
+    assert found.startswith(fault)
+
+
+def test_words_without_any_default_are_an_error_at_the_look_up() -> None:
+    assert ["E533 customer"] == marked(URL + "returns: {tier: [gold, standard]}\n")
+
+
+def test_a_list_that_is_too_long_is_no_default() -> None:
+    entries = ", ".join(["1"] * 201)
+
+    (found,) = faults_of(f"{URL}returns: {{a: list}}\ndefault: {{a: [{entries}]}}\n")
+
+    assert found.endswith("has more than 200 entries → write it as the answer has it")
+
+
+def test_of_a_returns_that_cannot_be_read_the_default_is_not_checked() -> None:
+    assert ["E203"] == [
+        fault[:4] for fault in faults_of(URL + "returns: {name: strng}\ndefault: {name: x, other: y}\n")
+    ]
