@@ -100,7 +100,7 @@ def test_a_part_of_what_is_missing_is_missing() -> None:
 
 
 def plan_of(source: str, *marks: Written) -> Plan:
-    return Plan(Unit(Text(source, PLACE), marks=list(marks)))
+    return Plan(Unit(Text(source, PLACE), marks=list(marks)), "en-US")
 
 
 @pytest.mark.parametrize(

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from app.flow.expressions.compiled import Expression, compile_expression
+from app.flow.expressions.speech import LANGUAGE
 
-__all__ = ["Expression", "compile_expression"]
+__all__ = ["LANGUAGE", "Expression", "compile_expression"]

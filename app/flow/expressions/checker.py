@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from app.flow.expressions.check import Check, described, kind_of
+from app.flow.expressions.entries import entry_type
 from app.flow.expressions.fields import field_type, hyphenated, name_type
 from app.flow.expressions.filtered import filtered_type, may_be_missing
-from app.flow.expressions.operators import add, common, compare, half_comparison, literal_type, need_bool
+from app.flow.expressions.kinds import common, joined_list, literal_type
+from app.flow.expressions.operators import add, compare, half_comparison, need_bool
 from app.flow.expressions.syntax import (
     Compared,
     Const,
@@ -23,6 +25,7 @@ from app.flow.expressions.syntax import (
     Negative,
     Node,
     Not,
+    Picked,
     Sum,
     root_names,
 )
@@ -48,14 +51,19 @@ def _const(check: Check, node: Const) -> Shape:
 
 
 def _items(check: Check, node: Items) -> Shape:
-    for item in node.items:
-        type_of(check, item)
-    return TYPES["list"]
+    shapes = [type_of(check, item) for item in node.items]
+    return joined_list(shapes) if shapes else TYPES["list"]
 
 
 def _field(check: Check, node: Field) -> Shape | None:
     of = type_of(check, node.of)
     return field_type(check, node, of) if of is not None else None
+
+
+def _picked(check: Check, node: Picked) -> Shape | None:
+    of = type_of(check, node.of)
+    key = type_of(check, node.key, TYPES["text"] if of is not None and kind_of(of) == "map" else None)
+    return entry_type(check, node, of, key) if of is not None and key is not None else None
 
 
 def _either(check: Check, node: Either) -> Shape:
@@ -144,6 +152,7 @@ _TYPES: dict[type[Node], Callable[[Check, Any], Shape | None]] = {
     Const: _const,
     Items: _items,
     Field: _field,
+    Picked: _picked,
     Cut: _cut,
     Filtered: _filtered,
     Defined: _defined,

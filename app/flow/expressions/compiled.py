@@ -12,6 +12,7 @@ from app.flow.expressions.checker import test
 from app.flow.expressions.evaluator import Run, compiled
 from app.flow.expressions.fault import Absent, Fault, Unfit
 from app.flow.expressions.parser import parse
+from app.flow.expressions.speech import LANGUAGE
 from app.flow.expressions.syntax import Field, Name, Node, root_names, walk
 from app.flow.expressions.tokens import Lexer
 from app.flow.issues import Issue
@@ -56,8 +57,10 @@ class Expression:
         raise RenderError("E395", f"{self.source} is neither true nor false in this call", str(self.place))
 
 
-def compile_expression(text: Text, scope: ScopeTypes) -> tuple[Expression | None, list[Issue]]:
-    """The test that `text` is, or None with the issues that stand in its way."""
+def compile_expression(
+    text: Text, scope: ScopeTypes, *, language: str = LANGUAGE
+) -> tuple[Expression | None, list[Issue]]:
+    """The test that `text` is, or None with the issues that stand in its way; its filters speak `language`."""
     check = Check(text, scope, braces=False)
     node = _read(check)
     if node is None:
@@ -65,7 +68,8 @@ def compile_expression(text: Text, scope: ScopeTypes) -> tuple[Expression | None
     test(check, node)
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
-    expression = Expression(text.value, text.place, TYPES["bool"], root_names(node), used_env(node), compiled(node))
+    run = compiled(node, language)
+    expression = Expression(text.value, text.place, TYPES["bool"], root_names(node), used_env(node), run)
     return expression, check.issues
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from app.flow.expressions.fault import Absent, Unfit
-from app.flow.expressions.filters import FILTERS, bounded
+from app.flow.expressions.computing import add, compare, cut, entry, negative, picked, sip_header
+from app.flow.expressions.fault import Absent
+from app.flow.expressions.filters import FILTERS
 from app.flow.expressions.syntax import (
     Compared,
     Const,
@@ -22,83 +22,25 @@ from app.flow.expressions.syntax import (
     Negative,
     Node,
     Not,
+    Picked,
     Sum,
 )
-from app.flow.scope import header
 
 Names: TypeAlias = Mapping[str, Any]
 Run: TypeAlias = Callable[[Names], Any]
 
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "in": lambda item, items: item in items,
-    "not in": lambda item, items: item not in items,
-}
+
+def compiled(node: Node, language: str) -> Run:
+    """The function that computes `node`; `language` is what its filters speak. It raises Absent and Unfit."""
+    return _COMPILE[type(node)](node, language)
 
 
-def entry(of: Any, key: str | int) -> Any:
-    """An entry of a map by its key or of a list by its number; None when there is none. Never an attribute."""
-    if isinstance(of, Mapping) if isinstance(key, str) else isinstance(of, list | tuple):
-        try:
-            return of[key]
-        except (LookupError, TypeError):
-            return None
-    return None
-
-
-def compare(op: str, left: Any, right: Any) -> bool:
-    """`left op right`. Raises Unfit when they cannot be compared so."""
-    if op in ("in", "not in") and not isinstance(right, list | tuple | Mapping):
-        raise Unfit(f'"{op}" needs a list')
-    try:
-        return bool(_COMPARE[op](left, right))
-    except TypeError:
-        raise Unfit(f'"{op}" cannot compare values of these types') from None
-
-
-def add(op: str, left: Any, right: Any) -> Any:
-    """A sum of numbers, a difference of numbers, or two texts joined. Raises Unfit."""
-    if isinstance(left, str) and isinstance(right, str) and op == "+":
-        return bounded(left + right)
-    if _is_number(left) and _is_number(right):
-        return left + right if op == "+" else left - right
-    raise Unfit(f'"{op}" cannot be computed with values of these types')
-
-
-def negative(of: Any) -> Any:
-    """`-of`. Raises Unfit."""
-    if not _is_number(of):
-        raise Unfit('"-" needs a number')
-    return -of
-
-
-def cut(of: Any, low: int | None, high: int | None) -> Any:
-    """A part of a text or a list. Raises Unfit."""
-    if not isinstance(of, str | list | tuple):
-        raise Unfit("only a text or a list can be cut")
-    return of[low:high]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def compiled(node: Node) -> Run:
-    """The function that computes `node`. It raises Absent and Unfit."""
-    return _COMPILE[type(node)](node)
-
-
-def _const(node: Const) -> Run:
+def _const(node: Const, language: str) -> Run:
     value = node.value
     return lambda names: value
 
 
-def _name(node: Name) -> Run:
+def _name(node: Name, language: str) -> Run:
     name = node.name
 
     def look(names: Names) -> Any:
@@ -110,20 +52,13 @@ def _name(node: Name) -> Run:
     return look
 
 
-def sip_header(headers: Any, name: str | int) -> str:
-    """An entry of `call.sip`, "" when the header was not sent. Raises Unfit."""
-    if not isinstance(headers, Mapping) or not isinstance(name, str):
-        raise Unfit("call.sip is not a map of headers")
-    return header(headers, name)
-
-
 def is_sip(node: Node) -> bool:
     """Whether it is `call.sip`."""
     return isinstance(node, Field) and node.key == "sip" and isinstance(node.of, Name) and node.of.name == "call"
 
 
-def _field(node: Field) -> Run:
-    key, of = node.key, compiled(node.of)
+def _field(node: Field, language: str) -> Run:
+    key, of = node.key, compiled(node.of, language)
     if is_sip(node.of):
         return lambda names: sip_header(of(names), key)
     path = _path(node)
@@ -144,9 +79,25 @@ def _field(node: Field) -> Run:
     return look_in_root if root else look
 
 
+def _picked(node: Picked, language: str) -> Run:
+    of, key, path = compiled(node.of, language), compiled(node.key, language), _path(node)
+    if is_sip(node.of):
+        return lambda names: sip_header(of(names), key(names))
+
+    def look(names: Names) -> Any:
+        value = picked(of(names), key(names))
+        if value is None:
+            raise Absent(path)
+        return value
+
+    return look
+
+
 def _path(node: Node) -> str:
     if isinstance(node, Name):
         return node.name
+    if isinstance(node, Picked):
+        return f"{_path(node.of)}[{_path(node.key)}]"
     if not isinstance(node, Field):
         return "..."
     of = _path(node.of)
@@ -155,8 +106,8 @@ def _path(node: Node) -> str:
     return f"{of}.{node.key}" if is_plain else f"{of}[{shown}]"
 
 
-def _compared(node: Compared) -> Run:
-    left, right, op = compiled(node.left), compiled(node.right), node.op
+def _compared(node: Compared, language: str) -> Run:
+    left, right, op = compiled(node.left, language), compiled(node.right, language), node.op
     if isinstance(node.right, Const) and op in ("==", "!="):
         value, same = node.right.value, op == "=="
         return lambda names: (left(names) == value) is same
@@ -166,15 +117,18 @@ def _compared(node: Compared) -> Run:
     return lambda names: compare(op, left(names), right(names))
 
 
-def _logic(node: Logic) -> Run:
-    left, right = compiled(node.left), compiled(node.right)
+def _logic(node: Logic, language: str) -> Run:
+    left, right = compiled(node.left, language), compiled(node.right, language)
     if node.op == "and":
         return lambda names: left(names) and right(names)
     return lambda names: left(names) or right(names)
 
 
-def _filtered(node: Filtered) -> Run:
-    of, args, apply = compiled(node.of), [compiled(arg) for arg in node.args], FILTERS[node.name].apply
+def _filtered(node: Filtered, language: str) -> Run:
+    known, of, args = FILTERS[node.name], compiled(node.of, language), [compiled(arg, language) for arg in node.args]
+    apply = known.apply
+    if known.speaks:
+        return lambda names: apply(of(names), language, *[arg(names) for arg in args])
     if node.name != "default":
         return lambda names: apply(of(names), *[arg(names) for arg in args])
 
@@ -188,8 +142,8 @@ def _filtered(node: Filtered) -> Run:
     return defaulted
 
 
-def _defined(node: Defined) -> Run:
-    of, negated = compiled(node.of), node.negated
+def _defined(node: Defined, language: str) -> Run:
+    of, negated = compiled(node.of, language), node.negated
 
     def defined(names: Names) -> bool:
         try:
@@ -201,41 +155,42 @@ def _defined(node: Defined) -> Run:
     return defined
 
 
-def _not(node: Not) -> Run:
-    of = compiled(node.of)
+def _not(node: Not, language: str) -> Run:
+    of = compiled(node.of, language)
     return lambda names: not of(names)
 
 
-def _items(node: Items) -> Run:
-    items = [compiled(item) for item in node.items]
+def _items(node: Items, language: str) -> Run:
+    items = [compiled(item, language) for item in node.items]
     return lambda names: [item(names) for item in items]
 
 
-def _cut(node: Cut) -> Run:
-    of, low, high = compiled(node.of), node.low, node.high
+def _cut(node: Cut, language: str) -> Run:
+    of, low, high = compiled(node.of, language), node.low, node.high
     return lambda names: cut(of(names), low, high)
 
 
-def _negative(node: Negative) -> Run:
-    of = compiled(node.of)
+def _negative(node: Negative, language: str) -> Run:
+    of = compiled(node.of, language)
     return lambda names: negative(of(names))
 
 
-def _sum(node: Sum) -> Run:
-    left, op, right = compiled(node.left), node.op, compiled(node.right)
+def _sum(node: Sum, language: str) -> Run:
+    left, op, right = compiled(node.left, language), node.op, compiled(node.right, language)
     return lambda names: add(op, left(names), right(names))
 
 
-def _either(node: Either) -> Run:
-    then, test, other = compiled(node.then), compiled(node.test), compiled(node.other)
+def _either(node: Either, language: str) -> Run:
+    then, test, other = compiled(node.then, language), compiled(node.test, language), compiled(node.other, language)
     return lambda names: then(names) if test(names) else other(names)
 
 
-_COMPILE: dict[type[Node], Callable[[Any], Run]] = {
+_COMPILE: dict[type[Node], Callable[[Any, str], Run]] = {
     Const: _const,
     Items: _items,
     Name: _name,
     Field: _field,
+    Picked: _picked,
     Cut: _cut,
     Filtered: _filtered,
     Defined: _defined,

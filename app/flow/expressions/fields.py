@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.flow.expressions.check import Check, described, kind_of
 from app.flow.expressions.foreign import CALLS, NAMES
+from app.flow.expressions.kinds import item_of, record_of
 from app.flow.expressions.syntax import Field, Name, Node, Sum
 from app.flow.scope import HEADERS, Record, ScopeTypes, Shape
 from app.flow.types import ANY, ValueType
@@ -42,12 +43,13 @@ def _owner(check: Check, name: str) -> str | None:
 
 def field_type(check: Check, node: Field, of: Shape) -> Shape | None:
     """The type of a field or an entry of something of type `of`."""
-    if isinstance(of, Record):
-        return _record_field(check, node, of)
-    if of.kind == "any" or (of.kind == "map" and isinstance(node.key, str)):
+    record = record_of(of)
+    if record is not None:
+        return _record_field(check, node, record)
+    if kind_of(of) == "any" or (kind_of(of) == "map" and isinstance(node.key, str)):
         return ANY
-    if of.kind == "list" and isinstance(node.key, int):
-        return ANY
+    if kind_of(of) == "list" and isinstance(node.key, int):
+        return item_of(of)
     _report_no_field(check, node, of)
     return None
 
@@ -115,7 +117,8 @@ def hyphenated(check: Check, node: Sum) -> tuple[Field, str] | None:
 
 def _is_open(shape: Shape | None) -> bool:
     """Whether it may have a field of any name; None is a shape that is not known."""
-    return shape is None or (shape.rest is not None if isinstance(shape, Record) else shape.kind in ("map", "any"))
+    record = record_of(shape)
+    return shape is None or (record.rest is not None if record else kind_of(shape) in ("map", "any"))
 
 
 def _touches(node: Sum) -> bool:
@@ -126,8 +129,8 @@ def is_always_there(scope: ScopeTypes, node: Node) -> bool:
     """Whether every call has what `node` names: a name, one of its known fields, a SIP header ("" if not sent)."""
     if isinstance(node, Name):
         return True
-    shape = _shape_of_path(scope, node.of) if isinstance(node, Field) else None
-    if not isinstance(shape, Record) or not isinstance(node, Field):
+    shape = record_of(_shape_of_path(scope, node.of)) if isinstance(node, Field) else None
+    if shape is None or not isinstance(node, Field):
         return False
     return is_always_there(scope, node.of) and (node.key in shape.fields or shape is HEADERS)
 
@@ -135,5 +138,5 @@ def is_always_there(scope: ScopeTypes, node: Node) -> bool:
 def _shape_of_path(scope: ScopeTypes, node: Node) -> Shape | None:
     if isinstance(node, Name):
         return scope.get(node.name)
-    of = _shape_of_path(scope, node.of) if isinstance(node, Field) else None
-    return of.fields.get(str(node.key), of.rest) if isinstance(of, Record) and isinstance(node, Field) else None
+    of = record_of(_shape_of_path(scope, node.of)) if isinstance(node, Field) else None
+    return of.fields.get(str(node.key), of.rest) if of is not None and isinstance(node, Field) else None

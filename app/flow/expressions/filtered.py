@@ -6,10 +6,11 @@ from app.flow.expressions.check import Check, described, kind_of
 from app.flow.expressions.fields import is_always_there
 from app.flow.expressions.filters import FILTERS
 from app.flow.expressions.foreign import FILTERS as FOREIGN_FILTERS
-from app.flow.expressions.operators import common
-from app.flow.expressions.syntax import Cut, Field, Filtered, Name, Node
+from app.flow.expressions.kinds import common, item_of
+from app.flow.expressions.speech import check_speech
+from app.flow.expressions.syntax import Cut, Field, Filtered, Name, Node, Picked
 from app.flow.scope import Shape
-from app.flow.types import TYPES
+from app.flow.types import DATETIME, TYPES
 from app.ncco.suggest import nearest
 
 
@@ -30,12 +31,14 @@ def filtered_type(check: Check, node: Filtered, shape: Shape | None, args: list[
     _check_args(check, node, args)
     if shape is None or not _takes(check, node, shape):
         return None
+    if known.speaks and not check_speech(check, node, shape):
+        return None
     return _result(check, node, shape, args)
 
 
 def may_be_missing(node: Node) -> bool:
     """Whether `default` and `is defined` may stand behind it: a name, an entry, a part, or a filter of one."""
-    return isinstance(node, Name) or (isinstance(node, Field | Cut | Filtered) and may_be_missing(node.of))
+    return isinstance(node, Name) or (isinstance(node, Field | Picked | Cut | Filtered) and may_be_missing(node.of))
 
 
 def _report_unknown(check: Check, node: Filtered) -> None:
@@ -61,14 +64,20 @@ def _check_args(check: Check, node: Filtered, args: list[Shape | None]) -> None:
         check.report("E306", arg, message, f"write {FILTERS[node.name].example}")
 
 
+_KINDS = {"datetime": DATETIME.described} | {kind: type_.described for kind, type_ in TYPES.items()}
+
+
 def _takes(check: Check, node: Filtered, shape: Shape) -> bool:
     takes = FILTERS[node.name].takes
     if not takes or kind_of(shape) in (*takes, "any"):
         return True
-    wanted = " or ".join(TYPES[kind].described for kind in takes if kind in TYPES)
+    *others, last = (_KINDS[kind] for kind in takes)
+    wanted = f"{', '.join(others)} or {last}" if others else last
     message = f"{node.name} takes {wanted}; {check.shown(node.of)} is {described(shape)}"
     through = {"number": "text", "text": "number"}.get(kind_of(shape), "")
     cure = f"write {check.shown(node.of)} | {through} | {node.name}" if through in takes else None
+    if FILTERS[node.name].speaks:
+        cure = f"write {check.shown(node.of)} | list" if kind_of(shape) == "list" else None
     check.report("E306", node.of, message, cure)
     return False
 
@@ -77,6 +86,8 @@ def _result(check: Check, node: Filtered, shape: Shape, args: list[Shape | None]
     gives = FILTERS[node.name].gives
     if node.name in ("first", "last") and kind_of(shape) == "text":
         return TYPES["text"]
+    if node.name in ("first", "last"):
+        return item_of(shape)
     if gives is not None:
         return gives
     return _defaulted(check, node, shape, args)

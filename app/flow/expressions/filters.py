@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.flow.expressions.fault import Absent, Unfit
-from app.flow.types import ANY, TYPES, ValueType, write
+from app.flow.expressions.speech import speakers
+from app.flow.types import ANY, DATETIME, TYPES, ValueType, write
 
 MAX_TEXT = 10_000
 """Characters that a computed text may have; our choice, far above what can be spoken."""
@@ -30,6 +31,7 @@ class Filter:
         needed: how many of them are needed.
         gives: the type of the result; None: that of the operand.
         example: how it is written.
+        speaks: whether the result depends on the language, which `apply` then takes behind the operand.
     """
 
     apply: Callable[..., Any]
@@ -38,6 +40,7 @@ class Filter:
     example: str
     args: tuple[str, ...] = ()
     needed: int = 0
+    speaks: bool = False
 
 
 def bounded(text: str) -> str:
@@ -129,20 +132,40 @@ def _changed(change: Callable[[str], str]) -> Callable[[object], str]:
     return apply
 
 
+def _speaking(name: str) -> Callable[..., Any]:
+    def apply(value: object, language: str, *args: object) -> object:
+        try:
+            told = speakers()[name](value, language, *args)
+        except ValueError as error:
+            raise Unfit(str(error)) from None
+        return bounded(told) if isinstance(told, str) else told
+
+    return apply
+
+
 FILTERS: dict[str, Filter] = {
     "capitalize": Filter(_changed(str.capitalize), ("text",), _TEXT, "| capitalize"),
     "contains": Filter(_about(str.__contains__), ("text",), _BOOL, '| contains("refund")', ("text",), 1),
     "default": Filter(default, (), None, '| default("friend")', ("", "bool")),
+    "digits": Filter(_speaking("digits"), ("text", "number"), _TEXT, "| digits(2)", ("number",), speaks=True),
     "ends_with": Filter(_about(str.endswith), ("text",), _BOOL, '| ends_with("00")', ("text",), 1),
     "first": Filter(_end(0), ("text", "list"), ANY, "| first"),
+    "in_zone": Filter(
+        _speaking("in_zone"), ("datetime", "text"), DATETIME, '| in_zone("Europe/London")', ("text",), 1, speaks=True
+    ),
     "int": Filter(_cast(_INT), ("text", "number"), _INT, "| int", ("number",)),
     "join": Filter(_join, ("list",), _TEXT, '| join(", ")', ("text",)),
     "last": Filter(_end(-1), ("text", "list"), ANY, "| last"),
     "length": Filter(_length, ("text", "list", "map"), _INT, "| length"),
+    "list": Filter(_speaking("list"), ("list",), _TEXT, '| list("or")', ("text",), speaks=True),
     "lower": Filter(_changed(str.lower), ("text",), _TEXT, "| lower"),
     "number": Filter(_cast(_NUMBER), ("text", "number"), _NUMBER, "| number", ("number",)),
     "replace": Filter(_replace, ("text",), _TEXT, '| replace("-", " ")', ("text", "text"), 2),
     "round": Filter(_round, ("number",), _NUMBER, "| round(2)", ("number",)),
+    "spell": Filter(_speaking("spell"), ("text", "number"), _TEXT, "| spell", speaks=True),
+    "spoken": Filter(
+        _speaking("spoken"), ("datetime", "number", "text"), _TEXT, '| spoken("GBP")', ("text",), speaks=True
+    ),
     "starts_with": Filter(_about(str.startswith), ("text",), _BOOL, '| starts_with("44")', ("text",), 1),
     "text": Filter(_written, ("text", "number", "bool", "datetime"), _TEXT, "| text"),
     "title": Filter(_changed(str.title), ("text",), _TEXT, "| title"),

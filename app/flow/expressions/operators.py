@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from app.flow.expressions.check import Check, described, kind_of
+from app.flow.expressions.kinds import common, item_of, literal_type, record_of
 from app.flow.expressions.syntax import Compared, Const, Items, Logic, Node, Sum
 from app.flow.scope import Record, Shape
 from app.flow.types import ANY, TYPES, ValueType
@@ -65,8 +66,8 @@ def _rewrite(check: Check, const: Const, other: Node, shape: Shape) -> str | Non
     if wanted == "bool" and str(value).lower() in ("true", "false", "yes", "no", "1", "0"):
         word = "true" if str(value).lower() in ("true", "yes", "1") else "false"
         return f"write {word} without quotes"
-    if isinstance(shape, Record) and shape.fields:
-        return _name_a_field(check.shown(other), shape)
+    if (record := record_of(shape)) and record.fields:
+        return _name_a_field(check.shown(other), record)
     if wanted in ("list", "map") and isinstance(value, int) and not isinstance(value, bool):
         return f"write {check.shown(other)} | length"
     return f"compare {check.shown(other)} with {described(shape)}"
@@ -128,7 +129,10 @@ def _contained(check: Check, node: Compared, left: Shape, right: Shape) -> None:
         return
     if kind_of(right) == "map" and kind_of(left) in ("text", "any"):
         return
-    if kind_of(right) in ("list", "any"):
+    if kind_of(right) == "list":
+        _an_entry(check, node, left, item_of(right))
+        return
+    if kind_of(right) == "any":
         return
     if kind_of(right) == "map":
         message = f"the keys of a map are texts; {check.shown(node.left)} is {described(left)}"
@@ -139,6 +143,16 @@ def _contained(check: Check, node: Compared, left: Shape, right: Shape) -> None:
     if kind_of(right) == "text" and not isinstance(node.right, Const):
         cure = f"write {check.shown(node.right)} | contains({check.shown(node.left)})"
     check.report("E308", node.right, message, cure)
+
+
+def _an_entry(check: Check, node: Compared, left: Shape, item: Shape) -> None:
+    """Check what is looked for in a list whose entries are of the type `item`."""
+    if "any" in (kind_of(left), kind_of(item)) or kind_of(left) == kind_of(item):
+        return
+    shown = check.shown(node.left)
+    message = f"{shown} is {described(left)}; every entry of {check.shown(node.right)} is {described(item)}"
+    through = {("number", "text"): "text", ("text", "number"): "number"}.get((kind_of(left), kind_of(item)))
+    check.report("E307", node.left, message, f"write {shown} | {through}" if through else None)
 
 
 def _each_item(check: Check, node: Compared, left: Shape, items: Items) -> None:
@@ -160,15 +174,19 @@ def add(check: Check, node: Sum, left: Shape, right: Shape) -> Shape | None:
         return TYPES["int" if both_int else "number"]
     if kinds == {"text"} and node.op == "+":
         return TYPES["text"]
+    if kinds == {"list"} and node.op == "+":
+        return common(left, right) if kind_of(left) == kind_of(right) else TYPES["list"]
     _report_sum(check, node, left, right)
     return None
 
 
 def _report_sum(check: Check, node: Sum, left: Shape, right: Shape) -> None:
-    word = "adds numbers or joins texts" if node.op == "+" else "subtracts numbers"
+    is_list = node.op == "+" and "list" in (kind_of(left), kind_of(right))
+    word = "joins lists" if is_list else "adds numbers or joins texts" if node.op == "+" else "subtracts numbers"
     message = f'"{node.op}" {word}; {check.shown(node.left)} is {described(left)}'
     message += f", {check.shown(node.right)} is {described(right)}"
-    check.report_at("E308", node.op_start, 1, message, _sum_cure(check, node, left, right))
+    cure = _list_cure(check, node, left) if is_list else _sum_cure(check, node, left, right)
+    check.report_at("E308", node.op_start, 1, message, cure)
 
 
 def _sum_cure(check: Check, node: Sum, left: Shape, right: Shape) -> str | None:
@@ -188,6 +206,12 @@ def _sum_cure(check: Check, node: Sum, left: Shape, right: Shape) -> str | None:
     return None
 
 
+def _list_cure(check: Check, node: Sum, left: Shape) -> str:
+    """How an entry is added to a list: as a list of one."""
+    first, second = check.shown(node.left), check.shown(node.right)
+    return f"write {first} + [{second}]" if kind_of(left) == "list" else f"write [{first}] + {second}"
+
+
 def need_bool(check: Check, node: Node, shape: Shape) -> None:
     """Report a test that is neither true nor false."""
     if kind_of(shape) in ("bool", "any"):
@@ -202,8 +226,8 @@ def need_bool(check: Check, node: Node, shape: Shape) -> None:
     }.get(kind_of(shape))
     if isinstance(node, Const):
         cure = "write true or false, or a comparison"
-    elif isinstance(shape, Record) and shape.fields:
-        cure = _name_a_field(shown, shape)
+    elif (record := record_of(shape)) and record.fields:
+        cure = _name_a_field(shown, record)
     check.report("E309", node, f"{shown} is {described(shape)}, neither true nor false", cure)
 
 
@@ -218,22 +242,3 @@ def half_comparison(check: Check, node: Logic, const: Const) -> None:
         if node.op == "or" and last.op == "==":
             cure += f", or a list: {check.shown(last.left)} in [{check.shown(last.right)}, {check.shown(const)}]"
     check.report("E309", const, f"{check.shown(const)} is compared with nothing", cure)
-
-
-def literal_type(value: Any) -> ValueType:
-    """The type of a literal."""
-    if isinstance(value, bool):
-        return TYPES["bool"]
-    if isinstance(value, str):
-        return TYPES["text"]
-    return TYPES["int" if isinstance(value, int) else "number"]
-
-
-def common(left: Shape | None, right: Shape | None) -> Shape:
-    """The type of what is one or the other."""
-    if left is None or right is None or isinstance(left, Record) or isinstance(right, Record):
-        return ANY
-    if left == right:
-        return left
-    plain = {"text": TYPES["text"], "number": TYPES["number"]}
-    return plain.get(left.kind, left) if left.kind == right.kind else ANY

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.flow.expressions.brackets import bound, picked
 from app.flow.expressions.fault import Fault
 from app.flow.expressions.foreign import LITERALS
 from app.flow.expressions.mistakes import TAGS, called, no_field, no_operand, shorten, unexpected
@@ -253,33 +254,16 @@ class Parser(Cursor):
         low = None if self.here.says(":") else self._key(left)
         if low is not None and not self.here.says(":"):
             closing = self._close(opening, "]", left)
-            return Field(left, low.value, left.start, closing.end, low.start)
+            return picked(left, low, closing.end)
         self.take()
         high = None if self.here.says("]") else self._key(left)
         closing = self._close(opening, "]", left)
-        return Cut(left, self._bound(low), self._bound(high), left.start, closing.end)
+        return Cut(left, bound(low), bound(high), left.start, closing.end)
 
-    def _key(self, left: Node) -> Const:
+    def _key(self, left: Node) -> Node:
         if self.here.says("]"):
             raise Fault("E301", self.here.start, 1, "an entry without a name", f'write {self._shown(left)}["its name"]')
-        node = self.expression(50)
-        if isinstance(node, Negative) and isinstance(node.of, Const) and isinstance(node.of.value, int):
-            return Const(-node.of.value, node.start, node.end)
-        if isinstance(node, Const) and isinstance(node.value, str | int) and not isinstance(node.value, bool):
-            return node
-        cure = 'write a text in quotes or a whole number: ["X-Tenant"], [0]'
-        if isinstance(node, Name):
-            cure = f'put quotes around it: ["{node.name}"]'
-        raise Fault(
-            "E310", node.start, node.end - node.start, "only a fixed name or number can stand in brackets", cure
-        )
-
-    def _bound(self, key: Const | None) -> int | None:
-        if key is None or isinstance(key.value, int):
-            return None if key is None else int(key.value)
-        raise Fault(
-            "E301", key.start, key.end - key.start, "a part is cut out by whole numbers", "such as [0:3] or [-4:]"
-        )
+        return self.expression(40)
 
     def _either(self, then: Node, token: Token) -> Either:
         test = self._right(token, 5)

@@ -46,6 +46,17 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Picked:
+    """`of[key]` with a key that is computed; `key_start` is where it stands."""
+
+    of: Node
+    key: Node
+    start: int
+    end: int
+    key_start: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """`of[low:high]`."""
 
@@ -143,7 +154,7 @@ class Either:
 
 
 Node: TypeAlias = (
-    Const | Items | Name | Field | Cut | Filtered | Defined | Negative | Not | Sum | Compared | Logic | Either
+    Const | Items | Name | Field | Picked | Cut | Filtered | Defined | Negative | Not | Sum | Compared | Logic | Either
 )
 
 
@@ -156,12 +167,12 @@ def children(node: Node) -> tuple[Node, ...]:
             return items
         case Filtered(of=of, args=args):
             return (of, *args)
-        case Sum(left=left, right=right) | Compared(left=left, right=right) | Logic(left=left, right=right):
-            return (left, right)
+        case Sum() | Compared() | Logic():
+            return (node.left, node.right)
         case Either(then=then, test=test, other=other):
             return (then, test, other)
         case _:
-            return (node.of,)
+            return (node.of, node.key) if isinstance(node, Picked) else (node.of,)
 
 
 def walk(node: Node) -> Iterator[Node]:

@@ -80,7 +80,26 @@ EXPRESSION_RULES: tuple[Rule, ...] = (
         "E336",
         "error",
         "a list, a map or a point in time as text",
-        'name an entry, join a list with | join(", "), or loop over it',
+        "name an entry, say a list with | list and a point in time with | spoken, or loop over the list",
+    ),
+    Rule(
+        "E340",
+        "error",
+        "a way of speaking that is not known",
+        "write one of the forms that the filter has",
+    ),
+    Rule(
+        "E341",
+        "error",
+        "a way of speaking that does not fit the value",
+        "say a number alone or as an amount of money, a point in time as date, day, time or weekday",
+    ),
+    Rule("E342", "error", "an unknown time zone", 'write continent and city, such as "Europe/London"'),
+    Rule(
+        "E343",
+        "error",
+        "a key that its list or map does not take",
+        "name an entry of a list by a whole number, an entry of a map by a text",
     ),
     Rule("W301", "warning", "a phone number that is never so written", "write digits only, with the country code"),
     Rule(

@@ -9,7 +9,7 @@ from app.flow.expressions.check import Check, described, kind_of
 from app.flow.expressions.checker import test, type_of
 from app.flow.expressions.compiled import used_env
 from app.flow.expressions.fault import Fault
-from app.flow.expressions.operators import common
+from app.flow.expressions.kinds import common, item_of, record_of
 from app.flow.expressions.syntax import Node, root_names
 from app.flow.issues import Issue
 from app.flow.scope import Record, ScopeTypes, Shape, is_name
@@ -177,14 +177,14 @@ class _Walk:
         self.analyst.spot = spots[0] if spot is None else spot
 
     def _for(self, part: For) -> None:
-        unspoken = self._loop_of(part.of) if part.of is not None else ""
+        item, unspoken = self._loop_of(part.of) if part.of is not None else (ANY, "")
         if self.analyst.loops >= MAX_LOOPS:
             self.check.report_at("E311", part.start, 2, f"loops nested more than {MAX_LOOPS} deep")
         before, spot, outside = self.check.scope, self.analyst.spot, self.analyst.outside
         self.check.scope = before.having("loop", _LOOP)
         for name in part.names:
             if self._may_set(name.text, name.start):
-                self.check.scope = self.check.scope.having(name.text, ANY, unspoken)
+                self.check.scope = self.check.scope.having(name.text, item, unspoken)
         self.analyst.outside = frozenset(before)
         self.analyst.loops += 1
         self.parts(part.body)
@@ -196,14 +196,14 @@ class _Walk:
         self._same_spot(part.start, [spot, self.analyst.spot])
         self.check.scope = before
 
-    def _loop_of(self, of: Node) -> str:
-        """Check what a loop goes over; why its entries may not be said, "" when they may."""
+    def _loop_of(self, of: Node) -> tuple[Shape, str]:
+        """Check what a loop goes over: the type of its entries, and why they may not be said, "" when they may."""
         self._uses(of)
         shape = type_of(self.check, of)
         if shape is not None and kind_of(shape) not in ("list", "any"):
             message = f"a loop goes over a list; {self.check.shown(of)} is {described(shape)}"
             self.check.report("E308", of, message, "name a list")
-        return self._taint(of)
+        return item_of(shape) if shape is not None else ANY, self._taint(of)
 
     def _set(self, part: Set) -> None:
         self._uses(part.node)
@@ -254,12 +254,12 @@ class _Walk:
 def _named(check: Check, node: Node, shape: Shape) -> str | None:
     shown = check.shown(node)
     if kind_of(shape) == "list":
-        return f'write {shown} | join(", "), or loop over it'
-    if isinstance(shape, Record) and shape.fields:
-        return f"name a field of it: {', '.join(f'{shown}.{name}' for name in shape.fields)}"
+        return f'write {shown} | list, or loop over it'
+    if (record := record_of(shape)) and record.fields:
+        return f"name a field of it: {', '.join(f'{shown}.{name}' for name in record.fields)}"
     if kind_of(shape) == "map":
         return f'name an entry of it: {shown}["key"]'
-    return "a point in time can be compared, not said"
+    return f"write {shown} | spoken"
 
 
 def _joined(before: ScopeTypes, scopes: list[ScopeTypes]) -> ScopeTypes:

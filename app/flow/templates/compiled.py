@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.flow.expressions import LANGUAGE
 from app.flow.expressions.check import Check, Located, described, kind_of
 from app.flow.expressions.checker import type_of
 from app.flow.expressions.compiled import used_env
@@ -48,6 +49,7 @@ class _Job:
     escape: Escape
     scope: ScopeTypes
     templates: Mapping[str, str]
+    language: str
     files: tuple[str, ...] = ()
     what: str = "the value"
 
@@ -60,26 +62,36 @@ def compile_value(
     templates: Mapping[str, str],
     *,
     what: str = "the value",
+    language: str = LANGUAGE,
 ) -> tuple[Value | None, list[Issue]]:
     """The value of one field: what is written, cast to `type_`; with braces, what they make of each call.
 
-    `what` names the field in messages. Returns None for the value when an issue stands in its way; warnings come with
-    a value.
+    `what` names the field in messages, `language` is what its filters speak. Returns None for the value when an issue
+    stands in its way; warnings come with a value.
     """
-    return _compiled(_Job(text, text.place, type_, escape, scope, templates, what=what))
+    return _compiled(_Job(text, text.place, type_, escape, scope, templates, language, what=what))
 
 
 def compile_file(
-    name: Text, type_: ValueType, escape: Escape, scope: ScopeTypes, templates: Mapping[str, str]
+    name: Text,
+    type_: ValueType,
+    escape: Escape,
+    scope: ScopeTypes,
+    templates: Mapping[str, str],
+    *,
+    language: str = LANGUAGE,
 ) -> tuple[Value | None, list[Issue]]:
-    """The value that the template file `name` makes. Issues within the file carry the file's own place."""
+    """The value that the template file `name` makes; its filters speak `language`.
+
+    Issues within the file carry the file's own place.
+    """
     if name.value not in templates:
         return None, [RULES["E323"].at(name.place, *missing_file(name.value, templates))]
     text = TemplateFile(name.value, templates[name.value])
     if len(text.value) > MAX_FILE:
         message = f"{name.value} has more than {MAX_FILE:,} characters"
         return None, [RULES["E311"].at(name.place, message)]
-    return _compiled(_Job(text, name.place, type_, escape, scope, templates, (name.value,)))
+    return _compiled(_Job(text, name.place, type_, escape, scope, templates, language, (name.value,)))
 
 
 def _compiled(job: _Job) -> tuple[Value | None, list[Issue]]:
@@ -131,10 +143,8 @@ def _native(job: _Job, node: Node) -> tuple[Value | None, list[Issue]]:
     _check_type(check, node, job.type)
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
-    names = root_names(node)
-    value = Native(
-        job.place, job.type, compiled_node(node), check.shown(node), names, used_env(node), frozenset(job.files)
-    )
+    run, names, env = compiled_node(node, job.language), root_names(node), used_env(node)
+    value = Native(job.place, job.type, run, check.shown(node), names, env, frozenset(job.files))
     return value, check.issues
 
 
@@ -159,7 +169,7 @@ def _check_type(check: Check, node: Node, wanted: ValueType) -> None:
 
 def _computed(job: _Job) -> tuple[Value | None, list[Issue]]:
     escape: Escape = "ssml" if job.escape == "talk" and _is_ssml(job.text.value, job.templates) else job.escape
-    plan = Plan(Unit(job.text), used_files=set(job.files))
+    plan = Plan(Unit(job.text), job.language, used_files=set(job.files))
     analyst = Analyst(
         job.templates,
         SPOTS[escape],
@@ -172,7 +182,7 @@ def _computed(job: _Job) -> tuple[Value | None, list[Issue]]:
     analyst.unit(plan.unit)
     if any(issue.is_error for issue in analyst.issues):
         return None, analyst.issues
-    pieces = straight(plan.unit)
+    pieces = straight(plan)
     if pieces is None:
         try:
             pieces = rewriting.compiled(plan)

@@ -44,11 +44,13 @@ class Plan:
 
     Attributes:
         unit: the template.
+        language: what its filters speak.
         values: every value by its number.
         used_names, used_env, used_files: what it looks up and is made of.
     """
 
     unit: Unit
+    language: str
     values: list[Shown] = field(default_factory=list)
     used_names: set[str] = field(default_factory=set)
     used_env: set[str] = field(default_factory=set)

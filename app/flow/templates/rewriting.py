@@ -62,7 +62,7 @@ class Differs(Exception):
 def compiled(plan: Plan) -> Pieces:
     """What writes the template piece by piece. Raises Differs."""
     try:
-        body = _rewritten(plan.unit)
+        body = _rewritten(plan.unit, plan.language)
         tree = nodes.Template([nodes.Scope(body, lineno=1)], lineno=1)
         tree.set_environment(SANDBOX)
         code = SANDBOX.compile(tree)
@@ -79,9 +79,9 @@ def _writer(template: Template) -> Pieces:
     return pieces
 
 
-def _rewritten(unit: Unit) -> list[nodes.Node]:
+def _rewritten(unit: Unit, language: str) -> list[nodes.Node]:
     tree = SANDBOX.parse(unit.text.value)
-    rewriter = _Rewriter(iter(unit.marks))
+    rewriter = _Rewriter(iter(unit.marks), language)
     body = [rewriter.visited(node) for node in tree.body]
     if next(rewriter.marks, None) is not None:
         raise Differs("some values are not found again")
@@ -89,15 +89,16 @@ def _rewritten(unit: Unit) -> list[nodes.Node]:
 
 
 class _Rewriter:
-    def __init__(self, marks: Iterator[Mark]) -> None:
+    def __init__(self, marks: Iterator[Mark], language: str) -> None:
         self.marks = marks
+        self.language = language
 
     def visited(self, node: nodes.Node) -> nodes.Node:
         """`node`, rewritten with all that is in it, in the order of the text."""
         if type(node) not in _KNOWN or (isinstance(node, nodes.Filter) and node.name not in FILTERS):
             raise Differs(f"{type(node).__name__} is not known here")
         if isinstance(node, nodes.Include):
-            return nodes.Scope(_rewritten(self._next(Unit)), lineno=node.lineno)
+            return nodes.Scope(_rewritten(self._next(Unit), self.language), lineno=node.lineno)
         if isinstance(node, nodes.Output):
             node.nodes = [self._output(child) for child in node.nodes]
             return node
@@ -124,13 +125,17 @@ class _Rewriter:
         return mark
 
     def _wrapped(self, node: nodes.Node) -> nodes.Node:
+        if isinstance(node, nodes.Filter) and FILTERS[node.name].speaks:
+            node.args.insert(0, nodes.Const(self.language, lineno=node.lineno))
         if isinstance(node, nodes.For):
             node.iter = _filtered(node.iter, "_items")
         if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
             return _filtered(node.node, "_cut", _bound(node.arg.start), _bound(node.arg.stop))
         if isinstance(node, nodes.Getattr | nodes.Getitem) and _is_sip(node.node):
-            name = node.attr if isinstance(node, nodes.Getattr) else node.arg.as_const()
-            return _filtered(node.node, "_header_of", nodes.Const(name, lineno=node.lineno))
+            name = nodes.Const(node.attr, lineno=node.lineno) if isinstance(node, nodes.Getattr) else node.arg
+            return _filtered(node.node, "_header_of", name)
+        if isinstance(node, nodes.Getitem) and not _is_fixed(node.arg):
+            return _filtered(node.node, "_picked", node.arg)
         if isinstance(node, nodes.Compare):
             (operand,) = node.ops
             op = nodes.Const(_OPERATORS[operand.op], lineno=node.lineno)
@@ -140,6 +145,10 @@ class _Rewriter:
 
 def _bound(node: nodes.Expr | None) -> nodes.Expr:
     return nodes.Const(None) if node is None else node
+
+
+def _is_fixed(key: nodes.Node) -> bool:
+    return isinstance(key, nodes.Const) or (isinstance(key, nodes.Neg) and isinstance(key.node, nodes.Const))
 
 
 def _is_sip(node: nodes.Node) -> bool:

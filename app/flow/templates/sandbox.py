@@ -14,7 +14,7 @@ from jinja2 import StrictUndefined, Undefined
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from app.flow.expressions.evaluator import add, compare, cut, entry, negative, sip_header
+from app.flow.expressions.computing import add, compare, cut, entry, negative, picked, sip_header
 from app.flow.expressions.fault import Absent, Unfit
 from app.flow.expressions.filters import FILTERS, default
 from app.flow.templates.escapes import ESCAPERS
@@ -45,8 +45,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals.clear()
         self.tests = {"defined": _is_defined}
         self.filters = {name: _missing_passes(known.apply) for name, known in FILTERS.items()}
-        own: dict[str, Callable[..., Any]] = {"_compare": _compare, "_cut": cut, "_header_of": sip_header}
-        self.filters |= {name: _missing_passes(apply) for name, apply in own.items()}
+        self.filters |= {name: _missing_passes(apply) for name, apply in _OWN.items()}
         self.filters |= {"default": _default, "_items": _items, **ESCAPERS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -106,6 +105,11 @@ def _default(value: Any, otherwise: Any = "", also_empty: Any = False) -> Any:
     return otherwise if isinstance(value, Undefined) else default(value, otherwise, also_empty)
 
 
+def _picked(of: Any, key: Any) -> Any:
+    value = picked(of, key)
+    return Missing(name=f"entry {key}") if value is None else value
+
+
 def _compare(left: Any, op: str, right: Any) -> bool:
     return compare(op, left, right)
 
@@ -120,6 +124,14 @@ def _items(value: Any) -> list[Any]:
         raise Unfit(f"a loop goes over at most {MAX_ITEMS} entries")
     return list(value)
 
+
+_OWN: dict[str, Callable[..., Any]] = {
+    "_compare": _compare,
+    "_cut": cut,
+    "_header_of": sip_header,
+    "_picked": _picked,
+}
+"""What operators are rewritten to."""
 
 SANDBOX = Sandbox()
 """One for all templates; how values are escaped is written into each template."""

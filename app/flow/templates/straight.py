@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from app.flow.expressions.evaluator import Run, compiled
 from app.flow.expressions.fault import Absent, Unfit
 from app.flow.templates.escapes import ESCAPERS, Escaper, Refused
-from app.flow.templates.plan import Unit, Written
+from app.flow.templates.plan import Plan, Written
 from app.flow.templates.scanner import Data
 from app.flow.templates.tree import Output
 
@@ -22,8 +22,9 @@ Pieces: TypeAlias = Callable[[dict[str, Any]], Iterable[str]]
 _CONTROLS_BLANKS = re.compile(r"\{[{%#][-+]|[-+][}%#]\}|\r|\n\Z")
 
 
-def straight(unit: Unit) -> Pieces | None:
+def straight(plan: Plan) -> Pieces | None:
     """What writes the text piece by piece; None when it takes Jinja2: tags, includes, control of blanks."""
+    unit = plan.unit
     if _CONTROLS_BLANKS.search(unit.text.value):
         return None
     steps: list[str | tuple[Run, Escaper, int]] = []
@@ -32,7 +33,7 @@ def straight(unit: Unit) -> Pieces | None:
         if isinstance(part, Data):
             steps.append(part.text)
         elif isinstance(part, Output) and isinstance(mark := next(marks), Written):
-            steps.append((compiled(part.node), ESCAPERS[mark.escaper], mark.index))
+            steps.append((compiled(part.node, plan.language), ESCAPERS[mark.escaper], mark.index))
         else:
             return None
     return _writer(tuple(steps))
