@@ -20,7 +20,8 @@ from app.store.contract import Store
 class CallService:
     """Answers, resumes and records calls. Knows store, engine and clock; holds no state of a call itself.
 
-    `hooks_written` is called when hooks wait to be sent; whoever sends them puts itself there.
+    What works beside it puts itself there while it is there: `look_ups` gives what asks the look-ups of one turn,
+    `hooks_written` is called when hooks wait to be sent.
     """
 
     def __init__(
@@ -28,9 +29,9 @@ class CallService:
         store: Store,
         library: Library,
         policy: Policy,
-        look_ups: Callable[[], LookUp] = nobody,
     ) -> None:
-        desk = Desk(store, library, policy, look_ups, lambda: self.hooks_written())
+        desk = Desk(store, library, policy, lambda: self.look_ups(), lambda: self.hooks_written())
+        self.look_ups: Callable[[], LookUp] = nobody
         self.hooks_written: Callable[[], None] = stay_asleep
         self.store = store
         self.library = library

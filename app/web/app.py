@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from app.flow.loader import load_files
 from app.service.calls import CallService
 from app.service.library import Library
+from app.service.lookups import LookupClient
 from app.settings import Settings
 from app.store import open_store
 from app.store.contract import Store
@@ -118,6 +119,8 @@ def _lifespan(
                 await stack.enter_async_context(_opened(service.store))
                 sender = await stack.enter_async_context(sending(settings, service.store, metrics, log))
                 service.hooks_written = sender.wake
+                asking = await stack.enter_async_context(_asking(settings))
+                service.look_ups = lambda: asking.for_turn().ask
                 await first_read(service.library, metrics, log)
                 if settings.reload:
                     folders = (settings.flows, settings.templates)
@@ -137,6 +140,15 @@ async def _opened(store: Store) -> AsyncIterator[None]:
         yield
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _asking(settings: Settings) -> AsyncIterator[LookupClient]:
+    client = LookupClient(settings.lookup_budget_ms, settings.private_hosts)
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 @asynccontextmanager
