@@ -1,0 +1,123 @@
+"""A receiver of hooks: a real HTTP server on a port of its own, which answers as it is told and keeps what came."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One request that came in."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered: after `after_s`, with `chunks` of `chunk` bytes, one every `every_s`."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    after_s: float = 0.0
+    chunks: int = 0
+    chunk: int = 1_000
+    every_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Receiver:
+    """Answers each post with the next of `answers`; the last one again and again."""
+
+    port: int = 0
+    answers: list[Answer] = field(default_factory=lambda: [Answer()])
+    posts: list[Post] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def paths(self) -> list[str]:
+        return [post.path for post in self.posts]
+
+    def answering(self, *answers: Answer) -> Receiver:
+        self.answers = list(answers)
+        return self
+
+    def wait_for(self, count: int, within_s: float = 10.0) -> list[Post]:
+        """The posts, once there are so many."""
+        until = time.monotonic() + within_s
+        while len(self.posts) < count and time.monotonic() < until:
+            time.sleep(0.01)
+        assert len(self.posts) >= count, f"{len(self.posts)} of {count} posts came"
+        return self.posts
+
+    async def __call__(
+        self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            body = b"".join([chunk async for chunk in _chunks(receive)])
+            headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+            self.posts.append(Post(scope["path"], headers, body))
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            await _answer(answer, send)
+        finally:
+            self.at_once -= 1
+
+
+async def _chunks(receive: Callable[[], Awaitable[Any]]) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        more = message.get("more_body", False)
+        yield message.get("body", b"")
+
+
+async def _answer(answer: Answer, send: Callable[[Any], Awaitable[None]]) -> None:
+    await asyncio.sleep(answer.after_s)
+    headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    for _ in range(answer.chunks):
+        await send({"type": "http.response.body", "body": b"x" * answer.chunk, "more_body": True})
+        await asyncio.sleep(answer.every_s)
+    await send({"type": "http.response.body", "body": b""})
+
+
+@contextmanager
+def receiving(port: int = 0) -> Iterator[Receiver]:
+    """A receiver that listens on `port`, or on any free one."""
+    receiver = Receiver()
+    config = uvicorn.Config(
+        receiver,
+        host="127.0.0.1",
+        port=port,
+        log_config=None,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=0,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    receiver.port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield receiver
+    finally:
+        server.should_exit = True
+        thread.join()
