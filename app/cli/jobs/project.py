@@ -69,7 +69,7 @@ def find(source: Source, env: Mapping[str, str]) -> Findings:
     except OSError as error:
         raise CannotRun(f"{error.filename}: {error.strerror}", "name a folder that can be read") from error
     project = load(texts, env)
-    names = {text: _as_named(text, source) for text in texts}
+    names = {text: as_named(text, source) for text in texts}
     issues = tuple(_renamed(issue, source) for issue in (*unread, *project.issues))
     return Findings(project, issues, {names[text]: content for text, content in texts.items()})
 
@@ -98,10 +98,10 @@ def _read_file(file: Path) -> str:
 
 
 def _renamed(issue: Issue, source: Source) -> Issue:
-    return replace(issue, place=issue.place._replace(file=_as_named(issue.place.file, source)))
+    return replace(issue, place=issue.place._replace(file=as_named(issue.place.file, source)))
 
 
-def _as_named(display: str, source: Source) -> str:
+def as_named(display: str, source: Source) -> str:
     """`flows/acme.yaml` as a path that the caller can open."""
     for folder, path in (("flows", source.flows), ("templates", source.templates)):
         if display == folder or display.startswith(f"{folder}/"):
