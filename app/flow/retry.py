@@ -25,7 +25,7 @@ from app.flow.parts.action import Action
 from app.flow.parts.values import Given
 from app.flow.prompts import as_item, prompt_items
 from app.flow.reader import Reader
-from app.flow.targets import read_target
+from app.flow.targets import is_target, read_target
 from app.flow.types import TYPES
 
 FAILURES = ("noinput", "nomatch")
@@ -42,7 +42,6 @@ _HINTS = {
     "prompts": "write `noinput: [..]` and `nomatch: [..]`",
 }
 _THEN_HINTS = {
-    "goto": "write the step behind `then:` itself",
     "silence": "write `noinput`",
     "timeout": "write `noinput`",
     "error": "write it under `on` of the step",
@@ -170,7 +169,7 @@ def _read_then(fields: Fields, reader: Reader) -> dict[str, Target] | None:
     node = fields.get("then")
     if node is None:
         return {}
-    if not isinstance(node, Map):
+    if not isinstance(node, Map) or is_target(node):
         target = read_target(node, "`then`", reader)
         return dict.fromkeys(FAILURES, target) if target else None
     lines = read_fields(node, FAILURES, "`then`", reader, hints=_THEN_HINTS)

@@ -52,6 +52,11 @@ def read_target(node: Node, what: str, reader: Reader) -> Target | None:
     return readers[form](fields, reader)
 
 
+def is_target(node: Map) -> bool:
+    """Whether a map is meant to be a target."""
+    return any(node.get(form) is not None for form in _FORMS)
+
+
 def _read_word(node: Text, reader: Reader) -> Target:
     if node.value == "end":
         return Target(None, node.place)
