@@ -10,6 +10,7 @@ from app.flow.hours.calendar import Calendar, Opening, Span, Special
 from app.flow.hours.library import FIRST_YEAR, LAST_YEAR
 from app.flow.hours.moment import LOOKAHEAD_DAYS, Moment, hours_shape, hours_view
 from app.flow.hours.reading import calendar_sources, read_hours
+from app.flow.hours.year import Year, survey
 
 __all__ = [
     "FIRST_YEAR",
@@ -20,8 +21,10 @@ __all__ = [
     "Opening",
     "Span",
     "Special",
+    "Year",
     "calendar_sources",
     "hours_shape",
     "hours_view",
     "read_hours",
+    "survey",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from app.flow.hours.zones import pieces
 from app.flow.nodes import Place
 
 DAY_MINUTES = 1440
-_DAY_S = 86_400
+DAY_S = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -87,34 +87,43 @@ class Calendar:
 
     def openings(self, start: datetime, end: datetime) -> Iterator[Opening]:
         """When it is open between two moments, in order; what touches or overlaps is joined, the ends are cut off."""
-        current: Opening | None = None
-        for opening in self._pieces_of_openings(_seconds(start), _seconds(end)):
-            if current is None or opening.start > current.end:
-                if current is not None:
-                    yield current
-                current = opening
-            elif opening.end > current.end:
-                current = Opening(current.start, opening.end)
-        if current is not None:
-            yield current
+        return joined(self._openings(seconds(start), seconds(end)))
+
+    def on_the_wall(self, low: int, high: int) -> Iterator[Opening]:
+        """The hours by the clock on the wall, from `low` to `high`: seconds since the wall showed 1970; sorted."""
+        for day in range(low // DAY_S - 1, -(-high // DAY_S)):
+            for span in self.spans_on(date.fromordinal(day + _EPOCH)):
+                start = max(day * DAY_S + span.start * 60, low)
+                end = min(day * DAY_S + span.end * 60, high)
+                if start < end:
+                    yield Opening(start, end)
 
     def moment(self, at: int) -> datetime:
         """Seconds since 1970 as a date and time in the calendar's zone."""
         return datetime.fromtimestamp(at, self.zone)
 
-    def _pieces_of_openings(self, start: int, end: int) -> Iterator[Opening]:
+    def _openings(self, start: int, end: int) -> Iterator[Opening]:
         """Sorted by their starts; they may touch or overlap."""
         for piece in pieces(self.zone, start, end):
-            low, high = piece.start + piece.offset, piece.end + piece.offset
-            for day in range(low // _DAY_S - 1, -(-high // _DAY_S)):
-                for span in self.spans_on(date.fromordinal(day + _EPOCH)):
-                    begins = max(day * _DAY_S + span.start * 60, low)
-                    ends = min(day * _DAY_S + span.end * 60, high)
-                    if begins < ends:
-                        yield Opening(begins - piece.offset, ends - piece.offset)
+            for on_wall in self.on_the_wall(piece.start + piece.offset, piece.end + piece.offset):
+                yield Opening(on_wall.start - piece.offset, on_wall.end - piece.offset)
 
 
-def _seconds(moment: datetime) -> int:
+def joined(openings: Iterable[Opening]) -> Iterator[Opening]:
+    """The same time, without openings that touch or overlap; they come sorted by their starts."""
+    current: Opening | None = None
+    for opening in openings:
+        if current is None or opening.start > current.end:
+            if current is not None:
+                yield current
+            current = opening
+        elif opening.end > current.end:
+            current = Opening(current.start, opening.end)
+    if current is not None:
+        yield current
+
+
+def seconds(moment: datetime) -> int:
     """Whole seconds since 1970, rounded down."""
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return since.days * _DAY_S + since.seconds
+    return since.days * DAY_S + since.seconds

@@ -81,8 +81,6 @@ def _is_region(node: Map) -> bool:
 
 
 def _read_date(text: Text, name: str, holidays: Holidays, what: str, reader: Reader) -> None:
-    if is_missing(text):
-        return
     days = read_dates(text, what, reader)
     for day in unseen(days, holidays.own, text, what, reader):
         holidays.own[day] = name

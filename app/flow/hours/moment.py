@@ -81,13 +81,13 @@ class Moment(Mapping[str, Any]):
         if self.open:
             next(ahead)
         opening = next(ahead, None)
-        return self.calendar.moment(opening.start) if opening else self._horizon
+        return self.calendar.moment(opening.start) if opening else self.horizon
 
     @property
     def next_close(self) -> datetime:
         """When it closes the next time."""
         opening = next(self._ahead(), None)
-        return self.calendar.moment(opening.end) if opening else self._horizon
+        return self.calendar.moment(opening.end) if opening else self.horizon
 
     @property
     def reopens(self) -> bool:
@@ -95,12 +95,14 @@ class Moment(Mapping[str, Any]):
         return next(self._ahead(), None) is not None
 
     @property
-    def _horizon(self) -> datetime:
-        return (self.now + timedelta(days=LOOKAHEAD_DAYS)).astimezone(self.calendar.zone)
+    def horizon(self) -> datetime:
+        """The moment in 400 days, to the second."""
+        ahead = self.now.replace(microsecond=0) + timedelta(days=LOOKAHEAD_DAYS)
+        return ahead.astimezone(self.calendar.zone)
 
     def _ahead(self) -> Iterator[Opening]:
         """Every opening from now on; the first one is cut off at its beginning when it is open now."""
-        return self.calendar.openings(self.now, self._horizon)
+        return self.calendar.openings(self.now, self.horizon)
 
 
 _FIELDS: dict[str, Callable[[Moment], Any]] = {

@@ -46,7 +46,7 @@ def find_zone(name: str) -> ZoneInfo | None:
 
 def pieces(zone: ZoneInfo, start: int, end: int) -> Iterator[Piece]:
     """The time from `start` to `end`, cut where the clocks of the zone change."""
-    at, offset = start, _offset(zone, start)
+    at, offset = start, offset_at(zone, start)
     for year in range(_year(start), _year(end) + 1):
         for change in changes(zone, year):
             if at < change.at < end:
@@ -60,9 +60,9 @@ def changes(zone: ZoneInfo, year: int) -> tuple[Change, ...]:
     """When the clocks of a zone change in a year (UTC). Two changes less than twelve hours apart may be missed."""
     found: list[Change] = []
     before = _new_year(year) - 1
-    offset = _offset(zone, before)
+    offset = offset_at(zone, before)
     for sample in range(before + _SAMPLE_S, _new_year(year + 1), _SAMPLE_S):
-        now = _offset(zone, sample)
+        now = offset_at(zone, sample)
         if now != offset:
             found.append(Change(_turn(zone, before, sample), now))
         before, offset = sample, now
@@ -71,14 +71,15 @@ def changes(zone: ZoneInfo, year: int) -> tuple[Change, ...]:
 
 def _turn(zone: ZoneInfo, low: int, high: int) -> int:
     """The first second with the offset that `high` has; `low` has another one."""
-    after = _offset(zone, high)
+    after = offset_at(zone, high)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _offset(zone, middle) == after else (middle, high)
+        low, high = (low, middle) if offset_at(zone, middle) == after else (middle, high)
     return high
 
 
-def _offset(zone: ZoneInfo, at: int) -> int:
+def offset_at(zone: ZoneInfo, at: int) -> int:
+    """By how many seconds the clocks are ahead of UTC at a moment (seconds since 1970 in UTC)."""
     offset = datetime.fromtimestamp(at, zone).utcoffset()
     return offset.days * 86_400 + offset.seconds if offset else 0
 

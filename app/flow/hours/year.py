@@ -1,0 +1,178 @@
+"""When something is open in one year: how long, on which dates otherwise than usual, and what is easily overlooked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+from app.flow.hours.calendar import DAY_MINUTES, Calendar, Span, Spans, joined
+from app.flow.hours.library import FIRST_YEAR, LAST_YEAR
+from app.flow.hours.zones import changes, offset_at
+
+_MARGIN = timedelta(days=400)
+"""How far a gap is followed beyond the year; one that has no end there is cut off where the year begins or ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exceptional:
+    """Dates, `first` to `last`, that have other hours than their day of the week (`usual`), or the same by a rule."""
+
+    first: date
+    last: date
+    spans: Spans
+    usual: Spans
+    reason: Literal["holiday", "override"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockChange:
+    """The clocks go from `before` to `after` (as they show it); `minutes`: by how much longer that makes the hours."""
+
+    before: datetime
+    after: datetime
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Nothing is open from `first` to `last`."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        """How many days."""
+        return (self.last - self.first).days + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """On `day` the hours of the day before are not over when its own begin; `span` is what they share."""
+
+    day: date
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """A year of a calendar.
+
+    Attributes:
+        open_minutes: in the whole year, as they pass.
+        open_days: days on which hours begin.
+        exceptions: every holiday and override.
+        gaps: days in a row on which nothing is open, where they are more than in a usual week.
+        is_known: whether public holidays are known for the year; True when none are asked for.
+    """
+
+    year: int
+    open_minutes: int
+    open_days: int
+    exceptions: tuple[Exceptional, ...]
+    clock_changes: tuple[ClockChange, ...]
+    gaps: tuple[Gap, ...]
+    overlaps: tuple[Overlap, ...]
+    is_known: bool
+
+
+def survey(calendar: Calendar, year: int) -> Year:
+    """The year by the clocks of the calendar's zone."""
+    days = list(_days(date(year, 1, 1), date(year, 12, 31)))
+    start, end = (datetime(each, 1, 1, tzinfo=calendar.zone) for each in (year, year + 1))
+    seconds = sum(opening.end - opening.start for opening in calendar.openings(start, end))
+    return Year(
+        year,
+        seconds // 60,
+        sum(bool(calendar.spans_on(day)) for day in days),
+        tuple(_exceptions(calendar, days)),
+        tuple(_clock_changes(calendar, year)),
+        tuple(_gaps(calendar, year)),
+        tuple(_overlaps(calendar, days)),
+        not calendar.sources or FIRST_YEAR <= year <= LAST_YEAR,
+    )
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    return (first + timedelta(days=number) for number in range((last - first).days + 1))
+
+
+def _exceptions(calendar: Calendar, days: list[date]) -> Iterator[Exceptional]:
+    """Dates in a row with the same rule, name and hours are one."""
+    current: Exceptional | None = None
+    for day in days:
+        found = _exception(calendar, day)
+        if current is not None and found is not None and _goes_on(current, found):
+            current = Exceptional(current.first, day, found.spans, current.usual, found.reason, found.name)
+            continue
+        if current is not None:
+            yield current
+        current = found
+    if current is not None:
+        yield current
+
+
+def _exception(calendar: Calendar, day: date) -> Exceptional | None:
+    usual, name = calendar.week[day.weekday()], calendar.holiday_on(day)
+    if day in calendar.override:
+        return Exceptional(day, day, calendar.override[day].spans, usual, "override", name)
+    return Exceptional(day, day, (), usual, "holiday", name) if day in calendar.holidays else None
+
+
+def _goes_on(before: Exceptional, after: Exceptional) -> bool:
+    same = (before.spans, before.reason, before.name) == (after.spans, after.reason, after.name)
+    return same and after.first - before.last == timedelta(days=1)
+
+
+def _clock_changes(calendar: Calendar, year: int) -> Iterator[ClockChange]:
+    for change in (each for around in (year - 1, year, year + 1) for each in changes(calendar.zone, around)):
+        old = offset_at(calendar.zone, change.at - 1)
+        before, after = _wall(change.at + old), _wall(change.at + change.offset)
+        if before.year != year:
+            continue
+        low, high = sorted((change.at + old, change.at + change.offset))
+        minutes = sum(opening.end - opening.start for opening in joined(calendar.on_the_wall(low, high))) // 60
+        yield ClockChange(before, after, minutes if after < before else -minutes)
+
+
+def _wall(at: int) -> datetime:
+    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None)
+
+
+def _gaps(calendar: Calendar, year: int) -> Iterator[Gap]:
+    usual = _usual_gap(calendar)
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    run: list[date] = []
+    for day in _days(first - _MARGIN, last + _MARGIN):
+        if not _is_open_on(calendar, day):
+            run.append(day)
+            continue
+        if len(run) > usual and run[0] <= last and run[-1] >= first:
+            yield Gap(first if run[0] == first - _MARGIN else run[0], run[-1])
+        run = []
+    if len(run) > usual and run[0] <= last:
+        yield Gap(first if run[0] == first - _MARGIN else run[0], last)
+
+
+def _usual_gap(calendar: Calendar) -> int:
+    """The most days in a row that are closed in every week; 7 when all are."""
+    into_next = [any(span.end > DAY_MINUTES for span in spans) for spans in calendar.week]
+    flags = [bool(spans) or into_next[day - 1] for day, spans in enumerate(calendar.week)]
+    closed = "".join("o" if flag else "c" for flag in flags * 2)
+    return min(7, max(map(len, closed.split("o"))))
+
+
+def _is_open_on(calendar: Calendar, day: date) -> bool:
+    before = calendar.spans_on(day - timedelta(days=1))
+    return bool(calendar.spans_on(day)) or any(span.end > DAY_MINUTES for span in before)
+
+
+def _overlaps(calendar: Calendar, days: list[date]) -> Iterator[Overlap]:
+    for day in days:
+        late = max((span.end for span in calendar.spans_on(day - timedelta(days=1))), default=0) - DAY_MINUTES
+        for span in calendar.spans_on(day):
+            if span.start < late:
+                yield Overlap(day, Span(span.start, min(late, span.end)))
