@@ -34,6 +34,7 @@ _HINTS = {
     "name": "write `flow`",
     "number": "write `numbers`, a list",
     "variables": "write `vars`",
+    "languages": "write `locales`",
     "on": "write it under `defaults`: `defaults: {on: {error: step}}`",
     "talk": "write it under `defaults`: `defaults: {talk: {..}}`",
     "retry": "write it under `defaults`: `defaults: {retry: {..}}`",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.flow.fields import Fields, read_fields
-from app.flow.nodes import Entry, Map, Node, Place, Text
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.reader import Reader
 from app.flow.types import TYPES
 from app.ncco.kinds.talk import BCP47
@@ -72,10 +72,22 @@ class Locale:
 def read_locales(node: Node, reader: Reader) -> Mapping[str, Locale]:
     """The map under `locales`. What is faulty is declared all the same."""
     found = reader.map(node, "`locales`", "write `locales: {en: {language: en-GB}, fr: {language: fr-FR}}`")
-    if found is not None and not found.entries:
+    if found is None:
+        return _meant_locales(node)
+    if not found.entries:
         reader.report("E204", found.place, "`locales` is empty", "write `locales: {en: {language: en-GB}}`")
-    read = [_read_locale(entry, reader) for entry in found.entries] if found else []
+    read = [_read_locale(entry, reader) for entry in found.entries]
     return {locale.name: locale for locale in read}
+
+
+def _meant_locales(node: Node) -> Mapping[str, Locale]:
+    """What a list of languages is probably meant to declare."""
+    codes = [item for item in node.items if isinstance(item, Text)] if isinstance(node, Seq) else []
+    named = {base(code.value): code for code in codes}
+    return {
+        name: Locale(name, code.value, {"language": code.value}, places={"": code.place})
+        for name, code in named.items()
+    }
 
 
 def _read_locale(entry: Entry, reader: Reader) -> Locale:
@@ -148,9 +160,11 @@ def within(reader: Reader, locale: Locale) -> Reader:
 def stands_for_locales(node: Node, reader: Reader, options: Collection[str]) -> bool:
     """Whether a map is meant to hold one value for each locale, and not `options`."""
     keys = node.keys() if isinstance(node, Map) else ()
-    if any(key in options for key in keys):
+    if not keys or any(key in options for key in keys):
         return False
-    return any(key in reader.locales for key in keys) or (bool(keys) and all(map(_CODE.fullmatch, keys)))
+    if any(key in reader.locales for key in keys) or all(map(_CODE.fullmatch, keys)):
+        return True
+    return bool(reader.locales) and len(keys) > 1 and not any(nearest(key, options) for key in keys)
 
 
 def mixes_locales(node: Map, reader: Reader, options: Collection[str]) -> bool:

@@ -58,7 +58,7 @@ def _literal(word: str, entries: tuple[Entry, ...]) -> str:
 
 def _speaking(language: str, reader: Reader) -> Reader:
     """The reader for a talk that is spoken in one language, whatever the locale."""
-    if not language:
+    if not language or (language == reader.language and not reader.locales):
         return reader
     locales = {name: replace(locale, language=language) for name, locale in reader.locales.items()}
     return replace(reader, language=language, locales=locales)

@@ -35,6 +35,7 @@ def test_a_locale_listens_in_its_language_or_the_one_that_is_written(locale: str
     ("locales", "fault"),
     [
         ("[en, fr]", "E201 `locales` is a list → write `locales: {en: {language: en-GB}, fr: {language: fr-FR}}`"),
+        ("English", "E201 `locales` is a text → write `locales: {en: {language: en-GB}, fr: {language: fr-FR}}`"),
         ("{}", "E204 `locales` is empty → write `locales: {en: {language: en-GB}}`"),
         ("{en: en-GB}", 'E201 the locale "en" is not a map → write `en: {language: en-GB}`'),
         ("{en: British English}", 'E201 the locale "en" is not a map → write `en: {language: en-GB}`'),
@@ -74,6 +75,20 @@ def test_a_locale_listens_in_its_language_or_the_one_that_is_written(locale: str
 )
 def test_a_fault_in_the_locales_is_reported_once_with_its_cure(locales: str, fault: str) -> None:
     assert [fault] == faults_of(STEP, f"locales: {locales}\n")
+
+
+@pytest.mark.parametrize(
+    ("locales", "fault"),
+    [
+        ("locales: [en-GB, fr-FR]", "E201 locales"),
+        ("languages: {en: {language: en-GB}, fr: {language: fr-FR}}", 'E202 the flow has no "languages"'),
+    ],
+)
+def test_a_fault_in_the_locales_is_not_held_against_the_texts(locales: str, fault: str) -> None:
+    steps = 'hello: {do: [{talk: {en: "Hello.", fr: "Bonjour."}}], goto: end}'
+    (found,) = faults_of(steps, f"{locales}\n")
+
+    assert found.replace("`", "").startswith(fault)
 
 
 def test_a_language_that_is_not_spoken_is_told_at_the_locale() -> None:

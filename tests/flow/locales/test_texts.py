@@ -92,6 +92,10 @@ def test_a_stream_that_is_written_once_is_played_in_every_locale() -> None:
             'talk: {en: "Hello.", fr: "Bonjour.", loop: 2}',
             'E563 the locale "en" stands among options → put the locales under an option of their own',
         ),
+        (
+            'talk: {en: "Hello.", french: "Bonjour."}',
+            'E561 `text` of talk: this flow has no locale "french" → known are: en, fr',
+        ),
         ('talk: {txt: "Hello."}', 'E202 talk has no "txt" → did you mean "text"?'),
         ("talk: {en: [Hello.], fr: Bonjour.}", "E201 `text` of talk is a list → write a text here"),
         ('talk: {en: "{{ nobody }}", fr: "Bonjour."}', "E303"),
