@@ -191,3 +191,43 @@ def test_a_template_says_what_the_locale_of_the_call_is() -> None:
     )
 
     assert ["Bonjour, 447700900123."] == ScriptedCall(flow).said
+
+
+CALLER = """
+flow: caller
+default: true
+start: hello
+locales: {en: {language: en-GB}, fr: {language: fr-FR}}
+defaults: {on: {error: back}}
+steps:
+  hello: {set: {locale: fr}, do: [{talk: {en: "Hello.", fr: "Bonjour."}}], goto: ask}
+  ask: {run: sub, on: {return: back}}
+  back: {do: [{talk: {en: "Back.", fr: "De retour."}}], goto: end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("sub", "heard"),
+    [
+        (
+            'locales: {en: {language: en-GB}, fr: {language: fr-FR}}\nsteps: {say: {do: [{talk: {en: "A.", fr: "B."}}],'
+            " goto: return}}",
+            ["Bonjour.", "B.", "De retour."],
+        ),
+        (
+            'locales: {de: {language: de-DE}, it: {language: it-IT}}\nsteps: {say: {do: [{talk: {de: "C.", it: "D."}}],'
+            " goto: return}}",
+            ["Bonjour.", "C.", "De retour."],
+        ),
+        (
+            "locales: {en: {language: en-GB}, fr: {language: fr-FR}}\nsteps: {say: {set: {locale: en}, do: [{talk: "
+            '{en: "A.", fr: "B."}}], goto: return}}',
+            ["Bonjour.", "A.", "Back."],
+        ),
+        ('steps: {say: {do: [{talk: "E."}], goto: return}}', ["Bonjour.", "E.", "De retour."]),
+    ],
+)
+def test_the_locale_stays_with_the_call_through_other_flows(sub: str, heard: list[str]) -> None:
+    flow = load_flow(CALLER, {"flows/a_sub.yaml": f"flow: sub\nstart: say\n{sub}\n"})
+
+    assert heard == ScriptedCall(flow).said
