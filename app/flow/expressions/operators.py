@@ -6,8 +6,9 @@ import re
 from typing import TypeAlias
 
 from app.flow.expressions.check import Check, described, kind_of
+from app.flow.expressions.filters import FILTERS
 from app.flow.expressions.kinds import common, item_of, literal_type, record_of
-from app.flow.expressions.syntax import Compared, Const, Items, Logic, Node, Sum
+from app.flow.expressions.syntax import Compared, Const, Filtered, Items, Logic, Node, Sum
 from app.flow.scope import Record, Shape
 from app.flow.types import ANY, TYPES, ValueType
 from app.ncco.suggest import nearest
@@ -185,7 +186,9 @@ def _report_sum(check: Check, node: Sum, left: Shape, right: Shape) -> None:
     word = "joins lists" if is_list else "adds numbers or joins texts" if node.op == "+" else "subtracts numbers"
     message = f'"{node.op}" {word}; {check.shown(node.left)} is {described(left)}'
     message += f", {check.shown(node.right)} is {described(right)}"
-    cure = _list_cure(check, node, left) if is_list else _sum_cure(check, node, left, right)
+    cure = (
+        _list_cure(check, node, left) if is_list else _bracket_cure(check, node) or _sum_cure(check, node, left, right)
+    )
     check.report_at("E308", node.op_start, 1, message, cure)
 
 
@@ -204,6 +207,15 @@ def _sum_cure(check: Check, node: Sum, left: Shape, right: Shape) -> str | None:
     if kind_of(left) == kind_of(right) == "text":
         return f"to subtract, write {check.shown(node.left)} | int - {check.shown(node.right)} | int"
     return None
+
+
+def _bracket_cure(check: Check, node: Sum) -> str | None:
+    """How a filter that speaks is given the whole sum: it takes what stands right before it."""
+    right = node.right
+    if not isinstance(right, Filtered) or not FILTERS[right.name].speaks or check.text.value[right.start - 1] == "(":
+        return None
+    whole = f"({check.shown(node.left)} {node.op} {check.shown(right.of)})"
+    return f"a filter takes what stands right before it: write {whole} | {right.name}"
 
 
 def _list_cure(check: Check, node: Sum, left: Shape) -> str:

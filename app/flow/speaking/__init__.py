@@ -11,6 +11,7 @@ sentence that says what is needed and never repeats the value.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from app.flow.speaking.digits import MAX_GROUP, digits
 from app.flow.speaking.lists import WORDS, listed
@@ -20,7 +21,7 @@ from app.flow.speaking.zones import in_zone, known_zones
 
 __all__ = ["FORMS", "MAX_GROUP", "SPEAKERS", "WORDS", "is_currency", "known_zones"]
 
-SPEAKERS: Mapping[str, Callable[..., object]] = {
+SPEAKERS: Mapping[str, Callable[..., Any]] = {
     "digits": digits,
     "in_zone": in_zone,
     "list": listed,

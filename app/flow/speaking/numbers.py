@@ -11,7 +11,7 @@ from babel.numbers import format_decimal, get_group_symbol, get_minus_sign_symbo
 
 from app.flow.speaking.languages import plain
 
-MAX_NUMBER = Decimal(10) ** 18
+_LARGE = 10**18
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _FINEST = Decimal("0.001")
 _MINUS: Mapping[str, str] = {"de": "minus", "en": "minus", "es": "menos", "fr": "moins", "it": "meno", "pt": "menos"}
@@ -21,7 +21,7 @@ def number_of(value: object) -> Decimal | None:
     """`value` as an exact number, when it is one or the text of one."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return Decimal(value.strip())
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MAX_NUMBER:
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
         return Decimal(str(value))
     return None
 
