@@ -1,0 +1,154 @@
+"""Flows as drawings: what stands in a node, what on an arrow, and where it leads."""
+
+from __future__ import annotations
+
+from app.flow.graph import Drawing, draw
+from app.flow.loader import load
+
+MAIN = """\
+flow: main
+numbers: ["442079460000"]
+default: true
+entry: true
+start: menu
+defaults: {on: {error: sorry}}
+steps:
+  menu:
+    do:
+      - talk: "For sales, press 1 or say sales. For support, press 2, or stay on the line."
+    choices:
+      sales: {dtmf: 1, speech: [sales, buy, order, purchase], goto: sales}
+      support: {dtmf: [2, 22], goto: split}
+    retry: {tries: 2, then: {noinput: {run: child, with: {team: "sales"}}, nomatch: split}}
+  split:
+    branch:
+      - if: call.from == "447700900123"
+        goto: ask
+      - if: call.from == "447700900124"
+        goto: ask
+      - else: sorry
+  ask:
+    collect: {into: pin, digits: 4}
+    retry: {tries: 1, then: end}
+    goto: check
+  check:
+    run: child
+    with: {team: "{{ pin }}"}
+    on: {done: end, otherwise: sorry, error: end}
+  sales:
+    do:
+      - record: {split: conversation}
+      - talk: {text: "{{ call.from }}"}
+      - wait: 1
+      - connect: ["447700900111", {type: app, user: anna}]
+    on: {completed: end, busy: sorry, timeout: sorry, otherwise: terms}
+  terms:
+    do:
+      - talk: "Terms."
+      - checkpoint: heard
+    on: {heard: end}
+  sorry:
+    do:
+      - talk: "Sorry."
+      - connect: "{{ call.to }}"
+        from: "447700900000"
+      - ncco: last.json.j2
+    goto: end
+"""
+CHILD = """\
+flow: child
+params: {team: text}
+outcomes: [done, given_up]
+start: hold
+lookups:
+  place: {get: "https://example.com/place", returns: {free: bool}, default: {free: false}}
+steps:
+  hold:
+    lookup: place
+    do:
+      - talk: "You are waiting for {{ team }}."
+      - notify: {team: "{{ team }}"}
+    hold: {until: place.free, up_to: 10m}
+    on: {ready: {return: done}, too_long: {return: given_up}}
+"""
+TEXTS = {
+    "flows/main.yaml": MAIN,
+    "flows/child.yaml": CHILD,
+    "templates/last.json.j2": '[{"action": "talk", "text": "x"}]',
+}
+
+
+def drawn(flow: str = "main", *, errors: bool = False) -> Drawing:
+    project = load(TEXTS, {})
+    assert [] == [issue for issue in project.issues if issue.is_error]
+    return draw([project.flows[flow]], errors=errors)
+
+
+def arrows(drawing: Drawing) -> list[str]:
+    """Each arrow as a line, nodes by their first lines."""
+    names = {node.key: node.lines[0] for frame in drawing.frames for node in frame.nodes}
+    return [f"{names[each.start]} {each.stroke} {names[each.end]}: {' | '.join(each.lines)}" for each in drawing.arrows]
+
+
+def test_a_flow_and_those_that_it_runs_have_a_frame_each() -> None:
+    assert ["main", "child"] == [frame.title for frame in drawn().frames]
+
+
+def test_a_flow_that_is_run_by_another_is_drawn_once() -> None:
+    flows = load(TEXTS, {}).flows
+
+    assert ["child", "main"] == [frame.title for frame in draw([flows["child"], flows["main"]]).frames]
+
+
+def test_nodes_say_what_they_are_and_what_is_heard() -> None:
+    main, child = drawn().frames
+
+    assert [
+        ("start", ("call to 442079460000", "call to any other number", "/webhooks/answer/main")),
+        ("ask", ("menu", "“For sales, press 1 or say sales. For support, p…”")),
+        ("decide", ("split",)),
+        ("ask", ("ask",)),
+        ("run", ("check",)),
+        ("step", ("sales", "record", "talk", "wait", "and 1 more")),
+        ("step", ("terms", "“Terms.”", "checkpoint heard")),
+        ("step", ("sorry", "“Sorry.”", "connect a computed number", "ncco")),
+        ("end", ("end",)),
+    ] == [(node.look, node.lines) for node in main.nodes]
+    assert [
+        ("start", ("run child",)),
+        ("hold", ("hold", "look up place", "talk", "notify")),
+        ("end", ("return done",)),
+        ("end", ("return given_up",)),
+    ] == [(node.look, node.lines) for node in child.nodes]
+
+
+def test_arrows_say_what_leads_where() -> None:
+    assert [
+        "call to 442079460000 plain menu: ",
+        "menu plain sales: sales | 1, “sales”, “buy”, “order”, …",
+        "menu plain split: support | 2, 22",
+        "menu dotted run child: noinput | after 2 tries",
+        "menu plain split: nomatch | after 2 tries",
+        'split plain ask: if call.from == "447700900123"',
+        'split plain ask: if call.from == "447700900124"',
+        "split plain sorry: else",
+        "ask plain check: pin given",
+        "ask plain end: noinput, nomatch | after one try",
+        "check dotted run child: run child",
+        "check plain end: done",
+        "check plain sorry: otherwise",
+        "sales plain end: completed",
+        "sales plain sorry: busy, timeout",
+        "sales plain terms: otherwise",
+        "terms plain end: heard",
+        "sorry plain end: ",
+        "run child plain hold: ",
+        "hold plain return done: ready | place.free",
+        "hold plain return given_up: too_long",
+    ] == arrows(drawn())
+
+
+def test_where_errors_lead_is_drawn_when_asked_for() -> None:
+    plain, more = arrows(drawn()), arrows(drawn(errors=True))
+
+    assert ["check error end: error", "any error error sorry: "] == [line for line in more if line not in plain]
