@@ -51,8 +51,9 @@ class Action:
 
     def in_locale(self, locale: str) -> Action:
         """The action as it is for callers who hear this locale."""
-        local = {name: in_locale(value, locale) for name, value in self.fields.items()}
-        return replace(self, fields=local) if local != self.fields else self
+        if not any("locale" in value.used_names for value in self.fields.values()):
+            return self
+        return replace(self, fields={name: in_locale(value, locale) for name, value in self.fields.items()})
 
     def render(self, frame: Frame) -> list[Draft]:
         """The action in this call. Only the outermost dict is its own; what is in it is shared. Raises RenderError."""

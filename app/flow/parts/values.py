@@ -152,7 +152,7 @@ def in_locale(value: Value, locale: str) -> Value:
     """What a value is in one locale, down to its leaves."""
     if isinstance(value, Localised):
         return value.in_locale(locale)
-    if isinstance(value, Object):
+    if isinstance(value, Object) and "locale" in value.used_names:
         return Object({name: in_locale(member, locale) for name, member in value.members.items()}, value.place)
     return value
 
