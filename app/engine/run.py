@@ -79,8 +79,9 @@ class Run:
     def stand_in(self, flow: str) -> None:
         """Look at things as the flow of this name does; one that the call has left knows nothing any more."""
         name = flow or self.root.name
-        found = [standing for standing in self._standings if standing.flow.name == name]
-        self._stand(found[-1:] or [begun(self.root.named(name), {})])
+        known = [standing for standing in self._standings if standing.flow.name == name]
+        self._here = known[-1] if known else begun(self.root.named(name), {})
+        self.flow = self._here.flow
 
     @property
     def variables(self) -> dict[str, Any]:

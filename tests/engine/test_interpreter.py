@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from app.engine import Call
+from app.engine.session import Level, Observer
 from app.engine.state import from_json, to_json
 from tests.engine.scripted_call import FAILSAFE, ScriptedCall, load_flow
 
@@ -501,7 +502,14 @@ def test_a_checkpoint_whose_body_cannot_be_read_goes_to_the_failsafe() -> None:
 
 
 def test_every_field_of_a_session_is_in_its_json(call: ScriptedCall) -> None:
-    session = call.turn.session
+    session = call.turn.session._replace(
+        at="pin",
+        callers=(Level("main", "hello", {"a": 1}, {}),),
+        lookups={"customer": {"ok": True}},
+        locale="fr",
+        observers=(Observer(1, 0, "", "hello"),),
+        parent="leg",
+    )
     kept = orjson.loads(to_json(session))
 
     assert set(session._fields) == set(kept)

@@ -215,11 +215,12 @@ def test_a_choice_whose_value_cannot_be_computed_takes_the_error_exit() -> None:
 
 
 def test_a_look_up_is_asked_before_its_step_is_played() -> None:
-    flow = load_flow(GREETING)
-    asking = replace(flow.steps["a"], lookups=("team",))
-    call = ScriptedCall(replace(flow, steps={**flow.steps, "a": asking}), answers={"team": "support"})
+    crm = 'lookups: {crm: {get: "https://crm.example.com/", returns: {name: text}, default: {name: ""}}}'
+    asking = GREETING.replace("steps:\n  a:\n", f"{crm}\nsteps:\n  a:\n    lookup: crm\n")
+    flow = load_flow(asking.replace("call.from_user", "crm.name"))
+    call = ScriptedCall(flow, answers={"crm": {"name": "Ann"}})
 
-    assert ["Hello .", "For sales press 1."] == call.said
+    assert ["Hello Ann.", "For sales press 1."] == call.said
 
 
 def test_a_value_that_only_other_calls_have_takes_the_error_exit() -> None:
