@@ -20,7 +20,7 @@ async def sending(
     settings: Settings, store: Store, metrics: Metrics, log: FilteringBoundLogger
 ) -> AsyncIterator[Sender]:
     """Send what waits in `store`, which is open; on leaving, what is being sent gets a few seconds to arrive."""
-    async with new_client() as client:
+    async with new_client(settings.private_hosts) as client:
         poster = Poster(client, Signer(settings.hook_secrets))
         sender = Sender(store, poster, Schedule(settings.hook_tries), Teller(metrics, log))
         task = asyncio.create_task(sender.run())

@@ -14,6 +14,7 @@ URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"
 
 def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool) -> str:
     """The text, without the last line break."""
+    flows = tuple(flows)
     lines = [
         f"ncco {version('ncco-server')} listens on {_own_address(settings)}{' (development)' if dev else ''}",
         "",
@@ -23,7 +24,7 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool) -> str:
         "Flows:",
         *(f"  {line}" for line in _shown_flows(flows)),
     ]
-    notes = [*_missing(settings), *settings.warnings]
+    notes = [*_missing(settings, is_telling=any(map(_tells, flows))), *settings.warnings]
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])
 
 
@@ -42,7 +43,12 @@ def _shown_flows(flows: Iterable[Flow]) -> Iterator[str]:
         yield f"{flow.name:<14}  {', '.join(ways) or 'no call can start here'}"
 
 
-def _missing(settings: Settings) -> Iterator[str]:
+def _tells(flow: Flow) -> bool:
+    """Whether it sends any hook."""
+    return bool(flow.events) or any(step.sends or step.events for step in flow.steps.values())
+
+
+def _missing(settings: Settings, *, is_telling: bool) -> Iterator[str]:
     if not settings.is_signed and not settings.insecure:
         yield "Webhooks are not checked: VONAGE_SIGNATURE_SECRET is not set. For real calls, set it."
     if not settings.public_url and not settings.is_signed:
@@ -50,3 +56,5 @@ def _missing(settings: Settings) -> Iterator[str]:
             f"Vonage cannot reach {_own_address(settings)}: put a tunnel before it and enter the tunnel's address, "
             "or set NCCO_PUBLIC_URL."
         )
+    if is_telling and not settings.hook_secrets:
+        yield "Hooks are not signed, so their receivers cannot tell who sent them: set NCCO_HOOK_SECRET."

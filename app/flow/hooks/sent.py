@@ -122,4 +122,5 @@ def _sent(definition: HookDefinition, node: Node | None, place: Place, reader: R
         params = ", ".join(f"{name}: .." for name in definition.params)
         reader.report("E201", node.place, f"{what} is given no map of its params", f"write `{{{params}}}` here")
         return SentHook(definition, place, (), told)
-    return SentHook(definition, place, read_given(node, definition.params, what, place, reader), told)
+    form = f"- {definition.name}: {{{{{{}}}}}}"
+    return SentHook(definition, place, read_given(node, definition.params, what, place, reader, form=form), told)

@@ -18,11 +18,6 @@ class Signer:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._keys = tuple(Webhook(secret) for secret in secrets)
 
-    @property
-    def is_signing(self) -> bool:
-        """Whether there is any secret."""
-        return bool(self._keys)
-
     def headers(self, id_: str, now: datetime, body: str) -> dict[str, str]:
         """The headers of one try. `now` is aware, UTC: a receiver takes no older than 5 minutes.
 
