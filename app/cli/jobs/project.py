@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from app.cli.jobs.siblings import siblings
 from app.cli.work import CannotRun
 from app.flow.files import read_project
 from app.flow.issues import Issue
@@ -85,7 +86,7 @@ def _read_files(source: Source) -> tuple[dict[str, str], list[Issue]]:
     texts, issues = read_project(source.templates, source.templates)
     templates = {name: text for name, text in texts.items() if name.startswith("templates/")}
     flows = {f"flows/{file.name}": _read_file(file) for file in source.files}
-    return flows | templates, [issue for issue in issues if issue.place.file.startswith("templates/")]
+    return siblings(flows, source.flows) | flows | templates, [issue for issue in issues if issue.place.file.startswith("templates/")]
 
 
 def _read_file(file: Path) -> str:
