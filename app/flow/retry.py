@@ -51,11 +51,12 @@ _WORDS = ("noinput", "nomatch", "tries", "reprompt", "then")
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One prompt; `kind` is `talk` or `stream`."""
+    """One prompt; `kind` is `talk` or `stream`, `item` how it stands in the file, as an item of `do`."""
 
     kind: str
     place: Place
     parts: tuple[Part, ...]
+    item: Map | None = None
 
     def before(self, kinds: frozenset[str]) -> tuple[Part, ...]:
         """The prompt as it stands before actions of these `kinds` and then the `input`.
@@ -161,7 +162,7 @@ def _read_prompt(node: Node, reader: Reader, actions: Mapping[str, Map]) -> Prom
     parts = read_do(Seq((item,), node.place), reader, actions)
     if len(reader.issues) == before:
         reader.issues.extend(check_step(parts, reader.scope, goes_on=True))
-    return Prompt(kind, node.place, parts)
+    return Prompt(kind, node.place, parts, item)
 
 
 def _read_then(fields: Fields, reader: Reader) -> dict[str, Target] | None:
