@@ -9,7 +9,7 @@ from typing import Any
 from app.flow.hours import FIRST_YEAR, LAST_YEAR, Calendar, Span, Year
 from app.flow.hours.days import DAYS, shown_days
 from app.flow.hours.times import shown_duration, shown_spans, shown_time
-from app.flow.hours.year import ClockChange, Exceptional, Gap, Overlap
+from app.flow.hours.year import ClockChange, Exceptional, Gap
 
 
 def columns(rows: Iterable[tuple[str, ...]], indent: str = "") -> Iterator[str]:
