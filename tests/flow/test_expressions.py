@@ -113,6 +113,33 @@ def test_each_mistake_has_its_place_and_its_cure(source: str, expected: list[str
         'ticket | upper() == "T-17"',
         "items == [items[0], items[1],]",
         'ticket[:] == "T-17"',
+        'items[tries - 1] == "blue"',
+        'items[tries] | default("none") == "none"',
+        'items[tries - 3] | default("none") == "none"',
+        "items[tries] is not defined and items[tries - 2] is defined",
+        'info["co" + "unt"] == 3',
+        "info[ticket] | default(0) == 0",
+        'info.count[tries] | default("none") == "none"',
+        'call[call.custom_data.name | replace("Ann", "from")] == call.from',
+        'call.sip["X-" + "tenant"] == "blue" and call.sip[ticket] == ""',
+        'call.custom_data.list[balance - 0.5] == "b"',
+        'call.custom_data.deep[call.custom_data.name | replace("Ann", "key")] == "found"',
+        'items + [ticket] == ["red", "blue", "T-17"]',
+        "[] + items == items and items + [] == items",
+        "(items + items) | length == 4",
+        'call.custom_data.list + items == ["a", "b", "red", "blue"]',
+        '"x" in items + ["x"] and tries in [1, tries] + [3]',
+        "[1, 2][tries - 1] + 1 == 3",
+        "[[1], [2]][tries - 1][0] == 2",
+        '[ticket, "a"] | last == "a"',
+        '([1, "a"] + [vip]) | length == 3',
+        'balance | spoken == "1.5" and balance | spoken("GBP") == "1 pound and 50 pence"',
+        'now | spoken("weekday") == "Monday"',
+        'now | in_zone("Asia/Tokyo") | spoken("time") == "6:30 PM"',
+        'now | in_zone("Asia/Tokyo") == now and now | in_zone("Asia/Tokyo") > "2026-01-05T09:00" | in_zone("UTC")',
+        'items | list("or") == "red or blue" and call.custom_data.list | list == "a and b"',
+        'ticket | spell == "T, dash, 1, 7" and tries | digits == "2" and call.from[:4] | digits(2) == "4 4, 7 7"',
+        'call.custom_data.nobody | spoken | default("x") == "x"',
     ],
 )
 def test_an_expression_holds(source: str) -> None:
@@ -177,10 +204,64 @@ def test_an_expression_holds(source: str) -> None:
         ("balance | round(10) == 1", "E395", "a number is rounded to 0 to 9 places"),
         ('call.custom_data.list | text == "x"', "E395", "a text, a number, true or false is needed"),
         ("ticket | int == 1", "E395", "a whole number is needed, such as 20"),
+        ('items[tries] == "a"', "E391", "this call has no items[tries]"),
+        ('items[tries - 3] == "a"', "E391", "this call has no items[...]"),
+        ('info[call.custom_data.name] == "a"', "E391", "this call has no info[call.custom_data.name]"),
+        ('items[call.custom_data.name] == "a"', "E395", "an entry of a list is named by a whole number"),
+        ('items[call.custom_data.vip] == "a"', "E395", "an entry is named by a whole number or a text"),
+        (
+            'call.custom_data.list[call.custom_data.age - 0.5] == "a"',
+            "E395",
+            "an entry is named by a whole number or a text",
+        ),
+        ('info[call.custom_data.age] == "a"', "E395", "an entry of a map is named by a text"),
+        ('call.custom_data.name + items == ["a"]', "E395", '"+" cannot be computed with values of these types'),
+        (
+            'call.custom_data.list - call.custom_data.list == ["a"]',
+            "E395",
+            '"-" cannot be computed with values of these types',
+        ),
+        (
+            'call.custom_data.name | spoken == "x"',
+            "E395",
+            "a number, a point in time, or the text of one such as 2026-03-05T09:30 is needed",
+        ),
+        (
+            'ticket | spoken("GBP") == "x"',
+            "E395",
+            "a number, a point in time, or the text of one such as 2026-03-05T09:30 is needed",
+        ),
+        ('tries | spoken(ticket) == "x"', "E395", "a number is said as it is or as an amount of money"),
+        (
+            'ticket | digits == "x"',
+            "E395",
+            "digits are needed: a text of them, or a whole number from 0; for letters there is `spell`",
+        ),
+        ("now | in_zone(ticket) == now", "E395", "the name of a time zone is needed, such as Europe/London"),
+        ('call.custom_data.age | list == "x"', "E395", "a list is needed"),
     ],
 )
 def test_what_a_call_lacks_or_cannot_compute_is_an_error(source: str, code: str, message: str) -> None:
     assert f"{code} flows/test.yaml:1:1: {message}" == refusal(expression(source))
+
+
+def test_a_list_does_not_grow_without_bound() -> None:
+    assert refusal(expression("items + items == items"), names(items=["a"] * 101)) == (
+        "E395 flows/test.yaml:1:1: a list became longer than 200 entries"
+    )
+
+
+def test_what_is_spelt_does_not_grow_without_bound() -> None:
+    assert refusal(expression('ticket | spell == ""'), names(ticket="a" * 5_000)) == (
+        "E395 flows/test.yaml:1:1: a text became longer than 10,000 characters"
+    )
+
+
+def test_filters_speak_the_language_that_the_expression_is_compiled_for() -> None:
+    found, _ = compile_expression(Text('now | spoken("weekday") == "lundi"', PLACE), SCOPE, language="fr-FR")
+
+    assert found is not None
+    assert found.evaluate(NAMES)
 
 
 def test_a_name_that_the_engine_does_not_give_is_an_error() -> None:
@@ -248,7 +329,7 @@ def test_an_issue_in_a_folded_text_points_at_its_own_line() -> None:
 
 
 WORDS = """vip tries ticket call .from . ( ) [ ] "a" ' 1 0.5 == < in not and or + - | upper default if else is defined ,
-: {{ }} = ! \\ \n $ #"""
+items spoken list digits : {{ }} = ! \\ \n $ #"""
 SIGNS = st.sampled_from(WORDS.split())
 
 
@@ -286,6 +367,16 @@ def test_what_compiles_gives_a_boolean_or_a_render_error(source: str) -> None:
         'call.custom_data.x + "a" == "a"',
         "call.custom_data.x | round > 1",
         'call.custom_data.x | text == ""',
+        'items[call.custom_data.x] == "a"',
+        "call.custom_data.x[tries] == 1",
+        "call.custom_data.x + items == items",
+        'call.custom_data.x | spoken == ""',
+        'tries | spoken(call.custom_data.x) == ""',
+        'call.custom_data.x | digits == ""',
+        'ticket | digits(call.custom_data.x) == ""',
+        'call.custom_data.x | spell == ""',
+        'call.custom_data.x | list == ""',
+        "now | in_zone(call.custom_data.x) == now",
     ],
 )
 def test_hostile_values_give_a_boolean_or_a_render_error(source: str, value: object) -> None:

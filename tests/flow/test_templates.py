@@ -92,6 +92,19 @@ def test_each_mistake_has_its_place_and_its_cure(case: str, expected: list[str])
         ("  Hello {{ tries }}\n", "Hello 2"),
         ("{% if vip %}\n  Hello\n{% endif %}\n", "Hello"),
         ("100 % of {them}", "100 % of {them}"),
+        ("{{ items[tries - 1] }} {{ items[tries] | default('none') }}", "blue none"),
+        ("{% if vip %}{{ items[tries - 1] }} {{ items[tries - 3] | default('none') }}{% endif %}", "blue none"),
+        ("{% for i in items %}{{ items[loop.index0] }}{{ items[-1] }} {% endfor %}", "redblue blueblue"),
+        ("{% if vip %}{{ call.sip['X-' + 'tenant'] }}{{ info['it' + 'ems'] }}{% endif %}", "bluean entry"),
+        ("{% if vip %}{{ items[call.custom_data.nobody] | default('x') }}{% endif %}", "x"),
+        ("{% for i in items + ['green'] %}{{ i | upper }} {% endfor %}", "RED BLUE GREEN"),
+        ("{% for i in [[1, 2], [3]] %}{{ i | list }}; {% endfor %}", "1 and 2; 3;"),
+        ("{{ items | list }}, {{ [tries, balance] | list('or') }}", "red and blue, 2 or 1.5"),
+        ("{% set x = now | spoken %}{{ x }}", "Monday, January 5 at 9:30 AM"),
+        ("{% if vip %}{{ now | in_zone('Europe/Berlin') | spoken('time') }}{% endif %}", "10:30 AM"),
+        ("{% if vip %}{{ 12 | spoken('GBP') }} {{ '123456' | digits(2) }}{% endif %}", "12 pounds 1 2, 3 4, 5 6"),
+        ("{{ call.custom_data.nobody | spoken | default('never') }}", "never"),
+        ("{% if vip %}{{ call.custom_data.nobody | spoken('time') | default('never') }}{% endif %}", "never"),
     ],
 )
 def test_a_text_is_rendered(source: str, expected: str) -> None:
@@ -201,6 +214,9 @@ def test_issues_point_at_the_line_of_a_block_scalar() -> None:
         ("true", "text", "bool", True),
         ("{{ items }}", "text", "list", ["red", "blue"]),
         ("{{ call.custom_data.list }}", "text", "list", ["a", "b"]),
+        ("{{ items + [ticket] }}", "text", "list", ["red", "blue", "T-17"]),
+        ("{{ [now, tries] }}", "text", "list", ["2026-01-05T09:30:00+00:00", 2]),
+        ("{{ items[tries - 1] }}", "text", "text", "blue"),
         ("{{ info }}", "text", "map", {"items": "an entry", "count": 3}),
         ("{{ call.from }}", "number", "phone", "447700900123"),
         ("+44 7700 900123", "number", "phone", "447700900123"),
@@ -334,6 +350,36 @@ def test_a_call_is_never_changed() -> None:
     value("{% if vip %}{% set y = items %}{{ y | join }}{% endif %}").render(known)
 
     assert {"call": dict(CALL), "items": ["a"], "ticket": "x", "vip": True} == known
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ now | spoken }}", "{% if vip %}{{ now | spoken }}{% endif %}", "{% include 'when.j2' %}"]
+)
+def test_filters_speak_the_language_that_the_value_is_compiled_for(source: str) -> None:
+    files = {"when.j2": "{% set when = now | spoken %}{{ when }}"}
+    german, _ = compile_value(Text(source, PLACE), TYPES["text"], "talk", SCOPE, files, language="de-DE")
+    french, _ = compile_value(Text(source, PLACE), TYPES["text"], "talk", SCOPE, files, language="fr-FR")
+
+    assert german is not None
+    assert german.render(NAMES) == "Montag, 5. Januar, um 9 Uhr 30"
+    assert french is not None
+    assert french.render(NAMES) == "lundi 5 janvier à 9 heures 30"
+
+
+def test_filters_of_a_file_speak_its_language() -> None:
+    files = {"when.j2": "{{ now | spoken('day') }}"}
+    found, _ = compile_file(Text("when.j2", PLACE), TYPES["text"], "talk", SCOPE, files, language="es-ES")
+
+    assert found is not None
+    assert found.render(NAMES) == "lunes, 5 de enero"
+
+
+def test_what_filters_say_is_escaped_like_every_value() -> None:
+    plain, ssml = value("{{ items | list }}"), value("<speak>{{ items | list }}{{ ticket | spell }}</speak>")
+    known = names(items=["<break/>", "b & c"], ticket="<")
+
+    assert plain.render(known) == "break/  and b & c"
+    assert ssml.render(known) == "<speak>&lt;break/&gt; and b &amp; c&lt;</speak>"
 
 
 def test_compile_file_gives_types_too() -> None:

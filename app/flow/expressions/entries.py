@@ -6,7 +6,7 @@ from functools import reduce
 
 from app.flow.expressions.check import Check, described, kind_of
 from app.flow.expressions.kinds import common, item_of, record_of
-from app.flow.expressions.syntax import Name, Picked
+from app.flow.expressions.syntax import Name, Picked, Sum
 from app.flow.scope import Shape
 from app.flow.types import ANY, ValueType
 
@@ -35,7 +35,8 @@ def _of_list(check: Check, node: Picked, of: Shape, key: Shape) -> Shape | None:
     shown = check.shown(node.key)
     message = f"an entry of a list is named by a whole number; {shown} is {described(key)}"
     is_countable = kind_of(key) in ("text", "number")
-    check.report("E343", node.key, message, f"write {check.shown(node.of)}[{shown} | int]" if is_countable else None)
+    whole = f"({shown})" if isinstance(node.key, Sum) else shown
+    check.report("E343", node.key, message, f"write {check.shown(node.of)}[{whole} | int]" if is_countable else None)
     return None
 
 

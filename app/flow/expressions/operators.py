@@ -186,10 +186,10 @@ def _report_sum(check: Check, node: Sum, left: Shape, right: Shape) -> None:
     word = "joins lists" if is_list else "adds numbers or joins texts" if node.op == "+" else "subtracts numbers"
     message = f'"{node.op}" {word}; {check.shown(node.left)} is {described(left)}'
     message += f", {check.shown(node.right)} is {described(right)}"
-    cure = (
-        _list_cure(check, node, left) if is_list else _bracket_cure(check, node) or _sum_cure(check, node, left, right)
-    )
-    check.report_at("E308", node.op_start, 1, message, cure)
+    cure = _bracket_cure(check, node, left)
+    if is_list and cure is None:
+        cure = _list_cure(check, node, left)
+    check.report_at("E308", node.op_start, 1, message, cure or _sum_cure(check, node, left, right))
 
 
 def _sum_cure(check: Check, node: Sum, left: Shape, right: Shape) -> str | None:
@@ -209,10 +209,13 @@ def _sum_cure(check: Check, node: Sum, left: Shape, right: Shape) -> str | None:
     return None
 
 
-def _bracket_cure(check: Check, node: Sum) -> str | None:
-    """How a filter that speaks is given the whole sum: it takes what stands right before it."""
+def _bracket_cure(check: Check, node: Sum, left: Shape) -> str | None:
+    """How a filter is given the whole sum, where it was probably meant to: one that speaks, or one of lists."""
     right = node.right
-    if not isinstance(right, Filtered) or not FILTERS[right.name].speaks or check.text.value[right.start - 1] == "(":
+    if not isinstance(right, Filtered) or check.text.value[right.start - 1] == "(":
+        return None
+    known = FILTERS[right.name]
+    if kind_of(left) not in known.takes or not (known.speaks or kind_of(left) == "list"):
         return None
     whole = f"({check.shown(node.left)} {node.op} {check.shown(right.of)})"
     return f"a filter takes what stands right before it: write {whole} | {right.name}"
