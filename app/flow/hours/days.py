@@ -36,6 +36,8 @@ _HINTS = {
     "all": "write mon-sun",
     "holiday": "holidays are closed; what is open on one of them stands under `override`",
     "holidays": "holidays stand beside `week`, not in it",
+    "ph": "holidays stand beside `week`, not in it",
+    **dict.fromkeys(("else", "otherwise", "rest", "other"), "delete it: a day that is not named is closed"),
     "override": "`override` stands beside `week`, not in it",
 }
 _DATE = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}.*")
@@ -94,6 +96,11 @@ def _read_days(entry: Entry, what: str, reader: Reader) -> list[int]:
         days += found
         offset += len(piece) + 1
     return list(dict.fromkeys(days))
+
+
+def is_day(word: str) -> bool:
+    """Whether it names days of the week."""
+    return all(_days_of(piece) is not None for piece in word.split(","))
 
 
 def _days_of(piece: str) -> list[int] | None:

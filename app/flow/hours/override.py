@@ -15,6 +15,7 @@ from app.flow.reader import Reader
 
 _HINTS = {
     **dict.fromkeys(("open", "times", "spans", "time", "week"), "write `hours`"),
+    **dict.fromkeys(("from", "to", "start", "end", "opens", "closes"), "write both times as `hours: 09:00-12:00`"),
     **dict.fromkeys(("reason", "title", "label", "holiday", "text"), "write `name`"),
 }
 

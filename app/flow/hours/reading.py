@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from app.flow.fields import fallen_out, read_fields
 from app.flow.hours.calendar import Calendar
-from app.flow.hours.days import NEVER, read_week
+from app.flow.hours.days import NEVER, is_day, read_week
 from app.flow.hours.holidays import Holidays, read_holidays
 from app.flow.hours.literal import has_gaps, is_missing
 from app.flow.hours.override import read_override
@@ -23,7 +23,6 @@ _HINTS = {
     **dict.fromkeys(("days", "weekly", "schedule", "hours", "opening_hours"), "write `week`"),
     **dict.fromkeys(("exceptions", "except", "special", "specials", "dates"), "write `override`"),
     **dict.fromkeys(("country", "subdivision"), "write it under `holidays`: {country: GB}"),
-    **dict.fromkeys(("mon-fri", "mon", "sat", "sun", "weekdays"), "write it under `week`"),
     "closed": "write dates that are closed under `holidays`: [2026-12-24]",
 }
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -74,7 +73,7 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
         reader.map(entry.value, what, _EXAMPLE)
         return empty
     before = len(reader.issues)
-    fields = read_fields(entry.value, _WORDS, what, reader, place=key.place, hints=_HINTS)
+    fields = read_fields(entry.value, _WORDS, what, reader, place=key.place, hints=_HINTS | _of_days(entry.value))
     zone_node = fields.need("timezone", "write `timezone: Europe/London`", reader)
     week_node = fields.need("week", "write `week: {mon-fri: 09:00-17:30}`", reader)
     zone_text = reader.text(zone_node, f"`timezone` of {what}") if zone_node is not None else None
@@ -87,6 +86,14 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
     if not has_gaps(entry.value) and not any(issue.is_error for issue in reader.issues[before:]):
         _check_openings(calendar, reader)
     return calendar
+
+
+def _of_days(node: Map) -> dict[str, str]:
+    """Hints for days and dates that stand beside `week` and `override` instead of in them."""
+    keys = node.keys()
+    days = {key.lower(): f"write it under `week`: {{{key}: 09:00-17:30}}" for key in keys if is_day(key)}
+    dates = {key: f"write it under `override`: {{{key}: 09:00-12:00}}" for key in keys if key[:1].isdigit()}
+    return days | dates
 
 
 def _check_openings(calendar: Calendar, reader: Reader) -> None:

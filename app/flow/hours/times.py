@@ -14,9 +14,9 @@ CLOSED = "closed"
 _HALF_DAY = DAY_MINUTES // 2
 _SPAN = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})")
 _LOOSE = re.compile(
-    r"(?P<h1>[0-9]{1,2})(?:[:.h,]?(?P<m1>[0-9]{2}))?\s*(?:h|uhr|o'clock)?\s*(?P<x1>[ap]\.?m\.?)?"
+    r"(?P<h1>[0-9]{1,2})(?:[:.h,]?(?P<m1>[0-9]{2})(?::00)?)?\s*(?:h|uhr|o'clock)?\s*(?P<x1>[ap]\.?m\.?)?"
     r"\s*(?:-|\u2010|\u2011|\u2012|\u2013|\u2014|\.\.+|to|till?|until|bis|/)\s*"
-    r"(?P<h2>[0-9]{1,2})(?:[:.h,]?(?P<m2>[0-9]{2}))?\s*(?:h|uhr|o'clock)?\s*(?P<x2>[ap]\.?m\.?)?",
+    r"(?P<h2>[0-9]{1,2})(?:[:.h,]?(?P<m2>[0-9]{2})(?::00)?)?\s*(?:h|uhr|o'clock)?\s*(?P<x2>[ap]\.?m\.?)?",
     re.IGNORECASE,
 )
 _SEPARATOR = re.compile(r"\s*(?:;|&|\+|\band\b)\s*")

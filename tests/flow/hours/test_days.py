@@ -45,6 +45,7 @@ def test_days_have_hours(written: str, days: list[int]) -> None:
         ("weekdays", "write mon-fri"),
         ("weekend", "write sat,sun"),
         ("Daily", "write mon-sun"),
+        ("else", "delete it: a day that is not named is closed"),
         ("holidays", "holidays stand beside `week`, not in it"),
         ("2026-12-24", "hours of one date stand under `override`: {2026-12-24: 09:00-12:00}"),
         ("Donnerstag", 'did you mean "thu"?'),

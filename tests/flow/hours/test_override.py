@@ -39,6 +39,7 @@ def test_a_range_has_its_hours_on_each_day() -> None:
         ("closed", "5:15", "E201", "write `override: {2026-12-24: 09:00-12:00}`"),
         ("{2026-12-24: {name: Eve}}", "5:16", "E204", "write `hours: closed`, or `hours: 09:00-12:00`"),
         ("{2026-12-24: {open: closed}}", "5:29", "E202", "write `hours`"),
+        ("{2026-12-24: {hours: closed, to: 12:00}}", "5:44", "E202", "write both times as `hours: 09:00-12:00`"),
         ("{2026-12-24: {hours: closed, title: Eve}}", "5:44", "E202", "write `name`"),
         ("{2026-12-24: {hours: closed, name: [Eve]}}", "5:50", "E201", "write a text here"),
         ("{2026-12-24: {hours: closed, name: '{% x %}'}}", "5:51", "E512", "write the text itself, without braces"),

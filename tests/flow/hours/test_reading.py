@@ -36,6 +36,18 @@ def test_the_sample_is_read_without_issues() -> None:
         ("hours:\n  a: {timezone: UTC}\n", "2:3", "E204", "write `week: {mon-fri: 09:00-17:30}`"),
         ("hours:\n  a: {tz: UTC, week: {mon: 09:00-10:00}}\n", "2:7", "E202", "write `timezone`"),
         ("hours:\n  a: {timezone: UTC, wek: {mon: 09:00-10:00}}\n", "2:22", "E202", 'did you mean "week"?'),
+        (
+            "hours:\n  a: {timezone: UTC, Mon-Sat: 9:00-17:00}\n",
+            "2:22",
+            "E202",
+            "write it under `week`: {Mon-Sat: 09:00-17:30}",
+        ),
+        (
+            "hours:\n  a: {timezone: UTC, week: {}, 2026-12-24: closed}\n",
+            "2:32",
+            "E202",
+            "write it under `override`: {2026-12-24: 09:00-12:00}",
+        ),
         ("hours:\n  a: {timezone: [UTC], week: {mon: 09:00-10:00}}\n", "2:17", "E201", "write a text here"),
         ("hours:\n  a: {timezone: , week: {mon: 09:00-10:00}}\n", "2:7", "E103", None),
         ("hours:\n  a:\n  week: {mon: 09:00-10:00}\n", "2:3", "E103", None),
