@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, Final
+from collections.abc import AsyncIterable
+from typing import Any, Final, cast
 
 import httpx
 import orjson
@@ -23,13 +24,26 @@ async def read_body(response: httpx.Response) -> bytes:
     if encoding not in _PACKED and encoding not in ("identity", ""):
         raise Problem("packed in a way that was not asked for")
     chunks, size = [], 0
-    async for chunk in response.aiter_raw():
+    async for chunk in _chunks(response):
         size += len(chunk)
         if size > LIMIT:
             raise Problem(_TOO_LARGE)
         chunks.append(chunk)
     body = b"".join(chunks)
     return _unpacked(body) if encoding in _PACKED else body
+
+
+def _chunks(response: httpx.Response) -> AsyncIterable[bytes]:
+    """The body as it is sent, still packed."""
+    return cast(httpx.AsyncByteStream, response.stream)
+
+
+async def drain(response: httpx.Response) -> None:
+    """Take in a short body that nobody needs, so that the connection can be used again."""
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and int(length) <= LIMIT:
+        async for _ in _chunks(response):
+            pass
 
 
 def _unpacked(body: bytes) -> bytes:

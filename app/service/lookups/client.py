@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -26,6 +26,7 @@ BUDGET_MS: Final = 2000
 GRACE_MS: Final = 50
 """How much longer than its limit something may take to end by itself."""
 
+_BEHIND_HOST: Final = re.compile("[/?#]")
 _log = logging.getLogger(__name__)
 
 
@@ -65,8 +66,11 @@ class LookupClient:
 
     async def close(self) -> None:
         """Stop what is still being asked, and close every connection."""
-        for task in tuple(self._tasks):
+        tasks = tuple(self._tasks)
+        for task in tasks:
             task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=GRACE_MS / 1000)
         if self._owns_http:
             await self._http.aclose()
 
@@ -124,6 +128,8 @@ class LookupClient:
         finally:
             if not is_shared:
                 task.cancel()  # which a task that is done does not mind
+        if task.cancelled():
+            raise Problem("the server is closing")
         if done:
             return task.result()
         if left_ms < limit_ms:
@@ -154,7 +160,7 @@ class LookupClient:
 
 def _asked_of(request: LookupRequest) -> str:
     """Whose failures are counted together: the host with its port, or the function."""
-    return request.function or urlsplit(request.url).netloc.lower()
+    return request.function or _BEHIND_HOST.split(request.url.partition("://")[2], maxsplit=1)[0].lower()
 
 
 def _is_accepted(request: LookupRequest, body: bytes) -> bool:

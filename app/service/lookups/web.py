@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from app.flow.lookups import LookupRequest
-from app.service.lookups.bodies import read_body, read_json
+from app.service.lookups.bodies import drain, read_body, read_json
 from app.service.lookups.problem import Problem
 from app.service.outgoing.transport import PrivateAddress
 
@@ -25,14 +25,16 @@ async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str) -> 
     try:
         asking = _built(client, request, key)
         async with client.stream(asking.method, asking.url, headers=asking.headers, content=asking.content) as response:
-            _check_status(response.status_code)
+            if problem := _problem_of(response.status_code):
+                await drain(response)
+                raise problem
             body = await read_body(response)
     except PrivateAddress:
-        raise Problem("the host leads to a private address, which only a host that is one itself may") from None
+        raise Problem("the host leads to a private address; one that may is named in NCCO_PRIVATE_HOSTS") from None
+    except (httpx.InvalidURL, httpx.LocalProtocolError, httpx.UnsupportedProtocol, ValueError):
+        raise Problem("the URL or a header cannot be sent") from None
     except httpx.TransportError as error:
         raise Problem(_sentence(error), is_failure=True) from None
-    except (httpx.InvalidURL, ValueError):
-        raise Problem("the URL or a header cannot be sent") from None
     read_json(body)
     return body
 
@@ -51,16 +53,16 @@ def _built(client: httpx.AsyncClient, request: LookupRequest, key: str) -> httpx
 
 def idempotency_key(key: str) -> str:
     """`key` in the characters that a header has; a long one is hashed. Parts of it come from outside."""
-    written = quote(key, safe=":._~@+=-")
+    written = quote(key, safe=":._~@+=-", errors="replace")
     return written if len(written) <= _LONGEST_KEY else hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
 
-def _check_status(status: int) -> None:
+def _problem_of(status: int) -> Problem | None:
     if 200 <= status < 300:
-        return
+        return None
     if 300 <= status < 400:
-        raise Problem(f"status {status}: redirects are not followed")
-    raise Problem(f"status {status}", is_failure=status >= 500 or status == _TOO_MANY_REQUESTS)
+        return Problem(f"status {status}: redirects are not followed")
+    return Problem(f"status {status}", is_failure=status >= 500 or status == _TOO_MANY_REQUESTS)
 
 
 def _sentence(error: httpx.TransportError) -> str:

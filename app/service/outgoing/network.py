@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -53,10 +55,10 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         for address in others:
             patience = FIRST_TRY_S if timeout is None else min(timeout, FIRST_TRY_S)
             try:
-                return await self._network.connect_tcp(address, port, patience, local_address, socket_options)
+                return _Stream(await self._network.connect_tcp(address, port, patience, local_address, socket_options))
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
-        return await self._network.connect_tcp(last, port, timeout, local_address, socket_options)
+        return _Stream(await self._network.connect_tcp(last, port, timeout, local_address, socket_options))
 
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
         found = [host] if _is_address(host) else await self._found(host, port)
@@ -73,6 +75,37 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         if not found:
             raise httpcore.ConnectError(f"{host} has no address")
         return found
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection that is also closed when somebody stops waiting for its TLS handshake."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - of httpcore
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - of httpcore
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the interface of httpcore
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except asyncio.CancelledError:
+            await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 def _is_address(host: str) -> bool:

@@ -1,0 +1,27 @@
+"""Short ways to ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.engine import Lookup, LookupAnswer
+from app.flow.lookups import LookupRequest
+from app.service.lookups import LookupClient
+
+
+def lookup(request: LookupRequest, name: str = "customer", key: str = "leg:1:flow.step.customer") -> Lookup:
+    return Lookup("step", name, request, key)
+
+
+def get(url: str, **more: Any) -> LookupRequest:
+    return LookupRequest("GET", url, **more)
+
+
+async def ask(client: LookupClient, *requests: LookupRequest) -> tuple[LookupAnswer, ...]:
+    """The answers of a turn that asks all of them at once."""
+    return await client.for_turn().ask(tuple(lookup(request) for request in requests))
+
+
+async def ask_one(client: LookupClient, request: LookupRequest) -> LookupAnswer:
+    """The answer of a turn that asks one."""
+    return (await ask(client, request))[0]

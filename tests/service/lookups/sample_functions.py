@@ -1,0 +1,99 @@
+"""Functions that flows of the tests name."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+released = threading.Event()
+not_callable = 3
+
+
+@dataclass
+class Customer:
+    name: str
+    since: datetime
+
+
+def customer(number: str) -> dict[str, str]:
+    return {"name": f"Ann {number}"}
+
+
+def thread_of() -> dict[str, bool]:
+    return {"is_main": threading.current_thread() is threading.main_thread()}
+
+
+def thing() -> Customer:
+    return Customer("Ann", datetime(2026, 3, 4, tzinfo=UTC))
+
+
+async def async_customer(number: str) -> dict[str, str]:
+    await asyncio.sleep(0)
+    return {"name": f"Ann {number}"}
+
+
+def awaitable_customer(number: str) -> Any:
+    return async_customer(number)
+
+
+def raising() -> None:
+    raise KeyError("secret")
+
+
+async def async_raising() -> None:
+    raise KeyError("secret")
+
+
+def leaving() -> None:
+    sys.exit("secret")
+
+
+async def async_leaving() -> None:
+    sys.exit("secret")
+
+
+def stopping() -> None:
+    raise StopIteration("secret")
+
+
+async def cancelling() -> None:
+    raise asyncio.CancelledError("secret")
+
+
+def unprintable() -> object:
+    return object()
+
+
+def circular() -> list[Any]:
+    found: list[Any] = []
+    found.append(found)
+    return found
+
+
+def large() -> str:
+    return "x" * 70_000
+
+
+def sleepy() -> None:
+    time.sleep(0.3)
+
+
+def stuck() -> None:
+    released.wait(20)
+
+
+async def async_stuck() -> None:
+    await asyncio.sleep(20)
+
+
+async def stubborn() -> None:
+    for _ in range(40):
+        try:
+            await asyncio.sleep(0.05)
+        except asyncio.CancelledError:
+            continue
