@@ -1,0 +1,336 @@
+"""`ncco hooks`, beside a server that runs and without one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import Result
+from standardwebhooks import Webhook
+
+from app.cli.jobs.greeting import greeting
+from app.flow.loader import load
+from app.settings import load_settings
+from app.store.contract import HookRow
+from app.store.sqlite import SqliteStore
+from tests.cli.projects import ncco, write_project
+from tests.cli.running import running_server
+from tests.service.outbox.receiver import Answer, receiving
+from tests.store.stored_rows import hook_row, webhook_row
+
+SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+TELLING = """flow: telling
+default: true
+start: hello
+hooks:
+  called: {post: "{{ env.CRM_URL }}/called"}
+  heard:
+    post: "{{ env.CRM_URL }}/heard"
+    headers: {X-Caller: "{{ call.from }}"}
+    json: {caller: "{{ call.from }}", event: "{{ event.status }}"}
+events: {hangup: heard}
+steps:
+  hello:
+    send: [called, heard]
+    do:
+      - talk: "For sales, press 1."
+    choices: {sales: {dtmf: 1, goto: bye}}
+    retry: {then: bye}
+  bye:
+    do:
+      - talk: "Bye."
+    goto: end
+"""
+CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
+
+
+def put(
+    path: Path, *hooks: HookRow, tried: Sequence[str] = (), parked: Sequence[str] = (), leased_until: int = 0
+) -> None:
+    """Hooks in the database of `path`; those of `tried` have failed once, those of `parked` are given up."""
+
+    async def run() -> None:
+        store = SqliteStore(path)
+        await store.open()
+        await store.record(webhook_row(), hooks=hooks)
+        claimed = {hook.id for hook in await store.claim_hooks(hook_row().created_at, leased_until, 100)}
+        for id_ in claimed & set(tried):
+            in_an_hour = int((time.time() + 3_700) * 1000)
+            await store.hook_failed(id_, 1, in_an_hour, "status 500")
+        for id_ in claimed & set(parked):
+            await store.park_hook(id_, 1, "status 410", hook_row().created_at)
+        await store.close()
+
+    asyncio.run(run())
+
+
+def listed(path: Path) -> list[HookRow]:
+    async def run() -> list[HookRow]:
+        store = SqliteStore(path)
+        await store.open()
+        found = await store.hooks(100)
+        await store.close()
+        return found
+
+    return asyncio.run(run())
+
+
+def listing(*words: str) -> tuple[Result, dict[str, Any]]:
+    shown = ncco("hooks", "--format", "json", *words)
+    return shown, json.loads(shown.stdout)
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "ncco.db"
+    monkeypatch.setenv("NCCO_DATABASE_URL", f"sqlite:///{path}")
+    return path
+
+
+# Listing
+
+
+def test_nothing_waits_in_a_new_database(database: Path) -> None:
+    put(database)
+
+    shown = ncco("hooks")
+
+    assert (0, "no hooks wait: all of them are sent\n") == (shown.exit_code, shown.stdout)
+
+
+def test_hooks_are_listed_parked_ones_first(database: Path) -> None:
+    put(
+        database,
+        hook_row("msg_1", session="leg-1"),
+        hook_row("msg_2", session="leg-1"),
+        hook_row("msg_3", session="leg-3"),
+        hook_row("msg_4", session="leg-4"),
+        hook_row("msg_5", session=""),
+        hook_row("msg_6", session="leg-6", due_at=hook_row().created_at + 1),
+        hook_row("msg_7", session="leg-7", is_parked=True, problem="E391: this call has no ticket"),
+        tried=["msg_3"],
+        parked=["msg_4"],
+    )
+
+    shown = ncco("hooks")
+
+    assert 1 == shown.exit_code
+    assert [
+        "msg_4  voicemail_saved  call leg-4",
+        "    parked after 1 try: status 410",
+        "msg_7  voicemail_saved  call leg-7",
+        "    parked: E391: this call has no ticket",
+        "msg_1  voicemail_saved  call leg-1",
+        "    1 try; next try now",
+        "msg_2  voicemail_saved  call leg-1",
+        "    waits for an earlier hook of its call",
+        "msg_3  voicemail_saved  call leg-3",
+        "    1 try: status 500; next try in 1 h 1 min",
+        "msg_5  voicemail_saved  call unknown",
+        "    1 try; next try now",
+        "msg_6  voicemail_saved  call leg-6",
+        "    not tried yet; next try now",
+        "5 waiting, 2 parked",
+        "see to their receivers, then `ncco hooks retry ID` or `ncco hooks retry --all`",
+    ] == shown.stdout.splitlines()
+
+
+def test_hooks_are_listed_for_a_program_without_what_they_say(database: Path) -> None:
+    put(database, hook_row("msg_1"), hook_row("msg_2"), parked=["msg_1"])
+
+    shown, found = listing()
+
+    assert 1 == shown.exit_code
+    assert (1, 1) == (found["waiting"], found["parked"])
+    assert {
+        "id": "msg_1",
+        "state": "parked",
+        "hook": "voicemail_saved",
+        "call": "leg-1",
+        "url": "https://crm.example.com/voicemails",
+        "tries": 1,
+        "problem": "status 410",
+        "written_at": "2026-03-04T12:00:00+00:00",
+        "next_try_at": None,
+    } == found["hooks"][0]
+    assert ("waiting", "2026-03-04T12:00:00+00:00") == (found["hooks"][1]["state"], found["hooks"][1]["next_try_at"])
+
+
+def test_no_more_are_listed_than_asked_for(database: Path) -> None:
+    put(database, *(hook_row(f"msg_{number}", session=f"leg-{number}") for number in range(5)))
+
+    shown = ncco("hooks", "--limit", "2")
+
+    assert "5 waiting, 0 parked; 2 of them are shown, see --limit" == shown.stdout.splitlines()[-1]
+    assert 2 == shown.stdout.count("voicemail_saved")
+
+
+@pytest.mark.parametrize(
+    ("expected", "seconds"), [(r"in [1-9]\d s", 45), ("in 2 min", 165), ("in 1 h 0 min", 3_645), ("now", 0)]
+)
+def test_next_try_is_told_as_a_person_would(expected: str, seconds: float, database: Path) -> None:
+    put(database, hook_row("msg_1", due_at=int((time.time() + seconds) * 1000)))
+
+    assert re.search(f"^    not tried yet; next try {expected}$", ncco("hooks").stdout, re.M)
+
+
+def test_hook_that_is_being_sent_is_told_as_such(database: Path) -> None:
+    put(database, hook_row("msg_1"), leased_until=2**50)
+
+    assert "    is being sent, 1 try\n" in ncco("hooks").stdout
+    assert "sending" == listing()[1]["hooks"][0]["state"]
+
+
+# Trying again
+
+
+def test_parked_hook_is_tried_again(database: Path) -> None:
+    put(database, hook_row("msg_1"), hook_row("msg_2", session="b"), parked=["msg_1", "msg_2"])
+
+    shown = ncco("hooks", "retry", "msg_2")
+
+    assert (0, "1 hook is tried again now, or when the server starts\n") == (shown.exit_code, shown.stdout)
+    assert [("msg_1", True), ("msg_2", False)] == [(hook.id, hook.is_parked) for hook in listed(database)]
+
+
+def test_all_hooks_are_tried_again(database: Path) -> None:
+    put(database, hook_row("msg_1"), hook_row("msg_2", session="b"), tried=["msg_1"], parked=["msg_2"])
+
+    shown = ncco("hooks", "retry", "--all")
+
+    assert (0, "2 hooks are tried again now, or when the server starts\n") == (shown.exit_code, shown.stdout)
+    assert [False, False] == [hook.is_parked for hook in listed(database)]
+
+
+def test_hook_that_is_not_there_is_said(database: Path) -> None:
+    put(database, hook_row("msg_1"), hook_row("msg_2"))
+
+    shown = ncco("hooks", "retry", "msg_2", "msg_9", "msg_1")
+
+    assert 1 == shown.exit_code
+    assert "1 hook is tried again now" in shown.stdout
+    assert "2 are sent already, or wait for an earlier hook of the same call\n" == shown.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["--all", "msg_1"]])
+def test_either_some_or_all_are_named(words: list[str], database: Path) -> None:
+    shown = ncco("hooks", "retry", *words)
+
+    assert 2 == shown.exit_code
+    assert "name the hooks to try again, or write --all" in shown.stderr
+
+
+# No database
+
+
+@pytest.mark.parametrize("words", [["hooks"], ["hooks", "retry", "--all"]])
+def test_missing_database_is_not_made(words: list[str], database: Path) -> None:
+    shown = ncco(*words)
+
+    assert 2 == shown.exit_code
+    assert f"there is no database at {database}" in shown.stderr
+    assert "cure: run it in the server's folder, or set NCCO_DATABASE_URL" in shown.stderr
+    assert not database.exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "url"),
+    [("memory:// keeps nothing outside of the server", "memory://"), ("NCCO_DATABASE_URL: ", "mysql://x")],
+)
+def test_database_that_cannot_be_read_is_said(said: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCCO_DATABASE_URL", url)
+
+    shown = ncco("hooks")
+
+    assert 2 == shown.exit_code
+    assert said in shown.stderr
+
+
+def test_database_of_another_program_is_said(database: Path) -> None:
+    database.write_text("no database at all, whatever its name says" * 100)
+
+    shown = ncco("hooks")
+
+    assert 2 == shown.exit_code
+    assert "the store cannot be used: " in shown.stderr
+
+
+# With a server
+
+
+def environment(url: str) -> dict[str, str]:
+    return {"FLOW_CRM_URL": url, "NCCO_HOOK_SECRET": SECRET, "NCCO_LOG": "json"}
+
+
+def test_hooks_of_a_call_arrive_signed_and_in_order(tmp_path: Path, database: Path) -> None:
+    write_project(tmp_path, telling=TELLING)
+    with receiving() as receiver, running_server(tmp_path, cwd=tmp_path, env=environment(receiver.url)) as server:
+        answered = httpx.post(f"http://{server.address}/webhooks/answer", json=CALL)
+        receiver.wait_for(2)
+        ended = {**CALL, "status": "completed", "direction": "inbound", "timestamp": "2026-03-04T12:00:00.000Z"}
+        httpx.post(f"http://{server.address}/webhooks/event", json=ended)
+        called, heard, hung_up = receiver.wait_for(3)
+        metrics = httpx.get(f"http://{server.address}/metrics").text
+
+    assert "talk" == answered.json()[0]["action"]
+    assert ["/called", "/heard", "/heard"] == receiver.paths
+    assert "447700900123" == Webhook(SECRET).verify(called.body, called.headers)["data"]["call"]["from"]
+    assert {"caller": "447700900123", "event": ""} == Webhook(SECRET).verify(heard.body, heard.headers)
+    assert "447700900123" == heard.headers["x-caller"]
+    assert {"caller": "447700900123", "event": "completed"} == Webhook(SECRET).verify(hung_up.body, hung_up.headers)
+    assert 'ncco_hook_tries_total{outcome="sent"} 3.0' in metrics
+    assert (0, "no hooks wait: all of them are sent\n") == (ncco("hooks").exit_code, ncco("hooks").stdout)
+
+
+def test_parked_hook_is_sent_by_the_running_server_once_it_is_asked_to(tmp_path: Path, database: Path) -> None:
+    write_project(tmp_path, telling=TELLING)
+    with receiving() as receiver, running_server(tmp_path, cwd=tmp_path, env=environment(receiver.url)) as server:
+        receiver.answering(Answer(410), Answer(200))
+        httpx.post(f"http://{server.address}/webhooks/answer", json=CALL)
+        receiver.wait_for(2)
+        _, before = listing()
+        retried = ncco("hooks", "retry", before["hooks"][0]["id"])
+        receiver.wait_for(3)
+
+    assert (1, "called", "status 410: the receiver wants no more of them") == (
+        before["parked"],
+        before["hooks"][0]["hook"],
+        before["hooks"][0]["problem"],
+    )
+    assert 0 == retried.exit_code
+    assert ["/called", "/heard", "/called"] == receiver.paths
+    assert "hook parked" in server.printed
+
+
+def test_hooks_of_a_server_that_was_killed_are_sent_by_the_next(tmp_path: Path, database: Path) -> None:
+    write_project(tmp_path, telling=TELLING)
+    with receiving() as receiver:
+        away = environment(receiver.url)
+    with running_server(tmp_path, cwd=tmp_path, env=away) as server:
+        httpx.post(f"http://{server.address}/webhooks/answer", json=CALL)
+        server.stop(signal.SIGKILL)
+    ncco("hooks", "retry", "--all")
+    with receiving(receiver.port) as back, running_server(tmp_path, cwd=tmp_path, env=away):
+        back.wait_for(2)
+
+    assert ["/called", "/heard"] == back.paths
+
+
+# The greeting
+
+
+@pytest.mark.parametrize(("is_told", "flow"), [(True, TELLING), (False, TELLING.replace("send:", "#"))])
+def test_greeting_says_that_hooks_are_not_signed(is_told: bool, flow: str) -> None:
+    text = flow if is_told else flow.replace("events:", "#")
+    flows = load({"flows/telling.yaml": text}).flows.values()
+
+    assert is_told == ("set NCCO_HOOK_SECRET" in greeting(load_settings(None), flows, dev=True))
+    assert "set NCCO_HOOK_SECRET" not in greeting(load_settings(None, hook_secret=SECRET), flows, dev=True)
