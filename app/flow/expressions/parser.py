@@ -263,7 +263,7 @@ class Parser(Cursor):
     def _key(self, left: Node) -> Node:
         if self.here.says("]"):
             raise Fault("E301", self.here.start, 1, "an entry without a name", f'write {self._shown(left)}["its name"]')
-        return self.expression(40)
+        return self.expression(4 if self.braces else 40)
 
     def _either(self, then: Node, token: Token) -> Either:
         test = self._right(token, 5)
