@@ -1,44 +1,29 @@
-"""Every rule of the flow language has one bad file that breaks it, and nothing else."""
+"""Every rule of the flow language has a bad example that breaks it alone, and a good one that breaks none."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
+from app.cli.jobs.examples import FLOWS, about, example, unpack
+from app.flow.issues import Issue
 from app.flow.loader import load_files
 from app.flow.rules import RULES
-
-FOLDER = Path(__file__).parent / "issues"
-_FILE = re.compile(rb"^#=== (?P<path>\S+)(?: -> (?P<link>\S+))?\n", re.MULTILINE)
+from app.flow.rules.running import RUNNING_RULES
 
 
-def unpack(bad: Path, root: Path) -> None:
-    """Write the project that a bad file describes.
-
-    A file is `flows/bad.yaml`, or several behind lines `#=== path`; `#=== path -> target` is a link.
-    """
-    (root / "flows").mkdir()
-    (root / "templates").mkdir()
-    data = bad.read_bytes()
-    marks = list(_FILE.finditer(data))
-    if not marks:
-        (root / "flows/bad.yaml").write_bytes(data)
-    ends = [mark.start() for mark in marks[1:]] + [len(data)]
-    for mark, end in zip(marks, ends, strict=False):
-        path = root / mark["path"].decode()
-        if mark["link"]:
-            path.symlink_to(mark["link"].decode())
-        else:
-            path.write_bytes(data[mark.end() : end])
+def issues_of(code: str, kind: str, root: Path) -> tuple[Issue, ...]:
+    """What is found in an example of a rule; a good one may read variables of the environment."""
+    data = example(code, "bad" if kind == "bad" else "good")
+    assert data is not None, f"{code} has no {kind} example: write app/flow/examples/{code}.{kind}.yaml"
+    unpack(data, root)
+    return load_files(root / "flows", root / "templates", {} if kind == "bad" else None).issues
 
 
 @pytest.mark.parametrize("code", sorted(RULES))
-def test_every_rule_has_a_bad_file_that_breaks_it_alone(code: str, tmp_path: Path) -> None:
-    unpack(FOLDER / f"{code}.yaml", tmp_path)
-
-    issues = load_files(tmp_path / "flows", tmp_path / "templates", {}).issues
+def test_the_bad_example_of_a_rule_breaks_it_alone(code: str, tmp_path: Path) -> None:
+    issues = issues_of(code, "bad", tmp_path)
 
     assert [code] == [issue.code for issue in issues]
     assert RULES[code].severity == issues[0].severity
@@ -46,10 +31,26 @@ def test_every_rule_has_a_bad_file_that_breaks_it_alone(code: str, tmp_path: Pat
     assert issues[0].cure
 
 
-def test_every_bad_file_belongs_to_a_rule() -> None:
-    names = {path.stem for path in FOLDER.glob("*.yaml")}
+@pytest.mark.parametrize("code", sorted(RULES))
+def test_the_good_example_of_a_rule_breaks_none(code: str, tmp_path: Path) -> None:
+    assert [] == [f"{issue.code} {issue.place} {issue.message}" for issue in issues_of(code, "good", tmp_path)]
 
-    assert set() == names - set(RULES)
+
+@pytest.mark.parametrize("code", sorted({**RULES, **RUNNING_RULES}))
+def test_the_good_example_of_a_rule_says_why_the_rule_is_there(code: str) -> None:
+    assert 40 < len(about(example(code, "good") or b"")), f"app/flow/examples/{code}.good.yaml begins with no comment"
+
+
+@pytest.mark.parametrize("code", sorted(RUNNING_RULES))
+@pytest.mark.parametrize("kind", ["bad", "good"])
+def test_examples_of_what_only_a_call_breaks_can_be_loaded(code: str, kind: str, tmp_path: Path) -> None:
+    assert [] == [f"{issue.code} {issue.message}" for issue in issues_of(code, kind, tmp_path)]
+
+
+def test_every_example_belongs_to_a_rule() -> None:
+    due = {f"{code}.{kind}.yaml" for code in (*RULES, *RUNNING_RULES) for kind in ("bad", "good")}
+
+    assert set() == {path.name for path in FLOWS.iterdir()} - due
 
 
 @pytest.mark.parametrize("code", sorted(RULES))

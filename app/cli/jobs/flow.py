@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,19 +20,25 @@ from app.ncco.suggest import nearest
 def loaded_flows(name: str | None, flows: Path | None, templates: Path | None) -> tuple[Flow, ...] | None:
     """The flow of that name, else every flow, by name.
 
-    None when it is missing and the project has errors, which are printed then: it may well be one of those. Raises
-    CannotRun when there is no such flow.
+    None when it cannot be played; the errors of the project are printed then. Raises CannotRun when there is no such
+    flow.
     """
     found = find(Source(*folders(flows, templates)), flow_variables())
     known = found.project.flows
-    if (name not in known if name else found.project.has_errors) and found.project.has_errors:
+    if name in known:
+        return (known[name],)
+    if found.project.has_errors and (name is None or _is_written(name, found)):
         show_errors(found)
         return None
-    if name is None:
-        return tuple(known[each] for each in sorted(known))
-    if name not in known:
+    if name is not None:
         raise CannotRun(f'there is no flow "{name}"', did_you_mean(name, known))
-    return (known[name],)
+    return tuple(known[each] for each in sorted(known))
+
+
+def _is_written(name: str, found: Findings) -> bool:
+    """Whether a file begins a flow of that name, whatever its faults."""
+    begins = re.compile(rf"^flow:\s*[\"']?{re.escape(name)}[\"']?\s*(?:#|$)", re.MULTILINE)
+    return any(begins.search(text) for text in found.texts.values())
 
 
 def show_errors(found: Findings) -> None:

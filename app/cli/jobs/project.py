@@ -86,7 +86,9 @@ def _read_files(source: Source) -> tuple[dict[str, str], list[Issue]]:
     texts, issues = read_project(source.templates, source.templates)
     templates = {name: text for name, text in texts.items() if name.startswith("templates/")}
     flows = {f"flows/{file.name}": _read_file(file) for file in source.files}
-    return siblings(flows, source.flows) | flows | templates, [issue for issue in issues if issue.place.file.startswith("templates/")]
+    return siblings(flows, source.flows) | flows | templates, [
+        issue for issue in issues if issue.place.file.startswith("templates/")
+    ]
 
 
 def _read_file(file: Path) -> str:

@@ -99,6 +99,15 @@ def _as_json(faults: Sequence[_Fault]) -> str:
     return json.dumps({"errors": errors, "warnings": len(faults) - errors, "issues": rows}, indent=2)
 
 
+def faults_of(name: str, text: str) -> list[flow_issues.Issue]:
+    """Every fault of an NCCO's text, at its place in it; the one fault that it is not JSON."""
+    try:
+        document = read(text)
+    except NotJsonError as error:
+        return [_not_json(name, text, error).as_line()]
+    return [fault.as_line() for fault in _faults(name, text, document)]
+
+
 def _faults(name: str, text: str, document: Document) -> Iterator[_Fault]:
     for doubled in document.doubled:
         key = text[doubled.span.start : doubled.span.end]
