@@ -10,8 +10,8 @@ from typing import Any
 from app.engine.json_bytes import json_bytes
 from app.engine.scope import NOTHING_HEARD, call_record
 from app.engine.script import Script
-from app.engine.session import Observer, Session, Wait
-from app.engine.standing import Standing, begun, levels, of_session
+from app.engine.session import Session, Wait
+from app.engine.standing import Standing, begun, levels, observers, of_session
 from app.engine.trace import Trace, TraceLine, line
 from app.engine.turn import Surroundings, Turn
 from app.errors import RenderError
@@ -25,9 +25,6 @@ STEP_LIMIT = 200
 
 LEVEL_LIMIT = 20
 """Flows that may wait for each other. Load refuses flows that run themselves; this bounds what a fault could do."""
-
-OBSERVER_LIMIT = 50
-"""Waits of earlier turns whose webhooks are told of; the oldest are forgotten first. Our choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +285,7 @@ class Run:
             callers=levels(self._standings, self._mask),
             lookups=here.lookups,
             locale=self.locale,
-            observers=before.observers if not before.waits else self._observers(),
+            observers=observers(self.root, before) if before.waits else before.observers,
             parent=before.parent,
         )
         actions = self._script.actions() if self._whole is None else self._whole
@@ -298,16 +295,3 @@ class Run:
 
     def _mask(self, secret: str) -> str:
         return self.around.mask(self.before.id, secret)
-
-    def _observers(self) -> tuple[Observer, ...]:
-        """The waits of earlier turns that somebody is told of, and those of the turn that is over now."""
-        told = (
-            Observer(self.before.turn, wait.index, wait.flow, wait.step)
-            for wait in self.before.waits
-            if self._tells(wait)
-        )
-        return (*self.before.observers, *told)[-OBSERVER_LIMIT:]
-
-    def _tells(self, wait: Wait) -> bool:
-        flow = self.root.named(wait.flow)
-        return wait.kind == "event" and bool(flow.events or flow.steps[wait.step].events)

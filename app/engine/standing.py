@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.engine.session import Level, Session
+from app.engine.session import Level, Observer, Session, Wait
 from app.flow.model import Flow
+
+OBSERVER_LIMIT = 50
+"""Waits of earlier turns whose webhooks are told of; the oldest are forgotten first. Our choice."""
 
 
 @dataclass(slots=True)
@@ -66,3 +69,14 @@ def _waiting(root: Flow, level: Level) -> Standing:
 def levels(standings: list[Standing], mask: Callable[[str], str]) -> tuple[Level, ...]:
     """The flows that wait, as a session keeps them."""
     return tuple(Level(each.flow.name, each.step, each.kept(mask), each.lookups) for each in standings[:-1])
+
+
+def observers(root: Flow, before: Session) -> tuple[Observer, ...]:
+    """The waits of earlier turns that somebody is told of, and those of the turn that is over now."""
+    told = (Observer(before.turn, wait.index, wait.flow, wait.step) for wait in before.waits if _tells(root, wait))
+    return (*before.observers, *told)[-OBSERVER_LIMIT:]
+
+
+def _tells(root: Flow, wait: Wait) -> bool:
+    flow = root.named(wait.flow)
+    return wait.kind == "event" and bool(flow.events or flow.steps[wait.step].events)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from app.flow.drafts import Callback, CallbackKind, Draft, Frame, Laid, Part, Value
+from app.flow.moves import Again, Asked, Assignment, Decision, Edge, Go, Jump, Next, Outcome, Runs, Target
 from app.flow.nodes import Place
 
 __all__ = [
@@ -46,66 +47,6 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
-    """One line of a `set`, or of a `with`."""
-
-    name: str
-    value: Value
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """Another flow that a call goes on in.
-
-    Attributes:
-        flow: its name.
-        given: what its params become, computed in the flow that runs it.
-        comes_back: whether the call comes back to the step that ran it when the other flow returns. Otherwise the
-            call is handed over for good.
-    """
-
-    flow: str
-    given: tuple[Assignment, ...] = ()
-    comes_back: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a flow goes next: a step, another flow, back to the flow that ran this one, or the end of the call.
-
-    Attributes:
-        step: a step of this flow.
-        runs: another flow.
-        returns: the outcome with which the call goes back; a call that nobody waits for ends.
-        sets: assigned on the way. Those of a return are made in the flow that it leads to.
-    """
-
-    step: str | None
-    place: Place
-    runs: Runs | None = None
-    returns: str = ""
-    sets: tuple[Assignment, ...] = ()
-
-    @property
-    def is_end(self) -> bool:
-        """Whether the call ends here."""
-        return self.step is None and self.runs is None and not self.returns
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it leads to a step or to the end, and does nothing on the way."""
-        return self.runs is None and not self.returns and not self.sets
-
-    @property
-    def shown(self) -> str:
-        """For the trace and for messages."""
-        if self.runs is not None:
-            return f"run {self.runs.flow}"
-        return f"return {self.returns}" if self.returns else self.step or "end"
-
-
-@dataclass(frozen=True, slots=True)
 class Variable:
     """A declared variable; `type_name` is one of `app.flow.types.TYPES`, `default` is of that type already.
 
@@ -118,121 +59,6 @@ class Variable:
     place: Place
     sensitive: bool = False
     words: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What an `input` asked for: what the outcome table needs to tell what the caller meant.
-
-    Attributes:
-        keys: digits, `*` or `#` → the choice that they stand for.
-        phrases: phrase → the choice it stands for. Phrases are folded already (`app.flow.phrases.fold`).
-        lengths: how many digits a data entry takes (lowest, highest); None for a menu or for speech alone.
-        free_speech: any words are an answer.
-        min_confidence: 0 to 1; speech results below it do not count.
-        sensitive: what the caller keys in must not be written anywhere.
-        by_locale: what it asked for in each locale of the flow; empty when that is the same in all.
-    """
-
-    keys: Mapping[str, str] = field(default_factory=dict)
-    phrases: Mapping[str, str] = field(default_factory=dict)
-    lengths: tuple[int, int] | None = None
-    free_speech: bool = False
-    min_confidence: float = 0.0
-    sensitive: bool = False
-    by_locale: Mapping[str, Asked] = field(default_factory=dict)
-
-    def in_locale(self, locale: str) -> Asked:
-        """What it asked for in one locale; in the default one for a name that is none."""
-        return self.by_locale.get(locale, self)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a wait.
-
-    Attributes:
-        name: `choice`, `collected`, `noinput`, `nomatch`, `asr_error`; for a connect or a checkpoint the status or the
-            checkpoint's name (`busy`, `completed`, `machine`, `heard_terms`, ...).
-        choice: the choice's name when `name` is `choice`.
-        digits, text, confidence: what the caller gave ("" and None where nothing came).
-        reason: for failures: `dtmf`, `speech`, `low_confidence`, `length`, `asr_error`, ...
-        because: one sentence for the trace: which row of the table decided, and on what.
-    """
-
-    name: str
-    choice: str = ""
-    digits: str = ""
-    text: str = ""
-    confidence: float | None = None
-    reason: str = ""
-    because: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Jump:
-    """An exit that decides at once. `others` says why each line before the deciding one did not fit."""
-
-    target: Target
-    place: Place
-    because: str
-    others: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Go:
-    """The call goes on at `target`."""
-
-    target: Target
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """The same step asks once more: `prompts`, then (unless `reprompt` is off) what it played before.
-
-    `blame` counts a failed try; without it a fault of the platform is not held against the caller.
-    """
-
-    prompts: tuple[Part, ...] = ()
-    reprompt: bool = True
-    blame: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """The step's list goes on to its next item (the next target of a connect list)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What an exit makes of an outcome.
-
-    Attributes:
-        move: where the call goes.
-        outcome: its name as scenarios, logs and coverage count it: a choice's name, `noinput`, `busy`, ...
-        place: the line that decided.
-        because: one sentence for the trace.
-        others: why each other line did not fit.
-        sets: assignments, in order, before the move.
-        values: what was collected, by variable name.
-    """
-
-    move: Go | Again | Next
-    outcome: str
-    place: Place
-    because: str
-    others: tuple[str, ...] = ()
-    sets: tuple[Assignment, ...] = ()
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One way out of a step, for reachability, cycles and the graph."""
-
-    label: str
-    target: Target
-    passes_input: bool
 
 
 class Asking(Protocol):

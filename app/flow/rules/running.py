@@ -14,9 +14,9 @@ RUNNING_RULES: dict[str, Rule] = {
             "R102", "error", "one call has dialled too often", "let the call end, or ask the caller, before it dials on"
         ),
         Rule("R103", "error", "one turn has entered too many steps", "let one of the steps ask the caller"),
-        Rule("R104", "error", "there is no such look-up", "delete its name from the step"),
         Rule(
             "R105", "error", "a phone is dialled in a call without a number of ours", "write `from` beside the connect"
         ),
+        Rule("R106", "error", "a flow has come back with an outcome that leads nowhere", "add it to the `on` of the step"),
     )
 }

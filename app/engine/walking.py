@@ -1,0 +1,175 @@
+"""From step to step, through flows and back, until one waits for a webhook or the call ends."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TypeAlias, TypeVar
+
+from app.engine.run import Run
+from app.engine.trace import entered, jumped
+from app.engine.turn import Lookup, LookupAnswer
+from app.errors import RenderError
+from app.flow.model import Asking, Decision, Frame, Go, Outcome, Step, Target
+
+Result = TypeVar("Result")
+Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]
+
+
+def go_step_by_step(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
+    """Enter `target`, where `step` has led, and what follows it; what Vonage would refuse is taken back."""
+    yield from _walk(run, target, step)
+    yield from mend(run)
+
+
+def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
+    """Enter `target` and what follows it, until a step waits or the call ends; `step` is where it comes from."""
+    following: Target | None = target
+    while following is not None:
+        try:
+            entering = _follow(run, following)
+            if entering is None:
+                run.end()
+                return
+            step = entering
+            run.mark(step)
+            run.tell(entered(step))
+            following = yield from _enter(run, step)
+        except RenderError as error:
+            following = _take_back(run, step, error)
+
+
+def _follow(run: Run, target: Target) -> Step | None:
+    """The step that a target leads to, in this flow or another; None: the call ends. Raises RenderError."""
+    following: Target | None = target
+    while following is not None and not following.is_end:
+        if following.runs is not None:
+            run.note("ran", run.step, following.runs.flow, where=following.place)
+            return run.begin_flow(following.runs)
+        if not following.returns:
+            _set(run, following)
+            return run.flow.steps[following.step] if following.step is not None else None
+        following = _come_back(run, following)
+    return None
+
+
+def _set(run: Run, target: Target) -> None:
+    for assignment in target.sets:
+        run.assign(assignment.name, assignment.value.render(run.names()))
+
+
+def _come_back(run: Run, target: Target) -> Target | None:
+    """Where the step that ran this flow goes on, by the outcome that it returns; None: nobody waits for it."""
+    flow = run.flow.name
+    step = run.come_back(target)
+    if step is None:
+        return None
+    outcome = Outcome(target.returns, because=f"{flow} returned {target.returns}")
+    decision = step.exit.decide(outcome, Frame(run.names()), 0)
+    if decision is None or not isinstance(decision.move, Go):
+        raise RenderError("R106", f'the step "{step.name}" does not say where {target.returns} leads', str(step.place))
+    tell(run, step, decision)
+    keep(run, decision)
+    return decision.move.target
+
+
+def _enter(run: Run, step: Step) -> Playing[Target | None]:
+    """Ask its look-ups, set its variables, play it; where it jumps to, or None when it waits. Raises RenderError."""
+    if step.asks:
+        yield from ask(run, step)
+    names = run.names()
+    for assignment in step.sets:
+        run.assign(assignment.name, assignment.value.render(names))
+        names = run.names()
+    for sending in step.sends:
+        run.send(sending, {**names, "step": step.name, "flow": run.flow.name})
+    frame = Frame(names)
+    jump = step.exit.enter(frame) if step.exit.is_early else None
+    if jump is None:
+        run.play(step, frame)
+        jump = None if step.exit.is_early else step.exit.enter(frame)
+    if jump is None:
+        return None
+    run.tell(jumped(step, jump))
+    return jump.target
+
+
+def ask(run: Run, step: Step) -> Playing[None]:
+    """Ask the look-ups of a step, all at once; what fails is not ok, and the call goes on."""
+    names, asked = run.names(), []
+    for asking in step.asks:
+        key = f"{run.before.id}:{run.before.turn + 1}:{run.flow.name}.{step.name}.{asking.name}"
+        try:
+            asked.append((asking, Lookup(step.name, asking.name, asking.request(names), key)))
+        except RenderError as error:
+            _hear_answer(run, step, asking, LookupAnswer(None, f"it cannot be asked: {error.message}"))
+    if asked:
+        answers = yield tuple(lookup for _, lookup in asked)
+        for (asking, _), answer in zip(asked, answers, strict=True):
+            _hear_answer(run, step, asking, answer)
+
+
+def _hear_answer(run: Run, step: Step, asking: Asking, answer: LookupAnswer) -> None:
+    record, problem = asking.read(answer.value, answer.problem)
+    run.keep(asking.name, record)
+    took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
+    what = f"not ok: {problem}" if problem else "ok"
+    run.note("asked", step.name, asking.name, where=asking.place, because=f"{what}, {took}")
+
+
+def _take_back(run: Run, step: Step | None, error: RenderError) -> Target | None:
+    """Forget what the failed step added; where its failure leads. None: the failsafe NCCO is played."""
+    where = step.place if step else None
+    run.note("failed", step.name if step else "", error.code, where=where, because=str(error))
+    run.take_back_last()
+    target = run.error_target(step)
+    if target is None:
+        run.fall_back("no error exit can be played")
+    return target
+
+
+def take_error_exit(run: Run, step: Step | None, because: str) -> Playing[None]:
+    """Take the `error` exit of `step`, or of the flow."""
+    run.note("failed", step.name if step else "", "error", where=step.place if step else None, because=because)
+    target = run.error_target(step)
+    if target is None:
+        run.fall_back(because)
+    else:
+        run.start_step(run.around.now)
+        yield from go_step_by_step(run, target, step)
+
+
+def mend(run: Run) -> Playing[None]:
+    """Take back each step that Vonage would refuse, and go on at its `error` exit instead."""
+    while not run.is_failsafe:
+        fault = run.fault()
+        if fault is None:
+            return
+        mark, issue = fault
+        run.note("failed", mark.step.name, issue.code, where=mark.step.place, because=f"{issue.path}: {issue.message}")
+        run.take_back(mark)
+        target = run.error_target(mark.step)
+        if target is None:
+            run.fall_back("what the error exit plays is refused too")
+        else:
+            run.start_step(run.around.now)
+            yield from _walk(run, target, mark.step)
+
+
+def tell(run: Run, step: Step, decision: Decision) -> None:
+    """Add what an exit has decided to the trace."""
+    run.note(
+        "decided",
+        step.name,
+        decision.outcome,
+        where=decision.place,
+        because=decision.because,
+        others=decision.others,
+    )
+
+
+def keep(run: Run, decision: Decision) -> None:
+    """Put what was collected and what the deciding line sets into the variables. Raises RenderError."""
+    for name, value in decision.values.items():
+        run.assign(name, value)
+    for assignment in decision.sets:
+        run.assign(assignment.name, assignment.value.render(run.names()))
