@@ -8,9 +8,19 @@ from __future__ import annotations
 
 import click
 
-from app.cli import check, render, schema, serve, validate
+from app.cli import check, explain, graph, hooks, hours, render, schema, serve, validate
 
-COMMANDS = (serve.command, check.command, validate.command, render.command, schema.command)
+COMMANDS = (
+    serve.command,
+    check.command,
+    explain.command,
+    graph.command,
+    schema.command,
+    validate.command,
+    render.command,
+    hooks.command,
+    hours.command,
+)
 
 
 @click.group(
