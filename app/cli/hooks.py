@@ -18,6 +18,7 @@ Examples:
   ncco hooks --format json                  the same for a program
   ncco hooks retry msg_0c6f...              try one again, now
   ncco hooks retry --all                    try all of them again, now
+  ncco hooks drop msg_0c6f...               forget one that was given up
 
 It works beside a running server, on the database that NCCO_DATABASE_URL names. Exit codes: 0 nothing is
 parked, 1 something is, 2 there is no database.""",
@@ -40,6 +41,22 @@ def retry(ids: tuple[str, ...], all_: bool) -> None:
     A running server sends them within a second; else they go out when it starts. Exit codes: 0 they will be tried,
     1 one of them is not there or waits for an earlier one of its call, 2 there is no database.
     """
+    hand_over("hooks_retry", ids=_named(ids, all_))
+
+
+@command.command("drop", short_help="Forget hooks that were given up.")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "all_", is_flag=True, help="All that are parked.")
+def drop(ids: tuple[str, ...], all_: bool) -> None:
+    """Forget hooks that were given up: nobody will be told what they say. Those that wait stay.
+
+    Exit codes: 0 they are gone, 1 one of them is not there or not parked, 2 there is no database.
+    """
+    hand_over("hooks_drop", ids=_named(ids, all_))
+
+
+def _named(ids: tuple[str, ...], all_: bool) -> tuple[str, ...] | None:
+    """The ids, None for all. Raises UsageError unless it is one or the other."""
     if all_ == bool(ids):
-        raise click.UsageError("name the hooks to try again, or write --all")
-    hand_over("hooks_retry", ids=None if all_ else ids)
+        raise click.UsageError("name the hooks, or write --all")
+    return None if all_ else ids

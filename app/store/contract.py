@@ -148,6 +148,9 @@ class Outbox(Protocol):
         One that waits for an earlier one of its session goes on waiting, and is not counted; nor is one that is gone.
         """
 
+    async def drop_hooks(self, ids: Sequence[str] | None) -> int:
+        """Delete parked hooks with these ids (None: all parked ones); returns how many. Those that wait stay."""
+
     async def hooks(self, limit: int) -> list[HookRow]:
         """Up to `limit` hooks, parked ones first, each kind oldest first."""
 

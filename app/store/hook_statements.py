@@ -68,6 +68,10 @@ RETRY_HOOKS = """
 
 RETRY_HOOK = f"{RETRY_HOOKS.replace('WHERE', 'WHERE (')}) AND id = ?"
 
+DROP_HOOKS = "DELETE FROM hooks WHERE is_parked = 1"
+
+DROP_HOOK = f"{DROP_HOOKS} AND id = ?"
+
 SELECT_HOOKS = f"SELECT {_COLUMNS} FROM hooks ORDER BY is_parked DESC, key LIMIT ?"  # noqa: S608 - constants
 
 COUNT_HOOKS = "SELECT count(*) - coalesce(sum(is_parked), 0), coalesce(sum(is_parked), 0) FROM hooks"
@@ -126,6 +130,13 @@ def retry_hooks(connection: sqlite3.Connection, ids: Sequence[str] | None, now: 
     if ids is None:
         return connection.execute(RETRY_HOOKS, (now,)).rowcount
     return sum(connection.execute(RETRY_HOOK, (now, unicode(id_))).rowcount for id_ in dict.fromkeys(ids))
+
+
+def drop_hooks(connection: sqlite3.Connection, ids: Sequence[str] | None) -> int:
+    """Delete parked hooks; how many there were."""
+    if ids is None:
+        return connection.execute(DROP_HOOKS).rowcount
+    return sum(connection.execute(DROP_HOOK, (unicode(id_),)).rowcount for id_ in ids)
 
 
 def hook_row(row: Sequence[Any]) -> HookRow:

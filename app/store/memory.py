@@ -145,6 +145,11 @@ class MemoryStore:
         self._require_open()
         return self.outbox.retry(ids, now)
 
+    async def drop_hooks(self, ids: Sequence[str] | None) -> int:
+        """Delete parked hooks with these ids (None: all parked ones); returns how many."""
+        self._require_open()
+        return self.outbox.drop(ids)
+
     async def hooks(self, limit: int) -> list[HookRow]:
         """Up to `limit` hooks, parked ones first, each kind oldest first."""
         self._require_open()

@@ -52,12 +52,17 @@ class MemoryOutbox:
 
     def retry(self, ids: Sequence[str] | None, now: int) -> int:
         """Let some be due; how many were."""
-        wanted = self._rows if ids is None else [id_ for id_ in dict.fromkeys(ids) if id_ in self._rows]
-        named = [self._rows[id_] for id_ in wanted]
-        found = [hook for hook in named if hook.is_parked or hook.due_at is not None]
+        found = [hook for hook in self._named(ids) if hook.is_parked or hook.due_at is not None]
         for hook in found:
             tries = 0 if hook.is_parked else hook.tries
             self._rows[hook.id] = hook._replace(due_at=now, tries=tries, is_parked=False)
+        return len(found)
+
+    def drop(self, ids: Sequence[str] | None) -> int:
+        """Forget parked ones; how many there were."""
+        found = [hook.id for hook in self._named(ids) if hook.is_parked]
+        for id_ in found:
+            del self._rows[id_]
         return len(found)
 
     def listed(self, limit: int) -> list[HookRow]:
@@ -68,6 +73,10 @@ class MemoryOutbox:
         """How many there are."""
         parked = sum(hook.is_parked for hook in self._rows.values())
         return HookCounts(len(self._rows) - parked, parked)
+
+    def _named(self, ids: Sequence[str] | None) -> list[HookRow]:
+        wanted = self._rows if ids is None else dict.fromkeys(ids)
+        return [self._rows[id_] for id_ in wanted if id_ in self._rows]
 
     def _claimed(self, id_: str, tries: int) -> HookRow | None:
         hook = self._rows.get(id_)

@@ -149,6 +149,10 @@ class SqliteStore:
         """Let hooks with these ids (None: all) be due; returns how many."""
         return await self._write(partial(hook_statements.retry_hooks, ids=ids, now=now))
 
+    async def drop_hooks(self, ids: Sequence[str] | None) -> int:
+        """Delete parked hooks with these ids (None: all parked ones); returns how many."""
+        return await self._write(partial(hook_statements.drop_hooks, ids=ids))
+
     async def hooks(self, limit: int) -> list[HookRow]:
         """Up to `limit` hooks, parked ones first, each kind oldest first."""
         return [hook_statements.hook_row(row) for row in await self._read(hook_statements.SELECT_HOOKS, limit)]

@@ -221,11 +221,27 @@ def test_hook_that_is_not_there_is_said(database: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["--all", "msg_1"]])
-def test_either_some_or_all_are_named(words: list[str], database: Path) -> None:
-    shown = ncco("hooks", "retry", *words)
+@pytest.mark.parametrize("word", ["retry", "drop"])
+def test_either_some_or_all_are_named(word: str, words: list[str], database: Path) -> None:
+    shown = ncco("hooks", word, *words)
 
     assert 2 == shown.exit_code
-    assert "name the hooks to try again, or write --all" in shown.stderr
+    assert "name the hooks, or write --all" in shown.stderr
+
+
+# Forgetting
+
+
+def test_parked_hooks_are_dropped(database: Path) -> None:
+    put(database, *(hook_row(f"msg_{number}", session=str(number)) for number in range(4)), parked=["msg_0", "msg_1"])
+
+    some = ncco("hooks", "drop", "msg_0", "msg_2", "msg_9")
+    rest = ncco("hooks", "drop", "--all")
+
+    assert (1, "1 hook is gone\n") == (some.exit_code, some.stdout)
+    assert "2 are not parked: sent already, or still waiting\n" == some.stderr
+    assert (0, "1 hook is gone\n") == (rest.exit_code, rest.stdout)
+    assert ["msg_2", "msg_3"] == [hook.id for hook in listed(database)]
 
 
 # No database

@@ -332,6 +332,19 @@ async def test_parked_hook_that_is_tried_again_goes_before_the_later_ones(store:
     assert ["h3"] == await claimed(store)
 
 
+# Dropped
+
+
+async def test_parked_hooks_are_dropped_and_waiting_ones_stay(store: Store) -> None:
+    await put(store, *(hook_row(f"h{number}", session=f"leg-{number}", is_parked=number < 4) for number in range(1, 6)))
+
+    assert 1 == await store.drop_hooks(["h1", "h1", "h5", "nobody"])
+    assert ["h2", "h3", "h4", "h5"] == await listed(store)
+    assert 2 == await store.drop_hooks(None)
+    assert ["h4", "h5"] == await listed(store)
+    assert 0 == await store.drop_hooks([])
+
+
 # Looking
 
 

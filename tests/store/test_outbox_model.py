@@ -76,6 +76,10 @@ class Outboxes(RuleBasedStateMachine):
     def retry(self, ids: list[str] | None) -> None:
         self.compare("retry_hooks", ids, self.now)
 
+    @rule(ids=st.none() | st.lists(IDS, max_size=3))
+    def drop(self, ids: list[str] | None) -> None:
+        self.compare("drop_hooks", ids)
+
     @rule(by=st.integers(1, 25))
     def pass_time(self, by: int) -> None:
         self.now += by

@@ -429,6 +429,7 @@ def test_loop_that_is_gone_does_not_stop_the_writer(path: Path, kind: type[Fault
         hook_statements.FAIL_HOOK,
         hook_statements.PARK_HOOK,
         hook_statements.RETRY_HOOK,
+        hook_statements.DROP_HOOK,
     ],
 )
 async def test_no_statement_reads_a_whole_table(sqlite_store: SqliteStore, other: sqlite3.Connection, sql: str) -> None:

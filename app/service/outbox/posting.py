@@ -49,10 +49,8 @@ class Poster:
 
     async def __call__(self, hook: HookRow, now: datetime) -> Verdict:
         """Post it once; `now` is aware, UTC."""
-        if not hook.url:
-            return Verdict("never", hook.problem or "it has no address")
-        if len(hook.body) > BODY_LIMIT:
-            return Verdict("never", f"its body has {len(hook.body):,} bytes, and {BODY_LIMIT:,} is the limit")
+        if hindrance := _hindrance(hook):
+            return Verdict("never", hindrance)
         try:
             async with asyncio.timeout(self._try_s):
                 return await self._post(hook, now)
@@ -77,6 +75,14 @@ class Poster:
             verdict = _verdict(answer, now)
             await _finish(answer)
         return verdict
+
+
+def _hindrance(hook: HookRow) -> str:
+    """Why it cannot be sent at all, "" when it can."""
+    if not hook.url:
+        return hook.problem or "it has no address"
+    is_long = len(hook.body) > BODY_LIMIT
+    return f"its body has {len(hook.body):,} bytes, and {BODY_LIMIT:,} is the limit" if is_long else ""
 
 
 def _verdict(answer: httpx.Response, now: datetime) -> Verdict:

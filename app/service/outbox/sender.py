@@ -22,7 +22,7 @@ Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
 LEASE_MS: Final = 60_000
 """How long a claimed hook is nobody else's; longer than any try takes. After a crash it is tried again then."""
 
-SLOTS: Final = 32
+SLOTS: Final = 64
 """Hooks that one process sends at once."""
 
 POLL_S: Final = 1.0
@@ -111,6 +111,8 @@ class Sender:
                     self._begin(hook)
         except StoreUnavailable as error:
             self._listener.troubled(str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the sending for good
+            self._listener.troubled(f"{type(error).__name__}: {error}")
 
     async def _count(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -33,6 +33,8 @@ class AwayStore(MemoryStore):
 
     async def has_due_hooks(self, now: int) -> bool:
         self._fail("has_due_hooks")
+        if "faulty" in self.away:
+            raise RuntimeError("a fault")
         return await super().has_due_hooks(now)
 
     async def hook_sent(self, id_: str, now: int) -> None:
@@ -218,6 +220,19 @@ async def test_store_that_is_away_is_asked_again(
 
     assert "has_due_hooks failed" == heard.problems[0]
     assert [("h1", "sent", None)] == heard.told
+
+
+async def test_fault_of_the_store_ends_nothing(
+    store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
+) -> None:
+    store.away = {"faulty"}
+    await put(store, hook_row("h1"))
+    async with running(sender):
+        await until(lambda: heard.problems)
+        store.away.clear()
+        await until(lambda: heard.told)
+
+    assert "RuntimeError: a fault" == heard.problems[0]
 
 
 async def test_hook_whose_sending_cannot_be_written_down_is_sent_again_after_its_lease(
