@@ -19,12 +19,13 @@ from app.flow.inherited import Defaults
 from app.flow.menu import read_menu
 from app.flow.model import Target, Variable
 from app.flow.nodes import Map, Node
-from app.flow.parts import check_defaults
+from app.flow.parts.inheritance import check_defaults
 from app.flow.played import ACTIONS
 from app.flow.reader import Reader
 from app.flow.retry import RetrySource, read_retry
 from app.flow.targets import read_target
 
+WORDS = (*ACTIONS, "retry", "choices", "min_confidence", "on")
 _HINTS = {
     "language": "write it under its action: `talk: {language: en-GB}`",
     "style": "write it under its action: `talk: {style: 2}`",
@@ -38,8 +39,7 @@ def read_defaults(node: Node, variables: Mapping[str, Variable], reader: Reader)
     found = reader.map(node, "`defaults`", "write e.g. `defaults: {talk: {language: en-GB}}`")
     if found is None:
         return Defaults(retry=RetrySource(is_whole=False), is_whole=False)
-    known = (*ACTIONS, "retry", "choices", "min_confidence", "on")
-    fields = read_fields(found, known, "`defaults`", reader, hints=_HINTS)
+    fields = read_fields(found, WORDS, "`defaults`", reader, hints=_HINTS)
     actions = {
         name: reader.map(fields.values[name], f"`{name}`", f"write the options that every {name} has: `{name}: {{..}}`")
         for name in ACTIONS

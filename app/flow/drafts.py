@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from app.flow.nodes import Place
 
-CallbackKind = Literal["input", "notify", "event"]
+CallbackKind = Literal["input", "notify", "event", "onanswer"]
+
+
+def any_number(number: str) -> bool:
+    """Whether a number may be dialled where nobody forbids any."""
+    return True
 
 
 class Frame(NamedTuple):
@@ -18,11 +23,15 @@ class Frame(NamedTuple):
         names: everything in scope: `call`, `input`, `env`, `now`, `locale` and the variables by name.
         position: how far a list of the step has come; 0 on entering (which target of a connect list rings).
         waited: seconds since the step was entered.
+        may_dial: whether a computed number or address may be dialled; "" stands for what is no number.
+        dials_left: how often the call may still dial.
     """
 
     names: Mapping[str, Any]
     position: int = 0
     waited: float = 0.0
+    may_dial: Callable[[str], bool] = any_number
+    dials_left: int = 1_000
 
 
 class Value(Protocol):
@@ -80,6 +89,8 @@ class Draft:
         shape: names what decides about the order of actions; two drafts with the same shape are alike in it. 0 when
             it may differ from call to call.
         is_fixed: whether the action is the same in every call.
+        heard: the flow that the other party of a connect hears before it is joined, and what that is given
+            (`{"flow": .., "given": {..}}`); None when it hears none. The engine writes the `url` of its `onAnswer`.
     """
 
     action: dict[str, Any]
@@ -87,6 +98,7 @@ class Draft:
     dials: str = ""
     shape: int = 0
     is_fixed: bool = False
+    heard: Mapping[str, Any] | None = None
 
 
 class Laid(NamedTuple):

@@ -20,8 +20,8 @@ from app.flow.checks.ncco import check_step
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Again, Decision, Edge, Go, Part, Target
 from app.flow.nodes import Map, Node, Place, Seq
-from app.flow.parts import read_do
 from app.flow.parts.action import Action
+from app.flow.parts.items import read_do
 from app.flow.parts.values import Given
 from app.flow.prompts import as_item, prompt_items
 from app.flow.reader import Reader
@@ -46,7 +46,7 @@ _THEN_HINTS = {
     "timeout": "write `noinput`",
     "error": "write it under `on` of the step",
 }
-_WORDS = ("noinput", "nomatch", "tries", "reprompt", "then")
+WORDS = ("noinput", "nomatch", "tries", "reprompt", "then")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def read_retry(node: Node, reader: Reader, actions: Mapping[str, Map], place: Pl
     found = reader.map(node, "`retry`", "write `retry: {noinput: [..], nomatch: [..], then: step}`")
     if found is None:
         return RetrySource(place=place, is_whole=False)
-    fields = read_fields(found, _WORDS, "`retry`", reader, place=place, hints=_HINTS)
+    fields = read_fields(found, WORDS, "`retry`", reader, place=place, hints=_HINTS)
     prompts = {name: _read_prompts(fields.values[name], reader, actions) for name in FAILURES if name in fields.values}
     then = _read_then(fields, reader)
     source = RetrySource(

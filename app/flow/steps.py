@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.flow.assignments import read_sets
 from app.flow.checks.ncco import check_step
+from app.flow.checks.prompts import check_prompts_of
 from app.flow.events import read_events
 from app.flow.exits import EXITS, Kind
 from app.flow.exits.goto import no_exit
@@ -18,7 +19,8 @@ from app.flow.inherited import Defaults
 from app.flow.lookups import read_asked
 from app.flow.model import Exit, Step, Target, Variable
 from app.flow.nodes import Entry, Map, Text
-from app.flow.parts import read_do
+from app.flow.parts.dial import connect_of
+from app.flow.parts.items import read_do
 from app.flow.played import ACTIONS, STEP_WORDS, Played, scan
 from app.flow.reader import Reader
 from app.flow.targets import read_target
@@ -98,6 +100,7 @@ def _check_played(source: StepSource, wired: Wired | None, reader: Reader, befor
     errors = [issue for issue in reader.issues[before:] if issue.is_error]
     if wired is not None and not errors:
         reader.issues.extend(check_step(wired.parts, reader.scope, goes_on=_goes_on(wired.exit)))
+        reader.issues.extend(check_prompts_of(source, wired, reader))
         return
     places = {issue.place for issue in errors}
     found = check_step(wired.parts if wired else source.parts, reader.scope, goes_on=True, is_whole=False)
@@ -214,7 +217,8 @@ def _check_connect(kind: Kind | None, source: StepSource, reader: Reader) -> Non
 
 
 def _report_undecided(connect: Played, kind: Kind | None, source: StepSource, reader: Reader) -> None:
-    if connect.targets > 1:
+    read = connect_of(source.parts)
+    if connect.targets > 1 or (read is not None and read.rings_several):
         message = "only `on` rings the targets of a list one after another, and this step has none"
         reader.report("E265", connect.place, message)
     elif all(item.kind != "input" for item in source.played[: source.played.index(connect)]):

@@ -7,7 +7,7 @@ import pytest
 from app.flow.exits import EXITS
 from app.flow.expressions.filters import FILTERS
 from app.flow.loader import load
-from app.flow.parts import KINDS
+from app.flow.parts.items import KINDS
 from app.flow.variables import DECLARABLE
 from tests.docs.blocks import Block, blocks_of, pages
 from tests.house.tracked import text_of

@@ -27,7 +27,7 @@ from app.flow.model import (
     Outcome,
 )
 from app.flow.nodes import Entry, Map, Node, Place
-from app.flow.parts import with_input
+from app.flow.parts.asking import with_input
 from app.flow.phrases import find, fold
 from app.flow.reader import Reader
 from app.flow.retry import Retry

@@ -21,7 +21,7 @@ from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Target, Variable
 from app.flow.nodes import Place, Text
-from app.flow.parts import with_input
+from app.flow.parts.asking import with_input
 from app.flow.reader import Reader
 from app.flow.retry import Retry
 from app.flow.scope import variable_type
@@ -29,7 +29,7 @@ from app.flow.targets import read_target
 from app.flow.types import ValueType
 from app.flow.variables import is_variable_name
 
-_WORDS = ("into", "digits", "speech", "sensitive", "check", "min_confidence")
+WORDS = ("into", "digits", "speech", "sensitive", "check", "min_confidence")
 _HINTS = {
     "goto": "write `goto` beside `collect`, not inside it",
     "retry": "write `retry` beside `collect`, not inside it",
@@ -130,7 +130,7 @@ def read_collect(source: StepSource, reader: Reader) -> Wired | None:
     retry = retry_of(source, place, reader)
     if node is None:
         return None
-    fields = read_fields(node, _WORDS, "`collect`", reader, place=place, hints=_HINTS)
+    fields = read_fields(node, WORDS, "`collect`", reader, place=place, hints=_HINTS)
     into = _read_into(fields, source.variables, reader)
     asked = _read_asked(fields, into, source, reader)
     check_node = fields.get("check") if into else None

@@ -23,7 +23,7 @@ from app.flow.fields import Fields, read_fields
 from app.flow.lookups.durations import Bounds
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Target
 from app.flow.nodes import Map, Place
-from app.flow.parts import with_held
+from app.flow.parts.dial import with_held
 from app.flow.reader import Reader
 from app.flow.targets import read_target
 

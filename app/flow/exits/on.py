@@ -19,7 +19,8 @@ from app.flow.exits.source import StepSource, Wired
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Next, Outcome, Target
 from app.flow.nodes import Map, Place
-from app.flow.parts import targets_count, with_dial
+from app.flow.parts.connect import Connect
+from app.flow.parts.dial import connect_of, with_dial
 from app.flow.reader import Reader
 from app.flow.targets import read_target
 from app.ncco.suggest import nearest
@@ -75,13 +76,13 @@ class On:
 
     word: ClassVar[str] = "on"
     is_steady: ClassVar[bool] = True
-    is_early: ClassVar[bool] = False
+    is_early: ClassVar[bool] = True
     asks_again: ClassVar[bool] = False
     words: ClassVar[frozenset[str]] = frozenset({"on"})
 
     lines: Mapping[str, Line]
     covered: frozenset[str]
-    targets: int
+    connect: Connect | None
     place: Place
 
     @property
@@ -95,16 +96,26 @@ class On:
             yield Edge(name, line.target, passes_input=False)
 
     def enter(self, frame: Frame) -> Jump | None:
-        """A webhook decides."""
-        return None
+        """A webhook decides, unless a list has nobody to ring: then what follows a failure does, and nothing is played.
+
+        Raises RenderError.
+        """
+        if self.connect is None or not self.connect.rings_several:
+            return None
+        if frame.dials_left > 0 and next(self.connect.rung(frame), None) is not None:
+            return None
+        line = self.lines.get("otherwise") or self.lines["failed"]
+        why = "its list has nobody to ring" if frame.dials_left > 0 else "the call has dialled as often as it may"
+        return Jump(line.target, line.place, why)
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """The line of the outcome; None for a status that does not steer here."""
+        """The line of the outcome; None for a status that does not steer here. Raises RenderError."""
         name = "completed" if outcome.name == "connected" else outcome.name
-        left = self.targets - frame.position - 1
-        if left > 0 and name in FAILURES:
-            rung = f"{outcome.because}; target {frame.position + 2} of {self.targets} is next"
-            return Decision(Next(), name, self.place, rung)
+        if name in FAILURES and self.connect is not None and self.connect.rings_several:
+            count = sum(1 for _ in self.connect.rung(frame))
+            if count - frame.position > 1 and frame.dials_left > 0:
+                rung = f"{outcome.because}; target {frame.position + 2} of {count} is next"
+                return Decision(Next(), name, self.place, rung)
         found = name if name in self.lines else "otherwise" if name in self.covered else ""
         line = self.lines.get(found)
         if line is None:
@@ -133,12 +144,12 @@ def read_on(source: StepSource, reader: Reader) -> Wired | None:
     connect = source.first("connect")
     dialled = [name for name in fields.values if name in DIALLED]
     failures = (*FAILURES, DISCONNECTED) if connect and connect.has_websocket else FAILURES
-    exit_ = On(lines, frozenset(failures), 1, place)
+    exit_ = On(lines, frozenset(failures), None, place)
     if dialled and connect is None:
         _report_no_connect(dialled, fields, source, reader)
         return Wired(exit_, source.parts)
     if dialled:
-        _check_dial(fields, failures, reader)
+        _check_dial(fields, failures, source, reader)
     if not source.plays_whole:
         return Wired(exit_, source.parts)
     return _wire(exit_, lines, source, reader)
@@ -148,7 +159,7 @@ def _wire(exit_: On, lines: Mapping[str, Line], source: StepSource, reader: Read
     completed = lines.get("completed")
     ends = completed is not None and completed.target.is_end
     parts = with_dial(source.parts, frozenset(lines), completed_ends=ends, place=exit_.place, reader=reader)
-    return Wired(On(lines, exit_.covered, targets_count(parts), exit_.place), parts)
+    return Wired(On(lines, exit_.covered, connect_of(parts), exit_.place), parts)
 
 
 def _read_lines(node: Map, source: StepSource, reader: Reader) -> Fields:
@@ -181,12 +192,14 @@ def _report_no_connect(dialled: list[str], fields: Fields, source: StepSource, r
         reader.report("E264", fields.at(dialled[0]), message)
 
 
-def _check_dial(fields: Fields, failures: tuple[str, ...], reader: Reader) -> None:
+def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource, reader: Reader) -> None:
     missing = [name for name in failures if name not in fields.values]
     if DISCONNECTED in fields.values and DISCONNECTED not in failures:
         message = "`disconnected` is an outcome of a websocket, and this connect leads to none"
         reader.report("E263", fields.at(DISCONNECTED), message, "delete the line")
-    if "otherwise" in fields.values and not missing:
+    connect = connect_of(source.parts)
+    may_be_empty = connect is not None and any(target.numbers is not None for target in connect.targets)
+    if "otherwise" in fields.values and not missing and not may_be_empty:
         reader.report("W267", fields.at("otherwise"), "`otherwise` catches nothing: every failure has its own line")
     if not fields.is_whole:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 from app.flow.model import Callback, Draft, Frame, Laid, Value
 from app.flow.nodes import Place
@@ -44,10 +44,9 @@ class Action:
         """What a field always is; None when it is not written or computed."""
         return literal(self.fields, name)
 
-    def with_fields(self, fields: Mapping[str, Value], callback: Callback | None = None) -> Action:
+    def with_fields(self, fields: Mapping[str, Value], callback: Callback | None = None) -> Self:
         """The same action with more fields (or others in their place), and another webhook unless None."""
-        more = {**self.fields, **fields}
-        return Action(self.word, self.place, more, callback or self.callback, self.checkpoint, self.is_opening)
+        return replace(self, fields={**self.fields, **fields}, callback=callback or self.callback)
 
     def in_locale(self, locale: str) -> Action:
         """The action as it is for callers who hear this locale."""

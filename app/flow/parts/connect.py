@@ -17,16 +17,20 @@ on:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from app.flow.model import Callback, Draft, Frame, Laid, Part, Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.parts.action import Action, observer
-from app.flow.parts.address import ADDRESS_FIELDS, address_of, endpoint_of, type_of
+from app.flow.parts.action import observer
+from app.flow.parts.address import endpoint_of, type_of
+from app.flow.parts.answering import ON_ANSWER, read_answering
 from app.flow.parts.inheritance import gather
+from app.flow.parts.numbers import InTurn, read_numbers
+from app.flow.parts.party import Party
 from app.flow.parts.spelling import Item
-from app.flow.parts.values import Array, Given, Object, OurNumber, find
+from app.flow.parts.values import Array, Given, Object, OurNumber
 from app.flow.parts.wire import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.reader import Reader
 from app.ncco.suggest import nearest
@@ -37,41 +41,46 @@ _AUDIO = "audio/l16;rate=16000"
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """A `connect`, one action for each target of its list."""
+    """A `connect`, one action for each party that it rings."""
 
     place: Place
-    targets: tuple[Action, ...]
-    _computed: tuple[bool, ...] = field(init=False, repr=False)
+    targets: tuple[Party, ...]
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_computed", tuple(_is_computed(target) for target in self.targets))
+    @property
+    def rings_several(self) -> bool:
+        """Whether it has a list, whose next target is rung when one has failed."""
+        return len(self.targets) > 1 or self.targets[0].numbers is not None
+
+    @property
+    def names_flow(self) -> bool:
+        """Whether a party hears a flow before it is joined."""
+        return any(target.heard is not None for target in self.targets)
+
+    def rung(self, frame: Frame) -> Iterator[tuple[Party, Mapping[str, Any]]]:
+        """Whom it rings, one a turn, each with what is in scope then. Raises RenderError.
+
+        Of a list, computed numbers that may not be dialled are passed over, and entries that are no numbers.
+        """
+        for target in self.targets:
+            if target.numbers is not None or not self.rings_several or target.may_be_dialled(frame):
+                for names in target.turns(frame):
+                    yield target, names
 
     def render(self, frame: Frame) -> list[Draft]:
-        """The action of the target whose turn it is. Raises RenderError."""
-        number = min(frame.position, len(self.targets) - 1)
-        (draft,) = self.targets[number].render(frame)
-        if self._computed[number]:
-            draft.dials = address_of(draft.action["endpoint"][0])
-        return [draft]
+        """The action of the target whose turn it is; none when a list has nobody to ring. Raises RenderError."""
+        whose: tuple[Party, Mapping[str, Any]] | None = None
+        for number, whose in enumerate(self.rung(frame)):
+            if number == frame.position:
+                break
+        return [] if whose is None else [whose[0].draft(whose[1])]
 
     def laid_out(self) -> Laid | None:
-        """The action of the first target; None when a call computes what it dials, which has to be allowed."""
-        return None if self._computed[0] else self.targets[0].laid_out()
+        """The action of the first target; None when a call has to add to it."""
+        return None if self.targets[0].differs else self.targets[0].laid_out()
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback) -> Connect:
         """The same targets with more fields each, and another webhook."""
         return replace(self, targets=tuple(target.with_fields(fields, callback) for target in self.targets))
-
-
-def _is_computed(target: Action) -> bool:
-    """Whether it takes a call to know which number or address is dialled.
-
-    A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
-    """
-    if find(target.fields["endpoint"], ("0", "type")).render({}) == "websocket":
-        return False
-    parts = (find(target.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
-    return any(not isinstance(part, Object) and not part.is_literal for part in parts)
 
 
 class ConnectKind:
@@ -109,7 +118,7 @@ def _says_twice(item: Item, reader: Reader) -> bool:
     return False
 
 
-def _read_target(node: Node, common: tuple[Entry, ...], place: Place, reader: Reader) -> Action | None:
+def _read_target(node: Node, common: tuple[Entry, ...], place: Place, reader: Reader) -> Party | None:
     """One target: a number, an address, an endpoint, or an endpoint with fields of `connect` of its own."""
     if isinstance(node, Text):
         found = endpoint_of(node, reader)
@@ -135,7 +144,7 @@ def _is_of_connect(name: str, kind: str) -> bool:
     return name in outer or nearest(name, (*inner, *outer)) in outer
 
 
-def _read_wrapped(target: Map, common: tuple[Entry, ...], place: Place, reader: Reader) -> Action | None:
+def _read_wrapped(target: Map, common: tuple[Entry, ...], place: Place, reader: Reader) -> Party | None:
     """A target in the NCCO's own form: `endpoint: [{type: ..}]` with the other fields around it."""
     node = target.get("endpoint")
     if isinstance(node, Seq) and len(node.items) == 1:
@@ -152,16 +161,42 @@ def _read_wrapped(target: Map, common: tuple[Entry, ...], place: Place, reader: 
     return _target(kind, endpoint, gather(outer, common, place), place, reader)
 
 
-def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader) -> Action:
-    what = f"the {kind} endpoint"
-    inner = {"type": Given(kind, endpoint.place), **endpoint_shape(kind).read_fields(endpoint, reader, what)}
-    if kind == "websocket":
-        inner = {"content-type": Given(_AUDIO, endpoint.place)} | inner
+def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader) -> Party:
+    endpoint, fields = _with_answer(kind, endpoint, fields)
+    heard, numbers = None, None
+    if kind == "phone":
+        endpoint, heard = read_answering(endpoint, reader)
+        numbers = read_numbers(endpoint, reader)
+    inner = _read_endpoint(kind, endpoint, numbers, reader)
     own = Map(tuple(entry for entry in fields.entries if entry.key.value != "endpoint"), fields.place)
     outer = action_shape("connect").read_fields(own, reader, "connect")
     array = Array((Object(inner, endpoint.place),), endpoint.place)
     callback = observer("connect", has_url="eventUrl" in outer, records=False)
-    return Action("connect", place, {**_caller(kind, outer, place), **outer, "endpoint": array}, callback)
+    wire = {**_caller(kind, outer, place), **outer, "endpoint": array}
+    return Party("connect", place, wire, callback, numbers=numbers, heard=heard)
+
+
+def _with_answer(kind: str, endpoint: Map, fields: Map) -> tuple[Map, Map]:
+    """The endpoint of a phone with the `onAnswer` that stands beside it, and the fields without that."""
+    beside = tuple(entry for entry in fields.entries if entry.key.value == ON_ANSWER)
+    if kind != "phone" or not beside:
+        return endpoint, fields
+    rest = Map(tuple(entry for entry in fields.entries if entry not in beside), fields.place)
+    own = () if endpoint.get(ON_ANSWER) is not None else beside
+    return Map((*endpoint.entries, *own), endpoint.place), rest
+
+
+def _read_endpoint(kind: str, endpoint: Map, numbers: Value | None, reader: Reader) -> dict[str, Value]:
+    """The fields of the endpoint; the number of a list is the one whose turn it is."""
+    listed = {entry.key.value: entry for entry in endpoint.entries if numbers is not None}
+    rest = Map(tuple(each for each in endpoint.entries if each is not listed.get("number")), endpoint.place)
+    read = endpoint_shape(kind).read_fields(rest, reader, f"the {kind} endpoint")
+    inner: dict[str, Value] = {"type": Given(kind, endpoint.place)}
+    if kind == "websocket":
+        inner["content-type"] = Given(_AUDIO, endpoint.place)
+    if numbers is not None:
+        inner["number"] = InTurn(numbers.place, numbers.used_names)
+    return inner | read
 
 
 def _caller(kind: str, fields: Mapping[str, Value], place: Place) -> dict[str, Value]:

@@ -6,12 +6,15 @@ Source: NCCO reference, Connect (machineDetection, advancedMachineDetection); Vo
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from app.flow.model import Value
 from app.flow.nodes import Place
 from app.flow.parts.action import Action
 from app.flow.parts.values import Given, Object
 from app.flow.reader import Reader
 
+Detecting = TypeVar("Detecting", bound=Action)
 DETECTIONS = ("machine", "human", "beep")
 _BEEPING = ("default", "detect_beep")
 
@@ -53,7 +56,7 @@ def _continues(behavior: Value, name: str, reader: Reader) -> bool:
     return False
 
 
-def complete(target: Action, named: frozenset[str], place: Place) -> Action:
+def complete(target: Detecting, named: frozenset[str], place: Place) -> Detecting:
     """The target with the detection that the outcomes named need; what is written stays."""
     advanced = target.fields.get("advancedMachineDetection")
     if not named or (advanced is None and "machineDetection" in target.fields):

@@ -31,8 +31,9 @@ def with_dial(
     Args:
         parts: what `do` says.
         names: the outcomes named in `on`: of a connect, machine detection, checkpoints, `otherwise`; without `error`.
-        completed_ends: whether the call is over when the called party hangs up. Otherwise a notify stands behind the
-            connect and decides, since a lost `busy` event must not play the path of `completed`.
+        completed_ends: whether the call is over when the called party hangs up. Otherwise, and when that party hears
+            a flow first and may decline, a notify stands behind the connect and decides, since a lost `busy` event
+            must not play the path of `completed`.
         place: of the `on`.
         reader: for the reports.
     """
@@ -61,8 +62,13 @@ def with_held(parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Pa
 
 
 def targets_count(parts: tuple[Part, ...]) -> int:
-    """How many targets the connect of a step rings one after another; 0 without a connect."""
+    """How many targets the connect of a step lists, a computed list as one; 0 without a connect."""
     return max((len(part.targets) for part in parts if isinstance(part, Connect)), default=0)
+
+
+def connect_of(parts: tuple[Part, ...]) -> Connect | None:
+    """The connect of a step; None without one."""
+    return next((part for part in parts if isinstance(part, Connect)), None)
 
 
 def _with_connect(
@@ -73,8 +79,8 @@ def _with_connect(
         return parts
     waiting = connect.with_fields({"eventType": Given("synchronous", place)}, Callback("event", "connect", steers=True))
     waiting = replace(waiting, targets=tuple(complete(target, detections, place) for target in waiting.targets))
-    before = tuple(_opening(part) for part in parts[:-1]) if len(connect.targets) > 1 else parts[:-1]
-    behind = () if completed_ends else (checkpoint(CONNECTED, place, steers=True),)
+    before = tuple(_opening(part) for part in parts[:-1]) if connect.rings_several else parts[:-1]
+    behind = () if completed_ends and not connect.names_flow else (checkpoint(CONNECTED, place, steers=True),)
     return (*before, waiting, *behind)
 
 

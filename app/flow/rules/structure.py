@@ -74,5 +74,14 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
     Rule("E280", "error", "a flow runs itself", "hand the call over: `goto: {run: flow}`"),
     Rule("E282", "error", "two shared files declare the same part", "keep one of them"),
     Rule("E284", "error", "this is no event that can be told", "write one of the known events"),
+    # What the other party of a connect hears, and computed lists
+    Rule("E285", "error", "onAnswer names a flow and another server", "keep `run` or `url`"),
+    Rule(
+        "E286",
+        "error",
+        "a secret would be kept until the other party answers",
+        "let that flow do without it, or ask for it there",
+    ),
+    Rule("E287", "error", "a computed list holds no phone numbers", "let it be a list of phone numbers"),
     Rule("W267", "warning", "otherwise catches nothing", "delete it: every failure has its own line"),
 )

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import pytest
 
 from app.flow.checks.ncco import check_step
-from app.flow.parts import read_do, with_dial, with_input
+from app.flow.parts.asking import with_input
+from app.flow.parts.dial import with_dial
+from app.flow.parts.items import read_do
 from tests.flow.parts.reading_parts import EXIT, a_reader, nodes
 
 

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 
 from app.flow.checks.ncco import check_step
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.parts import KINDS, read_do, with_dial, with_input
+from app.flow.parts.asking import with_input
+from app.flow.parts.dial import with_dial
+from app.flow.parts.items import KINDS, read_do
 from tests.flow.parts.reading_parts import EXIT, a_reader
 
 HERE = Place("flows/test.yaml", 1, 1)
