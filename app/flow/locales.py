@@ -27,7 +27,7 @@ from app.ncco.suggest import nearest
 VOICE = ("language", "style", "premium")
 """The options of a talk that a locale may set. Source: NCCO reference, Talk."""
 
-_WORDS = (*VOICE, "speech")
+WORDS = (*VOICE, "speech")
 _HINTS = {"lang": "write `language`", "code": "write `language`", "voice": "write `style`"}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _TAKEN = frozenset({"template", "action", *SHAPES["talk"].options, *SHAPES["stream"].options})
@@ -100,7 +100,7 @@ def _read_locale(entry: Entry, reader: Reader) -> Locale:
         reader.report("E201", entry.value.place, f'the locale "{name.value}" is not a map', cure)
         return bare
     what = f'the locale "{name.value}"'
-    fields = read_fields(entry.value, _WORDS, what, reader, place=name.place, hints=_HINTS)
+    fields = read_fields(entry.value, WORDS, what, reader, place=name.place, hints=_HINTS)
     fields.need("language", "add `language` with a code such as en-GB", reader)
     options = {word: value for word, value in _read_options(fields, reader) if value is not None}
     places = {word: value.place for word, value in fields.values.items()}

@@ -18,7 +18,7 @@ from app.flow.targets import read_target
 _KEY = re.compile(r"[0-9]{1,20}|[*#]")
 _NAME = re.compile(r"\w[\w-]*")
 _TAKEN = frozenset({"noinput", "nomatch", "asr_error", "error", "collected", "end"})
-_WORDS = ("dtmf", "speech", "set", "goto")
+WORDS = ("dtmf", "speech", "set", "goto")
 _HINTS = {
     "digits": "write `dtmf`",
     "key": "write `dtmf`",
@@ -76,7 +76,7 @@ def _read_choice(entry: Entry, variables: Mapping[str, Variable], reader: Reader
         cure = f"write `{name.value}: {{dtmf: 1, goto: step}}`"
         reader.report("E201", entry.value.place, f"{what} is not a map", cure)
         return None
-    fields = read_fields(entry.value, _WORDS, what, reader, place=name.place, hints=_HINTS)
+    fields = read_fields(entry.value, WORDS, what, reader, place=name.place, hints=_HINTS)
     keys = _read_keys(fields, reader)
     by_locale = _read_speech(fields, reader)
     sets = read_sets(fields.values["set"], variables, reader) if "set" in fields.values else ()

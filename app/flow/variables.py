@@ -15,7 +15,7 @@ from app.flow.types import ANY
 from app.ncco.suggest import nearest
 
 DECLARABLE = ("text", "int", "number", "bool", "phone", "url", "list", "map")
-_WORDS = ("type", "default", "sensitive")
+WORDS = ("type", "default", "sensitive")
 _FOREIGN = {
     "string": "text",
     "str": "text",
@@ -83,7 +83,7 @@ def read_variables(node: Node, reader: Reader) -> Declared:
     variables: dict[str, Variable] = {}
     unsure: set[str] = set()
     entries = found.entries if found else ()
-    fallen = fallen_out(entries, lambda entry: entry.key.value in _WORDS)
+    fallen = fallen_out(entries, lambda entry: entry.key.value in WORDS)
     for entry in entries:
         if entry.key.value in fallen:
             continue
@@ -104,7 +104,7 @@ def read_variable(entry: Entry, reader: Reader, *, needs_default: bool = True) -
         reader.report("E201", entry.value.place, f"the variable {name} is not described by a map", cure)
         return Variable(name, "text", "", entry.key.place), False
     what = f'the variable "{name}"'
-    fields = read_fields(entry.value, _WORDS, what, reader, place=entry.key.place)
+    fields = read_fields(entry.value, WORDS, what, reader, place=entry.key.place)
     default_node = fields.get("default")
     type_node = fields.need("type", f"write `type: {_guess(default_node)}`", reader)
     read = read_type(type_node, what, reader) if type_node else None

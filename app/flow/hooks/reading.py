@@ -28,7 +28,7 @@ from app.flow.hooks.event import EVENT
 from app.flow.lookups.addresses import ADDRESS, without_urls
 from app.flow.lookups.body import BODY
 from app.flow.lookups.headers import read_headers
-from app.flow.nodes import Entry, Map, Node, Place, Text
+from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.parts.values import Object, leaves
 from app.flow.reader import Reader
 from app.flow.scope import ScopeTypes, variable_type
@@ -37,7 +37,7 @@ from app.flow.templates import Native
 from app.flow.types import TYPES
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_WORDS: Final = ("post", "json", "headers", "params")
+WORDS: Final = ("post", "json", "headers", "params")
 _POSTED: Final = "write `post`"
 _HINTS: Final = {
     **dict.fromkeys(("url", "uri", "to", "address", "get", "put", "patch", "method"), _POSTED),
@@ -72,7 +72,7 @@ def _read_hook(entry: Entry, reader: Reader) -> HookDefinition:
         shown = entry.value.value if isinstance(entry.value, Text) else "https://.."
         reader.report("E201", entry.value.place, f"{what} is not a map", f'write `{name}: {{post: "{shown}"}}`')
         return HookDefinition(name, entry.key.place)
-    fields = read_fields(entry.value, _WORDS, what, reader, place=entry.key.place, hints=_HINTS)
+    fields = read_fields(entry.value, WORDS, what, reader, place=entry.key.place, hints=_HINTS)
     params_node = fields.get("params")
     params = _without_own_names(read_params(params_node, reader), reader) if params_node else {}
     inner = replace(reader, scope=_scope(reader.scope, params))
@@ -100,6 +100,10 @@ def _scope(scope: ScopeTypes, params: Mapping[str, Param]) -> ScopeTypes:
 
 def _read_url(fields: Fields, reader: Reader) -> Value | None:
     node = fields.need("post", 'write `post: "https://.."`', reader)
+    if isinstance(node, Map):
+        cure = 'write `post: "https://.."`, with `json` and `headers` beside it'
+        reader.report("E201", node.place, f"`post` of {fields.what} is a map", cure)
+        return None
     if node is None:
         return None
     reader = replace(reader, scope=without_urls(reader.scope))
@@ -139,13 +143,8 @@ def _is_free(key: Text, reader: Reader) -> bool:
 
 def _check_hidden(value: Value, reader: Reader) -> None:
     """E582 where a name means something of the hook's, and the flow has a variable that is called the same."""
-    hidden = {
-        (name, leaf.place) for leaf in leaves(value) for name in OWN_NAMES & leaf.used_names if name in reader.variables
-    }
-    for name, place in sorted(hidden, key=_by_place):
+    names = OWN_NAMES & reader.variables.keys()
+    hidden = {(leaf.place, name) for leaf in leaves(value) for name in names & leaf.used_names}
+    for place, name in sorted(hidden):
         message = f'in a hook "{name}" is not the variable of that name'
         reader.report("E582", place, message, f'give the variable "{name}" another name')
-
-
-def _by_place(pair: tuple[str, Place]) -> tuple[Place, str]:
-    return pair[1], pair[0]

@@ -15,7 +15,7 @@ from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.reader import Reader
 from app.ncco.suggest import nearest
 
-_WORDS = ("country", "subdivision", "language")
+WORDS = ("country", "subdivision", "language")
 _HINTS = {
     **dict.fromkeys(("subdiv", "state", "province", "region", "prov", "county", "canton"), "write `subdivision`"),
     **dict.fromkeys(("lang", "locale", "names"), "write `language`"),
@@ -77,7 +77,7 @@ def _read_item(node: Node, holidays: Holidays, what: str, reader: Reader, dates:
 
 def _is_region(node: Map) -> bool:
     keys = node.keys()
-    return any(key in _WORDS for key in keys) or not any(key[:1].isdigit() for key in keys)
+    return any(key in WORDS for key in keys) or not any(key[:1].isdigit() for key in keys)
 
 
 def _read_date(text: Text, name: str, holidays: Holidays, what: str, reader: Reader) -> None:
@@ -101,17 +101,17 @@ def _read_named(entry: Entry, holidays: Holidays, what: str, reader: Reader) -> 
 def _read_region(node: Map, holidays: Holidays, what: str, reader: Reader, dates: Mapping[str, str]) -> None:
     stray_dates = [key for key in node.keys() if key[:1].isdigit()]  # noqa: SIM118 - a node is no dict
     hints = _HINTS | dict.fromkeys(stray_dates, "write a list: `[{country: GB}, 2026-12-24]`")
-    fields = read_fields(node, _WORDS, what, reader, hints=hints)
+    fields = read_fields(node, WORDS, what, reader, hints=hints)
     fields.need("country", "write `country: GB`", reader)
     texts: dict[str, Text] = {}
-    for word in _WORDS:
+    for word in WORDS:
         value = fields.get(word)
         text = reader.text(value, f"`{word}` of {what}") if value is not None else None
         if text is not None and is_literal(text, f"`{word}` of {what}", reader):
             texts[word] = text
     if len(texts) < len(fields.values) or "country" not in texts or any(map(is_missing, texts.values())):
         return
-    region = Region(*(texts[word].value if word in texts else "" for word in _WORDS))
+    region = Region(*(texts[word].value if word in texts else "" for word in WORDS))
     found = read_written(dates[region.path]) if region.path in dates else None
     if found is not None:
         holidays.sources[region.path] = dates[region.path]

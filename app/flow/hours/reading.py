@@ -17,7 +17,7 @@ from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.reader import Reader
 from app.flow.scope import RESERVED
 
-_WORDS = ("timezone", "week", "holidays", "override")
+WORDS = ("timezone", "week", "holidays", "override")
 _HINTS = {
     **dict.fromkeys(("tz", "zone"), "write `timezone`"),
     **dict.fromkeys(("days", "weekly", "schedule", "hours", "opening_hours"), "write `week`"),
@@ -38,7 +38,7 @@ def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str
     """
     found = reader.map(node, "`hours`", _EXAMPLE)
     entries = found.entries if found else ()
-    fallen = fallen_out(entries, lambda entry: entry.key.value in _WORDS)
+    fallen = fallen_out(entries, lambda entry: entry.key.value in WORDS)
     calendars: dict[str, Calendar] = {}
     for entry in entries:
         if entry.key.value not in fallen:
@@ -73,7 +73,7 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
         reader.map(entry.value, what, _EXAMPLE)
         return empty
     before = len(reader.issues)
-    fields = read_fields(entry.value, _WORDS, what, reader, place=key.place, hints=_HINTS | _of_days(entry.value))
+    fields = read_fields(entry.value, WORDS, what, reader, place=key.place, hints=_HINTS | _of_days(entry.value))
     zone_node = fields.need("timezone", "write `timezone: Europe/London`", reader)
     week_node = fields.need("week", "write `week: {mon-fri: 09:00-17:30}`", reader)
     zone_text = reader.text(zone_node, f"`timezone` of {what}") if zone_node is not None else None

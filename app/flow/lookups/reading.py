@@ -40,7 +40,7 @@ CACHE: Final = Bounds("1s", "24h", "s")
 DEFAULT_TIMEOUT_MS: Final = 1000
 
 _METHODS: Final[Mapping[str, Method]] = {"get": "GET", "post": "POST", "python": "PYTHON"}
-_WORDS: Final = (*_METHODS, "json", "with", "headers", "params", "timeout", "returns", "default", "cache")
+WORDS: Final = (*_METHODS, "json", "with", "headers", "params", "timeout", "returns", "default", "cache")
 _OF_METHOD: Final[Mapping[str, tuple[str, ...]]] = {
     "get": ("headers",),
     "post": ("json", "headers"),
@@ -92,7 +92,7 @@ def _read_definition(entry: Entry, reader: Reader) -> LookupDefinition | None:
     found = reader.map(entry.value, what, f'write `{name}: {{get: "https://..", returns: {{name: text}}}}`')
     if found is None:
         return None
-    fields = read_fields(found, _WORDS, what, reader, place=entry.key.place, hints=_HINTS)
+    fields = read_fields(found, WORDS, what, reader, place=entry.key.place, hints=_HINTS)
     return _Definition(entry, fields, reader).read() if is_named else None
 
 
