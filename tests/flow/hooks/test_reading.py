@@ -20,6 +20,11 @@ def faults(hook: str, head: str = "") -> list[str]:
         ('E201 the hook "told" is not a map → write `told: {post: "https://x.example"}`', '"https://x.example"'),
         ('E201 the hook "told" is not a map → write `told: {post: "https://.."}`', "[a]"),
         ('E204 the hook "told" has no `post` → write `post: "https://.."`', "{json: {a: b}}"),
+        (
+            'E201 `post` of the hook "told" is a map → write `post: "https://.."`, with `json` and `headers` beside it',
+            '{post: {url: "https://x.example"}}',
+        ),
+        ('E201 `post` of the hook "told" is a list → write a text here', '{post: ["https://x.example"]}'),
         ('E202 the hook "told" has no "url" → write `post`', '{url: "https://x.example"}'),
         ('E202 the hook "told" has no "body" → write `json`', '{post: "https://x.example", body: {a: b}}'),
         (
@@ -121,6 +126,25 @@ def test_hook_has_a_plain_name() -> None:
 
 def test_hooks_are_a_map() -> None:
     assert "E201 `hooks` is a list" in faults_of("hello: {goto: end}", "hooks: [a]\n")[0]
+
+
+def test_names_of_a_hook_are_not_the_flows_variables() -> None:
+    head = "vars: {step: {type: int}, event: {type: text}, flow: {type: text}}\n"
+    hook = (
+        '{post: "https://x.example/{{ step }}", json: [a, "{{ event.status }} {{ step }}"], headers: {X: "{{ now }}"}}'
+    )
+
+    assert [
+        'E582 in a hook "step" is not the variable of that name → give the variable "step" another name',
+        'E582 in a hook "event" is not the variable of that name → give the variable "event" another name',
+        'E582 in a hook "step" is not the variable of that name → give the variable "step" another name',
+    ] == faults(hook, head)
+
+
+def test_settings_as_a_whole_are_told_to_nobody() -> None:
+    assert [
+        "E583 `env` as a whole would be sent: every setting, with its secrets → name one of them: {{ env.NAME }}"
+    ] == (faults('{post: "https://x.example", json: [{all: "{{ env }}"}]}'))
 
 
 # Sending
