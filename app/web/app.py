@@ -144,7 +144,8 @@ async def _opened(store: Store) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _asking(settings: Settings) -> AsyncIterator[LookupClient]:
-    client = LookupClient(settings.lookup_budget_ms, settings.private_hosts)
+    project = settings.flows.resolve().parent
+    client = LookupClient(settings.lookup_budget_ms, settings.private_hosts, project)
     try:
         yield client
     finally:

@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Collection, Coroutine
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -36,6 +37,7 @@ class LookupClient:
     Args:
         budget_ms: what all look-ups of one turn may take together.
         private_hosts: names that may lead to private addresses.
+        modules: the folder whose Python modules flows may name; None: only what is installed.
         http: another client than the own one, which is then not closed here.
         circuits: other limits than the usual ones.
         clock: seconds that only grow.
@@ -45,6 +47,7 @@ class LookupClient:
         self,
         budget_ms: int = BUDGET_MS,
         private_hosts: Collection[str] = (),
+        modules: Path | None = None,
         *,
         http: httpx.AsyncClient | None = None,
         circuits: Circuits | None = None,
@@ -55,7 +58,7 @@ class LookupClient:
         self._http = http or new_client(private_hosts)
         self._owns_http = http is None
         self._circuits = circuits or Circuits()
-        self._functions = Functions()
+        self._functions = Functions(modules)
         self._memory = Memory(clock)
         self._flights: dict[bytes, asyncio.Task[bytes]] = {}
         self._tasks: set[asyncio.Task[bytes]] = set()

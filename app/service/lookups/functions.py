@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import sys
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -20,9 +21,15 @@ EACH: Final = 16
 
 
 class Functions:
-    """Calls the functions that flows name."""
+    """Calls the functions that flows name.
 
-    def __init__(self) -> None:
+    Args:
+        modules: a folder whose modules can be named besides the installed ones.
+    """
+
+    def __init__(self, modules: Path | None = None) -> None:
+        if modules is not None and str(modules) not in sys.path:
+            sys.path.append(str(modules))  # behind everything else, so that it hides nothing
         self._threads = Threads(each=EACH)
         self._running: dict[str, asyncio.Semaphore] = {}
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -130,3 +132,17 @@ async def test_a_function_that_raises_is_asked_on(client: LookupClient) -> None:
         answer = await ask_one(client, calling("raising"))
 
     assert answer.problem.startswith("the function raised KeyError")
+
+
+async def test_a_module_beside_the_flows_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "crm_of_this_test.py").write_text("def customer():\n    return {'name': 'Ann'}\n")
+    request = LookupRequest("PYTHON", function="crm_of_this_test:customer")
+    client, again = LookupClient(modules=tmp_path), LookupClient(modules=tmp_path)
+
+    answer = await ask_one(client, request)
+    await client.close()
+    await again.close()
+
+    assert {"name": "Ann"} == answer.value
+    assert 1 == sys.path.count(str(tmp_path))
