@@ -129,6 +129,9 @@ CALLS: dict[str, str] = {
 }
 """Functions and methods → the filter that does the same."""
 
+GROWING = frozenset({"append", "push", "add", "extend", "concat"})
+"""Methods that add an entry to a list."""
+
 FILTERS: dict[str, str] = {
     "safe": "leave it out; what a caller sends never counts as tags",
     "e": "leave it out; every value is escaped for its place by itself",
@@ -148,6 +151,12 @@ FILTERS: dict[str, str] = {
     "startswith": "write `| starts_with(...)`",
     "endswith": "write `| ends_with(...)`",
     "attr": 'write a dot: `call.from`, or `["key"]`',
+    "date": 'write `| spoken("date")`',
+    "time": 'write `| spoken("time")`',
+    "strftime": "write `| spoken`, which also takes one of: date, day, time, weekday",
+    "currency": 'write `| spoken("GBP")`',
+    "money": 'write `| spoken("GBP")`',
+    "timezone": 'write `| in_zone("Europe/London")`',
     "format": "put the values into the text with braces: `{{ ... }}`",
 }
 """Filters that are not available, with their cures."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.flow.expressions.fault import Fault
-from app.flow.expressions.foreign import CALLS, EQUALS, WORDS
+from app.flow.expressions.foreign import CALLS, EQUALS, GROWING, WORDS
 from app.flow.expressions.syntax import Compared, Const, Field, Name, Node
 from app.flow.expressions.tokens import Token
 
@@ -25,6 +25,8 @@ def called(left: Node, opening: Token, source: str) -> Fault:
     cure = "functions are not available; filters are: `| length`, `| upper`, ..."
     if isinstance(left, Field) and left.key in CALLS:
         cure = f"write {shorten(source[left.of.start : left.of.end])} | {CALLS[str(left.key)]}"
+    elif isinstance(left, Field) and left.key in GROWING:
+        cure = f"write {shorten(source[left.of.start : left.of.end])} + [...]"
     elif isinstance(left, Name) and left.name in CALLS:
         cure = f"write `| {CALLS[left.name]}` behind the value"
     elif isinstance(left, Name) and left.name == "defined":

@@ -30,6 +30,9 @@ class _Speaking(Protocol):
     def is_currency(self, code: str) -> bool:
         """See there."""
 
+    def is_zone(self, name: str) -> bool:
+        """See there."""
+
     def known_zones(self) -> Collection[str]:
         """See there."""
 
@@ -93,9 +96,10 @@ def _group(size: float, shown: str, shape: Shape) -> Found | None:
 
 
 def _zone(name: str, shown: str, shape: Shape) -> Found | None:
-    zones = _speaking().known_zones()
-    if name in zones:
+    speaking = _speaking()
+    if speaking.is_zone(name):
         return None
+    zones = speaking.known_zones()
     near = nearest(name, zones) or next((zone for zone in sorted(zones) if zone.endswith(f"/{name}")), None)
     cure = f'did you mean "{near}"?' if near else 'write continent and city, such as "Europe/London"'
     return "E342", f'there is no time zone "{name}"', cure

@@ -17,9 +17,9 @@ from app.flow.speaking.digits import MAX_GROUP, digits
 from app.flow.speaking.lists import WORDS, listed
 from app.flow.speaking.spelling import spelled
 from app.flow.speaking.spoken import FORMS, is_currency, spoken
-from app.flow.speaking.zones import in_zone, known_zones
+from app.flow.speaking.zones import in_zone, is_zone, known_zones
 
-__all__ = ["FORMS", "MAX_GROUP", "SPEAKERS", "WORDS", "is_currency", "known_zones"]
+__all__ = ["FORMS", "MAX_GROUP", "SPEAKERS", "WORDS", "is_currency", "is_zone", "known_zones"]
 
 SPEAKERS: Mapping[str, Callable[..., Any]] = {
     "digits": digits,

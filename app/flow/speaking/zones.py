@@ -22,8 +22,17 @@ def in_zone(value: object, language: str, zone: object) -> datetime:
         raise ValueError("a point in time from the year 1 to 9999 is needed") from None
 
 
+def is_zone(name: str) -> bool:
+    """Whether there is such a time zone."""
+    try:
+        _zone(name)
+    except ValueError:
+        return False
+    return True
+
+
 def known_zones() -> frozenset[str]:
-    """The names of all time zones of this machine."""
+    """The names of all time zones of this machine; they are gathered from its files, which takes a while."""
     return frozenset(available_timezones())
 
 

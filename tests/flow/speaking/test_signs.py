@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.speaking import SPEAKERS, known_zones
+from app.flow.speaking import SPEAKERS, is_zone, known_zones
 
 digits, spell, listed, in_zone = (SPEAKERS[name] for name in ("digits", "spell", "list", "in_zone"))
 
@@ -212,6 +212,8 @@ def test_what_has_no_clock_gets_a_sentence(value: object, zone: object, needed: 
 
 def test_zones_are_known_by_their_names() -> None:
     assert "Europe/London" in known_zones()
+    assert is_zone("Europe/London")
+    assert not is_zone("Europe/Londn")
 
 
 @settings(max_examples=150, deadline=None)
