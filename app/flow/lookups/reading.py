@@ -19,6 +19,7 @@ from app.flow.drafts import Value
 from app.flow.fields import Fields as Words
 from app.flow.fields import read_fields
 from app.flow.given import read_params
+from app.flow.issues import Issue
 from app.flow.lookups.addresses import ADDRESS, without_urls
 from app.flow.lookups.body import BODY, has_braces
 from app.flow.lookups.definition import LookupDefinition
@@ -79,8 +80,20 @@ def read_lookups(node: Node, reader: Reader) -> dict[str, LookupDefinition]:
         reader: its scope is that of the definitions: the names of the call, and of a flow also its variables.
     """
     found = reader.map(node, "`lookups`", 'write `lookups: {customer: {get: "https://..", returns: {name: text}}}`')
+    before = len(reader.issues)
     read = [_read_definition(entry, reader) for entry in found.entries] if found else []
+    names = found.keys() if found else ()
+    reader.issues[before:] = [_with_cure_of_chains(issue, names) for issue in reader.issues[before:]]
     return {definition.name: definition for definition in read if definition is not None}
+
+
+def _with_cure_of_chains(issue: Issue, names: tuple[str, ...]) -> Issue:
+    """The issue; where it names another look-up, the cure says how one is given what another has found."""
+    name = issue.message.removeprefix('unknown name "').removesuffix('"')
+    if issue.code != "E303" or name not in names:
+        return issue
+    cure = f'add `params: {{value: text}}`, and let the step give it: `- name: {{value: "{{{{ {name}.field }}}}"}}`'
+    return replace(issue, message=f'a look-up does not see "{name}", which is another one', cure=cure)
 
 
 def _read_definition(entry: Entry, reader: Reader) -> LookupDefinition | None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import time
+import traceback
 from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any, Final
@@ -87,7 +88,8 @@ class LookupClient:
         except Problem as problem:
             return LookupAnswer(None, str(problem), self._ms_since(start))
         except Exception as error:  # noqa: BLE001 - whatever else breaks, a caller is on the line and hears the default
-            _log.exception("the look-up %s failed in a way that nobody thought of", lookup.name)
+            where = "".join(traceback.format_tb(error.__traceback__))  # without its text, which may be secret
+            _log.error("the look-up %s failed by %s\n%s", lookup.name, type(error).__name__, where)
             return LookupAnswer(None, f"failed: {type(error).__name__}", self._ms_since(start))
 
     def _ms_since(self, start: float) -> int:

@@ -37,3 +37,14 @@ def faults_of(lookups: str) -> list[str]:
 )
 def test_a_look_up_has_a_name_of_its_own(lookups: str, fault: str) -> None:
     assert [fault] == faults_of(lookups)
+
+
+def test_a_look_up_is_given_what_another_has_found() -> None:
+    both = """{
+      customer: {get: "https://crm.example.com", returns: {id: text}},
+      orders: {get: "https://crm.example.com/{{ customer.id }}", returns: {n: int}}}"""
+
+    assert [
+        'E303 a look-up does not see "customer", which is another one → add `params: {value: text}`, and let the step '
+        'give it: `- name: {value: "{{ customer.field }}"}`'
+    ] == faults_of(both)
