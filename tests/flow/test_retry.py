@@ -9,7 +9,7 @@ from tests.flow.loading_flows import PATH, codes_of, decision_of, exit_of, fault
 MENU = """
 hello:
   do:
-    - talk: "Press 1."
+    - talk: "Press 1 or 2."
   choices:
     one: {dtmf: 1, goto: end}
     two: {dtmf: 2, goto: other}
@@ -117,13 +117,13 @@ def test_a_prompt_can_be_interrupted_where_only_talk_stands_before_the_input() -
 
 
 def test_a_prompt_cannot_be_interrupted_where_other_actions_stand_before_the_input() -> None:
-    steps = menu('{noinput: "Sorry?", then: other}').replace('"Press 1."', '"Press 1."\n    - wait: 1')
+    steps = menu('{noinput: "Sorry?", then: other}').replace('"Press 1 or 2."', '"Press 1 or 2."\n    - wait: 1')
 
     assert [None] == barge_in_of(steps)
 
 
 def test_a_prompt_that_is_played_alone_can_always_be_interrupted() -> None:
-    steps = menu('{noinput: "Sorry?", reprompt: false, then: other}').replace('"Press 1."', '"Press 1."\n    - wait: 1')
+    steps = menu('{noinput: "Sorry?", reprompt: false, then: other}').replace('"Press 1 or 2."', '"Press 1 or 2."\n    - wait: 1')
 
     assert [True] == barge_in_of(steps)
 
@@ -212,7 +212,7 @@ def test_an_inherited_retry_without_then_is_reported_once() -> None:
     steps = """
     hello:
       do:
-        - talk: "Press 1."
+        - talk: "Press 1 or 2."
       choices:
         one: {dtmf: 1, goto: second}
     second:

@@ -10,7 +10,7 @@ from tests.flow.loading_flows import decision_of, exit_of, faults_of, flow_of, m
 MENU = """
 hello:
   do:
-    - talk: "For sales press 1, for support press 2."
+    - talk: "For sales press 1, for support press 2, to wait press hash."
   choices:
     sales:   {dtmf: 1, speech: [sales, buy], goto: end}
     support: {dtmf: [2, "*"], speech: "Help, please!", set: {topic: support}, goto: end}

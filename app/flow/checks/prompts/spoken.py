@@ -1,0 +1,110 @@
+"""The texts that a list of actions says, out of its nodes: in one locale, each with the language of its voice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.flow.checks.prompts.texts import SpokenText
+from app.flow.expressions.check import Located
+from app.flow.nodes import Entry, Map, Node, Seq, Text
+from app.flow.templates.source import TemplateFile
+
+_INCLUDED = re.compile(r"""\{%[-+]?\s*include\s+["']([^"']+)["']""")
+_COMPUTED = re.compile(r"\{[{%]")
+_DEEPEST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What decides about the language of a text.
+
+    Attributes:
+        locale: the name of the locale; "" in a flow without any.
+        locales: of the flow, by name.
+        inherited: the flow's default fields of a talk.
+        templates: template file name → text.
+    """
+
+    locale: str
+    locales: Mapping[str, Any]
+    inherited: Map | None
+    templates: Mapping[str, str]
+
+    def language(self, written: Node | None) -> str:
+        """The code of a voice: its own, that of the locale, the flow's; "" when it is not known."""
+        if written is not None:
+            own = _local(written, self.locale)
+            return own.value if isinstance(own, Text) and not _COMPUTED.search(own.value) else ""
+        if self.locale:
+            return str(self.locales[self.locale].language)
+        default = self.inherited.get("language") if self.inherited else None
+        return self.language(default) if default is not None else ""
+
+
+def spoken_in(items: Iterator[Node], voice: Voice, *, is_inherited: bool, is_retry: bool) -> Iterator[SpokenText]:
+    """What the talks among some items of `do` say."""
+    for item in items:
+        talk = _talk(item)
+        if talk is not None:
+            text, beside = talk
+            language = voice.language(beside.get("language"))
+            for each in _texts(_local(text, voice.locale), voice.templates, 0):
+                yield SpokenText(each, language, is_inherited, is_retry)
+
+
+def _talk(item: Node) -> tuple[Node, Map] | None:
+    """The text of a talk, and the map in which its other fields stand."""
+    if not isinstance(item, Map):
+        return None
+    main = item.get("talk")
+    if main is None:
+        action = item.get("action")
+        is_talk = isinstance(action, Text) and action.value == "talk"
+        return _text_of(item) if is_talk else None
+    if isinstance(main, Map) and main.get("text") is not None:
+        return _text_of(main)
+    if isinstance(main, Map) and main.get("template") is not None:
+        return main, Map((*item.entries, *main.entries), item.place)
+    return main, item
+
+
+def _text_of(fields: Map) -> tuple[Node, Map] | None:
+    """The text among the fields of a talk."""
+    text = fields.get("text")
+    file = fields.get("template")
+    if text is None and file is not None:
+        text = Map((Entry(Text("template", file.place), file),), file.place)
+    return (text, fields) if text is not None else None
+
+
+def _local(node: Node, locale: str) -> Node | None:
+    """What a value is in one locale."""
+    return node.get(locale) if isinstance(node, Map) and node.get("template") is None else node
+
+
+def _texts(node: Node | None, templates: Mapping[str, str], depth: int) -> Iterator[Located]:
+    """A text, or that of a file, with the files that it includes."""
+    text: Located | None = None
+    if isinstance(node, Text):
+        text = node
+    elif isinstance(node, Map):
+        name = node.get("template")
+        if isinstance(name, Text) and name.value in templates:
+            text = TemplateFile(name.value, templates[name.value])
+    elif isinstance(node, Seq) and len(node.items) == 1:
+        yield from _texts(node.items[0], templates, depth)
+    if text is None:
+        return
+    yield text
+    if "include" in text.value and depth < _DEEPEST:
+        for name in _INCLUDED.findall(text.value):
+            if name in templates:
+                yield from _included(name, templates, depth)
+
+
+def _included(name: str, templates: Mapping[str, str], depth: int) -> Iterator[Located]:
+    file = Text(name, TemplateFile(name, "").at(0))
+    yield from _texts(Map((Entry(Text("template", file.place), file),), file.place), templates, depth + 1)
