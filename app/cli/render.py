@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -18,6 +19,18 @@ def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tup
     return digits
 
 
+def _moment(_: click.Context, __: click.Parameter, at: str | None) -> datetime:
+    """The moment that is meant; without a time zone it is UTC."""
+    if at is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        cure = "write it as 2026-12-25T10:00, or with a time zone as 2026-12-25T10:00+01:00"
+        raise click.BadParameter(f"{at} is no point in time; {cure}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 @click.command(
     "render",
     short_help="Print the NCCO of a call, without a server.",
@@ -26,6 +39,7 @@ Examples:
   ncco render reception --to 442079460000 --from 447700900123
   ncco render reception --digits 1                what comes after the caller has pressed 1
   ncco render reception --digits 9 --digits 1     a wrong key first
+  ncco render clinic --at 2026-12-25T10:00        a call on Christmas Day
   ncco render reception | ncco validate -
 
 Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or it did not get that far.""",
@@ -44,6 +58,7 @@ Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or it d
 @click.option(
     "--digits", multiple=True, callback=_keys, help="Keys pressed at each menu in turn; repeat it for each menu."
 )
+@click.option("--at", default=None, callback=_moment, help="When the call is made, UTC without a time zone [now].")
 @click.option("--public-url", default="https://example.com", show_default=True, help="Where callback URLs start.")
 @options.flows
 @options.templates
@@ -56,6 +71,7 @@ def command(
     uuid: str,
     conversation: str,
     digits: tuple[str, ...],
+    at: datetime,
     public_url: str,
     flows: Path | None,
     templates: Path | None,
@@ -64,6 +80,7 @@ def command(
     """Print the NCCO that a call to FLOW gets, without a server.
 
     `--format json` prints it on one line; without it, it is indented and standard error says where the call stands.
+    Nobody is asked anything: look-ups take their defaults.
     """
     call = {"to": to, "from": caller, "uuid": uuid, "conversation_uuid": conversation}
     hand_over(
@@ -71,6 +88,7 @@ def command(
         flow=flow,
         call=call,
         digits=digits,
+        at=at,
         public_url=public_url,
         flows=flows,
         templates=templates,

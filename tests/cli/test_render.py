@@ -9,6 +9,17 @@ import pytest
 
 from tests.cli.projects import SHOP, TYPO, ncco, write_project
 
+CLINIC = """
+flow: clinic
+default: true
+hours: {desk: {timezone: UTC, week: {mon-fri: 09:00-17:00}, holidays: {country: GB, subdivision: SCT}}}
+start: hello
+steps:
+  hello:
+    do: [{talk: "{{ hours.desk.holiday if hours.desk.holiday else hours.desk.reason }}"}]
+    goto: end
+"""
+
 
 def test_the_first_ncco_of_a_call(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
@@ -142,3 +153,23 @@ def test_a_setting_that_does_not_fit_ends_with_2_and_its_cure(tmp_path: Path, mo
     assert 2 == shown.exit_code
     assert "NCCO_DIAL_ALLOW" in shown.stderr
     assert "cure: Write prefixes of international numbers" in shown.stderr
+
+
+def test_a_call_may_be_made_at_any_moment(tmp_path: Path) -> None:
+    write_project(tmp_path, clinic=CLINIC)
+
+    shown = [
+        json.loads(ncco("render", "clinic", "--at", at, "--format", "json").stdout)[0]["text"]
+        for at in ("2026-12-25T10:00", "2026-12-30T23:30+14:00", "2026-12-30")
+    ]
+
+    assert ["Christmas Day", "open", "closed"] == shown
+
+
+def test_what_is_no_moment_is_refused(tmp_path: Path) -> None:
+    write_project(tmp_path, clinic=CLINIC)
+
+    shown = ncco("render", "clinic", "--at", "christmas")
+
+    assert 2 == shown.exit_code
+    assert "christmas is no point in time; write it as 2026-12-25T10:00" in shown.stderr

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -38,6 +39,7 @@ def run(
     flow: str,
     call: Call,
     digits: tuple[str, ...],
+    at: datetime,
     public_url: str,
     flows: Path | None,
     templates: Path | None,
@@ -56,7 +58,8 @@ def run(
     fields = {**call, "to": call["to"] or next(iter(named.numbers), "442079460000")}
     store = MemoryStore()
     service = CallService(store, Library(store, lambda: found.project), _policy())
-    reply = asyncio.run(_play(service, named.name, fields, digits, public_url.rstrip("/")))
+    caller = _Caller(service, fields, at, public_url.rstrip("/"))
+    reply = asyncio.run(caller.play(named.name, digits))
     _show(reply, form)
     for line in _failures(store):
         click.echo(line, err=True)
@@ -74,14 +77,28 @@ def _flow(project: Project, name: str) -> Flow:
     return flow
 
 
-async def _play(service: CallService, flow: str, call: Call, digits: tuple[str, ...], public_url: str) -> Reply:
-    await service.store.open()
-    await service.library.reload()
-    reply = await service.answer(_delivery(call, public_url), flow)
-    for keys in digits:
-        pressed = {**call, "dtmf": {"digits": keys, "timed_out": False}}
-        reply = await service.resume("input", _input_token(reply, keys), _delivery(pressed, public_url))
-    return reply
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Who calls: what each webhook says of the call, all of them at one moment."""
+
+    service: CallService
+    call: Call
+    at: datetime
+    public_url: str
+
+    async def play(self, flow: str, digits: tuple[str, ...]) -> Reply:
+        """The reply after the last of `digits`. Raises CannotRun when nothing asks for them."""
+        await self.service.store.open()
+        await self.service.library.reload()
+        reply = await self.service.answer(self._delivery({}), flow)
+        for keys in digits:
+            token = _input_token(reply, keys)
+            reply = await self.service.resume("input", token, self._delivery({"dtmf": {"digits": keys}}))
+        return reply
+
+    def _delivery(self, more: Mapping[str, Any]) -> Delivery:
+        fields = {name: _sendable(value) for name, value in {**self.call, **more}.items() if value}
+        return Delivery("POST", json.dumps(fields).encode(), fields, self.public_url, self.at)
 
 
 def _policy() -> Policy:
@@ -99,11 +116,6 @@ def _failures(store: MemoryStore) -> Iterator[str]:
     for line in json.loads(turn.trace):
         if line["did"] == "failed" and line["step"]:
             yield f'step "{line["step"]}" could not be played: {line["what"]}: {line["because"]}'
-
-
-def _delivery(fields: Mapping[str, Any], public_url: str) -> Delivery:
-    known = {name: _sendable(value) for name, value in fields.items() if value}
-    return Delivery("POST", json.dumps(known).encode(), known, public_url, datetime.now(UTC))
 
 
 def _sendable(value: object) -> object:
