@@ -139,6 +139,9 @@ class Outbox(Protocol):
     async def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> None:
         """Let go of it until `due_at`, unless somebody has claimed it since (`tries` is then another)."""
 
+    async def put_off_hook(self, id_: str, tries: int, due_at: int) -> None:
+        """Let go of it until `due_at` as if it had not been claimed, unless somebody has claimed it since."""
+
     async def park_hook(self, id_: str, tries: int, problem: str, now: int) -> None:
         """Give it up, unless somebody has claimed it since; the next one of its session is due `now`."""
 

@@ -54,6 +54,12 @@ FAIL_HOOK = """
     WHERE id = ? AND tries = ? AND is_parked = 0
 """
 
+PUT_OFF_HOOK = """
+    UPDATE hooks
+    SET due_at = ?, leased_until = 0, tries = tries - 1
+    WHERE id = ? AND tries = ? AND is_parked = 0
+"""
+
 PARK_HOOK = """
     UPDATE hooks
     SET is_parked = 1, due_at = NULL, leased_until = 0, problem = ?
@@ -116,6 +122,11 @@ def hook_sent(connection: sqlite3.Connection, id_: str, now: int) -> None:
 def hook_failed(connection: sqlite3.Connection, id_: str, tries: int, due_at: int, problem: str) -> None:
     """Let go of one for a while."""
     connection.execute(FAIL_HOOK, (due_at, unicode(problem), id_, tries))
+
+
+def put_off_hook(connection: sqlite3.Connection, id_: str, tries: int, due_at: int) -> None:
+    """Let go of one without a try."""
+    connection.execute(PUT_OFF_HOOK, (due_at, id_, tries))
 
 
 def park_hook(connection: sqlite3.Connection, id_: str, tries: int, problem: str, now: int) -> None:

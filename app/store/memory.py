@@ -135,6 +135,11 @@ class MemoryStore:
         self._require_open()
         self.outbox.failed(id_, tries, due_at, problem)
 
+    async def put_off_hook(self, id_: str, tries: int, due_at: int) -> None:
+        """Let go of it until `due_at` as if it had not been claimed."""
+        self._require_open()
+        self.outbox.put_off(id_, tries, due_at)
+
     async def park_hook(self, id_: str, tries: int, problem: str, now: int) -> None:
         """Give it up, unless somebody has claimed it since; the next one of its session is due."""
         self._require_open()

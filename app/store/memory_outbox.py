@@ -43,6 +43,12 @@ class MemoryOutbox:
         if hook is not None:
             self._rows[id_] = hook._replace(due_at=due_at, leased_until=0, problem=problem)
 
+    def put_off(self, id_: str, tries: int, due_at: int) -> None:
+        """Let go of one without a try."""
+        hook = self._claimed(id_, tries)
+        if hook is not None:
+            self._rows[id_] = hook._replace(due_at=due_at, leased_until=0, tries=tries - 1)
+
     def park(self, id_: str, tries: int, problem: str, now: int) -> None:
         """Give one up."""
         hook = self._claimed(id_, tries)

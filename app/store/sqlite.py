@@ -141,6 +141,10 @@ class SqliteStore:
         """Let go of it until `due_at`, unless somebody has claimed it since."""
         await self._write(partial(hook_statements.hook_failed, id_=id_, tries=tries, due_at=due_at, problem=problem))
 
+    async def put_off_hook(self, id_: str, tries: int, due_at: int) -> None:
+        """Let go of it until `due_at` as if it had not been claimed."""
+        await self._write(partial(hook_statements.put_off_hook, id_=id_, tries=tries, due_at=due_at))
+
     async def park_hook(self, id_: str, tries: int, problem: str, now: int) -> None:
         """Give it up, unless somebody has claimed it since; the next one of its session is due."""
         await self._write(partial(hook_statements.park_hook, id_=id_, tries=tries, problem=problem, now=now))

@@ -227,6 +227,16 @@ async def test_failure_of_a_hook_that_is_gone_changes_nothing(store: Store) -> N
     assert [] == await store.hooks(10)
 
 
+async def test_hook_that_is_put_off_has_not_been_tried(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.put_off_hook("h1", 1, NOON_MS + 5)
+    await store.put_off_hook("h1", 1, NOON_MS + 9)
+
+    assert [hook_row("h1", due_at=NOON_MS + 5)] == await store.hooks(10)
+    assert 1 == (await store.claim_hooks(NOON_MS + 5, LEASED, 1))[0].tries
+
+
 # Parked
 
 

@@ -68,6 +68,10 @@ class Outboxes(RuleBasedStateMachine):
     def failed(self, id_: str, tries: int, wait: int) -> None:
         self.compare("hook_failed", id_, tries, self.now + wait, f"failed at {self.now}")
 
+    @rule(id_=IDS, tries=TRIES, wait=st.integers(0, 30))
+    def put_off(self, id_: str, tries: int, wait: int) -> None:
+        self.compare("put_off_hook", id_, tries, self.now + wait)
+
     @rule(id_=IDS, tries=TRIES)
     def park(self, id_: str, tries: int) -> None:
         self.compare("park_hook", id_, tries, f"parked at {self.now}", self.now)

@@ -428,6 +428,7 @@ def test_loop_that_is_gone_does_not_stop_the_writer(path: Path, kind: type[Fault
         hook_statements.FREE_NEXT,
         hook_statements.FAIL_HOOK,
         hook_statements.PARK_HOOK,
+        hook_statements.PUT_OFF_HOOK,
         hook_statements.RETRY_HOOK,
         hook_statements.DROP_HOOK,
     ],

@@ -55,7 +55,7 @@ class Poster:
             async with asyncio.timeout(self._try_s):
                 return await self._post(hook, now)
         except TimeoutError:
-            return Verdict("again", f"no answer within {self._try_s:g} s")
+            return Verdict("again", f"no answer within {self._try_s:g} s", is_slow=True)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             return Verdict("never", f"its address cannot be used: {error}")
         except httpx.LocalProtocolError:  # its text repeats the header

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from app.errors import StoreUnavailable
 from app.service.outbox.listening import Listener, Silent
+from app.service.outbox.receivers import Receivers
 from app.service.outbox.schedule import Schedule
 from app.service.outbox.verdict import Verdict
 from app.store.contract import HookRow, Outbox
@@ -24,6 +25,11 @@ LEASE_MS: Final = 60_000
 
 SLOTS: Final = 64
 """Hooks that one process sends at once."""
+
+SLOW_SHARE: Final = 4
+"""A receiver that did not answer in time gets one in so many slots until it does; what is more is put off."""
+
+PUT_OFF_S: Final = 30.0
 
 POLL_S: Final = 1.0
 """How often to look for what is due again, or was written by another process."""
@@ -69,6 +75,7 @@ class Sender:
         self._clock = clock
         self._poll_s = poll_s
         self._slots = slots
+        self._receivers = Receivers(max(1, slots // SLOW_SHARE))
         self._drain_s = drain_s
         self._woken = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
@@ -133,15 +140,24 @@ class Sender:
             self._listener.troubled(f"{type(error).__name__}: {error}")
 
     async def _send(self, hook: HookRow) -> None:
+        if hook.tries > self._schedule.tries:  # each try ended with the process, or nobody could write down its end
+            await self._conclude(hook, Verdict("never", f"{self._schedule.tries} tries were not finished"))
+        elif self._receivers.may_begin(hook.url):
+            await self._conclude(hook, await self._try(hook))
+        else:
+            due_at = self._now() + round(PUT_OFF_S * 1000)
+            await self._write(self._store.put_off_hook(hook.id, hook.tries, due_at))
+
+    async def _try(self, hook: HookRow) -> Verdict:
+        verdict: Verdict | None = None
         try:
-            if hook.tries > self._schedule.tries:  # each try ended with the process, or nobody could write down its end
-                verdict = Verdict("never", f"{self._schedule.tries} tries were not finished")
-            else:
-                verdict = await self._post(hook, self._clock())
+            verdict = await self._post(hook, self._clock())
         except asyncio.CancelledError:
             await self._write(self._store.hook_failed(hook.id, hook.tries, self._now(), "the server was stopped"))
             raise
-        await self._conclude(hook, verdict)
+        finally:
+            self._receivers.ended(hook.url, verdict)
+        return verdict
 
     async def _conclude(self, hook: HookRow, verdict: Verdict) -> None:
         """Write down what came of a try."""

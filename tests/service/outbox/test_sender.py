@@ -205,6 +205,28 @@ async def test_what_is_kept_is_counted(store: AwayStore, sender: Sender, post: S
     assert HookCounts(1, 1) == heard.counts[0]
 
 
+async def test_receiver_that_does_not_answer_leaves_room_for_the_others(
+    store: AwayStore, sender: Sender, post: ScriptedPost, clock: Clock, heard: Heard
+) -> None:
+    slow = [hook_row(f"slow{number}", session=f"slow-{number}", url="https://slow.example/") for number in range(9)]
+    post.verdicts["slow0"] = [Verdict("again", "no answer within 15 s", is_slow=True), SENT]
+    post.held = {hook.id: asyncio.Event() for hook in slow[1:]}
+    await put(store, slow[0])
+    async with running(sender):
+        await until(lambda: heard.told)
+        await put(store, *slow[1:], hook_row("h1", url="https://SLOW.example:444/"))
+        await until(lambda: ("h1", "sent", None) in heard.told)
+        await until(lambda: len(post.tried) == 3)
+        running_then, put_off = set(post.running), [hook for hook in await store.hooks(20) if hook.id > "slow1"]
+        post.held["slow1"].set()
+        await until(lambda: ("slow1", "sent", None) in heard.told)
+        clock.turn(31)
+        await until(lambda: len(post.running) == 4)
+
+    assert {"slow1"} == running_then
+    assert [(0, NOON_MS + 30_000)] * 7 == [(hook.tries, hook.due_at) for hook in put_off]
+
+
 # Trouble
 
 
