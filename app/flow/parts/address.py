@@ -12,7 +12,7 @@ from app.ncco.spelling import FOREIGN_ENDPOINTS
 
 _NUMBER = re.compile(r"[+\d(][\d\s().\-/]*")
 _BY_SCHEME = {"sip:": "sip", "sips:": "sip", "ws:": "websocket", "wss:": "websocket"}
-_BY_FIELDS = (
+BY_FIELDS = (
     ("phone", {"number"}),
     ("vbc", {"extension"}),
     ("sip", {"user", "domain"}),
@@ -81,7 +81,7 @@ def _inferred(target: Map, reader: Reader) -> str | None:
     names = set(target.keys())
     uri = target.get("uri")
     kind = _by_scheme(uri.value) if isinstance(uri, Text) else None
-    kind = kind or next((kind for kind, fields in _BY_FIELDS if fields <= names), None)
+    kind = kind or next((kind for kind, fields in BY_FIELDS if fields <= names), None)
     if kind is None:
         named = next((key for key in target.keys() if key.lower() in _MEANT), None)  # noqa: SIM118 - a Map is no dict
         cure = f"write `{_MEANT[named.lower()]}` instead of `{named}`" if named else None
