@@ -136,8 +136,10 @@ def session_row(session: Session, version: int, opened_at: int, now: int) -> Ses
 
 
 def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -> TurnRow:
-    """The turn, with what is needed to play it again: the time it was played at and the webhook that caused it."""
-    inputs = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
+    """The turn, with what is needed to play it again: its time, the answers it was given, the webhook that caused it."""
+    inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
+    if turn.lookups:
+        inputs["lookups"] = turn.lookups
     return TurnRow(
         turn.session.id,
         turn.session.turn,
