@@ -136,7 +136,7 @@ def session_row(session: Session, version: int, opened_at: int, now: int) -> Ses
 
 
 def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -> TurnRow:
-    """The turn, with what is needed to play it again: its time, the answers it was given, the webhook that caused it."""
+    """The turn, with what is needed to play it again: its time, what look-ups answered, its webhook."""
     inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
     if turn.lookups:
         inputs["lookups"] = turn.lookups
