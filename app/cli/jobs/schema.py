@@ -1,20 +1,31 @@
-"""`ncco schema`: JSON Schemas, made from the models that check the documents."""
+"""`ncco schema`: JSON Schemas, made from the tables that check the documents."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from pathlib import Path
+from typing import Literal
 
 import click
 
+from app.cli.jobs.environment import folders
 from app.cli.work import FINE
+from app.flow.files import read_project
+from app.flow.schema import Names, flow_schema, names_in
 from app.ncco import json_schema
 
-SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {"ncco": json_schema}
 
-
-def run(name: str) -> int:
-    """Print the schema; `name` is a key of SCHEMAS."""
-    click.echo(json.dumps(SCHEMAS[name](), indent=2, ensure_ascii=False))
+def run(*, name: Literal["flow", "ncco"], plain: bool, flows: Path | None, templates: Path | None) -> int:
+    """Print the schema."""
+    if name == "ncco":
+        schema = json_schema()
+    else:
+        schema = flow_schema(Names() if plain else project_names(*folders(flows, templates)))
+    click.echo(json.dumps(schema, indent=2, ensure_ascii=False))
     return FINE
+
+
+def project_names(flows: Path, templates: Path) -> Names:
+    """The names in a project, also in one with faults; none where there is no project."""
+    texts, _ = read_project(flows, templates) if flows.is_dir() else ({}, [])
+    return names_in(texts)
