@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.flow.parts.address import BY_FIELDS
+from app.flow.parts.answering import ON_ANSWER
 from app.flow.parts.wire import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.played import ACTIONS, KINDS
 from app.flow.schema.fields import FieldSchemas
@@ -70,6 +71,7 @@ class ActionSchemas:
         """The fields of an action by name."""
         found = self.fields.record(action_shape(word), SHAPES[word])
         if word == "connect":
+            found |= self.options_around()
             found["endpoint"] = about(listed(ref("target_of_connect")), "Where the call is connected to.")
         if word == "talk":
             found["template"] = about(offer(self.names.templates), "A file of templates/ that says what is said.")
@@ -121,24 +123,25 @@ class ActionSchemas:
     def options_around(self) -> dict[str, JsonSchema]:
         """The fields of `connect` without where it leads."""
         fields = self.fields.record(action_shape("connect"), SHAPES["connect"])
+        fields[ON_ANSWER] = self._answering()
         return {name: schema for name, schema in fields.items() if name != "endpoint"}
 
     def _target(self, kind: str) -> JsonSchema:
         shape = ENDPOINT.shapes[kind]
         fields = self.fields.record(endpoint_shape(kind), shape)
-        if "onAnswer" in fields:
-            fields["onAnswer"] = self._answering(fields["onAnswer"])
+        if ON_ANSWER in fields:
+            fields[ON_ANSWER] = self._answering()
         kind_is = about({"const": kind}, shape.about)
         return mapped({**self.options_around(), **fields, "type": kind_is})
 
-    def _answering(self, plain: JsonSchema) -> JsonSchema:
-        """Another server's NCCO, or a flow of ours."""
+    def _answering(self) -> JsonSchema:
+        """What the called party of a phone hears first: a flow of ours, or another server's NCCO."""
+        record, known = endpoint_shape("phone").fields[ON_ANSWER], ENDPOINT.shapes["phone"].options[ON_ANSWER]
+        plain = self.fields.shape(record, known)
         run = about(offer(self.names.flows), "The flow that the called party hears before it is joined.")
-        ours = mapped(
-            {"run": run, "with": named(ANYTHING), "ringbackTone": TEXT, "ringback": TEXT},
-            required=["run"],
-        )
-        return {"if": has("run"), "then": ours, "else": plain}
+        tones = {name: schema for name, schema in plain["properties"].items() if name != "url"}
+        ours = mapped({"run": run, "with": named(ANYTHING), **tones}, required=["run"])
+        return about({"if": has("run"), "then": ours, "else": plain}, known.about)
 
 
 def _is_action(word: str) -> JsonSchema:
