@@ -48,13 +48,19 @@ class ScriptedCall:
     """One call; each method sends a webhook and returns the new NCCO, or None when the webhook steers nothing."""
 
     def __init__(
-        self, flow: Flow, *, answers: Mapping[str, Any] | None = None, call: Call | None = None, **around: Any
+        self,
+        flow: Flow,
+        *,
+        answers: Mapping[str, Any] | None = None,
+        call: Call | None = None,
+        at: datetime = NOON,
+        **around: Any,
     ) -> None:
         self.flow = flow
         self.answers = dict(answers or {})
         self.asked: list[Lookup] = []
         self.around = {"link": link, "mask": mask, "failsafe": FAILSAFE, **around}
-        self.now = NOON
+        self.now = at
         self.seen: set[str] = set()
         self.turn: Turn = self._drive(
             begin(
