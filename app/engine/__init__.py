@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.engine.called import JOINED, refusal
 from app.engine.interpreter import begin, begin_other, fail, resume
 from app.engine.observing import hang_up, observe
 from app.engine.outcome import hear_input, hear_status
@@ -10,6 +11,7 @@ from app.engine.trace import TraceLine
 from app.engine.turn import Lookup, LookupAnswer, Surroundings, Turn
 
 __all__ = [
+    "JOINED",
     "Call",
     "Lookup",
     "LookupAnswer",
@@ -26,5 +28,6 @@ __all__ = [
     "hear_input",
     "hear_status",
     "observe",
+    "refusal",
     "resume",
 ]

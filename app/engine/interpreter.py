@@ -20,7 +20,7 @@ from app.engine.trace import answered
 from app.engine.turn import Surroundings, Turn
 from app.engine.walking import Playing, ask, go_step_by_step, keep, mend, take_error_exit, tell
 from app.errors import RenderError
-from app.flow.model import Again, Decision, Flow, Frame, Go, Outcome, Step, Target
+from app.flow.model import Again, Decision, Flow, Go, Outcome, Step, Target
 from app.ncco.webhooks import Webhook
 
 
@@ -54,6 +54,7 @@ def begin_other(flow: Flow, session_id: str, parent: Session, wait: Wait, around
         parent.call,
         variables=heard.variables,
         at=at,
+        dialled=parent.dialled,
         locale=parent.locale,
         parent=parent.id,
     )
@@ -110,7 +111,7 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
         yield from ask(run, step)
     try:
         waited = (run.around.now - run.entered_at).total_seconds()
-        frame = Frame(_names_with(run, wait, outcome), before.position, waited)
+        frame = run.frame(_names_with(run, wait, outcome), before.position, waited)
         decision = step.exit.decide(outcome, frame, before.tries)
         if decision is None:
             return None
@@ -153,7 +154,7 @@ def _again(run: Run, step: Step, decision: Decision) -> Playing[None]:
     else:
         run.position += 1
         again = Again()
-    run.play(step, Frame(run.names(), run.position), prompts=again.prompts, reprompt=again.reprompt)
+    run.play(step, run.frame(run.names(), run.position), prompts=again.prompts, reprompt=again.reprompt)
     yield from mend(run)
 
 

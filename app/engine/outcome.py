@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from app.flow.exits.on import FAILURES
 from app.flow.model import Asked, Outcome
 from app.flow.phrases import find, fold
 from app.ncco.webhooks import InputWebhook, SpeechResult, StatusWebhook
@@ -105,8 +106,12 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
     """What the notify behind a connect means, by the statuses that were reported of the dialled party.
 
     The notify is reached after a conversation and also when a failure's event was lost on its way; without a sign
-    that anybody answered it is a failure, so that a lost `busy` never plays the path of a completed call.
+    that anybody answered it is a failure, so that a lost `busy` never plays the path of a completed call. It is one
+    too when the other party has answered and did not want to be joined (`app.engine.called`).
     """
+    declined = sorted(seen & set(FAILURES))
+    if declined:
+        return Outcome(declined[0], because="the other party has answered and was not joined")
     if seen & _SOMEBODY_ANSWERED:
         return Outcome("completed", because="the connect is over and the other party had answered")
     return Outcome("failed", because="the connect is over and nobody was reported to have answered")

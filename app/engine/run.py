@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.engine.called import JOINED, parting
 from app.engine.json_bytes import json_bytes
-from app.engine.scope import NOTHING_HEARD, call_record
+from app.engine.scope import NOTHING_HEARD, call_record, names_in
 from app.engine.script import Script
 from app.engine.session import Session, Wait
-from app.engine.standing import Standing, begun, levels, observers, of_session
+from app.engine.standing import Mark, Standing, begun, levels, observers, of_session
 from app.engine.trace import Trace, TraceLine, line
 from app.engine.turn import Surroundings, Turn
 from app.errors import RenderError
-from app.flow.hours import hours_view
 from app.flow.model import Flow, Frame, Part, Runs, Sending, Step, Target
 from app.flow.nodes import Place
 from app.ncco import Issue
@@ -26,16 +25,7 @@ STEP_LIMIT = 200
 LEVEL_LIMIT = 20
 """Flows that may wait for each other. Load refuses flows that run themselves; this bounds what a fault could do."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """How far the turn was before a step was entered."""
-
-    step: Step
-    script: tuple[int, int, int]
-    hooks: int
-    standings: list[Standing]
-    locale: str
+_NO_NUMBER = "an entry of the list is no phone number"
 
 
 class Run:
@@ -48,6 +38,7 @@ class Run:
     tries = 0
     asr_errors = 0
     position = 0
+    returned = ""
     is_failsafe = False
     _trace_json = b""
     _whole: list[dict[str, Any]] | None = None
@@ -55,7 +46,7 @@ class Run:
     def __init__(self, root: Flow, before: Session, around: Surroundings) -> None:
         self.root = root
         self.before = before
-        self.around = around
+        self.around = around._replace(failsafe=(JOINED,)) if before.parent else around
         self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
         self.entered_at = around.now
         self.locale = before.locale
@@ -63,8 +54,9 @@ class Run:
         self.hooks: list[Any] = []
         self.looked_up: dict[str, Any] = {}
         self._call = call_record(before.call)
-        self._script = Script(root, before.id, before.turn + 1, before.dialled, around)
-        self._marks: list[_Mark] = []
+        self._script = Script(root, before.id, before.turn + 1, before.dialled, self.around)
+        self._refused: set[str] = set()
+        self._marks: list[Mark] = []
         self._trace: list[TraceLine] = []
         self._stand(of_session(root, before))
 
@@ -89,6 +81,20 @@ class Run:
     def dialled(self) -> int:
         """How often the call has dialled."""
         return self._script.dialled
+
+    def frame(self, names: Mapping[str, Any], position: int = 0, waited: float = 0.0) -> Frame:
+        """What the parts and the exit of a step may look at."""
+        return Frame(names, position, waited, self._may_dial, self._script.dials_left)
+
+    def _may_dial(self, number: str) -> bool:
+        """Whether a list may ring a computed number; the trace tells once in a turn of what it passes over."""
+        allowed = bool(number) and self._script.allows(number)
+        if not allowed and self.step and number not in self._refused:
+            self._refused.add(number)
+            code, why = ("R101", f"{number} has no prefix of NCCO_DIAL_ALLOW") if number else ("E392", _NO_NUMBER)
+            where = self.flow.steps[self.step].exit.place
+            self.note("refused", self.step, code, where=where, because=f"{why}: passed over")
+        return allowed
 
     def note(
         self,
@@ -121,20 +127,9 @@ class Run:
 
     def names(self) -> dict[str, Any]:
         """What the values of the current step may look at."""
-        flow = self.flow
-        names: dict[str, Any] = {
-            "call": self._call,
-            "input": self.heard,
-            "env": self.around.env,
-            "now": self.entered_at,
-            "locale": flow.locale_for(self.locale) if flow.locales else "",
-        }
-        if flow.calendars:
-            names["hours"] = hours_view(flow.calendars, self.entered_at)
-        if flow.unasked:
-            names |= flow.unasked
-            names |= self._here.lookups
-        return names | self._here.variables
+        flow, here = self.flow, self._here
+        names = names_in(flow, self._call, self.heard, env=self.around.env, now=self.entered_at, locale=self.locale)
+        return names | here.lookups | here.variables if flow.unasked else names | here.variables
 
     def assign(self, name: str, value: Any) -> None:
         """Set a variable, or the locale of the call."""
@@ -177,6 +172,7 @@ class Run:
         Raises RenderError.
         """
         if len(self._standings) == 1:
+            self.returned = target.returns
             return None
         names = self.names()
         returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
@@ -190,18 +186,19 @@ class Run:
     def mark(self, step: Step) -> None:
         """Remember how far the turn is, before `step` adds to it. Raises RenderError past the step limit."""
         standings = [standing.copy() for standing in self._standings]
-        self._marks.append(_Mark(step, self._script.mark(), len(self.hooks), standings, self.locale))
+        self._marks.append(Mark(step, self._script.mark(), len(self.hooks), standings, self.locale))
         self.step = step.name
         if len(self._marks) > STEP_LIMIT:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
 
-    def take_back(self, mark: _Mark) -> None:
+    def take_back(self, mark: Mark) -> None:
         """Forget everything that was added since `mark`."""
         del self._marks[self._marks.index(mark) :]
         del self.hooks[mark.hooks :]
         self._script.take_back(mark.script)
         self._stand(mark.standings)
         self.locale = mark.locale
+        self.returned = ""
 
     def take_back_last(self) -> None:
         """Forget what the step that was entered last has added, if any was."""
@@ -213,8 +210,10 @@ class Run:
         self._script.play(self.flow, step, frame, prompts=prompts, reprompt=reprompt)
 
     def end(self) -> None:
-        """The call ends when what was added has been played."""
+        """The call ends when what was added has been played; the other party of a connect is then joined."""
         self.step = ""
+        if self.before.parent:
+            self._script.add(parting(self.returned, is_silent=self._script.is_empty))
 
     def fall_back(self, because: str) -> None:
         """Play the failsafe NCCO, since nothing of the flow can be played."""
@@ -251,7 +250,7 @@ class Run:
             return (target.runs.flow, self.root.named(target.runs.flow).start) not in self.failed
         return True
 
-    def fault(self) -> tuple[_Mark, Issue] | None:
+    def fault(self) -> tuple[Mark, Issue] | None:
         """The first thing that Vonage would refuse in what was added, with the step that added it."""
         found = self._script.fault()
         if found is None:
@@ -287,6 +286,7 @@ class Run:
             locale=self.locale,
             observers=observers(self.root, before) if before.waits else before.observers,
             parent=before.parent,
+            returned=self.returned,
         )
         actions = self._script.actions() if self._whole is None else self._whole
         trace_json = self._trace_json or json_bytes(self._trace)

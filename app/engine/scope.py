@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from app.engine.session import Call
-from app.flow.model import Outcome
+from app.flow.hours import hours_view
+from app.flow.model import Flow, Outcome
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 """`input` before the caller has been asked anything."""
@@ -26,6 +28,30 @@ def call_record(call: Call) -> dict[str, Any]:
         "sip": call.sip,
         "custom_data": call.custom_data,
     }
+
+
+def names_in(
+    flow: Flow,
+    call: Mapping[str, Any],
+    heard: Mapping[str, Any],
+    *,
+    env: Mapping[str, str],
+    now: datetime,
+    locale: str,
+) -> dict[str, Any]:
+    """What every step of a flow may look at; its look-ups as they are before they are asked."""
+    names: dict[str, Any] = {
+        "call": call,
+        "input": heard,
+        "env": env,
+        "now": now,
+        "locale": flow.locale_for(locale) if flow.locales else "",
+    }
+    if flow.calendars:
+        names["hours"] = hours_view(flow.calendars, now)
+    if flow.unasked:
+        names |= flow.unasked
+    return names
 
 
 def heard_record(outcome: Outcome, *, sensitive: bool, token: str) -> dict[str, Any]:

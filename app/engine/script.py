@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.engine.session import Wait, WaitRef
@@ -60,13 +60,19 @@ class Script:
         return drafts if is_allowed else failsafe_drafts(self._around.failsafe)
 
     def _may_dial(self, draft: Draft) -> bool:
-        return not draft.dials or draft.dials.startswith(self._around.dial_allow or ("\0",))
+        return not draft.dials or self.allows(draft.dials)
+
+    def allows(self, number: str) -> bool:
+        """Whether a computed number or address may be dialled."""
+        return number.startswith(self._around.dial_allow or ("\0",))
 
     def _add_all(self, flow: Flow, step: Step, drafts: list[Draft]) -> None:
         for draft in drafts:
             self._check_dial(draft, step.place)
             if draft.callback is not None:
                 self._open_wait(flow, step, draft, draft.callback)
+            if draft.heard is not None:
+                self._open_leg(flow, step, draft, draft.heard)
             self._drafts.append(draft)
 
     def _open_wait(self, flow: Flow, step: Step, draft: Draft, callback: Callback) -> None:
@@ -76,6 +82,29 @@ class Script:
         self.waits.append(wait)
         draft.action["eventUrl"] = [self._around.link(WaitRef(callback.kind, self._session, self._turn, index))]
         draft.action["eventMethod"] = "POST"
+
+    def _open_leg(self, flow: Flow, step: Step, draft: Draft, heard: Mapping[str, Any]) -> None:
+        """Let the other party of a connect ask for its NCCO. Its wait follows that of the connect's events."""
+        where = "" if flow is self._root else flow.name
+        index = len(self.waits)
+        self.waits.append(Wait(index, "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard))
+        link = self._around.link(WaitRef("onanswer", self._session, self._turn, index))
+        (endpoint,) = draft.action["endpoint"]
+        draft.action["endpoint"] = [{**endpoint, "onAnswer": {**endpoint["onAnswer"], "url": link}}]
+
+    @property
+    def dials_left(self) -> int:
+        """How often the call may still dial."""
+        return self._around.dial_limit - self.dialled
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is played so far."""
+        return not self._drafts
+
+    def add(self, actions: Iterable[Mapping[str, Any]]) -> None:
+        """Add actions that no flow has written."""
+        self._drafts.extend(Draft(dict(action)) for action in actions)
 
     def _check_dial(self, draft: Draft, place: Place) -> None:
         if draft.action.get("action") != "connect":

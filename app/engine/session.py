@@ -118,6 +118,7 @@ class Session(NamedTuple):
         locale: the one that the caller chose; "" until then.
         observers: what is told of the webhooks of earlier turns.
         parent: the session whose connect made this leg; "" for a call that came in.
+        returned: the outcome with which the flow came to its end where none waits for it.
     """
 
     id: str
@@ -141,3 +142,4 @@ class Session(NamedTuple):
     locale: str = ""
     observers: tuple[Observer, ...] = ()
     parent: str = ""
+    returned: str = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.engine.session import Level, Observer, Session, Wait
-from app.flow.model import Flow
+from app.flow.model import Flow, Step
 
 OBSERVER_LIMIT = 50
 """Waits of earlier turns whose webhooks are told of; the oldest are forgotten first. Our choice."""
@@ -44,6 +44,17 @@ class Standing:
             return self.variables
         hidden = {name: mask(str(self.variables[name])) for name in self.secrets & self.variables.keys()}
         return {**self.variables, **hidden}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a turn was before a step was entered."""
+
+    step: Step
+    script: tuple[int, int, int]
+    hooks: int
+    standings: list[Standing]
+    locale: str
 
 
 def begun(flow: Flow, given: Mapping[str, Any]) -> Standing:

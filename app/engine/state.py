@@ -50,6 +50,8 @@ def _fields_seldom_used(session: Session) -> dict[str, Any]:
         fields["observers"] = [list(observer) for observer in session.observers]
     if session.parent:
         fields["parent"] = session.parent
+    if session.returned:
+        fields["returned"] = session.returned
     return fields
 
 

@@ -60,8 +60,13 @@ def play_answer(run: Run) -> bool:
 
 
 def play_from(run: Run, step: str) -> bool:
-    """Play the stretch that begins with `step`, if there is one; False: nothing was played."""
+    """Play the stretch that begins with `step`, if there is one; False: nothing was played.
+
+    The other party of a connect goes step by step: at its end stands more than its flow has written.
+    """
     flow = run.flow
+    if run.before.parent:
+        return False
     if step not in flow.stretches:
         flow.stretches[step] = _lay_out(run.root, flow, step, [])
     return _play(run, flow.stretches[step])

@@ -21,7 +21,7 @@ def tail_drafts(flow: Flow, step: Step, frame: Frame, failsafe: Iterable[Mapping
     if start is None:
         return failsafe_drafts(failsafe)
     try:
-        return _plain(_drafts_from(flow, start, Frame(frame.names)))
+        return _plain(_drafts_from(flow, start, frame._replace(position=0)))
     except RenderError:
         return failsafe_drafts(failsafe)
 
@@ -84,6 +84,9 @@ def _plain(drafts: list[Draft]) -> list[Draft]:
     for draft in heard:
         for name in _OURS:
             draft.action.pop(name, None)
-        draft.callback = None
+        if draft.heard is not None:  # nobody asks for what the other party would hear
+            (endpoint,) = draft.action["endpoint"]
+            draft.action["endpoint"] = [{name: value for name, value in endpoint.items() if name != "onAnswer"}]
+        draft.callback = draft.heard = None
         draft.shape = -abs(draft.shape)
     return heard

@@ -16,7 +16,7 @@ class TraceLine:
     """One thing a turn did.
 
     Attributes:
-        did: `answered`, `heard`, `decided`, `entered`, `played`, `failed`, `ended`.
+        did: `answered`, `heard`, `decided`, `entered`, `refused`, `failed`, `ended`, ...
         step: the step it concerns.
         what: the outcome, target or action.
         where: `file:line` of the flow line that decided, "" where none did.

@@ -9,7 +9,7 @@ from app.engine.run import Run
 from app.engine.trace import entered, jumped
 from app.engine.turn import Lookup, LookupAnswer
 from app.errors import RenderError
-from app.flow.model import Asking, Decision, Frame, Go, Outcome, Step, Target
+from app.flow.model import Asking, Decision, Go, Outcome, Step, Target
 
 Result = TypeVar("Result")
 Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]
@@ -64,7 +64,7 @@ def _come_back(run: Run, target: Target) -> Target | None:
     if step is None:
         return None
     outcome = Outcome(target.returns, because=f"{flow} returned {target.returns}")
-    decision = step.exit.decide(outcome, Frame(run.names()), 0)
+    decision = step.exit.decide(outcome, run.frame(run.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
         raise RenderError("R106", f'the step "{step.name}" does not say where {target.returns} leads', str(step.place))
     tell(run, step, decision)
@@ -82,7 +82,7 @@ def _enter(run: Run, step: Step) -> Playing[Target | None]:
         names = run.names()
     for sending in step.sends:
         run.send(sending, {**names, "step": step.name, "flow": run.flow.name})
-    frame = Frame(names)
+    frame = run.frame(names)
     jump = step.exit.enter(frame) if step.exit.is_early else None
     if jump is None:
         run.play(step, frame)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from app.flow.model import CallbackKind
 from app.service.answers import Answers
+from app.service.called import Called
 from app.service.delivery import Delivery, Reply
 from app.service.desk import Desk, nobody, stay_asleep
 from app.service.drive import LookUp
@@ -38,9 +39,10 @@ class CallService:
         self.policy = policy
         self.failsafe = desk.failsafe_ncco
         self._answers = Answers(desk)
-        self._waits = Waits(desk)
+        self._called = Called(desk)
+        self._waits = Waits(desk, self._called)
         self._events = Events(desk)
-        self._fallbacks = Fallbacks(desk, self._answers, self._waits)
+        self._fallbacks = Fallbacks(desk, self._answers, self._waits, self._called)
 
     async def check(self) -> None:
         """Raises StoreUnavailable when nothing can be written."""
@@ -51,7 +53,9 @@ class CallService:
         return await self._answers.answer(delivery, flow)
 
     async def resume(self, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
-        """The replacement NCCO that a webhook of a wait brings, or an empty reply; see `Waits.resume`."""
+        """The replacement NCCO that a webhook of a wait brings, or an empty reply; see `Waits` and `Called`."""
+        if kind == "onanswer":
+            return await self._called.answer(token, delivery)
         return await self._waits.resume(kind, token, delivery)
 
     async def event(self, delivery: Delivery) -> Reply:

@@ -14,7 +14,7 @@ from app.service.delivery import Delivery, Reply
 from app.service.drive import LookUp, drive, no_lookups
 from app.service.library import Library
 from app.service.policy import Policy
-from app.service.replies import failsafe_reply, kind_of, turn_reply
+from app.service.replies import NOTHING_SAID, failsafe_reply, kind_of, turn_reply
 from app.service.rows import hook_rows, mask, milliseconds, session_row, turn_row
 from app.service.tokens import make_token
 from app.store.contract import HookRow, SessionRow, Store, WebhookRow
@@ -77,11 +77,16 @@ class Desk:
             delivery.received_at, link, hide, policy.env, policy.failsafe, policy.dial_allow, policy.dial_limit
         )
 
-    async def open_call(self, turn: Turn, webhook: WebhookRow, delivery: Delivery) -> Reply:
-        """Write a new call, then send its first turn. Raises AlreadyOpen."""
+    async def open_call(self, turn: Turn, webhook: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
+        """Write a new call, then send its first turn. Raises AlreadyOpen.
+
+        `leg` is that of a party that was called; every other call knows its own.
+        """
         ncco, now = json_bytes(turn.ncco), webhook.received_at
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_at)
         opened = session_row(turn.session, 1, now, now)
+        if leg:
+            opened = opened._replace(leg=leg)
         await self.store.open_call(opened, turn_row(turn, ncco, webhook, delivery), webhook, hooks=hooks)
         self._written(hooks)
         return turn_reply(turn, ncco, "answer")
@@ -93,7 +98,7 @@ class Desk:
         ncco = json_bytes(turn.ncco) if turn.ncco or kind == "input" else b""
         now = milliseconds(delivery.received_at)
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_at)
-        moved = session_row(turn.session, row.version + 1, row.created_at, now)
+        moved = session_row(turn.session, row.version + 1, row.created_at, now)._replace(leg=row.leg)
         await self.store.advance(moved, turn_row(turn, ncco, webhook, delivery), webhook, hooks=hooks)
         self._written(hooks)
         return turn_reply(turn, ncco or None, kind_of(delivery))
@@ -112,6 +117,6 @@ class Desk:
         if hooks:
             self._wake()
 
-    def failsafe(self, kind: str, problem: str, call: Call) -> Reply:
-        """What a caller hears for whom no flow can be played."""
-        return failsafe_reply(self.failsafe_ncco, kind, problem, call)
+    def failsafe(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
+        """What a caller hears for whom no flow can be played; a party that was called hears nothing and is joined."""
+        return failsafe_reply(NOTHING_SAID if is_called else self.failsafe_ncco, kind, problem, call)

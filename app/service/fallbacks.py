@@ -12,6 +12,7 @@ from app.errors import Conflict, StoreUnavailable, UnknownWait
 from app.flow.model import CallbackKind
 from app.ncco.webhooks import FallbackWebhook
 from app.service.answers import Answers
+from app.service.called import Called, called_id
 from app.service.delivery import Delivery, Reply
 from app.service.desk import Desk
 from app.service.facts import call_of
@@ -24,18 +25,24 @@ BAD_STATUS: Final = "Invalid response code."
 REFUSALS: Final = frozenset({"Invalid NCCO.", BAD_STATUS})
 """Reasons of a fallback that mean: what was sent is no good. Source: webhook reference, Fallback."""
 
-_WAIT_PATH = re.compile(r"/webhooks/(input|notify|event)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
+_WAIT_PATH = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
 _ANSWER_PATH = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
-_KINDS: Final[Mapping[str, CallbackKind]] = {"input": "input", "notify": "notify", "event": "event"}
+_KINDS: Final[Mapping[str, CallbackKind]] = {
+    "input": "input",
+    "notify": "notify",
+    "event": "event",
+    "onanswer": "onanswer",
+}
 
 
 class Fallbacks:
     """Goes on when a reply of ours has failed."""
 
-    def __init__(self, desk: Desk, answers: Answers, waits: Waits) -> None:
+    def __init__(self, desk: Desk, answers: Answers, waits: Waits, called: Called) -> None:
         self._desk = desk
         self._answers = answers
         self._waits = waits
+        self._called = called
 
     async def fallback(self, delivery: Delivery) -> Reply:
         """Go on where the call was when one of our replies failed; without a store say the failsafe NCCO."""
@@ -52,11 +59,7 @@ class Fallbacks:
         reason = webhook.reason or ""
         original = original_of(delivery)
         if found := _WAIT_PATH.search(path):
-            kind, token = _KINDS[found[1]], found[2]
-            ref = read_token(self._desk.policy.keys, kind, token)
-            if await self._is_refused(reason, ref.session, (ref.turn, ref.index)):
-                return await self._refused(ref.session, (ref.turn, ref.index), original)
-            return await self._waits.resume(kind, token, original)
+            return await self._wait_again(_KINDS[found[1]], found[2], reason, original)
         named = _ANSWER_PATH.search(path)
         if webhook.original_type == "event" and named is None:
             return await self._event_again(original)
@@ -65,6 +68,17 @@ class Fallbacks:
         if await self._is_refused(reason, id_, (-1, -1)):
             return await self._refused(id_, (-1, -1), original)
         return await self._answers.answer(original, flow)
+
+    async def _wait_again(self, kind: CallbackKind, token: str, reason: str, delivery: Delivery) -> Reply:
+        """The webhook of a wait, whose reply failed or was refused."""
+        ref = read_token(self._desk.policy.keys, kind, token)
+        is_called = kind == "onanswer"
+        id_, cause = (called_id(ref), (-1, -1)) if is_called else (ref.session, (ref.turn, ref.index))
+        if await self._is_refused(reason, id_, cause):
+            return await self._refused(id_, cause, delivery, is_called=is_called)
+        if is_called:
+            return await self._called.answer(token, delivery)
+        return await self._waits.resume(kind, token, delivery)
 
     async def _is_refused(self, reason: str, id_: str, cause: tuple[int, int]) -> bool:
         """Whether Vonage did not take the NCCO that it was sent.
@@ -84,7 +98,7 @@ class Fallbacks:
         await self._desk.record(webhook_row(delivery, "fallback", row.id, secret_key=self._desk.policy.keys[0]))
         return recorded_reply(from_json(row.state), "fallback")
 
-    async def _refused(self, id_: str, cause: tuple[int, int], delivery: Delivery) -> Reply:
+    async def _refused(self, id_: str, cause: tuple[int, int], delivery: Delivery, *, is_called: bool = False) -> Reply:
         """Vonage refused what it got: never the stored bytes again, but the `error` exit of where the call is."""
         for _ in range(ATTEMPTS):
             row = await self._desk.store.load(id_)
@@ -108,4 +122,5 @@ class Fallbacks:
                 return await self._desk.advance(row, turn, webhook, delivery, "input")
             except Conflict:
                 continue
-        return self._desk.failsafe("fallback", "the call that failed is not known", call_of(delivery.fields))
+        problem = "the call that failed is not known"
+        return self._desk.failsafe("fallback", problem, call_of(delivery.fields), is_called=is_called)

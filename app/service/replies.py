@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from app.engine import Call, Session, Turn
+from typing import Final
+
+from app.engine import JOINED, Call, Session, Turn
+from app.engine.json_bytes import json_bytes
 from app.ncco.webhooks import webhook_type
 from app.service.delivery import Delivery, Reply
+
+NOTHING_SAID: Final = json_bytes([JOINED])
+"""What a party that was called gets when there is nothing for it to hear: it is joined."""
 
 
 def kind_of(delivery: Delivery) -> str:
@@ -32,7 +38,10 @@ def turn_reply(turn: Turn, ncco: bytes | None, kind: str) -> Reply:
 def _failure(turn: Turn) -> str:
     """Which step could not be played, by code and place: the sentence in the trace may hold what a caller gave."""
     failed = [line for line in turn.trace if line.did == "failed" and line.step]
-    return f'step "{failed[0].step}" could not be played: {failed[0].what} ({failed[0].where})' if failed else ""
+    if failed:
+        return f'step "{failed[0].step}" could not be played: {failed[0].what} ({failed[0].where})'
+    refused = [line for line in turn.trace if line.did == "refused"]
+    return f'step "{refused[0].step}" passed over a number: {refused[0].what} ({refused[0].where})' if refused else ""
 
 
 def repeat_reply(stored: bytes, kind: str, call: Call, session: Session | None = None) -> Reply:

@@ -8,12 +8,13 @@ from app.engine import Call, Session, WaitRef, observe, resume
 from app.engine.state import from_json
 from app.errors import Conflict, StoreUnavailable
 from app.flow.model import CallbackKind, Flow
+from app.service.called import Called
 from app.service.delivery import Delivery, Reply
 from app.service.desk import Desk
 from app.service.replies import kind_of, recorded_reply, repeat_reply
 from app.service.rows import REFUSED, hook_rows, milliseconds, status_of, wait_at, webhook_row
 from app.service.tokens import read_token
-from app.store.contract import HookRow, SessionRow
+from app.store.contract import HookRow, SessionRow, WebhookRow
 
 ATTEMPTS: Final = 5
 """How often a webhook starts anew because another moved its session first; each time the other has got its answer."""
@@ -28,8 +29,9 @@ Source: Voice API specification, length_timer.
 class Waits:
     """Moves calls on."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, called: Called) -> None:
         self._desk = desk
+        self._called = called
 
     async def resume(self, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
         """The replacement NCCO that a webhook of a wait brings, or an empty reply.
@@ -58,25 +60,23 @@ class Waits:
         flow = await self._desk.flow_of(session)
         if flow is None:
             await self._desk.record(webhook)
-            return self._desk.failsafe(
-                kind_of(delivery), f"revision {session.revision} of flow {session.flow} is lost", session.call
-            )
+            problem = f"revision {session.revision} of flow {session.flow} is lost"
+            return self._desk.failsafe(kind_of(delivery), problem, session.call, is_called=bool(session.parent))
         around = self._desk.around(delivery)
         seen = await self._seen(session, ref)
         read = None if delivery.problem else delivery.webhook
         turn = await self._desk.play(resume(flow, session, wait, read, around, seen=seen))
         if turn is None:
-            hooks = await self._told(flow, session, ref, delivery)
-            await self._desk.record(webhook, hooks)
+            await self._keep(webhook, await self._told(flow, session, ref, delivery), ref, delivery)
             return recorded_reply(session, kind_of(delivery))
         return await self._desk.advance(row, turn, webhook, delivery, ref.kind)
 
     async def _seen(self, session: Session, ref: WaitRef) -> frozenset[str]:
-        """The statuses reported so far for the waits of this turn; only a notify needs them."""
+        """What is known so far of the dials of this turn; only a notify needs it."""
         if ref.kind != "notify":
             return frozenset()
         statuses = await self._desk.store.statuses(session.id, session.turn)
-        return frozenset(status.partition(":")[0] for _, status in statuses)
+        return frozenset(status.partition(":")[0] for _, status in statuses) | await self._called.refusals(session)
 
     async def _closed(self, session: Session, ref: WaitRef, status: str, delivery: Delivery) -> Reply:
         """A wait that no longer steers: a second delivery gets the same bytes, anything else is recorded."""
@@ -86,10 +86,18 @@ class Waits:
         key = self._desk.policy.keys[0] if ref.kind == "input" else b""
         webhook = webhook_row(delivery, kind_of(delivery), session.id, ref, status=status, secret_key=key)
         flow = await self._desk.flow_of(session) if ref.kind == "event" else None
-        await self._desk.record(webhook, await self._told(flow, session, ref, delivery))
+        await self._keep(webhook, await self._told(flow, session, ref, delivery), ref, delivery)
         if stored is None:
             return recorded_reply(session, kind_of(delivery))
         return repeat_reply(stored, kind_of(delivery), session.call, session)
+
+    async def _keep(self, webhook: WebhookRow, hooks: tuple[HookRow, ...], ref: WaitRef, delivery: Delivery) -> None:
+        """Write a webhook that steers nothing; the session of a party that was called ends when its leg does."""
+        leg, told = await self._called.left(ref, delivery) if ref.kind == "event" else ("", ())
+        if leg:
+            await self._desk.end(leg, webhook, (*hooks, *told))
+        else:
+            await self._desk.record(webhook, hooks)
 
     async def _unknown_call(self, ref: WaitRef, delivery: Delivery) -> Reply:
         """A token that we signed for a call that the store does not know: somebody is on the line."""

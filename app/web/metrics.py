@@ -29,7 +29,7 @@ _STATUSES: Final = (
 KINDS: Final = frozenset(
     {
         *("answer", "input", "input-dtmf", "input-speech", "event", "notify", "record", "transcription", "transfer"),
-        *("error", "fallback", "payment", "unknown", "unreadable"),
+        *("error", "fallback", "payment", "onanswer", "unknown", "unreadable"),
         *(f"event-{status}" for status in _STATUSES),
     }
 )

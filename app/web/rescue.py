@@ -7,6 +7,7 @@ from typing import Final
 
 from app.errors import MissingSignature, StoreUnavailable, UnknownWait, WrongSignature
 from app.service.delivery import Reply
+from app.service.replies import NOTHING_SAID
 from app.web.answers import CLOSE, Answer, refused
 from app.web.bodies import BodyTooLarge
 from app.web.visit import Visit
@@ -79,8 +80,12 @@ class Rescue:
         return self._play_on(visit, "internal error", error)
 
     def _play_on(self, visit: Visit, problem: str, error: Exception | None = None) -> Answer:
-        """The failsafe NCCO where it is played, else an empty reply, after which the call goes on as it is."""
-        ncco = self._failsafe if visit.is_played else None
+        """The failsafe NCCO where it is played, else an empty reply, after which the call goes on as it is.
+
+        Who was called hears nothing, and is joined.
+        """
+        failsafe = NOTHING_SAID if visit.route.is_called else self._failsafe
+        ncco = failsafe if visit.is_played else None
         leg, conversation = (getattr(visit.webhook, name, None) or "" for name in ("uuid", "conversation_uuid"))
         outcome = "failed" if ncco is None else "failsafe"
         reply = Reply(ncco, visit.route.name, outcome, "", "", leg, conversation, ncco is not None, problem=problem)

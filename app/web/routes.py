@@ -28,6 +28,7 @@ class Route:
         serve: asks the service; its last argument is what stood behind the last slash.
         plays: whether Vonage plays the reply, so that a caller must hear something whatever happens; None: only for
             some statuses.
+        is_called: whether who hears the reply was called, and is not to hear what is said to callers.
         needs_store: whether it must be refused while the store is away, so that Vonage asks again.
     """
 
@@ -37,6 +38,7 @@ class Route:
     serve: Serve
     plays: bool | None
     needs_store: bool = True
+    is_called: bool = False
 
     @property
     def path(self) -> str:
@@ -74,6 +76,10 @@ def _notify(calls: Calls, delivery: Delivery, wait: str) -> Awaitable[Reply]:
     return calls.resume("notify", wait, delivery)
 
 
+def _on_answer(calls: Calls, delivery: Delivery, wait: str) -> Awaitable[Reply]:
+    return calls.resume("onanswer", wait, delivery)
+
+
 def _wait_event(calls: Calls, delivery: Delivery, wait: str) -> Awaitable[Reply]:
     return calls.resume("event", wait, delivery)
 
@@ -86,6 +92,7 @@ ROUTES: Final = (
     Route("event", "wait", "What becomes of a connect, a recording or a transcription", _wait_event, plays=None),
     Route("input", "wait", "What the caller pressed or said", _input, plays=True),
     Route("notify", "wait", "A call has come to a checkpoint", _notify, plays=True),
+    Route("onanswer", "wait", "What a party that was called hears first", _on_answer, plays=True, is_called=True),
 )
 
 RTC: Final = "rtc"

@@ -509,6 +509,7 @@ def test_every_field_of_a_session_is_in_its_json(call: ScriptedCall) -> None:
         locale="fr",
         observers=(Observer(1, 0, "", "hello"),),
         parent="leg",
+        returned="rejected",
     )
     kept = orjson.loads(to_json(session))
 

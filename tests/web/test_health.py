@@ -142,6 +142,7 @@ async def test_the_documentation_names_every_route() -> None:
         "/webhooks/event/{wait}",
         "/webhooks/input/{wait}",
         "/webhooks/notify/{wait}",
+        "/webhooks/onanswer/{wait}",
         "/healthz",
         "/readyz",
         "/metrics",

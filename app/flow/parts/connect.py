@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from app.flow.model import Callback, Draft, Frame, Laid, Part, Value
@@ -68,11 +69,8 @@ class Connect:
 
     def render(self, frame: Frame) -> list[Draft]:
         """The action of the target whose turn it is; none when a list has nobody to ring. Raises RenderError."""
-        whose: tuple[Party, Mapping[str, Any]] | None = None
-        for number, whose in enumerate(self.rung(frame)):
-            if number == frame.position:
-                break
-        return [] if whose is None else [whose[0].draft(whose[1])]
+        rung = tuple(islice(self.rung(frame), frame.position + 1))
+        return [target.draft(names) for target, names in rung[-1:]]
 
     def laid_out(self) -> Laid | None:
         """The action of the first target; None when a call has to add to it."""
