@@ -103,6 +103,7 @@ def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool
     signature = reader.flows.get(text.value)
     if signature is None:
         message = f'there is no flow "{text.value}"'
+        reader.runs.update(filter(None, (nearest(text.value, reader.flows),)))  # that one is meant, so it has a use
         if text.value in reader.steps:
             cure = f"to go on at the step of this name write `goto: {text.value}`"
             reader.report("E272", text.place, message, cure)
