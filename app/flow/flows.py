@@ -19,7 +19,7 @@ from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.parts.inheritance import gather
 from app.flow.played import STEP_WORDS
 from app.flow.reader import Reader
-from app.flow.scope import scope_types
+from app.flow.scope import ScopeTypes, scope_types
 from app.flow.sections import SECTIONS, Sections, read_sections
 from app.flow.signature import Signature
 from app.flow.steps import ReadStep, read_step
@@ -57,6 +57,8 @@ class ReadFlow:
         runs: the flows that it may lead to.
         is_whole: nothing at the top of the file was dropped as unknown.
         flow: None when the file has an error.
+        sections: its parts and the shared ones.
+        scope: what its values may use.
     """
 
     head: Head
@@ -65,6 +67,8 @@ class ReadFlow:
     runs: frozenset[str]
     is_whole: bool
     flow: Flow | None
+    sections: Sections
+    scope: ScopeTypes
 
     @property
     def name(self) -> str:
@@ -105,7 +109,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
         flow = _make(
             head.name, head, start, read, declared.variables, error=defaults.error, sections=sections, events=events
         )
-    return ReadFlow(head, read, start, frozenset(reader.runs), fields.is_whole, flow)
+    return ReadFlow(head, read, start, frozenset(reader.runs), fields.is_whole, flow, sections, reader.scope)
 
 
 def _declare(fields: Fields, outside: Signature, steps: Map, reader: Reader) -> Declared:

@@ -51,15 +51,16 @@ def _read_outside(name: Text | None, fields: Fields, reader: Reader) -> Signatur
     before = len(reader.issues)
     params = read_params(fields.values["params"], reader) if "params" in fields.values else {}
     returns = read_typed(fields.values["returns"], "`returns`", reader) if "returns" in fields.values else {}
-    outcomes = _read_outcomes(fields.values["outcomes"], reader) if "outcomes" in fields.values else ()
+    outcomes = _read_outcomes(fields.values["outcomes"], reader) if "outcomes" in fields.values else {}
     is_whole = fields.is_whole and not any(issue.is_error for issue in reader.issues[before:])
-    return Signature(name.value if name else "", fields.at("flow"), params, outcomes, returns, is_whole)
+    called = name.value if name else ""
+    return Signature(called, fields.at("flow"), params, tuple(outcomes), returns, is_whole, outcomes)
 
 
-def _read_outcomes(node: Node, reader: Reader) -> tuple[str, ...]:
-    """The names of what may come of the flow."""
+def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
+    """The names of what may come of the flow, and where each stands."""
     found = reader.seq(node, "`outcomes`") if not isinstance(node, Text) else Seq((node,), node.place)
-    names: dict[str, None] = {}
+    names: dict[str, Place] = {}
     for item in found.items if found else ():
         text = reader.text(item, "an outcome")
         if text is None:
@@ -68,8 +69,8 @@ def _read_outcomes(node: Node, reader: Reader) -> tuple[str, ...]:
             reader.report("E206", text.place, f'an outcome cannot be named "{text.value}"')
         elif not _OUTCOME.fullmatch(text.value):
             reader.report("E205", text.place, f'an outcome cannot be named "{text.value}"')
-        names[text.value] = None
-    return tuple(names)
+        names.setdefault(text.value, text.place)
+    return names
 
 
 def sample_signature(node: Map, reader: Reader) -> Signature | None:

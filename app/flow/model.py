@@ -41,6 +41,7 @@ __all__ = [
     "Sending",
     "Step",
     "Target",
+    "Test",
     "Value",
     "Variable",
 ]
@@ -50,7 +51,8 @@ __all__ = [
 class Variable:
     """A declared variable; `type_name` is one of `app.flow.types.TYPES`, `default` is of that type already.
 
-    A `sensitive` one lives for the turn that received it; wherever it would be written stands a token.
+    A `sensitive` one lives for the turn that received it; wherever it would be written stands a token. One without
+    `is_declared` is only named by a `collect`; `has_default` tells whether what it begins with is written.
     """
 
     name: str
@@ -59,6 +61,8 @@ class Variable:
     place: Place
     sensitive: bool = False
     words: tuple[str, ...] = ()
+    is_declared: bool = field(default=True, compare=False)
+    has_default: bool = field(default=True, compare=False)
 
 
 class Asking(Protocol):
@@ -94,6 +98,18 @@ class Sending(Protocol):
         """What is sent (`app.flow.hooks.Hook`). Raises RenderError."""
 
 
+class Test(Protocol):
+    """A condition of an exit, compiled: `app.flow.expressions.Expression`."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is written."""
+
+    @property
+    def used_names(self) -> frozenset[str]:
+        """The root names that it looks up."""
+
+
 class Exit(Protocol):
     """How a step ends, in its file under app/flow/exits/.
 
@@ -116,6 +132,9 @@ class Exit(Protocol):
 
     def edges(self) -> Iterator[Edge]:
         """Every way out."""
+
+    def uses(self) -> Iterator[Part | Test]:
+        """What it plays by itself, and the conditions that it tests."""
 
     def enter(self, frame: Frame) -> Jump | None:
         """Decide at once, or None: a webhook decides. Raises RenderError."""

@@ -178,8 +178,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One way out of a step, for reachability, cycles and the graph."""
+    """One way out of a step, for reachability, cycles and the graph.
+
+    Attributes:
+        sets: assigned before those of the target.
+        fills: the variable that keeps what the caller gave; "" for none.
+    """
 
     label: str
     target: Target
     passes_input: bool
+    sets: tuple[Assignment, ...] = ()
+    fills: str = ""

@@ -88,6 +88,12 @@ class Retry:
         for name in FAILURES:
             yield Edge(name, self.then[name], passes_input=False)
 
+    def parts(self) -> Iterator[Part]:
+        """Every prompt."""
+        for prompts in self.prompts.values():
+            for prompt in prompts:
+                yield from prompt
+
     def decide(self, failure: str, because: str, tries: int, others: tuple[str, ...] = ()) -> Decision:
         """Ask again, or go on where `then` leads, after `tries` failed tries before this one."""
         number = tries + 1

@@ -26,6 +26,7 @@ class Signature:
         outcomes: the names of what may come of it.
         returns: the values that it gives back, by name.
         is_whole: all of it could be read; what is missing is then really missing.
+        places: where each outcome is declared.
     """
 
     name: str
@@ -34,3 +35,4 @@ class Signature:
     outcomes: tuple[str, ...] = ()
     returns: Mapping[str, Variable] = field(default_factory=dict)
     is_whole: bool = True
+    places: Mapping[str, Place] = field(default_factory=dict)

@@ -111,7 +111,8 @@ def read_variable(entry: Entry, reader: Reader, *, needs_default: bool = True) -
     type_name, allowed = read or ("text", ())
     flag = fields.get("sensitive")
     is_sensitive = bool(flag and reader.flag(flag, f"`sensitive` of {what}"))
-    draft = Variable(name, type_name, _EMPTY.get(type_name, ""), entry.key.place, is_sensitive, allowed)
+    place, empty = entry.key.place, _EMPTY.get(type_name, "")
+    draft = Variable(name, type_name, empty, place, is_sensitive, allowed, has_default=default_node is not None)
     if default_node is None and allowed and needs_default:
         fields.need("default", f"write `default: {allowed[0]}`", reader)
     if default_node is None or read is None:
@@ -191,7 +192,8 @@ def with_collected(declared: Declared, steps: Map) -> Declared:
         if isinstance(collect, Map) and isinstance(into, Text) and _NAME.fullmatch(into.value):
             flag = _meant(collect, "sensitive")
             is_sensitive = isinstance(flag, Text) and flag.value == "true"
-            known = found.get(into.value, Variable(into.value, "text", "", into.place))
+            bare = Variable(into.value, "text", "", into.place, is_declared=False, has_default=False)
+            known = found.get(into.value, bare)
             found[into.value] = replace(known, sensitive=is_sensitive or known.sensitive)
     return replace(declared, variables=found)
 

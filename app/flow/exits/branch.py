@@ -18,7 +18,7 @@ from typing import ClassVar
 from app.flow.exits.source import StepSource, Wired
 from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
-from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Target
+from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Part, Target, Test
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.reader import Reader
 from app.flow.targets import read_target
@@ -67,6 +67,10 @@ class Branch:
         for arm in self.arms:
             yield Edge(f"if {arm.shown}", arm.target, passes_input=False)
         yield Edge("else", self.otherwise, passes_input=False)
+
+    def uses(self) -> Iterator[Part | Test]:
+        """The conditions, in order."""
+        yield from (arm.condition for arm in self.arms)
 
     def enter(self, frame: Frame) -> Jump | None:
         """Jump to the first line that holds. Raises RenderError."""

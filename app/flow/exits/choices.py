@@ -25,6 +25,8 @@ from app.flow.model import (
     Go,
     Jump,
     Outcome,
+    Part,
+    Test,
 )
 from app.flow.nodes import Entry, Map, Node, Place
 from app.flow.parts.asking import with_input
@@ -60,8 +62,12 @@ class Choices:
     def edges(self) -> Iterator[Edge]:
         """Each choice, and where the last try leads."""
         for choice in self.choices.values():
-            yield Edge(choice.name, choice.target, passes_input=True)
+            yield Edge(choice.name, choice.target, passes_input=True, sets=choice.sets)
         yield from self.retry.edges()
+
+    def uses(self) -> Iterator[Part | Test]:
+        """The prompts of its retry."""
+        yield from self.retry.parts()
 
     def enter(self, frame: Frame) -> Jump | None:
         """The caller decides."""

@@ -19,7 +19,7 @@ from app.flow.exits.asking import retry_of
 from app.flow.exits.source import StepSource, Wired
 from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
-from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Target, Variable
+from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Target, Test, Variable
 from app.flow.nodes import Place, Text
 from app.flow.parts.asking import with_input
 from app.flow.reader import Reader
@@ -70,8 +70,14 @@ class Collect:
 
     def edges(self) -> Iterator[Edge]:
         """Where it goes with what was given, and where the last try leads."""
-        yield Edge("collected", self.target, passes_input=True)
+        yield Edge("collected", self.target, passes_input=True, fills=self.into)
         yield from self.retry.edges()
+
+    def uses(self) -> Iterator[Part | Test]:
+        """The check, and the prompts of its retry."""
+        if self.check is not None:
+            yield self.check
+        yield from self.retry.parts()
 
     def enter(self, frame: Frame) -> Jump | None:
         """The caller decides."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.flow.exits.source import StepSource, Wired
-from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Target
+from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Part, Target, Test
 from app.flow.nodes import Place
 from app.flow.reader import Reader
 from app.flow.targets import read_target
@@ -40,6 +40,10 @@ class Goto:
     def edges(self) -> Iterator[Edge]:
         """The one way out."""
         yield Edge("goto", self.target, passes_input=False)
+
+    def uses(self) -> Iterator[Part | Test]:
+        """Nothing of its own."""
+        yield from ()
 
     def enter(self, frame: Frame) -> Jump | None:
         """Jump at once."""

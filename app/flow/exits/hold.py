@@ -21,7 +21,7 @@ from app.flow.exits.source import StepSource, Wired
 from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
 from app.flow.lookups.durations import Bounds
-from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Target
+from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Target, Test
 from app.flow.nodes import Map, Place
 from app.flow.parts.dial import with_held
 from app.flow.reader import Reader
@@ -67,6 +67,10 @@ class Hold:
         """Both ways on. Time passes here, and it is bounded, as input is."""
         for name, target in self.lines.items():
             yield Edge(name, target, passes_input=True)
+
+    def uses(self) -> Iterator[Part | Test]:
+        """What it waits for."""
+        yield self.until
 
     def enter(self, frame: Frame) -> Jump | None:
         """On at once when the condition holds already. Raises RenderError."""

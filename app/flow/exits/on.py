@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from app.flow.exits.source import StepSource, Wired
 from app.flow.fields import Fields, read_fields
-from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Next, Outcome, Target
+from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Next, Outcome, Part, Target, Test
 from app.flow.nodes import Map, Place
 from app.flow.parts.connect import Connect
 from app.flow.parts.dial import connect_of, with_dial
@@ -94,6 +94,10 @@ class On:
         """Each line. No input of the caller passes here."""
         for name, line in self.lines.items():
             yield Edge(name, line.target, passes_input=False)
+
+    def uses(self) -> Iterator[Part | Test]:
+        """Nothing of its own."""
+        yield from ()
 
     def enter(self, frame: Frame) -> Jump | None:
         """A webhook decides, unless a list has nobody to ring: then what follows a failure does, and nothing is played.

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from app.flow.exits.source import StepSource, Wired
 from app.flow.fields import Fields, read_fields
-from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Outcome, Runs, Target
+from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Runs, Target, Test
 from app.flow.nodes import Place
 from app.flow.reader import Reader
 from app.flow.signature import Signature
@@ -59,6 +59,10 @@ class Run:
         yield Edge(f"run {self.runs.flow}", Target(None, self.place, runs=self.runs), passes_input=False)
         for name, line in self.lines.items():
             yield Edge(name, line.target, passes_input=False)
+
+    def uses(self) -> Iterator[Part | Test]:
+        """Nothing of its own."""
+        yield from ()
 
     def enter(self, frame: Frame) -> Jump | None:
         """Into the other flow, at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.errors import RenderError
@@ -35,6 +35,7 @@ class Expression:
         used_names: the root names that it looks up.
         used_env: the settings that it looks up (`CRM_URL` for `env.CRM_URL`).
         run: computes it; raises Absent and Unfit.
+        node, text: what was read, and where it stands.
     """
 
     source: str
@@ -43,6 +44,8 @@ class Expression:
     used_names: frozenset[str]
     used_env: frozenset[str]
     run: Run
+    node: Node = field(compare=False, repr=False)
+    text: Text = field(compare=False, repr=False)
 
     def evaluate(self, names: Mapping[str, Any]) -> Any:
         """Whether it holds in this call. Raises RenderError when a value is missing or does not fit."""
@@ -69,7 +72,7 @@ def compile_expression(
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
     run = compiled(node, language)
-    expression = Expression(text.value, text.place, TYPES["bool"], root_names(node), used_env(node), run)
+    expression = Expression(text.value, text.place, TYPES["bool"], root_names(node), used_env(node), run, node, text)
     return expression, check.issues
 
 

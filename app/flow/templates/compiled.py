@@ -144,7 +144,8 @@ def _native(job: _Job, node: Node) -> tuple[Value | None, list[Issue]]:
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
     run, names, env = compiled_node(node, job.language), root_names(node), used_env(node)
-    value = Native(job.place, job.type, run, check.shown(node), names, env, frozenset(job.files))
+    unit = Unit(job.text, (Output(node, node.start, node.end),))
+    value = Native(job.place, job.type, run, check.shown(node), unit, names, env, frozenset(job.files))
     return value, check.issues
 
 
@@ -206,6 +207,7 @@ def _value(job: _Job, escape: Escape, plan: Plan, pieces: Pieces) -> Computed:
         escape,
         pieces,
         tuple(plan.values),
+        plan.unit,
         frozenset(plan.used_names),
         frozenset(plan.used_env),
         frozenset(plan.used_files),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from jinja2.exceptions import TemplateError, UndefinedError
@@ -15,7 +15,7 @@ from app.flow.expressions.evaluator import Run
 from app.flow.expressions.fault import Absent, Unfit
 from app.flow.nodes import Place
 from app.flow.templates.escapes import Refused
-from app.flow.templates.plan import Shown
+from app.flow.templates.plan import Shown, Unit
 from app.flow.templates.straight import Pieces
 from app.flow.types import ValueType
 
@@ -64,6 +64,7 @@ class Native:
     type: ValueType
     run: Run
     source: str
+    unit: Unit = field(compare=False, repr=False)
     used_names: frozenset[str] = frozenset()
     used_env: frozenset[str] = frozenset()
     used_files: frozenset[str] = frozenset()
@@ -97,6 +98,7 @@ class Computed:
     escape: Escape
     pieces: Pieces
     values: tuple[Shown, ...]
+    unit: Unit = field(compare=False, repr=False)
     used_names: frozenset[str] = frozenset()
     used_env: frozenset[str] = frozenset()
     used_files: frozenset[str] = frozenset()
