@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import click
 
-from app.cli import check, explain, graph, hooks, hours, render, schema, serve, validate
+from app.cli import check, explain, graph, hooks, hours, init, render, schema, serve, validate
 
 COMMANDS = (
+    init.command,
     serve.command,
     check.command,
     explain.command,

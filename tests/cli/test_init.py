@@ -1,0 +1,156 @@
+"""`ncco init`: a project that works at once, and nothing of the caller's is ever overwritten."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import httpx
+import jsonschema
+import pytest
+import yaml
+
+from app.cli.jobs.init import NEXT
+from tests.cli.projects import ncco
+from tests.cli.running import running_server
+from tests.flow.schema.editor_yaml import as_editor_reads
+
+WRITTEN = [
+    ".env.example",
+    ".gitignore",
+    ".vscode/extensions.json",
+    ".vscode/flow.schema.json",
+    ".vscode/settings.json",
+    "README.md",
+    "docker-compose.yml",
+    "flows/main.yaml",
+    "flows/shared.yaml",
+    "templates/welcome.j2",
+]
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_it_writes_a_project_and_says_what_is_next(tmp_path: Path) -> None:
+    shown = ncco("init", "shop")
+
+    assert 0 == shown.exit_code
+    assert WRITTEN == files_in(tmp_path / "shop")
+    assert [f"  {name}" for name in WRITTEN] == shown.stdout.splitlines()[1 : len(WRITTEN) + 1]
+    told = shown.stdout.partition("\nnext:\n")[2].splitlines()
+    assert ["cd shop", *(command for command, _ in NEXT)] == [line.strip().partition("   ")[0] for line in told]
+
+
+def test_the_project_passes_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ncco("init", "shop")
+    monkeypatch.chdir(tmp_path / "shop")
+
+    assert (0, "no issues: 1 flow in 3 files\n") == (ncco("check").exit_code, ncco("check").output)
+
+
+def test_what_it_says_to_do_next_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ncco("init", "shop")
+    monkeypatch.chdir(tmp_path / "shop")
+    rendered = ncco(*NEXT[1][0].split()[1:])
+    with running_server(tmp_path, *NEXT[2][0].split()[2:], cwd=tmp_path / "shop") as server:
+        answered = httpx.post(
+            f"http://{server.address}/webhooks/answer",
+            json={"to": "442079460000", "from": "447700900123", "uuid": "u", "conversation_uuid": "CON-1"},
+        )
+
+    assert ["check", "render", "serve"] == [command.split()[1] for command, _ in NEXT]
+    assert "talk" == json.loads(rendered.stdout)[0]["action"]
+    assert ["talk", "talk", "input"] == [action["action"] for action in answered.json()][:3]
+
+
+def test_every_command_of_its_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ncco("init", "shop")
+    monkeypatch.chdir(tmp_path / "shop")
+    page = (tmp_path / "shop" / "README.md").read_text()
+    lines = [re.split(r"  +| >", line)[0].split()[1:] for line in re.findall(r"^ncco .*", page, re.MULTILINE)]
+
+    assert 7 == len(lines)
+    assert [] == [words for words in lines if "--watch" not in words and words[0] != "serve" and ncco(*words).exit_code]
+
+
+def test_its_flows_are_valid_by_the_schema_that_its_editor_reads(tmp_path: Path) -> None:
+    ncco("init", "shop")
+    shop = tmp_path / "shop"
+    schema = json.loads((shop / ".vscode/flow.schema.json").read_text())
+    validator = jsonschema.Draft7Validator(schema)
+
+    assert validator.is_valid(as_editor_reads((shop / "flows/main.yaml").read_text()))
+    assert validator.is_valid(as_editor_reads((shop / "flows/shared.yaml").read_text()))
+    assert '"welcome.j2"' in json.dumps(schema)
+
+
+def test_its_editor_finds_the_schema_in_both_ways(tmp_path: Path) -> None:
+    ncco("init", "shop")
+    shop = tmp_path / "shop"
+    settings = json.loads((shop / ".vscode/settings.json").read_text())
+    first = (shop / "flows/main.yaml").read_text().splitlines()[0]
+    line = first.removeprefix("# yaml-language-server: $schema=")
+
+    assert (shop / ".vscode/flow.schema.json") == (shop / "flows" / line).resolve()
+    assert [".vscode/flow.schema.json"] == list(settings["yaml.schemas"])
+
+
+def test_its_compose_file_is_that_of_the_server_with_another_image(tmp_path: Path) -> None:
+    ncco("init", "shop")
+    service = yaml.safe_load((tmp_path / "shop/docker-compose.yml").read_text())["services"]["ncco"]
+
+    assert "ncco-server" == service["image"]
+    assert ["data:/data", "./flows:/srv/flows:ro", "./templates:/srv/templates:ro"] == service["volumes"]
+
+
+def test_a_folder_with_files_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+
+    shown = ncco("init", ".")
+
+    assert 2 == shown.exit_code
+    assert "Error: . has files in it\n  cure: name a new folder; with --force " in shown.stderr
+    assert ["notes.txt"] == files_in(tmp_path)
+
+
+def test_with_force_files_that_are_there_stay_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+
+    shown = ncco("init", ".", "--force")
+
+    assert 0 == shown.exit_code
+    assert "left as they were: README.md\n" in shown.stdout
+    assert "\n  cd " not in shown.stdout
+    assert "mine" == (tmp_path / "README.md").read_text()
+    assert WRITTEN == files_in(tmp_path)
+
+
+@pytest.mark.parametrize("inside", ["", ".git"])
+def test_an_empty_folder_and_a_new_repository_are_taken(inside: str, tmp_path: Path) -> None:
+    (tmp_path / "shop" / inside).mkdir(parents=True)
+
+    assert 0 == ncco("init", "shop").exit_code
+
+
+def test_a_file_in_the_way_ends_with_2(tmp_path: Path) -> None:
+    (tmp_path / "shop").write_text("x")
+
+    assert (2, True) == (ncco("init", "shop").exit_code, "shop is a file" in ncco("init", "shop").stderr)
+
+
+@pytest.mark.parametrize("folder", ["shop/flows", "shop"])
+def test_what_cannot_be_written_ends_with_2_and_names_it(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "blocked").write_text("x")
+    (tmp_path / "shop").symlink_to(tmp_path / "blocked" / "inside")
+
+    shown = ncco("init", folder)
+
+    assert 2 == shown.exit_code
+    assert "cure: name a " in shown.stderr
+
+
+def test_a_folder_with_blanks_is_quoted_in_what_comes_next(tmp_path: Path) -> None:
+    assert "  cd 'my shop'\n" in ncco("init", "my shop").stdout
