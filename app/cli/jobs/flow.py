@@ -25,7 +25,7 @@ def loaded_flows(name: str | None, flows: Path | None, templates: Path | None) -
     """
     found = find(Source(*folders(flows, templates)), flow_variables())
     known = found.project.flows
-    if name in known:
+    if name is not None and name in known:
         return (known[name],)
     if found.project.has_errors and (name is None or _is_written(name, found)):
         show_errors(found)
