@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from app.flow.drafts import Callback, CallbackKind, Draft, Frame, Laid, Part, Value
 from app.flow.moves import Again, Asked, Assignment, Decision, Edge, Go, Jump, Next, Outcome, Runs, Target
 from app.flow.nodes import Place
+
+if TYPE_CHECKING:
+    from app.flow.expressions import Expression
 
 __all__ = [
     "Again",
@@ -41,7 +44,6 @@ __all__ = [
     "Sending",
     "Step",
     "Target",
-    "Test",
     "Value",
     "Variable",
 ]
@@ -98,18 +100,6 @@ class Sending(Protocol):
         """What is sent (`app.flow.hooks.Hook`). Raises RenderError."""
 
 
-class Test(Protocol):
-    """A condition of an exit, compiled: `app.flow.expressions.Expression`."""
-
-    @property
-    def place(self) -> Place:
-        """Where it is written."""
-
-    @property
-    def used_names(self) -> frozenset[str]:
-        """The root names that it looks up."""
-
-
 class Exit(Protocol):
     """How a step ends, in its file under app/flow/exits/.
 
@@ -133,7 +123,7 @@ class Exit(Protocol):
     def edges(self) -> Iterator[Edge]:
         """Every way out."""
 
-    def uses(self) -> Iterator[Part | Test]:
+    def uses(self) -> Iterator[Part | Expression]:
         """What it plays by itself, and the conditions that it tests."""
 
     def enter(self, frame: Frame) -> Jump | None:

@@ -18,7 +18,7 @@ from typing import ClassVar
 from app.flow.exits.source import StepSource, Wired
 from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
-from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Part, Target, Test
+from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Part, Target
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.reader import Reader
 from app.flow.targets import read_target
@@ -68,7 +68,7 @@ class Branch:
             yield Edge(f"if {arm.shown}", arm.target, passes_input=False)
         yield Edge("else", self.otherwise, passes_input=False)
 
-    def uses(self) -> Iterator[Part | Test]:
+    def uses(self) -> Iterator[Part | Expression]:
         """The conditions, in order."""
         yield from (arm.condition for arm in self.arms)
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from app.flow.confidence import min_confidence
 from app.flow.exits.asking import retry_of
 from app.flow.exits.source import StepSource, Wired
+from app.flow.expressions import Expression
 from app.flow.menu import Choice, read_menu
 from app.flow.model import (
     Again,
@@ -26,7 +27,6 @@ from app.flow.model import (
     Jump,
     Outcome,
     Part,
-    Test,
 )
 from app.flow.nodes import Entry, Map, Node, Place
 from app.flow.parts.asking import with_input
@@ -65,7 +65,7 @@ class Choices:
             yield Edge(choice.name, choice.target, passes_input=True, sets=choice.sets)
         yield from self.retry.edges()
 
-    def uses(self) -> Iterator[Part | Test]:
+    def uses(self) -> Iterator[Part | Expression]:
         """The prompts of its retry."""
         yield from self.retry.parts()
 

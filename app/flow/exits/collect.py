@@ -19,7 +19,7 @@ from app.flow.exits.asking import retry_of
 from app.flow.exits.source import StepSource, Wired
 from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
-from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Target, Test, Variable
+from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Target, Variable
 from app.flow.nodes import Place, Text
 from app.flow.parts.asking import with_input
 from app.flow.reader import Reader
@@ -73,7 +73,7 @@ class Collect:
         yield Edge("collected", self.target, passes_input=True, fills=self.into)
         yield from self.retry.edges()
 
-    def uses(self) -> Iterator[Part | Test]:
+    def uses(self) -> Iterator[Part | Expression]:
         """The check, and the prompts of its retry."""
         if self.check is not None:
             yield self.check

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.flow.exits.source import StepSource, Wired
-from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Part, Target, Test
+from app.flow.expressions import Expression
+from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Part, Target
 from app.flow.nodes import Place
 from app.flow.reader import Reader
 from app.flow.targets import read_target
@@ -41,7 +42,7 @@ class Goto:
         """The one way out."""
         yield Edge("goto", self.target, passes_input=False)
 
-    def uses(self) -> Iterator[Part | Test]:
+    def uses(self) -> Iterator[Part | Expression]:
         """Nothing of its own."""
         yield from ()
 

@@ -21,7 +21,7 @@ from app.flow.exits.source import StepSource, Wired
 from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
 from app.flow.lookups.durations import Bounds
-from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Target, Test
+from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Target
 from app.flow.nodes import Map, Place
 from app.flow.parts.dial import with_held
 from app.flow.reader import Reader
@@ -68,7 +68,7 @@ class Hold:
         for name, target in self.lines.items():
             yield Edge(name, target, passes_input=True)
 
-    def uses(self) -> Iterator[Part | Test]:
+    def uses(self) -> Iterator[Part | Expression]:
         """What it waits for."""
         yield self.until
 

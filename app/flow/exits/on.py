@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.flow.exits.source import StepSource, Wired
+from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
-from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Next, Outcome, Part, Target, Test
+from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Next, Outcome, Part, Target
 from app.flow.nodes import Map, Place
 from app.flow.parts.connect import Connect
 from app.flow.parts.dial import connect_of, with_dial
@@ -95,7 +96,7 @@ class On:
         for name, line in self.lines.items():
             yield Edge(name, line.target, passes_input=False)
 
-    def uses(self) -> Iterator[Part | Test]:
+    def uses(self) -> Iterator[Part | Expression]:
         """Nothing of its own."""
         yield from ()
 

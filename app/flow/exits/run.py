@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.flow.exits.source import StepSource, Wired
+from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
-from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Runs, Target, Test
+from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Runs, Target
 from app.flow.nodes import Place
 from app.flow.reader import Reader
 from app.flow.signature import Signature
@@ -60,7 +61,7 @@ class Run:
         for name, line in self.lines.items():
             yield Edge(name, line.target, passes_input=False)
 
-    def uses(self) -> Iterator[Part | Test]:
+    def uses(self) -> Iterator[Part | Expression]:
         """Nothing of its own."""
         yield from ()
 

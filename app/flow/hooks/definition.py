@@ -38,19 +38,20 @@ class HookDefinition:
     params: Mapping[str, Param] = field(default_factory=dict)
 
     @property
-    def _values(self) -> tuple[Value, ...]:
+    def values(self) -> tuple[Value, ...]:
+        """Everything in it that may be computed."""
         return tuple(value for value in (self.url, self.json, self.headers) if value is not None)
 
     @property
     def used_names(self) -> frozenset[str]:
         """The names that it looks up in the call; its params and its own names are not among them."""
-        used = frozenset[str]().union(*(value.used_names for value in self._values))
+        used = frozenset[str]().union(*(value.used_names for value in self.values))
         return used - OWN_NAMES - self.params.keys()
 
     @property
     def used_files(self) -> frozenset[str]:
         """The template files that it is made of."""
-        return frozenset[str]().union(*(value.used_files for value in self._values))
+        return frozenset[str]().union(*(value.used_files for value in self.values))
 
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
         """What goes out in this call. Never raises: a hook that cannot be rendered has a problem instead.
