@@ -111,10 +111,14 @@ def _compared(node: Compared, language: str) -> Run:
     if isinstance(node.right, Const) and op in ("==", "!="):
         value, same = node.right.value, op == "=="
         return lambda names: (left(names) == value) is same
-    if isinstance(node.right, Items) and all(isinstance(item, Const) for item in node.right.items):
+    if op in ("in", "not in") and isinstance(node.right, Items) and _is_written(node.right):
         values = tuple(item.value for item in node.right.items if isinstance(item, Const))
         return (lambda names: left(names) in values) if op == "in" else (lambda names: left(names) not in values)
     return lambda names: compare(op, left(names), right(names))
+
+
+def _is_written(node: Items) -> bool:
+    return all(isinstance(item, Const) for item in node.items)
 
 
 def _logic(node: Logic, language: str) -> Run:
