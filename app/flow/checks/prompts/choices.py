@@ -13,6 +13,15 @@ from app.flow.phrases import find, fold
 
 _SEPARATORS = re.compile(r"[-_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_LANGUAGES = {
+    "en": "english",
+    "de": "german",
+    "fr": "french",
+    "es": "spanish",
+    "it": "italian",
+    "pt": "portuguese",
+}
+"""A choice of a language is often named by its code, which in a text would be another word."""
 _UMLAUTS = re.compile("([aou])e")
 _LEAST = 3
 _STEM, _LONG_STEM = 4, 6
@@ -43,7 +52,7 @@ def terms_of(entry: MenuEntry) -> Terms:
 @lru_cache(maxsize=4096)
 def _terms(name: str, phrases: tuple[str, ...], target: str) -> Terms:
     names = tuple(folded for folded in map(_spoken, (name, *phrases)) if folded)
-    concepts = concepts_in(" ".join((*names, _spoken(target))))
+    concepts = concepts_in(" ".join((*names, _LANGUAGES.get(name.lower(), ""), _spoken(target))))
     bare = tuple(_without_umlauts(folded) for folded in names)
     return Terms(names, bare, _without_umlauts(_spoken(target)), concepts)
 

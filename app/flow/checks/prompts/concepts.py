@@ -7,25 +7,31 @@ from functools import cache
 from app.flow.phrases import fold
 
 _CONCEPTS = """
-sales: sales sale vertrieb verkauf ventes vente commercial commerciale ventas vendite vendas comercial
-support: support technical technik techniker technique dépannage soporte técnico tecnica tecnico técnica
-    suporte technischer technische
-billing: billing bill bills invoice invoices invoicing rechnung rechnungen facturation facture factures
-    facturación factura facturas fatturazione fattura fatture faturação fatura faturas faturamento
-    rechnungsfragen buchhaltung comptabilité contabilidad contabilità contabilidade accounting accounts
+sales: verkaufsabteilung verkaufs comerciales commerciali comerciais sales sale vertrieb verkauf ventes vente
+    commercial commerciale ventas vendite vendas comercial
+support: help helpdesk assistance assistenza assistência asistencia hilfe aide ayuda aiuto ajuda apoio hotline
+    kundendienst kundenservice kundenbetreuung störung störungen support technical technik techniker technique
+    dépannage soporte técnico tecnica tecnico técnica suporte technischer technische
+billing: rechnungswesen abrechnung cobranza financeiro billing bill bills invoice invoices invoicing rechnung
+    rechnungen facturation facture factures facturación factura facturas fatturazione fattura fatture
+    faturação fatura faturas faturamento rechnungsfragen buchhaltung comptabilité contabilidad contabilità
+    contabilidade accounting accounts
 payment: payment payments pay zahlung zahlungen zahlen bezahlen paiement paiements payer pago pagos pagar
     pagamento pagamenti pagare pagamentos
 order: order orders bestellung bestellungen bestellen commande commandes commander pedido pedidos ordine
     ordini ordinare encomenda encomendas encomendar
 delivery: delivery deliveries shipping lieferung lieferungen versand livraison livraisons entrega entregas
     envío envíos consegna consegne spedizione spedizioni
-appointment: appointment appointments termin termine terminvereinbarung rendez cita citas appuntamento
+appointment: visita appointment appointments termin termine terminvereinbarung rendez cita citas appuntamento
     appuntamenti consulta marcação marcações agendamento
-booking: booking bookings reservation reservations reserve reservierung reservierungen buchung buchungen
-    réservation réservations réserver reserva reservas reservar prenotazione prenotazioni prenotare
+booking: reservieren buchen booking bookings reservation reservations reserve reservierung reservierungen
+    buchung buchungen réservation réservations réserver reserva reservas reservar prenotazione prenotazioni
+    prenotare
 hours: hours opening öffnungszeiten horaires horaire horario horarios orari orario horário horários
-operator: operator receptionist reception zentrale empfang rezeption standardiste standard accueil operador
-    operadora recepción operatore centralino reception atendente recepção telefonist
+operator: agent agente agents conseiller conseillère mitarbeiter mitarbeiterin representative asesor
+    consulente assistente operadores telefonista telefonzentrale vermittlung operator receptionist reception
+    zentrale empfang rezeption standardiste standard accueil operador operadora recepción operatore centralino
+    reception atendente recepção telefonist
 complaint: complaint complaints beschwerde beschwerden reklamation reklamationen réclamation réclamations
     queja quejas reclamación reclamaciones reclamo reclami reclamação reclamações
 careers: careers jobs vacancies karriere bewerbung bewerbungen recrutement emploi empleo carriere lavoro

@@ -18,6 +18,11 @@ from app.flow.rules import RULES
 
 _STOPS = frozenset(".!?;")
 _ARTICLES = frozenset({"one", "un", "uno", "una", "um", "uma", "eins"})
+_SPELLED = frozenset(
+    {"letter", "letters", "buchstabe", "buchstaben", "lettre", "lettres", "letra", "letras", "lettera", "lettere"}
+    | {"decimal", "dezimal", "komma", "point", "virgule", "punto", "coma", "virgola", "virgula"}
+)
+"""Where keys stand for letters or the decimal point, they are part of what is entered."""
 _TEENS = """
 ten/zehn/dix/diez/dieci/dez eleven/elf/onze/once/undici twelve/zwölf/douze/doce/dodici/doze
 """
@@ -46,6 +51,8 @@ def check_entry(heard: Sequence[tuple[SpokenText, Reading]], entry: DataEntry) -
 
 def _check_keys(spoken: SpokenText, reading: Reading, entry: DataEntry) -> Iterator[Issue]:
     """W605: a key as in a menu, where digits or speech are taken."""
+    if any(token.word in _SPELLED for token in reading.tokens):
+        return
     for told in reading.told:
         if told.way != "press" or told.is_range or told.is_word:
             continue
@@ -150,7 +157,7 @@ def _counts(tokens: Sequence[Token], tongue: Tongue) -> Iterator[tuple[int, Coun
 def _compound(word: str, words: Words) -> int | None:
     """`vierstellig`."""
     head, found, rest = word.partition("stellig")
-    return _number(head, words) if head and found and len(rest) <= 2 and rest.strip("erms") == "" else None
+    return _number(head, words) if head and found and len(rest) <= 2 and rest.strip("enrms") == "" else None
 
 
 def _number(word: str, words: Words) -> int | None:

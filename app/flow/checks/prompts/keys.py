@@ -144,8 +144,15 @@ class KeyFinder:
         at = number + 1
         while self.naming.token(at).word in {"der", "die", "dem", "taste", "ziffer"}:
             at += 1
-        read = self.naming.keys_at(at, tongue.words) if at > number + 1 else None
-        return self._told(read, "noun", number, tongue) if read else None
+        if at == number + 1:
+            return None
+        read = self.naming.keys_at(at, tongue.words)
+        if read is not None:
+            return self._told(read, "noun", number, tongue)
+        token = self.naming.token(at)
+        digit = tongue.words.numbers.get(token.word)
+        key = (Key(digit, token.start, token.end),) if digit else ()
+        return Told(key, "noun", number, at + 1, tongue, is_word=True) if key else None
 
     def _before_noun(self, number: int) -> Told | None:
         """`the star key`, `1-Taste`."""

@@ -14,7 +14,7 @@ from app.flow.checks.prompts.tongues import TONGUES, Tongue, tongue_of
 from app.flow.issues import Issue
 from app.flow.rules import RULES
 
-_LEAST_WEIGHT = 4
+_LEAST_WEIGHT = 3
 _LEAST_WORDS = 2
 _MARK = 2
 _SWITCHING = re.compile(r"<(?:lang|voice)\b|xml:lang")

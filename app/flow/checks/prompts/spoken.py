@@ -9,7 +9,7 @@ from typing import Any
 
 from app.flow.checks.prompts.texts import SpokenText
 from app.flow.expressions.check import Located
-from app.flow.nodes import Entry, Map, Node, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.templates.source import TemplateFile
 
 _INCLUDED = re.compile(r"""\{%[-+]?\s*include\s+["']([^"']+)["']""")
@@ -36,8 +36,7 @@ class Voice:
     def language(self, written: Node | None) -> str:
         """The code of a voice: its own, that of the locale, the flow's; "" when it is not known."""
         if written is not None:
-            own = _local(written, self.locale)
-            return own.value if isinstance(own, Text) and not _COMPUTED.search(own.value) else ""
+            return written.value if isinstance(written, Text) and not _COMPUTED.search(written.value) else ""
         if self.locale:
             return str(self.locales[self.locale].language)
         default = self.inherited.get("language") if self.inherited else None
@@ -94,8 +93,6 @@ def _texts(node: Node | None, templates: Mapping[str, str], depth: int) -> Itera
         name = node.get("template")
         if isinstance(name, Text) and name.value in templates:
             text = TemplateFile(name.value, templates[name.value])
-    elif isinstance(node, Seq) and len(node.items) == 1:
-        yield from _texts(node.items[0], templates, depth)
     if text is None:
         return
     yield text

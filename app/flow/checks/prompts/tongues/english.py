@@ -38,5 +38,7 @@ ENGLISH = Tongue(
     common="the to and you your for of is are this that with our we please or if be will can in on it press call one"
     " have has not do what at from by an all now thank thanks would like hear speak sorry did know need want"
     " when us",
-    marks="press please thank welcome you your goodbye hello speak sorry would calling",
+    marks="valid hold message leave tone after connecting connect connected office closed open welcome understand"
+    " choice hear their there wait moment unfortunately currently press please thank you your goodbye hello"
+    " speak sorry would calling",
 )

@@ -37,6 +37,7 @@ FRENCH = Tongue(
     examples="exemple",
     common="le la les un une des du de et ou vous votre vos nous notre nos est sont pour sur dans par avec si ce"
     " cette que qui pas ne plus au aux en à être avoir service bien",
-    marks="appuyez tapez bienvenue bonjour merci veuillez vous votre nous souhaitez êtes avez pour sur avec pas"
-    " cette composez faites revoir est les des aux",
+    marks="appel laissez bip fermé fermés bureaux patientez désolé désolés choix valable compris mettons relation"
+    " conseiller actuellement rappeler appuyez tapez bienvenue bonjour merci veuillez vous votre nous souhaitez"
+    " êtes avez pour sur avec pas cette composez faites revoir est les des aux",
 )

@@ -39,8 +39,9 @@ GERMAN = Tongue(
     common="der die das den dem des und oder sie ihre ihr ihren ihrer ihrem ist sind wir uns unser unsere für mit"
     " nicht ein eine einen einem einer zu zur zum von im in auf bei wenn haben möchten werden wird können bitte"
     " drücken auch nach noch aus an es sich wie unter über ich",
-    marks="drücken drücke wählen bitte willkommen danke guten dank wir für nicht möchten können ihre ihren sie und"
-    " oder hören anruf wiederhören leider geben",
+    marks="spiele verbunden verbinden nachricht signalton hinterlassen geschlossen büro auswahl ungültig verstanden"
+    " moment geduld derzeit tut uns leid gleich warten drücken drücke wählen bitte willkommen danke guten dank"
+    " wir für nicht möchten können ihre ihren sie und oder hören anruf wiederhören leider geben",
     final="drücken druecken wählen waehlen eingeben betätigen betaetigen tippen drücke tasten",
     by="mit über ueber unter durch",
 )

@@ -36,6 +36,8 @@ ITALIAN = Tongue(
     examples="esempio",
     common="il lo la i gli le un una di del della dei delle e o che in con per su si è sono se non più al alla nel"
     " nella dal dalla suo sua nostro nostra lei ci da questo questa",
-    marks="prema premi premere digiti digita benvenuti benvenuto grazie buongiorno buonasera desidera gli della"
-    " delle degli nostro nostra chiamata parlare il di attenda oppure sono nel alla con che",
+    marks="spiacenti scelta valida messaggio segnale lasci lasciate uffici chiusi attendere linea capito riprovi"
+    " momento operatori siamo vostra suo per favore mettiamo prema premi premere digiti digita benvenuti"
+    " benvenuto grazie buongiorno buonasera desidera gli della delle degli nostro nostra chiamata parlare il di"
+    " attenda oppure sono nel alla con che",
 )

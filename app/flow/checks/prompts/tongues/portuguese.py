@@ -37,6 +37,8 @@ PORTUGUESE = Tongue(
     examples="exemplo",
     common="o a os as um uma do da dos das e ou que em no na nos nas de por para com seu sua se é são não mais você"
     " ao à pelo pela nosso nossa este esta está como",
-    marks="prima pressione digite tecle obrigado obrigada bem vindo vinda você não são com falar nosso nossa uma"
-    " ligação chamada opção olá bom aguarde deseja em ou do dos das os seu sua informações até logo",
+    marks="desculpe mensagem sinal deixe escritório encerrado linha percebi resposta escolha válida momento tente"
+    " atendê obrigada pedimos lamentamos transferir prima pressione digite tecle obrigado bem vindo vinda você"
+    " não são com falar nosso nossa uma ligação chamada opção olá bom aguarde deseja em ou do dos das os seu"
+    " sua informações até logo",
 )

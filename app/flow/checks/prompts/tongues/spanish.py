@@ -39,7 +39,8 @@ SPANISH = Tongue(
     examples="ejemplo",
     common="el la los las un una del al y o que en de por para con su sus se es son si más usted nos nuestro nuestra"
     " nuestros le lo esta este ha está no como",
-    marks="pulse marque oprima presione gracias bienvenido bienvenida bienvenidos hola usted desea llamar hablar"
-    " nuestro nuestra nuestros nuestras el los las del una y con opción siguiente llamada adiós espere buenos"
-    " días",
+    marks="mensaje tono deje cerrado cerrada horario línea entendido válida lo siento atenderemos breve momento"
+    " nuestras llame usted buenas tardes pulse marque oprima presione gracias bienvenido bienvenida bienvenidos"
+    " hola desea llamar hablar nuestro nuestra nuestros el los las del una y con opción siguiente llamada adiós"
+    " espere buenos días",
 )
