@@ -22,7 +22,9 @@ def run(paths: tuple[Path, ...], flows: Path | None, templates: Path | None, for
     Raises CannotRun.
     """
     with _without_collector():
-        return check_once(sources(paths, flows, templates), form)
+        code, shown = check_once(sources(paths, flows, templates), form)
+        click.echo(shown, nl=False, color=takes_colour())
+    return code
 
 
 def sources(paths: Sequence[Path], flows: Path | None, templates: Path | None) -> tuple[Source, ...]:
@@ -30,16 +32,15 @@ def sources(paths: Sequence[Path], flows: Path | None, templates: Path | None) -
     return gather([find_source(path, templates) for path in paths] or [Source(*folders(flows, templates))])
 
 
-def check_once(meant: Sequence[Source], form: Format) -> int:
-    """Print the issues of all of them; the code to end with. Raises CannotRun."""
+def check_once(meant: Sequence[Source], form: Format) -> tuple[int, str]:
+    """The code to end with, and what to print of all of them. Raises CannotRun."""
     findings = [find(source, flow_variables()) for source in meant]
     issues = [issue for found in findings for issue in found.issues]
     texts = {name: text for found in findings for name, text in found.texts.items()}
     shown = report(issues, texts, form, takes_colour())
-    click.echo(shown, nl=False, color=takes_colour())
     if form == "text" and not issues:
-        click.echo(_nothing_found(findings))
-    return ISSUES if any(issue.is_error for issue in issues) else FINE
+        shown = f"{_nothing_found(findings)}\n"
+    return ISSUES if any(issue.is_error for issue in issues) else FINE, shown
 
 
 @contextmanager

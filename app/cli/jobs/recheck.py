@@ -12,6 +12,7 @@ from watchfiles import watch
 
 from app.cli.jobs.check import check_once, sources
 from app.cli.jobs.project import Source
+from app.cli.terminal import takes_colour
 from app.cli.work import CANNOT_RUN, CannotRun
 from app.flow.report import Format, printable
 
@@ -35,23 +36,25 @@ def run(paths: tuple[Path, ...], flows: Path | None, templates: Path | None, for
     meant = sources(paths, flows, templates)
     folders = tuple(dict.fromkeys(folder for source in meant for folder in (source.flows, source.templates)))
     seen = _snapshot(folders)
-    code = check_once(meant, form)
+    code, shown = check_once(meant, form)
+    click.echo(shown, nl=False, color=takes_colour())
     click.echo(f"\nwatching {', '.join(map(str, folders))}; Ctrl-C ends", err=True)
     try:
         while True:
             before, seen = seen, _changed(folders, seen)
             click.echo(f"\nchanged: {_listed(before, seen)}", err=True)
-            code = _check_again(meant, form)
+            code, shown = _check_again(meant, form)
+            click.echo(shown, nl=False, color=takes_colour())
     except KeyboardInterrupt:
         return code
 
 
-def _check_again(meant: Sequence[Source], form: Format) -> int:
+def _check_again(meant: Sequence[Source], form: Format) -> tuple[int, str]:
     try:
         return check_once(meant, form)
     except CannotRun as error:
         error.show()
-        return CANNOT_RUN
+        return CANNOT_RUN, ""
 
 
 def _changed(folders: Sequence[Path], seen: Snapshot) -> Snapshot:
@@ -63,9 +66,9 @@ def _changed(folders: Sequence[Path], seen: Snapshot) -> Snapshot:
 
 def _doze(there: Sequence[Path]) -> None:
     """Wait for a notice of the system, at most a second."""
-    if there:
+    try:
         next(watch(*there, step=SETTLE_MS, rust_timeout=LOOK_MS, yield_on_timeout=True))
-    else:
+    except OSError:  # a folder has gone, or the system gives no notices
         time.sleep(LOOK_MS / 1000)
 
 
