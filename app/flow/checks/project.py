@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from app.flow.checks.circles import check_circles, check_recursion
+from app.flow.checks.rooms import check_rooms
 from app.flow.issues import Issue
 from app.flow.nodes import Place
 from app.flow.rules import RULES
@@ -30,6 +31,7 @@ def check_project(flows: Iterable[ReadFlow]) -> Iterator[Issue]:
     by_name = {flow.name: flow for flow in reversed(flows) if flow.name}
     yield from check_recursion(by_name)
     yield from check_circles(by_name)
+    yield from check_rooms(by_name)
 
 
 def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[Issue]:

@@ -20,15 +20,14 @@ from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Next, Outcome, Part, Target
 from app.flow.nodes import Map, Place
+from app.flow.parts.checkpoint import DIAL_FAILURES
 from app.flow.parts.connect import Connect
 from app.flow.parts.dial import connect_of, with_dial
 from app.flow.reader import Reader
 from app.flow.targets import read_target
 from app.ncco.suggest import nearest
 
-FAILURES = ("busy", "timeout", "unanswered", "rejected", "failed")
-"""Ways in which dialling fails whose reply Vonage plays. Source: webhook reference, Call status events."""
-
+FAILURES = DIAL_FAILURES
 DETECTED = ("machine", "human", "beep")
 DISCONNECTED = "disconnected"
 DIALLED = ("completed", *FAILURES, DISCONNECTED, *DETECTED, "otherwise")

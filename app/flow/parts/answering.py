@@ -8,9 +8,10 @@ Source: NCCO reference, Phone (onAnswer).
 
 from __future__ import annotations
 
-from app.flow.fields import Fields, read_fields
+from app.flow.fields import read_fields
 from app.flow.model import Runs
-from app.flow.nodes import Entry, Map, Text
+from app.flow.nodes import Entry, Map, Place, Text
+from app.flow.parts.checkpoint import DIAL_FAILURES
 from app.flow.reader import Reader
 from app.flow.targets import read_run
 
@@ -24,6 +25,9 @@ _HINTS = {
     **dict.fromkeys(("params", "args", "set"), "write `with`"),
     "on": "the flow says by `return` what came of it: see `onAnswer` in the documentation",
 }
+_REFUSING = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
+"""Outcomes that sound as if nobody were joined, and are no failure of a dial."""
+
 _OURS = frozenset({"run", "with", "flow", "goto"})
 
 
@@ -50,6 +54,7 @@ def _without(endpoint: Map, entry: Entry) -> Map:
 
 def _report_text(text: Text, reader: Reader) -> None:
     form = "run" if text.value in reader.flows or "/" not in text.value else "url"
+    reader.runs.update({text.value} & reader.flows.keys())
     cure = f"write `onAnswer: {{{form}: {text.value}}}`"
     reader.report("E201", text.place, "`onAnswer` is a text", cure)
 
@@ -63,12 +68,23 @@ def _read_runs(node: Map, entry: Entry, reader: Reader) -> Runs | None:
     fields = read_fields(kept, ("run", "with", *_TONES), "`onAnswer`", reader, place=entry.key.place, hints=_HINTS)
     name = fields.need("run", "add `run: flow`", reader)
     runs = read_run(name, fields.get("with"), reader) if name else None
-    if runs is not None:
-        _check_secrecy(runs, fields, reader)
+    if runs is not None and name is not None:
+        _check_secrecy(runs, reader)
+        _check_outcomes(runs, name.place, reader)
     return runs
 
 
-def _check_secrecy(runs: Runs, fields: Fields, reader: Reader) -> None:
+def _check_outcomes(runs: Runs, place: Place, reader: Reader) -> None:
+    """W286 for an outcome by whose name nobody is to be joined, when it joins them."""
+    signature = reader.flows.get(runs.flow)
+    for outcome in signature.outcomes if signature else ():
+        if outcome.lower() in _REFUSING:
+            message = f'"{outcome}" of the flow "{runs.flow}" joins the parties'
+            cure = f"call it `rejected`: only {', '.join(DIAL_FAILURES)} keep the parties apart"
+            reader.report("W286", place, message, cure)
+
+
+def _check_secrecy(runs: Runs, reader: Reader) -> None:
     """E286 for a sensitive param: what it is given would have to be kept in the open until the other party answers."""
     signature = reader.flows.get(runs.flow)
     for given in runs.given:

@@ -23,7 +23,10 @@ from app.flow.parts.spelling import Item
 from app.flow.parts.values import Given, Object, OfCall
 from app.flow.reader import Reader
 
-DIAL_OUTCOMES = ("completed", "busy", "timeout", "unanswered", "rejected", "failed", "disconnected")
+DIAL_FAILURES = ("busy", "timeout", "unanswered", "rejected", "failed")
+"""Ways in which dialling fails whose reply Vonage plays. Source: webhook reference, Call status events."""
+
+DIAL_OUTCOMES = ("completed", *DIAL_FAILURES, "disconnected")
 CONNECTED = "connected"
 HELD = "held"
 _RESERVED = frozenset({*DIAL_OUTCOMES, *DETECTIONS, CONNECTED, HELD, "otherwise", "error", "cancelled", "record"})

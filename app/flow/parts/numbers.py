@@ -49,7 +49,7 @@ class InTurn:
 
 
 def read_numbers(endpoint: Map, reader: Reader) -> Value | None:
-    """The list that the `number` of a phone computes; None when it is a single one. E287 when it holds no numbers."""
+    """The list that the `number` of a phone computes; None for a single one. E287 when it cannot hold any."""
     text = endpoint.get("number")
     shape = _shape_of(text, reader) if isinstance(text, Text) else None
     if shape is None or kind_of(shape) != "list" or not isinstance(text, Text):
@@ -59,7 +59,6 @@ def read_numbers(endpoint: Map, reader: Reader) -> Value | None:
         message = f"every entry of this list is {described(item)}, not a phone number"
         cure = "let it be a list of phone numbers: a look-up declares it with `returns: {numbers: [phone]}`"
         reader.report("E287", text.place, message, cure)
-        return None
     return reader.value(text, TYPES["list"], "kept", "the list of numbers")
 
 

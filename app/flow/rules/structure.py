@@ -82,6 +82,8 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         "a secret would be kept until the other party answers",
         "let that flow do without it, or ask for it there",
     ),
+    Rule("W286", "warning", "an outcome that sounds like a refusal joins the parties", "call it `rejected`"),
     Rule("E287", "error", "a computed list holds no phone numbers", "let it be a list of phone numbers"),
+    Rule("W287", "warning", "nobody starts a conversation", "leave out `startOnEnter: false` for the moderator"),
     Rule("W267", "warning", "otherwise catches nothing", "delete it: every failure has its own line"),
 )
