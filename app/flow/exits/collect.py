@@ -121,6 +121,8 @@ class Collect:
         if self.wanted.lengths is None:
             return "keys were pressed, but speech was asked for"
         low, high = self.wanted.lengths
+        if not outcome.digits.isdigit():
+            return "digits are due, and another key was pressed"
         if low <= len(outcome.digits) <= high:
             return ""
         due = f"{low}" if low == high else f"{low} to {high}"

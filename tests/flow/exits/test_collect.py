@@ -50,6 +50,8 @@ def test_what_fits_goes_into_the_variable() -> None:
     [
         (Outcome("collected", digits="12345"), "length: 5 digits were entered where 6 to 8 are due"),
         (Outcome("collected", digits="123456789"), "length: 9 digits were entered where 6 to 8 are due"),
+        (Outcome("collected", digits="12*4567"), "digits are due, and another key was pressed"),
+        (Outcome("collected", digits="#"), "digits are due, and another key was pressed"),
         (Outcome("collected", digits="000000"), 'check: account != "000000" does not hold'),
         (Outcome("collected", text="one two"), "speech was given, but keys were asked for"),
     ],
