@@ -15,7 +15,7 @@ from app.engine.state import from_json
 from app.errors import AlreadyOpen
 from app.ncco.webhooks import StatusWebhook
 from app.service.delivery import Delivery, Reply
-from app.service.desk import Desk
+from app.service.desk import Desk, has_ended
 from app.service.facts import call_of
 from app.service.replies import repeat_reply
 from app.service.rows import answer_row, hook_rows, wait_at
@@ -51,7 +51,7 @@ class Called:
         wait = wait_at(parent, ref) if parent is not None else None
         if row is None or parent is None:
             return await self._nothing(id_, delivery, "the store does not know the call that dialled")
-        if wait is None or row.is_over:
+        if wait is None or has_ended(row, delivery):
             return await self._nothing(id_, delivery, "the call that dialled has gone on")
         flow = await self._desk.flow_of(parent)
         if flow is None:

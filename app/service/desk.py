@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import orjson
 
@@ -20,6 +20,18 @@ from app.service.tokens import make_token
 from app.store.contract import HookRow, SessionRow, Store, WebhookRow
 
 Result = TypeVar("Result")
+
+
+LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
+"""A call that began longer ago is over, since `completed` may never come. Vonage ends calls after 24 hours at most.
+
+Source: Voice API specification, length_timer.
+"""
+
+
+def has_ended(row: SessionRow, delivery: Delivery) -> bool:
+    """Whether a call is over by the time that a webhook comes."""
+    return row.is_over or milliseconds(delivery.received_at) - row.created_at > LONGEST_CALL_MS
 
 
 def nobody() -> LookUp:

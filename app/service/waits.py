@@ -10,20 +10,14 @@ from app.errors import Conflict, StoreUnavailable
 from app.flow.model import CallbackKind, Flow
 from app.service.called import Called
 from app.service.delivery import Delivery, Reply
-from app.service.desk import Desk
+from app.service.desk import Desk, has_ended
 from app.service.replies import kind_of, recorded_reply, repeat_reply
-from app.service.rows import REFUSED, hook_rows, milliseconds, status_of, wait_at, webhook_row
+from app.service.rows import REFUSED, hook_rows, status_of, wait_at, webhook_row
 from app.service.tokens import read_token
 from app.store.contract import HookRow, SessionRow, WebhookRow
 
 ATTEMPTS: Final = 5
 """How often a webhook starts anew because another moved its session first; each time the other has got its answer."""
-
-LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
-"""A call that began longer ago is over, since `completed` may never come. Vonage ends calls after 24 hours at most.
-
-Source: Voice API specification, length_timer.
-"""
 
 
 class Waits:
@@ -53,7 +47,7 @@ class Waits:
         session = from_json(row.state)
         wait = wait_at(session, ref)
         status = "" if ref.kind == "input" else status_of(delivery.webhook)
-        if wait is None or row.is_over or milliseconds(delivery.received_at) - row.created_at > LONGEST_CALL_MS:
+        if wait is None or has_ended(row, delivery):
             return await self._closed(session, ref, status, delivery)
         key = self._desk.policy.keys[0] if wait.sensitive else b""
         webhook = webhook_row(delivery, kind_of(delivery), session.id, ref, status=status, secret_key=key)
