@@ -12,7 +12,6 @@ from app.flow.checks.prompts.tongues import Tongue, Words, lexicon
 _DETERMINERS = frozenset({"le", "die", "el", "il", "o", "lo", "the"})
 """In front of a number word they make it a key: `faites le neuf`."""
 _KEY_AFTER = frozenset({"key", "button", "taste"})
-_MOST_FILLERS = 9
 _ENDS = frozenset(".!?;,")
 
 
@@ -97,17 +96,16 @@ class KeyFinder:
         """`press 1`, `drücken Sie bitte die 1`, `press, or say, 1`."""
         at = number + 1
         is_key = way == "press"
-        for _ in range(_MOST_FILLERS):
+        while True:
             read = self.naming.keys_at(at, tongue.words, is_plain=not is_key)
             if read is not None:
-                return self._told(read, way, number, tongue, is_word=read.is_word and not is_key)
+                return self._told(read, way, number, tongue)
             token = self.naming.token(at)
             if token.kind == "w" and token.word in tongue.words.fillers:
                 is_key = is_key or token.word in tongue.words.nouns or token.word in _DETERMINERS
             elif not self._is_passed(at, tongue.words):
                 return None
             at += 1
-        return None
 
     def _is_passed(self, at: int, words: Words) -> bool:
         """Whether a mark may stand between verb and key."""
@@ -164,12 +162,12 @@ class KeyFinder:
                     return Told((key[0],), "noun", at, number + 1, tongue)
         return None
 
-    def _told(self, read: Read, way: str, first: int, tongue: Tongue, *, is_word: bool = False) -> Told:
+    def _told(self, read: Read, way: str, first: int, tongue: Tongue) -> Told:
         start = self.tokens[first].start
         keys = read.keys
         if len(keys) == 1 or read.is_range:
             keys = tuple(key._replace(start=start) for key in keys)
-        return Told(keys, way, first, read.behind, tongue, read.is_range, is_word)
+        return Told(keys, way, first, read.behind, tongue, read.is_range)
 
     def _find_lists(self) -> None:
         """The keys whose verb is left out: `press 1 for sales, 2 for support`; `for sales press 1, for support 2`."""

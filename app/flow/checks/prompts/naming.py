@@ -28,12 +28,11 @@ class Key(NamedTuple):
 
 
 class Read(NamedTuple):
-    """One key or several, and the token behind them; `is_word`: the first is told as a word."""
+    """One key or several, and the token behind them."""
 
     keys: tuple[Key, ...]
     behind: int
     is_range: bool
-    is_word: bool
 
 
 @dataclass(slots=True)
@@ -60,7 +59,7 @@ class Naming:
         while (more := self._another(behind, words)) is not None:
             key, behind = more
             keys.append(key)
-        return Read(tuple(keys), behind, False, self.token(at).kind == "w")
+        return Read(tuple(keys), behind, False)
 
     def _range(self, low: Key, behind: int, words: Words, at: int) -> Read | None:
         until = self.token(behind)
@@ -80,7 +79,7 @@ class Naming:
         if self._is_quantity(number, words):
             return None
         keys = tuple(Key(str(key), low.start, high.end) for key in range(int(low.key), int(digit) + 1))
-        return Read(keys, number + 1, True, False)
+        return Read(keys, number + 1, True)
 
     def _another(self, at: int, words: Words) -> tuple[Key, int] | None:
         """The next key of `1, 2 or 3`."""
@@ -129,8 +128,10 @@ class Naming:
         token, behind = self.token(at), self.token(at + 1)
         if behind.kind in {"p", "k"}:
             return not (is_plain and token.word in _ARTICLES)
+        if is_plain:
+            return token.word not in _ARTICLES and behind.word in words.purpose
         if token.word in _ARTICLES:
-            return not is_plain and (behind.word in words.purpose or behind.word in words.joints)
+            return behind.word in words.purpose or behind.word in words.joints
         return behind.word in words.behind or behind.kind == "n"
 
     def _is_quantity(self, at: int, words: Words) -> bool:

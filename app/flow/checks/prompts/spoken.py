@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,65 +43,53 @@ class Voice:
         return self.language(default) if default is not None else ""
 
 
-def spoken_in(items: Iterator[Node], voice: Voice, *, is_inherited: bool, is_retry: bool) -> Iterator[SpokenText]:
-    """What the talks among some items of `do` say."""
+def spoken_in(items: Iterable[Map], voice: Voice, *, is_inherited: bool, is_retry: bool) -> Iterator[SpokenText]:
+    """What the talks among some items of `do` without errors say."""
     for item in items:
         talk = _talk(item)
         if talk is not None:
             text, beside = talk
             language = voice.language(beside.get("language"))
-            for each in _texts(_local(text, voice.locale), voice.templates, 0):
+            for each in _texts(_local(text, voice.locale), voice.templates):
                 yield SpokenText(each, language, is_inherited, is_retry)
 
 
-def _talk(item: Node) -> tuple[Node, Map] | None:
-    """The text of a talk, and the map in which its other fields stand."""
-    if not isinstance(item, Map):
-        return None
+def _talk(item: Map) -> tuple[Node | None, Map] | None:
+    """The text of a talk, and the map in which its other fields stand; None for another action."""
     main = item.get("talk")
     if main is None:
         action = item.get("action")
         is_talk = isinstance(action, Text) and action.value == "talk"
-        return _text_of(item) if is_talk else None
-    if isinstance(main, Map) and main.get("text") is not None:
-        return _text_of(main)
-    if isinstance(main, Map) and main.get("template") is not None:
-        return main, Map((*item.entries, *main.entries), item.place)
+        return (_text_of(item), item) if is_talk else None
+    if isinstance(main, Map) and (main.get("text") or main.get("template")):
+        return _text_of(main), Map((*item.entries, *main.entries), item.place)
     return main, item
 
 
-def _text_of(fields: Map) -> tuple[Node, Map] | None:
-    """The text among the fields of a talk."""
-    text = fields.get("text")
+def _text_of(fields: Map) -> Node | None:
+    """The text among the fields of a talk; a file's name stands in a map, as it does elsewhere."""
     file = fields.get("template")
-    if text is None and file is not None:
-        text = Map((Entry(Text("template", file.place), file),), file.place)
-    return (text, fields) if text is not None else None
+    return fields.get("text") if file is None else Map((Entry(Text("template", file.place), file),), file.place)
 
 
-def _local(node: Node, locale: str) -> Node | None:
+def _local(node: Node | None, locale: str) -> Node | None:
     """What a value is in one locale."""
     return node.get(locale) if isinstance(node, Map) and node.get("template") is None else node
 
 
-def _texts(node: Node | None, templates: Mapping[str, str], depth: int) -> Iterator[Located]:
+def _texts(node: Node | None, templates: Mapping[str, str]) -> Iterator[Located]:
     """A text, or that of a file, with the files that it includes."""
-    text: Located | None = None
-    if isinstance(node, Text):
-        text = node
-    elif isinstance(node, Map):
-        name = node.get("template")
-        if isinstance(name, Text) and name.value in templates:
-            text = TemplateFile(name.value, templates[name.value])
-    if text is None:
-        return
-    yield text
-    if "include" in text.value and depth < _DEEPEST:
-        for name in _INCLUDED.findall(text.value):
-            if name in templates:
-                yield from _included(name, templates, depth)
+    file = node.get("template") if isinstance(node, Map) else None
+    text = TemplateFile(file.value, templates[file.value]) if isinstance(file, Text) else node
+    found: tuple[Located, ...] = (text,) if isinstance(text, Text | TemplateFile) else ()
+    for each in found:
+        yield each
+        yield from _included(each.value, templates, 0)
 
 
-def _included(name: str, templates: Mapping[str, str], depth: int) -> Iterator[Located]:
-    file = Text(name, TemplateFile(name, "").at(0))
-    yield from _texts(Map((Entry(Text("template", file.place), file),), file.place), templates, depth + 1)
+def _included(text: str, templates: Mapping[str, str], depth: int) -> Iterator[Located]:
+    """The files that a text includes, and those that they include."""
+    names = _INCLUDED.findall(text) if "include" in text and depth < _DEEPEST else ()
+    for name in names:
+        yield TemplateFile(name, templates[name])
+        yield from _included(templates[name], templates, depth + 1)

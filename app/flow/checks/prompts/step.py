@@ -48,24 +48,24 @@ def _texts(source: StepSource, exit_: Exit, locale: str, reader: Reader) -> Iter
     """Everything that a caller may hear in one locale: `do`, then the prompts of `retry`."""
     voice = Voice(locale, reader.locales, source.defaults.actions.get("talk"), reader.templates)
     do = source.fields.get("do")
-    yield from spoken_in(iter(_items(do)), voice, is_inherited=False, is_retry=False)
+    yield from spoken_in(_items(do), voice, is_inherited=False, is_retry=False)
     if not isinstance(exit_, Choices | Collect):
         return
     own = _own_prompts(source, reader)
     for failure in FAILURES:
         if failure in own:
-            yield from spoken_in(iter(own[failure]), voice, is_inherited=False, is_retry=True)
+            yield from spoken_in(own[failure], voice, is_inherited=False, is_retry=True)
         else:
             inherited = source.defaults.retry.prompts.get(failure, ())
             items = (prompt.item for prompt in inherited if prompt.item is not None)
             yield from spoken_in(items, voice, is_inherited=True, is_retry=True)
 
 
-def _items(node: Node | None) -> tuple[Node, ...]:
-    return node.items if isinstance(node, Seq) else ()
+def _items(node: Node | None) -> list[Map]:
+    return [item for item in node.items if isinstance(item, Map)] if isinstance(node, Seq) else []
 
 
-def _own_prompts(source: StepSource, reader: Reader) -> dict[str, list[Node]]:
+def _own_prompts(source: StepSource, reader: Reader) -> dict[str, list[Map]]:
     retry = source.fields.get("retry")
     if not isinstance(retry, Map):
         return {}
@@ -79,7 +79,7 @@ def _own_prompts(source: StepSource, reader: Reader) -> dict[str, list[Node]]:
 def _is_whole(source: StepSource, reader: Reader) -> bool:
     """Whether all that the step and its own retry play is text."""
     prompts = (item for items in _own_prompts(source, reader).values() for item in items)
-    streamed = any(isinstance(item, Map) and item.get("stream") is not None for item in prompts)
+    streamed = any(item.get("stream") is not None for item in prompts)
     return not streamed and not any(item.kind in _UNHEARD for item in source.played)
 
 
@@ -100,9 +100,8 @@ def _menu(exit_: Choices, source: StepSource, locale: str) -> list[MenuEntry]:
 
 
 def _ends_with_hash(wired: Wired) -> bool:
-    for part in wired.parts:
-        if isinstance(part, Action) and part.word == "input":
-            dtmf = part.fields.get("dtmf")
-            value = dtmf.members.get("submitOnHash") if isinstance(dtmf, Object) else None
-            return value is not None and (not value.is_literal or value.render({}) is True)
-    return False
+    """Whether the `input` that the step asks with takes the hash key for the end, or may do so."""
+    asking = next(part for part in wired.parts if isinstance(part, Action) and part.word == "input")
+    dtmf = asking.fields.get("dtmf")
+    value = dtmf.members.get("submitOnHash") if isinstance(dtmf, Object) else None
+    return value is not None and (not value.is_literal or value.render({}) is True)
