@@ -133,6 +133,8 @@ FAULTY = (
     Faulty("a lone comma", "a: ,b\n", "E114", (1, 4, 1), 'a: ",b"\n'),
     Faulty("a missing comma", "{dtmf: 1 speech: x}\n", "E114", (1, 10, 6), "{dtmf: 1, speech: x}\n"),
     Faulty("a missing comma behind brackets", "{a: [b] c: d}\n", "E114", (1, 9, 1), "{a: [b], c: d}\n"),
+    Faulty("an index between braces", "{a: b[0] == c, d: e}\n", "E114", (1, 5, 9), "{a: 'b[0] == c', d: e}\n"),
+    Faulty("a list in an expression", '{a: b in ["c", d]}\n', "E114", (1, 5, 13), "{a: 'b in [\"c\", d]'}\n"),
     Faulty("a text behind brackets", "a: [b] c\n", "E109", (1, 8, 1), "a: [b]\n"),
     Faulty("a key below a text", "- a: b\n    c: d\n", "E109", (2, 5, 4), "- a: b\n  c: d\n"),
     Faulty("a key below quotes", 'a: "b"\n  c: d\n', "E109", (2, 3, 4), 'a: "b"\nc: d\n'),

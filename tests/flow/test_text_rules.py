@@ -87,3 +87,11 @@ def test_a_cure_says_what_to_write_here(text: str, cure: str) -> None:
     _, issues = read_yaml(FILE, text)
 
     assert [cure] == [issue.cure for issue in issues]
+
+
+@pytest.mark.parametrize("text", ["{a: b in [c\n", "{a: 1, b [c]}\n"])
+def test_a_list_that_is_no_part_of_a_text_is_not_quoted(text: str) -> None:
+    _, issues = read_yaml(FILE, text)
+
+    assert [] != issues
+    assert "put quotes" not in " ".join(issue.cure for issue in issues)

@@ -17,6 +17,7 @@ FINDERS = (
     letters.find_reserved,
     letters.find_hash,
     quotes.find_text_behind,
+    brackets.find_list_in_text,
     brackets.find_mismatch,
     brackets.find_missing_comma,
     colons.find_colon_in_flow,

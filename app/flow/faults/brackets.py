@@ -10,7 +10,40 @@ from app.flow.faults.fault import Fault, Finding, Line, quote
 from app.flow.page import FILLER
 
 _CLOSERS = {"[": "]", "{": "}"}
+_OF_YAML = re.compile(r"[\[\]{},\"']")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _NEXT_KEY = re.compile(r"(\S+)(\s+)([A-Za-z_][\w-]*)$")
+
+
+def find_list_in_text(fault: Fault) -> Finding | None:
+    """`{check: a in [1, 2]}`: an expression between brackets that has brackets itself."""
+    page, line = fault.page, fault.line
+    if not fault.in_flow or not fault.says("',' or") or _at(fault, fault.at) != "[":
+        return None
+    colon = page.masked.rfind(": ", line.start, fault.at)
+    begun = page.masked[colon + 1 : fault.at].strip() if colon >= 0 else ""
+    if not begun or _OF_YAML.search(begun):
+        return None
+    start = page.masked.index(begun[0], colon + 1)
+    end = start + len(_value(page.masked[start : line.end]))
+    if end == start:
+        return None
+    cure = f"put quotes around it: {quote(page.text[start:end])}"
+    page.mask(start, end)
+    return fault.found("E114", start, end, "a text with brackets needs quotes here", cure, keeps_meaning=False)
+
+
+def _value(rest: str) -> str:
+    """The beginning of a line's rest up to the comma or the bracket that ends the value, with its own brackets.
+
+    "" when it goes on beyond the line.
+    """
+    depth = 0
+    for index, char in enumerate(_QUOTED.sub(lambda found: FILLER * len(found[0]), rest)):
+        depth += (char in "[{") - (char in "]}")
+        if depth < 0 or (depth == 0 and char == ","):
+            return rest[:index].rstrip()
+    return ""
 
 
 def find_mismatch(fault: Fault) -> Finding | None:
