@@ -85,7 +85,7 @@ class ActionSchemas:
         first = sorted(KINDS, key=lambda word: word != "conversation")
         cases += [(has(word), ref(f"{word}_item")) for word in first]
         words = {word: about({}, ABOUT[word]) for word in KINDS}
-        nameless: JsonSchema = {"anyOf": [has(word) for word in KINDS]}
+        nameless = mapped(words) | {"minProperties": 1}
         return {"type": "object", "properties": words, **choose(cases, nameless)}
 
     def _item(self, word: str) -> JsonSchema:

@@ -149,7 +149,7 @@ def _goto(names: Names) -> JsonSchema:
         "goto": about({}, "A step, with `set` on the way."),
     }
     otherwise = mapped(words, required=["goto"])
-    return {"if": {"type": "object"}, "then": {"properties": words, **choose(forms, otherwise)}, "else": step}
+    return {"anyOf": [*_texts(step), {"type": "object", "properties": words, **choose(forms, otherwise)}]}
 
 
 def _choice(names: Names) -> dict[str, JsonSchema]:
@@ -205,5 +205,10 @@ def _on(names: Names) -> JsonSchema:
 
 def _several(known: tuple[str, ...]) -> JsonSchema:
     """A name, `name: {param: value}`, or a list of these."""
-    given = named(named(ANYTHING), names=known)
-    return listed({"if": {"type": "object"}, "then": given, "else": offer(known)})
+    one = [*_texts(offer(known)), named(named(ANYTHING), names=known)]
+    return {"anyOf": [*one, {"type": "array", "items": {"anyOf": one}}]}
+
+
+def _texts(text: JsonSchema) -> list[JsonSchema]:
+    """The alternatives of a text, flat: an editor offers nothing from deeper ones."""
+    return list(text["anyOf"]) if "anyOf" in text else [text]

@@ -287,9 +287,9 @@ def test_the_names_of_a_project_are_offered() -> None:
     into = definitions["step"]["properties"]["collect"]["properties"]["into"]
 
     steps = ["branch", "collect", "hello", "hold", "run"]
-    assert {"enum": [*steps, "end", "return"]} in definitions["goto"]["else"]["anyOf"]
-    assert {"enum": ["customer", "own"]} in definitions["asked"]["anyOf"][0]["else"]["anyOf"]
-    assert {"enum": ["saved"]} in definitions["sent"]["anyOf"][0]["else"]["anyOf"]
+    assert {"enum": [*steps, "end", "return"]} in definitions["goto"]["anyOf"]
+    assert {"enum": ["customer", "own"]} in definitions["asked"]["anyOf"]
+    assert {"enum": ["saved"]} in definitions["sent"]["anyOf"]
     assert {"enum": ["rich"]} in definitions["step"]["properties"]["run"]["anyOf"]
     assert {"enum": ["hello.j2"]} in definitions["ncco_item"]["properties"]["ncco"]["anyOf"]
     assert {"enum": ["seen", "team", "ticket", "tier", "tries"]} in into["anyOf"]
