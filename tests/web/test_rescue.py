@@ -58,6 +58,14 @@ async def test_a_broken_service_plays_the_failsafe(path: str, act: Act) -> None:
     assert "application/json" == response.headers["content-type"]
 
 
+@pytest.mark.parametrize("act", BROKEN)
+async def test_a_called_party_is_joined_without_a_word_when_the_service_breaks(act: Act) -> None:
+    response = await client_of(FakeCalls(act), deadline_s=0.05).get("/webhooks/onanswer/t", params=FIELDS)
+
+    assert [{"action": "wait", "timeout": 0.1}] == response.json()
+    assert response.status_code == httpx.codes.OK
+
+
 @pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/answer/acme"])
 async def test_an_answer_without_an_ncco_plays_the_failsafe(path: str) -> None:
     response = await client_of(FakeCalls(give(Reply(None, "answer", "recorded")))).post(path, json=FIELDS)
