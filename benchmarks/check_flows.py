@@ -1,6 +1,6 @@
-"""Seconds that `ncco check` takes for 100 flows of 20 steps, as a whole process.
+"""Seconds that `ncco check` takes for 100 and for 500 flows of 20 steps, as a whole process.
 
-.venv/bin/python -m benchmarks.check_flows [--flows 100] [--steps 20] [--runs 5]
+.venv/bin/python -m benchmarks.check_flows [--flows 100 500] [--steps 20] [--runs 5]
 """
 
 from __future__ import annotations
@@ -54,23 +54,28 @@ LAST = """  last:
 
 
 def main() -> int:
-    """Print the figure."""
+    """Print a line for each number of flows."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("--flows", type=int, default=100)
+    words.add_argument("--flows", type=int, nargs="+", default=[100, 500])
     words.add_argument("--steps", type=int, default=20)
     words.add_argument("--runs", type=int, default=5)
     args = words.parse_args()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    for flows in args.flows:
+        seconds = _measure(flows, args.steps, args.runs)
+        print(f"ncco check, {flows} flows of {args.steps} steps: median {statistics.median(seconds):.2f} s", end="")
+        print(f" ({min(seconds):.2f} to {max(seconds):.2f} s, {args.runs} runs)")
+    return 0
+
+
+def _measure(flows: int, steps: int, runs: int) -> list[float]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "flows").mkdir()
         (folder / "templates").mkdir()
-        for number in range(args.flows):
-            (folder / "flows" / f"flow{number}.yaml").write_text(_flow(number, args.steps))
-        seconds = [_check(folder) for _ in range(args.runs)]
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    print(f"ncco check, {args.flows} flows of {args.steps} steps: median {statistics.median(seconds):.2f} s", end="")
-    print(f" ({min(seconds):.2f} to {max(seconds):.2f} s, {args.runs} runs)")
-    return 0
+        for number in range(flows):
+            (folder / "flows" / f"flow{number}.yaml").write_text(_flow(number, steps))
+        return [_check(folder) for _ in range(runs)]
 
 
 def _flow(number: int, steps: int) -> str:
