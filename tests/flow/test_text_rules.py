@@ -94,4 +94,4 @@ def test_a_list_that_is_no_part_of_a_text_is_not_quoted(text: str) -> None:
     _, issues = read_yaml(FILE, text)
 
     assert [] != issues
-    assert "put quotes" not in " ".join(issue.cure for issue in issues)
+    assert "put quotes around it: " not in " ".join(issue.cure for issue in issues)
