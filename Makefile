@@ -16,7 +16,7 @@ NEARLY := errors store vonage service settings web cli
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help setup serve test check lint types layers bench fmt docs lock docker-check clean
+.PHONY: help setup serve test check lint types layers bench fmt docs site lock docker-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,9 +61,13 @@ fmt: $(READY) ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## write docs/errors.md, README's table of settings and .env.example anew
+docs: $(READY) ## write docs/errors.md, the pages of settings and commands, and .env.example anew
 	$(BIN)/python -m tests.docs.errors_page
 	$(BIN)/python -m tests.docs.settings_pages
+	$(BIN)/python -m tests.docs.commands_page
+
+site: $(READY) ## build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lock: $(READY) ## resolve the versions anew: make lock UPGRADE=--upgrade
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
@@ -74,7 +78,7 @@ docker-check: $(READY) ## do in clean environments what the Dockerfile does, whe
 	$(BIN)/python -m tests.house.image_by_hand
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build site
 	find app tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is as new as what it was made from; a .venv whose Python is gone or too old is made again.

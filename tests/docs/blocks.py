@@ -2,7 +2,11 @@
 
 A block of `bash` or `python` is run, in the order of the page, all `bash` blocks of a page in one shell. A block of
 `text` or `json` directly behind it is what it prints, `...` standing for anything. A comment `<!-- not run: why -->`
-above a block leaves it out.
+above a block leaves it out. A block may say which file it is: ```yaml title="flows/shop.yaml".
+
+A page with the comment `<!-- in a folder of its own -->` is followed from nothing, in an empty folder: each block with a
+title is written to that file when its turn comes, and `<!-- in a second terminal -->` above a block lets it go on
+running, which is the server.
 """
 
 from __future__ import annotations
@@ -16,12 +20,26 @@ from tests.house.tracked import text_of, tracked_files
 RUN = ("bash", "python")
 PRINTED = ("text", "json")
 
-_BLOCK = re.compile(r"(?:<!-- (?P<comment>[^\n]*?) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.S | re.M)
+OWN_FOLDER = "<!-- in a folder of its own -->"
+ELSEWHERE = "in a second terminal"
+
+_BLOCK = re.compile(
+    r"(?:<!-- (?P<comment>[^\n]*?) -->\n)?"
+    r'^```(?P<language>\w*)(?: title="(?P<title>[^"\n]+)")?(?: hl_lines="[^"\n]+")?\n(?P<code>.*?)^```$',
+    re.S | re.M,
+)
+_HEADING = re.compile(r"^##+ .+$", re.M)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One fenced block; `comment` is the HTML comment right above it."""
+    """One fenced block.
+
+    Attributes:
+        comment: the HTML comment right above it.
+        title: the file that it is; "" when it does not say.
+        heading: the heading that it stands under.
+    """
 
     page: str
     line: int
@@ -30,6 +48,8 @@ class Block:
     comment: str
     end: int
     start: int
+    title: str = ""
+    heading: str = ""
 
     @property
     def is_run(self) -> bool:
@@ -63,9 +83,21 @@ def blocks_of(page: str) -> list[Block]:
             found["comment"] or "",
             found.end(),
             found.start(),
+            found["title"] or "",
+            _heading_above(text, found.start()),
         )
         for found in _BLOCK.finditer(text)
     ]
+
+
+def _heading_above(text: str, position: int) -> str:
+    found = _HEADING.findall(_BLOCK.sub("", text[:position]))
+    return found[-1] if found else ""
+
+
+def is_followed(page: str) -> bool:
+    """Whether a page is followed in a folder of its own."""
+    return OWN_FOLDER in text_of(page)
 
 
 def examples_of(page: str, language: str) -> list[Example]:

@@ -1,10 +1,11 @@
-"""Writes docs/errors.md from the tables of rules: `python -m tests.docs.errors_page`, or `make docs`."""
+"""Writes docs/errors.md from the tables of rules and their examples: `python -m tests.docs.errors_page`, or `make docs`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
+from app.cli.jobs.examples import about, example
 from app.cli.jobs.validate import RULES as JSON_RULES
 from app.flow.rules import RULES as FLOW_RULES
 from app.flow.rules.running import RUNNING_RULES
@@ -15,8 +16,10 @@ PAGE: Final = ROOT / "docs" / "errors.md"
 
 HEAD: Final = """# Errors and warnings
 
-Every code that `ncco check` and `ncco validate` can show: what is wrong in general, and how it is mended. An issue
-itself says where, what exactly, and the cure for that place. Made from the tables of rules by `make docs`.
+<!-- written by make docs -->
+
+Every code that `ncco check` and `ncco validate` can show: what is wrong in general, how it is mended, and an example that has it. An
+issue itself says where, what exactly, and the cure for that place. `ncco explain E214` shows the example mended, too.
 
 A code that begins with E, J or N stops a flow from being served or an NCCO from being sent; W and N9 are warnings.
 """
@@ -26,6 +29,8 @@ FLOW_CHAPTERS: Final[Mapping[str, str]] = {
     "E2": "Structure of a flow",
     "E3": "Expressions, templates and types",
     "E4": "NCCO rules in a flow",
+    "E5": "Opening hours, look-ups, locales and hooks",
+    "E6": "What is used",
     "W": "Warnings about a flow",
 }
 NCCO_CHAPTERS: Final[Mapping[str, str]] = {
@@ -38,7 +43,7 @@ NCCO_CHAPTERS: Final[Mapping[str, str]] = {
 
 
 class Rule(Protocol):
-    """What the rules of both tables have."""
+    """What the rules of all tables have."""
 
     @property
     def code(self) -> str: ...
@@ -46,6 +51,12 @@ class Rule(Protocol):
     def title(self) -> str: ...
     @property
     def cure(self) -> str: ...
+
+
+def rules() -> Iterator[Rule]:
+    """Every rule of every table."""
+    for table in (FLOW_RULES, RUNNING_RULES, JSON_RULES, NCCO_RULES):
+        yield from table.values()
 
 
 def page() -> str:
@@ -58,20 +69,50 @@ def page() -> str:
         _chapter("JSON of an NCCO", _of(JSON_RULES, "J")),
         *(_chapter(title, _of(NCCO_RULES, begin)) for begin, title in NCCO_CHAPTERS.items()),
     ]
-    return "\n".join([HEAD, *chapters])
+    return "\n".join([HEAD, *(chapter for chapter in chapters if chapter)])
 
 
-def _of(rules: Mapping[str, Rule], begin: str) -> list[Rule]:
-    return [rules[code] for code in sorted(rules) if code.startswith(begin)]
+def _of(table: Mapping[str, Rule], begin: str) -> list[Rule]:
+    return [table[code] for code in sorted(table) if code.startswith(begin)]
 
 
-def _chapter(title: str, rules: Iterable[Rule]) -> str:
-    rows = "".join(f"| {each.code} | {_cell(each.title)} | {_cell(each.cure)} |\n" for each in rules)
-    return f"## {title}\n\n| code | what is wrong | cure |\n|---|---|---|\n{rows}"
+def _chapter(title: str, of: Iterable[Rule]) -> str:
+    sections = [_section(rule) for rule in of]
+    return "\n".join([f"## {title}\n", *sections]) if sections else ""
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
+def _section(rule: Rule) -> str:
+    parts = [f"### {rule.code}", f"{_sentence(rule.title)} **Cure:** {_told(rule.cure)}."]
+    if good := example(rule.code, "good"):
+        parts.append(_sentence(about(good)))
+    return "\n\n".join(filter(None, [*parts, _block(example(rule.code, "bad"))])) + "\n"
+
+
+def _block(bad: bytes | None) -> str:
+    """An example as a block; "" for one that a page cannot show: its fault is a byte, a blank at an end, a link."""
+    if bad is None:
+        return ""
+    text = bad.decode(errors="replace")
+    lines = text.splitlines()
+    is_plain = all(sign.isprintable() or sign == "\n" for sign in text) and "\ufffd" not in text
+    if (
+        not is_plain
+        or "```" in text
+        or " -> " in text
+        or len(lines) > 60
+        or any(line != line.rstrip() for line in lines)
+    ):
+        return ""
+    return f"```{'json' if text.lstrip().startswith(('[', '{')) else 'yaml'}\n{text.rstrip()}\n```"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{_told(text[1:])}." if text else ""
+
+
+def _told(text: str) -> str:
+    """Text of a rule as Markdown shows it."""
+    return text.replace("<", "&lt;").replace("*", "\\*").rstrip(".")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Writes README's table of settings and .env.example from app.settings: `make docs`."""
+"""Writes docs/reference/settings.md and .env.example from app.settings: `make docs`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,10 +13,22 @@ from app.settings import Settings
 from app.settings.fields import variable
 from tests.house.tracked import ROOT
 
-README: Final = ROOT / "README.md"
+PAGE: Final = ROOT / "docs" / "reference" / "settings.md"
 EXAMPLE: Final = ROOT / ".env.example"
-BEGIN: Final = "<!-- settings: written by make docs -->\n"
-END: Final = "<!-- end of settings -->"
+
+INTRODUCTION: Final = """# Settings
+
+<!-- written by make docs -->
+
+The server reads its settings from the environment, or from a file `.env` in the folder in which it is started; the
+project comes with a `.env.example` that has them all. The environment wins over `.env`, an option of the command wins
+over both. An empty variable counts as not set.
+
+A setting that cannot be used is told before the server starts, with its cure, and the command ends with 2.
+
+Variables for flows begin with `FLOW_`: what a flow calls `env.CRM_URL` is `FLOW_CRM_URL`.
+"""
+CHAPTERS: Final[Mapping[str, str]] = {"NCCO_": "The server", "VONAGE_": "The account at Vonage"}
 
 HEAD: Final = """# Settings of the server: copy this file to `.env` and take away the # of what you set.
 # The environment wins over `.env`, an option of the command over both. Written by `make docs`.
@@ -43,15 +55,18 @@ def rows() -> Iterator[Row]:
         )
 
 
-def table() -> str:
-    lines = "".join(f"| `{row.variable}` | {_code(row.default)} | {row.meaning} |\n" for row in rows())
-    return f"| variable | default | what it does |\n|---|---|---|\n{lines}"
+def page() -> str:
+    """The page of the settings: a heading for each, by who reads them."""
+    chapters = (
+        f"## {title}\n\n" + "\n".join(_section(row) for row in rows() if row.variable.startswith(prefix))
+        for prefix, title in CHAPTERS.items()
+    )
+    return "\n".join([INTRODUCTION, *chapters])
 
 
-def readme() -> str:
-    """README with the table as it should be."""
-    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-    return f"{before}{BEGIN}{table()}{END}{rest.partition(END)[2]}"
+def _section(row: Row) -> str:
+    default = f"Default: {_code(row.default)}" if row.default else "Not set by default"
+    return f"### `{row.variable}`\n\n{row.meaning}\n\n{default.rstrip('.')}.\n"
 
 
 def example() -> str:
@@ -69,9 +84,9 @@ def _written(default: object) -> str:
 
 
 def _code(text: str) -> str:
-    return f"`{text}`" if re.fullmatch(r"[\w./:-]+", text) else text
+    return f"`{text}`" if re.fullmatch(r"[\w./:-]+", text) else f'"{text}"'
 
 
 if __name__ == "__main__":
-    README.write_text(readme(), encoding="utf-8")
+    PAGE.write_text(page(), encoding="utf-8")
     EXAMPLE.write_text(example(), encoding="utf-8")

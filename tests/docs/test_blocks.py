@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import RunningServer, running_server
-from tests.docs.blocks import RUN, Example, blocks_of, examples_of, pages
+from tests.docs.blocks import RUN, Example, blocks_of, examples_of, is_followed, pages
 from tests.house.tracked import ROOT
 
 ADDRESS = "127.0.0.1:8000"
 """Where the pages say that the server is; another free port stands in for it."""
 
-SHELL_PAGES = [page for page in pages() if examples_of(page, "bash")]
+SHELL_PAGES = [page for page in pages() if examples_of(page, "bash") and not is_followed(page)]
 PYTHON_EXAMPLES = [example for page in pages() for example in examples_of(page, "python")]
 
 CHECKER = doctest.OutputChecker()

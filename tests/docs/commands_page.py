@@ -1,0 +1,52 @@
+"""Writes docs/reference/commands.md from the commands themselves: `make docs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import click
+
+from app.cli import COMMANDS
+from tests.house.tracked import ROOT
+
+PAGE: Final = ROOT / "docs" / "reference" / "commands.md"
+WIDTH: Final = 100
+
+INTRODUCTION: Final = """# Commands
+
+<!-- written by make docs -->
+
+Every command prints for people, and with `--format json` for programs; `--help` tells what stands here. What it prints
+goes to standard output, what it has to say about it to standard error. All end with **0** when all is fine, **1** when
+faults were found, **2** when the command could not run.
+"""
+
+
+def page() -> str:
+    """The page of the commands: a heading for each, with what its `--help` tells."""
+    return "\n".join([INTRODUCTION, *(_section(name, command) for name, command in commands())])
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command by what one writes, those of a command behind it."""
+    for command in COMMANDS:
+        yield f"ncco {command.name}", command
+        for name, inner in (command.commands if isinstance(command, click.Group) else {}).items():
+            yield f"ncco {command.name} {name}", inner
+
+
+def _section(name: str, command: click.Command) -> str:
+    short = command.short_help or command.get_short_help_str(WIDTH)
+    return f"## `{name}`\n\n{short}\n\n```text\n{told(name, command)}\n```\n"
+
+
+def told(name: str, command: click.Command) -> str:
+    """What `--help` prints on a wide terminal."""
+    settings = {"help_option_names": ["-h", "--help"], "terminal_width": WIDTH, "max_content_width": WIDTH}
+    with click.Context(command, info_name=name, **settings) as context:  # type: ignore[arg-type]  # names of settings
+        return command.get_help(context)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,82 @@
+"""Each word of the flow language, each setting, command, route and rule has its heading, and no heading is without."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app.flow.exits import EXITS
+from app.flow.expressions.filters import FILTERS
+from app.flow.flows import WORDS as FLOW_WORDS
+from app.flow.hooks.event import EVENT
+from app.flow.hours.reading import WORDS as HOURS_WORDS
+from app.flow.locales import WORDS as LOCALE_WORDS
+from app.flow.lookups.reading import WORDS as LOOKUP_WORDS
+from app.flow.parts.items import KINDS
+from app.flow.played import ACTIONS, STEP_WORDS
+from app.flow.scope import scope_types
+from app.flow.shared import WORDS as SHARED_WORDS
+from app.flow.types import TYPES
+from app.web.routes import ROUTES
+from tests.docs.blocks import pages
+from tests.docs.errors_page import rules
+from tests.docs.headings import section, things_of
+from tests.house.tracked import text_of
+
+FLOW, STEPS, ACTS = "docs/reference/flow.md", "docs/reference/steps.md", "docs/reference/actions.md"
+TEXT, HOOKS = "docs/reference/text.md", "docs/reference/webhooks.md"
+CHAPTERS = [
+    (FLOW, "## The head of a flow", sorted(FLOW_WORDS)),
+    (FLOW, "## Shared files", sorted({*SHARED_WORDS} - {*FLOW_WORDS})),
+    (STEPS, "", sorted(STEP_WORDS)),
+    (ACTS, "## Actions", sorted(ACTIONS)),
+    (ACTS, "## Two words more", sorted({kind.word for kind in KINDS} - {*ACTIONS})),
+    (TEXT, "## Types", sorted(TYPES)),
+    (TEXT, "## Names", sorted({*scope_types({}), "hours", "event"})),
+    (TEXT, "## Filters", sorted(FILTERS)),
+    (HOOKS, "## Webhooks", sorted(route.path for route in ROUTES)),
+]
+LISTED = [
+    ("### `hours`", HOURS_WORDS),
+    ("### `locales`", LOCALE_WORDS),
+    ("### `lookups`", LOOKUP_WORDS),
+]
+CODE = re.compile(r"\b[EWNJRL]\d{3}\b")
+
+
+@pytest.mark.parametrize(("page", "chapter", "things"), CHAPTERS, ids=[f"{page}{name}" for page, name, _ in CHAPTERS])
+def test_each_thing_has_its_heading_and_each_heading_its_thing(page: str, chapter: str, things: list[str]) -> None:
+    assert things == sorted(things_of(page, chapter.removeprefix("## ")))
+
+
+@pytest.mark.parametrize(("heading", "words"), LISTED)
+def test_the_words_within_a_word_are_told(heading: str, words: tuple[str, ...]) -> None:
+    told = section(FLOW, heading)
+
+    assert [] == [word for word in words if f"`{word}`" not in told and f"`{word}:" not in told]
+
+
+def test_every_exit_is_told_in_the_chapter_of_exits() -> None:
+    assert {kind.word for kind in EXITS} == {*things_of(STEPS, "Where the call goes")} - {"with"}
+
+
+@pytest.mark.parametrize("page", [FLOW, STEPS, ACTS, TEXT])
+def test_every_word_has_an_example(page: str) -> None:
+    headings = [line for line in text_of(page).splitlines() if re.fullmatch(r"### (`[^`]+`(, )?)+", line)]
+    unshown = [heading for heading in headings if "```yaml" not in section(page, heading)]
+
+    assert [] == [heading for heading in unshown if heading.split("`")[1] not in {*scope_types({}), "hours", "event"}]
+
+
+def test_every_field_of_an_event_that_the_page_names_is_one() -> None:
+    told = re.findall(r"`event` has (.+?) and whatever", section(FLOW, "### `hooks`"), re.S)
+
+    assert [] == [name for name in re.findall(r"`(\w+)`", told[0]) if name not in EVENT.fields]
+
+
+def test_every_code_that_a_page_names_is_one() -> None:
+    known = {rule.code for rule in rules()}
+    named = {(page, code) for page in pages() if page.startswith("docs/") for code in CODE.findall(text_of(page))}
+
+    assert [] == sorted((page, code) for page, code in named if code not in known)
