@@ -83,6 +83,8 @@ def resume(
         around: what the turn may look at.
         seen: the statuses that were recorded for the waits of this turn.
     """
+    if not wait.steers:
+        return None
     run = Run(flow, session, around)
     step = run.flow.steps[wait.step]
     outcome = hear(step, session, wait, webhook, seen)
@@ -125,7 +127,7 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
         else:
             yield from _again(run, step, decision)
     except RenderError as error:
-        run.take_back_last()
+        run.take_back_last(step)
         yield from take_error_exit(run, step, f"{error.code} (not shown: sensitive)" if wait.sensitive else str(error))
         return run.finish("error")
     return run.finish(decision.outcome)

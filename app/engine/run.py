@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from app.engine.called import JOINED, parting
+from app.engine.failures import ErrorExits
 from app.engine.json_bytes import json_bytes
 from app.engine.scope import NOTHING_HEARD, call_record, names_in
 from app.engine.script import Script
@@ -50,13 +51,13 @@ class Run:
         self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
         self.entered_at = around.now
         self.locale = before.locale
-        self.failed: set[tuple[str, str]] = set()
         self.hooks: list[Any] = []
         self.looked_up: dict[str, Any] = {}
         self._call = call_record(before.call)
         self._script = Script(root, before.id, before.turn + 1, before.dialled, self.around)
         self._refused: set[str] = set()
         self._marks: list[Mark] = []
+        self._error_exits = ErrorExits()
         self._trace: list[TraceLine] = []
         self._stand(of_session(root, before))
 
@@ -200,9 +201,9 @@ class Run:
         self.locale = mark.locale
         self.returned = ""
 
-    def take_back_last(self) -> None:
-        """Forget what the step that was entered last has added, if any was."""
-        if self._marks:
+    def take_back_last(self, step: Step | None) -> None:
+        """Forget what `step` has added, if it was entered in this turn and not taken back yet."""
+        if self._marks and self._marks[-1].step is step:
             self.take_back(self._marks[-1])
 
     def play(self, step: Step, frame: Frame, *, prompts: tuple[Part, ...] = (), reprompt: bool = True) -> None:
@@ -223,32 +224,22 @@ class Run:
         self.is_failsafe = True
         self.note("failed", "", "failsafe", because=because)
 
-    def error_target(self, step: Step | None) -> Target | None:
-        """Where a failure of `step` leads: its own `error`, else the flow's, each only once; None: the failsafe.
+    def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
+        """Where a failure of `step` leads, and the step that leads there; None: the failsafe.
 
         What a flow does not handle is the outcome `error` of the step that runs it; that flow has then been left.
         """
         while True:
-            target = self._own_error_target(step)
+            target = self._error_exits.take(self.flow, step)
             if target is not None or len(self._standings) == 1:
-                return target
+                return target, step
             self._stand(self._standings[:-1])
             step = self.flow.steps[self._here.step]
             self._here.step = ""
 
-    def _own_error_target(self, step: Step | None) -> Target | None:
-        here = self.flow.name
-        if step is not None:
-            self.failed.add((here, step.name))
-        candidates = (step.error if step else None, self.flow.error)
-        return next((target for target in candidates if target is not None and self._may_follow(target)), None)
-
-    def _may_follow(self, target: Target) -> bool:
-        if target.step is not None:
-            return (self.flow.name, target.step) not in self.failed
-        if target.runs is not None:
-            return (target.runs.flow, self.root.named(target.runs.flow).start) not in self.failed
-        return True
+    def shown(self, error: RenderError) -> str:
+        """An error as the trace may tell it: its sentence may hold what was given, which may be sensitive."""
+        return f"{error.code} (not shown: sensitive)" if any(each.secrets for each in self._standings) else str(error)
 
     def fault(self) -> tuple[Mark, Issue] | None:
         """The first thing that Vonage would refuse in what was added, with the step that added it."""

@@ -9,7 +9,7 @@ from app.engine.run import Run
 from app.engine.trace import entered, jumped
 from app.engine.turn import Lookup, LookupAnswer
 from app.errors import RenderError
-from app.flow.model import Asking, Decision, Go, Outcome, Step, Target
+from app.flow.model import Asking, Decision, Flow, Go, Outcome, Step, Target
 
 Result = TypeVar("Result")
 Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]
@@ -26,49 +26,41 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
     following: Target | None = target
     while following is not None:
         try:
-            entering = _follow(run, following)
+            left = run.flow
+            entering = run.come_back(following) if following.returns else _follow(run, following)
             if entering is None:
                 run.end()
                 return
             step = entering
             run.mark(step)
-            run.tell(entered(step))
-            following = yield from _enter(run, step)
+            if following.returns:
+                following = _decide_on(run, step, following, left)
+            else:
+                run.tell(entered(step))
+                following = yield from _enter(run, step)
         except RenderError as error:
-            following = _take_back(run, step, error)
+            following, step = _take_back(run, step, error)
 
 
 def _follow(run: Run, target: Target) -> Step | None:
     """The step that a target leads to, in this flow or another; None: the call ends. Raises RenderError."""
-    following: Target | None = target
-    while following is not None and not following.is_end:
-        if following.runs is not None:
-            run.note("ran", run.step, following.runs.flow, where=following.place)
-            return run.begin_flow(following.runs)
-        if not following.returns:
-            _set(run, following)
-            return run.flow.steps[following.step] if following.step is not None else None
-        following = _come_back(run, following)
-    return None
-
-
-def _set(run: Run, target: Target) -> None:
+    if target.runs is not None:
+        run.note("ran", run.step, target.runs.flow, where=target.place)
+        return run.begin_flow(target.runs)
+    if target.step is None:
+        return None
     for assignment in target.sets:
         run.assign(assignment.name, assignment.value.render(run.names()))
+    return run.flow.steps[target.step]
 
 
-def _come_back(run: Run, target: Target) -> Target | None:
-    """Where the step that ran this flow goes on, by the outcome that it returns; None: nobody waits for it."""
-    flow = run.flow.name
-    step = run.come_back(target)
-    if step is None:
-        return None
-    outcome = Outcome(target.returns, because=f"{flow} returned {target.returns}")
+def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
+    """Where `step` goes on, now that the flow that it ran has returned what `target` says. Raises RenderError."""
+    outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
     decision = step.exit.decide(outcome, run.frame(run.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
         raise RenderError("R106", f'the step "{step.name}" does not say where {target.returns} leads', str(step.place))
     tell(run, step, decision)
-    keep(run, decision)
     return decision.move.target
 
 
@@ -101,7 +93,7 @@ def ask(run: Run, step: Step) -> Playing[None]:
         try:
             asked.append((asking, Lookup(step.name, asking.name, asking.request(names), key)))
         except RenderError as error:
-            _hear_answer(run, step, asking, LookupAnswer(None, f"it cannot be asked: {error.message}"))
+            _hear_answer(run, step, asking, LookupAnswer(None, f"it cannot be asked: {run.shown(error)}"))
     if asked:
         answers = yield tuple(lookup for _, lookup in asked)
         for (asking, _), answer in zip(asked, answers, strict=True):
@@ -116,26 +108,26 @@ def _hear_answer(run: Run, step: Step, asking: Asking, answer: LookupAnswer) -> 
     run.note("asked", step.name, asking.name, where=asking.place, because=f"{what}, {took}")
 
 
-def _take_back(run: Run, step: Step | None, error: RenderError) -> Target | None:
-    """Forget what the failed step added; where its failure leads. None: the failsafe NCCO is played."""
+def _take_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
+    """Forget what the failed step added; where its failure leads, and from which step. None: the failsafe."""
     where = step.place if step else None
-    run.note("failed", step.name if step else "", error.code, where=where, because=str(error))
-    run.take_back_last()
-    target = run.error_target(step)
+    run.note("failed", step.name if step else "", error.code, where=where, because=run.shown(error))
+    run.take_back_last(step)
+    target, origin = run.error_target(step)
     if target is None:
         run.fall_back("no error exit can be played")
-    return target
+    return target, origin
 
 
 def take_error_exit(run: Run, step: Step | None, because: str) -> Playing[None]:
     """Take the `error` exit of `step`, or of the flow."""
     run.note("failed", step.name if step else "", "error", where=step.place if step else None, because=because)
-    target = run.error_target(step)
+    target, origin = run.error_target(step)
     if target is None:
         run.fall_back(because)
     else:
         run.start_step(run.around.now)
-        yield from go_step_by_step(run, target, step)
+        yield from go_step_by_step(run, target, origin)
 
 
 def mend(run: Run) -> Playing[None]:
@@ -147,12 +139,12 @@ def mend(run: Run) -> Playing[None]:
         mark, issue = fault
         run.note("failed", mark.step.name, issue.code, where=mark.step.place, because=f"{issue.path}: {issue.message}")
         run.take_back(mark)
-        target = run.error_target(mark.step)
+        target, origin = run.error_target(mark.step)
         if target is None:
             run.fall_back("what the error exit plays is refused too")
         else:
             run.start_step(run.around.now)
-            yield from _walk(run, target, mark.step)
+            yield from _walk(run, target, origin)
 
 
 def tell(run: Run, step: Step, decision: Decision) -> None:

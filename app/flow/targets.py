@@ -83,11 +83,14 @@ def _read_goto(fields: Fields, reader: Reader) -> Target | None:
     target = _read_word(text, reader) if text else None
     if target is None:
         return None
-    return Target(target.step, target.place, returns=target.returns, sets=_read_sets(fields, reader))
+    return Target(target.step, target.place, returns=target.returns, sets=_read_sets(fields, target, reader))
 
 
-def _read_sets(fields: Fields, reader: Reader) -> tuple[Assignment, ...]:
-    return read_sets(fields.values["set"], reader.variables, reader) if "set" in fields.values else ()
+def _read_sets(fields: Fields, target: Target, reader: Reader) -> tuple[Assignment, ...]:
+    if "set" not in fields.values:
+        return ()
+    node = fields.values["set"]
+    return read_returned(node, reader) if target.returns else read_sets(node, reader.variables, reader)
 
 
 def _read_hand_over(fields: Fields, reader: Reader) -> Target | None:
