@@ -12,14 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.flow.expressions.check import Check, described, kind_of
-from app.flow.expressions.checker import type_of
-from app.flow.expressions.kinds import item_of
 from app.flow.model import Frame, Value
-from app.flow.nodes import Map, Place, Text
+from app.flow.nodes import Map, Place
+from app.flow.parts.listed import entries_in, read_list
 from app.flow.reader import Reader
-from app.flow.scope import Shape
-from app.flow.templates.tree import Output, TreeReader
 from app.flow.types import TYPES
 
 _IN_TURN = "\0number"
@@ -51,26 +47,14 @@ class InTurn:
 def read_numbers(endpoint: Map, reader: Reader) -> Value | None:
     """The list that the `number` of a phone computes; None for a single one. E287 when it cannot hold any."""
     text = endpoint.get("number")
-    shape = _shape_of(text, reader) if isinstance(text, Text) else None
-    if shape is None or kind_of(shape) != "list" or not isinstance(text, Text):
+    item = entries_in(text, reader)
+    if item is None or text is None:
         return None
-    item = item_of(shape)
     if item.name not in _DIALLED:
-        message = f"every entry of this list is {described(item)}, not a phone number"
+        message = f"every entry of this list is {item.described}, not a phone number"
         cure = "let it be a list of phone numbers: a look-up declares it with `returns: {numbers: [phone]}`"
         reader.report("E287", text.place, message, cure)
-    return reader.value(text, TYPES["list"], "kept", "the list of numbers")
-
-
-def _shape_of(text: Text, reader: Reader) -> Shape | None:
-    """The type of what the one pair of braces computes; None without one, or when it is not known."""
-    if not text.value.startswith("{{"):
-        return None
-    tree = TreeReader(text.value)
-    parts = tree.read()
-    if tree.faults or len(parts) != 1 or not isinstance(parts[0], Output):
-        return None
-    return type_of(Check(text, reader.scope, braces=True), parts[0].node)
+    return read_list(text, TYPES["list"], reader, "the list of numbers")
 
 
 def each_number(numbers: Value, frame: Frame) -> Iterator[Mapping[str, Any]]:

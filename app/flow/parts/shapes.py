@@ -10,10 +10,11 @@ from typing import Protocol
 from app.flow.fields import read_fields
 from app.flow.model import Value
 from app.flow.nodes import Entry, Map, Node, Seq
+from app.flow.parts.listed import entries_in, read_list
 from app.flow.parts.values import Array, Given, Object
 from app.flow.reader import Reader
 from app.flow.templates import Escape, compile_file, compile_value
-from app.flow.types import TYPES, ValueType
+from app.flow.types import TYPES, ValueType, list_of
 
 _SSML = re.compile(r"(?:\s|\{#.*?#\}|\{%.*?%\})*<speak\b", re.DOTALL)
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
@@ -37,6 +38,10 @@ class Scalar:
     def read(self, node: Node, reader: Reader, what: str) -> Value | None:
         """See `Shape`."""
         return reader.value(node, self.type, self.escape, what)
+
+
+_PLAIN = Scalar(TYPES["text"], "text")
+"""The ids of legs, for one: nothing in them is escaped or checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +83,14 @@ def speech_escape(text: str) -> Escape:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A list; a single value may stand where a list of one is due."""
+    """A list; a single value may stand where a list of one is due, and a call may compute a whole list of texts."""
 
     item: Shape
 
     def read(self, node: Node, reader: Reader, what: str) -> Value | None:
         """See `Shape`."""
+        if self.item == _PLAIN and entries_in(node, reader) is not None:
+            return read_list(node, list_of(TYPES["text"]), reader, what)
         nodes = node.items if isinstance(node, Seq) else (node,)
         values = [self.item.read(inner, reader, what) for inner in nodes]
         return Array(tuple(value for value in values if value is not None), node.place)

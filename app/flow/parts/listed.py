@@ -1,0 +1,36 @@
+"""Texts of a flow that compute a whole list: `"{{ oncall.numbers }}"`."""
+
+from __future__ import annotations
+
+from app.flow.expressions.check import Check, kind_of
+from app.flow.expressions.checker import type_of
+from app.flow.expressions.kinds import item_of
+from app.flow.model import Value
+from app.flow.nodes import Node, Text
+from app.flow.reader import Reader
+from app.flow.templates.tree import Output, TreeReader
+from app.flow.types import ValueType
+
+
+def read_list(node: Node, type_: ValueType, reader: Reader, what: str) -> Value | None:
+    """The list that a text computes. E331 for one that holds secrets: what is played is kept with the call."""
+    value = reader.value(node, type_, "kept", what)
+    for name in sorted(value.used_names & reader.scope.unspoken.keys() - {"env"}) if value is not None else ():
+        message = f"{name} would be sent and kept in the open; it is {reader.scope.unspoken[name]}"
+        reader.report("E331", node.place, message)
+    return value
+
+
+def entries_in(node: Node | None, reader: Reader) -> ValueType | None:
+    """The type of the entries of the list that a text computes; None when it is no list.
+
+    Reports nothing: what is wrong with the text is told when it is compiled.
+    """
+    if not isinstance(node, Text) or not node.value.startswith("{{"):
+        return None
+    tree = TreeReader(node.value)
+    parts = tree.read()
+    if tree.faults or len(parts) != 1 or not isinstance(parts[0], Output):
+        return None
+    shape = type_of(Check(node, reader.scope, braces=True), parts[0].node)
+    return item_of(shape) if shape is not None and kind_of(shape) == "list" else None
