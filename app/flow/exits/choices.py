@@ -153,7 +153,7 @@ def _needs(choices: tuple[Choice, ...], locales: tuple[str, ...]) -> dict[str, A
     is_spoken = any(said.values())
     needs: dict[str, Any] = {"type": [name for name, ways in (("dtmf", keys), ("speech", is_spoken)) if ways]}
     if keys:
-        needs["dtmf"] = {"maxDigits": max(len(key) for key in keys)}
+        needs |= {"dtmf": {"maxDigits": max(len(key) for key in keys)}, "hash_chooses": "#" in keys}
     if is_spoken:
         needs["speech"] = {"context": said if locales else said[""]}
     return needs

@@ -39,7 +39,8 @@ def with_input(
 
     Args:
         parts: what `do` says.
-        needs: `type` (a list), `dtmf` (`maxDigits`, `submitOnHash`), `speech` (`context`, also as a map by locale).
+        needs: `type` (a list), `dtmf` (`maxDigits`, `submitOnHash`), `speech` (`context`, also as a map by locale);
+            `hash_chooses` when the key # is a choice.
         sensitive: whether what the caller gives must not be written anywhere.
         place: of the exit.
         reader: for the reports.
@@ -74,7 +75,7 @@ def _agrees(written: Action, needs: Mapping[str, Any], place: Place, reader: Rea
         message = "an asynchronous input only reports keys, so the exit of this step never gets an answer"
         reader.report("E406", written.fields["mode"].place, message, "leave `mode` out")
     _check_type(written, needs, place, reader)
-    _check_dtmf(written, needs.get("dtmf", {}), reader)
+    _check_dtmf(written, needs, reader)
     return len(reader.issues) == before
 
 
@@ -90,10 +91,11 @@ def _check_type(written: Action, needs: Mapping[str, Any], place: Place, reader:
 def _check_dtmf(written: Action, needs: Mapping[str, Any], reader: Reader) -> None:
     settings = _member(written, "dtmf")
     digits, hash_ = settings.get("maxDigits"), settings.get("submitOnHash")
-    if digits is not None and digits.is_literal and digits.render({}) < needs.get("maxDigits", 0):
-        message = f"maxDigits is {digits.render({})}, and the exit waits for up to {needs['maxDigits']} digits"
+    due = needs.get("dtmf", {}).get("maxDigits", 0)
+    if digits is not None and digits.is_literal and digits.render({}) < due:
+        message = f"maxDigits is {digits.render({})}, and the exit waits for up to {due} digits"
         reader.report("E406", digits.place, message, "leave `maxDigits` out: it follows from what is asked")
-    if hash_ is not None and hash_.is_literal and hash_.render({}) and needs.get("submitOnHash") is False:
+    if hash_ is not None and hash_.is_literal and hash_.render({}) and needs.get("hash_chooses"):
         message = "with submitOnHash the key # ends the input, so it can be no choice"
         reader.report("E406", hash_.place, message, "leave `submitOnHash` out, or give the choice another key")
 

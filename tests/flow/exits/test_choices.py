@@ -246,3 +246,17 @@ def test_a_shared_phrase_is_found_behind_case_and_punctuation() -> None:
 
 def test_the_words_of_do_are_those_that_the_parts_know() -> None:
     assert {kind.word for kind in KINDS} == set(SCANNED)
+
+
+def test_a_key_that_ends_the_input_can_be_no_choice() -> None:
+    steps = """
+    hello:
+      do:
+        - talk: "Press hash."
+        - input: {dtmf: {submitOnHash: true}}
+      choices: {done: {dtmf: "#", goto: end}}
+      retry: {then: end}
+    """
+
+    assert ["E406 true"] == marked(steps)
+    assert [] == marked(steps.replace('"#"', "1").replace("hash", "1"))

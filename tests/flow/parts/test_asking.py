@@ -143,7 +143,7 @@ def test_free_speech_is_recognised_in_the_language_that_was_spoken() -> None:
     ],
 )
 def test_a_written_input_may_not_contradict_the_exit(do: str, fault: str) -> None:
-    needs = {"type": ["dtmf", "speech"], "dtmf": {"maxDigits": 3, "submitOnHash": False}, "speech": {"context": ["a"]}}
+    needs = {"type": ["dtmf", "speech"], "dtmf": {"maxDigits": 3}, "speech": {"context": ["a"]}, "hash_chooses": True}
 
     _, (found,) = ask(do, needs)
     assert found.startswith(fault)

@@ -23,6 +23,7 @@ _SPELLED = frozenset(
     | {"decimal", "dezimal", "komma", "point", "virgule", "punto", "coma", "virgola", "virgula"}
 )
 """Where keys stand for letters or the decimal point, they are part of what is entered."""
+_EACH = frozenset({"each", "je", "jeweils", "chacun", "chacune", "cada", "ciascuno", "ciascuna", "ognuno"})
 _TEENS = """
 ten/zehn/dix/diez/dieci/dez eleven/elf/onze/once/undici twelve/zwölf/douze/doce/dodici/doze
 """
@@ -113,6 +114,8 @@ def _sentence(tokens: Sequence[Token], number: int) -> tuple[int, int]:
 
 def _check_count(spoken: SpokenText, reading: Reading, lengths: tuple[int, int]) -> Iterator[Issue]:
     """W606: another number of digits than the entry takes."""
+    if any(token.word in _EACH for token in reading.tokens):
+        return
     counts = _asked(reading)
     low, high = lengths
     if not counts or any(low <= count.low and count.high <= high for count in counts):

@@ -132,16 +132,21 @@ class MenuCheck:
             return
         phrases = [phrase for entry in self.menu for phrase in terms_of(entry).names[1:]]
         for offer in reading.offers:
-            if not any(entry.phrases for entry in self.menu):
-                if offer.alternatives and not spoken.is_retry:
-                    said = Said(offer.alternatives[0].said, offer.start, offer.alternatives[0].end)
-                    yield self._unheard(spoken, said, "this menu listens for keys only")
-                continue
-            heard = [said for said in offer.alternatives if _is_heard(said.said, phrases)]
-            if heard or self._stands_beside_key(offer, reading):
-                for said in offer.alternatives:
-                    if said not in heard:
-                        yield self._unheard(spoken, said, "no choice of this menu listens for that")
+            if phrases:
+                yield from self._unheard_words(spoken, reading, offer, phrases)
+            elif not spoken.is_retry and offer.alternatives and not _is_of_key(offer, reading):
+                said = Said(offer.alternatives[0].said, offer.start, offer.alternatives[0].end)
+                yield self._unheard(spoken, said, "this menu listens for keys only")
+
+    def _unheard_words(
+        self, spoken: SpokenText, reading: Reading, offer: Offer, phrases: Sequence[str]
+    ) -> Iterator[Issue]:
+        """Alternatives that fit no phrase, where it is sure that they are words to be said."""
+        heard = [said for said in offer.alternatives if _is_heard(said.said, phrases)]
+        if heard or self._stands_beside_key(offer, reading):
+            for said in offer.alternatives:
+                if said not in heard:
+                    yield self._unheard(spoken, said, "no choice of this menu listens for that")
 
     def _stands_beside_key(self, offer: Offer, reading: Reading) -> bool:
         """Whether the offer is one half of `press 1 or say sales`."""
@@ -206,6 +211,11 @@ def _takes_any(reading: Reading) -> bool:
     """Whether the text says to press any key."""
     pairs = zip(reading.tokens, reading.tokens[1:], strict=False)
     return any(first.word in _ANY and second.word in reading.tongue.words.nouns for first, second in pairs)
+
+
+def _is_of_key(offer: Offer, reading: Reading) -> bool:
+    """Whether it is the key that may be said: `press or say one`."""
+    return any(told.first <= offer.first < told.behind for told in reading.told)
 
 
 def _is_heard(said: str, phrases: Sequence[str]) -> bool:

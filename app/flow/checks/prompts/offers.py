@@ -95,7 +95,7 @@ def _offer(tokens: Sequence[Token], first: int, tongue: Tongue) -> Offer:
     while at < len(tokens) and tokens[at].word not in _ENDS:
         token = tokens[at]
         if token.word in words.purpose or token.kind == "v":
-            piece = []
+            piece = piece if len(piece) == 1 and piece[0].word in words.numbers else []
             break
         if token.word in words.verbs or token.word in words.say:
             break
@@ -115,7 +115,9 @@ def _offer(tokens: Sequence[Token], first: int, tongue: Tongue) -> Offer:
 
 def _is_sayable(piece: Sequence[Token], words: Words) -> bool:
     """Whether these are words to be said, not words about them ("your name", "what you need")."""
-    return 0 < len(piece) <= _MOST_WORDS and piece[0].kind == "w" and piece[0].word not in words.common - words.marks
+    if not 0 < len(piece) <= _MOST_WORDS or piece[0].kind != "w":
+        return False
+    return piece[0].word in words.numbers or piece[0].word not in words.common - words.marks
 
 
 def _joined(piece: Sequence[Token]) -> Said:
