@@ -13,13 +13,15 @@ A row is a map of one entry. Its key says what happens, its value what is heard 
     record, transcription, hangs up         what Vonage reports; the value is what it says
 
 A row `tells` follows each row that makes the flow tell somebody: hook by hook, with its body. With `show: [asks]` a row
-`asks` follows each that asks a look-up. With `show: [voices]` every text is behind its language, with `show: [from]` every
-number is beside the one that it is shown. A row without a value is one to which nothing is replied: both have hung up.
+`asks` follows each that asks a look-up. With `show: [voices]` every text is behind its language, with `show: [from]`
+every number is beside the one that it is shown. A row without a value is one to which nothing is replied: both have
+hung up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -30,7 +32,7 @@ from app.engine.session import WaitRef
 from app.flow.hooks import Hook
 from app.flow.model import Flow
 from app.ncco import check
-from app.ncco.webhooks import Webhook, recognise
+from app.ncco.webhooks import recognise
 from tests.engine.scripted_call import LEG, ScriptedCall
 
 Row: TypeAlias = dict[str, Any]
@@ -96,9 +98,11 @@ class PlayedCall:
         elif name.startswith("answer"):
             yield {name: self._answer(name)}
         else:
+            number = len(self.turns)
             yield {name: self._happen(name)}
             yield from self._asks()
-            yield from self._told(self.call.turn.hooks)
+            for turn in self.turns[number:]:
+                yield from self._told(turn.hooks)
 
     def _happen(self, name: str) -> Any:
         does, _, rest = name.partition(" ")
@@ -146,9 +150,7 @@ class PlayedCall:
             assert self._other is not None
             wait = next(wait for wait in self._other.session.waits if wait.kind == "input")
             webhook = recognise({"dtmf": digits, "speech": {"results": []}})
-            self._other = self.call._drive(
-                resume(self.flow, self._other.session, wait, webhook, self._around())
-            )
+            self._other = self.call._drive(resume(self.flow, self._other.session, wait, webhook, self._around()))
         assert self._other is not None
         self.turns.append(self._other)
         return self._heard(self._other.ncco)
@@ -185,23 +187,22 @@ class PlayedCall:
         return heard
 
     def _spoken(self, action: Mapping[str, Any]) -> str:
-        match action["action"]:
-            case "talk":
-                return f"{action['language']}: {action['text']}" if "voices" in self.show else str(action["text"])
-            case "connect":
-                number = action["endpoint"][0].get("number") or action["endpoint"][0]["uri"]
-                return f"dials {number}" + (f", shows {action['from']}" if "from" in self.show else "")
-            case "stream":
-                return f"plays {action['streamUrl'][0]}"
-            case "conversation":
-                role = "begins" if action.get("startOnEnter") else "waits in"
-                return f"{role} {action['name']}"
-            case "record":
-                return "records"
-        return str(action["action"])
+        if action["action"] == "connect":
+            endpoint = action["endpoint"][0]
+            number = endpoint.get("number") or endpoint["uri"]
+            return f"dials {number}" + (f", shows {action['from']}" if "from" in self.show else "")
+        voice = f"{action['language']}: " if action["action"] == "talk" and "voices" in self.show else ""
+        return voice + _SPOKEN[action["action"]](action)
+
+
+_SPOKEN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "talk": lambda action: str(action["text"]),
+    "stream": lambda action: f"plays {action['streamUrl'][0]}",
+    "conversation": lambda action: f"{'begins' if action.get('startOnEnter') else 'waits in'} {action['name']}",
+    "wait": lambda action: f"waits {action['timeout']} seconds",
+    "record": lambda _: "records",
+}
 
 
 def _asked(request: Any) -> str:
-    return f"{request.method} {request.url}" + (f" {request.json}" if request.json is not None else "")
-
-
+    return f"{request.method} {request.url}" + (f" {json.dumps(request.json)}" if request.json is not None else "")
