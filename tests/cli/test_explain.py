@@ -189,6 +189,56 @@ def test_values_of_locales_are_told_for_each(tmp_path: Path) -> None:
     assert "do.1.talk.style[en] 3 flows/main.yaml:4 locales of the flow" in lines
 
 
+ONE_LINE = """\
+flow: line
+default: true
+start: a
+steps: {a: {do: [{talk: "One."}], goto: b}, b: {do: [{talk: "Two."}], goto: end}}
+"""
+
+
+def test_steps_on_one_line_are_told_apart(tmp_path: Path) -> None:
+    write_project(tmp_path, line=ONE_LINE)
+
+    assert {"this step"} == {line.rpartition(":4 ")[2] for line in lines_of("line", "b")[2:]}
+
+
+PLAYED = """\
+flow: played
+default: true
+start: a
+defaults: {notify: {payload: {kind: call}}, retry: {then: end}}
+steps:
+  a:
+    do:
+      - stream: "https://example.com/{{ call.from }}.mp3"
+      - checkpoint: heard
+      - notify: {stage: "greeted"}
+    choices:
+      one: {dtmf: 1, speech: [a very long way to say one, and an even longer way to say the very same], goto: end}
+"""
+
+
+def test_lists_and_what_the_server_knows_of_the_call_are_told(tmp_path: Path) -> None:
+    write_project(tmp_path, played=PLAYED)
+
+    lines = lines_of("played", "a")
+
+    assert 'do.1.stream.streamUrl "https://example.com/{{ call.from }}.mp3" flows/played.yaml:8 this step' in lines
+    assert 'do.2.notify.payload.checkpoint "heard" flows/played.yaml:9 the server' in lines
+    assert "do.2.notify.payload.leg call.uuid the server" in lines
+    assert 'do.3.notify.payload.stage "greeted" flows/played.yaml:10 this step' in lines
+    assert "choices.one.speech.1 a very long way to say one flows/played.yaml:12 this step" in lines
+
+
+def test_the_flow_that_a_called_party_hears_is_named(tmp_path: Path) -> None:
+    ringing = SHOP.replace("    goto: end\n", "      - connect: '447700900111'\n        onAnswer: {run: whisper}\n")
+    heard = "flow: whisper\nstart: a\nsteps: {a: {do: [{talk: Hello.}], goto: end}}\n"
+    write_project(tmp_path, shop=f"{ringing}    on: {{completed: end, otherwise: end}}\n", whisper=heard)
+
+    assert "do.2.connect.endpoint.onAnswer.run whisper flows/shop.yaml:15 this step" in lines_of("shop", "sales")
+
+
 def test_a_step_in_json(tmp_path: Path) -> None:
     write_main(tmp_path)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 from app.flow.model import Flow
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -13,8 +12,6 @@ from app.flow.source import read_yaml
 
 SHORT = 50
 """Characters of a list that is shown as one value."""
-FAR = 10**9
-"""A line behind the last of any file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +83,10 @@ def within(node: Node, *path: str) -> Node | None:
 
 
 def _part(root: Map, place: Place) -> str:
-    """The key of a map in whose lines a place is."""
-    starts = [(entry.key.place.line, entry.key.value) for entry in root.entries]
-    for (line, name), (following, _) in pairwise([*starts, (FAR, "")]):
-        if line <= place.line < following:
-            return name
-    return ""
+    """The key of a map behind which a place is, and before the next; "" for one before the first."""
+    keys = [entry.key for entry in root.entries]
+    before = [key.value for key in keys if (key.place.line, key.place.column) <= (place.line, place.column)]
+    return before[-1] if before else ""
 
 
 def leaves(node: Node, name: str) -> Iterator[tuple[str, Node]]:

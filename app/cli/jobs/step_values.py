@@ -13,6 +13,7 @@ from app.flow.nodes import Map, Node, Place, Text
 from app.flow.parts.action import Action
 from app.flow.parts.connect import Connect
 from app.flow.parts.document import Document
+from app.flow.parts.party import Party
 from app.flow.parts.values import Array, Given, Localised, Object, OfCall, OurNumber
 
 SERVER: Final = "the server"
@@ -90,12 +91,20 @@ def _part(part: Part, name: str, layers: Layers) -> Iterator[Row]:
     if isinstance(part, Connect):
         for number, target in enumerate(part.targets, 1):
             several = f".{number}" if len(part.targets) > 1 else ""
-            yield from _action(target, f"{name}.connect{several}", layers)
+            for row in _action(target, f"{name}.connect{several}", layers):
+                yield _naming_flow(row, target)
     elif isinstance(part, Action):
         yield from _action(part, f"{name}.{part.word}", layers)
     elif isinstance(part, Document):
         place = part.value.place
         yield Row(f"{name}.ncco", layers.source(place), place, layers.origin(place))
+
+
+def _naming_flow(row: Row, target: Party) -> Row:
+    """The flow that the called party hears, where the NCCO has an address of this server."""
+    if target.heard is None or not row.name.endswith(".onAnswer.url"):
+        return row
+    return replace(row, name=f"{row.name.removesuffix('url')}run", value=target.heard.flow)
 
 
 def _action(action: Action, name: str, layers: Layers) -> Iterator[Row]:

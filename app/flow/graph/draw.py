@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from app.flow.graph.drawing import Arrow, Drawing, Frame, Node, Stroke
-from app.flow.graph.labels import lines_of, look_of, ways
+from app.flow.graph.labels import heard_by, lines_of, look_of, ways
 from app.flow.model import Flow, Step, Target
 
 
@@ -29,6 +29,10 @@ class _Pen:
     key: str
     flow: Flow
     ends: dict[str, Node] = field(default_factory=dict)
+    steps: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.steps = {name: f"{self.key}_s{number}" for number, name in enumerate(self.flow.steps)}
 
     @property
     def entrance(self) -> str:
@@ -37,17 +41,19 @@ class _Pen:
 
     def frame(self) -> Frame:
         """Its nodes, once its arrows are drawn."""
-        steps = [Node(self._step(name), look_of(step), lines_of(step)) for name, step in self.flow.steps.items()]
+        steps = [Node(self.steps[name], look_of(step), lines_of(step)) for name, step in self.flow.steps.items()]
         start = Node(self.entrance, "start", _entrances(self.flow))
         return Frame(self.key, self.flow.name, (start, *steps, *self.ends.values()))
 
     def arrows(self, pens: Mapping[str, _Pen], *, errors: bool) -> Iterator[Arrow]:
         """Every way of a call through it."""
-        yield Arrow(self.entrance, self._step(self.flow.start))
+        yield Arrow(self.entrance, self.steps[self.flow.start])
         for step in self.flow.steps.values():
             for lines, edge in ways(step.exit):
                 stroke: Stroke = "dotted" if edge.target.runs else "plain"
-                yield Arrow(self._step(step.name), self._end_of(edge.target, pens), lines, stroke)
+                yield Arrow(self.steps[step.name], self._end_of(edge.target, pens), lines, stroke)
+            for called in heard_by(step):
+                yield Arrow(self.steps[step.name], pens[called].entrance, ("onAnswer",), "dotted")
             yield from self._error(step, pens) if errors else ()
         if errors and self.flow.error is not None:
             source = self._node("error", "any error")
@@ -55,7 +61,7 @@ class _Pen:
 
     def _error(self, step: Step, pens: Mapping[str, _Pen]) -> Iterator[Arrow]:
         if step.error is not None:
-            yield Arrow(self._step(step.name), self._end_of(step.error, pens), ("error",), "error")
+            yield Arrow(self.steps[step.name], self._end_of(step.error, pens), ("error",), "error")
 
     def _end_of(self, target: Target, pens: Mapping[str, _Pen]) -> str:
         """The node that a target means."""
@@ -64,14 +70,10 @@ class _Pen:
         if target.returns:
             named = "return" if target.returns == "return" else f"return {target.returns}"
             return self._node(f"return_{target.returns}", named)
-        return self._node("end", "end") if target.step is None else self._step(target.step)
+        return self._node("end", "end") if target.step is None else self.steps[target.step]
 
     def _node(self, name: str, line: str) -> str:
-        number = list(self.ends).index(name) if name in self.ends else len(self.ends)
-        return self.ends.setdefault(name, Node(f"{self.key}_e{number}", "end", (line,))).key
-
-    def _step(self, name: str) -> str:
-        return f"{self.key}_s{list(self.flow.steps).index(name)}"
+        return self.ends.setdefault(name, Node(f"{self.key}_e{len(self.ends)}", "end", (line,))).key
 
 
 def _entrances(flow: Flow) -> tuple[str, ...]:

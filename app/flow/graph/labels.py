@@ -63,6 +63,13 @@ def _dialled(target: Action) -> str:
     return shorten(address_of(endpoint[0]) or str(endpoint[0]["type"])) if endpoint else "a computed number"
 
 
+def heard_by(step: Step) -> tuple[str, ...]:
+    """The flows that the called parties hear before they are joined."""
+    connects = (part for part in step.parts if isinstance(part, Connect))
+    named = (target.heard.flow for part in connects for target in part.targets if target.heard is not None)
+    return tuple(dict.fromkeys(named))
+
+
 def ways(exit_: Exit) -> Iterator[tuple[tuple[str, ...], Edge]]:
     """Every way out with its label; ways with the same meaning and the same target are one."""
     joined: dict[tuple[object, str], list[Edge]] = {}

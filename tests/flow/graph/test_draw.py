@@ -152,3 +152,33 @@ def test_where_errors_lead_is_drawn_when_asked_for() -> None:
     plain, more = arrows(drawn()), arrows(drawn(errors=True))
 
     assert ["check error end: error", "any error error sorry: "] == [line for line in more if line not in plain]
+
+
+WHISPER = """\
+flow: ring
+default: true
+start: ring
+steps:
+  ring:
+    do:
+      - connect: ["447700900111", "447700900222"]
+        onAnswer: {run: whisper}
+    on: {completed: end, otherwise: end}
+"""
+HEARD = """\
+flow: whisper
+start: say
+steps:
+  say:
+    do:
+      - talk: "A call for you."
+    goto: end
+"""
+
+
+def test_the_flow_that_a_called_party_hears_is_drawn_once() -> None:
+    project = load({"flows/ring.yaml": WHISPER, "flows/whisper.yaml": HEARD}, {})
+
+    lines = arrows(draw([project.flows["ring"]]))
+
+    assert ["ring dotted run whisper: onAnswer"] == [line for line in lines if "onAnswer" in line]
