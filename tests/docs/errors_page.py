@@ -1,4 +1,4 @@
-"""Writes docs/errors.md from the tables of rules and their examples: `python -m tests.docs.errors_page`, or `make docs`."""
+"""Writes docs/errors.md from the tables of rules and their examples: `make docs`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ HEAD: Final = """# Errors and warnings
 
 <!-- written by make docs -->
 
-Every code that `ncco check` and `ncco validate` can show: what is wrong in general, how it is mended, and an example that has it. An
-issue itself says where, what exactly, and the cure for that place. `ncco explain E214` shows the example mended, too.
+Every code that `ncco check` and `ncco validate` can show: what is wrong in general, how it is mended, and an example
+that has it. An issue itself says where, what exactly, and the cure for that place. `ncco explain E214` shows the example
+mended, too.
 
 A code that begins with E, J or N stops a flow from being served or an NCCO from being sent; W and N9 are warnings.
 """

@@ -15,7 +15,7 @@ from app.flow.types import DATETIME, TYPES, record
 from tests.house.tracked import text_of
 
 _ROW = re.compile(r"^\| (?P<written>`.+`) \| (?P<english>.+) \| (?P<german>.+) \|$", re.MULTILINE)
-SECTION = text_of("docs/flows.md").partition("### Said as a person says it")[2].partition("`spoken` takes")[0]
+SECTION = text_of("docs/reference/text.md").partition("## Said as a person says it")[2].partition("`spoken` takes")[0]
 ROWS = [(row["written"].replace(r"\|", "|"), row["english"], row["german"]) for row in _ROW.finditer(SECTION)]
 CASES = [
     (written.replace("...", "hours.office.next_open"), language, english if told == "the same" else told)
@@ -36,7 +36,7 @@ def test_the_table_is_found() -> None:
 
 @pytest.mark.parametrize(("written", "language", "told"), CASES)
 def test_the_page_tells_what_is_said(written: str, language: str, told: str) -> None:
-    text = Text(f"{{{{ {written} }}}}", Place("docs/flows.md", 1, 1))
+    text = Text(f"{{{{ {written} }}}}", Place("docs/reference/text.md", 1, 1))
     value, issues = compile_value(text, TYPES["text"], "talk", SCOPE, {}, language=language)
 
     assert [] == issues
