@@ -38,8 +38,13 @@ def _read_assignment(entry: Entry, variables: Mapping[str, Variable], reader: Re
     value = read_value(entry.value, variable, reader)
     if value is None:
         return None
-    check_secrecy(value, variable, variables, reader)
+    check_secrecy(value, variable, variables, reader, where=declared_under(name, reader))
     return Assignment(name, value, entry.key.place)
+
+
+def declared_under(name: str, reader: Reader) -> str:
+    """The word under which this flow declares a variable, in backticks."""
+    return "`params`" if reader.own is not None and name in reader.own.params else "`vars`"
 
 
 def _read_locale(entry: Entry, variables: Mapping[str, Variable], reader: Reader) -> Assignment | None:
@@ -76,12 +81,14 @@ def _report_undeclared(key: Text, variables: Mapping[str, Variable], reader: Rea
         reader.report("E225", key.place, message, f"add `vars: {{{key.value}: {{type: text}}}}` to the flow")
 
 
-def check_secrecy(value: Value, variable: Variable, variables: Mapping[str, Variable], reader: Reader) -> None:
-    """E226 when a sensitive value would be kept where everybody may read it."""
+def check_secrecy(
+    value: Value, variable: Variable, variables: Mapping[str, Variable], reader: Reader, *, where: str = "`vars`"
+) -> None:
+    """E226 when a sensitive value would be kept where everybody may read it; `where` the keeper is declared."""
     secrets = sorted(name for name in value.used_names if name in variables and variables[name].sensitive)
     if secrets and not variable.sensitive:
         message = f'"{variable.name}" would keep the sensitive "{secrets[0]}" in the open'
-        cure = f"declare `{variable.name}` with `sensitive: true` under `vars`"
+        cure = f"declare `{variable.name}` with `sensitive: true` under {where}"
         if variable.name == "locale":
             cure = "choose the locale by something that is no secret"
         reader.report("E226", value.place, message, cure)
@@ -110,5 +117,5 @@ def _read_handed_back(entry: Entry, own: Signature, reader: Reader) -> Assignmen
     value = read_value(entry.value, variable, reader)
     if value is None:
         return None
-    check_secrecy(value, variable, reader.variables, reader)
+    check_secrecy(value, variable, reader.variables, reader, where="`returns`")
     return Assignment(name, value, entry.key.place)

@@ -98,7 +98,7 @@ def _read_one(entry: Entry, params: Mapping[str, Param], what: str, reader: Read
     value = read_value(entry.value, param.variable, reader)
     if value is None:
         return None
-    check_secrecy(value, param.variable, reader.variables, reader)
+    check_secrecy(value, param.variable, reader.variables, reader, where=f"`params` of {what}")
     return Assignment(param.variable.name, value, entry.key.place)
 
 

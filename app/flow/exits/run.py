@@ -15,12 +15,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from app.flow.assignments import declared_under
 from app.flow.exits.source import StepSource, Wired
 from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
-from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Runs, Target
+from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Runs, Target, Variable
 from app.flow.nodes import Place
 from app.flow.reader import Reader
+from app.flow.scope import variable_type
 from app.flow.signature import Signature
 from app.flow.targets import RETURNED, read_run, read_target
 
@@ -96,8 +98,35 @@ def read_run_exit(source: StepSource, reader: Reader) -> Wired | None:
     targets = {name: read_target(value, f"`{name}`", reader) for name, value in written.items()}
     if signature is not None and signature.is_whole:
         _check_lines(lines, signature, reader)
+        _check_returned(signature, source, place, reader)
     kept = {name: Line(target, lines.at(name)) for name, target in targets.items() if target is not None}
     return Wired(Run(runs, kept, outcomes, place), source.parts)
+
+
+def _check_returned(signature: Signature, source: StepSource, place: Place, reader: Reader) -> None:
+    """What comes back fills the variables of the same names: E203 for another type, E226 for a secret in the open."""
+    for name, returned in signature.returns.items():
+        variable = source.variables.get(name)
+        if variable is None:
+            continue
+        if not _fits(returned, variable):
+            message = f'the flow "{signature.name}" returns "{name}" as {variable_type(returned).described}'
+            message = f"{message}, and the variable of this flow is {variable_type(variable).described}"
+            reader.report("E203", place, message, "declare both alike, or give one of them another name")
+        if returned.sensitive and not variable.sensitive:
+            message = f'the flow "{signature.name}" returns the sensitive "{name}", and this flow keeps it in the open'
+            cure = f"declare `{name}` with `sensitive: true` under {declared_under(name, reader)}"
+            reader.report("E226", place, message, cure)
+
+
+def _fits(returned: Variable, variable: Variable) -> bool:
+    """Whether every value of the one may be kept in the other."""
+    if variable.words:
+        return bool(returned.words) and set(returned.words) <= set(variable.words)
+    is_wider = variable.type_name in {"text", "number"}
+    if is_wider:
+        return variable_type(returned).kind == variable_type(variable).kind
+    return returned.type_name == variable.type_name and not returned.words
 
 
 def _outcomes(signature: Signature | None) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def test_what_cannot_be_asked_is_an_error(lookup: str, fault: str) -> None:
         (
             "[{customer: {item: '{{ pin }}'}}]",
             'E226 "item" would keep the sensitive "pin" in the open → declare `item` with `sensitive: true` '
-            "under `vars`",
+            'under `params` of the look-up "customer"',
         ),
     ],
 )

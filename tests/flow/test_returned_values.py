@@ -1,0 +1,119 @@
+"""What a flow gives back and takes, against what the flow that runs it declares."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.flow.loader import load
+
+MAIN = """
+flow: main
+default: true
+params: {taken: {type: text, default: ""}}
+vars: {pin: VARIABLE}
+start: a
+steps:
+  a:
+    run: sub
+    on: {return: b}
+  b:
+    set: {pin: {{ pin }}}
+    do: [{talk: "Hi."}]
+    goto: end
+"""
+SUB = """
+flow: sub
+returns: {pin: RETURNED, taken: text}
+start: ask
+steps:
+  ask:
+    do: [{talk: "Enter your pin."}]
+    collect: {into: entered, digits: 4, sensitive: true}
+    retry: {then: end}
+    goto: {return: return, set: {pin: SET}}
+"""
+
+
+def faults(variable: str, returned: str, value: str = '"4711"') -> list[tuple[str, str, str]]:
+    main = MAIN.replace("VARIABLE", variable).replace("    set: {pin: {{ pin }}}\n", "")
+    sub = SUB.replace("RETURNED", returned).replace("SET", value)
+    project = load({"flows/main.yaml": main, "flows/sub.yaml": sub})
+    return [(issue.code, issue.message, issue.cure) for issue in project.issues]
+
+
+@pytest.mark.parametrize(
+    ("variable", "returned"),
+    [
+        ("{type: text}", "text"),
+        ("{type: number}", "int"),
+        ("{type: text}", "phone"),
+        ("{type: text}", '["4711", "4712"]'),
+        ('{type: ["4711", "4712"], default: "4711"}', '["4711"]'),
+        ("{type: text, sensitive: true}", "{type: text, sensitive: true}"),
+        ("{type: text, sensitive: true}", "text"),
+    ],
+)
+def test_a_returned_value_that_fits_the_variable_is_right(variable: str, returned: str) -> None:
+    assert [] == faults(variable, returned, '"447700900123"' if returned == "phone" else '"4711"')
+
+
+@pytest.mark.parametrize(
+    ("variable", "returned", "message"),
+    [
+        ("{type: text}", "int", "a whole number, and the variable of this flow is text"),
+        ("{type: int}", "number", "a number, and the variable of this flow is a whole number"),
+        ("{type: list}", "text", "text, and the variable of this flow is a list"),
+        ('{type: ["4712"], default: "4712"}', "text", "text, and the variable of this flow is one of 4712"),
+        (
+            '{type: ["4712"], default: "4712"}',
+            '["4711", "4712"]',
+            "one of 4711, 4712, and the variable of this flow is one of 4712",
+        ),
+    ],
+)
+def test_a_returned_value_of_another_type_is_an_error(variable: str, returned: str, message: str) -> None:
+    [(code, told, cure)] = faults(variable, returned)
+
+    assert ("E203", f'the flow "sub" returns "pin" as {message}') == (code, told)
+    assert "declare both alike, or give one of them another name" == cure
+
+
+def test_a_secret_that_comes_back_into_the_open_is_an_error() -> None:
+    [(code, message, cure)] = faults("{type: text}", "{type: text, sensitive: true}", '"{{ entered }}"')
+
+    assert ("E226", 'the flow "sub" returns the sensitive "pin", and this flow keeps it in the open') == (
+        code,
+        message,
+    )
+    assert "declare `pin` with `sensitive: true` under `vars`" == cure
+
+
+def test_the_cure_of_a_secret_that_is_given_back_names_what_is_returned() -> None:
+    [(code, _, cure)] = faults("{type: text}", "text", '"{{ entered }}"')
+
+    assert ("E226", "declare `pin` with `sensitive: true` under `returns`") == (code, cure)
+
+
+def test_the_cure_of_a_secret_that_is_given_names_the_param() -> None:
+    main = """
+flow: main
+default: true
+start: a
+params: {code: {type: text, default: ""}}
+steps:
+  a:
+    do: [{talk: "Pin?"}]
+    collect: {into: pin, digits: 4, sensitive: true}
+    retry: {then: end}
+    goto: {goto: b, set: {code: "{{ pin }}"}}
+  b:
+    do: [{talk: "Hi."}]
+    goto: {run: sub, with: {code: "{{ pin }}"}}
+"""
+    sub = 'flow: sub\nparams: {code: text}\nstart: a\nsteps: {a: {do: [{talk: "{{ code }}"}], goto: end}}\n'
+    project = load({"flows/main.yaml": main, "flows/sub.yaml": sub})
+
+    assert [
+        ("E226", "declare `code` with `sensitive: true` under `params`"),
+        ("E226", 'declare `code` with `sensitive: true` under `params` of the flow "sub"'),
+    ] == [(issue.code, issue.cure) for issue in project.issues]
