@@ -108,11 +108,12 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
     before = run.before
     run.note("heard", step.name, outcome.name, where=step.exit.place, because=outcome.because)
     run.tries, run.asr_errors, run.position = before.tries, before.asr_errors, before.position
-    run.entered_at = before.entered_at or run.around.now
+    now = run.around.now
+    run.entered_at = min(before.entered_at or now, now)  # a clock may have been put back
     if step.exit.asks_again:
         yield from ask(run, step)
     try:
-        waited = (run.around.now - run.entered_at).total_seconds()
+        waited = (now - run.entered_at).total_seconds()
         frame = run.frame(_names_with(run, wait, outcome), before.position, waited)
         decision = step.exit.decide(outcome, frame, before.tries)
         if decision is None:
@@ -121,7 +122,7 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
         if isinstance(decision.move, Go):
             run.step = step.name
             run.heard = _heard(run, wait, outcome)
-            run.entered_at = run.around.now
+            run.entered_at = now
             keep(run, decision)
             yield from _go(run, decision.move.target, step)
         else:
@@ -143,7 +144,7 @@ def _heard(run: Run, wait: Wait, outcome: Outcome) -> Mapping[str, Any]:
 
 
 def _names_with(run: Run, wait: Wait, outcome: Outcome) -> dict[str, Any]:
-    return {**run.names(), "input": _heard(run, wait, outcome), "now": run.around.now}
+    return {**run.names(run.around.now), "input": _heard(run, wait, outcome)}
 
 
 def _again(run: Run, step: Step, decision: Decision) -> Playing[None]:

@@ -126,10 +126,10 @@ class Run:
         self._trace_json = trace.joined_to(first) if first else trace.json
         self._trace = [*first, *trace.lines]
 
-    def names(self) -> dict[str, Any]:
-        """What the values of the current step may look at."""
-        flow, here = self.flow, self._here
-        names = names_in(flow, self._call, self.heard, env=self.around.env, now=self.entered_at, locale=self.locale)
+    def names(self, now: datetime | None = None) -> dict[str, Any]:
+        """What the values of the current step may look at; `now` is the moment when it was entered, unless given."""
+        flow, here, at = self.flow, self._here, now or self.entered_at
+        names = names_in(flow, self._call, self.heard, env=self.around.env, now=at, locale=self.locale)
         return names | here.lookups | here.variables if flow.unasked else names | here.variables
 
     def assign(self, name: str, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -104,3 +105,39 @@ def test_a_fault_in_a_hold_is_reported_once(hold: str, expected: str) -> None:
     project = load({"flows/queue.yaml": QUEUE.replace("{until: place.agent_free, up_to: 35s}", hold)})
 
     assert [expected] == [f"{issue.code} {issue.message}" for issue in project.issues]
+
+
+OPENING = """
+flow: queue
+default: true
+start: queue
+hours: {office: {timezone: UTC, week: {mon-fri: 12:01-17:30}}}
+steps:
+  queue:
+    do: [{talk: "Please hold."}]
+    hold: {until: hours.office.open, up_to: 5m}
+    on: {ready: agent, too_long: end}
+  agent:
+    do: [{talk: "We are open."}]
+    goto: end
+"""
+
+
+def test_opening_hours_are_looked_at_each_time() -> None:
+    caller = ScriptedCall(load_flow(OPENING))
+    first = caller.said
+    caller.now += timedelta(minutes=1)
+    caller.reach("held")
+
+    assert ["Please hold."] == first
+    assert ["We are open."] == caller.said
+
+
+def test_a_clock_that_goes_back_holds_nobody_longer_for_it() -> None:
+    caller = ScriptedCall(load_flow(QUEUE), answers=waiting(2))
+    caller.now -= timedelta(hours=1)
+    caller.reach("held")
+    for _ in range(4):
+        caller.reach("held")
+
+    assert ["Please call again."] == caller.said

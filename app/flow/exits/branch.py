@@ -137,21 +137,13 @@ def _read_line(line: Node, source: StepSource, reader: Reader) -> Arm | bool | N
     target = read_target(target_node, "`goto`", reader) if target_node else None
     if condition is None or target is None:
         return None
-    return Arm(condition, target, fields.at("if"), _shown(condition, source))
+    return Arm(condition, target, fields.at("if"), source.shown(condition))
 
 
 def _lacking_if(fields: Fields) -> str:
     target = fields.get("goto")
     step = target.value if isinstance(target, Text) else "step"
     return f"write `if: condition` in front of it; if this is the last line, write `- else: {step}`"
-
-
-def _shown(condition: Expression, source: StepSource) -> str:
-    """The condition in words; not what a sensitive value is compared with."""
-    used = (source.variables[name] for name in condition.used_names if name in source.variables)
-    if any(variable.sensitive for variable in used):
-        return f"the condition in line {condition.place.line}"
-    return condition.source
 
 
 def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target | None:

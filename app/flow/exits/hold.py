@@ -45,7 +45,7 @@ _CURE = "write `hold: {until: place.agent_free, up_to: 10m}`"
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Waits until a condition holds, at most `up_to_ms`."""
+    """Waits until a condition holds, at most `up_to_ms`. `shown` is the condition for the trace."""
 
     word: ClassVar[str] = "hold"
     is_steady: ClassVar[bool] = False
@@ -57,6 +57,7 @@ class Hold:
     up_to_ms: int
     lines: Mapping[str, Target]
     place: Place
+    shown: str
 
     @property
     def asked(self) -> Asked | None:
@@ -77,7 +78,7 @@ class Hold:
         if not self.until.evaluate(frame.names):
             return None
         target = self.lines["ready"]
-        return Jump(target, target.place, f"{self.until.source} holds already")
+        return Jump(target, target.place, f"{self.shown} holds already")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         """On when the condition holds or the time is over, else once more. Raises RenderError."""
@@ -85,10 +86,10 @@ class Hold:
             return None
         waited = f"after {frame.waited:.0f} s"
         if self.until.evaluate(frame.names):
-            return self._go("ready", f"{self.until.source} holds {waited}")
+            return self._go("ready", f"{self.shown} holds {waited}")
         if frame.waited * 1000 >= self.up_to_ms:
-            return self._go("too_long", f"{self.until.source} does not hold {waited}, the longest is over")
-        because = f"{self.until.source} does not hold {waited}: held on"
+            return self._go("too_long", f"{self.shown} does not hold {waited}, the longest is over")
+        because = f"{self.shown} does not hold {waited}: held on"
         return Decision(Again(blame=False), HELD, self.place, because)
 
     def _go(self, name: str, because: str) -> Decision:
@@ -110,7 +111,8 @@ def read_hold(source: StepSource, reader: Reader) -> Wired | None:
     up_to = _BOUNDS.read(up_to_node, reader, "`up_to`") if up_to_node else None
     if until is None or up_to is None or lines is None:
         return None
-    return Wired(Hold(until, up_to, lines, place), with_held(source.parts, place, reader))
+    hold = Hold(until, up_to, lines, place, source.shown(until))
+    return Wired(hold, with_held(source.parts, place, reader))
 
 
 def _read_lines(source: StepSource, reader: Reader) -> Mapping[str, Target] | None:

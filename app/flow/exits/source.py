@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from app.flow.expressions import Expression
 from app.flow.fields import Fields
 from app.flow.inherited import Defaults
 from app.flow.model import Exit, Part, Variable
@@ -37,6 +38,13 @@ class StepSource:
     def first(self, kind: str) -> Played | None:
         """The first item of `do` of this kind, e.g. `connect`."""
         return next((item for item in self.played if item.kind == kind), None)
+
+    def shown(self, condition: Expression) -> str:
+        """A condition, for the trace; not what a sensitive value is compared with."""
+        used = (self.variables[name] for name in condition.used_names if name in self.variables)
+        if any(variable.sensitive for variable in used):
+            return f"the condition in line {condition.place.line}"
+        return condition.source
 
     @property
     def checkpoints(self) -> frozenset[str]:
