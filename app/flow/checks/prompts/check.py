@@ -11,6 +11,9 @@ from app.flow.checks.prompts.reading import read_text
 from app.flow.checks.prompts.texts import DataEntry, MenuEntry, SpokenText
 from app.flow.issues import Issue
 
+LONGEST = 10_000
+"""Characters of a text that is looked at. Our choice: a talk says 1,500 at most."""
+
 
 def check_prompts(
     spoken: Sequence[SpokenText],
@@ -29,8 +32,10 @@ def check_prompts(
         is_whole: nothing else is heard there, such as audio files; else no choice is missed.
         heard_elsewhere: keys that another action of the step listens for, such as the one that ends a recording.
     """
-    yield from check_language(spoken)
-    heard = [(text, read_text(text.text.value, text.language)) for text in spoken]
+    readable = [text for text in spoken if len(text.text.value) <= LONGEST]
+    is_whole = is_whole and len(readable) == len(spoken)
+    yield from check_language(readable)
+    heard = [(text, read_text(text.text.value, text.language)) for text in readable]
     if menu:
         yield from MenuCheck(heard, menu, is_whole, heard_elsewhere).issues()
     if entry is not None:

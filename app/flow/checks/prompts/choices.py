@@ -22,6 +22,11 @@ _LANGUAGES = {
     "pt": "portuguese",
 }
 """A choice of a language is often named by its code, which in a text would be another word."""
+_SAYS_NOTHING = re.compile(
+    r"(?:opt|option|choice|key|press|taste|touche|tecla|tasto)?_?\d*|one|two|three|four|five|six|seven|eight|nine|zero",
+    re.I,
+)
+"""Names of choices that only tell the key: where such a one leads says what it is for."""
 _UMLAUTS = re.compile("([aou])e")
 _LEAST = 3
 _STEM, _LONG_STEM = 4, 6
@@ -33,12 +38,14 @@ class Terms(NamedTuple):
 
     Attributes:
         names: its name and phrases, folded.
-        bare: the same without umlauts in either spelling.
+        phrases: only these, folded.
+        bare: name and phrases without umlauts in either spelling.
         target: the step that it leads to, likewise.
         concepts: what they are about.
     """
 
     names: tuple[str, ...]
+    phrases: tuple[str, ...]
     bare: tuple[str, ...]
     target: str
     concepts: frozenset[str]
@@ -51,10 +58,12 @@ def terms_of(entry: MenuEntry) -> Terms:
 
 @lru_cache(maxsize=4096)
 def _terms(name: str, phrases: tuple[str, ...], target: str) -> Terms:
-    names = tuple(folded for folded in map(_spoken, (name, *phrases)) if folded)
+    called = target if target and _SAYS_NOTHING.fullmatch(name) else name
+    names = tuple(folded for folded in map(_spoken, (called, *phrases)) if folded)
     concepts = concepts_in(" ".join((*names, _LANGUAGES.get(name.lower(), ""), _spoken(target))))
     bare = tuple(_without_umlauts(folded) for folded in names)
-    return Terms(names, bare, _without_umlauts(_spoken(target)), concepts)
+    heard = tuple(folded for folded in map(_spoken, phrases) if folded)
+    return Terms(names, heard, bare, _without_umlauts(_spoken(target)), concepts)
 
 
 def _spoken(name: str) -> str:

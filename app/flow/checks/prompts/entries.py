@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from app.flow.checks.prompts.keys import Told
 from app.flow.checks.prompts.naming import Key
 from app.flow.checks.prompts.places import place_of
 from app.flow.checks.prompts.reading import Reading
@@ -55,7 +56,7 @@ def _check_keys(spoken: SpokenText, reading: Reading, entry: DataEntry) -> Itera
     if any(token.word in _SPELLED for token in reading.tokens):
         return
     for told in reading.told:
-        if told.way != "press" or told.is_range or told.is_word:
+        if told.way != "press" or told.is_range or not _ends_or_explains(reading, told):
             continue
         for key in told.keys:
             if _is_taken(key, entry):
@@ -64,6 +65,13 @@ def _check_keys(spoken: SpokenText, reading: Reading, entry: DataEntry) -> Itera
             which = "not every step that says so" if spoken.is_inherited else "this step"
             message = f'the prompt says "{shown}", and {which} {_takes(entry)}'
             yield RULES["W605"].at(place_of(spoken.text, key.start, key.end), message)
+
+
+def _ends_or_explains(reading: Reading, told: Told) -> bool:
+    """Whether a key is told as one: `press 0 for help`, not `enter the 8 figures`."""
+    behind = reading.tokens[told.behind] if told.behind < len(reading.tokens) else None
+    words = told.tongue.words
+    return behind is None or behind.kind == "p" or behind.word in words.behind
 
 
 def _is_taken(key: Key, entry: DataEntry) -> bool:

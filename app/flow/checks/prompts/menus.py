@@ -130,7 +130,7 @@ class MenuCheck:
     def _words(self, spoken: SpokenText, reading: Reading) -> Iterator[Issue]:
         if spoken.is_inherited:
             return
-        phrases = [phrase for entry in self.menu for phrase in terms_of(entry).names[1:]]
+        phrases = [phrase for entry in self.menu for phrase in terms_of(entry).phrases]
         for offer in reading.offers:
             if phrases:
                 yield from self._unheard_words(spoken, reading, offer, phrases)

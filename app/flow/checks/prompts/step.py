@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.flow.checks.prompts.check import check_prompts
-from app.flow.checks.prompts.language import check_language
 from app.flow.checks.prompts.spoken import Voice, spoken_in
 from app.flow.checks.prompts.texts import DataEntry, MenuEntry, SpokenText
 from app.flow.exits.choices import Choices
@@ -32,7 +31,7 @@ def check_prompts_of(source: StepSource, wired: Wired, reader: Reader) -> list[I
     for locale in reader.locales or ("",):
         texts = list(_texts(source, exit_, locale, reader))
         if not isinstance(exit_, Choices | Collect):
-            issues = check_language(texts)
+            issues = check_prompts(texts)
         elif isinstance(exit_, Choices):
             menu = _menu(exit_, source, locale)
             also = _ENDS_RECORDING if source.first("record") else frozenset[str]()

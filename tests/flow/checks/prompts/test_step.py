@@ -190,3 +190,19 @@ def test_a_step_with_an_error_gets_no_warning_about_its_words() -> None:
 
 def test_a_retry_in_a_faulty_shape_is_reported_once() -> None:
     assert ["E201 menu"] == marked(menu("- talk: Press 1 or 2.", "menu"))
+
+
+def test_a_choice_named_by_its_key_is_known_by_where_it_leads() -> None:
+    choices = "choices: {one: {dtmf: 1, goto: garden}, option_2: {dtmf: 2, goto: kitchen}}"
+    rest = "garden: {do: [{talk: Roses.}], goto: end}\n  kitchen: {do: [{talk: Pans.}], goto: end}\n"
+    right = menu("- talk: For the garden press 1, for the kitchen press 2.", choices=choices) + f"  {rest}"
+    wrong = menu("- talk: For the garden press 2, for the kitchen press 1.", choices=choices) + f"  {rest}"
+
+    assert [] == marked(right)
+    assert ["W602 press 2", "W602 press 1"] == marked(wrong)
+
+
+def test_a_text_that_is_too_long_for_a_prompt_is_not_looked_at() -> None:
+    templates = {"long.j2": "{# " + 10_000 * "x" + " #}Press 3 for {{ call.from }}."}
+
+    assert [] == marked(menu("- talk: {template: long.j2}\n- talk: For sales press 1."), templates)

@@ -8,7 +8,7 @@ ENGLISH = Tongue(
     code="en",
     shown="English",
     example="en-GB",
-    press="press pressing push pushing hit hitting punch touch tap tapping",
+    press="click clicking press pressing push pushing hit hitting punch touch tap tapping",
     dial="dial dialing dialling enter entering select selecting choose choosing key keying type typing use using pick",
     say="say saying",
     numbers="zero one two three four five six seven eight nine",
@@ -23,11 +23,12 @@ ENGLISH = Tongue(
     joints="and or",
     until="to through thru",
     ago="from until till since by between within about around over under nearly last next extension room",
-    units="o hour hours hr hrs minute minutes min mins second seconds day days week weeks month months year years am"
-    " pm oclock percent pence penny cent cents dollar dollars pound pounds euro euros time times people person"
-    " persons call calls star stars nights night adults children of st nd rd th digit digits mile miles km"
-    " business working more other january february march april may june july august september october november"
-    " december monday tuesday wednesday thursday friday saturday sunday",
+    units="numbers characters letters rooms options choices o hour hours hr hrs minute minutes min mins second"
+    " seconds day days week weeks month months year years am pm oclock percent pence penny cent cents dollar"
+    " dollars pound pounds euro euros time times people person persons call calls star stars nights night"
+    " adults children of st nd rd th digit digits mile miles km business working more other january february"
+    " march april may june july august september october november december monday tuesday wednesday thursday"
+    " friday saturday sunday",
     digits="digit digits",
     most="up",
     least="least",

@@ -24,9 +24,10 @@ FRENCH = Tongue(
     joints="et ou",
     until="à a",
     ago="de à dès depuis vers entre environ poste ligne chambre avant après plus",
-    units="heure heures h minute minutes seconde secondes jour jours semaine semaines mois an ans année années euro"
-    " euros centimes cent fois personnes personne chiffre chiffres appel appels étoiles kilomètres enfants"
-    " adultes janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    units="numéros caractères lettres heure heures h minute minutes seconde secondes jour jours semaine semaines"
+    " mois an ans année années euro euros centimes cent fois personnes personne chiffre chiffres appel appels"
+    " étoiles kilomètres enfants adultes janvier février mars avril mai juin juillet août septembre octobre"
+    " novembre décembre",
     digits="chiffre chiffres",
     most="maximum",
     least="moins",

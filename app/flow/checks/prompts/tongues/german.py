@@ -24,10 +24,10 @@ GERMAN = Tongue(
     joints="und oder beziehungsweise bzw",
     until="bis",
     ago="von ab bis um seit gegen vor nach rund etwa circa über zwischen mindestens apparat durchwahl zimmer linie",
-    units="uhr stunde stunden minute minuten sekunde sekunden tag tage tagen woche wochen monat monate monaten jahr"
-    " jahre jahren prozent cent euro euros mal personen person stellig stellige stelligen stelliger ziffern"
-    " stellen anrufer werktage werktagen werktags sterne kinder erwachsene kilometer zeichen januar februar"
-    " märz april mai juni juli august september oktober november dezember",
+    units="zahlen buchstaben möglichkeiten uhr stunde stunden minute minuten sekunde sekunden tag tage tagen woche"
+    " wochen monat monate monaten jahr jahre jahren prozent cent euro euros mal personen person stellig"
+    " stellige stelligen stelliger ziffern stellen anrufer werktage werktagen werktags sterne kinder erwachsene"
+    " kilometer zeichen januar februar märz april mai juni juli august september oktober november dezember",
     digits="ziffer ziffern stellen stellig stellige stelligen stelliger stelliges stelligem",
     most="maximal höchstens",
     least="mindestens",

@@ -24,9 +24,9 @@ ITALIAN = Tongue(
     joints="e o oppure ed",
     until="a al",
     ago="dalle alle dal al da entro dopo prima circa tra fra interno linea camera le ore oltre",
-    units="ore minuto minuti secondo secondi giorno giorni settimana settimane mese mesi anno anni euro centesimi"
-    " cento volte volta persone persona cifra cifre chiamate stelle chilometri bambini adulti gennaio febbraio"
-    " marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    units="numeri caratteri lettere ore minuto minuti secondo secondi giorno giorni settimana settimane mese mesi"
+    " anno anni euro centesimi cento volte volta persone persona cifra cifre chiamate stelle chilometri bambini"
+    " adulti gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
     digits="cifra cifre",
     most="massimo",
     least="almeno",

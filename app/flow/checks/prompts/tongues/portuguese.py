@@ -24,10 +24,10 @@ PORTUGUESE = Tongue(
     joints="e ou",
     until="a ao até",
     ago="de das às as até desde entre cerca mais menos ramal extensão quarto linha dos",
-    units="hora horas minuto minutos segundo segundos dia dias semana semanas mês meses ano anos euro euros real"
-    " reais centavos cêntimos cento vezes vez pessoas pessoa dígito dígitos algarismos chamadas estrelas"
-    " quilómetros crianças adultos janeiro fevereiro março abril maio junho julho agosto setembro outubro"
-    " novembro dezembro",
+    units="números caracteres letras hora horas minuto minutos segundo segundos dia dias semana semanas mês meses"
+    " ano anos euro euros real reais centavos cêntimos cento vezes vez pessoas pessoa dígito dígitos algarismos"
+    " chamadas estrelas quilómetros crianças adultos janeiro fevereiro março abril maio junho julho agosto"
+    " setembro outubro novembro dezembro",
     digits="dígito dígitos algarismo algarismos",
     most="máximo",
     least="menos",

@@ -8,9 +8,9 @@ SPANISH = Tongue(
     code="es",
     shown="Spanish",
     example="es-ES",
-    press="pulse pulsa pulsar pulsando pulsad oprima oprime oprimir oprimiendo presione presiona presionar"
-    " presionando apriete aprieta apretar teclee teclea teclear digite digita digitar digitando marque marca"
-    " marcar marcando",
+    press="toque toca tocar pulse pulsa pulsar pulsando pulsad oprima oprime oprimir oprimiendo presione presiona"
+    " presionar presionando apriete aprieta apretar teclee teclea teclear digite digita digitar digitando"
+    " marque marca marcar marcando",
     dial="elija elige elegir seleccione selecciona seleccionar escoja ingrese ingresa introduzca use utilice",
     say="diga di decir",
     numbers="cero uno dos tres cuatro cinco seis siete ocho nueve",
@@ -25,10 +25,10 @@ SPANISH = Tongue(
     joints="y o u e",
     until="a al hasta",
     ago="de desde a las hasta entre sobre unos unas más menos extensión interno habitación línea",
-    units="hora horas minuto minutos segundo segundos día días semana semanas mes meses año años euro euros peso"
-    " pesos dólar dólares céntimos centavos ciento veces vez personas persona dígito dígitos cifras llamadas"
-    " estrellas kilómetros niños adultos enero febrero marzo abril mayo junio julio agosto septiembre octubre"
-    " noviembre diciembre",
+    units="números caracteres letras hora horas minuto minutos segundo segundos día días semana semanas mes meses"
+    " año años euro euros peso pesos dólar dólares céntimos centavos ciento veces vez personas persona dígito"
+    " dígitos cifras llamadas estrellas kilómetros niños adultos enero febrero marzo abril mayo junio julio"
+    " agosto septiembre octubre noviembre diciembre",
     digits="dígito dígitos cifra cifras",
     most="máximo",
     least="menos",
