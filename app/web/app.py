@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Final
 
@@ -63,6 +64,7 @@ def create_app(
     dev: bool = False,
     metrics: Metrics | None = None,
     deadline_s: float = DEADLINE_S,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """The server as an ASGI application.
 
@@ -74,6 +76,7 @@ def create_app(
             address that was asked, unless there is a public one.
         metrics: where to count; None: counters of its own.
         deadline_s: seconds until a caller hears the failsafe NCCO, if nothing else is there by then.
+        clock: the time, aware, UTC: when webhooks are received, and what the age of their signatures is measured by.
 
     Raises:
         SettingsError: the policy cannot be made of the settings.
@@ -92,7 +95,7 @@ def create_app(
         redirect_slashes=False,
         lifespan=_lifespan(settings, own, counters, log),
     )
-    app.door = Door(settings, calls, counters, log, dev=dev, deadline_s=deadline_s)
+    app.door = Door(settings, calls, counters, log, dev=dev, deadline_s=deadline_s, clock=clock)
     app.include_router(health_router(calls, counters, with_metrics=dev))
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, server_error)

@@ -7,6 +7,7 @@ a few dozen microseconds. Whatever breaks behind it, a caller hears an NCCO.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Final
@@ -54,8 +55,10 @@ class Door:
         *,
         dev: bool,
         deadline_s: float,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._calls = calls
+        self._clock = clock
         self._metrics = metrics
         self._log = log.bind()
         self._verifier = settings.verifier()
@@ -106,7 +109,7 @@ class Door:
         visit.is_read = True
         query: bytes = visit.scope["query_string"]
         payload = query if is_get else body
-        now = datetime.now(UTC)
+        now = self._clock()
         if self._verifier is not None:
             token = self._verifier.token(visit.headers.get(b"authorization"))
             self._verifier.verify(token, visit.scope["method"], payload, now.timestamp())
