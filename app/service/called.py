@@ -44,8 +44,9 @@ class Called:
         """
         ref = read_token(self._desk.policy.keys, KIND, token)
         id_ = called_id(ref)
-        if await self._desk.store.reply(id_, -1, -1, "") is not None:
-            return await self._answered_before(id_, delivery)
+        before = await self._answered_before(id_, delivery)
+        if before is not None:
+            return before
         row = await self._desk.store.load(ref.session)
         parent = from_json(row.state) if row is not None else None
         wait = wait_at(parent, ref) if parent is not None else None
@@ -62,15 +63,17 @@ class Called:
         try:
             reply = await self._desk.open_call(turn, webhook, delivery, leg=call.uuid or id_)
         except AlreadyOpen:
-            return await self._answered_before(id_, delivery)
+            before = await self._answered_before(id_, delivery)
+            return before or await self._nothing(id_, delivery, "the party is known, its first turn is not")
         return reply._replace(kind=KIND)
 
-    async def _answered_before(self, id_: str, delivery: Delivery) -> Reply:
+    async def _answered_before(self, id_: str, delivery: Delivery) -> Reply | None:
+        """What the party heard when it asked before; None when it did not."""
         call = call_of(delivery.fields)
         stored = await self._desk.store.reply(id_, -1, -1, "")
-        await self._desk.record(answer_row(delivery, call, id_, self._desk.policy.keys[0])._replace(kind=KIND))
         if stored is None:
-            return self._desk.failsafe(KIND, "the party is known, its first turn is not", call, is_called=True)
+            return None
+        await self._desk.record(answer_row(delivery, call, id_, self._desk.policy.keys[0])._replace(kind=KIND))
         return repeat_reply(stored, KIND, call)
 
     async def _nothing(self, id_: str, delivery: Delivery, problem: str) -> Reply:

@@ -78,6 +78,15 @@ def test_fields_of_the_connect_may_stand_beside_and_inside_a_target() -> None:
     assert play(parts, 2) == play(parts, 7)
 
 
+def test_a_list_rings_its_computed_targets_in_their_turn() -> None:
+    parts = parts_of("- connect: ['447700900111', '{{ agent }}', {user: '{{ caller }}', domain: pbx}]")
+
+    assert ["447700900999", "Ann"] == [
+        play(parts, 1)[0]["endpoint"][0]["number"],
+        play(parts, 2)[0]["endpoint"][0]["user"],
+    ]
+
+
 def test_a_step_without_connect_rings_nobody() -> None:
     assert 0 == targets_count(parts_of("- talk: Hello"))
 
