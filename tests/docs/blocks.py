@@ -2,7 +2,8 @@
 
 A block of `bash` or `python` is run, in the order of the page, all `bash` blocks of a page in one shell. A block of
 `text` or `json` directly behind it is what it prints, `...` standing for anything. A comment `<!-- not run: why -->`
-above a block leaves it out. A block may say which file it is: ```yaml title="flows/shop.yaml".
+above a block leaves it out. A block may say which file it is: ```yaml title="flows/shop.yaml". A comment
+`<!-- from: path -->` says that the block stands so in a file; a line `...` stands for what is left out of it.
 
 A page with the comment `<!-- in a folder of its own -->` is followed from nothing, in an empty folder: each block with a
 title is written to that file when its turn comes, and what `<!-- in a second terminal -->` stands above is left running:
@@ -54,6 +55,11 @@ class Block:
     @property
     def is_run(self) -> bool:
         return self.language in RUN and not self.comment.startswith("not run: ")
+
+    @property
+    def source(self) -> str:
+        """The file that it is a part of; "" for a block of the page's own."""
+        return self.comment.removeprefix("from: ") if self.comment.startswith("from: ") else ""
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"

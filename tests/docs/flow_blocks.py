@@ -72,7 +72,7 @@ def projects(page: str) -> Iterator[tuple[Block, dict[str, str]]]:
         files = list(group)
         yield files[0], {file.title: file.code for file in files}
     for block in blocks:
-        if not block.title and block.language == "yaml" and not is_excerpt(block):
+        if not (block.title or block.source) and block.language == "yaml" and not is_excerpt(block):
             yield block, as_project(block.code)
 
 

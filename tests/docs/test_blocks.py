@@ -7,17 +7,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.cli.running import RunningServer, running_server
 from tests.docs.blocks import RUN, Example, blocks_of, examples_of, is_followed, pages
+from tests.docs.page_servers import servers_of
 from tests.house.tracked import ROOT
-
-ADDRESS = "127.0.0.1:8000"
-"""Where the pages say that the server is; another free port stands in for it."""
 
 SHELL_PAGES = [page for page in pages() if examples_of(page, "bash") and not is_followed(page)]
 PYTHON_EXAMPLES = [example for page in pages() for example in examples_of(page, "python")]
@@ -26,18 +23,17 @@ CHECKER = doctest.OutputChecker()
 LOOSELY = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("server"), cwd=ROOT) as server:
-        yield server
+def really(text: str, addresses: Mapping[str, str]) -> str:
+    """`text` with the addresses that the servers really have."""
+    for told, address in addresses.items():
+        text = text.replace(told, address)
+    return text
 
 
-def run_in_one_shell(examples: list[Example], server: RunningServer, home: Path) -> list[str]:
+def run_in_one_shell(examples: list[Example], addresses: Mapping[str, str], home: Path) -> list[str]:
     """What each block printed, both streams, up to the first that fails."""
     mark = "=== end of a block ==="
-    script = "\n".join(
-        f"{example.block.code.replace(ADDRESS, server.address)}\nprintf '\\n{mark}\\n'" for example in examples
-    )
+    script = "\n".join(f"{really(example.block.code, addresses)}\nprintf '\\n{mark}\\n'" for example in examples)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-eu", "-o", "pipefail", "-c", script],
@@ -61,16 +57,18 @@ def as_printed(text: str) -> str:
 
 
 @pytest.mark.parametrize("page", SHELL_PAGES)
-def test_shell_blocks_print_what_the_page_says(page: str, server: RunningServer, tmp_path: Path) -> None:
+def test_shell_blocks_print_what_the_page_says(page: str, tmp_path: Path) -> None:
     examples = examples_of(page, "bash")
 
-    printed = run_in_one_shell(examples, server, tmp_path)
+    with servers_of(page, tmp_path) as addresses:
+        printed = run_in_one_shell(examples, addresses, tmp_path)
 
     assert len(examples) == len(printed) - 1, f"{examples[len(printed) - 1].block}: {printed[-1]}"
     for example, got in zip(examples, printed, strict=False):
         want = example.printed if example.printed is not None else got
-        want = want.replace(ADDRESS, server.address)
-        assert CHECKER.check_output(as_printed(want), as_printed(got), LOOSELY), f"{example.block}: {got}"
+        assert CHECKER.check_output(as_printed(really(want, addresses)), as_printed(got), LOOSELY), (
+            f"{example.block}: {got}"
+        )
 
 
 @pytest.mark.parametrize("example", PYTHON_EXAMPLES, ids=lambda example: str(example.block))

@@ -12,7 +12,8 @@ from shlex import quote
 import pytest
 
 from tests.docs.blocks import ELSEWHERE, Block, blocks_of, examples_of, is_followed, pages
-from tests.docs.test_blocks import ADDRESS, CHECKER, LOOSELY, as_printed
+from tests.docs.page_servers import ADDRESS
+from tests.docs.test_blocks import CHECKER, LOOSELY, as_printed
 
 FOLLOWED = [page for page in pages() if is_followed(page)]
 MARK = "=== end of a block ==="
