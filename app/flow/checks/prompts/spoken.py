@@ -33,12 +33,15 @@ class Voice:
     inherited: Map | None
     templates: Mapping[str, str]
 
-    def language(self, written: Node | None) -> str:
-        """The code of a voice: its own, that of the locale, the flow's; "" when it is not known."""
+    def language(self, written: Node | None, *, is_for_all: bool = False) -> str:
+        """The code of a voice: its own, that of the locale, the flow's; "" when it is not known.
+
+        A text that is said in each of several languages is none of any: that it is, is another issue (W565).
+        """
         if written is not None:
             return written.value if isinstance(written, Text) and not _COMPUTED.search(written.value) else ""
         if self.locale:
-            return str(self.locales[self.locale].language)
+            return "" if is_for_all and len(self.locales) > 1 else str(self.locales[self.locale].language)
         default = self.inherited.get("language") if self.inherited else None
         return self.language(default) if default is not None else ""
 
@@ -49,7 +52,7 @@ def spoken_in(items: Iterable[Map], voice: Voice, *, is_inherited: bool, is_retr
         talk = _talk(item)
         if talk is not None:
             text, beside = talk
-            language = voice.language(beside.get("language"))
+            language = voice.language(beside.get("language"), is_for_all=_local(text, voice.locale) is text)
             for each in _texts(_local(text, voice.locale), voice.templates):
                 yield SpokenText(each, language, is_inherited, is_retry)
 

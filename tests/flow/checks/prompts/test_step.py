@@ -206,3 +206,11 @@ def test_a_text_that_is_too_long_for_a_prompt_is_not_looked_at() -> None:
     templates = {"long.j2": "{# " + 10_000 * "x" + " #}Press 3 for {{ call.from }}."}
 
     assert [] == marked(menu("- talk: {template: long.j2}\n- talk: For sales press 1."), templates)
+
+
+def test_a_text_that_every_locale_says_is_one_issue() -> None:
+    head = "locales: {en: {language: en-GB}, fr: {language: fr-FR}}\n"
+
+    assert ["W565"] == [
+        code[:4] for code in marked(menu('- talk: "For sales press 1, for support press 2."', head=head))
+    ]
