@@ -104,12 +104,19 @@ class Desk:
         return turn_reply(turn, ncco, "answer")
 
     async def advance(
-        self, row: SessionRow, turn: Turn, webhook: WebhookRow, delivery: Delivery, kind: CallbackKind
+        self,
+        row: SessionRow,
+        turn: Turn,
+        webhook: WebhookRow,
+        delivery: Delivery,
+        kind: CallbackKind,
+        *,
+        told: tuple[HookRow, ...] = (),
     ) -> Reply:
-        """Write the next turn, then send it. Raises Conflict."""
+        """Write the next turn, then send it; `told` are the hooks that its webhook brings. Raises Conflict."""
         ncco = json_bytes(turn.ncco) if turn.ncco or kind == "input" else b""
         now = milliseconds(delivery.received_at)
-        hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_at)
+        hooks = (*told, *hook_rows(turn.hooks, turn.session.id, delivery.received_at))
         moved = session_row(turn.session, row.version + 1, row.created_at, now)._replace(leg=row.leg)
         await self.store.advance(moved, turn_row(turn, ncco, webhook, delivery), webhook, hooks=hooks)
         self._written(hooks)

@@ -8,7 +8,7 @@ from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook
 from app.service.delivery import Delivery, Reply
 from app.service.desk import Desk
 from app.service.replies import kind_of
-from app.service.rows import hook_rows, session_id, status_of, webhook_row
+from app.service.rows import hook_rows, status_of, webhook_row
 from app.store.contract import HookRow
 
 
@@ -35,14 +35,14 @@ class Events:
         )
 
     async def _left(self, leg: str, delivery: Delivery) -> tuple[HookRow, ...]:
-        """Whom the flow tells that the caller has hung up in the middle."""
-        desk = self._desk
-        row = await desk.store.load(session_id(leg, None))
-        if row is None or row.is_over:
-            return ()
-        session = from_json(row.state)
-        flow = await desk.flow_of(session)
-        if flow is None:
-            return ()
-        hooks = hang_up(flow, session, delivery.webhook, desk.around(delivery))
-        return hook_rows(hooks, row.id, delivery.received_at)
+        """Whom the flows of its calls tell that the caller has hung up in the middle.
+
+        The store leaves them out when another delivery has ended the calls meanwhile.
+        """
+        desk, told = self._desk, list[HookRow]()
+        for row in await desk.store.calls_of(leg):
+            session = from_json(row.state)
+            flow = await desk.flow_of(session)
+            hooks = hang_up(flow, session, delivery.webhook, desk.around(delivery)) if flow is not None else ()
+            told += hook_rows(hooks, row.id, delivery.received_at)
+        return tuple(told)

@@ -93,8 +93,10 @@ class Fallbacks:
         """An event that steers nothing came to the fallback: the NCCO of a running call goes on."""
         call = call_of(delivery.fields)
         row = await self._desk.store.load(session_id(call.uuid, None)) if call.uuid else None
-        if row is None:
+        rows = [row] if row is not None else await self._desk.store.calls_of(call.uuid)
+        if not rows:
             return await self._answers.answer(delivery)
+        row = rows[0]
         await self._desk.record(webhook_row(delivery, "fallback", row.id, secret_key=self._desk.policy.keys[0]))
         return recorded_reply(from_json(row.state), "fallback")
 

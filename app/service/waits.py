@@ -60,10 +60,11 @@ class Waits:
         seen = await self._seen(session, ref)
         read = None if delivery.problem else delivery.webhook
         turn = await self._desk.play(resume(flow, session, wait, read, around, seen=seen))
+        told = self._told(flow, session, ref, delivery)
         if turn is None:
-            await self._keep(webhook, await self._told(flow, session, ref, delivery), ref, delivery)
+            await self._keep(webhook, told, ref, delivery)
             return recorded_reply(session, kind_of(delivery))
-        return await self._desk.advance(row, turn, webhook, delivery, ref.kind)
+        return await self._desk.advance(row, turn, webhook, delivery, ref.kind, told=told)
 
     async def _seen(self, session: Session, ref: WaitRef) -> frozenset[str]:
         """What is known so far of the dials of this turn; only a notify needs it."""
@@ -80,7 +81,7 @@ class Waits:
         key = self._desk.policy.keys[0] if ref.kind == "input" else b""
         webhook = webhook_row(delivery, kind_of(delivery), session.id, ref, status=status, secret_key=key)
         flow = await self._desk.flow_of(session) if ref.kind == "event" else None
-        await self._keep(webhook, await self._told(flow, session, ref, delivery), ref, delivery)
+        await self._keep(webhook, self._told(flow, session, ref, delivery), ref, delivery)
         if stored is None:
             return recorded_reply(session, kind_of(delivery))
         return repeat_reply(stored, kind_of(delivery), session.call, session)
@@ -100,12 +101,9 @@ class Waits:
         )
         return self._desk.failsafe(kind_of(delivery), "the store does not know this call", Call(uuid=ref.session))
 
-    async def _told(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> tuple[HookRow, ...]:
-        """Whom the flow tells of a webhook that steers nothing; nobody of a second delivery."""
+    def _told(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> tuple[HookRow, ...]:
+        """Whom the flow tells of an event; the store leaves out what a second delivery brings."""
         if flow is None or delivery.problem or ref.kind != "event":
             return ()
-        desk, status = self._desk, status_of(delivery.webhook)
-        hooks = observe(flow, session, ref, delivery.webhook, desk.around(delivery))
-        if not hooks or (ref.index, status) in await desk.store.statuses(session.id, ref.turn):
-            return ()
+        hooks = observe(flow, session, ref, delivery.webhook, self._desk.around(delivery))
         return hook_rows(hooks, session.id, delivery.received_at)

@@ -192,13 +192,21 @@ class Store(Outbox, Protocol):
         A turn number that the call has already is a Conflict too.
         """
 
+    async def calls_of(self, leg: str) -> list[SessionRow]:
+        """The calls of a leg that are not over, oldest first; a missing leg ("") has none."""
+
     async def record(self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> None:
-        """Write a webhook that steers nothing."""
+        """Write a webhook that steers nothing.
+
+        Its hooks are left out when its call has recorded the same delivery before: same turn, wait and status. Of two
+        that come at the same moment one brings them.
+        """
 
     async def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> int:
         """Record `webhook` and mark every open call of `leg` as over (version + 1); returns how many there were.
 
-        A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`.
+        A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. Hooks of a second
+        delivery are left out as in `record`; those of a webhook that came in on no wait, when nothing was open.
         """
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:

@@ -26,7 +26,7 @@ class MemoryStore:
         self.webhooks: list[WebhookRow] = []
         self.revisions: dict[str, RevisionRow] = {}
         self.outbox = MemoryOutbox()
-        self._other_ids: dict[str, set[str]] = {}
+        self._other_ids: dict[str, dict[str, None]] = {}
         self._statuses: dict[tuple[str, int], list[tuple[int, str]]] = {}
         self._is_open = False
 
@@ -72,18 +72,22 @@ class MemoryStore:
         self._put_webhook(webhook)
         self.outbox.add(hooks)
 
-    async def record(self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> None:
-        """Write a webhook that steers nothing."""
+    async def calls_of(self, leg: str) -> list[SessionRow]:
+        """The calls of a leg that are not over, oldest first; a missing leg ("") has none."""
         self._require_open()
+        return self._open_of(leg)
+
+    async def record(self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> None:
+        """Write a webhook that steers nothing; hooks of a second delivery are left out."""
+        self._require_open()
+        is_new = webhook.wait < 0 or (webhook.wait, webhook.status) not in self._statuses_of(webhook)
         self._put_webhook(webhook)
-        self.outbox.add(hooks)
+        self.outbox.add(hooks if is_new else ())
 
     async def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> int:
         """Record `webhook` and mark every open call of `leg` as over; a missing leg ("") has no calls."""
-        self._require_open()
-        self._put_webhook(webhook)
-        self.outbox.add(hooks)
-        ended = [session for session in self._of_leg(leg) if session.leg == leg and not session.is_over]
+        ended = self._open_of(leg)
+        await self.record(webhook, hooks=hooks if ended or webhook.wait >= 0 else ())
         for session in ended:
             self._put_session(
                 session._replace(is_over=True, version=session.version + 1, updated_at=webhook.received_at)
@@ -175,12 +179,19 @@ class MemoryStore:
     def _put_session(self, session: SessionRow) -> None:
         """Most sessions have their leg for an id; the others are found by a list of their own."""
         if session.id != session.leg:
-            self._other_ids.setdefault(session.leg, set()).add(session.id)
+            self._other_ids.setdefault(session.leg, {})[session.id] = None
         self.sessions[session.id] = session
 
-    def _of_leg(self, leg: str) -> list[SessionRow]:
+    def _open_of(self, leg: str) -> list[SessionRow]:
         ids = (leg, *self._other_ids.get(leg, ())) if leg else ()
-        return [self.sessions[id_] for id_ in ids if id_ in self.sessions]
+        found = [self.sessions[id_] for id_ in ids if id_ in self.sessions]
+        return sorted(
+            (session for session in found if session.leg == leg and not session.is_over),
+            key=lambda session: (session.created_at, session.id),
+        )
+
+    def _statuses_of(self, webhook: WebhookRow) -> list[tuple[int, str]]:
+        return self._statuses.get((webhook.session, webhook.turn), [])
 
     def _put_webhook(self, webhook: WebhookRow) -> None:
         self.webhooks.append(webhook)

@@ -87,10 +87,11 @@ class SqliteStore:
     async def load(self, session: str) -> SessionRow | None:
         """The call, or None."""
         rows = await self._read(statements.SELECT_CALL, unicode(session))
-        if not rows:
-            return None
-        row = SessionRow(*rows[0])
-        return row._replace(is_over=bool(row.is_over))
+        return statements.session_row(rows[0]) if rows else None
+
+    async def calls_of(self, leg: str) -> list[SessionRow]:
+        """The calls of a leg that are not over, oldest first; a missing leg ("") has none."""
+        return [statements.session_row(row) for row in await self._read(statements.SELECT_CALLS_OF_LEG, unicode(leg))]
 
     async def advance(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from app.errors import AlreadyOpen, Conflict
 from app.store.contract import HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
@@ -34,6 +35,13 @@ UPDATE_CALL = """
     SET leg = ?, conversation = ?, flow = ?, revision = ?, version = ?, is_over = ?, created_at = ?, updated_at = ?,
         state = ?
     WHERE id = ? AND version = ?
+"""
+
+SELECT_CALLS_OF_LEG = """
+    SELECT id, leg, conversation, flow, revision, version, state, is_over, created_at, updated_at
+    FROM calls
+    WHERE leg = ? AND leg <> '' AND is_over = 0
+    ORDER BY created_at, id
 """
 
 END_CALLS = """
@@ -72,6 +80,15 @@ SELECT_STATUSES = """
     ORDER BY webhooks.key
 """
 
+SELECT_DELIVERED = """
+    SELECT EXISTS (
+        SELECT 1
+        FROM calls
+        JOIN webhooks ON webhooks.call_key = calls.key
+        WHERE calls.id = ? AND webhooks.turn = ? AND webhooks.wait = ? AND webhooks.status = ?
+    )
+"""
+
 INSERT_REVISION = """
     INSERT INTO revisions (hash, flow, created_at, sources)
     VALUES (?, ?, ?, ?)
@@ -102,7 +119,8 @@ def open_call(
     if written.rowcount == 0:
         raise AlreadyOpen(session.id)
     _insert_turn(connection, id_, turn)
-    record(connection, webhook, hooks)
+    _insert_webhook(connection, webhook)
+    insert_hooks(connection, hooks)
 
 
 def advance(
@@ -118,11 +136,24 @@ def advance(
     if written.rowcount == 0:
         raise Conflict(session.id)
     _insert_turn(connection, id_, turn)
-    record(connection, webhook, hooks)
+    _insert_webhook(connection, webhook)
+    insert_hooks(connection, hooks)
 
 
 def record(connection: sqlite3.Connection, webhook: WebhookRow, hooks: Sequence[HookRow] = ()) -> None:
-    """Write a webhook, and the hooks that come of it."""
+    """Write a webhook, and the hooks that come of it unless it was delivered before."""
+    is_new = webhook.wait < 0 or not hooks or not _was_delivered(connection, webhook)
+    _insert_webhook(connection, webhook)
+    if is_new:
+        insert_hooks(connection, hooks)
+
+
+def _was_delivered(connection: sqlite3.Connection, webhook: WebhookRow) -> bool:
+    wanted = (unicode(webhook.session), webhook.turn, webhook.wait, unicode(webhook.status))
+    return bool(connection.execute(SELECT_DELIVERED, wanted).fetchone()[0])
+
+
+def _insert_webhook(connection: sqlite3.Connection, webhook: WebhookRow) -> None:
     session = unicode(webhook.session)
     connection.execute(
         INSERT_WEBHOOK,
@@ -141,14 +172,19 @@ def record(connection: sqlite3.Connection, webhook: WebhookRow, hooks: Sequence[
             webhook.body,
         ),
     )
-    if hooks:
-        insert_hooks(connection, hooks)
 
 
 def end(connection: sqlite3.Connection, leg: str, webhook: WebhookRow, hooks: Sequence[HookRow] = ()) -> int:
     """Record `webhook` and end the open calls of `leg`; a missing leg ("") has none. Returns how many there were."""
-    record(connection, webhook, hooks)
-    return connection.execute(END_CALLS, (webhook.received_at, unicode(leg))).rowcount if leg else 0
+    ended = connection.execute(END_CALLS, (webhook.received_at, unicode(leg))).rowcount if leg else 0
+    record(connection, webhook, hooks if ended or webhook.wait >= 0 else ())
+    return ended
+
+
+def session_row(row: Sequence[Any]) -> SessionRow:
+    """A row of `SELECT_CALL`."""
+    found = SessionRow(*row)
+    return found._replace(is_over=bool(found.is_over))
 
 
 def save_revisions(connection: sqlite3.Connection, revisions: Iterable[RevisionRow]) -> None:

@@ -257,6 +257,20 @@ async def test_end_finds_a_call_under_the_leg_that_it_has_now(store: Store) -> N
     assert 1 == await store.end("leg-9", webhook_row("leg-1"))
 
 
+async def test_open_calls_of_a_leg_are_found_oldest_first(store: Store) -> None:
+    await store.open_call(session_row("leg-1/menu", leg="leg-1", created_at=2), turn_row("leg-1/menu"), webhook_row())
+    await store.open_call(session_row("leg-1", created_at=3), turn_row("leg-1"), webhook_row())
+    await store.open_call(session_row("child", leg="leg-1", created_at=1), turn_row("child"), webhook_row())
+    await store.open_call(session_row("leg-2"), turn_row("leg-2"), webhook_row())
+    await store.open_call(session_row("over", leg="leg-1", is_over=True), turn_row("over"), webhook_row())
+    await store.open_call(session_row("curl", leg=""), turn_row("curl"), webhook_row())
+
+    assert ["child", "leg-1/menu", "leg-1"] == [row.id for row in await store.calls_of("leg-1")]
+    assert session_row("leg-2") == (await store.calls_of("leg-2"))[0]
+    assert [] == await store.calls_of("")
+    assert [] == await store.calls_of("leg-3")
+
+
 async def test_end_without_a_leg_records_and_ends_nothing(store: Store) -> None:
     await store.open_call(*new_call("curl", leg=""))
 

@@ -81,9 +81,67 @@ async def test_hooks_come_in_with_a_webhook_and_with_the_end_of_a_call(store: St
     await store.open_call(*new_call("leg-1"))
     await store.record(webhook_row("leg-1"), hooks=[hook_row("recorded")])
     await store.end("leg-1", webhook_row("leg-1"), hooks=[hook_row("ended")])
-    await store.end("", webhook_row("leg-1"), hooks=[hook_row("of nobody")])
 
-    assert ["recorded", "ended", "of nobody"] == await listed(store)
+    assert ["recorded", "ended"] == await listed(store)
+
+
+async def test_second_delivery_of_a_webhook_brings_no_hooks(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.record(webhook_row("leg-1", 0, 1, "record"), hooks=[hook_row("first")])
+    await store.record(webhook_row("leg-1", 0, 1, "record", id="again"), hooks=[hook_row("second")])
+    await store.end("leg-1", webhook_row("leg-1", 0, 1, "record", id="and again"), hooks=[hook_row("third")])
+
+    assert ["first"] == await listed(store)
+    assert ((1, "record"),) * 3 == await store.statuses("leg-1", 0)
+
+
+@pytest.mark.parametrize(
+    ("session", "turn", "wait", "status"),
+    [("leg-2", 0, 1, ""), ("leg-1", 1, 1, ""), ("leg-1", 0, 2, ""), ("leg-1", 0, 1, "x")],
+)
+async def test_another_webhook_brings_its_hooks(store: Store, session: str, turn: int, wait: int, status: str) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.open_call(*new_call("leg-2"))
+    await store.record(webhook_row("leg-1", 0, 1), hooks=[hook_row("first")])
+    await store.record(webhook_row(session, turn, wait, status), hooks=[hook_row("second")])
+
+    assert ["first", "second"] == await listed(store)
+
+
+async def test_webhook_of_no_wait_brings_its_hooks_each_time(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.record(webhook_row("leg-1"), hooks=[hook_row("first")])
+    await store.record(webhook_row("leg-1", id="again"), hooks=[hook_row("second")])
+
+    assert ["first", "second"] == await listed(store)
+
+
+async def test_hooks_of_a_turn_come_in_whatever_was_recorded_before(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    session, turn, webhook = next_turn("leg-1", 1)
+    await store.record(webhook)
+    await store.advance(session, turn, webhook._replace(id="again"), hooks=[hook_row("h1")])
+
+    assert ["h1"] == await listed(store)
+
+
+async def test_second_end_of_a_call_brings_no_hooks(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.end("leg-1", webhook_row("leg-1"), hooks=[hook_row("first")])
+    await store.end("leg-1", webhook_row("leg-1", id="again"), hooks=[hook_row("second")])
+    await store.end("", webhook_row("leg-1", id="of nobody"), hooks=[hook_row("third")])
+
+    assert ["first"] == await listed(store)
+
+
+async def test_deliveries_at_the_same_moment_bring_their_hooks_once(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await asyncio.gather(
+        *(store.record(webhook_row("leg-1", 0, 1, id=f"w{i}"), hooks=[hook_row(f"told {i}")]) for i in range(20)),
+        *(store.end("leg-1", webhook_row("leg-1", id=f"e{i}"), hooks=[hook_row(f"left {i}")]) for i in range(20)),
+    )
+
+    assert ["left 0", "told 0"] == sorted(await listed(store))
 
 
 async def test_texts_and_bytes_of_a_hook_come_back(store: Store) -> None:
