@@ -5,9 +5,9 @@ A block of `bash` or `python` is run, in the order of the page, all `bash` block
 above a block leaves it out. A block may say which file it is: ```yaml title="flows/shop.yaml". A comment
 `<!-- from: path -->` says that the block stands so in a file; a line `...` stands for what is left out of it.
 
-A page with the comment `<!-- in a folder of its own -->` is followed from nothing, in an empty folder: each block with a
-title is written to that file when its turn comes, and what `<!-- in a second terminal -->` stands above is left running:
-the server.
+A page with the comment `<!-- in a folder of its own -->` is followed from nothing, in an empty folder: each block with
+a title is written to that file when its turn comes, and what `<!-- in a second terminal -->` stands above is left
+running: the server.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ HEAD: Final = """# Errors and warnings
 <!-- written by make docs -->
 
 Every code that `ncco check` and `ncco validate` can show: what is wrong in general, how it is mended, and an example
-that has it. An issue itself says where, what exactly, and the cure for that place. `ncco explain E214` shows the example
-mended, too.
+that has it. An issue itself says where, what exactly, and the cure for that place. `ncco explain E214` shows the
+example mended, too.
 
 A code that begins with E, J or N stops a flow from being served or an NCCO from being sent; W and N9 are warnings.
 """

@@ -2,20 +2,19 @@
 
 Blocks with a title are files: those under one heading are one project, and those of a how-to page are one. A block
 without a title is a whole file when it begins as one; else it is a part of a flow, and stands in a frame that has what
-such parts use: steps to go to, variables, look-ups, hooks, hours, and flows to run.
+such parts use: steps to go to, variables, look-ups, hooks, hours, and flows to run. What stands so in a file is checked with that file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from textwrap import dedent, indent
+from textwrap import indent
 from typing import Final
 
 from app.flow.flows import WORDS as FLOW_WORDS
 from app.flow.played import STEP_WORDS
 from tests.docs.blocks import Block, blocks_of
-from tests.house.tracked import text_of, tracked_files
 
 HOW_TO: Final = "docs/how-to/"
 STEPS: Final = (
@@ -66,7 +65,7 @@ ASKING: Final = "choices: {a: {dtmf: 1, goto: menu}}\n"
 
 def projects(page: str) -> Iterator[tuple[Block, dict[str, str]]]:
     """Each project that a page shows: its first block, and its files."""
-    blocks = [block for block in blocks_of(page) if block.language in ("yaml", "jinja")]
+    blocks = [block for block in blocks_of(page) if block.language in ("yaml", "jinja") and not block.source]
     titled = [block for block in blocks if block.title]
     for _, group in groupby(titled, key=lambda block: "" if page.startswith(HOW_TO) else block.heading):
         files = list(group)
@@ -74,12 +73,6 @@ def projects(page: str) -> Iterator[tuple[Block, dict[str, str]]]:
     for block in blocks:
         if not (block.title or block.source) and block.language == "yaml" and not is_excerpt(block):
             yield block, as_project(block.code)
-
-
-def is_excerpt(block: Block) -> bool:
-    """Whether a block is a part of one of the examples, which are checked as they are."""
-    shown = _lines(block.code)
-    return any(shown in _lines(text_of(name)) for name in tracked_files() if name.startswith(("examples/", "flows/")))
 
 
 def as_project(code: str) -> dict[str, str]:
@@ -118,6 +111,3 @@ def _head(but: list[str] | None = None) -> str:
 def _steps(first: str, but: list[str] | None = None) -> str:
     return f"steps:\n{first}" + "".join(f"  {name}: {{goto: end}}\n" for name in STEPS if name not in (but or ()))
 
-
-def _lines(text: str) -> str:
-    return "\n" + "\n".join(line.strip() for line in dedent(text).splitlines() if line.strip()) + "\n"
