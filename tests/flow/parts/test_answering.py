@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.flow.loader import load
+from app.flow.model import Project
 from app.flow.parts.connect import Connect
 from tests.flow.loading_flows import HEAD
 from tests.flow.parts.reading_parts import faults_of, played
@@ -13,7 +14,7 @@ WHISPER = (
 )
 
 
-def project(connect: str, head: str = ""):  # type: ignore[no-untyped-def]  # a Project
+def project(connect: str, head: str = "") -> Project:
     step = f"steps:\n  hello:\n    do:\n      - connect: {connect}\n    on: {{completed: end, otherwise: end}}\n"
     return load({"flows/test.yaml": HEAD + head + step, "flows/whisper.yaml": WHISPER})
 
