@@ -110,4 +110,3 @@ def _head(but: list[str] | None = None) -> str:
 
 def _steps(first: str, but: list[str] | None = None) -> str:
     return f"steps:\n{first}" + "".join(f"  {name}: {{goto: end}}\n" for name in STEPS if name not in (but or ()))
-
