@@ -11,7 +11,7 @@ from app.service.tokens import make_token, read_token
 
 KEY = b"a key for tests only"
 OTHER = b"another key for tests"
-KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event")
+KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer")
 SESSIONS = st.one_of(
     st.uuids().map(str),
     st.uuids().map(lambda uuid: uuid.hex),
