@@ -31,9 +31,9 @@ class CallService:
         library: Library,
         policy: Policy,
     ) -> None:
-        desk = Desk(store, library, policy, lambda: self.look_ups(), lambda: self.hooks_written())
         self.look_ups: Callable[[], LookUp] = nobody
         self.hooks_written: Callable[[], None] = stay_asleep
+        desk = Desk(store, library, policy, self._now_looking_up, self._now_written)
         self.store = store
         self.library = library
         self.policy = policy
@@ -43,6 +43,12 @@ class CallService:
         self._waits = Waits(desk, self._called)
         self._events = Events(desk)
         self._fallbacks = Fallbacks(desk, self._answers, self._waits, self._called)
+
+    def _now_looking_up(self) -> LookUp:
+        return self.look_ups()
+
+    def _now_written(self) -> None:
+        self.hooks_written()
 
     async def check(self) -> None:
         """Raises StoreUnavailable when nothing can be written."""

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
@@ -43,7 +44,8 @@ class Library:
         self._reloading = asyncio.Lock()
         self._by_number: dict[str, Flow] = {}
         self._default: Flow | None = None
-        self._pinned: OrderedDict[str, Flow] = OrderedDict()
+        self._pinning = asyncio.Lock()
+        self._pinned: OrderedDict[tuple[str, str], Flow] = OrderedDict()
 
     async def reload(self) -> Project:
         """Read the files again; swap them in whole when they have no errors.
@@ -85,18 +87,26 @@ class Library:
         flow = self.current.flows.get(name)
         if flow is not None and flow.revision == revision:
             return flow
-        if revision in self._pinned:
-            self._pinned.move_to_end(revision)
-            return self._pinned[revision]
-        row = await self._store.revision(revision)
-        stored = load(orjson.loads(row.sources)).flows.get(name) if row is not None else None
-        if stored is not None:
-            self._pin(stored)
-        return stored
+        key = (name, revision)
+        if key not in self._pinned:
+            async with self._pinning:  # one call loads it for all that wait
+                await self._load(name, revision)
+        if key in self._pinned:
+            self._pinned.move_to_end(key)
+        return self._pinned.get(key)
+
+    async def _load(self, name: str, revision: str) -> None:
+        """Pin the flow as the store has it; loading takes a thread of its own, so that other calls need not wait."""
+        row = await self._store.revision(revision) if (name, revision) not in self._pinned else None
+        if row is not None:
+            project = await asyncio.to_thread(load, orjson.loads(row.sources))
+            if name in project.flows:
+                self._pin(replace(project.flows[name], revision=revision))
 
     def _pin(self, flow: Flow) -> None:
-        self._pinned[flow.revision] = flow
-        self._pinned.move_to_end(flow.revision)
+        key = (flow.name, flow.revision)
+        self._pinned[key] = flow
+        self._pinned.move_to_end(key)
         while len(self._pinned) > PINNED_LIMIT:
             self._pinned.popitem(last=False)
 

@@ -1,0 +1,107 @@
+"""Flows in use, and older revisions of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from app.flow.loader import load
+from app.flow.model import Flow, Project
+from app.service.library import Library
+from app.store.contract import RevisionRow
+from app.store.memory import MemoryStore
+
+ASKING = """
+flow: NAME
+entry: true
+start: a
+steps:
+  a:
+    do: [{talk: "TEXT"}]
+    choices: {one: {dtmf: 1, goto: {run: OTHER}}}
+    retry: {then: end}
+"""
+
+
+def project(text: str) -> Project:
+    """Two flows that lead to each other: both are made of the same files."""
+    flows = {
+        f"flows/{name}.yaml": ASKING.replace("NAME", name).replace("OTHER", other).replace("TEXT", text)
+        for name, other in (("left", "right"), ("right", "left"))
+    }
+    return load(flows)
+
+
+class CountingStore(MemoryStore):
+    """Counts how often a revision is asked for."""
+
+    asked = 0
+
+    async def revision(self, hash_: str) -> RevisionRow | None:
+        self.asked += 1
+        await asyncio.sleep(0)
+        return await super().revision(hash_)
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[CountingStore]:
+    store = CountingStore()
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def reloaded(store: CountingStore, *projects: Project) -> Library:
+    """A library that has read these projects, one after the other."""
+    coming = iter(projects)
+    library = Library(store, lambda: next(coming))
+    for _ in projects:
+        await library.reload()
+    return library
+
+
+def facts(flow: Flow | None) -> Any:
+    return None if flow is None else (flow.name, flow.revision)
+
+
+async def test_flows_of_the_same_files_are_told_apart_in_memory(store: CountingStore) -> None:
+    before = project("Before.")
+    library = await reloaded(store, before, project("After."))
+    revision = before.flows["left"].revision
+    found = [await library.pinned(name, revision) for name in ("left", "right")]
+
+    assert revision == before.flows["right"].revision
+    assert [("left", revision), ("right", revision)] == [facts(flow) for flow in found]
+    assert 0 == store.asked
+
+
+async def test_flows_of_the_same_files_are_told_apart_in_the_store(store: CountingStore) -> None:
+    before = project("Before.")
+    await reloaded(store, before)
+    library = await reloaded(store, project("After."))
+    revision = before.flows["left"].revision
+    found = [await library.pinned(name, revision) for name in ("left", "right", "left")]
+
+    assert [("left", revision), ("right", revision), ("left", revision)] == [facts(flow) for flow in found]
+
+
+async def test_a_revision_is_loaded_once_however_many_calls_need_it_at_once(store: CountingStore) -> None:
+    before = project("Before.")
+    await reloaded(store, before)
+    library = await reloaded(store, project("After."))
+    found = await asyncio.gather(*(library.pinned("left", before.flows["left"].revision) for _ in range(10)))
+
+    assert 1 == store.asked
+    assert 1 == len({id(flow) for flow in found})
+    assert ("left", before.flows["left"].revision) == facts(found[0])
+
+
+async def test_a_revision_or_a_flow_that_nobody_has_is_none(store: CountingStore) -> None:
+    before = project("Before.")
+    library = await reloaded(store, before)
+
+    assert await library.pinned("left", "0" * 64) is None
+    assert await library.pinned("nobody", before.flows["left"].revision) is None
