@@ -2,7 +2,8 @@
 
 Blocks with a title are files: those under one heading are one project, and those of a how-to page are one. A block
 without a title is a whole file when it begins as one; else it is a part of a flow, and stands in a frame that has what
-such parts use: steps to go to, variables, look-ups, hooks, hours, and flows to run. What stands so in a file is checked with that file.
+such parts use: steps to go to, variables, look-ups, hooks, hours, and flows to run. What stands so in a file is checked
+with that file.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def projects(page: str) -> Iterator[tuple[Block, dict[str, str]]]:
         files = list(group)
         yield files[0], {file.title: file.code for file in files}
     for block in blocks:
-        if not (block.title or block.source) and block.language == "yaml" and not is_excerpt(block):
+        if not (block.title or block.source) and block.language == "yaml":
             yield block, as_project(block.code)
 
 
