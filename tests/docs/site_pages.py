@@ -2,11 +2,12 @@
 
 - A nav entry that is a folder of docs/ becomes the pages in it, in the order of their names, `index.md` first.
 - A link to a file of the project outside docs/ leads to a page of the site that shows the file.
-- A page that has moved leads on to its new place.
+- A pipe in the code of a table, which GitHub wants behind a backslash, is shown without it.
 """
 
 from __future__ import annotations
 
+import html
 import posixpath
 import re
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ LANGUAGES: Final = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".py": "py
 _LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?(?=\))")
 
 
+_PIPED = re.compile(r"`(?P<code>[^`\n]*\\\|[^`\n]*)`")
+
+
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """The nav with the pages of its folders."""
     expanded = [_expanded(entry) for entry in config.nav or []]
@@ -41,7 +45,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """The page with its links to files outside docs/ led to the pages that show them."""
+    """The page with its links to files outside docs/ led to the pages that show them, and the pipes of its tables."""
     origin = origin_of(page.file.src_uri)
 
     def lead(link: re.Match[str]) -> str:
@@ -51,7 +55,18 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         shown_at = target.removeprefix(DOCS) if target.startswith(DOCS) else f"{SHOWN}{target}.md"
         return posixpath.relpath(shown_at, posixpath.dirname(page.file.src_uri) or ".") + (link["anchor"] or "")
 
-    return _LINK.sub(lead, markdown)
+    return with_pipes(_LINK.sub(lead, markdown))
+
+
+def with_pipes(markdown: str) -> str:
+    """The page with `a \\| b` in a table as code that shows no backslash."""
+
+    def show(found: re.Match[str]) -> str:
+        code = html.escape(found["code"].replace("\\|", "|"), quote=False)
+        return f"<code>{code.replace('|', '&#124;')}</code>"
+
+    lines = (_PIPED.sub(show, line) if line.startswith("|") else line for line in markdown.split("\n"))
+    return "\n".join(lines)
 
 
 def linked_from(files: Files) -> set[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import pages
-from tests.docs.site_pages import links_of, origin_of, shown, target_of
+from tests.docs.site_pages import links_of, origin_of, shown, target_of, with_pipes
 from tests.house.tracked import ROOT
 
 NOWHERE = "http://127.0.0.1:9"
@@ -75,3 +75,8 @@ def test_a_page_that_shows_a_file_knows_which() -> None:
     assert origin_of("files/flows/pin.yaml.md") == "flows/pin.yaml"
     assert origin_of("flows.md") == "docs/flows.md"
     assert shown("flows/pin.yaml").startswith("# flows/pin.yaml\n\n````yaml\n")
+
+
+def test_a_pipe_in_the_code_of_a_table_has_no_backslash() -> None:
+    assert with_pipes(r"| `a \| b<c` | d |") == "| <code>a &#124; b&lt;c</code> | d |"
+    assert with_pipes(r"`a \| b` in a line") == r"`a \| b` in a line"
