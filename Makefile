@@ -61,10 +61,11 @@ fmt: $(READY) ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## write docs/errors.md, the pages of settings and commands, and .env.example anew
+docs: $(READY) ## write docs/errors.md, the pages of settings, commands and options, and .env.example anew
 	$(BIN)/python -m tests.docs.errors_page
 	$(BIN)/python -m tests.docs.settings_pages
 	$(BIN)/python -m tests.docs.commands_page
+	$(BIN)/python -m tests.docs.options_page
 
 site: $(READY) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

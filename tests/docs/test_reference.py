@@ -6,7 +6,10 @@ import re
 
 import pytest
 
+from app.flow.events import EVENTS
 from app.flow.exits import EXITS
+from app.flow.exits.hold import OUTCOMES as HOLD_OUTCOMES
+from app.flow.exits.on import DIALLED
 from app.flow.expressions.filters import FILTERS
 from app.flow.flows import WORDS as FLOW_WORDS
 from app.flow.hooks.event import EVENT
@@ -59,6 +62,18 @@ def test_the_words_within_a_word_are_told(heading: str, words: tuple[str, ...]) 
 
 def test_every_exit_is_told_in_the_chapter_of_exits() -> None:
     assert {kind.word for kind in EXITS} == {*things_of(STEPS, "Where the call goes")} - {"with"}
+
+
+def test_the_table_of_outcomes_has_every_line_of_on() -> None:
+    told = re.findall(r"`(\w+)`", section(STEPS, "## Outcomes"))
+
+    assert set() == {*DIALLED, *HOLD_OUTCOMES, "error", "noinput", "nomatch"} - {*told}
+
+
+def test_the_table_of_events_has_every_event_and_no_other() -> None:
+    rows = re.findall(r"^\| (`[^|]+) \|", section(FLOW, "### `events`"), re.M)
+
+    assert {*EVENTS} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
 
 
 @pytest.mark.parametrize("page", [FLOW, STEPS, ACTS, TEXT])
