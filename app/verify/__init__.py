@@ -1,0 +1,1 @@
+"""Loops around engine and simulator: scenarios, outcome coverage, proof."""

@@ -1,0 +1,1 @@
+"""Outcome coverage: which ways of a flow the scenarios have taken."""

@@ -1,0 +1,1 @@
+"""Scenarios: scripted calls and what must be heard in them."""
