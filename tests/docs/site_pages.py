@@ -1,7 +1,8 @@
 """What the documentation site needs beyond `mkdocs.yml`, which names this file under `hooks`.
 
 - A nav entry that is a folder of docs/ becomes the pages in it, in the order of their names, `index.md` first.
-- A link to a file of the project outside docs/ leads to a page of the site that shows the file.
+- A link to a file of the project outside docs/ leads to a page of the site that shows the file; a README.md is shown
+  with the files of its folder.
 - A pipe in the code of a table, which GitHub wants behind a backslash, is shown without it.
 """
 
@@ -104,12 +105,18 @@ def origin_of(src_uri: str) -> str:
 
 
 def shown(path: str) -> str:
-    """A page that shows a file: a page as it is, anything else as a block."""
-    text = (ROOT / path).read_text(encoding="utf-8")
-    if path.endswith(".md"):
-        return text
+    """A page that shows a file: a page as it is, with the files of its folder behind it; anything else as a block."""
+    if not path.endswith(".md"):
+        return f"# {path}\n\n{_block(path)}"
+    folder = path.removesuffix("README.md")
+    beside = [name for name in tracked_files() if folder not in ("", path) and name.startswith(folder) and name != path]
+    files = (f"\n## {name.removeprefix(folder)}\n\n{_block(name)}" for name in beside)
+    return (ROOT / path).read_text(encoding="utf-8") + "".join(files)
+
+
+def _block(path: str) -> str:
     language = LANGUAGES.get(posixpath.splitext(path)[1], "text")
-    return f"# {path}\n\n````{language}\n{text}````\n"
+    return f"````{language}\n{(ROOT / path).read_text(encoding='utf-8')}````\n"
 
 
 def _values(entry: Any) -> list[Any]:

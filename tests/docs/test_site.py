@@ -37,6 +37,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert 0 == done.returncode, done.stdout
+    assert "Doc file" not in done.stdout, done.stdout  # what mkdocs tells of links that lead nowhere, and is no warning
     return folder
 
 
@@ -62,6 +63,14 @@ def test_a_file_outside_docs_that_a_page_links_to_is_shown(site: Path) -> None:
 
     assert "files/benchmarks/flows/frontdesk.yaml.html" in (site / "performance.html").read_text(encoding="utf-8")
     assert "frontdesk" in text
+
+
+def test_the_readme_of_a_folder_is_shown_with_its_files() -> None:
+    text = shown("examples/acme/README.md")
+
+    assert "\n## flows/shared.yaml\n\n````yaml\n" in text
+    assert text.index("# Acme") < text.index("\n## flows/acme.yaml\n")
+    assert "\n## " not in shown("CONTRIBUTING.md").partition("## Habits")[2]
 
 
 def test_links_are_followed_from_where_their_page_stands() -> None:
