@@ -14,7 +14,8 @@ from app.flow.fields import Fields, fallen_out, read_fields
 from app.flow.heads import Head, read_head
 from app.flow.inherited import Defaults
 from app.flow.issues import Issue
-from app.flow.model import Flow, Sending, Target, Variable
+from app.flow.limits import read_limits
+from app.flow.model import Flow, Limit, Sending, Target, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.parts.inheritance import gather
 from app.flow.played import STEP_WORDS
@@ -28,7 +29,7 @@ from app.flow.variables import Declared, read_variables, with_collected
 
 WORDS = (
     *("flow", "numbers", "default", "entry", "start", "params", "outcomes", "returns"),
-    *("defaults", "vars", *SECTIONS, "events", "steps"),
+    *("limits", "defaults", "vars", *SECTIONS, "events", "steps"),
 )
 _HINTS = {
     "name": "write `flow`",
@@ -99,6 +100,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
     defaults = _read_defaults(fields, context.defaults, declared.variables, reader)
     reader = replace(reader, language=_language(defaults, sections))
     events = read_events(fields.values["events"], reader) if "events" in fields.values else {}
+    limits = read_limits(fields.values["limits"], reader) if "limits" in fields.values else {}
     read = _read_steps(steps, declared.variables, defaults, reader)
     start = _read_start(fields, steps, reader)
     issues.extend(check_cycles(read))
@@ -106,9 +108,8 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
         issues.extend(check_reachable(start, read, defaults.error))
     flow = None
     if head.name is not None and start is not None and not any(issue.is_error for issue in issues):
-        flow = _make(
-            head.name, head, start, read, declared.variables, error=defaults.error, sections=sections, events=events
-        )
+        own = sections, events, limits
+        flow = _make(head.name, head, start, read, declared.variables, error=defaults.error, own=own)
     return ReadFlow(head, read, start, frozenset(reader.runs), fields.is_whole, flow, sections, reader.scope)
 
 
@@ -160,10 +161,10 @@ def _make(
     variables: Mapping[str, Variable],
     *,
     error: Target | None,
-    sections: Sections,
-    events: Mapping[str, tuple[Sending, ...]],
+    own: tuple[Sections, Mapping[str, tuple[Sending, ...]], Mapping[str, Limit]],
 ) -> Flow:
-    """The flow, all of whose steps could be read."""
+    """The flow, all of whose steps could be read; `own` are its parts, its events and its limits."""
+    sections, events, limits = own
     return Flow(
         name=name.value,
         place=head.place,
@@ -180,6 +181,7 @@ def _make(
         calendars=sections.calendars,
         unasked={name: lookup.unasked for name, lookup in sections.lookups.items()},
         events=events,
+        limits=limits,
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from app.flow.drafts import Callback, CallbackKind, Draft, Frame, Laid, Part, Value
 from app.flow.moves import Again, Asked, Assignment, Decision, Edge, Go, Jump, Next, Outcome, Runs, Target
@@ -36,6 +36,7 @@ __all__ = [
     "Go",
     "Jump",
     "Laid",
+    "Limit",
     "Next",
     "Outcome",
     "Part",
@@ -160,6 +161,13 @@ class Step:
     events: Mapping[str, tuple[Sending, ...]] = field(default_factory=dict)
 
 
+class Limit(NamedTuple):
+    """A number that a flow promises not to exceed, and where it says so."""
+
+    most: int
+    place: Place
+
+
 @dataclass(frozen=True, slots=True)
 class Flow:
     """One flow with everything it uses.
@@ -174,6 +182,7 @@ class Flow:
         calendars: opening hours, by name.
         unasked: what look-ups are in scope as before they are asked, by name.
         events: as in `Step`, for every step.
+        limits: what it promises, by name (`app.flow.limits`); no running call looks at it.
         subs: the flows that a call may come to from here, by name.
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of every file it is made of; `load` makes the same flow of them again.
@@ -198,6 +207,7 @@ class Flow:
     calendars: Mapping[str, Any] = field(default_factory=dict)
     unasked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     events: Mapping[str, tuple[Sending, ...]] = field(default_factory=dict)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
     sound: set[tuple[int, ...]] = field(default_factory=set, compare=False, repr=False)
     stretches: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)

@@ -74,6 +74,8 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
     Rule("E280", "error", "a flow runs itself", "hand the call over: `goto: {run: flow}`"),
     Rule("E282", "error", "two shared files declare the same part", "keep one of them"),
     Rule("E284", "error", "this is no event that can be told", "write one of the known events"),
+    Rule("E290", "error", "this is no limit", "write one of the known limits"),
+    Rule("E291", "error", "a limit is no number of its kind", "write a whole number"),
     # What the other party of a connect hears, and computed lists
     Rule("E285", "error", "onAnswer names a flow and another server", "keep `run` or `url`"),
     Rule(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from app.flow.flows import WORDS as FLOW_WORDS
+from app.flow.limits import WORDS as LIMITS
 from app.flow.schema.actions import ActionSchemas
 from app.flow.schema.names import Names
-from app.flow.schema.pieces import FLAG, TEXT, JsonSchema, about, has, listed, mapped, named, offer, ref
+from app.flow.schema.pieces import FLAG, TEXT, JsonSchema, about, has, listed, mapped, named, number, offer, ref
 from app.flow.schema.sections import section_definitions
 from app.flow.schema.steps import described, step_definitions
 from app.flow.shared import WORDS as SHARED_WORDS
@@ -27,11 +28,18 @@ FLOW: Final = {
     "params": "What it takes from a flow that runs it, each with its type.",
     "outcomes": "What may come of it for a flow that runs it.",
     "returns": "What it gives back to a flow that runs it, each with its type.",
+    "limits": "What `ncco prove` holds it to.",
     "defaults": "What every step inherits; a step may say otherwise.",
     "vars": "What the call remembers, each with its type.",
     **_DECLARED,
     "events": "Whom to tell of what Vonage reports later, in every step.",
     "steps": "The steps of the call, by name.",
+}
+LIMIT: Final = {
+    "seconds_to_person": "Seconds after which a person rings at the latest, by the quickest way there.",
+    "steps": "Steps that a call enters at most, circles that the caller asks for counted once.",
+    "prompt_seconds": "Seconds that a caller listens at most before he can answer.",
+    "menu_options": "Choices that a menu has at most.",
 }
 SHARED: Final = {
     "shared": "true: this file holds parts for all flows.",
@@ -80,6 +88,7 @@ def _own(names: Names) -> dict[str, JsonSchema]:
         "outcomes": listed(TEXT),
         "returns": ref("params"),
         "vars": ref("vars"),
+        "limits": mapped(described(LIMITS, LIMIT, {word: number("integer", {"minimum": 1}) for word in LIMITS})),
         "events": about(ref("events"), FLOW["events"]),
         "steps": named(ref("step")),
     }
