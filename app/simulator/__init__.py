@@ -1,0 +1,62 @@
+"""A virtual Vonage: plays any webhook server in virtual time, and lets a caller press, speak, be silent and hang up.
+
+clock = VirtualClock()
+async with AsgiServer(create_app(settings, clock=clock), clock) as server:
+    vonage = Vonage(Application(answer_url=..., event_url=...), server, clock)
+    call = await vonage.call("442079460000", "447700900123")
+    await call.listen()
+    await call.press("1")
+    await call.hang_up()
+    print(call.transcript)
+"""
+
+from __future__ import annotations
+
+from app.simulator.application import Application
+from app.simulator.asgi import AsgiServer
+from app.simulator.chaos import Chaos, Disturbance
+from app.simulator.clock import VirtualClock
+from app.simulator.courier import Attempt, Delivery, Message
+from app.simulator.durations import Durations
+from app.simulator.errors import CallIsOver, NothingToDecide
+from app.simulator.leg import Waited
+from app.simulator.over_http import HttpServer
+from app.simulator.parties import ENDLESS, Act, Behaviour, HangUp, Keys, Outcome, Parties, Silence, Words
+from app.simulator.phone_call import Moment, PhoneCall
+from app.simulator.replies import Verdict
+from app.simulator.requests import Request, Response, Server
+from app.simulator.transcript import Heard
+from app.simulator.vonage import Vonage
+
+__all__ = [
+    "ENDLESS",
+    "Act",
+    "Application",
+    "AsgiServer",
+    "Attempt",
+    "Behaviour",
+    "CallIsOver",
+    "Chaos",
+    "Delivery",
+    "Disturbance",
+    "Durations",
+    "HangUp",
+    "Heard",
+    "HttpServer",
+    "Keys",
+    "Message",
+    "Moment",
+    "NothingToDecide",
+    "Outcome",
+    "Parties",
+    "PhoneCall",
+    "Request",
+    "Response",
+    "Server",
+    "Silence",
+    "Verdict",
+    "VirtualClock",
+    "Vonage",
+    "Waited",
+    "Words",
+]

@@ -1,0 +1,64 @@
+"""The bad luck of a network, as a seed: the same seed, the same bad luck."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """What befalls one delivery. It always gets through in the end: never more goes wrong than one retry cures.
+
+    Attributes:
+        late_s: seconds until it is sent at all. Later ones may overtake it, save where the call waits for its reply.
+        slow_s: seconds that the reply takes longer; less than the time-out.
+        is_doubled: sent twice, one right after the other; the second reply counts if `takes_second`.
+        loses_reply: the server gets it, the platform not the reply: a time-out, and a retry.
+        is_unsigned: sent without its signature at first. Source: webhooks guide (internal signing failure).
+    """
+
+    late_s: float = 0.0
+    slow_s: float = 0.0
+    is_doubled: bool = False
+    takes_second: bool = False
+    loses_reply: bool = False
+    is_unsigned: bool = False
+
+
+CALM: Final = Disturbance()
+
+
+class Chaos:
+    """Disturbances of a seed, delivery by delivery.
+
+    Args:
+        seed: which ones.
+        rate: how likely each kind is for a delivery, 0 to 1.
+        late_s: most seconds that a notification is late. slow_s: that an awaited one is late or slow.
+    """
+
+    def __init__(self, seed: int, rate: float = 0.25, late_s: float = 20.0, slow_s: float = 2.0) -> None:
+        self.seed = seed
+        self._rate = rate
+        self._late_s = late_s
+        self._slow_s = slow_s
+        self._random = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+
+    def next_disturbance(self, *, is_awaited: bool) -> Disturbance:
+        """What befalls the next delivery.
+
+        Args:
+            is_awaited: whether the call waits for its reply.
+        """
+        luck = [self._random.random() for _ in range(8)]
+        hit = [chance < self._rate for chance in luck]
+        return Disturbance(
+            late_s=round(luck[5] * (self._slow_s if is_awaited else self._late_s), 3) if hit[0] else 0.0,
+            slow_s=round(luck[6] * self._slow_s, 3) if hit[1] else 0.0,
+            is_doubled=hit[2],
+            takes_second=luck[7] < 0.5,
+            loses_reply=hit[3],
+            is_unsigned=hit[4] and not hit[3],
+        )

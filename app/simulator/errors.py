@@ -1,0 +1,13 @@
+"""What whoever plays a caller can do wrong."""
+
+from __future__ import annotations
+
+from app.errors import AppError
+
+
+class CallIsOver(AppError):
+    """The caller did something after the call had ended."""
+
+
+class NothingToDecide(AppError):
+    """A dial was decided on that nobody asks about."""

@@ -1,0 +1,195 @@
+"""Discrete events: processes that wait for time, for signals or for the server, run one after another.
+
+A process is a generator. It yields what it waits for and is resumed with what came; nothing of it waits in real time,
+and the only thing that leaves the process is the request that `Ask` carries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from app.simulator.clock import VirtualClock, milliseconds
+from app.simulator.requests import Request, Response
+
+T = TypeVar("T")
+
+
+class Signal:
+    """Something that happens once. Whoever waits for it is resumed with it."""
+
+    __slots__ = ("_waiting", "is_fired")
+
+    def __init__(self) -> None:
+        self.is_fired = False
+        self._waiting: list[Callable[[], None]] = []
+
+    def fire(self) -> None:
+        """Let it happen; a second time changes nothing."""
+        self.is_fired = True
+        waiting, self._waiting = self._waiting, []
+        for resume in waiting:
+            resume()
+
+    def subscribe(self, resume: Callable[[], None]) -> None:
+        """Call `resume` when it happens."""
+        self._waiting.append(resume)
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Wait for the first of some signals, at most `ms` milliseconds; the result is the signal, None when time is up."""
+
+    signals: tuple[Signal, ...]
+    ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send a request; the result is the response, once its time has passed."""
+
+    request: Request
+
+
+Command: TypeAlias = Until | Ask
+Steps: TypeAlias = Generator[Command, Any, T]
+"""What a process is made of; `T` is what it comes to."""
+
+
+def pause(seconds: float) -> Steps[None]:
+    """Let virtual time pass."""
+    yield Until((), milliseconds(seconds))
+
+
+def first_of(*signals: Signal, within: float | None = None) -> Steps[Signal | None]:
+    """The first of the signals that happens; None when `within` seconds have passed before."""
+    found: Signal | None = yield Until(signals, None if within is None else milliseconds(max(within, 0.0)))
+    return found
+
+
+class Process(Generic[T]):
+    """A running generator.
+
+    Attributes:
+        done: happens when it has come to its end or was cancelled.
+        result: what it came to; None before, and when it was cancelled.
+    """
+
+    def __init__(self, steps: Steps[T]) -> None:
+        self.steps = steps
+        self.done = Signal()
+        self.result: T | None = None
+        self.turn = 0
+        self.is_cancelled = False
+        self._is_running = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.done.is_fired
+
+    def cancel(self) -> None:
+        """End it where it is; its `finally` blocks still run. A process may cancel itself: it ends at its next wait."""
+        if self.is_over or self.is_cancelled:
+            return
+        self.is_cancelled = True
+        if not self._is_running:
+            self._close()
+
+    def step(self, value: object) -> Command | None:
+        """Resume it. What it waits for next; None when it is over."""
+        self.turn += 1
+        self._is_running = True
+        try:
+            command = self.steps.send(value)
+        except StopIteration as stop:
+            self.result = stop.value
+            self.done.fire()
+            return None
+        finally:
+            self._is_running = False
+        if self.is_cancelled:
+            self._close()
+            return None
+        return command
+
+    def _close(self) -> None:
+        self.turn += 1
+        self.steps.close()
+        self.done.fire()
+
+
+class Kernel:
+    """Runs processes in the order of virtual time, and those of one moment in the order in which they were woken."""
+
+    def __init__(self, clock: VirtualClock, ask: Callable[[Request], Awaitable[Response]]) -> None:
+        self.clock = clock
+        self._ask = ask
+        self._ready: deque[tuple[Process[Any], int, object]] = deque()
+        self._timers: list[tuple[int, int, Process[Any], int, object]] = []
+        self._count = 0
+        self._lock = asyncio.Lock()
+
+    def spawn(self, steps: Steps[T]) -> Process[T]:
+        """Start a process; its first step is taken when those that are ready have taken theirs."""
+        process = Process(steps)
+        self._ready.append((process, process.turn, None))
+        return process
+
+    async def advance(self, stop: Callable[[], bool], until_ms: int | None = None) -> None:
+        """Let virtual time pass until `stop` holds, `until_ms` is reached or nothing is left that could happen.
+
+        What happens at the same moment is done before `stop` is asked.
+        """
+        async with self._lock:
+            while True:
+                await self._settle()
+                if stop() or not self._next_moment(until_ms):
+                    break
+            if until_ms is not None and not stop():
+                self.clock.move_to(until_ms)
+
+    async def _settle(self) -> None:
+        while self._ready:
+            process, turn, value = self._ready.popleft()
+            if process.turn == turn and not process.is_over:
+                await self._wait(process, process.step(value))
+
+    def _next_moment(self, until_ms: int | None) -> bool:
+        """Move to the next moment at which something happens; False when there is none in time."""
+        while self._timers and self._timers[0][2].turn != self._timers[0][3]:
+            heapq.heappop(self._timers)
+        if not self._timers or (until_ms is not None and self._timers[0][0] > until_ms):
+            return False
+        moment = self._timers[0][0]
+        self.clock.move_to(moment)
+        while self._timers and self._timers[0][0] == moment:
+            _, _, process, turn, value = heapq.heappop(self._timers)
+            self._ready.append((process, turn, value))
+        return True
+
+    async def _wait(self, process: Process[Any], command: Command | None) -> None:
+        if isinstance(command, Ask):
+            response = await self._ask(command.request)
+            self._at(milliseconds(response.seconds), process, response)
+        elif command is not None:
+            self._until(process, command)
+
+    def _until(self, process: Process[Any], command: Until) -> None:
+        turn = process.turn
+        for signal in command.signals:
+            if signal.is_fired:
+                self._ready.append((process, turn, signal))
+                return
+        for signal in command.signals:
+            signal.subscribe(lambda signal=signal: self._ready.append((process, turn, signal)))  # type: ignore[misc]  # bound now
+        if command.ms is not None:
+            self._at(command.ms, process, None)
+
+    def _at(self, ms: int, process: Process[Any], value: object) -> None:
+        self._count += 1
+        heapq.heappush(self._timers, (self.clock.ms + ms, self._count, process, process.turn, value))

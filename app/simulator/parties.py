@@ -1,0 +1,125 @@
+"""What dialled parties do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+Outcome: TypeAlias = Literal[
+    "answered", "completed", "human", "machine", "beep", "disconnected",
+    "busy", "timeout", "unanswered", "rejected", "failed",
+]  # fmt: skip
+"""What comes of a dial. `answered` and `completed` are the same; `beep` is a machine that beeps."""
+
+FAILURES: Final = frozenset({"busy", "timeout", "unanswered", "rejected", "failed"})
+MACHINES: Final = frozenset({"machine", "beep"})
+DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
+    "busy": (None, 486),
+    "timeout": (None, None),
+    "unanswered": ("unavailable", 480),
+    "rejected": ("declined", 603),
+    "failed": ("cannot_route", 404),
+}
+"""`detail` and `sip_code` by outcome. Source: webhook reference, Call status events."""
+
+ENDLESS: Final = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A called party presses keys."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A called party says something."""
+
+    text: str
+    confidence: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A called party lets an input time out."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """A called party hangs up."""
+
+
+Act: TypeAlias = Keys | Words | Silence | HangUp
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What one dialled party does.
+
+    Attributes:
+        outcome: what comes of the dial.
+        rings_s: seconds until it does; longer than the connect's `timeout` is a timeout.
+        talks_s: seconds from the joining of the parties until one hangs up; `ENDLESS`: until somebody makes them.
+        hangs_up_first: whether the called party does that, else the caller.
+        script: what the called party does each time that an NCCO of its own waits for it (`onAnswer`); when it is used
+            up, it is silent.
+        beeps_s: seconds from answering to the beep of a machine; with `machine` there is none.
+        detail, sip_code: as the failing event says; None: as usual for the outcome.
+
+    Raises ValueError for an unknown outcome or a negative time.
+    """
+
+    outcome: Outcome = "answered"
+    rings_s: float = 4.0
+    talks_s: float = 30.0
+    hangs_up_first: bool = True
+    script: tuple[Act, ...] = ()
+    beeps_s: float = 12.0
+    detail: str | None = None
+    sip_code: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.outcome not in get_args(Outcome):
+            raise ValueError(
+                f'there is no outcome "{self.outcome}" of a dial; write one of {", ".join(get_args(Outcome))}'
+            )
+        for name in ("rings_s", "talks_s", "beeps_s"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it is a number of seconds, 0 or more")
+
+
+@dataclass(slots=True)
+class Parties:
+    """What is known of all parties that may be dialled.
+
+    Attributes:
+        known: by number, user, URI or extension: one behaviour for every dial, or one after another, the last for ever.
+        other: everybody else; None: each dial waits until it is decided (`PhoneCall.decide`).
+    """
+
+    known: Mapping[str, Behaviour | Sequence[Behaviour]] = field(default_factory=dict)
+    other: Behaviour | None = field(default_factory=Behaviour)
+    _dials: dict[str, int] = field(default_factory=dict)
+
+    def next_dial(self, address: str) -> Behaviour | None:
+        """What comes of the next dial of this address; None when somebody has to decide."""
+        found = self.known.get(address, self.other)
+        if found is None or isinstance(found, Behaviour):
+            return found
+        dial = self._dials.get(address, 0)
+        self._dials[address] = dial + 1
+        return found[min(dial, len(found) - 1)] if found else self.other
+
+
+def address_of(endpoint: Mapping[str, Any]) -> str:
+    """Whom an endpoint leads to: number, user, URI or extension. Source: NCCO reference, Endpoint types."""
+    match endpoint["type"]:
+        case "phone":
+            return str(endpoint["number"])
+        case "app":
+            return str(endpoint["user"])
+        case "vbc":
+            return str(endpoint["extension"])
+    return str(endpoint.get("uri") or f"sip:{endpoint.get('user')}@{endpoint.get('domain')}")

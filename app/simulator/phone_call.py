@@ -1,0 +1,182 @@
+"""One call as a party experiences it: what is heard, and what can be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from app.simulator.acts import press, speak
+from app.simulator.clock import milliseconds
+from app.simulator.courier import Delivery
+from app.simulator.errors import CallIsOver, NothingToDecide
+from app.simulator.kernel import Steps
+from app.simulator.leg import EndedBy, Leg, Waited
+from app.simulator.parties import Behaviour
+from app.simulator.platform import Platform
+from app.simulator.transcript import Heard
+
+Kind: TypeAlias = Literal["input", "record", "dial", "until", "idle", "end"]
+SURE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a call has stopped playing on.
+
+    Attributes:
+        at: seconds since the call was answered.
+        kind: input, record, dial: the party is waited for, see `Waited`; until: the given time has come; idle: nothing
+            will happen unless somebody does something (an endless loop, a conversation); end: the call is over.
+        waited: what exactly is waited for; None for the last three.
+    """
+
+    at: float
+    kind: Kind
+    waited: Waited | None = None
+
+
+class PhoneCall:
+    """One party's call. Virtual time moves only inside its awaits, and for all calls of the platform."""
+
+    def __init__(self, platform: Platform, leg: Leg) -> None:
+        self._platform = platform
+        self._leg = leg
+
+    @property
+    def uuid(self) -> str:
+        """The leg."""
+        return self._leg.uuid
+
+    @property
+    def conversation_uuid(self) -> str:
+        """The conversation that the leg is in now."""
+        return self._leg.room.uuid
+
+    @property
+    def at(self) -> float:
+        """Seconds since the call was answered; since it came in, when it was not."""
+        return (self._platform.clock.ms - self._zero_ms) / 1000
+
+    @property
+    def transcript(self) -> tuple[Heard, ...]:
+        """What the party has heard and done so far, in order."""
+        return self._leg.transcript
+
+    @property
+    def log(self) -> tuple[Delivery, ...]:
+        """The webhooks of this call with their replies, also those of parties that it has dialled."""
+        root = self._leg.root.uuid
+        return tuple(delivery for delivery in self._platform.courier.log if delivery.message.call == root)
+
+    @property
+    def open_input(self) -> Waited | None:
+        """What can be pressed or said now; keys may cut a prompt short that still plays."""
+        return self._leg.open_input
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the server's NCCO was played at all."""
+        return self._leg.is_answered
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the call has ended."""
+        return self._leg.over.is_fired
+
+    @property
+    def ended_by(self) -> EndedBy | None:
+        """`user`: the party hung up; `platform`: the platform did. None while the call lasts."""
+        return self._leg.ended_by
+
+    @property
+    def dialled(self) -> tuple[PhoneCall, ...]:
+        """The calls of the parties that this one has dialled, in order."""
+        return tuple(PhoneCall(self._platform, leg) for leg in self._leg.dependents)
+
+    async def listen(self, until: float | None = None) -> Moment:
+        """Play on until the party is waited for, until `until` seconds since the answer, or to the end.
+
+        A party that is being waited for already is not waited for anew: the same moment comes back at once, unless
+        `until` lies ahead, up to which it stays silent.
+        """
+        await self._advance(self._zero_ms + milliseconds(until) if until is not None else None)
+        leg = self._leg
+        if leg.over.is_fired:
+            return Moment(self.at, "end")
+        if leg.waited is not None:
+            return Moment(self.at, leg.waited.kind, leg.waited)
+        return Moment(self.at, "idle" if until is None else "until")
+
+    async def press(self, digits: str, at: float | None = None) -> None:
+        """Press keys (0 to 9, * and #), now or `at` seconds since the answer. Raises CallIsOver, ValueError."""
+        if not digits or set(digits) - set("0123456789*#"):
+            raise ValueError(f"{digits!r} is not made of the keys 0 to 9, * and #")
+        await self._do(press(self._leg, digits), at)
+
+    async def speak(
+        self,
+        *results: str | tuple[str, float],
+        at: float | None = None,
+        seconds: float | None = None,
+        error: str = "",
+    ) -> None:
+        """Say something, now or `at` seconds since the answer. Raises CallIsOver.
+
+        Args:
+            results: what the recogniser makes of it, best first: the text (then it is sure), or text and confidence.
+                None: a noise that it makes nothing of.
+            at: seconds since the answer.
+            seconds: how long it takes; as long as the first text needs by default.
+            error: what the recogniser says instead of results.
+        """
+        guesses = [(guess, SURE) if isinstance(guess, str) else guess for guess in results]
+        wire = [{"text": text, "confidence": str(confidence)} for text, confidence in guesses]
+        lasts = self._platform.durations.speech(guesses[0][0] if guesses else "") if seconds is None else seconds
+        await self._do(speak(self._leg, lasts, wire, error), at)
+
+    async def silence(self) -> None:
+        """Let what listens come to its end: an input times out, a recording ends. Plays on to it first if need be."""
+        if self._leg.waited is None:
+            await self.listen()
+        waited = self._leg.waited
+        await self._platform.kernel.advance(lambda: self._leg.waited is not waited or self._leg.over.is_fired)
+
+    async def decide(self, behaviour: Behaviour) -> None:
+        """Say what the party does that is being dialled. Raises NothingToDecide when nobody asks."""
+        if self._leg.decide is None:
+            raise NothingToDecide("no dial waits for a decision; `Parties(other=None)` makes dials wait")
+        self._leg.waited = None
+        self._leg.decide(behaviour)
+
+    async def hang_up(self, at: float | None = None) -> None:
+        """Hang up, now or `at` seconds since the answer; nothing happens when the call is over by then."""
+        if at is not None:
+            await self._reach(at)
+        self._platform.end(self._leg, "user")
+        await self._platform.kernel.advance(lambda: True)
+
+    @property
+    def _zero_ms(self) -> int:
+        return self._leg.started_ms if self._leg.answered_ms is None else self._leg.answered_ms
+
+    async def _do(self, steps: Steps[None], at: float | None) -> None:
+        if at is not None:
+            await self._reach(at)
+        if self.is_over:
+            raise CallIsOver(f"the call is over since {self.at:g} s; nobody listens any more")
+        doing = self._platform.kernel.spawn(steps)
+        self._leg.processes.append(doing)
+        await self._platform.kernel.advance(lambda: doing.is_over)
+
+    async def _reach(self, at: float) -> None:
+        leg, until_ms = self._leg, self._zero_ms + milliseconds(at)
+        if until_ms < self._platform.clock.ms:
+            raise ValueError(f"{at:g} s have passed: it is {self.at:g} s since the answer")
+        await self._platform.kernel.advance(lambda: leg.over.is_fired, until_ms)
+
+    async def _advance(self, until_ms: int | None) -> None:
+        leg = self._leg
+        if until_ms is None:
+            await self._platform.kernel.advance(lambda: leg.over.is_fired or leg.waited is not None)
+        else:
+            await self._platform.kernel.advance(lambda: leg.over.is_fired, until_ms)

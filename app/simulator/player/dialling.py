@@ -1,0 +1,233 @@
+"""`connect`. Source: NCCO reference, Connect; webhook reference, Connect events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from app.simulator import payloads
+from app.simulator.acts import follow
+from app.simulator.courier import Message
+from app.simulator.kernel import Process, Signal, Steps, first_of
+from app.simulator.leg import Identity, Waited
+from app.simulator.parties import DETAILS, FAILURES, Behaviour, address_of
+from app.simulator.player.detection import Detection, detections
+from app.simulator.player.stage import Action, Ncco, Stage
+from app.simulator.replies import Verdict
+from app.simulator.room import Playing, Room
+from app.simulator.transcript import Heard
+
+
+def connect(stage: Stage, action: Action) -> Steps[Ncco | None]:
+    """Dial, join the parties when somebody answers, and go on when the dial is over.
+
+    Source: NCCO reference, Connect: after it the next action is processed.
+    """
+    dial = Dial(stage, action)
+    try:
+        return (yield from dial.run())
+    finally:
+        dial.ringing.stop()
+
+
+class Dial:
+    """One connect action and the leg that it makes."""
+
+    def __init__(self, stage: Stage, action: Action) -> None:
+        platform, caller = stage.platform, stage.leg
+        self._stage = stage
+        self._platform = platform
+        self._caller = caller
+        self._action = action
+        self._endpoint: dict[str, Any] = action["endpoint"][0]
+        self._address = address_of(self._endpoint)
+        self._is_synchronous = action.get("eventType") == "synchronous"
+        self._is_socket = self._endpoint["type"] == "websocket"
+        identity = Identity(
+            platform.ids.leg(), "outbound", self._endpoint["type"], self._address, self._from(),
+            headers=self._endpoint.get("headers") or {},
+        )  # fmt: skip
+        self._leg = platform.new_leg(identity, Room(caller.room.uuid), action, caller.root)
+        caller.dependents.append(self._leg)
+        self.ringing = self._ring()
+
+    def run(self) -> Steps[Ncco | None]:
+        """The replacement NCCO that one of its events brings; None when the NCCO goes on."""
+        self._platform.tell_status(self._leg, "started")
+        self._platform.tell_status(self._leg, "ringing")
+        behaviour = yield from self._behaviour()
+        longest = float(self._action.get("timeout", 60))
+        rung = (self._platform.clock.ms - self._leg.started_ms) / 1000
+        rings = 0.0 if self._is_socket else behaviour.rings_s
+        if behaviour.outcome == "timeout" or rings >= longest:
+            yield from first_of(within=longest - rung)
+            return (yield from self._fail(replace(behaviour, outcome="timeout")))
+        yield from first_of(within=rings - rung)
+        if behaviour.outcome in FAILURES:
+            return (yield from self._fail(behaviour))
+        return (yield from self._answered(behaviour))
+
+    def _from(self) -> str | None:
+        """What the called party sees. That it is our number where none is written is unverified."""
+        written = self._action.get("from")
+        if written is not None or (self._endpoint["type"] == "phone" and not self._action.get("randomFromNumber")):
+            return None if written is None else str(written)
+        numbers = self._platform.application.numbers
+        return numbers[0] if numbers else self._caller.root.identity.to
+
+    def _ring(self) -> Playing:
+        """Source: NCCO reference, Connect (ringbackTone), Phone (onAnswer)."""
+        on_answer = self._endpoint.get("onAnswer") or {}
+        tone = self._action.get("ringbackTone") or on_answer.get("ringbackTone") or on_answer.get("ringback")
+        return self._caller.room.play("tone" if tone else "ringing", tone or self._address, None, self._action)
+
+    def _behaviour(self) -> Steps[Behaviour]:
+        """What comes of it. A number that is not ours is shown to no phone: the dial fails.
+
+        Source: NCCO reference, Connect (from).
+        """
+        own, shown = self._platform.application.numbers, self._leg.identity.from_
+        if self._endpoint["type"] == "phone" and (shown is None or (own and shown not in own)):
+            return Behaviour("failed", rings_s=0)
+        known = self._platform.parties.next_dial(self._address)
+        return known if known is not None else (yield from self._decided())
+
+    def _decided(self) -> Steps[Behaviour]:
+        """Wait until somebody decides; nobody does before the time-out: a timeout."""
+        decided, choices = Signal(), [Behaviour("timeout")]
+
+        def decide(behaviour: Behaviour) -> None:
+            choices.append(behaviour)
+            decided.fire()
+
+        caller = self._caller
+        caller.decide = decide
+        caller.wait_for_party(Waited("dial", self._action, address=self._address))
+        try:
+            yield from first_of(decided, within=float(self._action.get("timeout", 60)))
+        finally:
+            caller.decide = caller.waited = None
+        return choices[-1]
+
+    def _fail(self, behaviour: Behaviour) -> Steps[Ncco | None]:
+        """Nobody answers; with eventType synchronous some replies count. Source: webhook reference, Connect events."""
+        platform, status = self._platform, behaviour.outcome
+        detail, sip_code = (None, None) if self._is_socket else DETAILS[status]
+        detail, sip_code = behaviour.detail or detail, behaviour.sip_code or sip_code
+        self.ringing.stop()
+        if not self._is_synchronous or status not in platform.application.steering:
+            platform.give_up(self._leg, status, detail=detail, sip_code=sip_code)
+            return None
+        self._leg.over.fire()
+        asking = self._ask(status, detail=detail, sip_code=sip_code)
+        platform.complete_after(self._leg, status)
+        return (yield from _replacement(asking))
+
+    def _ask(self, status: str, **extra: Any) -> Process[Verdict]:
+        """Send a state whose reply is played."""
+        leg = self._leg
+        fields = payloads.status(leg, status, self._platform.clock.now, **extra)
+        url, method, room = leg.event_url, leg.event_method, self._caller.room.uuid
+        message = Message("event", url, method, fields, leg.root.uuid, is_played=True, conversation=room)
+        return self._platform.courier.ask(message)
+
+    def _answered(self, behaviour: Behaviour) -> Steps[Ncco | None]:
+        leg, platform = self._leg, self._platform
+        leg.answered_ms = platform.clock.ms
+        leg.answered.fire()
+        platform.tell_status(leg, "answered")
+        if self._endpoint.get("onAnswer"):
+            yield from self._whisper(self._endpoint["onAnswer"]["url"], behaviour)
+        events = detections(self._action, behaviour, platform.application.detection_s)
+        if events and events[0].holds and not leg.over.is_fired:
+            replacement = yield from self._detect(events)
+            events = ()
+            if replacement is not None:
+                return replacement
+        if leg.over.is_fired:
+            return None
+        self._join()
+        return (yield from self._together(behaviour, events))
+
+    def _whisper(self, url: str, behaviour: Behaviour) -> Steps[None]:
+        """Play the called party an NCCO of its own before it is joined.
+
+        How it is asked for is not documented: here by GET with the fields of an answer webhook.
+        Source: NCCO reference, Phone (onAnswer).
+        """
+        platform, leg = self._platform, self._leg
+        leg.room.join(leg)
+        fields = payloads.answer(leg, platform.application.region_url)
+        verdict = yield from platform.ask("onanswer", url, "GET", fields, leg)
+        if leg.over.is_fired:
+            return
+        if verdict.failure:
+            platform.end(leg, "platform")
+            return
+        leg.player = platform.kernel.spawn(self._stage.play(platform, leg, verdict.ncco or []))
+        script = platform.kernel.spawn(follow(platform, leg, behaviour))
+        leg.processes += [leg.player, script]
+        yield from first_of(leg.player.done, leg.over)
+        script.cancel()
+
+    def _join(self) -> None:
+        """Source: NCCO reference, Phone (dtmfAnswer): keys are sent as soon as the call is answered."""
+        leg, caller = self._leg, self._caller
+        self.ringing.stop()
+        leg.room.leave(leg)
+        for listener in caller.room.legs:
+            listener.hears(Heard(0, "", "joined", leg.name))
+        caller.room.join(leg)
+        leg.hears(Heard(0, "", "joined", caller.name))
+        if self._endpoint.get("dtmfAnswer"):
+            leg.hears(Heard(0, "", "keys", self._endpoint["dtmfAnswer"]))
+
+    def _together(self, behaviour: Behaviour, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
+        """The parties talk until one hangs up or the time is over. Source: NCCO reference, Connect (limit)."""
+        leg, platform, begun_ms = self._leg, self._platform, self._platform.clock.ms
+        replacement = yield from self._detect(events)
+        if replacement is not None or leg.over.is_fired:
+            return replacement
+        passed = (platform.clock.ms - begun_ms) / 1000
+        limit = float(self._action.get("limit") or 7200)
+        ends = min(behaviour.talks_s, limit)
+        if (yield from first_of(leg.over, within=ends - passed)) is not None:
+            return None
+        if behaviour.talks_s > limit:
+            platform.end(leg, "platform")
+        elif behaviour.outcome == "disconnected":
+            return (yield from self._disconnect())
+        elif behaviour.hangs_up_first:
+            platform.end(leg, "user")
+        else:
+            platform.end(self._caller, "user")
+            yield from first_of()
+        return None
+
+    def _disconnect(self) -> Steps[Ncco | None]:
+        """A WebSocket is closed by its server: the reply is played whatever `eventType` says.
+
+        Source: webhook reference, Call status events (disconnected); WebSocket guide.
+        """
+        asking = self._ask("disconnected")
+        self._platform.end(self._leg, "user")
+        return (yield from _replacement(asking))
+
+    def _detect(self, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
+        """Tell what was detected. Source: webhook reference, Machine detection."""
+        leg = self._leg
+        for event in events:
+            passed = (self._platform.clock.ms - (leg.answered_ms or 0)) / 1000
+            if (yield from first_of(leg.over, within=event.after_s - passed)) is not None:
+                return None
+            replacement = yield from _replacement(self._ask(event.status, sub_state=event.sub_state))
+            if event.hangs_up or replacement is not None:
+                self._platform.end(leg, "platform")
+                return replacement
+        return None
+
+
+def _replacement(asking: Process[Verdict]) -> Steps[Ncco | None]:
+    """The NCCO that a reply brings, once it is there."""
+    yield from first_of(asking.done)
+    return asking.result.ncco if asking.result is not None else None

@@ -1,0 +1,89 @@
+"""What goes to the server under test and what comes back, and the form in which fields travel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeAlias
+from urllib.parse import quote, urlencode, urlsplit
+
+Method: TypeAlias = Literal["GET", "POST"]
+Failure: TypeAlias = Literal["", "connect timeout", "timeout", "closed", "reset"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request.
+
+    Attributes:
+        body: what a POST carries; b"" for a GET.
+        connect_s: seconds in which the server must accept. answer_s: seconds in which it must have answered.
+    """
+
+    method: Method
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    connect_s: float = 1.0
+    answer_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came of a request.
+
+    Attributes:
+        status: of HTTP; 0 when no response came.
+        headers: by lower-case name.
+        seconds: of virtual time that the server took.
+        failure: why no response came; "" when one did.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    seconds: float = 0.0
+    failure: Failure = ""
+
+
+class Server(Protocol):
+    """A webhook server under test."""
+
+    @property
+    def now(self) -> datetime:
+        """The time that the server takes it to be: what tokens for it are issued at."""
+
+    async def deliver(self, request: Request) -> Response:
+        """Send one request. Never raises for what the server does or fails to do."""
+
+
+def in_time(request: Request, response: Response) -> Response:
+    """The response, or the time-out that the platform sees when it takes too long.
+
+    Source: delivery rules, connection and socket time-out.
+    """
+    if response.failure == "connect timeout":
+        return replace(response, seconds=request.connect_s)
+    if response.seconds <= request.answer_s and response.failure != "timeout":
+        return response
+    return Response(0, seconds=request.answer_s, failure="timeout")
+
+
+def encoded(fields: Mapping[str, Any]) -> bytes:
+    """The body of a POST: compact JSON in UTF-8."""
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def with_query(url: str, fields: Mapping[str, Any]) -> str:
+    """The URL of a GET. Each nested value becomes one parameter that holds JSON; nulls are left out (unverified).
+
+    Source: webhook reference, the two kinds of request (GET).
+    """
+    pairs = [(name, _as_parameter(value)) for name, value in fields.items() if value is not None]
+    return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(pairs, quote_via=quote, safe='')}"
+
+
+def _as_parameter(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
