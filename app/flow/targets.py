@@ -74,6 +74,12 @@ def _report_step(name: Text, reader: Reader) -> None:
         reader.report("E214", name.place, message, 'to end the call write "end"')
     elif name.value in reader.flows:
         reader.report("E214", name.place, message, f"to go on in the flow of this name write `{{run: {name.value}}}`")
+    elif reader.own is not None and name.value in reader.own.outcomes:
+        cure = f"to come back with the outcome of this name write `{{return: {name.value}}}`"
+        reader.report("E214", name.place, message, cure)
+    elif (form := name.value.partition(" ")[0].rstrip(":")) in _FORMS:
+        rest = name.value.partition(" ")[2].strip()
+        reader.report("E214", name.place, message, f"write `{{{form}: {rest}}}`" if form != "goto" else f"write {rest}")
     else:
         reader.unknown("E214", name, (*sorted(reader.steps), "end"), message)
 

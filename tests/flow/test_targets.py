@@ -105,6 +105,22 @@ def test_a_fault_in_a_return_is_reported_once(target: str, expected: str) -> Non
     assert [expected] == faults(sub=target)
 
 
+@pytest.mark.parametrize(
+    ("target", "cure"),
+    [
+        ("done", "to come back with the outcome of this name write `{return: done}`"),
+        ("return done", "write `{return: done}`"),
+        ('"run: main"', "write `{run: main}`"),
+        ("goto ask", "write ask"),
+        ("finish", 'to end the call write "end"'),
+    ],
+)
+def test_a_form_that_is_written_as_a_word_is_told_how_it_is_written(target: str, cure: str) -> None:
+    texts = {"flows/main.yaml": MAIN.replace("LEADS", "bye"), "flows/sub.yaml": SUB.replace("LEADS", target)}
+
+    assert [("E214", cure)] == [(issue.code, issue.cure) for issue in load(texts).issues if issue.is_error]
+
+
 def test_a_sensitive_value_may_be_given_back_as_one() -> None:
     assert [] == faults(sub='{return: done, set: {secret: "{{ hidden }}", account: "A-1"}}')
 

@@ -28,6 +28,9 @@ _LINE_HINTS = {
     "then": "write `goto`",
     "default": "write `- else: step`",
     "otherwise": "write `- else: step`",
+    "run": "write `goto: {run: flow}`",
+    "return": "write `goto: {return: outcome}`",
+    "set": "write `goto: {goto: step, set: {..}}`",
 }
 _TORN = (("if",), ("goto",))
 _BLOCK = "write a list: `- if: condition` with `goto: step` under it, at last `- else: step`"

@@ -144,7 +144,9 @@ def _default_of(name: str, inner: Returned, node: Map, where: _Where, reader: Re
         return _fill(Map((), where.place), inner, where, reader)
     if inner.empty is None:
         message = f'nothing says what "{name}" of {where.what} is without an answer'
-        reader.report("E533", where.place, message, f"add `{name}: {inner.type.words[0]}` to `default`")
+        words = inner.type.words
+        cure = f"add `{name}: {words[-1]}` to `default`, or another of {', '.join(words)}"
+        reader.report("E533", where.place, message, cure)
     return inner.empty
 
 

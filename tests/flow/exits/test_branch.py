@@ -135,6 +135,10 @@ def test_edges_are_the_lines_and_none_passes_input() -> None:
             ' → write a value behind its colon, or indented below it; "" is an empty text, {} an empty map',
         ),
         (
+            "branch: [{if: call.from == '1', return: done}, {else: end}]",
+            'E202 a line of `branch` has no "return" → write `goto: {return: outcome}`',
+        ),
+        (
             "branch: [{if: call.from == '1', then: end}, {else: end}]",
             'E202 a line of `branch` has no "then" → write `goto`',
         ),

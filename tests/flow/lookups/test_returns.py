@@ -117,8 +117,8 @@ def test_a_field_that_cannot_be_returned_is_an_error(returns: str, fault: str) -
     [
         (
             "{name: x}",
-            'E533 nothing says what "tier" of the look-up "customer" is without an answer → add `tier: gold` to '
-            "`default`",
+            'E533 nothing says what "tier" of the look-up "customer" is without an answer → add `tier: standard` to '
+            "`default`, or another of gold, standard",
         ),
         (
             "{tier: golden}",
