@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from app.flow.checks.project import check_project
+from app.flow.checks.usage import check_usage
 from app.flow.context import Context
 from app.flow.files import read_project
 from app.flow.flows import ReadFlow, read_flow
@@ -29,21 +31,26 @@ _TEMPLATES = "templates/"
 _CALENDARS = "calendars/"
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
+Extent = Literal["revision", "files", "project"]
+
 
 def load_files(flows: Path, templates: Path, env: Mapping[str, str] | None = None) -> Project:
     """The project in two folders; see `load`. What cannot be read from disk is an issue too."""
     texts, issues = read_project(flows, templates)
-    project = load(texts, env)
+    project = load(texts, env, extent="project")
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
 
 
-def load(texts: Mapping[str, str], env: Mapping[str, str] | None = None) -> Project:
+def load(texts: Mapping[str, str], env: Mapping[str, str] | None = None, *, extent: Extent = "revision") -> Project:
     """The project that `texts` make. Never raises; a flow with an error is left out.
 
     Args:
         texts: path → text, as `read_project` gives them: `flows/*.yaml` are flows and shared parts, `templates/*`
             templates. `calendars/*` are dates of holidays that were computed before; missing ones are computed.
         env: the variables that flows may read (`FLOW_` taken off); None leaves out the check that they are set.
+        extent: what the texts are: the `revision` of a flow, which was checked before; some `files` of a project, or
+            the whole `project`. Only of these it is told what they do not use or use too early, and only in the last
+            is something shared used by nobody.
     """
     files = [_File(path, texts[path]) for path in sorted(filter(_is_flow_file, texts))]
     for file in files:
@@ -57,7 +64,12 @@ def load(texts: Mapping[str, str], env: Mapping[str, str] | None = None) -> Proj
     for file in files:
         if file not in parts:
             _read_file(file, context, shelf)
-    return _project(files, context, shared_sources, texts)
+    project = _project(files, context, shared_sources, texts)
+    if extent == "revision":
+        return project
+    flows = [file.read for file in files if file not in parts]
+    usage = check_usage(flows, context.shared, shelf.untaken(), project.issues, is_whole=extent == "project")
+    return replace(project, issues=tuple(sorted({*project.issues, *usage}, key=by_place)))
 
 
 @dataclass(slots=True, eq=False)
@@ -162,6 +174,11 @@ class Shelf(Mapping[str, str]):
     def __init__(self, templates: Mapping[str, str]) -> None:
         self._templates = templates
         self._taken: set[str] = set()
+        self._untaken = dict.fromkeys(templates)
+
+    def untaken(self) -> tuple[str, ...]:
+        """The templates that were never taken."""
+        return tuple(self._untaken)
 
     def take_all(self) -> dict[str, str]:
         """What was taken since the last time, path → text."""
@@ -172,6 +189,7 @@ class Shelf(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         text = self._templates[name]
         self._taken.add(name)
+        self._untaken.pop(name, None)
         return text
 
     def __contains__(self, name: object) -> bool:

@@ -69,7 +69,7 @@ def find(source: Source, env: Mapping[str, str]) -> Findings:
         texts, unread = _read_files(source) if source.files else read_project(source.flows, source.templates)
     except OSError as error:
         raise CannotRun(f"{error.filename}: {error.strerror}", "name a folder that can be read") from error
-    project = load(texts, env)
+    project = load(texts, env, extent="files" if source.files else "project")
     names = {text: as_named(text, source) for text in texts}
     issues = tuple(_renamed(issue, source) for issue in (*unread, *project.issues))
     return Findings(project, issues, {names[text]: content for text, content in texts.items()})

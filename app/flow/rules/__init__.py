@@ -12,6 +12,7 @@ from app.flow.rules.prompts import PROMPT_RULES
 from app.flow.rules.rule import Rule
 from app.flow.rules.structure import STRUCTURE_RULES
 from app.flow.rules.text import TEXT_RULES
+from app.flow.rules.usage import USAGE_RULES
 
 __all__ = ["RULES", "Rule"]
 
@@ -27,6 +28,7 @@ RULES: dict[str, Rule] = {
         *HOUR_RULES,
         *LOOKUP_RULES,
         *HOOK_RULES,
+        *USAGE_RULES,
     )
 }
 """By code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. W: warnings."""

@@ -1,0 +1,59 @@
+"""Conditions that never hold (W642), that always do (W643), and lines of a branch that never decide (W644)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from app.flow.checks.usage.domains import Domains
+from app.flow.checks.usage.facts import Facts
+from app.flow.checks.usage.walking import tests_of
+from app.flow.expressions import Expression
+from app.flow.expressions.syntax import Logic
+from app.flow.issues import Issue
+from app.flow.rules import RULES
+from app.flow.scope import ScopeTypes
+
+
+def check_conditions(facts: Facts) -> Iterator[Issue]:
+    """What can be said of the conditions of a flow by what its names can be."""
+    for step in facts.flow.steps.values():
+        tests = tuple(tests_of(step))
+        if tests:
+            yield from _tests(tests, facts.source.scope)
+
+
+def _tests(tests: Sequence[Expression], scope: ScopeTypes) -> Iterator[Issue]:
+    domains = Domains(scope)
+    formulas = [domains.formula(test.node) for test in tests]
+    worlds = domains.worlds()
+    if worlds is None:
+        return
+    truths = [tuple(formula(world) for formula in formulas) for world in worlds]
+    for number, test in enumerate(tests):
+        holds = [truth for truth in truths if truth[number]]
+        if not holds:
+            yield RULES["W642"].at(test.place, f"{test.source} never holds", _meant(test, "and", "or"))
+        elif len(holds) == len(truths):
+            yield RULES["W643"].at(test.place, f"{test.source} always holds", _meant(test, "or", "and"))
+            return
+        elif all(any(truth[:number]) for truth in holds):
+            yield _covered(test, [each for at, each in enumerate(tests[:number]) if all(truth[at] for truth in holds)])
+
+
+def _meant(test: Expression, written: str, other: str) -> str | None:
+    """The other one of `and` and `or`, where comparisons are joined."""
+    node = test.node
+    is_meant = isinstance(node, Logic) and node.op == written
+    return f'did you mean "{other}" in the place of "{written}"?' if is_meant else None
+
+
+def _covered(test: Expression, covering: Sequence[Expression]) -> Issue:
+    if not covering:
+        message = f"this line never decides: whenever {test.source} holds, one of the lines above holds too"
+        return RULES["W644"].at(test.place, message)
+    line = covering[0].place.line
+    message = f"this line never decides: whenever {test.source} holds, line {line} holds and comes first"
+    if covering[0].source == test.source:
+        message = f"this line never decides: line {line} has the same condition"
+        return RULES["W644"].at(test.place, message, "delete one of the two, or correct its condition")
+    return RULES["W644"].at(test.place, message)

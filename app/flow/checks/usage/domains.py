@@ -1,0 +1,148 @@
+"""What the names of a condition can be: declared words, true or false, or values that the condition tells apart.
+
+A condition is looked at as a formula over them. Whatever it says of other things is an atom that may or may not hold,
+independently of all the rest; so what never holds here never holds in a call either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise, product
+from math import prod
+from typing import Any, TypeAlias
+
+from app.flow.expressions.computing import compare
+from app.flow.expressions.syntax import Compared, Const, Field, Items, Logic, Name, Node, Not, children
+from app.flow.scope import Record, ScopeTypes, Shape
+from app.flow.types import ValueType
+
+MOST = 4_096
+"""How many combinations of values are tried; our choice."""
+
+Key: TypeAlias = tuple[Any, ...]
+World: TypeAlias = Mapping[Key, Any]
+Formula: TypeAlias = Callable[[World], bool]
+
+_FORMS = {"!=": "==", "not in": "in", ">=": "<", "<=": ">"}
+"""Comparisons that are the opposite of another one."""
+
+
+def key_of(node: Node) -> Key:
+    """What tells two expressions apart, wherever they stand."""
+    own = (getattr(node, name, None) for name in ("value", "name", "key", "op", "negated", "low", "high"))
+    plain = tuple((type(value).__name__, value) for value in own if isinstance(value, str | int | float))
+    return (type(node).__name__, plain, tuple(key_of(child) for child in children(node)))
+
+
+def shape_of(scope: ScopeTypes, node: Node) -> Shape | None:
+    """The type of a name or of a field of one; None for anything else."""
+    if isinstance(node, Name):
+        return scope.get(node.name)
+    of = shape_of(scope, node.of) if isinstance(node, Field) else None
+    if isinstance(node, Field) and isinstance(of, Record):
+        return of.fields.get(str(node.key), of.rest)
+    return of.fields.get(str(node.key)) if isinstance(node, Field) and isinstance(of, ValueType) else None
+
+
+@dataclass(slots=True)
+class Domains:
+    """The formulas of some conditions, and what their names can be.
+
+    Attributes:
+        scope: the types of names.
+        values: by the key of a name, of a field or of an atom.
+    """
+
+    scope: ScopeTypes
+    values: dict[Key, dict[Any, None]] = field(default_factory=dict)
+
+    def formula(self, node: Node) -> Formula:
+        """The condition, to be asked with a value for every key."""
+        match node:
+            case Logic(op=op, left=left, right=right):
+                first, second = self.formula(left), self.formula(right)
+                if op == "and":
+                    return lambda world: first(world) and second(world)
+                return lambda world: first(world) or second(world)
+            case Not(of=of):
+                inner = self.formula(of)
+                return lambda world: not inner(world)
+            case Const(value=bool() as value):
+                return lambda world: value
+            case Compared():
+                return self._compared(node)
+            case _:
+                return self._atom(node)
+
+    def worlds(self) -> Iterator[World] | None:
+        """Every combination of values; None when there are too many."""
+        domains = [_with_between(tuple(values)) for values in self.values.values()]
+        if prod(map(len, domains)) > MOST:
+            return None
+        return (dict(zip(self.values, each, strict=True)) for each in product(*domains))
+
+    def _atom(self, node: Node) -> Formula:
+        key = key_of(node)
+        self.values.setdefault(key, {True: None, False: None})
+        return lambda world: bool(world[key])
+
+    def _compared(self, node: Compared) -> Formula:
+        is_opposite = node.op in _FORMS
+        op = _FORMS.get(node.op, node.op)
+        known = self._known(node, op)
+        if known is None:
+            plain = Compared(node.left, op, node.right, node.start, node.end, node.op_start)
+            known = self._atom(plain)
+        found = known
+        return (lambda world: not found(world)) if is_opposite else found
+
+    def _known(self, node: Compared, op: str) -> Formula | None:
+        """A comparison of a name with literals."""
+        if op != "in" and isinstance(node.left, Const):
+            op = {"<": ">", ">": "<"}.get(op, op)
+            return self._with_literal(node.right, op, _literal(node.left))
+        return self._with_literal(node.left, op, _literal(node.right))
+
+    def _with_literal(self, node: Node, op: str, literal: Any) -> Formula | None:
+        shape = shape_of(self.scope, node)
+        written = literal if isinstance(literal, tuple) else (literal,)
+        if not isinstance(shape, ValueType) or None in written or (op == "in") != isinstance(literal, tuple):
+            return None
+        values = _values(shape, written)
+        if values is None or (op in ("<", ">") and shape.kind != "number"):
+            return None
+        key = key_of(node)
+        self.values.setdefault(key, {}).update(dict.fromkeys(values))
+        return lambda world: compare(op, world[key], literal)
+
+
+def _literal(node: Node) -> Any:
+    """A literal, or a tuple of them; None for anything else."""
+    if isinstance(node, Const):
+        return node.value
+    if isinstance(node, Items) and all(isinstance(item, Const) for item in node.items):
+        return tuple(item.value for item in node.items if isinstance(item, Const))
+    return None
+
+
+def _values(shape: ValueType, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The values of a type that differ in what is written of it; None for a type of which that is not known."""
+    if shape.words:
+        return shape.words
+    if shape.kind == "bool":
+        return (True, False)
+    if shape.kind == "number" and all(isinstance(each, int | float) for each in written):
+        return written
+    if shape.kind == "text" and all(isinstance(each, str) for each in written):
+        return (*written, "\0")
+    return None
+
+
+def _with_between(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Of numbers also one below them, one above them and one between each two."""
+    if any(isinstance(value, bool | str) for value in values):
+        return values
+    found = sorted(values)
+    between = ((low + high) / 2 for low, high in pairwise(found))
+    return (found[0] - 1, *found, *between, found[-1] + 1)

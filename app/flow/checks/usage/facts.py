@@ -1,0 +1,103 @@
+"""What a flow reads, sets, asks, tells and gives back, from all its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.flow.checks.usage.reading import reads_in
+from app.flow.checks.usage.walking import Used, sent, target_values, used_in
+from app.flow.hooks import SentHook
+from app.flow.model import Edge, Flow, Sending, Step, Target
+from app.flow.signature import Signature
+
+if TYPE_CHECKING:
+    from app.flow.flows import ReadFlow
+
+
+@dataclass(slots=True)
+class Facts:
+    """A flow without errors, and what all its steps together do.
+
+    Attributes:
+        outside: what each flow of the project takes and gives back, by name.
+        read: names that a value or a condition looks up.
+        written: variables that something sets, and `locale`; `kept` are those that a `collect` fills.
+        asked, told: look-ups and hooks by name.
+        open: opening hours that are looked at, by name.
+        outcomes, returned: with what the flow returns, and the values that it gives back then.
+    """
+
+    source: ReadFlow
+    flow: Flow
+    outside: Mapping[str, Signature]
+    read: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+    open: set[str] = field(default_factory=set)
+    outcomes: set[str] = field(default_factory=set)
+    returned: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for step in self.flow.steps.values():
+            self._step(step)
+        self._target(self.flow.error)
+        self._use(target_values(self.flow.error))
+        self._tell(sending for each in self.flow.events.values() for sending in each)
+        for each in self.flow.events.values():
+            for sending in each:
+                self._use(sent(sending))
+
+    def _step(self, step: Step) -> None:
+        self._use(used_in(step))
+        self.asked.update(asking.name for asking in step.asks)
+        self.written.update(assignment.name for assignment in step.sets)
+        if step.sends or step.events:
+            self._tell((*step.sends, *(sending for each in step.events.values() for sending in each)))
+        for edge in step.exit.edges():
+            self._edge(edge)
+        self._target(step.error)
+
+    def _use(self, used: Iterable[Used]) -> None:
+        for source, _, own in used:
+            names = source.used_names
+            if names:
+                self.read |= names - own
+                if "hours" in names:
+                    self.open.update(read.field for read in reads_in(source) if read.name == "hours")
+
+    def _tell(self, sendings: Iterable[Sending]) -> None:
+        """A hook without a body of its own tells every variable that is no secret."""
+        for sending in sendings:
+            self.told.add(sending.name)
+            if isinstance(sending, SentHook) and sending.definition.json is None:
+                self.read.update(sending.variables)
+
+    def _edge(self, edge: Edge) -> None:
+        if edge.sets:
+            self.written.update(assignment.name for assignment in edge.sets)
+        if edge.fills:
+            self.kept.add(edge.fills)
+        self._target(edge.target)
+
+    def _target(self, target: Target | None) -> None:
+        if target is None or target.is_plain:
+            return
+        names = {assignment.name for assignment in target.sets}
+        if target.returns:
+            self.outcomes.add(target.returns)
+            self.returned |= names
+        else:
+            self.written |= names
+        if target.runs is not None and target.runs.comes_back and target.runs.flow in self.outside:
+            self.written.update(self.outside[target.runs.flow].returns)
+
+
+def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts]:
+    """The facts of every flow without errors; `meant` are names that a text says where it should look them up."""
+    flows, meant = tuple(flows), frozenset(meant)
+    outside = {flow.name: flow.head.outside for flow in flows}
+    return [Facts(flow, flow.flow, outside, set(meant)) for flow in flows if flow.flow is not None]

@@ -1,0 +1,118 @@
+"""What is read before it is there: look-ups that were not asked (E630, W638), texts that may be empty (W639)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from app.flow.checks.usage.facts import Facts
+from app.flow.checks.usage.reading import Read, reads_in
+from app.flow.checks.usage.walking import parts_of, used_in
+from app.flow.checks.usage.ways import Ways, returned_by, way_to
+from app.flow.issues import Issue
+from app.flow.model import Part, Step, Value, Variable
+from app.flow.parts.address import ADDRESS_FIELDS
+from app.flow.parts.values import Object, find
+from app.flow.parts.within import actions_of
+from app.flow.rules import RULES
+
+_SAID = {"talk": "text", "stream": "streamUrl", "transfer": "conversationId", "conversation": "name"}
+_EMPTY = frozenset({"text", "phone", "url"})
+"""Types whose empty value says nothing and dials nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A read of a name in a step."""
+
+    step: Step
+    read: Read
+    is_early: bool = False
+
+
+def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[Issue]:
+    """One issue for each name, at the first place where it is read too early."""
+    lookups = facts.read & facts.source.sections.lookups.keys()
+    texts = {name: variable for name, variable in facts.flow.variables.items() if _begins_empty(variable)}
+    asking = _lookup_reads(facts, lookups) if lookups else {}
+    saying = _said_reads(facts, texts) if texts.keys() & facts.read else {}
+    if not asking and not saying:
+        return
+    ways = Ways(facts, {name: returned_by(flows[name]) for name in facts.source.runs if name in flows})
+    for name, found in asking.items():
+        yield from _lookup(name, found, ways)
+    for name, found in saying.items():
+        yield from _text(texts[name], found, ways)
+
+
+def _begins_empty(variable: Variable) -> bool:
+    return not variable.has_default and variable.type_name in _EMPTY and not variable.words
+
+
+def _lookup_reads(facts: Facts, names: set[str]) -> dict[str, list[_Found]]:
+    found: dict[str, list[_Found]] = {}
+    for step in facts.flow.steps.values():
+        for source, is_early, own in used_in(step):
+            for read in reads_in(source) if not names.isdisjoint(source.used_names) else ():
+                if read.is_bare and read.name in names and read.name not in own:
+                    found.setdefault(read.name, []).append(_Found(step, read, is_early))
+    return found
+
+
+def _said_reads(facts: Facts, texts: Mapping[str, Variable]) -> dict[str, list[_Found]]:
+    found: dict[str, list[_Found]] = {}
+    for step in facts.flow.steps.values():
+        for value in (value for part in parts_of(step) for value in _said(part)):
+            for read in reads_in(value) if not value.used_names.isdisjoint(texts) else ():
+                if read.is_bare and read.name in texts:
+                    found.setdefault(read.name, []).append(_Found(step, read))
+    return found
+
+
+def _said(part: Part) -> Iterator[Value]:
+    """What a caller hears of a part, and whom it dials."""
+    for action in actions_of(part):
+        if action.word == "connect":
+            each = (find(action.fields["endpoint"], ("0", name)) for name in (*ADDRESS_FIELDS, "extension"))
+            yield from (value for value in each if not isinstance(value, Object))
+        elif (value := action.fields.get(_SAID.get(action.word, ""))) is not None:
+            yield value
+
+
+def _lookup(name: str, found: list[_Found], ways: Ways) -> Iterator[Issue]:
+    before, behind = ways.without(name), ways.behind(name)
+    for each in sorted(found, key=lambda each: each.read.place):
+        step = each.step.name
+        if name in ways.own[step] and not each.is_early:
+            continue
+        if step not in behind and step in ways.entered:
+            yield _never_asked(name, each, ways)
+            return
+        if step in before:
+            message = f'a call may come here without asking the look-up "{name}": {way_to(step, before)}'
+            cure = f"ask it in a step that every call passes before: `lookup: {name}`; or test `{name}.ok` first"
+            yield RULES["W638"].at(each.read.place, message, cure)
+            return
+
+
+def _never_asked(name: str, each: _Found, ways: Ways) -> Issue:
+    if name in ways.own[each.step.name]:
+        message = f'"{name}" is read here while it is asked: the look-ups of a step are asked side by side'
+        return RULES["E630"].at(each.read.place, message, f"ask `{name}` in a step of its own before this one")
+    message = f'the look-up "{name}" is read here, and no step before asks it: it only holds its default'
+    return RULES["E630"].at(each.read.place, message, f"add `lookup: {name}` to this step or to one before it")
+
+
+def _text(variable: Variable, found: list[_Found], ways: Ways) -> Iterator[Issue]:
+    name = variable.name
+    before, behind = ways.without(name), ways.behind(name)
+    for each in sorted(found, key=lambda each: each.read.place):
+        step = each.step.name
+        if name in ways.own[step] or step not in before:
+            continue
+        message = f'"{name}" may still be empty here: nothing sets it on the way {way_to(step, before)}'
+        if step not in behind:
+            message = f'"{name}" is empty here: nothing before sets it'
+        cure = f'write `{{% if {name} %}}` around it, `{name} | default("..", true)`, or a `default` under `vars`'
+        yield RULES["W639"].at(each.read.place, message, cure)
+        return

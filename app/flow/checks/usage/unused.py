@@ -1,0 +1,121 @@
+"""What is declared and used by nobody: W630 to W637."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from app.flow.checks.usage.facts import Facts
+from app.flow.issues import Issue
+from app.flow.locales import Locale
+from app.flow.nodes import Place
+from app.flow.rules import RULES
+from app.flow.sections import Sections
+from app.flow.targets import RETURNED
+
+_WHOLE = ""
+"""All of `hours`, in `Facts.open`."""
+
+_USES = {
+    "look-up": "no step asks the look-up",
+    "hook": "nothing sends the hook",
+    "hours": "nothing looks at the opening hours",
+}
+
+
+def check_flow(facts: Facts) -> Iterator[Issue]:
+    """What one flow declares and does not use."""
+    yield from _variables(facts)
+    yield from _outside(facts)
+    parts = facts.source.sections
+    file = facts.flow.place.file
+    own = Sections({}, _of(file, parts.calendars), _of(file, parts.lookups), _of(file, parts.hooks))
+    yield from _sections(own, (facts,))
+
+
+def _variables(facts: Facts) -> Iterator[Issue]:
+    for name, variable in facts.flow.variables.items():
+        if name in facts.read or name in facts.flow.params or not variable.is_declared:
+            continue
+        if name in facts.written | facts.kept:
+            how = "set" if name in facts.written else "collected"
+            yield RULES["W631"].at(variable.place, f'the variable "{name}" is {how}, and nothing reads it')
+        else:
+            yield RULES["W630"].at(variable.place, f'nothing uses the variable "{name}"')
+
+
+def _outside(facts: Facts) -> Iterator[Issue]:
+    outside = facts.source.head.outside
+    for name, param in outside.params.items():
+        if name not in facts.read:
+            yield RULES["W632"].at(param.variable.place, f'nothing reads the param "{name}"')
+    for name, variable in outside.returns.items():
+        if name not in facts.returned:
+            cure = f'write `{{return: {_outcome(facts)}, set: {{{name}: ".."}}}}` where the flow returns, or delete it'
+            message = f'this flow says that it gives back "{name}", and no return sets it'
+            yield RULES["W633"].at(variable.place, message, cure)
+    for name in outside.outcomes:
+        if name not in facts.outcomes:
+            cure = f"write `{{return: {name}}}` where it comes to that, or delete it from `outcomes`"
+            yield RULES["W634"].at(outside.places[name], f'no step returns the outcome "{name}"', cure)
+
+
+def _outcome(facts: Facts) -> str:
+    return next(iter(sorted(facts.outcomes)), RETURNED)
+
+
+def _of(file: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in parts.items() if part.place.file == file}
+
+
+def _sections(parts: Sections, users: Iterable[Facts]) -> Iterator[Issue]:
+    """W635 for each part that none of `users` uses. A look-up that is read and never asked is told by E630."""
+    users = tuple(users)
+    for name, lookup in parts.lookups.items():
+        mine = (facts for facts in users if facts.source.sections.lookups.get(name) is lookup)
+        if not any(name in facts.asked or name in facts.read for facts in mine):
+            yield _report("look-up", name, lookup.place)
+    for name, hook in parts.hooks.items():
+        mine = (facts for facts in users if facts.source.sections.hooks.get(name) is hook)
+        if not any(name in facts.told for facts in mine):
+            yield _report("hook", name, hook.place)
+    for name, calendar in parts.calendars.items():
+        mine = (facts for facts in users if facts.source.sections.calendars.get(name) is calendar)
+        if not any(facts.open & {name, _WHOLE} for facts in mine):
+            yield _report("hours", name, calendar.place)
+
+
+def _report(kind: str, name: str, place: Place) -> Issue:
+    cures = {
+        "look-up": f"write `lookup: {name}` in a step, or delete it",
+        "hook": f"write `send: {name}` in a step or name it under `events`, or delete it",
+        "hours": f"test `hours.{name}.open` in a `branch`, or delete it",
+    }
+    return RULES["W635"].at(place, f'{_USES[kind]} "{name}"', cures[kind])
+
+
+def check_shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[Issue]:
+    """W635 for each shared part that no flow of the project uses; W637 for locales that nobody can choose."""
+    flows = tuple(flows)
+    yield from _sections(shared, flows)
+    if any("locale" in facts.written for facts in flows):
+        return
+    yield from dict.fromkeys(issue for facts in flows for issue in _locales(list(facts.flow.locales.values())))
+
+
+def _locales(locales: list[Locale]) -> Iterator[Issue]:
+    if len(locales) > 1:
+        names = ", ".join(locale.name for locale in locales[1:])
+        message = f"every call stays in the locale {locales[0].name}: nothing sets `locale` to {names}"
+        cure = f"add `set: {{locale: {locales[1].name}}}` to a choice or a step"
+        yield RULES["W637"].at(locales[1].places[""], message, cure)
+
+
+def check_templates(unused: Iterable[str]) -> Iterator[Issue]:
+    """W636 for each file of templates/ that nothing uses. One that says what the folder is for is no template."""
+    for name in unused:
+        path = PurePosixPath(name)
+        if path.suffix.lower() != ".md" and path.stem.upper() not in {"README", "LICENSE"}:
+            place = Place(f"templates/{name}", 1, 1)
+            yield RULES["W636"].at(place, f"no flow and no template uses {name}")

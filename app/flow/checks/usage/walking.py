@@ -1,0 +1,93 @@
+"""Everything that a step computes and tests, in the order in which a call comes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from app.flow.expressions import Expression
+from app.flow.hooks import SentHook
+from app.flow.hooks.definition import OWN_NAMES
+from app.flow.lookups import AskedLookup
+from app.flow.model import Asking, Assignment, Edge, Part, Sending, Step, Target, Value
+from app.flow.parts.within import values_in
+
+_NONE: frozenset[str] = frozenset()
+
+
+class Used(NamedTuple):
+    """A value or a condition of a step.
+
+    Attributes:
+        source: it.
+        is_early: it is computed before the look-ups of the step are answered.
+        own: names that mean something of its own there, such as the params of a look-up.
+    """
+
+    source: Value | Expression
+    is_early: bool = False
+    own: frozenset[str] = _NONE
+
+
+def used_in(step: Step) -> Iterator[Used]:
+    """Everything that a step computes and tests."""
+    for asking in step.asks:
+        yield from _asked(asking)
+    yield from _assigned(step.sets)
+    for sending in step.sends:
+        yield from sent(sending)
+    for part in parts_of(step):
+        yield from map(Used, values_in(part))
+    for use in step.exit.uses():
+        if isinstance(use, Expression):
+            yield Used(use)
+    for edge in step.exit.edges():
+        yield from _on_the_way(edge)
+    yield from target_values(step.error)
+    for each in step.events.values():
+        for sending in each:
+            yield from sent(sending)
+
+
+def parts_of(step: Step) -> Iterator[Part]:
+    """Everything that it plays, the prompts of its retry included."""
+    yield from step.parts
+    yield from (use for use in step.exit.uses() if not isinstance(use, Expression))
+
+
+def tests_of(step: Step) -> Iterator[Expression]:
+    """The conditions of its exit."""
+    yield from (use for use in step.exit.uses() if isinstance(use, Expression))
+
+
+def _asked(asking: Asking) -> Iterator[Used]:
+    if isinstance(asking, AskedLookup):
+        params = frozenset(asking.definition.params)
+        yield from (Used(value, is_early=True, own=params) for value in asking.definition.values)
+        yield from (Used(given.value, is_early=True) for given in asking.given)
+
+
+def sent(sending: Sending) -> Iterator[Used]:
+    """What a hook tells."""
+    if isinstance(sending, SentHook):
+        own = OWN_NAMES.union(sending.definition.params)
+        yield from (Used(value, own=own) for value in sending.definition.values)
+        yield from _assigned(sending.given)
+
+
+def _assigned(assignments: tuple[Assignment, ...]) -> Iterator[Used]:
+    for assignment in assignments:
+        yield Used(assignment.value)
+
+
+def _on_the_way(edge: Edge) -> Iterator[Used]:
+    yield from _assigned(edge.sets)
+    yield from target_values(edge.target)
+
+
+def target_values(target: Target | None) -> Iterator[Used]:
+    """What is assigned and given on the way to a target."""
+    if target is not None:
+        yield from _assigned(target.sets)
+        if target.runs is not None:
+            yield from _assigned(target.runs.given)
