@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from app.engine.scope import NOTHING_HEARD, call_record, names_in
 from app.engine.script import Script
 from app.engine.session import Session, Wait
 from app.engine.standing import Mark, Standing, begun, levels, observers, of_session
+from app.engine.tail import Origin
 from app.engine.trace import Trace, TraceLine, line
 from app.engine.turn import Surroundings, Turn
 from app.errors import RenderError
@@ -128,8 +129,11 @@ class Run:
 
     def names(self, now: datetime | None = None) -> dict[str, Any]:
         """What the values of the current step may look at; `now` is the moment when it was entered, unless given."""
-        flow, here, at = self.flow, self._here, now or self.entered_at
-        names = names_in(flow, self._call, self.heard, env=self.around.env, now=at, locale=self.locale)
+        return self._names_in(self._here, now or self.entered_at)
+
+    def _names_in(self, here: Standing, now: datetime) -> dict[str, Any]:
+        flow = here.flow
+        names = names_in(flow, self._call, self.heard, env=self.around.env, now=now, locale=self.locale)
         return names | here.lookups | here.variables if flow.unasked else names | here.variables
 
     def assign(self, name: str, value: Any) -> None:
@@ -208,7 +212,14 @@ class Run:
 
     def play(self, step: Step, frame: Frame, *, prompts: tuple[Part, ...] = (), reprompt: bool = True) -> None:
         """Add what a step of this flow plays; see `Script.play`. Raises RenderError."""
-        self._script.play(self.flow, step, frame, prompts=prompts, reprompt=reprompt)
+        self._script.play(self._origins(step, frame), prompts=prompts, reprompt=reprompt)
+
+    def _origins(self, step: Step, frame: Frame) -> Iterator[Origin]:
+        """The step, then those that wait for its flow, the innermost first."""
+        yield Origin(self.flow, step, frame)
+        for standing in reversed(self._standings[:-1]):
+            names = self._names_in(standing, self.entered_at)
+            yield Origin(standing.flow, standing.flow.steps[standing.step], self.frame(names))
 
     def end(self) -> None:
         """The call ends when what was added has been played; the other party of a connect is then joined."""

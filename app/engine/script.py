@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from app.engine.session import Wait, WaitRef
-from app.engine.tail import failsafe_drafts, tail_drafts
+from app.engine.tail import Origin, failsafe_drafts, tail_drafts
 from app.engine.turn import Surroundings
 from app.errors import RenderError
-from app.flow.model import Callback, Draft, Flow, Frame, Part, Step
+from app.flow.model import Callback, Draft, Flow, Part, Step
 from app.flow.nodes import Place
 from app.ncco import Issue, check, each_is_clean
 
@@ -39,22 +40,29 @@ class Script:
         del self._drafts[drafts:]
         del self.waits[waits:]
 
-    def play(self, flow: Flow, step: Step, frame: Frame, *, prompts: tuple[Part, ...], reprompt: bool) -> None:
+    def play(self, origins: Iterator[Origin], *, prompts: tuple[Part, ...], reprompt: bool) -> None:
         """Add what a step plays; `prompts` come first, and without `reprompt` only its `input` follows them.
+
+        Args:
+            origins: the step, then those that wait until its flow comes back.
+            prompts: as in `app.flow.model.Again`.
+            reprompt: likewise.
 
         Raises RenderError.
         """
+        origin = next(origins)
+        flow, step, frame = origin
         for part in prompts:
             self._add_all(flow, step, part.render(frame))
         drafts = [draft for part in step.parts for draft in part.render(frame)]
         first = 0 if reprompt else next((index for index, draft in enumerate(drafts) if _asks(draft)), 0)
         self._add_all(flow, step, drafts[first:])
         if drafts and _asks(drafts[-1]) and step.tail:
-            self._drafts.extend(self._tail(flow, step, frame))
+            self._drafts.extend(self._tail(chain((origin,), origins)))
 
-    def _tail(self, flow: Flow, step: Step, frame: Frame) -> list[Draft]:
+    def _tail(self, origins: Iterable[Origin]) -> list[Draft]:
         """What stands behind an `input`; the failsafe NCCO where the `error` exit would dial what it may not."""
-        drafts = tail_drafts(flow, step, frame, self._around.failsafe)
+        drafts = tail_drafts(origins, self._around.failsafe)
         dials = [draft for draft in drafts if draft.action.get("action") == "connect"]
         is_allowed = self.dialled + len(dials) <= self._around.dial_limit and all(map(self._may_dial, dials))
         return drafts if is_allowed else failsafe_drafts(self._around.failsafe)

@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.errors import RenderError
-from app.flow.model import Draft, Flow, Frame, Laid, Step
+from app.flow.model import Draft, Flow, Frame, Laid, Step, Target
 
 _HEARD = frozenset({"talk", "stream", "connect"})
 _OURS = ("eventUrl", "eventMethod", "eventType", "bargeIn")
 
 
-def tail_drafts(flow: Flow, step: Step, frame: Frame, failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
-    """The talk, stream and connect actions of the step's `error` exit, or of the failsafe NCCO without one.
+class Origin(NamedTuple):
+    """A step that may fail, in its flow, and what its flow may look at."""
+
+    flow: Flow
+    step: Step
+    frame: Frame
+
+    @property
+    def error(self) -> Target | None:
+        """Where it leads when it fails."""
+        return self.step.error or self.flow.error
+
+
+def tail_drafts(origins: Iterable[Origin], failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
+    """The talk, stream and connect actions of an `error` exit, or of the failsafe NCCO without one.
 
     They ask for no webhook, since they are only played when webhooks fail.
+
+    Args:
+        origins: the step that asks, then those that wait until its flow comes back, the innermost first: the first one
+            with an error exit decides.
+        failsafe: the failsafe NCCO.
     """
-    start = _first_step(flow, step)
-    if start is None:
+    origin = next((origin for origin in origins if origin.error is not None), None)
+    start = _first_step(origin.flow, origin.step) if origin is not None else None
+    if origin is None or start is None:
         return failsafe_drafts(failsafe)
     try:
-        return _plain(_drafts_from(flow, start, frame._replace(position=0)))
+        return _plain(_drafts_from(origin.flow, start, origin.frame._replace(position=0)))
     except RenderError:
         return failsafe_drafts(failsafe)
 

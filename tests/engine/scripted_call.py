@@ -115,11 +115,13 @@ class ScriptedCall:
 
     def send(self, fields: Mapping[str, object] | None, kind: str = "input") -> list[dict[str, Any]] | None:
         """Send a webhook to the last open wait of this kind; None stands for a body that cannot be read."""
+        return self.send_to(self.wait(kind), fields)
+
+    def send_to(self, wait: Wait, fields: Mapping[str, object] | None) -> list[dict[str, Any]] | None:
+        """Send a webhook to one of the open waits."""
         webhook = None if fields is None else recognise(fields)
         session = self.session
-        turn = self._drive(
-            resume(self.flow, session, self.wait(kind), webhook, self._surroundings(), seen=frozenset(self.seen))
-        )
+        turn = self._drive(resume(self.flow, session, wait, webhook, self._surroundings(), seen=frozenset(self.seen)))
         if turn is None:
             return None
         self.turn = turn

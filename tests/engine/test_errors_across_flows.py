@@ -212,3 +212,54 @@ def test_a_return_of_goto_gives_back_only_what_the_flow_declares() -> None:
     project = load({"flows/main.yaml": main, "flows/sub.yaml": sub.replace("{return: done}", "return")})
 
     assert ["E274"] == [issue.code for issue in project.issues]
+
+
+BEHIND = """
+flow: main
+default: true
+start: hello
+vars: {name: {type: text, default: Ann}}
+ERROR
+steps:
+  hello:
+    run: sub
+    on: {done: end, error: STEP}
+  sorry:
+    do: [{talk: "Sorry, {{ name }}."}]
+    goto: end
+  reception:
+    do: [{connect: "447700900333"}]
+    goto: end
+"""
+
+
+def behind(error: str = "", step: str = "sorry", sub: str = "") -> list[str]:
+    """What stands behind the `input` of a flow that another one runs."""
+    main = BEHIND.replace("ERROR", error).replace("error: STEP", f"error: {step}" if step else "otherwise: end")
+    main = main.replace("done: end, otherwise: end", "done: end")
+    asking = ASKING.replace("start: ask", f"start: ask\n{sub}" if sub else "start: ask")
+    ncco = ScriptedCall(load_flows({"main": main, "sub": asking}, "main")).ncco
+    asked = [action["action"] for action in ncco].index("input")
+    return [str(action.get("text", action["action"])) for action in ncco[asked + 1 :]]
+
+
+def test_the_error_exit_of_the_step_that_waits_stands_behind_an_input() -> None:
+    assert ["Sorry, Ann."] == behind()
+
+
+def test_the_error_exit_of_the_flow_that_waits_stands_behind_an_input() -> None:
+    assert ["connect"] == behind(error="defaults: {on: {error: reception}}", step="")
+
+
+def test_the_own_error_exit_stands_behind_an_input_before_that_of_the_flow_that_waits() -> None:
+    own = ASKING + '  oops:\n    do: [{talk: "Oops."}]\n    goto: end\n'
+    asking = own.replace("start: ask", "start: ask\ndefaults: {on: {error: oops}}")
+    main = BEHIND.replace("ERROR", "").replace("STEP", "sorry")
+    ncco = ScriptedCall(load_flows({"main": main, "sub": asking}, "main")).ncco
+
+    assert "Oops." == ncco[-1]["text"]
+
+
+@pytest.mark.parametrize("step", ["", "end", "hello"])
+def test_the_failsafe_stands_behind_an_input_where_no_error_exit_plays_anything(step: str) -> None:
+    assert ["Please call again later."] == behind(step=step)
