@@ -99,6 +99,13 @@ FAULTY = (
     Faulty("two keys behind each other", "a: do:\n  - b\nc: d\n", "E112", (1, 4, 2), "a:\n  do:\n    - b\nc: d\n"),
     Faulty("a colon lost between braces", "{a 1, b: c}\n", "E103", (1, 2, 3), "{a: 1, b: c}\n"),
     Faulty("a dash in front of a key", "on:\n  - a: b\n  c: d\n", "E115", (2, 3, 1), "on:\n  a: b\n  c: d\n"),
+    Faulty(
+        "an else without its dash",
+        "a:\n  - if: b\n    goto: c\n  else: d\n",
+        "E115",
+        (4, 3, 7),
+        "a:\n  - if: b\n    goto: c\n  - else: d\n",
+    ),
     Faulty("an equals sign", "a: b\ngoto = menu\nc: d\n", "E101", (2, 1, 11), "a: b\ngoto: menu\nc: d\n"),
     Faulty("a lonely key", "do\n  - a: b\n", "E101", (1, 1, 2), "do:\n  - a: b\n"),
     Faulty("a slash comment", "a: b\n// c\n", "E101", (2, 1, 4), "a: b\n# c\n"),

@@ -34,7 +34,11 @@ def _name_cure(check: Check, name: str, beside: Shape | None) -> str | None:
 
 
 def _owner(check: Check, name: str) -> str | None:
-    for root in ("input", "call"):
+    """The field of this name, of whatever has it: of the call, of a setting, of a calendar, of a look-up."""
+    bare = name.removeprefix(_PREFIX)
+    if bare in (check.scope.env or ()):
+        return f"env.{bare}"
+    for root in ("input", "call", *sorted(check.scope)):
         shape = check.scope.get(root)
         if isinstance(shape, Record) and name in shape.fields:
             return f"{root}.{name}"

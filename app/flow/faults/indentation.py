@@ -101,6 +101,8 @@ def _cure_of_item(fault: Fault) -> str:
 
 def _cure_of_key(fault: Fault) -> str:
     indent = fault.line.indent
+    if fault.line.key in ("if", "else"):
+        return "write a dash and a space in front of it: it is a line of the list"
     outer = {column: number for column, number in _open_columns(fault).items() if column < indent}
     cure = f"{_indent_by(indent + 2)} if it belongs to the item above"
     if not outer:

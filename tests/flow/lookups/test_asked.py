@@ -92,3 +92,18 @@ def test_without_any_look_up_the_cure_declares_one() -> None:
         'E537 there is no look-up "weather" → declare it: `lookups: {weather: {get: "https://..", returns: '
         "{name: text}}}`"
     ] == faults_without(step("weather"))
+
+
+def test_a_field_without_its_look_up_or_a_calendar_without_hours_is_told_whose_it_is() -> None:
+    head = (
+        "hours: {clinic: {timezone: UTC, week: {mon: 09:00-17:00}}}\n"
+        'lookups: {place: {get: "https://x.example", returns: {position: int}}}\n'
+    )
+    step = "hello: {lookup: place, branch: [{if: CONDITION, goto: end}, {else: end}]}"
+
+    assert ['E303 unknown name "clinic" → did you mean "hours.clinic"?'] == faults_without(
+        step.replace("CONDITION", "clinic.open"), head
+    )
+    assert ['E303 unknown name "position" → did you mean "place.position"?'] == faults_without(
+        step.replace("CONDITION", "position > 1"), head
+    )
