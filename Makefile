@@ -11,7 +11,7 @@ JOBS   ?= 2
 
 # Branch coverage that each room must reach; a room that is not listed fails `make test` (tests/house).
 WHOLE  := ncco flow engine
-NEARLY := errors store vonage service settings web cli
+NEARLY := errors store vonage service settings simulator verify web cli
 
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
