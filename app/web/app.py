@@ -76,7 +76,8 @@ def create_app(
             address that was asked, unless there is a public one.
         metrics: where to count; None: counters of its own.
         deadline_s: seconds until a caller hears the failsafe NCCO, if nothing else is there by then.
-        clock: the time, aware, UTC: when webhooks are received, and what the age of their signatures is measured by.
+        clock: the time, aware, UTC: when webhooks are received, and what the age of their signatures is measured
+            by, and when hooks are due.
 
     Raises:
         SettingsError: the policy cannot be made of the settings.
@@ -93,7 +94,7 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
-        lifespan=_lifespan(settings, own, counters, log),
+        lifespan=_lifespan(settings, own, counters, log, clock),
     )
     app.door = Door(settings, calls, counters, log, dev=dev, deadline_s=deadline_s, clock=clock)
     app.include_router(health_router(calls, counters, with_metrics=dev))
@@ -111,7 +112,11 @@ def _make_service(settings: Settings) -> CallService:
 
 
 def _lifespan(
-    settings: Settings, service: CallService | None, metrics: Metrics, log: FilteringBoundLogger
+    settings: Settings,
+    service: CallService | None,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+    clock: Callable[[], datetime],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """Opens the store, reads the flows, watches them; closes in the other order. Does nothing without a service."""
 
@@ -120,7 +125,7 @@ def _lifespan(
         async with AsyncExitStack() as stack:
             if service is not None:
                 await stack.enter_async_context(_opened(service.store))
-                sender = await stack.enter_async_context(sending(settings, service.store, metrics, log))
+                sender = await stack.enter_async_context(sending(settings, service.store, metrics, log, clock))
                 service.hooks_written = sender.wake
                 asking = await stack.enter_async_context(_asking(settings))
                 service.look_ups = lambda: asking.for_turn().ask

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 
 from structlog.typing import FilteringBoundLogger
 
@@ -17,12 +18,16 @@ from app.web.metrics import Metrics
 
 @asynccontextmanager
 async def sending(
-    settings: Settings, store: Store, metrics: Metrics, log: FilteringBoundLogger
+    settings: Settings,
+    store: Store,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AsyncIterator[Sender]:
     """Send what waits in `store`, which is open; on leaving, what is being sent gets a few seconds to arrive."""
     async with new_client(settings.private_hosts) as client:
         poster = Poster(client, Signer(settings.hook_secrets))
-        sender = Sender(store, poster, Schedule(settings.hook_tries), Teller(metrics, log))
+        sender = Sender(store, poster, Schedule(settings.hook_tries), Teller(metrics, log), clock=clock)
         task = asyncio.create_task(sender.run())
         try:
             yield sender
