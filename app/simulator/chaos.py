@@ -14,7 +14,7 @@ class Disturbance:
     Attributes:
         late_s: seconds until it is sent at all. Later ones may overtake it, save where the call waits for its reply.
         slow_s: seconds that the reply takes longer; less than the time-out.
-        is_doubled: sent twice, one right after the other; the second reply counts if `takes_second`.
+        is_doubled: sent twice, the second time `again_s` seconds after the first; the reply to that is lost.
         loses_reply: the server gets it, the platform not the reply: a time-out, and a retry.
         is_unsigned: sent without its signature at first. Source: webhooks guide (internal signing failure).
     """
@@ -22,7 +22,7 @@ class Disturbance:
     late_s: float = 0.0
     slow_s: float = 0.0
     is_doubled: bool = False
-    takes_second: bool = False
+    again_s: float = 0.0
     loses_reply: bool = False
     is_unsigned: bool = False
 
@@ -58,7 +58,7 @@ class Chaos:
             late_s=round(luck[5] * (self._slow_s if is_awaited else self._late_s), 3) if hit[0] else 0.0,
             slow_s=round(luck[6] * self._slow_s, 3) if hit[1] else 0.0,
             is_doubled=hit[2],
-            takes_second=luck[7] < 0.5,
+            again_s=round(max(luck[7] * 2 - 1, 0) * self._late_s, 3) if hit[2] else 0.0,
             loses_reply=hit[3],
             is_unsigned=hit[4] and not hit[3],
         )

@@ -8,6 +8,9 @@ from typing import Final
 START: Final = datetime(2026, 3, 4, 9, 15, 27, tzinfo=UTC)
 """When a simulation begins unless it is told otherwise: a Wednesday morning."""
 
+LONGEST_MS: Final = 24 * 3600 * 1000
+"""How far time runs by itself; no call lasts longer. Source: Voice API specification, length_timer (most)."""
+
 
 class VirtualClock:
     """The time of one simulation, in whole milliseconds; calling it gives `now`, as the server under test wants it.

@@ -31,6 +31,7 @@ class Message:
         fields: what it says.
         call: the leg of the inbound call that it belongs to.
         is_played: whether the call waits for the reply, and plays an NCCO in it.
+        is_answer: whether nothing runs yet that could go on.
         conversation: for an error event.
     """
 
@@ -40,12 +41,8 @@ class Message:
     fields: Mapping[str, Any]
     call: str
     is_played: bool = False
+    is_answer: bool = False
     conversation: str = ""
-
-    @property
-    def is_answer(self) -> bool:
-        """Whether nothing runs yet that could go on."""
-        return self.kind in ("answer", "onanswer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +130,7 @@ class Courier:
     def _fallback_of(self, message: Message, reason: str) -> Message:
         fields = payloads.fallback(message.fields, message.url, "answer" if message.is_answer else "event", reason)
         url, method = self._application.fallback_url, self._application.answer_method
-        return replace(
-            message, kind="answer" if message.is_answer else "fallback", url=url, method=method, fields=fields
-        )
+        return replace(message, kind="fallback", url=url, method=method, fields=fields)
 
     def _report(self, message: Message, verdict: Verdict) -> None:
         """The error event. Source: webhook reference, Error; which failures raise one is unverified but for syntax."""
@@ -163,8 +158,7 @@ class Courier:
         request = self._request(message, is_signed=not luck.is_unsigned)
         response: Response = yield Ask(request)
         if luck.is_doubled:
-            second: Response = yield Ask(request)
-            response = second if luck.takes_second else response
+            self._kernel.spawn(_again(request, luck.again_s))
         if luck.slow_s:
             yield from pause(luck.slow_s)
         if luck.loses_reply:
@@ -192,6 +186,12 @@ class Courier:
         )
 
 
+def _again(request: Request, seconds: float) -> Steps[None]:
+    """Send the very same request again; nobody listens to its reply."""
+    yield from pause(seconds)
+    yield Ask(request)
+
+
 async def deliver(server: Server, request: Request) -> Response:
     """What the platform gets of a server: its response if that is in time."""
     return in_time(request, await server.deliver(request))
@@ -201,7 +201,7 @@ def _told(luck: Disturbance) -> str:
     said = {
         f"late by {luck.late_s:g} s": luck.late_s,
         f"slow by {luck.slow_s:g} s": luck.slow_s,
-        "sent twice": luck.is_doubled,
+        f"sent again {luck.again_s:g} s later": luck.is_doubled,
         "reply lost": luck.loses_reply,
         "not signed": luck.is_unsigned,
     }

@@ -9,5 +9,9 @@ class CallIsOver(AppError):
     """The caller did something after the call had ended."""
 
 
+class StandsStill(AppError):
+    """Things happen over and over while no time passes, such as a notify whose reply is the same notify."""
+
+
 class NothingToDecide(AppError):
     """A dial was decided on that nobody asks about."""

@@ -11,12 +11,16 @@ import heapq
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from app.simulator.clock import VirtualClock, milliseconds
+from app.simulator.errors import StandsStill
 from app.simulator.requests import Request, Response
 
 T = TypeVar("T")
+
+MOST_STEPS: Final = 20_000
+"""Steps at one moment before we say that time stands still."""
 
 
 class Signal:
@@ -140,21 +144,35 @@ class Kernel:
         self._ready.append((process, process.turn, None))
         return process
 
-    async def advance(self, stop: Callable[[], bool], until_ms: int | None = None) -> None:
-        """Let virtual time pass until `stop` holds, `until_ms` is reached or nothing is left that could happen.
+    async def advance(
+        self, stop: Callable[[], bool], until_ms: int | None = None, latest_ms: int | None = None
+    ) -> None:
+        """Let virtual time pass until `stop` holds.
 
         What happens at the same moment is done before `stop` is asked.
+
+        Args:
+            stop: whether it is enough.
+            until_ms: it is enough at this time, also when nothing happens until then.
+            latest_ms: it is enough when all has happened that happens up to then; None: when nothing is left.
         """
         async with self._lock:
             while True:
                 await self._settle()
-                if stop() or not self._next_moment(until_ms):
+                if stop():
+                    return
+                if not self._next_moment(latest_ms if until_ms is None else until_ms):
                     break
-            if until_ms is not None and not stop():
+            if until_ms is not None:
                 self.clock.move_to(until_ms)
 
     async def _settle(self) -> None:
+        steps = 0
         while self._ready:
+            if (steps := steps + 1) > MOST_STEPS:
+                raise StandsStill(
+                    f"{MOST_STEPS:,} steps at one moment: NCCOs that replace each other, and take no time"
+                )
             process, turn, value = self._ready.popleft()
             if process.turn == turn and not process.is_over:
                 await self._wait(process, process.step(value))

@@ -72,6 +72,7 @@ class Leg:
         player: plays its NCCO; None for a leg that has none of its own.
         processes: end with it, the player among them.
         dependents: legs that end with it. recordings: that end with it.
+        answered, declined: its party has picked up; has refused the call.
         over: it has ended.
     """
 
@@ -104,7 +105,7 @@ class Leg:
         self.decide: Callable[[Behaviour], None] | None = None
         self.dependents: list[Leg] = []
         self.recordings: list[Recording] = []
-        self.answered, self.over = Signal(), Signal()
+        self.answered, self.declined, self.over = Signal(), Signal(), Signal()
         self._transcript = Transcript()
         self._listeners: list[tuple[Mailbox, type[Doing]]] = []
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from app.simulator.acts import press, speak
-from app.simulator.clock import milliseconds
+from app.simulator.clock import LONGEST_MS, milliseconds
 from app.simulator.courier import Delivery
 from app.simulator.errors import CallIsOver, NothingToDecide
 from app.simulator.kernel import Steps
@@ -16,7 +16,7 @@ from app.simulator.platform import Platform
 from app.simulator.transcript import Heard
 
 Kind: TypeAlias = Literal["input", "record", "dial", "until", "idle", "end"]
-SURE = 0.9
+SURE: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Moment:
     Attributes:
         at: seconds since the call was answered.
         kind: input, record, dial: the party is waited for, see `Waited`; until: the given time has come; idle: nothing
-            will happen unless somebody does something (an endless loop, a conversation); end: the call is over.
+            will happen unless somebody does something (an endless loop, a conversation), or a day has passed in which
+            the caller was not waited for; end: the call is over.
         waited: what exactly is waited for; None for the last three.
     """
 
@@ -149,10 +150,16 @@ class PhoneCall:
         self._leg.decide(behaviour)
 
     async def hang_up(self, at: float | None = None) -> None:
-        """Hang up, now or `at` seconds since the answer; nothing happens when the call is over by then."""
+        """Hang up, now or `at` seconds since the answer; nothing happens when the call is over by then.
+
+        A party that is being dialled declines the call.
+        """
         if at is not None:
             await self._reach(at)
-        self._platform.end(self._leg, "user")
+        if self._leg.is_answered or self._leg.identity.direction == "inbound":
+            self._platform.end(self._leg, "user")
+        else:
+            self._leg.declined.fire()
         await self._platform.kernel.advance(lambda: True)
 
     @property
@@ -177,6 +184,7 @@ class PhoneCall:
     async def _advance(self, until_ms: int | None) -> None:
         leg = self._leg
         if until_ms is None:
-            await self._platform.kernel.advance(lambda: leg.over.is_fired or leg.waited is not None)
+            latest_ms = self._platform.clock.ms + LONGEST_MS
+            await self._platform.kernel.advance(lambda: leg.over.is_fired or leg.waited is not None, None, latest_ms)
         else:
             await self._platform.kernel.advance(lambda: leg.over.is_fired, until_ms)

@@ -87,7 +87,9 @@ class Platform:
 
     def ask(self, kind: str, url: str, method: Method, fields: Mapping[str, Any], leg: Leg) -> Steps[Verdict]:
         """Send a webhook and wait for what is played because of it."""
-        message = Message(kind, url, method, fields, leg.root.uuid, is_played=True, conversation=leg.room.uuid)
+        is_answer = kind in ("answer", "onanswer")
+        call, room = leg.root.uuid, leg.room.uuid
+        message = Message(kind, url, method, fields, call, is_played=True, is_answer=is_answer, conversation=room)
         process = self.courier.ask(message)
         yield from first_of(process.done)
         return process.result or Verdict()
@@ -110,7 +112,7 @@ class Platform:
         for other in leg.dependents:
             self.give_up(other) if not other.is_answered else self.end(other, "platform")
         leg.over.fire()
-        if leg.is_answered or by == "platform":
+        if leg.is_answered or by == "platform":  # the latter without an answer is unverified
             self._tell_completed(leg)
         else:
             self.tell_status(leg, "cancelled")

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.simulator.application import Application
 from app.simulator.chaos import Chaos
-from app.simulator.clock import VirtualClock, milliseconds
+from app.simulator.clock import LONGEST_MS, VirtualClock, milliseconds
 from app.simulator.courier import Delivery
 from app.simulator.durations import Durations
 from app.simulator.inbound import ring
@@ -90,9 +90,10 @@ class Vonage:
         return PhoneCall(self._platform, leg)
 
     async def run(self, seconds: float | None = None) -> None:
-        """Let virtual time pass: `seconds` of it, or until nothing more happens by itself.
+        """Let virtual time pass: `seconds` of it, or until nothing more happens by itself, at most a day.
 
         After a call this delivers what comes late, as recordings do.
         """
-        until = None if seconds is None else self._platform.clock.ms + milliseconds(seconds)
-        await self._platform.kernel.advance(lambda: False, until)
+        now = self._platform.clock.ms
+        until = None if seconds is None else now + milliseconds(seconds)
+        await self._platform.kernel.advance(lambda: False, until, now + LONGEST_MS)

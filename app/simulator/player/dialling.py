@@ -60,9 +60,9 @@ class Dial:
         rung = (self._platform.clock.ms - self._leg.started_ms) / 1000
         rings = 0.0 if self._is_socket else behaviour.rings_s
         if behaviour.outcome == "timeout" or rings >= longest:
-            yield from first_of(within=longest - rung)
-            return (yield from self._fail(replace(behaviour, outcome="timeout")))
-        yield from first_of(within=rings - rung)
+            behaviour, rings = replace(behaviour, outcome="timeout"), longest
+        if (yield from first_of(self._leg.declined, within=rings - rung)) is not None:
+            behaviour = replace(behaviour, outcome="rejected")
         if behaviour.outcome in FAILURES:
             return (yield from self._fail(behaviour))
         return (yield from self._answered(behaviour))
