@@ -101,6 +101,11 @@ def _try(part: Action, names: Mapping[str, Any]) -> _Tried:
     return _Tried(action, part)
 
 
+def as_sent(part: Action, names: Mapping[str, Any]) -> dict[str, Any]:
+    """An action in a call in which `names` are in scope; without the fields that cannot be computed there."""
+    return _try(part, names).action
+
+
 def _sample(value: Value, names: Mapping[str, Any]) -> Any:
     """What a value is with typical data; left out where that cannot be said."""
     if isinstance(value, Object):

@@ -12,6 +12,7 @@ from app.flow.checks.usage.leading import check_leading
 from app.flow.checks.usage.lengths import check_lengths
 from app.flow.checks.usage.unset import check_unset
 from app.flow.checks.usage.unused import check_flow, check_shared, check_templates
+from app.flow.checks.usage.words import check_words
 from app.flow.issues import Issue
 from app.flow.sections import Sections
 
@@ -49,6 +50,7 @@ def check_usage(
         yield from check_conditions(facts)
         yield from check_leading(facts)
         yield from check_lengths(facts)
+        yield from check_words(facts)
     if is_whole and each and len(each) == len(files):
         yield from check_shared(shared, each)
         yield from check_templates(name for name in unused if name not in meant)
