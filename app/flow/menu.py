@@ -28,6 +28,8 @@ _HINTS = {
     "step": "write `goto`",
     "next": "write `goto`",
     "target": "write `goto`",
+    "locale": "write `set: {locale: name}`",
+    "language": "write `set: {locale: name}`",
 }
 
 
@@ -80,7 +82,8 @@ def _read_choice(entry: Entry, variables: Mapping[str, Variable], reader: Reader
     keys = _read_keys(fields, reader)
     by_locale = _read_speech(fields, reader)
     sets = read_sets(fields.values["set"], variables, reader) if "set" in fields.values else ()
-    _check_translated(fields, sets, reader)
+    if not _chooses_locale(entry.value):
+        _check_translated(fields, reader)
     goto = fields.need("goto", "add `goto: step`", reader)
     target = read_target(goto, "`goto`", reader) if goto else None
     if not {"dtmf", "speech"} & fields.keys.keys() and fields.is_whole:
@@ -132,11 +135,16 @@ def _read_speech(fields: Fields, reader: Reader) -> dict[str, dict[str, str]]:
     return {locale: _read_phrases(each, fields, reader) for locale, each in found.items()}
 
 
-def _check_translated(fields: Fields, sets: tuple[Assignment, ...], reader: Reader) -> None:
-    """W566 for phrases that count in every language; a choice of a language is said in its own."""
+def _chooses_locale(choice: Map) -> bool:
+    """Whether it is a choice of a language, which is said in its own; also one that is written wrongly."""
+    sets = choice.get("set")
+    return any("locale" in node.keys() for node in (choice, sets) if isinstance(node, Map))  # noqa: SIM118 - no dict
+
+
+def _check_translated(fields: Fields, reader: Reader) -> None:
+    """W566 for phrases that count in every language."""
     node = fields.get("speech")
-    chooses_locale = any(assignment.name == "locale" for assignment in sets)
-    if node is not None and not isinstance(node, Map) and speaks_several(reader.locales) and not chooses_locale:
+    if node is not None and not isinstance(node, Map) and speaks_several(reader.locales):
         shown = ", ".join(f"{name}: [..]" for name in reader.locales)
         message = f"`speech` of {fields.what} is the same in every locale: {', '.join(reader.locales)}"
         reader.report("W566", node.place, message, f"write `speech: {{{shown}}}`")

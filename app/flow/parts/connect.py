@@ -160,7 +160,7 @@ def _read_wrapped(target: Map, common: tuple[Entry, ...], place: Place, reader: 
 
 
 def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader) -> Party:
-    endpoint, fields = _with_answer(kind, endpoint, fields)
+    endpoint, fields = _with_answer(kind, endpoint, fields, reader)
     heard, numbers = None, None
     if kind == "phone":
         endpoint, heard = read_answering(endpoint, reader)
@@ -174,14 +174,24 @@ def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader)
     return Party("connect", place, wire, callback, numbers=numbers, heard=heard)
 
 
-def _with_answer(kind: str, endpoint: Map, fields: Map) -> tuple[Map, Map]:
+def _with_answer(kind: str, endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
     """The endpoint of a phone with the `onAnswer` that stands beside it, and the fields without that."""
-    beside = tuple(entry for entry in fields.entries if entry.key.value == ON_ANSWER)
+    beside = tuple(entry for entry in fields.entries if _is_answer(entry.key.value))
     if kind != "phone" or not beside:
         return endpoint, fields
+    for entry in beside:
+        if entry.key.value != ON_ANSWER:
+            message = f'connect has no "{entry.key.value}"'
+            reader.report("E202", entry.key.place, message, f'did you mean "{ON_ANSWER}"?')
     rest = Map(tuple(entry for entry in fields.entries if entry not in beside), fields.place)
     own = () if endpoint.get(ON_ANSWER) is not None else beside
-    return Map((*endpoint.entries, *own), endpoint.place), rest
+    named = tuple(Entry(Text(ON_ANSWER, entry.key.place), entry.value) for entry in own)
+    return Map((*endpoint.entries, *named), endpoint.place), rest
+
+
+def _is_answer(name: str) -> bool:
+    """Whether a key is `onAnswer`, or that in another spelling."""
+    return name.replace("_", "").replace("-", "").lower() == ON_ANSWER.lower()
 
 
 def _read_endpoint(kind: str, endpoint: Map, numbers: Value | None, reader: Reader) -> dict[str, Value]:

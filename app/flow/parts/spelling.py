@@ -113,6 +113,14 @@ def _spell_named(node: Map, known: Collection[str], reader: Reader) -> Item | No
         _report_nameless(node, known, reader)
         return None
     first, *others = named
+    leading = node.entries[0].key
+    if (
+        leading.value.lower() in FOREIGN
+        and leading.value not in known
+        and not _is_field(leading.value, first.key.value)
+    ):
+        _report_unknown(leading, known, f'there is no action "{leading.value}"', reader)
+        return None
     for entry in others:
         message = f"`{first.key.value}` and `{entry.key.value}` stand in one item"
         reader.report("E403", entry.key.place, message, "write each action behind a dash of its own")

@@ -150,6 +150,14 @@ def test_a_failed_try_tells_the_same() -> None:
             'W566 `speech` of the choice "one" is the same in every locale: en, fr → '
             "write `speech: {en: [..], fr: [..]}`",
         ),
+        (
+            "french: {speech: [french], locale: fr, goto: end}",
+            'E202 the choice "french" has no "locale" → write `set: {locale: name}`',
+        ),
+        (
+            "french: {speech: [french], set: {locale: french}, goto: end}",
+            'E561 this flow has no locale "french" → known are: en, fr',
+        ),
     ],
 )
 def test_a_fault_in_the_phrases_is_reported_once_with_its_cure(choices: str, fault: str) -> None:

@@ -106,6 +106,13 @@ def test_a_fault_is_reported_once_with_its_cure(answer: str, fault: str) -> None
     assert [fault] == faults(f'{{number: "447700900111", onAnswer: {answer}}}')
 
 
+@pytest.mark.parametrize("name", ["onanswer", "on_answer", "OnAnswer"])
+def test_another_spelling_of_it_is_told(name: str) -> None:
+    assert [f'E202 connect has no "{name}" → did you mean "onAnswer"?'] == faults(
+        f'"447700900111"\n        {name}: {{run: whisper, with: {{team: sales}}}}'
+    )
+
+
 def test_a_secret_cannot_be_given_in_the_open() -> None:
     found = faults(
         '{number: "447700900111", onAnswer: {run: whisper, with: {team: "{{ code }}"}}}',

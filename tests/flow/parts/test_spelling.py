@@ -27,6 +27,10 @@ def test_every_action_of_the_ncco_is_a_kind() -> None:
         ("- tlak: Hello", 'E402 1:3 there is no action "tlak" | did you mean "talk"?'),
         ("- say: Hello", 'E402 1:3 there is no action "say" | write `talk` instead'),
         ("- language: en\n  Say: Hello", 'E402 2:3 there is no action "Say" | write `talk` instead'),
+        (
+            "- conference: weekly\n  record: true\n  endOnExit: true",
+            'E402 1:3 there is no action "conference" | write `conversation` instead',
+        ),
         ("- hangup: now", 'E402 1:3 there is no action "hangup" | give the step `goto: end`: '),
         ("- {action: hangup}", 'E402 1:12 there is no action "hangup" | give the step `goto: end`: '),
         ("- {action: tlak, text: a}", 'E402 1:12 there is no action "tlak" | did you mean "talk"?'),
