@@ -68,10 +68,13 @@ def _joined(node: Node | None, before: Map | None, reader: Reader) -> Map | None
 def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[Issue]) -> None:
     """E282 for a part that another shared file declares too."""
     for section, entry in _parts(node):
-        first = owners.setdefault((section, entry.key.value), entry.key)
+        part = "" if section == "locales" else entry.key.value  # the first of them is the default: they are one part
+        first = owners.setdefault((section, part), entry.key)
         if first.place.file != entry.key.place.file:
             where = f"{first.place.file}:{first.place.line}"
             message = f'"{entry.key.value}" of `{section}` is declared in {where} already'
+            if not part:
+                message = f"`{section}` are declared in {where} already"
             issues.append(RULES["E282"].at(entry.key.place, message))
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from app.engine.run import LEVEL_LIMIT, STEP_LIMIT
+from app.flow.exits.run import Run
 from app.flow.loader import load
 from tests.engine.scripted_call import ScriptedCall, load_flows
 
@@ -263,3 +267,56 @@ def test_the_own_error_exit_stands_behind_an_input_before_that_of_the_flow_that_
 @pytest.mark.parametrize("step", ["", "end", "hello"])
 def test_the_failsafe_stands_behind_an_input_where_no_error_exit_plays_anything(step: str) -> None:
     assert ["Please call again later."] == behind(step=step)
+
+
+def test_an_outcome_that_leads_nowhere_is_an_error_of_the_step_that_waits() -> None:
+    main = BEHIND.replace("ERROR", "").replace("STEP", "sorry")
+    flow = load_flows({"main": main, "sub": ASKING}, "main")
+    step = flow.steps["hello"]
+
+    assert isinstance(step.exit, Run)
+    deaf = replace(flow, steps={**flow.steps, "hello": replace(step, exit=replace(step.exit, lines={}))})
+    caller = ScriptedCall(deaf)
+    caller.press("1")
+
+    assert ["Sorry, Ann."] == caller.said
+    assert "R106" in {line.what for line in caller.turn.trace}
+
+
+def chained(levels: int) -> ScriptedCall:
+    """A call through flows each of which runs the next one."""
+    flows = {
+        f"f{number}": f"flow: f{number}\nstart: a\nsteps:\n  a:\n    run: f{number + 1}\n    on: {{return: return}}\n"
+        for number in range(levels)
+    }
+    flows["f0"] = flows["f0"].replace("flow: f0", "flow: f0\ndefault: true").replace("return: return", "return: end")
+    asking = ASKING.replace("outcomes: [done]\n", "").replace("{return: done}", "return")
+    flows[f"f{levels}"] = asking.replace("flow: sub", f"flow: f{levels}")
+    return ScriptedCall(load_flows(flows, "f0"))
+
+
+def test_as_many_flows_as_a_call_may_be_in_come_back_one_after_the_other() -> None:
+    caller = chained(LEVEL_LIMIT - 1)
+    caller.press("1")
+
+    assert LEVEL_LIMIT - 1 == len(chained(LEVEL_LIMIT - 1).session.callers)
+    assert caller.session.is_over
+    assert "failed" not in {line.did for line in caller.turn.trace}
+
+
+def test_more_flows_than_a_call_may_be_in_are_an_error() -> None:
+    caller = chained(LEVEL_LIMIT)
+
+    assert ["Please call again later."] == caller.said
+    assert "R103" in {line.what for line in caller.turn.trace}
+
+
+def test_more_steps_than_a_turn_may_enter_are_an_error() -> None:
+    steps = "".join(f"  s{n}: {{goto: s{n + 1}}}\n" for n in range(STEP_LIMIT))
+    text = (
+        f'flow: test\ndefault: true\nstart: s0\nsteps:\n{steps}  s{STEP_LIMIT}: {{do: [{{talk: "Hi."}}], goto: end}}\n'
+    )
+    caller = ScriptedCall(load_flows({"test": text}, "test"))
+
+    assert ["Please call again later."] == caller.said
+    assert "R103" in {line.what for line in caller.turn.trace}

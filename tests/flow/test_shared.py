@@ -107,3 +107,12 @@ def test_defaults_of_two_shared_files_are_joined() -> None:
     [talk] = flow.steps["hello"].parts[0].render(_frame())
 
     assert (5, 2, True) == (talk.action["style"], talk.action["loop"], talk.action["premium"])
+
+
+def test_two_shared_files_may_not_both_declare_the_locales() -> None:
+    one = "shared: true\nlocales: {en: {language: en-GB}}\n"
+    two = "shared: true\nlocales: {fr: {language: fr-FR}}\n"
+
+    assert ["flows/b.yaml:2:11 E282 `locales` are declared in flows/a.yaml:2 already"] == [
+        issue for issue in project(a=one, b=two) if "locales" in issue
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from app.flow.checks.graph import circle_from, group_of
+from app.flow.checks.graph import WAYS, Way, circle_from, group_of
 from app.flow.issues import Issue
 from app.flow.model import Edge, Runs
 from app.flow.rules import RULES
@@ -43,14 +43,18 @@ def check_circles(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
     """E216 for each circle without input of the caller that leads from one flow into another."""
     if not any(flow.runs for flow in flows.values()):
         return
-    silent = _Silent(flows)
+    seen: set[str] = set()
+    for way in WAYS:
+        yield from _check_way(_Ways(flows, way), flows, seen)
+
+
+def _check_way(ways: _Ways, flows: Mapping[str, ReadFlow], seen: set[str]) -> Iterator[Issue]:
     graph = {
-        _node(flow.name, step.name): dict(silent.edges(flow, step))
+        _node(flow.name, step.name): dict(ways.edges(flow, step))
         for flow in flows.values()
         for step in flow.steps.values()
     }
     graph = {node: {to: edge for to, edge in edges.items() if to in graph} for node, edges in graph.items()}
-    seen: set[str] = set()
     for node in graph:
         crosses = any(_flow_of(to) != _flow_of(node) or _is_run(edge) for to, edge in graph[node].items())
         circle = circle_from(node, graph) if crosses and node not in seen else []
@@ -71,15 +75,16 @@ def _is_run(edge: Edge) -> bool:
     return edge.target.runs is not None or edge.label.startswith(_BETWEEN)
 
 
-class _Silent:
-    """Ways that no input of the caller passes, over all flows."""
+class _Ways:
+    """Where calls go on in one way (without input, or without any webhook), over all flows."""
 
-    def __init__(self, flows: Mapping[str, ReadFlow]) -> None:
+    def __init__(self, flows: Mapping[str, ReadFlow], way: Way) -> None:
         self._flows = flows
+        self._way = way
         self._returned: dict[str, frozenset[str]] = {}
 
     def edges(self, flow: ReadFlow, step: ReadStep) -> Iterator[tuple[str, Edge]]:
-        """The nodes that follow a step without input, each with the edge that leads there."""
+        """The nodes that follow a step that way, each with the edge that leads there."""
         for edge in self._open(step):
             target = edge.target
             if target.step is not None:
@@ -90,12 +95,11 @@ class _Silent:
                     yield _node(target.runs.flow, start), edge
 
     def _open(self, step: ReadStep) -> Iterator[Edge]:
-        """The edges without input; those behind a `run` only as far as that flow comes back without any."""
-        exit_ = step.exit
-        edges = list(exit_.edges()) if exit_ else []
-        ran = edges[0].target.runs if exit_ is not None and exit_.word == "run" else None
+        """The edges that way; those behind a `run` only as far as that flow comes back that way."""
+        edges = list(self._way(step.exit)) if step.exit is not None else []
+        ran = edges[0].target.runs if step.exit is not None and step.exit.word == "run" else None
         if ran is None:
-            yield from (edge for edge in edges if not edge.passes_input)
+            yield from edges
             return
         yield edges[0]
         named = {edge.label for edge in edges[1:]}
@@ -109,7 +113,7 @@ class _Silent:
         return found.start if found else None
 
     def _returns(self, name: str) -> frozenset[str]:
-        """The outcomes with which a flow may come back without any input. Of a flow that runs itself, none."""
+        """The outcomes with which a flow may come back that way. Of a flow that runs itself, none."""
         if name in self._returned:
             return self._returned[name]
         self._returned[name] = frozenset()

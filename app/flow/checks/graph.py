@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
 from app.flow.issues import Issue
-from app.flow.model import Edge, Target
+from app.flow.model import Edge, Exit, Target
 from app.flow.rules import RULES
 from app.ncco.suggest import nearest
 
@@ -69,25 +69,43 @@ def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[Issue]:
 
     What silence or wrong input leads to is no input either: a caller who says nothing would go round for ever.
     """
-    graph = {name: _silent_edges(step, steps) for name, step in steps.items()}
     seen: set[str] = set()
-    for name in steps:
-        if name in seen:
-            continue
-        circle = circle_from(name, graph)
-        if circle:
-            seen.update(group_of(name, graph))
-            yield _report(circle)
+    for way in WAYS:
+        graph = {name: _edges_by(way, step, steps) for name, step in steps.items()}
+        for name in steps:
+            circle = circle_from(name, graph) if name not in seen else []
+            if circle:
+                seen.update(group_of(name, graph))
+                yield _report(circle)
 
 
-def _silent_edges(step: ReadStep, steps: Mapping[str, ReadStep]) -> dict[str, Edge]:
-    """The steps that follow without input, each with the first edge that leads there.
+def silent(exit_: Exit) -> Iterator[Edge]:
+    """The edges that no input of the caller passes."""
+    yield from (edge for edge in exit_.edges() if not edge.passes_input)
+
+
+def at_once(exit_: Exit) -> Iterator[Edge]:
+    """The edges that may be taken without any webhook: a `hold` may be over as soon as it begins."""
+    if exit_.word == "hold":
+        yield from (edge for edge in exit_.edges() if edge.label == "ready")
+    elif exit_.word in {"goto", "branch", "run"}:
+        yield from silent(exit_)
+
+
+WAYS = (silent, at_once)
+"""How a call may go round; what is found in one of them is not looked for in the next."""
+
+Way: TypeAlias = Callable[[Exit], Iterator[Edge]]
+
+
+def _edges_by(way: Way, step: ReadStep, steps: Mapping[str, ReadStep]) -> dict[str, Edge]:
+    """The steps that follow that way, each with the first edge that leads there.
 
     What lies between a step and where it goes on when another flow comes back is told by `check_circles`.
     """
     found: dict[str, Edge] = {}
-    for edge in _edges(step) if step.exit is None or step.exit.word != "run" else ():
-        if not edge.passes_input and edge.target.step in steps:
+    for edge in way(step.exit) if step.exit is not None and step.exit.word != "run" else ():
+        if edge.target.step in steps:
             found.setdefault(str(edge.target.step), edge)
     return found
 

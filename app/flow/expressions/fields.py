@@ -73,9 +73,16 @@ def _record_field(check: Check, node: Field, of: Record) -> Shape | None:
 
 
 def _report_unknown(check: Check, node: Field, known: tuple[str, ...]) -> None:
-    near = nearest(str(node.key), known)
-    cure = f'did you mean "{near}"?' if near else f"its fields are: {', '.join(known)}"
-    _report(check, node, f'{check.shown(node.of)} has no "{node.key}"', cure)
+    _report(check, node, f'{check.shown(node.of)} has no "{node.key}"', _field_cure(check, node, known))
+
+
+def _field_cure(check: Check, node: Field, known: tuple[str, ...]) -> str:
+    if near := nearest(str(node.key), known):
+        return f'did you mean "{near}"?'
+    if isinstance(node.of, Name) and node.of.name == "hours" and not known:
+        week = "timezone: Europe/London, week: {mon-fri: 09:00-17:30}"
+        return f"declare it, in this flow or in a shared file: `hours: {{{node.key}: {{{week}}}}}`"
+    return f"its fields are: {', '.join(known)}" if known else f"{check.shown(node.of)} has no fields: leave it out"
 
 
 def _report_no_field(check: Check, node: Field, of: Shape) -> None:
