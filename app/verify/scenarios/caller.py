@@ -1,0 +1,248 @@
+"""Plays the script of a scenario on a call, step by step, up to the first difference."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.flow.nodes import Place
+from app.simulator import Behaviour, Keys, Moment, PhoneCall, Silence
+from app.simulator.parties import Act, Outcome
+from app.verify.scenarios import model
+from app.verify.scenarios.heard import Listener, in_order
+from app.verify.scenarios.model import Hear, ScriptStep
+from app.verify.scenarios.result import Difference, Result
+
+UNSCRIPTED: Final = Behaviour("completed")
+"""What comes of a dial that the script says nothing about."""
+MOST_DIALS: Final = 50
+"""Dials that nobody has scripted, after which a call is given up. A server has a limit of its own."""
+
+
+class Differs(Exception):
+    """The call is not as the script has it."""
+
+    def __init__(self, difference: Difference) -> None:
+        super().__init__(difference.message)
+        self.difference = difference
+
+
+class Caller:
+    """One caller and the script."""
+
+    def __init__(self, call: PhoneCall, result: Result) -> None:
+        self._call = call
+        self._result = result
+        self._listener = Listener()
+        self._dials: list[tuple[model.Dial, int]] = []
+
+    async def play(self, script: tuple[ScriptStep, ...]) -> None:
+        """Play the whole script, then on until the caller would be waited for, and hang up there."""
+        try:
+            for step in script:
+                await self._step(step)
+            await self._finish()
+            self._check_called()
+        except Differs as differs:
+            self._result.differences.append(differs.difference)
+            await self._call.hang_up()
+
+    async def _step(self, step: ScriptStep) -> None:
+        match step:
+            case model.Hear():
+                await self._hear(step)
+            case model.Press():
+                await self._press(step)
+            case model.Speak():
+                await self._speak(step)
+            case model.Silence():
+                await self._ready(step.place, "silence", ("input", "record"))
+                await self._call.silence()
+            case model.Dial():
+                await self._dial(step)
+            case model.Record():
+                await self._record(step)
+            case model.Wait():
+                await self._wait(step)
+            case model.HangUp():
+                await self._hang_up(step)
+            case model.End():
+                await self._end(step)
+            case _:
+                raise NotImplementedError(type(step).__name__)  # an event, which is no deed of the caller
+
+    async def _listen(self) -> Moment:
+        moment = await self._call.listen()
+        self._listener.take(self._call.transcript)
+        return moment
+
+    async def _on(self) -> Moment:
+        """Play on until the caller is waited for; whoever is dialled meanwhile answers and talks."""
+        for _ in range(MOST_DIALS):
+            moment = await self._listen()
+            if moment.kind != "dial":
+                return moment
+            await self._call.decide(UNSCRIPTED)
+        return moment
+
+    async def _hear(self, step: Hear) -> None:
+        self._listener.take(self._call.transcript)
+        while not self._takes(step):
+            before = len(self._call.transcript)
+            moment = await self._listen()
+            if moment.kind == "dial" and not self._listener.next_piece:
+                await self._call.decide(UNSCRIPTED)
+            elif len(self._call.transcript) == before or self._listener.next_piece:
+                if self._takes(step):
+                    return
+                raise self._differs_in(step, moment)
+
+    def _takes(self, step: Hear) -> bool:
+        if step.text is not None:
+            return self._listener.finds(step.text)
+        found = self._listener.take_next()
+        if found:
+            self._result.heard.append((step, found))
+        return bool(found)
+
+    def _differs_in(self, step: Hear, moment: Moment) -> Differs:
+        found = self._listener.next_piece
+        if found:
+            message = "something else is heard"
+        else:
+            message = f"nothing is heard: {told(moment)}"
+        entry = self._listener.next_entry
+        at = self._call.transcript[entry].at if entry is not None else self._call.at
+        return Differs(Difference(step.place, message, step.text or "anything", found, entry, at))
+
+    async def _press(self, step: model.Press) -> None:
+        if step.at is None:
+            await self._open_input(step.place, f"press {step.digits}", "dtmf", "keys")
+            await self._call.press(step.digits)
+        else:
+            await self._reach(step.at, step.place)
+            await self._call.press(step.digits)
+
+    async def _speak(self, step: model.Speak) -> None:
+        if step.at is None:
+            await self._open_input(step.place, "speak", "speech", "speech")
+        else:
+            await self._reach(step.at, step.place)
+        await self._call.speak(*((said.text, said.confidence) for said in step.results), error=step.error)
+
+    async def _reach(self, at: float, place: Place) -> None:
+        """Play on up to a moment."""
+        if at < self._call.at:
+            message = f"{at:g} s have passed already: it is {self._call.at:.1f} s since the call was answered"
+            raise Differs(Difference(place, message, at=self._call.at))
+        moment = await self._call.listen(until=at)
+        if moment.kind == "end":
+            raise Differs(Difference(place, f"the call is over before {at:g} s", at=self._call.at))
+
+    async def _open_input(self, place: Place, doing: str, kind: str, what: str) -> None:
+        """Play on to an input that takes keys, or speech."""
+        moment = await self._ready(place, doing, ("input", "record", "idle"))
+        if moment.waited is not None and moment.kind == "input" and kind not in moment.waited.takes:
+            takes = " and ".join(sorted(moment.waited.takes))
+            message = f"nobody listens for {what}: this input takes {takes} alone"
+            raise Differs(Difference(place, message, at=self._call.at))
+
+    async def _ready(self, place: Place, doing: str, kinds: tuple[str, ...]) -> Moment:
+        """Play on until one of `kinds` waits; what is heard before is passed over."""
+        moment = await self._on()
+        if moment.kind not in kinds:
+            raise Differs(Difference(place, f"the caller cannot {doing}: {told(moment)}", at=self._call.at))
+        self._listener.skip()
+        return moment
+
+    async def _dial(self, step: model.Dial) -> None:
+        moment = await self._listen()
+        address = moment.waited.address if moment.waited is not None else ""
+        if moment.kind != "dial":
+            who = step.to or "anybody"
+            raise Differs(Difference(step.place, f"{who} is not dialled: {told(moment)}", step.to, at=self._call.at))
+        if step.to and plain_address(step.to) != plain_address(address):
+            raise Differs(Difference(step.place, "somebody else is dialled", step.to, address, at=self._call.at))
+        self._listener.skip()
+        await self._call.decide(behaviour_of(step))
+        self._dials.append((step, len(self._call.dialled) - 1))
+
+    def _check_called(self) -> None:
+        """What called parties had to hear, each in its place."""
+        for step, number in self._dials:
+            transcript = self._call.dialled[number].transcript
+            missing = in_order((hear.text for hear in step.hears if hear.text is not None), transcript)
+            if missing is not None:
+                place = next(hear.place for hear in step.hears if hear.text == missing)
+                found = " ".join(heard.text for heard in transcript if heard.kind == "talk") or "nothing"
+                message = "the called party does not hear it"
+                raise Differs(Difference(place, message, missing, found, at=self._call.at))
+
+    async def _record(self, step: model.Record) -> None:
+        await self._ready(step.place, "leave a recording", ("record",))
+        await self._call.speak(seconds=step.seconds)
+        if step.key:
+            await self._call.press(step.key)
+        else:
+            await self._call.silence()
+
+    async def _wait(self, step: model.Wait) -> None:
+        until = self._call.at + step.seconds
+        moment = await self._call.listen(until=until)
+        while moment.kind == "dial":
+            await self._call.decide(UNSCRIPTED)
+            moment = await self._call.listen(until=until)
+        self._listener.take(self._call.transcript)
+
+    async def _hang_up(self, step: model.HangUp) -> None:
+        if self._call.is_over:
+            raise Differs(Difference(step.place, "the call is over before the caller hangs up", at=self._call.at))
+        if step.at is not None:
+            await self._reach(step.at, step.place)
+        await self._call.hang_up()
+
+    async def _end(self, step: model.End) -> None:
+        moment = await self._on()
+        found, entry = self._listener.next_piece, self._listener.next_entry
+        if found and entry is not None:
+            at = self._call.transcript[entry].at
+            message = "the call does not end here: something more is heard"
+            raise Differs(Difference(step.place, message, "the end of the call", found, entry, at))
+        if moment.kind != "end":
+            raise Differs(Difference(step.place, f"the call does not end here: {told(moment)}", at=self._call.at))
+
+    async def _finish(self) -> None:
+        """Come to the end: whoever is waited for hangs up."""
+        moment = await self._on()
+        if moment.kind != "end":
+            await self._call.hang_up()
+
+
+def behaviour_of(step: model.Dial) -> Behaviour:
+    """What a called party does."""
+    acts: tuple[Act, ...] = tuple(Keys(digits) if digits else Silence() for digits in step.presses)
+    outcome: Outcome = step.outcome  # type: ignore[assignment]  # it was read as one of them
+    return Behaviour(outcome, step.rings, step.talks, step.hangs_up_first, acts)
+
+
+def plain_address(address: str) -> str:
+    """A number or URI as it is compared."""
+    return address.removeprefix("+").replace(" ", "").lower()
+
+
+def told(moment: Moment) -> str:
+    """Where a call has stopped, in words."""
+    match moment.kind:
+        case "input":
+            takes = (
+                " or ".join({"dtmf": "a key", "speech": "speech"}[kind] for kind in sorted(moment.waited.takes))
+                if moment.waited
+                else ""
+            )
+            return f"the caller is waited for ({takes})"
+        case "record":
+            return "the caller is recorded"
+        case "dial":
+            return f"{moment.waited.address if moment.waited else 'somebody'} is dialled"
+        case "end":
+            return "the call is over"
+    return "nothing happens until the caller does something"
