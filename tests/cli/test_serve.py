@@ -177,5 +177,14 @@ def test_the_greeting_says_how_calls_reach_each_flow() -> None:
     assert "  part            no call can start here\n" in shown
 
 
+def test_the_greeting_says_which_flows_run_a_flow() -> None:
+    runs = "flow: shop\ndefault: true\nstart: a\nsteps:\n  a: {run: part, on: {return: end}}\n"
+    part = "flow: part\nstart: a\nsteps:\n  a: {do: [{talk: Hello}], goto: return}\n"
+
+    shown = greeting(load_settings(None), load({"flows/a.yaml": runs, "flows/b.yaml": part}).flows.values(), dev=True)
+
+    assert "  part            run by shop\n" in shown
+
+
 def test_an_address_of_version_6_stands_in_brackets() -> None:
     assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)

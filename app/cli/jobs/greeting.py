@@ -34,13 +34,16 @@ def _own_address(settings: Settings) -> str:
 
 
 def _shown_flows(flows: Iterable[Flow]) -> Iterator[str]:
-    for flow in sorted(flows, key=lambda each: each.name):
+    known = sorted(flows, key=lambda each: each.name)
+    for flow in known:
+        runners = [other.name for other in known if flow.name in other.subs and other is not flow]
+        nowhere = f"run by {', '.join(runners)}" if runners else "no call can start here"
         ways = [*flow.numbers]
         if flow.default:
             ways.append("every other number")
         if flow.entry:
             ways.append(f"/webhooks/answer/{flow.name}")
-        yield f"{flow.name:<14}  {', '.join(ways) or 'no call can start here'}"
+        yield f"{flow.name:<14}  {', '.join(ways) or nowhere}"
 
 
 def _tells(flow: Flow) -> bool:
