@@ -65,6 +65,7 @@ def create_app(
     metrics: Metrics | None = None,
     deadline_s: float = DEADLINE_S,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    log: FilteringBoundLogger | None = None,
 ) -> FastAPI:
     """The server as an ASGI application.
 
@@ -78,11 +79,12 @@ def create_app(
         deadline_s: seconds until a caller hears the failsafe NCCO, if nothing else is there by then.
         clock: the time, aware, UTC: when webhooks are received, and what the age of their signatures is measured
             by, and when hooks are due.
+        log: where to write; None: the log of the process.
 
     Raises:
         SettingsError: the policy cannot be made of the settings.
     """
-    log: FilteringBoundLogger = structlog.get_logger()
+    lines: FilteringBoundLogger = structlog.get_logger() if log is None else log
     counters = metrics or Metrics()
     own = _make_service(settings) if service is None else None
     calls = service or own
@@ -94,9 +96,9 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
-        lifespan=_lifespan(settings, own, counters, log, clock),
+        lifespan=_lifespan(settings, own, counters, lines, clock),
     )
-    app.door = Door(settings, calls, counters, log, dev=dev, deadline_s=deadline_s, clock=clock)
+    app.door = Door(settings, calls, counters, lines, dev=dev, deadline_s=deadline_s, clock=clock)
     app.include_router(health_router(calls, counters, with_metrics=dev))
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, server_error)
