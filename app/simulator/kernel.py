@@ -136,6 +136,7 @@ class Kernel:
         self._ready: deque[tuple[Process[Any], int, object]] = deque()
         self._timers: list[tuple[int, int, Process[Any], int, object]] = []
         self._count = 0
+        self._moment = self._steps = 0
         self._lock = asyncio.Lock()
 
     def spawn(self, steps: Steps[T]) -> Process[T]:
@@ -167,15 +168,18 @@ class Kernel:
                 self.clock.move_to(until_ms)
 
     async def _settle(self) -> None:
-        steps = 0
         while self._ready:
-            if (steps := steps + 1) > MOST_STEPS:
-                raise StandsStill(
-                    f"{MOST_STEPS:,} steps at one moment: NCCOs that replace each other, and take no time"
-                )
             process, turn, value = self._ready.popleft()
             if process.turn == turn and not process.is_over:
+                self._count_step()
                 await self._wait(process, process.step(value))
+
+    def _count_step(self) -> None:
+        if self._moment != self.clock.ms:
+            self._moment, self._steps = self.clock.ms, 0
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            raise StandsStill(f"{MOST_STEPS:,} steps at one moment: NCCOs replace each other, and take no time")
 
     def _next_moment(self, until_ms: int | None) -> bool:
         """Move to the next moment at which something happens; False when there is none in time."""

@@ -71,6 +71,7 @@ class Leg:
         open_input: the input that listens, also while a prompt still plays.
         player: plays its NCCO; None for a leg that has none of its own.
         processes: end with it, the player among them.
+        is_guest: whether a transfer has brought it where it is: nothing but that conversation ends it.
         dependents: legs that end with it. recordings: that end with it.
         answered, declined: its party has picked up; has refused the call.
         over: it has ended.
@@ -93,6 +94,7 @@ class Leg:
         self.event_url = event_url
         self.event_method: Method = event_method
         self.root = root or self
+        self.is_guest = False
         self.started_ms = clock.ms
         self.answered_ms: int | None = None
         self.ended_ms: int | None = None

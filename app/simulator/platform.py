@@ -110,7 +110,10 @@ class Platform:
             process.cancel()
         self.leave(leg)
         for other in leg.dependents:
-            self.give_up(other) if not other.is_answered else self.end(other, "platform")
+            if not other.is_answered:
+                self.give_up(other)
+            elif not other.is_guest:
+                self.end(other, "platform")
         leg.over.fire()
         if leg.is_answered or by == "platform":  # the latter without an answer is unverified
             self._tell_completed(leg)

@@ -68,6 +68,10 @@ class ScriptedServer:
     def now(self) -> datetime:
         return self._clock.now
 
+    def reply(self, path: str, ncco: object) -> None:
+        """From now on a path gets this NCCO."""
+        self._replies[path] = [ncco]
+
     async def deliver(self, request: Request) -> Response:
         self.requests.append(request)
         replies = self._replies.get(urlsplit(request.url).path.strip("/"), [EMPTY])
@@ -76,14 +80,14 @@ class ScriptedServer:
 
 
 class Line:
-    """A virtual platform with a scripted server."""
+    """A virtual platform with a scripted server; with `asks` dials wait for a decision."""
 
     def __init__(
         self,
         replies: Mapping[str, Any],
         parties: Mapping[str, Behaviour | Sequence[Behaviour]] | None = None,
         *,
-        other: Behaviour | None = None,
+        asks: bool = False,
         chaos: Chaos | None = None,
         durations: Durations | None = None,
         **settings: Any,
@@ -95,7 +99,7 @@ class Line:
             Application(**(urls | settings)),
             self.server,
             self.clock,
-            Parties(parties or {}, other if parties is None else other or Behaviour()),
+            Parties(parties or {}, None if asks else Behaviour()),
             durations=durations or Durations(streams={f"{BASE}/ten.mp3": 10.0}),
             chaos=chaos,
         )

@@ -144,8 +144,8 @@ class Dial:
             events = ()
             if replacement is not None:
                 return replacement
-        if leg.over.is_fired:
-            return None
+        if leg.over.is_fired or leg.is_guest:
+            return None  # it is gone, or its own NCCO has moved it into another conversation
         self._join()
         return (yield from self._together(behaviour, events))
 

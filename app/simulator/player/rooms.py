@@ -66,6 +66,7 @@ def transfer(stage: Stage, action: Action) -> Steps[Ncco | None]:
     leg.room.controller = None
     for moved in legs:
         _move(stage, moved, room, audio_of(action))
+        moved.is_guest = True
         if moved.player is not None:
             moved.player.cancel()
     yield from first_of()
