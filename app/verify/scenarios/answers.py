@@ -9,6 +9,7 @@ from app.engine import Lookup, LookupAnswer
 from app.flow.lookups.asked import AskedLookup
 from app.flow.lookups.returned import Returned
 from app.flow.model import Flow
+from app.service.drive import LookUp
 from app.verify.scenarios.given import answer_of
 from app.verify.scenarios.model import Fault, Given
 
@@ -39,23 +40,31 @@ class Declared:
 class Answers:
     """The answers of one call, each look-up's in turn.
 
+    Args:
+        given: what the scenario answers.
+        declared: the look-ups of its flows.
+        outside: asks those that the scenario says nothing about; None: they are not answered.
+
     Attributes:
-        unanswered: names of look-ups that were asked and that the scenario says nothing about.
+        unanswered: the names of those that were not answered.
     """
 
-    def __init__(self, given: Mapping[str, Given], declared: Declared) -> None:
+    def __init__(self, given: Mapping[str, Given], declared: Declared, outside: LookUp | None = None) -> None:
         self._given = given
         self._declared = declared
+        self._outside = outside
         self._asked: dict[str, int] = {}
         self.unanswered: list[str] = []
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         """One answer for each, in their order."""
-        return tuple(self._answer(lookup) for lookup in lookups)
+        return tuple([await self._answer(lookup) for lookup in lookups])
 
-    def _answer(self, lookup: Lookup) -> LookupAnswer:
+    async def _answer(self, lookup: Lookup) -> LookupAnswer:
         flow = lookup.key.removesuffix(f".{lookup.step}.{lookup.name}").rpartition(":")[2]
         name = next((name for name in (f"{flow}.{lookup.name}", lookup.name) if name in self._given), None)
+        if name is None and self._outside is not None:
+            return (await self._outside((lookup,)))[0]
         if name is None:
             self.unanswered.append(lookup.name)
             return LookupAnswer(None, UNANSWERED)

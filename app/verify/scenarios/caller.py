@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
 
 from app.flow.nodes import Place
 from app.simulator import Behaviour, Keys, Moment, PhoneCall, Silence
@@ -27,10 +28,11 @@ class Differs(Exception):
 
 
 class Caller:
-    """One caller and the script."""
+    """One caller and the script; `tell` sends an event with some fields to the server."""
 
-    def __init__(self, call: PhoneCall, result: Result) -> None:
+    def __init__(self, call: PhoneCall, result: Result, tell: Callable[[Mapping[str, Any]], Awaitable[None]]) -> None:
         self._call = call
+        self._tell = tell
         self._result = result
         self._listener = Listener()
         self._dials: list[tuple[model.Dial, int]] = []
@@ -47,28 +49,26 @@ class Caller:
             await self._call.hang_up()
 
     async def _step(self, step: ScriptStep) -> None:
-        match step:
-            case model.Hear():
-                await self._hear(step)
-            case model.Press():
-                await self._press(step)
-            case model.Speak():
-                await self._speak(step)
-            case model.Silence():
-                await self._ready(step.place, "silence", ("input", "record"))
-                await self._call.silence()
-            case model.Dial():
-                await self._dial(step)
-            case model.Record():
-                await self._record(step)
-            case model.Wait():
-                await self._wait(step)
-            case model.HangUp():
-                await self._hang_up(step)
-            case model.End():
-                await self._end(step)
-            case _:
-                raise NotImplementedError(type(step).__name__)  # an event, which is no deed of the caller
+        does: Mapping[type, Callable[[Any], Awaitable[None]]] = {
+            model.Hear: self._hear,
+            model.Press: self._press,
+            model.Speak: self._speak,
+            model.Silence: self._silence,
+            model.Dial: self._dial,
+            model.Record: self._record,
+            model.Wait: self._wait,
+            model.HangUp: self._hang_up,
+            model.End: self._end,
+            model.Event: self._event,
+        }
+        await does[type(step)](step)
+
+    async def _silence(self, step: model.Silence) -> None:
+        await self._ready(step.place, "let anything time out", ("input", "record"))
+        await self._call.silence()
+
+    async def _event(self, step: model.Event) -> None:
+        await self._tell(step.fields)
 
     async def _listen(self) -> Moment:
         moment = await self._call.listen()
@@ -85,16 +85,18 @@ class Caller:
         return moment
 
     async def _hear(self, step: Hear) -> None:
+        """What was heard already counts first; then the call is played on."""
         self._listener.take(self._call.transcript)
-        while not self._takes(step):
-            before = len(self._call.transcript)
+        if self._takes(step):
+            return
+        for _ in range(MOST_DIALS):
             moment = await self._listen()
-            if moment.kind == "dial" and not self._listener.next_piece:
-                await self._call.decide(UNSCRIPTED)
-            elif len(self._call.transcript) == before or self._listener.next_piece:
-                if self._takes(step):
-                    return
-                raise self._differs_in(step, moment)
+            if self._takes(step):
+                return
+            if moment.kind != "dial" or self._listener.next_piece:
+                break
+            await self._call.decide(UNSCRIPTED)
+        raise self._differs_in(step, moment)
 
     def _takes(self, step: Hear) -> bool:
         if step.text is not None:
@@ -106,10 +108,7 @@ class Caller:
 
     def _differs_in(self, step: Hear, moment: Moment) -> Differs:
         found = self._listener.next_piece
-        if found:
-            message = "something else is heard"
-        else:
-            message = f"nothing is heard: {told(moment)}"
+        message = "something else is heard" if found else f"nothing is heard: {told(moment)}"
         entry = self._listener.next_entry
         at = self._call.transcript[entry].at if entry is not None else self._call.at
         return Differs(Difference(step.place, message, step.text or "anything", found, entry, at))

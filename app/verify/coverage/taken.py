@@ -1,0 +1,157 @@
+"""Which outcomes a call has taken: read from the traces of its turns, as the server has kept them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from app.engine.outcome import hear_connected
+from app.engine.session import Session
+from app.flow.exits.branch import Branch
+from app.flow.exits.choices import Choices
+from app.flow.exits.collect import Collect
+from app.flow.exits.hold import Hold
+from app.flow.exits.on import On
+from app.flow.exits.run import Run
+from app.flow.model import Flow, Step
+from app.flow.retry import FAILURES
+from app.verify.outcomes import DEFAULT, ENTERED, KEYS, REAL, SPEECH, arm_name, error_exits_of, failed_try, outcomes_of
+
+_TRY: Final = re.compile(r"failed try (\d+) of (\d+)")
+_NEXT: Final = re.compile(r"; target \d+ of \d+ is next$")
+_RUNS: Final = "run: "
+"""How the exits say why: `app.flow.retry`, `app.flow.exits.on`, `app.flow.exits.run`. A test holds this to them."""
+
+
+class Line(NamedTuple):
+    """What a trace says, as far as it is needed here; see `app.engine.trace.TraceLine`."""
+
+    did: str
+    step: str
+    what: str
+    where: str
+    because: str
+    others: int
+
+
+class Name(NamedTuple):
+    """An outcome without its place."""
+
+    flow: str
+    step: str
+    name: str
+
+
+def lines_of(trace: bytes) -> tuple[Line, ...]:
+    """The lines of a stored trace."""
+    found = json.loads(trace)
+    return tuple(
+        Line(
+            line["did"],
+            line["step"],
+            line["what"],
+            line.get("where", ""),
+            line.get("because", ""),
+            len(line.get("others", ())),
+        )
+        for line in found
+    )
+
+
+class Flows:
+    """The flows of a project, and how a line of a trace is understood in them."""
+
+    def __init__(self, flows: Iterable[Flow]) -> None:
+        self.flows: Mapping[str, Flow] = {flow.name: flow for flow in flows}
+        self._by_file = {flow.place.file: flow for flow in self.flows.values()}
+        self.outcomes = {name: outcomes_of(flow) for name, flow in self.flows.items()}
+        self.error_exits = {name: error_exits_of(flow) for name, flow in self.flows.items()}
+
+    def taken(self, lines: Iterable[Line]) -> Iterator[Name]:
+        """What one turn has taken."""
+        reading = _Reading(self._by_file)
+        for line in lines:
+            yield from reading.read(line)
+
+    def connected(self, session: Session, statuses: Iterable[tuple[int, str]]) -> Iterator[Name]:
+        """`completed: end` of the dial that a call was in last: nothing asks the server what follows it."""
+        seen = list(statuses)
+        for wait in session.waits:
+            flow = self.flows.get(wait.flow or session.flow)
+            exit_ = flow.steps[wait.step].exit if flow is not None and wait.step in flow.steps else None
+            if flow is None or not isinstance(exit_, On) or wait.kind != "event" or "completed" not in exit_.lines:
+                continue
+            reported = frozenset(status for number, status in seen if number == wait.index)
+            is_end = exit_.lines["completed"].target.is_end
+            if is_end and "answered" in reported and hear_connected(reported).name == "completed":
+                yield Name(flow.name, wait.step, "completed")
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One trace, read line by line: which flow it is in, and what led to a decision."""
+
+    by_file: Mapping[str, Flow]
+    flow: Flow | None = None
+    heard: str | None = None
+    entered: str = ""
+    seen: set[str] = field(default_factory=set)
+
+    def read(self, line: Line) -> Iterator[Name]:
+        """The outcomes that a line tells of."""
+        self.flow = self.by_file.get(line.where.rpartition(":")[0], self.flow)
+        if self.flow is None:
+            return
+        name = self.flow.name
+        match line.did:
+            case "answered":
+                yield Name(name, self.flow.start, ENTERED)
+            case "heard":
+                self.heard, self.entered = line.because, ""
+            case "entered":
+                self.heard, self.entered = None, line.step
+                if line.step == self.flow.start:
+                    yield Name(name, line.step, ENTERED)
+            case "asked":
+                came = REAL if line.because.startswith("ok, ") else DEFAULT
+                yield Name(name, line.step, f"{line.what} {came}")
+            case "failed" if line.step in self.flow.steps:
+                own = self.flow.steps[line.step].error
+                yield Name(name, line.step if own is not None else "", "error")
+            case "decided" if line.step in self.flow.steps:
+                found = self._decided(self.flow.steps[line.step], line)
+                if found:
+                    yield Name(name, line.step, found)
+
+    def _decided(self, step: Step, line: Line) -> str:
+        """The name of the outcome; "" for what is none, as asking again without blame."""
+        exit_ = step.exit
+        is_at_once = self.entered == step.name
+        if isinstance(exit_, Choices | Collect):
+            return self._answered(line)
+        if isinstance(exit_, Branch):
+            return arm_name(exit_, line.others)
+        if isinstance(exit_, Hold):
+            return "ready" if is_at_once else line.what
+        if isinstance(exit_, On) and not _NEXT.search(line.because):
+            return _line_of(exit_, "otherwise" if is_at_once else line.what)
+        if isinstance(exit_, Run) and not line.because.startswith(_RUNS):
+            return line.what if line.what in exit_.lines else "otherwise"
+        return ""
+
+    def _answered(self, line: Line) -> str:
+        """What came of a menu or a data entry."""
+        if line.what in FAILURES and (tried := _TRY.search(line.because)):
+            return failed_try(line.what, int(tried[1]), int(tried[2]))
+        way = SPEECH if (self.heard or "").startswith("speech ") else KEYS
+        return "" if line.what == "asr_error" else f"{line.what} {way}"
+
+
+def _line_of(on: On, outcome: str) -> str:
+    """The line of an `on` that takes an outcome."""
+    if outcome in on.lines:
+        return outcome
+    return "otherwise" if "otherwise" in on.lines else "failed"

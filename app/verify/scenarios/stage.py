@@ -1,0 +1,228 @@
+"""Where scenarios are played: one project, its real server in this process, and a store in memory."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from app.engine.state import from_json
+from app.flow.model import Flow, Project
+from app.service.calls import CallService
+from app.service.drive import LookUp
+from app.service.library import Library
+from app.service.policy import Policy
+from app.settings.failsafe import DEFAULT as SORRY
+from app.settings.failsafe import read_failsafe
+from app.simulator import Application, AsgiServer, Parties, PhoneCall, Request, VirtualClock, Vonage
+from app.simulator.asgi import App
+from app.simulator.payloads import stamp
+from app.simulator.requests import encoded
+from app.store.contract import HookRow
+from app.store.memory import MemoryStore
+from app.verify.scenarios.answers import Answers, Declared
+from app.verify.scenarios.caller import Caller
+from app.verify.scenarios.model import AT, CallFacts, Scenario
+from app.verify.scenarios.result import Decided, Record, Result
+
+BASE: Final = "https://ncco.example"
+"""Where the server under test would be reached; nobody is asked for it."""
+KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
+"""The same in every run, so that the same call has the same NCCOs."""
+MOST_HOOKS: Final = 10_000
+_ENV: Final = re.compile(r"\benv\.(\w+)")
+
+
+class MakeApp(Protocol):
+    """Makes the server under test; it is handed in, since this room must not know the web room."""
+
+    def __call__(self, service: CallService, clock: Callable[[], datetime], log: list[str]) -> App:
+        """An ASGI application that serves `service` by `clock`, and adds its warnings and errors to `log`."""
+
+
+class Stage:
+    """Plays the scenarios of one project, one after another.
+
+    Args:
+        project: without errors.
+        make_app: see there.
+        dial_allow: prefixes of computed numbers that may be dialled, where a scenario does not say.
+        env: variables of flows; None: what scenarios give, and a stand-in for every other one.
+        look_ups: asks look-ups outside, for what a scenario gives no answer to; None: nobody is asked.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        make_app: MakeApp,
+        dial_allow: tuple[str, ...] = (),
+        *,
+        env: Mapping[str, str] | None = None,
+        look_ups: Callable[[], LookUp] | None = None,
+    ) -> None:
+        self.flows: tuple[Flow, ...] = tuple(project.flows.values())
+        self.declared = Declared(self.flows)
+        self._project = project
+        self._make_app = make_app
+        self._dial_allow = dial_allow
+        self._env = env
+        self._look_ups = look_ups
+        self._stand_ins = stand_ins(self.flows)
+        self._clock = VirtualClock(AT)
+        self._servers: dict[tuple[str, ...], _Server] = {}
+
+    async def play(self, scenario: Scenario) -> Result:
+        """Play one scenario from ringing to the last webhook."""
+        began = time.perf_counter()
+        result = Result(scenario)
+        server = await self._server(scenario.dial_allow)
+        clock = self._clock = VirtualClock(scenario.call.at)
+        server.env.clear()
+        server.env.update({**self._stand_ins, **scenario.env} if self._env is None else {**self._env, **scenario.env})
+        answers = Answers(scenario.given, self.declared, self._look_ups() if self._look_ups is not None else None)
+        server.service.look_ups = lambda: answers.ask
+        platform = AsgiServer(server.app, clock)
+        seed = f"{scenario.place.file}:{scenario.name}"
+        vonage = Vonage(application_of(scenario.call), platform, clock, Parties(other=None), seed=seed)
+        known, logged = len(server.store.sessions), len(server.log)
+        call = await vonage.call(**call_facts(scenario.call, self.flows))
+        caller = Caller(call, result, lambda fields: _tell(platform, call, clock, fields))
+        await caller.play(scenario.script)
+        await vonage.run()
+        result.transcript = call.transcript
+        result.called = tuple(other.transcript for other in call.dialled)
+        result.seconds = max((heard.at for heard in call.transcript if heard.kind in ("ended", "hung up")), default=0.0)
+        result.nccos = tuple(tuple(sent.ncco) for sent in call.log if sent.ncco is not None)
+        result.records = await server.records(known)
+        result.decided = tuple(_decided(result.records, answered_ms(call, clock, scenario.call.at)))
+        result.hooks = await server.take_hooks()
+        result.notes = (*server.log[logged:], *_platform_notes(call), *_unanswered(answers))
+        result.took_s = time.perf_counter() - began
+        return result
+
+    async def _server(self, dial_allow: tuple[str, ...] | None) -> _Server:
+        """One for each list of prefixes that a scenario has: the server takes it for good."""
+        allowed = self._dial_allow if dial_allow is None else dial_allow
+        if allowed not in self._servers:
+            self._servers[allowed] = await _Server.started(
+                self._project, self._make_app, allowed, lambda: self._clock.now
+            )
+        return self._servers[allowed]
+
+
+class _Server:
+    """The real server, with a store in memory. It holds no hook longer than a scenario lasts, and sends none."""
+
+    def __init__(self, service: CallService, store: MemoryStore, env: dict[str, str]) -> None:
+        self.service = service
+        self.store = store
+        self.env = env
+        self.log: list[str] = []
+        self.app: App
+
+    @classmethod
+    async def started(
+        cls, project: Project, make_app: MakeApp, dial_allow: tuple[str, ...], clock: Callable[[], datetime]
+    ) -> _Server:
+        """One that serves the project."""
+        store, env = MemoryStore(), dict[str, str]()
+        policy = Policy(keys=(KEY,), failsafe=read_failsafe(SORRY), env=env, dial_allow=dial_allow)
+        server = cls(CallService(store, Library(store, lambda: project), policy), store, env)
+        server.app = make_app(server.service, clock, server.log)
+        await store.open()
+        await server.service.library.reload()
+        return server
+
+    async def records(self, known: int) -> tuple[Record, ...]:
+        """The sessions behind the first `known` ones."""
+        rows = list(self.store.sessions.values())[known:]
+        found = []
+        for row in rows:
+            session = from_json(row.state)
+            statuses = await self.store.statuses(row.id, session.turn)
+            found.append(Record(session, tuple(self.store.turns[row.id]), statuses))
+        return tuple(found)
+
+    async def take_hooks(self) -> tuple[HookRow, ...]:
+        """What would be sent, in the order of writing; it is forgotten then."""
+        rows = await self.store.hooks(MOST_HOOKS)
+        for row in rows:
+            await self.store.hook_sent(row.id, row.created_at)
+        return tuple(sorted(rows, key=lambda row: row.created_at))
+
+
+def stand_ins(flows: Iterable[Flow]) -> dict[str, str]:
+    """A value for every variable that flows read: an address that leads nowhere."""
+    texts = {path: text for flow in flows for path, text in flow.sources.items()}
+    names = {name for text in texts.values() for name in _ENV.findall(text)}
+    return {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}
+
+
+def application_of(call: CallFacts) -> Application:
+    """The URLs of the server under test, as they are entered at Vonage."""
+    path = f"/{call.flow}" if call.flow else ""
+    return Application(
+        answer_url=f"{BASE}/webhooks/answer{path}",
+        event_url=f"{BASE}/webhooks/event",
+        fallback_url=f"{BASE}/webhooks/fallback",
+    )
+
+
+def call_facts(call: CallFacts, flows: Iterable[Flow]) -> dict[str, Any]:
+    """What `Vonage.call` is told."""
+    numbers = next((flow.numbers for flow in flows if flow.name == call.flow and flow.numbers), ("442079460000",))
+    kind = "app" if call.user or call.custom_data is not None else "sip" if call.sip else "phone"
+    return {
+        "to": call.to or numbers[0],
+        "from_": None if call.user else call.from_,
+        "endpoint_type": kind,
+        "from_user": call.user,
+        "sip_headers": call.sip,
+        "custom_data": call.custom_data,
+    }
+
+
+async def _tell(server: AsgiServer, call: PhoneCall, clock: VirtualClock, fields: Mapping[str, Any]) -> None:
+    """Send an event of a call; `fields` come over what every event says."""
+    common = {"uuid": call.uuid, "conversation_uuid": call.conversation_uuid, "timestamp": stamp(clock.now)}
+    headers = {"content-type": "application/json"}
+    await server.deliver(Request("POST", f"{BASE}/webhooks/event", headers, encoded({**common, **fields})))
+
+
+def answered_ms(call: PhoneCall, clock: VirtualClock, start: datetime) -> int:
+    """When the call was answered, in milliseconds since 1970."""
+    return int(start.timestamp() * 1000) + clock.ms - round(call.at * 1000)
+
+
+def _decided(records: Iterable[Record], zero_ms: int) -> Iterable[Decided]:
+    found = [
+        Decided(
+            (turn.created_at - zero_ms) / 1000,
+            turn.number,
+            line["did"],
+            line["step"],
+            line["what"],
+            line.get("where", ""),
+            line.get("because", ""),
+            tuple(line.get("others", ())),
+        )
+        for record in records
+        for turn in record.turns
+        for line in json.loads(turn.trace)
+    ]
+    return sorted(found, key=lambda decided: decided.at)
+
+
+def _platform_notes(call: PhoneCall) -> Iterable[str]:
+    """What the platform could not play."""
+    for delivery in call.log:
+        if delivery.verdict is not None and delivery.verdict.failure:
+            yield f"{delivery.kind} webhook: {delivery.verdict.failure} {delivery.verdict.problem}"
+
+
+def _unanswered(answers: Answers) -> Iterable[str]:
+    for name in dict.fromkeys(answers.unanswered):
+        yield f'the look-up "{name}" had no answer, so its default held; `given: {{{name}: ..}}` gives one'
