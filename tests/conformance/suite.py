@@ -1,0 +1,232 @@
+"""The conformance suite as data: what a case says, and the files that hold them.
+
+docs/reference/conformance.md tells what each key means.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+FOLDER: Final = Path(__file__).parent
+BASE: Final = "https://server.example"
+"""Every URL of the server under `replies`."""
+SOUNDS: Final = frozenset({"talk", "stream", "ringing", "tone", "music", "beep", "keys", "joined", "left", "voice"})
+SOURCES: Final = ("NCCO reference", "facts")
+"""What a `source` begins with: the document; then the section, and what it says there in our own words."""
+
+
+class Part(BaseModel):
+    """A part of a case; a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reply(Part):
+    """What the server replies to one request.
+
+    Attributes:
+        ncco: the body as JSON. body: the body as text; neither: an empty body.
+        type: the content type; None for none.
+        seconds: how long it takes.
+        failure: instead of a response.
+    """
+
+    status: int = 200
+    ncco: Any = None
+    body: str | None = None
+    type: str | None = "application/json"
+    seconds: float = 0.0
+    failure: Literal["", "connect timeout", "timeout", "closed", "reset"] = ""
+
+
+def _replies(written: Any) -> Any:
+    """A list of actions is one reply, a map one that says more; `in_turn` is one after another, the last for ever."""
+    if isinstance(written, dict) and set(written) == {"in_turn"}:
+        return [_reply(one) for one in written["in_turn"]]
+    return [_reply(written)]
+
+
+def _reply(written: Any) -> Any:
+    return {"ncco": written} if isinstance(written, list) else written
+
+
+Replies: TypeAlias = Annotated[list[Reply], BeforeValidator(_replies)]
+
+
+class Sound(Part):
+    """One thing that somebody hears.
+
+    Attributes:
+        kind: one of SOUNDS. text: what is said, the URL or the number; None: anything.
+        at: seconds since the own leg was answered. lasts: seconds that it was heard. None: not told.
+        cut: whether a prompt ended before its end.
+    """
+
+    kind: str
+    text: str | None
+    at: float | None = None
+    lasts: float | None = None
+    cut: bool | None = None
+
+
+def _sound(written: Any) -> Any:
+    kinds = sorted(SOUNDS & set(written))
+    if len(kinds) != 1:
+        raise ValueError(f"a sound has exactly one of {', '.join(sorted(SOUNDS))}; this has {list(written)}")
+    return {**{key: value for key, value in written.items() if key != kinds[0]}, "kind": kinds[0],
+            "text": written[kinds[0]]}  # fmt: skip
+
+
+class Act(Part):
+    """What somebody does; exactly one of the first seven.
+
+    Attributes:
+        listen: until waited for (None), for what ("input", ...), or up to a time in seconds.
+        waits: seconds of the clock.
+        call: another caller of `callers` calls.
+        who: the caller by default; a name of `callers`, or the number or URI of a party that was dialled.
+        at: seconds since the leg was answered. seconds: how long the words take.
+    """
+
+    listen: float | Literal["input", "record", "idle", "end", "anything"] | None = None
+    press: str | None = None
+    speak: list[tuple[str, float]] | None = None
+    silence: bool = False
+    hang_up: bool = False
+    waits: float | None = None
+    call: str | None = None
+    who: str = "caller"
+    at: float | None = None
+    seconds: float | None = None
+    error: str = ""
+
+    @model_validator(mode="after")
+    def _one(self) -> Act:
+        kinds = {"listen", "press", "speak", "silence", "hang_up", "waits", "call"} & self.model_fields_set
+        if len(kinds) != 1:
+            raise ValueError(f"an act is one thing; this is {sorted(kinds) or 'none'}")
+        return self
+
+
+def _act(written: Any) -> Any:
+    if isinstance(written, str):
+        return {"listen": "anything"} if written == "listen" else {written: True}
+    if isinstance(written.get("speak"), str):
+        return {**written, "speak": [(written["speak"], 0.9)]}
+    return written
+
+
+class Webhook(Part):
+    """A request that the server gets.
+
+    Attributes:
+        to: the path. status: the field of that name.
+        fields: what it says; "*" is anything but null, "~..." a regular expression.
+        only: exactly the fields that it has. without: fields that it has not.
+        at: seconds since the caller was answered. signed: whether its token holds, hash of the payload included.
+    """
+
+    to: str
+    status: str | None = None
+    fields: dict[str, Any] = Field(default_factory=dict, alias="with")
+    only: list[str] | None = None
+    without: list[str] = []
+    method: str | None = None
+    headers: dict[str, str] = {}
+    at: float | None = None
+    signed: bool | None = None
+
+
+Group: TypeAlias = Annotated[list[Webhook], BeforeValidator(lambda one: one if isinstance(one, list) else [one])]
+
+
+class Party(Part):
+    """What a dialled party does; `Behaviour` of the simulator in plain words."""
+
+    outcome: str = "answered"
+    rings_s: float = 4.0
+    talks_s: float = 30.0
+    hangs_up_first: bool = True
+    beeps_s: float = 12.0
+    detail: str | None = None
+    sip_code: int | None = None
+    presses: list[str] = []
+
+
+class Caller(Part):
+    """Who calls, and what comes along."""
+
+    to: str = "442079460000"
+    number: str | None = "447700900123"
+    endpoint_type: str = "phone"
+    user: str = ""
+    sip_headers: dict[str, str] = {}
+    custom_data: Any = None
+
+
+class End(Part):
+    """How the caller's leg ends."""
+
+    by: Literal["user", "platform"]
+    at: float | None = None
+
+
+class Case(Part):
+    """One call, or several; the class's place in docs/reference/conformance.md tells what each key means."""
+
+    case: str
+    source: str = ""
+    unverified: str = ""
+    fails: str = ""
+    platform: dict[str, Any] = {}
+    replies: dict[str, Replies]
+    parties: dict[str, Party | list[Party]] = {}
+    caller: Caller = Caller()
+    callers: dict[str, Caller] = {}
+    does: list[Annotated[Act, BeforeValidator(_act)]] = []
+    hears: list[Annotated[Sound, BeforeValidator(_sound)]] | None = None
+    others_hear: dict[str, list[Annotated[Sound, BeforeValidator(_sound)]]] = {}
+    webhooks: list[Group] | None = None
+    ends: End | None = None
+    answered: bool = True
+
+    @model_validator(mode="after")
+    def _has_reasons(self) -> Case:
+        if not self.source and not self.unverified:
+            raise ValueError("a case has a source, or a reason why it is unverified")
+        if self.source and not self.source.startswith(SOURCES):
+            raise ValueError(f"a source begins with one of {SOURCES}")
+        if self.hears is None and self.webhooks is None and self.ends is None and not self.others_hear:
+            raise ValueError("a case that expects nothing shows nothing")
+        return self
+
+    @property
+    def section(self) -> str:
+        """Document and section of the source; "" without one."""
+        return self.source.partition(":")[0].strip()
+
+
+def load(files: Iterable[Path] | None = None) -> list[tuple[str, Case]]:
+    """Every case with the name of its file. Raises ValueError that names file and case."""
+    found = []
+    for file in sorted(FOLDER.glob("*.yaml")) if files is None else files:
+        for written in yaml.safe_load(file.read_text(encoding="utf-8")):
+            try:
+                found.append((file.stem, Case.model_validate(written)))
+            except ValidationError as error:
+                raise ValueError(f"{file.name}, case {written.get('case')!r}: {error}") from error
+    return found
+
+
+def count(cases: Iterable[tuple[str, Case]]) -> Mapping[str, Counter[str]]:
+    """How many cases each file has: `verified` have a source and nothing unverified, all others are `unverified`."""
+    counted: dict[str, Counter[str]] = {}
+    for file, case in cases:
+        counted.setdefault(file, Counter())["unverified" if case.unverified else "verified"] += 1
+    return counted
