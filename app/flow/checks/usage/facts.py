@@ -46,10 +46,9 @@ class Facts:
             self._step(step)
         self._target(self.flow.error)
         self._use(target_values(self.flow.error))
-        self._tell(sending for each in self.flow.events.values() for sending in each)
-        for each in self.flow.events.values():
-            for sending in each:
-                self._use(sent(sending))
+        hooks = [sending for each in self.flow.events.values() for sending in each]
+        self._tell(hooks)
+        self._use(sent(hooks))
 
     def _step(self, step: Step) -> None:
         self._use(used_in(step))

@@ -78,10 +78,8 @@ def _parts(
             case If():
                 yield from _if(part, reader, included, tested)
             case For():
-                inner = tested
-                if part.of is not None:
-                    inner |= root_names(part.of)
-                    yield from reader.told(part.of, inner)
+                inner = tested | (root_names(part.of) if part.of else _NOTHING)
+                yield from reader.told(part.of, inner) if part.of else ()
                 yield from _parts(part.body + part.other, reader, included, inner)
             case Set():
                 yield from reader.told(part.node, tested | root_names(part.node))

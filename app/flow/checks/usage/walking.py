@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from app.flow.expressions import Expression
 from app.flow.hooks import SentHook
 from app.flow.hooks.definition import OWN_NAMES
 from app.flow.lookups import AskedLookup
-from app.flow.model import Asking, Assignment, Edge, Part, Sending, Step, Target, Value
+from app.flow.model import Assignment, Edge, Part, Sending, Step, Target, Value
 from app.flow.parts.within import values_in
 
 _NONE: frozenset[str] = frozenset()
@@ -31,11 +31,10 @@ class Used(NamedTuple):
 
 def used_in(step: Step) -> Iterator[Used]:
     """Everything that a step computes and tests."""
-    for asking in step.asks:
-        yield from _asked(asking)
+    for asked in [asking for asking in step.asks if isinstance(asking, AskedLookup)]:
+        yield from _asked(asked)
     yield from _assigned(step.sets)
-    for sending in step.sends:
-        yield from sent(sending)
+    yield from sent(step.sends)
     for part in parts_of(step):
         yield from map(Used, values_in(part))
     for use in step.exit.uses():
@@ -45,8 +44,7 @@ def used_in(step: Step) -> Iterator[Used]:
         yield from _on_the_way(edge)
     yield from target_values(step.error)
     for each in step.events.values():
-        for sending in each:
-            yield from sent(sending)
+        yield from sent(each)
 
 
 def parts_of(step: Step) -> Iterator[Part]:
@@ -60,19 +58,18 @@ def tests_of(step: Step) -> Iterator[Expression]:
     yield from (use for use in step.exit.uses() if isinstance(use, Expression))
 
 
-def _asked(asking: Asking) -> Iterator[Used]:
-    if isinstance(asking, AskedLookup):
-        params = frozenset(asking.definition.params)
-        yield from (Used(value, is_early=True, own=params) for value in asking.definition.values)
-        yield from (Used(given.value, is_early=True) for given in asking.given)
+def _asked(asked: AskedLookup) -> Iterator[Used]:
+    params = frozenset(asked.definition.params)
+    yield from (Used(value, is_early=True, own=params) for value in asked.definition.values)
+    yield from (Used(given.value, is_early=True) for given in asked.given)
 
 
-def sent(sending: Sending) -> Iterator[Used]:
-    """What a hook tells."""
-    if isinstance(sending, SentHook):
-        own = OWN_NAMES.union(sending.definition.params)
-        yield from (Used(value, own=own) for value in sending.definition.values)
-        yield from _assigned(sending.given)
+def sent(sendings: Iterable[Sending]) -> Iterator[Used]:
+    """What hooks tell."""
+    for hook in [sending for sending in sendings if isinstance(sending, SentHook)]:
+        own = OWN_NAMES.union(hook.definition.params)
+        yield from (Used(value, own=own) for value in hook.definition.values)
+        yield from _assigned(hook.given)
 
 
 def _assigned(assignments: tuple[Assignment, ...]) -> Iterator[Used]:
