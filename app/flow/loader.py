@@ -132,7 +132,8 @@ def _project(
     files: list[_File], context: Context, shared_sources: Mapping[str, str], texts: Mapping[str, str]
 ) -> Project:
     read = [file.read for file in files if file.read is not None]
-    issues = {issue for file in files for issue in file.issues} | set(check_project(read))
+    between = check_project(read, is_whole=all(file.node for file in files))
+    issues = {issue for file in files for issue in file.issues} | set(between)
     dates = calendar_sources(context.shared.calendars)
     sources = {
         file.read.name: {file.path: file.text, **file.templates, **shared_sources, **dates, **_dates(file.read.flow)}

@@ -11,14 +11,14 @@ from app.flow.checks.prompts import check_prompts_of
 from app.flow.events import read_events
 from app.flow.exits import EXITS, Kind
 from app.flow.exits.goto import no_exit
-from app.flow.exits.on import DIALLED, steers
+from app.flow.exits.on import steers
 from app.flow.exits.source import StepSource, Wired
 from app.flow.fields import Fields, read_fields
 from app.flow.hooks import read_sent
 from app.flow.inherited import Defaults
 from app.flow.lookups import read_asked
 from app.flow.model import Exit, Step, Target, Variable
-from app.flow.nodes import Entry, Map, Text
+from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.parts.dial import connect_of
 from app.flow.parts.items import read_do
 from app.flow.played import ACTIONS, STEP_WORDS, Played, scan
@@ -153,10 +153,18 @@ def _one_exit(first: Kind, second: Kind, source: StepSource) -> str:
     if second.word != "on":
         return f"keep one of them; `{second.word}` may stand in a step of its own"
     if source.first("connect") is None and not source.checkpoints:
+        if told := _told(source.fields.get("on")):
+            return f"write `events: {{{told}: hook}}`: that is told to somebody, and leads nowhere"
         return "keep of `on` at most `error`: this step dials nobody"
     if first.word == "goto":
         return "delete `goto`; where it leads becomes a line of `on`, e.g. `completed: step`"
     return "put the connect with its `on` into a step of its own"
+
+
+def _told(on: Node | None) -> str:
+    """The first line of an `on` that is no outcome but an event; "" without one."""
+    names = on.keys() if isinstance(on, Map) else ()
+    return next((name for name in names if name in ("record", "transcription", "hangup")), "")
 
 
 def _read_exit(kind: Kind | None, source: StepSource, reader: Reader) -> Wired | None:
@@ -207,13 +215,18 @@ def _check_connect(kind: Kind | None, source: StepSource, reader: Reader) -> Non
     """
     connect = source.first("connect")
     on = source.fields.get("on")
-    if on is not None and (not isinstance(on, Map) or set(DIALLED) & set(on.keys()) or (not connect and steers(on))):
+    if on is not None and (not isinstance(on, Map) or _says_more(on, source) or (not connect and steers(on))):
         return
     if connect is not None:
         _report_undecided(connect, kind, source, reader)
     elif kind is None and source.plays_whole and source.first("transfer") is None:
         message = f'step "{source.name}" has no exit: the call ends here'
         reader.report("W217", source.place, message)
+
+
+def _says_more(on: Map, source: StepSource) -> bool:
+    """Whether it has lines beside `error` and checkpoints: of the dial, or such that are reported already."""
+    return not {"error", *source.checkpoints}.issuperset(on.keys())
 
 
 def _report_undecided(connect: Played, kind: Kind | None, source: StepSource, reader: Reader) -> None:

@@ -150,7 +150,7 @@ def read_type(node: Node, what: str, reader: Reader) -> tuple[str, tuple[str, ..
         return (text.value, ()) if text else None
     message = f'{what} has the unknown type "{text.value}"'
     if text.value.lower() in _FOREIGN:
-        reader.report("E203", text.place, message, f"write `type: {_FOREIGN[text.value.lower()]}`")
+        reader.report("E203", text.place, message, f"write `{_FOREIGN[text.value.lower()]}`")
     else:
         reader.unknown("E203", text, DECLARABLE, message)
     return None

@@ -106,6 +106,7 @@ FAULTY = (
         (4, 3, 7),
         "a:\n  - if: b\n    goto: c\n  - else: d\n",
     ),
+    Faulty("a flow to run without braces", "a: run: b\n", "E112", (1, 7, 1), "a: {run: b}\n"),
     Faulty("an equals sign", "a: b\ngoto = menu\nc: d\n", "E101", (2, 1, 11), "a: b\ngoto: menu\nc: d\n"),
     Faulty("a lonely key", "do\n  - a: b\n", "E101", (1, 1, 2), "do:\n  - a: b\n"),
     Faulty("a slash comment", "a: b\n// c\n", "E101", (2, 1, 4), "a: b\n# c\n"),

@@ -220,3 +220,16 @@ steps:
         ("E250", 32),
         ("E302", 33),
     ] == [(issue.code, issue.place.line) for issue in load({"flows/ten.yaml": text}).issues]
+
+
+def test_a_flow_that_one_with_faults_may_run_is_not_told_to_be_out_of_reach() -> None:
+    part = "flow: part\nstart: a\nsteps:\n  a: {do: [{talk: Hello}], goto: return}\n"
+    runs = "flow: main\ndefault: true\nstart: a\nsteps:\n  a: {run: part, on: {return: end}}\n"
+
+    def codes(main: str) -> list[str]:
+        return [issue.code for issue in load({"flows/main.yaml": main, "flows/part.yaml": part}).issues]
+
+    assert [] == codes(runs)
+    assert ["W213"] == codes("flow: main\ndefault: true\nstart: a\nsteps:\n  a: {goto: end}\n")
+    assert ["E101"] == codes(runs.replace("  a: {run", "  a {run"))
+    assert ["E202"] == codes(runs.replace("steps:", "step:"))

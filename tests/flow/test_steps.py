@@ -74,6 +74,16 @@ DIAL = 'do: [{connect: "447700900111"}]'
             " → add `on` with `completed` and `otherwise`",
         ),
         (
+            ("do: [{record: {endOnSilence: 4}}]", "goto: end", "on: {record: saved}"),
+            'E218 step "hello" has two exits, `goto` and `on`'
+            " → write `events: {record: hook}`: that is told to somebody, and leads nowhere",
+        ),
+        (
+            (DIAL, "on: {answered: end}"),
+            "E262 `answered` cannot steer a call"
+            " → write `completed` for what follows the conversation; what only observes it belongs under `events`",
+        ),
+        (
             (TALK, "goto: end", "on: end"),
             'E218 step "hello" has two exits, `goto` and `on` → keep of `on` at most `error`: this step dials nobody',
         ),

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from app.flow.flows import ReadFlow
 
 
-def check_project(flows: Iterable[ReadFlow]) -> Iterator[Issue]:
-    """E210, E211, E212: each at the later of the two places, naming the earlier one; then how flows lead on."""
+def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[Issue]:
+    """E210, E211, E212: each at the later of the two places, naming the earlier one; then how flows lead on.
+
+    Args:
+        flows: those of the project that could be read.
+        is_whole: there are no others.
+    """
     flows = tuple(flows)
     names = ((flow.head.name.value, flow.head.name.place) for flow in flows if flow.head.name)
     for name, place, first in _doubled(names):
@@ -27,7 +32,8 @@ def check_project(flows: Iterable[ReadFlow]) -> Iterator[Issue]:
     defaults = (("default", flow.head.default) for flow in flows if flow.head.default)
     for _, place, first in _doubled(defaults):
         yield RULES["E212"].at(place, f"{first.file}:{first.line} is the default already")
-    yield from _check_entrances(flows)
+    if is_whole and all(flow.is_whole for flow in flows):
+        yield from _check_entrances(flows)
     by_name = {flow.name: flow for flow in reversed(flows) if flow.name}
     yield from check_recursion(by_name)
     yield from check_circles(by_name)
@@ -39,7 +45,7 @@ def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[Issue]:
     run = {name for flow in flows for name in flow.runs if name != flow.name}
     for flow in flows:
         written = flow.head.name
-        if written is not None and flow.is_whole and not flow.head.has_entrance and flow.name not in run:
+        if written is not None and not flow.head.has_entrance and flow.name not in run:
             yield RULES["W213"].at(written.place, f'no call can start in the flow "{flow.name}"')
 
 

@@ -45,7 +45,7 @@ def find_colon_in_text(fault: Fault) -> Finding | None:
     if _ROUND.match(text):
         return fault.found("E114", start, start + 1, "( is no bracket of a map", "write { and } around the keys")
     cure = f"put quotes around the text: {quote(text)}"
-    if _PAIRS.match(text):
+    if _PAIRS.match(text) or text.startswith(("run: ", "return: ")):
         cure = f"put braces around it: {{{text}}}"
     elif word in COMMON:
         cure = f'write "{word}: ..." on a line of its own; if it is a text, {cure}'

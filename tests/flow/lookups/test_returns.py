@@ -84,7 +84,7 @@ def test_a_field_that_is_not_returned_is_an_error() -> None:
         ),
         ('{"{{ item }}": text}', 'E532 a field cannot be named "{{ item }}" → write its name in the answer'),
         ("{a: numbr}", 'E203 the field "a" has the unknown type "numbr" → did you mean "number"?'),
-        ("{a: string}", 'E203 the field "a" has the unknown type "string" → write `type: text`'),
+        ("{a: string}", 'E203 the field "a" has the unknown type "string" → write `text`'),
         (
             "{a: {type: text}}",
             'E532 the field "a" is described like a variable → write the type alone: `text`; what holds without an '
