@@ -8,8 +8,9 @@ from app.flow.checks.usage.domains import Domains
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.walking import tests_of
 from app.flow.expressions import Expression
-from app.flow.expressions.syntax import Logic
+from app.flow.expressions.syntax import Const, Logic
 from app.flow.issues import Issue
+from app.flow.model import Step
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 
@@ -17,9 +18,14 @@ from app.flow.scope import ScopeTypes
 def check_conditions(facts: Facts) -> Iterator[Issue]:
     """What can be said of the conditions of a flow by what its names can be."""
     for step in facts.flow.steps.values():
-        tests = tuple(tests_of(step))
+        tests = tuple(test for test in tests_of(step) if not _only_waits(step, test))
         if tests:
             yield from _tests(tests, facts.source.scope)
+
+
+def _only_waits(step: Step, test: Expression) -> bool:
+    """Whether it is the `until: false` of a step that holds the caller for some time."""
+    return step.exit.word == "hold" and isinstance(test.node, Const) and test.node.value is False
 
 
 def _tests(tests: Sequence[Expression], scope: ScopeTypes) -> Iterator[Issue]:

@@ -61,7 +61,7 @@ class Facts:
         self._target(step.error)
 
     def _use(self, used: Iterable[Used]) -> None:
-        for source, _, own in used:
+        for source, _, _, own in used:
             names = source.used_names
             if names:
                 self.read |= names - own

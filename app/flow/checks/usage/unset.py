@@ -50,11 +50,14 @@ def _begins_empty(variable: Variable) -> bool:
 
 
 def _lookup_reads(facts: Facts, names: set[str]) -> dict[str, list[_Found]]:
+    """The reads that need an answer. Of a look-up that no step ever asks, every read in the flow file needs one."""
     found: dict[str, list[_Found]] = {}
+    file, unasked = facts.flow.place.file, names - facts.asked
     for step in facts.flow.steps.values():
-        for source, is_early, own in used_in(step):
-            for read in reads_in(source) if not names.isdisjoint(source.used_names) else ():
-                if read.is_bare and read.name in names and read.name not in own:
+        for source, is_early, is_told, own in used_in(step):
+            for read in reads_in(source) if not is_told and not names.isdisjoint(source.used_names) else ():
+                needs = read.is_bare or (read.name in unasked and read.place.file == file)
+                if needs and read.name in names and read.name not in own:
                     found.setdefault(read.name, []).append(_Found(step, read, is_early))
     return found
 

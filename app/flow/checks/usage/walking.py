@@ -21,11 +21,13 @@ class Used(NamedTuple):
     Attributes:
         source: it.
         is_early: it is computed before the look-ups of the step are answered.
+        is_told: it is what a hook tells; that may be shared, or told much later.
         own: names that mean something of its own there, such as the params of a look-up.
     """
 
     source: Value | Expression
     is_early: bool = False
+    is_told: bool = False
     own: frozenset[str] = _NONE
 
 
@@ -68,8 +70,8 @@ def sent(sendings: Iterable[Sending]) -> Iterator[Used]:
     """What hooks tell."""
     for hook in [sending for sending in sendings if isinstance(sending, SentHook)]:
         own = OWN_NAMES.union(hook.definition.params)
-        yield from (Used(value, own=own) for value in hook.definition.values)
-        yield from _assigned(hook.given)
+        yield from (Used(value, is_told=True, own=own) for value in hook.definition.values)
+        yield from (Used(given.value, is_told=True) for given in hook.given)
 
 
 def _assigned(assignments: tuple[Assignment, ...]) -> Iterator[Used]:

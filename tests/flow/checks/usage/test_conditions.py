@@ -131,3 +131,4 @@ def test_checks_and_holds_are_conditions_too() -> None:
 
     assert ["W642"] == codes(f"hello:\n  do:\n    - talk: Your PIN?\n  {collect}")
     assert ["W643"] == codes(f"hello:\n  do:\n    - talk: Please wait.\n  {hold}")
+    assert [] == codes(f"hello:\n  do:\n    - talk: Please wait.\n  {hold.replace('true', 'false')}")

@@ -268,3 +268,37 @@ def test_an_action_list_of_a_file_and_a_list_of_numbers_read_too() -> None:
 
     assert ["E630"] == [fault.split()[1] for fault in told(texts)]
     assert ["E630"] == codes(listed, CUSTOMER)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "  branch:\n    - if: customer.ok\n      goto: end\n    - else: end\n",
+        "  do:\n    - talk: 'Hello{% if customer.name %} {{ customer.name }}{% endif %}.'\n  goto: end\n",
+    ],
+)
+def test_where_nothing_ever_asks_it_helps_not_to_ask_whether_there_is_an_answer(step: str) -> None:
+    assert ["E630"] == codes("hello:\n" + step, CUSTOMER)
+
+
+def test_a_template_that_several_flows_share_may_ask_whether_there_is_an_answer() -> None:
+    texts = {
+        "flows/shared.yaml": "shared: true\n" + CUSTOMER,
+        "flows/test.yaml": flow_text("hello:\n  do:\n    - talk: {template: a.j2}\n  goto: end"),
+        "flows/other.yaml": flow_text(
+            "hello:\n  lookup: customer\n  do:\n    - talk: {template: a.j2}\n  goto: end", "entry: true\n", "other"
+        ),
+        "templates/a.j2": "Hello{% if customer.ok %} {{ customer.name }}{% endif %}.",
+    }
+
+    assert [] == told(texts)
+
+
+def test_what_a_hook_tells_may_come_later() -> None:
+    head = CUSTOMER + "hooks: {done: {post: https://example.com/done, json: {name: '{{ customer.name }}'}}}\n"
+    steps = (
+        "hello:\n  do:\n    - record: {timeOut: 9}\n  send: done\n  events: {record: done}\n  goto: next\n"
+        "next:\n  lookup: customer\n  goto: end\n"
+    )
+
+    assert [] == faults(steps, head)
