@@ -12,14 +12,14 @@ ASR_ERRORS = 2
 
 
 def hear(step: Step, session: Session, wait: Wait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:
-    """What came of the wait; None for what never steers, `error` for what cannot be read."""
+    """What came of a wait that steers; None for what does not, `error` for what cannot be read."""
     match wait.kind:
         case "input":
             return _hear_answer(step, session, webhook)
         case "notify":
             return hear_connected(seen) if wait.name == CONNECTED else _hear_checkpoint(wait, webhook)
         case _:  # an event
-            if not wait.steers or not isinstance(webhook, StatusWebhook) or webhook.status == "completed":
+            if not isinstance(webhook, StatusWebhook) or webhook.status == "completed":
                 return None
             return hear_status(webhook)
 
@@ -34,9 +34,7 @@ def _hear_answer(step: Step, session: Session, webhook: Webhook | None) -> Outco
     return outcome
 
 
-def _hear_checkpoint(wait: Wait, webhook: Webhook | None) -> Outcome | None:
-    if not wait.steers:
-        return None
+def _hear_checkpoint(wait: Wait, webhook: Webhook | None) -> Outcome:
     if not isinstance(webhook, NotifyWebhook):
         return Outcome("error", because="the notify webhook could not be read")
     return Outcome(wait.name, because=f"the checkpoint {wait.name} was reached")

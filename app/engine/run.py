@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -33,7 +34,7 @@ _NO_NUMBER = "an entry of the list is no phone number"
 class Run:
     """Makes one turn. It lives for one call of `begin`, `resume` or `fail` and is never shared.
 
-    `root` is the flow that the call began in; `flow` is the one that it is in now, `variables` are those of that flow.
+    `root` is the flow that the call began in; `flow` is the one that it is in now.
     """
 
     step = ""
@@ -57,6 +58,7 @@ class Run:
         self._call = call_record(before.call)
         self._script = Script(root, before.id, before.turn + 1, before.dialled, self.around)
         self._refused: set[str] = set()
+        self.asked: Counter[str] = Counter()
         self._marks: list[Mark] = []
         self._error_exits = ErrorExits()
         self._trace: list[TraceLine] = []
@@ -73,11 +75,6 @@ class Run:
         known = [standing for standing in self._standings if standing.flow.name == name]
         self._here = known[-1] if known else begun(self.root.named(name), {})
         self.flow = self._here.flow
-
-    @property
-    def variables(self) -> dict[str, Any]:
-        """Of the flow that the call is in."""
-        return self._here.variables
 
     @property
     def dialled(self) -> int:

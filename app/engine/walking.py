@@ -89,15 +89,21 @@ def ask(run: Run, step: Step) -> Playing[None]:
     """Ask the look-ups of a step, all at once; what fails is not ok, and the call goes on."""
     names, asked = run.names(), []
     for asking in step.asks:
-        key = f"{run.before.id}:{run.before.turn + 1}:{run.flow.name}.{step.name}.{asking.name}"
         try:
-            asked.append((asking, Lookup(step.name, asking.name, asking.request(names), key)))
+            asked.append((asking, Lookup(step.name, asking.name, asking.request(names), _key(run, step, asking))))
         except RenderError as error:
             _hear_answer(run, step, asking, LookupAnswer(None, f"it cannot be asked: {run.shown(error)}"))
     if asked:
         answers = yield tuple(lookup for _, lookup in asked)
         for (asking, _), answer in zip(asked, answers, strict=True):
             _hear_answer(run, step, asking, answer)
+
+
+def _key(run: Run, step: Step, asking: Asking) -> str:
+    """What names a question: the same in each try of the turn, another each time that the turn asks it."""
+    asked = f"{run.before.id}:{run.before.turn + 1}:{run.flow.name}.{step.name}.{asking.name}"
+    run.asked[asked] += 1
+    return asked if run.asked[asked] == 1 else f"{asked}:{run.asked[asked]}"
 
 
 def _hear_answer(run: Run, step: Step, asking: Asking, answer: LookupAnswer) -> None:

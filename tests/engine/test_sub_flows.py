@@ -221,3 +221,44 @@ steps:
     assert ("E216", "flows/main.yaml", 9) == (issue.code, issue.place.file, issue.place.line)
     assert "main.hello" in issue.message
     assert () == good.issues
+
+
+TWICE = """
+flow: main
+default: true
+start: one
+steps:
+  one:
+    run: stock
+    with: {item: tea}
+    on: {return: two}
+  two:
+    run: stock
+    with: {item: coffee}
+    on: {return: end}
+"""
+STOCK = """
+flow: stock
+params: {item: text}
+start: ask
+lookups:
+  left:
+    post: "https://stock.example.com/left"
+    json: {item: "{{ item }}"}
+    returns: {count: int}
+    default: {count: 0}
+steps:
+  ask:
+    lookup: left
+    do: [{talk: "{{ left.count }} left."}]
+    goto: return
+"""
+
+
+def test_a_flow_that_runs_twice_in_a_turn_asks_two_questions() -> None:
+    caller = ScriptedCall(load_flows({"main": TWICE, "stock": STOCK}, "main"))
+    again = ScriptedCall(load_flows({"main": TWICE, "stock": STOCK}, "main"))
+
+    assert [{"item": "tea"}, {"item": "coffee"}] == [lookup.request.json for lookup in caller.asked]
+    assert 2 == len({lookup.key for lookup in caller.asked})
+    assert [lookup.key for lookup in caller.asked] == [lookup.key for lookup in again.asked]
