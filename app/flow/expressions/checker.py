@@ -10,7 +10,7 @@ from app.flow.expressions.entries import entry_type
 from app.flow.expressions.fields import field_type, hyphenated, name_type
 from app.flow.expressions.filtered import filtered_type, may_be_missing
 from app.flow.expressions.kinds import common, joined_list, literal_type
-from app.flow.expressions.operators import add, compare, half_comparison, need_bool
+from app.flow.expressions.operators import add, compare, half_comparison, is_half, need_bool
 from app.flow.expressions.syntax import (
     Compared,
     Const,
@@ -94,9 +94,14 @@ def _not(check: Check, node: Not) -> Shape:
 def _logic(check: Check, node: Logic) -> Shape:
     left = test(check, node.left)
     if not check.braces and isinstance(node.right, Const) and not isinstance(node.right.value, bool):
-        half_comparison(check, node, node.right)
+        half_comparison(check, node)
         return TYPES["bool"]
-    right = test(check, node.right)
+    right = type_of(check, node.right)
+    if right is not None and not check.braces:
+        if is_half(node, right):
+            half_comparison(check, node)
+        else:
+            need_bool(check, node.right, right)
     return common(left, right) if check.braces else TYPES["bool"]
 
 

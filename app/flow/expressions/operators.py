@@ -8,7 +8,7 @@ from typing import TypeAlias
 from app.flow.expressions.check import Check, described, kind_of
 from app.flow.expressions.filters import FILTERS
 from app.flow.expressions.kinds import common, item_of, literal_type, record_of
-from app.flow.expressions.syntax import Compared, Const, Filtered, Items, Logic, Node, Sum
+from app.flow.expressions.syntax import Compared, Const, Field, Filtered, Items, Logic, Name, Node, Sum
 from app.flow.scope import Record, Shape
 from app.flow.types import ANY, TYPES, ValueType
 from app.ncco.suggest import nearest
@@ -246,14 +246,30 @@ def need_bool(check: Check, node: Node, shape: Shape) -> None:
     check.report("E309", node, f"{shown} is {described(shape)}, neither true nor false", cure)
 
 
-def half_comparison(check: Check, node: Logic, const: Const) -> None:
-    """Report `name == "1" or "2"`: the text behind `or` is compared with nothing."""
+def is_half(node: Logic, right: Shape) -> bool:
+    """Whether `node` is `name == a or b`, with a `b` that is meant to be compared with `name` as well."""
+    last = _last_comparison(node)
+    if last is None or not isinstance(node.right, Name | Field) or (isinstance(right, ValueType) and right.words):
+        return False
+    other = last.right.value if isinstance(last.right, Const) else None
+    is_alike = other is None or isinstance(other, str) == (kind_of(right) == "text")
+    return last.op == "==" and kind_of(right) in ("text", "number") and is_alike
+
+
+def half_comparison(check: Check, node: Logic) -> None:
+    """Report `name == "1" or "2"`: what stands behind `or` is compared with nothing."""
+    last, shown = _last_comparison(node), check.shown(node.right)
+    cure = "write a comparison on both sides"
+    if last is not None:
+        cure = f"write {check.shown(last.left)} {last.op} {shown}"
+        if node.op == "or" and last.op == "==":
+            cure += f", or a list: {check.shown(last.left)} in [{check.shown(last.right)}, {shown}]"
+    check.report("E309", node.right, f"{shown} is compared with nothing", cure)
+
+
+def _last_comparison(node: Logic) -> Compared | None:
+    """The comparison with == or != that stands last in front of the right side; None without one."""
     last: Node = node.left
     while isinstance(last, Logic):
-        last = last.left if isinstance(last.right, Const) else last.right
-    cure = "write a comparison on both sides"
-    if isinstance(last, Compared) and last.op in ("==", "!="):
-        cure = f"write {check.shown(last.left)} {last.op} {check.shown(const)}"
-        if node.op == "or" and last.op == "==":
-            cure += f", or a list: {check.shown(last.left)} in [{check.shown(last.right)}, {check.shown(const)}]"
-    check.report("E309", const, f"{check.shown(const)} is compared with nothing", cure)
+        last = last.right if isinstance(last.right, Compared) else last.left
+    return last if isinstance(last, Compared) and last.op in ("==", "!=") else None
