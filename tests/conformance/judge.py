@@ -118,7 +118,7 @@ def _unlike(webhook: Webhook, sent: Sent, played: Played, secret: str) -> Iterat
         yield f"it came at {sent.at - played.zero:g} s"
     if webhook.only is not None and set(webhook.only) != set(said):
         yield f"it has {sorted(set(said) - set(webhook.only))}, and not {sorted(set(webhook.only) - set(said))}"
-    yield from (f"it has {name}" for name in webhook.without if name in said)
+    yield from (f"it has {name}" for name in webhook.without if _has(said, name))
     yield from _amiss("", filled(webhook.fields, played.webhooks), said)
     yield from _amiss("header ", webhook.headers, {name.lower(): text for name, text in sent.headers.items()})
     if webhook.signed is not None and (problem := _signature_problem(sent, secret)) != ("" if webhook.signed else "unsigned"):
@@ -132,6 +132,13 @@ def _amiss(place: str, wanted: Mapping[str, Any], found: Any) -> Iterator[str]:
             yield from _amiss(f"{place}{name}.", value, actual)
         elif not _matches(value, actual):
             yield f"{place}{name} is {'missing' if actual is _MISSING else repr(actual)}"
+
+
+def _has(said: Any, name: str) -> bool:
+    """Whether a field is there; dots lead inwards."""
+    first, _, rest = name.partition(".")
+    inside = isinstance(said, Mapping) and first in said
+    return _has(said[first], rest) if inside and rest else inside
 
 
 def _matches(wanted: Any, actual: Any) -> bool:
