@@ -14,6 +14,9 @@ from app.flow.model import Step
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 
+MOST = 8_192
+"""How often conditions of one step are tried with values; our choice."""
+
 
 def check_conditions(facts: Facts) -> Iterator[Issue]:
     """What can be said of the conditions of a flow by what its names can be."""
@@ -31,7 +34,7 @@ def _only_waits(step: Step, test: Expression) -> bool:
 def _tests(tests: Sequence[Expression], scope: ScopeTypes) -> Iterator[Issue]:
     domains = Domains(scope)
     formulas = [domains.formula(test.node) for test in tests]
-    worlds = domains.worlds()
+    worlds = domains.worlds(MOST // len(tests))
     if worlds is None:
         return
     truths = [tuple(formula(world) for formula in formulas) for world in worlds]

@@ -17,9 +17,6 @@ from app.flow.expressions.syntax import Compared, Const, Field, Items, Logic, Na
 from app.flow.scope import Record, ScopeTypes, Shape
 from app.flow.types import ValueType
 
-MOST = 4_096
-"""How many combinations of values are tried; our choice."""
-
 Key: TypeAlias = tuple[Any, ...]
 World: TypeAlias = Mapping[Key, Any]
 Formula: TypeAlias = Callable[[World], bool]
@@ -75,10 +72,10 @@ class Domains:
             case _:
                 return self._atom(node)
 
-    def worlds(self) -> Iterator[World] | None:
-        """Every combination of values; None when there are too many."""
+    def worlds(self, most: int) -> Iterator[World] | None:
+        """Every combination of values; None when there are more than `most`."""
         domains = [_with_between(tuple(values)) for values in self.values.values()]
-        if prod(map(len, domains)) > MOST:
+        if prod(map(len, domains)) > most:
             return None
         return (dict(zip(self.values, each, strict=True)) for each in product(*domains))
 

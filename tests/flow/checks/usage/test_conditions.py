@@ -1,7 +1,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from app.flow.checks.usage.domains import Domains
+from app.flow.expressions import compile_expression
+from app.flow.model import Variable
+from app.flow.nodes import Place, Text
+from app.flow.scope import scope_types
 from tests.flow.checks.usage.whole_projects import CUSTOMER, codes, faults
 
 HEAD = (
@@ -132,3 +139,53 @@ def test_checks_and_holds_are_conditions_too() -> None:
     assert ["W642"] == codes(f"hello:\n  do:\n    - talk: Your PIN?\n  {collect}")
     assert ["W643"] == codes(f"hello:\n  do:\n    - talk: Please wait.\n  {hold}")
     assert [] == codes(f"hello:\n  do:\n    - talk: Please wait.\n  {hold.replace('true', 'false')}")
+
+
+PLACE = Place("flows/test.yaml", 1, 1)
+SCOPE = scope_types(
+    {
+        "plan": Variable("plan", "text", "a", PLACE, words=("a", "b", "c")),
+        "tries": Variable("tries", "int", 0, PLACE),
+        "said": Variable("said", "text", "", PLACE),
+        "vip": Variable("vip", "bool", False, PLACE),
+    }
+)
+ATOMS = st.one_of(
+    st.builds("plan {} '{}'".format, st.sampled_from(["==", "!="]), st.sampled_from("abc")),
+    st.builds("plan {} ['{}', '{}']".format, st.sampled_from(["in", "not in"]), st.sampled_from("abc"), st.just("b")),
+    st.builds("tries {} {}".format, st.sampled_from(["<", "<=", "==", ">", ">=", "!="]), st.integers(0, 4)),
+    st.builds("{1} {0} tries".format, st.sampled_from(["<", "<=", ">", ">="]), st.integers(0, 4)),
+    st.builds("said {} '{}'".format, st.sampled_from(["==", "!="]), st.sampled_from("xy")),
+    st.just("said == plan"),
+    st.just("vip"),
+)
+CONDITIONS = st.recursive(
+    ATOMS,
+    lambda inner: st.one_of(
+        st.builds("({}) and ({})".format, inner, inner),
+        st.builds("({}) or ({})".format, inner, inner),
+        st.builds("not ({})".format, inner),
+    ),
+    max_leaves=5,
+)
+NAMES = st.fixed_dictionaries(
+    {
+        "plan": st.sampled_from("abc"),
+        "tries": st.integers(-1, 6),
+        "said": st.sampled_from(["", "x", "y", "a", "other"]),
+        "vip": st.booleans(),
+    }
+)
+
+
+@given(CONDITIONS, st.lists(NAMES, min_size=5, max_size=20))
+def test_whatever_holds_in_a_call_holds_in_some_world(condition: str, calls: list[dict[str, object]]) -> None:
+    expression, issues = compile_expression(Text(condition, PLACE), SCOPE)
+    domains = Domains(SCOPE)
+
+    assert expression is not None, issues
+
+    formula = domains.formula(expression.node)
+    found = {formula(world) for world in domains.worlds(10_000) or ()}
+
+    assert {expression.evaluate(names) for names in calls} <= found
