@@ -15,7 +15,7 @@ from tests.conformance.suite import Case, Group, Sound, Webhook
 
 NEAR_S: Final = 0.02
 OF_THE_CALL: Final = frozenset({"started", "ringing", "answered", "completed"})
-"""States of the caller's own leg: a case that names none of them under `webhooks` may leave them out."""
+"""States of the callers' legs: a case that names none of them for the event URL under `webhooks` leaves them out."""
 CLAIMS: Final = {"iat", "jti", "iss", "payload_hash", "api_key", "application_id"}
 _MISSING: Final = object()
 
@@ -74,7 +74,7 @@ def _told(sound: Sound) -> str:
 
 def _webhooks(groups: list[Group], played: Played, secret: str) -> Iterator[str]:
     """Groups follow each other; the webhooks of one group come in any order. Nothing else is sent."""
-    sent = _told_of(groups, played)
+    sent = _told_of(groups, played.webhooks)
     begin = 0
     for group in groups:
         rest = sent[begin : begin + len(group)]
@@ -95,15 +95,14 @@ def _closest(reasons: list[list[str]], rest: list[Sent]) -> str:
     return f"{_line(rest[best])} came instead ({'; '.join(reasons[best])})"
 
 
-def _told_of(groups: list[Group], played: Played) -> list[Sent]:
+def _told_of(groups: list[Group], webhooks: list[Sent]) -> list[Sent]:
     named = {webhook.status for group in groups for webhook in group if webhook.to == "event"}
-    return [sent for sent in played.webhooks if not _is_left_out(sent, played, named)]
+    return webhooks if named & OF_THE_CALL else [sent for sent in webhooks if not _is_of_a_caller(sent)]
 
 
-def _is_left_out(sent: Sent, played: Played, named: set[str | None]) -> bool:
+def _is_of_a_caller(sent: Sent) -> bool:
     said = sent.fields
-    is_own = said.get("uuid") == played.uuid and said.get("status") in OF_THE_CALL
-    return is_own and sent.path == "event" and not (named & OF_THE_CALL)
+    return sent.path == "event" and said.get("direction") == "inbound" and said.get("status") in OF_THE_CALL
 
 
 def _unlike(webhook: Webhook, sent: Sent, played: Played, secret: str) -> Iterator[str]:
