@@ -130,7 +130,7 @@ class _Walk:
     def _told(self, part: Output, shape: Shape) -> Told:
         node = part.node
         is_env = root_names(node) == {"env"}
-        return Told(shape, is_env, self.check.shown(node), node.start, node.end - node.start)
+        return Told(shape, is_env, self.check.shown(node), node.start, node.end - node.start, part.start)
 
     def _may_be_told(self, node: Node) -> bool:
         """Whether no name in it must be hushed up: what is sent is kept with the call, so nothing sensitive may go."""
@@ -254,7 +254,7 @@ class _Walk:
 def _named(check: Check, node: Node, shape: Shape) -> str | None:
     shown = check.shown(node)
     if kind_of(shape) == "list":
-        return f'write {shown} | list, or loop over it'
+        return f"write {shown} | list, or loop over it"
     if (record := record_of(shape)) and record.fields:
         return f"name a field of it: {', '.join(f'{shown}.{name}' for name in record.fields)}"
     if kind_of(shape) == "map":

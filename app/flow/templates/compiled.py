@@ -18,6 +18,7 @@ from app.flow.nodes import Place, Text
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 from app.flow.templates import rewriting
+from app.flow.templates.beginnings import check_beginning
 from app.flow.templates.checking import Analyst
 from app.flow.templates.includes import MAX_FILE, missing_file
 from app.flow.templates.plan import Plan, Unit
@@ -181,6 +182,8 @@ def _computed(job: _Job) -> tuple[Value | None, list[Issue]]:
         given=frozenset(job.scope),
     )
     analyst.unit(plan.unit)
+    if escape == "url":
+        check_beginning(Check(job.text, job.scope, braces=True, issues=analyst.issues), job.type, job.what)
     if any(issue.is_error for issue in analyst.issues):
         return None, analyst.issues
     pieces = straight(plan)

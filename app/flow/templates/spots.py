@@ -27,6 +27,7 @@ class Told:
         shape: its type.
         is_env: whether it is a setting of the server, as it is.
         shown, start, length: how and where it is written.
+        before: how much of the text stands before its braces.
     """
 
     shape: Shape
@@ -34,6 +35,7 @@ class Told:
     shown: str
     start: int
     length: int
+    before: int = 0
 
     def fault(self, code: str, message: str, cure: str | None = None) -> Fault:
         """The fault that it stands where it does."""
@@ -131,7 +133,7 @@ def _url(spot: str, told: Told) -> str:
         return "_url_host"
     if spot == "odd":
         cure = "begin with https:// and the host, or with a setting: {{ env.NAME }}"
-        raise told.fault("E332", "the URL does not begin with a scheme and a host", cure)
+        raise Fault("E332", 0, max(1, told.before), "the URL does not begin with a scheme and a host", cure)
     raise told.fault("E332", f"{told.shown} decides where the URL leads")
 
 

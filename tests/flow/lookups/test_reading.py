@@ -232,11 +232,30 @@ def test_a_url_that_may_lead_elsewhere_is_an_error(url: str, code: str) -> None:
         "http://localhost/c",
         "{{ env.CRM_URL }}/c",
         "https://{{ env.CRM_HOST }}/c",
+        "https://crm.{{ env.CRM_HOST }}:{{ env.CRM_PORT }}/c",
+        "https://crm.example.com:{{ env.CRM_PORT }}/c",
+        "https://[{{ env.CRM_HOST }}]/c",
         "https://crm.example.com/{% if tries == 0 %}first{% else %}again{% endif %}",
     ],
 )
 def test_a_host_that_is_written_or_from_env_is_fine(url: str) -> None:
     assert [] == faults_of(f'get: "{url}"\nreturns: {{name: text}}')
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("ftp://crm.example.com/{{ call.from }}", "E313 ftp://crm.example.com/"),
+        ("htp://{{ env.CRM_HOST }}/c", "E313 htp://"),
+        ("https:///callers/{{ call.from }}", "E313 https:///callers/"),
+        ("https://crm example.com/{{ call.from }}", "E313 https://crm example.com/"),
+        ("https://crm.example.com:port/{{ call.from }}", "E313 https://crm.example.com:port/"),
+        ("https://crm.example.com/c#{{ call.from }}", "E313 https://crm.example.com/c#"),
+        ("crm.example.com/callers/{{ call.from }}", "E332 crm.example.com/callers/"),
+    ],
+)
+def test_a_beginning_that_no_call_makes_right_is_marked(url: str, fault: str) -> None:
+    assert [fault] == marked(f'get: "{url}"\nreturns: {{name: text}}')
 
 
 @pytest.mark.parametrize(
