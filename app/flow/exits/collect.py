@@ -132,7 +132,7 @@ class Collect:
 def read_collect(source: StepSource, reader: Reader) -> Wired | None:
     """The `collect` of a step with the `goto` beside it."""
     place = source.fields.at("collect")
-    node = reader.map(source.fields.values["collect"], "`collect`")
+    node = reader.map(source.fields.values["collect"], "`collect`", "write `collect: {into: name, digits: 4}`")
     goto = source.fields.need("goto", "add `goto: step` beside `collect`", reader)
     target = read_target(goto, "`goto`", reader) if goto else None
     retry = retry_of(source, place, reader)

@@ -11,6 +11,7 @@ from app.flow.reader import Reader
 from app.ncco.spelling import FOREIGN_ENDPOINTS
 
 _NUMBER = re.compile(r"[+\d(][\d\s().\-/]*")
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _BY_SCHEME = {"sip:": "sip", "sips:": "sip", "ws:": "websocket", "wss:": "websocket"}
 BY_FIELDS = (
     ("phone", {"number"}),
@@ -38,12 +39,14 @@ def endpoint_of(text: Text, reader: Reader) -> tuple[str, Map] | None:
         return "phone", _field("number", text)
     if kind is not None:
         return kind, _field("uri", text)
-    reader.report("E405", text.place, f'"{text.value}" is neither a number nor an address', _cure(text.value))
+    reader.report("E405", text.place, f'"{text.value}" is neither a number nor an address', _cure(text.value, reader))
     return None
 
 
-def _cure(text: str) -> str | None:
+def _cure(text: str, reader: Reader) -> str | None:
     lowered = text.lower()
+    if (name := _NAME.match(text)) and name[0] in reader.scope:
+        return f'to compute it, write "{{{{ {text} }}}}"'
     if "@" in text and ":" not in text:
         return f'write "sip:{text}"'
     if lowered.startswith("tel:"):

@@ -175,7 +175,7 @@ def test_only_what_is_collected_passes_input() -> None:
 @pytest.mark.parametrize(
     ("collect", "fault"),
     [
-        ("12", "E201 `collect` is a text → write a map here"),
+        ("12", "E201 `collect` is a text → write `collect: {into: name, digits: 4}`"),
         ("{digits: 4}", "E204 `collect` has no `into` → add `into: name`, the variable that keeps what was given"),
         ("{into: [a], digits: 4}", "E201 `into` is a list → write a text here"),
         ("{into: a b, digits: 4}", 'E205 a variable cannot be named "a b" → use letters, digits and _, e.g. a_b'),

@@ -143,6 +143,10 @@ def test_a_computed_target_is_named_for_the_allow_list(item: str, dials: str) ->
 @pytest.mark.parametrize(
     ("item", "fault"),
     [
+        (
+            "- connect: call.to",
+            'E405 1:12 "call.to" is neither a number nor an address | to compute it, write "{{ call.to }}"',
+        ),
         ("- connect: reception", 'E405 1:12 "reception" is neither a number nor an address | write a number'),
         (
             "- connect: desk@pbx.example.com",
