@@ -58,3 +58,21 @@ def test_the_error_step_of_the_flow_has_no_other() -> None:
 )
 def test_what_leads_straight_back_is_a_circle_without_input(steps: str) -> None:
     assert ["E216"] == codes(steps)
+
+
+def test_an_error_that_dials_the_same_is_told() -> None:
+    steps = (
+        "hello:\n  do:\n    - connect: '{{ call.from_user }}'\n  on: {completed: end, otherwise: end, error: again}\n"
+        "again:\n  do:\n    - talk: Once more.\n    - connect: '%s'\n  on: {completed: end, otherwise: end}"
+    )
+
+    assert ['8:49 W645 when the step "hello" cannot dial, this leads to "again", which dials the same'] == faults(
+        steps % "{{ call.from_user }}"
+    )
+    assert [] == faults(steps % "{{ call.from }}")
+    assert [] == faults(steps % "447700900111")
+    assert ["W645"] == codes(
+        (steps % "{{ call.from_user }}").replace(", error: again", "").replace("otherwise: end", "otherwise: more", 1)
+        + "\nmore:\n  do:\n    - connect: '{{ call.from_user }}'\n  on: {completed: end, otherwise: end}",
+        "defaults: {on: {error: again}}\n",
+    )
