@@ -127,3 +127,31 @@ def test_a_secret_is_a_token_in_each_flow_that_knows_it() -> None:
     assert "secret:5" == caller.turn.session.variables["code"]
     assert ["secret:5"] == [level.variables["pin"] for level in caller.turn.session.callers]
     assert "98765" not in written(caller)
+
+
+TOLD = """
+flow: test
+default: true
+start: ask
+hooks:
+  told: {params: {code: {type: text, sensitive: true}, item: text}, post: "https://example.com/told"}
+steps:
+  ask:
+    do: [{talk: "Your pin?"}]
+    collect: {into: pin, digits: 1..6, sensitive: true}
+    retry: {then: end}
+    goto: next
+  next:
+    send: {told: {code: "{{ pin }}", item: tea}}
+    do: [{talk: "Thanks."}]
+    goto: end
+"""
+
+
+def test_a_hook_does_not_tell_a_sensitive_param_by_itself() -> None:
+    caller = ScriptedCall(load_flow(TOLD))
+    caller.press(SECRET)
+    [hook] = caller.turn.hooks
+
+    assert {"item": "tea"} == hook.json["data"]["params"]
+    assert SECRET not in written(caller)

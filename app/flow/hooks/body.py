@@ -20,7 +20,7 @@ def default_body(name: str, names: Mapping[str, Any], params: Iterable[str], var
     Args:
         name: of the hook.
         names: everything in its scope.
-        params: the names of its params.
+        params: the names of its params. Sensitive ones are not among them.
         variables: the names of the flow's variables that may be told. Sensitive ones are not among them.
 
     Raises:

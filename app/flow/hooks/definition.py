@@ -71,6 +71,7 @@ class HookDefinition:
 
     def _rendered(self, names: Mapping[str, Any], variables: Iterable[str]) -> Hook:
         url = self.url.render(names) if self.url else ""
-        body = self.json.render(names) if self.json else default_body(self.name, names, self.params, variables)
+        open_ = [name for name, param in self.params.items() if not param.variable.sensitive]
+        body = self.json.render(names) if self.json else default_body(self.name, names, open_, variables)
         headers = self.headers.render(names) if self.headers else {}
         return Hook(self.name, url, body, {name: text.strip() for name, text in headers.items()})
