@@ -19,6 +19,10 @@ class VirtualClock:
     """
 
     def __init__(self, start: datetime = START) -> None:
+        self.restart(start)
+
+    def restart(self, start: datetime) -> None:
+        """Begin another simulation with the same clock, so that one server can serve many; not within one."""
         if start.tzinfo is None:
             raise ValueError("the start of a virtual clock needs a time zone, e.g. datetime(..., tzinfo=UTC)")
         self._start = start.astimezone(UTC)

@@ -170,7 +170,8 @@ class PhoneCall:
         if at is not None:
             await self._reach(at)
         if self.is_over:
-            raise CallIsOver(f"the call is over since {self.at:g} s; nobody listens any more")
+            ended = ((self._leg.ended_ms or 0) - self._zero_ms) / 1000
+            raise CallIsOver(f"the call ended {ended:g} s after the answer; nobody listens any more")
         doing = self._platform.kernel.spawn(steps)
         self._leg.processes.append(doing)
         await self._platform.kernel.advance(lambda: doing.is_over)

@@ -71,6 +71,7 @@ class Vonage:
         from_user: str = "",
         sip_headers: Mapping[str, str] | None = None,
         custom_data: Any = None,
+        gives_up_after: float | None = None,
     ) -> PhoneCall:
         """Place an inbound call; returns when it has been answered, or has ended without.
 
@@ -81,13 +82,18 @@ class Vonage:
             endpoint_type: phone, sip, app or vbc.
             sip_headers: by their own names, e.g. `X-Tenant` or `User-to-User`.
             custom_data: what a Client SDK application sends along.
+            gives_up_after: seconds after which the caller hangs up if the call is not answered by then.
         """
         identity = Identity(
             self._platform.ids.leg(), "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
         )
         leg = ring(self._platform, identity)
-        await self._platform.kernel.advance(lambda: leg.is_answered or leg.over.is_fired)
-        return PhoneCall(self._platform, leg)
+        call = PhoneCall(self._platform, leg)
+        until = None if gives_up_after is None else leg.started_ms + milliseconds(gives_up_after)
+        await self._platform.kernel.advance(lambda: leg.is_answered or leg.over.is_fired, until)
+        if not leg.is_answered and not leg.over.is_fired:
+            await call.hang_up()
+        return call
 
     async def run(self, seconds: float | None = None) -> None:
         """Let virtual time pass: `seconds` of it, or until nothing more happens by itself, at most a day.

@@ -28,12 +28,13 @@ async def own_line(
     other: Behaviour | None = None,
     chaos: Chaos | None = None,
     database_url: str = "memory://",
+    env_file: Path | None = None,
     **settings: Any,
 ) -> AsyncIterator[Vonage]:
     """A platform whose application is served by `create_app` from the flows of a folder."""
     clock = VirtualClock(start)
     loaded = load_settings(
-        None,
+        env_file,
         public_url=BASE,
         database_url=database_url,
         flows=flows,

@@ -178,6 +178,21 @@ async def test_transfer_moves_all_legs_to_the_other_conversation() -> None:
     assert 10.449 == first.at
 
 
+async def test_who_was_moved_may_leave_in_the_middle_of_a_prompt() -> None:
+    line = line_of([talk("one two three", loop=9)], [])
+    first = await line.call()
+    line.server.reply("answer", [{"action": "transfer", "conversationId": first.conversation_uuid}])
+
+    second = await line.call(from_=OTHER)
+    await second.hang_up(at=2)
+    await first.listen()
+
+    assert [(2.0, True), (10.449, False)] == [
+        (entry.seconds, entry.is_cut) for call in (second, first) for entry in call.transcript if entry.kind == "talk"
+    ]
+    assert f"left {OTHER}" in sounds(first)
+
+
 async def test_transfer_takes_a_party_along() -> None:
     line = line_of([room()], [])
     host = await line.call()

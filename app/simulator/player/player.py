@@ -13,7 +13,7 @@ from app.simulator.leg import Leg
 from app.simulator.platform import Platform
 from app.simulator.player.dialling import connect
 from app.simulator.player.gathering import gather
-from app.simulator.player.prompts import play_queued, prompt
+from app.simulator.player.prompts import prompt
 from app.simulator.player.records import record
 from app.simulator.player.rooms import converse, transfer
 from app.simulator.player.stage import Action, Ncco, Stage
@@ -39,7 +39,6 @@ def play(platform: Platform, leg: Leg, ncco: Ncco) -> Steps[None]:
         if replacement is not None:
             stage.reset()
             pending = deque(normal(replacement))
-    yield from play_queued(stage)
 
 
 def normal(ncco: Ncco) -> Ncco:

@@ -23,13 +23,6 @@ def prompt(stage: Stage, action: Action) -> Steps[Ncco | None]:
     return None
 
 
-def play_queued(stage: Stage) -> Steps[None]:
-    """Play what no input has cut short: an NCCO is complete when its prompts are."""
-    queued, stage.queued = stage.queued, []
-    for action in queued:
-        yield from _sound(stage, action)
-
-
 def play_until(stage: Stage, mailbox: Mailbox) -> Steps[Doing | None]:
     """Play what is kept until something comes into the mailbox: that; None when all has been played."""
     queued, stage.queued = stage.queued, []

@@ -20,7 +20,8 @@ class Stage:
     Attributes:
         leg: whose NCCO it is.
         play: plays an NCCO for another leg.
-        queued: prompts that keys or speech may cut short, until an input listens; they are played there.
+        queued: prompts that keys or speech may cut short, until an input listens; they are played there. An NCCO
+            without such an input is refused before.
     """
 
     def __init__(self, platform: Platform, leg: Leg, play: Play) -> None:

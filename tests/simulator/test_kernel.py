@@ -1,0 +1,157 @@
+"""Processes, signals and the order of things."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.simulator import Request, Response, VirtualClock
+from app.simulator.kernel import Ask, Kernel, Process, Signal, Steps, first_of, pause
+
+REQUEST = Request("GET", "https://calls.example.com/", {})
+
+
+async def answer(_: Request) -> Response:
+    return Response(200, seconds=1.5)
+
+
+@pytest.fixture
+def kernel() -> Kernel:
+    return Kernel(VirtualClock(), answer)
+
+
+async def run(kernel: Kernel, until_ms: int | None = None) -> None:
+    await kernel.advance(lambda: False, until_ms)
+
+
+async def test_time_passes_only_where_somebody_waits(kernel: Kernel) -> None:
+    log: list[tuple[str, int]] = []
+
+    def steps(name: str, seconds: float) -> Steps[None]:
+        yield from pause(seconds)
+        log.append((name, kernel.clock.ms))
+
+    for name, seconds in (("c", 2), ("a", 1), ("b", 1), ("z", 7200)):
+        kernel.spawn(steps(name, seconds))
+    await run(kernel)
+
+    assert [("a", 1000), ("b", 1000), ("c", 2000), ("z", 7_200_000)] == log
+
+
+async def test_a_request_takes_the_time_of_its_response(kernel: Kernel) -> None:
+    def steps() -> Steps[int]:
+        response: Response = yield Ask(REQUEST)
+        return response.status
+
+    process = kernel.spawn(steps())
+    await run(kernel)
+
+    assert (200, 1500, True) == (process.result, kernel.clock.ms, process.is_over)
+
+
+async def test_the_first_signal_wins_and_a_later_time_out_is_forgotten(kernel: Kernel) -> None:
+    one, two = Signal(), Signal()
+    found: list[Any] = []
+
+    def waiting() -> Steps[None]:
+        found.append((yield from first_of(one, two, within=5)))
+        found.append((yield from first_of(one, within=1)))
+        found.append((yield from first_of(two, within=10)))
+
+    def firing() -> Steps[None]:
+        yield from pause(2)
+        one.fire()
+        one.fire()
+
+    kernel.spawn(waiting())
+    kernel.spawn(firing())
+    await run(kernel)
+
+    assert [one, one, None] == found
+    assert 12_000 == kernel.clock.ms
+
+
+async def test_a_cancelled_process_runs_its_finally_and_nothing_else(kernel: Kernel) -> None:
+    log: list[str] = []
+
+    def steps() -> Steps[None]:
+        try:
+            yield from pause(5)
+            log.append("never")
+        finally:
+            log.append("finally")
+
+    process = kernel.spawn(steps())
+    await run(kernel, 1000)
+    process.cancel()
+    process.cancel()
+    await run(kernel)
+
+    assert (["finally"], True, None, 1000) == (log, process.is_over, process.result, kernel.clock.ms)
+
+
+async def test_a_process_that_cancels_itself_ends_at_its_next_wait(kernel: Kernel) -> None:
+    log: list[str] = []
+    processes: list[Process[None]] = []
+
+    def steps() -> Steps[None]:
+        processes[0].cancel()
+        log.append("before")
+        yield from pause(1)
+        log.append("never")
+
+    processes.append(kernel.spawn(steps()))
+    await run(kernel)
+
+    assert (["before"], True) == (log, processes[0].is_over)
+
+
+async def test_a_process_that_is_cancelled_before_its_first_step_never_begins(kernel: Kernel) -> None:
+    log: list[str] = []
+
+    def steps() -> Steps[None]:
+        log.append("never")
+        yield from pause(1)
+
+    kernel.spawn(steps()).cancel()
+    await run(kernel)
+
+    assert [] == log
+
+
+async def test_a_stop_comes_after_all_that_happens_at_the_moment(kernel: Kernel) -> None:
+    log: list[int] = []
+
+    def steps(number: int) -> Steps[None]:
+        yield from pause(1)
+        log.append(number)
+
+    for number in range(3):
+        kernel.spawn(steps(number))
+    await kernel.advance(lambda: bool(log))
+
+    assert [0, 1, 2] == log
+
+
+@pytest.mark.parametrize(("until_ms", "latest_ms", "now_ms"), [(500, None, 500), (None, 500, 0), (3000, None, 3000)])
+async def test_two_ways_to_say_how_long(
+    kernel: Kernel, until_ms: int | None, latest_ms: int | None, now_ms: int
+) -> None:
+    kernel.spawn(pause(1))
+
+    await kernel.advance(lambda: False, until_ms, latest_ms)
+
+    assert now_ms == kernel.clock.ms
+
+
+async def test_two_tasks_do_not_move_time_at_once(kernel: Kernel) -> None:
+    def steps() -> Steps[int]:
+        response: Response = yield Ask(REQUEST)
+        return response.status
+
+    processes = [kernel.spawn(steps()), kernel.spawn(steps())]
+    await asyncio.gather(run(kernel), run(kernel))
+
+    assert [200, 200] == [process.result for process in processes]
