@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from app.flow.fields import fallen_out, read_fields
@@ -158,6 +158,11 @@ def read_type(node: Node, what: str, reader: Reader) -> tuple[str, tuple[str, ..
 
 def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
     """The default, cast; E203 when it does not fit. An empty text fits phone and url: nothing is known yet."""
+    if computed := [text for text in _texts(node) if "{{" in text.value or "{%" in text.value]:
+        cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
+        for text in computed:
+            reader.report("E203", text.place, f'`default` of the variable "{variable.name}" has braces', cure)
+        return variable.default
     value = plain(node)
     if value == "" and variable.type_name in {"phone", "url"}:
         return value
@@ -168,6 +173,15 @@ def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
         message = f'`default` of the variable "{variable.name}" cannot be {shown}'
         reader.report("E203", node.place, message, str(error))
         return variable.default
+
+
+def _texts(node: Node) -> Iterator[Text]:
+    if isinstance(node, Text):
+        yield node
+    for inner in node.items if isinstance(node, Seq) else ():
+        yield from _texts(inner)
+    for entry in node.entries if isinstance(node, Map) else ():
+        yield from _texts(entry.value)
 
 
 def plain(node: Node) -> object:

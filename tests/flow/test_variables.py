@@ -74,6 +74,14 @@ def test_a_variable_may_be_sensitive() -> None:
             "{it: {type: int, default: two}}",
             'E203 `default` of the variable "it" cannot be "two" → a whole number is needed, such as 20',
         ),
+        (
+            '{it: {type: text, default: "{{ call.from }}"}}',
+            'E203 `default` of the variable "it" has braces → write the value itself; a step computes one: `set: {it: ..}`',
+        ),
+        (
+            '{it: {type: list, default: [a, {b: "{% if c %}"}]}}',
+            'E203 `default` of the variable "it" has braces → write the value itself; a step computes one: `set: {it: ..}`',
+        ),
         ("{it: {type: text, default: [a]}}", 'E203 `default` of the variable "it" cannot be a list → '),
         ("{it: {type: text, default: {a: b}}}", 'E203 `default` of the variable "it" cannot be a map → '),
         (
