@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from app.cli import check, explain, graph, hooks, hours, init, render, schema, serve, validate
+from app.cli import check, explain, graph, hooks, hours, init, render, schema, serve, test, validate
 
 COMMANDS = (
     init.command,
@@ -19,6 +19,7 @@ COMMANDS = (
     schema.command,
     validate.command,
     render.command,
+    test.command,
     hooks.command,
     hours.command,
 )

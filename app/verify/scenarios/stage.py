@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -43,6 +44,21 @@ class MakeApp(Protocol):
         """An ASGI application that serves `service` by `clock`, and adds its warnings and errors to `log`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The world outside of scenarios, for those who want it.
+
+    Attributes:
+        env: variables of flows, as the server gets them.
+        look_ups: asks what a scenario gives no answer to.
+        post: sends a hook; why it could not, "" when it could.
+    """
+
+    env: Mapping[str, str]
+    look_ups: Callable[[], LookUp]
+    post: Callable[[HookRow], Awaitable[str]]
+
+
 class Stage:
     """Plays the scenarios of one project, one after another.
 
@@ -50,8 +66,8 @@ class Stage:
         project: without errors.
         make_app: see there.
         dial_allow: prefixes of computed numbers that may be dialled, where a scenario does not say.
-        env: variables of flows; None: what scenarios give, and a stand-in for every other one.
-        look_ups: asks look-ups outside, for what a scenario gives no answer to; None: nobody is asked.
+        outside: None: nobody outside is asked or told anything; every variable that a scenario does not give has a
+            stand-in, and every look-up without an answer its default.
     """
 
     def __init__(
@@ -60,17 +76,15 @@ class Stage:
         make_app: MakeApp,
         dial_allow: tuple[str, ...] = (),
         *,
-        env: Mapping[str, str] | None = None,
-        look_ups: Callable[[], LookUp] | None = None,
+        outside: Outside | None = None,
     ) -> None:
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
         self.declared = Declared(self.flows)
         self._project = project
         self._make_app = make_app
         self._dial_allow = dial_allow
-        self._env = env
-        self._look_ups = look_ups
-        self._stand_ins = stand_ins(self.flows)
+        self._outside = outside
+        self._env = stand_ins(self.flows) if outside is None else outside.env
         self._clock = VirtualClock(AT)
         self._servers: dict[tuple[str, ...], _Server] = {}
 
@@ -81,8 +95,8 @@ class Stage:
         server = await self._server(scenario.dial_allow)
         clock = self._clock = VirtualClock(scenario.call.at)
         server.env.clear()
-        server.env.update({**self._stand_ins, **scenario.env} if self._env is None else {**self._env, **scenario.env})
-        answers = Answers(scenario.given, self.declared, self._look_ups() if self._look_ups is not None else None)
+        server.env.update({**self._env, **scenario.env})
+        answers = Answers(scenario.given, self.declared, self._outside.look_ups() if self._outside else None)
         server.service.look_ups = lambda: answers.ask
         platform = AsgiServer(server.app, clock)
         seed = f"{scenario.place.file}:{scenario.name}"
@@ -100,6 +114,9 @@ class Stage:
         result.decided = tuple(_decided(result.records, answered_ms(call, clock, scenario.call.at)))
         result.hooks = await server.take_hooks()
         result.notes = (*server.log[logged:], *_platform_notes(call), *_unanswered(answers))
+        if self._outside is not None:
+            problems = [(hook.name, await self._outside.post(hook)) for hook in result.hooks]
+            result.notes += tuple(f"the hook {name} was not sent: {problem}" for name, problem in problems if problem)
         result.took_s = time.perf_counter() - began
         return result
 

@@ -1,0 +1,68 @@
+"""Which scenarios a command is about, and the projects that they play in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.cli.jobs.environment import folders
+from app.cli.jobs.project import Source
+from app.cli.work import CannotRun
+from app.verify.scenarios.files import FOLDERS, SUFFIXES, files_in, files_of, project_of
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioProject:
+    """One project on disk and the scenario files that are meant, in the order of their names."""
+
+    source: Source
+    files: tuple[Path, ...]
+
+
+def find_projects(paths: Sequence[Path], flows: Path | None, templates: Path | None) -> tuple[ScenarioProject, ...]:
+    """The projects that are named, each once. Raises CannotRun when there is nothing to play."""
+    if not paths:
+        return (_here(flows, templates),)
+    gathered: dict[Source, dict[Path, None]] = {}
+    for path in paths:
+        found = _named(path, flows, templates)
+        gathered.setdefault(found.source, {}).update(dict.fromkeys(found.files))
+    return tuple(ScenarioProject(source, tuple(files)) for source, files in gathered.items())
+
+
+def _here(flows: Path | None, templates: Path | None) -> ScenarioProject:
+    source = Source(*folders(flows, templates))
+    home = Path(os.path.normpath(source.flows / ".."))
+    return _with_files(source, files_of(home), home)
+
+
+def _named(path: Path, flows: Path | None, templates: Path | None) -> ScenarioProject:
+    if not path.exists():
+        raise CannotRun(f"{path} does not exist", "name a project folder, a folder of scenarios, or a scenario file")
+    if path.is_dir() and (path / "flows").is_dir():
+        return _with_files(_source(path, flows, templates), files_of(path), path)
+    if path.is_file() and path.suffix.lower() not in SUFFIXES:
+        raise CannotRun(f"{path} is no scenario file", "name a .yaml file, or the project's folder")
+    home = project_of(path)
+    if home is None and flows is None:
+        cure = "put it below the project's folder, which holds `flows`, or name the folder with --flows"
+        raise CannotRun(f"{path} belongs to no project", cure)
+    shown = Path(os.path.relpath(home)) if home is not None else Path()
+    files = (path,) if path.is_file() else tuple(files_in(path))
+    return _with_files(_source(shown, flows, templates), files, path)
+
+
+def _source(home: Path, flows: Path | None, templates: Path | None) -> Source:
+    return Source(flows or home / "flows", templates or home / "templates")
+
+
+def _with_files(source: Source, files: tuple[Path, ...], where: Path) -> ScenarioProject:
+    if not source.flows.is_dir():
+        cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
+        raise CannotRun(f"there is no folder of flows at {source.flows}", cure)
+    if not files:
+        cure = f"write the first one into {(where / FOLDERS[0]).as_posix()}/, see docs/how-to/test-a-flow.md"
+        raise CannotRun(f"there are no scenarios in {where}", cure)
+    return ScenarioProject(source, files)
