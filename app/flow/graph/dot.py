@@ -17,7 +17,13 @@ SHAPES: Final[dict[Look, str]] = {
     "run": "component",
     "end": "circle",
 }
-STROKES: Final[dict[Stroke, str]] = {"plain": "", "dotted": "style=dashed", "error": 'style=dashed, color="#cc0000"'}
+STROKES: Final[dict[Stroke, str]] = {
+    "plain": "",
+    "dotted": "style=dashed",
+    "error": 'style=dashed, color="#cc0000"',
+    "taken": 'penwidth=2, color="#009900"',
+    "missed": 'color="#cc0000"',
+}
 
 HEAD: Final = """digraph flows {
   rankdir=TB;

@@ -8,8 +8,9 @@ from typing import Literal
 Look = Literal["start", "step", "ask", "decide", "hold", "run", "end"]
 """What a node is: where calls begin, a step (asking, deciding, waiting, running another flow), or an end."""
 
-Stroke = Literal["plain", "dotted", "error"]
-"""What an arrow is: a way of the call, a way into another flow, or what follows an error."""
+Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
+"""What an arrow is: a way of the call, a way into another flow, what follows an error; or one that calls have taken, or
+have never taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ SHAPES: Final[dict[Look, tuple[str, str]]] = {
     "run": ("[[", "]]"),
     "end": ("((", "))"),
 }
-ARROWS: Final[dict[Stroke, str]] = {"plain": "-->", "dotted": "-.->", "error": "-.->"}
+ARROWS: Final[dict[Stroke, str]] = {"plain": "-->", "dotted": "-.->", "error": "-.->", "taken": "==>", "missed": "-->"}
+COLOURS: Final[dict[Stroke, str]] = {"error": "#c00", "taken": "#090", "missed": "#c00"}
 
 _PLAIN = re.compile(r"[^\w \-.,:!?()'/+=*“”…]", re.ASCII)
 
@@ -50,10 +51,11 @@ def _arrow(arrow: Arrow) -> str:
 
 
 def _classes(drawing: Drawing) -> Iterator[str]:
-    """Colours of what follows an error, where that is drawn."""
-    numbers = [str(number) for number, arrow in enumerate(drawing.arrows) if arrow.stroke == "error"]
-    if numbers:
-        yield f"  linkStyle {','.join(numbers)} stroke:#c00"
+    """Colours of arrows, where they have any."""
+    for stroke, colour in COLOURS.items():
+        numbers = [str(number) for number, arrow in enumerate(drawing.arrows) if arrow.stroke == stroke]
+        if numbers:
+            yield f"  linkStyle {','.join(numbers)} stroke:{colour}"
 
 
 def _label(lines: tuple[str, ...]) -> str:
