@@ -76,11 +76,11 @@ def test_a_variable_may_be_sensitive() -> None:
         ),
         (
             '{it: {type: text, default: "{{ call.from }}"}}',
-            'E203 `default` of the variable "it" has braces → write the value itself; a step computes one: `set: {it: ..}`',
+            'E203 `default` of the variable "it" has braces → write the value itself; a step computes one',
         ),
         (
             '{it: {type: list, default: [a, {b: "{% if c %}"}]}}',
-            'E203 `default` of the variable "it" has braces → write the value itself; a step computes one: `set: {it: ..}`',
+            'E203 `default` of the variable "it" has braces → write the value itself; a step computes one',
         ),
         ("{it: {type: text, default: [a]}}", 'E203 `default` of the variable "it" cannot be a list → '),
         ("{it: {type: text, default: {a: b}}}", 'E203 `default` of the variable "it" cannot be a map → '),
