@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.engine.outcome import CONNECTED, hear_connected, hear_input, hear_status
 from app.engine.session import Session, Wait
 from app.flow.model import Outcome, Step
-from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
+from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, StatusWebhook, Webhook
 
 ASR_ERRORS = 2
 """How often a fault of the speech recogniser is asked again without counting as a failed try."""
@@ -26,6 +26,8 @@ def hear(step: Step, session: Session, wait: Wait, webhook: Webhook | None, seen
 
 def _hear_answer(step: Step, session: Session, webhook: Webhook | None) -> Outcome:
     asked = step.exit.asked
+    if isinstance(webhook, AnswerWebhook):  # only who called whom: `dtmf` and `speech` are both missing
+        webhook = InputWebhook()
     if asked is None or not isinstance(webhook, InputWebhook):
         return Outcome("error", because="the input webhook could not be read")
     outcome = hear_input(asked.in_locale(session.locale), webhook)

@@ -171,6 +171,13 @@ def test_a_body_that_cannot_be_read_takes_the_error_exit(call: ScriptedCall) -> 
     assert ["We have a technical problem."] == call.said
 
 
+def test_an_input_webhook_without_keys_and_speech_is_silence(call: ScriptedCall) -> None:
+    call.send({"uuid": "leg", "conversation_uuid": "CON-1", "from": "447700900123", "to": "442079460000"})
+
+    assert "noinput" == call.turn.outcome
+    assert 1 == call.session.tries
+
+
 def test_a_webhook_of_another_kind_on_an_input_takes_the_error_exit(call: ScriptedCall) -> None:
     call.send({"status": "busy", "uuid": "aa"})
 
