@@ -141,3 +141,32 @@ def test_a_clock_that_goes_back_holds_nobody_longer_for_it() -> None:
         caller.reach("held")
 
     assert ["Please call again."] == caller.said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cure"),
+    [
+        ("    lookup: place\n", "", "add `lookup: place` to this step: it is asked again each time"),
+        ("until: place.agent_free", 'until: call.from == "1"', "wait for what a look-up of the step says; it is asked"),
+        ("    lookup: place\n", "    lookup: [{other: {}}]\n", "add `lookup: place` to this step"),
+    ],
+)
+def test_who_waits_for_what_never_changes_is_told(old: str, new: str, cure: str) -> None:
+    other = '  other: {get: "https://queue.example.com/other", returns: {free: bool}}\n'
+    project = load({"flows/queue.yaml": QUEUE.replace("steps:\n", f"{other}steps:\n").replace(old, new)})
+
+    [issue] = project.issues
+    assert "W289" == issue.code
+    assert issue.cure.startswith(cure)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("lookup: place", "lookup: [place]"),
+        ("lookup: place", "lookup: {place: {}}"),
+        ("until: place.agent_free", "until: now == now"),
+    ],
+)
+def test_what_may_change_while_a_caller_waits_is_fine(old: str, new: str) -> None:
+    assert () == load({"flows/queue.yaml": QUEUE.replace(old, new)}).issues

@@ -21,10 +21,12 @@ from app.flow.exits.source import StepSource, Wired
 from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
 from app.flow.lookups.durations import Bounds
+from app.flow.lookups.returned import OK
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Target
-from app.flow.nodes import Map, Place
+from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.parts.dial import with_held
 from app.flow.reader import Reader
+from app.flow.scope import Record
 from app.flow.targets import read_target
 
 OUTCOMES = ("ready", "too_long")
@@ -111,8 +113,28 @@ def read_hold(source: StepSource, reader: Reader) -> Wired | None:
     up_to = _BOUNDS.read(up_to_node, reader, "`up_to`") if up_to_node else None
     if until is None or up_to is None or lines is None:
         return None
+    _check_changes(until, source, reader)
     hold = Hold(until, up_to, lines, place, source.shown(until))
     return Wired(hold, with_held(source.parts, place, reader))
+
+
+def _check_changes(until: Expression, source: StepSource, reader: Reader) -> None:
+    """W289 when `until` looks at nothing that may change while the caller waits."""
+    if until.used_names & {"hours", "now", *_asked(source.fields.get("lookup"))}:
+        return
+    shapes = ((name, reader.scope.get(name)) for name in sorted(until.used_names))
+    known = next((name for name, shape in shapes if isinstance(shape, Record) and OK in shape.fields), "")
+    cure = f"add `lookup: {known}` to this step: it is asked again each time" if known else None
+    reader.report("W289", until.place, f"{source.shown(until)} stays as it is while the caller waits", cure)
+
+
+def _asked(node: Node | None) -> Iterator[str]:
+    """The names of the look-ups under `lookup` of a step."""
+    for item in node.items if isinstance(node, Seq) else (node,):
+        if isinstance(item, Map):
+            yield from item.keys()
+        elif isinstance(item, Text):
+            yield item.value
 
 
 def _read_lines(source: StepSource, reader: Reader) -> Mapping[str, Target] | None:

@@ -86,6 +86,12 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
     ),
     Rule("W286", "warning", "an outcome that sounds like a refusal joins the parties", "call it `rejected`"),
     Rule("E287", "error", "a computed list holds no phone numbers", "let it be a list of phone numbers"),
+    Rule(
+        "W289",
+        "warning",
+        "a held caller waits for something that never changes",
+        "wait for what a look-up of the step says; it is asked again each time",
+    ),
     Rule("W287", "warning", "nobody starts a conversation", "leave out `startOnEnter: false` for the moderator"),
     Rule("W267", "warning", "otherwise catches nothing", "delete it: every failure has its own line"),
 )
