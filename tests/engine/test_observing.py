@@ -7,7 +7,7 @@ from typing import Any
 from app.engine import Surroundings, WaitRef, hang_up, observe
 from app.flow.hooks import Hook
 from app.ncco.webhooks import recognise
-from tests.engine.scripted_call import FAILSAFE, NOON, ScriptedCall, link, load_flows, mask
+from tests.engine.scripted_call import FAILSAFE, NOON, ScriptedCall, link, load_flow, load_flows, mask
 
 SURVEY = """
 flow: survey
@@ -134,3 +134,28 @@ def test_nobody_is_told_that_a_call_is_over_that_has_come_to_its_end() -> None:
     caller.press("1")
 
     assert () == hang_up(caller.flow, caller.session, COMPLETED, around())
+
+
+def test_nobody_is_told_of_a_caller_who_hangs_up_where_no_flow_says_so() -> None:
+    caller = ScriptedCall(load_flow(QUIET))
+
+    assert () == hang_up(caller.flow, caller.session, recognise({"status": "completed"}), caller._surroundings())
+
+
+def test_nobody_is_told_of_a_wait_that_is_not_known() -> None:
+    caller = ScriptedCall(load_flow(QUIET))
+    ref = WaitRef("event", caller.session.id, 7, 0)
+
+    assert () == observe(caller.flow, caller.session, ref, recognise({"status": "busy"}), caller._surroundings())
+
+
+QUIET = """
+flow: test
+default: true
+start: a
+steps:
+  a:
+    do: [{talk: "Press 1."}]
+    choices: {one: {dtmf: 1, goto: end}}
+    retry: {then: end}
+"""

@@ -262,3 +262,21 @@ def test_a_flow_that_runs_twice_in_a_turn_asks_two_questions() -> None:
     assert [{"item": "tea"}, {"item": "coffee"}] == [lookup.request.json for lookup in caller.asked]
     assert 2 == len({lookup.key for lookup in caller.asked})
     assert [lookup.key for lookup in caller.asked] == [lookup.key for lookup in again.asked]
+
+
+def test_a_returned_value_that_the_flow_does_not_have_is_dropped() -> None:
+    main = MAIN.replace("vars: {account: {type: text}, left", "vars: {left").replace("Account {{ account }}, ", "")
+    caller = ScriptedCall(load_flows({**FLOWS, "main": main}, "main"))
+    caller.press("1234")
+
+    assert ["2 left."] == caller.said
+    assert {"left": 2} == caller.session.variables
+
+
+def test_a_look_up_that_cannot_be_asked_is_not_ok() -> None:
+    stock = STOCK.replace('"{{ item }}"}', '"{{ call.custom_data.note }}"}')
+    caller = ScriptedCall(load_flows({"main": TWICE, "stock": stock}, "main"))
+
+    assert ["0 left.", "0 left."] == caller.said
+    assert [] == caller.asked
+    assert any("it cannot be asked" in line.because for line in caller.turn.trace)
