@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from app.flow.assignments import read_sets
@@ -40,6 +40,7 @@ class Choice:
     Attributes:
         phrases: as written → folded; of all locales.
         by_locale: the same by locale, where they differ.
+        places: where each key and each folded phrase is written, by word: `("dtmf", "1")`, `("speech", "buy")`.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Choice:
     target: Target
     place: Place
     by_locale: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    places: Mapping[tuple[str, str], Place] = field(default_factory=dict)
 
     def said_in(self, locale: str) -> Mapping[str, str]:
         """What a caller can say in one locale: as written → folded."""
@@ -90,7 +92,8 @@ def _read_choice(entry: Entry, variables: Mapping[str, Variable], reader: Reader
         reader.report("E231", name.place, f"{what} can be neither pressed nor said")
     said = {phrase: folded for phrases in by_locale.values() for phrase, folded in phrases.items()}
     differing = by_locale if "" not in by_locale else {}
-    return Choice(name.value, keys, said, sets, target, name.place, differing) if target else None
+    places = dict(_places(fields))
+    return Choice(name.value, keys, said, sets, target, name.place, differing, places) if target else None
 
 
 def _check_name(name: Text, reader: Reader) -> None:
@@ -108,6 +111,15 @@ def _items(node: Node | None) -> tuple[Node, ...]:
     if node is None:
         return ()
     return node.items if isinstance(node, Seq) else (node,)
+
+
+def _places(fields: Fields) -> Iterator[tuple[tuple[str, str], Place]]:
+    """Where each key and each phrase is written; of a phrase that is written twice, the later place."""
+    speech = fields.get("speech")
+    said = [entry.value for entry in speech.entries] if isinstance(speech, Map) else [speech]
+    for word, nodes in (("dtmf", [fields.get("dtmf")]), ("speech", said)):
+        for text in (item for node in nodes for item in _items(node) if isinstance(item, Text)):
+            yield (word, fold(text.value) if word == "speech" else text.value), text.place
 
 
 def _read_keys(fields: Fields, reader: Reader) -> tuple[str, ...]:

@@ -166,7 +166,7 @@ def _keys(choices: tuple[Choice, ...], reader: Reader) -> dict[str, str]:
         for key in choice.keys:
             other = found.setdefault(key, choice)
             if other is not choice:
-                _report_shared("E233", f"the key {key}", other, choice, reader)
+                _report_shared("E233", f"the key {key}", ("dtmf", key), (other, choice), reader)
     return {key: choice.name for key, choice in found.items()}
 
 
@@ -177,11 +177,10 @@ def _phrases(choices: tuple[Choice, ...], locale: str, reader: Reader) -> dict[s
         for phrase in choice.said_in(locale).values():
             other = found.setdefault(phrase, choice)
             if other is not choice:
-                _report_shared("E234", f'the phrase "{phrase}"', other, choice, reader)
+                _report_shared("E234", f'the phrase "{phrase}"', ("speech", phrase), (other, choice), reader)
     return {phrase: choice.name for phrase, choice in found.items()}
 
 
-def _report_shared(code: str, what: str, first: Choice, second: Choice, reader: Reader) -> None:
-    later, earlier = sorted((first, second), key=lambda choice: choice.place, reverse=True)
-    message = f'{what} stands for "{later.name}" and, in line {earlier.place.line}, for "{earlier.name}"'
-    reader.report(code, later.place, message)
+def _report_shared(code: str, what: str, key: tuple[str, str], both: tuple[Choice, Choice], reader: Reader) -> None:
+    (earlier, first), (place, second) = sorted((choice.places[key], choice.name) for choice in both)
+    reader.report(code, place, f'{what} stands for "{second}" and, in line {earlier.line}, for "{first}"')

@@ -211,7 +211,7 @@ def test_choices_that_are_no_map_say_how_a_choice_is_written() -> None:
     ] == faults_of(steps)
 
 
-def test_a_shared_key_is_reported_at_the_later_choice() -> None:
+def test_a_shared_key_is_reported_where_it_is_pressed_the_second_time() -> None:
     steps = """
     hello:
       do:
@@ -222,7 +222,7 @@ def test_a_shared_key_is_reported_at_the_later_choice() -> None:
       retry: {then: end}
     """
 
-    assert ["E233 support"] == marked(steps)
+    assert ["E233 1"] == marked(steps)
     assert [
         'E233 the key 1 stands for "support" and, in line 9, for "sales" → give one of them another key'
     ] == faults_of(steps)
@@ -235,10 +235,13 @@ def test_a_shared_phrase_is_found_behind_case_and_punctuation() -> None:
         - talk: "Say it."
       choices:
         sales: {speech: [Café], goto: end}
-        support: {speech: ["cafe!"], goto: end}
+        support:
+          goto: end
+          speech: [bar, "cafe!"]
       retry: {then: end}
     """
 
+    assert ['E234 "cafe!"'] == marked(steps)
     assert [
         'E234 the phrase "cafe" stands for "support" and, in line 9, for "sales" → give one of them another phrase'
     ] == faults_of(steps)
