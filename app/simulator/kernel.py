@@ -11,6 +11,7 @@ import heapq
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from app.simulator.clock import VirtualClock, milliseconds
@@ -127,8 +128,23 @@ class Process(Generic[T]):
         self.done.fire()
 
 
+@dataclass(eq=False, slots=True)
+class _Wait:
+    """Somebody outside, such as the script of a caller, who waits for time to pass."""
+
+    stop: Callable[[], bool]
+    until_ms: int | None
+    latest_ms: int | None
+    turn: asyncio.Future[None]
+    is_over: bool = False
+
+
 class Kernel:
-    """Runs processes in the order of virtual time, and those of one moment in the order in which they were woken."""
+    """Runs processes in the order of virtual time, and those of one moment in the order in which they were woken.
+
+    Several tasks may wait at once, each playing a caller of its own. One of them moves time for all; it stops where
+    another has what it waited for, and lets that one act before time goes on.
+    """
 
     def __init__(self, clock: VirtualClock, ask: Callable[[Request], Awaitable[Response]]) -> None:
         self.clock = clock
@@ -137,7 +153,8 @@ class Kernel:
         self._timers: list[tuple[int, int, Process[Any], int, object]] = []
         self._count = 0
         self._moment = self._steps = 0
-        self._lock = asyncio.Lock()
+        self._waits: list[_Wait] = []
+        self._is_driven = False
 
     def spawn(self, steps: Steps[T]) -> Process[T]:
         """Start a process; its first step is taken when those that are ready have taken theirs."""
@@ -157,15 +174,71 @@ class Kernel:
             until_ms: it is enough at this time, also when nothing happens until then.
             latest_ms: it is enough when all has happened that happens up to then; None: when nothing is left.
         """
-        async with self._lock:
-            while True:
+        wait = _Wait(stop, until_ms, latest_ms, asyncio.get_running_loop().create_future())
+        self._waits.append(wait)
+        try:
+            while not wait.is_over:
+                if self._is_driven:
+                    await wait.turn
+                    wait.turn = asyncio.get_running_loop().create_future()
+                else:
+                    await self._drive(wait)
+        finally:
+            self._waits.remove(wait)
+
+    async def _drive(self, own: _Wait) -> None:
+        """Move time for everybody until `own` is over; then somebody else goes on."""
+        self._is_driven = True
+        try:
+            await asyncio.sleep(0)  # tasks that were started together all say first what they wait for
+            while not own.is_over:
                 await self._settle()
-                if stop():
-                    return
-                if not self._next_moment(latest_ms if until_ms is None else until_ms):
-                    break
-            if until_ms is not None:
-                self.clock.move_to(until_ms)
+                if self._let_go(lambda wait: wait.stop()):
+                    await asyncio.sleep(0)
+                elif not self._next_moment():
+                    if not self._let_go(self._has_come):
+                        self._let_go(self._sees_nothing_coming)
+                    await asyncio.sleep(0)
+        finally:
+            self._is_driven = False
+            for wait in self._waits:
+                if wait is not own and not wait.turn.done():
+                    wait.turn.set_result(None)
+
+    def _let_go(self, is_enough: Callable[[_Wait], bool]) -> bool:
+        """Tell those who have waited long enough; whether there was one."""
+        found = [wait for wait in self._waits if not wait.is_over and is_enough(wait)]
+        for wait in found:
+            wait.is_over = True
+            if not wait.turn.done():
+                wait.turn.set_result(None)
+        return bool(found)
+
+    def _next_moment(self) -> bool:
+        """Move to the next moment at which something happens; False when somebody has waited long enough before."""
+        while self._timers and self._timers[0][2].turn != self._timers[0][3]:
+            heapq.heappop(self._timers)
+        waiting = [wait for wait in self._waits if not wait.is_over]
+        moment = self._timers[0][0] if self._timers else None
+        asked_for = min((wait.until_ms for wait in waiting if wait.until_ms is not None), default=None)
+        if asked_for is not None and (moment is None or moment > asked_for):
+            self.clock.move_to(asked_for)
+            return False
+        if moment is None or any(self._sees_nothing_coming(wait) for wait in waiting):
+            return False
+        self.clock.move_to(moment)
+        while self._timers and self._timers[0][0] == moment:
+            _, _, process, turn, value = heapq.heappop(self._timers)
+            self._ready.append((process, turn, value))
+        return True
+
+    def _has_come(self, wait: _Wait) -> bool:
+        return wait.until_ms is not None and wait.until_ms <= self.clock.ms
+
+    def _sees_nothing_coming(self, wait: _Wait) -> bool:
+        if wait.until_ms is not None:
+            return False
+        return not self._timers or (wait.latest_ms is not None and self._timers[0][0] > wait.latest_ms)
 
     async def _settle(self) -> None:
         while self._ready:
@@ -181,23 +254,11 @@ class Kernel:
         if self._steps > MOST_STEPS:
             raise StandsStill(f"{MOST_STEPS:,} steps at one moment: NCCOs replace each other, and take no time")
 
-    def _next_moment(self, until_ms: int | None) -> bool:
-        """Move to the next moment at which something happens; False when there is none in time."""
-        while self._timers and self._timers[0][2].turn != self._timers[0][3]:
-            heapq.heappop(self._timers)
-        if not self._timers or (until_ms is not None and self._timers[0][0] > until_ms):
-            return False
-        moment = self._timers[0][0]
-        self.clock.move_to(moment)
-        while self._timers and self._timers[0][0] == moment:
-            _, _, process, turn, value = heapq.heappop(self._timers)
-            self._ready.append((process, turn, value))
-        return True
-
     async def _wait(self, process: Process[Any], command: Command | None) -> None:
+        turn = process.turn
         if isinstance(command, Ask):
             response = await self._ask(command.request)
-            self._at(milliseconds(response.seconds), process, response)
+            self._at(milliseconds(response.seconds), process, turn, response)
         elif command is not None:
             self._until(process, command)
 
@@ -208,10 +269,10 @@ class Kernel:
                 self._ready.append((process, turn, signal))
                 return
         for signal in command.signals:
-            signal.subscribe(lambda signal=signal: self._ready.append((process, turn, signal)))  # type: ignore[misc]  # bound now
+            signal.subscribe(partial(self._ready.append, (process, turn, signal)))
         if command.ms is not None:
-            self._at(command.ms, process, None)
+            self._at(command.ms, process, turn, None)
 
-    def _at(self, ms: int, process: Process[Any], value: object) -> None:
+    def _at(self, ms: int, process: Process[Any], turn: int, value: object) -> None:
         self._count += 1
-        heapq.heappush(self._timers, (self.clock.ms + ms, self._count, process, process.turn, value))
+        heapq.heappush(self._timers, (self.clock.ms + ms, self._count, process, turn, value))

@@ -155,3 +155,33 @@ async def test_two_tasks_do_not_move_time_at_once(kernel: Kernel) -> None:
     await asyncio.gather(run(kernel), run(kernel))
 
     assert [200, 200] == [process.result for process in processes]
+
+
+async def test_whoever_has_what_it_waited_for_acts_before_time_goes_on(kernel: Kernel) -> None:
+    log: list[tuple[str, int]] = []
+
+    async def waiting(name: str, *times: int) -> None:
+        for ms in times:
+            await run(kernel, ms)
+            log.append((name, kernel.clock.ms))
+
+    await asyncio.gather(waiting("a", 1000, 4000), waiting("b", 500, 2000, 2500), waiting("c", 9000))
+
+    assert [("b", 500), ("a", 1000), ("b", 2000), ("b", 2500), ("a", 4000), ("c", 9000)] == log
+
+
+async def test_who_waits_for_anything_is_held_while_another_can_still_act(kernel: Kernel) -> None:
+    signal, log = Signal(), []
+
+    def steps() -> Steps[None]:
+        yield from first_of(signal)
+        log.append(kernel.clock.ms)
+
+    async def firing() -> None:
+        await run(kernel, 3000)
+        signal.fire()
+
+    kernel.spawn(steps())
+    await asyncio.gather(kernel.advance(lambda: bool(log), None, 1000), firing())
+
+    assert [3000] == log

@@ -220,8 +220,12 @@ class Dial:
             passed = (self._platform.clock.ms - (leg.answered_ms or 0)) / 1000
             if (yield from first_of(leg.over, within=event.after_s - passed)) is not None:
                 return None
+            if event.hangs_up:
+                self._platform.tell_status(leg, event.status, sub_state=event.sub_state)
+                self._platform.end(leg, "platform")
+                return None
             replacement = yield from _replacement(self._ask(event.status, sub_state=event.sub_state))
-            if event.hangs_up or replacement is not None:
+            if replacement is not None:
                 self._platform.end(leg, "platform")
                 return replacement
         return None
