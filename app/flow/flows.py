@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from app.flow.checks.graph import check_cycles, check_reachable
 from app.flow.context import Context
 from app.flow.defaults import read_defaults
+from app.flow.displaced import put_back
 from app.flow.events import read_events
 from app.flow.fields import Fields, fallen_out, read_fields
 from app.flow.heads import Head, read_head
@@ -199,7 +200,7 @@ def _read_steps_map(fields: Fields, reader: Reader) -> Map:
     )
     if found is not None and not found.entries:
         reader.report("E204", fields.at("steps"), "`steps` is empty", cure)
-    return found or Map((), fields.place)
+    return put_back(found, reader) if found else Map((), fields.place)
 
 
 def _step_names(steps: Map) -> Iterable[str]:

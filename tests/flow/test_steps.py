@@ -208,3 +208,53 @@ def test_what_another_fault_took_away_is_not_told_as_missing() -> None:
             - talk: "{{ call.form }}"
           goto: end
     """)
+
+
+ASKING = """
+hello:
+  do:
+    - talk: "Press 1."
+  choices: {one: {dtmf: 1, goto: end}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("steps", "word"),
+    [
+        (f"{ASKING}retry: {{then: end}}", "retry"),
+        ('hello:\n  do: [{talk: "Hello."}]\ngoto: end', "goto"),
+        ('hello:\n  goto: end\ndo:\n  - talk: "Hello."', "do"),
+        ('hello:\n  do: [{connect: "447700900111"}]\non: {completed: end, otherwise: end}', "on"),
+    ],
+)
+def test_a_word_beside_its_step_is_one_issue_that_says_how_far_to_indent(steps: str, word: str) -> None:
+    assert [f"E201 {word}"] == marked(steps)
+    assert [
+        f'E201 `{word}` stands among the steps → indent it by 4 spaces: it belongs to the step "hello"'
+    ] == faults_of(steps)
+
+
+def test_a_word_beside_its_step_that_has_it_already_is_dropped() -> None:
+    steps = 'hello:\n  do: [{talk: "Hello."}]\n  goto: end\ngoto: hello'
+
+    assert ["E201 goto"] == marked(steps)
+
+
+def test_a_word_beside_an_empty_step_is_indented_as_its_words_would_be() -> None:
+    assert [
+        'E201 `goto` stands among the steps → indent it by 4 spaces: it belongs to the step "hello"',
+    ] == faults_of("hello: {}\ngoto: end")
+
+
+@pytest.mark.parametrize("word", ["run", "on", "hold"])
+def test_a_step_may_be_named_as_a_word(word: str) -> None:
+    steps = f'hello:\n  goto: {word}\n{word}:\n  do: [{{talk: "Hello."}}]\n  goto: end'
+
+    assert [] == faults_of(steps)
+
+
+@pytest.mark.parametrize("value", ["", "step"])
+def test_a_word_in_front_of_all_steps_belongs_to_none(value: str) -> None:
+    steps = f'goto: {value}\nhello:\n  do: [{{talk: "Hello."}}]\n  goto: end'
+
+    assert "goto" in marked(steps)[0]
