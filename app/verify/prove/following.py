@@ -1,0 +1,152 @@
+"""What came of the steps of a turn, by its trace: outcomes as `app.verify.outcomes` names them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from app.engine import Session, TraceLine
+from app.flow.exits.branch import Branch
+from app.flow.exits.choices import Choices
+from app.flow.exits.collect import Collect
+from app.flow.exits.hold import Hold
+from app.flow.exits.on import On
+from app.flow.exits.run import OTHERWISE, Run
+from app.flow.model import Flow, Step
+from app.flow.nodes import Place
+from app.flow.retry import FAILURES
+from app.verify.outcomes import DEFAULT, KEYS, REAL, SPEECH, arm_name, failed_try
+
+Key = tuple[str, str, str]
+"""Flow, step, name of the outcome."""
+
+_TRY: Final = re.compile(r"failed try (\d+) of (\d+)")
+_KEYED: Final = ("digits ", "the keys")
+
+
+@dataclass(slots=True)
+class Level:
+    """A flow that the call is in, and the step that it entered last."""
+
+    flow: Flow
+    step: str
+
+
+class Following:
+    """Follows a call from flow to flow through one turn.
+
+    Attributes:
+        entered: the steps that were entered or decided, as (flow, step), in order.
+        taken: the outcomes, in order.
+        failed: the failures, as (flow, step, line).
+    """
+
+    def __init__(self, root: Flow, before: Session | None) -> None:
+        self._root = root
+        self._levels = [Level(root, "")] if before is None else _levels(root, before)
+        self._heard = ""
+        self.entered: list[tuple[str, str]] = []
+        self.taken: list[Key] = []
+        self.failed: list[tuple[str, str, TraceLine]] = []
+
+    def read(self, lines: Iterable[TraceLine]) -> Following:
+        """Follow the trace of a turn."""
+        for line in lines:
+            self._line(line)
+        return self
+
+    def _line(self, line: TraceLine) -> None:
+        match line.did:
+            case "answered":
+                self._levels = [Level(self._root.named(line.what), "")]
+            case "entered":
+                self._enter(line)
+            case "ran":
+                self._run(line)
+            case "heard":
+                self._heard = line.because
+            case "asked":
+                came = REAL if line.because.startswith("ok,") else DEFAULT
+                self._take(line.step, f"{line.what} {came}")
+            case "failed" if line.step:
+                self.failed.append((self._here.flow.name, line.step, line))
+            case "decided":
+                self._decide(line)
+            case _:
+                pass
+
+    @property
+    def _here(self) -> Level:
+        return self._levels[-1]
+
+    def _take(self, step: str, name: str) -> None:
+        self.taken.append((self._here.flow.name, step, name))
+
+    def _enter(self, line: TraceLine) -> None:
+        """A step was entered; behind a failure that may be one of a flow that waited."""
+        while len(self._levels) > 1 and not _stands(self._here.flow, line):
+            self._levels.pop()
+        self._here.step = line.step
+        self.entered.append((self._here.flow.name, line.step))
+
+    def _run(self, line: TraceLine) -> None:
+        step = self._here.flow.steps.get(line.step)
+        comes_back = step is not None and step.exit.word == "run" and line.where == shown(step.exit.place)
+        if not comes_back:
+            self._levels.clear()
+        self._levels.append(Level(self._root.named(line.what), ""))
+
+    def _decide(self, line: TraceLine) -> None:
+        while len(self._levels) > 1 and self._here.step != line.step:
+            self._levels.pop()
+        step = self._here.flow.steps[line.step]
+        is_run = isinstance(step.exit, Run) and line.because.startswith("run: ")
+        name = "" if is_run else _name(step, line, self._heard)
+        if name:
+            self._take(line.step, name)
+
+
+def _levels(root: Flow, session: Session) -> list[Level]:
+    waiting = [Level(root.named(caller.flow), caller.step) for caller in session.callers]
+    return [*waiting, Level(root.named(session.at), session.step)]
+
+
+def _stands(flow: Flow, line: TraceLine) -> bool:
+    step = flow.steps.get(line.step)
+    return step is not None and shown(step.place) == line.where
+
+
+def shown(place: Place) -> str:
+    """A place as traces write it."""
+    return f"{place.file}:{place.line}"
+
+
+def _name(step: Step, line: TraceLine, heard: str) -> str:
+    """What a decision is counted as; "" for what is not counted."""
+    exit_ = step.exit
+    if isinstance(exit_, Choices | Collect):
+        return _of_input(line, heard)
+    if isinstance(exit_, Branch):
+        number = next((n for n, arm in enumerate(exit_.arms) if line.because == f"{arm.shown} holds"), len(exit_.arms))
+        return arm_name(exit_, number)
+    if isinstance(exit_, Hold):
+        return line.what if line.what in exit_.lines and " holds already" not in line.because else _held(line)
+    if isinstance(exit_, On | Run):
+        is_next = " is next" in line.because
+        return "" if is_next else line.what if line.what in exit_.lines else OTHERWISE
+    return ""
+
+
+def _held(line: TraceLine) -> str:
+    return "ready" if " holds already" in line.because else ""
+
+
+def _of_input(line: TraceLine, heard: str) -> str:
+    if line.what in FAILURES:
+        found = _TRY.search(line.because)
+        return failed_try(line.what, int(found[1]), int(found[2])) if found else ""
+    if line.what == "asr_error":
+        return ""
+    return f"{line.what} {KEYS if heard.startswith(_KEYED) else SPEECH}"

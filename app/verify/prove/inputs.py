@@ -1,0 +1,202 @@
+"""What can happen where a call waits: choices by key and by phrase, silence, what does not fit, ways to dial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
+
+from app.engine import Session, Wait
+from app.engine.outcome import CONNECTED
+from app.flow.exits.collect import Collect
+from app.flow.exits.hold import HELD, Hold
+from app.flow.exits.on import DETECTED, DISCONNECTED, FAILURES, On
+from app.flow.model import Asked, Flow, Step
+from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
+from app.verify.prove.literals import Tested
+from app.verify.prove.values import Representatives
+
+Kind = Literal["call", "input", "dial", "checkpoint", "held", "leg", "fault"]
+KEYS: Final = "1234567890*#"
+_STRANGE: Final = "something nobody would say here"
+_NO: Final[Mapping[str, Any]] = {}
+
+
+class Input(NamedTuple):
+    """One thing that happens at a wait.
+
+    Attributes:
+        kind: what it is.
+        told: as a step of a script says it; empty for what comes by itself.
+        wait: the number of the wait that it comes in on.
+        webhook: None for one that cannot be read.
+        seen: the statuses that were reported before.
+        waited: seconds since the step was entered.
+        fault: what is wrong on the way: `lost`, `refused`; "" for nothing.
+    """
+
+    kind: Kind
+    told: Mapping[str, Any] = _NO
+    wait: int = -1
+    webhook: Webhook | None = None
+    seen: frozenset[str] = frozenset()
+    waited: float = 0.0
+    fault: str = ""
+
+
+@dataclass(slots=True)
+class Inputs:
+    """What can happen in each step. It is the same each time, so it is made once."""
+
+    root: Flow
+    shown: Representatives
+    _made: dict[tuple[Any, ...], tuple[Input, ...]] = field(default_factory=dict)
+
+    def at(self, session: Session) -> tuple[Input, ...]:
+        """Everything that can happen where a session waits, but for faults."""
+        steering = tuple((wait.index, wait.kind, wait.name) for wait in session.waits if wait.steers)
+        key = (session.at, session.step, session.locale, steering)
+        if key not in self._made:
+            self._made[key] = tuple(self._at(session))
+        return self._made[key]
+
+    def _at(self, session: Session) -> Iterator[Input]:
+        flow = self.root.named(session.at)
+        step = flow.steps[session.step]
+        for wait in session.waits:
+            if not wait.steers:
+                continue
+            if wait.kind == "input" and step.exit.asked is not None:
+                asked = step.exit.asked.in_locale(flow.locale_for(session.locale))
+                yield from self._answers(flow, step, asked, wait)
+            elif wait.kind == "event" and isinstance(step.exit, On):
+                yield from _statuses(step.exit, wait)
+            else:
+                yield from _notified(step, wait)
+
+    def _answers(self, flow: Flow, step: Step, asked: Asked, wait: Wait) -> Iterator[Input]:
+        for digits in _different([*asked.keys, *self._digits(flow, step, asked), *_wrong_keys(asked)]):
+            yield pressed(wait, digits)
+        if asked.phrases or asked.free_speech:
+            for text in _different([*_phrases(asked), *self._speech(flow, step, asked), _STRANGE]):
+                yield spoken(wait, text, 0.9)
+            if asked.min_confidence > 0:
+                yield spoken(wait, _STRANGE, 0.0)
+            yield _failed(wait)
+        yield silence(wait)
+
+    def _digits(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
+        """Digits of the right length, one too few and one too many."""
+        if asked.lengths is None or not isinstance(step.exit, Collect):
+            return []
+        low, high = asked.lengths
+        tested = self._tested(flow, step.exit)
+        numbers = [int(number + step_) for number in tested.numbers for step_ in (-1, 0, 1) if number + step_ >= 0]
+        fitting = [text for number in numbers if low <= len(text := str(number).zfill(low)) <= high]
+        texts = [
+            text for text in tested.literals if isinstance(text, str) and text.isdigit() and low <= len(text) <= high
+        ]
+        other = next((digit * low for digit in "2345678901" if digit * low not in {*fitting, *texts}), "2" * low)
+        found = [*texts, *fitting, other, *(["2" * high] if high > low else [])]
+        self.shown.chosen[f"{flow.name}.{step.exit.into}"] = tuple(dict.fromkeys(found))
+        return [*found, *(["2" * (low - 1)] if low > 1 else []), "2" * (high + 1), "*"]
+
+    def _speech(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
+        if not asked.free_speech or not isinstance(step.exit, Collect):
+            return []
+        texts = [text for text in self._tested(flow, step.exit).literals if isinstance(text, str) and text]
+        self.shown.chosen[f"{flow.name}.{step.exit.into}"] = (*texts, _STRANGE)
+        return texts
+
+    def _tested(self, flow: Flow, collect: Collect) -> Tested:
+        """What the value is held against; the variables of the server that it is compared with count as literals."""
+        literals = self.shown.literals
+        tested = literals.of(flow.name, (collect.into,))
+        heard = [literals.of("", ("input", word)) for word in ("digits", "text")]
+        every = [const for found in (tested, *heard) for const in found.literals]
+        env = [self.shown.env[path[2]] for path in tested.names if path[1] == "env" and len(path) > 2]
+        return tested._replace(literals=tuple(dict.fromkeys([*every, *env, *collect.type.words])))
+
+
+def pressed(wait: Wait, digits: str) -> Input:
+    """Keys."""
+    webhook = InputWebhook.read({"dtmf": {"digits": digits, "timed_out": False}})
+    return Input("input", {"press": digits}, wait.index, webhook)
+
+
+def spoken(wait: Wait, text: str, confidence: float) -> Input:
+    """Speech."""
+    said = [{"text": text, "confidence": str(confidence)}]
+    told: Mapping[str, Any] = {"speak": text if confidence == 0.9 else {"text": text, "confidence": f"{confidence:g}"}}
+    return Input("input", told, wait.index, InputWebhook.read({"dtmf": {"digits": None}, "speech": {"results": said}}))
+
+
+def silence(wait: Wait) -> Input:
+    """Nothing."""
+    fields = {"dtmf": {"digits": "", "timed_out": True}, "speech": {"results": [], "timeout_reason": "start_timeout"}}
+    return Input("input", {"silence": ""}, wait.index, InputWebhook.read(fields))
+
+
+def _failed(wait: Wait) -> Input:
+    """A fault of the recogniser."""
+    why = "ERR1: Failed to analyze audio"
+    webhook = InputWebhook.read({"dtmf": {"digits": None}, "speech": {"error": why}})
+    return Input("input", {"speak": {"error": why}}, wait.index, webhook)
+
+
+def _phrases(asked: Asked) -> list[str]:
+    """One phrase of each choice."""
+    first: dict[str, str] = {}
+    for phrase, choice in asked.phrases.items():
+        first.setdefault(choice, phrase)
+    return list(first.values())
+
+
+def _wrong_keys(asked: Asked) -> list[str]:
+    """A key that is none of the menu's; none where only speech is listened for."""
+    if not asked.keys and asked.lengths is None:
+        return []
+    wrong = (key for key in KEYS if key not in asked.keys)
+    return [next(wrong, "99")] if asked.keys else []
+
+
+def _statuses(on: On, wait: Wait) -> Iterator[Input]:
+    """Each way in which dialling can end, as far as it steers."""
+    for status in (*FAILURES, *DETECTED, DISCONNECTED):
+        if status in on.lines or status in on.covered:
+            fields = {"status": "machine", "sub_state": "beep_start"} if status == "beep" else {"status": status}
+            told = {"dial": {"outcome": status}}
+            yield Input("dial", told, wait.index, StatusWebhook.read(fields), frozenset({status}))
+
+
+def ends_by_itself(step: Step, session: Session) -> bool:
+    """Whether a call is over when the dialled party hangs up: nothing stands behind the connect."""
+    is_dial = isinstance(step.exit, On) and step.exit.connect is not None
+    return is_dial and not any(wait.name == CONNECTED for wait in session.waits)
+
+
+def _notified(step: Step, wait: Wait) -> Iterator[Input]:
+    webhook = NotifyWebhook.read({"payload": {"checkpoint": wait.name}})
+    if wait.name == CONNECTED:
+        yield Input(
+            "dial", {"dial": {"outcome": "completed"}}, wait.index, webhook, frozenset({"answered", "completed"})
+        )
+        yield Input("dial", {"dial": {"outcome": "failed"}}, wait.index, webhook, frozenset())
+    elif wait.name == HELD and isinstance(step.exit, Hold):
+        seconds = step.exit.up_to_ms / 1000
+        yield Input("held", {}, wait.index, webhook)
+        yield Input("held", {}, wait.index, webhook, waited=seconds)
+    else:
+        yield Input("checkpoint", {}, wait.index, webhook)
+
+
+def faults_at(session: Session) -> Iterator[Input]:
+    """What can go wrong between Vonage and this server where a session waits."""
+    for wait in session.waits:
+        if wait.steers and wait.kind in ("input", "notify") and wait.name != CONNECTED:
+            yield Input("fault", {}, wait.index, fault="unreadable")
+    yield Input("fault", {}, fault="refused")
+
+
+def _different(texts: list[str]) -> list[str]:
+    return list(dict.fromkeys(texts))

@@ -1,0 +1,129 @@
+"""What a proof says of a flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal
+
+from app.flow.model import Flow
+from app.verify.outcomes import Outcome, outcomes_of
+from app.verify.prove.callers import calls_to, variables_for
+from app.verify.prove.driving import Driver
+from app.verify.prove.flows import family
+from app.verify.prove.graph import Graph
+from app.verify.prove.inputs import Inputs
+from app.verify.prove.literals import Literals
+from app.verify.prove.liveness import Liveness
+from app.verify.prove.moments import moments_of
+from app.verify.prove.states import States
+from app.verify.prove.values import Representatives
+from app.verify.prove.violations import Permitted, Violation, unreached, violations
+from app.verify.prove.walk import Bounds, Walk, Walker
+from app.verify.prove.ways import Ways
+
+Verdict = Literal["proved", "walked", "stopped"]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A walked flow.
+
+    Attributes:
+        violations: what nobody should come to; empty when all is well.
+        representatives: input → the values that stand for all others of it; empty when every value was walked.
+        env: the variables of the server that it was walked with.
+    """
+
+    flow: Flow
+    walk: Walk
+    violations: tuple[Violation, ...]
+    representatives: Mapping[str, tuple[Any, ...]]
+    env: Mapping[str, str]
+
+    @property
+    def verdict(self) -> Verdict:
+        """proved: all that can happen was walked; walked: with values that stand for others; stopped: not all."""
+        return "stopped" if self.walk.stopped else "walked" if self.representatives else "proved"
+
+    @cached_property
+    def ways(self) -> Ways:
+        """The ways through it."""
+        return Ways(self.walk)
+
+    @property
+    def entered(self) -> frozenset[tuple[str, str]]:
+        """The steps that some caller comes to, as (flow, step)."""
+        return frozenset(key for edge in self.walk.edges for key in edge.entered)
+
+    @property
+    def taken(self) -> frozenset[tuple[str, str, str]]:
+        """The outcomes that some caller takes."""
+        return frozenset(key for edge in self.walk.edges if edge.sort != "fault" for key in edge.taken)
+
+    @property
+    def never(self) -> tuple[Outcome, ...]:
+        """The outcomes of the flow that no caller takes."""
+        taken = self.taken
+        return tuple(each for each in outcomes_of(self.flow) if tuple(each[:3]) not in taken)
+
+
+def prove(
+    flow: Flow,
+    now: datetime,
+    *,
+    env: Mapping[str, str] | None = None,
+    bounds: Bounds | None = None,
+    permitted: Permitted | None = None,
+) -> Proof:
+    """Walk a flow and everything that a call may come to from it.
+
+    Args:
+        flow: of a project without errors.
+        now: aware; the opening hours from then on are looked at.
+        env: the variables of the server that are set; for others one is made that fits.
+        bounds: where to stop.
+        permitted: what a caller may be asked to bear.
+    """
+    literals = Literals(flow)
+    liveness = Liveness(flow)
+    variables = variables_for(flow, literals, env or {})
+    shown = Representatives(literals, variables)
+    moments = moments_of(flow, literals, now)
+    walker = Walker(
+        flow,
+        calls_to(flow, shown),
+        moments,
+        variables,
+        States(flow, literals, liveness),
+        liveness,
+        Inputs(flow, shown),
+        Driver(flow, shown),
+        bounds or Bounds(),
+    )
+    walk = walker.walk()
+    if liveness.tests_now:
+        shown.chosen["now"] = tuple(moment.isoformat() for moment in moments)
+    found = violations(walk, Graph(walk), permitted or Permitted(), alone=True)
+    return Proof(flow, walk, tuple(found), dict(shown.chosen), variables)
+
+
+def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
+    """The flows that calls begin in; those that no other flow runs when there are none."""
+    startable = [flow for flow in flows.values() if flow.is_startable]
+    run = {name for flow in flows.values() for name in family(flow) if name != flow.name}
+    return startable or [flow for flow in flows.values() if flow.name not in run] or list(flows.values())
+
+
+def never_run(flows: Mapping[str, Flow], proofs: Iterable[Proof]) -> list[Violation]:
+    """The steps of flows that only other flows run, and to which none of all calls comes."""
+    proofs = list(proofs)
+    if any(proof.walk.stopped for proof in proofs):
+        return []
+    entered = frozenset[tuple[str, str]]().union(*(proof.entered for proof in proofs))
+    begun = {proof.flow.name for proof in proofs}
+    run = {name for proof in proofs for name in family(proof.flow)} - begun
+    missing = [(flows[name], step) for name in sorted(run) for step in flows[name].steps]
+    return [unreached(flow, step) for flow, step in missing if (flow.name, step) not in entered]

@@ -1,0 +1,145 @@
+"""The places where calls wait: two calls that will go on alike are in the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+from app.engine import Session
+from app.engine.hearing import ASR_ERRORS
+from app.engine.scope import call_record
+from app.flow.model import Flow
+from app.verify.prove.flows import DECIDES
+from app.verify.prove.literals import Literals
+from app.verify.prove.liveness import Live, Liveness, of_memory
+from app.verify.prove.reading import LENGTH, Path
+from app.verify.prove.values import LONGEST_LIST
+
+Key: TypeAlias = tuple[Any, ...]
+
+LONGEST_KEPT: Final = LONGEST_LIST + 1
+"""Entries of a list that are kept: one more than any look-up gives."""
+_KEPT: Final = "#kept"
+
+
+@dataclass(slots=True)
+class States:
+    """Tells the states of a flow apart, and keeps counters and lists from growing without end."""
+
+    root: Flow
+    literals: Literals
+    liveness: Liveness
+    _bounds: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    _memory: dict[tuple[str, str, bool], tuple[tuple[Path, int], ...]] = field(default_factory=dict)
+
+    def key(self, session: Session, moment: datetime) -> Key:
+        """What tells a waiting session apart from others that go on differently."""
+        here = (session.at or self.root.name, session.step)
+        is_timed = here in self.liveness.timed
+        around = {"input": session.heard, "call": call_record(session.call)}
+        return (
+            bool(session.parent),
+            *here,
+            session.tries,
+            session.asr_errors,
+            session.position,
+            session.locale,
+            moment if is_timed else None,
+            self._live(here, False, session.variables, session.lookups, around),
+            tuple(
+                (
+                    level.flow,
+                    level.step,
+                    self._live((level.flow, level.step), True, level.variables, level.lookups, around),
+                )
+                for level in session.callers
+            ),
+        )
+
+    def _live(
+        self,
+        where: tuple[str, str],
+        is_level: bool,
+        variables: Mapping[str, Any],
+        lookups: Mapping[str, Any],
+        around: Mapping[str, Any],
+    ) -> tuple[Any, ...]:
+        names = {**around, **self.root.named(where[0]).unasked, **lookups, **variables}
+        return tuple(_seen(names, path, weight) for path, weight in self._paths(where, is_level))
+
+    def _paths(self, where: tuple[str, str], is_level: bool) -> tuple[tuple[Path, int], ...]:
+        key = (*where, is_level)
+        if key not in self._memory:
+            live: Live = (self.liveness.ran if is_level else self.liveness.waiting).get(where, {})
+            self._memory[key] = of_memory(live)
+        return self._memory[key]
+
+    def bounded(self, session: Session) -> Session:
+        """The session with counters that have left every literal behind brought back to where they have just left it.
+
+        Nor has it dialled yet: how often a call may dial is no matter of its flow.
+        """
+        variables = self._clamped(session.at or self.root.name, session.variables)
+        callers = tuple(
+            level._replace(variables=self._clamped(level.flow, level.variables)) for level in session.callers
+        )
+        faults = min(session.asr_errors, ASR_ERRORS)
+        return session._replace(
+            variables=variables, callers=callers, asr_errors=faults, dialled=0, observers=(), turn=1
+        )
+
+    def _clamped(self, flow: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        changed = {name: value for name, old in variables.items() if (value := self._kept(flow, name, old)) != old}
+        return {**variables, **changed} if changed else variables
+
+    def _kept(self, flow: str, name: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return value[:LONGEST_KEPT]
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return value
+        low, high = self._range(flow, name)
+        return low if value < low else high if value > high else value
+
+    def _range(self, flow: str, name: str) -> tuple[float, float]:
+        """One below the least number that it is held against, and one above the greatest."""
+        if (flow, name) not in self._bounds:
+            tested = self.literals.of(flow, (name,))
+            numbers = [0.0, *tested.numbers]
+            if any(path[-1] == LENGTH for path in tested.names):
+                numbers.append(LONGEST_KEPT)
+            self._bounds[flow, name] = (int(min(numbers)) - 1, int(max(numbers)) + 1)
+        return self._bounds[flow, name]
+
+
+def _seen(names: Mapping[str, Any], path: Path, weight: int) -> Any:
+    value = names.get(path[0])
+    if len(path) > 1 and isinstance(value, Mapping):
+        value = value.get(path[1])
+    return frozen(value) if weight == DECIDES else _roughly(value)
+
+
+def _roughly(value: Any) -> Any:
+    """A value that is only said or sent: whether there is one, and of which kind."""
+    match value:
+        case bool() | None:
+            return value
+        case str():
+            return bool(value)
+        case int() | float():
+            return max(-1, min(2, value))
+        case list() | tuple():
+            return tuple(_roughly(each) for each in value[:LONGEST_KEPT])
+        case Mapping():
+            return tuple(sorted((key, _roughly(each)) for key, each in value.items()))
+    return str(type(value))
+
+
+def frozen(value: Any) -> Any:
+    """A JSON value that can be a key."""
+    if isinstance(value, list | tuple):
+        return tuple(frozen(each) for each in value)
+    if isinstance(value, Mapping):
+        return tuple(sorted((key, frozen(each)) for key, each in value.items()))
+    return (type(value).__name__, value) if isinstance(value, bool) else value

@@ -1,0 +1,304 @@
+"""What nobody should come to, and the shortest way there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from typing import Final, NamedTuple
+
+from app.flow.exits.choices import Choices
+from app.flow.model import Flow, Limit
+from app.flow.nodes import Place
+from app.verify.prove.flows import family, targets_of
+from app.verify.prove.graph import Graph
+from app.verify.prove.walk import END, Edge, Walk
+
+NOWHERE: Final = -1
+
+
+class Violation(NamedTuple):
+    """One thing that is wrong.
+
+    Attributes:
+        kind: one word for machines. message: in one sentence. place: the step or line that it concerns.
+        edge: the number of the edge where it happens; NOWHERE when it is that something never happens.
+        cure: what to do.
+    """
+
+    kind: str
+    flow: str
+    step: str
+    place: Place
+    message: str
+    cure: str
+    edge: int = NOWHERE
+
+
+class Permitted(NamedTuple):
+    """What a caller may be asked to bear: seconds without hearing anything, steps of one call."""
+
+    silence_s: float = 20.0
+    steps: int = 500
+
+
+def violations(walk: Walk, graph: Graph, permitted: Permitted, *, alone: bool) -> Iterator[Violation]:
+    """Everything that is wrong, each thing once. `alone`: steps of other flows need not be reached from here."""
+    yield from _refused(walk)
+    yield from _failing(walk)
+    yield from _trapped(walk, graph)
+    yield from _circling(walk, graph)
+    yield from _left_without_a_word(walk)
+    yield from _in_silence(walk, graph, permitted)
+    yield from _after_faults(walk)
+    yield from _too_long(walk, graph, permitted)
+    yield from _promised(walk, graph)
+    if not walk.stopped:
+        yield from _unreached(walk, alone=alone)
+
+
+def _refused(walk: Walk) -> Iterator[Violation]:
+    seen = set()
+    for number, edge in enumerate(walk.edges):
+        for issue in edge.issues[:1]:
+            flow, step = _where(walk, edge)
+            if (flow, step, issue.code) not in seen:
+                seen.add((flow, step, issue.code))
+                message = f"Vonage would refuse the NCCO: {issue.code} {issue.path}: {issue.message}"
+                yield _at(walk, number, (flow, step), kind="refused_ncco", message=message, cure=issue.cure)
+
+
+def _failing(walk: Walk) -> Iterator[Violation]:
+    """Error exits that no fault has led to."""
+    seen = set()
+    for number, edge in enumerate(walk.edges):
+        for flow, step, code, because in edge.failed if edge.sort != "fault" else ():
+            if (flow, step, code) in seen:
+                continue
+            seen.add((flow, step, code))
+            kind = "invalid_ncco" if code.startswith("N") else "error_exit"
+            what = "an NCCO that Vonage would refuse" if kind == "invalid_ncco" else "a value that cannot be computed"
+            message = f'step "{step}" makes {what}, and its error exit is taken: {code} {because}'
+            cure = "let every value that may come fit, or test it with a `branch` before"
+            yield _at(walk, number, (flow, step), kind=kind, message=message, cure=cure)
+
+
+def _trapped(walk: Walk, graph: Graph) -> Iterator[Violation]:
+    """States from which no call ever ends."""
+    if walk.stopped:
+        return
+    seen = set()
+    for number in graph.trapped():
+        state = walk.states[number]
+        here = (state.session.at or walk.root.name, state.session.step)
+        if here not in seen and not any(other in seen for other in graph.near(number)):
+            seen.add(here)
+            message = f'a call that has come to step "{here[1]}" never ends, whatever the caller does'
+            yield _at(walk, state.edge, here, kind="trap", message=message, cure="let one of its ways lead out")
+        seen.update({here, *graph.near(number)})
+
+
+def _circling(walk: Walk, graph: Graph) -> Iterator[Violation]:
+    """Circles that a caller goes round in without doing anything."""
+    seen: set[tuple[str, str]] = set()
+    for circle in graph.circles():
+        steps = list(dict.fromkeys(_where_from(walk, edge) for edge in circle))
+        if seen & set(steps):
+            continue
+        seen.update(steps)
+        names = " → ".join(step for _, step in [*steps, steps[0]])
+        message = f"a caller who does nothing goes round for ever: {names}"
+        cure = "count the rounds in a variable and lead out with a `branch`, or let one of the steps end"
+        flow, step = steps[0]
+        yield _at(walk, walk.edges.index(circle[-1]), (flow, step), kind="circle", message=message, cure=cure)
+
+
+def _left_without_a_word(walk: Walk) -> Iterator[Violation]:
+    """Calls that end, and the caller does not know why."""
+    seen = set()
+    for number, edge in enumerate(walk.edges):
+        if edge.target != END or edge.heard.is_heard or edge.is_party or edge.sort == "fault" or edge.failed:
+            continue
+        is_meant = not edge.entered and _is_meant(edge)
+        flow, step = _where(walk, edge)
+        if not is_meant and (flow, step) not in seen:
+            seen.add((flow, step))
+            why = edge.taken[-1][2] if edge.taken else "at its beginning"
+            message = f'the call ends without a word in step "{step}" ({why})'
+            yield _at(
+                walk,
+                number,
+                (flow, step),
+                kind="dead_end",
+                message=message,
+                cure="say something before it ends, or lead to a person",
+            )
+
+
+def _is_meant(edge: Edge) -> bool:
+    """Whether the caller has ended the call, or has been in conversation, or was not heard at all."""
+    if edge.happened.kind == "input":
+        return True
+    return edge.happened.kind == "dial" and edge.happened.told.get("dial", {}).get("outcome") == "completed"
+
+
+def _in_silence(walk: Walk, graph: Graph, permitted: Permitted) -> Iterator[Violation]:
+    seen = set()
+    for number, seconds in graph.silences():
+        if seconds <= permitted.silence_s or walk.edges[number].is_party:
+            continue
+        flow, step = _where(walk, walk.edges[number])
+        if (flow, step) not in seen:
+            seen.add((flow, step))
+            lasts = "for ever" if seconds == float("inf") else f"for {seconds:.0f} seconds"
+            message = f'the caller hears nothing {lasts} in step "{step}"'
+            cure = f"play something: nobody should hear nothing for more than {permitted.silence_s:g} seconds"
+            yield _at(walk, number, (flow, step), kind="silence", message=message, cure=cure)
+
+
+def _after_faults(walk: Walk) -> Iterator[Violation]:
+    """What callers hear when a webhook gets lost or a reply is refused."""
+    seen = set()
+    for number, edge in enumerate(walk.edges):
+        if edge.is_party:
+            continue
+        flow, step = _where(walk, edge)
+        if not edge.heard.is_caught and ("lost", flow, step) not in seen:
+            seen.add(("lost", flow, step))
+            message = f'when the answer to the `input` of step "{step}" gets lost, the caller hears nothing more'
+            yield _at(
+                walk,
+                number,
+                (flow, step),
+                kind="lost_webhook",
+                message=message,
+                cure="delete `tail: false`, or say something behind it",
+            )
+        if edge.sort == "fault" and not edge.heard.is_heard and edge.target == END:
+            flow, step = _where_from(walk, edge)
+            if ("fault", flow, step) not in seen:
+                seen.add(("fault", flow, step))
+                message = f'when something fails in step "{step}", its error exit ends the call without a word'
+                yield _at(
+                    walk,
+                    number,
+                    (flow, step),
+                    kind="silent_fault",
+                    message=message,
+                    cure="let `on: {error: ..}` lead to a step that speaks",
+                )
+
+
+def _too_long(walk: Walk, graph: Graph, permitted: Permitted) -> Iterator[Violation]:
+    if walk.stopped:
+        return
+    limit = walk.root.limits.get("steps")
+    most = limit.most if limit else permitted.steps
+    steps, number = graph.longest()
+    if steps > most:
+        flow, step = _where(walk, walk.edges[number])
+        message = f"a call may enter {steps} steps, and {most} are the most"
+        place = limit.place if limit else _place(walk, flow, step)
+        yield Violation("steps", flow, step, place, message, "join steps, or lead to the end sooner", number)
+
+
+def _promised(walk: Walk, graph: Graph) -> Iterator[Violation]:
+    """The other limits of the flow."""
+    limits = walk.root.limits
+    if "menu_options" in limits:
+        yield from _menus(walk, limits["menu_options"])
+    if "prompt_seconds" in limits:
+        yield from _prompts(walk, limits["prompt_seconds"])
+    if "seconds_to_person" in limits and not walk.stopped:
+        yield from _person(walk, graph, limits["seconds_to_person"])
+
+
+def _menus(walk: Walk, limit: Limit) -> Iterator[Violation]:
+    seen = set()
+    flows = family(walk.root)
+    for number, edge in enumerate(walk.edges):
+        for name, step in edge.entered:
+            exit_ = flows[name].steps[step].exit
+            if isinstance(exit_, Choices) and len(exit_.choices) > limit.most and (name, step) not in seen:
+                seen.add((name, step))
+                count = len(exit_.choices)
+                message = f'the menu "{step}" has {count} choices, and {limit.most} are the most'
+                cure = "split the menu in two"
+                yield Violation("menu_options", name, step, exit_.place, message, cure, number)
+
+
+def _prompts(walk: Walk, limit: Limit) -> Iterator[Violation]:
+    seen = set()
+    for number, edge in enumerate(walk.edges):
+        flow, step = _where(walk, edge)
+        if edge.heard.prompt > limit.most and (flow, step) not in seen:
+            seen.add((flow, step))
+            seconds = edge.heard.prompt
+            message = f'the caller listens for {seconds:.0f} seconds up to step "{step}", and {limit.most} are the most'
+            yield _at(
+                walk,
+                number,
+                (flow, step),
+                kind="prompt_seconds",
+                message=message,
+                cure="say less before the caller can answer",
+            )
+
+
+def _person(walk: Walk, graph: Graph, limit: Limit) -> Iterator[Violation]:
+    seconds, number = graph.person()
+    if number == NOWHERE:
+        message, cure = "no way leads to a person", "connect the caller somewhere, or delete the limit"
+        yield Violation("seconds_to_person", walk.root.name, "", limit.place, message, cure)
+    elif seconds > limit.most:
+        flow, step = _where(walk, walk.edges[number])
+        message = f"the quickest way to a person takes {seconds:.0f} seconds, and {limit.most} are the most"
+        yield Violation("seconds_to_person", flow, step, limit.place, message, "offer it sooner, or say less", number)
+
+
+def _unreached(walk: Walk, *, alone: bool) -> Iterator[Violation]:
+    entered = {key for edge in walk.edges for key in edge.entered}
+    flows: dict[str, Flow] = {walk.root.name: walk.root} if alone else family(walk.root)
+    for name, flow in flows.items():
+        reached = {step for where, step in entered if where == name}
+        for step in flow.steps:
+            if step not in reached and step not in behind_errors(flow, reached):
+                yield unreached(flow, step)
+
+
+def behind_errors(flow: Flow, reached: Set[str]) -> set[str]:
+    """The steps that an error exit of one of these steps may lead to, whatever may have failed there."""
+    errors = [flow.steps[step].error or flow.error for step in reached]
+    waiting = [error.step for error in errors if error is not None]
+    found: set[str] = set()
+    while waiting:
+        step = waiting.pop()
+        if step is not None and step not in found:
+            found.add(step)
+            waiting += [target.step for target in targets_of(flow, flow.steps[step])]
+    return found
+
+
+def unreached(flow: Flow, step: str) -> Violation:
+    """A step that no caller comes to."""
+    message = f'no caller comes to step "{step}", whatever look-ups, hours and other parties do'
+    cure = "mend the condition or the target that should lead there, or delete the step"
+    return Violation("unreachable", flow.name, step, flow.steps[step].place, message, cure)
+
+
+def _where(walk: Walk, edge: Edge) -> tuple[str, str]:
+    """The step that a turn has come to; where it came from when it has entered none."""
+    return edge.entered[-1] if edge.entered else _where_from(walk, edge)
+
+
+def _where_from(walk: Walk, edge: Edge) -> tuple[str, str]:
+    if edge.source < 0:
+        return edge.entered[0] if edge.entered else (walk.root.name, walk.root.start)
+    session = walk.states[edge.source].session
+    return session.at or walk.root.name, session.step
+
+
+def _place(walk: Walk, flow: str, step: str) -> Place:
+    return walk.root.named(flow).steps[step].place
+
+
+def _at(walk: Walk, edge: int, where: tuple[str, str], *, kind: str, message: str, cure: str) -> Violation:
+    return Violation(kind, *where, _place(walk, *where), message, cure, edge)

@@ -1,0 +1,331 @@
+"""The walk: from every state that a call may wait in, everything that can happen there, until nothing new comes."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple
+
+import orjson
+
+from app.engine import Call, Session, Surroundings, Turn, Wait, WaitRef, begin, begin_other, fail, resume
+from app.engine.walking import Playing
+from app.flow.model import Flow
+from app.ncco import Issue, check
+from app.verify.prove.driving import Answers, Driver, Played
+from app.verify.prove.following import Following, Key
+from app.verify.prove.inputs import Input, Inputs, ends_by_itself, faults_at
+from app.verify.prove.listening import TALKED, Listened, listen
+from app.verify.prove.liveness import Liveness
+from app.verify.prove.states import States
+
+END: Final = -1
+START: Final = -2
+FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = (
+    {"action": "talk", "text": "We have a technical problem. Please call again later."},
+)
+Sort = Literal["acts", "held", "passes", "leg", "fault"]
+"""acts: the caller has chosen or given something. held: held on. passes: anything else but a called party, a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One turn: what happened in a state, and where that has led.
+
+    Attributes:
+        source, target: numbers of states; START and END.
+        behind: for the first turn of a called party, the edge that dialled it; else -1.
+        happened: what came in. call: the call, for its first turn.
+        answers: what look-ups were answered.
+        moment: when.
+        entered: the steps that were entered, as (flow, step). taken: the outcomes. failed: (flow, step, code, why).
+        sort: what kind of way it is.
+        heard: what it sounds like.
+        issues: what Vonage would refuse. is_timed: it may be another turn at another moment.
+        is_party: not the caller hears it, but somebody who was dialled.
+        is_failsafe: nothing of the flow could be played.
+    """
+
+    source: int
+    target: int
+    happened: Input
+    moment: datetime
+    answers: Answers
+    entered: tuple[tuple[str, str], ...]
+    taken: tuple[Key, ...]
+    failed: tuple[tuple[str, str, str, str], ...]
+    sort: Sort
+    heard: Listened
+    call: Call | None = None
+    behind: int = -1
+    is_failsafe: bool = False
+    issues: tuple[Issue, ...] = ()
+    is_timed: bool = False
+    is_party: bool = False
+
+
+class State(NamedTuple):
+    """A place where calls wait; `edge` first led to it. `faulted`: only faults lead here."""
+
+    session: Session
+    edge: int
+    moment: datetime
+    faulted: bool
+
+
+class Bounds(NamedTuple):
+    """How far a walk may go: states, and seconds of real time."""
+
+    states: int = 200_000
+    seconds: float = 300.0
+
+
+@dataclass(slots=True)
+class Walk:
+    """Everything that was found.
+
+    Attributes:
+        states, edges: by number.
+        nccos: how many different NCCOs were played. menus: the menus that were heard, as (flow, step).
+        stopped: why it has stopped before everything was walked; "" when it has not.
+        seconds: how long it took.
+    """
+
+    root: Flow
+    states: list[State] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    nccos: int = 0
+    stopped: str = ""
+    seconds: float = 0.0
+
+    def way_to(self, number: int) -> list[Edge]:
+        """The edges of the shortest way that was found to an edge, and that edge."""
+        way: list[Edge] = []
+        while number >= 0:
+            edge = self.edges[number]
+            way.append(edge)
+            number = edge.behind if edge.behind >= 0 else self.states[edge.source].edge if edge.source >= 0 else -1
+        return way[::-1]
+
+
+@dataclass(slots=True)
+class Walker:
+    """Walks one flow.
+
+    Attributes:
+        calls: that it begins with. moments: at which anything may happen.
+    """
+
+    root: Flow
+    calls: list[Call]
+    moments: tuple[datetime, ...]
+    env: Mapping[str, str]
+    states: States
+    liveness: Liveness
+    inputs: Inputs
+    driver: Driver
+    bounds: Bounds
+    clock: Callable[[], float] = time.monotonic
+    _walk: Walk = field(init=False)
+    _numbers: dict[Any, int] = field(default_factory=dict)
+    _waiting: deque[int] = field(default_factory=deque)
+    _checked: dict[bytes, tuple[Issue, ...]] = field(default_factory=dict)
+    _began: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._walk = Walk(self.root)
+
+    def walk(self) -> Walk:
+        """Walk everything; first without faults, then what faults lead to."""
+        self._began = self.clock()
+        for call in self.calls:
+            self._begin(call)
+        self._go_on(faulted=False)
+        for number in range(len(self._walk.states)):
+            self._leads(number, faults_at(self._walk.states[number].session), faulted=True)
+        self._go_on(faulted=True)
+        self._walk.nccos = len(self._checked)
+        self._walk.seconds = self.clock() - self._began
+        return self._walk
+
+    def _go_on(self, *, faulted: bool) -> None:
+        while self._waiting and not self._is_over():
+            number = self._waiting.popleft()
+            self._hang_up(number, self._walk.states[number])
+            self._leads(number, self.inputs.at(self._walk.states[number].session), faulted=faulted)
+        self._waiting.clear()
+
+    def _is_over(self) -> bool:
+        if len(self._walk.states) > self.bounds.states:
+            self._walk.stopped = f"{self.bounds.states:,} states"
+        elif self.clock() - self._began > self.bounds.seconds:
+            self._walk.stopped = f"{self.bounds.seconds:g} seconds"
+        return bool(self._walk.stopped)
+
+    def _begin(self, call: Call) -> None:
+        for moment, played in self._at_moments(self.moments[0], None, partial(self._answer, call)):
+            self._add(START, Input("call"), moment, played, faulted=False, call=call)
+
+    def _leads(self, number: int, inputs: Iterator[Input] | tuple[Input, ...], *, faulted: bool) -> None:
+        state = self._walk.states[number]
+        for happened in inputs:
+            if self._walk.stopped:
+                return
+            for moment, played in self._at_moments(
+                state.moment, state.session, partial(self._turn, state.session, happened)
+            ):
+                if played.turn is not None:
+                    self._add(number, happened, moment, played, faulted=faulted)
+
+    def _hang_up(self, number: int, state: State) -> None:
+        """The dialled party ends the conversation, and the call with it: no webhook decides."""
+        step = self.root.named(state.session.at).steps[state.session.step]
+        if ends_by_itself(step, state.session):
+            key = (state.session.at or self.root.name, step.name, "completed")
+            happened = Input("dial", {"dial": {"outcome": "completed"}})
+            edge = Edge(number, END, happened, state.moment, (), (), (key,), (), "passes", TALKED)
+            self._walk.edges.append(edge)
+
+    def _answer(self, call: Call, now: datetime) -> Playing[Turn]:
+        return begin(self.root, "leg", call, self._around(now))
+
+    def _answer_party(self, parent: Session, wait: Wait, now: datetime) -> Playing[Turn]:
+        return begin_other(self.root, "other", parent, wait, self._around(now))
+
+    def _turn(self, session: Session, happened: Input, now: datetime) -> Playing[Turn] | Playing[Turn | None]:
+        entered_at = session.entered_at
+        if happened.kind == "held":
+            session = session._replace(entered_at=_ago(now, happened.waited))
+        elif (session.at or self.root.name, session.step) not in self.liveness.timed or entered_at is None:
+            session = session._replace(entered_at=now)
+        around = self._around(now)
+        if happened.fault == "refused":
+            return fail(self.root, session, around, "Vonage refused the NCCO it was sent")
+        wait = session.waits[happened.wait]
+        return resume(self.root, session, wait, happened.webhook, around, seen=happened.seen)
+
+    def _at_moments(
+        self,
+        first: datetime,
+        before: Session | None,
+        begun: Callable[[datetime], Playing[Turn] | Playing[Turn | None]],
+    ) -> Iterator[tuple[datetime, Played]]:
+        """Every turn at one moment; at all moments when anything in it looks at the clock or at opening hours."""
+        turns = list(self.driver.turns(partial(begun, first)))
+        looks = len(self.moments) > 1 and any(self._looks(before, played.turn) for played in turns)
+        yield from ((first, played._replace(is_timed=looks)) for played in turns)
+        for moment in self.moments if looks else ():
+            if moment != first:
+                for played in self.driver.turns(partial(begun, moment)):
+                    yield moment, played._replace(is_timed=True)
+
+    def _looks(self, before: Session | None, turn: Turn | None) -> bool:
+        if turn is None:
+            return False
+        entered = Following(self.root, before).read(turn.trace).entered
+        if before is not None:
+            entered = [(before.at or self.root.name, before.step), *entered]
+            entered += [(level.flow, level.step) for level in before.callers]
+        return any(key in self.liveness.looks for key in entered)
+
+    def _around(self, now: datetime) -> Surroundings:
+        return Surroundings(now, _link, _mask, self.env, FAILSAFE, ("",), 1_000_000)
+
+    def _add(
+        self,
+        source: int,
+        happened: Input,
+        moment: datetime,
+        played: Played,
+        *,
+        faulted: bool,
+        call: Call | None = None,
+        behind: int = -1,
+    ) -> None:
+        turn = played.turn
+        assert turn is not None  # noqa: S101 - callers have asked
+        before = self._walk.states[source].session if source >= 0 else None
+        follow = Following(self.root, before).read(turn.trace)
+        number = len(self._walk.edges)
+        target = self._state_of(turn, moment, number, faulted)
+        failed = tuple((flow, step, line.what, line.because) for flow, step, line in follow.failed)
+        self._walk.edges.append(
+            Edge(
+                source,
+                target,
+                happened,
+                moment,
+                played.answers,
+                tuple(follow.entered),
+                tuple(follow.taken),
+                failed,
+                _sort(happened, turn),
+                listen(turn.ncco, played.asking_s),
+                call,
+                behind,
+                turn.is_failsafe,
+                self._issues(turn.ncco),
+                played.is_timed,
+                bool(turn.session.parent),
+            )
+        )
+        if behind < 0:
+            self._call_parties(turn, number, moment, faulted)
+
+    def _state_of(self, turn: Turn, moment: datetime, edge: int, faulted: bool) -> int:
+        """The number of the state that a turn leads to."""
+        if turn.session.is_over:
+            return END
+        session = self.states.bounded(turn.session)
+        key = self.states.key(session, moment)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._walk.states)
+            self._waiting.append(len(self._walk.states))
+            self._walk.states.append(State(session, edge, moment, faulted))
+        return self._numbers[key]
+
+    def _call_parties(self, turn: Turn, edge: int, moment: datetime, faulted: bool) -> None:
+        """What the other parties hear that this turn dials."""
+        for wait in turn.session.waits:
+            if wait.kind != "onanswer":
+                continue
+            key = ("onanswer", wait.step, wait.flow, orjson.dumps(wait.runs, option=orjson.OPT_SORT_KEYS))
+            if key in self._numbers:
+                continue
+            self._numbers[key] = END
+            for at, played in self._at_moments(moment, None, partial(self._answer_party, turn.session, wait)):
+                self._add(START, Input("leg"), at, played, faulted=faulted, behind=edge)
+
+    def _issues(self, ncco: list[dict[str, Any]]) -> tuple[Issue, ...]:
+        """What Vonage would refuse in an NCCO."""
+        text = orjson.dumps(ncco)
+        if text not in self._checked:
+            self._checked[text] = tuple(issue for issue in check(ncco) if issue.severity == "error")
+        return self._checked[text]
+
+
+def _sort(happened: Input, turn: Turn) -> Sort:
+    if happened.kind == "fault":
+        return "fault"
+    if happened.kind == "leg":
+        return "leg"
+    if turn.outcome == "held":
+        return "held"
+    is_act = happened.kind == "input" and turn.outcome not in ("noinput", "nomatch", "asr_error", "error")
+    return "acts" if is_act else "passes"
+
+
+def _ago(now: datetime, seconds: float) -> datetime:
+    return now - timedelta(seconds=seconds)
+
+
+def _link(ref: WaitRef) -> str:
+    return f"https://ncco.example.com/{ref.kind}/{ref.turn}/{ref.index}"
+
+
+def _mask(session: str, secret: str) -> str:
+    return "hidden"

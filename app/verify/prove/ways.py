@@ -1,0 +1,89 @@
+"""Ways through a walk that a single call can take: one moment at which everything happens, shortest first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Set
+from datetime import datetime
+
+from app.verify.prove.following import Key
+from app.verify.prove.walk import END, START, Edge, Walk
+
+
+class Ways:
+    """Finds ways. Faults are left out, and so is what other parties hear."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._out: dict[int, list[int]] = {}
+        for number, edge in enumerate(walk.edges):
+            if edge.sort not in ("leg", "fault"):
+                self._out.setdefault(edge.source, []).append(number)
+
+    def to(self, number: int) -> list[Edge]:
+        """The shortest way to an edge and that edge; at one moment, if there is such a way."""
+        edge = self._walk.edges[number]
+        if edge.behind >= 0:
+            return [*self.to(edge.behind), edge]
+        if edge.source < 0:
+            return [edge]
+        first = self._walk.edges[self._walk.states[edge.source].edge]
+        if first.behind >= 0 or first.sort in ("leg", "fault"):
+            return self._walk.way_to(number)
+        moments = [edge.moment] if edge.is_timed else self.moments
+        found = [way for moment in moments if (way := self._search(START, moment, frozenset({edge.source}), ()))]
+        if not found:
+            return self._walk.way_to(number)
+        return [*(self._walk.edges[each] for each in min(found, key=len)), edge]
+
+    @property
+    def moments(self) -> list[datetime]:
+        """Every moment at which something was decided by it, and that of the first turn."""
+        edges = self._walk.edges
+        return list(dict.fromkeys([edges[0].moment, *(edge.moment for edge in edges if edge.is_timed)]))
+
+    def _search(self, start: int, moment: datetime, states: Set[int], keys: Collection[Key]) -> list[int]:
+        """The shortest way from a state to one of `states`, or through an edge with one of `keys`; [] for none."""
+        before: dict[int, int] = {}
+        waiting, reached = [start], {start}
+        for state in waiting:
+            for number in self._open(state, moment):
+                edge = self._walk.edges[number]
+                is_found = edge.target in states or any(key in keys for key in edge.taken)
+                if edge.target not in reached or is_found:
+                    if is_found:
+                        return self._back(start, before, number)
+                    reached.add(edge.target)
+                    before[edge.target] = number
+                    if edge.target != END:
+                        waiting.append(edge.target)
+        return []
+
+    def _open(self, state: int, moment: datetime) -> Iterator[int]:
+        for number in self._out.get(state, ()):
+            edge = self._walk.edges[number]
+            if not edge.is_timed or edge.moment == moment:
+                yield number
+
+    def _back(self, start: int, before: dict[int, int], last: int) -> list[int]:
+        way = [last]
+        while self._walk.edges[way[-1]].source != start:
+            way.append(before[self._walk.edges[way[-1]].source])
+        return way[::-1]
+
+    def covering(self, wanted: Set[Key]) -> list[tuple[datetime, list[Edge]]]:
+        """A small set of ways that takes each of `wanted` that can be; each goes on while there is more to take."""
+        left, found = set(wanted), list[tuple[datetime, list[Edge]]]()
+        for moment in self.moments:
+            while tour := self._tour(moment, left):
+                found.append((moment, [self._walk.edges[number] for number in tour]))
+        return found
+
+    def _tour(self, moment: datetime, left: set[Key]) -> list[int]:
+        tour: list[int] = []
+        state = START
+        while state != END and (way := self._search(state, moment, frozenset(), left)):
+            tour += way
+            for number in way:
+                left.difference_update(self._walk.edges[number].taken)
+            state = self._walk.edges[way[-1]].target
+        return tour
