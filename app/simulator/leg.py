@@ -127,6 +127,11 @@ class Leg:
         """What its party has experienced; times count from when it was answered, or begun if it never was."""
         return self._transcript.since(self.started_ms if self.answered_ms is None else self.answered_ms)
 
+    @property
+    def experienced(self) -> int:
+        """How many entries its transcript has."""
+        return len(self._transcript)
+
     def hears(self, heard: Heard) -> int:
         """Take down that its party hears or does something now; the number of the entry."""
         return self._transcript.add(self.clock.ms, replace(heard, leg=self.uuid))

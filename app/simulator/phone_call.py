@@ -101,12 +101,24 @@ class PhoneCall:
         `until` lies ahead, up to which it stays silent.
         """
         await self._advance(self._zero_ms + milliseconds(until) if until is not None else None)
+        return self._moment("idle" if until is None else "until")
+
+    async def hear(self) -> Moment:
+        """Play on until something more begins to be heard, the party is waited for, or to the end."""
+        leg, before = self._leg, self._leg.experienced
+        await self._platform.kernel.advance(
+            lambda: leg.over.is_fired or leg.waited is not None or leg.experienced > before
+        )
+        return self._moment("idle" if leg.experienced == before else "until")
+
+    def _moment(self, otherwise: Literal["idle", "until"]) -> Moment:
+        """Where the call has stopped."""
         leg = self._leg
         if leg.over.is_fired:
             return Moment(self.at, "end")
         if leg.waited is not None:
             return Moment(self.at, leg.waited.kind, leg.waited)
-        return Moment(self.at, "idle" if until is None else "until")
+        return Moment(self.at, otherwise)
 
     async def press(self, digits: str, at: float | None = None) -> None:
         """Press keys (0 to 9, * and #), now or `at` seconds since the answer. Raises CallIsOver, ValueError."""

@@ -55,6 +55,9 @@ class Transcript:
         if heard.seconds is None or lasted < heard.seconds:
             self._entries[number] = begun, replace(heard, seconds=lasted, is_cut=heard.kind in ("talk", "stream"))
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def since(self, zero_ms: int) -> tuple[Heard, ...]:
         """All of it, with times in seconds since `zero_ms`."""
         return tuple(replace(heard, at=(ms - zero_ms) / 1000) for ms, heard in self._entries)
