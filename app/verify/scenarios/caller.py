@@ -14,7 +14,7 @@ from app.verify.scenarios.model import Hear, ScriptStep
 from app.verify.scenarios.result import Difference, Result
 
 UNSCRIPTED: Final = Behaviour("completed")
-"""What comes of a dial that the script says nothing about."""
+"""What comes of a dial when the script has no line for it any more."""
 MOST_DIALS: Final = 50
 """Dials that nobody has scripted, after which a call is given up. A server has a limit of its own."""
 
@@ -36,9 +36,11 @@ class Caller:
         self._result = result
         self._listener = Listener()
         self._dials: list[tuple[model.Dial, int]] = []
+        self._scripted = 0
 
     async def play(self, script: tuple[ScriptStep, ...]) -> None:
         """Play the whole script, then on until the caller would be waited for, and hang up there."""
+        self._scripted = sum(isinstance(step, model.Dial) for step in script)
         try:
             for step in script:
                 await self._step(step)
@@ -79,24 +81,33 @@ class Caller:
         """Play on until the caller is waited for; whoever is dialled meanwhile answers and talks."""
         for _ in range(MOST_DIALS):
             moment = await self._listen()
-            if moment.kind != "dial":
+            if moment.kind != "dial" or self._scripted:
                 return moment
             await self._call.decide(UNSCRIPTED)
         return moment
 
     async def _hear(self, step: Hear) -> None:
-        """What was heard already counts first; then the call is played on."""
+        """What was heard already counts first; then the call is played on, piece by piece, and no further."""
         self._listener.take(self._call.transcript)
-        if self._takes(step):
-            return
-        for _ in range(MOST_DIALS):
-            moment = await self._listen()
+        while not self._takes(step):
+            if self._listener.next_piece and not self._listener.may_find(step.text or ""):
+                raise self._differs_in(step)
+            moment = await self._call.hear()
+            self._listener.take(self._call.transcript)
+            if moment.kind == "until":
+                continue
             if self._takes(step):
-                return
-            if moment.kind != "dial" or self._listener.next_piece:
                 break
+            if moment.kind != "dial" or self._scripted:
+                raise self._differs_in(step, moment)
             await self._call.decide(UNSCRIPTED)
-        raise self._differs_in(step, moment)
+        await self._hear_out()
+
+    async def _hear_out(self) -> None:
+        """Let what was heard last come to its end, where it has one."""
+        last = self._call.transcript[-1]
+        if last.kind in ("talk", "stream") and last.seconds is not None and not self._call.is_over:
+            await self._call.listen(until=max(last.at + last.seconds, self._call.at))
 
     def _takes(self, step: Hear) -> bool:
         if step.text is not None:
@@ -106,9 +117,11 @@ class Caller:
             self._result.heard.append((step, found))
         return bool(found)
 
-    def _differs_in(self, step: Hear, moment: Moment) -> Differs:
+    def _differs_in(self, step: Hear, moment: Moment | None = None) -> Differs:
+        """What is heard instead; where the call stands, when nothing is."""
         found = self._listener.next_piece
-        message = "something else is heard" if found else f"nothing is heard: {told(moment)}"
+        nothing = f"nothing is heard: {told(moment)}" if moment is not None else ""
+        message = "something else is heard" if found else nothing
         entry = self._listener.next_entry
         at = self._call.transcript[entry].at if entry is not None else self._call.at
         return Differs(Difference(step.place, message, step.text or "anything", found, entry, at))
@@ -162,6 +175,7 @@ class Caller:
         if step.to and plain_address(step.to) != plain_address(address):
             raise Differs(Difference(step.place, "somebody else is dialled", step.to, address, at=self._call.at))
         self._listener.skip()
+        self._scripted -= 1
         await self._call.decide(behaviour_of(step))
         self._dials.append((step, len(self._call.dialled) - 1))
 
@@ -181,16 +195,17 @@ class Caller:
         await self._call.speak(seconds=step.seconds)
         if step.key:
             await self._call.press(step.key)
-        else:
+        elif (await self._call.hear()).kind == "record":
             await self._call.silence()
 
     async def _wait(self, step: model.Wait) -> None:
         until = self._call.at + step.seconds
         moment = await self._call.listen(until=until)
-        while moment.kind == "dial":
+        while moment.kind == "dial" and not self._scripted:
             await self._call.decide(UNSCRIPTED)
             moment = await self._call.listen(until=until)
         self._listener.take(self._call.transcript)
+        self._listener.skip()
 
     async def _hang_up(self, step: model.HangUp) -> None:
         if self._call.is_over:

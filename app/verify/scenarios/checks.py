@@ -14,14 +14,19 @@ from app.verify.scenarios.result import Difference, Result
 
 
 def check_expectations(result: Result) -> Iterator[Difference]:
-    """Everything that is not as expected; a call in which something failed that nobody expects is so always."""
+    """Everything that is not as expected; a call that plays the failsafe without anybody expecting it is so always.
+
+    Of a call that has left its script nothing more is asked.
+    """
     expect, scenario = result.scenario.expect, result.scenario
     ended = how_ended(result)
     if ended == "failsafe" and expect.end != "failsafe":
         why = next((line.because for line in reversed(result.decided) if line.did == "failed"), "")
         message = "the caller hears the failsafe: nothing of the flow could be played"
         yield Difference(scenario.place, f"{message}{f' ({why})' if why else ''}", at=result.seconds)
-    elif expect.end is not None and ended != expect.end:
+    if result.differences:
+        return
+    if expect.end is not None and ended not in (expect.end, "failsafe"):
         yield Difference(expect.places["end"], "the call ends otherwise", expect.end, ended, at=result.seconds)
     yield from _check_seconds(expect, result)
     yield from _check_said(expect, result)

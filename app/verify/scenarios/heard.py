@@ -60,6 +60,11 @@ class Listener:
         self._move(at + len(sought))
         return True
 
+    def may_find(self, wanted: str) -> bool:
+        """Whether what is left ends with the beginning of a text, so that more of it may follow."""
+        sought, rest = plain(wanted), f"{self._text()} "
+        return any(rest.endswith(sought[:size]) for size in range(1, len(sought)))
+
     def _text(self) -> str:
         return " ".join(text for _, text in self._pieces[self._piece :])[self._offset :]
 

@@ -102,7 +102,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing is done for some seconds."""
+    """Nothing is done for some seconds; what is heard meanwhile passes by."""
 
     place: Place
     seconds: float

@@ -116,7 +116,9 @@ def _joined(transcript: Iterable[Heard]) -> Iterator[tuple[int, Heard]]:
 def entry(heard: Heard) -> str:
     """One line of a transcript."""
     text = {"beep": "a beep", "ended": "", "hung up": ""}.get(heard.kind, heard.text)
-    is_quoted = heard.kind in ("talk", "spoke", "voice")
+    is_quoted = heard.kind in ("talk", "spoke", "voice") and bool(text)
+    if heard.kind in ("spoke", "voice") and not text:
+        text = f"something, for {heard.seconds or 0:g} s"
     shown = _quoted(text) if is_quoted else printable(text)
     cut = " (cut short)" if heard.is_cut and heard.kind in ("talk", "stream") else ""
     return f"{heard.at:7.1f} s  {_WORDS[heard.kind]:<{_WIDTH}}{shown}{cut}".rstrip()
