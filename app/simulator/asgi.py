@@ -103,7 +103,7 @@ class _Exchange:
     def __init__(self, request: Request) -> None:
         parts = urlsplit(request.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        headers = {"host": parts.netloc, **request.headers}
+        headers = {"host": parts.netloc.rpartition("@")[2], **request.headers}
         if request.method == "POST":
             headers["content-length"] = str(len(request.body))
         self.scope = {

@@ -85,21 +85,24 @@ def _parts(text: str) -> Iterable[tuple[str, float] | float]:
         root = ET.fromstring(text)  # noqa: S314 - see the import
     except ET.ParseError:
         return [(re.sub(r"<[^<>]*>", " ", text), 1.0)]
-    return list(_walk(root, 1.0))
+    return _walk(root)
 
 
-def _walk(element: ET.Element, rate: float) -> Iterable[tuple[str, float] | float]:
-    name = element.tag.rpartition("}")[2]
-    if name == "break":
-        yield _break_s(element)
-    elif name == "sub" and element.get("alias"):
-        yield element.get("alias", ""), rate
-    else:
-        inner = rate * _rate(element) if name == "prosody" else rate
-        yield element.text or "", inner
-        for child in element:
-            yield from _walk(child, inner)
-            yield child.tail or "", inner
+def _walk(root: ET.Element) -> Iterable[tuple[str, float] | float]:
+    """The parts of SSML in no particular order; without recursion, since nobody limits how deep tags are nested."""
+    pending = [(root, 1.0)]
+    while pending:
+        element, rate = pending.pop()
+        name = element.tag.rpartition("}")[2]
+        if name == "break":
+            yield _break_s(element)
+        elif name == "sub" and element.get("alias"):
+            yield element.get("alias", ""), rate
+        else:
+            inner = rate * _rate(element) if name == "prosody" else rate
+            yield element.text or "", inner
+            yield from ((child.tail or "", inner) for child in element)
+            pending += [(child, inner) for child in element]
         if name in ("p", "s"):
             yield SENTENCE_S
 

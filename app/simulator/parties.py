@@ -122,4 +122,6 @@ def address_of(endpoint: Mapping[str, Any]) -> str:
             return str(endpoint["user"])
         case "vbc":
             return str(endpoint["extension"])
-    return str(endpoint.get("uri") or f"sip:{endpoint.get('user')}@{endpoint.get('domain')}")
+    return str(
+        endpoint.get("uri") or "sip:" + "@".join(endpoint[name] for name in ("user", "domain") if name in endpoint)
+    )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 Method: TypeAlias = Literal["GET", "POST"]
 Failure: TypeAlias = Literal["", "connect timeout", "timeout", "closed", "reset"]
@@ -82,7 +82,9 @@ def with_query(url: str, fields: Mapping[str, Any]) -> str:
     Source: webhook reference, the two kinds of request (GET).
     """
     pairs = [(name, _as_parameter(value)) for name, value in fields.items() if value is not None]
-    return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(pairs, quote_via=quote, safe='')}"
+    parts = urlsplit(url)
+    query = urlencode(pairs, quote_via=quote, safe="")
+    return urlunsplit(parts._replace(query=f"{parts.query}&{query}" if parts.query else query, fragment=""))
 
 
 def _as_parameter(value: object) -> str:

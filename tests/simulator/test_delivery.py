@@ -270,3 +270,11 @@ async def test_an_application_without_an_event_url_is_told_nothing() -> None:
     line = await answered(HELLO, event_url="")
 
     assert ["answer"] == line.sent
+
+
+async def test_a_fragment_of_a_url_is_not_sent() -> None:
+    line = Line({"answer": [talk("one")]}, answer_method="GET", answer_url=f"{ANSWER}#top")
+
+    await line.call()
+
+    assert "#" not in next(request.url for request in line.server.requests if request.method == "GET")

@@ -61,3 +61,9 @@ def test_streams_last_as_declared() -> None:
 
 def test_callers_speak_like_everybody() -> None:
     assert 1.161 == Durations().speech("one two three")
+
+
+def test_tags_may_be_nested_as_deep_as_anybody_likes() -> None:
+    deep = 5000
+
+    assert 0.387 == Durations().talk(f"<speak>{'<emphasis>' * deep}one{'</emphasis>' * deep}</speak>")

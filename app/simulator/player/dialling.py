@@ -132,10 +132,13 @@ class Dial:
         return self._platform.courier.ask(message)
 
     def _answered(self, behaviour: Behaviour) -> Steps[Ncco | None]:
+        """Somebody picks up. Source: NCCO reference, Phone (dtmfAnswer): the keys are sent at once."""
         leg, platform = self._leg, self._platform
         leg.answered_ms = platform.clock.ms
         leg.answered.fire()
         platform.tell_status(leg, "answered")
+        if self._endpoint.get("dtmfAnswer"):
+            leg.hears(Heard(0, "", "keys", self._endpoint["dtmfAnswer"]))
         if self._endpoint.get("onAnswer"):
             yield from self._whisper(self._endpoint["onAnswer"]["url"], behaviour)
         events = detections(self._action, behaviour, platform.application.detection_s)
@@ -171,7 +174,6 @@ class Dial:
         script.cancel()
 
     def _join(self) -> None:
-        """Source: NCCO reference, Phone (dtmfAnswer): keys are sent as soon as the call is answered."""
         leg, caller = self._leg, self._caller
         self.ringing.stop()
         leg.room.leave(leg)
@@ -179,18 +181,17 @@ class Dial:
             listener.hears(Heard(0, "", "joined", leg.name))
         caller.room.join(leg)
         leg.hears(Heard(0, "", "joined", caller.name))
-        if self._endpoint.get("dtmfAnswer"):
-            leg.hears(Heard(0, "", "keys", self._endpoint["dtmfAnswer"]))
 
     def _together(self, behaviour: Behaviour, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
         """The parties talk until one hangs up or the time is over. Source: NCCO reference, Connect (limit)."""
         leg, platform, begun_ms = self._leg, self._platform, self._platform.clock.ms
-        replacement = yield from self._detect(events)
+        limit = float(self._action.get("limit") or 7200)
+        ends = min(behaviour.talks_s, limit)
+        latest = ends + (begun_ms - (leg.answered_ms or 0)) / 1000
+        replacement = yield from self._detect(tuple(event for event in events if event.after_s < latest))
         if replacement is not None or leg.over.is_fired:
             return replacement
         passed = (platform.clock.ms - begun_ms) / 1000
-        limit = float(self._action.get("limit") or 7200)
-        ends = min(behaviour.talks_s, limit)
         if (yield from first_of(leg.over, within=ends - passed)) is not None:
             return None
         if behaviour.talks_s > limit:
