@@ -1,19 +1,23 @@
-"""Words of a step that stand beside it, among the steps: a line that is indented too little."""
+"""Lines in another column than they are meant to be in: a step's words among the steps, a step among a step's words."""
 
 from __future__ import annotations
 
-from app.flow.nodes import Entry, Map, Text
+from collections.abc import Iterator
+
+from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.played import STEP_WORDS
 from app.flow.reader import Reader
+from app.ncco.suggest import nearest
 
 
 def put_back(steps: Map, reader: Reader) -> Map:
     """The steps, each with the words that stand right behind it in their column; E201 for each such word.
 
-    So that one line in the wrong column is one issue. A step may have the name of a word: then its value is a step.
+    A step that stands among the words of the one before it is a step of its own, with E202. So one line in the wrong
+    column is one issue. A step may have the name of a word: then its value is a step.
     """
     kept: list[Entry] = []
-    for entry in steps.entries:
+    for entry in [each for written in steps.entries for each in _apart(written, reader)]:
         before = kept[-1] if kept else None
         if before is None or not isinstance(before.value, Map) or not _is_displaced(entry):
             kept.append(entry)
@@ -24,9 +28,27 @@ def put_back(steps: Map, reader: Reader) -> Map:
     return steps._replace(entries=tuple(kept))
 
 
+def _apart(entry: Entry, reader: Reader) -> Iterator[Entry]:
+    """The step without the steps in it, then those."""
+    step = entry.value
+    if not isinstance(step, Map):
+        yield entry
+        return
+    inner = [each for each in step.entries if _is_step(each.value) and nearest(each.key.value, STEP_WORDS) is None]
+    yield Entry(entry.key, step._replace(entries=tuple(each for each in step.entries if each not in inner)))
+    for each in inner:
+        cure = f"indent it by {entry.key.place.column - 1} spaces: it is a step of its own"
+        reader.report("E202", each.key.place, f'step "{entry.key.value}" has no "{each.key.value}"', cure)
+        yield each
+
+
+def _is_step(node: Node) -> bool:
+    keys = set(node.keys()) if isinstance(node, Map) else set[str]()
+    return not keys.isdisjoint(STEP_WORDS) and keys.isdisjoint({"dtmf", "speech"})
+
+
 def _is_displaced(entry: Entry) -> bool:
-    is_step = isinstance(entry.value, Map) and any(key in STEP_WORDS for key in entry.value.keys())  # noqa: SIM118 - no dict
-    return entry.key.value in STEP_WORDS and not is_step and _has_value(entry)
+    return entry.key.value in STEP_WORDS and not _is_step(entry.value) and _has_value(entry)
 
 
 def _has_value(entry: Entry) -> bool:

@@ -18,7 +18,7 @@ from app.flow.hooks import read_sent
 from app.flow.inherited import Defaults
 from app.flow.lookups import read_asked
 from app.flow.model import Exit, Step, Target, Variable
-from app.flow.nodes import Entry, Map, Node, Text
+from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.parts.dial import connect_of
 from app.flow.parts.items import read_do
 from app.flow.played import ACTIONS, STEP_WORDS, Played, scan
@@ -74,7 +74,8 @@ def read_step(entry: Entry, variables: Mapping[str, Variable], defaults: Default
         reader.report("E201", entry.value.place, f'step "{name}" is not a map', cure)
         return ReadStep(name, entry.key, None, None, None, has_all_edges=False)
     before = len(reader.issues)
-    fields = read_fields(entry.value, STEP_WORDS, f'step "{name}"', reader, place=entry.key.place, hints=_HINTS)
+    hints = {**_HINTS, **_slipped_choices(entry.value)}
+    fields = read_fields(entry.value, STEP_WORDS, f'step "{name}"', reader, place=entry.key.place, hints=hints)
     sets = read_sets(fields.values["set"], variables, reader) if "set" in fields.values else ()
     source = _read_source(entry.key, fields, variables, defaults, reader)
     exits_from = len(reader.issues)
@@ -93,6 +94,17 @@ def read_step(entry: Entry, variables: Mapping[str, Variable], defaults: Default
         return ReadStep(name, entry.key, None, None, error, has_all_edges=False)
     step = Step(name, entry.key.place, sets, wired.parts, wired.exit, error, tail, asks, sends, events)
     return ReadStep(name, entry.key, step, wired.exit, error, has_all_edges=not lost)
+
+
+def _slipped_choices(step: Map) -> dict[str, str]:
+    """How to put back each choice of the step's menu that is indented too little."""
+    menu = step.get("choices")
+    first = menu.entries[0].key.place if isinstance(menu, Map) and menu.entries else None
+    if first is None:
+        return {}
+    cure = f"indent it by {first.column - 1} spaces: it is one of the `choices`"
+    values = ((entry.key.value.lower(), entry.value) for entry in step.entries)
+    return {name: cure for name, value in values if isinstance(value, Map) and {"dtmf", "speech"} & {*value.keys()}}
 
 
 def _check_played(source: StepSource, wired: Wired | None, reader: Reader, before: int) -> None:
@@ -217,11 +229,19 @@ def _check_connect(kind: Kind | None, source: StepSource, reader: Reader) -> Non
     on = source.fields.get("on")
     if on is not None and (not isinstance(on, Map) or _says_more(on, source) or (not connect and steers(on))):
         return
-    if connect is not None:
+    if connect is not None and not _plays_on(source.fields):
         _report_undecided(connect, kind, source, reader)
     elif kind is None and source.plays_whole and source.first("transfer") is None:
         message = f'step "{source.name}" has no exit: the call ends here'
         reader.report("W217", source.place, message)
+
+
+def _plays_on(fields: Fields) -> bool:
+    """Whether an `on` has slipped into `do`, which is reported (E403)."""
+    do = fields.get("do")
+    items = [item for item in do.items if isinstance(item, Map)] if isinstance(do, Seq) else []
+    inner = [entry.value for item in items for entry in item.entries if isinstance(entry.value, Map)]
+    return any(node.get("on") is not None for node in (*items, *inner))
 
 
 def _says_more(on: Map, source: StepSource) -> bool:

@@ -258,3 +258,43 @@ def test_a_word_in_front_of_all_steps_belongs_to_none(value: str) -> None:
     steps = f'goto: {value}\nhello:\n  do: [{{talk: "Hello."}}]\n  goto: end'
 
     assert "goto" in marked(steps)[0]
+
+
+def test_a_step_among_the_words_of_another_is_one_issue() -> None:
+    steps = 'hello:\n  do: [{talk: "Hello."}]\n  goto: bye\n  bye:\n    do: [{talk: "Goodbye."}]\n    goto: end'
+
+    assert ["E202 bye"] == marked(steps)
+    assert ['E202 step "hello" has no "bye" → indent it by 2 spaces: it is a step of its own'] == faults_of(steps)
+
+
+def test_a_misspelt_word_with_words_of_a_step_in_it_is_no_step() -> None:
+    menu = "choses: {run: {dtmf: 1, goto: end}, on: {dtmf: 2, goto: end}}"
+    steps = f'hello:\n  do: [{{talk: "Hello."}}]\n  {menu}\n  retry: {{then: end}}'
+
+    assert ['E202 step "hello" has no "choses" → did you mean "choices"?'] == faults_of(steps)
+
+
+def test_a_choice_beside_its_menu_is_put_back() -> None:
+    steps = """
+    hello:
+      do:
+        - talk: "Press 1 or 2."
+      choices:
+        one: {dtmf: 1, goto: end}
+      two: {dtmf: 2, goto: end}
+      retry: {then: end}
+    """
+
+    assert ["E202 two"] == marked(steps)
+    assert ['E202 step "hello" has no "two" → indent it by 6 spaces: it is one of the `choices`'] == faults_of(steps)
+
+
+@pytest.mark.parametrize(
+    ("connect", "fault"),
+    [
+        ('{connect: "447700900111", on: {completed: end, otherwise: end}}', "E403 on"),
+        ('{connect: {number: "447700900111", on: {completed: end, otherwise: end}}}', "E202 on"),
+    ],
+)
+def test_an_on_within_do_is_one_issue(connect: str, fault: str) -> None:
+    assert [fault] == marked(step(f"do: [{connect}]"))
