@@ -106,7 +106,8 @@ class Dial:
         try:
             yield from first_of(decided, within=float(self._action.get("timeout", 60)))
         finally:
-            caller.decide = caller.waited = None
+            caller.decide = None
+            caller.wait_no_more()
         return choices[-1]
 
     def _fail(self, behaviour: Behaviour) -> Steps[Ncco | None]:
