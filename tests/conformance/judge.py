@@ -96,7 +96,8 @@ def _closest(reasons: list[list[str]], rest: list[Sent]) -> str:
 
 
 def _told_of(groups: list[Group], webhooks: list[Sent]) -> list[Sent]:
-    named = {webhook.status for group in groups for webhook in group if webhook.to == "event"}
+    own = [webhook for group in groups for webhook in group if webhook.fields.get("direction") != "outbound"]
+    named = {webhook.status for webhook in own if webhook.to == "event"}
     return webhooks if named & OF_THE_CALL else [sent for sent in webhooks if not _is_of_a_caller(sent)]
 
 
