@@ -67,8 +67,9 @@ class Leg:
         room: the conversation that it is in.
         root: the leg of the inbound call that it belongs to; itself for that one.
         event_url, event_method: where its states go.
-        waited: what the simulation waits for; None when it plays on by itself.
-        open_input: the input that listens, also while a prompt still plays.
+        open: what its party can do something about: the input that listens, also while a prompt still plays; the
+            recording; the dial to decide on.
+        waited: the same while nothing has been done about it and nothing is played; None when it plays on by itself.
         player: plays its NCCO; None for a leg that has none of its own.
         processes: end with it, the player among them.
         is_guest: whether a transfer has brought it where it is: nothing but that conversation ends it.
@@ -100,7 +101,7 @@ class Leg:
         self.ended_ms: int | None = None
         self.ended_by: EndedBy | None = None
         self.waited: Waited | None = None
-        self.open_input: Waited | None = None
+        self.open: Waited | None = None
         self.waits = Signal()
         self.player: Process[Any] | None = None
         self.processes: list[Process[Any]] = []
@@ -159,6 +160,10 @@ class Leg:
 
     def wait_for_party(self, waited: Waited) -> None:
         """From now on its party is waited for."""
-        self.waited = waited
+        self.open = self.waited = waited
         waits, self.waits = self.waits, Signal()
         waits.fire()
+
+    def wait_no_more(self) -> None:
+        """What its party was waited for is over."""
+        self.open = self.waited = None

@@ -70,9 +70,9 @@ class PhoneCall:
         return tuple(delivery for delivery in self._platform.courier.log if delivery.message.call == root)
 
     @property
-    def open_input(self) -> Waited | None:
-        """What can be pressed or said now; keys may cut a prompt short that still plays."""
-        return self._leg.open_input
+    def open(self) -> Waited | None:
+        """What the party can do something about now, also while a prompt still plays that keys may cut short."""
+        return self._leg.open
 
     @property
     def is_answered(self) -> bool:
@@ -149,10 +149,12 @@ class PhoneCall:
 
     async def silence(self) -> None:
         """Let what listens come to its end: an input times out, a recording ends. Plays on to it first if need be."""
-        if self._leg.waited is None:
+        if self._leg.open is None:
             await self.listen()
-        waited = self._leg.waited
-        await self._platform.kernel.advance(lambda: self._leg.waited is not waited or self._leg.over.is_fired)
+        waited = self._leg.open
+        if waited is None:
+            return
+        await self._platform.kernel.advance(lambda: self._leg.open is not waited or self._leg.over.is_fired)
 
     async def decide(self, behaviour: Behaviour) -> None:
         """Say what the party does that is being dialled. Raises NothingToDecide when nobody asks."""

@@ -102,7 +102,7 @@ class Platform:
         if leg.over.is_fired:
             return
         leg.ended_ms, leg.ended_by = self.clock.ms, by
-        leg.waited = leg.open_input = None
+        leg.wait_no_more()
         leg.hears(Heard(0, "", "hung up" if by == "user" else "ended"))
         for recording in leg.recordings:
             recording.end()

@@ -292,7 +292,7 @@ async def test_what_is_open_is_known_while_a_prompt_plays() -> None:
     line = Line({"answer": [talk("Press one or say sales.", bargeIn=True), BOTH]})
 
     call = await line.call()
-    during = call.open_input
+    during = call.open
     moment = await call.listen()
 
     assert isinstance(during, Waited)

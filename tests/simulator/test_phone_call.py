@@ -186,3 +186,43 @@ async def test_the_log_of_a_call_has_the_webhooks_of_the_parties_it_dialled() ->
 
     assert 9 == len(call.log)
     assert call.log == call.dialled[0].log
+
+
+async def test_silence_after_a_first_key_ends_that_input_and_not_the_next() -> None:
+    line = Line({"answer": [ask()], "input": [talk("one"), ask("next")]})
+
+    call = await line.call()
+    await call.press("1")
+    await call.silence()
+    moment = await call.listen()
+
+    assert ("1", "input", 3.387) == (line.bodies("input")[0]["dtmf"]["digits"], moment.kind, moment.at)
+
+
+async def test_silence_after_words_ends_that_recording() -> None:
+    record = {"action": "record", "endOnSilence": 3}
+    line = Line({"answer": [record, ask()]})
+
+    call = await line.call()
+    await call.speak("one", seconds=2)
+    await call.silence()
+
+    assert (5.0, "input") == (call.at, (await call.listen()).kind)
+
+
+async def test_silence_during_a_prompt_plays_it_to_its_end() -> None:
+    line = Line({"answer": [talk("one two three", bargeIn=True), ask()]})
+
+    call = await line.call()
+    await call.silence()
+
+    assert (4.161, [1.161]) == (call.at, [entry.seconds for entry in call.transcript if entry.kind == "talk"])
+
+
+async def test_silence_in_an_idle_call_changes_nothing() -> None:
+    line = Line({"answer": [{"action": "conversation", "name": "weekly"}]})
+
+    call = await line.call()
+    await call.silence()
+
+    assert (0.0, False) == (call.at, call.is_over)

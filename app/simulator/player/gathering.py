@@ -22,11 +22,11 @@ def gather(stage: Stage, action: Action) -> Steps[Ncco | None]:
         return (yield from _each_key(stage, action))
     platform, leg = stage.platform, stage.leg
     waited = Waited("input", action, frozenset(action["type"]))
-    leg.open_input = waited
+    leg.open = waited
     try:
         collected = yield from _collected(stage, action, waited)
     finally:
-        leg.open_input = leg.waited = None
+        leg.wait_no_more()
     speech = dict(collected.speech)
     if "timeout_reason" in speech and (action.get("speech") or {}).get("saveAudio"):
         speech["recording_url"] = f"{platform.application.region_url}/v1/files/{platform.ids.dashed()}"

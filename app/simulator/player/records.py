@@ -37,7 +37,7 @@ def record(stage: Stage, action: Action) -> Steps[Ncco | None]:
     try:
         yield from _until_over(stage, action, recording)
     finally:
-        leg.waited = None
+        leg.wait_no_more()
     return None
 
 
