@@ -121,7 +121,9 @@ def _unlike(webhook: Webhook, sent: Sent, played: Played, secret: str) -> Iterat
     yield from (f"it has {name}" for name in webhook.without if _has(said, name))
     yield from _amiss("", filled(webhook.fields, played.webhooks), said)
     yield from _amiss("header ", webhook.headers, {name.lower(): text for name, text in sent.headers.items()})
-    if webhook.signed is not None and (problem := _signature_problem(sent, secret)) != ("" if webhook.signed else "unsigned"):
+    if webhook.signed is not None and (problem := _signature_problem(sent, secret)) != (
+        "" if webhook.signed else "unsigned"
+    ):
         yield problem or "it is signed"
 
 
