@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from app.cli import check, explain, graph, hooks, hours, init, render, schema, serve, test, validate
+from app.cli import check, explain, graph, hooks, hours, init, prove, render, schema, serve, test, validate
 
 COMMANDS = (
     init.command,
@@ -20,6 +20,7 @@ COMMANDS = (
     validate.command,
     render.command,
     test.command,
+    prove.command,
     hooks.command,
     hours.command,
 )

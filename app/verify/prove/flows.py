@@ -118,3 +118,9 @@ def lines_of(step: Step) -> tuple[Edge, ...]:
     """The ways out of a step, without the one into the flow that it runs."""
     edges = tuple(step.exit.edges())
     return edges[1:] if step.exit.word == "run" else edges
+
+
+def dials_computed(flow: Flow) -> bool:
+    """Whether a number or an address that a call computes may be dialled."""
+    parties = (target for step in flow.steps.values() for part in step.parts for target in getattr(part, "targets", ()))
+    return any(party.numbers is not None or party.is_computed for party in parties)

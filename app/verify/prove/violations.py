@@ -58,7 +58,7 @@ def violations(walk: Walk, graph: Graph, permitted: Permitted, *, alone: bool) -
 def _refused(walk: Walk) -> Iterator[Violation]:
     seen = set()
     for number, edge in enumerate(walk.edges):
-        for issue in edge.issues[:1]:
+        for issue in edge.ncco.issues[:1]:
             flow, step = _where(walk, edge)
             if (flow, step, issue.code) not in seen:
                 seen.add((flow, step, issue.code))

@@ -32,6 +32,16 @@ Sort = Literal["acts", "held", "passes", "leg", "fault"]
 """acts: the caller has chosen or given something. held: held on. passes: anything else but a called party, a fault."""
 
 
+class Ncco(NamedTuple):
+    """What is played, and what Vonage would refuse of it."""
+
+    actions: list[dict[str, Any]]
+    issues: tuple[Issue, ...]
+
+
+NOTHING: Final = Ncco([], ())
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """One turn: what happened in a state, and where that has led.
@@ -45,7 +55,7 @@ class Edge:
         entered: the steps that were entered, as (flow, step). taken: the outcomes. failed: (flow, step, code, why).
         sort: what kind of way it is.
         heard: what it sounds like.
-        issues: what Vonage would refuse. is_timed: it may be another turn at another moment.
+        ncco: what is played. is_timed: it may be another turn at another moment.
         is_party: not the caller hears it, but somebody who was dialled.
         is_failsafe: nothing of the flow could be played.
     """
@@ -63,7 +73,7 @@ class Edge:
     call: Call | None = None
     behind: int = -1
     is_failsafe: bool = False
-    issues: tuple[Issue, ...] = ()
+    ncco: Ncco = NOTHING
     is_timed: bool = False
     is_party: bool = False
 
@@ -133,7 +143,7 @@ class Walker:
     _walk: Walk = field(init=False)
     _numbers: dict[Any, int] = field(default_factory=dict)
     _waiting: deque[int] = field(default_factory=deque)
-    _checked: dict[bytes, tuple[Issue, ...]] = field(default_factory=dict)
+    _checked: dict[bytes, Ncco] = field(default_factory=dict)
     _began: float = 0.0
 
     def __post_init__(self) -> None:
@@ -268,7 +278,7 @@ class Walker:
                 call,
                 behind,
                 turn.is_failsafe,
-                self._issues(turn.ncco),
+                self._ncco(turn.ncco),
                 played.is_timed,
                 bool(turn.session.parent),
             )
@@ -300,11 +310,12 @@ class Walker:
             for at, played in self._at_moments(moment, None, partial(self._answer_party, turn.session, wait)):
                 self._add(START, Input("leg"), at, played, faulted=faulted, behind=edge)
 
-    def _issues(self, ncco: list[dict[str, Any]]) -> tuple[Issue, ...]:
-        """What Vonage would refuse in an NCCO."""
-        text = orjson.dumps(ncco)
+    def _ncco(self, actions: list[dict[str, Any]]) -> Ncco:
+        """An NCCO with what Vonage would refuse in it; one that was played before is the same object."""
+        text = orjson.dumps(actions)
         if text not in self._checked:
-            self._checked[text] = tuple(issue for issue in check(ncco) if issue.severity == "error")
+            errors = tuple(issue for issue in check(actions) if issue.severity == "error")
+            self._checked[text] = Ncco(actions, errors)
         return self._checked[text]
 
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Callable, Collection, Iterator, Set
 from datetime import datetime
 
+from app.engine.called import APART
 from app.verify.prove.following import Key
 from app.verify.prove.walk import END, START, Edge, Walk
+
+
+def _any(edge: Edge) -> bool:
+    return True
+
+
+def _joins(edge: Edge) -> bool:
+    """Whether a party that was called is joined when it has heard this."""
+    return edge.target != END or dict(APART) not in edge.ncco.actions
 
 
 class Ways:
@@ -15,6 +25,7 @@ class Ways:
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
         self._out: dict[int, list[int]] = {}
+        self._legs = [edge for edge in walk.edges if edge.sort == "leg"]
         for number, edge in enumerate(walk.edges):
             if edge.sort not in ("leg", "fault"):
                 self._out.setdefault(edge.source, []).append(number)
@@ -41,14 +52,21 @@ class Ways:
         edges = self._walk.edges
         return list(dict.fromkeys([edges[0].moment, *(edge.moment for edge in edges if edge.is_timed)]))
 
-    def _search(self, start: int, moment: datetime, states: Set[int], keys: Collection[Key]) -> list[int]:
+    def _search(
+        self,
+        start: int,
+        moment: datetime,
+        states: Set[int],
+        keys: Collection[Key],
+        is_right: Callable[[Edge], bool] = _any,
+    ) -> list[int]:
         """The shortest way from a state to one of `states`, or through an edge with one of `keys`; [] for none."""
         before: dict[int, int] = {}
         waiting, reached = [start], {start}
         for state in waiting:
             for number in self._open(state, moment):
                 edge = self._walk.edges[number]
-                is_found = edge.target in states or any(key in keys for key in edge.taken)
+                is_found = (edge.target in states and is_right(edge)) or any(key in keys for key in edge.taken)
                 if edge.target not in reached or is_found:
                     if is_found:
                         return self._back(start, before, number)
@@ -74,16 +92,35 @@ class Ways:
         """A small set of ways that takes each of `wanted` that can be; each goes on while there is more to take."""
         left, found = set(wanted), list[tuple[datetime, list[Edge]]]()
         for moment in self.moments:
-            while tour := self._tour(moment, left):
-                found.append((moment, [self._walk.edges[number] for number in tour]))
+            while tour := self._tour(START, moment, left):
+                found.append((moment, tour))
+        for edge in self._legs:
+            while not left.isdisjoint(edge.taken) or self._search(edge.target, edge.moment, frozenset(), left):
+                left.difference_update(edge.taken)
+                rest = self._tour(edge.target, edge.moment, left)
+                found.append((edge.moment, [*self.to(edge.behind), edge, *rest]))
         return found
 
-    def _tour(self, moment: datetime, left: set[Key]) -> list[int]:
-        tour: list[int] = []
-        state = START
+    def joining(self) -> list[Edge]:
+        """What another party does that hears a flow of its own and is joined then; [] when none hears any."""
+        for first in self._legs:
+            found = [first] if first.target == END else self._to_joined(first)
+            if found:
+                return found
+        return []
+
+    def _to_joined(self, first: Edge) -> list[Edge]:
+        joined = frozenset({END})
+        found = self._search(first.target, first.moment, joined, (), is_right=_joins)
+        return [self._walk.edges[number] for number in found]
+
+    def _tour(self, start: int, moment: datetime, left: set[Key]) -> list[Edge]:
+        tour: list[Edge] = []
+        state = start
         while state != END and (way := self._search(state, moment, frozenset(), left)):
-            tour += way
-            for number in way:
-                left.difference_update(self._walk.edges[number].taken)
-            state = self._walk.edges[way[-1]].target
+            edges = [self._walk.edges[number] for number in way]
+            for edge in edges:
+                left.difference_update(edge.taken)
+            tour += edges
+            state = edges[-1].target
         return tour

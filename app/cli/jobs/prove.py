@@ -1,0 +1,167 @@
+"""`ncco prove`: loads the project, walks its flows, tells what is wrong, and writes scenarios where it is asked to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.cli.jobs.environment import flow_variables, folders
+from app.cli.jobs.flow import did_you_mean, show_errors
+from app.cli.jobs.project import Source, as_named, find
+from app.cli.terminal import takes_colour
+from app.cli.work import FINE, ISSUES, CannotRun
+from app.flow.issues import Issue
+from app.flow.model import Flow
+from app.flow.report import Format, report
+from app.verify.outcomes import outcomes_of
+from app.verify.prove import Bounds, Permitted, Proof, Violation, never_run, prove, roots_of
+from app.verify.prove.scenario import Written, counter_example, covering, text_of
+
+
+def run(
+    *,
+    flow: str | None,
+    flows: Path | None,
+    templates: Path | None,
+    form: Format,
+    bounds: tuple[int, float],
+    permitted: tuple[float, int],
+    save: Path | None,
+    tests: Path | None,
+) -> int:
+    """Print what was found. ISSUES when anything is wrong, or when not everything was walked. Raises CannotRun."""
+    source = Source(*folders(flows, templates))
+    found = find(source, flow_variables())
+    if found.project.has_errors:
+        show_errors(found)
+        return ISSUES
+    meant = _meant(flow, found.project.flows)
+    now, env = datetime.now(UTC), flow_variables()
+    proofs = [prove(each, now, env=env, bounds=Bounds(*bounds), permitted=Permitted(*permitted)) for each in meant]
+    wrong = [(proof, violation) for proof in proofs for violation in proof.violations]
+    lost = never_run(found.project.flows, proofs) if flow is None else []
+    issues = [_issue(violation, source) for violation in [*(each for _, each in wrong), *lost]]
+    if form == "json":
+        click.echo(_as_json(proofs, wrong, lost, source))
+    else:
+        shown = report(dict.fromkeys(issues), found.texts, form, takes_colour())
+        click.echo(shown, nl=False, color=takes_colour())
+        _tell(proofs, wrong, form)
+    for folder, written in ((save, _counter_examples(wrong)), (tests, _coverings(proofs))):
+        if folder is not None:
+            _write(folder, written)
+    return ISSUES if issues or any(proof.walk.stopped for proof in proofs) else FINE
+
+
+def _meant(name: str | None, known: Any) -> list[Flow]:
+    """The flow of that name, else those that calls begin in. Raises CannotRun."""
+    if name is not None and name not in known:
+        raise CannotRun(f'there is no flow "{name}"', did_you_mean(name, known))
+    if not known:
+        raise CannotRun("there is no flow", "run it in the project's folder, or name the folder with --flows")
+    return [known[name]] if name is not None else roots_of(known)
+
+
+def _issue(violation: Violation, source: Source) -> Issue:
+    place = violation.place._replace(file=as_named(violation.place.file, source))
+    return Issue(violation.kind, "error", place, violation.message, violation.cure)
+
+
+def _tell(proofs: Sequence[Proof], wrong: Sequence[tuple[Proof, Violation]], form: Format) -> None:
+    """One line a flow, for people; on standard error when standard output is for a machine."""
+    for number, (proof, violation) in enumerate(wrong, 1):
+        example = counter_example(proof, violation)
+        if example is not None and form == "text":
+            click.echo(f"\nthe shortest call to {number}, {violation.kind} in {violation.step}:")
+            click.echo("".join(f"  {line}\n" for line in text_of([example]).splitlines()), nl=False)
+    for proof in proofs:
+        click.echo(_summary(proof), err=form != "text")
+
+
+def _summary(proof: Proof) -> str:
+    walk = proof.walk
+    how = f"{proof.verdict} at {walk.stopped}" if walk.stopped else proof.verdict
+    counts = f"{len(walk.states):,} states, {len(walk.edges):,} edges, {walk.nccos:,} NCCOs, {walk.seconds:.2f} s"
+    lines = [f"{proof.flow.name}: {how}: {counts}"]
+    for name, values in proof.representatives.items():
+        shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:6])
+        lines.append(f"  {name} stands for others: {shown}{', ...' if len(values) > 6 else ''}")
+    if proof.never and not walk.stopped:
+        never = ", ".join(f"{each.step}: {each.name}" for each in proof.never[:5])
+        lines.append(f"  never: {never}{f' and {len(proof.never) - 5} more' if len(proof.never) > 5 else ''}")
+    return "\n".join(lines)
+
+
+def _as_json(
+    proofs: Iterable[Proof], wrong: Iterable[tuple[Proof, Violation]], lost: Iterable[Violation], source: Source
+) -> str:
+    flows = [
+        {
+            "flow": proof.flow.name,
+            "verdict": proof.verdict,
+            "stopped": proof.walk.stopped,
+            "states": len(proof.walk.states),
+            "edges": len(proof.walk.edges),
+            "nccos": proof.walk.nccos,
+            "seconds": round(proof.walk.seconds, 3),
+            "representatives": {name: list(values) for name, values in proof.representatives.items()},
+            "never": [{"step": each.step, "outcome": each.name} for each in proof.never],
+        }
+        for proof in proofs
+    ]
+    faults = [_fault(violation, counter_example(proof, violation), source) for proof, violation in wrong]
+    faults += [_fault(violation, None, source) for violation in lost]
+    return json.dumps({"flows": flows, "violations": faults}, indent=2, ensure_ascii=False)
+
+
+def _fault(violation: Violation, example: Written | None, source: Source) -> dict[str, Any]:
+    place = violation.place
+    return {
+        "kind": violation.kind,
+        "flow": violation.flow,
+        "step": violation.step,
+        "file": as_named(place.file, source),
+        "line": place.line,
+        "column": place.column,
+        "message": violation.message,
+        "cure": violation.cure,
+        "scenario": text_of([example]) if example else None,
+    }
+
+
+def _counter_examples(wrong: Iterable[tuple[Proof, Violation]]) -> dict[str, list[Written]]:
+    """File name → the scenarios in it, one file for each flow."""
+    files: dict[str, list[Written]] = {}
+    for proof, violation in wrong:
+        example = counter_example(proof, violation)
+        if example is not None:
+            files.setdefault(f"prove-{proof.flow.name}-faults.yaml", []).append(example)
+    return files
+
+
+def _coverings(proofs: Iterable[Proof]) -> dict[str, list[Written]]:
+    """As above; each outcome of all flows is taken once, by the first flow that comes to it."""
+    files: dict[str, list[Written]] = {}
+    taken: set[tuple[str, str, str]] = set()
+    for proof in proofs:
+        flows = [proof.flow, *proof.flow.subs.values()]
+        wanted = {(each.flow, each.step, each.name) for flow in flows for each in outcomes_of(flow)} - taken
+        files[f"prove-{proof.flow.name}.yaml"] = covering(proof, wanted)
+        taken |= wanted & proof.taken
+    return {name: written for name, written in files.items() if written}
+
+
+def _write(folder: Path, files: dict[str, list[Written]]) -> None:
+    """Write the files. Raises CannotRun."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, written in files.items():
+            (folder / name).write_text(text_of(written), encoding="utf-8")
+            click.echo(f"{folder / name}: {len(written)} scenario{'' if len(written) == 1 else 's'}", err=True)
+    except OSError as error:
+        raise CannotRun(f"{folder}: {error.strerror}", "name a folder that can be written") from error
