@@ -152,7 +152,7 @@ def _matches(wanted: Any, actual: Any) -> bool:
 
 
 def _signature_problem(sent: Sent, secret: str) -> str:
-    """What is wrong with the token of a webhook; "" when nothing is. Source: facts 3, Signed webhooks."""
+    """What is wrong with the token of a webhook; "" when nothing is. Source: signed webhooks."""
     header = {name.lower(): text for name, text in sent.headers.items()}.get("authorization", "")
     scheme, _, token = header.partition(" ")
     if not token:
@@ -168,7 +168,7 @@ def _signature_problem(sent: Sent, secret: str) -> str:
 
 
 def _query_json(sent: Sent) -> bytes:
-    """Source: facts 3, payload_hash GET: compact JSON of the decoded query in the order of the URL."""
+    """Source: signed webhooks, payload_hash GET: compact JSON of the decoded query in the order of the URL."""
     return json.dumps(sent.fields, separators=(",", ":"), ensure_ascii=False).encode()
 
 

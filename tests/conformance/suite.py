@@ -17,7 +17,7 @@ FOLDER: Final = Path(__file__).parent
 BASE: Final = "https://server.example"
 """Every URL of the server under `replies`."""
 SOUNDS: Final = frozenset({"talk", "stream", "ringing", "tone", "music", "beep", "keys", "joined", "left", "voice"})
-SOURCES: Final = ("NCCO reference", "facts")
+SOURCES: Final = ("NCCO reference", "webhook reference", "delivery rules", "signed webhooks", "platform practice")
 """What a `source` begins with: the document; then the section, and what it says there in our own words."""
 
 
