@@ -119,12 +119,12 @@ class Courier:
     def _instruction(self, message: Message) -> Steps[Verdict]:
         """Source: webhook reference, Fallback: after it, an answered call ends and a running NCCO goes on."""
         verdict = yield from self._attempts(message)
+        if verdict.failure and self._application.fallback_url:
+            if verdict.failure == INVALID:
+                self._report(message, SYNTAX_ERROR)
+            verdict = yield from self._attempts(self._fallback_of(message, verdict.failure))
         if verdict.failure:
-            self._report(message, verdict)
-            if self._application.fallback_url:
-                verdict = yield from self._attempts(self._fallback_of(message, verdict.failure))
-                if verdict.failure:
-                    self._report(message, verdict)
+            self._report(message, SYNTAX_ERROR if verdict.failure == INVALID else NOT_RETRIEVED)
         return verdict
 
     def _fallback_of(self, message: Message, reason: str) -> Message:
@@ -132,9 +132,11 @@ class Courier:
         url, method = self._application.fallback_url, self._application.answer_method
         return replace(message, kind="fallback", url=url, method=method, fields=fields)
 
-    def _report(self, message: Message, verdict: Verdict) -> None:
-        """The error event. Source: webhook reference, Error; which failures raise one is unverified but for syntax."""
-        reason = SYNTAX_ERROR if verdict.failure == INVALID else NOT_RETRIEVED
+    def _report(self, message: Message, reason: str) -> None:
+        """The error event: of each NCCO with a fault, and when nothing has helped (the latter unverified in detail).
+
+        Source: webhook reference, Answer (reply) and Error.
+        """
         fields = payloads.error(reason, message.conversation, self._kernel.clock.now)
         own = self._application
         self.tell(Message("error", own.event_url, own.event_method, fields, message.call))
