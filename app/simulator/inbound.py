@@ -32,7 +32,6 @@ def _answer(platform: Platform, leg: Leg) -> Steps[None]:
     verdict = yield from platform.ask("answer", own.answer_url, own.answer_method, fields, leg)
     if verdict.ncco is not None:
         leg.answered_ms = platform.clock.ms
-        leg.answered.fire()
         platform.tell_status(leg, "answered")
         yield from play(platform, leg, verdict.ncco)
     platform.end(leg, "platform")

@@ -74,7 +74,7 @@ class Leg:
         processes: end with it, the player among them.
         is_guest: whether a transfer has brought it where it is: nothing but that conversation ends it.
         dependents: legs that end with it. recordings: that end with it.
-        answered, declined: its party has picked up; has refused the call.
+        declined: its party has refused the call.
         over: it has ended.
     """
 
@@ -108,7 +108,7 @@ class Leg:
         self.decide: Callable[[Behaviour], None] | None = None
         self.dependents: list[Leg] = []
         self.recordings: list[Recording] = []
-        self.answered, self.declined, self.over = Signal(), Signal(), Signal()
+        self.declined, self.over = Signal(), Signal()
         self._transcript = Transcript()
         self._listeners: list[tuple[Mailbox, type[Doing]]] = []
 

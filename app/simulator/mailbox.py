@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from app.simulator.kernel import Signal, Steps, first_of
 
@@ -47,11 +47,9 @@ class Mailbox:
         self._items.append(item)
         self._arrived.fire()
 
-    def take(self, *signals: Signal, within: float | None) -> Steps[Any]:
-        """The next thing that is done; or the first of `signals`; or None when `within` seconds have passed."""
+    def take(self, within: float | None) -> Steps[Doing | None]:
+        """The next thing that is done; None when `within` seconds have passed before."""
         if not self._items:
             self._arrived = Signal()
-            found = yield from first_of(self._arrived, *signals, within=within)
-            if found is not self._arrived:
-                return found
-        return self._items.popleft()
+            yield from first_of(self._arrived, within=within)
+        return self._items.popleft() if self._items else None

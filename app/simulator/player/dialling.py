@@ -136,7 +136,6 @@ class Dial:
         """Somebody picks up. Source: NCCO reference, Phone (dtmfAnswer): the keys are sent at once."""
         leg, platform = self._leg, self._platform
         leg.answered_ms = platform.clock.ms
-        leg.answered.fire()
         platform.tell_status(leg, "answered")
         if self._endpoint.get("dtmfAnswer"):
             leg.hears(Heard(0, "", "keys", self._endpoint["dtmfAnswer"]))

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from app.simulator import payloads
 from app.simulator.kernel import Steps
 from app.simulator.leg import Leg, Waited
-from app.simulator.mailbox import Key, Mailbox, Speech
+from app.simulator.mailbox import Doing, Key, Mailbox, Speech
 from app.simulator.player.collector import Collected, Collector
 from app.simulator.player.prompts import play_until
 from app.simulator.player.stage import Action, Ncco, Stage
@@ -73,17 +73,17 @@ def _each_key(stage: Stage, action: Action) -> Steps[Ncco | None]:
     leg, mailbox = stage.leg, Mailbox()
     with leg.listened_to(mailbox, Key):
         first = yield from play_until(stage, mailbox)
-    process = stage.platform.kernel.spawn(_send_keys(stage, action, first if isinstance(first, Key) else None))
+    process = stage.platform.kernel.spawn(_send_keys(stage, action, first))
     leg.processes.append(process)
     return None
 
 
-def _send_keys(stage: Stage, action: Action, first: Key | None) -> Steps[None]:
+def _send_keys(stage: Stage, action: Action, first: Doing | None) -> Steps[None]:
     platform, leg, mailbox = stage.platform, stage.leg, Mailbox()
     with leg.listened_to(mailbox, Key):
         key = first
         while True:
-            if key is not None:
+            if isinstance(key, Key):
                 fields = payloads.pressed(leg, key.digit, platform.clock.now)
                 platform.tell("input", fields, leg, action)
             key = yield from mailbox.take(within=None)
