@@ -119,8 +119,11 @@ def read_hold(source: StepSource, reader: Reader) -> Wired | None:
 
 
 def _check_changes(until: Expression, source: StepSource, reader: Reader) -> None:
-    """W289 when `until` looks at nothing that may change while the caller waits."""
-    if until.used_names & {"hours", "now", *_asked(source.fields.get("lookup"))}:
+    """W289 when `until` looks at nothing that may change while the caller waits.
+
+    One without any name is told by itself (W642, W643), but for `false`, with which the caller waits all the time.
+    """
+    if not until.used_names or until.used_names & {"hours", "now", *_asked(source.fields.get("lookup"))}:
         return
     shapes = ((name, reader.scope.get(name)) for name in sorted(until.used_names))
     known = next((name for name, shape in shapes if isinstance(shape, Record) and OK in shape.fields), "")
