@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from app.engine.outcome import hear_connected
@@ -98,31 +98,36 @@ class _Reading:
     flow: Flow | None = None
     heard: str | None = None
     entered: str = ""
-    seen: set[str] = field(default_factory=set)
+    has_failed: bool = False
 
     def read(self, line: Line) -> Iterator[Name]:
         """The outcomes that a line tells of."""
         self.flow = self.by_file.get(line.where.rpartition(":")[0], self.flow)
-        if self.flow is None:
-            return
-        name = self.flow.name
+        self.has_failed |= line.did == "failed"
+        if self.flow is not None:
+            yield from self._read_in(self.flow, line)
+
+    def _read_in(self, flow: Flow, line: Line) -> Iterator[Name]:
+        """The outcomes in the flow that the line is of."""
+        name = flow.name
+        if self.has_failed and line.what != "failsafe":
+            self.has_failed = False
+            step = flow.steps.get(line.step) if line.did == "failed" else None
+            yield Name(name, line.step if step is not None and step.error is not None else "", "error")
         match line.did:
             case "answered":
-                yield Name(name, self.flow.start, ENTERED)
+                yield Name(name, flow.start, ENTERED)
             case "heard":
                 self.heard, self.entered = line.because, ""
             case "entered":
                 self.heard, self.entered = None, line.step
-                if line.step == self.flow.start:
+                if line.step == flow.start:
                     yield Name(name, line.step, ENTERED)
             case "asked":
                 came = REAL if line.because.startswith("ok, ") else DEFAULT
                 yield Name(name, line.step, f"{line.what} {came}")
-            case "failed" if line.step in self.flow.steps:
-                own = self.flow.steps[line.step].error
-                yield Name(name, line.step if own is not None else "", "error")
-            case "decided" if line.step in self.flow.steps:
-                found = self._decided(self.flow.steps[line.step], line)
+            case "decided" if line.step in flow.steps:
+                found = self._decided(flow.steps[line.step], line)
                 if found:
                     yield Name(name, line.step, found)
 

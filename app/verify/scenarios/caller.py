@@ -9,6 +9,7 @@ from app.flow.nodes import Place
 from app.simulator import Behaviour, Keys, Moment, PhoneCall, Silence
 from app.simulator.parties import Act, Outcome
 from app.verify.scenarios import model
+from app.verify.scenarios.faults import FaultyServer
 from app.verify.scenarios.heard import Listener, in_order
 from app.verify.scenarios.model import Hear, ScriptStep
 from app.verify.scenarios.result import Difference, Result
@@ -28,10 +29,24 @@ class Differs(Exception):
 
 
 class Caller:
-    """One caller and the script; `tell` sends an event with some fields to the server."""
+    """One caller and the script.
 
-    def __init__(self, call: PhoneCall, result: Result, tell: Callable[[Mapping[str, Any]], Awaitable[None]]) -> None:
+    Args:
+        call: answered already.
+        result: takes what differs, and what was heard where the script leaves it open.
+        server: the way to the server, for faults.
+        tell: sends an event with some fields to the server.
+    """
+
+    def __init__(
+        self,
+        call: PhoneCall,
+        result: Result,
+        server: FaultyServer,
+        tell: Callable[[Mapping[str, Any]], Awaitable[None]],
+    ) -> None:
         self._call = call
+        self._server = server
         self._tell = tell
         self._result = result
         self._listener = Listener()
@@ -62,12 +77,16 @@ class Caller:
             model.HangUp: self._hang_up,
             model.End: self._end,
             model.Event: self._event,
+            model.Disturb: self._disturb,
         }
         await does[type(step)](step)
 
     async def _silence(self, step: model.Silence) -> None:
         await self._ready(step.place, "let anything time out", ("input", "record"))
         await self._call.silence()
+
+    async def _disturb(self, step: model.Disturb) -> None:
+        self._server.ordered.append(step.fault)
 
     async def _event(self, step: model.Event) -> None:
         await self._tell(step.fields)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from app.flow.nodes import Node, Place
+from app.verify.scenarios.faults import Kind
 
 AT: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 """When calls are made unless a scenario says otherwise: a Wednesday morning."""
@@ -124,6 +125,14 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Disturb:
+    """A fault falls on the next webhook whose reply is played: see `app.verify.scenarios.faults`."""
+
+    place: Place
+    fault: Kind
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Vonage tells the application of something. `fields` come over those that every event of this call has."""
 
@@ -131,7 +140,7 @@ class Event:
     fields: Mapping[str, Any]
 
 
-ScriptStep: TypeAlias = Hear | Press | Speak | Silence | Dial | Record | Wait | HangUp | End | Event
+ScriptStep: TypeAlias = Hear | Press | Speak | Silence | Dial | Record | Wait | HangUp | End | Event | Disturb
 
 
 @dataclass(frozen=True, slots=True)

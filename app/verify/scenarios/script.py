@@ -9,8 +9,10 @@ from typing import Any, Final, TypeAlias, get_args
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.suggest import nearest
 from app.simulator.parties import Outcome
+from app.verify.scenarios.faults import FAULTS
 from app.verify.scenarios.model import (
     Dial,
+    Disturb,
     End,
     Event,
     HangUp,
@@ -220,6 +222,12 @@ def _event(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[S
     return (Event(place, json_of(found)),) if found else ()
 
 
+def _fault(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
+    word = reader.word(node, FAULTS, "`fault`")
+    found = next((fault for fault in FAULTS if fault == word), None)
+    return (Disturb(place, found),) if found else ()
+
+
 def _only_alone(_: Node, __: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
     reader.report("S101", place, "this step takes no value", "write the word alone, such as `- silence`")
     return ()
@@ -244,6 +252,7 @@ READERS: Final[Mapping[str, Read]] = {
     "hangup": _hangup,
     "end": _only_alone,
     "event": _event,
+    "fault": _fault,
 }
 """Every step by its word."""
 TIMED: Final = frozenset({"press", "speak", "hangup"})

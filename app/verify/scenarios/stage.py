@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, Final, Protocol
 
 from app.engine.state import from_json
@@ -18,7 +19,7 @@ from app.service.library import Library
 from app.service.policy import Policy
 from app.settings.failsafe import DEFAULT as SORRY
 from app.settings.failsafe import read_failsafe
-from app.simulator import Application, AsgiServer, Parties, PhoneCall, Request, VirtualClock, Vonage
+from app.simulator import Application, AsgiServer, Parties, PhoneCall, Request, Server, VirtualClock, Vonage
 from app.simulator.asgi import App
 from app.simulator.payloads import stamp
 from app.simulator.requests import encoded
@@ -26,7 +27,8 @@ from app.store.contract import HookRow
 from app.store.memory import MemoryStore
 from app.verify.scenarios.answers import Answers, Declared
 from app.verify.scenarios.caller import Caller
-from app.verify.scenarios.model import AT, CallFacts, Scenario
+from app.verify.scenarios.faults import FaultyServer
+from app.verify.scenarios.model import AT, CallFacts, Disturb, Scenario
 from app.verify.scenarios.result import Decided, Record, Result
 
 BASE: Final = "https://ncco.example"
@@ -86,6 +88,7 @@ class Stage:
         self._outside = outside
         self._env = stand_ins(self.flows) if outside is None else outside.env
         self._clock = VirtualClock(AT)
+        self._played: dict[str, int] = {}
         self._servers: dict[tuple[str, ...], _Server] = {}
 
     async def play(self, scenario: Scenario) -> Result:
@@ -98,13 +101,14 @@ class Stage:
         server.env.update({**self._env, **scenario.env})
         answers = Answers(scenario.given, self.declared, self._outside.look_ups() if self._outside else None)
         server.service.look_ups = lambda: answers.ask
-        platform = AsgiServer(server.app, clock)
-        seed = f"{scenario.place.file}:{scenario.name}"
-        vonage = Vonage(application_of(scenario.call), platform, clock, Parties(other=None), seed=seed)
+        platform = FaultyServer(AsgiServer(server.app, clock))
+        first = list(takewhile(lambda step: isinstance(step, Disturb), scenario.script))
+        platform.ordered += [step.fault for step in first if isinstance(step, Disturb)]
+        vonage = Vonage(application_of(scenario.call), platform, clock, Parties(other=None), seed=self._seed(scenario))
         known, logged = len(server.store.sessions), len(server.log)
         call = await vonage.call(**call_facts(scenario.call, self.flows))
-        caller = Caller(call, result, lambda fields: _tell(platform, call, clock, fields))
-        await caller.play(scenario.script)
+        caller = Caller(call, result, platform, lambda fields: _tell(platform, call, clock, fields))
+        await caller.play(scenario.script[len(first) :])
         await vonage.run()
         result.transcript = call.transcript
         result.called = tuple(other.transcript for other in call.dialled)
@@ -119,6 +123,12 @@ class Stage:
             result.notes += tuple(f"the hook {name} was not sent: {problem}" for name, problem in problems if problem)
         result.took_s = time.perf_counter() - began
         return result
+
+    def _seed(self, scenario: Scenario) -> str:
+        """Of the ids of its calls: the same in every run, and another one each time that it is played in this one."""
+        name = f"{scenario.place.file}:{scenario.name}"
+        self._played[name] = self._played.get(name, 0) + 1
+        return f"{self._played[name]}:{name}"
 
     async def _server(self, dial_allow: tuple[str, ...] | None) -> _Server:
         """One for each list of prefixes that a scenario has: the server takes it for good."""
@@ -202,7 +212,7 @@ def call_facts(call: CallFacts, flows: Iterable[Flow]) -> dict[str, Any]:
     }
 
 
-async def _tell(server: AsgiServer, call: PhoneCall, clock: VirtualClock, fields: Mapping[str, Any]) -> None:
+async def _tell(server: Server, call: PhoneCall, clock: VirtualClock, fields: Mapping[str, Any]) -> None:
     """Send an event of a call; `fields` come over what every event says."""
     common = {"uuid": call.uuid, "conversation_uuid": call.conversation_uuid, "timestamp": stamp(clock.now)}
     headers = {"content-type": "application/json"}

@@ -1,0 +1,55 @@
+"""Scenarios in a second: those of the sample flows, again and again, on one core.
+
+.venv/bin/python -m benchmarks.scenarios [--scenarios 1000] [--runs 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import statistics
+import sys
+import time
+from itertools import cycle, islice
+from pathlib import Path
+
+from app.cli.jobs.server_under_test import make_app
+from app.flow.loader import load_files
+from app.verify.scenarios.files import files_of, read_files
+from app.verify.scenarios.stage import Stage
+from app.verify.scenarios.suite import fitted, play
+
+
+def main() -> int:
+    """Print how long all of them take, loading and starting included. Ends with 1 when one does not hold."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--scenarios", type=int, default=1000)
+    words.add_argument("--runs", type=int, default=3)
+    args = words.parse_args()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    files = files_of(Path())
+    seconds = [_measure(files, args.scenarios) for _ in range(args.runs)]
+    median = statistics.median(seconds)
+    print(f"{args.scenarios} scenarios: median {median:.2f} s ({min(seconds):.2f} to {max(seconds):.2f} s)", end="")
+    print(f", {1000 * median / args.scenarios:.2f} ms for one")
+    return 0
+
+
+def _measure(files: tuple[Path, ...], count: int) -> float:
+    began = time.perf_counter()
+    differing = asyncio.run(_play(files, count))
+    if differing:
+        raise RuntimeError(f"{differing} of them differ")
+    return time.perf_counter() - began
+
+
+async def _play(files: tuple[Path, ...], count: int) -> int:
+    stage = Stage(load_files(Path("flows"), Path("templates"), {}), make_app)
+    scenarios, _ = fitted(stage, read_files(files))
+    return sum([not (await play(stage, scenario)).holds for scenario in islice(cycle(scenarios), count)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

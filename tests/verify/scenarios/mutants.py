@@ -1,0 +1,192 @@
+"""Flow files with one small fault each: a way out removed or leading elsewhere, retries changed, outcomes swapped.
+
+Faults are made in the text, so that whatever loads could have been written by somebody. Error exits are left alone:
+only faults of the surroundings take them, and coverage counts them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from app.flow.loader import load
+from app.flow.model import Project
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.source import read_yaml
+from app.verify.scenarios.files import read_files
+from app.verify.scenarios.model import Scenario
+from app.verify.scenarios.stage import MakeApp, Stage
+from app.verify.scenarios.suite import fitted, play
+
+
+class Mutant(NamedTuple):
+    """One fault.
+
+    Attributes:
+        kind: retargeted, removed, swapped or retries.
+        what: what was done, for a person.
+        line: of the flow file.
+        text: of the whole file with the fault.
+    """
+
+    kind: str
+    what: str
+    line: int
+    text: str
+
+
+def mutants_of(file: str, text: str) -> tuple[Mutant, ...]:
+    """Every mutant of a flow file, in the order of their lines; some of them may not load."""
+    root, _ = read_yaml(file, text)
+    assert isinstance(root, Map)
+    found = [mutant for mutate in (_retargeted, _removed, _swapped, _retries) for mutant in mutate(text, root)]
+    unique = {mutant.text: mutant for mutant in found if mutant.text != text}
+    return tuple(sorted(unique.values(), key=lambda mutant: (mutant.line, mutant.kind, mutant.what)))
+
+
+def _retargeted(text: str, root: Map) -> Iterator[Mutant]:
+    """Every way out leads to each of the other steps, and to the end."""
+    for target in _targets(root):
+        for other in (*_map(root, "steps").keys(), "end"):
+            if other != target.value:
+                what = f"{target.value} becomes {other}"
+                yield Mutant("retargeted", what, target.place.line, _edited(text, [(target.place, other)]))
+
+
+def _removed(text: str, root: Map) -> Iterator[Mutant]:
+    """A choice, or a line of an `on`, is gone."""
+    for entries in _groups(root):
+        for entry in entries:
+            what = f"{entry.key.value} is removed"
+            yield Mutant("removed", what, entry.key.place.line, _without_line(text, entry.key.place.line))
+
+
+def _swapped(text: str, root: Map) -> Iterator[Mutant]:
+    """Two neighbours have each other's target, or each other's key."""
+    for entries in _groups(root):
+        for one, other in pairwise(entries):
+            for word in ("goto", "dtmf"):
+                pair = _value(one, word), _value(other, word)
+                if pair[0] is not None and pair[1] is not None and pair[0].value != pair[1].value:
+                    what = f"{word} of {one.key.value} and {other.key.value} are swapped"
+                    edits = [(pair[0].place, pair[1].value), (pair[1].place, pair[0].value)]
+                    yield Mutant("swapped", what, one.key.place.line, _edited(text, edits))
+
+
+def _retries(text: str, root: Map) -> Iterator[Mutant]:
+    """One try more or less, prompts that are missing, or that stand for each other."""
+    for retry in _maps_under(root, "retry"):
+        tries = retry.get("tries")
+        if isinstance(tries, Text):
+            for number in (int(tries.value) - 1, int(tries.value) + 1):
+                what = f"tries is {number}"
+                yield Mutant("retries", what, tries.place.line, _edited(text, [(tries.place, str(number))]))
+        keys = [entry.key for entry in retry.entries if entry.key.value in ("noinput", "nomatch")]
+        if len(keys) == 2:
+            edits = [(keys[0].place, keys[1].value), (keys[1].place, keys[0].value)]
+            yield Mutant("retries", "noinput and nomatch are swapped", keys[0].place.line, _edited(text, edits))
+        for prompts in (retry.get("noinput"), retry.get("nomatch")):
+            if isinstance(prompts, Seq) and len({item.place.line for item in prompts.items}) == len(prompts.items) > 1:
+                last = prompts.items[-1].place.line
+                yield Mutant("retries", "the last prompt is missing", last, _without_line(text, last))
+
+
+def _targets(root: Map) -> Iterator[Text]:
+    """Every target of a step's name, or the end, but for error exits."""
+    for name, node in _entries(root):
+        if isinstance(node, Text) and name in ("goto", "then", "else"):
+            yield node
+    for group in _groups(root):
+        for entry in group:
+            if isinstance(entry.value, Text):
+                yield entry.value
+
+
+def _groups(root: Map) -> Iterator[Sequence[Entry]]:
+    """The entries of each `choices` and each `on`."""
+    for word in ("choices", "on"):
+        for found in _maps_under(root, word):
+            yield [entry for entry in found.entries if entry.key.value != "error"]
+
+
+def _maps_under(root: Node, word: str) -> Iterator[Map]:
+    for name, node in _entries(root):
+        if name == word and isinstance(node, Map):
+            yield node
+
+
+def _entries(node: Node) -> Iterator[tuple[str, Node]]:
+    """Every entry of every map, with its key."""
+    if isinstance(node, Map):
+        for entry in node.entries:
+            yield entry.key.value, entry.value
+            yield from _entries(entry.value)
+    elif isinstance(node, Seq):
+        for item in node.items:
+            yield from _entries(item)
+
+
+def _value(entry: Entry, word: str) -> Text | None:
+    """The target or the key of a choice, the target of a line of `on`."""
+    if isinstance(entry.value, Text):
+        return entry.value if word == "goto" else None
+    found = entry.value.get(word) if isinstance(entry.value, Map) else None
+    return found if isinstance(found, Text) else None
+
+
+def _map(root: Map, word: str) -> Map:
+    found = root.get(word)
+    assert isinstance(found, Map)
+    return found
+
+
+def _edited(text: str, edits: Sequence[tuple[Place, str]]) -> str:
+    lines = text.split("\n")
+    for place, new in sorted(edits, key=lambda edit: (edit[0].line, edit[0].column), reverse=True):
+        line, start = lines[place.line - 1], place.column - 1
+        lines[place.line - 1] = line[:start] + new + line[start + place.length :]
+    return "\n".join(lines)
+
+
+def _without_line(text: str, number: int) -> str:
+    lines = text.split("\n")
+    return "\n".join([*lines[: number - 1], *lines[number:]])
+
+
+class Verdict(NamedTuple):
+    """What the scenarios say of a mutant.
+
+    Attributes:
+        killer: the scenario that differs first; "" when all hold.
+        loads: whether it is a flow at all; one that is not is no mutant.
+    """
+
+    mutant: Mutant
+    killer: str
+    loads: bool = True
+
+
+async def try_mutant(
+    mutant: Mutant, file: str, texts: Mapping[str, str], tests: Sequence[str], make: MakeApp
+) -> Verdict:
+    """Play the scenarios of a flow against one of its mutants, up to the first that differs."""
+    project = load({**texts, file: mutant.text}, {})
+    if project.has_errors:
+        return Verdict(mutant, "", loads=False)
+    return Verdict(mutant, await first_difference(project, tests, make))
+
+
+async def first_difference(project: Project, tests: Sequence[str], make: MakeApp) -> str:
+    """The name of the first scenario of some files that differs; "" when all hold."""
+    stage = Stage(project, make)
+    scenarios, _ = fitted(stage, read_files(Path(name) for name in tests))
+    for scenario in scenarios:
+        if not await _holds(stage, scenario):
+            return scenario.name
+    return ""
+
+
+async def _holds(stage: Stage, scenario: Scenario) -> bool:
+    return (await play(stage, scenario)).holds
