@@ -122,11 +122,12 @@ def _shapes(names: Names) -> dict[str, JsonSchema]:
         "choices": ref("choices"),
         "collect": mapped(described(COLLECT_WORDS, COLLECT, _collect(names)), required=["into"]),
         "hold": mapped(
-            {"until": about(TEXT, "The condition."), "up_to": about(TEXT, "The longest time: 90s, 10m, 1h.")}
+            {"until": about(TEXT, "The condition."), "up_to": about(TEXT, "The longest time: 90s, 10m, 1h.")},
+            required=["until", "up_to"],
         ),
         "run": offer(names.flows),
         "with": named(ANYTHING),
-        "branch": {"type": "array", "items": _line()},
+        "branch": {"type": "array", "items": _line(), "contains": has("else")},
         "goto": ref("goto"),
         "on": _on(names),
         "retry": ref("retry"),

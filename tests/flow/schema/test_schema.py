@@ -204,6 +204,8 @@ def test_every_form_of_every_word_is_valid(text: str) -> None:
         ("dtmf: 12,", "dtmf: one,"),
         ("dtmf: 12,", "key: 12,"),
         ("up_to: 10m", "upto: 10m"),
+        (", up_to: 10m", ""),
+        ("      - else: {run: other}\n", "      - {if: customer.ok, goto: end}\n"),
         ("into: ticket", "in: ticket"),
         ("digits: 6..8", "digits: six"),
         ("{if: hours.office.open, goto: end}", "{if: hours.office.open, then: end}"),
