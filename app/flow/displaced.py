@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from app.flow.exits import STEP_WORDS
 from app.flow.nodes import Entry, Map, Node, Text
-from app.flow.played import STEP_WORDS
 from app.flow.reader import Reader
 from app.ncco.suggest import nearest
 

@@ -11,6 +11,7 @@ from app.flow.context import Context
 from app.flow.defaults import read_defaults
 from app.flow.displaced import put_back
 from app.flow.events import read_events
+from app.flow.exits import STEP_WORDS
 from app.flow.fields import Fields, fallen_out, read_fields
 from app.flow.heads import Head, read_head
 from app.flow.inherited import Defaults
@@ -19,7 +20,6 @@ from app.flow.limits import read_limits
 from app.flow.model import Flow, Limit, Sending, Target, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.parts.inheritance import gather
-from app.flow.played import STEP_WORDS
 from app.flow.reader import Reader
 from app.flow.scope import ScopeTypes, scope_types
 from app.flow.sections import SECTIONS, Sections, read_sections
@@ -96,6 +96,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
         steps=frozenset(_step_names(steps)),
         variables=declared.variables,
         own=head.outside,
+        step_words=STEP_WORDS,
     )
     sections, reader = read_sections(fields, reader, context.shared, context.dates)
     defaults = _read_defaults(fields, context.defaults, declared.variables, reader)

@@ -9,11 +9,8 @@ from app.flow.nodes import Map, Node, Place, Seq, Text
 ACTIONS = ("talk", "stream", "connect", "record", "conversation", "input", "notify", "wait", "transfer")
 """The NCCO's actions. Source: NCCO reference, NCCO actions."""
 
-STEP_WORDS = (
-    *("lookup", "set", "send", "do", "choices", "collect", "hold", "run", "with", "branch", "goto", "on"),
-    *("retry", "tail", "min_confidence", "events"),
-)
-"""The words of a step itself."""
+COMMON_WORDS = ("lookup", "set", "send", "do", "events")
+"""The words that every step may have, whatever its exit."""
 
 KINDS = (*ACTIONS, "ncco", "checkpoint")
 """The words that an item of `do` may begin with."""

@@ -6,7 +6,7 @@ one load finds every fault.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,7 @@ class Reader:
         lookups, hooks: which the flow may use, by name.
         language: in which values are said (BCP 47).
         runs: the flows that targets have named so far.
+        step_words: the words of a step, which an item of `do` may have got by a slip of its indentation.
         own: what this flow itself takes and gives back; None where no flow is read.
     """
 
@@ -53,6 +54,7 @@ class Reader:
     hooks: Mapping[str, Any] = field(default_factory=dict)
     language: str = "en-US"
     runs: set[str] = field(default_factory=set)
+    step_words: Collection[str] = ()
     own: Signature | None = None
 
     def report(self, code: str, place: Place, message: str, cure: str | None = None) -> None:

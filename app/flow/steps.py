@@ -9,7 +9,7 @@ from app.flow.assignments import read_sets
 from app.flow.checks.ncco import check_step
 from app.flow.checks.prompts import check_prompts_of
 from app.flow.events import read_events
-from app.flow.exits import EXITS, Kind
+from app.flow.exits import EXITS, STEP_WORDS, Kind
 from app.flow.exits.goto import no_exit
 from app.flow.exits.on import steers
 from app.flow.exits.source import StepSource, Wired
@@ -21,7 +21,7 @@ from app.flow.model import Exit, Step, Target, Variable
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.parts.dial import connect_of
 from app.flow.parts.items import read_do
-from app.flow.played import ACTIONS, STEP_WORDS, Played, scan
+from app.flow.played import ACTIONS, Played, scan
 from app.flow.reader import Reader
 from app.flow.targets import read_target
 

@@ -13,8 +13,8 @@ from itertools import groupby
 from textwrap import indent
 from typing import Final
 
+from app.flow.exits import STEP_WORDS
 from app.flow.flows import WORDS as FLOW_WORDS
-from app.flow.played import STEP_WORDS
 from tests.docs.blocks import Block, blocks_of
 
 HOW_TO: Final = "docs/how-to/"

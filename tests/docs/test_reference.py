@@ -7,7 +7,7 @@ import re
 import pytest
 
 from app.flow.events import EVENTS
-from app.flow.exits import EXITS
+from app.flow.exits import EXITS, STEP_WORDS
 from app.flow.exits.hold import OUTCOMES as HOLD_OUTCOMES
 from app.flow.exits.on import DIALLED
 from app.flow.expressions.filters import FILTERS
@@ -17,7 +17,7 @@ from app.flow.hours.reading import WORDS as HOURS_WORDS
 from app.flow.locales import WORDS as LOCALE_WORDS
 from app.flow.lookups.reading import WORDS as LOOKUP_WORDS
 from app.flow.parts.items import KINDS
-from app.flow.played import ACTIONS, STEP_WORDS
+from app.flow.played import ACTIONS
 from app.flow.scope import scope_types
 from app.flow.shared import WORDS as SHARED_WORDS
 from app.flow.types import TYPES

@@ -13,6 +13,7 @@ from app.flow.exits.hold import Hold, read_hold
 from app.flow.exits.on import On, read_on
 from app.flow.exits.run import Run, read_run_exit
 from app.flow.exits.source import StepSource, Wired
+from app.flow.played import COMMON_WORDS
 from app.flow.reader import Reader
 
 
@@ -37,3 +38,7 @@ EXITS: tuple[Kind, ...] = (
     Kind(On.word, On.words, read_on),
 )
 """Every kind of exit; where a step seems to have two, the first in this order is taken to be meant."""
+
+_EXIT_WORDS = (word for kind in EXITS for word in (kind.word, *sorted(kind.words)))
+STEP_WORDS: tuple[str, ...] = (*COMMON_WORDS, *dict.fromkeys(_EXIT_WORDS))
+"""The words of a step: those of every step, and those of each kind of exit."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.parts.wire import action_shape
-from app.flow.played import STEP_WORDS
 from app.flow.reader import Reader
 from app.ncco.suggest import nearest
 
@@ -149,7 +148,7 @@ def _report_nameless(node: Map, known: Collection[str], reader: Reader) -> None:
     named = next((key for key in keys if key.value.lower() == "action"), None)
     if named is not None:
         reader.report("E402", named.place, f'"{named.value}" names no action', "write `action` in small letters")
-    elif first.value in STEP_WORDS:
+    elif first.value in reader.step_words:
         _report_step_word(first, "do", reader)
     else:
         _report_unknown(first, known, f'there is no action "{first.value}"', reader)
@@ -165,9 +164,9 @@ def _report_unknown(word: Text, known: Collection[str], message: str, reader: Re
 
 def _without_step_words(entries: tuple[Entry, ...], word: str, reader: Reader) -> tuple[Entry, ...]:
     for entry in entries:
-        if entry.key.value in STEP_WORDS:
+        if entry.key.value in reader.step_words:
             _report_step_word(entry.key, word, reader)
-    return tuple(entry for entry in entries if entry.key.value not in STEP_WORDS)
+    return tuple(entry for entry in entries if entry.key.value not in reader.step_words)
 
 
 def _report_step_word(key: Text, word: str, reader: Reader) -> None:

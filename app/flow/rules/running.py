@@ -17,6 +17,6 @@ RUNNING_RULES: dict[str, Rule] = {
         Rule(
             "R105", "error", "a phone is dialled in a call without a number of ours", "write `from` beside the connect"
         ),
-        Rule("R106", "error", "a flow has come back with an outcome that leads nowhere", "add it to the `on` of the step"),
+        Rule("R106", "error", "a flow came back with an outcome that leads nowhere", "add it to the `on` of the step"),
     )
 }

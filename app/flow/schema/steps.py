@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from app.flow.exits import STEP_WORDS
 from app.flow.exits.collect import WORDS as COLLECT_WORDS
 from app.flow.exits.hold import OUTCOMES as HELD
 from app.flow.exits.on import DIALLED
 from app.flow.menu import WORDS as CHOICE_WORDS
-from app.flow.played import STEP_WORDS
 from app.flow.retry import FAILURES, MOST_TRIES
 from app.flow.retry import WORDS as RETRY_WORDS
 from app.flow.schema.actions import confidence

@@ -12,6 +12,7 @@ import pytest
 
 from app.cli.jobs.examples import FLOWS, unpack
 from app.flow.defaults import WORDS as DEFAULT_WORDS
+from app.flow.exits import STEP_WORDS
 from app.flow.exits.collect import WORDS as COLLECT_WORDS
 from app.flow.flows import WORDS as FLOW_WORDS
 from app.flow.hooks.reading import WORDS as HOOK_WORDS
@@ -22,7 +23,7 @@ from app.flow.locales import WORDS as LOCALE_WORDS
 from app.flow.lookups.reading import WORDS as LOOKUP_WORDS
 from app.flow.menu import WORDS as CHOICE_WORDS
 from app.flow.parts.wire import ENDPOINT_TYPES
-from app.flow.played import ACTIONS, KINDS, STEP_WORDS
+from app.flow.played import ACTIONS, KINDS
 from app.flow.retry import WORDS as RETRY_WORDS
 from app.flow.schema import Names, flow_schema, names_in
 from app.flow.shared import WORDS as SHARED_WORDS
