@@ -87,7 +87,7 @@ class Driver:
 
     def _of(self, lookup: Lookup) -> tuple[LookupAnswer, ...]:
         """What one look-up may answer; the last is that it does not."""
-        flow, step, name = lookup.key.rpartition(":")[2].split(".")
+        flow, step, name = lookup.key.split(":")[2].split(".")
         key = (flow, name)
         if key not in self._answers:
             asks = self.root.named(flow).steps[step].asks

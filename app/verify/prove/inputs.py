@@ -104,7 +104,10 @@ class Inputs:
     def _speech(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
         if not asked.free_speech or not isinstance(step.exit, Collect):
             return []
-        texts = [text for text in self._tested(flow, step.exit).literals if isinstance(text, str) and text]
+        tested = self._tested(flow, step.exit)
+        texts = [text for text in tested.literals if isinstance(text, str) and text]
+        if tested.form == "number":
+            texts += [f"{number + step_:g}" for number in tested.numbers for step_ in (-1, 0, 1)]
         self.shown.chosen[f"{flow.name}.{step.exit.into}"] = (*texts, _STRANGE)
         return texts
 

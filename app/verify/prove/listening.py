@@ -104,6 +104,8 @@ def _hear(ear: _Ear, action: Mapping[str, Any]) -> None:
     match action["action"]:
         case "talk":
             text, loop = str(action["text"]), _loop(action)
+            if not text.strip():
+                return
             pauses = [float(found[1]) / (1000 if found[2] == "ms" else 1) for found in _BREAK.finditer(text)]
             ear.sound(DURATIONS.talk(text, str(action.get("language", "en-US"))) * loop)
             ear.longest = max(ear.longest, *pauses, 0.0)

@@ -6,19 +6,20 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 
 from app.engine import LookupAnswer
 from app.verify.prove.callers import CALLER
 from app.verify.prove.flows import dials_computed, family
-from app.verify.prove.listening import listen
+from app.verify.prove.listening import DURATIONS
 from app.verify.prove.proof import Proof
 from app.verify.prove.violations import NOWHERE, Violation
 from app.verify.prove.walk import Edge
 
 WIDEST: Final = 110
+_EARLY_S: Final = 0.2
 _HEARD: Final = 60
 """Characters of a text that are enough to tell it."""
 
@@ -74,16 +75,15 @@ def _text(scenario: Written) -> str:
 
 
 def _body(proof: Proof, way: list[Edge], at: datetime) -> dict[str, Any]:
-    turns = [edge.ncco.actions for edge in way]
     body: dict[str, Any] = {"call": _call(proof, way[0], at)}
     if proof.env:
         body["env"] = dict(proof.env)
     if any(dials_computed(flow) for flow in family(proof.flow).values()):
         body["dial_allow"] = list("123456789")
-    given = _given(way, turns)
+    given = _given(proof, way)
     if given:
         body["given"] = given
-    body["script"] = _script(way, turns, _presses(proof.ways.joining()))
+    body["script"] = _script(proof, way)
     return body
 
 
@@ -101,21 +101,31 @@ def _call(proof: Proof, first: Edge, at: datetime) -> dict[str, Any]:
     return facts | {"at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"}
 
 
-def _given(way: list[Edge], turns: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+def _given(proof: Proof, way: list[Edge]) -> dict[str, Any]:
     """What look-ups answer in turn. While a caller is held they are asked again and again."""
     answers: dict[str, list[Any]] = {}
     for number, edge in enumerate(way):
-        rounds = _rounds(edge, turns[number - 1] if 0 < number <= len(turns) else ())
+        rounds = held(proof, way, number).rounds if edge.happened.kind == "held" else 1
         for name, answer in edge.answers:
-            said = _answer(answer)
-            answers.setdefault(name, []).extend([said] * (rounds if edge.happened.kind == "held" else 1))
+            answers.setdefault(name, []).extend([_answer(answer)] * rounds)
     return {name: each[0] if all(one == each[0] for one in each) else each for name, each in answers.items()}
 
 
-def _rounds(edge: Edge, played: Sequence[Mapping[str, Any]]) -> int:
-    """How often what is played while a caller is held fits into the time that passes."""
-    seconds = listen([dict(action) for action in played]).prompt if played else 0.0
-    return max(1, math.ceil(edge.happened.waited / seconds)) if seconds else 1
+class Held(NamedTuple):
+    """How often what is played while a caller is held is played until it ends, and for how many seconds."""
+
+    rounds: int
+    seconds: float
+
+
+def held(proof: Proof, way: list[Edge], number: int) -> Held:
+    """How long a caller is held up to the edge of this number."""
+    first = way[number - 1].heard.prompt
+    edge = way[number]
+    again = next((each.heard.prompt for each in proof.ways.held_at(edge.source)), first)
+    over = edge.happened.waited - first
+    rounds = 1 + (math.ceil(over / again) if over > 0 and again > 0 else 0)
+    return Held(rounds, first + (rounds - 1) * again)
 
 
 def _answer(answer: LookupAnswer) -> Any:
@@ -129,26 +139,35 @@ def _presses(way: list[Edge]) -> list[str]:
     return [str(edge.happened.told.get("press", "")) for edge in way if edge.happened.kind != "leg"]
 
 
-def _script(way: list[Edge], turns: Sequence[Sequence[Mapping[str, Any]]], joining: list[str]) -> list[Any]:
+def _script(proof: Proof, way: list[Edge]) -> list[Any]:
     script: list[Any] = []
     presses: list[str] | None = None
+    joining = _presses(proof.ways.joining())
     for number, edge in enumerate(way):
         if edge.happened.kind == "leg":
             presses = []
             script.append({"dial": {"outcome": "answered", "presses": presses}})
-            continue
-        if presses is not None:
+        elif presses is not None:
             presses.append(str(edge.happened.told.get("press", "")))
-            continue
-        script += _step(edge.happened.told, joining if number and _asks_party(turns[number - 1]) else [])
-        heard = _heard(turns[number]) if number < len(turns) else ""
-        script += [{"hear": heard}] if heard else []
+        else:
+            if edge.happened.kind == "held":
+                script.append(_wait(held(proof, way, number).seconds, way[number - 1]))
+            script += _step(edge.happened.told, joining if number and _asks_party(way[number - 1]) else [])
+            heard = _heard(edge.ncco.actions)
+            script += [{"hear": heard}] if heard else []
     return script
 
 
-def _asks_party(ncco: Sequence[Mapping[str, Any]]) -> bool:
+def _wait(seconds: float, before: Edge) -> dict[str, str]:
+    """Wait until just before a caller is held no more; the first text of what is played was heard out already."""
+    text = _first_text(before.ncco.actions)
+    heard = DURATIONS.talk(*text) if text and _heard(before.ncco.actions) else 0.0
+    return {"wait": f"{max(0.1, seconds - heard - _EARLY_S):.1f}s"}
+
+
+def _asks_party(edge: Edge) -> bool:
     """Whether somebody is dialled who hears an NCCO of his own."""
-    return any("onAnswer" in endpoint for action in ncco for endpoint in action.get("endpoint", ()))
+    return any("onAnswer" in endpoint for action in edge.ncco.actions for endpoint in action.get("endpoint", ()))
 
 
 def _step(told: Mapping[str, Any], joining: list[str]) -> list[Any]:
@@ -162,13 +181,21 @@ def _step(told: Mapping[str, Any], joining: list[str]) -> list[Any]:
 
 def _heard(ncco: Sequence[Mapping[str, Any]]) -> str:
     """Something of what is said first; "" when nothing is that could be told in a word."""
+    text, _ = _first_text(ncco) or ("", "")
+    if not text or "<" in text:
+        return ""
+    plain = " ".join(text.split())
+    return plain if len(plain) <= _HEARD else plain[:_HEARD].rpartition(" ")[0] or plain[:_HEARD]
+
+
+def _first_text(ncco: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
+    """What is said before anything else is played, and in which language."""
     for action in ncco:
-        if action["action"] in ("input", "connect", "record", "conversation"):
-            return ""
-        if action["action"] == "talk" and "<" not in action["text"]:
-            text = " ".join(str(action["text"]).split())
-            return text if len(text) <= _HEARD else text[:_HEARD].rpartition(" ")[0]
-    return ""
+        if action["action"] == "talk":
+            return str(action["text"]), str(action.get("language", "en-US"))
+        if action["action"] != "notify":
+            return None
+    return None
 
 
 def _beyond_words(way: list[Edge]) -> list[str]:

@@ -46,6 +46,11 @@ class Ways:
             return self._walk.way_to(number)
         return [*(self._walk.edges[each] for each in min(found, key=len)), edge]
 
+    def held_at(self, state: int) -> list[Edge]:
+        """The turns in which a caller who is held in this state is held on."""
+        edges = (self._walk.edges[number] for number in self._out.get(state, ()))
+        return [edge for edge in edges if edge.sort == "held"]
+
     @property
     def moments(self) -> list[datetime]:
         """Every moment at which something was decided by it, and that of the first turn."""
