@@ -136,11 +136,7 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
 
 def _heard(run: Run, wait: Wait, outcome: Outcome) -> Mapping[str, Any]:
     """`input` after this outcome: what the caller gave, or what was given before when this was no input."""
-    if wait.kind != "input":
-        return run.heard
-    secret = outcome.digits or outcome.text
-    token = run.around.mask(run.before.id, secret) if wait.sensitive else ""
-    return heard_record(outcome, sensitive=wait.sensitive, token=token)
+    return heard_record(outcome, sensitive=wait.sensitive) if wait.kind == "input" else run.heard
 
 
 def _names_with(run: Run, wait: Wait, outcome: Outcome) -> dict[str, Any]:

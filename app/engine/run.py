@@ -131,7 +131,12 @@ class Run:
     def _names_in(self, here: Standing, now: datetime) -> dict[str, Any]:
         flow = here.flow
         names = names_in(flow, self._call, self.heard, env=self.around.env, now=now, locale=self.locale)
-        return names | here.lookups | here.variables if flow.unasked else names | here.variables
+        if flow.unasked:
+            names |= here.lookups
+        names |= here.variables
+        for gone in here.tokens:
+            names.pop(gone, None)
+        return names
 
     def assign(self, name: str, value: Any) -> None:
         """Set a variable, or the locale of the call."""

@@ -54,8 +54,7 @@ def names_in(
     return names
 
 
-def heard_record(outcome: Outcome, *, sensitive: bool, token: str) -> dict[str, Any]:
-    """`input` as flows see it after an outcome; what is sensitive is its token."""
-    digits = token if sensitive and outcome.digits else outcome.digits
-    text = token if sensitive and outcome.text else outcome.text
-    return {"digits": digits, "text": text, "confidence": outcome.confidence or 0.0}
+def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
+    """`input` as flows see it after an outcome; what is sensitive is missing in it: the variable that keeps it has it."""
+    confidence = {"confidence": outcome.confidence or 0.0}
+    return confidence if sensitive else {"digits": outcome.digits, "text": outcome.text, **confidence}

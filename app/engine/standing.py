@@ -18,8 +18,10 @@ class Standing:
     """What a call knows in one flow. A turn changes it as it goes.
 
     Attributes:
+        variables: by name, without those in `tokens`.
         step: the step that runs another flow; "" in the flow that the call is in now.
         secrets: the sensitive variables that were given a value in this turn.
+        tokens: what is left of sensitive variables that were given their value in an earlier turn. No flow sees it.
     """
 
     flow: Flow
@@ -27,23 +29,25 @@ class Standing:
     lookups: dict[str, Any]
     step: str = ""
     secrets: frozenset[str] = field(default_factory=frozenset)
+    tokens: dict[str, Any] = field(default_factory=dict)
 
     def copy(self) -> Standing:
         """One that may be changed by itself."""
-        return replace(self, variables=dict(self.variables), lookups=dict(self.lookups))
+        return replace(self, variables=dict(self.variables), lookups=dict(self.lookups), tokens=dict(self.tokens))
 
     def assign(self, name: str, value: Any) -> None:
         """Set a variable; of a sensitive one only a token leaves the turn."""
         self.variables[name] = value
         if self.flow.variables[name].sensitive:
             self.secrets |= {name}
+            self.tokens.pop(name, None)
 
     def kept(self, mask: Callable[[str], str]) -> dict[str, Any]:
         """The variables as they leave the turn."""
-        if not self.secrets:
+        if not self.secrets and not self.tokens:
             return self.variables
         hidden = {name: mask(str(self.variables[name])) for name in self.secrets & self.variables.keys()}
-        return {**self.variables, **hidden}
+        return {**self.variables, **self.tokens, **hidden}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +71,24 @@ def begun(flow: Flow, given: Mapping[str, Any]) -> Standing:
 
 def of_session(root: Flow, session: Session) -> list[Standing]:
     """Where a session stands, the flow that waits longest first."""
-    now = Standing(root.named(session.at), dict(session.variables), dict(session.lookups))
+    now = _standing(root.named(session.at), session.variables, session.lookups)
     if not session.callers:
         return [now]
     return [*(_waiting(root, level) for level in session.callers), now]
 
 
 def _waiting(root: Flow, level: Level) -> Standing:
-    return Standing(root.named(level.flow), dict(level.variables), dict(level.lookups), level.step)
+    standing = _standing(root.named(level.flow), level.variables, level.lookups)
+    standing.step = level.step
+    return standing
+
+
+def _standing(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, Any]) -> Standing:
+    """Of a sensitive variable that has got a value nothing but the token is left; its default everybody may read."""
+    given = [name for name, each in flow.variables.items() if each.sensitive and variables.get(name) != each.default]
+    known = dict(variables)
+    tokens = {name: known.pop(name) for name in given if name in known}
+    return Standing(flow, known, dict(lookups), tokens=tokens)
 
 
 def levels(standings: list[Standing], mask: Callable[[str], str]) -> tuple[Level, ...]:

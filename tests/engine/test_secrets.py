@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
+import pytest
 
 from app.engine.state import to_json
 from tests.engine.scripted_call import ScriptedCall, load_flow, load_flows
@@ -67,7 +70,6 @@ def test_a_hold_does_not_tell_what_a_secret_is_compared_with() -> None:
     first = written(caller)
     caller.reach("held")
 
-    assert ["Wait."] == caller.said
     assert "98765" not in first + written(caller)
 
 
@@ -154,4 +156,151 @@ def test_a_hook_does_not_tell_a_sensitive_param_by_itself() -> None:
     [hook] = caller.turn.hooks
 
     assert {"item": "tea"} == hook.json["data"]["params"]
+    assert SECRET not in written(caller)
+
+
+LATER = """
+flow: test
+default: true
+start: ask
+lookups:
+  bank:
+    post: "https://bank.example.com/check"
+    json: {pin: "{{ pin }}"}
+    returns: {right: bool}
+hooks:
+  told: {params: {code: {type: text, sensitive: true}}, post: "https://h.example.com/"}
+vars:
+  copy: {type: text, default: none, sensitive: true}
+defaults: {on: {error: sorry}}
+steps:
+  ask:
+    do: [{talk: "Your pin?"}]
+    collect: {into: pin, digits: 6, sensitive: true}
+    retry: {then: end}
+    goto: menu
+  menu:
+    do: [{talk: "Press 1."}]
+    choices: {one: {dtmf: 1, goto: later}}
+    retry: {then: end}
+  later:
+    WHAT
+  right:
+    do: [{talk: "Right."}]
+    goto: end
+  sorry:
+    do: [{talk: "Sorry."}]
+    goto: end
+"""
+
+
+def later(what: str, **around: Any) -> ScriptedCall:
+    """A call whose step behind another menu reads a secret; it has pressed 1 in that menu."""
+    caller = ScriptedCall(load_flow(LATER.replace("WHAT", what)), **around)
+    caller.press(SECRET)
+    caller.press("1")
+    return caller
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "branch: [{if: pin == '987654', goto: right}, {else: right}]",
+        "set: {copy: '{{ pin }}'}\n    goto: right",
+        "do: [{talk: \"{% if pin == '1' %}One{% else %}Other{% endif %}\"}]\n    goto: right",
+        "branch: [{if: pin | length == 6, goto: right}, {else: right}]",
+    ],
+)
+def test_a_secret_of_an_earlier_turn_is_missing(what: str) -> None:
+    caller = later(what)
+
+    assert ["Sorry."] == caller.said
+    assert "secret" not in str(caller.ncco)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "branch: [{if: pin is not defined, goto: right}, {else: sorry}]",
+        "branch: [{if: pin | default('gone') == 'gone', goto: right}, {else: sorry}]",
+        "do: [{talk: '{% if pin is defined %}Known.{% else %}Right.{% endif %}'}]\n    goto: end",
+        "do: [{talk: '{% if pin | default == \"\" %}Right.{% endif %}'}]\n    goto: end",
+    ],
+)
+def test_who_asks_for_a_secret_of_an_earlier_turn_is_told_that_it_is_gone(what: str) -> None:
+    assert ["Right."] == later(what).said
+
+
+def test_a_secret_of_an_earlier_turn_is_not_sent_to_anybody() -> None:
+    caller = later(
+        "lookup: bank\n    send: {told: {code: '{{ pin }}'}}\n    goto: right", answers={"bank": {"right": 1}}
+    )
+
+    assert [] == caller.asked
+    assert [""] == [hook.url for hook in caller.turn.hooks]
+    assert ["secret:6"] == [caller.session.variables["pin"]]
+
+
+def test_a_secret_that_is_received_anew_is_there_again() -> None:
+    again = "do: [{talk: 'Again?'}]\n    collect: {into: pin, digits: 6, sensitive: true}\n    goto: check"
+    check = "\n    retry: {then: end}\n  check:\n    branch: [{if: pin == '555555', goto: right}, {else: sorry}]"
+    caller = later(again + check)
+    caller.press("555555")
+
+    assert ["Right."] == caller.said
+    assert "555555" not in written(caller)
+
+
+def test_a_secret_that_nobody_has_given_has_its_default() -> None:
+    text = LATER.replace("start: ask", "start: menu")
+    what = "branch: [{if: copy == 'none' and pin == '', goto: right}, {else: sorry}]"
+    caller = ScriptedCall(load_flow(text.replace("WHAT", what)))
+    caller.press("1")
+
+    assert ["Right."] == caller.said
+
+
+@pytest.mark.parametrize("digits", ["digits", "text"])
+def test_input_does_not_hold_what_is_sensitive(digits: str) -> None:
+    text = LATER.replace("goto: menu", "goto: later", 1)
+    what = f"branch: [{{if: input.{digits} is not defined and input.confidence == 0, goto: right}}, {{else: sorry}}]"
+    caller = ScriptedCall(load_flow(text.replace("WHAT", what)))
+    caller.press(SECRET)
+
+    assert ["Right."] == caller.said
+    assert {"confidence": 0.0} == caller.session.heard
+
+
+def test_a_sub_flow_loses_a_secret_in_a_later_turn_and_so_does_whoever_waits_for_it() -> None:
+    main = MAIN.replace("b:\n    run: other", "b:\n    run: late").replace(
+        "on: {return: end}", "on: {return: c, error: sorry}"
+    )
+    main += "  c: {branch: [{if: pin is defined, goto: end}, {else: gone}]}\n"
+    main += "  gone: {do: [{talk: Gone.}], goto: end}\n  sorry: {do: [{talk: Sorry.}], goto: end}\n"
+    late = OTHER.replace("flow: other", "flow: late").replace(
+        "goto: return}}", "goto: next}, two: {dtmf: 2, goto: return}}"
+    )
+    late += "  next: {branch: [{if: code == '98765', goto: return}, {else: return}]}\n"
+    sub = SUB.replace("digits: 5}", "digits: 5, sensitive: true}")
+    flow = load_flows({"main": main, "sub": sub, "late": late}, "main")
+
+    caller = ScriptedCall(flow)
+    caller.press("98765")
+    caller.press("1")
+
+    assert ["Sorry."] == caller.said
+
+    caller = ScriptedCall(flow)
+    caller.press("98765")
+    caller.press("2")
+
+    assert ["Gone."] == caller.said
+    assert "secret:5" == caller.session.variables["pin"]
+
+
+def test_what_fails_in_the_turn_that_lost_a_secret_keeps_its_token() -> None:
+    caller = later("set: {copy: '{{ pin }}'}\n    goto: right")
+
+    assert ["Sorry."] == caller.said
+    assert "secret:6" == caller.session.variables["pin"]
     assert SECRET not in written(caller)
