@@ -63,6 +63,7 @@ class Caller:
             self._check_called()
         except Differs as differs:
             self._result.differences.append(differs.difference)
+            await self._hear_out()
             await self._call.hang_up()
 
     async def _step(self, step: ScriptStep) -> None:
@@ -124,8 +125,8 @@ class Caller:
 
     async def _hear_out(self) -> None:
         """Let what was heard last come to its end, where it has one."""
-        last = self._call.transcript[-1]
-        if last.kind in ("talk", "stream") and last.seconds is not None and not self._call.is_over:
+        last = self._call.transcript[-1] if self._call.transcript and not self._call.is_over else None
+        if last is not None and last.kind in ("talk", "stream") and last.seconds is not None:
             await self._call.listen(until=max(last.at + last.seconds, self._call.at))
 
     def _takes(self, step: Hear) -> bool:

@@ -68,6 +68,7 @@ def _read_scenario(entry: Entry, base: Scenario | None, reader: Reader) -> Scena
     node = reader.map(entry.value, what, "write `script:` below it, and one step a line")
     if node is None:
         return None
+    before = len(reader.issues)
     words = tuple(word for word in WORDS if word != "script") if is_shared else WORDS
     fields = reader.fields(node, words, what, _HINTS)
     start = base or Scenario("", name.place, CallFacts(name.place))
@@ -81,9 +82,11 @@ def _read_scenario(entry: Entry, base: Scenario | None, reader: Reader) -> Scena
         {**start.env, **_texts(fields, "env", reader)},
         _allowed(fields, reader) if "dial_allow" in fields else start.dial_allow,
     )
-    if not is_shared and "script" not in fields:
+    if is_shared or len(reader.issues) > before:
+        return read
+    if "script" not in fields:
         reader.report("S103", name.place, f"{what} has no `script`", "add `script: [..]`; a call may end at once: []")
-    elif not is_shared and not _expects(read):
+    elif not _expects(read) and not any(issue.is_error for issue in reader.issues):
         reader.report("S111", name.place, f"{what} expects nothing, so it can hardly fail")
     return read
 
