@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from app.flow.nodes import Place
-from app.simulator import Behaviour, Keys, Moment, PhoneCall, Silence
+from app.simulator import Behaviour, Keys, Moment, Parties, PhoneCall, Silence
 from app.simulator.parties import Act, Outcome
 from app.verify.scenarios import model
 from app.verify.scenarios.faults import FaultyServer
@@ -16,8 +16,6 @@ from app.verify.scenarios.result import Difference, Result
 
 UNSCRIPTED: Final = Behaviour("completed")
 """What comes of a dial when the script has no line for it any more."""
-MOST_DIALS: Final = 50
-"""Dials that nobody has scripted, after which a call is given up. A server has a limit of its own."""
 
 
 class Differs(Exception):
@@ -35,6 +33,7 @@ class Caller:
         call: answered already.
         result: takes what differs, and what was heard where the script leaves it open.
         server: the way to the server, for faults.
+        parties: of the same platform; each dial waits while the script has a line for one.
         tell: sends an event with some fields to the server.
     """
 
@@ -43,10 +42,12 @@ class Caller:
         call: PhoneCall,
         result: Result,
         server: FaultyServer,
+        parties: Parties,
         tell: Callable[[Mapping[str, Any]], Awaitable[None]],
     ) -> None:
         self._call = call
         self._server = server
+        self._parties = parties
         self._tell = tell
         self._result = result
         self._listener = Listener()
@@ -55,7 +56,7 @@ class Caller:
 
     async def play(self, script: tuple[ScriptStep, ...]) -> None:
         """Play the whole script, then on until the caller would be waited for, and hang up there."""
-        self._scripted = sum(isinstance(step, model.Dial) for step in script)
+        self._scripted = scripted_dials(script)
         try:
             for step in script:
                 await self._step(step)
@@ -97,15 +98,6 @@ class Caller:
         self._listener.take(self._call.transcript)
         return moment
 
-    async def _on(self) -> Moment:
-        """Play on until the caller is waited for; whoever is dialled meanwhile answers and talks."""
-        for _ in range(MOST_DIALS):
-            moment = await self._listen()
-            if moment.kind != "dial" or self._scripted:
-                return moment
-            await self._call.decide(UNSCRIPTED)
-        return moment
-
     async def _hear(self, step: Hear) -> None:
         """What was heard already counts first; then the call is played on, piece by piece, and no further."""
         self._listener.take(self._call.transcript)
@@ -118,9 +110,7 @@ class Caller:
                 continue
             if self._takes(step):
                 break
-            if moment.kind != "dial" or self._scripted:
-                raise self._differs_in(step, moment)
-            await self._call.decide(UNSCRIPTED)
+            raise self._differs_in(step, moment)
         await self._hear_out()
 
     async def _hear_out(self) -> None:
@@ -180,7 +170,7 @@ class Caller:
 
     async def _ready(self, place: Place, doing: str, kinds: tuple[str, ...]) -> Moment:
         """Play on until one of `kinds` waits; what is heard before is passed over."""
-        moment = await self._on()
+        moment = await self._listen()
         if moment.kind not in kinds:
             raise Differs(Difference(place, f"the caller cannot {doing}: {told(moment)}", at=self._call.at))
         self._listener.skip()
@@ -196,6 +186,7 @@ class Caller:
             raise Differs(Difference(step.place, "somebody else is dialled", step.to, address, at=self._call.at))
         self._listener.skip()
         self._scripted -= 1
+        self._parties.other = parties_of(self._scripted).other
         await self._call.decide(behaviour_of(step))
         self._dials.append((step, len(self._call.dialled) - 1))
 
@@ -219,11 +210,7 @@ class Caller:
             await self._call.silence()
 
     async def _wait(self, step: model.Wait) -> None:
-        until = self._call.at + step.seconds
-        moment = await self._call.listen(until=until)
-        while moment.kind == "dial" and not self._scripted:
-            await self._call.decide(UNSCRIPTED)
-            moment = await self._call.listen(until=until)
+        await self._call.listen(until=self._call.at + step.seconds)
         self._listener.take(self._call.transcript)
         self._listener.skip()
 
@@ -235,7 +222,7 @@ class Caller:
         await self._call.hang_up()
 
     async def _end(self, step: model.End) -> None:
-        moment = await self._on()
+        moment = await self._listen()
         found, entry = self._listener.next_piece, self._listener.next_entry
         if found and entry is not None:
             at = self._call.transcript[entry].at
@@ -246,9 +233,19 @@ class Caller:
 
     async def _finish(self) -> None:
         """Come to the end: whoever is waited for hangs up."""
-        moment = await self._on()
+        moment = await self._listen()
         if moment.kind != "end":
             await self._call.hang_up()
+
+
+def scripted_dials(script: tuple[ScriptStep, ...]) -> int:
+    """How many lines for a dial a script has."""
+    return sum(isinstance(step, model.Dial) for step in script)
+
+
+def parties_of(scripted: int) -> Parties:
+    """Parties that wait for the script while it has a line for a dial, and answer by themselves without one."""
+    return Parties(other=None if scripted else UNSCRIPTED)
 
 
 def behaviour_of(step: model.Dial) -> Behaviour:

@@ -93,10 +93,10 @@ def items(node: Node) -> tuple[Node, ...]:
 
 
 def json_of(node: Node) -> Any:
-    """A node as JSON has it: `true`, `false`, `null` and numbers without quotes are what they look like."""
+    """A node as JSON has it: `true`, `false` and numbers without quotes are what they look like."""
     if isinstance(node, Map):
         return {entry.key.value: json_of(entry.value) for entry in node.entries}
     if isinstance(node, Seq):
         return [json_of(item) for item in node.items]
-    is_typed = not node.quoted and (node.value in ("true", "false", "null") or _NUMBER.fullmatch(node.value))
+    is_typed = not node.quoted and (node.value in ("true", "false") or _NUMBER.fullmatch(node.value))
     return json.loads(node.value) if is_typed else node.value

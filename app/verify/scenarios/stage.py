@@ -19,14 +19,14 @@ from app.service.library import Library
 from app.service.policy import Policy
 from app.settings.failsafe import DEFAULT as SORRY
 from app.settings.failsafe import read_failsafe
-from app.simulator import Application, AsgiServer, Parties, PhoneCall, Request, Server, VirtualClock, Vonage
+from app.simulator import Application, AsgiServer, PhoneCall, Request, Server, VirtualClock, Vonage
 from app.simulator.asgi import App
 from app.simulator.payloads import stamp
 from app.simulator.requests import encoded
 from app.store.contract import HookRow
 from app.store.memory import MemoryStore
 from app.verify.scenarios.answers import Answers, Declared
-from app.verify.scenarios.caller import Caller
+from app.verify.scenarios.caller import Caller, parties_of, scripted_dials
 from app.verify.scenarios.faults import FaultyServer
 from app.verify.scenarios.model import AT, CallFacts, Disturb, Scenario
 from app.verify.scenarios.result import Decided, Record, Result
@@ -104,10 +104,11 @@ class Stage:
         platform = FaultyServer(AsgiServer(server.app, clock))
         first = list(takewhile(lambda step: isinstance(step, Disturb), scenario.script))
         platform.ordered += [step.fault for step in first if isinstance(step, Disturb)]
-        vonage = Vonage(application_of(scenario.call), platform, clock, Parties(other=None), seed=self._seed(scenario))
+        parties = parties_of(scripted_dials(scenario.script))
+        vonage = Vonage(application_of(scenario.call), platform, clock, parties, seed=self._seed(scenario))
         known, logged = len(server.store.sessions), len(server.log)
         call = await vonage.call(**call_facts(scenario.call, self.flows))
-        caller = Caller(call, result, platform, lambda fields: _tell(platform, call, clock, fields))
+        caller = Caller(call, result, platform, parties, lambda fields: _tell(platform, call, clock, fields))
         await caller.play(scenario.script[len(first) :])
         await vonage.run()
         result.transcript = call.transcript

@@ -185,6 +185,7 @@ steps:
         ("- dial: {hears: [A call, Are you there?], presses: ['', '']}\n- hear: Nobody is there", []),
         ("- dial: {hears: [A message for you], presses: 1}", ["3: the called party does not hear it"]),
         ("- dial: {outcome: busy, hears: [A call]}", ["3: the called party does not hear it"]),
+        ("- hear: Nobody is there\n- end", []),
         ("- dial: {presses: 1}\n- hear: Nobody", ["4: nothing is heard: the call is over"]),
     ],
 )
