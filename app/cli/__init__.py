@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from app.cli import check, explain, graph, hooks, hours, init, prove, render, schema, serve, test, validate
+from app.cli import check, explain, graph, hooks, hours, init, prove, render, schema, serve, simulate, test, validate
 
 COMMANDS = (
     init.command,
@@ -19,6 +19,7 @@ COMMANDS = (
     schema.command,
     validate.command,
     render.command,
+    simulate.command,
     test.command,
     prove.command,
     hooks.command,

@@ -16,6 +16,7 @@ from app.service.calls import CallService
 from app.settings import Settings
 from app.verify.scenarios.stage import BASE
 from app.web import create_app
+from app.web.door import DEADLINE_S
 
 
 class BareSettings(Settings):
@@ -34,10 +35,12 @@ class BareSettings(Settings):
         return (init_settings,)
 
 
-def make_app(service: CallService, clock: Callable[[], datetime], log: list[str]) -> ASGIApp:
-    """The server; what it would warn of goes to `log`, one sentence each."""
+def make_app(
+    service: CallService, clock: Callable[[], datetime], log: list[str], *, deadline_s: float = DEADLINE_S
+) -> ASGIApp:
+    """The server; what it would warn of goes to `log`, one sentence each. `deadline_s` as in `create_app`."""
     settings = BareSettings(public_url=BASE, database_url="memory://")
-    return create_app(settings, service=service, clock=clock, log=_kept_in(log))
+    return create_app(settings, service=service, clock=clock, log=_kept_in(log), deadline_s=deadline_s)
 
 
 def _kept_in(log: list[str]) -> FilteringBoundLogger:

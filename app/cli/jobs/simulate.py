@@ -1,0 +1,219 @@
+"""`ncco simulate`: a call in the terminal, played by a person or by a script."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from app.cli.jobs.environment import variables
+from app.cli.jobs.outside import live_outside
+from app.cli.jobs.simulating.asking import Person, was_answered
+from app.cli.jobs.simulating.conversation import Conversation
+from app.cli.jobs.simulating.line import Address, Line, outer_line, own_line
+from app.cli.jobs.simulating.own_server import Own
+from app.cli.jobs.simulating.pace import Pace
+from app.cli.jobs.simulating.prompts import Prompt, find_prompt
+from app.cli.jobs.simulating.saving import append, check_path, free_name, name_of
+from app.cli.jobs.simulating.screen import Screen
+from app.cli.jobs.simulating.scripted import find_source_of, play_own
+from app.cli.jobs.simulating.scripted_url import play_at
+from app.cli.jobs.simulating.scripts import Script
+from app.cli.jobs.simulating.targets import Called, find_called, is_url
+from app.cli.jobs.simulating.words import NOWHERE
+from app.cli.jobs.simulating.writing import Played, written
+from app.cli.work import FINE, ISSUES, CannotRun
+from app.errors import AppError, SettingsError
+from app.flow.report import printable
+from app.settings import load_settings
+from app.verify.scenarios.fitting import ANY_NUMBER
+from app.verify.scenarios.model import CallFacts
+from app.verify.scenarios.stage import stand_ins
+
+
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What the person has said on the command line besides whom to call."""
+
+    facts: CallFacts
+    save: Path | None
+    shows: tuple[str, ...]
+    live: bool
+    is_real_time: bool
+    env: Mapping[str, str]
+    flows: Path | None
+    templates: Path | None
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What a scenario needs to know of a call besides its script."""
+
+    given: Mapping[str, list[Any]] = field(default_factory=dict)
+
+
+def run(
+    *,
+    what: str | None,
+    to: str,
+    caller: str,
+    at: datetime,
+    script: Path | None,
+    words: str,
+    save: Path | None,
+    shows: tuple[str, ...],
+    live: bool,
+    real_time: bool,
+    env: Mapping[str, str],
+    event_url: str,
+    fallback_url: str,
+    method: Literal["GET", "POST"],
+    signature_secret: str,
+    flows: Path | None,
+    templates: Path | None,
+) -> int:
+    """Make the call. ISSUES when the server did something wrong in it, its flows have errors or a script differs.
+
+    Raises CannotRun.
+    """
+    address = _address(what or "", event_url, fallback_url, method, signature_secret)
+    if not is_url(what):
+        _refuse_at_home({"--event-url": event_url, "--fallback-url": fallback_url})
+    elif live or env:
+        raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL asks whom it asks")
+    wishes = _Wishes(CallFacts(NOWHERE, to, caller, at=at), save, shows, live, real_time, env, flows, templates)
+    try:
+        if script is not None:
+            return _run_script(Script(script, words, real_time, shows), what, address, wishes)
+        return _run_call(what, address, wishes)
+    except KeyboardInterrupt:
+        click.echo("\nthe call was left")
+        return FINE
+
+
+def _address(url: str, event_url: str, fallback_url: str, method: Literal["GET", "POST"], secret: str) -> Address:
+    """The server at a URL; webhooks are signed as those of the account in the environment, if it has a secret."""
+    known = variables()
+    found = secret or known.get("VONAGE_SIGNATURE_SECRET", "") or known.get("VONAGE_API_SIGNATURE_SECRET", "")
+    accounts = known.get("VONAGE_API_KEY", ""), known.get("VONAGE_APPLICATION_ID", "")
+    return Address(url, event_url, fallback_url, method, found, *accounts)
+
+
+def _refuse_at_home(options: Mapping[str, str]) -> None:
+    for name, value in options.items():
+        if value:
+            raise CannotRun(
+                f"{name} is for a server at a URL", "leave it out, or name the answer URL instead of a flow"
+            )
+
+
+def _run_script(script: Script, what: str | None, address: Address, wishes: _Wishes) -> int:
+    if wishes.save is not None:
+        raise CannotRun("--save and --script exclude each other", "leave one of them out")
+    if is_url(what):
+        return asyncio.run(play_at(script, address))
+    if wishes.live:
+        _say_live()
+    source = find_source_of(script, what, wishes.flows, wishes.templates)
+    return asyncio.run(play_own(script, source, _dial_allow(), live=wishes.live))
+
+
+def _say_live() -> None:
+    click.echo("live: look-ups are asked, and hooks are sent", err=True)
+
+
+def _dial_allow() -> tuple[str, ...]:
+    """What the server of this project may dial. Raises CannotRun."""
+    try:
+        return load_settings().dial_allow
+    except SettingsError as error:
+        raise CannotRun(str(error), error.cure) from error
+
+
+def _run_call(what: str | None, address: Address, wishes: _Wishes) -> int:
+    if wishes.save is not None:
+        check_path(wishes.save)
+    called = None if is_url(what) else find_called(what, wishes.facts, wishes.flows, wishes.templates)
+    if called is None and not is_url(what):
+        return ISSUES
+    return asyncio.run(_Simulation(called, address, wishes).run())
+
+
+class _Simulation:
+    """One call by a person, to a project or to a URL."""
+
+    def __init__(self, called: Called | None, address: Address, wishes: _Wishes) -> None:
+        self._called = called
+        self._address = address
+        self._wishes = wishes
+        self._prompt: Prompt = find_prompt()
+        self._screen = Screen(wishes.shows)
+        self._kept = _Kept()
+
+    async def run(self) -> int:
+        """FINE when the server did nothing wrong."""
+        async with self._line() as line:
+            save = str(self._wishes.save) if self._wishes.save is not None else ""
+            pace = Pace(is_real=self._wishes.is_real_time)
+            talk = Conversation(line, self._prompt, self._screen, pace, save)
+            try:
+                await talk.hold()
+            except AppError as error:
+                self._screen.say(f"the call cannot go on: {printable(str(error))}", "red")
+                return ISSUES
+            if talk.save:
+                self._keep(line, talk)
+            if line.is_failsafe:
+                self._screen.say("the caller heard nothing of a flow", "red")
+            return ISSUES if self._screen.faults or line.is_failsafe else FINE
+
+    @asynccontextmanager
+    async def _line(self) -> AsyncIterator[Line]:
+        wishes, called = self._wishes, self._called
+        if called is None:
+            facts = CallFacts(NOWHERE, wishes.facts.to or ANY_NUMBER, wishes.facts.from_, at=wishes.facts.at)
+            self._greet(self._address.answer_url, facts)
+            async with outer_line(self._address, facts) as line:
+                yield line
+            return
+        self._greet(f"flow {called.fitted.flow}" if called.fitted.flow else "", called.fitted)
+        if wishes.live:
+            _say_live()
+        async with live_outside(is_live=wishes.live) as outside:
+            person = Person(called.flows, self._prompt, self._screen)
+            self._kept.given = person.given
+            env = {**(outside.env if outside else stand_ins(called.flows)), **wishes.env}
+            look_up = outside.look_ups() if outside else person.ask
+            own = Own(called.project, env, _dial_allow(), look_up, called.rename, outside)
+            async with own_line(own, called.fitted, called.flows) as line:
+                yield line
+
+    def _greet(self, whom: str, facts: CallFacts) -> None:
+        where = f"{whom} at " if whom else ""
+        at = facts.at.isoformat(" ", "minutes")
+        self._screen.say(printable(f"{facts.from_} calls {where}{facts.to}, {at}"), "bold")
+
+    def _keep(self, line: Line, talk: Conversation) -> None:
+        """Write the call as a scenario. Raises CannotRun."""
+        path = Path(talk.save)
+        check_path(path)
+        facts = self._called.kept if self._called is not None else self._wishes.facts
+        given = {name: answers for name, answers in self._kept.given.items() if was_answered(answers)}
+        script = talk.recorder.script
+        played = Played(facts, script, given, self._wishes.env, _expected(line))
+        name = free_name(path, name_of(script))
+        append(path, name, written(name, played))
+        replay = f"ncco simulate {self._address.answer_url} --script" if self._called is None else "ncco test"
+        self._screen.say(f'written to {path} as "{name}"; play it again with: {replay} {path}', "green")
+
+
+def _expected(line: Line) -> dict[str, Any]:
+    """What a scenario expects of a call that came as this one did."""
+    ended = "failsafe" if line.is_failsafe else "hangup" if line.call.ended_by == "user" else "completed"
+    return {"end": ended, **({"hooks": line.inside.hooks} if line.inside is not None and line.inside.hooks else {})}

@@ -1,0 +1,120 @@
+"""What is called: a flow of a project, or a server at a URL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from app.cli.jobs.environment import flow_variables, folders
+from app.cli.jobs.flow import did_you_mean, show_errors
+from app.cli.jobs.project import Findings, Source, as_named, find, find_source
+from app.cli.work import CannotRun
+from app.flow.model import Flow, Project
+from app.verify.scenarios.answers import Declared
+from app.verify.scenarios.fitting import Fitting
+from app.verify.scenarios.model import CallFacts, Scenario
+from app.verify.scenarios.reader import Reader
+from app.verify.scenarios.telling import Rename
+
+URL: Final = re.compile(r"https?://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A project, and the call that is made to it.
+
+    Attributes:
+        facts: as the person has said them.
+        fitted: the same with the number and the flow filled in.
+    """
+
+    project: Project
+    source: Source
+    facts: CallFacts
+    fitted: CallFacts
+
+    @property
+    def kept(self) -> CallFacts:
+        """What a scenario says of the call: what the person has said, or else which flow was found."""
+        return self.facts if self.facts.flow or self.facts.to else self.fitted
+
+    @property
+    def flows(self) -> tuple[Flow, ...]:
+        """Every flow of the project."""
+        return tuple(self.project.flows.values())
+
+    @property
+    def rename(self) -> Rename:
+        """A file of a flow, as the person can open it."""
+        return partial(as_named, source=self.source)
+
+
+def is_url(what: str | None) -> bool:
+    """Whether a server at a URL is meant."""
+    return what is not None and URL.match(what) is not None
+
+
+def find_called(what: str | None, facts: CallFacts, flows: Path | None, templates: Path | None) -> Called | None:
+    """The flow of that name, the project in that folder, or the one here.
+
+    None when its flows have errors, which are printed then. Raises CannotRun.
+    """
+    source, name = source_of(what, flows, templates)
+    found = find(source, flow_variables())
+    if found.project.has_errors:
+        show_errors(found)
+        return None
+    known = found.project.flows
+    if name and name not in known:
+        raise CannotRun(f'there is no flow "{name}", nor a project of that name', did_you_mean(name, known))
+    chosen = CallFacts(facts.place, facts.to, facts.from_, name or _only(source, found), at=facts.at)
+    if not chosen.flow and not chosen.to:
+        _require_clear(known)
+    return Called(found.project, source, chosen, _fit(chosen, found.project))
+
+
+def source_of(what: str | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
+    """The project, and the name of the flow; "" when none is named."""
+    here = Source(*folders(flows, templates))
+    if what is None:
+        return here, ""
+    path = Path(what)
+    is_path = path.exists() or path.suffix.lower() in (".yaml", ".yml") or "/" in what
+    if is_path and flows is None and not _is_flow_here(what, here):
+        return find_source(path, templates), ""
+    return here, what
+
+
+def _is_flow_here(what: str, here: Source) -> bool:
+    """Whether a name is that of a flow, although there is a folder of that name too."""
+    if "/" in what or not here.flows.is_dir():
+        return False
+    return what in find(here, flow_variables()).project.flows
+
+
+def _only(source: Source, found: Findings) -> str:
+    """The flow of the one file that was named; "" when a whole project was."""
+    if len(source.files) != 1:
+        return ""
+    place = f"flows/{source.files[0].name}"
+    return next((flow.name for flow in found.project.flows.values() if flow.place.file == place), "")
+
+
+def _require_clear(known: Mapping[str, Flow]) -> None:
+    startable = [flow for flow in known.values() if flow.is_startable]
+    if len(startable) > 1 and not any(flow.default for flow in startable):
+        names = ", ".join(sorted(flow.name for flow in startable))
+        raise CannotRun("it is not clear which flow is called", f"name one of {names}, or a number with --to")
+
+
+def _fit(facts: CallFacts, project: Project) -> CallFacts:
+    """Raises CannotRun when no flow takes the call."""
+    reader, flows = Reader(), tuple(project.flows.values())
+    scenario = Fitting(flows, Declared(flows)).fit(Scenario("", facts.place, facts), reader)
+    if reader.issues:
+        raise CannotRun(reader.issues[0].message, reader.issues[0].cure)
+    return scenario.call

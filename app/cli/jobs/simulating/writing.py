@@ -1,0 +1,144 @@
+"""Scenarios as text: a call that was played, in the words of scenario files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app.verify.scenarios import model
+from app.verify.scenarios.model import FROM, CallFacts, ScriptStep
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A call that was played.
+
+    Attributes:
+        given: what look-ups answered, each in turn. env: variables that flows read.
+        expect: the words under `expect`.
+    """
+
+    call: CallFacts
+    script: Sequence[ScriptStep]
+    given: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    expect: Mapping[str, Any] = field(default_factory=dict)
+
+
+def written(name: str, played: Played) -> str:
+    """One scenario, to stand in a file below others."""
+    lines = [f"{_text(name)}:", f"  call: {_flow_style(_call(played.call))}"]
+    lines += [f"  env: {_flow_style(played.env)}"] if played.env else []
+    lines += ["  given:"] if played.given else []
+    for lookup, answers in played.given.items():
+        lines.append(f"    {_text(lookup)}: {_flow_style(_in_turn(answers))}")
+    lines += ["  script:" if played.script else "  script: []"]
+    lines += [f"    - {_step(step)}" for step in played.script]
+    lines += [f"  expect: {_flow_style(played.expect)}"] if played.expect else []
+    return "\n".join([*lines, ""])
+
+
+def _call(call: CallFacts) -> dict[str, Any]:
+    found = {"flow": call.flow, "to": call.to, "from": call.from_ if call.from_ != FROM else ""}
+    return {**{word: value for word, value in found.items() if value}, "at": call.at.isoformat()}
+
+
+def _in_turn(answers: Sequence[Any]) -> list[Any]:
+    """The answers of a look-up in turn; whatever they are, they are not taken for words of the file."""
+    return [answer if _is_fault(answer) else {"value": answer} for answer in answers]
+
+
+def _is_fault(answer: Any) -> bool:
+    return isinstance(answer, Mapping) and len(answer) == 1 and not answer.keys().isdisjoint(("timeout", "error"))
+
+
+def _text(text: str) -> str:
+    """A text in quotes: what JSON writes, YAML reads."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in quoted)
+
+
+def _flow_style(value: Any) -> str:
+    """Maps and lists on one line."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_key(str(key))}: {_flow_style(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_flow_style(item) for item in value)}]"
+    return _text(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _key(key: str) -> str:
+    return key if key.isidentifier() else _text(key)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{round(seconds, 3):g}s" if seconds < 1_000 else f"{round(seconds, 3)}s"
+
+
+def _at(seconds: float | None) -> dict[str, str]:
+    return {} if seconds is None else {"at": _seconds(seconds)}
+
+
+def _timed(word: str, value: Any, at: float | None) -> str:
+    if at is None:
+        return f"{word}: {_flow_style(value)}"
+    return _flow_style({word: value, **_at(at)})
+
+
+def _step(step: ScriptStep) -> str:
+    """One line of a script."""
+    return _STEPS[type(step)](step)
+
+
+def _speak(step: model.Speak) -> str:
+    best, *others = step.results
+    if not others and best.confidence == model.Said("").confidence:
+        return _timed("speak", best.text, step.at)
+    said: dict[str, Any] = {"text": best.text, "confidence": best.confidence}
+    if others:
+        said["alternatives"] = [{"text": other.text, "confidence": other.confidence} for other in others]
+    return _timed("speak", said, step.at)
+
+
+def _dial(step: model.Dial) -> str:
+    return f"dial: {_flow_style(dict(_party(step)))}"
+
+
+def _party(step: model.Dial) -> Iterator[tuple[str, Any]]:
+    """What is not as usual."""
+    usual = model.Dial(step.place)
+    yield "to", step.to
+    yield "outcome", step.outcome
+    if step.rings != usual.rings:
+        yield "rings", _seconds(step.rings)
+    if step.talks != usual.talks:
+        yield "talks", _seconds(step.talks)
+    if not step.hangs_up_first:
+        yield "hangs_up", "caller"
+    if step.presses:
+        yield "presses", list(step.presses)
+
+
+def _record(step: model.Record) -> str:
+    if not step.key:
+        return f"record: {_seconds(step.seconds)}"
+    return f"record: {_flow_style({'seconds': step.seconds, 'key': step.key})}"
+
+
+def _hang_up(step: model.HangUp) -> str:
+    return "hangup" if step.at is None else f"hangup: {_seconds(step.at)}"
+
+
+_STEPS: Final[Mapping[type, Callable[[Any], str]]] = {
+    model.Hear: lambda step: f"hear: {_text(step.text)}",
+    model.Press: lambda step: _timed("press", step.digits, step.at),
+    model.Speak: _speak,
+    model.Silence: lambda _: "silence",
+    model.Dial: _dial,
+    model.Record: _record,
+    model.Wait: lambda step: f"wait: {_seconds(step.seconds)}",
+    model.HangUp: _hang_up,
+    model.End: lambda _: "end",
+}

@@ -1,0 +1,142 @@
+"""`ncco simulate`: a call in the terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from app.cli import options
+from app.cli.work import hand_over
+
+
+def _moment(_: click.Context, __: click.Parameter, at: str | None) -> datetime:
+    """The moment that is meant; without a time zone it is UTC."""
+    if at is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        cure = "write it as 2026-12-25T10:00, or with a time zone as 2026-12-25T10:00+01:00"
+        raise click.BadParameter(f"{at} is no point in time; {cure}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _number(_: click.Context, __: click.Parameter, number: str | None) -> str:
+    """The digits of a number; the sign and the blanks that people write are left out."""
+    digits = re.sub(r"[\s().-]", "", number or "").removeprefix("+")
+    if number is not None and not (digits.isascii() and digits.isdigit()):
+        raise click.BadParameter(f"{number} is no telephone number; write digits, such as 447700900123")
+    return digits
+
+
+def _variables(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> Mapping[str, str]:
+    found = {}
+    for each in written:
+        name, is_given, value = each.partition("=")
+        if not is_given or not name.isidentifier():
+            raise click.BadParameter(f"{each} is no NAME=VALUE")
+        found[name] = value
+    return found
+
+
+@click.command(
+    "simulate",
+    short_help="Call a flow, or any webhook server, in the terminal: hear, press, speak.",
+    epilog="""\b
+Examples:
+  ncco simulate                                  call the project in this folder
+  ncco simulate pin --from 447700900123          call the flow pin
+  ncco simulate examples/shop --at 2026-12-25T10:00
+  ncco simulate --script tests/scenarios/reception.yaml -k "busy sales"
+  ncco simulate --save tests/scenarios/calls.yaml      and keep it as a scenario
+  printf '2\\nbusy\\n' | ncco simulate --show why        the call of a script, and what decided
+  ncco simulate https://calls.example.com/answer --event-url https://calls.example.com/event
+
+In the call, ? lists what can be typed. Nobody is waited for: a call of two hours takes as long as you type.
+Exit codes: 0 the call was played, 1 the server did something wrong in it, its flows have errors or a script differs,
+2 nobody can be called.""",
+)
+@click.argument("what", required=False, metavar="[FLOW|PROJECT|URL]")
+@click.option("--to", default=None, callback=_number, help="The number called [the flow's first number].")
+@click.option(
+    "--from", "caller", default="447700900123", show_default=True, callback=_number, help="The caller's number."
+)
+@click.option("--at", default=None, callback=_moment, help="When the call is made, UTC without a time zone [now].")
+@click.option("--script", type=click.Path(path_type=Path), default=None, help="Play the scenarios of a file.")
+@click.option("-k", "words", default="", metavar="WORDS", help="With --script: only scenarios that hold these words.")
+@click.option("--save", type=click.Path(path_type=Path), default=None, help="Add the call to a file of scenarios.")
+@click.option(
+    "--show",
+    "shows",
+    type=click.Choice(("why", "ncco", "webhooks")),
+    multiple=True,
+    help="Show all along what decided, the NCCOs or the webhooks; repeat it for more.",
+)
+@click.option("--live", is_flag=True, help="Ask look-ups and send hooks for real, with the variables FLOW_...")
+@click.option("--real-time", is_flag=True, help="Play at the speed of speech; typing interrupts.")
+@click.option(
+    "--env", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable that flows read as env.NAME."
+)
+@click.option("--event-url", default="", help="Of a server at a URL: where events go [nowhere].")
+@click.option("--fallback-url", default="", help="Of a server at a URL: what is asked when it fails [nothing].")
+@click.option(
+    "--method",
+    type=click.Choice(("GET", "POST"), case_sensitive=False),
+    default="GET",
+    show_default=True,
+    help="Of a server at a URL: how its answer and fallback URL are asked.",
+)
+@click.option(
+    "--signature-secret", default="", help="Sign webhooks to a URL with it [VONAGE_SIGNATURE_SECRET, else unsigned]."
+)
+@options.flows
+@options.templates
+def command(
+    *,
+    what: str | None,
+    to: str,
+    caller: str,
+    at: datetime,
+    script: Path | None,
+    words: str,
+    save: Path | None,
+    shows: tuple[str, ...],
+    live: bool,
+    real_time: bool,
+    env: Mapping[str, str],
+    event_url: str,
+    fallback_url: str,
+    method: str,
+    signature_secret: str,
+    flows: Path | None,
+    templates: Path | None,
+) -> None:
+    """Call a flow, a project, or the answer URL of any webhook server, and be the caller.
+
+    Without an argument the project in this folder is called. Nobody outside is asked or told anything: at a terminal
+    you answer look-ups yourself, elsewhere their defaults hold.
+    """
+    hand_over(
+        "simulate",
+        what=what,
+        to=to,
+        caller=caller,
+        at=at,
+        script=script,
+        words=words,
+        save=save,
+        shows=shows,
+        live=live,
+        real_time=real_time,
+        env=env,
+        event_url=event_url,
+        fallback_url=fallback_url,
+        method=method.upper(),
+        signature_secret=signature_secret,
+        flows=flows,
+        templates=templates,
+    )
