@@ -73,19 +73,24 @@ def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
     return names
 
 
-def sample_signature(node: Map, reader: Reader) -> Signature | None:
-    """What other flows see of the flow in a file; None when it has no name. Faults are left to `read_head`."""
+def is_flow_name(name: str) -> bool:
+    """Whether a flow can be named so."""
+    return _FLOW_NAME.fullmatch(name) is not None
+
+
+def sample_signature(node: Map, reader: Reader) -> Signature:
+    """What other flows see of the flow in a file; its name is "" when it has none. Faults are left to `read_head`."""
     keys = {entry.key.value: entry.key for entry in node.entries}
     values = {entry.key.value: entry.value for entry in node.entries}
     fields = Fields("the flow", node.place, keys, values)
     name = values.get("flow")
-    return _read_outside(name, fields, reader) if isinstance(name, Text) else None
+    return _read_outside(name if isinstance(name, Text) else None, fields, reader)
 
 
 def _read_name(fields: Fields, reader: Reader) -> Text | None:
     node = fields.need("flow", "begin the file with `flow: name`", reader)
     text = reader.text(node, "`flow`") if node else None
-    if text is not None and not _FLOW_NAME.fullmatch(text.value):
+    if text is not None and not is_flow_name(text.value):
         cure = "use a to z, 0 to 9, _ and -"
         reader.report("E205", text.place, f'a flow cannot be named "{text.value}"', cure)
     return text

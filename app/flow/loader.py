@@ -13,7 +13,7 @@ from app.flow.checks.usage import check_usage
 from app.flow.context import Context
 from app.flow.files import read_project
 from app.flow.flows import ReadFlow, read_flow
-from app.flow.heads import sample_signature
+from app.flow.heads import is_flow_name, sample_signature
 from app.flow.hours import Calendar, calendar_sources
 from app.flow.issues import Issue, by_place
 from app.flow.linking import link
@@ -106,16 +106,22 @@ def _is_flow_file(path: str) -> bool:
 
 
 def _signatures(files: list[_File], env: Mapping[str, str] | None) -> dict[str, Signature]:
-    """What each flow takes and gives back, by name. Of a file with faults nothing is taken to be missing."""
+    """What each flow takes and gives back, by name. Of a file with faults nothing is taken to be missing.
+
+    A flow without a name of its own, which is a fault, may be meant by the name of its file.
+    """
     found: dict[str, Signature] = {}
+    nameless: list[Signature] = []
     for file in files:
         node = file.node or read_remains(file.path, file.text)
         if isinstance(node, Map) and not is_shared(node):
             signature = sample_signature(node, Reader(scope_types({}, env), {}, frozenset()))
-            if signature is not None:
-                whole = signature if file.node else replace(signature, is_whole=False)
-                found.setdefault(signature.name, whole)
-    return found
+            whole = replace(signature, is_whole=signature.is_whole and file.node is not None)
+            if whole.name in found or not is_flow_name(whole.name):
+                nameless.append(replace(whole, name=PurePosixPath(file.path).stem, is_whole=False))
+            if whole.name:
+                found.setdefault(whole.name, whole)
+    return {signature.name: signature for signature in nameless} | found
 
 
 def _read_file(file: _File, context: Context, shelf: Shelf) -> None:

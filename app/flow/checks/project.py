@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from app.flow.checks.circles import check_circles, check_recursion
 from app.flow.checks.rooms import check_rooms
+from app.flow.heads import is_flow_name
 from app.flow.issues import Issue
 from app.flow.nodes import Place
 from app.flow.rules import RULES
@@ -41,10 +43,11 @@ def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[Issu
 
 
 def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[Issue]:
-    """W213 for a flow in which no call can start, and to which no other flow leads."""
+    """W213 for a flow in which no call can start, and to which no other flow leads; its name must be right for that."""
     run = {name for flow in flows for name in flow.runs if name != flow.name}
+    counts = Counter(flow.name for flow in flows)
     for flow in flows:
-        written = flow.head.name
+        written = flow.head.name if is_flow_name(flow.name) and counts[flow.name] == 1 else None
         if written is not None and not flow.head.has_entrance and flow.name not in run:
             yield RULES["W213"].at(written.place, f'no call can start in the flow "{flow.name}"')
 

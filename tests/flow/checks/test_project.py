@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from app.flow.loader import load
 
 STEPS = "start: hello\nsteps:\n  hello:\n    do:\n      - talk: Hello.\n    goto: end\n"
@@ -14,6 +16,35 @@ def test_a_name_that_is_taken_names_both_places() -> None:
     assert ['flows/1.yaml:1:7 E210 the flow "a" is there already, in flows/0.yaml:1'] == faults(
         "flow: a\ndefault: true", "flow: a\nentry: true"
     )
+
+
+RUNS = """
+flow: a
+default: true
+start: hello
+steps:
+  hello:
+    run: b
+    with: {team: sales}
+    on: {done: end, otherwise: more}
+  more:
+    goto: {run: b, with: {team: sales}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("head", "fault"),
+    [
+        ("flow: a", 'flows/b.yaml:1:7 E210 the flow "a" is there already, in flows/a.yaml:2'),
+        ("flow: B b", 'flows/b.yaml:1:7 E205 a flow cannot be named "B b"'),
+        ("params: {}", "flows/b.yaml:1:1 E204 the flow has no `flow`"),
+        ("flow b", "flows/b.yaml:1:1 E101 this line has no colon"),
+    ],
+)
+def test_a_flow_without_a_name_of_its_own_may_be_meant_by_that_of_its_file(head: str, fault: str) -> None:
+    (found,) = load({"flows/a.yaml": RUNS, "flows/b.yaml": f"{head}\n{STEPS}"}).issues
+
+    assert f"{found.place} {found.code} {found.message}".startswith(fault)
 
 
 def test_of_two_flows_with_one_name_the_first_is_kept() -> None:
