@@ -84,6 +84,13 @@ FAULTY = (
     Faulty("a wide colon", "goto\uff1amenu\na: b\n", "E116", (1, 5, 1), "goto: menu\na: b\n"),
     Faulty("no space behind a dash", "a:\n  - b: c\n  -d: e\n", "E116", (3, 3, 1), "a:\n  - b: c\n  - d: e\n"),
     Faulty("no space behind the first dash", "a:\n  -talk: e\n", "E116", (2, 3, 1), "a:\n  - talk: e\n"),
+    Faulty(
+        "no space behind a dash with lines below",
+        "a:\n  -if: c\n    goto: d\n  - else: e\n",
+        "E116",
+        (2, 3, 1),
+        "a:\n  - if: c\n    goto: d\n  - else: e\n",
+    ),
     Faulty("no colon", "a: b\ngoto menu\n", "E101", (2, 1, 9), "a: b\ngoto: menu\n"),
     Faulty("a text gone on too far left", "- a: b\n  there\n", "E101", (2, 3, 5), "- a: b\n    there\n"),
     Faulty("a dash among keys", "on:\n  a: b\n  - c: d\n", "E115", (3, 3, 1), "on:\n  a: b\n  c: d\n"),

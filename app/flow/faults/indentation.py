@@ -33,6 +33,8 @@ def _second_thing(fault: Fault) -> Finding | None:
     while not head.key and head.content == head.first and (higher := fault.above_of(head)):
         head = higher
     name = head.key or fault.page.text[head.content : head.content_end]
+    if head.key and head.key.startswith("-"):
+        return _glued_dash(fault, head)
     message = f'"{name}" in line {head.number} has its value already; this line is indented below it'
     cure = f'{_indent_by(head.content - head.start)}, like "{name}", or delete that value'
     if not head.key:
@@ -40,6 +42,14 @@ def _second_thing(fault: Fault) -> Finding | None:
         cure = f'write "{name}: ..." there, or {_indent_by(head.indent)}, like its dash'
     fault.blank(line)
     return fault.found("E109", start, end, message, cure, keeps_meaning=False)
+
+
+def _glued_dash(fault: Fault, head: Line) -> Finding:
+    """`-if: a == b` with a line below it that is indented as for `- if`."""
+    cure = f"write - {head.key[1:]}: ..."
+    fault.page.mask(head.first + 1, head.end, " ")
+    message = "a space is missing behind the dash"
+    return fault.found("E116", head.first, head.first + 1, message, cure, keeps_meaning=False)
 
 
 def find_wrong_column(fault: Fault) -> Finding | None:
