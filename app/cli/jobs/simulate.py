@@ -170,7 +170,7 @@ class _Simulation:
             if talk.save:
                 self._keep(line, talk)
             if line.is_failsafe:
-                self._screen.say("the caller heard nothing of a flow", "red")
+                self._screen.say("nothing of a flow could be played" if line.inside else "no NCCO was played", "red")
             return ISSUES if self._screen.faults or line.is_failsafe else FINE
 
     @asynccontextmanager
@@ -180,6 +180,7 @@ class _Simulation:
             facts = CallFacts(NOWHERE, wishes.facts.to or ANY_NUMBER, wishes.facts.from_, at=wishes.facts.at)
             self._greet(self._address.answer_url, facts)
             async with outer_line(self._address, facts) as line:
+                _require_reached(line)
                 yield line
             return
         self._greet(f"flow {called.fitted.flow}" if called.fitted.flow else "", called.fitted)
@@ -211,6 +212,15 @@ class _Simulation:
         append(path, name, written(name, played))
         replay = f"ncco simulate {self._address.answer_url} --script" if self._called is None else "ncco test"
         self._screen.say(f'written to {path} as "{name}"; play it again with: {replay} {path}', "green")
+
+
+def _require_reached(line: Line) -> None:
+    """Raises CannotRun when there is no server at all."""
+    attempts = [attempt for delivery in line.call.log if delivery.kind == "answer" for attempt in delivery.attempts]
+    failures = {attempt.response.failure for attempt in attempts}
+    if not line.call.is_answered and failures <= {"closed", "connect timeout"}:
+        url = attempts[0].request.url.partition("?")[0]
+        raise CannotRun(f"there is no server at {url}", "start it, or write its answer URL as it would stand at Vonage")
 
 
 def _expected(line: Line) -> dict[str, Any]:

@@ -40,16 +40,25 @@ class Conversation:
         self.save = save
 
     async def hold(self) -> None:
-        """Talk until one side hangs up."""
+        """Talk until one side hangs up; Ctrl-C, whenever it comes, is the caller hanging up."""
+        try:
+            await self._talk()
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+            if not self._call.is_over:
+                await self._leave(words.Leave())
+        self.recorder.end()
+        await self._line.vonage.run()
+        await self._screen.show_news(self._line)
+
+    async def _talk(self) -> None:
         while not self._call.is_over:
             line = await self._next_line()
             if line is None:
                 await self._leave(words.Leave())
             else:
                 await self._do_all(line)
-        self.recorder.end()
-        await self._line.vonage.run()
-        await self._screen.show_news(self._line)
 
     async def _next_line(self) -> str | None:
         """Play on to where the caller is waited for, and read what the person wants; "" when the call has ended."""

@@ -48,7 +48,8 @@ async def _play(scenario: Scenario, address: Address, script: Script) -> bool:
         _take(line, result)
         result.notes += (UNSEEN,) if is_hidden else ()
         result.differences += check_expectations(result)
-        await screen.show_news(line)
+        if result.holds or script.shows:
+            await screen.show_news(line)
     return show_verdict(result, str, screen)
 
 

@@ -61,7 +61,8 @@ async def show_result(result: Result, rename: Rename, script: Script, screen: Sc
     """Print a call from ringing to its end, and how it differs from its scenario; whether it does not."""
     screen.say(f"{printable(result.scenario.name)}  {result.scenario.place.file}:{result.scenario.place.line}", "bold")
     at = 0.0
-    for moment, text, colour in sorted(_entries(result, rename, script.shows), key=lambda told: told[0]):
+    entries = _entries(result, rename, script.shows) if result.holds or script.shows else ()
+    for moment, text, colour in sorted(entries, key=lambda told: told[0]):
         if script.is_real_time and moment > at:
             await asyncio.sleep(moment - at)
             at = moment

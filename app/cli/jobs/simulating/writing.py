@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.verify.scenarios import model
 from app.verify.scenarios.model import FROM, CallFacts, ScriptStep
+
+_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z_-]*")
+_TYPED: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+"""Words that YAML, or somebody who reads it, takes for something else than text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,9 @@ def _is_fault(answer: Any) -> bool:
 
 
 def _text(text: str) -> str:
-    """A text in quotes: what JSON writes, YAML reads."""
+    """A text in quotes, but for one plain word: what JSON writes, YAML reads."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _TYPED:
+        return text
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in quoted)
 
@@ -63,14 +70,10 @@ def _text(text: str) -> str:
 def _flow_style(value: Any) -> str:
     """Maps and lists on one line."""
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_key(str(key))}: {_flow_style(item)}' for key, item in value.items())}}}"
+        return f"{{{', '.join(f'{_text(str(key))}: {_flow_style(item)}' for key, item in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_flow_style(item) for item in value)}]"
     return _text(value) if isinstance(value, str) else json.dumps(value)
-
-
-def _key(key: str) -> str:
-    return key if key.isidentifier() else _text(key)
 
 
 def _seconds(seconds: float) -> str:
