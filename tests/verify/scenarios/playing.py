@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.cli.jobs.server_under_test import make_app
@@ -17,9 +17,10 @@ from app.verify.scenarios.suite import Suite, run_suite
 FILE = "tests/scenarios/main.yaml"
 
 
-def stage_for(flow: str, outside: Outside | None = None, **more: str) -> Stage:
-    """The stage of a project with the flow `flows/main.yaml`, and more files."""
-    project = load({"flows/main.yaml": flow, **{f"flows/{name}.yaml": text for name, text in more.items()}}, {})
+def stage_for(flow: str, more: Mapping[str, str] | None = None, outside: Outside | None = None) -> Stage:
+    """The stage of a project with the flow `flows/main.yaml`, and `more` by name."""
+    others = {f"flows/{name}.yaml": text for name, text in (more or {}).items()}
+    project = load({"flows/main.yaml": flow, **others}, {})
     errors = [str(issue) for issue in project.issues if issue.is_error]
     assert not errors, errors
     return Stage(project, make_app, outside=outside)
@@ -31,16 +32,17 @@ def file_of(text: str) -> ScenarioFile:
     return ScenarioFile(Path(FILE), FILE, text, scenarios, tuple(issues))
 
 
-def run(flow: str, text: str, words: str = "", *, leaves_open: bool = False, **more: str) -> Suite:
-    """What comes of the scenarios of a text."""
-    stage = stage_for(flow, **more)
-    return asyncio.run(run_suite(stage, [file_of(text)], words, leaves_open=leaves_open))
+def run(flow: str, text: str, **more: str) -> Suite:
+    """What comes of the scenarios of a text; `more` are flows beside it."""
+    stage = stage_for(flow, more)
+    return asyncio.run(run_suite(stage, [file_of(text)]))
 
 
 def played(flow: str, script: str, head: str = "", **more: str) -> Result:
     """What comes of one script: its steps one a line, without their indentation; `head` is what stands beside it."""
     lines = "".join(f"    {line}\n" for line in script.strip("\n").split("\n"))
-    suite = run(flow, f"a call:\n{head}  script:\n{lines}", **more)
+    stage = stage_for(flow, more)
+    suite = asyncio.run(run_suite(stage, [file_of(f"a call:\n{head}  script:\n{lines}")]))
     assert not [issue for issue in suite.issues if issue.is_error], suite.issues
     return suite.results[0]
 

@@ -24,7 +24,9 @@ lookups:
     returns: {name: text, code: text, visits: int, vip: bool, tags: list, orders: [{number: text, amount: number}]}
     default: {name: stranger}
 hooks:
-  seen: {post: "{{ env.CRM_URL }}/seen", json: {who: "{{ who }}", visits: "{{ customer.visits }}", tags: "{{ customer.tags }}"}}
+  seen:
+    post: "{{ env.CRM_URL }}/seen"
+    json: {who: "{{ who }}", visits: "{{ customer.visits }}", tags: "{{ customer.tags }}"}
   broken: {post: "{{ env.CRM_URL }}/x", json: {a: "{{ who | int }}"}}
 steps:
   hello:
@@ -32,7 +34,10 @@ steps:
     set: {seen: "{{ seen + 1 }}", who: "{{ customer.name }}"}
     send: seen
     do:
-      - talk: "Hello {{ customer.name }}, {{ customer.code }}, {{ customer.visits }}, {{ customer.vip }}. {{ customer.tags | list }}. {% if customer.orders != [] %}{{ customer.orders[0].number }}: {{ customer.orders[0].amount + 1 }}{% endif %}"
+      - talk: >-
+          Hello {{ customer.name }}, {{ customer.code }}, {{ customer.visits }}, {{ customer.vip }}.
+          {{ customer.tags | list }}.
+          {% if customer.orders != [] %}{{ customer.orders[0].number }}: {{ customer.orders[0].amount + 1 }}{% endif %}
     branch:
       - if: not customer.ok and seen < 2
         goto: hello_again
@@ -59,8 +64,15 @@ def test_an_answer_has_the_types_that_the_look_up_declares() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["{customer: {timeout: true}}", '{customer: {error: "503"}}', "{customer: {error: it is down}}", "{customer: {name: 5}}", "{}", "{main.customer: {value: none}}"],
-)  # fmt: skip
+    [
+        "{customer: {timeout: true}}",
+        '{customer: {error: "503"}}',
+        "{customer: {error: it is down}}",
+        "{customer: {name: 5}}",
+        "{}",
+        "{main.customer: {value: none}}",
+    ],
+)
 def test_without_an_answer_the_default_holds(given: str) -> None:
     assert [] == messages(played(CRM, "- hear: Hello stranger\n- hear: Again stranger\n- end", head(given)))
 
@@ -149,14 +161,27 @@ def test_a_variable_that_has_no_stand_in_is_given() -> None:
     [
         ("a:\n  flow: mian\n  script: [end]\n", '1:1 S106 there is no flow "mian"; did you mean "main"?'),
         ("a:\n  flow: nothing\n  script: [end]\n", '1:1 S106 there is no flow "nothing"; there are: main, sub'),
-        ("a:\n  flow: sub\n  script: [end]\n", '1:1 S106 no call can start in flow "sub"; call a flow that runs it, or give it `numbers`, `default: true` or `entry: true`'),
+        (
+            "a:\n  flow: sub\n  script: [end]\n",
+            '1:1 S106 no call can start in flow "sub"; call a flow that runs it, '
+            "or give it `numbers`, `default: true` or `entry: true`",
+        ),
         ('a:\n  to: "1"\n  script: [end]\n', "1:1 S106 no flow takes calls to 1; flows take calls to 442079460000"),
-        ("a:\n  given: {custmer: {name: Ann}}\n  script: [end]\n", '2:11 S107 no flow has a look-up "custmer"; did you mean "customer"?'),
-        ("a:\n  given: {nothing: {name: Ann}}\n  script: [end]\n", '2:11 S107 no flow has a look-up "nothing"; there are: customer, main.customer'),
+        (
+            "a:\n  given: {custmer: {name: Ann}}\n  script: [end]\n",
+            '2:11 S107 no flow has a look-up "custmer"; did you mean "customer"?',
+        ),
+        (
+            "a:\n  given: {nothing: {name: Ann}}\n  script: [end]\n",
+            '2:11 S107 no flow has a look-up "nothing"; there are: customer, main.customer',
+        ),
         ("a:\n  script: [end]\n  expect: {hooks: [sen]}\n", '3:20 S108 no flow has a hook "sen"; did you mean "seen"?'),
-        ("a:\n  script: [end]\n  expect: {variables: {whom: x}}\n", '3:24 S109 no flow has a variable "whom"; did you mean "who"?'),
+        (
+            "a:\n  script: [end]\n  expect: {variables: {whom: x}}\n",
+            '3:24 S109 no flow has a variable "whom"; did you mean "who"?',
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_the_flows_do_not_have_is_an_issue(text: str, told: str) -> None:
     suite = run(CRM, text, sub="flow: sub\nstart: a\nsteps: {a: {goto: end}}\n")
     (issue,) = suite.issues
@@ -225,7 +250,7 @@ def test_outside_is_asked_and_told_only_when_that_is_wanted() -> None:
         posted.append(hook.url)
         return "nobody is there"
 
-    stage = stage_for(CRM, Outside({"CRM_URL": "https://crm.test"}, lambda: ask, post))
+    stage = stage_for(CRM, outside=Outside({"CRM_URL": "https://crm.test"}, lambda: ask, post))
     suite = asyncio.run(run_suite(stage, [file_of("a:\n  script: [hear: Hello Bo]\n")]))
 
     assert [True] == [result.holds for result in suite.results]
@@ -234,12 +259,33 @@ def test_outside_is_asked_and_told_only_when_that_is_wanted() -> None:
     assert ("the hook seen was not sent: nobody is there",) == suite.results[0].notes
 
 
-def test_variables_of_a_flow_that_waits_count_too() -> None:
-    flow = "flow: main\nentry: true\nstart: a\nvars: {n: {type: int, default: 4}}\nsteps:\n  a:\n    run: sub\n    on: {done: end}\n"
-    sub = "flow: sub\noutcomes: [done]\nstart: b\nvars: {m: {type: int, default: 5}}\ndefaults: {retry: {then: {return: done}}}\nsteps:\n  b:\n    do:\n      - talk: Hi.\n    choices: {x: {dtmf: 1, goto: {return: done}}}\n"
-    text = "a:\n  script: [hear: Hi]\n  expect: {variables: {n: 4, m: 5}}\nb:\n  script: [hear: Hi, press: 1]\n  expect: {variables: {n: 4, m: 5}}\n"
-    suite = run(flow, text, sub=sub)
+WAITING = """\
+flow: main
+entry: true
+start: a
+vars: {n: {type: int, default: 4}}
+steps:
+  a:
+    run: sub
+    on: {done: end}
+"""
+RUN = """\
+flow: sub
+outcomes: [done]
+start: b
+vars: {m: {type: int, default: 5}}
+defaults: {retry: {then: {return: done}}}
+steps:
+  b:
+    do:
+      - talk: Hi.
+    choices: {x: {dtmf: 1, goto: {return: done}}}
+"""
 
-    assert [[], ['6: the call has no variable "m" in the end; there are: n']] == [
-        messages(result) for result in suite.results
-    ]
+
+def test_variables_of_a_flow_that_waits_count_too() -> None:
+    expect = "  expect: {variables: {n: 4, m: 5}}\n"
+    suite = run(WAITING, f"a:\n  script: [hear: Hi]\n{expect}b:\n  script: [press: 1]\n{expect}", sub=RUN)
+
+    assert [] == messages(suite.results[0])
+    assert ['6: the call has no variable "m" in the end; there are: n'] == messages(suite.results[1])

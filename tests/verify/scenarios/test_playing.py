@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from tests.verify.scenarios.playing import messages, played, run
+from app.verify.scenarios.result import Result
+from app.verify.scenarios.suite import run_suite
+from tests.verify.scenarios.playing import file_of, messages, played, run, stage_for
 
 MENU = """\
 flow: main
@@ -63,9 +67,9 @@ steps:
 @pytest.mark.parametrize(
     "script",
     [
-        "- hear: Welcome\n- hear: Press 1\n- press: 1\n- hear: One moment\n- dial: '447700900111'\n- hear: Good bye\n- end",
+        "- hear: [Welcome, Press 1]\n- press: 1\n- hear: One moment\n- dial: '447700900111'\n- hear: Good bye\n- end",
         "- hear: Welcome. Press 1,\n- hear: or say\n- hear: sales",
-        "- press: 1\n- dial: busy\n- hear: Welcome\n- speak: the sales team\n- dial: {to: +44 7700 900111}\n- hear: Good bye.",
+        "- press: 1\n- dial: busy\n- hear: Welcome\n- speak: sales team\n- dial: +44 7700 900111\n- hear: Good bye.",
         "- speak: {text: sails, confidence: 0.9, alternatives: [sales]}\n- hear: One moment",
         "- speak: {error: ERR_1}\n- hear: Welcome",
         "- silence\n- hear: [Are you there?, Welcome]\n- press: 9\n- hear: Good bye",
@@ -91,6 +95,10 @@ def test_a_script_that_holds(script: str) -> None:
     assert [] == messages(played(MENU, script))
 
 
+WAITS = "4: the call does not end here: the caller is waited for (a key or speech)"
+NOTHING = "4: the caller cannot let anything time out: nothing happens until the caller does something"
+
+
 @pytest.mark.parametrize(
     ("script", "told"),
     [
@@ -104,16 +112,16 @@ def test_a_script_that_holds(script: str) -> None:
         ("- press: 4\n- speak: four", "4: nobody listens for speech: this input takes dtmf alone"),
         ("- record", "3: the caller cannot leave a recording: the caller is waited for (a key or speech)"),
         ("- press: 2\n- wait: 1s\n- hear: Bye", "5: nothing is heard: the caller is recorded"),
-        ("- press: 3\n- silence", "4: the caller cannot let anything time out: nothing happens until the caller does something"),
+        ("- press: 3\n- silence", NOTHING),
         ("- press: 2\n- end", "4: the call does not end here: something more is heard"),
-        ("- hear: Welcome. Press 1, or say sales.\n- end", "4: the call does not end here: the caller is waited for (a key or speech)"),
+        ("- hear: Welcome. Press 1, or say sales.\n- end", WAITS),
         ("- press: 2\n- record\n- hear: Good bye\n- hear: Again", "6: nothing is heard: the call is over"),
         ("- press: 2\n- record\n- hear: Good bye\n- hangup", "6: the call is over before the caller hangs up"),
         ("- press: 2\n- record\n- hear: Good bye\n- press: 1", "6: the caller cannot press 1: the call is over"),
         ("- press: 1\n- {press: 1, at: 1s}", "4: 1 s have passed already: it is 2.5 s since the call was answered"),
         ("- press: 2\n- record\n- {press: 1, at: 2h}", "5: the call is over before 7200 s"),
     ],
-)  # fmt: skip
+)
 def test_the_first_difference_is_told(script: str, told: str) -> None:
     assert [told] == messages(played(MENU, script))
 
@@ -125,18 +133,22 @@ def test_a_call_ends_where_its_caller_is_waited_for() -> None:
     assert ["left"] == [hook.name for hook in result.hooks]
 
 
+def opened(text: str) -> Result:
+    return asyncio.run(run_suite(stage_for(MENU), [file_of(text)], leaves_open=True)).results[0]
+
+
 def test_what_is_left_open_is_what_is_heard() -> None:
     suite = run(MENU, 'a call:\n  script:\n    - hear\n    - hear: "?"\n    - press: 1\n    - hear: [One, "?"]\n')
 
     assert ["Welcome.", "Press 1, or say sales.", "Good bye."] == [found for _, found in suite.results[0].heard]
     assert 3 == len(suite.results[0].differences)
-    assert [] == run(MENU, "a call:\n  script:\n    - hear\n", leaves_open=True).results[0].differences
+    assert [] == opened("a call:\n  script:\n    - hear\n").differences
 
 
 def test_nothing_is_heard_of_a_call_that_is_over() -> None:
-    suite = run(MENU, "a call:\n  script:\n    - hangup\n    - hear: Press 1\n", leaves_open=True)
+    result = opened("a call:\n  script:\n    - hangup\n    - hear: Press 1\n")
 
-    assert ["4: something else is heard"] == messages(suite.results[0])
+    assert ["4: something else is heard"] == messages(result)
 
 
 def test_a_scenario_is_played_alike_each_time() -> None:
