@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import Final
 
-BENCHMARKS: Final = ("check_ncco", "check_flows", "signature", "store", "served", "mutants", "scenarios")
+BENCHMARKS: Final = ("check_ncco", "check_flows", "signature", "store", "served", "mutants", "scenarios", "chaos")
 
 
 def main() -> int:
