@@ -113,7 +113,7 @@ def holds(source: str, known: Mapping[str, Any] = NAMES) -> bool:
 def make(
     source: str, escape: Escape = "talk", type_: ValueType = TYPES["text"], templates: Mapping[str, str] | None = None
 ) -> tuple[Value | None, list[Issue]]:
-    return compile_value(Text(source, PLACE), type_, escape, SCOPE, templates or {})
+    return compile_value(Text(source, PLACE._replace(length=len(source))), type_, escape, SCOPE, templates or {})
 
 
 def value(

@@ -116,10 +116,15 @@ def _literal(job: _Job) -> tuple[Value | None, list[Issue]]:
         value = job.type.cast(text)
     except ValueError as error:
         message, cure = _misfit(job, text, str(error))
-        check.report_at("E313", 0, max(1, len(text.split("\n")[0])), message, cure)
+        check.issues.append(RULES["E313"].at(_whole(job.text), message, cure))
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
     return Literal(value, job.place, used_files=frozenset(job.files)), check.issues
+
+
+def _whole(text: Located) -> Place:
+    """The place of all that is written, its quotes too."""
+    return text.place if isinstance(text, Text) else text.at(0, max(1, len(text.value.split("\n")[0])))
 
 
 def _misfit(job: _Job, text: str, needed: str) -> tuple[str, str]:
