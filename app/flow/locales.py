@@ -93,16 +93,18 @@ def _meant_locales(node: Node) -> Mapping[str, Locale]:
 def _read_locale(entry: Entry, reader: Reader) -> Locale:
     name = entry.key
     _check_name(name, reader)
-    bare = Locale(name.value, _HEARD_BY_DEFAULT, places={"": name.place})
+    guess = _language_for(name.value)
+    assumed = {"language": guess} if guess in VOICES else {}
     if not isinstance(entry.value, Map):
-        shown = entry.value.value if isinstance(entry.value, Text) and BCP47.fullmatch(entry.value.value) else "en-GB"
-        cure = f"write `{name.value}: {{language: {shown}}}`"
+        written = entry.value.value if isinstance(entry.value, Text) else ""
+        assumed = {"language": written} if written in VOICES else assumed
+        cure = f"write `{name.value}: {{language: {assumed.get('language', 'en-GB')}}}`"
         reader.report("E201", entry.value.place, f'the locale "{name.value}" is not a map', cure)
-        return bare
+        return Locale(name.value, assumed.get("language", _HEARD_BY_DEFAULT), assumed, places={"": name.place})
     what = f'the locale "{name.value}"'
     fields = read_fields(entry.value, WORDS, what, reader, place=name.place, hints=_HINTS)
-    fields.need("language", "add `language` with a code such as en-GB", reader)
-    options = {word: value for word, value in _read_options(fields, reader) if value is not None}
+    fields.need("language", f"add `language` with a code such as {assumed.get('language', 'en-GB')}", reader)
+    options = assumed | {word: value for word, value in _read_options(fields, reader) if value is not None}
     places = {word: value.place for word, value in fields.values.items()}
     language = str(options.get("language", _HEARD_BY_DEFAULT))
     speech = _read_code(fields, "speech", reader) or ""

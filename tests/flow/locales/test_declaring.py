@@ -41,6 +41,7 @@ def test_a_locale_listens_in_its_language_or_the_one_that_is_written(locale: str
         ("{en: British English}", 'E201 the locale "en" is not a map → write `en: {language: en-GB}`'),
         ("{en: [en-GB]}", 'E201 the locale "en" is not a map → write `en: {language: en-GB}`'),
         ("{en: {style: 2}}", 'E204 the locale "en" has no `language` → add `language` with a code such as en-GB'),
+        ("{fr: {style: 2}}", 'E204 the locale "fr" has no `language` → add `language` with a code such as fr-FR'),
         ("{en: {langauge: en-GB}}", 'E202 the locale "en" has no "langauge" → did you mean "language"?'),
         ("{en: {lang: en-GB}}", 'E202 the locale "en" has no "lang" → write `language`'),
         ("{en: {language: en_GB}}", 'E203 `language` cannot be "en_GB" → write the code of a language, such as en-GB'),
@@ -119,3 +120,11 @@ def test_a_flow_without_locales_takes_any_name_for_the_locale() -> None:
     """
 
     assert [] == codes_of(steps)
+
+
+@pytest.mark.parametrize("french", ["{style: 1}", "fr-CA", "French", "{language: [fr-FR]}"])
+def test_a_locale_with_a_fault_is_not_taken_to_speak_another_language(french: str) -> None:
+    talk = '{en: "Please hold the line.", fr: "Ne quittez pas, nous vous mettons en relation."}'
+    steps = f"hello:\n  do: [{{talk: {talk}}}]\n  goto: end"
+
+    assert 1 == len(faults_of(steps, f"locales: {{en: {{language: en-GB}}, fr: {french}}}\n"))
