@@ -55,6 +55,6 @@ def names_in(
 
 
 def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
-    """`input` as flows see it after an outcome; what is sensitive is missing in it: the variable that keeps it has it."""
+    """`input` as flows see it after an outcome; what is sensitive is only in its variable."""
     confidence = {"confidence": outcome.confidence or 0.0}
     return confidence if sensitive else {"digits": outcome.digits, "text": outcome.text, **confidence}

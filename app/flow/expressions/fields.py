@@ -137,9 +137,13 @@ def _touches(node: Sum) -> bool:
 
 
 def is_always_there(scope: ScopeTypes, node: Node) -> bool:
-    """Whether every call has what `node` names: a name, one of its known fields, a SIP header ("" if not sent)."""
+    """Whether every call has what `node` names: a name, one of its known fields, a SIP header ("" if not sent).
+
+    What is sensitive is gone in a later turn, out of `input` too.
+    """
     if isinstance(node, Name):
-        return True
+        secrets = scope.unspoken.keys() - {"env"}
+        return node.name not in secrets and (node.name != "input" or not secrets)
     shape = record_of(_shape_of_path(scope, node.of)) if isinstance(node, Field) else None
     if shape is None or not isinstance(node, Field):
         return False

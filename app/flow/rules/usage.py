@@ -16,6 +16,12 @@ USAGE_RULES: tuple[Rule, ...] = (
     Rule("W637", "warning", "nobody can choose a locale", "add `set: {locale: ..}` to a step or to a choice"),
     # Used before it is there
     Rule("E630", "error", "a look-up is read that no step before has asked", "ask it first: `lookup: name`"),
+    Rule(
+        "E631",
+        "error",
+        "a sensitive value is read after its turn",
+        "read it before the call waits again: in `check`, or in the step right behind; or collect it anew",
+    ),
     Rule("W638", "warning", "a look-up is read that not every call has asked", "ask it in a step that all calls pass"),
     Rule("W639", "warning", "a text is said or dialled that may still be empty", "set it before, or give it a default"),
     # Where a call leads

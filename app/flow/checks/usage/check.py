@@ -10,6 +10,7 @@ from app.flow.checks.usage.conditions import check_conditions
 from app.flow.checks.usage.facts import facts_of
 from app.flow.checks.usage.leading import check_leading
 from app.flow.checks.usage.lengths import check_lengths
+from app.flow.checks.usage.secrets import Secrets
 from app.flow.checks.usage.unset import check_unset
 from app.flow.checks.usage.unused import check_flow, check_shared, check_templates
 from app.flow.checks.usage.words import check_words
@@ -44,9 +45,11 @@ def check_usage(
     meant = frozenset(_meant(found))
     each = facts_of((flow for flow in files if flow is not None), meant)
     by_name = {facts.flow.name: facts for facts in reversed(each)}
+    secrets = Secrets(each)
     for facts in each:
         yield from check_flow(facts)
         yield from check_unset(facts, by_name)
+        yield from secrets.check(facts)
         yield from check_conditions(facts)
         yield from check_leading(facts)
         yield from check_lengths(facts)

@@ -34,7 +34,7 @@ class Used(NamedTuple):
 def used_in(step: Step) -> Iterator[Used]:
     """Everything that a step computes and tests."""
     for asked in [asking for asking in step.asks if isinstance(asking, AskedLookup)]:
-        yield from _asked(asked)
+        yield from asked_in(asked)
     yield from _assigned(step.sets)
     yield from sent(step.sends)
     for part in parts_of(step):
@@ -60,7 +60,8 @@ def tests_of(step: Step) -> Iterator[Expression]:
     yield from (use for use in step.exit.uses() if isinstance(use, Expression))
 
 
-def _asked(asked: AskedLookup) -> Iterator[Used]:
+def asked_in(asked: AskedLookup) -> Iterator[Used]:
+    """What a look-up is asked with."""
     params = frozenset(asked.definition.params)
     yield from (Used(value, is_early=True, own=params) for value in asked.definition.values)
     yield from (Used(given.value, is_early=True) for given in asked.given)

@@ -129,14 +129,15 @@ def _assigned(edge: Edge) -> frozenset[str]:
 def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
     """Outcome → what every return with it sets, and what some of them do."""
     found: dict[str, list[frozenset[str]]] = {}
-    for target in _targets(facts):
+    for target in targets_of(facts):
         if target.returns:
             sets = frozenset(assignment.name for assignment in target.sets)
             found.setdefault(target.returns, []).append(sets)
     return {name: (frozenset.intersection(*each), _NONE.union(*each)) for name, each in found.items()}
 
 
-def _targets(facts: Facts) -> Iterator[Target]:
+def targets_of(facts: Facts) -> Iterator[Target]:
+    """Everywhere that the steps of a flow lead to."""
     for step in facts.flow.steps.values():
         yield from (edge.target for edge in step.exit.edges())
         if step.error is not None:

@@ -1,0 +1,256 @@
+"""Sensitive values that are read once their turn is over (E631).
+
+Such a value lives for the turn that received it, so behind every wait it is gone. It is followed on all ways from where
+it is received, through the flows that are run on the way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from app.flow.checks.usage.facts import Facts
+from app.flow.checks.usage.needing import Need, asked_for, needs_in
+from app.flow.checks.usage.walking import Used, asked_in, sent, tests_of
+from app.flow.checks.usage.ways import returned_by, targets_of
+from app.flow.exits.on import On
+from app.flow.expressions import Expression
+from app.flow.issues import Issue
+from app.flow.lookups import AskedLookup
+from app.flow.model import Assignment, Edge, Exit, Step, Target
+from app.flow.parts.within import values_in
+from app.flow.rules import RULES
+
+State: TypeAlias = Mapping[str, str]
+"""What some way here has received, each with the step that has waited since; "" when none has."""
+
+_ASKS: Final = frozenset({"choices", "collect"})
+_WAITS: Final = _ASKS | {"hold", "on"}
+_INPUT: Final = "input"
+_TURN: Final = ""
+"""Stands for a value that every flow receives as it begins: it tells whether a call has waited since."""
+
+
+class Secrets:
+    """What becomes of the sensitive values of some flows."""
+
+    def __init__(self, each: Iterable[Facts]) -> None:
+        self._flows = {facts.flow.name: facts for facts in reversed(tuple(each))}
+        self._ways: dict[str, _Ways] = {}
+        runs = [target.runs for facts in self._flows.values() for target in targets_of(facts) if target.runs]
+        self._given = {(run.flow, given.name) for run in runs for given in run.given}
+
+    def check(self, facts: Facts) -> Iterator[Issue]:
+        """E631 for each sensitive value, at the first place where it is read too late."""
+        if any(variable.sensitive for variable in facts.flow.variables.values()):
+            found = self._of(facts).late.values()
+            yield from (_issue(late) for late in sorted(found, key=lambda late: late.need.place))
+
+    def ways(self, flow: str) -> _Ways | None:
+        """The ways through a flow; None for one that could not be read, or is being followed already."""
+        if flow not in self._flows or (flow in self._ways and not self._ways[flow].is_done):
+            return None
+        return self._of(self._flows[flow])
+
+    def _of(self, facts: Facts) -> _Ways:
+        name = facts.flow.name
+        if name not in self._ways:
+            params = facts.source.head.outside.params
+            self._ways[name] = _Ways(facts, self)
+            self._ways[name].follow(param for param in params if (name, param) in self._given)
+        return self._ways[name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """A value that needs what is gone; `waited` is the step that has waited, "" for the one that reads."""
+
+    need: Need
+    waited: str
+
+
+def _issue(late: _Late) -> Issue:
+    name, place = late.need.name, late.need.place
+    if name == _INPUT:
+        message = f'"input.{late.need.field}" is empty behind the step "{late.waited}", whose input is sensitive'
+        return RULES["E631"].at(place, message, "read the variable that its `collect` fills")
+    if late.waited:
+        message = f'"{name}" is sensitive, and it is gone here: the step "{late.waited}" has waited in between'
+        return RULES["E631"].at(place, message)
+    message = f'"{name}" is sensitive, and it is gone when this is computed: that is in a later turn'
+    return RULES["E631"].at(place, message)
+
+
+@dataclass(slots=True)
+class _Ways:
+    """Follows the sensitive values of one flow.
+
+    Attributes:
+        late: by name, the first read of what is gone.
+        returned: what is received on the ways to each outcome.
+        is_done: all ways are followed.
+    """
+
+    facts: Facts
+    all: Secrets
+    late: dict[str, _Late] = field(default_factory=dict)
+    returned: dict[str, State] = field(default_factory=dict)
+    is_done: bool = False
+    _known: set[str] = field(default_factory=set)
+    _entered: dict[str, State] = field(default_factory=dict)
+    _waiting: deque[str] = field(default_factory=deque)
+
+    def follow(self, given: Iterable[str]) -> None:
+        """Follow all ways of calls whose flow was given these params."""
+        flow = self.facts.flow
+        self._enter(flow.start, self._received({_TURN: ""}, given))
+        while self._waiting:
+            name = self._waiting.popleft()
+            self._step(flow.steps[name], self._entered[name])
+        for told in flow.events.values():
+            self._read(sent(told), dict.fromkeys(self._known, flow.name), flow.name)
+        self.is_done = True
+
+    def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:
+        """Whether a call may wait before it comes back with this; what is set then for sure, and what may be."""
+        each = [label] if label in self.returned else list(self.returned)
+        sets = [returned_by(self.facts)[outcome] for outcome in each]
+        waits = any(self.returned[outcome][_TURN] for outcome in each)
+        nothing = frozenset[str]()
+        sure = frozenset.intersection(*(names for names, _ in sets)) if sets else nothing
+        return waits, sure, nothing.union(*(names for _, names in sets))
+
+    def _enter(self, step: str, state: State) -> None:
+        known = self._entered.get(step)
+        merged = _merged(known or {}, state)
+        if known is None or merged != known:
+            self._entered[step] = merged
+            self._waiting.append(step)
+
+    def _step(self, step: Step, entered: State) -> None:
+        """Follow everything that a step reads and where it leads, in the order in which a call comes to it."""
+        name = step.name
+        asked = [used for asking in step.asks if isinstance(asking, AskedLookup) for used in asked_in(asking)]
+        parts = [Used(value) for part in step.parts for value in values_in(part)]
+        self._read(asked, entered, name)
+        state = self._assign(step.sets, entered, name)
+        self._read([*sent(step.sends), *parts], state, name)
+        if step.exit.word in _WAITS:
+            state = _waited(state, name)
+            self._read(asked if step.exit.asks_again else (), state, name)
+            self._read(parts if _plays_again(step.exit) else (), state, name)
+            self._read(_prompts(step.exit), state, name)
+            state = _heard(step, state)
+        self._test(step, state)
+        failed = _merged(entered, state)
+        for edge in step.exit.edges():
+            failed = _merged(failed, self._edge(step, edge, state))
+        self._lead(step.error or self.facts.flow.error, failed, name)
+        for told in step.events.values():
+            self._read(sent(told), _waited(failed, name), name)
+
+    def _test(self, step: Step, state: State) -> None:
+        """The conditions of its exit; a `check` sees what was just collected."""
+        tests = tuple(tests_of(step))
+        asked = asked_for(test.node for test in tests)
+        into = (edge.fills for edge in step.exit.edges())
+        self._read((Used(test, own=asked) for test in tests), self._received(state, into), step.name)
+
+    def _edge(self, step: Step, edge: Edge, state: State) -> State:
+        """Follow one way out; what is received on it."""
+        runs = edge.target.runs
+        if step.exit.word == "branch":
+            asked = asked_for(test.node for test in tests_of(step))
+            state = {name: where for name, where in state.items() if name not in asked}
+        elif step.exit.word == "run" and (runs is None or not runs.comes_back):
+            state = self._back(step, edge.label, state)
+        state = self._assign(edge.sets, self._received(state, [edge.fills]), step.name)
+        self._lead(edge.target, state, step.name)
+        return state
+
+    def _back(self, step: Step, label: str, state: State) -> State:
+        """What is there when the flow that a step runs comes back."""
+        ran = next(edge.target.runs for edge in step.exit.edges() if edge.target.runs)
+        ways = self.all.ways(ran.flow)
+        if ways is None:
+            return state
+        waits, sure, may = ways.back(label)
+        if waits:
+            state = {name: where for name, where in _waited(state, step.name).items() if name != _INPUT}
+        return self._received(state, sure | (may - state.keys()))
+
+    def _lead(self, target: Target | None, state: State, step: str) -> None:
+        """Follow where a step leads."""
+        if target is None:
+            return
+        if target.runs is not None:
+            self._read((Used(given.value) for given in target.runs.given), state, step)
+        elif target.returns:
+            self._read((Used(given.value) for given in target.sets), state, step)
+            self.returned[target.returns] = _merged(self.returned.get(target.returns, {}), state)
+        else:
+            state = self._assign(target.sets, state, step)
+            if target.step is not None:
+                self._enter(target.step, state)
+
+    def _assign(self, assignments: Iterable[Assignment], state: State, step: str) -> State:
+        for assignment in assignments:
+            self._read([Used(assignment.value)], state, step)
+            state = self._received(state, [assignment.name])
+        return state
+
+    def _received(self, state: State, names: Iterable[str]) -> State:
+        """A state in which those of `names` that are sensitive were received just now."""
+        variables = self.facts.flow.variables
+        found = [name for name in names if name in variables and variables[name].sensitive]
+        self._known.update(found)
+        return {**state, **dict.fromkeys(found, "")}
+
+    def _read(self, read: Iterable[Used], state: State, step: str) -> None:
+        """Keep the first read of each name that is gone."""
+        gone = {name: where for name, where in state.items() if where}
+        for used in read:
+            needs = needs_in(used.source) if not gone.keys().isdisjoint(used.source.used_names - used.own) else ()
+            for need in needs:
+                if need.name in gone and need.name not in used.own and need.field not in _KEPT.get(need.name, ()):
+                    where = gone[need.name]
+                    first = self.late.get(need.name)
+                    if first is None or need.place < first.need.place:
+                        is_own = where == step and need.name != _INPUT
+                        self.late[need.name] = _Late(need, "" if is_own else where)
+
+
+_KEPT: Final = {_INPUT: ("confidence", "")}
+"""What is left of a record that is gone."""
+
+
+def _merged(one: State, other: State) -> State:
+    """What one of two ways has received."""
+    return {**other, **one, **{name: where for name, where in other.items() if where and not one.get(name)}}
+
+
+def _waited(state: State, step: str) -> State:
+    return {name: where or step for name, where in state.items()}
+
+
+def _heard(step: Step, state: State) -> State:
+    """What is known once the wait of a step is over."""
+    if step.exit.word not in _ASKS:
+        return state
+    kept = {name: where for name, where in state.items() if name != _INPUT}
+    is_sensitive = step.exit.asked is not None and step.exit.asked.sensitive
+    return {**kept, _INPUT: step.name} if is_sensitive else kept
+
+
+def _plays_again(exit_: Exit) -> bool:
+    """Whether what a step plays may be played once more, in a later turn."""
+    if isinstance(exit_, On):
+        return exit_.connect is not None and exit_.connect.rings_several
+    return True
+
+
+def _prompts(exit_: Exit) -> Iterator[Used]:
+    parts = (use for use in exit_.uses() if not isinstance(use, Expression))
+    yield from (Used(value) for part in parts for value in values_in(part))
