@@ -80,7 +80,9 @@ class _Stage:
             settings["steering"] = frozenset(settings["steering"])
         parties = Parties({address: _behaviours(party) for address, party in case.parties.items()})
         durations = Durations(streams=AUDIO, pace=ONE_WORD_A_SECOND)
-        self._vonage = Vonage(Application(**settings), self._server, clock, parties, durations=durations)
+        self._vonage = Vonage(
+            Application(**settings), self._server, clock, parties, durations=durations, seed=case.case
+        )
         self._clock = clock
         self._calls: dict[str, PhoneCall] = {}
         self._played = Played()

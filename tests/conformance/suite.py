@@ -230,3 +230,17 @@ def count(cases: Iterable[tuple[str, Case]]) -> Mapping[str, Counter[str]]:
     for file, case in cases:
         counted.setdefault(file, Counter())["unverified" if case.unverified else "verified"] += 1
     return counted
+
+
+def table(cases: Iterable[tuple[str, Case]]) -> str:
+    """The counts as a table of Markdown: first by file, then by the document that is cited."""
+    known = list(cases)
+    lines = ["| File | Verified | Unverified |", "|---|---:|---:|"]
+    files = count(known)
+    lines += [f"| {file}.yaml | {files[file]['verified']} | {files[file]['unverified']} |" for file in sorted(files)]
+    whole = sum(files.values(), Counter[str]())
+    lines += [f"| **all** | **{whole['verified']}** | **{whole['unverified']}** |", ""]
+    documents = Counter(case.section.partition(",")[0] or "none" for _, case in known)
+    lines += ["| Source | Cases |", "|---|---:|"]
+    lines += [f"| {document} | {documents[document]} |" for document in (*SOURCES, "none") if documents[document]]
+    return "\n".join(lines) + "\n"
