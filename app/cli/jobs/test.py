@@ -192,6 +192,9 @@ def _summary(done: _Run, took_s: float) -> Iterator[str]:
     for line in _too_little(done):
         yield done.ink(line, "red")
     results = [result for suite in done.suites for result in suite.results]
+    if not results:
+        yield "no scenario was played"
+        return
     differing = sum(not result.holds for result in results)
     held = f"{len(results)} scenario{'' if len(results) == 1 else 's'} played"
     came = done.ink(f"{differing} differ", "red") if differing else done.ink("all hold", "green")
