@@ -48,6 +48,7 @@ values that stand for others, and `stopped` when --states or --seconds did not s
     "--tests", type=click.Path(path_type=Path, file_okay=False), help="Write scenarios there that take every outcome."
 )
 def command(
+    *,
     flow: str | None,
     flows: Path | None,
     templates: Path | None,

@@ -159,8 +159,8 @@ def _coverings(proofs: Iterable[Proof]) -> dict[str, list[Written]]:
 def _write(folder: Path, files: dict[str, list[Written]]) -> None:
     """Write the files. Raises CannotRun."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, written in files.items():
+            folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text_of(written), encoding="utf-8")
             click.echo(f"{folder / name}: {len(written)} scenario{'' if len(written) == 1 else 's'}", err=True)
     except OSError as error:

@@ -13,6 +13,7 @@ import yaml
 from app.engine import LookupAnswer
 from app.verify.prove.callers import CALLER
 from app.verify.prove.flows import dials_computed, family
+from app.verify.prove.inputs import Input
 from app.verify.prove.listening import DURATIONS
 from app.verify.prove.proof import Proof
 from app.verify.prove.violations import NOWHERE, Violation
@@ -84,6 +85,8 @@ def _body(proof: Proof, way: list[Edge], at: datetime) -> dict[str, Any]:
     if given:
         body["given"] = given
     body["script"] = _script(proof, way)
+    if any(edge.is_failsafe for edge in way):
+        body["expect"] = {"end": "failsafe"}
     return body
 
 
@@ -150,10 +153,13 @@ def _script(proof: Proof, way: list[Edge]) -> list[Any]:
         elif presses is not None:
             presses.append(str(edge.happened.told.get("press", "")))
         else:
-            if edge.happened.kind == "held":
-                script.append(_wait(held(proof, way, number).seconds, way[number - 1]))
-            script += _step(edge.happened.told, joining if number and _asks_party(way[number - 1]) else [])
-            heard = _heard(edge.ncco.actions)
+            before = way[number - 1] if number else None
+            if edge.happened.kind == "held" and before is not None:
+                script.append(_wait(held(proof, way, number).seconds, before))
+            is_refused = number + 1 < len(way) and way[number + 1].happened.fault == "refused"
+            script += [{"fault": "refused"}] if is_refused else []
+            script += _step(edge.happened, joining if before is not None and _asks_party(before) else [])
+            heard = "" if edge.is_failsafe or is_refused else _heard(edge.ncco.actions)
             script += [{"hear": heard}] if heard else []
     return script
 
@@ -170,7 +176,10 @@ def _asks_party(edge: Edge) -> bool:
     return any("onAnswer" in endpoint for action in edge.ncco.actions for endpoint in action.get("endpoint", ()))
 
 
-def _step(told: Mapping[str, Any], joining: list[str]) -> list[Any]:
+def _step(happened: Input, joining: list[str]) -> list[Any]:
+    told = happened.told
+    if happened.fault:
+        return [{"fault": "unreadable"}, "silence"] if happened.fault == "unreadable" else []
     if "silence" in told:
         return ["silence"]
     dial = told.get("dial")
@@ -204,9 +213,4 @@ def _beyond_words(way: list[Edge]) -> list[str]:
     moments = {edge.moment for edge in way if edge.is_timed}
     if len(moments) > 1:
         found.append(f"the opening hours change on the way: {', '.join(f'{at:%Y-%m-%d %H:%M} UTC' for at in moments)}")
-    for edge in way:
-        if edge.happened.fault == "refused":
-            found.append("then Vonage refuses the NCCO that it was sent")
-        elif edge.happened.fault:
-            found.append("then a webhook comes that cannot be read")
     return found

@@ -1,0 +1,100 @@
+"""Walks a flow without any of what a proof knows: every session that differs in anything is walked by itself."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from app.engine import Call, Session, Surroundings, Turn, begin, resume
+from app.engine.state import to_json
+from app.flow.model import Flow
+from app.ncco.webhooks import recognise
+
+NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
+CALL = Call(to="442079460000", from_number="447700900123", uuid="leg", conversation_uuid="CON", endpoint_type="phone")
+KEYS = (*"012*", "12", "22", "222", "")
+STATUSES = ("busy", "timeout", "unanswered", "rejected", "failed")
+MOST = 250
+
+
+class Seen:
+    """What was come to: steps, failures as (step, code), lines of branches, whether a call has ended, and whether that is all."""
+
+    def __init__(self) -> None:
+        self.entered: set[str] = set()
+        self.failed: set[tuple[str, str]] = set()
+        self.tested: set[tuple[str, str]] = set()
+        self.ends = False
+        self.is_whole = True
+
+    def take(self, turn: Turn) -> None:
+        self.entered |= {line.step for line in turn.trace if line.did == "entered"}
+        self.failed |= {(line.step, line.what) for line in turn.trace if line.did == "failed" and line.step}
+        self.tested |= {(line.step, _line(line.because)) for line in turn.trace if line.because.endswith(" holds")}
+        self.ends = self.ends or turn.session.is_over
+
+
+def _line(because: str) -> str:
+    """The line of a branch that has decided."""
+    return "else" if because.startswith("else: ") else because
+
+
+def walk(flow: Flow) -> Seen:
+    """Everything that callers come to; the nearest of it when there are too many sessions to walk each."""
+    seen = Seen()
+    known: set[bytes] = set()
+    waiting = deque([_play(begin(flow, "leg", CALL, _around()))])
+    while waiting:
+        turn = waiting.popleft()
+        assert turn is not None
+        seen.take(turn)
+        session = turn.session._replace(turn=1, dialled=0)
+        key = _told_apart(session)
+        if session.is_over or key in known:
+            continue
+        known.add(key)
+        if len(known) > MOST:
+            seen.is_whole = False
+            break
+        waiting += [turn for turn in _turns(flow, session) if turn is not None]
+    return seen
+
+
+def _told_apart(session: Session) -> bytes:
+    """A session without what only counts turns."""
+    fields = orjson.loads(to_json(session))
+    for name in ("entered_at", "waits", "observers"):
+        fields.pop(name, None)
+    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+
+
+def _turns(flow: Flow, session: Session) -> Iterator[Turn | None]:
+    for wait in session.waits:
+        if wait.kind == "input":
+            for digits in KEYS:
+                yield _play(resume(flow, session, wait, recognise({"dtmf": {"digits": digits}}), _around()))
+        if wait.kind == "event":
+            for status in STATUSES:
+                yield _play(resume(flow, session, wait, recognise({"status": status}), _around()))
+        if wait.kind == "notify":
+            for reported in (frozenset({"answered"}), frozenset[str]()):
+                yield _play(resume(flow, session, wait, recognise({"payload": {}}), _around(), seen=reported))
+
+
+def _around() -> Surroundings:
+    failsafe = ({"action": "talk", "text": "Please call again later."},)
+    return Surroundings(
+        NOW, lambda ref: f"https://x.example/{ref.index}", lambda _, __: "x", {}, failsafe, ("",), 10**6
+    )
+
+
+def _play(playing: Any) -> Any:
+    try:
+        next(playing)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("these flows ask nothing from outside")

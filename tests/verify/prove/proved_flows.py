@@ -1,0 +1,77 @@
+"""Flows of texts, and proofs of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.flow.loader import load
+from app.flow.model import Flow, Project
+from app.verify.prove import Proof, Violation, never_run, prove, roots_of
+
+HERE = Path(__file__).parent
+NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
+HEAD = """flow: test
+default: true
+start: {start}
+{head}defaults:
+  talk: {{language: en-GB}}
+  retry: {{noinput: ["Sorry?"], nomatch: ["Sorry?"], tries: 2, then: bye}}
+  on: {{error: sorry}}
+steps:
+"""
+TAIL = """  bye:
+    do:
+      - talk: "Goodbye."
+    goto: end
+  sorry:
+    do:
+      - talk: "Please call again later."
+    goto: end
+"""
+
+
+def flow_of(steps: str, head: str = "", **others: str) -> Flow:
+    """A flow `test` that begins with the first of some steps; `others` are flow files by name."""
+    start = steps.strip().partition(":")[0]
+    files = {"flows/test.yaml": HEAD.format(start=start, head=head) + steps + TAIL}
+    project = load(files | {f"flows/{name}.yaml": text for name, text in others.items()})
+
+    errors = [f"{issue.place}: {issue.code} {issue.message}" for issue in project.issues if issue.is_error]
+    assert not errors, errors
+    return project.flows["test"]
+
+
+def proof_of(steps: str, head: str = "", **others: str) -> Proof:
+    """What a proof says of such a flow."""
+    return prove(flow_of(steps, head, **others), NOW)
+
+
+def found(proof: Proof) -> set[tuple[str, str]]:
+    """What is wrong, as (kind, step)."""
+    return {(each.kind, each.step) for each in proof.violations}
+
+
+def files_of(path: Path) -> Mapping[str, str]:
+    """The files that a file of data holds, each behind a line `# file: name`."""
+    parts = re.split(r"^# file: (.+)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def project_of(path: Path) -> Project:
+    """The project that a file of data holds."""
+    return load(files_of(path), extent="project")
+
+
+def proofs_of(project: Project) -> list[Proof]:
+    """A proof of each flow that calls begin in; none of a project that cannot be played."""
+    return [] if project.has_errors else [prove(flow, NOW) for flow in roots_of(project.flows)]
+
+
+def violations_of(project: Project) -> list[Violation]:
+    """Everything that is wrong in a project without errors."""
+    proofs = proofs_of(project)
+    lost = never_run(project.flows, proofs) if proofs else []
+    return [*(each for proof in proofs for each in proof.violations), *lost]

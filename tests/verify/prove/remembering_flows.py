@@ -1,0 +1,94 @@
+"""Flows made by chance in which what a caller did before decides: counters, words, what was keyed in, flows that run."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+HEAD = """flow: test
+default: true
+start: a
+vars:
+  n: {type: int}
+  m: {type: int, default: 2}
+  word: {type: [red, green, blue], default: red}
+  code: {type: text, default: ""}
+defaults:
+  talk: {language: en-GB}
+  retry: {noinput: ["Sorry?"], nomatch: ["Sorry?"], then: z}
+  on: {error: z}
+steps:
+"""
+LAST = """  z:
+    do:
+      - talk: "Goodbye {{ code }}."
+    goto: end
+"""
+SUB = """flow: sub
+params: {most: int}
+outcomes: [good, bad]
+returns: {n: int}
+start: ask
+vars: {tries: {type: int}}
+defaults: {talk: {language: en-GB}}
+steps:
+  ask:
+    do:
+      - talk: "Press 1."
+    choices: {one: {dtmf: 1, goto: count}, two: {dtmf: 2, goto: {return: good, set: {n: "{{ tries }}"}}}}
+    retry: {tries: 1, then: {return: bad}}
+  count:
+    set: {tries: "{{ tries + 1 }}"}
+    branch:
+      - if: tries >= most
+        goto: {return: bad, set: {n: "{{ most }}"}}
+      - else: ask
+"""
+SETS = st.sampled_from(
+    (
+        'n: "{{ n + 1 }}"',
+        'n: "{{ m }}"',
+        'm: "{{ m - 1 }}"',
+        "n: 0",
+        "word: green",
+        "word: blue",
+        'code: "{{ input.digits }}"',
+        'm: "{{ n + m }}"',
+    )
+)
+TESTS = st.sampled_from(
+    ("n < 2", "n == 3", "m <= 0", 'word == "blue"', 'word in ["red", "green"]', 'code == "12"', "n > m", 'code != ""')
+)
+
+
+ASKING, TESTING = ("a", "b", "c"), ("d", "e", "f", "g")
+ANYWHERE = st.sampled_from((*ASKING, *TESTING, "z"))
+
+
+@st.composite
+def _asking(draw: st.DrawFn, name: str) -> str:
+    say = f'    do:\n      - talk: "{draw(st.sampled_from(("Hello.", "You are {{ n }}.", "It is {{ word }}.")))}"\n'
+    kinds = (
+        f"{say}    choices:\n"
+        f"      one: {{dtmf: 1, set: {{{draw(SETS)}}}, goto: {draw(ANYWHERE)}}}\n"
+        f"      two: {{dtmf: 2, set: {{{draw(SETS)}}}, goto: {draw(ANYWHERE)}}}\n",
+        f"{say}    collect: {{into: code, digits: 2}}\n    goto: {draw(ANYWHERE)}\n",
+    )
+    return f"  {name}:\n{draw(st.sampled_from((kinds[0], *kinds)))}"
+
+
+@st.composite
+def _testing(draw: st.DrawFn, name: str) -> str:
+    on = st.sampled_from((*ASKING, *[other for other in TESTING if other > name], "z"))
+    sets = f"    set: {{{draw(SETS)}}}\n" if draw(st.booleans()) else ""
+    branch = f"    branch:\n      - if: {draw(TESTS)}\n        goto: {draw(on)}\n      - else: {draw(on)}\n"
+    later = st.sampled_from((*[other for other in TESTING if other > name], "z"))
+    run = f"    run: sub\n    with: {{most: {draw(st.integers(1, 3))}}}\n"
+    run += f"    on: {{good: {draw(later)}, bad: {draw(later)}}}\n"
+    return f"  {name}:\n{sets}{draw(st.sampled_from((branch, branch, branch, run)))}"
+
+
+@st.composite
+def remembering_flows(draw: st.DrawFn) -> dict[str, str]:
+    """The files of a project; it may have errors."""
+    steps = [draw(_asking(name)) for name in ASKING] + [draw(_testing(name)) for name in TESTING]
+    return {"flows/test.yaml": HEAD + "".join(steps) + LAST, "flows/sub.yaml": SUB}
