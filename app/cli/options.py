@@ -11,10 +11,14 @@ import click
 Command = TypeVar("Command", bound=Callable[..., object])
 
 flows = click.option(
-    "--flows", type=click.Path(path_type=Path), help="Folder of the flow files [NCCO_FLOWS, else flows]."
+    "--flows",
+    type=click.Path(path_type=Path),
+    help="Project folder, or folder of the flow files [NCCO_FLOWS, else flows].",
 )
 templates = click.option(
-    "--templates", type=click.Path(path_type=Path), help="Folder of the templates [NCCO_TEMPLATES, else templates]."
+    "--templates",
+    type=click.Path(path_type=Path),
+    help="Folder of the templates [NCCO_TEMPLATES, else beside the flows].",
 )
 
 

@@ -25,9 +25,22 @@ def flow_variables() -> Mapping[str, str]:
     return {name.removeprefix(FLOW_PREFIX): value for name, value in known if name.startswith(FLOW_PREFIX)}
 
 
+def project_folders(path: Path) -> tuple[Path, Path]:
+    """The folders of flows and templates of a project, or of its folder of flows."""
+    if (path / "flows").is_dir():
+        return path / "flows", path / "templates"
+    inside = path / "templates"
+    return path, inside if inside.is_dir() else Path(os.path.normpath(path / ".." / "templates"))
+
+
 def folders(flows: Path | None, templates: Path | None) -> tuple[Path, Path]:
-    """The folders of flows and templates: as the options say, else the environment, else `flows` and `templates`."""
+    """The folders of flows and templates: as the options say, else the environment, else `flows` and `templates`.
+
+    Where only the flows are named, the templates lie beside them; a project's folder names both.
+    """
     known = variables()
+    if flows is not None and templates is None and not known.get("NCCO_TEMPLATES"):
+        return project_folders(flows)
     return (
         flows or Path(known.get("NCCO_FLOWS") or "flows"),
         templates or Path(known.get("NCCO_TEMPLATES") or "templates"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from app.cli.jobs.environment import project_folders
 from app.cli.jobs.siblings import siblings
 from app.cli.work import CannotRun
 from app.flow.files import read_project
@@ -40,14 +40,13 @@ def find_source(path: Path, templates: Path | None) -> Source:
     """The project that `path` names: its folder, its folder of flows, or one flow file of it. Raises CannotRun."""
     if not path.exists():
         raise CannotRun(f"{path} does not exist", "name a project folder, a folder of flow files, or a flow file")
-    if path.is_dir() and (path / "flows").is_dir():
-        return Source(path / "flows", templates or path / "templates")
     if path.is_dir():
-        return Source(path, templates or _beside(path))
+        flows, beside = project_folders(path)
+        return Source(flows, templates or beside)
     if path.suffix.lower() not in SUFFIXES:
         cure = "name the flow file (.yaml) that uses it, or the project's folder"
         raise CannotRun(f"{path} is not a flow file", cure)
-    return Source(path.parent, templates or _beside(path.parent), (path,))
+    return Source(path.parent, templates or project_folders(path.parent)[1], (path,))
 
 
 def gather(sources: Iterable[Source]) -> tuple[Source, ...]:
@@ -73,12 +72,6 @@ def find(source: Source, env: Mapping[str, str]) -> Findings:
     names = {text: as_named(text, source) for text in texts}
     issues = tuple(_renamed(issue, source) for issue in (*unread, *project.issues))
     return Findings(project, issues, {names[text]: content for text, content in texts.items()})
-
-
-def _beside(flows: Path) -> Path:
-    """The templates of a folder of flows: the folder `templates` beside it, or inside it."""
-    inside = flows / "templates"
-    return inside if inside.is_dir() else Path(os.path.normpath(flows / ".." / "templates"))
 
 
 def _read_files(source: Source) -> tuple[dict[str, str], list[Issue]]:

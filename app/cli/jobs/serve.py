@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from app.cli.jobs.environment import folders
 from app.cli.jobs.greeting import greeting
 from app.cli.jobs.project import Findings, Source, find
 from app.cli.terminal import takes_colour
@@ -32,6 +33,8 @@ def run(
     if reload and workers > 1:
         raise CannotRun("--reload and --workers exclude each other", "leave one of them out")
     try:
+        if flows is not None and templates is None:
+            flows, templates = folders(flows, None)
         settings = _safe_settings(dev, host=host, port=port, flows=flows, templates=templates)
         found = find(Source(settings.flows, settings.templates), settings.policy().env)
         _show_issues(found)
