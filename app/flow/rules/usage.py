@@ -24,6 +24,7 @@ USAGE_RULES: tuple[Rule, ...] = (
     ),
     Rule("W638", "warning", "a look-up is read that not every call has asked", "ask it in a step that all calls pass"),
     Rule("W639", "warning", "a text is said or dialled that may still be empty", "set it before, or give it a default"),
+    Rule("W646", "warning", "a variable is read and never set", "set it, or write the value that it has as `default`"),
     # Where a call leads
     Rule("W640", "warning", "a call dials the number that it came in on", "lead to a step, or dial another number"),
     Rule("W645", "warning", "an error leads to the step that has failed", "lead to another step"),

@@ -11,7 +11,7 @@ from app.flow.checks.usage.facts import facts_of
 from app.flow.checks.usage.leading import check_leading
 from app.flow.checks.usage.lengths import check_lengths
 from app.flow.checks.usage.secrets import Secrets
-from app.flow.checks.usage.unset import check_unset
+from app.flow.checks.usage.unset import check_never_set, check_unset
 from app.flow.checks.usage.unused import check_flow, check_shared, check_templates
 from app.flow.checks.usage.words import check_words
 from app.flow.issues import Issue
@@ -49,6 +49,7 @@ def check_usage(
     for facts in each:
         yield from check_flow(facts)
         yield from check_unset(facts, by_name)
+        yield from check_never_set(facts)
         yield from secrets.check(facts)
         yield from check_conditions(facts)
         yield from check_leading(facts)

@@ -22,7 +22,8 @@ class Facts:
 
     Attributes:
         outside: what each flow of the project takes and gives back, by name.
-        read: names that a value or a condition looks up.
+        meant: names that a text says where their value is meant.
+        read: names that a value or a condition looks up, and those.
         written: variables that something sets, and `locale`; `kept` are those that a `collect` fills.
         asked, told: look-ups and hooks by name.
         open: opening hours that are looked at, by name.
@@ -32,6 +33,7 @@ class Facts:
     source: ReadFlow
     flow: Flow
     outside: Mapping[str, Signature]
+    meant: frozenset[str] = frozenset()
     read: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
@@ -42,6 +44,7 @@ class Facts:
     returned: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.read |= self.meant
         for step in self.flow.steps.values():
             self._step(step)
         self._target(self.flow.error)
@@ -99,4 +102,4 @@ def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts
     """The facts of every flow without errors; `meant` are names that a text says where it should look them up."""
     flows, meant = tuple(flows), frozenset(meant)
     outside = {flow.name: flow.head.outside for flow in flows}
-    return [Facts(flow, flow.flow, outside, set(meant)) for flow in flows if flow.flow is not None]
+    return [Facts(flow, flow.flow, outside, meant) for flow in flows if flow.flow is not None]

@@ -1,4 +1,7 @@
-"""What is read before it is there: look-ups that were not asked (E630, W638), texts that may be empty (W639)."""
+"""What is read before it is there: look-ups that were not asked (E630, W638), texts that may be empty (W639).
+
+And what is never there: variables that are read and that nothing sets (W646).
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,31 @@ def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[Issue]:
         yield from _lookup(name, found, ways)
     for name, found in saying.items():
         yield from _text(texts[name], found, ways)
+
+
+def check_never_set(facts: Facts) -> Iterator[Issue]:
+    """W646 for each variable that is read, that nothing sets, and that is therefore always empty.
+
+    One with another default is a constant, and so is a written `default: false`. Of a text that is said or dialled
+    W639 tells.
+    """
+    filled = facts.written | facts.kept | facts.flow.params.keys() | facts.meant
+    names = [name for name in facts.flow.variables if name in facts.read and name not in filled]
+    never = {name: variable for name in names if _is_empty(variable := facts.flow.variables[name])}
+    said = _said_reads(facts, {name: variable for name, variable in never.items() if _begins_empty(variable)})
+    for name, variable in never.items():
+        if name not in said:
+            shown = _EMPTIES.get(variable.type_name, '""')
+            cure = f"set it where it changes, as in `set: {{{name}: ..}}`, or write the value that it has as `default`"
+            yield RULES["W646"].at(variable.place, f'nothing sets "{name}": it is always {shown}', cure)
+
+
+_EMPTIES = {"int": "0", "number": "0", "bool": "false", "list": "an empty list", "map": "an empty map"}
+
+
+def _is_empty(variable: Variable) -> bool:
+    is_constant = variable.has_default and variable.type_name == "bool"
+    return not variable.default and not is_constant
 
 
 def _begins_empty(variable: Variable) -> bool:

@@ -18,11 +18,13 @@ HEAD = (
 )
 USES = "{{ plan }}{{ tries }}{{ rate }}{{ said }}{{ days | length }}{{ hours.office.open }}{{ customer.vip }}"
 
+SETS = "{tries: '{{ tries + 1 }}', rate: '0.5', said: x, days: [mon]}"
+
 
 def branch(*conditions: str) -> list[str]:
     """What is wrong with a branch of these conditions: code and message."""
     lines = "".join(f"    - if: {condition}\n      goto: last\n" for condition in conditions)
-    last = f"last:\n  do:\n    - talk: '{USES}'\n  goto: end"
+    last = f"last:\n  set: {SETS}\n  do:\n    - talk: '{USES}'\n  goto: end"
     steps = f"hello:\n  lookup: customer\n  branch:\n{lines}    - else: last\n{last}"
     return [fault.split(" ", 1)[1] for fault in faults(steps, HEAD)]
 

@@ -75,7 +75,7 @@ def test_speech_that_a_caller_gives_may_have_any_length() -> None:
 def test_an_included_file_counts() -> None:
     texts = {
         "flows/test.yaml": flow_text(
-            "hello:\n  set: {offer: none}\n  do:\n    - talk: {template: a.j2}\n  goto: end", HEAD
+            "hello:\n  set: {offer: none, tries: '1'}\n  do:\n    - talk: {template: a.j2}\n  goto: end", HEAD
         ),
         "templates/a.j2": '{% include "b.j2" %}{{ offer }}{{ tries }}',
         "templates/b.j2": "b" * 1400,

@@ -169,7 +169,58 @@ def test_a_text_that_nothing_sets_is_empty() -> None:
     steps = "hello:\n  do:\n    - talk: 'Thank you for {{ topic }}.'\n  goto: end\n"
 
     assert ['8:33 W639 "topic" is empty here: nothing before sets it'] == faults(steps, "vars: {topic: {type: text}}\n")
-    assert [] == faults(steps, 'vars: {topic: {type: text, default: ""}}\n')
+    assert ['4:8 W646 nothing sets "topic": it is always ""'] == faults(
+        steps, 'vars: {topic: {type: text, default: ""}}\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("type_", "shown"),
+    [
+        ("int", "0"),
+        ("number", "0"),
+        ("bool", "false"),
+        ("list", "an empty list"),
+        ("map", "an empty map"),
+        ("text", '""'),
+        ("int, default: 0", "0"),
+    ],
+)
+def test_a_variable_that_is_read_and_never_set_is_told(type_: str, shown: str) -> None:
+    steps = "hello:\n  branch: [{if: x == x, goto: end}, {else: end}]\n"
+
+    assert [f'4:8 W646 nothing sets "x": it is always {shown}'] == faults(steps, f"vars: {{x: {{type: {type_}}}}}\n")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "vars: {x: {type: int, default: 3}}\n",
+        "vars: {x: {type: bool, default: false}}\n",
+        "vars: {x: {type: [a, b], default: a}}\n",
+        "params: {x: int}\n",
+    ],
+)
+def test_a_constant_and_a_param_need_not_be_set(head: str) -> None:
+    steps = "hello:\n  branch: [{if: x == x, goto: end}, {else: end}]\n"
+
+    assert [] == faults(steps, head)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "set: {x: '{{ x + 1 }}'}\n  goto: end",
+        "goto: {goto: hello, set: {x: '{{ x + 1 }}'}}",
+        "do: [{talk: 'A digit, please. {{ x }}'}]\n  collect: {into: x, digits: 1}\n  retry: {then: end}\n  goto: end",
+        "run: sub\n  on: {done: end}",
+    ],
+)
+def test_what_something_sets_is_no_constant(step: str) -> None:
+    sub = flow_text("hello:\n  goto: {return: done, set: {x: '1'}}", "outcomes: [done]\nreturns: {x: int}\n", "sub")
+    found = faults(f"hello:\n  {step}", "vars: {x: {type: int}}\n", sub=sub)
+
+    assert not [fault for fault in found if "W646" in fault]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +249,7 @@ def test_who_asks_whether_there_is_a_text_may_say_it(text: str) -> None:
 
 @pytest.mark.parametrize("type_", ["int", "bool", "number"])
 def test_nought_and_false_may_be_said(type_: str) -> None:
-    steps = "hello:\n  do:\n    - talk: 'It is {{ x }}.'\n  goto: end\n"
+    steps = "hello:\n  do:\n    - talk: 'It is {{ x }}.'\n  goto: {goto: end, set: {x: '{{ x }}'}}\n"
 
     assert [] == faults(steps, f"vars: {{x: {{type: {type_}}}}}\n")
 

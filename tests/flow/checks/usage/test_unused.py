@@ -60,19 +60,20 @@ def test_whatever_looks_a_variable_up_reads_it(step: str) -> None:
 
 def test_a_hook_without_a_body_tells_every_variable_that_is_no_secret() -> None:
     head = (
-        "vars: {x: {type: text}, y: {type: text, sensitive: true}}\nhooks: {done: {post: https://example.com/done}}\n"
+        "vars: {x: {type: text, default: x}, y: {type: text, sensitive: true}}\n"
+        "hooks: {done: {post: https://example.com/done}}\n"
     )
 
-    assert ['4:25 W630 nothing uses the variable "y"'] == faults("hello:\n  send: done\n  goto: end", head)
-    assert ['4:25 W630 nothing uses the variable "y"'] == faults(HELLO, head + "events: {hangup: done}\n")
+    assert ['4:37 W630 nothing uses the variable "y"'] == faults("hello:\n  send: done\n  goto: end", head)
+    assert ['4:37 W630 nothing uses the variable "y"'] == faults(HELLO, head + "events: {hangup: done}\n")
 
 
 def test_a_hook_with_a_body_tells_what_that_names() -> None:
     hook = "hooks: {done: {params: {z: text}, post: https://example.com/done, json: {x: '{{ x }}', z: '{{ z }}'}}}\n"
-    head = "vars: {x: {type: text}, y: {type: text}}\n" + hook
+    head = "vars: {x: {type: text, default: x}, y: {type: text}}\n" + hook
     step = "hello:\n  send: {done: {z: a}}\n  events: {record: {done: {z: b}}}\n  goto: end"
 
-    assert ['4:25 W630 nothing uses the variable "y"'] == faults(step, head)
+    assert ['4:37 W630 nothing uses the variable "y"'] == faults(step, head)
 
 
 def test_what_another_flow_gives_back_sets_a_variable() -> None:
