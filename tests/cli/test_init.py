@@ -27,6 +27,7 @@ WRITTEN = [
     "flows/main.yaml",
     "flows/shared.yaml",
     "templates/welcome.j2",
+    "tests/scenarios/main.yaml",
 ]
 
 
@@ -72,7 +73,7 @@ def test_every_command_of_its_page_works(tmp_path: Path, monkeypatch: pytest.Mon
     page = (tmp_path / "shop" / "README.md").read_text()
     lines = [re.split(r"  +| >", line)[0].split()[1:] for line in re.findall(r"^ncco .*", page, re.MULTILINE)]
 
-    assert 7 == len(lines)
+    assert 8 == len(lines)
     assert [] == [words for words in lines if "--watch" not in words and words[0] != "serve" and ncco(*words).exit_code]
 
 
@@ -154,3 +155,10 @@ def test_what_cannot_be_written_ends_with_2_and_names_it(folder: str, tmp_path: 
 
 def test_a_folder_with_blanks_is_quoted_in_what_comes_next(tmp_path: Path) -> None:
     assert "  cd 'my shop'\n" in ncco("init", "my shop").stdout
+
+
+def test_its_scenarios_take_every_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ncco("init", "shop")
+    monkeypatch.chdir(tmp_path / "shop")
+
+    assert 0 == ncco("test", "--min", "100").exit_code
