@@ -12,7 +12,7 @@ from app.flow.nodes import Entry, Node, Place
 from app.flow.source import read_yaml
 from app.verify.scenarios.expecting import over, read_expect
 from app.verify.scenarios.given import read_given
-from app.verify.scenarios.model import CallFacts, Expect, Hear, Scenario
+from app.verify.scenarios.model import CallFacts, Expect, Scenario
 from app.verify.scenarios.reader import Reader, items, json_of
 from app.verify.scenarios.script import read_script
 
@@ -20,6 +20,7 @@ DEFAULTS: Final = "defaults"
 CALL_WORDS: Final = ("to", "from", "flow", "sip", "user", "custom_data", "at")
 WORDS: Final = ("call", *CALL_WORDS, "given", "env", "dial_allow", "script", "expect")
 
+_EMPTY: Final = "write a scenario, or delete the file"
 _HINTS: Final = {
     "steps": "write `script`",
     "lookups": "write `given`",
@@ -38,7 +39,8 @@ def read_scenarios(file: str, text: str) -> tuple[tuple[Scenario, ...], list[Iss
 
     A file with an error has no scenarios.
     """
-    node, issues = read_yaml(file, text)
+    node, found = read_yaml(file, text)
+    issues = [replace(issue, cure=_EMPTY) if issue.code == "E120" else issue for issue in found]
     reader = Reader(issues)
     scenarios = _read_file(node, reader) if node is not None else ()
     if any(issue.is_error for issue in issues):
@@ -154,8 +156,3 @@ def _allowed(fields: Mapping[str, Entry], reader: Reader) -> tuple[str, ...]:
 
 def _short(name: str) -> str:
     return name if len(name) <= 60 else f"{name[:59]}…"
-
-
-def open_hears(scenario: Scenario) -> tuple[Hear, ...]:
-    """The places of a script where `--update` writes what was heard."""
-    return tuple(step for step in scenario.script if isinstance(step, Hear) and step.text is None)
