@@ -13,7 +13,7 @@ from app.flow.checks.ncco import concerns_a_value
 from app.flow.context import Context
 from app.flow.flows import read_flow
 from app.flow.issues import Issue
-from app.flow.nodes import Place
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.source import read_remains
 
 _VALUES = frozenset({"E203", "E205", "E206", "E232", "E235", "E246"}).union(
@@ -35,17 +35,39 @@ def check_remains(path: str, text: str, context: Context, faults: Collection[Iss
     node = read_remains(path, text)
     found: list[Issue] = []
     if node is not None:
-        read_flow(node, context, found)
+        read_flow(_without_gaps(node), context, found)
     marred = {fault.place.line for fault in faults}
     unsure = _MISPLACED if any(fault.code in _INDENTATION for fault in faults) else frozenset[str]()
     here = (issue for issue in found if issue.place.file == path and issue.place.line not in marred)
     return (issue for issue in here if issue.code not in unsure and _is_sure(issue, text))
 
 
+def _without_gaps(node: Node) -> Node:
+    """The node without what is empty: that is reported already, or stands in a line that is left out."""
+    if isinstance(node, Map):
+        kept = (Entry(key, _without_gaps(value)) for key, value in node.entries if not _is_gap(value))
+        return node._replace(entries=tuple(kept))
+    if isinstance(node, Seq):
+        return node._replace(items=tuple(_without_gaps(item) for item in node.items if not _is_gap(item)))
+    return node
+
+
+def _is_gap(node: Node) -> bool:
+    return isinstance(node, Text) and not node.value and not node.quoted
+
+
 def _is_sure(issue: Issue, text: str) -> bool:
+    if issue.code == "E201":
+        return _is_behind_its_key(issue.place, text)
     if issue.code in _UNKNOWN:
         return _is_nowhere(issue.place, text)
     return issue.code in _VALUES or (issue.code == "E401" and concerns_a_value(issue))
+
+
+def _is_behind_its_key(place: Place, text: str) -> bool:
+    """Whether a value begins in the line of its key: no line that is left out belongs to its beginning."""
+    before = text.splitlines()[place.line - 1][: place.column - 1]
+    return before.rstrip().endswith(":")
 
 
 def _is_nowhere(place: Place, text: str) -> bool:

@@ -124,8 +124,22 @@ class _Reading:
     def _built(self, events: list[yaml.Event]) -> Node | None:
         builder = Builder(self.page, iter(events), [])
         node = builder.document()
-        self.issues += [issue for issue in builder.issues if self.keeps_meaning or issue.code not in _MASKING_MAKES]
+        self.issues += [issue for issue in builder.issues if self.keeps_meaning or self._is_written(issue)]
         return node if self.keeps_meaning or self.takes_remains else None
+
+    def _is_written(self, issue: Issue) -> bool:
+        """Whether a fault is one without the masks too: what is empty has nothing masked up to the next line."""
+        if issue.code not in _MASKING_MAKES:
+            return True
+        if not self.page.line(issue.place.line).strip():
+            return False
+        for number in range(issue.place.line, len(self.page.starts) + 1):
+            written = self.page.line(number)
+            if written != self.page.line(number, masked=True):
+                return False
+            if number > issue.place.line and written.strip():
+                return True
+        return True
 
 
 def _open_bracket(events: list[yaml.Event]) -> int | None:

@@ -58,10 +58,29 @@ def test_a_line_that_cannot_be_read_is_told_alone(unread: tuple[str, str]) -> No
         (("loop: 2", "loop: -2"), "8 E401"),
         (("dtmf: 1", "dtmf: one"), "10 E232"),
         (("entry: true", "entry: yes"), "2 E203"),
+        (("goto: bye", "goto: [bye]"), "15 E201"),
+        (("goto: bye", "goto:"), "15 E103"),
     ],
 )
 def test_what_is_wrong_by_itself_is_told_beside_it(fault: tuple[str, str], code: str) -> None:
     assert sorted(["11 E115", code]) == sorted(told(MISPLACED, fault))
+
+
+def test_what_is_empty_since_its_line_is_lost_is_not_told() -> None:
+    assert ["21 E114"] == told(("    goto: end", "    goto:\n      [end"))
+    assert ["21 E124"] == told(("    goto: end", "    goto:\n      : end"))
+
+
+def test_what_is_empty_at_the_end_is_told() -> None:
+    assert ["11 E115", "20 E103"] == told(MISPLACED, ("    goto: end\n", "    goto:"))
+
+
+def test_nothing_is_told_of_a_line_that_is_not_there() -> None:
+    assert ["20 E124", "20 E114"] == told(("    goto: end\n", "    ? goto: {\n"))
+
+
+def test_an_empty_item_of_a_list_is_told_once() -> None:
+    assert ["11 E115", "16 E103"] == told(MISPLACED, ("      - else: bye", "      -"))
 
 
 def test_an_unknown_word_is_told_where_the_columns_are_sure() -> None:
