@@ -27,6 +27,7 @@ USAGE_RULES: tuple[Rule, ...] = (
     Rule("W646", "warning", "a variable is read and never set", "set it, or write the value that it has as `default`"),
     # Where a call leads
     Rule("W640", "warning", "a call dials the number that it came in on", "lead to a step, or dial another number"),
+    Rule("W647", "warning", "a phone is dialled from a number that is not yours", "leave `from` out"),
     Rule("W645", "warning", "an error leads to the step that has failed", "lead to another step"),
     # What is said at most
     Rule("W641", "warning", "a text is too long when its values are at their longest", "split it over several talks"),

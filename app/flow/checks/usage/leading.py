@@ -1,27 +1,40 @@
-"""Where a call leads in vain: to the number that it came in on (W640), to what has just failed (W645)."""
+"""Where a call leads in vain: to the number that it came in on (W640), to what has just failed (W645).
+
+And on whose behalf a phone is dialled in vain: from a number that is not ours (W647).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from app.flow.checks.usage.facts import Facts
+from app.flow.checks.usage.needing import needs_in
+from app.flow.expressions.syntax import Field, Name
 from app.flow.issues import Issue
-from app.flow.model import Step
+from app.flow.model import Step, Value
 from app.flow.nodes import Place
 from app.flow.parts.address import ADDRESS_FIELDS
 from app.flow.parts.connect import Connect
+from app.flow.parts.party import Party
 from app.flow.parts.values import Object, find
 from app.flow.rules import RULES
 from app.flow.templates import Computed, Native
+from app.flow.templates.scanner import Data
+from app.flow.templates.tree import Output
+
+_OURS = "to"
+"""The field of `call` that is a number of ours."""
 
 
 def check_leading(facts: Facts) -> Iterator[Issue]:
-    """Both, for every step of a flow."""
+    """All of them, for every step of a flow."""
     numbers = frozenset(facts.flow.numbers)
     for step in facts.flow.steps.values():
-        if numbers:
-            yield from _dialled(step, numbers)
+        for target in _parties(step):
+            yield from _dialled(target, numbers)
+            yield from _from(target)
         yield from _failed(step)
+    yield from _failed_alone(facts)
     dialled = {name: computed for name, step in facts.flow.steps.items() if (computed := frozenset(_computed(step)))}
     told: set[Place] = set()
     for name, computed in dialled.items():
@@ -36,20 +49,55 @@ def check_leading(facts: Facts) -> Iterator[Issue]:
 
 def _computed(step: Step) -> Iterator[str]:
     """The addresses that a step computes, as they are written."""
-    for part in step.parts:
-        for target in part.targets if isinstance(part, Connect) else ():
-            each = (find(target.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
-            yield from (value.unit.text.value for value in each if isinstance(value, Computed | Native))
+    for target in _parties(step):
+        each = (find(target.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
+        yield from (value.unit.text.value for value in each if isinstance(value, Computed | Native))
 
 
-def _dialled(step: Step, numbers: frozenset[str]) -> Iterator[Issue]:
+def _parties(step: Step) -> Iterator[Party]:
+    """Whom a step dials."""
     for part in step.parts:
-        for target in part.targets if isinstance(part, Connect) else ():
-            number = find(target.fields["endpoint"], ("0", "number"))
-            if not isinstance(number, Object) and number.is_literal and number.render({}) in numbers:
-                message = f"calls to {number.render({})} start in this flow: whoever is put through here begins anew"
-                cure = "to begin anew lead to the first step; else dial the number of a person or a team"
-                yield RULES["W640"].at(number.place, message, cure)
+        yield from part.targets if isinstance(part, Connect) else ()
+
+
+def _dialled(target: Party, numbers: frozenset[str]) -> Iterator[Issue]:
+    number = find(target.fields["endpoint"], ("0", "number"))
+    if isinstance(number, Object):
+        return
+    shown = number.render({}) if number.is_literal else ""
+    if shown in numbers or _is_called_number(number):
+        why = f"calls to {shown} start in this flow" if shown else "this is the number that the call came in on"
+        message = f"{why}: whoever is put through here begins anew"
+        cure = "to begin anew lead to the first step; else dial the number of a person or a team"
+        yield RULES["W640"].at(number.place, message, cure)
+
+
+def _is_called_number(value: Value) -> bool:
+    """Whether a value is nothing but `{{ call.to }}`, the number that the call came in on."""
+    if not isinstance(value, Computed):
+        return False
+    parts = [part for part in value.unit.parts if not isinstance(part, Data) or part.text.strip(" +")]
+    return all(isinstance(part, Output) and _is_of_call(part.node, _OURS) for part in parts)
+
+
+def _is_of_call(node: object, key: str) -> bool:
+    return isinstance(node, Field) and node.key == key and isinstance(node.of, Name) and node.of.name == "call"
+
+
+def _from(target: Party) -> Iterator[Issue]:
+    """A phone is only dialled from a number of ours. What the caller has or gives is none.
+
+    Source: NCCO reference, Connect (`from`).
+    """
+    value = target.fields.get("from")
+    if value is None or find(target.fields["endpoint"], ("0", "type")).render({}) != "phone":
+        return
+    for need in needs_in(value):
+        if need.name == "input" or (need.name == "call" and need.field != _OURS):
+            message = f"`from` is {need.name}.{need.field}, which is no number of yours: this never connects"
+            cure = "leave `from` out: the number that was called is shown; or write another number of yours"
+            yield RULES["W647"].at(need.place, message, cure)
+            return
 
 
 def _failed(step: Step) -> Iterator[Issue]:
@@ -58,3 +106,13 @@ def _failed(step: Step) -> Iterator[Issue]:
         message = f'when the step "{step.name}" fails, this leads back to it, and it is not tried again'
         cure = "lead to another step, which plays nothing that can fail"
         yield RULES["W645"].at(step.error.place, message, cure)
+
+
+def _failed_alone(facts: Facts) -> Iterator[Issue]:
+    """The error step of a flow in which no other step can lead to it."""
+    error, steps = facts.flow.error, facts.flow.steps
+    if error is None or error.step is None or steps[error.step].error is not None:
+        return
+    if all(step.error is not None for step in steps.values() if step.name != error.step):
+        message = f'only the step "{error.step}" itself leads here when it fails, and it is not tried again'
+        yield RULES["W645"].at(error.place, message, "lead to another step, which plays nothing that can fail")

@@ -14,6 +14,9 @@ NUMBERS = 'numbers: ["+44 20 7946 0000"]\n'
         'connect: "+44 20 7946 0000"',
         'connect: ["447700900111", "442079460000"]',
         'connect: {type: phone, number: "442079460000"}',
+        'connect: "{{ call.to }}"',
+        'connect: "+{{ call.to }}"',
+        'connect: ["447700900111", {number: "{{ call[\'to\'] }}"}]',
     ],
 )
 def test_a_call_that_dials_its_own_number_is_told(connect: str) -> None:
@@ -22,7 +25,14 @@ def test_a_call_that_dials_its_own_number_is_told(connect: str) -> None:
 
 @pytest.mark.parametrize(
     "connect",
-    ['connect: "447700900111"', 'connect: "{{ call.from }}"', "connect: sip:desk@example.com", "talk: Hello."],
+    [
+        'connect: "447700900111"',
+        'connect: "{{ call.from }}"',
+        'connect: "44{{ call.to }}"',
+        "connect: '{{ call.to if call.from else \"447700900111\" }}'",
+        "connect: sip:desk@example.com",
+        "talk: Hello.",
+    ],
 )
 def test_whoever_else_is_dialled_is_fine(connect: str) -> None:
     on = "on: {completed: end, otherwise: end}" if "connect" in connect else "goto: end"
@@ -39,10 +49,71 @@ def test_an_error_that_leads_to_its_own_step_is_told() -> None:
     assert [] == faults(steps % "end")
 
 
-def test_the_error_step_of_the_flow_has_no_other() -> None:
-    steps = "hello:\n  do:\n    - talk: '{{ call.from }}'\n  goto: end"
+def test_a_flow_without_numbers_dials_the_called_number_in_vain_too() -> None:
+    steps = "hello:\n  do: [{connect: '{{ call.to }}'}]\n  on: {completed: end, otherwise: end}"
 
-    assert [] == faults(steps, "defaults: {on: {error: hello}}\n")
+    assert ["6:20 W640 this is the number that the call came in on: whoever is put through here begins anew"] == faults(
+        steps
+    )
+
+
+@pytest.mark.parametrize(
+    ("from_", "shown"),
+    [
+        ("{{ call.from }}", "call.from"),
+        ("+{{ call.from }}", "call.from"),
+        ("{{ call.from_user }}", "call.from_user"),
+        ("{{ call.from if call.from else call.to }}", "call.from"),
+        ("{{ input.digits }}", "input.digits"),
+    ],
+)
+def test_a_phone_that_is_dialled_from_the_number_of_the_caller_is_told(from_: str, shown: str) -> None:
+    connect = f"{{connect: ['447700900111'], from: '{from_}'}}"
+    steps = f"hello:\n  do: [{connect}]\n  on: {{completed: end, otherwise: end}}"
+
+    assert [f"W647 `from` is {shown}, which is no number of yours: this never connects"] == [
+        fault.partition(" ")[2] for fault in faults(steps)
+    ]
+
+
+@pytest.mark.parametrize(
+    "connect",
+    [
+        "{connect: '447700900111', from: '{{ call.to }}'}",
+        "{connect: '447700900111', from: '{{ ours }}'}",
+        "{connect: '447700900111', from: '442079460000'}",
+        "{connect: '447700900111', randomFromNumber: true}",
+        "{connect: 'sip:desk@example.com', from: '{{ call.from }}'}",
+        "{connect: {type: app, user: anna}, from: '{{ call.from }}'}",
+    ],
+)
+def test_a_number_of_ours_and_any_number_for_what_is_no_phone_are_fine(connect: str) -> None:
+    head = "vars: {ours: {type: phone, default: '442079460001'}}\n"
+    steps = f"hello:\n  do: [{connect}]\n  on: {{completed: end, otherwise: end}}"
+
+    assert [] == [fault for fault in faults(steps, head) if "W630" not in fault]
+
+
+def test_the_error_step_of_the_flow_has_no_other() -> None:
+    steps = "hello:\n  do:\n    - talk: '{{ call.from }}'\n  goto: sorry\nsorry:\n  do: [{talk: Sorry.}]\n  goto: end"
+
+    assert [] == faults(steps, "defaults: {on: {error: sorry}}\n")
+
+
+@pytest.mark.parametrize(
+    "others", ["goto: end", "on: {error: end}\n  goto: end\nother:\n  on: {error: hello}\n  goto: end"]
+)
+def test_an_error_step_to_which_only_itself_leads_is_told(others: str) -> None:
+    steps = "hello:\n  do:\n    - talk: '{{ call.from }}'\n  goto: end"
+    head = "defaults: {on: {error: hello}}\n"
+
+    assert ['4:24 W645 only the step "hello" itself leads here when it fails, and it is not tried again'] == faults(
+        steps, head
+    )
+    assert ["W645"] == codes(
+        steps.replace("goto: end", "goto: other\nother:\n  do: [{talk: Bye.}]\n  on: {error: end}\n  goto: end"), head
+    )
+    assert [] == codes(steps.replace("goto: end", "on: {error: end}\n  goto: end"), head)
 
 
 @pytest.mark.parametrize(
