@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from app.flow.nodes import Place
@@ -16,6 +17,9 @@ from app.verify.scenarios.result import Difference, Result
 
 UNSCRIPTED: Final = Behaviour("completed")
 """What comes of a dial when the script has no line for it any more."""
+LOOK_AHEAD: Final = 4
+"""How many things more are heard behind a difference."""
+LATER: Final = " first: each talk is heard in turn, and this one comes later"
 
 
 class Differs(Exception):
@@ -63,8 +67,7 @@ class Caller:
             await self._finish()
             self._check_called()
         except Differs as differs:
-            self._result.differences.append(differs.difference)
-            await self._hear_out()
+            self._result.differences.append(await self._looked_ahead(differs.difference))
             await self._call.hang_up()
 
     async def _step(self, step: ScriptStep) -> None:
@@ -112,6 +115,18 @@ class Caller:
                 break
             raise self._differs_in(step, moment)
         await self._hear_out()
+
+    async def _looked_ahead(self, difference: Difference) -> Difference:
+        """Hear a little more behind a difference: what was expected may come later."""
+        for _ in range(LOOK_AHEAD):
+            if (await self._call.hear()).kind != "until":
+                break
+        await self._hear_out()
+        if not (difference.expected and difference.entry is not None):
+            return difference
+        later = self._call.transcript[difference.entry :]
+        is_later = in_order([difference.expected], later) is None
+        return replace(difference, message=f"{difference.message}{LATER}") if is_later else difference
 
     async def _hear_out(self) -> None:
         """Let what was heard last come to its end, where it has one."""

@@ -101,7 +101,8 @@ class Stage:
         server.env.update({**self._env, **scenario.env})
         answers = Answers(scenario.given, self.declared, self._outside.look_ups() if self._outside else None)
         server.service.look_ups = lambda: answers.ask
-        platform = FaultyServer(AsgiServer(server.app, clock))
+        direct = AsgiServer(server.app, clock)
+        platform = FaultyServer(direct)
         first = list(takewhile(lambda step: isinstance(step, Disturb), scenario.script))
         platform.ordered += [step.fault for step in first if isinstance(step, Disturb)]
         parties = parties_of(scripted_dials(scenario.script))
@@ -118,7 +119,8 @@ class Stage:
         result.records = await server.records(known)
         result.decided = tuple(_decided(result.records, answered_ms(call, clock, scenario.call.at)))
         result.hooks = await server.take_hooks()
-        result.notes = (*server.log[logged:], *_platform_notes(call), *_unanswered(answers))
+        broken = [f"the server has raised {type(fault).__name__}: {fault}" for fault in direct.faults]
+        result.notes = (*broken, *server.log[logged:], *_platform_notes(call), *_unanswered(answers))
         if self._outside is not None:
             problems = [(hook.name, await self._outside.post(hook)) for hook in result.hooks]
             result.notes += tuple(f"the hook {name} was not sent: {problem}" for name, problem in problems if problem)

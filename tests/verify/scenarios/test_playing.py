@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from app.verify.scenarios.caller import LATER
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.suite import run_suite
 from tests.verify.scenarios.playing import file_of, messages, played, run, stage_for
@@ -102,9 +103,9 @@ NOTHING = "4: the caller cannot let anything time out: nothing happens until the
 @pytest.mark.parametrize(
     ("script", "told"),
     [
-        ("- hear: Press 1", "3: something else is heard"),
+        ("- hear: Press 1", f"3: something else is heard{LATER}"),
         ("- hear: Welcome\n- hear: Press 2", "4: something else is heard"),
-        ("- press: 1\n- hear: Good bye", "4: something else is heard"),
+        ("- press: 1\n- hear: Good bye", f"4: something else is heard{LATER}"),
         ("- press: 1\n- hear: One moment\n- hear: Three\n- dial", "5: nothing is heard: 447700900111 is dialled"),
         ("- press: 1\n- dial: {to: '447700900112'}", "4: somebody else is dialled"),
         ("- dial: busy", "3: anybody is not dialled: the caller is waited for (a key or speech)"),
