@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from app.cli.jobs.simulating import hints, words
 from app.cli.jobs.simulating.line import Line
-from app.cli.jobs.simulating.pace import Pace
+from app.cli.jobs.simulating.pace import SLICE_S, Pace
 from app.cli.jobs.simulating.prompts import Prompt
 from app.cli.jobs.simulating.recorder import Recorder
 from app.cli.jobs.simulating.screen import Screen
 from app.simulator import Moment
+from app.simulator.acts import BETWEEN_KEYS_S
 from app.verify.scenarios import model
 from app.verify.scenarios.caller import behaviour_of
 
@@ -142,8 +143,31 @@ class Conversation:
         return self._call.at if self._moment.kind == "until" else None
 
     async def _press(self, step: model.Press) -> None:
-        self._add(model.Press(step.place, step.digits, self._now()))
-        await self._call.press(step.digits)
+        at = self._now()
+        self._add(model.Press(step.place, step.digits, at))
+        pressed = await self._press_keys(step.digits)
+        if pressed != step.digits:
+            self.recorder.script[-1] = model.Press(step.place, pressed, at)
+            self._screen.say(f"nobody listened any more after {pressed}; the other keys were not pressed", "yellow")
+
+    async def _press_keys(self, digits: str) -> str:
+        """Press keys until the input has enough of them; which were pressed.
+
+        Those behind would fall into whatever comes next.
+        """
+        answered = self._inputs
+        for number, digit in enumerate(digits, 1):
+            await self._call.press(digit)
+            if self._call.is_over or self._inputs > answered:
+                return digits[:number]
+            if number < len(digits):
+                await self._call.listen(until=round(self._call.at + BETWEEN_KEYS_S, 3))
+        return digits
+
+    @property
+    def _inputs(self) -> int:
+        """How many inputs have told what was pressed or said."""
+        return sum(delivery.kind == "input" and delivery.message.is_played for delivery in self._call.log)
 
     async def _speak(self, step: model.Speak) -> None:
         self._add(model.Speak(step.place, step.results, at=self._now()))
@@ -167,9 +191,15 @@ class Conversation:
         await self._call.decide(behaviour_of(step))
 
     async def _wait(self, step: model.Wait) -> None:
-        self._add(step)
-        self._moment = await self._call.listen(until=self._call.at + step.seconds)
-        self._is_stale = False
+        """Let time pass, at most to where somebody is dialled: that waits for the person's word."""
+        begun, until, moment = self._call.at, round(self._call.at + step.seconds, 3), self._moment
+        self.recorder.hear_out(moment)
+        while moment.kind != "end" and self._call.at < until:
+            moment = await self._call.listen(until=min(round(self._call.at + SLICE_S, 3), until))
+            if moment.kind == "dial":
+                break
+        self.recorder.wait(round(self._call.at - begun, 3))
+        self._moment, self._is_stale = moment, False
 
     async def _leave(self, _: object) -> None:
         self.recorder.hang_up(self._moment)

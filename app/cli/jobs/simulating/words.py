@@ -20,6 +20,8 @@ NOWHERE: Final = Place("", 0, 0)
 """Where a step stands that nobody has written."""
 MESSAGE_S: Final = 5.0
 """How long a caller speaks onto a recording, unless the person says so."""
+LONGEST_S: Final = 3600.0
+"""How long a person may let a caller wait at once."""
 UNSURE: Final = 0.5
 """How sure the recogniser is of what comes behind `|`."""
 
@@ -161,7 +163,9 @@ def seconds_in(text: str) -> float | None:
 
 def _wait(rest: str) -> Typed:
     seconds = seconds_in(rest)
-    return Mistake("write how long to wait, such as `wait 5` or `wait 2m`") if not seconds else Wait(NOWHERE, seconds)
+    if not seconds or seconds > LONGEST_S:
+        return Mistake("write how long to wait, at most an hour, such as `wait 5` or `wait 2m`")
+    return Wait(NOWHERE, seconds)
 
 
 def _record(rest: str) -> Typed:
