@@ -19,6 +19,7 @@ FINDERS = (
     quotes.find_text_behind,
     brackets.find_list_in_text,
     brackets.find_mismatch,
+    brackets.find_lost_colon,
     brackets.find_missing_comma,
     colons.find_colon_in_flow,
     brackets.find_unclosed,

@@ -12,6 +12,7 @@ from app.flow.page import FILLER
 _CLOSERS = {"[": "]", "{": "}"}
 _OF_YAML = re.compile(r"[\[\]{},\"']")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_KEY = re.compile(r"[{,]\s*([A-Za-z_][\w-]*)\s*$")
 _NEXT_KEY = re.compile(r"(\S+)(\s+)([A-Za-z_][\w-]*)$")
 
 
@@ -73,6 +74,21 @@ def _never_opened(fault: Fault) -> Finding:
     page.mask(max(colon + 2, fault.began + 1), at + 1)
     cure = "write [ where the list begins, or delete the ]"
     return fault.found("E114", at, at + 1, "no [ is open for this ]", cure, keeps_meaning=False)
+
+
+def find_lost_colon(fault: Fault) -> Finding | None:
+    """`{speech [sales, buy], goto: x}`: a key between braces and, without a colon, its list or its map."""
+    page, at, opener = fault.page, fault.at, _at(fault, fault.at)
+    if not fault.says("',' or") or opener not in _CLOSERS or _at(fault, fault.began) != "{":
+        return None
+    found = _KEY.search(page.masked[fault.began : at])
+    start = fault.began + found.start(1) if found else at
+    end = start + len(_value(page.masked[start : fault.line.end])) if start >= fault.line.start else start
+    if found is None or end == start:
+        return None
+    page.mask(start, end + (_at(fault, end) == ","), " ")
+    message, cure = f"a colon is missing behind {found[1]}", f"write {found[1]}: {opener}...{_CLOSERS[opener]}"
+    return fault.found("E101", start, start + len(found[1]), message, cure, keeps_meaning=False)
 
 
 def find_missing_comma(fault: Fault) -> Finding | None:
