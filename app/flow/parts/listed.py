@@ -8,6 +8,7 @@ from app.flow.expressions.kinds import item_of
 from app.flow.model import Value
 from app.flow.nodes import Node, Text
 from app.flow.reader import Reader
+from app.flow.scope import Shape
 from app.flow.templates.tree import Output, TreeReader
 from app.flow.types import ValueType
 
@@ -22,7 +23,13 @@ def read_list(node: Node, type_: ValueType, reader: Reader, what: str) -> Value 
 
 
 def entries_in(node: Node | None, reader: Reader) -> ValueType | None:
-    """The type of the entries of the list that a text computes; None when it is no list.
+    """The type of the entries of the list that a text computes; None when it is no list. Reports nothing."""
+    shape = computed_type(node, reader)
+    return item_of(shape) if shape is not None and kind_of(shape) == "list" else None
+
+
+def computed_type(node: Node | None, reader: Reader) -> Shape | None:
+    """What a text computes that is one pair of braces; None for any other, and when that is not known.
 
     Reports nothing: what is wrong with the text is told when it is compiled.
     """
@@ -32,5 +39,4 @@ def entries_in(node: Node | None, reader: Reader) -> ValueType | None:
     parts = tree.read()
     if tree.faults or len(parts) != 1 or not isinstance(parts[0], Output):
         return None
-    shape = type_of(Check(node, reader.scope, braces=True), parts[0].node)
-    return item_of(shape) if shape is not None and kind_of(shape) == "list" else None
+    return type_of(Check(node, reader.scope, braces=True), parts[0].node)

@@ -14,9 +14,9 @@ from typing import Any
 
 from app.flow.model import Frame, Value
 from app.flow.nodes import Map, Place
-from app.flow.parts.listed import entries_in, read_list
+from app.flow.parts.listed import computed_type, entries_in, read_list
 from app.flow.reader import Reader
-from app.flow.types import TYPES
+from app.flow.types import TYPES, ValueType
 
 _IN_TURN = "\0number"
 """The name in scope of the number whose turn it is; no author can write it."""
@@ -45,16 +45,28 @@ class InTurn:
 
 
 def read_numbers(endpoint: Map, reader: Reader) -> Value | None:
-    """The list that the `number` of a phone computes; None for a single one. E287 when it cannot hold any."""
+    """The list that the `number` of a phone computes; None for a single one. E287 for what can be no number."""
     text = endpoint.get("number")
     item = entries_in(text, reader)
-    if item is None or text is None:
+    if text is None:
         return None
-    if item.name not in _DIALLED:
+    if item is None:
+        single = computed_type(text, reader)
+        if isinstance(single, ValueType) and _never_fits(single):
+            message = f"this is {single.described}, and none of that is a phone number"
+            cure = "let it be a phone number: a look-up declares it with `returns: {number: phone}`"
+            reader.report("E287", text.place, message, cure)
+        return None
+    if item.name not in _DIALLED or _never_fits(item):
         message = f"every entry of this list is {item.described}, not a phone number"
         cure = "let it be a list of phone numbers: a look-up declares it with `returns: {numbers: [phone]}`"
         reader.report("E287", text.place, message, cure)
     return read_list(text, TYPES["list"], reader, "the list of numbers")
+
+
+def _never_fits(type_: ValueType) -> bool:
+    """Whether it is one of some words, none of which is a number."""
+    return bool(type_.words) and not any(map(_digits, type_.words))
 
 
 def each_number(numbers: Value, frame: Frame) -> Iterator[Mapping[str, Any]]:

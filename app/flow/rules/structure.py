@@ -85,7 +85,7 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         "let that flow do without it, or ask for it there",
     ),
     Rule("W286", "warning", "an outcome that sounds like a refusal joins the parties", "call it `rejected`"),
-    Rule("E287", "error", "a computed list holds no phone numbers", "let it be a list of phone numbers"),
+    Rule("E287", "error", "what a connect computes is no phone number", "let it be a phone number, or a list of them"),
     Rule(
         "W289",
         "warning",

@@ -13,8 +13,14 @@ vars:
 lookups:
   oncall:
     get: "https://crm.example.com/oncall"
-    returns: {phones: [phone], texts: [text], flags: [bool], people: [{name: text, number: phone}], tier: [a, b]}
-    default: {tier: a}
+    returns:
+      phones: [phone]
+      texts: [text]
+      flags: [bool]
+      people: [{name: text, number: phone}]
+      tier: [a, b]
+      desk: ["447700900111", "447700900222"]
+    default: {tier: a, desk: "447700900111"}
 """
 
 
@@ -65,6 +71,19 @@ def test_a_list_of_anything_else_cannot_be_rung(connect: str, what: str) -> None
         f"E287 every entry of this list is {what}, not a phone number"
         " → let it be a list of phone numbers: a look-up declares it with `returns: {numbers: [phone]}`"
     ] == faults_of(steps(connect), HEAD)
+
+
+@pytest.mark.parametrize("connect", ['"{{ oncall.tier }}"', '{number: "{{ oncall.tier }}", timeout: 15}'])
+def test_a_word_of_which_none_is_a_number_cannot_be_rung(connect: str) -> None:
+    assert [
+        "E287 this is one of a, b, and none of that is a phone number"
+        " → let it be a phone number: a look-up declares it with `returns: {number: phone}`"
+    ] == faults_of(steps(connect), HEAD)
+
+
+@pytest.mark.parametrize("connect", ['"{{ oncall.desk }}"', '"44{{ oncall.tier }}"', '"{{ agent }}"'])
+def test_a_word_that_may_be_a_number_is_fine(connect: str) -> None:
+    assert [] == faults_of(steps(connect), HEAD)
 
 
 def test_a_list_without_on_rings_only_one() -> None:
