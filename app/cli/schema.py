@@ -12,16 +12,17 @@ from app.cli.work import hand_over
 
 @click.command(
     "schema",
-    short_help="Print the JSON Schema of flow files, or of the NCCO.",
+    short_help="Print the JSON Schema of flow files, of scenarios, or of the NCCO.",
     epilog="""\b
 Examples:
   ncco schema flow > .vscode/flow.schema.json     with the names of this project, for an editor to offer
   ncco schema flow --plain                        without them
   ncco schema ncco > ncco.schema.json
+  ncco schema scenario > .vscode/scenario.schema.json
 
 Exit codes: 0 printed, 2 there is no such schema.""",
 )
-@click.argument("name", type=click.Choice(["flow", "ncco"]))
+@click.argument("name", type=click.Choice(["flow", "ncco", "scenario"]))
 @click.option("--plain", is_flag=True, help="Leave out the names of steps, flows, look-ups, ... of this project.")
 @options.flows
 @options.templates

@@ -13,12 +13,15 @@ from app.cli.work import FINE
 from app.flow.files import read_project
 from app.flow.schema import Names, flow_schema, names_in
 from app.ncco import json_schema
+from app.verify.scenarios.schema import scenario_schema
 
 
-def run(*, name: Literal["flow", "ncco"], plain: bool, flows: Path | None, templates: Path | None) -> int:
+def run(*, name: Literal["flow", "ncco", "scenario"], plain: bool, flows: Path | None, templates: Path | None) -> int:
     """Print the schema."""
     if name == "ncco":
         schema = json_schema()
+    elif name == "scenario":
+        schema = scenario_schema()
     else:
         schema = flow_schema(Names() if plain else project_names(*folders(flows, templates)))
     click.echo(json.dumps(schema, indent=2, ensure_ascii=False))

@@ -1,0 +1,45 @@
+"""The JSON Schema takes every scenario of the project, and refuses what the reader refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from app.verify.scenarios.files import files_of
+from app.verify.scenarios.schema import scenario_schema
+
+VALIDATOR = jsonschema.Draft7Validator(scenario_schema())
+FILES = [path for folder in (Path(), *Path("examples").iterdir()) for path in files_of(folder)]
+
+
+def as_editor_reads(text: str) -> object:
+    """The file as an editor reads it, dates as text."""
+    loader = yaml.BaseLoader
+    return yaml.load(text, loader)  # noqa: S506 - texts only
+
+
+@pytest.mark.parametrize("file", [*FILES, Path("app/cli/skeleton/tests/scenarios/main.yaml")], ids=str)
+def test_every_scenario_file_is_valid(file: Path) -> None:
+    assert [] == [error.message for error in VALIDATOR.iter_errors(as_editor_reads(file.read_text()))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: {script: [prss: 1]}",
+        "a: {script: [sing]}",
+        "a: {script: [{press: 1, hear: x}]}",
+        "a: {script: [{hear: x, at: 3s}]}",
+        "a: {script: [dial: {outcome: engaged}]}",
+        "a: {script: [fault: away]}",
+        "a: {steps: [end]}",
+        "a: {flow: x}",
+        "a: {script: [end], expect: {end: maybe}}",
+        "defaults: {script: [end]}",
+    ],
+)
+def test_a_faulty_file_is_not(text: str) -> None:
+    assert not VALIDATOR.is_valid(as_editor_reads(text))
