@@ -3,8 +3,9 @@
     .venv/bin/python -m benchmarks.chaos [--seeds 1000] [--only acme ...] [--seed 17]
 
 A seed says what the caller and everybody who is called do, what look-ups answer, and what befalls each delivery: late,
-slow, twice (also much later), its reply lost, its signature missing at first, notifications out of order. What
-everybody hears must be what they hear when nothing goes wrong.
+slow, twice (also much later, or at the same moment), its reply lost, every reply lost so that the fallback is asked,
+its signature missing at first, notifications out of order. What everybody hears must be what they hear when nothing
+goes wrong.
 
 Each seed is played on three networks: calm; slow, where replies come just as late and nothing else is wrong; unlucky.
 Unlucky and slow must agree, to the hundredth of a second. Unlucky and calm must agree in what is heard and its order,

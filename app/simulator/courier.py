@@ -144,16 +144,22 @@ class Courier:
     def _attempts(self, message: Message) -> Steps[Verdict]:
         delivery = Delivery(self._kernel.clock.ms / 1000, message)
         self.log.append(delivery)
-        luck = self._chaos.next_disturbance(is_awaited=message.is_played) if self._chaos is not None else CALM
+        luck = self._luck(message)
         if luck.late_s:
             yield from pause(luck.late_s)
         verdict = yield from self._attempt(delivery, luck)
         for _ in range(self._application.retries if verdict.is_retried else 0):
             yield from pause(self._application.retry_after_s)
-            verdict = yield from self._attempt(delivery, CALM)
+            verdict = yield from self._attempt(delivery, luck.of_retry)
             if not verdict.is_retried:
                 break
         return verdict
+
+    def _luck(self, message: Message) -> Disturbance:
+        """Nothing befalls a fallback: it is what cures the rest."""
+        if self._chaos is None or message.kind == "fallback":
+            return CALM
+        return self._chaos.next_disturbance(is_awaited=message.is_played)
 
     def _attempt(self, delivery: Delivery, luck: Disturbance) -> Steps[Verdict]:
         message, sent_at = delivery.message, self._kernel.clock.ms / 1000
@@ -205,6 +211,7 @@ def _told(luck: Disturbance) -> str:
         f"slow by {luck.slow_s:g} s": luck.slow_s,
         f"sent again {luck.again_s:g} s later": luck.is_doubled,
         "reply lost": luck.loses_reply,
+        "and so are all others": luck.loses_every_reply,
         "not signed": luck.is_unsigned,
     }
     return ", ".join(text for text, happened in said.items() if happened)

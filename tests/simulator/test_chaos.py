@@ -63,6 +63,25 @@ async def test_a_lost_reply_is_asked_for_again_with_a_new_token() -> None:
     assert twice[0].headers["authorization"] != twice[1].headers["authorization"]
 
 
+async def test_a_delivery_that_loses_every_reply_is_answered_by_the_fallback() -> None:
+    luck = Luck(Disturbance(loses_reply=True, loses_every_reply=True))
+    line = Line({"answer": [talk("never said")], "fallback": [talk("two")]}, chaos=luck)
+
+    call = await line.call()
+    await call.listen()
+
+    assert ["talk two", "ended"] == sounds(call)
+    assert 2 == len(line.bodies("answer"))
+    assert ["Socket timeout."] == [body["reason"] for body in line.bodies("fallback")]
+
+
+def test_only_what_the_call_waits_for_loses_every_reply() -> None:
+    chaos = Chaos(1, rate=0, fallback_rate=1)
+
+    assert Disturbance(loses_reply=True, loses_every_reply=True) == chaos.next_disturbance(is_awaited=True)
+    assert Disturbance() == chaos.next_disturbance(is_awaited=False)
+
+
 async def test_a_delivery_may_come_without_its_signature_at_first() -> None:
     line, _ = await played(Disturbance(is_unsigned=True))
 

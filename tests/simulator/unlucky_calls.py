@@ -38,6 +38,7 @@ MOST_MOMENTS: Final = 25
 """How often a caller does something before it hangs up."""
 IN_A_HURRY: Final = 0.3
 TWINS: Final = 0.15
+FALLBACKS: Final = 0.08
 FAILED: Final = 500
 CALLERS: Final = ("447700900123", "447700900124", "447700900222")
 GOOD_REASONS: Final = frozenset({503})
@@ -120,15 +121,23 @@ class Slow(Chaos):
     """The bad luck of a seed as far as it takes time: each reply comes when it would, at the first try."""
 
     def next_disturbance(self, *, is_awaited: bool) -> Disturbance:
-        """A lost reply is one that comes after the time-out and the retry; an unsigned request is one that is late."""
+        """A lost reply is one that comes after the time-out and the retry; an unsigned request is one that is late.
+
+        What loses every reply is one that comes when the fallback has been asked.
+        """
         luck = super().next_disturbance(is_awaited=is_awaited)
         if luck.is_unsigned:
             return Disturbance(late_s=luck.late_s + luck.slow_s + APPLICATION.retry_after_s)
         lost = APPLICATION.answer_s + APPLICATION.retry_after_s if luck.loses_reply else 0.0
+        lost += APPLICATION.answer_s if luck.loses_every_reply else 0.0
         return Disturbance(late_s=luck.late_s, slow_s=luck.slow_s + lost)
 
 
-NETWORKS: Final[Mapping[str, Callable[[int], Chaos | None]]] = {"calm": lambda _: None, "slow": Slow, "unlucky": Chaos}
+NETWORKS: Final[Mapping[str, Callable[[int], Chaos | None]]] = {
+    "calm": lambda _: None,
+    "slow": lambda seed: Slow(seed, fallback_rate=FALLBACKS),
+    "unlucky": lambda seed: Chaos(seed, fallback_rate=FALLBACKS),
+}
 
 
 async def play(line: Line, server: UnderTest, seed: int, network: str) -> Played:

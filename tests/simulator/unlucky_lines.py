@@ -57,6 +57,9 @@ class Line:
     flows: Path
     number: str
 
+    def __str__(self) -> str:
+        return self.name
+
     @cached_property
     def project(self) -> Project:
         """Loaded."""
