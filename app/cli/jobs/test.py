@@ -108,7 +108,8 @@ async def _play(project: ScenarioProject, found: Findings, done: _Run) -> None:
     if done.is_text:
         texts = {file.name: file.text for file in files}
         click.echo(report(suite.issues, texts, "text", takes_colour()), nl=False, color=takes_colour())
-        for line in told_coverage(suite.coverage, suite.rename):
+        lines = told_coverage(suite.coverage, suite.rename, is_whole=not suite.left_out) if suite.results else ()
+        for line in lines:
             click.echo(line)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from app.verify.coverage.count import Coverage
 
 
-def told_coverage(coverage: Coverage, rename: Callable[[str], str]) -> Iterator[str]:
-    """Lines without colours: a table of the flows, then what is missing."""
+def told_coverage(coverage: Coverage, rename: Callable[[str], str], *, is_whole: bool = True) -> Iterator[str]:
+    """Lines without colours: a table of the flows, then what is missing, if all scenarios were played (`is_whole`)."""
     if not coverage.flows:
         return
     width = max(len(name) for name in coverage.flows)
@@ -18,10 +18,11 @@ def told_coverage(coverage: Coverage, rename: Callable[[str], str]) -> Iterator[
         faulty = f"   error exits {sum(map(bool, flow.error_exits.values()))} of {exits}" if exits else ""
         taken = f"{flow.taken:4} of {len(flow.outcomes):<4}"
         yield f"  {name:<{width}}  {percent(flow.percent):>7}  {taken}{faulty}".rstrip()
-    if coverage.missing:
+    missing = coverage.missing if is_whole else ()
+    if missing:
         yield ""
         yield "never taken:"
-    for outcome in coverage.missing:
+    for outcome in missing:
         where = f"{rename(outcome.place.file)}:{outcome.place.line}"
         yield f"  {where}  {outcome.flow}: {outcome.step}: {outcome.name}"
 

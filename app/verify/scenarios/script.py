@@ -79,7 +79,10 @@ def _read_word(text: Text, reader: Reader) -> tuple[ScriptStep, ...]:
     """A step that is one word."""
     if text.value in ALONE and not text.quoted:
         return (ALONE[text.value](text.place),)
-    if text.value in READERS:
+    word, _, rest = text.value.partition(" ")
+    if word in READERS and rest:
+        reader.report("S105", text.place, f"a colon is missing behind `{word}`", f"write `- {word}: {rest.strip()}`")
+    elif text.value in READERS:
         reader.report("S103", text.place, f"`{text.value}` says not what", f"write `- {text.value}: ...`")
     else:
         near = nearest(text.value, READERS)

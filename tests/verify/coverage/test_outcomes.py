@@ -140,7 +140,7 @@ def test_every_outcome_has_its_name_and_its_line() -> None:
 
 def coverage_of(text: str) -> Coverage:
     """The coverage of scenarios on the flows above; all of them must hold."""
-    suite = asyncio.run(run_suite(stage_for(FLOW, sub=SUB, lone=LONE), [file_of(text)]))
+    suite = asyncio.run(run_suite(stage_for(FLOW, {"sub": SUB, "lone": LONE}), [file_of(text)]))
     assert not suite.issues
     assert not [(result.scenario.name, result.differences) for result in suite.differing]
     return suite.coverage
@@ -162,23 +162,84 @@ FREE = "  given: {place: [{timeout: true}, {free: true}]}\n"
 @pytest.mark.parametrize(
     ("script", "head", "found"),
     [
-        ("press: 1, press: 1111, dial: '447700900111', end", "", ["menu: sales by keys", "code: collected by keys", 'branch: if code == "1111"', "dial: completed"]),
-        ("speak: sales, silence", "", ["menu: sales by speech", "code: noinput, last try", "branch: else", "sub: otherwise", "sub: noinput, last try"]),
-        ("speak: ventes", "", ["menu: nomatch, try 1", "menu: noinput, try 2", "menu: noinput, last try", "dial: completed"]),
+        (
+            "press: 1, press: 1111, dial: '447700900111', end",
+            "",
+            ["menu: sales by keys", "code: collected by keys", 'branch: if code == "1111"', "dial: completed"],
+        ),
+        (
+            "speak: sales, silence",
+            "",
+            [
+                "menu: sales by speech",
+                "code: noinput, last try",
+                "branch: else",
+                "sub: otherwise",
+                "sub: noinput, last try",
+            ],
+        ),
+        (
+            "speak: ventes",
+            "",
+            ["menu: nomatch, try 1", "menu: noinput, try 2", "menu: noinput, last try", "dial: completed"],
+        ),
         ("press: 0, dial: busy, dial: busy", "", ["menu: operator by keys", "dial: busy"]),
-        ("press: 0, dial: failed, dial: timeout, dial: completed", "", ["menu: operator by keys", "dial: otherwise", "terms: heard", "talked: completed"]),
-        ("press: 0, dial: failed, dial: failed, dial: busy", "", ["menu: operator by keys", "dial: otherwise", "terms: heard", "talked: otherwise"]),
-        ("press: 9, press: 9, press: 9", "", ["menu: nomatch, try 1", "menu: nomatch, try 2", "menu: nomatch, last try"]),
-        ("press: 1, press: '0000', press: 2", "", ["menu: sales by keys", "code: nomatch, last try", "branch: else", "sub: otherwise", "sub: lost by keys"]),
-        ("press: 1, press: '0001', press: 1", "", ["menu: sales by keys", "code: collected by keys", "branch: else", "sub: done", "sub: done by keys"]),
-        ("speak: {error: ERR}, press: 1, press: '2222'", FREE, ["menu: sales by keys", "code: collected by keys", 'branch: if code == "2222"', "hold: place answered", "hold: place default", "hold: ready"]),
-        ("speak: help, speak: why not", "  given: {place: {free: true}}\n", ["menu: help by speech", "speech: collected by speech", "hold: place answered", "hold: ready"]),
-        ("speak: help, speak: why not", "", ["menu: help by speech", "speech: collected by speech", "hold: place default", "hold: too_long"]),
-        ("speak: help, silence, silence", "", ["menu: help by speech", "speech: noinput, try 1", "speech: noinput, last try"]),
+        (
+            "press: 0, dial: failed, dial: timeout, dial: completed",
+            "",
+            ["menu: operator by keys", "dial: otherwise", "terms: heard", "talked: completed"],
+        ),
+        (
+            "press: 0, dial: failed, dial: failed, dial: busy",
+            "",
+            ["menu: operator by keys", "dial: otherwise", "terms: heard", "talked: otherwise"],
+        ),
+        (
+            "press: 9, press: 9, press: 9",
+            "",
+            ["menu: nomatch, try 1", "menu: nomatch, try 2", "menu: nomatch, last try"],
+        ),
+        (
+            "press: 1, press: '0000', press: 2",
+            "",
+            ["menu: sales by keys", "code: nomatch, last try", "branch: else", "sub: otherwise", "sub: lost by keys"],
+        ),
+        (
+            "press: 1, press: '0001', press: 1",
+            "",
+            ["menu: sales by keys", "code: collected by keys", "branch: else", "sub: done", "sub: done by keys"],
+        ),
+        (
+            "speak: {error: ERR}, press: 1, press: '2222'",
+            FREE,
+            [
+                "menu: sales by keys",
+                "code: collected by keys",
+                'branch: if code == "2222"',
+                "hold: place answered",
+                "hold: place default",
+                "hold: ready",
+            ],
+        ),
+        (
+            "speak: help, speak: why not",
+            "  given: {place: {free: true}}\n",
+            ["menu: help by speech", "speech: collected by speech", "hold: place answered", "hold: ready"],
+        ),
+        (
+            "speak: help, speak: why not",
+            "",
+            ["menu: help by speech", "speech: collected by speech", "hold: place default", "hold: too_long"],
+        ),
+        (
+            "speak: help, silence, silence",
+            "",
+            ["menu: help by speech", "speech: noinput, try 1", "speech: noinput, last try"],
+        ),
         ("hear: Press, fault: unreadable, press: 1", "", [": error"]),
         ("fault: refused", "", [": error"]),
     ],
-)  # fmt: skip
+)
 def test_the_outcomes_of_a_call_are_recognised(script: str, head: str, found: list[str]) -> None:
     assert sorted(found) == sorted(taken(script, head))
 
@@ -206,6 +267,10 @@ def test_coverage_is_told_by_flow_with_what_is_missing() -> None:
     assert "  shop/flows/main.yaml:17  main: menu: sales by speech" in lines
     assert (36, 6, 30) == (coverage.outcomes, coverage.taken, len(coverage.missing))
     assert 16.67 == round(coverage.percent, 2)
+
+
+def test_what_is_missing_is_told_when_all_were_played() -> None:
+    assert 4 == len(list(told_coverage(coverage_of(ALL), str, is_whole=False)))
 
 
 def test_of_no_flows_nothing_is_told() -> None:

@@ -87,6 +87,12 @@ def test_a_fault_is_shown_with_a_caret_and_a_cure() -> None:
     assert '^^^^ did you mean "press"?' in shown
 
 
+def test_a_lost_colon_is_told_as_such() -> None:
+    (issue,) = read_scenarios("s.yaml", f'{HEAD}    - hear "Welcome"\n    - end\n')[1]
+
+    assert ("a colon is missing behind `hear`", 'write `- hear: "Welcome"`') == (issue.message, issue.cure)
+
+
 def test_a_file_with_an_error_has_no_scenarios() -> None:
     assert () == read_scenarios("s.yaml", f"{HEAD}    - prss: 1\nanother:\n  script: [end]\n")[0]
 
