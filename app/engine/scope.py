@@ -14,11 +14,16 @@ NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 """`input` before the caller has been asked anything."""
 
 
+_NUMBER_LENGTHS = range(7, 16)
+"""As a number that a flow dials has them. Source: ITU-T E.164 (15 digits at most); the least is our choice."""
+
+
 def call_record(call: Call) -> dict[str, Any]:
     """`call` as flows see it."""
     return {
         "to": call.to,
         "from": call.from_number,
+        "is_hidden": not _is_number(call.from_number),
         "from_user": call.from_user,
         "uuid": call.uuid,
         "conversation_uuid": call.conversation_uuid,
@@ -28,6 +33,12 @@ def call_record(call: Call) -> dict[str, Any]:
         "sip": call.sip,
         "custom_data": call.custom_data,
     }
+
+
+def _is_number(text: str) -> bool:
+    """Whether a caller can be told and called back by it: no word such as `anonymous`, no SIP address, not ""."""
+    digits = text.removeprefix("+")
+    return digits.isascii() and digits.isdigit() and len(digits) in _NUMBER_LENGTHS and not digits.startswith("0")
 
 
 def names_in(

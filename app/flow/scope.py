@@ -73,6 +73,7 @@ _CALL = Record(
     {
         "to": TYPES["phone"],
         "from": TYPES["phone"],
+        "is_hidden": TYPES["bool"],
         "from_user": _TEXT,
         "uuid": _TEXT,
         "conversation_uuid": _TEXT,

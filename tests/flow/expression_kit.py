@@ -43,6 +43,7 @@ SCOPE = scope_types(VARIABLES, {"CRM_URL", "TEAM"})
 CALL: Mapping[str, Any] = {
     "to": "442079460000",
     "from": "447700900123",
+    "is_hidden": False,
     "from_user": "",
     "uuid": "aaaa",
     "conversation_uuid": "CON-1",

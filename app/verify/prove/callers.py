@@ -21,6 +21,10 @@ CALLER: Final = "447700900123"
 OTHER: Final = "447700900456"
 MOST_CALLS: Final = 64
 _OFTEN_EMPTY: Final = frozenset({"from_user", "sip", "custom_data"})
+_HIDDEN: Final = ("call", "is_hidden")
+_NAMELESS: Final = "anonymous"
+"""What the `from` of a caller may be who shows no number."""
+
 _FIELDS: Final[Mapping[str, str]] = {"to": "to", "from": "from_number"}
 _PHONE: Final = "4477009010{:02}"
 
@@ -37,9 +41,12 @@ def calls_to(root: Flow, shown: Representatives) -> list[Call]:
 def _choices(root: Flow, shown: Representatives) -> Iterator[tuple[Path, list[Any]]]:
     """What each fact of the call may be that something depends on."""
     literals = shown.literals
-    for path in dict.fromkeys(literals.paths_of("", "call")):
+    paths = dict.fromkeys(literals.paths_of("", "call"))
+    hides = _HIDDEN in paths
+    for path in dict.fromkeys(("call", "from") if path == _HIDDEN else path for path in paths):
         tested = literals.of("", path)
         texts = [each for each in tested.literals if isinstance(each, str)]
+        texts += [_NAMELESS] if hides and path == ("call", "from") else []
         if len(path) < 2 or not (texts or tested.for_truth):
             continue
         known = [*texts, *([""] if tested.for_truth or path[1] in _OFTEN_EMPTY else [])]
