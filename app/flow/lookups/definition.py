@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from app.flow.drafts import Value
 from app.flow.lookups.request import LookupRequest, Method
 from app.flow.lookups.returned import OK, Fields, Misfit
+from app.flow.lookups.segments import check_segments
 from app.flow.nodes import Place
 from app.flow.parts.values import Object
 from app.flow.scope import Record
@@ -78,10 +79,15 @@ class LookupDefinition:
         return {**self.default, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest:
-        """What goes out in this call. `names` holds its params too. Raises RenderError."""
+        """What goes out in this call. `names` holds its params too. Raises RenderError.
+
+        A value that is a whole segment of the path must not be empty.
+        """
+        url = self.url.render(names) if self.url else ""
+        check_segments(self.url, url)
         return LookupRequest(
             self.method,
-            self.url.render(names) if self.url else "",
+            url,
             self.json.render(names) if self.json else None,
             self.headers.render(names) if self.headers else {},
             self.function,

@@ -1,0 +1,43 @@
+"""Values that are a whole segment of a path: `/callers/{{ call.from }}`.
+
+An empty one would ask another question: `/callers/` is the list of all callers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from app.errors import RenderError
+from app.flow.expressions.syntax import root_names
+from app.flow.model import Value
+from app.flow.templates import Computed
+from app.flow.templates.scanner import Data
+from app.flow.templates.tree import Output
+
+_END = re.compile(r"[?#]")
+_VALUE = "\0"
+
+
+def check_segments(written: Value | None, url: str) -> None:
+    """Refuse a URL in which a segment that is one computed value is empty. Raises RenderError (E392)."""
+    meant = list(_segments(written)) if isinstance(written, Computed) else []
+    rendered = _END.split(url)[0].split("/")
+    for index in range(1, min(len(meant), len(rendered)) + 1):
+        if meant[-index] == _VALUE and not rendered[-index]:
+            raise RenderError("E392", "a value in the path of the URL is empty", str(written.place) if written else "")
+
+
+def _segments(written: Computed) -> Iterator[str]:
+    """The segments of the path as they are written, `_VALUE` for a whole one; none where tags decide on them."""
+    text = ""
+    for part in written.unit.parts:
+        if isinstance(part, Output):
+            text += _VALUE if root_names(part.node) != {"env"} else "env"
+        elif isinstance(part, Data):
+            text += part.text
+        else:
+            return
+        if _END.search(text):
+            break
+    yield from _END.split(text)[0].split("/")
