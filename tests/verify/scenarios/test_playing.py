@@ -204,3 +204,10 @@ steps:
 )
 def test_a_called_party_hears_a_flow_of_its_own(script: str, told: list[str]) -> None:
     assert told == messages(played(RINGS, script, whisper=WHISPER))
+
+
+def test_a_recording_ends_by_silence_alone() -> None:
+    result = played(MENU, "- press: 2\n- hear: After the tone\n- record: 90s\n- hear: Good bye\n- end")
+
+    assert [] == messages(result)
+    assert 90 == next(heard.seconds for heard in result.transcript if heard.kind == "spoke")
