@@ -130,6 +130,15 @@ def test_a_file_or_a_folder_of_scenarios_finds_its_project(tmp_path: Path) -> No
     assert [2, 1, 2] == counts
 
 
+def test_several_projects_are_told_apart(tmp_path: Path) -> None:
+    project(tmp_path / "a")
+    project(tmp_path / "b")
+    lines = invoke_in(tmp_path, "test", "a", "b").output.splitlines()
+
+    assert ["a:", "b:"] == [line for line in lines if line in ("a:", "b:")]
+    assert "2 scenarios played, all hold, " in lines[-1]
+
+
 def test_flows_may_be_somewhere_else(tmp_path: Path) -> None:
     write_project(tmp_path / "x", shop=SHOP)
     (tmp_path / "y").mkdir()

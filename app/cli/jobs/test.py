@@ -80,6 +80,8 @@ def run(
         click.echo("live: look-ups that a scenario does not answer are asked, and hooks are sent", err=True)
     has_faulty_flows = False
     for project in projects:
+        if form == "text" and len(projects) > 1:
+            click.echo(done.ink(f"{project.source.flows.parent.as_posix()}:", "bold"), color=takes_colour())
         found = find(project.source, flow_variables())
         if found.project.has_errors:
             show_errors(found)
