@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from app.verify.prove.proof import Proof, never_run, prove, roots_of
-from app.verify.prove.violations import Permitted, Violation
-from app.verify.prove.walk import Bounds
+from app.verify.prove.violation import Violation
+from app.verify.prove.violations import Permitted
+from app.verify.prove.walked import Bounds
 
 __all__ = ["Bounds", "Permitted", "Proof", "Violation", "never_run", "prove", "roots_of"]

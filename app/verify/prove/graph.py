@@ -9,7 +9,7 @@ from typing import Final
 
 from app.verify.prove.components import components
 from app.verify.prove.listening import ENDLESS, RINGS_S
-from app.verify.prove.walk import END, START, Edge, Walk
+from app.verify.prove.walked import END, START, Edge, Walk
 
 _CALM: Final = frozenset({"acts", "held", "passes"})
 _ON: Final = frozenset({"noinput", "nomatch"})

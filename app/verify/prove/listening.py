@@ -51,6 +51,14 @@ class Listened(NamedTuple):
     is_heard: bool
     is_caught: bool
 
+    def after(self, seconds: float) -> Listened:
+        """The same, when nothing is heard for some seconds before it."""
+        if not seconds:
+            return self
+        last = self.last if self.is_heard else self.last + seconds
+        person = None if self.person is None else self.person + seconds
+        return self._replace(lead=self.lead + seconds, last=last, prompt=self.prompt + seconds, person=person)
+
 
 TALKED: Final = Listened(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, True, True)
 """A conversation."""
@@ -59,9 +67,9 @@ TALKED: Final = Listened(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, True, True)
 class _Ear:
     """Listens to an NCCO, action by action."""
 
-    def __init__(self, quiet: float) -> None:
+    def __init__(self) -> None:
         self.at = 0.0
-        self.quiet = quiet
+        self.quiet = 0.0
         self.lead = 0.0
         self.longest = 0.0
         self.is_heard = False
@@ -81,9 +89,9 @@ class _Ear:
         self.at += 0.0 if seconds == ENDLESS else seconds
 
 
-def listen(ncco: list[dict[str, Any]], asking_s: float = 0.0) -> Listened:
-    """What a caller hears of an NCCO that comes after `asking_s` seconds of silence."""
-    ear = _Ear(asking_s)
+def listen(ncco: list[dict[str, Any]]) -> Listened:
+    """What a caller hears of an NCCO."""
+    ear = _Ear()
     listens, rings, person, caught = 0.0, 0.0, None, True
     for number, action in enumerate(ncco):
         word = action["action"]

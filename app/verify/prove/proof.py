@@ -20,8 +20,10 @@ from app.verify.prove.liveness import Liveness
 from app.verify.prove.moments import moments_of
 from app.verify.prove.states import States
 from app.verify.prove.values import Representatives
-from app.verify.prove.violations import Permitted, Violation, unreached, violations
-from app.verify.prove.walk import Bounds, Walk, Walker
+from app.verify.prove.violation import Violation
+from app.verify.prove.violations import Permitted, unreached, violations
+from app.verify.prove.walk import Walker
+from app.verify.prove.walked import Bounds, Walk
 from app.verify.prove.ways import Ways
 
 Verdict = Literal["proved", "walked", "stopped"]
@@ -102,6 +104,7 @@ def prove(
         Inputs(flow, shown),
         Driver(flow, shown),
         bounds or Bounds(),
+        any(len(path) for path in literals.paths_of("", "input")),
     )
     walk = walker.walk()
     if liveness.tests_now:

@@ -16,8 +16,8 @@ from app.verify.prove.flows import dials_computed, family
 from app.verify.prove.inputs import Input
 from app.verify.prove.listening import DURATIONS
 from app.verify.prove.proof import Proof
-from app.verify.prove.violations import NOWHERE, Violation
-from app.verify.prove.walk import Edge
+from app.verify.prove.violation import NOWHERE, Violation
+from app.verify.prove.walked import Edge
 
 WIDEST: Final = 110
 _EARLY_S: Final = 0.2

@@ -42,9 +42,6 @@ class States:
         return (
             bool(session.parent),
             *here,
-            session.tries,
-            session.asr_errors,
-            session.position,
             session.locale,
             moment if is_timed else None,
             self._live(here, False, session.variables, session.lookups, around),
@@ -56,7 +53,15 @@ class States:
                 )
                 for level in session.callers
             ),
+            session.tries,
+            session.asr_errors,
+            session.position,
         )
+
+    @staticmethod
+    def before_trying(key: Key) -> Key:
+        """The key without how often the step was tried: what a decision leads to depends on nothing else."""
+        return key[:-3]
 
     def _live(
         self,

@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from app.flow.exits.choices import Choices
-from app.flow.model import Flow, Limit
-from app.flow.nodes import Place
+from app.flow.model import Flow
 from app.verify.prove.flows import family, targets_of
 from app.verify.prove.graph import Graph
-from app.verify.prove.walk import END, Edge, Walk
-
-NOWHERE: Final = -1
-
-
-class Violation(NamedTuple):
-    """One thing that is wrong.
-
-    Attributes:
-        kind: one word for machines. message: in one sentence. place: the step or line that it concerns.
-        edge: the number of the edge where it happens; NOWHERE when it is that something never happens.
-        cure: what to do.
-    """
-
-    kind: str
-    flow: str
-    step: str
-    place: Place
-    message: str
-    cure: str
-    edge: int = NOWHERE
+from app.verify.prove.promises import promised
+from app.verify.prove.violation import Violation, at, place_of, where_from, where_to
+from app.verify.prove.walked import END, Edge, Walk
 
 
 class Permitted(NamedTuple):
@@ -50,7 +30,7 @@ def violations(walk: Walk, graph: Graph, permitted: Permitted, *, alone: bool) -
     yield from _in_silence(walk, graph, permitted)
     yield from _after_faults(walk)
     yield from _too_long(walk, graph, permitted)
-    yield from _promised(walk, graph)
+    yield from promised(walk, graph)
     if not walk.stopped:
         yield from _unreached(walk, alone=alone)
 
@@ -59,11 +39,11 @@ def _refused(walk: Walk) -> Iterator[Violation]:
     seen = set()
     for number, edge in enumerate(walk.edges):
         for issue in edge.ncco.issues[:1]:
-            flow, step = _where(walk, edge)
+            flow, step = where_to(walk, edge)
             if (flow, step, issue.code) not in seen:
                 seen.add((flow, step, issue.code))
                 message = f"Vonage would refuse the NCCO: {issue.code} {issue.path}: {issue.message}"
-                yield _at(walk, number, (flow, step), kind="refused_ncco", message=message, cure=issue.cure)
+                yield at(walk, number, (flow, step), kind="refused_ncco", message=message, cure=issue.cure)
 
 
 def _failing(walk: Walk) -> Iterator[Violation]:
@@ -78,7 +58,7 @@ def _failing(walk: Walk) -> Iterator[Violation]:
             what = "an NCCO that Vonage would refuse" if kind == "invalid_ncco" else "a value that cannot be computed"
             message = f'step "{step}" makes {what}, and its error exit is taken: {code} {because}'
             cure = "let every value that may come fit, or test it with a `branch` before"
-            yield _at(walk, number, (flow, step), kind=kind, message=message, cure=cure)
+            yield at(walk, number, (flow, step), kind=kind, message=message, cure=cure)
 
 
 def _trapped(walk: Walk, graph: Graph) -> Iterator[Violation]:
@@ -92,7 +72,7 @@ def _trapped(walk: Walk, graph: Graph) -> Iterator[Violation]:
         if here not in seen and not any(other in seen for other in graph.near(number)):
             seen.add(here)
             message = f'a call that has come to step "{here[1]}" never ends, whatever the caller does'
-            yield _at(walk, state.edge, here, kind="trap", message=message, cure="let one of its ways lead out")
+            yield at(walk, state.edge, here, kind="trap", message=message, cure="let one of its ways lead out")
         seen.update({here, *graph.near(number)})
 
 
@@ -100,7 +80,7 @@ def _circling(walk: Walk, graph: Graph) -> Iterator[Violation]:
     """Circles that a caller goes round in without doing anything."""
     seen: set[tuple[str, str]] = set()
     for circle in graph.circles():
-        steps = list(dict.fromkeys(_where_from(walk, edge) for edge in circle))
+        steps = list(dict.fromkeys(where_from(walk, edge) for edge in circle))
         if seen & set(steps):
             continue
         seen.update(steps)
@@ -108,7 +88,7 @@ def _circling(walk: Walk, graph: Graph) -> Iterator[Violation]:
         message = f"a caller who does nothing goes round for ever: {names}"
         cure = "count the rounds in a variable and lead out with a `branch`, or let one of the steps end"
         flow, step = steps[0]
-        yield _at(walk, walk.edges.index(circle[-1]), (flow, step), kind="circle", message=message, cure=cure)
+        yield at(walk, walk.edges.index(circle[-1]), (flow, step), kind="circle", message=message, cure=cure)
 
 
 def _left_without_a_word(walk: Walk) -> Iterator[Violation]:
@@ -118,12 +98,12 @@ def _left_without_a_word(walk: Walk) -> Iterator[Violation]:
         if edge.target != END or edge.heard.is_heard or edge.is_party or edge.sort == "fault" or edge.failed:
             continue
         is_meant = not edge.entered and _is_meant(edge)
-        flow, step = _where(walk, edge)
+        flow, step = where_to(walk, edge)
         if not is_meant and (flow, step) not in seen:
             seen.add((flow, step))
             why = edge.taken[-1][2] if edge.taken else "at its beginning"
             message = f'the call ends without a word in step "{step}" ({why})'
-            yield _at(
+            yield at(
                 walk,
                 number,
                 (flow, step),
@@ -145,13 +125,13 @@ def _in_silence(walk: Walk, graph: Graph, permitted: Permitted) -> Iterator[Viol
     for number, seconds in graph.silences():
         if seconds <= permitted.silence_s or walk.edges[number].is_party:
             continue
-        flow, step = _where(walk, walk.edges[number])
+        flow, step = where_to(walk, walk.edges[number])
         if (flow, step) not in seen:
             seen.add((flow, step))
             lasts = "for ever" if seconds == float("inf") else f"for {seconds:.0f} seconds"
             message = f'the caller hears nothing {lasts} in step "{step}"'
             cure = f"play something: nobody should hear nothing for more than {permitted.silence_s:g} seconds"
-            yield _at(walk, number, (flow, step), kind="silence", message=message, cure=cure)
+            yield at(walk, number, (flow, step), kind="silence", message=message, cure=cure)
 
 
 def _after_faults(walk: Walk) -> Iterator[Violation]:
@@ -160,11 +140,11 @@ def _after_faults(walk: Walk) -> Iterator[Violation]:
     for number, edge in enumerate(walk.edges):
         if edge.is_party:
             continue
-        flow, step = _where(walk, edge)
+        flow, step = where_to(walk, edge)
         if not edge.heard.is_caught and ("lost", flow, step) not in seen:
             seen.add(("lost", flow, step))
             message = f'when the answer to the `input` of step "{step}" gets lost, the caller hears nothing more'
-            yield _at(
+            yield at(
                 walk,
                 number,
                 (flow, step),
@@ -173,11 +153,11 @@ def _after_faults(walk: Walk) -> Iterator[Violation]:
                 cure="delete `tail: false`, or say something behind it",
             )
         if edge.sort == "fault" and not edge.heard.is_heard and edge.target == END:
-            flow, step = _where_from(walk, edge)
+            flow, step = where_from(walk, edge)
             if ("fault", flow, step) not in seen:
                 seen.add(("fault", flow, step))
                 message = f'when something fails in step "{step}", its error exit ends the call without a word'
-                yield _at(
+                yield at(
                     walk,
                     number,
                     (flow, step),
@@ -194,64 +174,10 @@ def _too_long(walk: Walk, graph: Graph, permitted: Permitted) -> Iterator[Violat
     most = limit.most if limit else permitted.steps
     steps, number = graph.longest()
     if steps > most:
-        flow, step = _where(walk, walk.edges[number])
+        flow, step = where_to(walk, walk.edges[number])
         message = f"a call may enter {steps} steps, and {most} are the most"
-        place = limit.place if limit else _place(walk, flow, step)
+        place = limit.place if limit else place_of(walk, flow, step)
         yield Violation("steps", flow, step, place, message, "join steps, or lead to the end sooner", number)
-
-
-def _promised(walk: Walk, graph: Graph) -> Iterator[Violation]:
-    """The other limits of the flow."""
-    limits = walk.root.limits
-    if "menu_options" in limits:
-        yield from _menus(walk, limits["menu_options"])
-    if "prompt_seconds" in limits:
-        yield from _prompts(walk, limits["prompt_seconds"])
-    if "seconds_to_person" in limits and not walk.stopped:
-        yield from _person(walk, graph, limits["seconds_to_person"])
-
-
-def _menus(walk: Walk, limit: Limit) -> Iterator[Violation]:
-    seen = set()
-    flows = family(walk.root)
-    for number, edge in enumerate(walk.edges):
-        for name, step in edge.entered:
-            exit_ = flows[name].steps[step].exit
-            if isinstance(exit_, Choices) and len(exit_.choices) > limit.most and (name, step) not in seen:
-                seen.add((name, step))
-                count = len(exit_.choices)
-                message = f'the menu "{step}" has {count} choices, and {limit.most} are the most'
-                cure = "split the menu in two"
-                yield Violation("menu_options", name, step, exit_.place, message, cure, number)
-
-
-def _prompts(walk: Walk, limit: Limit) -> Iterator[Violation]:
-    seen = set()
-    for number, edge in enumerate(walk.edges):
-        flow, step = _where(walk, edge)
-        if edge.heard.prompt > limit.most and (flow, step) not in seen:
-            seen.add((flow, step))
-            seconds = edge.heard.prompt
-            message = f'the caller listens for {seconds:.0f} seconds up to step "{step}", and {limit.most} are the most'
-            yield _at(
-                walk,
-                number,
-                (flow, step),
-                kind="prompt_seconds",
-                message=message,
-                cure="say less before the caller can answer",
-            )
-
-
-def _person(walk: Walk, graph: Graph, limit: Limit) -> Iterator[Violation]:
-    seconds, number = graph.person()
-    if number == NOWHERE:
-        message, cure = "no way leads to a person", "connect the caller somewhere, or delete the limit"
-        yield Violation("seconds_to_person", walk.root.name, "", limit.place, message, cure)
-    elif seconds > limit.most:
-        flow, step = _where(walk, walk.edges[number])
-        message = f"the quickest way to a person takes {seconds:.0f} seconds, and {limit.most} are the most"
-        yield Violation("seconds_to_person", flow, step, limit.place, message, "offer it sooner, or say less", number)
 
 
 def _unreached(walk: Walk, *, alone: bool) -> Iterator[Violation]:
@@ -282,23 +208,3 @@ def unreached(flow: Flow, step: str) -> Violation:
     message = f'no caller comes to step "{step}", whatever look-ups, hours and other parties do'
     cure = "mend the condition or the target that should lead there, or delete the step"
     return Violation("unreachable", flow.name, step, flow.steps[step].place, message, cure)
-
-
-def _where(walk: Walk, edge: Edge) -> tuple[str, str]:
-    """The step that a turn has come to; where it came from when it has entered none."""
-    return edge.entered[-1] if edge.entered else _where_from(walk, edge)
-
-
-def _where_from(walk: Walk, edge: Edge) -> tuple[str, str]:
-    if edge.source < 0:
-        return edge.entered[0] if edge.entered else (walk.root.name, walk.root.start)
-    session = walk.states[edge.source].session
-    return session.at or walk.root.name, session.step
-
-
-def _place(walk: Walk, flow: str, step: str) -> Place:
-    return walk.root.named(flow).steps[step].place
-
-
-def _at(walk: Walk, edge: int, where: tuple[str, str], *, kind: str, message: str, cure: str) -> Violation:
-    return Violation(kind, *where, _place(walk, *where), message, cure, edge)

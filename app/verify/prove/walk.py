@@ -8,118 +8,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final
 
 import orjson
 
 from app.engine import Call, Session, Surroundings, Turn, Wait, WaitRef, begin, begin_other, fail, resume
 from app.engine.walking import Playing
 from app.flow.model import Flow
-from app.ncco import Issue, check
-from app.verify.prove.driving import Answers, Driver, Played
-from app.verify.prove.following import Following, Key
+from app.ncco import check
+from app.verify.prove.driving import Driver, Played
+from app.verify.prove.following import Following
 from app.verify.prove.inputs import Input, Inputs, ends_by_itself, faults_at
-from app.verify.prove.listening import TALKED, Listened, listen
+from app.verify.prove.listening import TALKED, listen
 from app.verify.prove.liveness import Liveness
 from app.verify.prove.states import States
+from app.verify.prove.walked import END, START, Bounds, Edge, Ncco, Sort, State, Walk
 
-END: Final = -1
-START: Final = -2
 FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = (
     {"action": "talk", "text": "We have a technical problem. Please call again later."},
 )
-Sort = Literal["acts", "held", "passes", "leg", "fault"]
-"""acts: the caller has chosen or given something. held: held on. passes: anything else but a called party, a fault."""
-
-
-class Ncco(NamedTuple):
-    """What is played, and what Vonage would refuse of it."""
-
-    actions: list[dict[str, Any]]
-    issues: tuple[Issue, ...]
-
-
-NOTHING: Final = Ncco([], ())
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One turn: what happened in a state, and where that has led.
-
-    Attributes:
-        source, target: numbers of states; START and END.
-        behind: for the first turn of a called party, the edge that dialled it; else -1.
-        happened: what came in. call: the call, for its first turn.
-        answers: what look-ups were answered.
-        moment: when.
-        entered: the steps that were entered, as (flow, step). taken: the outcomes. failed: (flow, step, code, why).
-        sort: what kind of way it is.
-        heard: what it sounds like.
-        ncco: what is played. is_timed: it may be another turn at another moment.
-        is_party: not the caller hears it, but somebody who was dialled.
-        is_failsafe: nothing of the flow could be played.
-    """
-
-    source: int
-    target: int
-    happened: Input
-    moment: datetime
-    answers: Answers
-    entered: tuple[tuple[str, str], ...]
-    taken: tuple[Key, ...]
-    failed: tuple[tuple[str, str, str, str], ...]
-    sort: Sort
-    heard: Listened
-    call: Call | None = None
-    behind: int = -1
-    is_failsafe: bool = False
-    ncco: Ncco = NOTHING
-    is_timed: bool = False
-    is_party: bool = False
-
-
-class State(NamedTuple):
-    """A place where calls wait; `edge` first led to it. `faulted`: only faults lead here."""
-
-    session: Session
-    edge: int
-    moment: datetime
-    faulted: bool
-
-
-class Bounds(NamedTuple):
-    """How far a walk may go: states, and seconds of real time."""
-
-    states: int = 200_000
-    seconds: float = 300.0
-
-
-@dataclass(slots=True)
-class Walk:
-    """Everything that was found.
-
-    Attributes:
-        states, edges: by number.
-        nccos: how many different NCCOs were played. menus: the menus that were heard, as (flow, step).
-        stopped: why it has stopped before everything was walked; "" when it has not.
-        seconds: how long it took.
-    """
-
-    root: Flow
-    states: list[State] = field(default_factory=list)
-    edges: list[Edge] = field(default_factory=list)
-    nccos: int = 0
-    stopped: str = ""
-    seconds: float = 0.0
-
-    def way_to(self, number: int) -> list[Edge]:
-        """The edges of the shortest way that was found to an edge, and that edge."""
-        way: list[Edge] = []
-        while number >= 0:
-            edge = self.edges[number]
-            way.append(edge)
-            number = edge.behind if edge.behind >= 0 else self.states[edge.source].edge if edge.source >= 0 else -1
-        return way[::-1]
 
 
 @dataclass(slots=True)
@@ -128,6 +35,7 @@ class Walker:
 
     Attributes:
         calls: that it begins with. moments: at which anything may happen.
+        hears_input: whether anything looks at `input`: then it matters by which key a choice was made.
     """
 
     root: Flow
@@ -139,11 +47,13 @@ class Walker:
     inputs: Inputs
     driver: Driver
     bounds: Bounds
+    hears_input: bool = True
     clock: Callable[[], float] = time.monotonic
     _walk: Walk = field(init=False)
     _numbers: dict[Any, int] = field(default_factory=dict)
     _waiting: deque[int] = field(default_factory=deque)
     _checked: dict[bytes, Ncco] = field(default_factory=dict)
+    _decided: dict[Any, set[str]] = field(default_factory=dict)
     _began: float = 0.0
 
     def __post_init__(self) -> None:
@@ -182,12 +92,12 @@ class Walker:
 
     def _leads(self, number: int, inputs: Iterator[Input] | tuple[Input, ...], *, faulted: bool) -> None:
         state = self._walk.states[number]
+        seen = self._decided.setdefault(self.states.before_trying(state.key), set())
         for happened in inputs:
             if self._walk.stopped:
                 return
-            for moment, played in self._at_moments(
-                state.moment, state.session, partial(self._turn, state.session, happened)
-            ):
+            begun = partial(self._turn, state.session, happened)
+            for moment, played in self._at_moments(state.moment, state.session, begun, seen):
                 if played.turn is not None:
                     self._add(number, happened, moment, played, faulted=faulted)
 
@@ -223,15 +133,38 @@ class Walker:
         first: datetime,
         before: Session | None,
         begun: Callable[[datetime], Playing[Turn] | Playing[Turn | None]],
+        seen: set[str] | None = None,
     ) -> Iterator[tuple[datetime, Played]]:
-        """Every turn at one moment; at all moments when anything in it looks at the clock or at opening hours."""
-        turns = list(self.driver.turns(partial(begun, first)))
+        """Every turn at one moment; at all moments when anything in it looks at the clock or at opening hours.
+
+        `seen` are the lines that have decided in this state: what follows the same line follows once.
+        """
+        turns: list[Played] = []
+        is_again = False
+        for played in self.driver.turns(partial(begun, first)):
+            turns.append(played)
+            line = self._decider(before, played.turn) if seen is not None and len(turns) == 1 else ""
+            is_again = bool(line) and line in (seen or ())
+            if is_again:
+                break
+            if seen is not None and line:
+                seen.add(line)
         looks = len(self.moments) > 1 and any(self._looks(before, played.turn) for played in turns)
         yield from ((first, played._replace(is_timed=looks)) for played in turns)
-        for moment in self.moments if looks else ():
+        for moment in self.moments if looks and not is_again else ():
             if moment != first:
                 for played in self.driver.turns(partial(begun, moment)):
                     yield moment, played._replace(is_timed=True)
+
+    def _decider(self, before: Session | None, turn: Turn | None) -> str:
+        """The line that has decided, when nothing but that makes a difference to what follows; else ""."""
+        if before is None or turn is None or self.hears_input:
+            return ""
+        step = self.root.named(before.at).steps[before.step]
+        decided = next((line for line in turn.trace if line.did == "decided"), None)
+        if step.exit.asks_again or decided is None or decided.what == "collected":
+            return ""
+        return f"{decided.where} {turn.session.tries} {turn.session.asr_errors} {turn.session.position}"
 
     def _looks(self, before: Session | None, turn: Turn | None) -> bool:
         if turn is None:
@@ -262,6 +195,7 @@ class Walker:
         follow = Following(self.root, before).read(turn.trace)
         number = len(self._walk.edges)
         target = self._state_of(turn, moment, number, faulted)
+        ncco = self._ncco(turn.ncco)
         failed = tuple((flow, step, line.what, line.because) for flow, step, line in follow.failed)
         self._walk.edges.append(
             Edge(
@@ -274,11 +208,11 @@ class Walker:
                 tuple(follow.taken),
                 failed,
                 _sort(happened, turn),
-                listen(turn.ncco, played.asking_s),
+                ncco.heard.after(played.asking_s),
                 call,
                 behind,
                 turn.is_failsafe,
-                self._ncco(turn.ncco),
+                ncco,
                 played.is_timed,
                 bool(turn.session.parent),
             )
@@ -295,7 +229,7 @@ class Walker:
         if key not in self._numbers:
             self._numbers[key] = len(self._walk.states)
             self._waiting.append(len(self._walk.states))
-            self._walk.states.append(State(session, edge, moment, faulted))
+            self._walk.states.append(State(session, edge, moment, faulted, key))
         return self._numbers[key]
 
     def _call_parties(self, turn: Turn, edge: int, moment: datetime, faulted: bool) -> None:
@@ -315,7 +249,7 @@ class Walker:
         text = orjson.dumps(actions)
         if text not in self._checked:
             errors = tuple(issue for issue in check(actions) if issue.severity == "error")
-            self._checked[text] = Ncco(actions, errors)
+            self._checked[text] = Ncco(actions, errors, listen(actions))
         return self._checked[text]
 
 

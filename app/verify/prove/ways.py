@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app.engine.called import APART
 from app.verify.prove.following import Key
-from app.verify.prove.walk import END, START, Edge, Walk
+from app.verify.prove.walked import END, START, Edge, Walk
 
 
 def _any(edge: Edge) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from app.flow.loader import load
 from app.verify.prove import Proof, prove
-from app.verify.prove.walk import Edge
+from app.verify.prove.walked import Edge
 from tests.engine.generated_flows import TEMPLATES, flow_texts
 from tests.verify.prove.brute_force import Seen, walk
 from tests.verify.prove.proved_flows import NOW

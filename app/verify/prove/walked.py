@@ -1,0 +1,112 @@
+"""What a walk has found: the states that calls wait in, and the turns that lead from one to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal, NamedTuple
+
+from app.engine import Call, Session
+from app.flow.model import Flow
+from app.ncco import Issue
+from app.verify.prove.driving import Answers
+from app.verify.prove.following import Key
+from app.verify.prove.inputs import Input
+from app.verify.prove.listening import TALKED, Listened
+
+END: Final = -1
+START: Final = -2
+Sort = Literal["acts", "held", "passes", "leg", "fault"]
+"""acts: the caller has chosen or given something. held: held on. passes: anything else but a called party, a fault."""
+
+
+class Ncco(NamedTuple):
+    """What is played, what Vonage would refuse of it, and what it sounds like."""
+
+    actions: list[dict[str, Any]]
+    issues: tuple[Issue, ...]
+    heard: Listened
+
+
+NOTHING: Final = Ncco([], (), TALKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One turn: what happened in a state, and where that has led.
+
+    Attributes:
+        source, target: numbers of states; START and END.
+        behind: for the first turn of a called party, the edge that dialled it; else -1.
+        happened: what came in. call: the call, for its first turn.
+        answers: what look-ups were answered.
+        moment: when.
+        entered: the steps that were entered, as (flow, step). taken: the outcomes. failed: (flow, step, code, why).
+        sort: what kind of way it is.
+        heard: what it sounds like.
+        ncco: what is played. is_timed: it may be another turn at another moment.
+        is_party: not the caller hears it, but somebody who was dialled.
+        is_failsafe: nothing of the flow could be played.
+    """
+
+    source: int
+    target: int
+    happened: Input
+    moment: datetime
+    answers: Answers
+    entered: tuple[tuple[str, str], ...]
+    taken: tuple[Key, ...]
+    failed: tuple[tuple[str, str, str, str], ...]
+    sort: Sort
+    heard: Listened
+    call: Call | None = None
+    behind: int = -1
+    is_failsafe: bool = False
+    ncco: Ncco = NOTHING
+    is_timed: bool = False
+    is_party: bool = False
+
+
+class State(NamedTuple):
+    """A place where calls wait; `edge` first led to it. `faulted`: only faults lead here. `key`: of `States`."""
+
+    session: Session
+    edge: int
+    moment: datetime
+    faulted: bool
+    key: Any = ()
+
+
+class Bounds(NamedTuple):
+    """How far a walk may go: states, and seconds of real time."""
+
+    states: int = 200_000
+    seconds: float = 300.0
+
+
+@dataclass(slots=True)
+class Walk:
+    """Everything that was found.
+
+    Attributes:
+        states, edges: by number.
+        nccos: how many different NCCOs were played. menus: the menus that were heard, as (flow, step).
+        stopped: why it has stopped before everything was walked; "" when it has not.
+        seconds: how long it took.
+    """
+
+    root: Flow
+    states: list[State] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    nccos: int = 0
+    stopped: str = ""
+    seconds: float = 0.0
+
+    def way_to(self, number: int) -> list[Edge]:
+        """The edges of the shortest way that was found to an edge, and that edge."""
+        way: list[Edge] = []
+        while number >= 0:
+            edge = self.edges[number]
+            way.append(edge)
+            number = edge.behind if edge.behind >= 0 else self.states[edge.source].edge if edge.source >= 0 else -1
+        return way[::-1]
