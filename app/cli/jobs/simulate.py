@@ -183,7 +183,8 @@ class _Simulation:
                 _require_reached(line)
                 yield line
             return
-        self._greet(f"flow {called.fitted.flow}" if called.fitted.flow else "", called.fitted)
+        flow = called.facts.flow or called.fitted.flow
+        self._greet(f"flow {flow}" if flow else "", called.fitted)
         if wishes.live:
             _say_live()
         async with live_outside(is_live=wishes.live) as outside:

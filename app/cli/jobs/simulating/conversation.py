@@ -104,18 +104,16 @@ class Conversation:
     async def _do_all(self, line: str) -> None:
         """Do what stands on a line; what cannot be done ends it."""
         for number, piece in enumerate(words.pieces_of(line)):
-            if self._call.is_over:
-                return
             if self._is_stale and number and not piece.lower().startswith(AHEAD):
                 await self._listen()
+            if self._call.is_over:
+                return
             typed = words.read_piece(piece, self._moment)
             problem = hints.problem(typed, self._moment)
             if problem:
                 self._screen.say(problem, "red")
                 return
             await self._do(typed)
-            if not self._prompt.runs_beside:
-                await self._screen.show_news(self._line)
 
     async def _do(self, typed: words.Typed) -> None:
         does: Mapping[type, Callable[[Any], Awaitable[None]]] = {

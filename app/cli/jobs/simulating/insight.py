@@ -55,8 +55,8 @@ class Insight(Protocol):
     def decisions(self) -> list[tuple[float, str]]:
         """What has decided since this was asked last: seconds of the clock, and a line each."""
 
-    async def news(self) -> list[str]:
-        """What else the server did since this was asked last: hooks, warnings."""
+    async def news(self) -> list[tuple[float, str]]:
+        """What else the server did since this was asked last: seconds of the clock; hooks and warnings."""
 
 
 class Outward:
@@ -83,7 +83,7 @@ class Outward:
     def _replies(self) -> list[tuple[float, str]]:
         return [(delivery.at, told) for delivery in self._call.log if (told := _reply(delivery))]
 
-    async def news(self) -> list[str]:
+    async def news(self) -> list[tuple[float, str]]:
         """See `Insight`; nothing more can be seen."""
         return []
 

@@ -63,6 +63,7 @@ class Inside:
     """
 
     app: ASGIApp
+    _clock: VirtualClock
 
     def __init__(self, own: Own) -> None:
         self._own = own
@@ -74,7 +75,7 @@ class Inside:
 
     async def start(self, clock: VirtualClock) -> None:
         """Load the flows, and make the application."""
-        own, self._start_s = self._own, clock.at(0).timestamp()
+        own, self._clock, self._start_s = self._own, clock, clock.at(0).timestamp()
         policy = Policy(keys=(KEY,), failsafe=read_failsafe(SORRY), env=own.env, dial_allow=own.dial_allow)
         service = CallService(self._store, Library(self._store, lambda: own.project), policy)
         service.look_ups = lambda: own.look_up
@@ -107,13 +108,13 @@ class Inside:
         new, self._decided = lines[self._decided :], len(lines)
         return [(line.at, self._shown(line)) for line in new if line.did in TOLD]
 
-    async def news(self) -> list[str]:
+    async def news(self) -> list[tuple[float, str]]:
         """Hooks, and what the server warns of."""
         new, self._logged = self._log[self._logged :], len(self._log)
-        told = [printable(line) for line in new]
+        told = [(self._clock().timestamp() - self._start_s, printable(line)) for line in new]
         for hook in sorted(await self._store.hooks(MOST_HOOKS), key=lambda row: row.created_at):
             self.hooks.append(hook.name)
-            told.append(printable(await self._sent(hook)))
+            told.append((self._seconds(hook.created_at), printable(await self._sent(hook))))
             await self._store.hook_sent(hook.id, hook.created_at)
         return told
 
@@ -140,12 +141,16 @@ class Inside:
         turns = [turn for turns in self._store.turns.values() for turn in turns]
         return [
             Decided(
-                (turn.created_at + 1) / 1000 - self._start_s, number, line["did"], line["step"], line["what"],
+                self._seconds(turn.created_at), number, line["did"], line["step"], line["what"],
                 line.get("where", ""), line.get("because", ""), tuple(line.get("others", ())),
             )
             for number, turn in enumerate(sorted(turns, key=lambda turn: turn.created_at))
             for line in json.loads(turn.trace)
         ]  # fmt: skip
+
+    def _seconds(self, at_ms: int) -> float:
+        """A time of the store as seconds of the clock; what it has cut off is added."""
+        return (at_ms + 1) / 1000 - self._start_s
 
     def _shown(self, line: Decided) -> str:
         return decision(line, self._own.rename)

@@ -55,13 +55,12 @@ class Screen:
 
     async def show_news(self, line: Line) -> None:
         """Everything that has happened since the last time, in the order of time."""
-        for text in await line.insight.news():
-            self.say(f"           {text}", "yellow")
-        news = [*self._heard_since(line.call), *self._webhooks_since(line)]
+        told = [(at, text, "yellow") for at, text in await line.insight.news()]
         if "why" in self._shows:
-            decided = line.insight.decisions()
-            news += [(_bucket(at - line.zero_s), 2, f"           {text}", "dim") for at, text in decided]
-        for _, _, text, colour in sorted(news, key=lambda told: told[:2]):
+            told += [(at, text, "dim") for at, text in line.insight.decisions()]
+        news = [(_bucket(at - line.zero_s), 2, f"           {text}", colour) for at, text, colour in told]
+        news += [*self._heard_since(line.call), *self._webhooks_since(line)]
+        for _, _, text, colour in sorted(news, key=lambda new: new[:2]):
             self.say(text, colour)
         faults = list(line.faults)
         for text in faults[self._faults :]:

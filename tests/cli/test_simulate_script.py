@@ -1,0 +1,159 @@
+"""`ncco simulate --script` and `--save`: scenarios that are played and shown, and calls that are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.cli.jobs.simulating.words import NOWHERE
+from app.cli.jobs.simulating.writing import Played, written
+from app.verify.scenarios import model
+from app.verify.scenarios.model import AT, CallFacts, Said
+from app.verify.scenarios.reading import read_scenarios
+from tests.cli.played_projects import DIFFERS, HOLDS, project
+from tests.cli.projects import TYPO, ncco, write_project
+from tests.cli.simulated import SHOP, call
+
+FILE = "tests/scenarios/shop.yaml"
+
+
+def test_a_script_is_played_and_shown(tmp_path: Path) -> None:
+    project(tmp_path)
+    done = ncco("simulate", "--script", FILE)
+
+    assert 0 == done.exit_code, done.output
+    assert f"a sale  {FILE}:1" in done.output
+    assert "presses   1" in done.output
+    assert "✓ it holds" in done.output
+
+
+def test_what_decided_and_what_was_played_are_shown(tmp_path: Path) -> None:
+    project(tmp_path)
+    done = ncco("simulate", "shop", "--script", FILE, "--show", "why", "--show", "ncco")
+
+    assert 'flows/shop.yaml:8: step "menu", sales: digits 1 are the key' in done.output.replace("yaml:9", "yaml:8")
+    assert '[{"action": "talk"' in done.output
+
+
+def test_a_script_that_differs_ends_with_1(tmp_path: Path) -> None:
+    project(tmp_path, HOLDS + DIFFERS)
+    done = ncco("simulate", "--script", FILE)
+
+    assert 1 == done.exit_code
+    assert f"✗ no sale  {FILE}:3" in done.output
+    assert 0 == ncco("simulate", "--script", FILE, "-k", "a sale").exit_code
+
+
+def test_a_script_at_the_speed_of_speech(tmp_path: Path) -> None:
+    project(tmp_path, HOLDS, "flow: shop\ndefault: true\nstart: a\nsteps: {a: {do: [talk: Hello], goto: end}}\n")
+    (tmp_path / FILE).write_text("short:\n  script: [hear: Hello, end]\n")
+
+    assert 0 == ncco("simulate", "--script", FILE, "--real-time").exit_code
+
+
+def test_a_script_shows_no_webhooks(tmp_path: Path) -> None:
+    project(tmp_path)
+    done = ncco("simulate", "--script", FILE, "--show", "webhooks")
+
+    assert 2 == done.exit_code
+    assert "a script does not show webhooks" in done.output
+
+
+def test_a_script_of_flows_with_errors_ends_with_1(tmp_path: Path) -> None:
+    project(tmp_path, HOLDS, TYPO)
+
+    assert 1 == ncco("simulate", "--script", FILE).exit_code
+
+
+def test_a_script_asks_the_world_when_it_is_told_to(tmp_path: Path) -> None:
+    project(tmp_path)
+    done = ncco("simulate", "--script", FILE, "--live")
+
+    assert 0 == done.exit_code
+    assert "live: look-ups are asked, and hooks are sent" in done.output
+
+
+def test_a_call_is_kept_behind_those_of_a_file(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    saved = Path("tests/scenarios/calls.yaml")
+    first = call("--save", saved, typed="1\nbusy\n\n")
+    second = call("shop", "--env", "CRM_URL=https://crm.example.com", typed=f"save {saved}\n1\nbusy\n\n")
+    tested = ncco("test")
+
+    assert 'written to tests/scenarios/calls.yaml as "a caller presses 1, dials 4477009' in first.output
+    assert "the call will be written to tests/scenarios/calls.yaml when it is over" in second.output
+    assert 'and leaves a message (2)"' in second.output
+    assert 0 == tested.exit_code, tested.output
+    assert "2 scenarios played, all hold" in tested.output
+    assert "hooks: [sold]" in saved.read_text()
+    assert 'env: {CRM_URL: "https://crm.example.com"}' in saved.read_text() or "env: {" in saved.read_text()
+
+
+def test_a_file_with_faults_is_left_alone(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    Path("calls.yaml").write_text("a: [\n")
+    done = call("--save", "calls.yaml")
+
+    assert 2 == done.exit_code
+    assert "has a fault, so nothing is added" in done.output
+    assert "a: [\n" == Path("calls.yaml").read_text()
+
+
+def test_a_file_that_is_no_text_is_left_alone(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    Path("calls.yaml").write_bytes(b"\xff\xfe")
+
+    assert 2 == call("--save", "calls.yaml").exit_code
+
+
+def test_a_file_that_cannot_be_written_ends_with_2(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    Path("file").write_text("")
+    done = call(typed="save file/calls.yaml\nhangup\n")
+
+    assert 2 == done.exit_code
+    assert "cannot be written" in done.output
+
+
+STEPS = (
+    model.Hear(NOWHERE, 'He said: "yes" \u2028', NOWHERE),
+    model.Press(NOWHERE, "1"),
+    model.Press(NOWHERE, "#", 1.5),
+    model.Speak(NOWHERE, (Said("sales"),)),
+    model.Speak(NOWHERE, (Said("sales", 0.4), Said("sails", 0.3)), at=12.345),
+    model.Silence(NOWHERE),
+    model.Dial(NOWHERE, "447700900111", "busy", rings=2.5, talks=1200.25, hangs_up_first=False, presses=("1", "")),
+    model.Record(NOWHERE, 7.5, "#"),
+    model.Record(NOWHERE, 5),
+    model.Wait(NOWHERE, 3600.125),
+    model.HangUp(NOWHERE, 17.25),
+    model.HangUp(NOWHERE),
+    model.End(NOWHERE),
+)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: type(step).__name__)
+def test_what_is_written_is_read_as_the_same(step: model.ScriptStep) -> None:
+    text = written("a call", Played(CallFacts(NOWHERE, flow="shop", at=AT), [step], expect={"end": "hangup"}))
+    (read,), issues = read_scenarios("calls.yaml", text)
+
+    assert [] == [issue for issue in issues if issue.is_error]
+    assert "shop" == read.call.flow
+    assert AT == read.call.at
+    assert [unplaced(step)] == [unplaced(each) for each in read.script]
+
+
+def unplaced(step: model.ScriptStep) -> str:
+    """A step without where it stands."""
+    fields = {name: getattr(step, name) for name in type(step).__slots__ if name not in ("place", "written")}
+    return repr((type(step).__name__, fields))
+
+
+def test_a_call_without_a_script_is_written() -> None:
+    text = written("yes", Played(CallFacts(NOWHERE, to="44", at=AT), [], {"a.b": [{"timeout": True}, [1, None]]}))
+    (read,), _ = read_scenarios("calls.yaml", text)
+
+    assert "yes" == read.name
+    assert () == read.script
+    assert 2 == len(read.given["a.b"].answers)

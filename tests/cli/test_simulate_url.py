@@ -1,0 +1,175 @@
+"""`ncco simulate` on a server at a URL that knows nothing of this project, and has two faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from fastapi import FastAPI, Request
+
+from tests.cli.projects import ncco
+from tests.cli.simulated import call, served
+from tests.simulator.foreign_server import app
+
+FINDS_BOTH = """\
+who says nothing is asked again:
+  script:
+    - silence
+    - hear: Press 1 for news
+who presses 2 is told good bye:
+  script:
+    - press: 2
+    - hear: Goodbye
+who presses 1 hears the news:
+  script: [press: 1, hear: There is no news, event: {status: ringing}, end]
+  expect: {end: completed, hooks: [], variables: {}}
+"""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with served(app) as address:
+        yield address
+
+
+def test_a_call_to_a_server_that_somebody_else_wrote(address: str) -> None:
+    done = call(f"{address}/answer", "--event-url", f"{address}/event", typed="1\n")
+
+    assert 0 == done.exit_code, done.output
+    assert "[press a key, or say something; Enter: silence; ?: help]" in done.output
+    assert '"There is no news."' in done.output
+
+
+def test_its_first_fault_is_told(address: str) -> None:
+    done = call(f"{address}/answer", typed="\n")
+
+    assert 1 == done.exit_code
+    assert f"input webhook to {address}/choice: Invalid response code. the status is 500" in done.output
+
+
+def test_its_second_fault_is_told(address: str) -> None:
+    done = call(f"{address}/answer", "--show", "why", typed="wait 1; 2\n")
+
+    assert 1 == done.exit_code
+    assert 'There is no action "hangup".' in done.output
+    assert f"input webhook (POST {address}/choice): Invalid NCCO." in done.output
+
+
+def test_the_protocol_shows_what_is_played(address: str) -> None:
+    done = call(f"{address}/answer", typed="why\nwebhook\nwebhooks\nncco\n1\n")
+
+    assert f"answer webhook (GET {address}/answer): status 200 brings talk, input" in done.output
+    assert '  "from": "447700900123",' in done.output
+    assert f"    0.0 s  answer    GET {address}/answer  200: talk, input" in done.output
+
+
+def test_a_script_finds_both_faults(address: str, tmp_path: Path) -> None:
+    (tmp_path / "calls.yaml").write_text(FINDS_BOTH)
+    done = ncco("simulate", f"{address}/answer", "--event-url", f"{address}/event", "--script", "calls.yaml")
+
+    assert 1 == done.exit_code
+    assert "✗ who says nothing is asked again  calls.yaml:1" in done.output
+    assert "✗ who presses 2 is told good bye  calls.yaml:5" in done.output
+    assert "✓ it holds" in done.output
+    assert "a server at a URL does not show hooks and variables" in done.output
+
+
+def test_words_choose_scenarios(address: str, tmp_path: Path) -> None:
+    (tmp_path / "calls.yaml").write_text(FINDS_BOTH)
+    done = ncco("simulate", f"{address}/answer", "--script", "calls.yaml", "-k", "news hears", "--show", "webhooks")
+    missing = ncco("simulate", f"{address}/answer", "--script", "calls.yaml", "-k", "pony")
+
+    assert 0 == done.exit_code, done.output
+    assert f"answer    GET {address}/answer  200: talk, input" in done.output
+    assert 2 == missing.exit_code
+    assert "no scenario holds the words pony" in missing.output
+
+
+def test_faults_of_a_script_end_with_1(address: str, tmp_path: Path) -> None:
+    (tmp_path / "calls.yaml").write_text("a:\n  script: [prss: 1]\n")
+    done = ncco("simulate", f"{address}/answer", "--script", "calls.yaml")
+
+    assert 1 == done.exit_code
+    assert "S1" in done.output
+
+
+def test_a_call_that_is_kept_plays_again(address: str, tmp_path: Path) -> None:
+    saved = tmp_path / "kept" / "calls.yaml"
+    done = call(f"{address}/answer", "--save", saved, typed="wait 0.5; say the weather\n")
+    again = ncco("simulate", f"{address}/answer", "--script", saved)
+
+    assert f"ncco simulate {address}/answer --script {saved}" in done.output
+    assert 0 == again.exit_code, again.output
+    assert '"You said the weather."' in again.output
+
+
+def test_no_server_ends_with_2() -> None:
+    done = call("http://127.0.0.1:1/answer")
+
+    assert 2 == done.exit_code
+    assert "there is no server at http://127.0.0.1:1/answer" in done.output
+
+
+def test_a_server_without_an_ncco_ends_with_1(address: str) -> None:
+    done = call(f"{address}/nothing")
+
+    assert 1 == done.exit_code
+    assert "no NCCO was played" in done.output
+
+
+def test_nothing_can_be_shown_of_a_call_without_an_ncco(address: str, tmp_path: Path) -> None:
+    done = call(f"{address}/nothing", "--save", tmp_path / "calls.yaml", "--show", "ncco")
+
+    assert 1 == done.exit_code
+    assert "expect: {end: failsafe}" in (tmp_path / "calls.yaml").read_text()
+
+
+def signed_server(seen: list[tuple[str, Any]]) -> FastAPI:
+    """Keeps the claims that each webhook is signed with."""
+    own = FastAPI()
+
+    @own.post("/answer")
+    @own.post("/event")
+    async def receive(request: Request) -> list[dict[str, Any]]:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        claims = jwt.decode(token, "s" * 32, algorithms=["HS256"], options={"verify_iat": False})
+        seen.append((request.url.path, claims))
+        return [{"action": "talk", "text": "Signed."}] if request.url.path == "/answer" else []
+
+    return own
+
+
+def test_webhooks_are_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, Any]] = []
+    monkeypatch.setenv("VONAGE_API_KEY", "abcd1234")
+    with served(signed_server(seen)) as address:
+        urls = (f"{address}/answer", "--event-url", f"{address}/event")
+        done = call(*urls, "--method", "post", "--signature-secret", "s" * 32)
+
+    assert 0 == done.exit_code, done.output
+    assert {"/answer", "/event"} == {path for path, _ in seen}
+    assert "abcd1234" == seen[0][1]["api_key"]
+
+
+def loop_server() -> FastAPI:
+    """Answers each notify with the same notify: time stands still."""
+    own = FastAPI()
+
+    @own.post("/again")
+    @own.get("/again")
+    async def again(request: Request) -> list[dict[str, Any]]:
+        return [{"action": "notify", "payload": {"a": 1}, "eventUrl": [str(request.url).partition("?")[0]]}]
+
+    return own
+
+
+def test_a_call_that_stands_still_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.simulator.kernel.MOST_STEPS", 50)
+    with served(loop_server()) as address:
+        done = call(f"{address}/again")
+
+    assert 1 == done.exit_code, done.output
+    assert "the call cannot go on: " in done.output
