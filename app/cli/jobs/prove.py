@@ -20,7 +20,7 @@ from app.flow.model import Flow
 from app.flow.report import Format, report
 from app.verify.outcomes import outcomes_of
 from app.verify.prove import Bounds, Permitted, Proof, Violation, never_run, prove, roots_of
-from app.verify.prove.scenario import Written, counter_example, covering, text_of
+from app.verify.prove.scenario import Written, counter_example, counter_examples, covering, text_of
 
 
 def run(
@@ -52,7 +52,7 @@ def run(
         shown = report(dict.fromkeys(issues), found.texts, form, takes_colour())
         click.echo(shown, nl=False, color=takes_colour())
         _tell(proofs, wrong, form)
-    for folder, written in ((save, _counter_examples(wrong)), (tests, _coverings(proofs))):
+    for folder, written in ((save, _counter_examples(proofs)), (tests, _coverings(proofs))):
         if folder is not None:
             _write(folder, written)
     return ISSUES if issues or any(proof.walk.stopped for proof in proofs) else FINE
@@ -134,14 +134,10 @@ def _fault(violation: Violation, example: Written | None, source: Source) -> dic
     }
 
 
-def _counter_examples(wrong: Iterable[tuple[Proof, Violation]]) -> dict[str, list[Written]]:
+def _counter_examples(proofs: Iterable[Proof]) -> dict[str, list[Written]]:
     """File name → the scenarios in it, one file for each flow."""
-    files: dict[str, list[Written]] = {}
-    for proof, violation in wrong:
-        example = counter_example(proof, violation)
-        if example is not None:
-            files.setdefault(f"prove-{proof.flow.name}-faults.yaml", []).append(example)
-    return files
+    files = {f"prove-{proof.flow.name}-faults.yaml": counter_examples(proof) for proof in proofs}
+    return {name: written for name, written in files.items() if written}
 
 
 def _coverings(proofs: Iterable[Proof]) -> dict[str, list[Written]]:

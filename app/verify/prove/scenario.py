@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -51,6 +51,18 @@ def counter_example(proof: Proof, violation: Violation) -> Written | None:
     remarks = [f"{violation.message} ({shown})", *_beyond_words(way)]
     at = next((edge.moment for edge in reversed(way) if edge.is_timed), way[0].moment)
     return Written(f"{violation.kind} in {violation.flow}.{violation.step}", _body(proof, way, at), remarks)
+
+
+def counter_examples(proof: Proof) -> list[Written]:
+    """The shortest call to each violation that happens in one, each with a name of its own."""
+    found: dict[str, Written] = {}
+    for violation in proof.violations:
+        example = counter_example(proof, violation)
+        if example is not None:
+            number = 2 + sum(name.startswith(f"{example.name} (") for name in found)
+            name = example.name if example.name not in found else f"{example.name} ({number})"
+            found[name] = replace(example, name=name)
+    return list(found.values())
 
 
 def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[Written]:

@@ -22,7 +22,7 @@ MOST = 250
 
 
 class Seen:
-    """What was come to: steps, failures as (step, code), lines of branches, whether a call has ended, and whether that is all."""
+    """What was come to: steps, failures as (step, code), lines of branches; whether a call ends, and that is all."""
 
     def __init__(self) -> None:
         self.entered: set[str] = set()

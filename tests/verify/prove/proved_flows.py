@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from app.cli.jobs.server_under_test import make_app
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.verify.prove import Proof, Violation, never_run, prove, roots_of
+from app.verify.prove.scenario import Written, text_of
+from app.verify.scenarios.files import ScenarioFile
+from app.verify.scenarios.reading import read_scenarios
+from app.verify.scenarios.stage import Stage
+from app.verify.scenarios.suite import Suite, run_suite
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
@@ -68,6 +75,15 @@ def project_of(path: Path) -> Project:
 def proofs_of(project: Project) -> list[Proof]:
     """A proof of each flow that calls begin in; none of a project that cannot be played."""
     return [] if project.has_errors else [prove(flow, NOW) for flow in roots_of(project.flows)]
+
+
+def play_all(project: Project, scenarios: Sequence[Written]) -> Suite:
+    """What comes of scenarios, played against the server."""
+    text = text_of(scenarios)
+    read, issues = read_scenarios("found.yaml", text)
+    assert not [issue.message for issue in issues if issue.is_error], issues
+    file = ScenarioFile(Path("found.yaml"), "found.yaml", text, read, tuple(issues))
+    return asyncio.run(run_suite(Stage(project, make_app), [file]))
 
 
 def violations_of(project: Project) -> list[Violation]:

@@ -1,4 +1,4 @@
-"""Flows made by chance in which what a caller did before decides: counters, words, what was keyed in, flows that run."""
+"""Flows made by chance in which what a caller did before decides: counters, words, digits, flows that run."""
 
 from __future__ import annotations
 
