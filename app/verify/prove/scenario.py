@@ -135,9 +135,9 @@ class Held(NamedTuple):
 
 def held(proof: Proof, way: list[Edge], number: int) -> Held:
     """How long a caller is held up to the edge of this number."""
-    first = way[number - 1].heard.prompt
+    first = way[number - 1].ncco.heard.prompt
     edge = way[number]
-    again = next((each.heard.prompt for each in proof.ways.held_at(edge.source)), first)
+    again = next((each.ncco.heard.prompt for each in proof.ways.held_at(edge.source)), first)
     over = edge.happened.waited - first
     rounds = 1 + (math.ceil(over / again) if over > 0 and again > 0 else 0)
     return Held(rounds, first + (rounds - 1) * again)

@@ -1,0 +1,113 @@
+"""`ncco prove`: what it prints, what it writes, and the code that it ends with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.played_projects import invoke_in
+from tests.cli.projects import SHOP, TYPO, write_project
+
+FAULTY = SHOP.replace("dtmf: 1, goto: sales}\n", "dtmf: 1, goto: sales}\n    tail: false\n")
+FILE = "tests/scenarios/prove-shop-faults.yaml"
+
+
+def test_a_good_flow_ends_with_0_and_says_how_much_was_walked(tmp_path: Path) -> None:
+    done = invoke_in(write_project(tmp_path, shop=SHOP), "prove")
+
+    assert 0 == done.exit_code, done.output
+    assert done.output.startswith("shop: proved: 3 states, ")
+
+
+def test_a_fault_ends_with_1_and_comes_with_its_place_its_cure_and_a_call(tmp_path: Path) -> None:
+    done = invoke_in(write_project(tmp_path, shop=FAULTY), "prove", "shop")
+
+    assert 1 == done.exit_code
+    assert "flows/shop.yaml:5:3  lost_webhook" in done.output
+    assert "the shortest call to 1, lost_webhook in menu:" in done.output
+    assert "  lost_webhook in shop.menu:\n" in done.output
+
+
+def test_saved_faults_are_played_by_ncco_test(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, shop=FAULTY)
+    saved = invoke_in(folder, "prove", "--save", "tests/scenarios")
+    played = invoke_in(folder, "test")
+
+    assert 1 == saved.exit_code
+    assert f"{FILE}: 1 scenario" in saved.output
+    assert 0 == played.exit_code, played.output
+
+
+def test_written_tests_take_every_outcome(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, shop=SHOP)
+    written = invoke_in(folder, "prove", "--tests", "tests/scenarios")
+    played = invoke_in(folder, "test", "--min", "100")
+
+    assert 0 == written.exit_code
+    assert 0 == played.exit_code, played.output
+
+
+def test_json_has_every_flow_and_every_fault(tmp_path: Path) -> None:
+    done = invoke_in(write_project(tmp_path, shop=FAULTY), "prove", "--format", "json")
+    told = json.loads(done.stdout)
+
+    assert ["shop"] == [flow["flow"] for flow in told["flows"]]
+    assert [("lost_webhook", "menu", "flows/shop.yaml", 5)] == [
+        (each["kind"], each["step"], each["file"], each["line"]) for each in told["violations"]
+    ]
+    assert "script:" in told["violations"][0]["scenario"]
+
+
+def test_github_gets_annotations(tmp_path: Path) -> None:
+    done = invoke_in(write_project(tmp_path, shop=FAULTY), "prove", "--format", "github")
+
+    assert done.stdout.startswith("::error file=flows/shop.yaml,line=5,")
+
+
+def test_a_bound_that_is_too_low_ends_with_1(tmp_path: Path) -> None:
+    done = invoke_in(write_project(tmp_path, shop=SHOP), "prove", "--states", "1")
+
+    assert 1 == done.exit_code
+    assert "shop: stopped at 1 states: " in done.output
+
+
+def test_flows_with_errors_are_not_walked(tmp_path: Path) -> None:
+    done = invoke_in(write_project(tmp_path, shop=TYPO), "prove")
+
+    assert 1 == done.exit_code
+    assert "E214" in done.output
+
+
+@pytest.mark.parametrize(
+    ("flow", "told"), [("shopp", 'did you mean "shop"?'), ("other", "there are: shop")], ids=["near", "strange"]
+)
+def test_a_flow_that_is_not_there_ends_with_2(tmp_path: Path, flow: str, told: str) -> None:
+    done = invoke_in(write_project(tmp_path, shop=SHOP), "prove", flow)
+
+    assert 2 == done.exit_code
+    assert told in done.output
+
+
+def test_a_folder_without_flows_ends_with_2(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+
+    assert 2 == invoke_in(tmp_path, "prove").exit_code
+
+
+def test_a_folder_that_cannot_be_written_ends_with_2(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, shop=FAULTY)
+    (folder / "here").write_text("a file", encoding="utf-8")
+
+    assert 2 == invoke_in(folder, "prove", "--save", "here/tests").exit_code
+
+
+def test_values_that_stand_for_others_and_what_never_happens_are_told(tmp_path: Path) -> None:
+    branch = '    branch:\n      - if: call.from == "447700900456"\n        goto: vip\n      - else: vip\n  vip:\n'
+    text = SHOP.replace("  sales:\n    do:", f"  sales:\n{branch}    do:")
+    done = invoke_in(write_project(tmp_path, shop=text), "prove")
+
+    assert 0 == done.exit_code, done.output
+    assert "shop: walked: " in done.output
+    assert '  call.from stands for others: "447700900123", "447700900456"' in done.output
