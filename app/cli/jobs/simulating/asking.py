@@ -48,7 +48,7 @@ class Person:
         definition = self._definitions[flow, lookup.name]
         self._screen.say(f"           look-up {lookup.name} asks {_shown(lookup)}", "yellow")
         answer = await self._typed(definition) if self._prompt.is_person else _unanswered(DEFAULT)
-        self.given.setdefault(lookup.name, []).append(_as_given(answer, lookup))
+        self.given.setdefault(lookup.name, []).append(_as_given(answer, lookup, definition))
         if answer.problem:
             default = json.dumps(dict(definition.default), ensure_ascii=False)
             self._screen.say(printable(f"           its default holds: {default}"), "dim")
@@ -116,10 +116,10 @@ def _shown(lookup: Lookup) -> str:
     return printable(f"{request.method} {request.url}{body}")
 
 
-def _as_given(answer: LookupAnswer, lookup: Lookup) -> Any:
-    """What a scenario gives for it."""
+def _as_given(answer: LookupAnswer, lookup: Lookup, definition: LookupDefinition) -> Any:
+    """What a scenario gives for it: the fields that are declared."""
     if not answer.problem:
-        return answer.value
+        return {name: answer.value[name] for name in definition.returns.fields}
     if answer.ms == lookup.request.timeout_ms:
         return {"timeout": True}
     return {"error": answer.problem.removeprefix("status ")}
