@@ -82,8 +82,10 @@ class Driver:
             size *= len(answers)
         if size <= MOST_TOGETHER:
             return list(product(*each))
-        longest = max(map(len, each))
-        return [tuple(answers[at % len(answers)] for answers in each) for at in range(longest)]
+        self.shown.chosen[", ".join(lookup.name for lookup in lookups)] = ("each answer of each one once",)
+        first = tuple(answers[0] for answers in each)
+        others = [(at, answer) for at, answers in enumerate(each) for answer in answers[1:]]
+        return [first, *((*first[:at], answer, *first[at + 1 :]) for at, answer in others)]
 
     def _of(self, lookup: Lookup) -> tuple[LookupAnswer, ...]:
         """What one look-up may answer; the last is that it does not."""

@@ -25,6 +25,7 @@ SAMPLES: Final[Mapping[str, Any]] = {
 }
 _FORMED: Final[Mapping[str, str]] = {"datetime": "2026-03-05T09:30", "number": "7"}
 LONGEST_LIST: Final = 2
+_LENGTHS: Final = ("no, one and two entries",)
 
 
 @dataclass(slots=True)
@@ -61,6 +62,7 @@ class Representatives:
             case Many(item=item):
                 return self._lists(flow, path, item)
             case Single(type=type_) if type_.name == "list":
+                self.chosen[".".join(path)] = _LENGTHS
                 return [[], ["something"], ["something", "something else"]]
             case Single(type=type_):
                 return self.of_type(type_, self.literals.of(flow, path), ".".join(path))
@@ -69,7 +71,7 @@ class Representatives:
     def _lists(self, flow: str, path: Path, item: Returned) -> list[Any]:
         """Of no, one and two entries."""
         items = self._values(flow, entries(path), item)
-        self.chosen[".".join(path)] = ("no, one and two entries",)
+        self.chosen[".".join(path)] = _LENGTHS
         two = [[first, items[(at + 1) % len(items)]] for at, first in enumerate(items)]
         return [[], *([each] for each in items), *two]
 

@@ -1,0 +1,249 @@
+"""What a proof walks, what it calls it, and what it finds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from app.verify.prove import Bounds, Permitted, prove
+from app.verify.prove.scenario import counter_examples, covering, text_of
+from tests.verify.prove.proved_flows import NOW, flow_of, found, proof_of
+
+MENU = """  menu:
+    do:
+      - talk: "Press 1 to end."
+    choices: {leave: {dtmf: 1, speech: [leave], goto: bye}}
+"""
+LOOKUP = 'lookups: {{it: {{get: "https://example.com/it", returns: {{{0}}}}}}}\n'
+TIERED = LOOKUP.replace("{{{0}}}", "{{{0}}}, default: {{tier: standard}}")
+ASKED = """  ask:
+    lookup: it
+    do:
+      - talk: "One moment."
+    branch:
+{arms}      - else: bye
+"""
+
+
+def arms(*conditions: str) -> str:
+    return ASKED.format(arms="".join(f"      - if: {each}\n        goto: bye\n" for each in conditions))
+
+
+def never(steps: str, head: str = "") -> list[str]:
+    """The outcomes that no caller takes, by name."""
+    return [outcome.name for outcome in proof_of(steps, head).never]
+
+
+def test_what_is_finite_by_declaration_is_proved() -> None:
+    proof = proof_of(arms("it.tier == 'gold'", "it.late"), TIERED.format("tier: [gold, standard], late: bool"))
+
+    assert "proved" == proof.verdict
+    assert {} == proof.representatives
+    assert () == proof.never
+
+
+@pytest.mark.parametrize(
+    ("returns", "condition"),
+    [
+        ("n: int", "it.n > 3"),
+        ("n: number", "it.n <= 0.5"),
+        ("name: text", 'it.name == "Ann"'),
+        ("name: text", 'it.name | lower | contains("ann")'),
+        ("number: phone", 'it.number == ""'),
+        ("page: url", 'it.page == "https://example.com/a"'),
+        ("names: [text]", "(it.names | length) == 2"),
+        ("names: [text]", "it.names == []"),
+        ("names: list", "(it.names | length) > 1"),
+        ("people: [{age: int}]", "it.people != [] and it.people[0].age >= 18"),
+        ("address: {city: text}", 'it.address.city == "Rome"'),
+        ("day: text", "it.ok and (it.day | int) > 3"),
+    ],
+)
+def test_values_of_every_type_come_to_both_sides_of_a_test(returns: str, condition: str) -> None:
+    proof = proof_of(arms(condition), LOOKUP.format(returns))
+
+    assert () == proof.never
+    assert "walked" == proof.verdict
+    assert all(name.startswith("it.") for name in proof.representatives)
+
+
+def test_fields_that_nobody_reads_are_not_varied() -> None:
+    head = TIERED.format("late: bool, name: text, age: int, tags: [text], place: {city: text}, tier: [standard, b]")
+
+    assert {} == proof_of(arms("it.late"), head).representatives
+
+
+def test_many_fields_are_varied_one_by_one() -> None:
+    names = [f"n{number}" for number in range(6)]
+    head = LOOKUP.format(", ".join(f"{name}: int" for name in names))
+    proof = proof_of(arms(*(f"it.{name} == 1" for name in names)), head)
+
+    assert () == proof.never
+    assert ("each value of each field once",) == proof.representatives["it"]
+
+
+def test_many_look_ups_side_by_side_are_answered_one_by_one() -> None:
+    fields = ", ".join(f"f{number}: bool" for number in range(6))
+    parts = ", ".join(f'{name}: {{get: "https://example.com/{name}", returns: {{{fields}}}}}' for name in "abc")
+    arms_ = "".join(f"      - if: {name}.f{number}\n        goto: bye\n" for name in "abc" for number in range(6))
+    steps = ASKED.format(arms=arms_).replace("lookup: it", "lookup: [a, b, c]")
+
+    proof = proof_of(steps, f"lookups: {{{parts}}}\n")
+
+    assert () == proof.never
+    assert ("each answer of each one once",) == proof.representatives["a, b, c"]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'call.to == "442079460999"',
+        'call.from == "447700900777"',
+        'call.from_user == "ann"',
+        'call.sip["X-Tenant"] == "7"',
+        'call.direction == "outbound"',
+        'call.endpoint_type == "app"',
+        'call.custom_data is defined and call.custom_data.tier is defined and call.custom_data.tier == "gold"',
+    ],
+)
+def test_facts_of_the_call_are_walked_by_the_literals_that_test_them(condition: str) -> None:
+    steps = ASKED.format(arms=f"      - if: {condition}\n        goto: bye\n").replace("    lookup: it\n", "")
+
+    assert [] == never(steps)
+
+
+def test_a_variable_of_the_server_that_is_compared_with_digits_has_as_many() -> None:
+    steps = """  ask:
+    do:
+      - talk: "Key in your PIN."
+    collect: {into: pin, digits: 4, sensitive: true, check: pin == env.PIN}
+    goto: bye
+"""
+    proof = proof_of(steps)
+
+    assert {"PIN": "1111"} == proof.env
+    assert () == proof.never
+
+
+def test_a_variable_of_the_server_that_is_dialled_is_a_number_and_one_that_is_set_stays() -> None:
+    steps = """  hello:
+    do:
+      - talk: "One moment."
+      - connect: "{{ env.DESK }}"
+    on: {completed: end, otherwise: bye}
+"""
+
+    assert proof_of(steps).env["DESK"].isdigit()
+    assert {"DESK": "441632960000"} == prove(flow_of(steps), NOW, env={"DESK": "441632960000"}).env
+
+
+def test_free_speech_is_walked_by_the_words_that_are_looked_for() -> None:
+    steps = """  ask:
+    do:
+      - talk: "How many?"
+    collect: {into: people, speech: any}
+    goto: check
+  check:
+    branch:
+      - if: (people | int(0)) > 8
+        goto: bye
+      - if: people == "none"
+        goto: bye
+      - else: bye
+"""
+
+    assert [] == never(steps)
+
+
+def test_the_time_itself_is_a_value_that_stands_for_others() -> None:
+    steps = ASKED.format(arms="      - if: now < hours.office.next_open\n        goto: bye\n").replace(
+        "    lookup: it\n", ""
+    )
+    head = "hours: {office: {timezone: Europe/London, week: {mon: 09:00-10:00}}}\n"
+
+    assert "now" in proof_of(steps, head).representatives
+
+
+def test_holidays_of_the_past_are_walked_too() -> None:
+    steps = ASKED.format(arms='      - if: hours.office.reason == "override"\n        goto: bye\n').replace(
+        "    lookup: it\n", ""
+    )
+    head = "hours: {office: {timezone: Europe/London, week: {mon: 09:00-10:00}, override: {2020-01-06: closed}}}\n"
+    proof = prove(flow_of(steps, head), datetime(2026, 3, 4, tzinfo=UTC))
+
+    assert () == proof.never
+    assert "proved" == proof.verdict
+
+
+def test_a_walk_stops_at_its_bounds_and_blames_no_step_for_it() -> None:
+    flow = flow_of(MENU)
+    by_states = prove(flow, NOW, bounds=Bounds(states=1))
+    by_seconds = prove(flow, NOW, bounds=Bounds(seconds=0))
+
+    assert ("stopped", "1 states") == (by_states.verdict, by_states.walk.stopped)
+    assert ("stopped", "0 seconds") == (by_seconds.verdict, by_seconds.walk.stopped)
+    assert set() == found(by_states)
+
+
+def test_what_a_caller_may_be_asked_to_bear_can_be_set() -> None:
+    flow = flow_of(MENU)
+
+    assert {("silence", "menu"), ("silence", "bye")} == {
+        (each.kind, each.step) for each in prove(flow, NOW, permitted=Permitted(silence_s=5)).violations
+    }
+    assert {"steps"} == {each.kind for each in prove(flow, NOW, permitted=Permitted(steps=1)).violations}
+
+
+def test_a_counter_that_nobody_tests_makes_no_states() -> None:
+    counted = MENU.replace("goto: bye", 'set: {n: "{{ n + 1 }}"}, goto: menu')
+    proof = proof_of(counted, "vars: {n: {type: int}}\n")
+
+    assert {0} == {state.session.variables["n"] for state in proof.walk.states}
+
+
+def test_an_error_exit_of_a_flow_that_waits_is_followed() -> None:
+    steps = """  hello:
+    run: sub
+    on: {good: bye, error: later}
+  later:
+    do:
+      - talk: "Later."
+    goto: end
+"""
+    sub = """flow: sub
+outcomes: [good]
+start: say
+steps:
+  say:
+    do:
+      - talk: "Your tier is {{ call.custom_data.tier }}."
+    goto: {return: good}
+"""
+    proof = proof_of(steps, "", sub=sub)
+
+    assert ("error_exit", "say") in found(proof)
+    assert ("test", "later") in proof.entered
+
+
+def test_what_stands_twice_in_a_scenario_is_written_twice() -> None:
+    steps = arms("it.tier == 'gold'").replace("      - else: bye", "      - else: menu") + MENU
+    proof = proof_of(steps, TIERED.format("tier: [gold, standard]"))
+    text = text_of(covering(proof, {("test", "menu", "leave by keys"), ("test", "menu", "nobody")}))
+
+    assert "press: '1'" in text
+    assert "&id" not in text
+
+
+def test_violations_of_one_step_have_scenarios_with_names_of_their_own() -> None:
+    steps = """  hello:
+    lookup: it
+    do:
+      - talk: "{{ it.names[0] }}"
+      - connect: "{{ it.number }}"
+    on: {completed: end, otherwise: bye}
+"""
+    proof = proof_of(steps, LOOKUP.format("names: [text], number: phone"))
+    names = [each.name for each in counter_examples(proof)]
+
+    assert len(names) == len(set(names)) > 0
