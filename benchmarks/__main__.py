@@ -6,7 +6,17 @@ import subprocess
 import sys
 from typing import Final
 
-BENCHMARKS: Final = ("check_ncco", "check_flows", "signature", "store", "served", "mutants", "scenarios", "chaos")
+BENCHMARKS: Final = (
+    "check_ncco",
+    "check_flows",
+    "signature",
+    "store",
+    "served",
+    "mutants",
+    "scenarios",
+    "chaos",
+    "prove",
+)
 
 
 def main() -> int:
