@@ -194,6 +194,7 @@ class _Simulation:
             look_up = outside.look_ups() if outside else person.ask
             own = Own(called.project, env, _dial_allow(), look_up, called.rename, outside)
             async with own_line(own, called.fitted, called.flows) as line:
+                person.line = line
                 yield line
 
     def _greet(self, whom: str, facts: CallFacts) -> None:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from app.cli.jobs.simulating.line import Line
 from app.cli.jobs.simulating.prompts import Prompt
 from app.cli.jobs.simulating.screen import Screen
 from app.engine import Lookup, LookupAnswer
@@ -30,6 +31,7 @@ class Person:
         prompt: where the person types; nobody is asked when nobody sits there.
 
     Attributes:
+        line: where what has happened before is seen; None while the call is being placed.
         given: what each look-up was answered in turn, by name, as a scenario has it.
     """
 
@@ -37,10 +39,13 @@ class Person:
         self._definitions = _definitions(flows)
         self._prompt = prompt
         self._screen = screen
+        self.line: Line | None = None
         self.given: dict[str, list[Any]] = {}
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         """One answer for each, in their order."""
+        if self.line is not None:
+            await self._screen.show_news(self.line)
         return tuple([await self._answer(lookup) for lookup in lookups])
 
     async def _answer(self, lookup: Lookup) -> LookupAnswer:
