@@ -43,7 +43,7 @@ def run(
     meant = _meant(flow, found.project.flows)
     now, env = datetime.now(UTC), flow_variables()
     proofs = [prove(each, now, env=env, bounds=Bounds(*bounds), permitted=Permitted(*permitted)) for each in meant]
-    wrong = [(proof, violation) for proof in proofs for violation in proof.violations]
+    wrong = _each_once((proof, violation) for proof in proofs for violation in proof.violations)
     lost = never_run(found.project.flows, proofs) if flow is None else []
     issues = [_issue(violation, source) for violation in [*(each for _, each in wrong), *lost]]
     if form == "json":
@@ -65,6 +65,14 @@ def _meant(name: str | None, known: Any) -> list[Flow]:
     if not known:
         raise CannotRun("there is no flow", "run it in the project's folder, or name the folder with --flows")
     return [known[name]] if name is not None else roots_of(known)
+
+
+def _each_once(wrong: Iterable[tuple[Proof, Violation]]) -> list[tuple[Proof, Violation]]:
+    """What is wrong in a flow that several flows run is told once."""
+    first: dict[tuple[str, str, str, str], tuple[Proof, Violation]] = {}
+    for proof, violation in wrong:
+        first.setdefault((violation.kind, violation.flow, violation.step, violation.message), (proof, violation))
+    return list(first.values())
 
 
 def _issue(violation: Violation, source: Source) -> Issue:

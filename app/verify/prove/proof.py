@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -21,7 +21,7 @@ from app.verify.prove.moments import moments_of
 from app.verify.prove.states import States
 from app.verify.prove.values import Representatives
 from app.verify.prove.violation import Violation
-from app.verify.prove.violations import Permitted, unreached, violations
+from app.verify.prove.violations import Permitted, behind_errors, unreached, violations
 from app.verify.prove.walk import Walker
 from app.verify.prove.walked import Bounds, Walk
 from app.verify.prove.ways import Ways
@@ -128,5 +128,11 @@ def never_run(flows: Mapping[str, Flow], proofs: Iterable[Proof]) -> list[Violat
     entered = frozenset[tuple[str, str]]().union(*(proof.entered for proof in proofs))
     begun = {proof.flow.name for proof in proofs}
     run = {name for proof in proofs for name in family(proof.flow)} - begun
-    missing = [(flows[name], step) for name in sorted(run) for step in flows[name].steps]
-    return [unreached(flow, step) for flow, step in missing if (flow.name, step) not in entered]
+    return [each for name in sorted(run) for each in _missing(flows[name], entered)]
+
+
+def _missing(flow: Flow, entered: Set[tuple[str, str]]) -> Iterator[Violation]:
+    reached = {step for name, step in entered if name == flow.name}
+    for step in flow.steps:
+        if step not in reached and step not in behind_errors(flow, reached):
+            yield unreached(flow, step)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.verify.prove import Bounds, Permitted, prove
+from app.verify.prove import Bounds, Permitted, never_run, prove
 from app.verify.prove.scenario import counter_examples, covering, text_of
 from tests.verify.prove.proved_flows import NOW, flow_of, found, proof_of
 
@@ -224,6 +224,26 @@ steps:
 
     assert ("error_exit", "say") in found(proof)
     assert ("test", "later") in proof.entered
+
+
+def test_where_only_faults_lead_in_a_flow_that_is_run_is_no_lost_step() -> None:
+    steps = MENU.replace("goto: bye", "goto: {run: sub}")
+    sub = """flow: sub
+start: say
+defaults: {on: {error: later}}
+steps:
+  say:
+    do:
+      - talk: "Hello."
+    goto: end
+  later:
+    do:
+      - talk: "Later."
+    goto: end
+"""
+    proof = proof_of(steps, "", sub=sub)
+
+    assert [] == never_run({"test": proof.flow, **proof.flow.subs}, [proof])
 
 
 def test_what_stands_twice_in_a_scenario_is_written_twice() -> None:
