@@ -129,14 +129,7 @@ class Run:
         return self._names_in(self._here, now or self.entered_at)
 
     def _names_in(self, here: Standing, now: datetime) -> dict[str, Any]:
-        flow = here.flow
-        names = names_in(flow, self._call, self.heard, env=self.around.env, now=now, locale=self.locale)
-        if flow.unasked:
-            names |= here.lookups
-        names |= here.variables
-        for gone in here.tokens:
-            names.pop(gone, None)
-        return names
+        return here.names(names_in(here.flow, self._call, self.heard, env=self.around.env, now=now, locale=self.locale))
 
     def assign(self, name: str, value: Any) -> None:
         """Set a variable, or the locale of the call."""
@@ -147,8 +140,8 @@ class Run:
 
     def keep(self, name: str, answer: Mapping[str, Any]) -> None:
         """Put what came of a look-up into scope."""
-        self._here.lookups[name] = answer
-        self.looked_up[name] = answer
+        self._here.keep(name, answer)
+        self.looked_up[name] = self._here.masked(name, self._mask)
 
     def send(self, sending: Sending, names: Mapping[str, Any]) -> None:
         """Tell somebody, once the reply is out. Raises RenderError."""
@@ -252,7 +245,9 @@ class Run:
 
     def shown(self, error: RenderError) -> str:
         """An error as the trace may tell it: its sentence may hold what was given, which may be sensitive."""
-        return f"{error.code} (not shown: sensitive)" if any(each.secrets for each in self._standings) else str(error)
+        return (
+            f"{error.code} (not shown: sensitive)" if any(each.has_secrets for each in self._standings) else str(error)
+        )
 
     def fault(self) -> tuple[Mark, Issue] | None:
         """The first thing that Vonage would refuse in what was added, with the step that added it."""
@@ -286,7 +281,7 @@ class Run:
             is_over=is_over,
             at="" if self.flow is self.root else self.flow.name,
             callers=levels(self._standings, self._mask),
-            lookups=here.lookups,
+            lookups=here.kept_lookups(self._mask),
             locale=self.locale,
             observers=observers(self.root, before) if before.waits else before.observers,
             parent=before.parent,

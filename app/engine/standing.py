@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +22,8 @@ class Standing:
         step: the step that runs another flow; "" in the flow that the call is in now.
         secrets: the sensitive variables that were given a value in this turn.
         tokens: what is left of sensitive variables that were given their value in an earlier turn. No flow sees it.
+        asked: the look-ups that were asked in this turn.
+        hidden: what is left of the sensitive fields of those that were asked in an earlier one, by look-up.
     """
 
     flow: Flow
@@ -30,10 +32,26 @@ class Standing:
     step: str = ""
     secrets: frozenset[str] = field(default_factory=frozenset)
     tokens: dict[str, Any] = field(default_factory=dict)
+    asked: frozenset[str] = field(default_factory=frozenset)
+    hidden: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def copy(self) -> Standing:
         """One that may be changed by itself."""
-        return replace(self, variables=dict(self.variables), lookups=dict(self.lookups), tokens=dict(self.tokens))
+        return replace(
+            self,
+            variables=dict(self.variables),
+            lookups=dict(self.lookups),
+            tokens=dict(self.tokens),
+            hidden=dict(self.hidden),
+        )
+
+    def names(self, others: Mapping[str, Any]) -> dict[str, Any]:
+        """`others`, what came of its look-ups, and its variables; none of them whose value is gone."""
+        lookups = self.lookups if self.flow.unasked else {}
+        names = {**others, **lookups, **self.variables}
+        for gone in self.tokens:
+            names.pop(gone, None)
+        return names
 
     def assign(self, name: str, value: Any) -> None:
         """Set a variable; of a sensitive one only a token leaves the turn."""
@@ -41,6 +59,29 @@ class Standing:
         if self.flow.variables[name].sensitive:
             self.secrets |= {name}
             self.tokens.pop(name, None)
+
+    def keep(self, name: str, answer: Mapping[str, Any]) -> None:
+        """Put what came of a look-up into scope."""
+        self.lookups[name] = answer
+        self.asked |= {name}
+        self.hidden.pop(name, None)
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether it has received anything sensitive in this turn."""
+        return bool(self.secrets) or not self.asked.isdisjoint(self.flow.hushed)
+
+    def masked(self, name: str, mask: Callable[[str], str]) -> Mapping[str, Any]:
+        """What came of a look-up in this turn, as it leaves the turn."""
+        answer = self.lookups[name]
+        return {**answer, **{each: mask(str(answer[each])) for each in self.flow.hushed.get(name, ())}}
+
+    def kept_lookups(self, mask: Callable[[str], str]) -> dict[str, Any]:
+        """What came of its look-ups, as it leaves the turn."""
+        if not self.flow.hushed:
+            return self.lookups
+        old = {name: {**self.lookups[name], **fields} for name, fields in self.hidden.items()}
+        return {**self.lookups, **old, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
 
     def kept(self, mask: Callable[[str], str]) -> dict[str, Any]:
         """The variables as they leave the turn."""
@@ -88,12 +129,19 @@ def _standing(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, An
     given = [name for name, each in flow.variables.items() if each.sensitive and variables.get(name) != each.default]
     known = dict(variables)
     tokens = {name: known.pop(name) for name in given if name in known}
-    return Standing(flow, known, dict(lookups), tokens=tokens)
+    hidden = {name: _only(lookups[name], flow.hushed[name]) for name in flow.hushed.keys() & lookups.keys()}
+    seen = {name: _only(lookups[name], lookups[name].keys() - hidden[name].keys()) for name in hidden}
+    return Standing(flow, known, {**lookups, **seen}, tokens=tokens, hidden=hidden)
+
+
+def _only(record: Mapping[str, Any], fields: Collection[str]) -> Mapping[str, Any]:
+    return {name: value for name, value in record.items() if name in fields}
 
 
 def levels(standings: list[Standing], mask: Callable[[str], str]) -> tuple[Level, ...]:
     """The flows that wait, as a session keeps them."""
-    return tuple(Level(each.flow.name, each.step, each.kept(mask), each.lookups) for each in standings[:-1])
+    waiting = standings[:-1]
+    return tuple(Level(each.flow.name, each.step, each.kept(mask), each.kept_lookups(mask)) for each in waiting)
 
 
 def observers(root: Flow, before: Session) -> tuple[Observer, ...]:

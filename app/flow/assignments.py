@@ -85,7 +85,8 @@ def check_secrecy(
     value: Value, variable: Variable, variables: Mapping[str, Variable], reader: Reader, *, where: str = "`vars`"
 ) -> None:
     """E226 when a sensitive value would be kept where everybody may read it; `where` the keeper is declared."""
-    secrets = sorted(name for name in value.used_names if name in variables and variables[name].sensitive)
+    named = (name for name in value.used_names if name in variables and variables[name].sensitive)
+    secrets = sorted([*named, *(name for name in value.used_names if "." in name)])
     if secrets and not variable.sensitive:
         message = f'"{variable.name}" would keep the sensitive "{secrets[0]}" in the open'
         cure = f"declare `{variable.name}` with `sensitive: true` under {where}"

@@ -37,7 +37,8 @@ class Frame(NamedTuple):
 class Value(Protocol):
     """A field of a flow file, compiled: a literal, or a text with braces.
 
-    `used_names` are the root names that it looks up; `used_files` the template files that it is made of.
+    `used_names` are the root names that it looks up, and sensitive fields as `name.field`; `used_files` the template
+    files that it is made of.
     """
 
     @property

@@ -182,6 +182,7 @@ def _make(
         locales=sections.locales,
         calendars=sections.calendars,
         unasked={name: lookup.unasked for name, lookup in sections.lookups.items()},
+        hushed={name: found for name, lookup in sections.lookups.items() if (found := lookup.returns.secrets)},
         events=events,
         limits=limits,
     )

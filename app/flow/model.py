@@ -181,6 +181,7 @@ class Flow:
         locales: the languages it speaks, by name; the first is the default.
         calendars: opening hours, by name.
         unasked: what look-ups are in scope as before they are asked, by name.
+        hushed: the sensitive fields of look-ups, by look-up.
         events: as in `Step`, for every step.
         limits: what it promises, by name (`app.flow.limits`); no running call looks at it.
         subs: the flows that a call may come to from here, by name.
@@ -206,6 +207,7 @@ class Flow:
     locales: Mapping[str, Any] = field(default_factory=dict)
     calendars: Mapping[str, Any] = field(default_factory=dict)
     unasked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    hushed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     events: Mapping[str, tuple[Sending, ...]] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)

@@ -101,7 +101,7 @@ class ScopeTypes:
 
     Attributes:
         shapes: by name.
-        unspoken: names that may not be said to a caller, each with what it is.
+        unspoken: names that may not be said to a caller, and fields of names (`name.field`), each with what it is.
         env: the names that `env` has; None when that is not known.
     """
 
@@ -116,10 +116,12 @@ class ScopeTypes:
         """What `name` is, or None when it is not in scope."""
         return self.shapes.get(name)
 
-    def having(self, name: str, shape: Shape, unspoken: str = "") -> ScopeTypes:
-        """This scope and one more name; a name that is there already gets the new type."""
-        kept = {known: why for known, why in self.unspoken.items() if known != name}
-        return ScopeTypes({**self.shapes, name: shape}, kept | ({name: unspoken} if unspoken else {}), self.env)
+    def having(self, name: str, shape: Shape, unspoken: str = "", secrets: Iterable[str] = ()) -> ScopeTypes:
+        """This scope and one more name, of whose fields some are sensitive; one that is there gets the new type."""
+        kept = {known: why for known, why in self.unspoken.items() if known.partition(".")[0] != name}
+        kept |= {name: unspoken} if unspoken else {}
+        kept |= {f"{name}.{field}": "a sensitive field of a look-up" for field in sorted(secrets)}
+        return ScopeTypes({**self.shapes, name: shape}, kept, self.env)
 
     def samples(self) -> dict[str, Any]:
         """A typical value for every name, to try a step out with."""

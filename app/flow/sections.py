@@ -64,5 +64,5 @@ def _inherited(shared: Mapping[str, Part], reader: Reader) -> dict[str, Part]:
 def _with_answers(scope: ScopeTypes, lookups: Mapping[str, LookupDefinition], reader: Reader) -> ScopeTypes:
     for name, lookup in lookups.items():
         if name not in reader.variables:
-            scope = scope.having(name, lookup.shape)
+            scope = scope.having(name, lookup.shape, secrets=lookup.returns.secrets)
     return scope

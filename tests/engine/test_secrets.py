@@ -304,3 +304,96 @@ def test_what_fails_in_the_turn_that_lost_a_secret_keeps_its_token() -> None:
     assert ["Sorry."] == caller.said
     assert "secret:6" == caller.session.variables["pin"]
     assert SECRET not in written(caller)
+
+
+CARD = """
+flow: test
+default: true
+start: hello
+lookups:
+  customer:
+    get: "https://crm.example.com/{{ call.uuid }}"
+    returns: {name: text, card: {type: text, sensitive: true}}
+    default: {name: nobody, card: none}
+  pay:
+    params: {card: {type: text, sensitive: true}}
+    post: https://pay.example.com
+    json: {card: "{{ card }}"}
+    returns: {paid: bool}
+vars: {kept: {type: text, sensitive: true}, other: {type: ["1"], default: "1", sensitive: true}}
+defaults: {on: {error: sorry}}
+steps:
+  hello:
+    lookup: customer
+    goto: FIRST
+  pay:
+    lookup: {pay: {card: "{{ customer.card }}"}}
+    branch:
+      - if: customer.card == "987654"
+        goto: menu
+      - else: sorry
+  menu:
+    do: [{talk: "Hello {{ customer.name }}, press 1."}]
+    choices: {one: {dtmf: 1, goto: check}, two: {dtmf: 2, goto: anew}}
+    retry: {then: end}
+  anew:
+    lookup: customer
+    goto: check
+  check:
+    branch:
+      - if: customer.card | default("gone") == "gone"
+        goto: gone
+      - else: there
+  gone:
+    do: [{talk: "Gone."}]
+    goto: end
+  there:
+    do: [{talk: "There."}]
+    goto: end
+  sorry:
+    do: [{talk: "Sorry."}]
+    goto: end
+"""
+ANSWERS = {"customer": {"name": "Ann", "card": SECRET}, "pay": {"paid": True}}
+
+
+def test_a_sensitive_field_of_a_look_up_is_there_in_the_turn_that_has_asked() -> None:
+    caller = ScriptedCall(load_flow(CARD.replace("FIRST", "pay")), answers=ANSWERS)
+
+    assert ["Hello Ann, press 1."] == caller.said
+    assert {"card": SECRET} == caller.asked[1].request.json
+    assert {"name": "Ann", "card": "secret:6", "ok": True} == caller.session.lookups["customer"]
+    assert {"name": "Ann", "card": "secret:6", "ok": True} == caller.turn.lookups["customer"]
+    assert SECRET not in written(caller)
+
+
+@pytest.mark.parametrize(("key", "said"), [("1", "Gone."), ("2", "There.")])
+def test_a_sensitive_field_of_a_look_up_is_missing_until_it_is_asked_again(key: str, said: str) -> None:
+    caller = ScriptedCall(load_flow(CARD.replace("FIRST", "menu")), answers=ANSWERS)
+    caller.press(key)
+
+    assert [said] == caller.said
+    assert "secret:6" == caller.session.lookups["customer"]["card"]
+    assert SECRET not in written(caller)
+
+
+def test_a_look_up_that_was_not_asked_has_its_default() -> None:
+    caller = ScriptedCall(load_flow(CARD.replace("FIRST", "menu").replace("    lookup: customer\n", "", 1)))
+    caller.press("1")
+
+    assert ["There."] == caller.said
+
+
+def test_a_fault_in_the_turn_that_has_asked_does_not_tell_the_field() -> None:
+    text = CARD.replace("FIRST", "broken").replace("  pay:\n    lookup", f"{BROKEN_STEP}  pay:\n    lookup", 1)
+    caller = ScriptedCall(load_flow(text), answers=ANSWERS)
+
+    assert ["Sorry."] == caller.said
+    assert "sensitive" in caller.turn.trace_json.decode()
+    assert SECRET not in written(caller)
+
+
+BROKEN_STEP = """  broken:
+    set: {kept: "{{ customer.card | int | spoken }}", other: "{{ customer.card }}"}
+    goto: sorry
+"""

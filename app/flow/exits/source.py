@@ -42,7 +42,7 @@ class StepSource:
     def shown(self, condition: Expression) -> str:
         """A condition, for the trace; not what a sensitive value is compared with."""
         used = (self.variables[name] for name in condition.used_names if name in self.variables)
-        if any(variable.sensitive for variable in used):
+        if any(variable.sensitive for variable in used) or any("." in name for name in condition.used_names):
             return f"the condition in line {condition.place.line}"
         return condition.source
 

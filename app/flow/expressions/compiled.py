@@ -13,8 +13,9 @@ from app.flow.expressions.evaluator import Run, compiled
 from app.flow.expressions.fault import Absent, Fault, Unfit
 from app.flow.expressions.parser import parse
 from app.flow.expressions.speech import LANGUAGE
-from app.flow.expressions.syntax import Field, Name, Node, root_names, walk
+from app.flow.expressions.syntax import Field, Name, Node, walk
 from app.flow.expressions.tokens import Lexer
+from app.flow.expressions.touching import touched_names
 from app.flow.issues import Issue
 from app.flow.nodes import Place, Text
 from app.flow.scope import ScopeTypes
@@ -32,7 +33,7 @@ class Expression:
         source: as it is written.
         place: where it is written.
         type: bool.
-        used_names: the root names that it looks up.
+        used_names: the root names that it looks up, and the sensitive fields (`name.field`).
         used_env: the settings that it looks up (`CRM_URL` for `env.CRM_URL`).
         run: computes it; raises Absent and Unfit.
         node, text: what was read, and where it stands.
@@ -72,7 +73,8 @@ def compile_expression(
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
     run = compiled(node, language)
-    expression = Expression(text.value, text.place, TYPES["bool"], root_names(node), used_env(node), run, node, text)
+    names = touched_names(node, scope.unspoken)
+    expression = Expression(text.value, text.place, TYPES["bool"], names, used_env(node), run, node, text)
     return expression, check.issues
 
 

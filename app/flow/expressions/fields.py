@@ -144,6 +144,8 @@ def is_always_there(scope: ScopeTypes, node: Node) -> bool:
     if isinstance(node, Name):
         secrets = scope.unspoken.keys() - {"env"}
         return node.name not in secrets and (node.name != "input" or not secrets)
+    if isinstance(node, Field) and isinstance(node.of, Name) and f"{node.of.name}.{node.key}" in scope.unspoken:
+        return False
     shape = record_of(_shape_of_path(scope, node.of)) if isinstance(node, Field) else None
     if shape is None or not isinstance(node, Field):
         return False

@@ -225,6 +225,9 @@ class _Definition:
         if definition.cache_ms and (secrets := sorted(used & unspoken)):
             message = f'"{secrets[0]}" is sensitive, and what {self.fields.what} is asked would be kept in memory'
             self.reader.report("E541", self.fields.at("cache"), message)
+        elif definition.cache_ms and (secrets := sorted(definition.returns.secrets)):
+            message = f'"{secrets[0]}" of {self.fields.what} is sensitive, and its answer would be kept in memory'
+            self.reader.report("E541", self.fields.at("cache"), message)
 
 
 _INSTEAD: Final[Mapping[tuple[str, str], str]] = {

@@ -135,11 +135,12 @@ class Many:
 class Fields:
     """A map of declared fields; what an answer holds besides them is left out.
 
-    `is_sure` is false when one of them could not be read: there may be any.
+    `is_sure` is false when one of them could not be read: there may be any. `secrets` are those that are sensitive.
     """
 
     fields: Mapping[str, Returned] = field(default_factory=dict)
     is_sure: bool = True
+    secrets: frozenset[str] = frozenset()
 
     @property
     def shape(self) -> Record:

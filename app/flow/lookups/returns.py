@@ -1,12 +1,13 @@
 """Reads `returns` and `default` of a look-up.
 
 returns: {name: text, tier: [gold, standard], address: {city: text}, agents: [{name: text, number: phone}]}
+returns: {card: {type: text, sensitive: true}}      # lives for the turn that has asked
 default: {tier: standard}      # what is left out is empty: "", 0, false, an empty list
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.flow.fields import Fields as Words
@@ -37,7 +38,25 @@ def read_returns(fields: Words, reader: Reader) -> Fields:
     if not found.entries:
         reader.report("E531", fields.at("returns"), f"`returns` of {fields.what} is empty", _CURE)
         return Fields(is_sure=False)
-    return _read_fields(found, reader, 0)
+    bare = Map(tuple(_bare(entry) for entry in found.entries), found.place)
+    return replace(_read_fields(bare, reader, 0), secrets=_secrets(found, reader))
+
+
+def _is_secret(node: Node) -> bool:
+    """Whether a field is described as `{type: .., sensitive: true}`."""
+    return isinstance(node, Map) and {"type", "sensitive"} == set(node.keys())
+
+
+def _bare(entry: Entry) -> Entry:
+    """A field with its type alone."""
+    written = entry.value.get("type") if isinstance(entry.value, Map) and _is_secret(entry.value) else None
+    return entry if written is None else entry._replace(value=written)
+
+
+def _secrets(found: Map, reader: Reader) -> frozenset[str]:
+    described = ((entry.key.value, entry.value) for entry in found.entries if _is_secret(entry.value))
+    flags = ((name, node.get("sensitive")) for name, node in described if isinstance(node, Map))
+    return frozenset(name for name, flag in flags if flag and reader.flag(flag, f'`sensitive` of the field "{name}"'))
 
 
 def _read_fields(node: Map, reader: Reader, depth: int) -> Fields:

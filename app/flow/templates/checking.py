@@ -11,6 +11,7 @@ from app.flow.expressions.compiled import used_env
 from app.flow.expressions.fault import Fault
 from app.flow.expressions.kinds import common, item_of, record_of
 from app.flow.expressions.syntax import Node, root_names
+from app.flow.expressions.touching import touched_names
 from app.flow.issues import Issue
 from app.flow.scope import Record, ScopeTypes, Shape, is_name
 from app.flow.templates.includes import MAX_FILE, MAX_INCLUDES, missing_file
@@ -109,7 +110,8 @@ class _Walk:
             stray_braces(self.check, data)
 
     def _uses(self, node: Node) -> None:
-        self.analyst.plan.used_names |= root_names(node) & self.analyst.given
+        touched = touched_names(node, self.check.scope.unspoken)
+        self.analyst.plan.used_names |= {name for name in touched if name.partition(".")[0] in self.analyst.given}
         self.analyst.plan.used_env |= used_env(node)
 
     def _output(self, part: Output) -> None:
@@ -135,7 +137,7 @@ class _Walk:
     def _may_be_told(self, node: Node) -> bool:
         """Whether no name in it must be hushed up: what is sent is kept with the call, so nothing sensitive may go."""
         is_heard, unspoken = self._is_heard(), self.check.scope.unspoken
-        for name in sorted(root_names(node) & unspoken.keys()):
+        for name in sorted(touched_names(node, unspoken) & unspoken.keys()):
             if is_heard or (name != "env" and self.analyst.spots.is_sent):
                 code = "E330" if name == "env" else "E331"
                 place = "spoken" if is_heard else "sent in the open and kept with the call"
@@ -213,7 +215,9 @@ class _Walk:
 
     def _taint(self, node: Node) -> str:
         """Why what is made of `node` may not be said; "" when it may."""
-        return next((why for name, why in self.check.scope.unspoken.items() if name in root_names(node)), "")
+        unspoken = self.check.scope.unspoken
+        touched = touched_names(node, unspoken)
+        return next((why for name, why in unspoken.items() if name in touched), "")
 
     def _may_set(self, name: str, start: int) -> bool:
         if is_name(name) and name not in self.analyst.given and name not in self.analyst.outside:

@@ -11,7 +11,8 @@ from app.flow.expressions.check import Check, Located, described, kind_of
 from app.flow.expressions.checker import type_of
 from app.flow.expressions.compiled import used_env
 from app.flow.expressions.evaluator import compiled as compiled_node
-from app.flow.expressions.syntax import Node, root_names
+from app.flow.expressions.syntax import Node
+from app.flow.expressions.touching import touched_names
 from app.flow.issues import Issue
 from app.flow.model import Value
 from app.flow.nodes import Place, Text
@@ -149,7 +150,7 @@ def _native(job: _Job, node: Node) -> tuple[Value | None, list[Issue]]:
     _check_type(check, node, job.type)
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
-    run, names, env = compiled_node(node, job.language), root_names(node), used_env(node)
+    run, names, env = compiled_node(node, job.language), touched_names(node, job.scope.unspoken), used_env(node)
     unit = Unit(job.text, (Output(node, node.start, node.end),))
     value = Native(job.place, job.type, run, check.shown(node), unit, names, env, frozenset(job.files))
     return value, check.issues

@@ -95,6 +95,15 @@ def test_a_field_that_is_not_returned_is_an_error() -> None:
             'E532 the field "a" is described like a variable → write the type alone: `[first, second]`; what holds '
             "without an answer stands under `default` of the look-up",
         ),
+        (
+            "{a: {type: text, sensitive: perhaps}}",
+            'E203 `sensitive` of the field "a" cannot be "perhaps" → true or false is needed',
+        ),
+        (
+            "{a: {b: {type: text, sensitive: true}}}",
+            'E532 the field "b" is described like a variable → write the type alone: `text`; what holds without an '
+            "answer stands under `default` of the look-up",
+        ),
         ("{a: {}}", 'E532 the field "a" is a map without fields → write `map`, or name its fields'),
         ("{a: []}", 'E203 the field "a" allows no word → list the allowed words'),
         (
@@ -180,4 +189,69 @@ def test_a_list_that_is_too_long_is_no_default() -> None:
 def test_of_a_returns_that_cannot_be_read_the_default_is_not_checked() -> None:
     assert ["E203"] == [
         fault[:4] for fault in faults_of(URL + "returns: {name: strng}\ndefault: {name: x, other: y}\n")
+    ]
+
+
+SECRET = """
+get: "https://crm.example.com/c"
+returns: {name: text, card: {type: text, sensitive: true}, pin: {type: int, sensitive: false}}
+"""
+TELLING = """
+hello:
+  lookup: customer
+  %s
+  goto: end
+"""
+
+
+def test_a_field_may_be_sensitive() -> None:
+    found = definition_of(SECRET)
+
+    assert frozenset({"card"}) == found.returns.secrets
+    assert {"name": "Ann", "card": "1", "pin": 5, "ok": True} == found.read({"name": "Ann", "card": "1", "pin": 5})[0]
+
+
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    [
+        (
+            "do: [{talk: '{{ customer.card }}'}]",
+            "E331 customer.card would be spoken; it is a sensitive field of a look-up",
+        ),
+        ("do: [{talk: \"{{ customer['card'] }}\"}]", "E331 customer['card'] would be spoken; it is a sensitive field"),
+        (
+            "do: [{talk: '{% set c = customer %}{{ c.card }}'}]",
+            "E331 c.card would be spoken; it is a sensitive field of a look-up",
+        ),
+        (
+            "do: [{notify: {card: '{{ customer.card }}'}, eventUrl: 'https://example.com'}]",
+            "E331 customer.card would be",
+        ),
+        ("set: {item: '{{ customer.card }}'}", 'E226 "item" would keep the sensitive "customer.card" in the open'),
+        ("set: {item: '{{ customer[item] }}'}", 'E226 "item" would keep the sensitive "customer.card" in the open'),
+    ],
+)
+def test_a_sensitive_field_is_not_told(step: str, fault: str) -> None:
+    (found,) = faults_of(SECRET, TELLING % step)
+
+    assert found.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "do: [{talk: '{{ customer.name }} {{ customer.pin }}'}]",
+        "do: [{talk: \"{% if customer.card == '1' %}One.{% else %}Other.{% endif %}\"}]",
+        "set: {pin: '{{ customer.card }}'}",
+        "set: {item: '{{ customer.name }}'}",
+        "set: {pin: \"{{ customer.card | default('none') }}\"}",
+    ],
+)
+def test_what_is_not_told_of_a_sensitive_field_is_fine(step: str) -> None:
+    assert [] == faults_of(SECRET, TELLING % step)
+
+
+def test_a_sensitive_answer_is_not_kept_in_memory() -> None:
+    assert ['E541 "card" of the look-up "customer" is sensitive, and its answer would be kept in memory'] == [
+        fault.partition(" →")[0] for fault in faults_of(f"{SECRET}cache: 30s\n")
     ]

@@ -44,7 +44,7 @@ class Secrets:
 
     def check(self, facts: Facts) -> Iterator[Issue]:
         """E631 for each sensitive value, at the first place where it is read too late."""
-        if any(variable.sensitive for variable in facts.flow.variables.values()):
+        if facts.flow.hushed or any(variable.sensitive for variable in facts.flow.variables.values()):
             found = self._of(facts).late.values()
             yield from (_issue(late) for late in sorted(found, key=lambda late: late.need.place))
 
@@ -67,12 +67,13 @@ class Secrets:
 class _Late:
     """A value that needs what is gone; `waited` is the step that has waited, "" for the one that reads."""
 
+    name: str
     need: Need
     waited: str
 
 
 def _issue(late: _Late) -> Issue:
-    name, place = late.need.name, late.need.place
+    name, place = late.name, late.need.place
     if name == _INPUT:
         message = f'"input.{late.need.field}" is empty behind the step "{late.waited}", whose input is sensitive'
         return RULES["E631"].at(place, message, "read the variable that its `collect` fills")
@@ -134,12 +135,17 @@ class _Ways:
         name = step.name
         asked = [used for asking in step.asks if isinstance(asking, AskedLookup) for used in asked_in(asking)]
         parts = [Used(value) for part in step.parts for value in values_in(part)]
+        answers = [
+            f"{each.name}.{hushed}" for each in step.asks for hushed in self.facts.flow.hushed.get(each.name, ())
+        ]
         self._read(asked, entered, name)
-        state = self._assign(step.sets, entered, name)
+        state = self._assign(step.sets, self._received(entered, answers), name)
         self._read([*sent(step.sends), *parts], state, name)
         if step.exit.word in _WAITS:
             state = _waited(state, name)
-            self._read(asked if step.exit.asks_again else (), state, name)
+            if step.exit.asks_again:
+                self._read(asked, state, name)
+                state = self._received(state, answers)
             self._read(parts if _plays_again(step.exit) else (), state, name)
             self._read(_prompts(step.exit), state, name)
             state = _heard(step, state)
@@ -204,7 +210,7 @@ class _Ways:
     def _received(self, state: State, names: Iterable[str]) -> State:
         """A state in which those of `names` that are sensitive were received just now."""
         variables = self.facts.flow.variables
-        found = [name for name in names if name in variables and variables[name].sensitive]
+        found = [name for name in names if "." in name or (name in variables and variables[name].sensitive)]
         self._known.update(found)
         return {**state, **dict.fromkeys(found, "")}
 
@@ -214,16 +220,21 @@ class _Ways:
         for used in read:
             needs = needs_in(used.source) if not gone.keys().isdisjoint(used.source.used_names - used.own) else ()
             for need in needs:
-                if need.name in gone and need.name not in used.own and need.field not in _KEPT.get(need.name, ()):
-                    where = gone[need.name]
-                    first = self.late.get(need.name)
-                    if first is None or need.place < first.need.place:
-                        is_own = where == step and need.name != _INPUT
-                        self.late[need.name] = _Late(need, "" if is_own else where)
+                name = _gone(need, gone) if need.name not in used.own else ""
+                first = self.late.get(name)
+                if name and (first is None or need.place < first.need.place):
+                    is_own = gone[name] == step and name != _INPUT
+                    self.late[name] = _Late(name, need, "" if is_own else gone[name])
 
 
-_KEPT: Final = {_INPUT: ("confidence", "")}
-"""What is left of a record that is gone."""
+def _gone(need: Need, gone: State) -> str:
+    """What of a name that is needed is gone: a variable, or the sensitive field of a look-up; "" for nothing."""
+    if need.name == _INPUT:
+        return _INPUT if _INPUT in gone and need.field not in ("confidence", "") else ""
+    if need.name in gone:
+        return need.name
+    fields = (name for name in gone if name.startswith(f"{need.name}."))
+    return next((name for name in fields if not need.field or name == f"{need.name}.{need.field}"), "")
 
 
 def _merged(one: State, other: State) -> State:

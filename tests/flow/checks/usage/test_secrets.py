@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.flow.checks.usage.whole_projects import codes, faults
+from tests.flow.checks.usage.whole_projects import codes, faults, flow_text
+from tests.flow.checks.usage.whole_projects import told as told_of
 
 HEAD = """\
 vars:
@@ -49,6 +50,9 @@ def told(steps: str, head: str = HEAD, **others: str) -> list[str]:
     [
         "lookup: bank\n  branch: [{if: bank.right, goto: end}, {else: end}]",
         "branch: [{if: pin == '1', goto: end}, {else: end}]",
+        "branch: [{if: \"pin[0:1] == '1'\", goto: end}, {else: end}]",
+        "branch: [{if: \"call.custom_data[pin] == '1'\", goto: end}, {else: end}]",
+        "branch: [{if: \"call.uuid | default(pin) == '1'\", goto: end}, {else: end}]",
         "set: {copy: '{{ pin }}'}\n  goto: end",
         "goto: {goto: hello, set: {copy: '{{ pin }}'}}",
         "do: [{talk: \"{% if pin == '1' %}One.{% endif %} Bye.\"}]\n  goto: end",
@@ -115,6 +119,14 @@ def test_who_minds_that_a_secret_may_be_gone_is_fine(step: str) -> None:
 )
 def test_what_a_step_computes_once_more_after_its_own_wait_is_told(step: str) -> None:
     assert [f"E631 {LATER}"] == late(step, goto="late")
+
+
+def test_what_an_included_file_reads_counts() -> None:
+    text = flow_text(f"{ASK % ('', 'menu')}{MENU}late:\n  do: [{{talk: {{template: a.j2}}}}]\n  goto: end", HEAD)
+    files = {"templates/a.j2": '{% include "b.j2" %}', "templates/b.j2": "Bye.{% if pin == '1' %} One.{% endif %}"}
+    found = [fault for fault in told_of({"flows/test.yaml": text, **files}) if "E631" in fault]
+
+    assert [f"templates/b.j2:1:11 E631 {GONE}"] == found
 
 
 def test_what_rings_once_is_not_computed_again() -> None:
@@ -273,3 +285,46 @@ def test_a_flow_with_an_error_tells_nothing_of_what_it_does() -> None:
     runs = RUNS % ("", "end", "run: saying\n  with: {code: x}\n  on: {otherwise: other}")
 
     assert [] == errors(runs, asking=ASKING, saying=broken)
+
+
+CARDS = """\
+lookups:
+  customer:
+    get: "https://crm.example.com/{{ call.uuid }}"
+    returns: {name: text, card: {type: text, sensitive: true}}
+  pay:
+    params: {card: {type: text, sensitive: true}}
+    post: https://pay.example.com
+    json: {card: "{{ card }}"}
+    returns: {paid: bool}
+"""
+ASK_CARD = "hello:\n  lookup: customer\n  do: [{talk: 'Hello {{ customer.name }}.'}]\n  goto: %s\n"
+PAY = "late:\n  lookup: {pay: {card: '{{ customer.card }}'}}\n  branch: [{if: pay.paid, goto: end}, {else: end}]"
+
+
+def test_the_sensitive_field_of_a_look_up_lives_for_the_turn_that_has_asked() -> None:
+    gone = '"customer.card" is sensitive, and it is gone here: the step "menu" has waited in between'
+
+    assert [] == told(f"{ASK_CARD % 'late'}{PAY}", CARDS)
+    assert [f"E631 {gone}"] == told(f"{ASK_CARD % 'menu'}{MENU}{PAY}", CARDS)
+
+
+@pytest.mark.parametrize(
+    ("step", "is_told"),
+    [
+        ("branch: [{if: customer.card == '1', goto: end}, {else: end}]", True),
+        ("branch: [{if: customer.card is defined and customer.card == '1', goto: end}, {else: end}]", False),
+        ("branch: [{if: customer.name == '1', goto: end}, {else: end}]", False),
+        ("branch: [{if: customer.ok, goto: end}, {else: end}]", False),
+        ("lookup: customer\n  branch: [{if: customer.card == '1', goto: end}, {else: end}]", False),
+        (
+            "lookup: customer\n  do: [{talk: Wait.}]\n  hold: {until: customer.card == '1', up_to: 1m}\n"
+            "  on: {ready: end, too_long: end}",
+            False,
+        ),
+    ],
+)
+def test_the_other_fields_stay_and_who_asks_again_has_it_again(step: str, is_told: bool) -> None:
+    found = told(f"{ASK_CARD % 'menu'}{MENU}late:\n  {step}", CARDS)
+
+    assert is_told is bool(found)
