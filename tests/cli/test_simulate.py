@@ -280,6 +280,34 @@ def test_a_flow_that_cannot_be_played_ends_with_1(tmp_path: Path) -> None:
     assert 0 == ncco("test", "failed.yaml").exit_code
 
 
+SPEECH = """\
+flow: shop
+default: true
+start: ask
+steps:
+  ask:
+    do:
+      - talk: "What is it about?"
+    collect: {into: reason, speech: any}
+    retry: {then: thanks}
+    goto: thanks
+  thanks:
+    do:
+      - talk: "Thank you."
+    goto: end
+"""
+
+
+def test_free_speech_takes_no_keys(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SPEECH)
+    done = call(typed='1\n"busy lines"\n')
+
+    assert "[say something; Enter: silence; ?: help]" in done.output
+    assert "nobody listens for keys here; say something" in done.output
+    assert 'says      "busy lines"' in done.output
+    assert '"Thank you."' in done.output
+
+
 def test_colours_are_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR")
 

@@ -188,6 +188,25 @@ def test_in_real_time_a_key_interrupts_what_is_played(folder: Path) -> None:
     assert 3.6 > seconds
 
 
+def test_in_real_time_a_look_up_gets_the_next_line(folder: Path) -> None:
+    write_project(folder, shop=SHOP.replace("    send: sold\n", "    lookup: customer\n    send: sold\n"))
+    terminal = asked(folder, "--real-time")
+    terminal.types("")
+    terminal.sees("hears")
+    terminal.types("1")
+    terminal.sees("Enter: its default")
+    terminal.sees("answer>")
+    terminal.types("name=Bob")
+    terminal.sees("Connecting you.")
+    terminal.types("save calls.yaml")
+    terminal.sees("will be written to calls.yaml")
+    terminal.types("hangup")
+
+    assert 0 == terminal.ends_with()
+    assert "customer: [{error: " in (folder / "calls.yaml").read_text()
+    assert "{value: {name: Bob, tier: standard}}]" in (folder / "calls.yaml").read_text()
+
+
 def test_in_real_time_the_person_is_waited_for(folder: Path) -> None:
     terminal = asked(folder, "--real-time")
     terminal.types("name=Ann")

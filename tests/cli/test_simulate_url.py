@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from tests.cli.projects import ncco
+from tests.cli.running import NCCO, plain_environment
 from tests.cli.simulated import call, served
 from tests.simulator.foreign_server import app
 
@@ -125,6 +131,84 @@ def test_nothing_can_be_shown_of_a_call_without_an_ncco(address: str, tmp_path: 
 
     assert 1 == done.exit_code
     assert "expect: {end: failsafe}" in (tmp_path / "calls.yaml").read_text()
+
+
+def quiet_server() -> FastAPI:
+    """Says nothing to what is pressed, so that the call goes on as it was."""
+    own = FastAPI()
+
+    @own.get("/answer")
+    async def answer(request: Request) -> list[dict[str, Any]]:
+        listen = {"action": "input", "type": ["dtmf"], "dtmf": {"submitOnHash": True}}
+        urls = {"eventUrl": [f"{request.base_url}quiet"]}
+        return [listen | urls, {"action": "talk", "text": "Still here."}, listen | urls]
+
+    @own.post("/quiet")
+    async def quiet() -> Response:
+        return PlainTextResponse("")
+
+    return own
+
+
+def test_a_reply_that_changes_nothing_is_told() -> None:
+    with served(quiet_server()) as address:
+        done = call(f"{address}/answer", typed="12#\nsay nothing\nwhy\nwebhook\nhangup\n")
+
+    assert 0 == done.exit_code, done.output
+    assert "[press up to 4 keys, # ends them; Enter: silence; ?: help]" in done.output
+    assert f"input webhook (POST {address}/quiet): status 200 changes nothing" in done.output
+    assert "nobody listens for words here; press keys" in done.output
+    assert '"Still here."' in done.output
+
+
+def slow_server() -> FastAPI:
+    """Takes its time."""
+    own = FastAPI()
+
+    @own.get("/answer")
+    async def answer(request: Request) -> list[dict[str, Any]]:
+        asked = {"type": ["dtmf"], "eventUrl": [f"{request.base_url}slow"]}
+        return [{"action": "talk", "text": "Well?"}, {"action": "input"} | asked]
+
+    @own.get("/slow")
+    @own.post("/slow")
+    async def slow() -> None:
+        await asyncio.sleep(4)
+
+    return own
+
+
+def interrupted(folder: Path, url: str, until: str) -> tuple[int, str]:
+    """The code and the output of a call from a pipe that gets a SIGINT half a second after it has printed `until`."""
+    words = [NCCO, "simulate", url, "--save", "calls.yaml"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(words, cwd=folder, env=plain_environment(folder, PYTHONUNBUFFERED="1"), **pipes) as process:  # type: ignore[call-overload]
+        process.stdin.write(b"1\n")
+        process.stdin.flush()
+        seen = b""
+        while until.encode() not in seen:
+            seen += process.stdout.readline()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        seen += process.stdout.read()
+        return process.wait(), seen.decode()
+
+
+def test_a_signal_hangs_up_while_the_server_takes_its_time(tmp_path: Path) -> None:
+    with served(slow_server()) as address:
+        code, seen = interrupted(tmp_path, f"{address}/answer", "?: help]")
+
+    assert 0 == code, seen
+    assert "hangs up" in seen
+    assert "- hangup" in (tmp_path / "calls.yaml").read_text()
+
+
+def test_a_signal_before_the_call_is_answered_leaves_it(tmp_path: Path) -> None:
+    with served(slow_server()) as address:
+        code, seen = interrupted(tmp_path, f"{address}/slow", " calls ")
+
+    assert 0 == code, seen
+    assert "the call was left" in seen
 
 
 def signed_server(seen: list[tuple[str, Any]]) -> FastAPI:

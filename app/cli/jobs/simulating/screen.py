@@ -95,25 +95,17 @@ class Screen:
 
     def show_ncco(self, line: Line) -> None:
         """The NCCO that is played, as JSON."""
-        played = [delivery.ncco for delivery in line.call.log if delivery.ncco is not None]
-        if not played:
-            self.say("no NCCO is played")
-            return
-        self._show_json(played[-1])
+        for ncco in [delivery.ncco for delivery in line.call.log if delivery.ncco is not None][-1:]:
+            self._show_json(ncco)
 
     def show_webhook(self, line: Line) -> None:
         """The last webhook whose reply is played, with that reply."""
-        asked = [delivery for delivery in line.call.log if delivery.message.is_played and delivery.attempts]
-        if not asked:
-            self.say("no webhook was sent")
-            return
-        delivery = asked[-1]
-        sent = delivery.attempts[-1].request
-        self.say(webhook_line(delivery, line.zero_s))
-        self._show_json(_fields(sent))
-        reply = delivery.attempts[-1].response
-        self.say(f"reply {reply.status or reply.failure}:")
-        self._show_text(reply.body)
+        for delivery in [each for each in line.call.log if each.message.is_played and each.attempts][-1:]:
+            sent, reply = delivery.attempts[-1].request, delivery.attempts[-1].response
+            self.say(webhook_line(delivery, line.zero_s))
+            self._show_json(_fields(sent))
+            self.say(f"reply {reply.status or reply.failure}:")
+            self._show_text(reply.body)
 
     def show_webhooks(self, line: Line) -> None:
         """Every webhook so far, one a line."""
