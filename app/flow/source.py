@@ -128,18 +128,24 @@ class _Reading:
         return node if self.keeps_meaning or self.takes_remains else None
 
     def _is_written(self, issue: Issue) -> bool:
-        """Whether a fault is one without the masks too: what is empty has nothing masked up to the next line."""
+        """Whether a fault is one without the masks too: what is empty has nothing masked, and no fault, below it."""
         if issue.code not in _MASKING_MAKES:
             return True
-        if not self.page.line(issue.place.line).strip():
-            return False
-        for number in range(issue.place.line, len(self.page.starts) + 1):
-            written = self.page.line(number)
-            if written != self.page.line(number, masked=True):
-                return False
-            if number > issue.place.line and written.strip():
-                return True
-        return True
+        below = self._below(issue.place.line, issue.place.column - 1)
+        faulty = {fault.place.line for fault in self.issues}
+        is_masked = any(self.page.line(number) != self.page.line(number, masked=True) for number in below)
+        return bool(self.page.line(issue.place.line).strip()) and not is_masked and faulty.isdisjoint(below)
+
+    def _below(self, line: int, indent: int) -> range:
+        """A line and those below it that are indented as deep or deeper, or by tabs, blank ones among them."""
+        end = line + 1
+        while end <= len(self.page.starts):
+            text = self.page.line(end)
+            bare = text.lstrip(" ")
+            if bare.strip() and not bare.startswith("\t") and len(text) - len(bare) < indent:
+                break
+            end += 1
+        return range(line, end)
 
 
 def _open_bracket(events: list[yaml.Event]) -> int | None:

@@ -75,6 +75,12 @@ def test_what_is_empty_at_the_end_is_told() -> None:
     assert ["11 E115", "20 E103"] == told(MISPLACED, ("    goto: end\n", "    goto:"))
 
 
+def test_a_block_in_the_wrong_column_is_told_once() -> None:
+    changes = (('    do:\n      - talk: "Good', '  do:\n      - talk: "Good'), ("    goto: end", "     goto: end"))
+
+    assert ["20 E115"] == told(*changes)
+
+
 def test_nothing_is_told_of_a_line_that_is_not_there() -> None:
     assert ["20 E124", "20 E114"] == told(("    goto: end\n", "    ? goto: {\n"))
 
