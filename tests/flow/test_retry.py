@@ -123,7 +123,8 @@ def test_a_prompt_cannot_be_interrupted_where_other_actions_stand_before_the_inp
 
 
 def test_a_prompt_that_is_played_alone_can_always_be_interrupted() -> None:
-    steps = menu('{noinput: "Sorry?", reprompt: false, then: other}').replace('"Press 1 or 2."', '"Press 1 or 2."\n    - wait: 1')
+    asked = menu('{noinput: "Sorry?", reprompt: false, then: other}')
+    steps = asked.replace('"Press 1 or 2."', '"Press 1 or 2."\n    - wait: 1')
 
     assert [True] == barge_in_of(steps)
 
