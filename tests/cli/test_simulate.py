@@ -136,6 +136,7 @@ def test_keys_that_nobody_listens_to_any_more_are_not_pressed() -> None:
         ("record\n", "nothing is recorded now"),
         ("record x\n", "write how long the caller speaks"),
         ("save\n", "write a file, such as"),
+        ("save calls.txt\n", "calls.txt is no name of a scenario file"),
         ("silence please\n", "`silence` takes nothing behind it"),
         ("1\n1\n", "447700900111 is dialled: say what comes of it"),
         ("1\nanswers loudly\n", '"loudly" says nothing about the party; write answers [90s]'),
@@ -204,6 +205,9 @@ def test_variables_are_given() -> None:
         (["shp"], 'did you mean "shop"?'),
         (["no/such/folder"], "no/such/folder does not exist"),
         (["--event-url", "https://example.com"], "--event-url is for a server at a URL"),
+        (["--event-url", "example.com"], "example.com is no URL of a server"),
+        (["http://", "--to", "44"], "http:// is no URL of a server"),
+        (["http://[x/answer"], "http://[x/answer is no URL of a server"),
         (["https://example.com/answer", "--live"], "--live and --env are for flows"),
         (["--at", "tomorrow"], "tomorrow is no point in time"),
         (["--from", "bob"], "bob is no telephone number"),
@@ -362,7 +366,8 @@ def test_live_asks_and_tells_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
     done = call("--live", typed="1\nbusy\n")
 
     assert "live: look-ups are asked, and hooks are sent" in done.output
-    assert "look-up customer asks" not in done.output
+    assert "look-up customer asks GET http://127.0.0.1:1/callers/447700900123" in done.output
+    assert "it does not answer: " in done.output
     assert "hook sold to http://127.0.0.1:1/sales was not sent: " in done.output
 
 

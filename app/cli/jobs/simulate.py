@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import click
 
@@ -83,6 +84,8 @@ def run(
     Raises CannotRun.
     """
     address = _address(what or "", event_url, fallback_url, method, signature_secret)
+    for url in (what or "" if is_url(what) else "", event_url, fallback_url):
+        _require_url(url)
     if not is_url(what):
         _refuse_at_home({"--event-url": event_url, "--fallback-url": fallback_url})
     elif live or env:
@@ -103,6 +106,16 @@ def _address(url: str, event_url: str, fallback_url: str, method: Literal["GET",
     found = secret or known.get("VONAGE_SIGNATURE_SECRET", "") or known.get("VONAGE_API_SIGNATURE_SECRET", "")
     accounts = known.get("VONAGE_API_KEY", ""), known.get("VONAGE_APPLICATION_ID", "")
     return Address(url, event_url, fallback_url, method, found, *accounts)
+
+
+def _require_url(url: str) -> None:
+    """Raises CannotRun for what is no URL of a server; "" is none at all."""
+    try:
+        is_good = not url or (is_url(url) and bool(urlsplit(url).hostname) and url.isprintable() and " " not in url)
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise CannotRun(f"{printable(url)} is no URL of a server", "write one such as https://calls.example.com/answer")
 
 
 def _refuse_at_home(options: Mapping[str, str]) -> None:
@@ -188,11 +201,10 @@ class _Simulation:
         if wishes.live:
             _say_live()
         async with live_outside(is_live=wishes.live) as outside:
-            person = Person(called.flows, self._prompt, self._screen)
+            person = Person(called.flows, self._prompt, self._screen, outside.look_ups() if outside else None)
             self._kept.given = person.given
             env = {**(outside.env if outside else stand_ins(called.flows)), **wishes.env}
-            look_up = outside.look_ups() if outside else person.ask
-            own = Own(called.project, env, _dial_allow(), look_up, called.rename, outside)
+            own = Own(called.project, env, _dial_allow(), person.ask, called.rename, outside)
             async with own_line(own, called.fitted, called.flows) as line:
                 person.line = line
                 yield line

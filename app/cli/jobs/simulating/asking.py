@@ -1,4 +1,4 @@
-"""Look-ups in a simulated call: a person answers them, or nobody does and their defaults hold."""
+"""Look-ups in a simulated call: a person answers them, the network does, or nobody and their defaults hold."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from app.flow.lookups.definition import LookupDefinition
 from app.flow.lookups.returned import Single
 from app.flow.model import Flow
 from app.flow.report import printable
+from app.service.drive import LookUp
 
 DEFAULT: Final = "nobody was asked"
 """Why a look-up has no answer when the person gives none."""
@@ -24,21 +25,23 @@ _ERROR: Final = re.compile(r"error(?:\s+(.+))?")
 
 
 class Person:
-    """Answers look-ups as the person at the terminal says.
+    """Answers look-ups, as the person at the terminal says.
 
     Args:
         flows: those of the project.
         prompt: where the person types; nobody is asked when nobody sits there.
+        outside: asks the network instead; None: nobody does.
 
     Attributes:
         line: where what has happened before is seen; None while the call is being placed.
         given: what each look-up was answered in turn, by name, as a scenario has it.
     """
 
-    def __init__(self, flows: Iterable[Flow], prompt: Prompt, screen: Screen) -> None:
+    def __init__(self, flows: Iterable[Flow], prompt: Prompt, screen: Screen, outside: LookUp | None = None) -> None:
         self._definitions = _definitions(flows)
         self._prompt = prompt
         self._screen = screen
+        self._outside = outside
         self.line: Line | None = None
         self.given: dict[str, list[Any]] = {}
 
@@ -52,12 +55,20 @@ class Person:
         flow = lookup.key.removesuffix(f".{lookup.step}.{lookup.name}").rpartition(":")[2]
         definition = self._definitions[flow, lookup.name]
         self._screen.say(f"           look-up {lookup.name} asks {_shown(lookup)}", "yellow")
-        answer = await self._typed(definition) if self._prompt.is_person else _unanswered(DEFAULT)
-        self.given.setdefault(lookup.name, []).append(_as_given(answer, lookup, definition))
-        if answer.problem:
+        answer = await self._asked(lookup, definition)
+        _, problem = definition.read(answer.value, answer.problem)
+        self.given.setdefault(lookup.name, []).append(_as_given(answer, problem, definition))
+        if problem and self._outside is not None:
+            self._screen.say(printable(f"           it does not answer: {problem}"), "red")
+        if problem:
             default = json.dumps(dict(definition.default), ensure_ascii=False)
             self._screen.say(printable(f"           its default holds: {default}"), "dim")
         return answer
+
+    async def _asked(self, lookup: Lookup, definition: LookupDefinition) -> LookupAnswer:
+        if self._outside is not None:
+            return (await self._outside((lookup,)))[0]
+        return await self._typed(definition) if self._prompt.is_person else _unanswered(DEFAULT)
 
     async def _typed(self, definition: LookupDefinition) -> LookupAnswer:
         """Ask until what is typed fits."""
@@ -121,13 +132,13 @@ def _shown(lookup: Lookup) -> str:
     return printable(f"{request.method} {request.url}{body}")
 
 
-def _as_given(answer: LookupAnswer, lookup: Lookup, definition: LookupDefinition) -> Any:
+def _as_given(answer: LookupAnswer, problem: str, definition: LookupDefinition) -> Any:
     """What a scenario gives for it: the fields that are declared."""
-    if not answer.problem:
+    if not problem:
         return {name: answer.value[name] for name in definition.returns.fields}
-    if answer.ms == lookup.request.timeout_ms:
+    if answer.ms == definition.timeout_ms:
         return {"timeout": True}
-    return {"error": answer.problem.removeprefix("status ")}
+    return {"error": problem.removeprefix("status ")}
 
 
 def was_answered(answers: Sequence[Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from app.cli.jobs.simulating import hints, words
@@ -11,7 +12,10 @@ from app.cli.jobs.simulating.line import Line
 from app.cli.jobs.simulating.pace import SLICE_S, Pace
 from app.cli.jobs.simulating.prompts import Prompt
 from app.cli.jobs.simulating.recorder import Recorder
+from app.cli.jobs.simulating.saving import check_path
 from app.cli.jobs.simulating.screen import Screen
+from app.cli.work import CannotRun
+from app.flow.report import printable
 from app.simulator import Moment
 from app.simulator.acts import BETWEEN_KEYS_S
 from app.verify.scenarios import model
@@ -218,5 +222,10 @@ class Conversation:
         shows[show.what](self._line)
 
     async def _keep(self, save: words.Save) -> None:
+        try:
+            check_path(Path(save.path))
+        except CannotRun as error:
+            self._screen.say(printable(error.message), "red")
+            return
         self.save = save.path
         self._screen.say(f"the call will be written to {save.path} when it is over", "dim")
