@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from tests.cli.projects import TYPO, ncco, write_project
-from tests.cli.simulated import AT, SHOP, call
+from tests.cli.simulated import AT, SHOP, call, served
 from tests.house.tracked import ROOT
 
 MENU = '    0.0 s  hears     "Hello . For sales, press 1 or say sales."'
@@ -369,6 +371,26 @@ def test_live_asks_and_tells_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "look-up customer asks GET http://127.0.0.1:1/callers/447700900123" in done.output
     assert "it does not answer: " in done.output
     assert "hook sold to http://127.0.0.1:1/sales was not sent: " in done.output
+
+
+def crm() -> FastAPI:
+    own = FastAPI()
+
+    @own.get("/callers/{number}")
+    async def caller(number: str) -> dict[str, Any]:
+        return {"name": "Ann", "tier": "gold", "more": None}
+
+    return own
+
+
+def test_what_the_world_answers_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with served(crm()) as address:
+        monkeypatch.setenv("FLOW_CRM_URL", address)
+        done = call("--live", "--save", "calls.yaml")
+
+    assert '"Hello Ann. For sales, press 1 or say sales."' in done.output
+    assert "customer: [{value: {name: Ann, tier: gold}}]" in (tmp_path / "calls.yaml").read_text()
+    assert 0 == ncco("test", "calls.yaml").exit_code
 
 
 def test_wrong_settings_end_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
