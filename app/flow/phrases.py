@@ -38,8 +38,10 @@ def _words(text: str) -> str:
     """The text with a blank for each sign that belongs to no word. The vowel signs of Indic scripts do."""
     signs: list[str] = []
     for sign in text:
-        is_mark = unicodedata.category(sign) in {"Mn", "Mc"} and bool(signs) and signs[-1] != " "
-        signs.append(sign if sign.isalnum() or is_mark else " ")
+        is_mark = unicodedata.category(sign) in {"Mn", "Mc"}
+        is_behind = bool(signs) and signs[-1] != " "
+        belongs = is_mark and (is_behind or _WITHOUT_BLANKS.fullmatch(sign) is not None)
+        signs.append(sign if sign.isalnum() or belongs else " ")
     return "".join(signs)
 
 
