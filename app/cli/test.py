@@ -21,6 +21,7 @@ Examples:
   ncco test --min 100                       fail when a flow has an outcome that nobody tries
   ncco test --update                        write what is heard where a scenario leaves it open
   ncco test --graph coverage.mmd            the flows as a drawing, painted with what was taken
+  ncco test --chaos 7                       webhooks come late, twice, out of order, and replies get lost
   ncco test --format github                 annotations for GitHub Actions
 
 Exit codes: 0 all hold, 1 a scenario differs or has a fault, or too few outcomes are taken, 2 nothing can be played.
@@ -38,6 +39,7 @@ How scenarios are written tells docs/reference/scenarios.md.""",
 )
 @click.option("--update", is_flag=True, help="Write what is heard where a `hear` has no text.")
 @click.option("--live", is_flag=True, help="Ask look-ups that a scenario does not answer, and send hooks, for real.")
+@click.option("--chaos", type=click.IntRange(0), metavar="SEED", help="Play on an unlucky network: late, twice, lost.")
 @click.option("--graph", type=click.Path(path_type=Path), default=None, help="Write a drawing: .mmd, or .dot.")
 @options.flows
 @options.templates
@@ -49,6 +51,7 @@ def command(
     least: float | None,
     update: bool,
     live: bool,
+    chaos: int | None,
     graph: Path | None,
     flows: Path | None,
     templates: Path | None,
@@ -66,6 +69,7 @@ def command(
         least=least,
         update=update,
         live=live,
+        chaos=chaos,
         graph=graph,
         flows=flows,
         templates=templates,

@@ -27,7 +27,7 @@ def fold(text: str) -> str:
     small = unicodedata.normalize("NFKD", text).casefold()
     apart = unicodedata.normalize("NFKD", small)
     bare = "".join(sign for sign in apart if sign in _VOICING or not _is_dropped(sign))
-    return " ".join(_WITHOUT_BLANKS.sub(r" \g<0> ", _words(bare)).split())
+    return " ".join(_words(_WITHOUT_BLANKS.sub(r" \g<0> ", bare)).split())
 
 
 def _is_dropped(sign: str) -> bool:

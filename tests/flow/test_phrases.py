@@ -86,3 +86,7 @@ def test_a_phrase_is_found_in_the_scripts_of_the_world(phrase: str, said: str, f
 
 def test_a_mark_without_a_letter_is_no_word() -> None:
     assert "" == fold("☎\ufe0f")
+
+
+def test_a_vowel_sign_behind_a_sign_of_another_script_is_nothing() -> None:
+    assert "か" == fold("か\u07a6")

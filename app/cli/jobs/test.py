@@ -46,6 +46,7 @@ class _Run:
     least: float | None
     update: bool
     live: bool
+    chaos: int | None
     form: Form
     ink: Ink
     suites: list[Suite] = field(default_factory=list)
@@ -64,6 +65,7 @@ def run(
     least: float | None,
     update: bool,
     live: bool,
+    chaos: int | None,
     graph: Path | None,
     flows: Path | None,
     templates: Path | None,
@@ -75,7 +77,7 @@ def run(
     """
     began = time.perf_counter()
     projects = find_projects(paths, flows, templates)
-    done = _Run(words, least, update, live, form, Ink(takes_colour() and form == "text"))
+    done = _Run(words, least, update, live, chaos, form, Ink(takes_colour() and form == "text"))
     if live:
         click.echo("live: look-ups that a scenario does not answer are asked, and hooks are sent", err=True)
     has_faulty_flows = False
@@ -100,7 +102,7 @@ async def _play(project: ScenarioProject, found: Findings, done: _Run) -> None:
     """Play the scenarios of one project; what differs is printed as soon as it does."""
     files = read_files(project.files)
     async with live_outside(is_live=done.live) as outside:
-        stage = Stage(found.project, make_app, _dial_allow(), outside=outside)
+        stage = Stage(found.project, make_app, _dial_allow(), outside=outside, chaos=done.chaos)
         rename = partial(as_named, source=project.source)
         played = _teller(done, rename) if done.is_text else _silent
         suite = await run_suite(stage, files, done.words, leaves_open=done.update, played=played, rename=rename)

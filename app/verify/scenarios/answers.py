@@ -54,11 +54,15 @@ class Answers:
         self._declared = declared
         self._outside = outside
         self._asked: dict[str, int] = {}
+        self._answered: dict[str, LookupAnswer] = {}
         self.unanswered: list[str] = []
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """One answer for each, in their order."""
-        return tuple([await self._answer(lookup) for lookup in lookups])
+        """One answer for each, in their order; what is asked twice with one key gets the same answer."""
+        for lookup in lookups:
+            if lookup.key not in self._answered:
+                self._answered[lookup.key] = await self._answer(lookup)
+        return tuple([self._answered[lookup.key] for lookup in lookups])
 
     async def _answer(self, lookup: Lookup) -> LookupAnswer:
         flow = lookup.key.removesuffix(f".{lookup.step}.{lookup.name}").rpartition(":")[2]

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 from typing import Any, Final, Protocol
@@ -19,7 +19,7 @@ from app.service.library import Library
 from app.service.policy import Policy
 from app.settings.failsafe import DEFAULT as SORRY
 from app.settings.failsafe import read_failsafe
-from app.simulator import Application, AsgiServer, PhoneCall, Request, Server, VirtualClock, Vonage
+from app.simulator import Application, AsgiServer, Chaos, PhoneCall, Request, Server, VirtualClock, Vonage
 from app.simulator.asgi import App
 from app.simulator.payloads import stamp
 from app.simulator.requests import encoded
@@ -70,6 +70,8 @@ class Stage:
         dial_allow: prefixes of computed numbers that may be dialled, where a scenario does not say.
         outside: None: nobody outside is asked or told anything; every variable that a scenario does not give has a
             stand-in, and every look-up without an answer its default.
+        chaos: a seed of bad luck on the network, the same for each scenario. How long a call lasts and which hooks go
+            is not judged then, and scenarios that order their own faults have no other. None: nothing goes wrong.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Stage:
         dial_allow: tuple[str, ...] = (),
         *,
         outside: Outside | None = None,
+        chaos: int | None = None,
     ) -> None:
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
         self.declared = Declared(self.flows)
@@ -86,6 +89,7 @@ class Stage:
         self._make_app = make_app
         self._dial_allow = dial_allow
         self._outside = outside
+        self._chaos = chaos
         self._env = stand_ins(self.flows) if outside is None else outside.env
         self._clock = VirtualClock(AT)
         self._played: dict[str, int] = {}
@@ -94,6 +98,9 @@ class Stage:
     async def play(self, scenario: Scenario) -> Result:
         """Play one scenario from ringing to the last webhook."""
         began = time.perf_counter()
+        luck = self._luck(scenario)
+        if luck is not None:
+            scenario = replace(scenario, expect=replace(scenario.expect, seconds=None, hooks=None))
         result = Result(scenario)
         server = await self._server(scenario.dial_allow)
         clock = self._clock = VirtualClock(scenario.call.at)
@@ -106,7 +113,8 @@ class Stage:
         first = list(takewhile(lambda step: isinstance(step, Disturb), scenario.script))
         platform.ordered += [step.fault for step in first if isinstance(step, Disturb)]
         parties = parties_of(scripted_dials(scenario.script))
-        vonage = Vonage(application_of(scenario.call), platform, clock, parties, seed=self._seed(scenario))
+        application = application_of(scenario.call)
+        vonage = Vonage(application, platform, clock, parties, chaos=luck, seed=self._seed(scenario))
         known, logged = len(server.store.sessions), len(server.log)
         call = await vonage.call(**call_facts(scenario.call, self.flows))
         caller = Caller(call, result, platform, parties, lambda fields: _tell(platform, call, clock, fields))
@@ -126,6 +134,11 @@ class Stage:
             result.notes += tuple(f"the hook {name} was not sent: {problem}" for name, problem in problems if problem)
         result.took_s = time.perf_counter() - began
         return result
+
+    def _luck(self, scenario: Scenario) -> Chaos | None:
+        """The bad luck of a call; none for a scenario that orders its own faults."""
+        orders = any(isinstance(step, Disturb) for step in scenario.script)
+        return None if self._chaos is None or orders else Chaos(self._chaos)
 
     def _seed(self, scenario: Scenario) -> str:
         """Of the ids of its calls: the same in every run, and another one each time that it is played in this one."""
