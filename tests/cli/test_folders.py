@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from app.cli import main
 
-FLOW = 'flow: shop\ndefault: true\nstart: a\nsteps: {a: {do: [{talk: {template: hello.j2}}], goto: end}}\n'
+FLOW = "flow: shop\ndefault: true\nstart: a\nsteps: {a: {do: [{talk: {template: hello.j2}}], goto: end}}\n"
 
 
 @pytest.fixture

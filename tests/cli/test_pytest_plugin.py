@@ -11,7 +11,7 @@ from tests.cli.played_projects import DIFFERS, HOLDS, project
 from tests.cli.projects import SHOP, TYPO, write_project
 from tests.cli.running import plain_environment
 
-PYTEST = [sys.executable, "-m", "pytest", "-p", "app.cli.pytest_plugin", "-p", "no:cacheprovider", "-q"]
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
 
 
 def pytest_in(folder: Path, *words: str) -> tuple[int, str]:

@@ -182,7 +182,7 @@ def interrupted(folder: Path, url: str, until: str) -> tuple[int, str]:
     """The code and the output of a call from a pipe that gets a SIGINT half a second after it has printed `until`."""
     words = [NCCO, "simulate", url, "--save", "calls.yaml"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(words, cwd=folder, env=plain_environment(folder, PYTHONUNBUFFERED="1"), **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(words, cwd=folder, env=plain_environment(folder, PYTHONUNBUFFERED="1"), **pipes) as process:  # type: ignore[call-overload]  # the overloads cannot see through `pipes`
         process.stdin.write(b"1\n")
         process.stdin.flush()
         seen = b""
