@@ -116,10 +116,8 @@ def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool
         if text.value in reader.steps:
             cure = f"to go on at the step of this name write `goto: {text.value}`"
             reader.report("E272", text.place, message, cure)
-        elif reader.flows:
-            reader.unknown("E272", text, sorted(reader.flows), message)
         else:
-            reader.report("E272", text.place, message)
+            reader.unknown("E272", text, sorted(reader.flows), message)
         return Runs(text.value, (), comes_back)
     reader.runs.add(text.value)
     params = signature.params if signature.is_whole else {}

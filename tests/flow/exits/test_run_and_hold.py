@@ -6,6 +6,7 @@ import pytest
 
 from app.flow.loader import load
 from app.flow.model import Frame, Outcome
+from tests.flow.loading_flows import faults_of
 
 FLOW = """
 flow: main
@@ -83,3 +84,19 @@ def test_a_flow_that_is_not_there_is_told_of_where_no_flow_has_a_name() -> None:
     issues = load({"flows/main.yaml": nameless}).issues
 
     assert ["E204", "E272"] == [issue.code for issue in issues]
+
+
+def test_nothing_that_leads_off_may_stand_in_a_held_step() -> None:
+    hold = "hold: {until: 'call.to == \"1\"', up_to: 1m}\n  on: {ready: end, too_long: end}"
+    connect = f'hello:\n  do:\n    - talk: "Please wait."\n    - connect: "447700900111"\n  {hold}'
+    record = f'hello:\n  do:\n    - talk: "Please wait."\n    - record: {{endOnSilence: 4}}\n  {hold}'
+
+    assert "E279 `connect` cannot stand in a step that holds the caller → move it" in faults_of(connect)
+    assert "E279 `record` cannot stand in a step that holds the caller → move it" in faults_of(record)
+
+
+def test_with_belongs_to_run() -> None:
+    step = 'hello:\n  do: [{talk: "Hello."}]\n  with: {team: sales}\n  goto: end'
+
+    expected = "E219 `with` has no effect in a step that runs no flow → delete it, or add `run: flow`"
+    assert [expected] == faults_of(step)
