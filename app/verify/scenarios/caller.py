@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from app.flow.nodes import Place
 from app.simulator import Behaviour, Keys, Moment, Parties, PhoneCall, Silence
+from app.simulator.errors import CallIsOver
 from app.simulator.parties import Act, Outcome
 from app.verify.scenarios import model
 from app.verify.scenarios.faults import FaultyServer
@@ -84,7 +85,10 @@ class Caller:
             model.Event: self._event,
             model.Disturb: self._disturb,
         }
-        await does[type(step)](step)
+        try:
+            await does[type(step)](step)
+        except CallIsOver as over:
+            raise Differs(Difference(step.place, str(over), at=self._call.at)) from over
 
     async def _silence(self, step: model.Silence) -> None:
         await self._ready(step.place, "let anything time out", ("input", "record"))
