@@ -112,7 +112,12 @@ async def test_the_level_leaves_lines_out() -> None:
 
 
 @pytest.mark.parametrize("log", ["json", "console"])
-def test_lines_of_libraries_come_in_the_same_form(log: str) -> None:
+def test_lines_of_libraries_come_in_the_same_form(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("uvicorn", "uvicorn.error"):  # a server that another test started has loggers of its own
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
+        monkeypatch.setattr(logging.getLogger(name), "level", logging.NOTSET)
     out = Terminal(is_terminal=False)
     journal.configure(settings_with(log=log), out)
     logging.getLogger("uvicorn.error").warning("port is %s", "hot")

@@ -118,7 +118,7 @@ def _about(test: Callable[[str, str], bool]) -> Callable[[object, object], bool]
 
 
 def _round(value: object, places: object = 0) -> int | float:
-    if not isinstance(value, int | float) or abs(value) >= 10**18:
+    if not isinstance(value, int | float) or not abs(value) < 10**18:  # NaN is not less
         raise Unfit(f"{_NUMBER.described} is needed here")
     if not isinstance(places, int) or not 0 <= places <= 9:
         raise Unfit("a number is rounded to 0 to 9 places")
