@@ -18,10 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-from app.store import statements
 from app.store.contract import SessionRow, Store, TurnRow, WebhookRow
 from app.store.memory import MemoryStore
-from app.store.sqlite import SqliteStore
+from app.store.sqlite import SqliteStore, statements
 
 ROUNDS = 5
 CALLS = 1_920

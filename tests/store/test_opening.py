@@ -19,10 +19,10 @@ from alembic.script import ScriptDirectory
 
 from app.errors import StoreUnusable
 from app.store.contract import HookRow, SessionRow
-from app.store.migrate import MIGRATIONS, migrate
-from app.store.migrations.versions import v0001_calls
-from app.store.opening import CHECKED_BYTES, SCHEMAS, VERSION_TABLE
 from app.store.sqlite import SqliteStore
+from app.store.sqlite.migrate import MIGRATIONS, migrate
+from app.store.sqlite.migrations.versions import v0001_calls
+from app.store.sqlite.opening import CHECKED_BYTES, SCHEMAS, VERSION_TABLE
 from tests.store.stored_rows import faulty_connection, hook_row, new_call, rows_of, session_row, webhook_row
 
 

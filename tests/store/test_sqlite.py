@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable
-from app.store import hook_statements, statements
-from app.store.sqlite import SqliteStore
+from app.store.sqlite import SqliteStore, hook_statements, statements
 from tests.store.stored_rows import (
     FaultyConnection,
     faulty_connection,

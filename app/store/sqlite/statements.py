@@ -12,7 +12,7 @@ from typing import Any
 
 from app.errors import AlreadyOpen, Conflict
 from app.store.contract import HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
-from app.store.hook_statements import insert_hooks
+from app.store.sqlite.hook_statements import insert_hooks
 from app.store.texts import unicode
 
 PROBE_BYTES = 16_384

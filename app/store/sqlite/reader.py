@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from app.store.faults import is_busy, unavailable
-from app.store.opening import Connect
+from app.store.sqlite.faults import is_busy, unavailable
+from app.store.sqlite.opening import Connect
 
 _WAIT_BETWEEN_TRIES_S = 0.01
 

@@ -9,11 +9,11 @@ from importlib import import_module
 from pathlib import Path
 
 from app.errors import StoreUnusable
-from app.store.faults import damaged, is_busy, unusable
-from app.store.statements import probe
+from app.store.sqlite.faults import damaged, is_busy, unusable
+from app.store.sqlite.statements import probe
 
 SCHEMAS = ("0001", "0002")
-"""The migrations in `app/store/migrations`, oldest first."""
+"""The migrations in `app/store/sqlite/migrations`, oldest first."""
 
 VERSION_TABLE = "ncco_schema"
 """Where a file says its schema. A file with tables but without this one belongs to another program."""
@@ -93,7 +93,7 @@ def _prepare(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
     _write_ahead(path, connection, wait_ms)
     if _schema(connection) != SCHEMAS[-1]:
         # Alembic takes 0.3 s to import; only a file whose schema is not the newest pays for it.
-        import_module("app.store.migrate").migrate(connection, VERSION_TABLE)
+        import_module("app.store.sqlite.migrate").migrate(connection, VERSION_TABLE)
     _require_whole(path, connection)
     connection.execute("BEGIN IMMEDIATE")
     probe(connection)

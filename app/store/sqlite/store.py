@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.errors import StoreUnavailable
-from app.store import hook_statements, statements
 from app.store.contract import HookCounts, HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
-from app.store.opening import connector, prepare
-from app.store.reader import Reader
+from app.store.sqlite import hook_statements, statements
+from app.store.sqlite.opening import connector, prepare
+from app.store.sqlite.reader import Reader
+from app.store.sqlite.writer import Writer
 from app.store.texts import unicode
-from app.store.writer import Writer
 
 BUSY_MS = 1_500
 """How long a write waits for another process; two such waits in a row still end before Vonage gives up (5 s)."""

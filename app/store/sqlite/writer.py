@@ -18,8 +18,8 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from app.errors import StoreUnavailable
-from app.store.faults import unavailable
-from app.store.opening import Connect
+from app.store.sqlite.faults import unavailable
+from app.store.sqlite.opening import Connect
 
 GROUP_LIMIT = 256
 """Items committed together at most, so that the first of them does not wait for ever."""
