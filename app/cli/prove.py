@@ -17,6 +17,7 @@ from app.cli.work import hand_over
 Examples:
   ncco prove                             every flow of the project that calls begin in
   ncco prove reception                   one flow, with those that it runs
+  ncco prove examples/shop               every flow of another project
   ncco prove --save tests/scenarios      each fault as a scenario that `ncco test` plays
   ncco prove --tests tests/scenarios     a few scenarios that take every outcome of the flows
   ncco prove --format github             annotations for GitHub Actions
@@ -27,7 +28,7 @@ read.
 It says `proved` when everything that can happen was walked, `walked` when texts, numbers and digits were walked by
 values that stand for others, and `stopped` when --states or --seconds did not suffice.""",
 )
-@click.argument("flow", required=False)
+@click.argument("what", required=False, metavar="[FLOW|PROJECT]")
 @options.flows
 @options.templates
 @options.output("text", "json", "github")
@@ -49,7 +50,7 @@ values that stand for others, and `stopped` when --states or --seconds did not s
 )
 def command(
     *,
-    flow: str | None,
+    what: str | None,
     flows: Path | None,
     templates: Path | None,
     form: str,
@@ -60,13 +61,13 @@ def command(
     save: Path | None,
     tests: Path | None,
 ) -> None:
-    """Walk every way through FLOW with the engine that answers the phone; without FLOW, through every flow.
+    """Walk every way through FLOW, or through every flow of PROJECT, with the engine that answers the phone.
 
     Every caller, look-up, opening hour and dialled party is tried, also with what may fail on the way.
     """
     hand_over(
         "prove",
-        flow=flow,
+        what=what,
         flows=flows,
         templates=templates,
         form=form,

@@ -111,3 +111,18 @@ def test_values_that_stand_for_others_and_what_never_happens_are_told(tmp_path: 
     assert 0 == done.exit_code, done.output
     assert "shop: walked: " in done.output
     assert '  call.from stands for others: "447700900123", "447700900456"' in done.output
+
+
+def test_a_project_elsewhere_is_named_by_its_folder_or_by_a_file_of_it(tmp_path: Path) -> None:
+    write_project(tmp_path / "there", shop=FAULTY)
+    elsewhere = write_project(tmp_path / "here", other=SHOP.replace("flow: shop", "flow: other"))
+    folder = invoke_in(elsewhere, "prove", "../there")
+    file = invoke_in(elsewhere, "prove", "../there/flows/shop.yaml")
+    missing = invoke_in(elsewhere, "prove", "../nowhere")
+
+    assert 1 == folder.exit_code
+    assert "../there/flows/shop.yaml:5:3  lost_webhook" in folder.output
+    assert 1 == file.exit_code
+    assert "../there/flows/shop.yaml:5:3  lost_webhook" in file.output
+    assert 2 == missing.exit_code
+    assert "../nowhere does not exist" in missing.output

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from app.cli.jobs.environment import flow_variables, folders
+from app.cli.jobs.environment import flow_variables
 from app.cli.jobs.flow import did_you_mean, show_errors
+from app.cli.jobs.naming import flow_of_file, source_of
 from app.cli.jobs.project import Source, as_named, find
 from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
@@ -25,7 +26,7 @@ from app.verify.prove.scenario import Written, counter_example, counter_examples
 
 def run(
     *,
-    flow: str | None,
+    what: str | None,
     flows: Path | None,
     templates: Path | None,
     form: Format,
@@ -35,16 +36,17 @@ def run(
     tests: Path | None,
 ) -> int:
     """Print what was found. ISSUES when anything is wrong, or when not everything was walked. Raises CannotRun."""
-    source = Source(*folders(flows, templates))
+    source, flow = source_of(what, flows, templates)
     found = find(source, flow_variables())
     if found.project.has_errors:
         show_errors(found)
         return ISSUES
+    flow = flow or flow_of_file(source, found)
     meant = _meant(flow, found.project.flows)
     now, env = datetime.now(UTC), flow_variables()
     proofs = [prove(each, now, env=env, bounds=Bounds(*bounds), permitted=Permitted(*permitted)) for each in meant]
     wrong = _each_once((proof, violation) for proof in proofs for violation in proof.violations)
-    lost = never_run(found.project.flows, proofs) if flow is None else []
+    lost = never_run(found.project.flows, proofs) if not flow else []
     issues = [_issue(violation, source) for violation in [*(each for _, each in wrong), *lost]]
     if form == "json":
         click.echo(_as_json(proofs, wrong, lost, source))
@@ -58,13 +60,13 @@ def run(
     return ISSUES if issues or any(proof.walk.stopped for proof in proofs) else FINE
 
 
-def _meant(name: str | None, known: Any) -> list[Flow]:
-    """The flow of that name, else those that calls begin in. Raises CannotRun."""
-    if name is not None and name not in known:
-        raise CannotRun(f'there is no flow "{name}"', did_you_mean(name, known))
+def _meant(name: str, known: Mapping[str, Flow]) -> list[Flow]:
+    """The flow of that name, else ("") those that calls begin in. Raises CannotRun."""
+    if name and name not in known:
+        raise CannotRun(f'there is no flow "{name}", nor a project of that name', did_you_mean(name, known))
     if not known:
-        raise CannotRun("there is no flow", "run it in the project's folder, or name the folder with --flows")
-    return [known[name]] if name is not None else roots_of(known)
+        raise CannotRun("there is no flow", "run it in the project's folder, or name the folder")
+    return [known[name]] if name else roots_of(known)
 
 
 def _each_once(wrong: Iterable[tuple[Proof, Violation]]) -> list[tuple[Proof, Violation]]:

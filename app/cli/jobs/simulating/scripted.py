@@ -7,13 +7,13 @@ from pathlib import Path
 
 from app.cli.jobs.environment import flow_variables
 from app.cli.jobs.flow import show_errors
+from app.cli.jobs.naming import source_of
 from app.cli.jobs.outside import live_outside
 from app.cli.jobs.project import Source, as_named, find
 from app.cli.jobs.scenario_projects import find_projects
 from app.cli.jobs.server_under_test import make_app
 from app.cli.jobs.simulating.screen import Screen
 from app.cli.jobs.simulating.scripts import Script, show_issues, show_result
-from app.cli.jobs.simulating.targets import source_of
 from app.cli.work import FINE, ISSUES, CannotRun
 from app.flow.model import Project
 from app.verify.scenarios.stage import Stage

@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from app.cli.jobs.environment import flow_variables, folders
+from app.cli.jobs.environment import flow_variables
 from app.cli.jobs.flow import did_you_mean, show_errors
-from app.cli.jobs.project import Findings, Source, as_named, find, find_source
+from app.cli.jobs.naming import flow_of_file, source_of
+from app.cli.jobs.project import Source, as_named, find
 from app.cli.work import CannotRun
 from app.flow.model import Flow, Project
 from app.verify.scenarios.answers import Declared
@@ -71,37 +72,10 @@ def find_called(what: str | None, facts: CallFacts, flows: Path | None, template
     known = found.project.flows
     if name and name not in known:
         raise CannotRun(f'there is no flow "{name}", nor a project of that name', did_you_mean(name, known))
-    chosen = CallFacts(facts.place, facts.to, facts.from_, name or _only(source, found), at=facts.at)
+    chosen = CallFacts(facts.place, facts.to, facts.from_, name or flow_of_file(source, found), at=facts.at)
     if not chosen.flow and not chosen.to:
         _require_clear(known)
     return Called(found.project, source, chosen, _fit(chosen, found.project))
-
-
-def source_of(what: str | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
-    """The project, and the name of the flow; "" when none is named."""
-    here = Source(*folders(flows, templates))
-    if what is None:
-        return here, ""
-    path = Path(what)
-    is_path = path.exists() or path.suffix.lower() in (".yaml", ".yml") or "/" in what
-    if is_path and flows is None and not _is_flow_here(what, here):
-        return find_source(path, templates), ""
-    return here, what
-
-
-def _is_flow_here(what: str, here: Source) -> bool:
-    """Whether a name is that of a flow, although there is a folder of that name too."""
-    if "/" in what or not here.flows.is_dir():
-        return False
-    return what in find(here, flow_variables()).project.flows
-
-
-def _only(source: Source, found: Findings) -> str:
-    """The flow of the one file that was named; "" when a whole project was."""
-    if len(source.files) != 1:
-        return ""
-    place = f"flows/{source.files[0].name}"
-    return next((flow.name for flow in found.project.flows.values() if flow.place.file == place), "")
 
 
 def _require_clear(known: Mapping[str, Flow]) -> None:
