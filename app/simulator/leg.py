@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from app.simulator.clock import VirtualClock
 from app.simulator.kernel import Process, Signal
-from app.simulator.mailbox import Doing, Mailbox
+from app.simulator.mailbox import Doing, Key, Mailbox
 from app.simulator.parties import Behaviour
 from app.simulator.requests import Method
 from app.simulator.transcript import Heard, Transcript
@@ -38,6 +38,14 @@ class Waited:
     action: Mapping[str, Any]
     takes: frozenset[str] = frozenset()
     address: str = ""
+
+    def is_met_by(self, doing: Doing) -> bool:
+        """Whether it comes to its end by itself once this was done; nothing that is done decides a dial."""
+        if self.kind == "input":
+            return ("dtmf" if isinstance(doing, Key) else "speech") in self.takes
+        if isinstance(doing, Key):
+            return self.kind == "record" and doing.digit == self.action.get("endOnKey")
+        return self.kind == "record" and any(self.action.get(name) is not None for name in ("endOnSilence", "timeOut"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +151,8 @@ class Leg:
 
     def does(self, doing: Doing) -> None:
         """Its party does something; those who listen for that are told."""
-        self.waited = None
+        if self.waited is not None and self.waited.is_met_by(doing):
+            self.waited = None
         for mailbox, kind in self._listeners:
             if isinstance(doing, kind):
                 mailbox.put(doing)

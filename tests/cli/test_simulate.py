@@ -112,6 +112,23 @@ def test_a_wait_stops_where_somebody_is_dialled() -> None:
     assert "Leave a message." in done.output
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("1\nwait 6\nbusy\n", '   10.4 s  hears     "Leave a message."'),
+        ("1\nwait 90\n\n", 'hears     "Leave a message."'),
+        ("1\n5\nwait 2; 7; busy\n", "    6.4 s  presses   7"),
+        ("1\nsay hello\nanswers\n", "joined by 447700900111"),
+    ],
+)
+def test_the_caller_may_act_while_somebody_is_dialled(typed: str, told: str, tmp_path: Path) -> None:
+    done = call("--save", "calls.yaml", typed=typed)
+    again = ncco("test", "calls.yaml")
+
+    assert told in done.output
+    assert 0 == again.exit_code, again.output
+
+
 def test_enter_goes_on_after_a_wait() -> None:
     done = call(typed="1; wait 0.3\n\nbusy\n")
 
@@ -140,7 +157,7 @@ def test_keys_that_nobody_listens_to_any_more_are_not_pressed() -> None:
         ("save\n", "write a file, such as"),
         ("save calls.txt\n", "calls.txt is no name of a scenario file"),
         ("silence please\n", "`silence` takes nothing behind it"),
-        ("1\n1\n", "447700900111 is dialled: say what comes of it"),
+        ("1\nsilence\n", "nobody listens now; `wait 5` lets time pass"),
         ("1\nanswers loudly\n", '"loudly" says nothing about the party; write answers [90s]'),
         ("1\nbusy\nsilence; silence\n", "Goodbye"),
         ("1\nfrobnicate\n", 'there is no command "frobnicate"; ? lists them.'),

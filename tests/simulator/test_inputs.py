@@ -213,7 +213,7 @@ async def test_an_input_for_keys_does_not_hear_words() -> None:
 
     call = await line.call()
     await call.speak("sales", seconds=1)
-    await call.listen()
+    await call.silence()
 
     assert ({"digits": "", "timed_out": True}, {"error": "Speech was not enabled"}) == parts(line)
 
@@ -223,7 +223,7 @@ async def test_an_input_for_speech_does_not_take_keys() -> None:
 
     call = await line.call()
     await call.press("1")
-    await call.listen()
+    await call.silence()
 
     assert "start_timeout" == parts(line)[1]["timeout_reason"]
 

@@ -226,3 +226,33 @@ async def test_silence_in_an_idle_call_changes_nothing() -> None:
     await call.silence()
 
     assert (0.0, False) == (call.at, call.is_over)
+
+
+@pytest.mark.parametrize("doing", ["press", "speak"])
+@pytest.mark.parametrize(
+    ("ncco", "kind"),
+    [
+        ([dial(eventType="synchronous")], "dial"),
+        ([{"action": "record", "endOnKey": "#"}], "record"),
+    ],
+)
+async def test_what_changes_nothing_leaves_the_party_waited_for(doing: str, ncco: list[Any], kind: str) -> None:
+    line = Line({"answer": ncco}, asks=True)
+
+    call = await line.call()
+    before = await call.listen()
+    await getattr(call, doing)("1")
+    after = await call.listen()
+
+    assert (kind, before.waited) == (after.kind, after.waited)
+
+
+async def test_a_dial_is_decided_after_a_key() -> None:
+    line = Line({"answer": [dial(eventType="synchronous")], "connect": [talk("bye")]}, asks=True)
+
+    call = await line.call()
+    await call.press("1", at=2)
+    await call.decide(Behaviour("busy", rings_s=3))
+    await call.listen()
+
+    assert [(3.0, "talk", "bye")] == heard(call)[2:3]

@@ -66,6 +66,7 @@ async def test_endonkey_ends_it_and_other_keys_do_not(keys: str, ends_at: float)
 
     call = await line.call()
     await call.press(keys, at=2)
+    await call.silence()
     await call.listen()
 
     assert (ends_at, "ended", "") == heard(call)[-1]

@@ -142,7 +142,7 @@ class Conversation:
 
     def _now(self) -> float | None:
         """When something is done, where nothing waits for it."""
-        return self._call.at if self._moment.kind == "until" else None
+        return self._call.at if self._moment.kind in ("until", "dial") else None
 
     async def _press(self, step: model.Press) -> None:
         at = self._now()
@@ -193,12 +193,13 @@ class Conversation:
         await self._call.decide(behaviour_of(step))
 
     async def _wait(self, step: model.Wait) -> None:
-        """Let time pass, at most to where somebody is dialled: that waits for the person's word."""
+        """Let time pass, at most to where another party is dialled: that waits for the person's word."""
         begun, until, moment = self._call.at, round(self._call.at + step.seconds, 3), self._moment
+        dialled = moment.waited if moment.kind == "dial" else None
         self.recorder.hear_out(moment)
         while moment.kind != "end" and self._call.at < until:
             moment = await self._call.listen(until=min(round(self._call.at + SLICE_S, 3), until))
-            if moment.kind == "dial":
+            if moment.kind == "dial" and moment.waited is not dialled:
                 break
         self.recorder.wait(round(self._call.at - begun, 3))
         self._moment, self._is_stale = moment, False

@@ -60,9 +60,6 @@ def problem(typed: words.Typed, moment: Moment) -> str:
         return printable(typed.message)
     if isinstance(typed, words.Show | words.Save | words.Leave | words.GoOn | model.HangUp):
         return ""
-    if moment.kind == "dial" and not isinstance(typed, model.Dial):
-        who = printable(moment.waited.address if moment.waited else "somebody")
-        return f"{who} is dialled: say what comes of it, such as `answers`, `answers rings 10` or `busy`"
     if isinstance(typed, model.Record) and moment.kind != "record":
         return "nothing is recorded now"
     if isinstance(typed, model.Silence) and moment.kind not in ("input", "record"):
