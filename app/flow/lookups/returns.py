@@ -113,6 +113,11 @@ def _read_map(node: Map, what: str, reader: Reader, depth: int) -> Returned | No
     if not node.entries:
         reader.report("E532", node.place, f"{what} is a map without fields", "write `map`, or name its fields")
         return None
+    allowed = node.get("enum")
+    if keys == {"enum"} and isinstance(allowed, Seq) and all(isinstance(item, Text) for item in allowed.items):
+        shown = ", ".join(item.value for item in allowed.items if isinstance(item, Text))
+        reader.report("E532", node.place, f"{what} is described by `enum`", f"write the list alone: [{shown}]")
+        return None
     return _read_fields(node, reader, depth + 1)
 
 

@@ -104,6 +104,7 @@ def test_a_field_that_is_not_returned_is_an_error() -> None:
             'E532 the field "b" is described like a variable → write the type alone: `text`; what holds without an '
             "answer stands under `default` of the look-up",
         ),
+        ("{a: {enum: [x, y]}}", 'E532 the field "a" is described by `enum` → write the list alone: [x, y]'),
         ("{a: {}}", 'E532 the field "a" is a map without fields → write `map`, or name its fields'),
         ("{a: []}", 'E203 the field "a" allows no word → list the allowed words'),
         (
