@@ -189,9 +189,9 @@ class Courier:
             hashed = payload_hash(message.method, url, body)
             accounts = {"api_key": own.api_key, "application_id": own.application_id}
             headers |= authorization(own.signature_secret, self._server.now, self._ids.dashed(), hashed, **accounts)
-        return Request(
-            message.method, url, headers, body, own.connect_s, own.answer_s if message.is_played else own.event_s
-        )
+        is_awaited = message.is_played and message.kind != "fallback"
+        answer_s = own.answer_s if message.is_played else own.event_s
+        return Request(message.method, url, headers, body, own.connect_s, answer_s, is_awaited)
 
 
 def _again(request: Request, seconds: float) -> Steps[None]:

@@ -20,6 +20,7 @@ class Request:
     Attributes:
         body: what a POST carries; b"" for a GET.
         connect_s: seconds in which the server must accept. answer_s: seconds in which it must have answered.
+        is_awaited: whether the call waits for the reply to play it; the request of a fallback stands for another one.
     """
 
     method: Method
@@ -28,6 +29,7 @@ class Request:
     body: bytes = b""
     connect_s: float = 1.0
     answer_s: float = 5.0
+    is_awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

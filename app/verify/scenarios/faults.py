@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from app.simulator import Request, Response, Server
 
 Kind: TypeAlias = Literal["unreadable", "lost", "refused"]
 
 FAULTS: Final[tuple[Kind, ...]] = ("unreadable", "lost", "refused")
-"""The body of the next webhook cannot be read; its first delivery gets lost; its reply is refused as an NCCO."""
+"""The next webhook cannot be read; its first delivery gets lost; its reply is refused as an NCCO."""
 
-_AWAITED: Final = re.compile(r"/webhooks/(answer|onanswer|input|notify|event/.)")
-"""Webhooks whose reply is played."""
 _REFUSED: Final = b'[{"action": "refused"}]'
 
 
@@ -38,13 +34,18 @@ class FaultyServer:
 
     async def deliver(self, request: Request) -> Response:
         """Deliver, with the next fault if this is a webhook whose reply is played."""
-        if not self.ordered or not _AWAITED.match(urlsplit(request.url).path):
+        if not self.ordered or not request.is_awaited:
             return await self._server.deliver(request)
         match self.ordered.pop(0):
             case "unreadable":
-                return await self._server.deliver(replace(request, body=b"{"))
+                return await self._server.deliver(_unreadable(request))
             case "lost":
                 return Response(0, seconds=request.answer_s, failure="timeout")
             case "refused":
                 response = await self._server.deliver(request)
                 return replace(response, body=_REFUSED)
+
+
+def _unreadable(request: Request) -> Request:
+    """A POST whose body is cut off, a GET without its query."""
+    return replace(request, body=b"{") if request.body else replace(request, url=request.url.partition("?")[0])
