@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable
 from app.store.contract import HookCounts, HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
 from app.store.memory_outbox import MemoryOutbox
+from app.store.memory_retention import MemoryRetention
+from app.store.retention import Forgotten
 
 
 class MemoryStore:
@@ -168,6 +170,29 @@ class MemoryStore:
         """How many there are."""
         self._require_open()
         return self.outbox.counts()
+
+    async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, may_rewrite: bool = True) -> Forgotten:
+        """Delete every call that names one of the numbers."""
+        self._require_open()
+        return MemoryRetention(self).forget(numbers, dry_run=dry_run)
+
+    async def sweep(self, before: int, limit: int) -> int:
+        """Delete a few calls, webhooks and hooks that are older; returns how many."""
+        self._require_open()
+        return MemoryRetention(self).sweep(before, limit)
+
+    async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
+        """Delete revisions from before that no call uses; returns how many."""
+        self._require_open()
+        return MemoryRetention(self).sweep_revisions(before, keep)
+
+    def drop_call(self, id_: str) -> None:
+        """Delete a call with its turns and its webhooks."""
+        session = self.sessions.pop(id_)
+        self.turns.pop(id_, None)
+        self._other_ids.get(session.leg, {}).pop(id_, None)
+        self.webhooks = [webhook for webhook in self.webhooks if webhook.session != id_]
+        self._statuses = {key: found for key, found in self._statuses.items() if key[0] != id_}
 
     def _require_open(self) -> None:
         if not self._is_open:

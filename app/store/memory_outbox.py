@@ -71,6 +71,15 @@ class MemoryOutbox:
             del self._rows[id_]
         return len(found)
 
+    def oldest(self, limit: int | None = None) -> list[HookRow]:
+        """The first ones that were written."""
+        return list(self._rows.values())[:limit]
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Delete some, whatever they wait for."""
+        for id_ in ids:
+            self._rows.pop(id_, None)
+
     def listed(self, limit: int) -> list[HookRow]:
         """Parked ones, then the others."""
         return sorted(self._rows.values(), key=lambda hook: not hook.is_parked)[:limit]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from app.errors import StoreUnavailable
 from app.store.contract import HookCounts, HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
-from app.store.sqlite import hook_statements, statements
+from app.store.retention import Forgotten
+from app.store.sqlite import forgetting, hook_statements, statements, sweeping
+from app.store.sqlite.faults import unavailable
 from app.store.sqlite.opening import connector, prepare
 from app.store.sqlite.reader import Reader
 from app.store.sqlite.writer import Writer
@@ -165,6 +167,46 @@ class SqliteStore:
     async def count_hooks(self) -> HookCounts:
         """How many there are."""
         return hook_statements.counts((await self._read(hook_statements.COUNT_HOOKS))[0])
+
+    async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, may_rewrite: bool = True) -> Forgotten:
+        """Delete every call that names one of the numbers; others may use the file meanwhile."""
+        if self._writer is None:
+            raise StoreUnavailable(f"{self.path} is not open")
+        return await asyncio.to_thread(self._forget, numbers, dry_run, may_rewrite)
+
+    def _forget(self, numbers: Sequence[str], dry_run: bool, may_rewrite: bool) -> Forgotten:
+        path = self.path.absolute()
+        try:
+            connection = connector(path, self._factory, creates=False)(self._open_wait_ms)
+            try:
+                return forgetting.forget(
+                    connection,
+                    path,
+                    numbers,
+                    dry_run=dry_run,
+                    may_rewrite=may_rewrite,
+                    patience_s=self._open_wait_ms / 1000,
+                )
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise unavailable(path, error) from error
+
+    async def sweep(self, before: int, limit: int) -> int:
+        """Delete a few calls, webhooks and hooks that are older; returns how many."""
+        return await self._write(partial(sweeping.sweep, before=before, limit=limit))
+
+    async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
+        """Delete revisions from before that no call uses; the calls are read in small pieces."""
+        rows = await self._read(sweeping.SELECT_OLD_REVISIONS, before)
+        unused, seen = {row[0] for row in rows}.difference(keep), 0
+        while unused and (calls := await self._read(sweeping.SELECT_USED, seen, sweeping.PIECE)):
+            unused.difference_update(revision for _, revision in calls)
+            seen = calls[-1][0]
+            await asyncio.sleep(0)
+        if not unused:
+            return 0
+        return await self._write(partial(sweeping.delete_revisions, hashes=unused, seen=seen))
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._writer is None:
