@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -25,6 +28,7 @@ from app.store import open_store
 from app.web import journal
 from app.web.app import create_app
 from app.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
+from app.web.protocol import PatientProtocol
 
 DRAIN_S: Final = 10
 """Seconds that running requests get to finish after SIGTERM; none takes more than half of it."""
@@ -124,9 +128,21 @@ def _counted_together() -> Iterator[None]:
 
 
 def make_worker_app(settings: Settings, *, dev: bool) -> FastAPI:
-    """The application of a child process, with its log."""
+    """The application of a child process, with its log. The process ends when its parent has ended."""
     journal.configure(settings)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), name="end with the parent", daemon=True).start()
     return create_app(settings, dev=dev)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    """Wait until a supervisor is gone, and end well then: without one, nobody could ever stop or replace this process.
+
+    One that is killed cannot tell its children.
+    """
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _config(
@@ -137,7 +153,7 @@ def _config(
         factory=True,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=PatientProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -1,0 +1,184 @@
+"""Clients that are slow with the head of a request, that say nothing at all, and that are idle when the server ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from app.web.protocol import PatientProtocol
+
+HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n"
+OK = b"HTTP/1.1 200 OK"
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Hasty(PatientProtocol):
+    head_s = 0.2
+    goodbye_s = 0.2
+
+
+async def hello(_: Any, __: Any, send: Callable[[Any], Awaitable[None]]) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def hello_later(scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
+    await asyncio.sleep(0.5)
+    await hello(scope, receive, send)
+
+
+@asynccontextmanager
+async def listening(app: Any = hello, idle_s: float = 60) -> AsyncIterator[tuple[ServerState, Callable[[], Any]]]:
+    """What the server knows, and what opens a connection to it."""
+    config = Config(app, log_config=None, lifespan="off", timeout_keep_alive=idle_s)  # type: ignore[arg-type]  # seconds
+    config.load()
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(lambda: Hasty(config, state, {}), "127.0.0.1", 0)
+    opened: list[asyncio.StreamWriter] = []
+
+    async def connect() -> Streams:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+        opened.append(writer)
+        return reader, writer
+
+    try:
+        yield state, connect
+    finally:
+        for writer in opened:
+            writer.close()
+        server.close()
+        for _moment in range(100):
+            await asyncio.sleep(0.01 if state.connections else 0)
+
+
+async def everything(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(5):
+        return await reader.read()
+
+
+async def one_answer(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(5):
+        return await reader.readuntil(b"\r\n\r\nok")
+
+
+@pytest.mark.parametrize("begun", [b"G", b"\r\n", HEAD, HEAD + b"x: y\r\n"])
+async def test_a_head_that_does_not_end_ends_the_connection(begun: bytes) -> None:
+    async with listening() as (_, connect):
+        reader, writer = await connect()
+        writer.write(begun)
+
+        assert b"" == await everything(reader)
+
+
+async def test_a_head_that_comes_byte_by_byte_has_no_more_time() -> None:
+    async with listening() as (_, connect):
+        reader, writer = await connect()
+        writer.write(HEAD)
+        for _byte in range(3):
+            await asyncio.sleep(0.05)
+            writer.write(b"x")
+        before = asyncio.get_running_loop().time()
+        rest = await everything(reader)
+        waited_s = asyncio.get_running_loop().time() - before
+
+    assert b"" == rest
+    assert waited_s < 0.15
+
+
+async def test_a_slow_head_that_ends_in_time_is_answered_and_so_is_the_next_request() -> None:
+    async with listening() as (_, connect):
+        reader, writer = await connect()
+        writer.write(HEAD)
+        await asyncio.sleep(0.1)
+        writer.write(b"\r\n")
+        first = await one_answer(reader)
+        await asyncio.sleep(0.3)
+        writer.write(HEAD + b"\r\n")
+        second = await one_answer(reader)
+
+    assert (OK, OK) == (first[:15], second[:15])
+
+
+async def test_a_second_head_has_no_more_time_than_the_first() -> None:
+    async with listening() as (_, connect):
+        reader, writer = await connect()
+        writer.write(HEAD + b"\r\n")
+        await one_answer(reader)
+        writer.write(HEAD)
+
+        assert b"" == await everything(reader)
+
+
+async def test_who_says_nothing_is_idle() -> None:
+    async with listening(idle_s=0.2) as (_, connect):
+        reader, _writer = await connect()
+
+        assert b"" == await everything(reader)
+
+
+async def test_who_says_nothing_that_counts_behind_a_request_is_idle() -> None:
+    async with listening(idle_s=0.2) as (_, connect):
+        reader, writer = await connect()
+        writer.write(HEAD + b"content-length: 100\r\n\r\n")
+        await one_answer(reader)
+        writer.write(b"a part of a body that nobody wants")
+
+        assert b"" == await everything(reader)
+
+
+async def test_a_request_on_its_way_to_a_server_that_ends_is_the_last_of_its_connection() -> None:
+    async with listening() as (state, connect):
+        reader, writer = await connect()
+        writer.write(HEAD + b"\r\n")
+        await one_answer(reader)
+        for connection in list(state.connections):
+            connection.shutdown()
+        writer.write(HEAD + b"\r\n")
+        last = await everything(reader)
+
+    assert OK == last[:15]
+    assert b"connection: close" in last
+
+
+async def test_an_idle_connection_ends_with_the_server() -> None:
+    async with listening() as (state, connect):
+        reader, writer = await connect()
+        writer.write(HEAD + b"\r\n")
+        await one_answer(reader)
+        for connection in list(state.connections):
+            connection.shutdown()
+
+        assert b"" == await everything(reader)
+
+
+@pytest.mark.parametrize("wait_s", [0.05, 0.15])
+async def test_what_is_being_answered_when_the_server_ends_is_answered(wait_s: float) -> None:
+    async with listening(hello_later) as (state, connect):
+        reader, writer = await connect()
+        writer.write(HEAD + b"\r\n")
+        await asyncio.sleep(wait_s)
+        for connection in list(state.connections):
+            connection.shutdown()
+        answer = await everything(reader)
+
+    assert OK == answer[:15]
+    assert b"connection: close" in answer
+
+
+async def test_a_request_in_the_last_moment_of_a_server_that_ends_is_answered() -> None:
+    async with listening(hello_later) as (state, connect):
+        reader, writer = await connect()
+        await asyncio.sleep(0.05)
+        for connection in list(state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0.1)
+        writer.write(HEAD + b"\r\n")
+        answer = await everything(reader)
+
+    assert OK == answer[:15]
