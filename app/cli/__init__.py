@@ -8,7 +8,22 @@ from __future__ import annotations
 
 import click
 
-from app.cli import check, explain, graph, hooks, hours, init, prove, render, schema, serve, simulate, test, validate
+from app.cli import (
+    bundle,
+    check,
+    explain,
+    graph,
+    hooks,
+    hours,
+    init,
+    prove,
+    render,
+    schema,
+    serve,
+    simulate,
+    test,
+    validate,
+)
 
 COMMANDS = (
     init.command,
@@ -23,6 +38,7 @@ COMMANDS = (
     test.command,
     prove.command,
     hooks.command,
+    bundle.command,
     hours.command,
 )
 

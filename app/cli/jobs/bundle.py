@@ -1,0 +1,65 @@
+"""`ncco bundle`: writes what callers hear while the server is away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from app.cli.jobs.bundling.folder import write_bundle
+from app.cli.jobs.bundling.nccos import Saying, sayings
+from app.cli.jobs.environment import folders
+from app.cli.jobs.project import Source, find
+from app.cli.terminal import takes_colour
+from app.cli.work import FINE, ISSUES, CannotRun
+from app.errors import SettingsError
+from app.flow.report import report
+from app.settings import Settings, load_settings
+
+
+def run(*, output: Path, flows: Path | None, templates: Path | None, form: Literal["text", "json"]) -> int:
+    """Write the bundle; ISSUES when the flows have errors, and nothing is written then. Raises CannotRun."""
+    settings = _settings()
+    found = find(Source(*folders(flows, templates)), {})
+    if found.project.has_errors:
+        errors = [issue for issue in found.issues if issue.is_error]
+        click.echo(report(errors, found.texts, "text", takes_colour()), nl=False, err=True, color=takes_colour())
+        click.echo("nothing is written while the flows have errors", err=True)
+        return ISSUES
+    said = sayings(found.project, settings)
+    files = write_bundle(output, said)
+    if form == "json":
+        rows = [_as_row(each) for each in said]
+        click.echo(json.dumps({"folder": str(output), "files": files, "nccos": rows}, ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n".join(_as_text(output, said)))
+    return FINE
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise CannotRun(str(error), error.cure) from error
+
+
+def _as_row(said: Saying) -> dict[str, object]:
+    return {
+        "file": said.file,
+        "about": said.about,
+        "name": said.name,
+        "says": f"the error exit of {said.flow}" if said.flow else "the failsafe NCCO",
+        "because": said.because,
+        "ncco": said.actions,
+    }
+
+
+def _as_text(output: Path, said: Sequence[Saying]) -> Iterator[str]:
+    width = max(len(each.file) for each in said)
+    for each in said:
+        says = f"the error exit of {each.flow}" if each.flow else f"the failsafe NCCO: {each.because}"
+        yield f"{each.file:<{width}}  {says}"
+    yield f"written into {output}: see its README.md for the web host and for the URL to enter at Vonage (by GET)"
