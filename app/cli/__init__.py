@@ -12,6 +12,7 @@ from app.cli import (
     bundle,
     check,
     explain,
+    forget,
     graph,
     hooks,
     hours,
@@ -40,6 +41,7 @@ COMMANDS = (
     hooks.command,
     bundle.command,
     hours.command,
+    forget.command,
 )
 
 

@@ -66,6 +66,15 @@ class Library:
             self.is_stale = False
             return project
 
+    async def save_again(self) -> frozenset[str]:
+        """Save the revisions in use once more, should another host have deleted them as unused; returns their hashes.
+
+        Raises StoreUnavailable.
+        """
+        rows = [_row(flow, self.loaded_at or datetime.now(UTC)) for flow in self.current.flows.values()]
+        await self._store.save_revisions(rows)
+        return frozenset(row.hash for row in rows)
+
     def _swap(self, project: Project, now: datetime) -> None:
         for flow in self.current.flows.values():
             self._pin(flow)

@@ -85,6 +85,10 @@ class Settings(BaseSettings):
         Cure("Write sqlite:///ncco.db (a path behind three slashes), or memory:// to keep nothing."),
     ] = "sqlite:///ncco.db"
     """Where calls are kept: `sqlite:///path` (four slashes for an absolute path), or `memory://`."""
+    retention_days: Annotated[int | None, Field(ge=1, le=36_500), Cure("Write a whole number of days, such as 90.")] = (
+        None
+    )
+    """Days after its last webhook that a call is kept, 1 to 36500; then it is deleted. Not set: calls are kept."""
     lookup_budget_ms: Annotated[
         int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole answer.")
     ] = 2000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import unquote_to_bytes
 
 _ESCAPED: Final = re.compile(rb"\\u00([0-9a-fA-F]{2})")
@@ -29,6 +29,7 @@ class Forgotten(NamedTuple):
     traces: int = 0
 
 
+@runtime_checkable
 class Retention(Protocol):
     """What every store can forget. Every method may raise StoreUnavailable."""
 

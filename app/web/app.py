@@ -30,6 +30,7 @@ from app.web.hooks import sending
 from app.web.metrics import Metrics
 from app.web.pages import describe, http_error, server_error
 from app.web.routes import PREFIX
+from app.web.sweeping import sweeper
 from app.web.watch import first_read, watch
 
 COLLECT_AFTER: Final = (50_000, 20, 100)
@@ -132,6 +133,9 @@ def _lifespan(
                 asking = await stack.enter_async_context(_asking(settings))
                 service.look_ups = lambda: asking.for_turn().ask
                 await first_read(service.library, metrics, log)
+                if settings.retention_days is not None:
+                    sweeping = sweeper(settings.retention_days, service, log, clock)
+                    await stack.enter_async_context(_running(sweeping.run()))
                 if settings.reload:
                     folders = (settings.flows, settings.templates)
                     await stack.enter_async_context(_running(watch(folders, service.library, metrics, log)))

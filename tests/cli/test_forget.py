@@ -1,0 +1,164 @@
+"""`ncco forget`: which numbers it takes, what it tells, and that nothing of them is left, beside a running server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.store.sqlite import SqliteStore
+from tests.cli.projects import ncco, write_project
+from tests.cli.running import running_server
+from tests.store.stored_rows import new_call, revision_row, rows_of
+
+NUMBER = "447700900123"
+FLOW = """flow: hello
+default: true
+start: hello
+steps:
+  hello:
+    do: [{talk: "For sales, press 1."}]
+    choices: {sales: {dtmf: 1, goto: end}}
+    retry: {then: end}
+"""
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "calls.db"
+    monkeypatch.setenv("NCCO_DATABASE_URL", f"sqlite:///{path}")
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+def write_calls(path: Path) -> None:
+    async def run() -> None:
+        store = SqliteStore(path)
+        await store.open()
+        await store.open_call(*new_call("leg-1", state=b'{"from": "447700900123"}'))
+        await store.open_call(*new_call("leg-2", state=b'{"from": "447700900999"}'))
+        await store.save_revisions([revision_row(sources=b"connect: 447700900123")])
+        await store.close()
+
+    asyncio.run(run())
+
+
+def bytes_of(path: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(path.parent.glob(f"{path.name}*")))
+
+
+def test_every_call_of_a_number_is_deleted_and_told(database: Path) -> None:
+    write_calls(database)
+    done = ncco("forget", "--number", "+44 7700 900-123")
+
+    assert 0 == done.exit_code
+    assert "+447700900123: 1 call, 1 turn, 1 webhook, 0 hooks deleted\n" in done.output
+    assert "1 call of them had not ended" in done.output
+    assert "1 revision of your flows name it: written by their author, they stay" in done.output
+    assert 1 == bytes_of(database).count(NUMBER.encode())
+
+
+def test_a_dry_run_deletes_nothing(database: Path) -> None:
+    write_calls(database)
+    done = ncco("forget", "--number", NUMBER, "--dry-run", "--format", "json")
+    told = ncco("forget", "--number", NUMBER, "--dry-run")
+
+    assert {"calls": 1, "dry_run": True, "numbers": [NUMBER]} == {
+        name: json.loads(done.output)[name] for name in ("calls", "dry_run", "numbers")
+    }
+    assert "1 call, 1 turn, 1 webhook, 0 hooks would be deleted" in told.output
+
+
+def test_a_number_that_nobody_has_is_told(database: Path) -> None:
+    write_calls(database)
+    done = ncco("forget", "--number", "+4930123456")
+
+    assert (0, "+4930123456: nothing names it\n") == (done.exit_code, done.output)
+
+
+def test_older_copies_in_a_large_file_are_told_with_the_cure(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_calls(database)
+    careless = sqlite3.connect(database, isolation_level=None)
+    careless.execute("PRAGMA secure_delete = OFF")
+    careless.execute("DELETE FROM calls WHERE id = 'leg-1'")
+    careless.close()
+    monkeypatch.setattr("app.cli.jobs.forget.REWRITTEN_BYTES", 0)
+    done = ncco("forget", "--number", NUMBER)
+    again = ncco("forget", "--number", NUMBER, "--rewrite")
+
+    assert (1, 0) == (done.exit_code, again.exit_code)
+    assert "run it with --rewrite" in done.output
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("07700900123", "does not say of which country it is"),
+        ("2025550123", "does not say of which country it is"),
+        ("+07700900123", "does not say of which country it is"),
+        ("+44", "has 2 digits"),
+        ("+4477009001231234", "has 16 digits"),
+        ("+4477*", "is no phone number"),
+        ("+44 7700 9001\u0662\u0663", "is no phone number"),
+        ("anonymous", "is no phone number"),
+        ("", "is no phone number"),
+        ("447700900123,447700900124", "is no phone number"),
+    ],
+)
+def test_a_number_that_may_mean_somebody_else_is_refused(database: Path, number: str, said: str) -> None:
+    write_calls(database)
+    done = ncco("forget", "--number", number)
+
+    assert 2 == done.exit_code
+    assert said in done.output
+    assert "cure: " in done.output
+
+
+@pytest.mark.parametrize("number", ["+4930123456", "00447700900123", "447700900123", "+1 (202) 555-0123"])
+def test_a_whole_number_is_taken(database: Path, number: str) -> None:
+    write_calls(database)
+
+    assert 0 == ncco("forget", "--number", number, "--dry-run").exit_code
+
+
+def test_a_missing_database_is_told(database: Path) -> None:
+    done = ncco("forget", "--number", "+447700900123")
+
+    assert (2, True) == (done.exit_code, "there is no database" in done.output)
+
+
+def test_it_works_beside_a_running_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = write_project(tmp_path / "project", hello=FLOW)
+    database = tmp_path / "ncco.db"
+    monkeypatch.setenv("NCCO_DATABASE_URL", f"sqlite:///{database}")
+    with running_server(tmp_path, cwd=project) as server:
+        for leg, caller in (("a" * 32, NUMBER), ("b" * 32, "447700900999")):
+            facts = {"to": "442079460000", "from": caller, "uuid": leg, "conversation_uuid": f"CON-{leg[0]}"}
+            played = httpx.post(f"http://{server.address}/webhooks/answer", json=facts).json()
+            url = played[1]["eventUrl"][0]
+            httpx.post(url, json={**facts, "dtmf": {"digits": "7", "timed_out": False}})
+        done = ncco("forget", "--number", f"+{NUMBER}")
+        left = bytes_of(database)
+        health = httpx.get(f"http://{server.address}/readyz").json()
+
+    assert (0, True) == (done.exit_code, health["ready"])
+    assert (0, True) == (left.count(NUMBER.encode()), b"447700900999" in left)
+    assert NUMBER not in server.printed
+
+
+def test_a_running_server_deletes_what_is_too_old(tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project", hello=FLOW)
+    database = tmp_path / "ncco.db"
+    write_calls(database)  # of March 2026
+    with running_server(tmp_path, cwd=project, env={"NCCO_RETENTION_DAYS": "30"}) as server:
+        until = time.monotonic() + 20
+        while "old calls deleted" not in server.printed and time.monotonic() < until:
+            time.sleep(0.05)
+
+    assert "old calls deleted" in server.printed
+    assert [] == rows_of(database, "SELECT id FROM calls UNION SELECT id FROM webhooks")
