@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import product
 from typing import Any, Final
 
 from app.engine import Call
@@ -11,15 +10,19 @@ from app.flow.exits.collect import Collect
 from app.flow.model import Flow
 from app.flow.parts.values import leaves
 from app.flow.templates import Computed, Native
+from app.verify.prove.combining import combined
 from app.verify.prove.flows import family, uses_in
-from app.verify.prove.literals import Literals, Tested
+from app.verify.prove.literals import CALLER, NUMBER, Literals
 from app.verify.prove.reading import Path
+from app.verify.prove.tested import Tested, different
 from app.verify.prove.values import Representatives
 
-NUMBER: Final = "442079460000"
-CALLER: Final = "447700900123"
-OTHER: Final = "447700900456"
-MOST_CALLS: Final = 64
+OTHERS: Final = ("447700900456", "33199000123", "15550100123", "8618812345678")
+MOST_CALLS: Final = 128
+_LONGEST: Final = 40
+_ELSE: Final = ("something", "anything else", "xyz")
+MOST_VARIANTS: Final = 8
+"""Settings of the variables of the server that are walked in every combination."""
 _OFTEN_EMPTY: Final = frozenset({"from_user", "sip", "custom_data"})
 _HIDDEN: Final = ("call", "is_hidden")
 _NAMELESS: Final = "anonymous"
@@ -34,8 +37,10 @@ def calls_to(root: Flow, shown: Representatives) -> list[Call]:
     to = root.numbers[0] if root.numbers else NUMBER
     base = Call(to=to, from_number=CALLER, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone")
     choices = dict(_choices(root, shown))
-    rows = list(product(*choices.values()))[:MOST_CALLS]
-    return [_made(base, dict(zip(choices, row, strict=True))) for row in rows]
+    rows, how = combined(choices, MOST_CALLS)
+    if how:
+        shown.chosen["call"] = (how,)
+    return [_made(base, row) for row in rows]
 
 
 def _choices(root: Flow, shown: Representatives) -> Iterator[tuple[Path, list[Any]]]:
@@ -45,30 +50,37 @@ def _choices(root: Flow, shown: Representatives) -> Iterator[tuple[Path, list[An
     hides = _HIDDEN in paths
     for path in dict.fromkeys(("call", "from") if path == _HIDDEN else path for path in paths):
         tested = literals.of("", path)
-        texts = [each for each in tested.literals if isinstance(each, str)]
+        texts = [*tested.texts, *_with_parts(tested, path[1])]
         texts += [_NAMELESS] if hides and path == ("call", "from") else []
-        if len(path) < 2 or not (texts or tested.for_truth):
+        if len(path) < 2 or not (texts or tested.for_truth or tested.is_related):
             continue
         known = [*texts, *([""] if tested.for_truth or path[1] in _OFTEN_EMPTY else [])]
-        other = next((each for each in _usual(root, path) if each not in known), "something else")
-        found = list(dict.fromkeys([other, *(root.numbers if path[1] == "to" else ()), *known]))
+        usual = [each for each in _usual(root, path) if each not in known]
+        other = next((each for each in usual if tested.has_none(each)), "something else")
+        found = list(dict.fromkeys([*usual[:1], other, *(root.numbers if path[1] == "to" else ()), *known]))
         shown.chosen[".".join(path)] = tuple(found)
         yield path, found
+
+
+def _with_parts(tested: Tested, fact: str) -> list[str]:
+    """Values that have the parts that are looked for: of a number, numbers of the usual length."""
+    length = len(CALLER) if fact in _FIELDS else 0
+    return different([*tested.made(length, _LONGEST), *(() if length else (part.text for part in tested.parts))])
 
 
 def _usual(root: Flow, path: Path) -> tuple[str, ...]:
     """What a fact of a call mostly is."""
     match path[1]:
         case "to":
-            return (*root.numbers, NUMBER)
+            return (*root.numbers, NUMBER, *OTHERS)
         case "from":
-            return (CALLER, OTHER)
+            return (CALLER, *OTHERS)
         case "direction":
-            return ("inbound",)
+            return ("inbound", "outbound")
         case "endpoint_type":
             return ("phone",)
         case _:
-            return ("something",)
+            return ("something", "anything else", "xyz")
 
 
 def _made(base: Call, facts: Mapping[Path, Any]) -> Call:
@@ -86,14 +98,32 @@ def _made(base: Call, facts: Mapping[Path, Any]) -> Call:
 def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> dict[str, str]:
     """A value for each variable of the server that the flow reads: the one that is set, else one that fits."""
     found: dict[str, str] = {}
-    for path in dict.fromkeys(literals.paths_of("", "env")):
-        if len(path) > 1:
-            found[path[1]] = given.get(path[1]) or _fitting(root, literals.of("", path), path[1], len(found))
+    for name in dict.fromkeys(path[1] for path in literals.paths_of("", "env") if len(path) > 1):
+        found[name] = given.get(name) or _fitting(root, literals.of("", ("env", name)), name, len(found))
     for flow in family(root).values():
         for name in _dialled(flow):
             if name not in given:
                 found[name] = _PHONE.format(len(found))
     return found
+
+
+def variants_of(literals: Literals, base: Mapping[str, str]) -> list[dict[str, str]]:
+    """The variables as they may be set: as they are, and as each literal that one of them is held against."""
+    choices = {name: [value, *_held_against(literals, name, value)] for name, value in base.items()}
+    rows, _ = combined(choices, MOST_VARIANTS)
+    return rows
+
+
+def _held_against(literals: Literals, name: str, value: str) -> list[str]:
+    tested = literals.of("", ("env", name))
+    others = [each for each in _ELSE if tested.has_none(each)][:1] if value in tested.literals else []
+    known = [*tested.texts, *(part.text for part in tested.parts), *others] if _is_compared(tested) else []
+    return [each for each in dict.fromkeys(known) if each != value]
+
+
+def _is_compared(tested: Tested) -> bool:
+    """Whether it is held against literals and nothing that a caller gives."""
+    return not tested.is_related and bool(tested.literals or tested.parts)
 
 
 def _fitting(root: Flow, tested: Tested, name: str, number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from app.engine import Session, Wait
 from app.engine.outcome import CONNECTED
@@ -13,12 +13,17 @@ from app.flow.exits.hold import HELD, Hold
 from app.flow.exits.on import DETECTED, DISCONNECTED, FAILURES, On
 from app.flow.model import Asked, Flow, Step
 from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
-from app.verify.prove.literals import Tested
+from app.verify.prove.tested import Tested, beside
 from app.verify.prove.values import Representatives
 
+Value = TypeVar("Value", str, float)
 Kind = Literal["call", "input", "dial", "checkpoint", "held", "leg", "fault"]
 KEYS: Final = "1234567890*#"
-_STRANGE: Final = "something nobody would say here"
+_DIGITS: Final = "2345678901"
+_STRANGE: Final = ("something nobody would say here", "blue elephants", "xyz", "quite different words", "88888888")
+_LONGEST_SAID: Final = 40
+SURE: Final = 0.9
+"""How sure the recogniser is of what nobody asks about; that of a scenario that does not say either."""
 _NO: Final[Mapping[str, Any]] = {}
 
 
@@ -75,15 +80,38 @@ class Inputs:
                 yield from _notified(step, wait)
 
     def _answers(self, flow: Flow, step: Step, asked: Asked, wait: Wait) -> Iterator[Input]:
-        for digits in _different([*asked.keys, *self._digits(flow, step, asked), *_wrong_keys(asked)]):
+        keys = [*asked.keys, *self._digits(flow, step, asked), *_wrong_keys(asked), *self._read_keys(asked)]
+        for digits in _different(keys):
             yield pressed(wait, digits)
         if asked.phrases or asked.free_speech:
-            for text in _different([*_phrases(asked), *self._speech(flow, step, asked), _STRANGE]):
-                yield spoken(wait, text, 0.9)
-            if asked.min_confidence > 0:
-                yield spoken(wait, _STRANGE, 0.0)
+            sure, unsure = self._confidences(asked)
+            for text in _different([*_phrases(asked), *self._speech(flow, step, asked)]):
+                for confidence in sure:
+                    yield spoken(wait, text, confidence)
+            for confidence in unsure:
+                yield spoken(wait, self._strange(flow, step), confidence)
             yield _failed(wait)
         yield silence(wait)
+
+    def _confidences(self, asked: Asked) -> tuple[list[float], list[float]]:
+        """How sure the recogniser may be: where that is enough, and where it is not; the usual first."""
+        tested = self.shown.literals.of("", ("input", "confidence"))
+        numbers = sorted({number for number in tested.numbers if 0 <= number <= 1})
+        near = beside([0.0, *numbers, asked.min_confidence, 1.0], is_whole=False)
+        found = _different([SURE, *(each for each in near if 0 <= each <= 1)]) if numbers else [SURE]
+        if numbers:
+            self.shown.chosen["input.confidence"] = tuple(found)
+        sure = [each for each in found if each >= asked.min_confidence]
+        return sure or [1.0], [*sure, *([0.0] if asked.min_confidence > 0 else [])]
+
+    def _read_keys(self, asked: Asked) -> list[str]:
+        """Keys that are none of a menu's, where something looks at what was pressed."""
+        longest = max(map(len, asked.keys), default=0)
+        tested = self.shown.literals.of("", ("input", "digits"))
+        found = [text for text in tested.texts if text.isascii() and text.isdigit() and len(text) <= longest]
+        if found:
+            self.shown.chosen["input.digits"] = tuple(found)
+        return found
 
     def _digits(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
         """Digits of the right length, one too few and one too many."""
@@ -91,25 +119,41 @@ class Inputs:
             return []
         low, high = asked.lengths
         tested = self._tested(flow, step.exit)
-        numbers = [int(number + step_) for number in tested.numbers for step_ in (-1, 0, 1) if number + step_ >= 0]
-        fitting = [text for number in numbers if low <= len(text := str(number).zfill(low)) <= high]
-        texts = [
-            text for text in tested.literals if isinstance(text, str) and text.isdigit() and low <= len(text) <= high
-        ]
-        other = next((digit * low for digit in "2345678901" if digit * low not in {*fitting, *texts}), "2" * low)
-        found = [*texts, *fitting, other, *(["2" * high] if high > low else [])]
-        self.shown.chosen[f"{flow.name}.{step.exit.into}"] = tuple(dict.fromkeys(found))
-        return [*found, *(["2" * (low - 1)] if low > 1 else []), "2" * (high + 1), "*"]
+        numbers = [number for number in beside(tested.numbers, is_whole=True) if number >= 0]
+        fitting = [str(number).zfill(low) for number in numbers]
+        texts = [text for text in (*tested.texts, *tested.made(low, high), *fitting) if text.isascii()]
+        found = _different([text for text in texts if text.isdigit() and low <= len(text) <= high])
+        others = [digit * low for digit in _DIGITS if digit * low not in found and tested.has_none(digit * low)]
+        found += others[:1] or ([_DIGITS[0] * low] if not found else [])
+        longest = _DIGITS[0] * high
+        found += [longest] if high > low and longest not in found else []
+        self.shown.chosen[f"{flow.name}.{step.exit.into}"] = tuple(found)
+        return [*found, *(["2" * (low - 1)] if low > 1 else []), "*", "2" * (high + 1)]
 
     def _speech(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
+        """What is said in free speech; in a menu, what is said beside a phrase, where something looks at that."""
+        strange = self._strange(flow, step)
         if not asked.free_speech or not isinstance(step.exit, Collect):
-            return []
+            heard = self.shown.literals.of("", ("input", "text"))
+            said = _different([*heard.texts, *(part.text for part in heard.parts)])
+            if said:
+                self.shown.chosen["input.text"] = tuple(said)
+            phrases = _phrases(asked)
+            return [strange, *said, *(f"{phrase} {text}" for phrase in phrases for text in said if text)]
         tested = self._tested(flow, step.exit)
-        texts = [text for text in tested.literals if isinstance(text, str) and text]
-        if tested.form == "number":
-            texts += [f"{number + step_:g}" for number in tested.numbers for step_ in (-1, 0, 1)]
-        self.shown.chosen[f"{flow.name}.{step.exit.into}"] = (*texts, _STRANGE)
-        return texts
+        texts = [text for text in (*tested.texts, *(part.text for part in tested.parts)) if text]
+        texts += tested.made(0, _LONGEST_SAID)
+        if tested.form == "number" or not tested.texts:
+            texts += [f"{number:g}" for number in beside(tested.numbers, is_whole=False)]
+        self.shown.chosen[f"{flow.name}.{step.exit.into}"] = tuple(_different([*texts, strange]))
+        return [*texts, strange]
+
+    def _strange(self, flow: Flow, step: Step) -> str:
+        """Something that nobody would say here, and nothing looks for."""
+        literals = self.shown.literals
+        tested = [literals.of("", ("input", "text"))]
+        tested += [self._tested(flow, step.exit)] if isinstance(step.exit, Collect) else []
+        return next((text for text in _STRANGE if all(each.has_none(text) for each in tested)), _STRANGE[0])
 
     def _tested(self, flow: Flow, collect: Collect) -> Tested:
         """What the value is held against; the variables of the server that it is compared with count as literals."""
@@ -117,8 +161,9 @@ class Inputs:
         tested = literals.of(flow.name, (collect.into,))
         heard = [literals.of("", ("input", word)) for word in ("digits", "text")]
         every = [const for found in (tested, *heard) for const in found.literals]
+        parts = tuple(dict.fromkeys(part for found in (tested, *heard) for part in found.parts))
         env = [self.shown.env[path[2]] for path in tested.names if path[1] == "env" and len(path) > 2]
-        return tested._replace(literals=tuple(dict.fromkeys([*every, *env, *collect.type.words])))
+        return tested._replace(literals=tuple(dict.fromkeys([*every, *env, *collect.type.words])), parts=parts)
 
 
 def pressed(wait: Wait, digits: str) -> Input:
@@ -130,7 +175,7 @@ def pressed(wait: Wait, digits: str) -> Input:
 def spoken(wait: Wait, text: str, confidence: float) -> Input:
     """Speech."""
     said = [{"text": text, "confidence": str(confidence)}]
-    told: Mapping[str, Any] = {"speak": text if confidence == 0.9 else {"text": text, "confidence": f"{confidence:g}"}}
+    told: Mapping[str, Any] = {"speak": text if confidence == SURE else {"text": text, "confidence": f"{confidence:g}"}}
     return Input("input", told, wait.index, InputWebhook.read({"dtmf": {"digits": None}, "speech": {"results": said}}))
 
 
@@ -201,5 +246,5 @@ def faults_at(session: Session) -> Iterator[Input]:
     yield Input("fault", {}, fault="refused")
 
 
-def _different(texts: list[str]) -> list[str]:
-    return list(dict.fromkeys(texts))
+def _different(values: list[Value]) -> list[Value]:
+    return list(dict.fromkeys(values))

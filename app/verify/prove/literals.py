@@ -8,50 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from app.flow.exits.collect import Collect
-from app.flow.expressions.syntax import Compared, Const, Either, Filtered, Logic, Node, Not, Sum, walk
+from app.flow.expressions.syntax import Compared, Const, Field, Filtered, Node, Picked, walk
 from app.flow.model import Flow, Step, Value
 from app.flow.parts.values import leaves
-from app.verify.prove.flows import assigned, family, runs_of, targets_of, uses_in
+from app.verify.prove.flows import assigned, family, runs_of, uses_in
+from app.verify.prove.growth import asked_for_truth, growth_of, offsets_in
+from app.verify.prove.joined import Pieces, fillings, pieces_in, pieces_of
 from app.verify.prove.reading import ENTRY, LENGTH, Path, Tree, path_of, paths_in, trees_of
+from app.verify.prove.spots import Spot, parts_against, spot_of
+from app.verify.prove.tested import Part, Tested
 
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
 """Names that mean the same in every flow."""
-_HOLDING: Final = frozenset({"contains", "starts_with", "ends_with"})
 _FORMS: Final = {"spoken": "datetime", "in_zone": "datetime", "int": "number", "number": "number"}
 """Filters that take texts of a certain form only."""
 _RETURNED: Final = "\0returned"
+NUMBER: Final = "442079460000"
+"""The number that is called where a flow has none."""
+CALLER: Final = "447700900123"
+"""Who calls."""
 
 
-class Tested(NamedTuple):
-    """What a value is held against.
+@dataclass(slots=True)
+class _Notes:
+    """What was found out about one path."""
 
-    Attributes:
-        literals: texts and numbers, in the order in which they stand.
-        for_truth: it is also asked whether there is anything: "", 0 or an empty list.
-        form: what a text of it has to look like: `datetime`, `number`, or "" for anything.
-        names: every path that shares these literals, the flow first ("" for what all flows have).
-    """
-
-    literals: tuple[Any, ...]
-    for_truth: bool
-    form: str
-    names: tuple[Path, ...]
-
-    @property
-    def numbers(self) -> tuple[float, ...]:
-        """The numbers among them; a text of digits is one too."""
-        return tuple(number for each in self.literals if (number := _number(each)) is not None)
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return value
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16 else None
+    consts: dict[Any, None] = field(default_factory=dict)
+    parts: dict[Part, None] = field(default_factory=dict)
+    offsets: dict[float, None] = field(default_factory=dict)
+    pieces: dict[Pieces, None] = field(default_factory=dict)
+    marks: set[str] = field(default_factory=set)
+    form: str = ""
 
 
 @dataclass(slots=True)
@@ -60,9 +50,7 @@ class Literals:
 
     root: Flow
     _parent: dict[Path, Path] = field(default_factory=dict)
-    _consts: dict[Path, dict[Any, None]] = field(default_factory=dict)
-    _truth: set[Path] = field(default_factory=set)
-    _forms: dict[Path, str] = field(default_factory=dict)
+    _notes: dict[Path, _Notes] = field(default_factory=dict)
     _found: dict[Path, Tested] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -75,26 +63,86 @@ class Literals:
             for name, variable in flow.variables.items():
                 if variable.has_default:
                     self._add((flow.name, name), variable.default)
+        for flow in family(self.root).values():
+            self._join_returned(flow)
+        self._join_fields()
         self._sum_up()
 
     def of(self, flow: str, path: Path) -> Tested:
         """What the value at a path of a flow is held against."""
-        return self._found.get(self._top(_qualified(flow, path)), Tested((), False, "", ()))
+        return self._found.get(self._top(_qualified(flow, path)), Tested())
 
     def paths_of(self, flow: str, name: str) -> Iterator[Path]:
         """Every path that begins with a name, as it is read anywhere."""
         start = _qualified(flow, (name,))
-        return (path[1:] for path in self._parent if path[: len(start)] == start)
+        return (path[1:] for path in tuple(self._parent) if path[: len(start)] == start)
+
+    def _join_fields(self) -> None:
+        """What is joined has joined fields."""
+        known = 0
+        while known != len(self._parent):
+            known = len(self._parent)
+            names = self._classes()
+            for path in tuple(self._parent):
+                for cut in range(2, len(path)):
+                    for other in names.get(self._top(path[:cut]), ()) if path[:cut] in self._parent else ():
+                        self._join((*other, *path[cut:]), path)
+
+    def _classes(self) -> dict[Path, list[Path]]:
+        names: dict[Path, list[Path]] = {}
+        for path in tuple(self._parent):
+            names.setdefault(self._top(path), []).append(path)
+        return names
 
     def _sum_up(self) -> None:
-        names: dict[Path, list[Path]] = {}
-        for path in self._parent:
-            names.setdefault(self._top(path), []).append(path)
-        for top, paths in names.items():
-            consts = [const for path in paths for const in self._consts.get(path, ())]
-            truth = any(path in self._truth for path in paths)
-            form = next((self._forms[path] for path in paths if path in self._forms), "")
-            self._found[top] = Tested(tuple(dict.fromkeys(consts)), truth, form, tuple(paths))
+        classes = self._classes()
+        for top, paths in classes.items():
+            self._found[top] = self._tested(paths)
+        for top, tested in self._found.items():
+            measured = [each for path in classes[top] if (each := (*path, LENGTH)) in self._parent]
+            numbers = [int(number) for path in measured for number in self._found[self._top(path)].numbers]
+            if numbers:
+                self._found[top] = tested._replace(lengths=tuple(dict.fromkeys(numbers)))
+
+    def _tested(self, paths: list[Path]) -> Tested:
+        notes = [self._notes[path] for path in paths if path in self._notes]
+        consts = dict.fromkeys(const for each in notes for const in each.consts)
+        is_related = any("related" in each.marks for each in notes)
+        consts |= dict.fromkeys(self._shared(paths) if is_related else ())
+        pieces = dict.fromkeys(piece for each in notes for piece in each.pieces)
+        for text in [const for const in consts if isinstance(const, str)]:
+            consts |= dict.fromkeys(filling for piece in pieces for filling in fillings(piece, text))
+        marks = set[str]().union(*(each.marks for each in notes))
+        return Tested(
+            tuple(consts),
+            "truth" in marks,
+            next((each.form for each in notes if each.form), ""),
+            tuple(paths),
+            tuple(dict.fromkeys(part for each in notes for part in each.parts)),
+            (),
+            tuple(dict.fromkeys(offset for each in notes for offset in each.offsets)),
+            is_related,
+            "rises" in marks,
+            "sinks" in marks,
+            "free" in marks,
+        )
+
+    def _shared(self, paths: list[Path]) -> Iterator[str]:
+        """What values that are held against each other may have in common: what a caller may key in, who calls."""
+        for path in paths:
+            if path == ("", "call", "from"):
+                yield CALLER
+            elif path == ("", "call", "to"):
+                yield self.root.numbers[0] if self.root.numbers else NUMBER
+            elif len(path) == 2 and path[0]:
+                yield from self._keyed_in(path)
+
+    def _keyed_in(self, path: Path) -> Iterator[str]:
+        """Two texts of digits that a data entry takes."""
+        for step in family(self.root)[path[0]].steps.values() if path[0] in family(self.root) else ():
+            exit_ = step.exit
+            if isinstance(exit_, Collect) and exit_.into == path[1] and exit_.wanted.lengths:
+                yield from (digit * exit_.wanted.lengths[0] for digit in "23")
 
     def _top(self, path: Path) -> Path:
         while self._parent.setdefault(path, path) != path:
@@ -104,36 +152,85 @@ class Literals:
     def _join(self, first: Path, second: Path) -> None:
         self._parent[self._top(second)] = self._top(first)
 
-    def _add(self, path: Path, const: Any) -> None:
+    def _of(self, path: Path) -> _Notes:
         self._top(path)
+        return self._notes.setdefault(path, _Notes())
+
+    def _add(self, path: Path, const: Any) -> None:
+        notes = self._of(path)
         if isinstance(const, str | int | float) and not isinstance(const, bool):
-            self._consts.setdefault(path, {})[const] = None
+            notes.consts[const] = None
 
     def _read(self, flow: str, tree: Tree) -> None:
         for path in paths_in(tree.node):
             self._top(_qualified(flow, path))
         for part in walk(tree.node):
-            if isinstance(part, Compared):
-                self._compare(flow, part)
-            elif isinstance(part, Filtered) and part.name in _HOLDING:
-                self._hold_against(flow, (part.of,), part.args)
-            elif isinstance(part, Filtered) and part.name in _FORMS and (of := path_of(part.of)) is not None:
-                self._forms[_qualified(flow, of)] = _FORMS[part.name]
-        for node in _asked_for_truth(tree):
+            match part:
+                case Compared():
+                    self._compare(flow, part)
+                case Filtered(of=of) if part.name in ("contains", "starts_with", "ends_with"):
+                    self._look_for(flow, of, spot_of(part), part.args)
+                case Filtered(of=of) if part.name in _FORMS and (formed := path_of(of)) is not None:
+                    self._of(_qualified(flow, formed)).form = _FORMS[part.name]
+                case Picked() | Field():
+                    self._pick(flow, part)
+                case _:
+                    pass
+        for node in asked_for_truth(tree):
             asked = path_of(node)
             if asked is not None:
-                self._truth.add(_qualified(flow, asked))
+                self._of(_qualified(flow, asked)).marks.add("truth")
+
+    def _pick(self, flow: str, node: Picked | Field) -> None:
+        """An entry of a list is looked at: it may be there or not."""
+        if isinstance(node, Picked):
+            for path in paths_in(node.key):
+                self._of(_qualified(flow, path)).consts |= {0: None, 1: None}
+            return
+        of = path_of(node.of)
+        if isinstance(node.key, int) and of is not None:
+            self._add(_qualified(flow, (*of, LENGTH)), node.key if node.key >= 0 else -node.key - 1)
 
     def _compare(self, flow: str, node: Compared) -> None:
-        self._hold_against(flow, (node.left, node.right), (node.left, node.right))
+        for held, against in ((node.left, node.right), (node.right, node.left)):
+            spot = spot_of(held)
+            if spot is not None:
+                self._look_for(flow, held, spot, (against,))
+                return
+        self._hold_against(flow, node)
 
-    def _hold_against(self, flow: str, held: tuple[Node, ...], against: tuple[Node, ...]) -> None:
-        paths = [_qualified(flow, path) for node in held for path in paths_in(node)]
-        consts = [part.value for node in against for part in walk(node) if isinstance(part, Const)]
+    def _look_for(self, flow: str, held: Node, spot: Spot | None, against: tuple[Node, ...]) -> None:
+        """A part of a text is held against something."""
+        paths = [_qualified(flow, path) for node in (held, *against) for path in paths_in(node)]
+        parts = [part for node in against for part in parts_against(spot, node)]
         for path in paths:
             self._join(paths[0], path)
-            for const in consts:
-                self._add(path, const)
+            self._of(path).parts |= dict.fromkeys(parts)
+            if path[-1] == ENTRY:
+                self._of(path[:-1]).parts |= dict.fromkeys(parts)
+        if len(set(paths)) > 1:
+            self._of(paths[0]).marks.add("related")
+
+    def _hold_against(self, flow: str, node: Compared) -> None:
+        sides = [[_qualified(flow, path) for path in paths_in(side)] for side in (node.left, node.right)]
+        paths = [path for side in sides for path in side]
+        for path in paths:
+            self._join(paths[0], path)
+            self._compute(path, node.left)
+            self._compute(path, node.right)
+        if len(set(paths)) > 1:
+            self._of(paths[0]).marks.add("related")
+
+    def _compute(self, path: Path, node: Node) -> None:
+        """What an expression that a value is held against, or is part of, says of it."""
+        notes = self._of(path)
+        for part in walk(node):
+            if isinstance(part, Const):
+                self._add(path, part.value)
+        notes.offsets |= dict.fromkeys(offsets_in(node))
+        pieces = pieces_in(node)
+        if len(pieces) > 1:
+            notes.pieces[pieces] = None
 
     def _assign(self, flow: Flow, step: Step) -> None:
         for kind, where, assignment in assigned(flow, step):
@@ -141,56 +238,31 @@ class Literals:
             self._flows_into(flow.name, (*own, assignment.name), assignment.value)
         if isinstance(step.exit, Collect):
             self._top((flow.name, step.exit.into))
-        ran = runs_of(step)
-        for name in flow.variables if ran else ():
-            if (_RETURNED, ran, name) in self._parent:
-                self._join((flow.name, name), (_RETURNED, ran, name))
-        for target in targets_of(flow, step):
-            for assignment in target.sets if target.returns else ():
-                self._top((_RETURNED, flow.name, assignment.name))
+
+    def _join_returned(self, flow: Flow) -> None:
+        """What a flow gives back is held against what the variables that take it are held against."""
+        for step in flow.steps.values():
+            ran = runs_of(step)
+            for name in flow.variables if ran else ():
+                if (_RETURNED, ran, name) in self._parent:
+                    self._join((flow.name, name), (_RETURNED, ran, name))
 
     def _flows_into(self, flow: str, into: Path, value: Value) -> None:
         """A value is kept: what it was made of is held against what the variable is held against."""
-        self._top(into)
+        notes = self._of(into)
         for leaf in leaves(value):
             if leaf.is_literal:
                 self._add(into, leaf.render({}))
         for tree in trees_of(value):
             for path in paths_in(tree.node):
                 self._join(into, _qualified(flow, path))
+            notes.marks |= growth_of(tree.node)
+            notes.offsets |= dict.fromkeys(offsets_in(tree.node))
+        notes.pieces |= dict.fromkeys(pieces_of(value))
 
 
 def _qualified(flow: str, path: Path) -> Path:
     return ("" if path[0] in GLOBAL else flow, *path)
-
-
-def _asked_for_truth(tree: Tree) -> Iterator[Node]:
-    """The names that a test asks for being there at all."""
-    if tree.is_test:
-        yield from _operands(tree.node)
-    for part in walk(tree.node):
-        if isinstance(part, Either):
-            yield from _operands(part.test)
-        elif isinstance(part, Filtered) and part.name == "default" and len(part.args) > 1:
-            yield part.of
-
-
-def _operands(node: Node) -> Iterator[Node]:
-    match node:
-        case Logic():
-            yield from _operands(node.left)
-            yield from _operands(node.right)
-        case Not():
-            yield from _operands(node.of)
-        case Compared() | Sum():
-            return
-        case _:
-            yield node
-
-
-def is_length(path: Path) -> bool:
-    """Whether a path is a length."""
-    return path[-1] == LENGTH
 
 
 def entries(path: Path) -> Path:

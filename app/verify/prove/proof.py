@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from app.flow.model import Flow
 from app.verify.outcomes import Outcome, outcomes_of
-from app.verify.prove.callers import calls_to, variables_for
+from app.verify.prove.callers import calls_to, variables_for, variants_of
 from app.verify.prove.driving import Driver
 from app.verify.prove.flows import family
 from app.verify.prove.graph import Graph
@@ -98,7 +98,7 @@ def prove(
         flow,
         calls_to(flow, shown),
         moments,
-        variables,
+        variants_of(literals, variables),
         States(flow, literals, liveness),
         liveness,
         Inputs(flow, shown),

@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from app.engine import LookupAnswer
-from app.verify.prove.callers import CALLER
 from app.verify.prove.flows import dials_computed, family
 from app.verify.prove.inputs import Input
 from app.verify.prove.listening import DURATIONS
+from app.verify.prove.literals import CALLER
 from app.verify.prove.proof import Proof
 from app.verify.prove.violation import NOWHERE, Violation
 from app.verify.prove.walked import Edge
@@ -89,8 +89,8 @@ def _text(scenario: Written) -> str:
 
 def _body(proof: Proof, way: list[Edge], at: datetime) -> dict[str, Any]:
     body: dict[str, Any] = {"call": _call(proof, way[0], at)}
-    if proof.env:
-        body["env"] = dict(proof.env)
+    if way[0].env:
+        body["env"] = dict(way[0].env)
     if any(dials_computed(flow) for flow in family(proof.flow).values()):
         body["dial_allow"] = list("123456789")
     given = _given(proof, way)

@@ -101,7 +101,8 @@ class States:
 
     def _kept(self, flow: str, name: str, value: Any) -> Any:
         if isinstance(value, list):
-            return value[:LONGEST_KEPT]
+            lengths = self.literals.of(flow, (name,)).lengths
+            return value[: max([LONGEST_KEPT, *(length + 2 for length in lengths)])]
         if isinstance(value, bool) or not isinstance(value, int | float):
             return value
         low, high = self._range(flow, name)

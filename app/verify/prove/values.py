@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice, product
 from typing import Any, Final
 
 from app.flow.lookups.returned import Fields, Many, Returned, Single
-from app.flow.types import ValueType
-from app.verify.prove.literals import Literals, Tested, entries
-from app.verify.prove.reading import Path
+from app.flow.types import TYPES, ValueType
+from app.verify.prove.combining import combined
+from app.verify.prove.literals import Literals, entries
+from app.verify.prove.reading import ENTRY, LENGTH, Path
+from app.verify.prove.tested import Tested, beside, different
 
 MOST: Final = 256
-"""Answers of one look-up that are tried in every combination; of more, each value of each field once."""
+"""Answers of one look-up that are tried in every combination; see `combined` for more."""
 SAMPLES: Final[Mapping[str, Any]] = {
     "text": "something",
     "int": 7,
@@ -24,8 +25,18 @@ SAMPLES: Final[Mapping[str, Any]] = {
     "any": "something",
 }
 _FORMED: Final[Mapping[str, str]] = {"datetime": "2026-03-05T09:30", "number": "7"}
+_USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
+    "text": ("something", "anything else", "quite another word", "xyz", "88888888"),
+    "phone": ("447700900999", "447700900998", "33199000123", "15550100123", "8618812345678"),
+    "url": ("https://example.com/sample.mp3", "https://example.org/other.mp3"),
+}
+_SHORTEST: Final = {"phone": 11}
+LONGEST: Final = 40
+"""Characters of a text that is made to have some part or length."""
 LONGEST_LIST: Final = 2
-_LENGTHS: Final = ("no, one and two entries",)
+_TURNED: Final = 8
+MOST_ENTRIES: Final = 25
+"""Entries of the longest list that a literal may ask for."""
 
 
 @dataclass(slots=True)
@@ -62,18 +73,37 @@ class Representatives:
             case Many(item=item):
                 return self._lists(flow, path, item)
             case Single(type=type_) if type_.name == "list":
-                self.chosen[".".join(path)] = _LENGTHS
-                return [[], ["something"], ["something", "something else"]]
+                return self._of_lengths(flow, path, ["something", "something else"])
+            case Single(type=type_) if type_.name == "map":
+                return self._maps(flow, path)
             case Single(type=type_):
                 return self.of_type(type_, self.literals.of(flow, path), ".".join(path))
         return [returned.empty]
 
     def _lists(self, flow: str, path: Path, item: Returned) -> list[Any]:
-        """Of no, one and two entries."""
-        items = self._values(flow, entries(path), item)
-        self.chosen[".".join(path)] = _LENGTHS
-        two = [[first, items[(at + 1) % len(items)]] for at, first in enumerate(items)]
-        return [[], *([each] for each in items), *two]
+        """Of no, one and two entries, and of as many as are asked for."""
+        return self._of_lengths(flow, path, self._values(flow, entries(path), item))
+
+    def _of_lengths(self, flow: str, path: Path, items: list[Any]) -> list[Any]:
+        lengths = [0, 1, 2]
+        for number in self.literals.of(flow, (*path, LENGTH)).numbers:
+            lengths += [int(number) - 1, int(number), int(number) + 1]
+        found = sorted({each for each in lengths if 0 <= each <= MOST_ENTRIES})
+        self.chosen[".".join(path)] = (f"lists of {', '.join(map(str, found))} entries",)
+        return [each for length in found for each in _of_length(items, length)]
+
+    def _maps(self, flow: str, path: Path) -> list[Any]:
+        """None of the fields that are read, and all of them."""
+        fields = {each[len(path)] for each in self.literals.paths_of(flow, path[0]) if _is_field(each, path)}
+        choices = {name: list(self._untyped(flow, (*path, name))) for name in sorted(fields)}
+        self.chosen[".".join(path)] = ("a map without entries, and maps with every entry that is read",)
+        return [{}, *combined(choices, MOST)[0]] if choices else [{}]
+
+    def _untyped(self, flow: str, path: Path) -> list[Any]:
+        """What is held against a value of no known type."""
+        tested = self.literals.of(flow, path)
+        numbers = beside([each for each in tested.literals if not isinstance(each, str)], is_whole=False)
+        return different([*tested.texts, *numbers, *([] if numbers else _others(TYPES["text"], tested))])
 
     def _records(self, flow: str, path: Path, returns: Fields) -> list[dict[str, Any]]:
         known = (each for each in self.literals.paths_of(flow, path[0]) if each[: len(path)] == path)
@@ -82,22 +112,22 @@ class Representatives:
             name: self._values(flow, (*path, name), inner) if name in read else [_plain(inner)]
             for name, inner in returns.fields.items()
         }
-        size = 1
-        for values in choices.values():
-            size *= len(values)
-        if size <= MOST:
-            return [dict(zip(choices, row, strict=True)) for row in product(*choices.values())]
-        self.chosen[".".join(path)] = ("each value of each field once",)
-        return list(_each_once(choices))
+        found, how = combined(choices, MOST)
+        if how:
+            self.chosen[".".join(path)] = (how,)
+        return found
 
 
-def _each_once(choices: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
-    """Every value of every field at least once, with the first ones of the others."""
-    first = {name: values[0] for name, values in choices.items()}
-    yield first
-    for name, values in choices.items():
-        for value in islice(values, 1, None):
-            yield first | {name: value}
+def _is_field(path: Path, of: Path) -> bool:
+    return len(path) > len(of) and path[: len(of)] == of and path[len(of)] not in (ENTRY, LENGTH)
+
+
+def _of_length(items: list[Any], length: int) -> list[Any]:
+    """Lists of a length, with each entry in each place; of more than two entries, not with more than a few."""
+    if length <= 1:
+        return [[each] for each in items] if length else [[]]
+    firsts = range(len(items)) if length <= LONGEST_LIST or len(items) <= _TURNED else range(1)
+    return [[items[(first + at) % len(items)] for at in range(length)] for first in firsts]
 
 
 def _plain(returned: Returned) -> Any:
@@ -116,18 +146,33 @@ def _plain(returned: Returned) -> Any:
 
 def _numbers(name: str, tested: Tested) -> list[Any]:
     """Each literal, and what lies right beside it; something else when there is none."""
-    near = [each for number in tested.numbers for each in (number - 1, number, number + 1)]
-    if tested.for_truth:
-        near = [0, *near]
-    whole = [int(each) if name == "int" or float(each).is_integer() else each for each in near]
-    return list(dict.fromkeys(whole or [SAMPLES[name]]))
+    usual = SAMPLES[name]
+    found = beside(tested.numbers, is_whole=name == "int")
+    found += [usual - 1, usual, usual + 1] if tested.is_related and not found else []
+    return list(dict.fromkeys([*([0] if tested.for_truth else []), *found])) or [usual]
 
 
 def _texts(type_: ValueType, tested: Tested) -> list[Any]:
-    literals = [each for each in (_cast(type_, literal) for literal in tested.literals) if each is not None]
+    """Each literal and each text with the parts that are looked for; "" where it is asked for; something else."""
+    written = [
+        *tested.texts,
+        *(part.text for part in tested.parts),
+        *tested.made(_SHORTEST.get(type_.name, 0), LONGEST),
+    ]
+    if tested.form == "number" or not tested.texts:
+        written += [f"{number:g}" for number in beside(tested.numbers, is_whole=False)]
+    literals = [each for each in (_cast(type_, literal) for literal in written) if each is not None]
     empty = [""] if tested.for_truth and type_.name in ("text", "phone", "url") else []
-    other = _FORMED.get(tested.form) or SAMPLES.get(type_.name, type_.sample)
-    return _different([*literals, *empty, other])
+    formed = _FORMED.get(tested.form)
+    others = [formed] if formed else _others(type_, tested)
+    return different([*literals, *empty, *others])
+
+
+def _others(type_: ValueType, tested: Tested) -> list[Any]:
+    """Something that is none of what it is held against; two such things where it is held against another value."""
+    usual = _USUAL.get(type_.name, (type_.sample,))
+    fitting = [each for each in usual if tested.has_none(str(each))] or list(usual[:1])
+    return fitting[: 2 if tested.is_related else 1]
 
 
 def _cast(type_: ValueType, literal: object) -> Any:
@@ -137,11 +182,3 @@ def _cast(type_: ValueType, literal: object) -> Any:
         return type_.cast(literal)
     except ValueError:
         return None
-
-
-def _different(values: Iterable[Any]) -> list[Any]:
-    found: list[Any] = []
-    for value in values:
-        if value not in found:
-            found.append(value)
-    return found

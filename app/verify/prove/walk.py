@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import product
 from typing import Any, Final
 
 import orjson
@@ -35,13 +36,14 @@ class Walker:
 
     Attributes:
         calls: that it begins with. moments: at which anything may happen.
+        envs: variables of the server, each with each call.
         hears_input: whether anything looks at `input`: then it matters by which key a choice was made.
     """
 
     root: Flow
     calls: list[Call]
     moments: tuple[datetime, ...]
-    env: Mapping[str, str]
+    envs: Sequence[Mapping[str, str]]
     states: States
     liveness: Liveness
     inputs: Inputs
@@ -54,6 +56,7 @@ class Walker:
     _waiting: deque[int] = field(default_factory=deque)
     _checked: dict[bytes, Ncco] = field(default_factory=dict)
     _decided: dict[Any, set[str]] = field(default_factory=dict)
+    _env: Mapping[str, str] = field(default_factory=dict)
     _began: float = 0.0
 
     def __post_init__(self) -> None:
@@ -62,7 +65,8 @@ class Walker:
     def walk(self) -> Walk:
         """Walk everything; first without faults, then what faults lead to."""
         self._began = self.clock()
-        for call in self.calls:
+        for call, env in product(self.calls, self.envs):
+            self._env = env
             self._begin(call)
         self._go_on(faulted=False)
         for number in range(len(self._walk.states)):
@@ -92,6 +96,7 @@ class Walker:
 
     def _leads(self, number: int, inputs: Iterator[Input] | tuple[Input, ...], *, faulted: bool) -> None:
         state = self._walk.states[number]
+        self._env = state.env
         seen = self._decided.setdefault(self.states.before_trying(state.key), set())
         for happened in inputs:
             if self._walk.stopped:
@@ -176,7 +181,7 @@ class Walker:
         return any(key in self.liveness.looks for key in entered)
 
     def _around(self, now: datetime) -> Surroundings:
-        return Surroundings(now, _link, _mask, self.env, FAILSAFE, ("",), 1_000_000)
+        return Surroundings(now, _link, _mask, self._env, FAILSAFE, ("",), 1_000_000)
 
     def _add(
         self,
@@ -215,6 +220,7 @@ class Walker:
                 ncco,
                 played.is_timed,
                 bool(turn.session.parent),
+                self._env,
             )
         )
         if behind < 0:
@@ -225,11 +231,11 @@ class Walker:
         if turn.session.is_over:
             return END
         session = self.states.bounded(turn.session)
-        key = self.states.key(session, moment)
+        key = (self.envs.index(self._env), *self.states.key(session, moment))
         if key not in self._numbers:
             self._numbers[key] = len(self._walk.states)
             self._waiting.append(len(self._walk.states))
-            self._walk.states.append(State(session, edge, moment, faulted, key))
+            self._walk.states.append(State(session, edge, moment, faulted, key, self._env))
         return self._numbers[key]
 
     def _call_parties(self, turn: Turn, edge: int, moment: datetime, faulted: bool) -> None:
@@ -237,7 +243,8 @@ class Walker:
         for wait in turn.session.waits:
             if wait.kind != "onanswer":
                 continue
-            key = ("onanswer", wait.step, wait.flow, orjson.dumps(wait.runs, option=orjson.OPT_SORT_KEYS))
+            given = orjson.dumps(wait.runs, option=orjson.OPT_SORT_KEYS)
+            key = ("onanswer", self.envs.index(self._env), wait.step, wait.flow, given)
             if key in self._numbers:
                 continue
             self._numbers[key] = END

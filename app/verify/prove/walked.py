@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -16,6 +17,7 @@ from app.verify.prove.listening import TALKED, Listened
 
 END: Final = -1
 START: Final = -2
+UNSET: Final[Mapping[str, str]] = {}
 Sort = Literal["acts", "held", "passes", "leg", "fault"]
 """acts: the caller has chosen or given something. held: held on. passes: anything else but a called party, a fault."""
 
@@ -47,6 +49,7 @@ class Edge:
         ncco: what is played. is_timed: it may be another turn at another moment.
         is_party: not the caller hears it, but somebody who was dialled.
         is_failsafe: nothing of the flow could be played.
+        env: the variables of the server.
     """
 
     source: int
@@ -65,16 +68,21 @@ class Edge:
     ncco: Ncco = NOTHING
     is_timed: bool = False
     is_party: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 class State(NamedTuple):
-    """A place where calls wait; `edge` first led to it. `faulted`: only faults lead here. `key`: of `States`."""
+    """A place where calls wait; `edge` first led to it. `faulted`: only faults lead here. `key`: of `States`.
+
+    `env` are the variables of the server, which differ from walk to walk and not within a call.
+    """
 
     session: Session
     edge: int
     moment: datetime
     faulted: bool
     key: Any = ()
+    env: Mapping[str, str] = UNSET
 
 
 class Bounds(NamedTuple):

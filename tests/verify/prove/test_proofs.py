@@ -74,13 +74,23 @@ def test_fields_that_nobody_reads_are_not_varied() -> None:
     assert {} == proof_of(arms("it.late"), head).representatives
 
 
-def test_many_fields_are_varied_one_by_one() -> None:
-    names = [f"n{number}" for number in range(6)]
+@pytest.mark.parametrize(
+    ("count", "how"), [(6, "each two values of two fields together"), (40, "each value of each field once")]
+)
+def test_many_fields_are_varied_two_by_two_and_very_many_one_by_one(count: int, how: str) -> None:
+    names = [f"n{number}" for number in range(count)]
     head = LOOKUP.format(", ".join(f"{name}: int" for name in names))
     proof = proof_of(arms(*(f"it.{name} == 1" for name in names)), head)
 
     assert () == proof.never
-    assert ("each value of each field once",) == proof.representatives["it"]
+    assert (how,) == proof.representatives["it"]
+
+
+def test_what_two_of_many_fields_decide_together_is_walked() -> None:
+    names = [f"n{number}" for number in range(6)]
+    head = LOOKUP.format(", ".join(f"{name}: int" for name in names))
+
+    assert [] == never(arms(*(f"it.{name} == 1 and it.n5 == 7" for name in names[:5])), head)
 
 
 def test_many_look_ups_side_by_side_are_answered_one_by_one() -> None:

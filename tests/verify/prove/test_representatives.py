@@ -1,0 +1,206 @@
+"""Values that stand for others: whatever a flow looks at, each side of each test is come to."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.verify.prove.proved_flows import proof_of
+
+LOOKUP = 'lookups: {{it: {{get: "https://example.com/it", returns: {{{}}}}}}}\n'
+ASK = """  ask:
+    lookup: it
+    do:
+      - talk: "Please key it in."
+    {exit}
+    goto: test
+"""
+TEST = """  test:
+    branch:
+      - if: {}
+        goto: found
+      - else: bye
+"""
+FOUND = """  found:
+    do:
+      - talk: "Found."
+    goto: end
+"""
+LOOK = """  look:
+    lookup: it
+    do:
+      - talk: "One moment."
+    goto: test
+"""
+MENU = """  menu:
+    do:
+      - talk: "For sales press 1 or say sales."
+    choices: {sales: {dtmf: 1, speech: [sales], goto: test}}
+    retry: {tries: 1, then: test}
+"""
+
+
+def never(steps: str, head: str = "") -> list[str]:
+    """What no caller takes, and what is wrong."""
+    proof = proof_of(steps + FOUND, head)
+    return [*(each.name for each in proof.never), *(each.message for each in proof.violations)]
+
+
+@pytest.mark.parametrize(
+    ("collect", "condition"),
+    [
+        ("digits: 4..8", "(code | length) == 6"),
+        ("digits: 4", 'code | starts_with("1")'),
+        ("digits: 4", 'code | ends_with("9")'),
+        ("digits: 4", 'code | contains("77")'),
+        ("digits: 4", 'code | starts_with("1") and code | ends_with("9")'),
+        ("digits: 4", 'code[0:2] == "44"'),
+        ("digits: 4", 'code[2:3] == "5"'),
+        ("digits: 4", 'code[-2:] == "55"'),
+        ("digits: 4", '(code | first) == "7"'),
+        ("digits: 4", 'code[0:1] in ["7", "8"]'),
+        ("digits: 4", "(code | int) > 5000"),
+        ("digits: 4", "code == it.pin"),
+        ("digits: 4", 'code + "1" == "12341"'),
+        ("speech: any", '(code | lower) == "yes"'),
+        ("speech: any", '(code | lower) | contains("no")'),
+        ("speech: any, min_confidence: 0.5", "input.confidence < 0.7"),
+    ],
+)
+def test_what_a_caller_gives_comes_to_both_sides(collect: str, condition: str) -> None:
+    steps = ASK.format(exit=f"collect: {{into: code, {collect}}}") + TEST.format(condition)
+
+    assert [] == never(steps, LOOKUP.format("pin: text"))
+
+
+def test_digits_that_are_checked_against_a_look_up_fit_it_and_do_not() -> None:
+    steps = ASK.format(exit="collect: {into: code, digits: 4, check: code == it.pin}") + TEST.format('code != ""')
+    missed = never(steps.replace("else: bye", "else: found"), LOOKUP.format("pin: text"))
+
+    assert ["else"] == missed
+
+
+@pytest.mark.parametrize(
+    ("returns", "condition"),
+    [
+        ("n: int", "it.n - 5 > 8"),
+        ("n: int", "it.n + 5 < 2"),
+        ("n: number", "it.n > 0.25 and it.n < 0.75"),
+        ("n: int", "it.n > 0.5"),
+        ("day: text", "it.ok and (it.day | int) > 30"),
+        ("a: text, b: text", "it.a == it.b"),
+        ("a: int, b: int", "it.a < it.b"),
+        ("number: phone", "it.number == call.from"),
+        ("number: phone", "it.number == call.to"),
+        ("names: [text]", "(it.names | length) > 4"),
+        ("people: [{age: int}]", "it.ok and (it.people | length) > 3 and it.people[3].age > 7"),
+        (
+            "names: [text], i: int",
+            "it.ok and it.names != [] and it.names[it.i] | default('') == 'a'",
+        ),
+        ("name: text", '(it.name | upper) == "BOB"'),
+        ("name: text", 'not (it.name | contains("some"))'),
+        ("tags: map", 'it.tags.tier is defined and it.tags.tier == "gold"'),
+        ("tags: map", "it.tags.age is defined and it.tags.age > 7"),
+    ],
+)
+def test_what_a_look_up_answers_comes_to_both_sides(returns: str, condition: str) -> None:
+    assert [] == never(LOOK + TEST.format(condition), LOOKUP.format(returns))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'call.from | starts_with("4420")',
+        'call.from | starts_with("44")',
+        'call.to | ends_with("99")',
+        "call.custom_data is defined and call.custom_data.tier is defined",
+        'env.MODE == "night"',
+        'env.MODE in ["night", "day"]',
+        'env.MODE | starts_with("n")',
+    ],
+)
+def test_facts_of_the_call_and_variables_of_the_server_come_to_both_sides(condition: str) -> None:
+    assert [] == never(TEST.format(condition))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "input.confidence < 0.6",
+        "input.confidence > 0.95",
+        'input.text | contains("urgent")',
+        'input.text == ""',
+        'input.digits == "5"',
+        'input.digits == ""',
+    ],
+)
+def test_what_was_pressed_or_said_in_a_menu_comes_to_both_sides(condition: str) -> None:
+    assert [] == never(MENU + TEST.format(condition))
+
+
+def test_keys_that_a_menu_does_not_wait_for_are_not_pressed() -> None:
+    found = never(MENU + TEST.format('input.digits == "55"'))
+
+    assert 'if input.digits == "55"' == found[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "condition"),
+    [
+        ("A{{ code }}", 'full == "A12"'),
+        ("{{ code }}-{{ more }}", 'full == "12-34"'),
+        ("{{ code }}{{ more }}", 'full == "1234"'),
+        ("{{ code + more }}", 'full == "1234"'),
+        ("{{ code }}", 'full == "12"'),
+        ("{{ code }}", '(full | length) == 2 and full | starts_with("7")'),
+        ("{{ it.names }}", 'full | starts_with("7")'),
+    ],
+)
+def test_texts_that_are_made_of_others_come_to_both_sides(value: str, condition: str) -> None:
+    steps = """  one:
+    lookup: it
+    do:
+      - talk: "The first."
+    collect: {into: code, digits: 2}
+    goto: two
+  two:
+    do:
+      - talk: "The second."
+    collect: {into: more, digits: 2}
+    goto: join
+  join:
+    set: {full: "%s"}
+    goto: test
+"""
+    head = 'vars: {full: {type: text, default: ""}}\n' + LOOKUP.format("names: text")
+
+    assert [] == never(steps % value + TEST.format(condition), head)
+
+
+def test_what_a_flow_gives_back_is_counted_as_far_as_its_caller_asks() -> None:
+    steps = "  call:\n    run: sub\n    on: {done: test, error: sorry}\n" + TEST.format("n == 5")
+    sub = """flow: sub
+outcomes: [done]
+returns: {n: int}
+vars: {n: {type: int}}
+start: ask
+defaults: {talk: {language: en-GB}}
+steps:
+  ask:
+    do:
+      - talk: "Press 1 for one more, 2 to go on."
+    choices:
+      more: {dtmf: 1, set: {n: "{{ n + 1 }}"}, goto: ask}
+      done: {dtmf: 2, goto: {return: done, set: {n: "{{ n }}"}}}
+    retry: {tries: 1, then: {return: done, set: {n: 0}}}
+"""
+    proof = proof_of(steps + FOUND, "vars: {n: {type: int}}\n", sub=sub)
+
+    assert ("test", "found") in proof.entered
+
+
+def test_a_variable_of_the_server_is_walked_as_it_is_set_and_as_it_is_tested() -> None:
+    proof = proof_of(TEST.format('env.MODE == "night"') + FOUND)
+    modes = {edge.env["MODE"] for edge in proof.walk.edges}
+
+    assert {"night", "something"} == modes
