@@ -27,3 +27,31 @@ def output(*formats: str) -> Callable[[Command], Command]:
     return click.option(
         "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print it."
     )
+
+
+def server(command: Command) -> Command:
+    """What is said of a server at a URL, beside its answer URL."""
+    for option in reversed(_SERVER):
+        command = option(command)
+    return command
+
+
+_SERVER = (
+    click.option("--event-url", default="", help="Of a server at a URL: where events go [nowhere]."),
+    click.option("--fallback-url", default="", help="Of a server at a URL: what is asked when it fails [nothing]."),
+    click.option(
+        "--method",
+        type=click.Choice(("GET", "POST"), case_sensitive=False),
+        default="GET",
+        show_default=True,
+        help="Of a server at a URL: how its answer and fallback URL are asked.",
+    ),
+    click.option(
+        "--signature-secret",
+        default="",
+        help="Sign webhooks to a URL [VONAGE_SIGNATURE_SECRET, else unsigned].",
+    ),
+)
+chaos = click.option(
+    "--chaos", type=click.IntRange(0), metavar="SEED", help="Play on an unlucky network: late, twice, lost."
+)

@@ -53,6 +53,7 @@ Examples:
   ncco simulate examples/shop --at 2026-12-25T10:00
   ncco simulate --script tests/scenarios/reception.yaml -k "busy sales"
   ncco simulate --save tests/scenarios/calls.yaml      and keep it as a scenario
+  ncco simulate --chaos 7                        on an unlucky network
   printf '2\\nbusy\\n' | ncco simulate --show why        the call of a script, and what decided
   ncco simulate https://calls.example.com/answer --event-url https://calls.example.com/event
 
@@ -81,18 +82,8 @@ Exit codes: 0 the call was played, 1 the server did something wrong in it, its f
 @click.option(
     "--env", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable that flows read as env.NAME."
 )
-@click.option("--event-url", default="", help="Of a server at a URL: where events go [nowhere].")
-@click.option("--fallback-url", default="", help="Of a server at a URL: what is asked when it fails [nothing].")
-@click.option(
-    "--method",
-    type=click.Choice(("GET", "POST"), case_sensitive=False),
-    default="GET",
-    show_default=True,
-    help="Of a server at a URL: how its answer and fallback URL are asked.",
-)
-@click.option(
-    "--signature-secret", default="", help="Sign webhooks to a URL with it [VONAGE_SIGNATURE_SECRET, else unsigned]."
-)
+@options.chaos
+@options.server
 @options.flows
 @options.templates
 def command(
@@ -108,6 +99,7 @@ def command(
     live: bool,
     real_time: bool,
     env: Mapping[str, str],
+    chaos: int | None,
     event_url: str,
     fallback_url: str,
     method: str,
@@ -133,6 +125,7 @@ def command(
         live=live,
         real_time=real_time,
         env=env,
+        chaos=chaos,
         event_url=event_url,
         fallback_url=fallback_url,
         method=method.upper(),

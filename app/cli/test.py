@@ -23,6 +23,8 @@ Examples:
   ncco test --graph coverage.mmd            the flows as a drawing, painted with what was taken
   ncco test --chaos 7                       webhooks come late, twice, out of order, and replies get lost
   ncco test --format github                 annotations for GitHub Actions
+  ncco test calls.yaml --url https://calls.example.com/answer --event-url https://calls.example.com/event
+                                            a server at a URL, in whatever language it is written
 
 Exit codes: 0 all hold, 1 a scenario differs or has a fault, or too few outcomes are taken, 2 nothing can be played.
 How scenarios are written tells docs/reference/scenarios.md.""",
@@ -39,8 +41,10 @@ How scenarios are written tells docs/reference/scenarios.md.""",
 )
 @click.option("--update", is_flag=True, help="Write what is heard where a `hear` has no text.")
 @click.option("--live", is_flag=True, help="Ask look-ups that a scenario does not answer, and send hooks, for real.")
-@click.option("--chaos", type=click.IntRange(0), metavar="SEED", help="Play on an unlucky network: late, twice, lost.")
+@options.chaos
 @click.option("--graph", type=click.Path(path_type=Path), default=None, help="Write a drawing: .mmd, or .dot.")
+@click.option("--url", default="", help="Play them on the webhook server that answers calls at this URL.")
+@options.server
 @options.flows
 @options.templates
 @options.output("text", "json", "github", "junit")
@@ -53,11 +57,18 @@ def command(
     live: bool,
     chaos: int | None,
     graph: Path | None,
+    url: str,
+    event_url: str,
+    fallback_url: str,
+    method: str,
+    signature_secret: str,
     flows: Path | None,
     templates: Path | None,
     form: str,
 ) -> None:
     """Play scenarios against the real server, in virtual time: no phone rings, and nobody is asked anything.
+
+    With --url they play on any webhook server; what cannot be seen or ordered there is said.
 
     PATHS are project folders (with a folder of flows), scenario files, or folders of them; without any, the
     scenarios of the project in this folder, which are in tests/scenarios or scenarios.
@@ -71,6 +82,11 @@ def command(
         live=live,
         chaos=chaos,
         graph=graph,
+        url=url,
+        event_url=event_url,
+        fallback_url=fallback_url,
+        method=method.upper(),
+        signature_secret=signature_secret,
         flows=flows,
         templates=templates,
         form=form,

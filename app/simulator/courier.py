@@ -33,6 +33,7 @@ class Message:
         is_played: whether the call waits for the reply, and plays an NCCO in it.
         is_answer: whether nothing runs yet that could go on.
         conversation: for an error event.
+        is_spared: whether chaos leaves it alone.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Message:
     is_played: bool = False
     is_answer: bool = False
     conversation: str = ""
+    is_spared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,9 @@ class Courier:
         self._chaos = chaos
         self.log: list[Delivery] = []
 
-    def tell(self, message: Message) -> None:
-        """Deliver without waiting; nothing is done if it fails."""
-        if message.url:
-            self._kernel.spawn(self._attempts(message))
+    def tell(self, message: Message) -> Process[Verdict] | None:
+        """Deliver without waiting; nothing is done if it fails, or (None) without a URL."""
+        return self._kernel.spawn(self._attempts(message)) if message.url else None
 
     def ask(self, message: Message) -> Process[Verdict]:
         """Deliver something whose reply is played; the process comes to what is played in the end.
@@ -157,7 +158,7 @@ class Courier:
 
     def _luck(self, message: Message) -> Disturbance:
         """Nothing befalls a fallback: it is what cures the rest."""
-        if self._chaos is None or message.kind == "fallback":
+        if self._chaos is None or message.kind == "fallback" or message.is_spared:
             return CALM
         return self._chaos.next_disturbance(is_awaited=message.is_played)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from app.simulator.acts import press, speak
 from app.simulator.clock import LONGEST_MS, milliseconds
-from app.simulator.courier import Delivery
+from app.simulator.courier import Delivery, Message
 from app.simulator.errors import CallIsOver, NothingToDecide
 from app.simulator.kernel import Steps
 from app.simulator.leg import EndedBy, Leg, Waited
 from app.simulator.parties import Behaviour
+from app.simulator.payloads import stamp
 from app.simulator.platform import Platform
 from app.simulator.transcript import Heard
 
@@ -175,6 +177,14 @@ class PhoneCall:
         else:
             self._leg.declined.fire()
         await self._platform.kernel.advance(lambda: True)
+
+    async def tell(self, fields: Mapping[str, Any]) -> None:
+        """Send the application an event of this call; `fields` come over those that every event has."""
+        own, leg = self._platform.application, self._leg
+        common = {"uuid": leg.uuid, "conversation_uuid": leg.room.uuid, "timestamp": stamp(self._platform.clock.now)}
+        message = Message("event", own.event_url, own.event_method, {**common, **fields}, leg.root.uuid, is_spared=True)
+        telling = self._platform.courier.tell(message)
+        await self._platform.kernel.advance(lambda: telling is None or telling.is_over)
 
     @property
     def _zero_ms(self) -> int:

@@ -52,12 +52,20 @@ def test_a_script_at_the_speed_of_speech(tmp_path: Path) -> None:
     assert 0 == ncco("simulate", "--script", FILE, "--real-time").exit_code
 
 
-def test_a_script_shows_no_webhooks(tmp_path: Path) -> None:
+def test_a_script_shows_webhooks(tmp_path: Path) -> None:
     project(tmp_path)
     done = ncco("simulate", "--script", FILE, "--show", "webhooks")
 
-    assert 2 == done.exit_code
-    assert "a script does not show webhooks" in done.output
+    assert 0 == done.exit_code
+    assert "input     POST https://ncco.example/webhooks/input/" in done.output
+
+
+def test_a_script_is_played_on_an_unlucky_network(tmp_path: Path) -> None:
+    project(tmp_path)
+    done = ncco("simulate", "--script", FILE, "--chaos", "7", "--show", "webhooks")
+
+    assert 0 == done.exit_code, done.output
+    assert "(late by " in done.output
 
 
 def test_a_script_of_flows_with_errors_ends_with_1(tmp_path: Path) -> None:

@@ -80,7 +80,28 @@ def test_a_script_finds_both_faults(address: str, tmp_path: Path) -> None:
     assert "✗ who says nothing is asked again  calls.yaml:1" in done.output
     assert "✗ who presses 2 is told good bye  calls.yaml:5" in done.output
     assert "✓ it holds" in done.output
-    assert "a server at a URL does not show hooks and variables" in done.output
+    assert "✓ it holds as far as it was judged" in done.output
+    assert "not judged: expect.hooks (a server at a URL does not show it)" in done.output
+
+
+def test_a_script_shows_what_the_server_replied(address: str, tmp_path: Path) -> None:
+    (tmp_path / "calls.yaml").write_text(FINDS_BOTH)
+    shows = ("--show", "why", "--show", "ncco", "--show", "webhooks")
+    done = ncco("simulate", f"{address}/answer", "--script", "calls.yaml", "-k", "news", *shows)
+
+    assert f"answer webhook (GET {address}/answer): status 200 brings talk, input" in done.output
+    assert '[{"action": "talk", "text": "There is no news."}]' in done.output
+    assert "not judged: event (no --event-url was given)" in done.output
+
+
+def test_bad_luck_is_told(address: str) -> None:
+    done = call(
+        f"{address}/answer", "--event-url", f"{address}/event", "--chaos", "7", "--show", "webhooks", typed="1\n"
+    )
+
+    assert 0 == done.exit_code, done.output
+    assert "on an unlucky network, seed 7" in done.output
+    assert "(late by " in done.output
 
 
 def test_words_choose_scenarios(address: str, tmp_path: Path) -> None:

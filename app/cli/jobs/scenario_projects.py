@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from app.cli.jobs.environment import folders
 from app.cli.jobs.project import Source
@@ -32,6 +33,18 @@ def find_projects(paths: Sequence[Path], flows: Path | None, templates: Path | N
     return tuple(ScenarioProject(source, tuple(files)) for source, files in gathered.items())
 
 
+def find_files(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """The scenario files that are meant, whatever project they belong to. Raises CannotRun when there are none."""
+    found: dict[Path, None] = {}
+    for path in paths or (Path(),):
+        _require(path)
+        own = (path,) if path.is_file() else files_of(path) or (tuple(files_in(path)) if paths else ())
+        if not own:
+            _refuse_empty(path)
+        found.update(dict.fromkeys(own))
+    return tuple(found)
+
+
 def _here(flows: Path | None, templates: Path | None) -> ScenarioProject:
     source = Source(*folders(flows, templates))
     home = Path(os.path.normpath(source.flows / ".."))
@@ -39,12 +52,9 @@ def _here(flows: Path | None, templates: Path | None) -> ScenarioProject:
 
 
 def _named(path: Path, flows: Path | None, templates: Path | None) -> ScenarioProject:
-    if not path.exists():
-        raise CannotRun(f"{path} does not exist", "name a project folder, a folder of scenarios, or a scenario file")
+    _require(path)
     if path.is_dir() and (path / "flows").is_dir():
         return _with_files(_source(path, flows, templates), files_of(path), path)
-    if path.is_file() and path.suffix.lower() not in SUFFIXES:
-        raise CannotRun(f"{path} is no scenario file", "name a .yaml file, or the project's folder")
     home = project_of(path)
     if home is None and flows is None:
         cure = "put it below the project's folder, which holds `flows`, or name the folder with --flows"
@@ -63,6 +73,18 @@ def _with_files(source: Source, files: tuple[Path, ...], where: Path) -> Scenari
         cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
         raise CannotRun(f"there is no folder of flows at {source.flows}", cure)
     if not files:
-        cure = f"write the first one into {(where / FOLDERS[0]).as_posix()}/, see docs/how-to/test-a-flow.md"
-        raise CannotRun(f"there are no scenarios in {where}", cure)
+        _refuse_empty(where)
     return ScenarioProject(source, files)
+
+
+def _require(path: Path) -> None:
+    """Raises CannotRun for what holds no scenarios, as its name tells."""
+    if not path.exists():
+        raise CannotRun(f"{path} does not exist", "name a project folder, a folder of scenarios, or a scenario file")
+    if path.is_file() and path.suffix.lower() not in SUFFIXES:
+        raise CannotRun(f"{path} is no scenario file", "name a .yaml file, or the project's folder")
+
+
+def _refuse_empty(where: Path) -> NoReturn:
+    cure = f"write the first one into {(where / FOLDERS[0]).as_posix()}/, see docs/how-to/test-a-flow.md"
+    raise CannotRun(f"there are no scenarios in {where}", cure)

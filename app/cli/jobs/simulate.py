@@ -8,31 +8,30 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
 import click
 
-from app.cli.jobs.environment import variables
+from app.cli.jobs.addresses import START_IT, Address, Method, address_of, is_url, refuse_at_home
 from app.cli.jobs.outside import live_outside
 from app.cli.jobs.simulating.asking import Person, was_answered
 from app.cli.jobs.simulating.conversation import Conversation
-from app.cli.jobs.simulating.line import Address, Line, outer_line, own_line
+from app.cli.jobs.simulating.line import Line, outer_line, own_line
 from app.cli.jobs.simulating.own_server import Own
 from app.cli.jobs.simulating.pace import Pace
 from app.cli.jobs.simulating.prompts import Prompt, find_prompt
 from app.cli.jobs.simulating.saving import append, check_path, free_name, name_of
 from app.cli.jobs.simulating.screen import Screen
-from app.cli.jobs.simulating.scripted import find_source_of, play_own
-from app.cli.jobs.simulating.scripted_url import play_at
+from app.cli.jobs.simulating.scripted import find_source_of, play_at, play_own
 from app.cli.jobs.simulating.scripts import Script
-from app.cli.jobs.simulating.targets import Called, find_called, is_url
+from app.cli.jobs.simulating.targets import Called, find_called
 from app.cli.jobs.simulating.words import NOWHERE
 from app.cli.jobs.simulating.writing import Played, written
 from app.cli.work import FINE, ISSUES, CannotRun
 from app.errors import AppError, SettingsError
 from app.flow.report import printable
 from app.settings import load_settings
+from app.verify.scenarios.distant import NoServer
 from app.verify.scenarios.fitting import ANY_NUMBER
 from app.verify.scenarios.model import CallFacts
 from app.verify.scenarios.stage import stand_ins
@@ -48,6 +47,7 @@ class _Wishes:
     live: bool
     is_real_time: bool
     env: Mapping[str, str]
+    chaos: int | None
     flows: Path | None
     templates: Path | None
 
@@ -72,9 +72,10 @@ def run(
     live: bool,
     real_time: bool,
     env: Mapping[str, str],
+    chaos: int | None,
     event_url: str,
     fallback_url: str,
-    method: Literal["GET", "POST"],
+    method: Method,
     signature_secret: str,
     flows: Path | None,
     templates: Path | None,
@@ -83,47 +84,21 @@ def run(
 
     Raises CannotRun.
     """
-    address = _address(what or "", event_url, fallback_url, method, signature_secret)
-    for url in (what or "" if is_url(what) else "", event_url, fallback_url):
-        _require_url(url)
+    address = address_of(what or "" if is_url(what) else "", event_url, fallback_url, method, signature_secret)
     if not is_url(what):
-        _refuse_at_home({"--event-url": event_url, "--fallback-url": fallback_url})
+        refuse_at_home({"--event-url": event_url, "--fallback-url": fallback_url})
     elif live or env:
         raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL asks whom it asks")
-    wishes = _Wishes(CallFacts(NOWHERE, to, caller, at=at), save, shows, live, real_time, env, flows, templates)
+    wishes = _Wishes(CallFacts(NOWHERE, to, caller, at=at), save, shows, live, real_time, env, chaos, flows, templates)
     try:
         if script is not None:
-            return _run_script(Script(script, words, real_time, shows), what, address, wishes)
+            return _run_script(Script(script, words, real_time, shows, chaos), what, address, wishes)
         return _run_call(what, address, wishes)
+    except NoServer as error:
+        raise CannotRun(str(error), START_IT) from error
     except KeyboardInterrupt:
         click.echo("\nthe call was left")
         return FINE
-
-
-def _address(url: str, event_url: str, fallback_url: str, method: Literal["GET", "POST"], secret: str) -> Address:
-    """The server at a URL; webhooks are signed as those of the account in the environment, if it has a secret."""
-    known = variables()
-    found = secret or known.get("VONAGE_SIGNATURE_SECRET", "") or known.get("VONAGE_API_SIGNATURE_SECRET", "")
-    accounts = known.get("VONAGE_API_KEY", ""), known.get("VONAGE_APPLICATION_ID", "")
-    return Address(url, event_url, fallback_url, method, found, *accounts)
-
-
-def _require_url(url: str) -> None:
-    """Raises CannotRun for what is no URL of a server; "" is none at all."""
-    try:
-        is_good = not url or (is_url(url) and bool(urlsplit(url).hostname) and url.isprintable() and " " not in url)
-    except ValueError:
-        is_good = False
-    if not is_good:
-        raise CannotRun(f"{printable(url)} is no URL of a server", "write one such as https://calls.example.com/answer")
-
-
-def _refuse_at_home(options: Mapping[str, str]) -> None:
-    for name, value in options.items():
-        if value:
-            raise CannotRun(
-                f"{name} is for a server at a URL", "leave it out, or name the answer URL instead of a flow"
-            )
 
 
 def _run_script(script: Script, what: str | None, address: Address, wishes: _Wishes) -> int:
@@ -192,8 +167,7 @@ class _Simulation:
         if called is None:
             facts = CallFacts(NOWHERE, wishes.facts.to or ANY_NUMBER, wishes.facts.from_, at=wishes.facts.at)
             self._greet(self._address.answer_url, facts)
-            async with outer_line(self._address, facts) as line:
-                _require_reached(line)
+            async with outer_line(self._address, facts, wishes.chaos) as line:
                 yield line
             return
         flow = called.facts.flow or called.fitted.flow
@@ -205,7 +179,7 @@ class _Simulation:
             self._kept.given = person.given
             env = {**(outside.env if outside else stand_ins(called.flows)), **wishes.env}
             own = Own(called.project, env, _dial_allow(), person.ask, called.rename, outside)
-            async with own_line(own, called.fitted, called.flows) as line:
+            async with own_line(own, called.fitted, called.flows, wishes.chaos) as line:
                 person.line = line
                 yield line
 
@@ -213,6 +187,8 @@ class _Simulation:
         where = f"{whom} at " if whom else ""
         at = facts.at.isoformat(" ", "minutes")
         self._screen.say(printable(f"{facts.from_} calls {where}{facts.to}, {at}"), "bold")
+        if self._wishes.chaos is not None:
+            self._screen.say(f"on an unlucky network, seed {self._wishes.chaos}; --show webhooks tells of it", "dim")
 
     def _keep(self, line: Line, talk: Conversation) -> None:
         """Write the call as a scenario. Raises CannotRun."""
@@ -226,15 +202,6 @@ class _Simulation:
         append(path, name, written(name, played))
         replay = f"ncco simulate {self._address.answer_url} --script" if self._called is None else "ncco test"
         self._screen.say(f'written to {path} as "{name}"; play it again with: {replay} {path}', "green")
-
-
-def _require_reached(line: Line) -> None:
-    """Raises CannotRun when there is no server at all."""
-    attempts = [attempt for delivery in line.call.log if delivery.kind == "answer" for attempt in delivery.attempts]
-    failures = {attempt.response.failure for attempt in attempts}
-    if not line.call.is_answered and failures <= {"closed", "connect timeout"}:
-        url = attempts[0].request.url.partition("?")[0]
-        raise CannotRun(f"there is no server at {url}", "start it, or write its answer URL as it would stand at Vonage")
 
 
 def _expected(line: Line) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from typing import Literal
 
 import click
 
+from app.cli.jobs.addresses import START_IT, Address, Method, address_of, refuse_at_home, refuse_far
 from app.cli.jobs.environment import flow_variables
 from app.cli.jobs.flow import show_errors
 from app.cli.jobs.outside import live_outside
 from app.cli.jobs.project import Findings, as_named, find
-from app.cli.jobs.scenario_projects import ScenarioProject, find_projects
+from app.cli.jobs.scenario_projects import ScenarioProject, find_files, find_projects
 from app.cli.jobs.server_under_test import make_app
 from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
@@ -27,12 +28,13 @@ from app.flow.report import report
 from app.settings import load_settings
 from app.verify.coverage.painting import paint
 from app.verify.coverage.telling import percent, told_coverage
+from app.verify.scenarios.distant import DistantStage, NoServer
 from app.verify.scenarios.files import ScenarioFile, read_files
 from app.verify.scenarios.reports import as_github, as_json, as_junit
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.stage import Stage
-from app.verify.scenarios.suite import Suite, run_suite
-from app.verify.scenarios.telling import Ink, Rename, told
+from app.verify.scenarios.suite import AnyStage, Suite, run_suite
+from app.verify.scenarios.telling import Ink, Rename, told, told_unjudged
 from app.verify.scenarios.updating import updated
 
 Form = Literal["text", "json", "github", "junit"]
@@ -67,6 +69,11 @@ def run(
     live: bool,
     chaos: int | None,
     graph: Path | None,
+    url: str,
+    event_url: str,
+    fallback_url: str,
+    method: Method,
+    signature_secret: str,
     flows: Path | None,
     templates: Path | None,
     form: Form,
@@ -76,8 +83,12 @@ def run(
     Raises CannotRun.
     """
     began = time.perf_counter()
-    projects = find_projects(paths, flows, templates)
     done = _Run(words, least, update, live, chaos, form, Ink(takes_colour() and form == "text"))
+    if url:
+        refuse_far({"--live": live, "--min": least is not None, "--graph": graph, "--flows": flows or templates})
+        return _run_far(address_of(url, event_url, fallback_url, method, signature_secret), paths, done, began)
+    refuse_at_home({"--event-url": event_url, "--fallback-url": fallback_url})
+    projects = find_projects(paths, flows, templates)
     if live:
         click.echo("live: look-ups that a scenario does not answer are asked, and hooks are sent", err=True)
     has_faulty_flows = False
@@ -90,22 +101,49 @@ def run(
             has_faulty_flows = True
         else:
             asyncio.run(_play(project, found, done))
-    if not has_faulty_flows and not any(suite.results or suite.issues for suite in done.suites):
-        raise CannotRun(f"no scenario holds the words {words}", "run `ncco test` without -k to see their names")
+    if not has_faulty_flows:
+        _require_played(done)
     if graph is not None:
         _draw(graph, done)
+    code = _finish(done, began)
+    return ISSUES if has_faulty_flows else code
+
+
+def _run_far(address: Address, paths: Sequence[Path], done: _Run, began: float) -> int:
+    """The same on a server at a URL, whose flows nobody knows. Raises CannotRun."""
+    files = read_files(find_files(paths))
+    stage = DistantStage(address.application, chaos=done.chaos)
+    try:
+        asyncio.run(_play_files(stage, files, done, str))
+    except NoServer as error:
+        raise CannotRun(str(error), START_IT) from error
+    _require_played(done)
+    return _finish(done, began)
+
+
+def _require_played(done: _Run) -> None:
+    """Raises CannotRun when no scenario was meant."""
+    if not any(suite.results or suite.issues for suite in done.suites):
+        raise CannotRun(f"no scenario holds the words {done.words}", "run `ncco test` without -k to see their names")
+
+
+def _finish(done: _Run, began: float) -> int:
+    """The last lines, and the code."""
     _print(done, time.perf_counter() - began)
-    return ISSUES if has_faulty_flows or _falls_short(done) else FINE
+    return ISSUES if _falls_short(done) else FINE
 
 
 async def _play(project: ScenarioProject, found: Findings, done: _Run) -> None:
     """Play the scenarios of one project; what differs is printed as soon as it does."""
-    files = read_files(project.files)
     async with live_outside(is_live=done.live) as outside:
         stage = Stage(found.project, make_app, _dial_allow(), outside=outside, chaos=done.chaos)
-        rename = partial(as_named, source=project.source)
-        played = _teller(done, rename) if done.is_text else _silent
-        suite = await run_suite(stage, files, done.words, leaves_open=done.update, played=played, rename=rename)
+        await _play_files(stage, read_files(project.files), done, partial(as_named, source=project.source))
+
+
+async def _play_files(stage: AnyStage, files: Sequence[ScenarioFile], done: _Run, rename: Rename) -> None:
+    """Play files of scenarios, print what came of them and which outcomes are left, and write what was heard."""
+    played = _teller(done, rename) if done.is_text else _silent
+    suite = await run_suite(stage, files, done.words, leaves_open=done.update, played=played, rename=rename)
     done.suites.append(suite)
     if done.update:
         done.written += [name for file in files if (name := _update(file, suite))]
@@ -133,6 +171,8 @@ def _teller(done: _Run, rename: Rename) -> Callable[[Result], None]:
     def tell(result: Result) -> None:
         if not result.holds:
             click.echo(told(result, rename, done.ink), color=takes_colour())
+        elif result.unjudged:
+            click.echo(told_unjudged(result, done.ink), color=takes_colour())
 
     return tell
 
@@ -203,9 +243,15 @@ def _summary(done: _Run, took_s: float) -> Iterator[str]:
     differing = sum(not result.holds for result in results)
     held = f"{len(results)} scenario{'' if len(results) == 1 else 's'} played"
     came = done.ink(f"{differing} differ", "red") if differing else done.ink("all hold", "green")
-    outcomes = sum(suite.coverage.outcomes for suite in done.suites)
-    taken = sum(suite.coverage.taken for suite in done.suites)
-    share = percent(100 * taken / outcomes) if outcomes else "none"
+    in_part = sum(bool(result.unjudged) for result in results)
+    partly = f", {in_part} of them judged in part" if in_part else ""
     left_out = sum(suite.left_out for suite in done.suites)
     more = f"; {left_out} left out by -k" if left_out else ""
-    yield f"{held}, {came}, {share} of the outcomes taken ({taken} of {outcomes}), {took_s:.1f} s{more}"
+    yield f"{held}, {came}{partly}{_taken(done)}, {took_s:.1f} s{more}"
+
+
+def _taken(done: _Run) -> str:
+    """How many outcomes are taken; "" where nobody knows the flows."""
+    outcomes = sum(suite.coverage.outcomes for suite in done.suites)
+    taken = sum(suite.coverage.taken for suite in done.suites)
+    return f", {percent(100 * taken / outcomes)} of the outcomes taken ({taken} of {outcomes})" if outcomes else ""

@@ -39,7 +39,6 @@ class Caller:
         result: takes what differs, and what was heard where the script leaves it open.
         server: the way to the server, for faults.
         parties: of the same platform; each dial waits while the script has a line for one.
-        tell: sends an event with some fields to the server.
     """
 
     def __init__(
@@ -48,12 +47,10 @@ class Caller:
         result: Result,
         server: FaultyServer,
         parties: Parties,
-        tell: Callable[[Mapping[str, Any]], Awaitable[None]],
     ) -> None:
         self._call = call
         self._server = server
         self._parties = parties
-        self._tell = tell
         self._result = result
         self._listener = Listener()
         self._dials: list[tuple[model.Dial, int]] = []
@@ -98,7 +95,7 @@ class Caller:
         self._server.ordered.append(step.fault)
 
     async def _event(self, step: model.Event) -> None:
-        await self._tell(step.fields)
+        await self._call.tell(step.fields)
 
     async def _listen(self) -> Moment:
         moment = await self._call.listen()

@@ -22,7 +22,8 @@ def check_expectations(result: Result) -> Iterator[Difference]:
     ended = how_ended(result)
     if ended == "failsafe" and expect.end != "failsafe":
         why = next((line.because for line in reversed(result.decided) if line.did == "failed"), "")
-        message = "the caller hears the failsafe: nothing of the flow could be played"
+        heard = "the caller hears the failsafe: nothing of the flow could be played"
+        message = heard if result.nccos else "the caller hears nothing: no NCCO was played"
         yield Difference(scenario.place, f"{message}{f' ({why})' if why else ''}", at=result.seconds)
     if result.differences:
         return

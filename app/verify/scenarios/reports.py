@@ -42,6 +42,7 @@ def _scenario(result: Result, rename: Rename) -> dict[str, Any]:
         "line": place.line,
         "holds": result.holds,
         "seconds": result.seconds,
+        "unjudged": list(result.unjudged),
     }
     if result.holds:
         return found
@@ -94,6 +95,11 @@ def as_github(suites: Sequence[Suite], *, needs_all: bool) -> str:
                 why = "".join(f"\n{line}" for line in why_so(result, suite.rename))
                 text = _data(f"{difference.message}{expected}{found}{why}")
                 lines.append(f"::error file={_property(place.file)},line={place.line},title={title}::{text}\n")
+        for result in suite.results:
+            for what in result.unjudged:
+                place, title = result.scenario.place, _property(result.scenario.name)
+                where = f"file={_property(place.file)},line={place.line},title={title}"
+                lines.append(f"::notice {where}::not judged: {_data(what)}\n")
         level = "error" if needs_all else "notice"
         for outcome in suite.coverage.missing:
             file, line = _property(suite.rename(outcome.place.file)), outcome.place.line
@@ -139,6 +145,9 @@ def _testsuite(name: str, results: Sequence[Result], errors: Sequence[Issue], re
             message = _attribute(result.differences[0].message)
             text = escape(printable_lines(told(result, rename, Ink(is_on=False))))
             yield f"      <failure message={message}>{text}</failure>"
+        if result.unjudged:
+            unjudged = "\n".join(f"not judged: {what}" for what in result.unjudged)
+            yield f"      <system-out>{escape(unjudged)}</system-out>"
         yield "    </testcase>"
     yield "  </testsuite>"
 

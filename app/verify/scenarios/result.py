@@ -8,7 +8,7 @@ from typing import Any
 
 from app.engine import Session
 from app.flow.nodes import Place
-from app.simulator import Heard
+from app.simulator import Delivery, Heard, PhoneCall, VirtualClock
 from app.store.contract import HookRow, TurnRow
 from app.verify.scenarios.model import Hear, Scenario
 
@@ -82,6 +82,9 @@ class Result:
         seconds: how long the call lasted.
         notes: what else may help: what the server has logged, look-ups that nobody answered.
         heard: what was heard where the script leaves it open.
+        webhooks: every one of the call, in the order in which they were due.
+        answered_s: when the call was answered, in seconds of the clock that `webhooks` go by.
+        unjudged: what the scenario says that nobody has looked at, or that the server was not told; with the reason.
         took_s: real seconds.
     """
 
@@ -96,7 +99,19 @@ class Result:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     heard: list[tuple[Hear, str]] = field(default_factory=list)
+    webhooks: tuple[Delivery, ...] = ()
+    answered_s: float = 0.0
+    unjudged: tuple[str, ...] = ()
     took_s: float = 0.0
+
+    def take(self, call: PhoneCall, clock: VirtualClock) -> None:
+        """Take in what the protocol shows of a call that is over."""
+        self.transcript = call.transcript
+        self.called = tuple(other.transcript for other in call.dialled)
+        self.seconds = max((heard.at for heard in call.transcript if heard.kind in ("ended", "hung up")), default=0.0)
+        self.nccos = tuple(tuple(sent.ncco) for sent in call.log if sent.ncco is not None)
+        self.webhooks = tuple(sent for sent in call.log if sent.attempts)
+        self.answered_s = clock.ms / 1000 - call.at
 
     @property
     def holds(self) -> bool:

@@ -19,16 +19,16 @@ from app.service.library import Library
 from app.service.policy import Policy
 from app.settings.failsafe import DEFAULT as SORRY
 from app.settings.failsafe import read_failsafe
-from app.simulator import Application, AsgiServer, Chaos, PhoneCall, Request, Server, VirtualClock, Vonage
+from app.simulator import Application, AsgiServer, Chaos, PhoneCall, VirtualClock, Vonage
 from app.simulator.asgi import App
-from app.simulator.payloads import stamp
-from app.simulator.requests import encoded
 from app.store.contract import HookRow
 from app.store.memory import MemoryStore
 from app.verify.scenarios.answers import Answers, Declared
 from app.verify.scenarios.caller import Caller, parties_of, scripted_dials
-from app.verify.scenarios.faults import FaultyServer
+from app.verify.scenarios.faults import FaultyServer, Kind
+from app.verify.scenarios.fitting import Fitting
 from app.verify.scenarios.model import AT, CallFacts, Disturb, Scenario
+from app.verify.scenarios.reader import Reader
 from app.verify.scenarios.result import Decided, Record, Result
 
 BASE: Final = "https://ncco.example"
@@ -84,7 +84,8 @@ class Stage:
         chaos: int | None = None,
     ) -> None:
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
-        self.declared = Declared(self.flows)
+        self._declared = Declared(self.flows)
+        self._fitting = Fitting(self.flows, self._declared)
         self._project = project
         self._make_app = make_app
         self._dial_allow = dial_allow
@@ -95,10 +96,14 @@ class Stage:
         self._played: dict[str, int] = {}
         self._servers: dict[tuple[str, ...], _Server] = {}
 
+    def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
+        """See `Fitting`."""
+        return self._fitting.fit(scenario, reader)
+
     async def play(self, scenario: Scenario) -> Result:
         """Play one scenario from ringing to the last webhook."""
         began = time.perf_counter()
-        luck = self._luck(scenario)
+        luck = chaos_of(self._chaos, scenario)
         if luck is not None:
             scenario = replace(scenario, expect=replace(scenario.expect, seconds=None, hooks=None))
         result = Result(scenario)
@@ -106,39 +111,31 @@ class Stage:
         clock = self._clock = VirtualClock(scenario.call.at)
         server.env.clear()
         server.env.update({**self._env, **scenario.env})
-        answers = Answers(scenario.given, self.declared, self._outside.look_ups() if self._outside else None)
+        answers = Answers(scenario.given, self._declared, self._outside.look_ups() if self._outside else None)
         server.service.look_ups = lambda: answers.ask
         direct = AsgiServer(server.app, clock)
         platform = FaultyServer(direct)
-        first = list(takewhile(lambda step: isinstance(step, Disturb), scenario.script))
-        platform.ordered += [step.fault for step in first if isinstance(step, Disturb)]
+        first = first_faults(scenario)
+        platform.ordered += first
         parties = parties_of(scripted_dials(scenario.script))
         application = application_of(scenario.call)
         vonage = Vonage(application, platform, clock, parties, chaos=luck, seed=self._seed(scenario))
         known, logged = len(server.store.sessions), len(server.log)
         call = await vonage.call(**call_facts(scenario.call, self.flows))
-        caller = Caller(call, result, platform, parties, lambda fields: _tell(platform, call, clock, fields))
+        caller = Caller(call, result, platform, parties)
         await caller.play(scenario.script[len(first) :])
         await vonage.run()
-        result.transcript = call.transcript
-        result.called = tuple(other.transcript for other in call.dialled)
-        result.seconds = max((heard.at for heard in call.transcript if heard.kind in ("ended", "hung up")), default=0.0)
-        result.nccos = tuple(tuple(sent.ncco) for sent in call.log if sent.ncco is not None)
+        result.take(call, clock)
         result.records = await server.records(known)
         result.decided = tuple(_decided(result.records, answered_ms(call, clock, scenario.call.at)))
         result.hooks = await server.take_hooks()
         broken = [f"the server has raised {type(fault).__name__}: {fault}" for fault in direct.faults]
-        result.notes = (*broken, *server.log[logged:], *_platform_notes(call), *_unanswered(answers))
+        result.notes = (*broken, *server.log[logged:], *platform_notes(call), *_unanswered(answers))
         if self._outside is not None:
             problems = [(hook.name, await self._outside.post(hook)) for hook in result.hooks]
             result.notes += tuple(f"the hook {name} was not sent: {problem}" for name, problem in problems if problem)
         result.took_s = time.perf_counter() - began
         return result
-
-    def _luck(self, scenario: Scenario) -> Chaos | None:
-        """The bad luck of a call; none for a scenario that orders its own faults."""
-        orders = any(isinstance(step, Disturb) for step in scenario.script)
-        return None if self._chaos is None or orders else Chaos(self._chaos)
 
     def _seed(self, scenario: Scenario) -> str:
         """Of the ids of its calls: the same in every run, and another one each time that it is played in this one."""
@@ -197,6 +194,18 @@ class _Server:
         return tuple(sorted(rows, key=lambda row: row.created_at))
 
 
+def chaos_of(seed: int | None, scenario: Scenario) -> Chaos | None:
+    """The bad luck of a call; none for a scenario that orders its own faults."""
+    orders = any(isinstance(step, Disturb) for step in scenario.script)
+    return None if seed is None or orders else Chaos(seed)
+
+
+def first_faults(scenario: Scenario) -> list[Kind]:
+    """Those that befall the webhook which the call begins with."""
+    first = takewhile(lambda step: isinstance(step, Disturb), scenario.script)
+    return [step.fault for step in first if isinstance(step, Disturb)]
+
+
 def stand_ins(flows: Iterable[Flow]) -> dict[str, str]:
     """A value for every variable that flows read: an address that leads nowhere."""
     texts = {path: text for flow in flows for path, text in flow.sources.items()}
@@ -228,13 +237,6 @@ def call_facts(call: CallFacts, flows: Iterable[Flow]) -> dict[str, Any]:
     }
 
 
-async def _tell(server: Server, call: PhoneCall, clock: VirtualClock, fields: Mapping[str, Any]) -> None:
-    """Send an event of a call; `fields` come over what every event says."""
-    common = {"uuid": call.uuid, "conversation_uuid": call.conversation_uuid, "timestamp": stamp(clock.now)}
-    headers = {"content-type": "application/json"}
-    await server.deliver(Request("POST", f"{BASE}/webhooks/event", headers, encoded({**common, **fields})))
-
-
 def answered_ms(call: PhoneCall, clock: VirtualClock, start: datetime) -> int:
     """When the call was answered, in milliseconds since 1970."""
     return int(start.timestamp() * 1000) + clock.ms - round(call.at * 1000)
@@ -259,7 +261,7 @@ def _decided(records: Iterable[Record], zero_ms: int) -> Iterable[Decided]:
     return sorted(found, key=lambda decided: decided.at)
 
 
-def _platform_notes(call: PhoneCall) -> Iterable[str]:
+def platform_notes(call: PhoneCall) -> Iterable[str]:
     """What the platform could not play."""
     for delivery in call.log:
         if delivery.verdict is not None and delivery.verdict.failure:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from app.flow.issues import Issue, by_place
+from app.flow.model import Flow
 from app.verify.coverage.count import Coverage, Tally
 from app.verify.scenarios.checks import check_expectations
 from app.verify.scenarios.files import ScenarioFile
-from app.verify.scenarios.fitting import Fitting, named
+from app.verify.scenarios.fitting import named
 from app.verify.scenarios.model import Scenario
 from app.verify.scenarios.reader import Reader
 from app.verify.scenarios.result import Difference, Result
-from app.verify.scenarios.stage import Stage
 from app.verify.scenarios.telling import Rename
 
 
@@ -45,21 +46,39 @@ class Suite:
         return any(issue.is_error for issue in self.issues)
 
 
-def fitted(stage: Stage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario, ...], tuple[Issue, ...]]:
+class AnyStage(Protocol):
+    """Where scenarios are played.
+
+    Attributes:
+        flows: whose outcomes are counted; () when nobody knows them.
+    """
+
+    @property
+    def flows(self) -> tuple[Flow, ...]:
+        """See the attribute."""
+
+    def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
+        """The scenario as it can be played; `reader` takes what is wrong with it."""
+
+    async def play(self, scenario: Scenario) -> Result:
+        """Play one scenario from ringing to the last webhook."""
+
+
+def fitted(stage: AnyStage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario, ...], tuple[Issue, ...]]:
     """The scenarios of some files that can be played, and every issue of them."""
-    fitting, ready, issues = Fitting(stage.flows, stage.declared), list[Scenario](), list[Issue]()
+    ready, issues = list[Scenario](), list[Issue]()
     for file in files:
         issues += file.issues
         for scenario in file.scenarios:
             reader = Reader()
-            fit = fitting.fit(scenario, reader)
+            fit = stage.fit(scenario, reader)
             issues += reader.issues
             ready += [] if reader.issues else [fit]
     return tuple(ready), tuple(sorted(issues, key=by_place))
 
 
 async def run_suite(
-    stage: Stage,
+    stage: AnyStage,
     files: Sequence[ScenarioFile],
     words: str = "",
     *,
@@ -88,7 +107,7 @@ async def run_suite(
     return Suite(tuple(files), issues, tuple(results), tally.coverage(), len(ready) - len(wanted), rename)
 
 
-async def play(stage: Stage, scenario: Scenario, *, leaves_open: bool = False) -> Result:
+async def play(stage: AnyStage, scenario: Scenario, *, leaves_open: bool = False) -> Result:
     """Play one scenario, and hold it against what it expects."""
     result = await stage.play(scenario)
     if not leaves_open:

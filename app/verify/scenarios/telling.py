@@ -56,7 +56,15 @@ def told(result: Result, rename: Rename, ink: Ink) -> str:
         lines += [f"  {line}" for line in why]
     lines += ["", *_transcript(result, first, ink)]
     lines += [f"  note: {printable(note)}" for note in result.notes[:MOST_NOTES]]
+    lines += [f"  not judged: {what}" for what in result.unjudged]
     return "\n".join([*lines, ""])
+
+
+def told_unjudged(result: Result, ink: Ink) -> str:
+    """A scenario that holds as far as it was judged, and what was not."""
+    place = result.scenario.place
+    named = f"~ {printable(result.scenario.name)}  {place.file}:{place.line}"
+    return "\n".join([ink(named, "yellow"), *(f"  not judged: {what}" for what in result.unjudged)])
 
 
 def _difference(difference: Difference, ink: Ink) -> Iterator[str]:

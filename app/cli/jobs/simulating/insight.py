@@ -81,7 +81,7 @@ class Outward:
         return new
 
     def _replies(self) -> list[tuple[float, str]]:
-        return [(delivery.at, told) for delivery in self._call.log if (told := _reply(delivery))]
+        return [(delivery.at, told) for delivery in self._call.log if (told := reply_told(delivery))]
 
     async def news(self) -> list[tuple[float, str]]:
         """See `Insight`; nothing more can be seen."""
@@ -102,7 +102,7 @@ def ways_of(waited: Waited) -> Ways:
     )
 
 
-def _reply(delivery: Delivery) -> str:
+def reply_told(delivery: Delivery) -> str:
     """What a reply has brought about; "" for nothing."""
     if not delivery.message.is_played or delivery.verdict is None:
         return ""

@@ -26,6 +26,8 @@ OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "key
 DONE: Final = frozenset({"pressed", "spoke", "hung up"})
 """What the caller does; it comes before what it brings about."""
 
+BUCKETS: Final = 100
+"""Of a second."""
 News: TypeAlias = tuple[int, int, str, str]
 """A line: its moment, its place among those of one moment, its text and colour."""
 
@@ -58,7 +60,7 @@ class Screen:
         told = [(at, text, "yellow") for at, text in await line.insight.news()]
         if "why" in self._shows:
             told += [(at, text, "dim") for at, text in line.insight.decisions()]
-        news = [(_bucket(at - line.zero_s), 2, f"           {text}", colour) for at, text, colour in told]
+        news = [(bucket(at - line.zero_s), 2, f"           {text}", colour) for at, text, colour in told]
         news += [*self._heard_since(line.call), *self._webhooks_since(line)]
         for _, _, text, colour in sorted(news, key=lambda new: new[:2]):
             self.say(text, colour)
@@ -69,13 +71,13 @@ class Screen:
 
     def _heard_since(self, call: PhoneCall) -> Iterator[News]:
         for heard in self._new(call):
-            yield _bucket(heard.at), 0 if heard.kind in DONE else 4, entry(heard), colour_of(heard)
+            yield bucket(heard.at), 0 if heard.kind in DONE else 4, entry(heard), colour_of(heard)
         for other in call.dialled:
             behind = call.at - other.at
             for heard in self._new(other):
                 if heard.kind in OF_OTHERS:
                     own = replace(heard, at=heard.at + behind)
-                    yield _bucket(own.at), 4, f"{entry(own)}  (the called party)", "dim"
+                    yield bucket(own.at), 4, f"{entry(own)}  (the called party)", "dim"
 
     def _new(self, call: PhoneCall) -> tuple[Heard, ...]:
         known = self._heard.get(call.uuid, 0)
@@ -86,7 +88,7 @@ class Screen:
     def _webhooks_since(self, line: Line) -> Iterator[News]:
         done = [delivery for delivery in line.vonage.log if delivery.attempts]
         for delivery in done[self._delivered :]:
-            at = _bucket(delivery.at - line.zero_s)
+            at = bucket(delivery.at - line.zero_s)
             if "webhooks" in self._shows:
                 yield at, 1, webhook_line(delivery, line.zero_s), "dim"
             if "ncco" in self._shows and delivery.ncco is not None:
@@ -135,9 +137,9 @@ class Screen:
                 self.say(printable(text))
 
 
-def _bucket(seconds: float) -> int:
+def bucket(seconds: float) -> int:
     """A moment, as hundredths of a second: what belongs together may be off by a rounding."""
-    return round(seconds * 100)
+    return round(seconds * BUCKETS)
 
 
 def colour_of(heard: Heard) -> str:
@@ -155,7 +157,8 @@ def webhook_line(delivery: Delivery, zero_s: float) -> str:
     what = delivery.fields.get("status") or delivery.kind
     status = response.status or response.failure
     url = request.url.partition("?")[0]
-    return printable(f"{at:7.1f} s  {what:<10}{request.method} {url}  {status}{came}{failure}")
+    luck = f"  ({attempt.disturbance})" if attempt.disturbance else ""
+    return printable(f"{at:7.1f} s  {what:<10}{request.method} {url}  {status}{came}{failure}{luck}")
 
 
 def _fields(request: Request) -> Any:

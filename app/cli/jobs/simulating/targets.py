@@ -1,13 +1,11 @@
-"""What is called: a flow of a project, or a server at a URL."""
+"""What is called: a flow of a project."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from app.cli.jobs.environment import flow_variables
 from app.cli.jobs.flow import did_you_mean, show_errors
@@ -20,8 +18,6 @@ from app.verify.scenarios.fitting import Fitting
 from app.verify.scenarios.model import CallFacts, Scenario
 from app.verify.scenarios.reader import Reader
 from app.verify.scenarios.telling import Rename
-
-URL: Final = re.compile(r"https?://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +48,6 @@ class Called:
     def rename(self) -> Rename:
         """A file of a flow, as the person can open it."""
         return partial(as_named, source=self.source)
-
-
-def is_url(what: str | None) -> bool:
-    """Whether a server at a URL is meant."""
-    return what is not None and URL.match(what) is not None
 
 
 def find_called(what: str | None, facts: CallFacts, flows: Path | None, templates: Path | None) -> Called | None:
