@@ -13,6 +13,7 @@ from app.errors import AlreadyOpen, Conflict, StoreUnavailable
 from app.store.contract import Store
 from app.store.memory import MemoryStore
 from app.store.sqlite import SqliteStore
+from tests.store.postgres_stores import make_postgres
 from tests.store.stored_rows import NOON_MS, new_call, next_turn, revision_row, session_row, turn_row, webhook_row
 
 
@@ -24,7 +25,11 @@ def make_sqlite(folder: Path) -> Store:
     return SqliteStore(folder / "calls.db")
 
 
-STORES: dict[str, Callable[[Path], Store]] = {"memory": make_memory, "sqlite": make_sqlite}
+STORES: dict[str, Callable[[Path], Store]] = {
+    "memory": make_memory,
+    "sqlite": make_sqlite,
+    "postgres": make_postgres,
+}
 
 
 @pytest.fixture(params=STORES)

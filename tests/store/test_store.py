@@ -8,6 +8,7 @@ import pytest
 
 from app.store import open_store
 from app.store.memory import MemoryStore
+from app.store.postgres import PostgresStore
 from app.store.sqlite import SqliteStore
 
 
@@ -41,7 +42,8 @@ def test_memory_url_keeps_nothing(url: str) -> None:
         ("a database URL has a scheme and ://; write sqlite:///calls.db", ""),
         ("a database URL has a scheme and ://; write sqlite:///calls.db", "calls.db"),
         ("a database URL has a scheme and ://; write sqlite:///calls.db", "sqlite:calls.db"),
-        ("no store for postgresql://; write sqlite:///calls.db", "postgresql://ann:secret@db/ncco"),
+        ("no store for mysql://; write sqlite:///calls.db", "mysql://ann:secret@db/ncco"),
+        ("it names no database", "postgresql://ann:secret@db"),
         ("no store for ://; write sqlite:///calls.db", "://calls.db"),
         ("sqlite:// takes no host, so a third slash comes before the path; write", "sqlite://calls.db"),
         ("sqlite:// takes no host, so a third slash comes before the path; write", "sqlite://"),
@@ -62,8 +64,33 @@ def test_url_that_names_no_store_is_refused_with_the_cure(expected: str, url: st
     assert "secret" not in str(refused.value)
 
 
-def test_importing_the_store_imports_no_migrations() -> None:
-    program = "import sys, app.store; print({'alembic', 'sqlalchemy'} & set(sys.modules))"
+@pytest.mark.parametrize("url", ["postgresql://ann:secret@db/ncco", "postgres://ann:secret@db/ncco"])
+def test_postgresql_url_names_a_database(url: str) -> None:
+    store = open_store(url)
+
+    assert isinstance(store, PostgresStore)
+    assert "postgresql://db/ncco" == store.address.label
+    assert "secret" not in repr(store.address)
+
+
+def test_postgresql_without_its_driver_says_what_to_install() -> None:
+    program = """
+import sys
+from app.store import open_store
+sys.modules["asyncpg"] = None
+try:
+    open_store("postgresql://ann:secret@db/ncco")
+except ValueError as refused:
+    print(refused)
+"""
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert 'PostgreSQL needs its driver; write pip install "ncco-server[postgres]"' == ran.stdout.strip()
+
+
+def test_importing_the_store_imports_no_migrations_and_no_driver() -> None:
+    program = "import sys, app.store; print({'alembic', 'sqlalchemy', 'asyncpg'} & set(sys.modules))"
 
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

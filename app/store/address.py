@@ -1,0 +1,98 @@
+"""The URL of a PostgreSQL database, read without its driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+EXAMPLE: Final = "postgresql://ncco:password@db.example.com/ncco"
+
+POOLER: Final = "pooler"
+"""Our own option: `pooler=transaction` for a pooler that hands out connections by transaction."""
+
+_OPTIONS: Final = (
+    "application_name",
+    "host",
+    "passfile",
+    POOLER,
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "target_session_attrs",
+)
+_SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a PostgreSQL database is.
+
+    Attributes:
+        dsn: what the driver connects to, with the password: never printed.
+        label: the same without user, password and options, for messages.
+        is_pooled: a pooler stands between, which may give each transaction another connection of the server.
+    """
+
+    dsn: str = field(repr=False)
+    label: str
+    is_pooled: bool = False
+
+
+def read_address(url: str) -> Address:
+    """Read `postgresql://user:password@host:port/database?sslmode=require`.
+
+    `postgres://` is the same; several hosts stand between commas; a folder of a Unix socket goes into `?host=`. What
+    is missing is taken from libpq's variables (PGUSER, PGPASSWORD, ...). Raises ValueError with the cure and without
+    the password.
+    """
+    parts = _split(url)
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    _require_known(given)
+    pooler = given.pop(POOLER, "")
+    if pooler not in ("", "transaction", "session"):
+        raise ValueError(f"{POOLER} is transaction or session; write ?{POOLER}=transaction")
+    place = parts.netloc.rpartition("@")[2]
+    name = unquote(parts.path.removeprefix("/"))
+    dsn = urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(given), ""))
+    shown = place or given.get("host", "")
+    return Address(dsn, f"postgresql://{shown}/{name}", pooler == "transaction")
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError as fault:
+        # What urlsplit says may quote the password.
+        raise ValueError(f"it is no URL; write {EXAMPLE}, with %40 for @ and %2F for / in the password") from fault
+    if parts.fragment:
+        raise ValueError(f"a # in a password is written %23; write {EXAMPLE}")
+    if "/" in parts.path.removeprefix("/") or not parts.path.removeprefix("/"):
+        cure = f"write {EXAMPLE}, with %2F for a / in the password"
+        raise ValueError(f"it names no database: one name stands behind the host and a slash; {cure}")
+    place = parts.netloc.rpartition("@")[2]
+    if any(not _is_port(port) for host in place.split(",") if (port := _port_of(host)) is not None):
+        raise ValueError(f"a port is a number from 1 to 65535; write {EXAMPLE}, with %3A for a : in the user's name")
+    return parts
+
+
+def _port_of(host: str) -> str | None:
+    """What stands behind the colon of a host, which may be an IPv6 address in brackets."""
+    _, found, port = host.rpartition("]")[2].rpartition(":")
+    return port if found else None
+
+
+def _is_port(port: str) -> bool:
+    return port.isascii() and port.isdecimal() and 0 < int(port) < 65_536
+
+
+def _require_known(given: dict[str, str]) -> None:
+    for name in given:
+        if name not in _OPTIONS:
+            raise ValueError(f"{name!r} is no option of a PostgreSQL URL; write one of {', '.join(_OPTIONS)}")
+    if given.get("sslmode", "prefer") not in _SSL_MODES:
+        raise ValueError(
+            f"sslmode is one of {', '.join(_SSL_MODES)}; write ?sslmode=verify-full to be sure of the host"
+        )

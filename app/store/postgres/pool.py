@@ -1,0 +1,97 @@
+"""Reads, and transactions that need no group: a small pool of connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import asyncpg
+
+from app.errors import StoreUnavailable
+from app.store.address import Address
+from app.store.postgres import faults
+from app.store.postgres.connecting import CONNECT_S, READ_S, make_pool, transaction
+
+if TYPE_CHECKING:
+    from app.store.postgres.connecting import Connection
+
+TRIES: Final = 3
+"""Times that a read is tried on lost connections, and a transaction when another host is in its way."""
+
+T = TypeVar("T")
+
+
+class Pool:
+    """Connections that several tasks of one event loop share.
+
+    Args:
+        address: of the database.
+        size: connections at most.
+    """
+
+    def __init__(self, address: Address, size: int) -> None:
+        self._label = address.label
+        self._size = size
+        self._pool = make_pool(address, size)
+
+    async def open(self) -> None:
+        """Make it ready; it connects when it is needed."""
+        await self._pool
+
+    async def read(self, sql: str, *values: object) -> list[asyncpg.Record]:
+        """Every row of a query, as of the last commit. Raises StoreUnavailable.
+
+        A connection that turns out to be lost is replaced by another: after a restart of PostgreSQL all are.
+        """
+        return await self._trying(lambda connection: connection.fetch(sql, *values), READ_S, self._may_read_again)
+
+    async def transact(self, work: Callable[[Connection], Awaitable[T]], limit_s: float = READ_S) -> T:
+        """What `work` returns, once its transaction is committed. Raises StoreUnavailable, and what `work` raises."""
+
+        async def whole(connection: Connection) -> T:
+            async with transaction(connection):
+                return await work(connection)
+
+        return await self._trying(whole, limit_s, lambda error, tries: faults.is_clash(error) and tries < TRIES)
+
+    def _may_read_again(self, error: BaseException, tries: int) -> bool:
+        return (faults.is_lost(error) or faults.is_ending(error)) and tries <= self._size
+
+    async def _trying(
+        self, ask: Callable[[Connection], Awaitable[T]], limit_s: float, may_again: Callable[[BaseException, int], bool]
+    ) -> T:
+        tries = 0
+        try:
+            async with asyncio.timeout(limit_s):
+                while True:
+                    tries += 1
+                    try:
+                        return await self._ask(ask)
+                    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                        if not may_again(error, tries) or isinstance(error, ConnectionRefusedError):
+                            raise
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            if faults.is_of_row(error):
+                raise faults.refused(self._label, error) from error
+            raise faults.unavailable(self._label, error) from error
+
+    async def _ask(self, ask: Callable[[Connection], Awaitable[T]]) -> T:
+        connection = await self._pool.acquire()
+        try:
+            return await ask(connection)
+        except (asyncpg.PostgresError, StoreUnavailable):
+            raise  # the connection is whole
+        except BaseException:
+            connection.terminate()  # in the middle of something: nobody waits for its end
+            raise
+        finally:
+            await self._pool.release(connection)
+
+    async def close(self) -> None:
+        """Let go of all connections, at once of those that do not end in time."""
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()

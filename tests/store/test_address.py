@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from app.store.address import read_address
+
+DSN = "postgresql://ann:s%2Fcret@db.example.com:6432/ncco"
+
+
+@pytest.mark.parametrize(
+    ("label", "url"),
+    [
+        ("postgresql://db.example.com/ncco", "postgresql://ann:secret@db.example.com/ncco"),
+        ("postgresql://db.example.com:6432/ncco", "postgres://ann:se%40cret@db.example.com:6432/ncco"),
+        ("postgresql://a:5432,b:5433/ncco", "postgresql://ann:secret@a:5432,b:5433/ncco"),
+        ("postgresql://[::1]:5432/ncco", "postgresql://ann:secret@[::1]:5432/ncco"),
+        ("postgresql:///run/postgresql/ncco", "postgresql:///ncco?host=/run/postgresql"),
+        ("postgresql://db/my calls", " postgresql://db/my%20calls\n"),
+        ("postgresql://db/ncco", "postgresql://ann:secret@db/ncco?sslmode=verify-full&sslrootcert=/ca.pem"),
+    ],
+)
+def test_label_names_host_and_database_and_nobody(label: str, url: str) -> None:
+    assert label == read_address(url).label
+
+
+def test_what_it_connects_to_keeps_the_password_and_is_not_shown() -> None:
+    address = read_address(f"{DSN}?sslmode=require")
+
+    assert f"{DSN}?sslmode=require" == address.dsn
+    assert "Address(label='postgresql://db.example.com:6432/ncco', is_pooled=False)" == repr(address)
+
+
+@pytest.mark.parametrize(("is_pooled", "pooler"), [(True, "transaction"), (False, "session")])
+def test_pooler_is_ours_and_not_sent_on(is_pooled: bool, pooler: str) -> None:
+    address = read_address(f"{DSN}?pooler={pooler}")
+
+    assert (is_pooled, DSN) == (address.is_pooled, address.dsn)
+
+
+@pytest.mark.parametrize(
+    ("expected", "url"),
+    [
+        ("it names no database", "postgresql://ann:secret@db"),
+        ("it names no database", "postgresql://ann:secret@db/"),
+        ("with %2F for a / in the password", "postgresql://ann:secret/x@db/ncco"),
+        ("a # in a password is written %23", "postgresql://ann:secret#x@db/ncco"),
+        ("a port is a number from 1 to 65535", "postgresql://ann:secret@db:secret/ncco"),
+        ("a port is a number from 1 to 65535", "postgresql://ann:secret@db:0/ncco"),
+        ("a port is a number from 1 to 65535", "postgresql://ann:secret@a:5432,b:70000/ncco"),
+        ("it is no URL", "postgresql://ann:secret@[::1/ncco"),
+        ("'sslmod' is no option of a PostgreSQL URL", "postgresql://ann:secret@db/ncco?sslmod=require"),
+        ("sslmode is one of disable, allow", "postgresql://ann:secret@db/ncco?sslmode=on"),
+        ("pooler is transaction or session", "postgresql://ann:secret@db/ncco?pooler=pgbouncer"),
+    ],
+)
+def test_what_is_no_address_is_refused_with_the_cure_and_without_the_password(expected: str, url: str) -> None:
+    with pytest.raises(ValueError, match="write") as refused:
+        read_address(url)
+
+    assert expected in str(refused.value)
+    assert "secret" not in str(refused.value)
