@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable
 from app.store.contract import HookCounts, HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
 from app.store.memory_outbox import MemoryOutbox
+from app.store.memory_records import MemoryRecords
 from app.store.memory_retention import MemoryRetention
 from app.store.retention import Forgotten
 
@@ -185,6 +186,10 @@ class MemoryStore:
         """Delete revisions from before that no call uses; returns how many."""
         self._require_open()
         return MemoryRetention(self).sweep_revisions(before, keep)
+
+    def records(self) -> MemoryRecords:
+        """What reads the rows, whether the store is open or not."""
+        return MemoryRecords(self)
 
     def drop_call(self, id_: str) -> None:
         """Delete a call with its turns and its webhooks."""

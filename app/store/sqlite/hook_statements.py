@@ -80,6 +80,8 @@ DROP_HOOK = f"{DROP_HOOKS} AND id = ?"
 
 SELECT_HOOKS = f"SELECT {_COLUMNS} FROM hooks ORDER BY is_parked DESC, key LIMIT ?"  # noqa: S608 - constants
 
+SELECT_HOOKS_OF_SESSION = f"SELECT {_COLUMNS} FROM hooks WHERE session = ? ORDER BY is_parked DESC, key"  # noqa: S608 - constants
+
 COUNT_HOOKS = "SELECT count(*) - coalesce(sum(is_parked), 0), coalesce(sum(is_parked), 0) FROM hooks"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Reader:
         self._connect = connect
         self._connection: sqlite3.Connection | None = None
 
-    async def read(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    async def read(self, sql: str, values: tuple[object, ...] | Mapping[str, object]) -> list[tuple[Any, ...]]:
         """Every row of a query, as of the last commit. Raises StoreUnavailable."""
         until = time.monotonic() + self._busy_ms / 1000
         while True:

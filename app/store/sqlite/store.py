@@ -16,6 +16,7 @@ from app.store.sqlite import forgetting, hook_statements, statements, sweeping
 from app.store.sqlite.faults import unavailable
 from app.store.sqlite.opening import connector, prepare
 from app.store.sqlite.reader import Reader
+from app.store.sqlite.records import SqliteRecords
 from app.store.sqlite.writer import Writer
 from app.store.texts import unicode
 
@@ -207,6 +208,10 @@ class SqliteStore:
         if not unused:
             return 0
         return await self._write(partial(sweeping.delete_revisions, hashes=unused, seen=seen))
+
+    def records(self) -> SqliteRecords:
+        """What reads the file beside this store, which need not be open."""
+        return SqliteRecords(self.path, self._busy_ms)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._writer is None:
