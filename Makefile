@@ -16,7 +16,7 @@ NEARLY := errors store vonage service settings simulator verify web cli
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help setup serve test check lint types layers bench fmt docs site lock docker-check clean
+.PHONY: help setup serve test check lint types layers bench chaos fmt docs site lock docker-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ layers: $(READY) ## import-linter: imports run down the house
 
 bench: $(READY) ## measure the figures of docs/decisions.md
 	$(BIN)/python -m benchmarks
+
+chaos: $(READY) ## kills, races, faults and a soak, two minutes; hours with LONG=1
+	$(BIN)/python -m benchmarks --proofs $(if $(LONG),,--short)
 
 fmt: $(READY) ## mend what ruff can mend
 	$(BIN)/ruff check --fix .

@@ -1,7 +1,14 @@
-"""Every benchmark, one after another: `python -m benchmarks`, or `make bench`. Ends with 1 when one could not run."""
+"""Every benchmark, one after another: `python -m benchmarks`, or `make bench`. Ends with 1 when one could not run.
+
+    .venv/bin/python -m benchmarks --proofs [--short]
+
+runs those that measure nothing and prove something instead: that the server holds what it promises when it is killed,
+raced, broken or used for long. That is `make chaos`, and `make chaos LONG=1` without `--short`.
+"""
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from typing import Final
@@ -17,16 +24,24 @@ BENCHMARKS: Final = (
     "chaos",
     "prove",
 )
+PROOFS: Final = ("soak",)
+"""Each takes seconds with `--short`, and minutes without."""
 
 
 def main() -> int:
     """Run each in a process of its own, so that none warms another's caches."""
+    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    words.add_argument("--proofs", action="store_true", help="what is proven, not what is measured")
+    words.add_argument("--short", action="store_true", help="the short form of each proof")
+    given = words.parse_args()
+    more = ["--short"] if given.proofs and given.short else []
     codes = {}
-    for name in BENCHMARKS:
+    for name in PROOFS if given.proofs else BENCHMARKS:
         print(f"== benchmarks.{name}", flush=True)
-        codes[name] = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode  # noqa: S603 - our own modules
+        command = [sys.executable, "-m", f"benchmarks.{name}", *more]
+        codes[name] = subprocess.run(command, check=False).returncode  # noqa: S603 - our own modules
     failed = [name for name, code in codes.items() if code]
-    print(f"== {'could not run: ' + ', '.join(failed) if failed else 'all have run'}")
+    print(f"== {'failed: ' + ', '.join(failed) if failed else 'all have run'}")
     return 1 if failed else 0
 
 

@@ -113,7 +113,20 @@ def _supervise(settings: Settings, bound: socket.socket, *, dev: bool, reload: b
             if reload:
                 ChangeReload(config, target=Server(config).run, sockets=[bound]).run()
             else:
-                Multiprocess(config, sockets=[bound]).run()
+                Supervisor(config, sockets=[bound]).run()
+
+
+class Supervisor(Multiprocess):
+    """uvicorn's own, which no longer listens once its workers are told to end.
+
+    Else whoever connects while they finish would be let in by the system, and wait for nobody.
+    """
+
+    def terminate_all(self) -> None:
+        """Tell all workers to finish what they do."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
 
 
 @contextmanager
