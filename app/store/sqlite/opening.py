@@ -32,6 +32,7 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",  # what is deleted or replaced is overwritten with zeros
     "PRAGMA cache_size = -16384",  # KiB
+    "PRAGMA wal_autocheckpoint = 16384",  # pages; long before, app/store/sqlite/checkpoints.py writes the log back
     "PRAGMA journal_size_limit = 67108864",  # bytes; a burst does not leave a large log behind
 )
 

@@ -15,6 +15,7 @@ from app.store.retention import Forgotten
 from app.store.sqlite import forgetting, hook_statements, statements, sweeping
 from app.store.sqlite.faults import unavailable
 from app.store.sqlite.opening import connector, prepare
+from app.store.sqlite.openings import Opening
 from app.store.sqlite.reader import Reader
 from app.store.sqlite.records import SqliteRecords
 from app.store.sqlite.writer import Writer
@@ -75,6 +76,7 @@ class SqliteStore:
         writer, reader = self._writer, self._reader
         self._writer = self._reader = None
         if writer is not None and reader is not None:
+            writer.end()
             await asyncio.to_thread(_close, writer, reader)
 
     async def check(self) -> None:
@@ -85,7 +87,10 @@ class SqliteStore:
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
     ) -> None:
         """Write a new call with its first turn, in one transaction. Raises AlreadyOpen and writes nothing."""
-        await self._write(partial(statements.open_call, session=session, turn=turn, webhook=webhook, hooks=hooks))
+        if hooks or webhook.session != session.id:
+            await self._write(partial(statements.open_call, session=session, turn=turn, webhook=webhook, hooks=hooks))
+        else:
+            await self._write(Opening(session, turn, webhook))
 
     async def load(self, session: str) -> SessionRow | None:
         """The call, or None."""
@@ -226,4 +231,4 @@ class SqliteStore:
 
 def _close(writer: Writer, reader: Reader) -> None:
     reader.close()
-    writer.close()
+    writer.wait()

@@ -4,6 +4,12 @@ Each item of a group has its own savepoint, so that one that is refused leaves n
 run one after the other in the order in which they came: a compare-and-set sees what the item before it wrote. No task
 hears of its item before the COMMIT of the group has returned, not even of a refusal, since that may stand on a
 neighbour's write; when the COMMIT fails, the whole group has failed.
+
+New calls that follow one another in a group are written with one statement a table. When one of them is refused, all of
+them are taken back and written one by one, as everything else is.
+
+What the tasks of a loop write within one round of it is handed over at its end, together: the thread then wakes once,
+and not while the loop still works on the next item.
 """
 
 from __future__ import annotations
@@ -13,16 +19,19 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from app.errors import StoreUnavailable
+from app.store.sqlite.checkpoints import Checkpoints
 from app.store.sqlite.faults import unavailable
 from app.store.sqlite.opening import Connect
+from app.store.sqlite.openings import Opening, open_together
 
 GROUP_LIMIT = 256
-"""Items committed together at most, so that the first of them does not wait for ever."""
+"""Items after which no more join a group, so that the first of them does not wait for ever."""
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
@@ -64,7 +73,10 @@ class Writer:
         self._connect = connect
         self._busy_ms = busy_ms
         self._queue_limit = queue_limit
-        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        self._gathered: dict[asyncio.AbstractEventLoop, list[Item]] = {}
+        self._queue: SimpleQueue[list[Item] | None] = SimpleQueue()
+        self._came = self._taken = 0  # items; the first counted by the loop, the second by the thread
+        self._checkpoints = Checkpoints(path, connect)
         self._file = _identity(path)
         self._log_path = path.with_name(f"{path.name}-wal")
         self._log: tuple[int, int] | None = None
@@ -78,27 +90,51 @@ class Writer:
         A task that is cancelled while it waits does not know whether its item was written; never half of it is.
         Raises StoreUnavailable.
         """
-        if self._queue.qsize() >= self._queue_limit:
+        if self._came - self._taken >= self._queue_limit:
             raise StoreUnavailable(f"{self._queue_limit} writes to {self._path} are waiting already")
-        item = Item(work, asyncio.get_running_loop().create_future())
-        self._queue.put(item)
+        loop = asyncio.get_running_loop()
+        item = Item(work, loop.create_future())
+        self._came += 1
+        gathered = self._gathered.get(loop)
+        if gathered is None:
+            self._gathered[loop] = [item]
+            loop.call_soon(self._hand_over, loop)
+        else:
+            gathered.append(item)
         result: T = await item.done
         return result
 
-    def close(self) -> None:
-        """Write what is queued, and end the thread. Blocks; nothing may be written after it."""
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        items = self._gathered.pop(loop, [])
+        for at in range(0, len(items), GROUP_LIMIT):
+            self._queue.put(items[at : at + GROUP_LIMIT])
+
+    def end(self) -> None:
+        """Take nothing more; what was written so far in this loop is handed over now."""
+        self._hand_over(asyncio.get_running_loop())
         self._queue.put(None)
+
+    def wait(self) -> None:
+        """Block until everything is written and the thread has ended; after `end`."""
         self._thread.join()
 
     def _run(self) -> None:
         is_running = True
         while is_running:
-            group = [self._queue.get()]
-            while len(group) < GROUP_LIMIT and not self._queue.empty():
-                group.append(self._queue.get())
-            is_running = None not in group
-            self._handle([item for item in group if item is not None])
+            group: list[Item] = []
+            is_running = self._gather(group)
+            while is_running and len(group) < GROUP_LIMIT and not self._queue.empty():
+                is_running = self._gather(group)
+            self._taken += len(group)
+            self._handle(group)
+        self._checkpoints.close()
         self._disconnect()
+
+    def _gather(self, group: list[Item]) -> bool:
+        """Wait for what comes next; whether anything may come after it."""
+        items = self._queue.get()
+        group.extend(items or ())
+        return items is not None
 
     def _handle(self, group: list[Item]) -> None:
         if not group:
@@ -110,6 +146,13 @@ class Writer:
             for item in group:
                 item.error = unavailable(self._path, error)
         _wake(group)
+        self._check_log(len(group))
+
+    def _check_log(self, items: int) -> None:
+        """Let the log be written back, once its tasks know that the group is."""
+        self._checkpoints.written(items)
+        if self._checkpoints.is_nearly_done and self._connection is not None:
+            self._checkpoints.finish(self._connection)
 
     def _commit(self, group: list[Item]) -> None:
         if _identity(self._path) != self._file:
@@ -120,9 +163,9 @@ class Writer:
             self._connection = self._connect(self._busy_ms)
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
-        for item in group:
-            if not item.done.cancelled():
-                _attempt(connection, item)
+        wanted = [item for item in group if not item.done.cancelled()]
+        for is_opening, items in groupby(wanted, key=_is_opening):
+            _attempt_all(connection, list(items), is_opening)
         connection.execute("COMMIT")
         self._log = self._log or _identity(self._log_path)
 
@@ -138,6 +181,32 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
         self._connection = self._log = None
+
+
+def _is_opening(item: Item) -> bool:
+    return isinstance(item.work, Opening)
+
+
+def _attempt_all(connection: sqlite3.Connection, items: list[Item], are_openings: bool) -> None:
+    if are_openings and len(items) > 1 and _opened_together(connection, [item.work for item in items]):
+        return
+    for item in items:
+        _attempt(connection, item)
+
+
+def _opened_together(connection: sqlite3.Connection, openings: list[Any]) -> bool:
+    """Whether these calls are written; False: none of them is."""
+    connection.execute("SAVEPOINT together")
+    try:
+        open_together(connection, openings)
+    except Exception as error:
+        if _is_of_database(error):
+            raise
+        connection.execute("ROLLBACK TO together")
+        connection.execute("RELEASE together")
+        return False
+    connection.execute("RELEASE together")
+    return True
 
 
 def _attempt(connection: sqlite3.Connection, item: Item) -> None:

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from app.errors import AlreadyOpen
+from app.store.sqlite import SqliteStore
+from app.store.sqlite.checkpoints import AFTER_ITEMS
+from app.store.sqlite.openings import ROWS_AT_ONCE
+from tests.store.stored_rows import faulty_connection, hook_row, new_call, rows_of, turn_row, webhook_row
+
+STORED: Final = "SELECT id, (SELECT ncco FROM turns WHERE call_key = calls.key) FROM calls ORDER BY key"
+TIED: Final = """
+    SELECT (SELECT count(*) FROM turns JOIN calls ON calls.key = call_key AND webhook = 'webhook ' || id || ' 0'),
+           (SELECT count(*) FROM webhooks JOIN calls ON calls.key = call_key AND calls.id = session)
+"""
+
+
+@pytest.mark.parametrize("count", [2, 3, ROWS_AT_ONCE - 1, ROWS_AT_ONCE, ROWS_AT_ONCE + 1, 200])
+async def test_calls_of_one_moment_are_written_in_their_order_each_with_its_turn_and_webhook(
+    path: Path, count: int
+) -> None:
+    kind = faulty_connection()
+    store = SqliteStore(path, factory=kind)
+    await store.open()
+    kind.statements.clear()
+    ids = [f"leg-{number}" for number in range(count)]
+    await asyncio.gather(*(store.open_call(*new_call(id_)) for id_ in ids))
+    statements = list(kind.statements)
+    await store.close()
+
+    assert ids == [id_ for id_, _ in rows_of(path, STORED)]
+    assert [(count, count)] == rows_of(path, TIED)
+    assert 3 * 8 >= len([sql for sql in statements if sql.startswith("INSERT")])
+
+
+async def test_what_is_written_together_is_what_is_written_alone(path: Path, tmp_path: Path) -> None:
+    together, alone = SqliteStore(path), SqliteStore(tmp_path / "alone.db")
+    await together.open()
+    await alone.open()
+    calls = [new_call("leg-1"), new_call("lég-2", is_over=True, leg="", conversation="", state=b"\x00\xff")]
+    await asyncio.gather(*(together.open_call(*call) for call in calls))
+    for call in calls:
+        await alone.open_call(*call)
+    await together.close()
+    await alone.close()
+
+    assert everything(tmp_path / "alone.db") == everything(path)
+    assert 2 == len(rows_of(path, "SELECT * FROM calls"))
+
+
+def everything(path: Path) -> list[list[tuple[object, ...]]]:
+    """Every row of the tables that an open call writes, with the types as stored."""
+    columns = {
+        "calls": "*, typeof(is_over), typeof(state)",
+        "turns": "*, typeof(ncco)",
+        "webhooks": "*, typeof(body)",
+    }
+    return [rows_of(path, f"SELECT {names} FROM {table} ORDER BY key") for table, names in columns.items()]  # noqa: S608 - constants
+
+
+async def test_second_opening_of_the_same_moment_is_refused_and_its_neighbours_are_written(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    done = await asyncio.gather(
+        store.open_call(*new_call("a")),
+        store.open_call(*new_call("b")),
+        store.open_call(*new_call("a", flow="late")),
+        store.open_call(*new_call("c")),
+        return_exceptions=True,
+    )
+    await store.close()
+
+    assert [None, None, AlreadyOpen, None] == [done[0], done[1], type(done[2]), done[3]]
+    assert [("a", "acme"), ("b", "acme"), ("c", "acme")] == rows_of(path, "SELECT id, flow FROM calls ORDER BY key")
+    assert [(3, 3)] == rows_of(path, TIED)
+
+
+async def test_call_that_cannot_be_stored_fails_alone(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    done = await asyncio.gather(
+        store.open_call(*new_call("a")),
+        store.open_call(*new_call("b", created_at=2**63)),
+        store.open_call(*new_call("c")),
+        return_exceptions=True,
+    )
+    await store.close()
+
+    assert [None, OverflowError, None] == [done[0], type(done[1]), done[2]]
+    assert [("a",), ("c",)] == rows_of(path, "SELECT id FROM calls ORDER BY key")
+
+
+async def test_half_a_character_is_stored_as_its_escape_beside_others(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    await asyncio.gather(store.open_call(*new_call("a")), store.open_call(*new_call("b", conversation="\ud83d")))
+    await store.close()
+
+    assert [("CON-a",), ("\\ud83d",)] == rows_of(path, "SELECT conversation FROM calls ORDER BY key")
+
+
+async def test_calls_with_hooks_and_foreign_webhooks_keep_their_place_among_others(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    session, turn, _ = new_call("c")
+    await asyncio.gather(
+        store.open_call(*new_call("a")),
+        store.open_call(*new_call("b"), hooks=[hook_row(session="b")]),
+        store.open_call(session, turn, webhook_row("")),
+        store.open_call(*new_call("d")),
+        store.record(webhook_row("d")),
+    )
+    hooks = await store.hooks(10)
+    await store.close()
+
+    assert ["b"] == [hook.session for hook in hooks]
+    assert [("a",), ("b",), ("c",), ("d",)] == rows_of(path, "SELECT id FROM calls ORDER BY key")
+    assert [(1,), (2,), (None,), (4,), (4,)] == rows_of(path, "SELECT call_key FROM webhooks ORDER BY key")
+
+
+async def test_turn_that_names_another_call_goes_with_the_call_that_it_came_with(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    session, _, webhook = new_call("b")
+    await asyncio.gather(store.open_call(*new_call("a")), store.open_call(session, turn_row("a"), webhook))
+    await store.close()
+
+    assert [("a", b"ncco a 0"), ("b", b"ncco a 0")] == rows_of(path, STORED)
+
+
+async def test_log_is_written_back_and_begins_anew_while_calls_come_in(path: Path) -> None:
+    kind = faulty_connection()
+    store = SqliteStore(path, factory=kind)
+    await store.open()
+    body = b"x" * 4_000
+    for first in range(0, 6 * AFTER_ITEMS, 200):
+        await asyncio.gather(*(store.record(webhook_row(f"leg-{first + at}", body=body)) for at in range(200)))
+    log = path.with_name(f"{path.name}-wal").stat().st_size
+    await store.close()
+
+    assert any("wal_checkpoint" in sql for sql in kind.statements)
+    assert 5 * AFTER_ITEMS * len(body) > log
+    assert [(6 * AFTER_ITEMS,)] == rows_of(path, "SELECT count(*) FROM webhooks")
+
+
+async def test_checkpoint_that_fails_costs_no_call(path: Path) -> None:
+    kind = faulty_connection()
+    store = SqliteStore(path, factory=kind)
+    await store.open()
+    kind.failing.add("PRAGMA wal_checkpoint")
+    for first in range(0, 2 * AFTER_ITEMS, 200):
+        await asyncio.gather(*(store.record(webhook_row(f"leg-{first + at}")) for at in range(200)))
+    await store.close()
+
+    assert [(2 * AFTER_ITEMS,)] == rows_of(path, "SELECT count(*) FROM webhooks")
+    assert ["ok"] == [found for (found,) in sqlite3.connect(path).execute("PRAGMA integrity_check")]
