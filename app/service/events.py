@@ -23,8 +23,8 @@ class Events:
         webhook = delivery.webhook
         kind = kind_of(delivery)
         leg = (webhook.uuid or "") if isinstance(webhook, LegWebhook) else ""
-        key = self._desk.policy.keys[0] if isinstance(webhook, InputWebhook) else b""
-        row = webhook_row(delivery, kind, leg, status=status_of(webhook), secret_key=key)
+        key, hides = self._desk.policy.keys[0], True if isinstance(webhook, InputWebhook) else None
+        row = webhook_row(delivery, kind, leg, status=status_of(webhook), key=key, hides=hides)
         if leg and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
             await self._desk.end(leg, row, await self._left(leg, delivery))
         else:

@@ -97,7 +97,7 @@ class Fallbacks:
         if not rows:
             return await self._answers.answer(delivery)
         row = rows[0]
-        await self._desk.record(webhook_row(delivery, "fallback", row.id, secret_key=self._desk.policy.keys[0]))
+        await self._desk.record(webhook_row(delivery, "fallback", row.id, key=self._desk.policy.keys[0], hides=True))
         return recorded_reply(from_json(row.state), "fallback")
 
     async def _refused(self, id_: str, cause: tuple[int, int], delivery: Delivery, *, is_called: bool = False) -> Reply:
@@ -111,7 +111,8 @@ class Fallbacks:
             if stored is not None:
                 return repeat_reply(stored, "fallback", session.call, session)
             ref = WaitRef("event", id_, *cause)
-            webhook = webhook_row(delivery, "fallback", id_, ref, status=REFUSED, secret_key=self._desk.policy.keys[0])
+            key = self._desk.policy.keys[0]
+            webhook = webhook_row(delivery, "fallback", id_, ref, status=REFUSED, key=key, hides=True)
             if row.is_over:
                 await self._desk.record(webhook)
                 return recorded_reply(session, "fallback")

@@ -74,9 +74,10 @@ def webhook_row(
     ref: WaitRef | None = None,
     *,
     status: str = "",
-    secret_key: bytes = b"",
+    key: bytes,
+    hides: bool | None = None,
 ) -> WebhookRow:
-    """The webhook as it came; with a `secret_key` the digits and words in it are tokens."""
+    """The webhook as it came, or with tokens in it; see `body_of` for `key` and `hides`."""
     webhook = delivery.webhook
     return WebhookRow(
         id=_new_id(),
@@ -88,17 +89,35 @@ def webhook_row(
         leg=(webhook.uuid or "") if isinstance(webhook, LegWebhook) else "",
         conversation=webhook.conversation_uuid or "",
         method=delivery.method,
-        body=_masked(delivery, session, secret_key) if secret_key else delivery.raw,
+        body=body_of(delivery, session, key, hides=hides),
         received_at=milliseconds(delivery.received_at),
     )
 
 
-def body_of(delivery: Delivery, session: str, key: bytes) -> bytes:
-    """The webhook as it came, unless a caller's keys or words came on a URL that asked for none.
+def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None = None) -> bytes:
+    """What is kept of a body or a query.
 
-    Nobody knows then whether they are secret.
+    Args:
+        delivery: the webhook.
+        session: of the call.
+        key: makes the tokens that stand for digits and words.
+        hides: whether it may hold a secret. None: nobody asked for any, so that it may when keys or words of a caller
+            are in it, or when nobody can read it.
     """
-    return _masked(delivery, session, key) if _GIVEN & delivery.fields.keys() else delivery.raw
+    is_hidden = may_hold_input(delivery) if hides is None else hides
+    return _masked(delivery, session, key) if is_hidden else delivery.raw
+
+
+def may_hold_input(delivery: Delivery) -> bool:
+    """Whether what a caller pressed or said may be in a webhook: wherever in it, however it is escaped."""
+    raw = delivery.raw
+    if delivery.problem or _names_input(raw.lower()):
+        return True
+    return (b"%" in raw or b"\\u" in raw) and _names_input(repr(delivery.fields).lower().encode("ascii", "replace"))
+
+
+def _names_input(text: bytes) -> bool:
+    return b"dtmf" in text or b"speech" in text or b"digits" in text
 
 
 def answer_row(delivery: Delivery, call: Call, session: str, secret_key: bytes) -> WebhookRow:

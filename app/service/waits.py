@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.engine import Call, Session, WaitRef, observe, resume
+from app.engine import Call, Session, Wait, WaitRef, observe, resume
 from app.engine.state import from_json
 from app.errors import Conflict, StoreUnavailable
 from app.flow.model import CallbackKind, Flow
@@ -18,6 +18,12 @@ from app.store.contract import HookRow, SessionRow, WebhookRow
 
 ATTEMPTS: Final = 5
 """How often a webhook starts anew because another moved its session first; each time the other has got its answer."""
+
+
+def _hides(wait: Wait) -> bool | None:
+    """Whether what comes on a wait is secret; None when it asks for nothing that a caller presses or says."""
+    asks = wait.kind == "input" or (wait.kind == "event" and wait.name == "input")
+    return wait.sensitive if asks else wait.sensitive or None
 
 
 class Waits:
@@ -49,8 +55,8 @@ class Waits:
         status = "" if ref.kind == "input" else status_of(delivery.webhook)
         if wait is None or has_ended(row, delivery):
             return await self._closed(session, ref, status, delivery)
-        key = self._desk.policy.keys[0] if wait.sensitive else b""
-        webhook = webhook_row(delivery, kind_of(delivery), session.id, ref, status=status, secret_key=key)
+        key = self._desk.policy.keys[0]
+        webhook = webhook_row(delivery, kind_of(delivery), session.id, ref, status=status, key=key, hides=_hides(wait))
         flow = await self._desk.flow_of(session)
         if flow is None:
             await self._desk.record(webhook)
@@ -78,8 +84,8 @@ class Waits:
         stored = await self._desk.store.reply(session.id, ref.turn, ref.index, REFUSED)
         if stored is None:
             stored = await self._desk.store.reply(session.id, ref.turn, ref.index, status)
-        key = self._desk.policy.keys[0] if ref.kind == "input" else b""
-        webhook = webhook_row(delivery, kind_of(delivery), session.id, ref, status=status, secret_key=key)
+        key, hides = self._desk.policy.keys[0], True if ref.kind == "input" else None
+        webhook = webhook_row(delivery, kind_of(delivery), session.id, ref, status=status, key=key, hides=hides)
         flow = await self._desk.flow_of(session) if ref.kind == "event" else None
         await self._keep(webhook, self._told(flow, session, ref, delivery), ref, delivery)
         if stored is None:
@@ -97,7 +103,7 @@ class Waits:
     async def _unknown_call(self, ref: WaitRef, delivery: Delivery) -> Reply:
         """A token that we signed for a call that the store does not know: somebody is on the line."""
         await self._desk.record(
-            webhook_row(delivery, kind_of(delivery), ref.session, ref, secret_key=self._desk.policy.keys[0])
+            webhook_row(delivery, kind_of(delivery), ref.session, ref, key=self._desk.policy.keys[0], hides=True)
         )
         return self._desk.failsafe(kind_of(delivery), "the store does not know this call", Call(uuid=ref.session))
 

@@ -1,0 +1,115 @@
+"""A whole server on a SQLite file whose every trace can be searched: database, log, metrics, and what it replied."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import structlog
+
+from app.flow.loader import load_files
+from app.service.calls import CallService
+from app.service.library import Library
+from app.service.lookups import LookupClient
+from app.service.policy import Policy
+from app.settings import load_settings
+from app.store.sqlite import SqliteStore
+from app.web import create_app, journal
+from app.web.metrics import Metrics
+
+BASE = "https://calls.example.com"
+LEG = "3f9a1c77d2e84b0c9a5566778899aabb"
+COMMON = {"from": "447700900123", "to": "442079460001", "uuid": LEG, "conversation_uuid": "CON-1"}
+PROJECT = Path(__file__).with_name("secrets")
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+@dataclass
+class CanaryHost:
+    """The server, and what it has told.
+
+    Attributes:
+        replied: the bodies and headers of every reply.
+    """
+
+    client: httpx.AsyncClient
+    path: Path
+    log: io.BytesIO
+    metrics: Metrics
+    service: CallService
+    replied: list[bytes] = field(default_factory=list)
+
+    def traces_of(self, canary: str) -> dict[str, int]:
+        """How often a canary stands in each place where it must not; only places that have it."""
+        files = sorted(self.path.parent.glob(f"{self.path.name}*"))
+        places = {file.name: file.read_bytes() for file in files}
+        places |= {"log": self.log.getvalue(), "metrics": self.metrics.render(), "replies": b"".join(self.replied)}
+        return {place: found.count(canary.encode()) for place, found in places.items() if canary.encode() in found}
+
+    async def send(self, method: str, url: str, **content: Any) -> httpx.Response:
+        """One request; its reply is kept."""
+        reply = await self.client.request(method, url, **content)
+        self.replied += [reply.content, repr(reply.headers).encode()]
+        return reply
+
+    async def post(self, url: str, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """A webhook as JSON; the NCCO that comes back."""
+        reply = await self.send("POST", url, json={**COMMON, **fields})
+        return list(reply.json()) if reply.status_code == httpx.codes.OK and reply.content else []
+
+    async def ring(self, flow: str) -> str:
+        """A new call to a flow; the callback URL that it waits at."""
+        return url_of(await self.post(f"/webhooks/answer/{flow}", {}))
+
+
+def url_of(ncco: list[dict[str, Any]]) -> str:
+    """The last callback URL of an NCCO."""
+    urls: list[str] = [url for action in ncco for url in action.get("eventUrl", ())]
+    return urls[-1]
+
+
+@asynccontextmanager
+async def canary_host(
+    folder: Path, *, answer: Answer | None = None, level: str = "debug", form: str = "json", deadline_s: float = 4.0
+) -> AsyncIterator[CanaryHost]:
+    """The server for the flows of `secrets/`, its log at the lowest level; `answer` answers its look-ups."""
+    url = f"sqlite:///{folder}/calls.db"
+    settings = load_settings(
+        None, public_url=BASE, database_url=url, insecure=True, log=form, log_level=level, reload=False
+    )
+    raw = io.BytesIO()
+    journal.configure(settings, io.TextIOWrapper(raw, encoding="utf-8", write_through=True))
+    store = SqliteStore(folder / "calls.db")
+    await store.open()
+    env = {"CRM_URL": "http://crm"}
+    library = Library(store, lambda: load_files(PROJECT / "flows", PROJECT / "templates", env))
+    read = await library.reload()
+    assert not read.has_errors, read.issues
+    policy = Policy(keys=(b"k" * 32,), failsafe=settings.failsafe, env=env)
+    service = CallService(store, library, policy)
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer or _nobody))
+    asking = LookupClient(modules=PROJECT, http=http)
+    service.look_ups = lambda: asking.for_turn().ask
+    metrics = Metrics()
+    app = create_app(settings, service=service, metrics=metrics, log=structlog.get_logger(), deadline_s=deadline_s)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
+        yield CanaryHost(client, folder / "calls.db", raw, metrics, service)
+    await asking.close()
+    await http.aclose()
+    await store.close()
+
+
+def _nobody(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(404)
+
+
+def as_query(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Fields as a query has them: what is nested as JSON text."""
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
