@@ -416,6 +416,7 @@ def test_loop_that_is_gone_does_not_stop_the_writer(path: Path, kind: type[Fault
     "sql",
     [
         statements.SELECT_CALL,
+        statements.SELECT_CALLS_OF_LEG,
         statements.SELECT_REPLY,
         statements.SELECT_STATUSES,
         statements.SELECT_REVISION,

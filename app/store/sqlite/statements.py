@@ -37,18 +37,25 @@ UPDATE_CALL = """
     WHERE id = ? AND version = ?
 """
 
-SELECT_CALLS_OF_LEG = """
+_OPEN_KEYS_OF_LEG = """
+        SELECT key FROM calls WHERE id = ? AND leg = id AND is_over = 0
+        UNION ALL
+        SELECT key FROM calls WHERE leg = ? AND leg <> id AND is_over = 0
+"""
+"""Nearly every call has its leg for an id; only the others are in an index of legs."""
+
+SELECT_CALLS_OF_LEG = f"""
     SELECT id, leg, conversation, flow, revision, version, state, is_over, created_at, updated_at
     FROM calls
-    WHERE leg = ? AND leg <> '' AND is_over = 0
+    WHERE leg <> '' AND key IN ({_OPEN_KEYS_OF_LEG})
     ORDER BY created_at, id
-"""
+"""  # noqa: S608 - our own text
 
-END_CALLS = """
+END_CALLS = f"""
     UPDATE calls
     SET is_over = 1, version = version + 1, updated_at = ?
-    WHERE leg = ? AND is_over = 0
-"""
+    WHERE key IN ({_OPEN_KEYS_OF_LEG})
+"""  # noqa: S608 - our own text
 
 INSERT_TURN = """
     INSERT INTO turns (call_key, number, webhook, cause_turn, cause_wait, cause_status, created_at, ncco, trace, inputs)
@@ -176,7 +183,8 @@ def _insert_webhook(connection: sqlite3.Connection, webhook: WebhookRow) -> None
 
 def end(connection: sqlite3.Connection, leg: str, webhook: WebhookRow, hooks: Sequence[HookRow] = ()) -> int:
     """Record `webhook` and end the open calls of `leg`; a missing leg ("") has none. Returns how many there were."""
-    ended = connection.execute(END_CALLS, (webhook.received_at, unicode(leg))).rowcount if leg else 0
+    of_leg = (unicode(leg), unicode(leg))
+    ended = connection.execute(END_CALLS, (webhook.received_at, *of_leg)).rowcount if leg else 0
     record(connection, webhook, hooks if ended or webhook.wait >= 0 else ())
     return ended
 

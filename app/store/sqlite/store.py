@@ -99,7 +99,8 @@ class SqliteStore:
 
     async def calls_of(self, leg: str) -> list[SessionRow]:
         """The calls of a leg that are not over, oldest first; a missing leg ("") has none."""
-        return [statements.session_row(row) for row in await self._read(statements.SELECT_CALLS_OF_LEG, unicode(leg))]
+        rows = await self._read(statements.SELECT_CALLS_OF_LEG, unicode(leg), unicode(leg))
+        return [statements.session_row(row) for row in rows]
 
     async def advance(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
