@@ -10,12 +10,8 @@ import httpcore
 import httpx
 
 from app.service.outgoing.network import CheckedNetwork, Refused, Resolve, system_addresses
+from app.service.outgoing.pool import Exchange, Pool
 from app.service.outgoing.reach import Reach
-
-MOST_CONNECTIONS: Final = 200
-MOST_IDLE: Final = 50
-IDLE_S: Final = 4.0
-"""Shorter than what servers commonly keep open, so that a request seldom meets a connection that is just closed."""
 
 _FAULTS: Final = (
     httpcore.TimeoutException,
@@ -30,16 +26,14 @@ class PrivateAddress(httpx.ConnectError):
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """Keeps connections open and uses no proxy; each is made to an address that was checked."""
+    """Keeps connections open and uses no proxy; each is made to an address that was checked.
+
+    Attributes:
+        pool: what holds them.
+    """
 
     def __init__(self, reach: Reach, resolve: Resolve = system_addresses) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
-            max_connections=MOST_CONNECTIONS,
-            max_keepalive_connections=MOST_IDLE,
-            keepalive_expiry=IDLE_S,
-            network_backend=CheckedNetwork(reach, resolve),
-        )
+        self.pool = Pool(httpx.create_ssl_context(), CheckedNetwork(reach, resolve))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request. Raises httpx.TransportError."""
@@ -52,27 +46,30 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             extensions=request.extensions,
         )
         with _as_httpx():
-            answer = await self._pool.handle_async_request(asked)
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions)
+            exchange = await self.pool.send(asked)
+        answer = exchange.answer
+        return httpx.Response(
+            answer.status, headers=answer.headers, stream=_Body(exchange), extensions=answer.extensions
+        )
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._pool.aclose()
+        await self.pool.aclose()
 
 
 class _Body(httpx.AsyncByteStream):
     """The body of an answer, as it comes in."""
 
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _as_httpx():
-            async for chunk in self._answer.aiter_stream():
+            async for chunk in self._exchange.answer.aiter_stream():
                 yield chunk
 
     async def aclose(self) -> None:
-        await self._answer.aclose()
+        await self._exchange.end()
 
 
 @contextmanager
