@@ -40,9 +40,11 @@ _ACCESS = f"""
 host all {GUARDED} 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 """
-_SETTINGS = """
+_HASTY = """
 fsync = off
 full_page_writes = off
+"""
+_SETTINGS = """
 shared_buffers = 32MB
 max_connections = 200
 max_wal_size = 256MB
@@ -91,12 +93,15 @@ def find_programs() -> Path:
 class Server:
     """A server in a folder of its own.
 
+    Args:
+        is_durable: whether commits wait for the disk.
+
     Attributes:
         port: that it listens on, also after a restart.
         programs: the folder of `pg_dump`, `psql` and the others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_durable: bool = False) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="ncco-postgres-"))
         self.port = free_port()
         self._who: dict[str, Any] = {}
@@ -110,7 +115,7 @@ class Server:
         self._run("initdb", "-D", "data", "-U", USER, "-A", "trust", "--no-sync", "--encoding=UTF8", "--locale=C")
         (self.home / "data" / "pg_hba.conf").write_text(_ACCESS)
         with (self.home / "data" / "postgresql.conf").open("a") as settings:
-            settings.write(_SETTINGS)
+            settings.write(_SETTINGS if is_durable else _SETTINGS + _HASTY)
 
     def _reachable(self, programs: Path) -> Path:
         """The programs where another user may run them: a copy when a folder above them is private."""
@@ -216,9 +221,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
+def running_server(*, is_durable: bool = False) -> Iterator[Server]:
     """A server of one's own, to be stopped and broken."""
-    server = Server()
+    server = Server(is_durable=is_durable)
     try:
         server.start()
         yield server

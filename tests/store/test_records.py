@@ -18,7 +18,7 @@ from app.store.sqlite.records import SqliteRecords
 from tests.store.stored_rows import NOON_MS, hook_row, new_call, next_turn, session_row, turn_row, webhook_row
 from tests.store.test_contract import STORES
 
-RECORDED = ("memory", "sqlite")
+RECORDED = ("memory", "sqlite", "postgres")
 
 
 @pytest_asyncio.fixture(params=RECORDED)

@@ -15,6 +15,7 @@ from app.store.contract import Store
 from app.store.memory import MemoryStore
 from app.store.retention import Forgotten, Numbers, Retention
 from app.store.sqlite import SqliteStore
+from tests.store.postgres_stores import make_postgres
 from tests.store.stored_rows import NOON_MS, hook_row, new_call, next_turn, revision_row, turn_row, webhook_row
 
 NUMBER = "447700900123"
@@ -29,6 +30,7 @@ class RetainingStore(Store, Retention, Protocol):
 STORES: dict[str, Callable[[Path], RetainingStore]] = {
     "memory": lambda folder: MemoryStore(),
     "sqlite": lambda folder: SqliteStore(folder / "calls.db"),
+    "postgres": make_postgres,
 }
 
 

@@ -39,13 +39,14 @@ _DURABLE: Final = (
 """What was acknowledged is on disk, whatever the database's own setting says."""
 
 
-def options(address: Address) -> dict[str, Any]:
+def options(address: Address, statement_s: float | None = None) -> dict[str, Any]:
     """How to connect. A pooler by transactions keeps neither settings nor prepared statements of a session."""
+    session = _SESSION if statement_s is None else {**_SESSION, "statement_timeout": str(int(statement_s * 1000))}
     name = {} if "application_name=" in address.dsn else {"application_name": "ncco-server"}
     return {
         "dsn": address.dsn,
         "timeout": CONNECT_S,
-        "server_settings": name if address.is_pooled else {**name, **_SESSION},
+        "server_settings": name if address.is_pooled else {**name, **session},
         "statement_cache_size": 0 if address.is_pooled else 200,
         "max_cached_statement_lifetime": 0,
     }
@@ -67,9 +68,11 @@ async def make_durable(connection: Connection) -> None:
     await connection.execute(_DURABLE)
 
 
-def make_pool(address: Address, size: int) -> Pool:
+def make_pool(address: Address, size: int, statement_s: float | None = None) -> Pool:
     """Up to `size` connections, made when they are needed. Nothing is asked of one that comes back."""
-    return asyncpg.create_pool(min_size=0, max_size=size, init=make_durable, reset=_stay, **options(address))
+    return asyncpg.create_pool(
+        min_size=0, max_size=size, init=make_durable, reset=_stay, **options(address, statement_s)
+    )
 
 
 async def _stay(_: object) -> None:

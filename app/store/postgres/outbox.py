@@ -110,6 +110,10 @@ DROP_HOOKS: Final = "DELETE FROM hooks WHERE is_parked AND ($1::text[] IS NULL O
 
 SELECT_HOOKS: Final = f"SELECT {_COLUMNS} FROM hooks ORDER BY is_parked DESC, key LIMIT $1"  # noqa: S608 - constants
 
+SELECT_HOOKS_OF_SESSION: Final = f"""
+    SELECT {_COLUMNS} FROM hooks WHERE session = $1 ORDER BY is_parked DESC, key
+"""  # noqa: S608 - constants
+
 COUNT_HOOKS: Final = "SELECT count(*) FILTER (WHERE NOT is_parked), count(*) FILTER (WHERE is_parked) FROM hooks"
 
 

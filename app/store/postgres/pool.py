@@ -28,23 +28,24 @@ class Pool:
     Args:
         address: of the database.
         size: connections at most.
+        statement_s: seconds that PostgreSQL gives a statement; None: those of a server's hot path.
     """
 
-    def __init__(self, address: Address, size: int) -> None:
+    def __init__(self, address: Address, size: int, *, statement_s: float | None = None) -> None:
         self._label = address.label
         self._size = size
-        self._pool = make_pool(address, size)
+        self._pool = make_pool(address, size, statement_s)
 
     async def open(self) -> None:
         """Make it ready; it connects when it is needed."""
         await self._pool
 
-    async def read(self, sql: str, *values: object) -> list[asyncpg.Record]:
+    async def read(self, sql: str, *values: object, limit_s: float = READ_S) -> list[asyncpg.Record]:
         """Every row of a query, as of the last commit. Raises StoreUnavailable.
 
         A connection that turns out to be lost is replaced by another: after a restart of PostgreSQL all are.
         """
-        return await self._trying(lambda connection: connection.fetch(sql, *values), READ_S, self._may_read_again)
+        return await self._trying(lambda connection: connection.fetch(sql, *values), limit_s, self._may_read_again)
 
     async def transact(self, work: Callable[[Connection], Awaitable[T]], limit_s: float = READ_S) -> T:
         """What `work` returns, once its transaction is committed. Raises StoreUnavailable, and what `work` raises."""

@@ -19,7 +19,11 @@ SELECT_CALL: Final = """
 SELECT_CALLS_OF_LEG: Final = """
     SELECT id, leg, conversation, flow, revision, version, state, is_over, created_at, updated_at
     FROM calls
-    WHERE leg = $1 AND leg <> '' AND NOT is_over
+    WHERE key IN (
+        SELECT key FROM calls WHERE id = $1 AND leg = id AND NOT is_over
+        UNION ALL
+        SELECT key FROM calls WHERE left(leg, 200) = left($1, 200) AND leg = $1 AND leg <> id AND NOT is_over
+    ) AND leg <> ''
     ORDER BY created_at, id
 """
 
@@ -169,8 +173,13 @@ RECORD_AND_TELL: Final = f"""
 END_CALLS: Final = """
     UPDATE calls
     SET is_over = true, version = calls.version + 1, updated_at = item.received_at
-    FROM unnest($1::text[], $2::bigint[]) AS item (leg, received_at)
-    WHERE calls.leg = item.leg AND item.leg <> '' AND NOT calls.is_over
+    FROM unnest($1::text[], $2::bigint[]) AS item (leg, received_at), LATERAL (
+        SELECT key FROM calls WHERE id = item.leg AND leg = id AND NOT is_over
+        UNION ALL
+        SELECT key FROM calls
+        WHERE left(leg, 200) = left(item.leg, 200) AND leg = item.leg AND leg <> id AND NOT is_over
+    ) AS found
+    WHERE calls.key = found.key AND calls.leg = item.leg AND item.leg <> '' AND NOT calls.is_over
     RETURNING calls.leg
 """
 """Returns the leg of each call that was open. Takes legs, and when each ended."""

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
+
+import asyncpg
 
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store.address import Address
 from app.store.contract import HookCounts, HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
-from app.store.postgres import faults, outbox, statements
+from app.store.postgres import faults, outbox, retention, statements
 from app.store.postgres.batch import Item, Kind
-from app.store.postgres.connecting import connect, transaction
+from app.store.postgres.connecting import READ_S, connect, transaction
 from app.store.postgres.pool import Pool
+from app.store.postgres.records import PostgresRecords
 from app.store.postgres.schema import migrate
 from app.store.postgres.texts import read, stored, stored_all
 from app.store.postgres.writer import Writer
+from app.store.retention import Forgotten
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from app.store.postgres.connecting import Connection
 
 QUEUE_LIMIT: Final = 2_000
@@ -30,6 +32,9 @@ POOL_SIZE: Final = 4
 
 _OPEN_S: Final = 60.0
 """Seconds that `open` may take: another host may be changing the schema of a large database."""
+
+SWEEP_S: Final = 60.0
+"""Seconds that sweeping may take: no caller waits for it."""
 
 T = TypeVar("T")
 
@@ -173,6 +178,31 @@ class PostgresStore:
         """How many there are."""
         return HookCounts(*(await self._read(outbox.COUNT_HOOKS))[0])
 
+    async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, may_rewrite: bool = True) -> Forgotten:
+        """Delete every call that names one of the numbers, on a connection of its own; others may write meanwhile."""
+        if self._pool is None:
+            raise self._not_open()
+        try:
+            connection = await connect(self.address)
+            try:
+                return await retention.forget(connection, numbers, dry_run=dry_run, may_rewrite=may_rewrite)
+            finally:
+                connection.terminate()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise faults.unavailable(self.address.label, error) from error
+
+    async def sweep(self, before: int, limit: int) -> int:
+        """Delete a few calls, webhooks and hooks that are older; returns how many."""
+        return await self._transact(lambda connection: retention.sweep(connection, before, limit), SWEEP_S)
+
+    async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
+        """Delete revisions from before that no call uses; returns how many."""
+        return await self._transact(lambda connection: retention.sweep_revisions(connection, before, keep), SWEEP_S)
+
+    def records(self) -> PostgresRecords:
+        """What reads the calls, not opened yet. The store itself need not be open."""
+        return PostgresRecords(self.address)
+
     async def _write(
         self,
         kind: Kind,
@@ -193,10 +223,10 @@ class PostgresStore:
             raise self._not_open()
         return await self._pool.read(sql, *values)
 
-    async def _transact(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async def _transact(self, work: Callable[[Connection], Awaitable[T]], limit_s: float = READ_S) -> T:
         if self._pool is None:
             raise self._not_open()
-        return await self._pool.transact(work)
+        return await self._pool.transact(work, limit_s)
 
     def _not_open(self) -> StoreUnavailable:
         return StoreUnavailable(f"{self.address.label} is not open")
