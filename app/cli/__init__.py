@@ -10,7 +10,9 @@ import click
 
 from app.cli import (
     bundle,
+    calls,
     check,
+    db,
     explain,
     forget,
     graph,
@@ -38,10 +40,12 @@ COMMANDS = (
     simulate.command,
     test.command,
     prove.command,
+    calls.command,
     hooks.command,
     bundle.command,
     hours.command,
     forget.command,
+    db.command,
 )
 
 

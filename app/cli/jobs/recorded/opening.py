@@ -1,0 +1,41 @@
+"""Opens the database of a server for reading."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from app.cli.work import CannotRun
+from app.errors import SettingsError, StoreError, StoreUnusable
+from app.settings import load_settings
+from app.store import open_store
+from app.store.memory import MemoryStore
+from app.store.records import Recorded, Records
+
+
+def find_records() -> Records:
+    """What reads the server's database. Raises CannotRun when nothing of it can be read from outside."""
+    try:
+        settings = load_settings()
+        store = open_store(settings.database_url)
+    except SettingsError as error:
+        raise CannotRun(str(error), error.cure) from error
+    if isinstance(store, MemoryStore) or not isinstance(store, Recorded):
+        message = f"{settings.database_url.partition(':')[0]}:// keeps nothing that could be read beside the server"
+        raise CannotRun(message, "let the server use a file: NCCO_DATABASE_URL=sqlite:///ncco.db")
+    return store.records()
+
+
+@asynccontextmanager
+async def reading(records: Records) -> AsyncIterator[Records]:
+    """The records while they are open. Raises CannotRun, also when they cannot be read meanwhile."""
+    try:
+        await records.open()
+        try:
+            yield records
+        finally:
+            await records.close()
+    except StoreUnusable as error:
+        raise CannotRun(error.message, error.cure) from error
+    except StoreError as error:
+        raise CannotRun(f"the database cannot be read now: {error}", "try it again in a moment") from error

@@ -1,0 +1,595 @@
+"""`ncco calls`, on what a service has recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pexpect
+import pytest
+import pytest_asyncio
+
+from app.cli.jobs.recorded.entries import told
+from app.cli.jobs.recorded.facts import facts_of
+from app.cli.jobs.recorded.following import PIECE, follow_call, follow_calls
+from app.cli.jobs.recorded.played import short
+from app.cli.jobs.recorded.screen import call_line, heading, length, plain, state_of
+from app.service.calls import CallService
+from app.service.delivery import Delivery
+from app.store.memory import MemoryStore
+from app.store.records import ANY, CallRow
+from app.store.sqlite import SqliteStore
+from tests.cli.projects import ncco, write_project
+from tests.cli.running import NCCO, plain_environment
+from tests.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, library
+from tests.store.stored_rows import NOON_MS, new_call, session_row
+
+DESK = """flow: desk
+numbers: ["442079460000"]
+vars:
+  pin: {type: text, default: "", sensitive: true}
+start: menu
+defaults: {on: {error: end}}
+hooks:
+  called: {post: "https://crm.example.com/called"}
+steps:
+  menu:
+    do: [{talk: "For sales, press 1 or say sales."}]
+    choices:
+      sales: {dtmf: 1, speech: [sales], goto: sales}
+      pin: {dtmf: 2, goto: pin}
+      broken: {dtmf: 3, goto: broken}
+    retry: {then: sales}
+  sales:
+    send: called
+    do:
+      - connect: "447700900111"
+        timeout: 20
+    on: {completed: end, otherwise: end}
+  pin:
+    do: [{talk: "Your PIN?"}]
+    collect: {into: pin, digits: 4, sensitive: true}
+    retry: {then: end}
+    goto: end
+  broken:
+    do:
+      - connect: "{{ call.from }}"
+    on: {completed: end, otherwise: end}
+"""
+Play = Callable[[ServedCall], Awaitable[Any]]
+
+
+def record(*plays: Play, path: Path = Path("ncco.db")) -> None:
+    """Calls in the database of the working directory, one after another."""
+    write_project(Path(), desk=DESK)
+
+    async def run() -> None:
+        store = SqliteStore(path)
+        await store.open()
+        service = CallService(store, library(store, Path("flows")), POLICY)
+        await service.library.reload()
+        for play in plays:
+            await play(ServedCall(service))
+        await store.close()
+
+    asyncio.run(run())
+
+
+async def to_sales(call: ServedCall) -> None:
+    await call.ring()
+    await call.press("9")
+    await call.press("1")
+    await call.dial("ringing", to="447700900111")
+    await call.dial("busy", to="447700900111")
+    await call.service.event(delivery({"uuid": LEG, "status": "completed", "duration": "42"}))
+
+
+async def with_pin(call: ServedCall) -> None:
+    await call.ring(uuid="aa02", **{"from": "447700900999"})
+    await call.press("2")
+    await call.press("4711")
+
+
+async def by_get(call: ServedCall) -> None:
+    query = b"to=442079460000&from=447700900123&uuid=aa04&custom_data=%7B%22order%22%3A%22A-17%22%7D"
+    fields = {"to": "442079460000", "from": "447700900123", "uuid": "aa04"}
+    await call.service.answer(Delivery("GET", query, fields, "https://calls.example.com", NOON))
+
+
+async def broken(call: ServedCall) -> None:
+    await call.ring(uuid="aa03")
+    await call.press("3")
+
+
+def listed(*words: str) -> list[dict[str, Any]]:
+    shown = ncco("calls", "--format", "json", *words)
+    assert 0 == shown.exit_code, shown.stderr
+    calls: list[dict[str, Any]] = json.loads(shown.stdout)["calls"]
+    return calls
+
+
+def ids(*words: str) -> list[str]:
+    return [call["id"] for call in listed(*words)]
+
+
+def document(id_: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(ncco("calls", id_, "--format", "json").stdout)
+    return found
+
+
+# A list
+
+
+def test_calls_are_listed_newest_first() -> None:
+    record(to_sales, with_pin)
+
+    shown = ncco("calls")
+
+    assert 0 == shown.exit_code
+    heads, pin, sales = shown.stdout.splitlines()
+    assert ["call", "began", "(UTC)", "from", "to", "flow", "revision", "turns", "took", "state"] == heads.split()
+    assert pin.startswith("aa02 ")
+    assert sales.startswith(f"{LEG} 2026-03-04 12:00:00 447700900123    442079460000    desk           ")
+    assert sales.endswith("     4      0 s  played to its end")
+
+
+def test_call_is_listed_for_a_program() -> None:
+    record(to_sales)
+
+    (call,) = listed()
+
+    assert {
+        "id": LEG,
+        "leg": LEG,
+        "conversation": "CON-1",
+        "from": "447700900123",
+        "to": "442079460000",
+        "flow": "desk",
+        "revision": call["revision"],
+        "state": "ended",
+        "step": "",
+        "failed": False,
+        "began_at": "2026-03-04T12:00:00.000Z",
+        "ended_at": "2026-03-04T12:00:00.000Z",
+        "seconds": 0.0,
+        "turns": 4,
+        "parent": None,
+    } == call
+    assert 64 == len(call["revision"])
+
+
+def test_list_is_chosen_by_number_flow_time_and_failure() -> None:
+    record(to_sales, with_pin, broken)
+
+    assert ["aa02"] == ids("--number", "+44 7700 900-999")
+    assert ["aa03", "aa02", LEG] == ids("--number", "442079460000")
+    assert [] == ids("--flow", "other")
+    assert ["aa03"] == ids("--failed")
+    assert ["aa03"] == ids("--limit", "1")
+    assert ["aa03", "aa02", LEG] == ids("--since", "2026-03-04T13:00+01:00")
+    assert [] == ids("--since", "2026-03-04T12:00:01")
+    assert [] == ids("--open")
+    assert [] == ids("--since", "2h")
+
+
+def test_list_says_that_there_are_more() -> None:
+    record(to_sales, with_pin)
+
+    shown = ncco("calls", "--limit", "1")
+
+    assert "there are more: see --limit, --since, --number\n" == shown.stderr
+    assert 2 == len(shown.stdout.splitlines())
+    assert json.loads(ncco("calls", "--limit", "1", "--format", "json").stdout)["more"]
+
+
+def test_empty_database_has_no_calls() -> None:
+    record()
+
+    shown = ncco("calls")
+
+    assert (0, "", "no calls\n") == (shown.exit_code, shown.stdout, shown.stderr)
+    assert [] == listed()
+
+
+@pytest.mark.parametrize(
+    ("expected", "words"),
+    [
+        ("soon is no time; write 90m, 2h or 3d", ("--since", "soon")),
+        ("x is no phone number, nor a part of one", ("--number", "x")),
+        ("leave out the options that choose among calls", ("aa", "--failed")),
+        ("--ncco is for one call: name it", ("--ncco",)),
+    ],
+)
+def test_words_that_make_no_sense_are_told(expected: str, words: tuple[str, ...]) -> None:
+    shown = ncco("calls", *words)
+
+    assert 2 == shown.exit_code
+    assert expected in shown.stderr
+
+
+# One call
+
+
+def test_timeline_tells_what_came_in_why_and_what_went_out() -> None:
+    record(to_sales)
+
+    shown = ncco("calls", LEG[:6])
+
+    assert 0 == shown.exit_code
+    revision = document(LEG)["call"]["revision"]
+    assert (
+        f"""\
+call {LEG}
+  from 447700900123 to 442079460000
+  flow desk, revision {revision[:8]}
+  began 2026-03-04 12:00:00 UTC, 4 turns, 0 s: played to its end
+12:00:00.000  answer
+    why  answered desk (the flow that this call starts in)  flows/desk.yaml:1
+    ncco talk "For sales, press 1 or say sales."
+         input dtmf or speech
+         talk "Please call again later."
+12:00:00.000  input-dtmf: pressed 9
+    why  decided menu: nomatch (digits 9 fit no choice; failed try 1 of 3: asked again)  flows/desk.yaml:16
+    ncco talk "For sales, press 1 or say sales."
+         input dtmf or speech
+         talk "Please call again later."
+12:00:00.000  input-dtmf: pressed 1
+    why  decided menu: sales (digits 1 are the key of choice "sales")  flows/desk.yaml:13
+    ncco connect phone 447700900111, for 20 s
+12:00:00.000  event-ringing: to 447700900111
+12:00:00.000  event-busy: to 447700900111
+    why  decided sales: busy (Vonage reported busy; no line of its own, so "otherwise" decides)  flows/desk.yaml:22
+    ncco nothing: the call goes on as it was
+12:00:00.000  event-completed: after 42 s
+  hook called  HOOK  not sent yet, 0 tries
+""".splitlines()
+        == [
+            line if not line.startswith("  hook") else f"  hook called  HOOK{line[line.index('  not') :]}"
+            for line in shown.stdout.splitlines()
+        ]
+    )
+
+
+def test_timeline_for_a_program_holds_the_trace_and_the_ncco() -> None:
+    record(to_sales)
+
+    found = document(LEG)
+
+    kinds = ["answer", "input-dtmf", "input-dtmf", "event-ringing", "event-busy", "event-completed"]
+    assert kinds == [entry["kind"] for entry in found["timeline"]]
+    turn = found["timeline"][2]["turn"]
+    assert (3, "sales", "connect") == (turn["number"], turn["outcome"], turn["ncco"][0]["action"])
+    assert "flows/desk.yaml:13" in [line["where"] for line in turn["why"]]
+    assert {"turn": 2, "index": 0} == found["timeline"][2]["wait"]
+    assert found["timeline"][3]["turn"] is None
+    assert [("called", "waiting", 0)] == [(hook["hook"], hook["state"], hook["tries"]) for hook in found["hooks"]]
+
+
+def test_whole_nccos_are_shown_when_asked_for() -> None:
+    record(to_sales)
+
+    assert '        "eventMethod": "POST"' in ncco("calls", LEG, "--ncco").stdout.replace("          ", "        ")
+    assert "eventMethod" not in ncco("calls", LEG).stdout
+
+
+def test_sensitive_keys_are_neither_stored_nor_shown() -> None:
+    record(with_pin)
+
+    assert "input-dtmf: pressed keys that are not kept" in ncco("calls", "aa02").stdout
+    assert "4711" not in ncco("calls", "aa02", "--ncco").stdout + json.dumps(document("aa02"))
+
+
+def test_failed_step_is_told_with_its_place() -> None:
+    record(broken)
+
+    text = ncco("calls", "aa03").stdout
+
+    assert "failed broken: R101 " in text
+    assert "flows/desk.yaml:" in text
+    assert "something failed" in text
+
+
+def test_second_delivery_is_told_as_such() -> None:
+    async def twice(call: ServedCall) -> None:
+        await call.ring()
+        token = call.token("input")
+        await call.press("1")
+        await call.post("input", {"dtmf": {"digits": "1", "timed_out": False}, "uuid": LEG}, token)
+
+    record(twice)
+
+    assert "input-dtmf: pressed keys that are not kept (delivered again)" in ncco("calls", LEG).stdout
+
+
+def test_fields_of_a_webhook_by_get_are_read() -> None:
+    record(by_get)
+
+    (entry,) = document("aa04")["timeline"]
+
+    assert ("GET", {"order": "A-17"}) == (entry["method"], entry["fields"]["custom_data"])
+
+
+def test_call_that_is_not_there_is_told() -> None:
+    record(to_sales)
+
+    shown = ncco("calls", "nobody\x1b[31m")
+
+    assert (1, "") == (shown.exit_code, shown.stdout)
+    assert 'there is no call "nobody\ufffd[31m"\n  cure: `ncco calls` lists the newest\n' == shown.stderr
+
+
+def test_beginning_of_several_calls_names_them() -> None:
+    record(with_pin, broken)
+
+    shown = ncco("calls", "aa")
+
+    assert (1, 'several calls begin with "aa": aa02, aa03\n') == (shown.exit_code, shown.stderr)
+
+
+# Databases that cannot be read
+
+
+def test_missing_database_is_told() -> None:
+    shown = ncco("calls")
+
+    assert 2 == shown.exit_code
+    assert "there is no database at " in shown.stderr
+    assert not Path("ncco.db").exists()
+
+
+def test_foreign_database_is_told() -> None:
+    connection = sqlite3.connect("ncco.db")
+    connection.execute("CREATE TABLE songs (name TEXT)")
+    connection.close()
+
+    shown = ncco("calls")
+
+    assert 2 == shown.exit_code
+    assert "is a database of another program\n  cure: " in shown.stderr
+
+
+def test_locked_database_is_told() -> None:
+    record(to_sales)
+    holder = sqlite3.connect("ncco.db", isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+
+    shown = ncco("calls")
+    holder.close()
+
+    assert 2 == shown.exit_code
+    assert "the database cannot be read now: " in shown.stderr
+    assert "is locked by another process" in shown.stderr
+
+
+def test_store_in_memory_cannot_be_read_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCCO_DATABASE_URL", "memory://")
+
+    shown = ncco("calls")
+
+    assert 2 == shown.exit_code
+    assert "memory:// keeps nothing that could be read beside the server" in shown.stderr
+
+
+def test_wrong_setting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCCO_PORT", "many")
+
+    shown = ncco("calls")
+
+    assert 2 == shown.exit_code
+    assert "NCCO_PORT" in shown.stderr
+
+
+# Following
+
+
+@pytest_asyncio.fixture
+async def store() -> MemoryStore:
+    found = MemoryStore()
+    await found.open()
+    return found
+
+
+def following(*words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [NCCO, "calls", "--follow", *words],
+        env=plain_environment(Path.cwd()),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def interrupted(process: subprocess.Popen[str]) -> tuple[int, str]:
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    return process.returncode, said
+
+
+def test_new_calls_are_shown_as_they_come_until_it_is_interrupted() -> None:
+    record(to_sales)
+    process = following("--format", "json")
+    assert process.stdout is not None
+
+    first = json.loads(process.stdout.readline())
+    record(with_pin)
+    second = json.loads(process.stdout.readline())
+
+    assert (LEG, "aa02") == (first["id"], second["id"])
+    assert (0, "") == interrupted(process)
+
+
+def test_new_turns_of_a_call_are_shown_as_they_come() -> None:
+    async def rings(call: ServedCall) -> None:
+        await call.ring()
+
+    async def is_told(call: ServedCall) -> None:
+        await call.service.event(delivery({"uuid": LEG, "status": "completed"}))
+
+    record(rings)
+    process = following(LEG, "--format", "json")
+    assert process.stdout is not None
+
+    first = json.loads(process.stdout.readline())
+    record(is_told)
+    second = json.loads(process.stdout.readline())
+
+    assert ("answer", "event-completed") == (first["kind"], second["kind"])
+    assert (0, "") == interrupted(process)
+
+
+def test_following_in_text_ends_when_nobody_reads_any_more() -> None:
+    record(to_sales)
+    process = following()
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdout = None
+    record(with_pin)
+
+    _, said = process.communicate(timeout=20)
+
+    assert (0, "") == (process.returncode, said)
+
+
+# On a terminal
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(130, 1), (60, 2)])
+def test_call_takes_the_room_that_a_terminal_has(columns: int, lines: int) -> None:
+    record(to_sales)
+    env = {**plain_environment(Path.cwd()), "TERM": "xterm"}
+    shown = pexpect.spawn(NCCO, ["calls"], env=env, dimensions=(30, columns), timeout=20, encoding="utf-8")
+    text = str(shown.read())
+    shown.close()
+
+    assert 0 == shown.exitstatus
+    assert LEG not in text
+    assert max(map(len, text.splitlines())) <= columns
+    assert lines == len([line for line in text.splitlines() if line and not line.startswith("call ")])
+
+
+async def test_all_new_calls_are_found_however_many_there_are(store: MemoryStore) -> None:
+    async def come() -> None:
+        for number in range(2 * PIECE):
+            await store.open_call(*new_call(f"leg-{number}"))
+
+    await store.open_call(*new_call("first"))
+    calls = follow_calls(store.records(), ANY, 1, look_s=0)
+    first = await anext(calls)
+    await come()
+    found = [(await anext(calls)).session.id for _ in range(2 * PIECE)]
+    await calls.aclose()
+
+    assert ("first", [f"leg-{number}" for number in range(2 * PIECE)]) == (first.session.id, found)
+
+
+async def test_call_that_is_forgotten_is_not_followed_any_more(store: MemoryStore) -> None:
+    await store.open_call(*new_call("leg-1"))
+    timeline = await store.records().timeline("leg-1")
+    assert timeline is not None
+    store.drop_call("leg-1")
+
+    assert [] == [entry async for entry in follow_call(store.records(), timeline, look_s=0)]
+
+
+def open_call(**state: Any) -> CallRow:
+    row = session_row("leg-1", state=orjson.dumps({"call": {"to": "1", "from_number": "2"}, "step": "menu", **state}))
+    return CallRow(1, row, 3, has_failed=False)
+
+
+def test_open_call_waits_in_its_step() -> None:
+    facts = facts_of(open_call(at="pin_check"), NOON_MS + 65_000)
+
+    assert ("open", "pin_check.menu", 65.0) == (facts.state, facts.step, facts.seconds(NOON_MS + 65_000))
+    assert "waits in pin_check.menu" == state_of(facts)
+
+
+@pytest.mark.parametrize(
+    ("expected", "state", "is_over", "later"),
+    [
+        ("plays its last words", {"is_over": True, "step": ""}, False, 0),
+        ("hung up in menu", {}, True, 0),
+        ("hung up", {"step": ""}, True, 0),
+        ("no end was reported, last in menu", {}, False, 49 * 3_600_000),
+        ("no end was reported", {"step": ""}, False, 49 * 3_600_000),
+    ],
+)
+def test_state_of_a_call_is_told_in_words(expected: str, state: dict[str, Any], is_over: bool, later: int) -> None:
+    call = open_call(**state)
+    call = call._replace(session=call.session._replace(is_over=is_over))
+
+    assert expected == state_of(facts_of(call, NOON_MS + later))
+
+
+@pytest.mark.parametrize("state", [b"no JSON", b"[]"])
+def test_call_whose_state_cannot_be_read_is_told_all_the_same(state: bytes) -> None:
+    call = CallRow(1, session_row("leg-1", state=state), 1, has_failed=True)
+
+    assert "leg-1" in call_line(facts_of(call, NOON_MS), NOON_MS, None)
+
+
+def test_narrow_terminal_has_no_heading() -> None:
+    assert "" == heading(60)
+    assert heading(200).startswith("call ")
+
+
+@pytest.mark.parametrize(
+    ("expected", "seconds"), [("?", None), ("0 s", 0.2), ("59 s", 59.0), ("1:00", 60.0), ("1:02:03", 3723.0)]
+)
+def test_duration_is_told_as_a_clock_does(expected: str, seconds: float | None) -> None:
+    assert expected == length(seconds)
+
+
+def test_control_characters_of_strangers_do_not_reach_the_terminal() -> None:
+    assert "a\ufffd[31mb" == plain("a\x1b[31mb")
+
+
+@pytest.mark.parametrize(
+    ("expected", "kind", "fields"),
+    [
+        ("silence", "input", {"dtmf": {"digits": None}, "speech": {"results": []}}),
+        ("silence", "input", {}),
+        ("pressed 12", "input-dtmf", {"dtmf": "12"}),
+        ("not understood: no match", "input", {"speech": {"error": "no match"}}),
+        ('said "sales"', "input-speech", {"speech": {"results": [{"text": "sales"}]}}),
+        ("said words that are not kept", "input-speech", {"speech": {"results": [{"text": "secret:ab"}]}}),
+        ("checkpoint terms", "notify", {"payload": {"checkpoint": "terms"}}),
+        ("", "notify", {"payload": 7}),
+        ("Socket timeout.", "fallback", {"reason": "Socket timeout."}),
+        ("a recording of 4 bytes", "record", {"size": 4}),
+        ("", "record", {}),
+        ("not readable: the body is empty", "input", {"not_kept": "the body is empty"}),
+        ("beep_start", "event-machine", {"sub_state": "beep_start"}),
+        ("", "transfer", {}),
+    ],
+)
+def test_webhook_is_told_in_a_few_words(expected: str, kind: str, fields: dict[str, Any]) -> None:
+    assert expected == told(kind, fields)
+
+
+@pytest.mark.parametrize(
+    ("expected", "action"),
+    [
+        ('talk "Hello."', {"action": "talk", "text": "Hello."}),
+        ("stream https://x/a.mp3", {"action": "stream", "streamUrl": ["https://x/a.mp3"]}),
+        ("connect sip sip:a@b", {"action": "connect", "endpoint": [{"type": "sip", "uri": "sip:a@b"}]}),
+        ("connect vbc", {"action": "connect", "endpoint": [{"type": "vbc"}]}),
+        ("conversation room", {"action": "conversation", "name": "room"}),
+        ("input dtmf, up to 6 digits", {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": 6}}),
+        ("record endOnKey #", {"action": "record", "endOnKey": "#"}),
+        ("notify terms", {"action": "notify", "payload": {"checkpoint": "terms"}}),
+        ("wait 10 s", {"action": "wait"}),
+        ("transfer CON-2", {"action": "transfer", "conversationId": "CON-2"}),
+        ("dance", {"action": "dance"}),
+    ],
+)
+def test_action_is_told_in_a_line(expected: str, action: dict[str, Any]) -> None:
+    assert expected == short(action)
