@@ -47,9 +47,9 @@ class Mailbox:
         self._items.append(item)
         self._arrived.fire()
 
-    def take(self, within: float | None) -> Steps[Doing | None]:
-        """The next thing that is done; None when `within` seconds have passed before."""
+    def take(self, within: float | None, unless: Signal | None = None) -> Steps[Doing | None]:
+        """The next thing that is done; None when `within` seconds have passed before, or `unless` has happened."""
         if not self._items:
             self._arrived = Signal()
-            yield from first_of(self._arrived, within=within)
+            yield from first_of(self._arrived, *([unless] if unless is not None else ()), within=within)
         return self._items.popleft() if self._items else None

@@ -72,6 +72,11 @@ class PhoneCall:
         return tuple(delivery for delivery in self._platform.courier.log if delivery.message.call == root)
 
     @property
+    def performed(self) -> tuple[Mapping[str, Any], ...]:
+        """The actions of this call whose turn has come, also for parties that it has dialled, as they were written."""
+        return tuple(self._leg.root.performed)
+
+    @property
     def open(self) -> Waited | None:
         """What the party can do something about now, also while a prompt still plays that keys may cut short."""
         return self._leg.open

@@ -28,8 +28,8 @@ Source: webhook reference, Fallback.
 """
 REFUSED_TYPES: Final = ("text/html", "application/xml", "text/xml")
 """Content types of which no NCCO is read. Source: support article 115016024247."""
-PLAYED_ANYWAY: Final = frozenset({"N302", "N303"})
-"""Faults of an NCCO that leave it well-formed: nobody gets to the action in question (unverified).
+PLAYED_ANYWAY: Final = frozenset({"N301", "N302", "N303"})
+"""Faults in the order of actions, which leave an NCCO well-formed (unverified).
 
 Source: webhook reference, Error: what is refused has an "invalid value type or action".
 """

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-from app.ncco.models.actions import ACTIONS
 from app.simulator import payloads
-from app.simulator.kernel import Steps, pause
+from app.simulator.kernel import Steps, first_of, pause
 from app.simulator.leg import Leg
 from app.simulator.platform import Platform
 from app.simulator.player.dialling import connect
@@ -17,8 +15,6 @@ from app.simulator.player.prompts import prompt
 from app.simulator.player.records import record
 from app.simulator.player.rooms import converse, transfer
 from app.simulator.player.stage import Action, Ncco, Stage
-
-MODELS: Final = {model.title: model for model in ACTIONS}
 
 Perform: TypeAlias = Callable[[Stage, Action], Steps[Ncco | None]]
 
@@ -32,18 +28,14 @@ def play(platform: Platform, leg: Leg, ncco: Ncco) -> Steps[None]:
         ncco: has been checked.
     """
     stage = Stage(platform, leg, play)
-    pending = deque(normal(ncco))
+    pending = stage.load(ncco)
     while pending:
         action = pending.popleft()
+        stage.begins(action)
         replacement = yield from PERFORMERS[action["action"]](stage, action)
         if replacement is not None:
-            stage.reset()
-            pending = deque(normal(replacement))
-
-
-def normal(ncco: Ncco) -> Ncco:
-    """The actions with NCCO names and real types: numbers for digits in text, arrays for single values."""
-    return [MODELS[action["action"]].from_ncco(action).to_ncco() for action in ncco]
+            pending = stage.load(replacement)
+    yield from first_of(stage.quiet)
 
 
 def notify(stage: Stage, action: Action) -> Steps[Ncco | None]:

@@ -10,31 +10,26 @@ from app.simulator.transcript import Kind
 
 
 def prompt(stage: Stage, action: Action) -> Steps[Ncco | None]:
-    """Play it, or keep it for the input that may cut it short.
+    """Play it, or begin to play it when the input behind it may cut it short.
 
-    A prompt with `bargeIn` is asynchronous: the NCCO goes on to the input, which listens while it plays. Once true it
-    stays true for all prompts up to that input, also for those with `bargeIn: false`.
-    Source: NCCO reference, Talk and Stream (bargeIn); nexmo-developer pull request 1662.
+    A prompt with `bargeIn` is asynchronous: the NCCO goes on, and the input listens while it plays. Once true it stays
+    true for all prompts up to that input, also for those with `bargeIn: false`.
+    Source: NCCO reference, NCCO actions (Synchronous), Talk and Stream (bargeIn); nexmo-developer pull request 1662.
     """
-    if action.get("bargeIn") or stage.queued:
-        stage.queued.append(action)
+    stage.barges = stage.barges or bool(action.get("bargeIn"))
+    if stage.barges:
+        stage.play_behind(action, _sound)
     else:
         yield from _sound(stage, action)
     return None
 
 
 def play_until(stage: Stage, mailbox: Mailbox) -> Steps[Doing | None]:
-    """Play what is kept until something comes into the mailbox: that; None when all has been played."""
-    queued, stage.queued = stage.queued, []
-    for action in queued:
-        playing, seconds = begin(stage, action)
-        try:
-            doing: Doing | None = yield from mailbox.take(within=seconds)
-        finally:
-            playing.stop()
-        if doing is not None:
-            return doing
-    return None
+    """Let what is played go on until something comes into the mailbox: that; None when all has been played."""
+    stage.barges = False
+    doing: Doing | None = yield from mailbox.take(within=None, unless=stage.quiet)
+    stage.silence()
+    return doing
 
 
 def _sound(stage: Stage, action: Action) -> Steps[None]:

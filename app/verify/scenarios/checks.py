@@ -23,7 +23,7 @@ def check_expectations(result: Result) -> Iterator[Difference]:
     if ended == "failsafe" and expect.end != "failsafe":
         why = next((line.because for line in reversed(result.decided) if line.did == "failed"), "")
         heard = "the caller hears the failsafe: nothing of the flow could be played"
-        message = heard if result.nccos else "the caller hears nothing: no NCCO was played"
+        message = heard if result.is_answered else "the caller hears nothing: no NCCO was played"
         yield Difference(scenario.place, f"{message}{f' ({why})' if why else ''}", at=result.seconds)
     if result.differences:
         return
@@ -39,7 +39,7 @@ def check_expectations(result: Result) -> Iterator[Difference]:
 
 def how_ended(result: Result) -> str:
     """`hangup`, `completed`, or `failsafe` when that was played."""
-    if not result.nccos or any(line.did == "failed" and line.what == "failsafe" for line in result.decided):
+    if not result.is_answered or any(line.did == "failed" and line.what == "failsafe" for line in result.decided):
         return "failsafe"
     return "hangup" if any(heard.kind == "hung up" for heard in result.transcript) else "completed"
 
@@ -92,10 +92,10 @@ def _check_hooks(expected: Sequence[ExpectedHook], place: Place, result: Result)
 
 
 def _check_ncco(expect: Expect, result: Result) -> Iterator[Difference]:
-    played = iter([action for ncco in result.nccos for action in ncco])
+    played = iter(result.performed)
     for wanted in expect.ncco:
         if not any(is_part(wanted, action) for action in played):
-            names = ", ".join(str(action.get("action")) for ncco in result.nccos for action in ncco)
+            names = ", ".join(str(action.get("action")) for action in result.performed)
             message = "no such action is played, or not in this order"
             yield Difference(expect.places["ncco"], message, shown(wanted), names, at=result.seconds)
             return

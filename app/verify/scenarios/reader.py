@@ -36,9 +36,11 @@ class Reader:
         self.report("S102", key.place, f'{what} has no "{key.value}"', cure)
 
     def map(self, node: Node, what: str, cure: str) -> Map | None:
-        """`node` as a map; S101 when it is none."""
+        """`node` as a map; S101 when it is none, unless it is empty and reported already."""
         if isinstance(node, Map):
             return node
+        if isinstance(node, Text) and not node.value and not node.quoted:
+            return None
         self.report("S101", node.place, f"{what} is not a map", cure)
         return None
 

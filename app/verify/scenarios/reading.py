@@ -37,14 +37,12 @@ _HINTS: Final = {
 def read_scenarios(file: str, text: str) -> tuple[tuple[Scenario, ...], list[Issue]]:
     """The scenarios of a file, and its issues sorted by place. `file` is the path to show. Never raises.
 
-    A file with an error has no scenarios.
+    A scenario with an error is left out, and so is every one that shares it.
     """
     node, found = read_yaml(file, text)
     issues = [replace(issue, cure=_EMPTY) if issue.code == "E120" else issue for issue in found]
     reader = Reader(issues)
     scenarios = _read_file(node, reader) if node is not None else ()
-    if any(issue.is_error for issue in issues):
-        scenarios = ()
     return scenarios, sorted(issues, key=by_place)
 
 
@@ -55,11 +53,12 @@ def _read_file(node: Node, reader: Reader) -> tuple[Scenario, ...]:
         return ()
     shared = next((entry for entry in found.entries if entry.key.value == DEFAULTS), None)
     base = _read_scenario(shared, None, reader) if shared else None
+    is_broken = shared is not None and base is None
     named = [entry for entry in found.entries if entry.key.value != DEFAULTS]
     if not named:
         reader.report("S103", found.place, "the file has no scenario", cure)
     read = [_read_scenario(entry, base, reader) for entry in named]
-    return tuple(scenario for scenario in read if scenario is not None)
+    return () if is_broken else tuple(scenario for scenario in read if scenario is not None)
 
 
 def _read_scenario(entry: Entry, base: Scenario | None, reader: Reader) -> Scenario | None:
@@ -84,11 +83,12 @@ def _read_scenario(entry: Entry, base: Scenario | None, reader: Reader) -> Scena
         {**start.env, **_texts(fields, "env", reader)},
         _allowed(fields, reader) if "dial_allow" in fields else start.dial_allow,
     )
-    if is_shared or len(reader.issues) > before:
-        return read
-    if "script" not in fields:
+    if len(reader.issues) > before:
+        return None
+    if not is_shared and "script" not in fields:
         reader.report("S103", name.place, f"{what} has no `script`", "add `script: [..]`; a call may end at once: []")
-    elif not _expects(read) and not any(issue.is_error for issue in reader.issues):
+        return None
+    if not is_shared and not _expects(read) and not any(issue.is_error for issue in reader.issues):
         reader.report("S111", name.place, f"{what} expects nothing, so it can hardly fail")
     return read
 

@@ -78,7 +78,8 @@ class Result:
         records: the call's own session first.
         decided: every trace line, in the order of time.
         hooks: what was sent, in order.
-        nccos: every NCCO that was played, in order.
+        is_answered: whether an NCCO was played at all.
+        performed: every NCCO action whose turn has come, in order.
         seconds: how long the call lasted.
         notes: what else may help: what the server has logged, look-ups that nobody answered.
         heard: what was heard where the script leaves it open.
@@ -95,7 +96,8 @@ class Result:
     records: tuple[Record, ...] = ()
     decided: tuple[Decided, ...] = ()
     hooks: Sequence[HookRow] = ()
-    nccos: tuple[tuple[Mapping[str, Any], ...], ...] = ()
+    is_answered: bool = False
+    performed: tuple[Mapping[str, Any], ...] = ()
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     heard: list[tuple[Hear, str]] = field(default_factory=list)
@@ -109,7 +111,7 @@ class Result:
         self.transcript = call.transcript
         self.called = tuple(other.transcript for other in call.dialled)
         self.seconds = max((heard.at for heard in call.transcript if heard.kind in ("ended", "hung up")), default=0.0)
-        self.nccos = tuple(tuple(sent.ncco) for sent in call.log if sent.ncco is not None)
+        self.is_answered, self.performed = call.is_answered, call.performed
         self.webhooks = tuple(sent for sent in call.log if sent.attempts)
         self.answered_s = clock.ms / 1000 - call.at
 

@@ -27,12 +27,19 @@ from app.verify.scenarios.model import (
 )
 from app.verify.scenarios.reader import Reader, items, json_of
 
-OPEN: Final = "?"
+OPEN: Final = ("?", "")
 """`hear: "?"`: whatever is heard."""
+ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
+"""What a party is dialled by, where nothing says that it is one; a user of an application has to be named `to`."""
 OUTCOMES: Final[tuple[str, ...]] = get_args(Outcome)
 DIAL_WORDS: Final = ("to", "outcome", "rings", "talks", "hangs_up", "hears", "presses")
 SPEAK_WORDS: Final = ("text", "confidence", "alternatives", "error")
 RECORD_WORDS: Final = ("seconds", "key")
+STATUSES: Final = (
+    "started", "ringing", "answered", "human", "machine", "busy", "cancelled", "unanswered", "timeout", "rejected",
+    "failed", "disconnected", "completed", "transcribed", "success", "failure",
+)  # fmt: skip
+"""Source: webhook reference, Call status events, Transcription and Payment."""
 KEYS: Final = re.compile(r"[0-9*#]{1,40}")
 
 _HINTS: Final = {
@@ -105,7 +112,7 @@ def _report_no_step(node: Map, known: list[Entry], reader: Reader) -> None:
 def read_heard(node: Node, reader: Reader) -> tuple[Hear, ...]:
     """What must be heard: one text, or several in their order."""
     texts = reader.texts(node, "`hear`")
-    return tuple(Hear(text.place, None if text.value == OPEN else text.value, text.place) for text in texts)
+    return tuple(Hear(text.place, None if text.value in OPEN else text.value, text.place) for text in texts)
 
 
 def _hear(node: Node, _: Entry | None, __: Place, reader: Reader) -> tuple[ScriptStep, ...]:
@@ -178,10 +185,7 @@ def _confidence(node: Node, reader: Reader) -> float | None:
 
 def _dial(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
     if not isinstance(node, Map):
-        text = reader.text(node, "`dial`")
-        if text is None:
-            return ()
-        return (Dial(place, outcome=text.value) if text.value in OUTCOMES else Dial(place, to=text.value),)
+        return _dial_word(node, place, reader)
     fields = reader.fields(node, DIAL_WORDS, "`dial`", {"number": "write `to`", "on": "write `outcome`"})
     facts: dict[str, Any] = {}
     if "to" in fields:
@@ -203,6 +207,15 @@ def _dial(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[Sc
     return (Dial(place, **facts),) if None not in facts.values() else ()
 
 
+def _dial_word(node: Node, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
+    """`dial: busy`, `dial: "447700900111"`."""
+    text = reader.text(node, "`dial`")
+    if text is not None and ADDRESS.fullmatch(text.value):
+        return (Dial(place, to=text.value),)
+    outcome = reader.word(node, OUTCOMES, "`dial`") if text is not None else None
+    return (Dial(place, outcome=outcome),) if outcome is not None else ()
+
+
 def _record(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
     if not isinstance(node, Map):
         seconds = reader.seconds(node, "`record`")
@@ -222,6 +235,9 @@ def _wait(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[Sc
 
 def _event(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
     found = reader.map(node, "`event`", "write the fields of the webhook: `event: {status: failed}`")
+    for entry in found.entries if found else ():
+        if entry.key.value == "status" and reader.word(entry.value, STATUSES, "`status`") is None:
+            return ()
     return (Event(place, json_of(found)),) if found else ()
 
 

@@ -65,7 +65,7 @@ class AnyStage(Protocol):
 
 
 def fitted(stage: AnyStage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario, ...], tuple[Issue, ...]]:
-    """The scenarios of some files that can be played, and every issue of them."""
+    """The scenarios of some files that can be played, and every issue of them; none of a file with an error."""
     ready, issues = list[Scenario](), list[Issue]()
     for file in files:
         issues += file.issues
@@ -73,7 +73,7 @@ def fitted(stage: AnyStage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenar
             reader = Reader()
             fit = stage.fit(scenario, reader)
             issues += reader.issues
-            ready += [] if reader.issues else [fit]
+            ready += [] if reader.issues or any(issue.is_error for issue in file.issues) else [fit]
     return tuple(ready), tuple(sorted(issues, key=by_place))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
+from dataclasses import replace
 from typing import Final
 
 from app.flow.report import printable
 from app.simulator import Heard
+from app.simulator.acts import BETWEEN_KEYS_S
 from app.verify.scenarios.result import Decided, Difference, Result
 
 Rename = Callable[[str], str]
@@ -110,15 +111,27 @@ def _transcript(result: Result, first: Difference, ink: Ink) -> Iterator[str]:
 
 
 def _joined(transcript: Iterable[Heard]) -> Iterator[tuple[int, Heard]]:
-    """The entries with their numbers; keys that are pressed one after another are one."""
-    for is_pressed, group in groupby(enumerate(transcript), key=lambda pair: pair[1].kind == "pressed"):
-        pairs = list(group)
-        if is_pressed:
-            number, heard = pairs[0]
-            digits = "".join(each.text for _, each in pairs)
-            yield number, Heard(heard.at, heard.leg, "pressed", digits)
+    """The entries with their numbers; keys that are pressed in one go are one."""
+    keys: list[tuple[int, Heard]] = []
+    for number, heard in enumerate(transcript):
+        if keys and not _goes_on(keys[-1][1], heard):
+            yield _as_one(keys)
+            keys = []
+        if heard.kind == "pressed":
+            keys.append((number, heard))
         else:
-            yield from pairs
+            yield number, heard
+    if keys:
+        yield _as_one(keys)
+
+
+def _goes_on(key: Heard, heard: Heard) -> bool:
+    return heard.kind == "pressed" and heard.at - key.at <= BETWEEN_KEYS_S + 0.01
+
+
+def _as_one(keys: list[tuple[int, Heard]]) -> tuple[int, Heard]:
+    number, first = keys[0]
+    return number, replace(first, text="".join(heard.text for _, heard in keys))
 
 
 def entry(heard: Heard) -> str:

@@ -126,6 +126,28 @@ def test_what_is_expected(expect: str, told: list[str]) -> None:
     assert told == [difference.message for difference in result.differences]
 
 
+def test_an_action_that_nobody_gets_to_is_not_played() -> None:
+    menu = """\
+flow: main
+default: true
+start: menu
+steps:
+  menu:
+    do: [talk: Press 1.]
+    choices: {one: {dtmf: 1, goto: bye}}
+    retry: {then: bye}
+  bye:
+    do: [talk: Good bye.]
+    goto: end
+"""
+    script = "- hear: Press 1\n- hangup"
+
+    assert [] == messages(played(menu, script, "  expect: {ncco: [{action: talk, text: Press 1.}, input]}\n"))
+    assert ["2: no such action is played, or not in this order"] == messages(
+        played(menu, script, "  expect: {ncco: [input, talk]}\n")
+    )
+
+
 def test_a_hook_that_cannot_be_made_is_a_difference() -> None:
     flow = CRM.replace("send: seen", "send: broken")
     result = played(flow, "- hear: Hello Ann", head(expect="{hooks: [broken]}"))

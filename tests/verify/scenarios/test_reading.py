@@ -63,6 +63,8 @@ def step_of(line: str) -> model.ScriptStep:
         (HEAD + "    - record: long\n", ["3:15 S104"]),
         (HEAD + "    - hangup: later\n    - end\n", ["3:15 S104"]),
         (HEAD + "    - fault: unraedable\n    - end\n", ["3:14 S104"]),
+        (HEAD + "    - event: {status: rining}\n    - end\n", ["3:23 S104"]),
+        ("a call:\n", ["1:1 E103"]),
         ("a call:\n  at: noon\n  script: [end]\n", ["2:7 S104"]),
         ("a call:\n  dial_allow: [GB]\n  script: [end]\n", ["2:16 S104"]),
         ("a call:\n  script: [end]\n  expect: {end: hangpu}\n", ["3:17 S104"]),
@@ -93,8 +95,30 @@ def test_a_lost_colon_is_told_as_such() -> None:
     assert ("a colon is missing behind `hear`", 'write `- hear: "Welcome"`') == (issue.message, issue.cure)
 
 
-def test_a_file_with_an_error_has_no_scenarios() -> None:
-    assert () == read_scenarios("s.yaml", f"{HEAD}    - prss: 1\nanother:\n  script: [end]\n")[0]
+def test_a_scenario_with_an_error_is_left_out() -> None:
+    read, _ = read_scenarios("s.yaml", f"{HEAD}    - prss: 1\nanother:\n  script: [end]\n")
+
+    assert ["another"] == [scenario.name for scenario in read]
+
+
+def test_what_shares_an_error_is_left_out() -> None:
+    assert () == read_scenarios("s.yaml", "defaults: {at: noon}\na call:\n  script: [end]\n")[0]
+
+
+@pytest.mark.parametrize("open_hear", ["hear", 'hear: "?"', 'hear: ""'])
+def test_a_hear_may_be_left_open(open_hear: str) -> None:
+    ((scenario,), _) = read_scenarios("s.yaml", f"{HEAD}    - {open_hear}\n")
+
+    assert [None] == [step.text for step in scenario.script if isinstance(step, model.Hear)]
+
+
+def test_a_misspelt_outcome_is_no_party() -> None:
+    (near,) = read_scenarios("s.yaml", f"{HEAD}    - dial: bussy\n")[1]
+    (far,) = read_scenarios("s.yaml", f"{HEAD}    - dial: engaged\n")[1]
+
+    assert ("S104", 'did you mean "busy"?') == (near.code, near.cure)
+    assert far.cure is not None
+    assert far.cure.startswith("write one of: answered, completed, ")
 
 
 def test_each_rule_has_a_code_of_its_own_and_a_cure() -> None:

@@ -106,6 +106,16 @@ def test_a_line_of_the_transcript(heard: Heard, line: str) -> None:
     assert line == entry(heard)
 
 
+def test_keys_that_are_pressed_apart_stand_apart() -> None:
+    asking = FLOW.replace("pin: {dtmf: 25,", "pin: {dtmf: 258,")
+    script = "a call:\n  script: [{press: 2, at: 1s}, {press: 58, at: 2s}, hear: nothing]\n"
+    lines = told(run(asking, script).results[0], rename, Ink(is_on=False)).splitlines()
+
+    assert ["    1.0 s  presses   2", "    2.0 s  presses   58"] == [
+        line.removeprefix("    ") for line in lines if "presses" in line
+    ]
+
+
 def test_json_has_everything(suite: Suite) -> None:
     found = json.loads(as_json([suite]))
     first, second, _ = found["scenarios"]
