@@ -15,7 +15,7 @@ from app.engine.run import Run
 from app.engine.scope import heard_record
 from app.engine.session import Call, Session, Wait
 from app.engine.standing import begun
-from app.engine.stretch import play_answer, play_from
+from app.engine.stretch import answer_at_once, play_from
 from app.engine.trace import answered
 from app.engine.turn import Surroundings, Turn
 from app.engine.walking import Playing, ask, go_step_by_step, keep, mend, take_error_exit, tell
@@ -26,11 +26,13 @@ from app.ncco.webhooks import Webhook
 
 def begin(flow: Flow, session_id: str, call: Call, around: Surroundings) -> Playing[Turn]:
     """The first turn of a call: enters the flow's start step."""
+    turn = answer_at_once(flow, session_id, call, around)
+    if turn is not None:
+        return turn
     variables = {name: variable.default for name, variable in flow.variables.items()}
     run = Run(flow, Session(session_id, flow.name, flow.revision, call, variables=variables), around)
-    if not play_answer(run):
-        run.tell(answered(flow))
-        yield from go_step_by_step(run, Target(flow.start, flow.place))
+    run.tell(answered(flow))
+    yield from go_step_by_step(run, Target(flow.start, flow.place))
     return run.finish("answer")
 
 

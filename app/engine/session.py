@@ -35,14 +35,13 @@ class Call(NamedTuple):
     custom_data: Mapping[str, Any] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class WaitRef:
+class WaitRef(NamedTuple):
     """Which wait a callback URL names: what its token carries."""
 
     kind: CallbackKind
     session: str
     turn: int
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's own method of this name, which nobody calls
 
 
 @dataclass(frozen=True, slots=True)

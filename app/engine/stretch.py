@@ -7,14 +7,16 @@ that cannot be computed or is not right beyond doubt, a call that may not dial a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from app.engine.json_bytes import json_bytes
 from app.engine.run import STEP_LIMIT, Run
-from app.engine.session import Wait, WaitRef
+from app.engine.scope import NOTHING_HEARD, call_record, names_in
+from app.engine.session import Call, Session, Wait, WaitRef
 from app.engine.tail import lay_out, lay_out_tail
 from app.engine.trace import Trace, TraceLine, answered, entered, jumped
+from app.engine.turn import Surroundings, Turn
 from app.errors import RenderError
 from app.flow.model import Flow, Frame, Laid, Step, Value
 from app.ncco import each_is_clean, is_plain_text
@@ -40,6 +42,7 @@ class Stretch(NamedTuple):
         dials: how many of its actions dial. tail_dials: and how many of the tail behind its `input`, which count only
             towards what the call may dial.
         step: where the call then waits, "" when it ends.
+        is_over: no wait of it steers.
     """
 
     pieces: tuple[Piece, ...]
@@ -49,14 +52,43 @@ class Stretch(NamedTuple):
     tail_dials: int
     step: str
     trace: Trace
+    is_over: bool
+
+    def may_be_played(self, root: Flow, dialled: int, around: Surroundings) -> bool:
+        """Whether its NCCO was found right before, and the call may dial as often as it says."""
+        return self.shapes in root.sound and dialled + self.dials + self.tail_dials <= around.dial_limit
 
 
-def play_answer(run: Run) -> bool:
-    """Play the first stretch of a call, if there is one; False: nothing was played."""
-    flow = run.flow
+def answer_at_once(flow: Flow, session: str, call: Call, around: Surroundings) -> Turn | None:
+    """The turn that a call begins with, if all of it is laid out; None: nothing was played.
+
+    It is the turn that a `Run` would make; what a run remembers for the next step is not made, since none follows.
+    """
     if _ANSWERED not in flow.stretches:
-        flow.stretches[_ANSWERED] = _lay_out(run.root, flow, flow.start, [answered(flow)])
-    return _play(run, flow.stretches[_ANSWERED])
+        flow.stretches[_ANSWERED] = _lay_out(flow, flow, flow.start, [answered(flow)])
+    stretch: Stretch | None = flow.stretches[_ANSWERED]
+    if stretch is None or not stretch.may_be_played(flow, 0, around):
+        return None
+    variables = {name: variable.default for name, variable in flow.variables.items()}
+    known = names_in(flow, call_record(call), NOTHING_HEARD, env=around.env, now=around.now, locale="")
+    actions = _actions(stretch, known | variables, around.link, session, 1)
+    if actions is None:
+        return None
+    after = Session(
+        session,
+        flow.name,
+        flow.revision,
+        call,
+        turn=1,
+        step="" if stretch.is_over else stretch.step,
+        dialled=stretch.dials,
+        variables=variables,
+        entered_at=around.now,
+        heard=NOTHING_HEARD,
+        waits=stretch.waits,
+        is_over=stretch.is_over,
+    )
+    return Turn(actions, after, stretch.trace.lines, stretch.trace.json, "answer")
 
 
 def play_from(run: Run, step: str) -> bool:
@@ -73,21 +105,19 @@ def play_from(run: Run, step: str) -> bool:
 
 
 def _play(run: Run, stretch: Stretch | None) -> bool:
-    if stretch is None or stretch.shapes not in run.root.sound:
+    if stretch is None or not stretch.may_be_played(run.root, run.dialled, run.around):
         return False
-    if run.dialled + stretch.dials + stretch.tail_dials > run.around.dial_limit:
-        return False
-    actions = _actions(run, stretch)
+    actions = _actions(stretch, run.names(), run.around.link, run.before.id, run.before.turn + 1)
     if actions is None:
         return False
     run.take_over(actions, stretch.waits, stretch.step, stretch.dials, stretch.trace)
     return True
 
 
-def _actions(run: Run, stretch: Stretch) -> list[dict[str, Any]] | None:
+def _actions(
+    stretch: Stretch, names: Mapping[str, Any], link: Callable[[WaitRef], str], session: str, turn: int
+) -> list[dict[str, Any]] | None:
     """The actions in this call; None when one cannot be computed or is not right beyond doubt."""
-    names, link = run.names(), run.around.link
-    session, turn = run.before.id, run.before.turn + 1
     actions, doubtful = [], []
     try:
         for ready, computed, speaks, wait in stretch.pieces:
@@ -179,4 +209,5 @@ class _Layout:
             return None
         trace = Trace(tuple(lines), json_bytes(lines))
         pieces, shapes, waits = tuple(self._pieces), tuple(self._shapes), tuple(self._waits)
-        return Stretch(pieces, shapes, waits, self._dials, self._tail_dials, step, trace)
+        is_over = not any(wait.steers for wait in waits)
+        return Stretch(pieces, shapes, waits, self._dials, self._tail_dials, step, trace, is_over)

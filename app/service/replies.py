@@ -9,6 +9,8 @@ from app.engine.json_bytes import json_bytes
 from app.ncco.webhooks import webhook_type
 from app.service.delivery import Delivery, Reply
 
+_FAULTS: Final = frozenset({"failed", "refused"})
+
 NOTHING_SAID: Final = json_bytes([JOINED])
 """What a party that was called gets when there is nothing for it to hear: it is joined."""
 
@@ -37,6 +39,8 @@ def turn_reply(turn: Turn, ncco: bytes | None, kind: str) -> Reply:
 
 def _failure(turn: Turn) -> str:
     """Which step could not be played, by code and place: the sentence in the trace may hold what a caller gave."""
+    if _FAULTS.isdisjoint([line.did for line in turn.trace]):
+        return ""
     failed = [line for line in turn.trace if line.did == "failed" and line.step]
     if failed:
         return f'step "{failed[0].step}" could not be played: {failed[0].what} ({failed[0].where})'
