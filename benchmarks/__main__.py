@@ -24,7 +24,7 @@ BENCHMARKS: Final = (
     "chaos",
     "prove",
 )
-PROOFS: Final = ("soak",)
+PROOFS: Final = ("kills", "soak")
 """Each takes seconds with `--short`, and minutes without."""
 
 
