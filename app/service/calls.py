@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
 from app.flow.model import CallbackKind
 from app.service.answers import Answers
@@ -16,6 +18,9 @@ from app.service.library import Library
 from app.service.policy import Policy
 from app.service.waits import Waits
 from app.store.contract import Store
+
+KEYS_KEPT: Final = 8
+"""Keys that callback URLs may be signed with: those of now and those of changes before."""
 
 
 class CallService:
@@ -34,15 +39,25 @@ class CallService:
         self.look_ups: Callable[[], LookUp] = nobody
         self.hooks_written: Callable[[], None] = stay_asleep
         desk = Desk(store, library, policy, self._now_looking_up, self._now_written)
+        self._desk = desk
         self.store = store
         self.library = library
-        self.policy = policy
         self.failsafe = desk.failsafe_ncco
         self._answers = Answers(desk)
         self._called = Called(desk)
         self._waits = Waits(desk, self._called)
         self._events = Events(desk)
         self._fallbacks = Fallbacks(desk, self._answers, self._waits, self._called)
+
+    @property
+    def policy(self) -> Policy:
+        """What it is told from outside."""
+        return self._desk.policy
+
+    def take_keys(self, keys: tuple[bytes, ...]) -> None:
+        """Sign callback URLs with the first of `keys` from now on; those that calls have been given still hold."""
+        before = self.policy.keys
+        self._desk.policy = replace(self.policy, keys=tuple(dict.fromkeys((*keys, *before)))[:KEYS_KEPT])
 
     def _now_looking_up(self) -> LookUp:
         return self.look_ups()

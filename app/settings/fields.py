@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -18,6 +18,15 @@ from app.settings.failsafe import read_failsafe
 from app.vonage.signatures import Verifier
 
 PREFIX: Final = "NCCO_"
+SECRETS: Final = (
+    "key",
+    "key_previous",
+    "hook_secret",
+    "hook_secret_previous",
+    "signature_secret",
+    "signature_secret_previous",
+)
+"""The settings that files may hold, and that can be changed while the server runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +172,8 @@ class Settings(BaseSettings):
 
     _flow_env: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _warnings: tuple[str, ...] = PrivateAttr(default=())
+    _secret_files: tuple[Path, ...] = PrivateAttr(default=())
+    _read_again: Callable[[], Settings] | None = PrivateAttr(default=None)
 
     @property
     def is_signed(self) -> bool:
@@ -182,6 +193,24 @@ class Settings(BaseSettings):
             return self.public_url
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """The files that hold secrets."""
+        return self._secret_files
+
+    def with_secrets_of_now(self) -> Settings:
+        """These settings with the secrets that the environment, `.env` and files say now.
+
+        Raises SettingsError: one of them cannot be used, or webhooks would no longer be checked.
+        """
+        if self._read_again is None:
+            return self
+        fresh = self._read_again()
+        if self.is_signed and not fresh.is_signed:
+            cure = "Write the new secret; a server that checks signatures does not stop to while it runs."
+            raise SettingsError("VONAGE_SIGNATURE_SECRET", "is gone", cure)
+        return self.model_copy(update={name: getattr(fresh, name) for name in SECRETS})
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -217,12 +246,20 @@ class Settings(BaseSettings):
             Verifier([text for text in secrets if text], self.api_key, self.application_id) if self.is_signed else None
         )
 
+    def keys(self) -> tuple[bytes, ...]:
+        """What signs callback URLs, the present one first. May create the key file. Raises SettingsError.
+
+        A signature secret belongs to an account: the public URL makes the key of this deployment of it.
+        """
+        own = [text.get_secret_value() for text in (self.key, self.key_previous)]
+        secrets = [text.get_secret_value() for text in (self.signature_secret, self.signature_secret_previous)]
+        shared = [f"{secret}\0{self.public_url}" for secret in secrets if secret]
+        return keys.derived([*own, *shared]) or keys.derived([keys.stored(self.database_url)])
+
     def policy(self) -> Policy:
         """What the service is told. May create the key file beside the database. Raises SettingsError."""
-        texts = [self.key, self.key_previous, self.signature_secret, self.signature_secret_previous]
-        given = keys.derived(text.get_secret_value() for text in texts)
         return Policy(
-            keys=given or keys.derived([keys.stored(self.database_url)]),
+            keys=self.keys(),
             failsafe=self.failsafe,
             env=self._flow_env,
             dial_allow=self.dial_allow,

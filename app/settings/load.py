@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,10 +14,22 @@ from pydantic import ValidationError
 from app.errors import SettingsError
 from app.ncco.suggest import nearest
 from app.settings import values
-from app.settings.fields import PREFIX, Cure, Settings, variable
+from app.settings.fields import PREFIX, SECRETS, Cure, Settings, variable
+from app.settings.secret_files import SUFFIX, named_files, read_file
 
 FLOW_PREFIX: Final = "FLOW_"
 DOTENV: Final = Path(".env")
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where settings came from, to read them again. All are equal: settings that say the same are the same."""
+
+    env_file: Path | None = field(compare=False)
+    given: Mapping[str, Any] = field(compare=False)
+
+    def __call__(self) -> Settings:
+        return load_settings(self.env_file, **self.given)
 
 
 def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
@@ -26,16 +39,26 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
         SettingsError: a value is wrong. Of several the first is raised and the others are its notes (`__notes__`).
     """
     written = _written(env_file)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    files = named_files(_secrets(), written)
+    texts = {field: read_file(variable(field), file) for field, file in files.items()}
     try:
-        given = {name: value for name, value in overrides.items() if value is not None}
-        settings = Settings(_env_file=env_file, **given)
+        settings = Settings(_env_file=env_file, **{**texts, **given})
     except ValidationError as fault:
         raise _settings_error(fault, written) from fault
+    settings._secret_files = tuple(files.values())
+    settings._read_again = _Origin(env_file, given)
     settings._flow_env = {
         name.removeprefix(FLOW_PREFIX): value for name, value in written.items() if name.startswith(FLOW_PREFIX)
     }
     settings._warnings = (*_unknown(written), *_doubtful(settings))
     return settings
+
+
+def _secrets() -> dict[str, str]:
+    """The field of each secret that a file may hold, by its variable."""
+    aliases = {"VONAGE_API_SIGNATURE_SECRET": "signature_secret"}
+    return {variable(field): field for field in SECRETS} | aliases
 
 
 def _written(env_file: Path | None) -> Mapping[str, str]:
@@ -73,6 +96,7 @@ def _field(place: str) -> str:
 
 def _unknown(written: Iterable[str]) -> list[str]:
     known = {variable(field) for field in Settings.model_fields}
+    known |= {f"{name}{SUFFIX}" for name in _secrets()}
     strangers = sorted(name for name in written if name.upper().startswith(PREFIX) and name.upper() not in known)
     return [_warning(name, nearest(name, known)) for name in strangers]
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from fastapi import FastAPI
@@ -20,6 +20,7 @@ from app.flow.loader import load_files
 from app.service.calls import CallService
 from app.service.library import Library
 from app.service.lookups import LookupClient
+from app.service.outbox import Signer
 from app.settings import Settings
 from app.store import open_store
 from app.store.contract import Store
@@ -29,6 +30,7 @@ from app.web.health import health_router
 from app.web.hooks import sending
 from app.web.metrics import Metrics
 from app.web.pages import describe, http_error, server_error
+from app.web.rotation import Take, rotating
 from app.web.routes import PREFIX
 from app.web.sweeping import sweeper
 from app.web.watch import first_read, watch
@@ -124,11 +126,13 @@ def _lifespan(
     """Opens the store, reads the flows, watches them; closes in the other order. Does nothing without a service."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             if service is not None:
                 await stack.enter_async_context(_opened(service.store))
-                sender = await stack.enter_async_context(sending(settings, service.store, metrics, log, clock))
+                signer = Signer(settings.hook_secrets)
+                hooks = sending(settings, service.store, metrics, log, clock, signer=signer)
+                sender = await stack.enter_async_context(hooks)
                 service.hooks_written = sender.wake
                 asking = await stack.enter_async_context(_asking(settings))
                 service.look_ups = lambda: asking.for_turn().ask
@@ -139,12 +143,25 @@ def _lifespan(
                 if settings.reload:
                     folders = (settings.flows, settings.templates)
                     await stack.enter_async_context(_running(watch(folders, service.library, metrics, log)))
+                await stack.enter_async_context(rotating(settings, _taking(app, service, signer), log))
             gc.collect()
             gc.freeze()  # what is loaded now stays: a collection that walks it all would keep a caller waiting
             gc.set_threshold(*COLLECT_AFTER)
             yield
 
     return lifespan
+
+
+def _taking(app: FastAPI, service: CallService, signer: Signer) -> Take:
+    """What hands new secrets to all who use them, or to none."""
+
+    def take(fresh: Settings) -> None:
+        verifier, keys, hook_secrets = fresh.verifier(), fresh.keys(), fresh.hook_secrets
+        cast(Application, app).door.verifier = verifier
+        service.take_keys(keys)
+        signer.take(hook_secrets)
+
+    return take
 
 
 @asynccontextmanager

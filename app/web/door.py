@@ -61,7 +61,7 @@ class Door:
         self._clock = clock
         self._metrics = metrics
         self._log = log.bind()
-        self._verifier = settings.verifier()
+        self.verifier = settings.verifier()
         self._body_limit = settings.body_limit
         self._base_url = settings.base_url
         self._is_own_address = dev and not settings.public_url
@@ -110,10 +110,10 @@ class Door:
         query: bytes = visit.scope["query_string"]
         payload = query if is_get else body
         now = self._clock()
-        if self._verifier is not None:
-            token = self._verifier.token(visit.headers.get(b"authorization"))
-            self._verifier.verify(token, visit.scope["method"], payload, now.timestamp())
-        if is_get or (query and not body and self._verifier is None):
+        if self.verifier is not None:
+            token = self.verifier.token(visit.headers.get(b"authorization"))
+            self.verifier.verify(token, visit.scope["method"], payload, now.timestamp())
+        if is_get or (query and not body and self.verifier is None):
             fields, visit.problem = read_query(
                 query
             )  # that of a POST counts only where nothing is signed: no hash covers it

@@ -23,10 +23,12 @@ async def sending(
     metrics: Metrics,
     log: FilteringBoundLogger,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    *,
+    signer: Signer | None = None,
 ) -> AsyncIterator[Sender]:
     """Send what waits in `store`, which is open; on leaving, what is being sent gets a few seconds to arrive."""
     async with new_client(settings.private_hosts) as client:
-        poster = Poster(client, Signer(settings.hook_secrets))
+        poster = Poster(client, signer or Signer(settings.hook_secrets))
         sender = Sender(store, poster, Schedule(settings.hook_tries), Teller(metrics, log), clock=clock)
         task = asyncio.create_task(sender.run())
         try:

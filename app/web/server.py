@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -122,6 +122,12 @@ class Supervisor(Multiprocess):
     Else whoever connects while they finish would be let in by the system, and wait for nobody.
     """
 
+    def handle_hup(self) -> None:
+        """Let all workers read their secrets again; they go on serving."""
+        for process in self.processes:
+            if process.pid is not None:
+                os.kill(process.pid, signal.SIGHUP)
+
     def terminate_all(self) -> None:
         """Tell all workers to finish what they do."""
         for listener in self.sockets:
@@ -141,11 +147,13 @@ def _counted_together() -> Iterator[None]:
 
 
 def make_worker_app(settings: Settings, *, dev: bool) -> FastAPI:
-    """The application of a child process, with its log. The process ends when its parent has ended."""
+    """The application of a child process, with its log and the secrets of now. It ends when its parent has ended."""
     journal.configure(settings)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), name="end with the parent", daemon=True).start()
+    with suppress(SettingsError):  # told by the workers that have read it already; the secrets before still hold
+        settings = settings.with_secrets_of_now()
     return create_app(settings, dev=dev)
 
 

@@ -26,6 +26,11 @@ over both. An empty variable counts as not set.
 
 A setting that cannot be used is told before the server starts, with its cure, and the command ends with 2.
 
+A secret may stand in a file, as Docker and Kubernetes hand it over: `NCCO_KEY_FILE` names the file that holds
+`NCCO_KEY`, and so for `NCCO_HOOK_SECRET`, `VONAGE_SIGNATURE_SECRET` and the secrets before them (`.._PREVIOUS_FILE`).
+A file that is written anew is taken over within a second or two, by every worker; SIGHUP makes a running server read
+the secrets of its `.env` again. A secret that cannot be used is logged, and the one before stays.
+
 Variables for flows begin with `FLOW_`: what a flow calls `env.CRM_URL` is `FLOW_CRM_URL`.
 """
 CHAPTERS: Final[Mapping[str, str]] = {"NCCO_": "The server", "VONAGE_": "The account at Vonage"}

@@ -16,6 +16,10 @@ class Signer:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self.take(secrets)
+
+    def take(self, secrets: Iterable[str]) -> None:
+        """Sign with these secrets from now on."""
         self._keys = tuple(Webhook(secret) for secret in secrets)
 
     def headers(self, id_: str, now: datetime, body: str) -> dict[str, str]:

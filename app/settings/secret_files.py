@@ -1,0 +1,48 @@
+"""Secrets in files, as Docker and Kubernetes hand them over: `NCCO_KEY_FILE` names a file that holds `NCCO_KEY`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from app.errors import SettingsError
+
+SUFFIX: Final = "_FILE"
+MAX_BYTES: Final = 4096
+
+
+def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dict[str, Path]:
+    """The files that hold secrets, by field.
+
+    Args:
+        variables: field of each secret, by its variable.
+        written: every variable there is.
+
+    Raises:
+        SettingsError: a secret is written in a variable and in a file.
+    """
+    found = {}
+    for variable, field in variables.items():
+        name = written.get(f"{variable}{SUFFIX}", "")
+        if name and written.get(variable):
+            cure = f"Take one of them away; {variable}{SUFFIX} can be changed while the server runs."
+            raise SettingsError(f"{variable}{SUFFIX}", f"is set, and so is {variable}", cure)
+        if name:
+            found[field] = Path(name).expanduser()
+    return found
+
+
+def read_file(variable: str, file: Path) -> str:
+    """The secret in a file, without the line end behind it. Raises SettingsError."""
+    name = f"{variable}{SUFFIX}"
+    cure = "Write the secret alone into the file, readable for the user that runs the server."
+    try:
+        with file.open("rb") as secret:
+            text = secret.read(MAX_BYTES + 1).decode("utf-8").strip()
+    except (OSError, UnicodeDecodeError, ValueError) as fault:
+        why = fault.strerror if isinstance(fault, OSError) else "it is no text"
+        raise SettingsError(name, f"{file} cannot be read: {why}", cure) from fault
+    if not text or len(text) >= MAX_BYTES:
+        raise SettingsError(name, f"{file} {'is larger than any secret' if text else 'is empty'}", cure)
+    return text
