@@ -28,6 +28,10 @@ class MemoryRecords:
         known = (call for call in reversed(self._all()) if before is None or call.key < before)
         return [call for call in known if _fits(call, wanted)][:limit]
 
+    async def count_open(self, newest: int) -> int:
+        """How many of the newest calls are not over."""
+        return sum(not call.session.is_over for call in self._all()[-newest:])
+
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this id, or those whose ids begin so."""
         exact = [call for call in self._all() if call.session.id == name]

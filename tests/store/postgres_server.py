@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
@@ -56,7 +56,7 @@ logging_collector = off
 
 EMPTY = """
 DO $$ BEGIN
-    IF to_regclass('calls') IS NOT NULL THEN
+    IF to_regclass('hooks') IS NOT NULL AND to_regclass('calls') IS NOT NULL THEN
         TRUNCATE calls, turns, webhooks, revisions, probes, hooks RESTART IDENTITY;
     END IF;
 END $$
@@ -188,10 +188,29 @@ class Server:
     def ask(self, sql: str, *values: object, database: str = "postgres") -> list[tuple[Any, ...]]:
         """What another program reads or writes; waits in a thread, so that a loop may run here."""
 
-        async def fetch() -> list[tuple[Any, ...]]:
+        async def fetch(connection: asyncpg.Connection[asyncpg.Record]) -> list[tuple[Any, ...]]:
+            return [tuple(row) for row in await connection.fetch(sql, *values)]
+
+        return self._with(database, fetch)
+
+    def run(self, script: str, database: str) -> None:
+        """Run several statements."""
+
+        async def execute(connection: asyncpg.Connection[asyncpg.Record]) -> list[tuple[Any, ...]]:
+            await connection.execute(script)
+            return []
+
+        self._with(database, execute)
+
+    def _with(
+        self,
+        database: str,
+        work: Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[list[tuple[Any, ...]]]],
+    ) -> list[tuple[Any, ...]]:
+        async def whole() -> list[tuple[Any, ...]]:
             connection = await asyncpg.connect(self.url(database), timeout=5)
             try:
-                return [tuple(row) for row in await connection.fetch(sql, *values)]
+                return await work(connection)
             finally:
                 await connection.close()
 
@@ -199,7 +218,7 @@ class Server:
 
         def run() -> None:
             try:
-                found.append(asyncio.run(fetch()))
+                found.append(asyncio.run(whole()))
             except Exception as error:  # noqa: BLE001 - raised again in the thread that asks
                 found.append(error)
 

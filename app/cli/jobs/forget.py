@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import click
 
+from app.cli.jobs.database import Kept
 from app.cli.jobs.outbox import find_store, opened
 from app.cli.work import FINE, ISSUES, CannotRun
 from app.store.retention import Forgotten
@@ -29,7 +30,7 @@ def run(numbers: Sequence[str], dry_run: bool, rewrite: bool, form: Literal["tex
     """Forget the numbers, or count. Raises CannotRun."""
     wanted = sorted({read_number(number) for number in numbers})
     store = find_store()
-    may_rewrite = rewrite or store.path.stat().st_size <= REWRITTEN_BYTES
+    may_rewrite = rewrite or (isinstance(store, SqliteStore) and store.path.stat().st_size <= REWRITTEN_BYTES)
     found = asyncio.run(_forget(store, wanted, dry_run, may_rewrite))
     if form == "json":
         click.echo(json.dumps({"numbers": wanted, "dry_run": dry_run, **found._asdict()}, indent=2))
@@ -38,7 +39,7 @@ def run(numbers: Sequence[str], dry_run: bool, rewrite: bool, form: Literal["tex
     return ISSUES if found.traces else FINE
 
 
-async def _forget(store: SqliteStore, numbers: Sequence[str], dry_run: bool, may_rewrite: bool) -> Forgotten:
+async def _forget(store: Kept, numbers: Sequence[str], dry_run: bool, may_rewrite: bool) -> Forgotten:
     async with opened(store):
         return await store.forget(numbers, dry_run=dry_run, may_rewrite=may_rewrite)
 

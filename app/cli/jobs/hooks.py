@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import click
 
+from app.cli.jobs.database import Kept
 from app.cli.jobs.outbox import find_store, opened
 from app.cli.work import FINE, ISSUES
 from app.store.contract import HookCounts, HookRow
-from app.store.sqlite import SqliteStore
 
 
 def run(limit: int, form: Literal["text", "json"]) -> int:
@@ -28,7 +28,7 @@ def run(limit: int, form: Literal["text", "json"]) -> int:
     return ISSUES if counts.parked else FINE
 
 
-async def _read(store: SqliteStore, limit: int) -> tuple[Sequence[HookRow], HookCounts]:
+async def _read(store: Kept, limit: int) -> tuple[Sequence[HookRow], HookCounts]:
     async with opened(store) as outbox:
         return await outbox.hooks(limit), await outbox.count_hooks()
 

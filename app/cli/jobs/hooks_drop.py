@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import click
 
+from app.cli.jobs.database import Kept
 from app.cli.jobs.outbox import find_store, opened
 from app.cli.work import FINE, ISSUES
-from app.store.sqlite import SqliteStore
 
 
 def run(ids: Sequence[str] | None) -> int:
@@ -22,6 +22,6 @@ def run(ids: Sequence[str] | None) -> int:
     return ISSUES if missed else FINE
 
 
-async def _drop(store: SqliteStore, ids: Sequence[str] | None) -> int:
+async def _drop(store: Kept, ids: Sequence[str] | None) -> int:
     async with opened(store) as outbox:
         return await outbox.drop_hooks(ids)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import click
 
+from app.cli.jobs.database import Kept
 from app.cli.jobs.outbox import find_store, opened
 from app.cli.work import FINE, ISSUES
-from app.store.sqlite import SqliteStore
 
 
 def run(ids: Sequence[str] | None) -> int:
@@ -24,6 +24,6 @@ def run(ids: Sequence[str] | None) -> int:
     return ISSUES if missed else FINE
 
 
-async def _retry(store: SqliteStore, ids: Sequence[str] | None) -> int:
+async def _retry(store: Kept, ids: Sequence[str] | None) -> int:
     async with opened(store) as outbox:
         return await outbox.retry_hooks(ids, time.time_ns() // 1_000_000)

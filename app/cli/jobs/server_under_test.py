@@ -14,10 +14,9 @@ from structlog.typing import FilteringBoundLogger
 
 from app.service.calls import CallService
 from app.settings import Settings
-from app.verify.scenarios.stage import BASE
+from app.verify.scenarios.stage import BASE, BROKEN
 from app.web import create_app
 from app.web.door import DEADLINE_S
-
 
 class BareSettings(Settings):
     """Settings that the environment has no part in: a scenario has the same course on every machine."""
@@ -46,7 +45,8 @@ def make_app(
 def _kept_in(log: list[str]) -> FilteringBoundLogger:
     def keep(_: object, level: str, line: MutableMapping[str, Any]) -> str:
         said = [str(line[name]) for name in ("problem", "error", "message") if line.get(name)]
-        log.append(f"the server: {level}: {': '.join(said) or line.get('event', '')}")
+        begins = BROKEN if level == "error" else f"the server: {level}: "
+        log.append(f"{begins}{': '.join(said) or line.get('event', '')}")
         raise structlog.DropEvent
 
     warnings = structlog.make_filtering_bound_logger(logging.WARNING)

@@ -159,7 +159,8 @@ class _Simulation:
                 self._keep(line, talk)
             if line.is_failsafe:
                 self._screen.say("nothing of a flow could be played" if line.inside else "no NCCO was played", "red")
-            return ISSUES if self._screen.faults or line.is_failsafe else FINE
+            is_broken = line.inside is not None and line.inside.is_broken
+            return ISSUES if self._screen.faults or line.is_failsafe or is_broken else FINE
 
     @asynccontextmanager
     async def _line(self) -> AsyncIterator[Line]:

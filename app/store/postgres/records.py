@@ -40,6 +40,12 @@ SELECT_CALLS: Final = f"""
     LIMIT $8
 """  # noqa: S608 - constants
 
+COUNT_OPEN: Final = """
+    SELECT count(*)
+    FROM (SELECT is_over FROM calls ORDER BY key DESC LIMIT $1) AS newest
+    WHERE NOT is_over
+"""
+
 SELECT_CALL: Final = f"{_CALL} WHERE id = $2"
 
 SELECT_CALLS_LIKE: Final = f"{_CALL} WHERE id >= $2 AND id < $3 ORDER BY id LIMIT $4"
@@ -103,6 +109,10 @@ class PostgresRecords:
         newest = NEWEST if before is None else before
         about = (newest, wanted.since, stored(wanted.flow), wanted.is_open, wanted.number.encode(), wanted.has_failed)
         return [_call_row(row) for row in await self._read(SELECT_CALLS, FAILURE, *about, limit)]
+
+    async def count_open(self, newest: int) -> int:
+        """How many of the newest calls are not over."""
+        return int((await self._read(COUNT_OPEN, newest))[0][0])
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this id, or those whose ids begin so."""

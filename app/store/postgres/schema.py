@@ -19,21 +19,23 @@ LOCK: Final = 7_093_221_054_881
 
 _OURS: Final = ("calls", "turns", "webhooks", "revisions", "probes", "hooks")
 
+VERSIONS: Final = tuple(migration.version for migration in MIGRATIONS)
+"""Oldest first."""
+
 _FIND: Final = "SELECT to_regclass($1) IS NOT NULL"
 
 
 async def found_schema(connection: Connection, label: str) -> str:
     """The schema that the database says it has, "" when it is empty. Raises StoreUnusable for one that is not ours."""
-    versions = [migration.version for migration in MIGRATIONS]
     schema = await _version(connection)
     if schema == "":
         for table in _OURS:
             if await connection.fetchval(_FIND, table):
                 cure = "name an empty database in NCCO_DATABASE_URL, or give its user a search_path of its own"
                 raise StoreUnusable(f"{label} has a table {table} of another program", cure)
-    if schema not in ("", *versions):
+    if schema not in ("", *VERSIONS):
         cure = "start the newer version again that made it, or name another database in NCCO_DATABASE_URL"
-        raise StoreUnusable(f"{label} has schema {schema}, and this version knows none after {versions[-1]}", cure)
+        raise StoreUnusable(f"{label} has schema {schema}, and this version knows none after {VERSIONS[-1]}", cure)
     return schema
 
 

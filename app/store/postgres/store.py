@@ -16,10 +16,11 @@ from app.store.postgres.batch import Item, Kind
 from app.store.postgres.connecting import READ_S, connect, transaction
 from app.store.postgres.pool import Pool
 from app.store.postgres.records import PostgresRecords
-from app.store.postgres.schema import migrate
+from app.store.postgres.schema import VERSIONS, found_schema, migrate
 from app.store.postgres.texts import read, stored, stored_all
 from app.store.postgres.writer import Writer
 from app.store.retention import Forgotten
+from app.store.schema import Schema, compared
 
 if TYPE_CHECKING:
     from app.store.postgres.connecting import Connection
@@ -42,6 +43,9 @@ T = TypeVar("T")
 class PostgresStore:
     """Calls in a database that several hosts may share.
 
+    Attributes:
+        label: names the database without its user and password.
+
     Args:
         address: of the database.
         queue_limit: writes that may wait; a further one is refused at once.
@@ -50,6 +54,7 @@ class PostgresStore:
 
     def __init__(self, address: Address, *, queue_limit: int = QUEUE_LIMIT, pool_size: int = POOL_SIZE) -> None:
         self.address = address
+        self.label = address.label
         self._queue_limit = queue_limit
         self._pool_size = pool_size
         self._writer: Writer | None = None
@@ -61,13 +66,7 @@ class PostgresStore:
         async with self._opening:
             if self._writer is not None:
                 return
-            try:
-                async with asyncio.timeout(_OPEN_S):
-                    await _prepare(self.address)
-            except StoreError:
-                raise
-            except Exception as error:
-                raise faults.unusable(self.address.label, error) from error
+            await _on_a_connection(self.address, _prepare)
             self._pool = Pool(self.address, self._pool_size)
             await self._pool.open()
             self._writer = Writer(self.address, self._queue_limit)
@@ -79,6 +78,10 @@ class PostgresStore:
         if writer is not None and pool is not None:
             await writer.close()
             await pool.close()
+
+    async def schema(self) -> Schema:
+        """Which schema the database has; changes nothing. Raises StoreUnusable, StoreUnavailable."""
+        return await _on_a_connection(self.address, _schema)
 
     async def check(self) -> None:
         """Write and delete a row, to see that the database can be written and can grow."""
@@ -232,15 +235,30 @@ class PostgresStore:
         return StoreUnavailable(f"{self.address.label} is not open")
 
 
-async def _prepare(address: Address) -> None:
-    connection = await connect(address)
+async def _on_a_connection(address: Address, work: Callable[[Connection, str], Awaitable[T]]) -> T:
+    """What `work` finds. Raises StoreUnusable, StoreUnavailable."""
     try:
-        await _require_unicode(connection, address.label)
-        await migrate(connection, address.label)
-        async with transaction(connection):
-            await _probe(connection)
-    finally:
-        connection.terminate()
+        async with asyncio.timeout(_OPEN_S):
+            connection = await connect(address)
+            try:
+                return await work(connection, address.label)
+            finally:
+                connection.terminate()
+    except StoreError:
+        raise
+    except Exception as error:
+        raise faults.unusable(address.label, error) from error
+
+
+async def _prepare(connection: Connection, label: str) -> None:
+    await _require_unicode(connection, label)
+    await migrate(connection, label)
+    async with transaction(connection):
+        await _probe(connection)
+
+
+async def _schema(connection: Connection, label: str) -> Schema:
+    return compared(await found_schema(connection, label), VERSIONS)
 
 
 async def _require_unicode(connection: Connection, label: str) -> None:

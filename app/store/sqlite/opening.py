@@ -91,7 +91,7 @@ def _make_room(path: Path) -> None:
 
 
 def _prepare(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
-    _require_ours(path, connection)
+    found_schema(path, connection)
     _write_ahead(path, connection, wait_ms)
     if _schema(connection) != SCHEMAS[-1]:
         # Alembic takes 0.3 s to import; only a file whose schema is not the newest pays for it.
@@ -102,7 +102,8 @@ def _prepare(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
     connection.execute("COMMIT")
 
 
-def _require_ours(path: Path, connection: sqlite3.Connection) -> None:
+def found_schema(path: Path, connection: sqlite3.Connection) -> str:
+    """The schema that the file has, "" when it is empty. Raises StoreUnusable for one that is not ours, or newer."""
     schema = _schema(connection)
     if schema == "" and connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchall():
         cure = "name another file in NCCO_DATABASE_URL"
@@ -110,6 +111,7 @@ def _require_ours(path: Path, connection: sqlite3.Connection) -> None:
     if schema not in ("", *SCHEMAS):
         cure = "start the newer version again that made it, or name another file in NCCO_DATABASE_URL"
         raise StoreUnusable(f"{path} has schema {schema}, and this version knows none after {SCHEMAS[-1]}", cure)
+    return schema
 
 
 def _schema(connection: sqlite3.Connection) -> str:

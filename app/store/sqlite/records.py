@@ -41,6 +41,12 @@ SELECT_CALLS: Final = f"""
     LIMIT :limit
 """  # noqa: S608 - constants
 
+COUNT_OPEN: Final = """
+    SELECT count(*)
+    FROM (SELECT is_over FROM calls ORDER BY key DESC LIMIT ?)
+    WHERE is_over = 0
+"""
+
 SELECT_CALL: Final = f"{_CALL} WHERE id = :id"
 
 SELECT_CALLS_LIKE: Final = f"{_CALL} WHERE id >= :id AND id < :end ORDER BY id LIMIT :limit"
@@ -116,6 +122,11 @@ class SqliteRecords:
             "limit": limit,
         }
         return [_call_row(row) for row in await self._read(SELECT_CALLS, values)]
+
+    async def count_open(self, newest: int) -> int:
+        """How many of the newest calls are not over; counted in another thread."""
+        rows = await asyncio.to_thread(lambda: asyncio.run(self._read(COUNT_OPEN, (newest,))))
+        return int(rows[0][0])
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this id, or those whose ids begin so."""

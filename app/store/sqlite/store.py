@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 from app.errors import StoreUnavailable
 from app.store.contract import HookCounts, HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
 from app.store.retention import Forgotten
+from app.store.schema import Schema
 from app.store.sqlite import forgetting, hook_statements, statements, sweeping
 from app.store.sqlite.faults import unavailable
 from app.store.sqlite.opening import connector, prepare
 from app.store.sqlite.openings import Opening
 from app.store.sqlite.reader import Reader
 from app.store.sqlite.records import SqliteRecords
+from app.store.sqlite.versions import schema_of
 from app.store.sqlite.writer import Writer
 from app.store.texts import unicode
 
@@ -78,6 +80,11 @@ class SqliteStore:
         if writer is not None and reader is not None:
             writer.end()
             await asyncio.to_thread(_close, writer, reader)
+
+    async def schema(self) -> Schema:
+        """Which schema the file has; creates nothing. Raises StoreUnusable."""
+        path = await asyncio.to_thread(self.path.absolute)
+        return await asyncio.to_thread(schema_of, path, self._open_wait_ms)
 
     async def check(self) -> None:
         """Write and delete a row, to see that the file can be written and can grow."""

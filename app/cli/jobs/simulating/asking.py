@@ -52,8 +52,7 @@ class Person:
         return tuple([await self._answer(lookup) for lookup in lookups])
 
     async def _answer(self, lookup: Lookup) -> LookupAnswer:
-        flow = lookup.key.removesuffix(f".{lookup.step}.{lookup.name}").rpartition(":")[2]
-        definition = self._definitions[flow, lookup.name]
+        definition = self._definitions[lookup.flow, lookup.name]
         self._screen.say(f"           look-up {lookup.name} asks {_shown(lookup)}", "yellow")
         answer = await self._asked(lookup, definition)
         _, problem = definition.read(answer.value, answer.problem)

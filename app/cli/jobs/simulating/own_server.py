@@ -25,7 +25,7 @@ from app.simulator import VirtualClock, Waited
 from app.store.contract import HookRow
 from app.store.memory import MemoryStore
 from app.verify.scenarios.result import Decided
-from app.verify.scenarios.stage import KEY, MOST_HOOKS, Outside
+from app.verify.scenarios.stage import BROKEN, KEY, MOST_HOOKS, Outside
 from app.verify.scenarios.telling import Rename, decision
 
 PATIENCE_S: Final = 24 * 3600.0
@@ -87,6 +87,11 @@ class Inside:
     def is_failsafe(self) -> bool:
         """Whether the caller has heard the failsafe."""
         return any(line.did == "failed" and line.what == "failsafe" for line in self._lines())
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the server has failed by a fault of its own."""
+        return any(line.startswith(BROKEN) for line in self._log)
 
     def ways(self, waited: Waited) -> Ways:
         """What the step asks for; what the action takes, where no step is known."""

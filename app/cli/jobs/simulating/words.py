@@ -124,6 +124,8 @@ def _read(piece: str, moment: Moment) -> Typed:
 def _spoken(piece: str, moment: Moment) -> Typed:
     """Words that are no command are said, where somebody listens for words."""
     quoted = re.fullmatch(r'"(.*)"', piece)
+    if moment.kind != "dial" and isinstance(read_party(piece, moment), Dial) and piece.lower() in NAMES:
+        return Mistake(f"nobody is dialled now; to say it, type: say {piece}")
     near = nearest(piece.partition(" ")[0].lower(), WORDS)
     listens = moment.waited is not None and "speech" in moment.waited.takes
     if quoted or (listens and near is None):
