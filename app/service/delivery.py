@@ -51,6 +51,8 @@ class Reply(NamedTuple):
         is_failsafe: nothing of a flow could be played.
         is_repeat: a second delivery; the bytes are those of the first.
         problem: what went wrong, in one sentence for the log and the `ncco-problem` response header.
+        heard_in: the step whose wait the webhook was for; "" when it moved nothing.
+        revision: of the flow, when the webhook moved the call.
     """
 
     ncco: bytes | None
@@ -63,3 +65,5 @@ class Reply(NamedTuple):
     is_failsafe: bool = False
     is_repeat: bool = False
     problem: str = ""
+    heard_in: str = ""
+    revision: str = ""

@@ -34,7 +34,14 @@ def turn_reply(turn: Turn, ncco: bytes | None, kind: str) -> Reply:
         call.conversation_uuid,
         is_failsafe=turn.is_failsafe,
         problem=_failure(turn),
+        heard_in=_heard_in(turn),
+        revision=session.revision,
     )
+
+
+def _heard_in(turn: Turn) -> str:
+    first = turn.trace[0] if turn.trace else None
+    return first.step if first is not None and first.did == "heard" else ""
 
 
 def _failure(turn: Turn) -> str:
