@@ -36,7 +36,11 @@ def make_token(key: bytes, ref: WaitRef) -> str:
     is_short = ref.turn < 0x80 and ref.index < 0x80
     numbers = bytes((head, ref.turn, ref.index)) if is_short else _head(head, ref)
     payload = numbers + session
-    return b2a_base64(payload + _mac(key, payload), newline=False).translate(_URL_SAFE, b"=").decode()
+    return _written(payload + _mac(key, payload))
+
+
+def _written(raw: bytes) -> str:
+    return b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def _head(head: int, ref: WaitRef) -> bytes:
@@ -49,6 +53,8 @@ def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef
         if len(token) > TOKEN_LIMIT:
             raise ValueError("too long")
         raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        if _written(raw) != token:
+            raise ValueError("not written as this server writes them")
         payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         if not any(hmac.compare_digest(mac, _mac(key, payload)) for key in keys):
             raise ValueError("not signed by this server")

@@ -29,6 +29,7 @@ MAX_AHEAD_S: Final = 305
 MAX_TOKEN_BYTES: Final = 8192
 
 NO_HEADER: Final = "no authorization header"
+SEVERAL: Final = "several authorization headers"
 NOT_BEARER: Final = "no bearer token"
 MALFORMED: Final = "malformed token"
 ALGORITHM: Final = "algorithm is not HS256"
@@ -44,6 +45,7 @@ PAYLOAD: Final = "payload hash does not match"
 
 REASONS: Final = (
     NO_HEADER,
+    SEVERAL,
     NOT_BEARER,
     MALFORMED,
     ALGORITHM,

@@ -16,9 +16,10 @@ import orjson
 from starlette.types import Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
-from app.errors import SignatureError
+from app.errors import SignatureError, WrongSignature
 from app.service.delivery import Delivery, Reply
 from app.settings import Settings
+from app.vonage.signatures import SEVERAL
 from app.web import journal
 from app.web.answers import Answer, refused, send_answer
 from app.web.bodies import ClientGone, read_body
@@ -111,6 +112,8 @@ class Door:
         payload = query if is_get else body
         now = self._clock()
         if self.verifier is not None:
+            if [name for name, _ in visit.scope["headers"]].count(b"authorization") > 1:
+                raise WrongSignature(SEVERAL)  # whoever stands before us may have looked at another one
             token = self.verifier.token(visit.headers.get(b"authorization"))
             self.verifier.verify(token, visit.scope["method"], payload, now.timestamp())
         if is_get or (query and not body and self.verifier is None):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,17 @@ class Host:
 
 
 @asynccontextmanager
-async def serving(flows: Path, *, dial_allow: str = "") -> AsyncIterator[Host]:
-    """The application for the flow files of `flows`, with `templates` beside it."""
+async def serving(flows: Path, *, dial_allow: str = "", signature_key: bytes = b"") -> AsyncIterator[Host]:
+    """The application for the flow files of `flows`, with `templates` beside it; `signature_key` signs its URLs."""
     settings = load_settings(None, public_url=BASE, database_url="memory://", dial_allow=dial_allow, reload=False)
     store = MemoryStore()
     await store.open()
     library = Library(store, lambda: load_files(flows, flows.parent / "templates"))
     read = await library.reload()
     assert not read.has_errors, read.issues
-    app = create_app(settings, service=CallService(store, library, settings.policy()), dev=True)
+    policy = settings.policy()
+    own = replace(policy, keys=(signature_key,)) if signature_key else policy
+    app = create_app(settings, service=CallService(store, library, own), dev=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
         yield Host(client, store)
 
