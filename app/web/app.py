@@ -20,11 +20,14 @@ from app.flow.loader import load_files
 from app.service.calls import CallService
 from app.service.library import Library
 from app.service.lookups import LookupClient
+from app.service.lookups.turn import Asking, TurnLookups
 from app.service.outbox import Signer
 from app.settings import Settings
 from app.store import open_store
 from app.store.contract import Store
+from app.web.asking import CountedAsking
 from app.web.calls import Calls
+from app.web.census import count_calls
 from app.web.door import DEADLINE_S, Door
 from app.web.health import health_router
 from app.web.hooks import sending
@@ -134,9 +137,10 @@ def _lifespan(
                 hooks = sending(settings, service.store, metrics, log, clock, signer=signer)
                 sender = await stack.enter_async_context(hooks)
                 service.hooks_written = sender.wake
-                asking = await stack.enter_async_context(_asking(settings))
-                service.look_ups = lambda: asking.for_turn().ask
+                asking = await stack.enter_async_context(_asking(settings, metrics))
+                service.look_ups = lambda: TurnLookups(asking).ask
                 await first_read(service.library, metrics, log)
+                await stack.enter_async_context(_running(count_calls(service.store, metrics, log)))
                 if settings.retention_days is not None:
                     sweeping = sweeper(settings.retention_days, service, log, clock)
                     await stack.enter_async_context(_running(sweeping.run()))
@@ -174,11 +178,11 @@ async def _opened(store: Store) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _asking(settings: Settings) -> AsyncIterator[LookupClient]:
+async def _asking(settings: Settings, metrics: Metrics) -> AsyncIterator[Asking]:
     project = settings.flows.resolve().parent
     client = LookupClient(settings.lookup_budget_ms, settings.private_hosts, project)
     try:
-        yield client
+        yield CountedAsking(client, metrics)
     finally:
         await client.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -12,8 +13,11 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from app.engine import LookupAnswer
 from app.flow.model import Project
+from app.service.delivery import Reply
 from app.web.answers import Answer
+from app.web.routes import ROUTES
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 MULTIPROCESS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -33,26 +37,56 @@ KINDS: Final = frozenset(
         *(f"event-{status}" for status in _STATUSES),
     }
 )
+_RESULTS: Final = frozenset({"nomatch", "noinput", "error"})
+_LATE: Final = ("timed out", "not asked: the ")
+"""How the problem of a look-up begins that took too long, or was not asked since those before it did."""
+_LOOKUP_BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
 
 
 class Metrics:
-    """The counters of one application."""
+    """The counters of one application.
+
+    Attributes:
+        watch: is told of every webhook with its answer, the seconds that it took, and its route; None: nobody is.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         registry = self.registry
         self._webhooks = Counter("ncco_webhooks", "Webhooks answered", ["kind", "outcome"], registry=registry)
         self._seconds = Histogram(
-            "ncco_webhook_seconds", "Time to answer a webhook", buckets=_BUCKETS_S, registry=registry
+            "ncco_webhook_seconds", "Time to answer a webhook", ["route"], buckets=_BUCKETS_S, registry=registry
+        )
+        self._inputs = Counter(
+            "ncco_inputs", "What came of asking callers", ["flow", "step", "result"], registry=registry
+        )
+        self._lookups = Counter("ncco_lookups", "Look-ups asked", ["name", "result"], registry=registry)
+        self._lookup_seconds = Histogram(
+            "ncco_lookup_seconds", "Time to ask a look-up", ["name"], buckets=_LOOKUP_BUCKETS_S, registry=registry
         )
         self._fallbacks = Counter("ncco_fallbacks", "Webhooks to the fallback URL", registry=registry)
         self._repeats = Counter("ncco_repeats", "Second deliveries, answered as the first", registry=registry)
         self._failsafes = Counter("ncco_failsafes", "Callers who heard the failsafe NCCO", registry=registry)
+        self._without_store = Counter(
+            "ncco_store_unavailable", "Webhooks that got 503, since the store was away", registry=registry
+        )
         self._refusals = Counter("ncco_signature_rejections", "Webhooks refused", ["reason"], registry=registry)
         self._rejected = Counter("ncco_revisions_rejected", "Reads of the flows that had errors", registry=registry)
         self._flows = Gauge(
             "ncco_flows_loaded", "Flows that new calls can start in", multiprocess_mode="mostrecent", registry=registry
+        )
+        self._is_rejected = Gauge(
+            "ncco_revision_rejected",
+            "1 while the flows on disk have errors, and older ones are in use",
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        )
+        self._open_calls = Gauge(
+            "ncco_open_calls",
+            "Calls whose end was not reported, as the store has them",
+            multiprocess_mode="mostrecent",
+            registry=registry,
         )
         self._hooks = Counter("ncco_hook_tries", "Tries to send a hook", ["outcome"], registry=registry)
         self._hooks_kept = Gauge(
@@ -63,6 +97,10 @@ class Metrics:
             registry=registry,
         )
         self._series: dict[tuple[str, str], Counter] = {}
+        self._by_route = {route.name: self._seconds.labels(route.name) for route in ROUTES}
+        self._inputs_of: dict[tuple[str, str, str], Counter] = {}
+        self._lookup_names: set[str] = set()
+        self.watch: Callable[[Answer, float, str], None] | None = None
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
 
@@ -70,19 +108,42 @@ class Metrics:
         """Count one webhook."""
         reply = answer.reply
         (self._series.get((reply.kind, reply.outcome)) or self._new_series(reply.kind, reply.outcome)).inc()
-        self._seconds.observe(seconds)
+        self._by_route[route].observe(seconds)
+        if route == "input" and reply.heard_in:
+            self._input(reply)
         if route == "fallback":
             self._fallbacks.inc()
         if reply.is_repeat:
             self._repeats.inc()
         if reply.is_failsafe:
             self._failsafes.inc()
+        if answer.status == 503 and reply.outcome == "no-store":
+            self._without_store.inc()
+        if self.watch is not None:
+            self.watch(answer, seconds, route)
 
     def _new_series(self, kind: str, outcome: str) -> Counter:
         pair = (kind if kind in KINDS else "other", outcome)
         if pair not in self._series and len(self._series) >= SERIES_LIMIT:
             return self._webhooks.labels(pair[0], "other")
         return self._series.setdefault(pair, self._webhooks.labels(*pair))
+
+    def _input(self, reply: Reply) -> None:
+        """Count what came of asking a caller in a step; beyond a bound, steps are counted together."""
+        series = (reply.flow, reply.heard_in, reply.outcome if reply.outcome in _RESULTS else "understood")
+        found = self._inputs_of.get(series)
+        if found is None:
+            named = series if len(self._inputs_of) < SERIES_LIMIT else ("other", "other", series[2])
+            found = self._inputs_of[series] = self._inputs.labels(*named)
+        found.inc()
+
+    def looked_up(self, name: str, answer: LookupAnswer) -> None:
+        """Count one look-up: `ok`, `cached`, `late` (it took too long) or `failed`."""
+        if name not in self._lookup_names:
+            name = name if len(self._lookup_names) < SERIES_LIMIT else "other"
+            self._lookup_names.add(name)
+        self._lookups.labels(name, result_of(answer)).inc()
+        self._lookup_seconds.labels(name).observe(answer.ms / 1000)
 
     def signature_refused(self, reason: str) -> None:
         """Count one webhook without a valid signature."""
@@ -101,11 +162,23 @@ class Metrics:
         """Count one read of the flow files."""
         if read.has_errors:
             self._rejected.inc()
+        self._is_rejected.set(int(read.has_errors))
         self._flows.set(len(current.flows))
+
+    def calls_open(self, calls: int) -> None:
+        """Say how many calls are open."""
+        self._open_calls.set(calls)
 
     def render(self) -> bytes:
         """The exposition text; of all processes together where several serve."""
         return generate_latest(shared_registry() if MULTIPROCESS_DIR in os.environ else self.registry)
+
+
+def result_of(answer: LookupAnswer) -> str:
+    """What came of a look-up, in one word."""
+    if not answer.problem:
+        return "cached" if answer.is_cached else "ok"
+    return "late" if answer.problem.startswith(_LATE) else "failed"
 
 
 def shared_registry() -> CollectorRegistry:

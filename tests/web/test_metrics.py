@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import structlog
 
+from app.engine import Lookup, LookupAnswer
 from app.errors import WrongSignature
 from app.flow.issues import Issue
 from app.flow.model import Project
 from app.flow.nodes import Place
 from app.service.delivery import Reply
+from app.service.lookups.turn import TurnLookups
+from app.store.contract import Store
+from app.store.sqlite import SqliteStore
 from app.web.answers import Answer
+from app.web.asking import CountedAsking
+from app.web.census import count_calls
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
-from tests.web.fake_calls import ANSWERED, EMPTY, FakeCalls, client_of, crash, give
+from tests.store.stored_rows import new_call
+from tests.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
 
 BROKEN = Project({}, (Issue("E101", "error", Place("flows/a.yaml", 1, 1), "no YAML", "write YAML"),), {})
 
 
-def count(metrics: Metrics, name: str, **labels: str) -> float | None:
+def count(metrics: Metrics, name: str, /, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
+
+
+class OneAnswer:
+    """Whatever is asked, this comes of it."""
+
+    budget_ms = 2000
+
+    def __init__(self, given: LookupAnswer) -> None:
+        self._given = given
+
+    def clock(self) -> float:
+        return 0.0
+
+    async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
+        return self._given
 
 
 def counted(*replies: Reply, route: str = "answer") -> Metrics:
@@ -34,7 +60,7 @@ def test_webhooks_are_counted_by_kind_and_outcome() -> None:
 
     assert 2 == count(metrics, "ncco_webhooks_total", kind="answer", outcome="answer")
     assert 1 == count(metrics, "ncco_webhooks_total", kind="event-busy", outcome="recorded")
-    assert 3 == count(metrics, "ncco_webhook_seconds_count")
+    assert 3 == count(metrics, "ncco_webhook_seconds_count", route="answer")
 
 
 def test_repeats_fallbacks_and_failsafes_are_counted() -> None:
@@ -60,6 +86,138 @@ def test_names_stop_growing() -> None:
 
     assert 50 == count(metrics, "ncco_webhooks_total", kind="input-dtmf", outcome="other")
     assert SERIES_LIMIT + 1 == metrics.render().count(b"ncco_webhooks_total{")
+
+
+def heard(outcome: str, step: str = "menu", **changes: Any) -> Reply:
+    return Reply(NCCO, "input-dtmf", outcome, "acme", "next", heard_in=step)._replace(**changes)
+
+
+def test_what_comes_of_asking_is_counted_by_the_step_that_asked() -> None:
+    metrics = counted(
+        heard("nomatch"), heard("noinput"), heard("sales"), heard("support"), heard("", ""), route="input"
+    )
+
+    assert (1, 1, 2) == tuple(
+        count(metrics, "ncco_inputs_total", flow="acme", step="menu", result=result)
+        for result in ("nomatch", "noinput", "understood")
+    )
+    assert 3 == metrics.render().count(b"ncco_inputs_total{")
+
+
+def test_steps_stop_growing() -> None:
+    metrics = counted(*(heard("sales", f"step-{number}") for number in range(SERIES_LIMIT + 7)), route="input")
+
+    assert 7 == count(metrics, "ncco_inputs_total", flow="other", step="other", result="understood")
+    assert SERIES_LIMIT + 1 == metrics.render().count(b"ncco_inputs_total{")
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer"),
+    [
+        ("ok", LookupAnswer({}, ms=20)),
+        ("cached", LookupAnswer({}, is_cached=True)),
+        ("late", LookupAnswer(None, "timed out after 700 ms", 700)),
+        ("late", LookupAnswer(None, "not asked: the 2000 ms for all look-ups of a turn are used up")),
+        ("failed", LookupAnswer(None, "status 500", 12)),
+    ],
+)
+def test_look_ups_are_counted_by_what_came_of_them(expected: str, answer: LookupAnswer) -> None:
+    metrics = Metrics()
+    metrics.looked_up("customer", answer)
+
+    assert 1 == count(metrics, "ncco_lookups_total", name="customer", result=expected)
+    assert answer.ms / 1000 == count(metrics, "ncco_lookup_seconds_sum", name="customer")
+
+
+def test_look_ups_stop_growing() -> None:
+    metrics = Metrics()
+    for number in range(SERIES_LIMIT + 7):
+        metrics.looked_up(f"look-up-{number}", LookupAnswer({}))
+
+    assert 7 == count(metrics, "ncco_lookups_total", name="other", result="ok")
+
+
+async def test_look_ups_of_a_turn_are_counted_as_they_are_asked() -> None:
+    metrics = Metrics()
+    asking = CountedAsking(OneAnswer(LookupAnswer(None, "timed out after 5 ms", 5)), metrics)
+    lookups = (Lookup("menu", "customer", None, "key"), Lookup("menu", "place", None, "key"))
+
+    answers = await TurnLookups(asking).ask(lookups)
+
+    assert ["timed out after 5 ms"] * 2 == [answer.problem for answer in answers]
+    assert 1 == count(metrics, "ncco_lookups_total", name="place", result="late")
+
+
+async def test_webhooks_without_a_store_are_counted() -> None:
+    client = client_of(FakeCalls(lose_store))
+    await client.post("/webhooks/answer")
+    await client.post("/webhooks/fallback")
+
+    assert "ncco_store_unavailable_total 1.0" in (await client.get("/metrics")).text
+
+
+def test_whoever_watches_is_told_of_every_webhook() -> None:
+    told: list[tuple[Answer, float, str]] = []
+    metrics = Metrics()
+    metrics.watch = lambda *about: told.append(about)
+    metrics.webhook(Answer(ANSWERED), 0.5, "answer")
+
+    assert [(Answer(ANSWERED), 0.5, "answer")] == told
+
+
+def test_rejected_flows_are_told_until_they_are_mended() -> None:
+    metrics = Metrics()
+    metrics.loaded(BROKEN, EMPTY)
+    before = count(metrics, "ncco_revision_rejected")
+    metrics.loaded(EMPTY, EMPTY)
+
+    assert (1, 0) == (before, count(metrics, "ncco_revision_rejected"))
+
+
+# Open calls
+
+
+async def counted_calls(store: Store, metrics: Metrics) -> float | None:
+    """The gauge, once it was set."""
+    task = asyncio.create_task(count_calls(store, metrics, structlog.get_logger(), count_s=0.01))
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        if found := count(metrics, "ncco_open_calls"):
+            break
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    return found
+
+
+async def test_open_calls_are_counted_in_the_store(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "calls.db")
+    await store.open()
+    await store.open_call(*new_call("leg-1"))
+    await store.open_call(*new_call("leg-2", is_over=True))
+
+    assert 1 == await counted_calls(store, Metrics())
+    await store.close()
+
+
+async def test_store_that_is_away_is_counted_later(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "calls.db")
+    metrics = Metrics()
+    counting = asyncio.create_task(counted_calls(store, metrics))
+    await asyncio.sleep(0.05)
+    await store.open()
+    await store.open_call(*new_call("leg-1"))
+
+    assert 1 == await counting
+    await store.close()
+
+
+async def test_store_that_cannot_be_read_beside_is_not_counted() -> None:
+    metrics = Metrics()
+
+    await count_calls(cast(Store, object()), metrics, structlog.get_logger())
+
+    assert 0 == count(metrics, "ncco_open_calls")
 
 
 def test_refused_signatures_are_counted_by_reason() -> None:

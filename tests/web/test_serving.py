@@ -76,7 +76,7 @@ def test_metrics_have_their_port_for_as_long_as_it_serves(tmp_path: Path) -> Non
     serve(project(tmp_path, metrics_port=port), dev=True, ready=visitor)
 
     assert visitor.response is not None
-    assert "ncco_webhook_seconds_count 0.0" in visitor.response.text
+    assert 'ncco_webhook_seconds_count{route="answer"} 0.0' in visitor.response.text
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port}/metrics")
 
