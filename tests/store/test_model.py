@@ -1,4 +1,4 @@
-"""Random orders of what the service does, on SQLite and on the plain store at once: both must say the same."""
+"""Random orders of what the service does, on a database and on the plain store at once: both must say the same."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from app.errors import StoreError
+from app.store.contract import Store
 from app.store.memory import MemoryStore
 from app.store.sqlite import SqliteStore
+from tests.store.postgres_stores import make_postgres
 from tests.store.stored_rows import revision_row, session_row, turn_row, webhook_row
 
 IDS = st.sampled_from(["leg-1", "leg-2", "é", ""])
@@ -27,17 +29,20 @@ TRUTHS = st.booleans()
 class Stores(RuleBasedStateMachine):
     """Each rule asks both stores and compares what they answer, errors by their class."""
 
+    def make(self) -> Store:
+        return SqliteStore(Path(self.folder.name) / "calls.db")
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.runner = asyncio.Runner()
-        self.sqlite = SqliteStore(Path(self.folder.name) / "calls.db")
+        self.kept = self.make()
         self.memory = MemoryStore()
-        self.runner.run(self.sqlite.open())
+        self.runner.run(self.kept.open())
         self.runner.run(self.memory.open())
 
     def teardown(self) -> None:
-        self.runner.run(self.sqlite.close())
+        self.runner.run(self.kept.close())
         self.runner.close()
         self.folder.cleanup()
 
@@ -49,7 +54,7 @@ class Stores(RuleBasedStateMachine):
 
     def compare(self, method: str, *arguments: object) -> None:
         expected = self.outcome(getattr(self.memory, method)(*arguments))
-        found = self.outcome(getattr(self.sqlite, method)(*arguments))
+        found = self.outcome(getattr(self.kept, method)(*arguments))
 
         assert expected == found
 
@@ -90,9 +95,18 @@ class Stores(RuleBasedStateMachine):
 
     @rule()
     def open_again(self) -> None:
-        self.runner.run(self.sqlite.close())
-        self.runner.run(self.sqlite.open())
+        self.runner.run(self.kept.close())
+        self.runner.run(self.kept.open())
+
+
+class StoresWithPostgres(Stores):
+    """The same on PostgreSQL."""
+
+    def make(self) -> Store:
+        return make_postgres()
 
 
 TestStores = Stores.TestCase
 TestStores.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestStoresWithPostgres = StoresWithPostgres.TestCase
+TestStoresWithPostgres.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)

@@ -1,4 +1,4 @@
-"""Random orders of what senders do with hooks, on SQLite and in memory at once: both must say the same."""
+"""Random orders of what senders do with hooks, on a database and in memory at once: both must say the same."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from app.store.contract import Store
 from app.store.memory import MemoryStore
 from app.store.sqlite import SqliteStore
+from tests.store.postgres_stores import make_postgres
 from tests.store.stored_rows import NOON_MS, hook_row, webhook_row
 
 LEASE_MS = 20
@@ -23,11 +24,14 @@ TRIES = st.integers(1, 3)
 class Outboxes(RuleBasedStateMachine):
     """Each rule asks both stores; hooks have growing numbers, so that the order of each session can be checked."""
 
+    def make(self) -> Store:
+        return SqliteStore(Path(self.folder.name) / "calls.db")
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.runner = asyncio.Runner()
-        self.stores: tuple[Store, ...] = (MemoryStore(), SqliteStore(Path(self.folder.name) / "calls.db"))
+        self.stores: tuple[Store, ...] = (MemoryStore(), self.make())
         self.now = NOON_MS
         self.written = 0
         for store in self.stores:
@@ -101,5 +105,14 @@ class Outboxes(RuleBasedStateMachine):
         assert [] == [hook.id for hook in firsts.values() if hook.due_at is None]
 
 
+class OutboxesWithPostgres(Outboxes):
+    """The same on PostgreSQL."""
+
+    def make(self) -> Store:
+        return make_postgres()
+
+
+TestOutboxesWithPostgres = OutboxesWithPostgres.TestCase
+TestOutboxesWithPostgres.settings = settings(max_examples=15, stateful_step_count=40, deadline=None)
 TestOutboxes = Outboxes.TestCase
 TestOutboxes.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)

@@ -4,15 +4,34 @@ import asyncio
 import random
 from pathlib import Path
 
+from app.store.contract import Store
 from app.store.sqlite import SqliteStore
+from tests.store.postgres_stores import ask, make_postgres
 from tests.store.stored_rows import new_call, rows_of
 
 CALLS = 600
+HALF = "SELECT count(*) FROM calls WHERE key NOT IN (SELECT call_key FROM turns)"
 
 
 async def test_no_task_sleeps_for_ever_when_others_are_cancelled(path: Path) -> None:
+    acknowledged = await write_with_impatience(SqliteStore(path))
+    stored = {id_ for (id_,) in rows_of(path, "SELECT id FROM calls")}
+
+    assert set() == acknowledged - stored
+    assert [(0,)] == rows_of(path, HALF)
+
+
+async def test_no_task_sleeps_for_ever_on_postgresql() -> None:
+    acknowledged = await write_with_impatience(make_postgres())
+    stored = {id_ for (id_,) in ask("SELECT id FROM calls")}
+
+    assert set() == acknowledged - stored
+    assert [(0,)] == ask(HALF)
+
+
+async def write_with_impatience(store: Store) -> set[str | None]:
+    """Write calls, half of them by tasks that give up; returns the ids that were acknowledged."""
     chance = random.Random(5)  # noqa: S311 - the same moments in each run
-    store = SqliteStore(path)
     await store.open()
 
     async def write(number: int) -> str:
@@ -22,7 +41,7 @@ async def test_no_task_sleeps_for_ever_when_others_are_cancelled(path: Path) -> 
 
     async def write_impatiently(number: int) -> str | None:
         try:
-            return await asyncio.wait_for(write(number), chance.random() * 0.2)
+            return await asyncio.wait_for(write(number), chance.random())
         except TimeoutError:
             return None
 
@@ -30,9 +49,7 @@ async def test_no_task_sleeps_for_ever_when_others_are_cancelled(path: Path) -> 
     impatient = [write_impatiently(number) for number in range(CALLS, 2 * CALLS)]
     acknowledged = await asyncio.wait_for(asyncio.gather(*patient, *impatient), timeout=30)
     await store.close()
-    stored = {id_ for (id_,) in rows_of(path, "SELECT id FROM calls")}
-
     assert None in acknowledged
     assert CALLS < len({*acknowledged} - {None})
-    assert set() == {*acknowledged} - {None} - stored
-    assert [(0,)] == rows_of(path, "SELECT count(*) FROM calls WHERE key NOT IN (SELECT call_key FROM turns)")
+
+    return {*acknowledged} - {None}

@@ -67,9 +67,9 @@ class PostgresStore:
             if self._writer is not None:
                 return
             await _on_a_connection(self.address, _prepare)
-            self._pool = Pool(self.address, self._pool_size)
-            await self._pool.open()
-            self._writer = Writer(self.address, self._queue_limit)
+            pool = Pool(self.address, self._pool_size)
+            await pool.open()
+            self._pool, self._writer = pool, Writer(self.address, self._queue_limit)
 
     async def close(self) -> None:
         """Finish what was queued and let go of the database; it can be opened again."""
