@@ -87,13 +87,13 @@ class Run:
 
     def _may_dial(self, number: str) -> bool:
         """Whether a list may ring a computed number; the trace tells once in a turn of what it passes over."""
-        allowed = bool(number) and self._script.allows(number)
-        if not allowed and self.step and number not in self._refused:
+        refused = self._script.refusal(number)
+        if refused and self.step and number not in self._refused:
             self._refused.add(number)
-            code, why = ("R101", f"{number} has no prefix of NCCO_DIAL_ALLOW") if number else ("E392", _NO_NUMBER)
+            code, why = ("R101", f"{number} {refused}") if number else ("E392", _NO_NUMBER)
             where = self.flow.steps[self.step].exit.place
             self.note("refused", self.step, code, where=where, because=f"{why}: passed over")
-        return allowed
+        return not refused
 
     def note(
         self,

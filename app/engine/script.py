@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+from app.engine.dialling import refusal
 from app.engine.session import Wait, WaitRef
 from app.engine.tail import Origin, failsafe_drafts, tail_drafts
 from app.engine.turn import Surroundings
@@ -68,11 +69,11 @@ class Script:
         return drafts if is_allowed else failsafe_drafts(self._around.failsafe)
 
     def _may_dial(self, draft: Draft) -> bool:
-        return not draft.dials or self.allows(draft.dials)
+        return not draft.dials or not self.refusal(draft.dials)
 
-    def allows(self, number: str) -> bool:
-        """Whether a computed number or address may be dialled."""
-        return number.startswith(self._around.dial_allow or ("\0",))
+    def refusal(self, number: str) -> str:
+        """Why a computed number or address may not be dialled; "" when it may."""
+        return refusal(number, self._around.dial_allow)
 
     def _add_all(self, flow: Flow, step: Step, drafts: list[Draft]) -> None:
         for draft in drafts:
@@ -122,7 +123,7 @@ class Script:
             message = f"this call has dialled {self._around.dial_limit} times, which is all it may"
             raise RenderError("R102", message, str(place))
         if not self._may_dial(draft):
-            message = f"the computed number {draft.dials} has no prefix of NCCO_DIAL_ALLOW"
+            message = f"the computed number {draft.dials} {self.refusal(draft.dials)}"
             raise RenderError("R101", message, str(place))
 
     def play_only(self, ncco: tuple[Mapping[str, Any], ...]) -> None:

@@ -115,7 +115,10 @@ class Settings(BaseSettings):
         BeforeValidator(values.read_prefixes),
         Cure("Write prefixes of international numbers between commas, such as 44,4930."),
     ] = ()
-    """Prefixes, between commas, that a computed number must have to be dialled. Numbers written in a flow need none."""
+    """Prefixes, between commas, that a computed number must have to be dialled; numbers written in a flow need none.
+
+    A prefix does not allow what is dear within it: premium rate, satellites. Those need a prefix as long as theirs.
+    """
     failsafe: Annotated[
         tuple[Mapping[str, Any], ...],
         NoDecode,

@@ -1,0 +1,44 @@
+"""Whether a computed number may be dialled: by the prefixes of `NCCO_DIAL_ALLOW`, and by long ones where it is dear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+_ISLANDS: Final = (
+    *("242", "246", "264", "268", "284", "345", "441", "473", "649", "658", "664", "721", "758", "767", "784"),
+    *("809", "829", "849", "868", "869", "876"),
+)
+"""Area codes of +1 outside of the United States and Canada. Source: North American Numbering Plan Administrator."""
+
+DEAR: Final = (
+    *("870", "878", "881", "882", "883", "979"),  # satellites, international networks, international premium rate
+    *("1900", "1976"),
+    *(f"1{area}" for area in _ISLANDS),
+    *("30901", "30909", "31900", "31906", "31909", "3290", "3389", "34803", "34806", "34807", "34905", "34907"),
+    *("351601", "351607", "351608", "351646", "351648", "351760", "351761", "351762", "35315", "358600", "358700"),
+    *("39144", "39166", "3989", "4190", "42090", "43900", "43901", "43930", "43931", "43939", "4470", "4487", "449"),
+    *("4590", "46900", "46939", "46944", "4782", "4870", "49137", "49900", "55900", "61190", "64900", "7809"),
+    *("852900", "90900", "9721900"),
+)
+"""Prefixes of numbers that cost more than their country's others: premium rate, personal numbers, satellites.
+
+Our choice, from national numbering plans and ITU-T E.164; it cannot be complete, and changes with them.
+"""
+
+
+def refusal(number: str, allowed: Sequence[str]) -> str:
+    """Why a computed number or address may not be dialled; "" when it may.
+
+    A prefix allows what begins with it, save numbers of a `DEAR` prefix that is longer than it: `44` allows the United
+    Kingdom without its premium numbers, `449` those. What is anything but digits is an address, which only a prefix of
+    addresses allows.
+    """
+    if not (number.isascii() and number.isdecimal()):
+        addresses = tuple(prefix for prefix in allowed if not prefix.isdecimal())
+        return "" if addresses and number.startswith(addresses) else "has no prefix of NCCO_DIAL_ALLOW"
+    longest = max((len(prefix) for prefix in allowed if number.startswith(prefix)), default=0)
+    if not longest:
+        return "has no prefix of NCCO_DIAL_ALLOW"
+    dear = next((prefix for prefix in DEAR if len(prefix) > longest and number.startswith(prefix)), "")
+    return f"is dear: NCCO_DIAL_ALLOW would have to list {dear} itself" if dear else ""
