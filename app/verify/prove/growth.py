@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from app.flow.expressions.syntax import Compared, Const, Defined, Either, Filtered, Logic, Node, Not, Sum, walk
 from app.verify.prove.reading import Tree, path_of
+
+_KEEPING: Final = frozenset({"int", "number", "round", "default", "length"})
+"""Filters behind which a number is what it was, or no larger than an input."""
 
 
 def is_number(value: object) -> bool:
@@ -33,6 +37,8 @@ def growth_of(node: Node) -> set[str]:
             return {"rises" if step > 0 else "sinks"} if step else set()
         case Either():
             return growth_of(node.then) | growth_of(node.other)
+        case Filtered(of=of) if node.name in _KEEPING:
+            return growth_of(of)
     return set() if path_of(node) is not None else {"free"}
 
 

@@ -39,6 +39,7 @@ class _Notes:
     consts: dict[Any, None] = field(default_factory=dict)
     parts: dict[Part, None] = field(default_factory=dict)
     offsets: dict[float, None] = field(default_factory=dict)
+    steps: dict[float, None] = field(default_factory=dict)
     pieces: dict[Pieces, None] = field(default_factory=dict)
     marks: set[str] = field(default_factory=set)
     form: str = ""
@@ -78,15 +79,16 @@ class Literals:
         return (path[1:] for path in tuple(self._parent) if path[: len(start)] == start)
 
     def _join_fields(self) -> None:
-        """What is joined has joined fields."""
-        known = 0
+        """What is joined has joined fields, no deeper than fields are read."""
+        known, deepest = 0, max(map(len, self._parent), default=0)
         while known != len(self._parent):
             known = len(self._parent)
             names = self._classes()
             for path in tuple(self._parent):
                 for cut in range(2, len(path)):
                     for other in names.get(self._top(path[:cut]), ()) if path[:cut] in self._parent else ():
-                        self._join((*other, *path[cut:]), path)
+                        if len(other) + len(path) - cut <= deepest:
+                            self._join((*other, *path[cut:]), path)
 
     def _classes(self) -> dict[Path, list[Path]]:
         names: dict[Path, list[Path]] = {}
@@ -121,10 +123,12 @@ class Literals:
             tuple(dict.fromkeys(part for each in notes for part in each.parts)),
             (),
             tuple(dict.fromkeys(offset for each in notes for offset in each.offsets)),
+            tuple(dict.fromkeys(step for each in notes for step in each.steps)),
             is_related,
             "rises" in marks,
             "sinks" in marks,
             "free" in marks,
+            "joined" in marks,
         )
 
     def _shared(self, paths: list[Path]) -> Iterator[str]:
@@ -257,8 +261,10 @@ class Literals:
             for path in paths_in(tree.node):
                 self._join(into, _qualified(flow, path))
             notes.marks |= growth_of(tree.node)
-            notes.offsets |= dict.fromkeys(offsets_in(tree.node))
-        notes.pieces |= dict.fromkeys(pieces_of(value))
+            notes.steps |= dict.fromkeys(offsets_in(tree.node))
+        pieces = dict.fromkeys(pieces_of(value))
+        notes.pieces |= pieces
+        notes.marks |= {"joined"} if pieces else set()
 
 
 def _qualified(flow: str, path: Path) -> Path:

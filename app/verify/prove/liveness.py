@@ -44,6 +44,7 @@ class Liveness:
         timed: the steps that look at the clock or at opening hours when they repeat what they said.
         looks: the steps that look at the clock or at opening hours at all.
         tests_now: whether the time itself decides anything.
+        deciding: the variables that decide anything where a call waits, as (flow, name).
     """
 
     root: Flow
@@ -52,10 +53,13 @@ class Liveness:
     timed: set[tuple[str, str]] = field(default_factory=set)
     looks: set[tuple[str, str]] = field(default_factory=set)
     tests_now: bool = False
+    deciding: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for flow in family(self.root).values():
             _OfFlow(flow, self).solve()
+        for (name, _), live in (*self.waiting.items(), *self.ran.items()):
+            self.deciding |= {(name, path[0]) for path, weight in live.items() if weight == DECIDES}
 
 
 class _OfFlow:

@@ -37,6 +37,7 @@ class Proof:
         violations: what nobody should come to; empty when all is well.
         representatives: input → the values that stand for all others of it; empty when every value was walked.
         env: the variables of the server that it was walked with.
+        ranges: of variables that may go farther, by (flow, name), the least and the greatest number that was walked.
     """
 
     flow: Flow
@@ -44,6 +45,7 @@ class Proof:
     violations: tuple[Violation, ...]
     representatives: Mapping[str, tuple[Any, ...]]
     env: Mapping[str, str]
+    ranges: Mapping[tuple[str, str], tuple[float, float]]
 
     @property
     def verdict(self) -> Verdict:
@@ -94,12 +96,13 @@ def prove(
     variables = variables_for(flow, literals, env or {})
     shown = Representatives(literals, variables)
     moments = moments_of(flow, literals, now)
+    states = States(flow, literals, liveness)
     walker = Walker(
         flow,
         calls_to(flow, shown),
         moments,
         variants_of(literals, variables),
-        States(flow, literals, liveness),
+        states,
         liveness,
         Inputs(flow, shown),
         Driver(flow, shown),
@@ -109,8 +112,12 @@ def prove(
     walk = walker.walk()
     if liveness.tests_now:
         shown.chosen["now"] = tuple(moment.isoformat() for moment in moments)
+    for name, (low, high) in states.left.items():
+        shown.chosen[".".join(name)] = (f"numbers from {low:g} to {high:g}",)
+    for name, most in states.shortened.items():
+        shown.chosen[".".join(name)] = (f"no more than {most} entries or characters",)
     found = violations(walk, Graph(walk), permitted or Permitted(), alone=True)
-    return Proof(flow, walk, tuple(found), dict(shown.chosen), variables)
+    return Proof(flow, walk, tuple(found), dict(shown.chosen), variables, dict(states.left))
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:

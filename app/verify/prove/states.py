@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from app.engine import Session
 from app.engine.hearing import ASR_ERRORS
@@ -21,17 +21,43 @@ Key: TypeAlias = tuple[Any, ...]
 
 LONGEST_KEPT: Final = LONGEST_LIST + 1
 """Entries of a list that are kept: one more than any look-up gives."""
-_KEPT: Final = "#kept"
+WIDE: Final = 5
+NARROW: Final = 2
+MANY: Final = 1_000
+"""States of a walk, after which numbers go NARROW beyond their literals, not WIDE."""
+
+
+class Bound(NamedTuple):
+    """How far a number is told apart.
+
+    Attributes:
+        low, high: the least and the greatest.
+        may_rise, may_sink: whether all numbers beyond are alike: no literal is there, and none of them comes back.
+    """
+
+    low: float
+    high: float
+    may_rise: bool
+    may_sink: bool
 
 
 @dataclass(slots=True)
 class States:
-    """Tells the states of a flow apart, and keeps counters and lists from growing without end."""
+    """Tells the states of a flow apart, and keeps counters and lists from growing without end.
+
+    Attributes:
+        margin: how far numbers may go beyond their literals where it cannot be told what they come to.
+        left: the numbers that have gone farther: by (flow, name), the least and the greatest that are told apart.
+        shortened: the lists and texts that have become longer: by (flow, name), how much of them is told apart.
+    """
 
     root: Flow
     literals: Literals
     liveness: Liveness
-    _bounds: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    margin: int = WIDE
+    left: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    shortened: dict[tuple[str, str], int] = field(default_factory=dict)
+    _bounds: dict[tuple[str, str, int], Bound] = field(default_factory=dict)
     _memory: dict[tuple[str, str, bool], tuple[tuple[Path, int], ...]] = field(default_factory=dict)
 
     def key(self, session: Session, moment: datetime) -> Key:
@@ -101,22 +127,53 @@ class States:
 
     def _kept(self, flow: str, name: str, value: Any) -> Any:
         if isinstance(value, list):
-            lengths = self.literals.of(flow, (name,)).lengths
-            return value[: max([LONGEST_KEPT, *(length + 2 for length in lengths)])]
+            return self._shortened(flow, name, value)
+        if isinstance(value, str):
+            return self._cut(flow, name, value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return value
-        low, high = self._range(flow, name)
-        return low if value < low else high if value > high else value
+        bound = self._bound(flow, name)
+        if bound.low <= value <= bound.high:
+            return value
+        if not (bound.may_rise if value > bound.high else bound.may_sink) and self._matters(flow, name):
+            self.left[flow, name] = (bound.low, bound.high)
+        return bound.low if value < bound.low else bound.high
 
-    def _range(self, flow: str, name: str) -> tuple[float, float]:
-        """One below the least number that it is held against, and one above the greatest."""
-        if (flow, name) not in self._bounds:
+    def _shortened(self, flow: str, name: str, value: list[Any]) -> list[Any]:
+        lengths = self.literals.of(flow, (name,)).lengths
+        most = max([LONGEST_KEPT, *(length + 2 for length in lengths)])
+        if len(value) > most and self._matters(flow, name):
+            self.shortened[flow, name] = most
+        return value[:most]
+
+    def _cut(self, flow: str, name: str, value: str) -> str:
+        """A text that is joined to others again and again."""
+        tested = self.literals.of(flow, (name,))
+        if not tested.is_joined or (flow, name) not in self.liveness.deciding:
+            return value
+        most = max([0, *tested.lengths, *map(len, tested.texts), *(len(part.text) for part in tested.parts)]) + NARROW
+        if len(value) > most:
+            self.shortened[flow, name] = most
+        return value[:most]
+
+    def _matters(self, flow: str, name: str) -> bool:
+        """Whether anything depends on a variable; one that is a sum of others may become too large wherever it is."""
+        return (flow, name) in self.liveness.deciding or self.literals.of(flow, (name,)).is_free
+
+    def _bound(self, flow: str, name: str) -> Bound:
+        """One below the least number that it is held against, and one above the greatest, or farther."""
+        key = (flow, name, self.margin)
+        if key not in self._bounds:
             tested = self.literals.of(flow, (name,))
-            numbers = [0.0, *tested.numbers]
+            numbers = [0.0, *tested.borders]
             if any(path[-1] == LENGTH for path in tested.names):
                 numbers.append(LONGEST_KEPT)
-            self._bounds[flow, name] = (int(min(numbers)) - 1, int(max(numbers)) + 1)
-        return self._bounds[flow, name]
+            is_bound = tested.is_related or tested.is_free
+            may_rise, may_sink = not (tested.sinks or is_bound), not (tested.rises or is_bound)
+            low = int(min(numbers)) - 1 - (0 if may_sink else self.margin)
+            high = int(max(numbers)) + 1 + (0 if may_rise else self.margin)
+            self._bounds[key] = Bound(low, high, may_rise, may_sink)
+        return self._bounds[key]
 
 
 def _seen(names: Mapping[str, Any], path: Path, weight: int) -> Any:

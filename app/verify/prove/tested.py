@@ -49,10 +49,12 @@ class Tested(NamedTuple):
         names: every path that shares these literals, the flow first ("" for what all flows have).
         parts: what parts of it are held against.
         lengths: what its length is held against.
-        offsets: numbers that are added or taken away on the way.
+        offsets: numbers that are added or taken away where it is held against something.
+        steps: numbers that are added or taken away where it is kept.
         is_related: it is held against another value, not only against literals.
-        rises, sinks: something is added to it, or taken away, again and again.
-        is_free: it is computed from more than itself and literals.
+        rises, sinks: a literal is added where it is kept, or taken away.
+        is_free: it is a sum of values that are not literals, or computed in another way.
+        is_joined: it is a text that is made of others.
     """
 
     literals: tuple[Any, ...] = ()
@@ -62,16 +64,26 @@ class Tested(NamedTuple):
     parts: tuple[Part, ...] = ()
     lengths: tuple[int, ...] = ()
     offsets: tuple[float, ...] = ()
+    steps: tuple[float, ...] = ()
     is_related: bool = False
     rises: bool = False
     sinks: bool = False
     is_free: bool = False
+    is_joined: bool = False
 
     @property
     def numbers(self) -> tuple[float, ...]:
         """The numbers among them, and those that come to one by adding; a text of digits is one too."""
+        return self._moved((*self.offsets, *self.steps))
+
+    @property
+    def borders(self) -> tuple[float, ...]:
+        """The numbers at which something that it is held against begins to hold, or ends."""
+        return self._moved(self.offsets)
+
+    def _moved(self, offsets: tuple[float, ...]) -> tuple[float, ...]:
         found = [number for each in self.literals if (number := _number(each)) is not None]
-        moved = [each + step for each in found for offset in self.offsets for step in (-offset, offset)]
+        moved = [each + step for each in found for offset in offsets for step in (-offset, offset)]
         return tuple(dict.fromkeys([*found, *moved[: max(0, MOST_NUMBERS - len(found))]]))
 
     @property

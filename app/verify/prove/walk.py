@@ -22,7 +22,7 @@ from app.verify.prove.following import Following
 from app.verify.prove.inputs import Input, Inputs, ends_by_itself, faults_at
 from app.verify.prove.listening import TALKED, listen
 from app.verify.prove.liveness import Liveness
-from app.verify.prove.states import States
+from app.verify.prove.states import MANY, NARROW, WIDE, States
 from app.verify.prove.walked import END, START, Bounds, Edge, Ncco, Sort, State, Walk
 
 FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = (
@@ -230,6 +230,7 @@ class Walker:
         """The number of the state that a turn leads to."""
         if turn.session.is_over:
             return END
+        self.states.margin = WIDE if len(self._walk.states) < MANY else NARROW
         session = self.states.bounded(turn.session)
         key = (self.envs.index(self._env), *self.states.key(session, moment))
         if key not in self._numbers:

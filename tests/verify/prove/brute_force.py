@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -16,9 +16,11 @@ from app.ncco.webhooks import recognise
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 CALL = Call(to="442079460000", from_number="447700900123", uuid="leg", conversation_uuid="CON", endpoint_type="phone")
-KEYS = (*"012*", "12", "22", "222", "")
+KEYS = (*"012*", "12", "21", "22", "222", "")
 STATUSES = ("busy", "timeout", "unanswered", "rejected", "failed")
 MOST = 250
+Ranges: TypeAlias = Mapping[tuple[str, str], tuple[float, float]]
+UNBOUND: Ranges = {}
 
 
 class Seen:
@@ -43,8 +45,13 @@ def _line(because: str) -> str:
     return "else" if because.startswith("else: ") else because
 
 
-def walk(flow: Flow) -> Seen:
-    """Everything that callers come to; the nearest of it when there are too many sessions to walk each."""
+def walk(flow: Flow, ranges: Ranges = UNBOUND) -> Seen:
+    """Everything that callers come to; the nearest of it when there are too many sessions to walk each.
+
+    Args:
+        flow: to be walked.
+        ranges: variables by (flow, name), with their least and greatest number; no call is followed any farther.
+    """
     seen = Seen()
     known: set[bytes] = set()
     waiting = deque([_play(begin(flow, "leg", CALL, _around()))])
@@ -56,12 +63,22 @@ def walk(flow: Flow) -> Seen:
         key = _told_apart(session)
         if session.is_over or key in known:
             continue
+        if any(not low <= value <= high for value, (low, high) in _bounded(flow, session, ranges)):
+            seen.is_whole = False
+            continue
         known.add(key)
         if len(known) > MOST:
             seen.is_whole = False
             break
         waiting += [turn for turn in _turns(flow, session) if turn is not None]
     return seen
+
+
+def _bounded(flow: Flow, session: Session, ranges: Ranges) -> Iterator[tuple[Any, tuple[float, float]]]:
+    """Each variable that has a range, with it."""
+    levels = [(session.at or flow.name, session.variables), *((each.flow, each.variables) for each in session.callers)]
+    for name, variables in levels:
+        yield from ((value, ranges[name, key]) for key, value in variables.items() if (name, key) in ranges)
 
 
 def _told_apart(session: Session) -> bytes:

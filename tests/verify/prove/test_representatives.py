@@ -204,3 +204,67 @@ def test_a_variable_of_the_server_is_walked_as_it_is_set_and_as_it_is_tested() -
     modes = {edge.env["MODE"] for edge in proof.walk.edges}
 
     assert {"night", "something"} == modes
+
+
+COUNTING = """  count:
+    do:
+      - talk: "Press 1, 2, 3 or 4."
+    choices:
+      more: {dtmf: 1, set: {m: "{{ m + 1 }}"}, goto: test}
+      same: {dtmf: 2, set: {n: "{{ m }}"}, goto: test}
+      one: {dtmf: 3, set: {n: "{{ n + 1 }}"}, goto: test}
+      less: {dtmf: 4, set: {m: "{{ m - 1 }}"}, goto: test}
+  test:
+    branch:
+      - if: %s
+        goto: found
+      - else: count
+"""
+VARS = "vars: {n: {type: int}, m: {type: int}}\n"
+
+
+@pytest.mark.parametrize(
+    "condition", ["m > 2 and n > m", "m < -2 and n < m", "m > 2 and n == m", "n - m == 4", "n + 2 < m", "n > 3"]
+)
+def test_counters_that_are_held_against_each_other_come_to_both_sides(condition: str) -> None:
+    proof = proof_of(COUNTING % condition + FOUND, VARS)
+
+    assert ("test", "found") in proof.entered
+    assert "walked" == proof.verdict
+    assert {"test.n", "test.m"} >= set(proof.representatives) > set()
+
+
+def test_a_counter_that_is_only_held_against_literals_is_walked_whole() -> None:
+    steps = COUNTING.replace('"{{ m }}"', "0").replace('"{{ m - 1 }}"', "1")
+    proof = proof_of(steps % "n > 3 and m == 2" + FOUND, VARS)
+
+    assert ("test", "found") in proof.entered
+    assert "proved" == proof.verdict
+    assert {0, 1, 2, 3, 4} == {state.session.variables["n"] for state in proof.walk.states}
+
+
+@pytest.mark.parametrize(
+    ("sets", "type_", "what"),
+    [
+        ('"{{ kept }}{{ input.digits }}"', 'type: text, default: ""', "no more than 5 entries or characters"),
+        ('"{{ kept + [input.digits] }}"', "type: list", "no more than 3 entries or characters"),
+    ],
+)
+def test_texts_and_lists_that_grow_are_walked_up_to_a_length(sets: str, type_: str, what: str) -> None:
+    steps = """  ask:
+    do:
+      - talk: "Press 1 or 2."
+    choices:
+      one: {dtmf: 1, set: {kept: %s}, goto: test}
+      two: {dtmf: 2, set: {kept: %s}, goto: test}
+  test:
+    branch:
+      - if: %s
+        goto: found
+      - else: ask
+"""
+    test = 'kept == "212"' if "text" in type_ else 'kept != [] and kept[0] == "2"'
+    proof = proof_of(steps % (sets, sets, test) + FOUND, f"vars: {{kept: {{{type_}}}}}\n")
+
+    assert ("test", "found") in proof.entered
+    assert (what,) == proof.representatives["test.kept"]
