@@ -54,8 +54,8 @@ types: $(READY) ## mypy, strict
 layers: $(READY) ## import-linter: imports run down the house
 	$(BIN)/lint-imports
 
-bench: $(READY) ## measure the figures of docs/decisions.md
-	$(BIN)/python -m benchmarks
+bench: $(READY) ## measure, and write the tables of docs/performance.md; seconds and no tables with QUICK=1
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 chaos: $(READY) ## kills, races, faults and a soak, two minutes; hours with LONG=1
 	$(BIN)/python -m benchmarks --proofs $(if $(LONG),,--short)

@@ -1,5 +1,8 @@
 """Every benchmark, one after another: `python -m benchmarks`, or `make bench`. Ends with 1 when one could not run.
 
+Those of the whole server write their tables to docs/performance.md, unless `--quick` takes their quick forms, which take
+seconds and show little.
+
     .venv/bin/python -m benchmarks --proofs [--short]
 
 runs those that measure nothing and prove something instead: that the server holds what it promises when it is killed,
@@ -19,11 +22,14 @@ BENCHMARKS: Final = (
     "signature",
     "store",
     "served",
+    "latency",
+    "growth",
     "mutants",
     "scenarios",
     "chaos",
     "prove",
 )
+OF_THE_SERVER: Final = frozenset({"served", "latency", "growth"})
 PROOFS: Final = ("kills", "soak")
 """Each takes seconds with `--short`, and minutes without."""
 
@@ -33,16 +39,22 @@ def main() -> int:
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--proofs", action="store_true", help="what is proven, not what is measured")
     words.add_argument("--short", action="store_true", help="the short form of each proof")
+    words.add_argument("--quick", action="store_true", help="the quick form of what measures the whole server")
     given = words.parse_args()
-    more = ["--short"] if given.proofs and given.short else []
     codes = {}
     for name in PROOFS if given.proofs else BENCHMARKS:
         print(f"== benchmarks.{name}", flush=True)
-        command = [sys.executable, "-m", f"benchmarks.{name}", *more]
+        command = [sys.executable, "-m", f"benchmarks.{name}", *_options(name, given)]
         codes[name] = subprocess.run(command, check=False).returncode  # noqa: S603 - our own modules
     failed = [name for name, code in codes.items() if code]
     print(f"== {'failed: ' + ', '.join(failed) if failed else 'all have run'}")
     return 1 if failed else 0
+
+
+def _options(name: str, given: argparse.Namespace) -> list[str]:
+    if name in OF_THE_SERVER:
+        return ["--quick"] if given.quick else ["--write"]
+    return ["--short"] if given.proofs and given.short else []
 
 
 if __name__ == "__main__":

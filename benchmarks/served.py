@@ -1,213 +1,143 @@
-"""Requests per second of an answer webhook, as a ratio to a FastAPI route that returns constant bytes.
+"""Answer webhooks a second on one worker, as ratios to a FastAPI route that returns constant bytes.
 
-    .venv/bin/python -m benchmarks.served [--rounds 5] [--seconds 2] [--connections 64]
+    .venv/bin/python -m benchmarks.served [--quick] [--rounds 7] [--seconds 3] [--connections 64] [--write]
 
-Each server is one uvicorn worker (uvloop, httptools, access log off). The servers take turns within each round, and
-the ratio is taken within the round, since the speed of a shared machine drifts. Needs `wrk` (Debian package `wrk`).
+The servers take turns within each round, and a ratio is taken within its round, since the speed of a shared machine
+drifts; the first round warms up and does not count. Needs `wrk` (Debian package `wrk`). Everybody gets the same POSTs:
+each of a call of its own, signed, made beforehand.
 
-- reference: a FastAPI route with `Request` in and 434 constant bytes out.
-- memory: the flow of benchmarks/flows/, rendered and validated, kept in memory. 1.1 kB of NCCO: two computed texts, an
-  input for keys and speech, and what is played when webhooks fail.
-- input: the same server, where each answer webhook is followed by an input webhook that presses 1.
-- sqlite: as memory, but committed to SQLite with full sync before each reply.
-
-Servers write their log to a file. Beside the ratio of requests per second stands that of processor time, which other
-work on the machine disturbs less.
+- reference: a FastAPI route with `Request` in and 434 constant bytes out, under the same uvicorn as ours. It reads
+  nothing, checks nothing, keeps nothing and logs nothing.
+- memory: `ncco serve` with the flow of benchmarks/flows: signature and body hash checked, two computed texts, an input
+  for keys and speech with a signed callback URL, what is played when webhooks fail (1.1 kB with its headers, 680 bytes
+  of NCCO); validated, kept in memory, one line logged to a file.
+- input: the same, where each answer webhook is followed by a signed input webhook that presses 1.
+- sqlite, postgresql: as memory, and webhook, session and turn are committed with full sync before each reply. The
+  processor time of PostgreSQL's own processes is not in the figure.
+- the others: what one would build with Flask, with FastAPI and Vonage's models, or with Express and Vonage's models.
+  They give the same NCCO, and neither check nor keep anything.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-import os
-import platform
-import re
-import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
-import httpx
+from benchmarks.load import machine, page, requests, serving, wrk
+from benchmarks.load.peers import PEERS, NotInstalled, scratch
+from benchmarks.load.serving import Server
+from tests.store.postgres_server import NoPostgres, running_server
 
-REFERENCE = """
-from fastapi import FastAPI, Request, Response
-
-BODY = b'[' + b'x' * 432 + b']'
-app = FastAPI()
-
-@app.post("/webhooks/answer")
-async def answer(request: Request) -> Response:
-    return Response(BODY, media_type="application/json")
-"""
-OURS = """
-from app.settings import load_settings
-from app.web import create_app
-from app.web.journal import configure
-
-settings = load_settings()
-configure(settings)
-app = create_app(settings)
-"""
-LUA = """
-local count = 0
-local run = os.time()
-local waits = {}
-request = function()
-  if presses and #waits > 0 then
-    return wrk.format("POST", table.remove(waits), {["Content-Type"] = "application/json"},
-      '{"dtmf":{"digits":"1","timed_out":false},"speech":{"results":[]}}')
-  end
-  count = count + 1
-  local leg = string.format('%08x%024x', run % 4294967296, count)
-  local body = '{"to":"442079460000","from":"447700900123","uuid":"' .. leg .. '","conversation_uuid":"CON-' .. leg
-    .. '","region_url":"https://api-eu-3.vonage.com","endpoint_type":"phone"}'
-  return wrk.format("POST", "/webhooks/answer", {["Content-Type"] = "application/json"}, body)
-end
-if presses then
-  response = function(_, _, body)
-    local wait = body:match("/webhooks/input/[%w_-]+")
-    if wait then table.insert(waits, wait) end
-  end
-end
-"""
+MOST_ANSWERS, MOST_INPUTS = 25_000, 10_000
+"""Requests a second that are made beforehand: more than anybody answers here."""
 
 
 def main() -> int:
-    """Print the table."""
+    """Print the table, and write it to the page with `--write`."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("--rounds", type=int, default=5)
-    words.add_argument("--seconds", type=int, default=2)
+    words.add_argument("--rounds", type=int, default=7)
+    words.add_argument("--seconds", type=int, default=3)
     words.add_argument("--connections", type=int, default=64)
+    words.add_argument("--quick", action="store_true", help="3 rounds of 1 s, without peers")
+    words.add_argument("--only", default="", help="names of rows, with commas between them")
+    words.add_argument("--write", action="store_true", help="write the table to docs/performance.md")
     args = words.parse_args()
-    if shutil.which("wrk") is None:
+    if args.quick:
+        args.rounds, args.seconds = 3, 1
+    if not wrk.is_installed():
         print("wrk is not installed; on Debian: apt-get install wrk", file=sys.stderr)
         return 2
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        (folder / "answer.lua").write_text(LUA)
-        (folder / "input.lua").write_text(f"presses = true\n{LUA}")
-        reference = stack.enter_context(_server(folder, "reference", REFERENCE, {}))
-        memory = stack.enter_context(_server(folder, "memory", OURS, {"NCCO_DATABASE_URL": "memory://"}))
-        database = {"NCCO_DATABASE_URL": f"sqlite:///{folder}/calls.db"}
-        sqlite = stack.enter_context(_server(folder, "sqlite", OURS, database))
-        runs = {
-            "reference": (reference, folder / "answer.lua"),
-            "memory": (memory, folder / "answer.lua"),
-            "input": (memory, folder / "input.lua"),
-            "sqlite": (sqlite, folder / "answer.lua"),
-        }
-        rounds = [{name: _load(*run, args) for name, run in runs.items()} for _ in range(args.rounds)]
-    _print_table(rounds, args)
+        servers = _start(stack, folder, args)
+        rounds = [_round(servers, folder, args) for _ in range(args.rounds + 1)][1:]
+        about = machine.sentence(folder)
+    print(f"{about}\none worker, {args.connections} connections, {args.rounds} rounds of {args.seconds} s")
+    _print_table(rounds)
+    if args.write:
+        _write_table(rounds, about, args)
     return 0
 
 
-class Server(NamedTuple):
-    """One process that serves."""
+def _start(stack: ExitStack, folder: Path, args: argparse.Namespace) -> dict[str, Server]:
+    """The servers by the names of their rows, the reference first."""
+    wanted = {name.strip() for name in args.only.split(",") if name.strip()}
 
-    url: str
-    pid: int
+    def is_wanted(name: str) -> bool:
+        return not wanted or name in wanted
+
+    servers = {"reference": stack.enter_context(serving.reference(folder))}
+    databases = {"memory": "memory://", "input": "memory://", "sqlite": f"sqlite:///{folder}/calls.db"}
+    if is_wanted("postgresql"):
+        databases |= _postgres(stack)
+    for name, database in databases.items():
+        if is_wanted(name):
+            servers[name] = stack.enter_context(serving.ours(folder, name, database))
+    for peer in () if args.quick else PEERS:
+        if is_wanted(peer.name):
+            try:
+                peer.install(scratch())
+                servers[peer.name] = stack.enter_context(peer.start(scratch()))
+            except NotInstalled as why:
+                print(f"{peer.name} is left out: {why}")
+    return servers
 
 
-class Load(NamedTuple):
-    """What came of one run of wrk: requests a second, and microseconds of processor time for each."""
-
-    rate: float
-    cpu_us: float
-
-
-@contextmanager
-def _server(folder: Path, name: str, source: str, env: Mapping[str, str]) -> Iterator[Server]:
-    module = f"bench_{name}"
-    (folder / f"{module}.py").write_text(source)
-    port = _free_port()
-    command = [sys.executable, "-m", "uvicorn", f"{module}:app", "--port", str(port), "--loop", "uvloop"]
-    command += ["--http", "httptools", "--no-access-log", "--log-level", "warning", "--app-dir", str(folder)]
-    root = Path(__file__).resolve().parent.parent
-    given = {
-        **os.environ,
-        "NCCO_INSECURE": "1",
-        "NCCO_PUBLIC_URL": "https://calls.example.com",
-        "NCCO_RELOAD": "0",
-        "NCCO_FLOWS": str(root / "benchmarks" / "flows"),
-        "NCCO_TEMPLATES": str(root / "templates"),
-        "PYTHONPATH": str(root),
-        **env,
-    }
-    with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(command, env=given, cwd=folder, stdout=log, stderr=log)  # noqa: S603 - our own
+def _postgres(stack: ExitStack) -> dict[str, str]:
+    """The database of a new PostgreSQL server that waits for the disk; {} when there is none to start."""
     try:
-        _wait_until_up(f"http://127.0.0.1:{port}/webhooks/answer", folder / f"{name}.log")
-        yield Server(f"http://127.0.0.1:{port}", process.pid)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        server = stack.enter_context(running_server(is_durable=True))
+    except (NoPostgres, OSError, subprocess.SubprocessError) as why:
+        print(f"postgresql is left out: {why}")
+        return {}
+    return {"postgresql": server.url(server.new_database())}
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+def _round(servers: dict[str, Server], folder: Path, args: argparse.Namespace) -> dict[str, wrk.Load]:
+    """One run for each server, all with the same new requests: none of them has seen one before."""
+    answers, inputs = folder / "answers", folder / "inputs"
+    length = requests.write_requests(answers, MOST_ANSWERS * args.seconds)
+    inputs_length = requests.write_inputs(inputs, MOST_INPUTS * args.seconds)
+    scripts = {"input": folder / "input.lua", "": folder / "answer.lua"}
+    given = {"answers": answers, "inputs": inputs, "length": length, "inputs_length": inputs_length}
+    scripts["input"].write_text(wrk.INPUTS.format(**given))
+    scripts[""].write_text(wrk.ANSWERS.format(**given))
+    return {
+        name: wrk.load(server, scripts.get(name, scripts[""]), seconds=args.seconds, connections=args.connections)
+        for name, server in servers.items()
+    }
 
 
-def _wait_until_up(url: str, log: Path) -> None:
-    for _ in range(200):
-        try:
-            answer = httpx.post(url, json={"to": "442079460000", "from": "447700900123", "uuid": "warm-up"})
-        except httpx.TransportError:
-            time.sleep(0.1)
-            continue
-        if answer.status_code == 200 and (answer.content.startswith(b"[x") or b'"input"' in answer.content):
-            return
-        raise RuntimeError(f"{url} answered {answer.status_code} {answer.text[:300]}\n{log.read_text()[-2000:]}")
-    raise RuntimeError(f"{url} does not come up:\n{log.read_text()[-2000:]}")
-
-
-def _load(server: Server, script: Path, args: argparse.Namespace) -> Load:
-    command = ["wrk", "-t1", f"-c{args.connections}", f"-d{args.seconds}s", "-s", str(script), server.url]
-    before = _cpu_us(server.pid)
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own
-    if "Non-2xx" in output or "Socket errors" in output:
-        raise RuntimeError(output)
-    used = _cpu_us(server.pid) - before
-    rate, count = re.search(r"Requests/sec:\s+([\d.]+)", output), re.search(r"(\d+) requests in", output)
-    if rate is None or count is None:
-        raise RuntimeError(output)
-    time.sleep(1)  # the seconds are part of the next run's leg uuids
-    return Load(float(rate[1]), used / int(count[1]))
-
-
-def _cpu_us(pid: int) -> float:
-    """Processor time of a process so far, its user's and its system's share; NaN where the system does not tell."""
-    stat = Path(f"/proc/{pid}/stat")
-    if not stat.exists():
-        return math.nan
-    fields = stat.read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") * 1e6
-
-
-def _print_table(rounds: list[dict[str, Load]], args: argparse.Namespace) -> None:
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; one worker, ", end="")
-    print(f"{args.connections} connections, {args.rounds} rounds of {args.seconds} s")
-    print(f"{'median (least to most)':22}{'requests/s':>12}{'ratio':>20}{'µs of CPU':>14}{'ratio':>20}")
-    for name in rounds[0]:
-        rates = [row[name].rate / row["reference"].rate for row in rounds]
-        costs = [row["reference"].cpu_us / row[name].cpu_us for row in rounds]
-        rate = statistics.median(row[name].rate for row in rounds)
-        cost = statistics.median(row[name].cpu_us for row in rounds)
-        print(f"{name:22}{rate:12.0f}{_spread(rates):>20}{cost:14.1f}{_spread(costs):>20}")
+def _figures(rounds: list[dict[str, wrk.Load]], name: str) -> tuple[str, str, str, str]:
+    """Requests a second, their ratio, processor time, its ratio."""
+    rates = [row[name].rate / row["reference"].rate for row in rounds]
+    costs = [row["reference"].cpu_us / row[name].cpu_us for row in rounds]
+    rate = statistics.median(row[name].rate for row in rounds)
+    cost = statistics.median(row[name].cpu_us for row in rounds)
+    return f"{rate:,.0f}", _spread(rates), f"{cost:.0f}", _spread(costs)
 
 
 def _spread(ratios: list[float]) -> str:
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def _print_table(rounds: list[dict[str, wrk.Load]]) -> None:
+    print(f"{'median (least to most)':24}{'requests/s':>12}{'ratio':>22}{'µs of CPU':>12}{'ratio':>22}")
+    for name in rounds[0]:
+        rate, rates, cost, costs = _figures(rounds, name)
+        print(f"{name:24}{rate:>12}{rates:>22}{cost:>12}{costs:>22}")
+
+
+def _write_table(rounds: list[dict[str, wrk.Load]], about: str, args: argparse.Namespace) -> None:
+    head = ["", "requests/s", "ratio (least to most)", "µs of processor", "ratio (least to most)"]
+    rows = [[f"**{name}**", *_figures(rounds, name)] for name in rounds[0]]
+    how = f"{args.connections} connections, {args.rounds} rounds of {args.seconds} s."
+    page.write("served", [f"{about}; {how}", "", *page.table(head, rows)])
 
 
 if __name__ == "__main__":

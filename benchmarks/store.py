@@ -14,13 +14,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 from app.store.contract import SessionRow, Store, TurnRow, WebhookRow
 from app.store.memory import MemoryStore
 from app.store.sqlite import SqliteStore, statements
+from benchmarks.load.machine import fsync_ms, processor
+from benchmarks.load.stored import fill
 
 ROUNDS = 5
 CALLS = 1_920
@@ -50,33 +51,6 @@ async def calls_per_second(store: Store, tasks: int, count: int = CALLS) -> floa
     before = time.perf_counter()
     await asyncio.gather(*(work() for _ in range(tasks)))
     return count / (time.perf_counter() - before)
-
-
-def fsync_ms(folder: Path) -> float:
-    """The median time that the disk takes to keep 4 KiB more."""
-    times = []
-    with tempfile.TemporaryFile(dir=folder) as file:
-        for _ in range(200):
-            file.write(b"x" * 4096)
-            file.flush()
-            before = time.perf_counter()
-            os.fsync(file.fileno())
-            times.append(time.perf_counter() - before)
-    return statistics.median(times) * 1000
-
-
-def fill(path: Path, count: int) -> None:
-    """Write `count` calls that are over, as most stored calls are, without waiting for the disk."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA synchronous = OFF")
-    for _ in range(count // 1_000):
-        connection.execute("BEGIN IMMEDIATE")
-        for _ in range(1_000):
-            session, turn, webhook = new_call()
-            statements.open_call(connection, session._replace(is_over=True), turn, webhook)
-        connection.execute("COMMIT")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    connection.close()
 
 
 async def measure_commits(folder: Path) -> None:
@@ -125,8 +99,8 @@ async def measure_growth(folder: Path) -> None:
     stores = {count: SqliteStore(folder / f"{count}.db") for count in (SMALL, LARGE)}
     rates: dict[int, list[float]] = {count: [] for count in stores}
     for count, store in stores.items():
-        await store.open()
         await asyncio.to_thread(fill, store.path, count)
+        await store.open()
     for _ in range(ROUNDS):
         for count, store in stores.items():
             rates[count].append(await calls_per_second(store, 64))
@@ -136,18 +110,11 @@ async def measure_growth(folder: Path) -> None:
     print(f"{SMALL:,} stored calls: {small:,.0f} a second; {LARGE:,}: {large:,.0f}; cost {small / large:.2f} times")
 
 
-def processor() -> Iterator[str]:
-    """The name of the processor, where Linux tells it."""
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text().splitlines() if about.exists() else []
-    yield from (line.partition(": ")[2] for line in lines if line.startswith("model name"))
-
-
 def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as name:
         folder = Path(name)
-        print(f"{platform.platform()}, {os.cpu_count()} cores, {next(processor(), platform.machine())}")
+        print(f"{platform.platform()}, {os.cpu_count()} cores, {processor()}")
         print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, load {os.getloadavg()[0]:.1f}")
         print(f"fsync of 4 KiB: {fsync_ms(folder):.2f} ms")
         asyncio.run(measure_commits(folder))

@@ -1,0 +1,67 @@
+"""How long a caller waits for the first NCCO, at 200 and 1,000 new calls a second, with few and many stored calls.
+
+    .venv/bin/python -m benchmarks.latency [--quick] [--seconds 30] [--stored 1000000] [--write]
+
+Open loop: requests leave when they are due, whether or not earlier ones are answered, and a latency counts from when
+its request was due. One worker on SQLite with full sync, signatures checked, checkpoints as they come. The aims: 99 of
+100 within 5 ms at 200 a second, within 15 ms at 1,000.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from benchmarks.load import machine, page, requests, serving
+from benchmarks.load.open_loop import Client, share
+from benchmarks.load.stored import fill
+
+RATES: Final = {200: 5.0, 1000: 15.0}
+"""Requests a second, and the milliseconds that 99 of 100 shall not pass."""
+PARTS: Final = (0.5, 0.9, 0.99, 0.999)
+
+
+def main() -> int:
+    """Print the table, and write it to the page with `--write`."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--seconds", type=int, default=30, help="for each rate")
+    words.add_argument("--stored", type=int, default=1_000_000, help="calls in the larger file")
+    words.add_argument("--quick", action="store_true", help="5 s, 20,000 stored calls")
+    words.add_argument("--write", action="store_true", help="write the table to docs/performance.md")
+    args = words.parse_args()
+    if args.quick:
+        args.seconds, args.stored = 5, 20_000
+    rows = []
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        for stored in (0, args.stored):
+            path = folder / f"{stored}.db"
+            fill(path, stored)
+            server = stack.enter_context(serving.ours(folder, f"stored-{stored}", f"sqlite:///{path}"))
+            for rate, aim in RATES.items():
+                rows.append(_row(server.port, rate, aim, stored, args.seconds))
+                print("  ".join(rows[-1]), flush=True)
+        about = machine.sentence(folder)
+    print(about)
+    if args.write:
+        head = ["stored calls", "calls/s", *(f"{part * 100:g} %" for part in PARTS), "the slowest", "aim for 99 %"]
+        how = f"open loop, {args.seconds} s for each row; milliseconds."
+        page.write("latency", [f"{about}; {how}", "", *page.table(head, rows)])
+    return 0
+
+
+def _row(port: int, rate: int, aim: float, stored: int, seconds: int) -> list[str]:
+    client = Client(port)
+    client.run([requests.answer_request() for _ in range(rate)], rate)
+    latencies = client.run([requests.answer_request() for _ in range(rate * seconds)], rate)
+    client.close()
+    shares = [f"{share(latencies, part):.1f}" for part in PARTS]
+    return [f"{stored:,}", f"{rate:,}", *shares, f"{latencies[-1] * 1000:.1f}", f"{aim:g}"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

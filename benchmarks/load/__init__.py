@@ -1,0 +1,1 @@
+"""What the benchmarks of the whole server share: servers, signed requests, load, and the machine they ran on."""

@@ -1,0 +1,167 @@
+"""What else one would build an answer webhook with.
+
+Each gives the NCCO of benchmarks/flows/frontdesk.yaml, and that is all it does: no signature is checked, nothing is
+kept, nothing is validated that the library does not validate itself.
+
+They are installed into a scratch folder of their own; what cannot be installed is left out with a word.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from benchmarks.load.serving import Server, free_port, running, uvicorn
+
+PATIENCE_S: Final = 300
+
+FLASK: Final = """
+from flask import Flask, jsonify, request
+
+app = Flask(__name__)
+
+
+@app.post("/webhooks/answer")
+def answer():
+    call = request.get_json()
+    voice = {"language": "en-GB", "style": 2}
+    return jsonify([
+        {"action": "talk", "text": f"Thank you for calling from {call['from']}.", **voice},
+        {"action": "talk", "text": "What is it about: sales or repairs? For sales, press 1 or say sales. For repairs, "
+         "press 2 or say repairs.", **voice, "bargeIn": True},
+        {"action": "input", "type": ["dtmf", "speech"], "dtmf": {"maxDigits": 1},
+         "speech": {"context": ["sales", "buy", "order", "repairs", "help", "problem"], "language": "en-GB"},
+         "eventUrl": [f"https://calls.example.com/webhooks/input/{call['uuid']}"], "eventMethod": "POST"},
+        {"action": "talk", "text": "We cannot take your call now. Please call again in a few minutes.", **voice},
+    ])
+"""
+
+VONAGE: Final = """
+from fastapi import FastAPI, Request
+from vonage_voice.models import Dtmf, Input, Speech, Talk
+
+app = FastAPI()
+VOICE = {"language": "en-GB", "style": 2}
+
+
+@app.post("/webhooks/answer")
+async def answer(request: Request):
+    call = await request.json()
+    ncco = [
+        Talk(text=f"Thank you for calling from {call['from']}.", **VOICE),
+        Talk(text="What is it about: sales or repairs? For sales, press 1 or say sales. For repairs, press 2 or say "
+             "repairs.", bargeIn=True, **VOICE),
+        Input(type=["dtmf", "speech"], dtmf=Dtmf(maxDigits=1),
+              speech=Speech(context=["sales", "buy", "order", "repairs", "help", "problem"], language="en-GB"),
+              eventUrl=[f"https://calls.example.com/webhooks/input/{call['uuid']}"], eventMethod="POST"),
+        Talk(text="We cannot take your call now. Please call again in a few minutes.", **VOICE),
+    ]
+    return [action.model_dump(by_alias=True, exclude_none=True) for action in ncco]
+"""
+
+EXPRESS: Final = """
+const express = require("express");
+const { NCCOBuilder, Talk, Input } = require("@vonage/voice");
+
+const app = express();
+app.use(express.json());
+app.post("/webhooks/answer", (request, response) => {
+  const call = request.body, language = "en-GB", style = 2;
+  const ncco = new NCCOBuilder();
+  ncco.addAction(new Talk({ text: `Thank you for calling from ${call.from}.`, language, style }));
+  ncco.addAction(new Talk({ text: "What is it about: sales or repairs? For sales, press 1 or say sales. For repairs, " +
+    "press 2 or say repairs.", language, style, bargeIn: true }));
+  ncco.addAction(new Input({ type: ["dtmf", "speech"], dtmf: { maxDigits: 1 },
+    speech: { context: ["sales", "buy", "order", "repairs", "help", "problem"], language },
+    eventUrl: [`https://calls.example.com/webhooks/input/${call.uuid}`], eventMethod: "POST" }));
+  ncco.addAction(new Talk({ text: "We cannot take your call now. Please call again in a few minutes.",
+    language, style }));
+  response.json(ncco.build());
+});
+app.listen(Number(process.env.PORT), "127.0.0.1");
+"""
+
+
+class Peer(NamedTuple):
+    """Something to compare with. `start` gives its server, in a folder for its files, once it is installed there."""
+
+    name: str
+    install: Callable[[Path], None]
+    start: Callable[[Path], AbstractContextManager[Server]]
+
+
+class NotInstalled(Exception):
+    """A peer cannot be had here; says why."""
+
+
+def _pip(folder: Path) -> None:
+    if not (folder / "venv" / "bin" / "gunicorn").exists():
+        _run([sys.executable, "-m", "venv", str(folder / "venv")], folder)
+    words = ["install", "-q", "--disable-pip-version-check", "flask", "gunicorn", "fastapi", "uvicorn[standard]"]
+    _run([str(folder / "venv" / "bin" / "pip"), *words, "vonage-voice"], folder)
+
+
+def _npm(folder: Path) -> None:
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        raise NotInstalled("node and npm are not there")
+    (folder / "package.json").write_text('{"private": true}')
+    _run(["npm", "install", "--no-audit", "--no-fund", "express", "@vonage/voice"], folder)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own words
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotInstalled(str(error)) from error
+    if done.returncode:
+        raise NotInstalled((done.stderr or done.stdout).strip().rpartition("\n")[2])
+
+
+@contextmanager
+def _flask(folder: Path) -> Iterator[Server]:
+    (folder / "flask_app.py").write_text(FLASK)
+    port = free_port()
+    command = [str(folder / "venv" / "bin" / "gunicorn"), "--workers", "1", "--threads", "8", "--bind"]
+    command += [f"127.0.0.1:{port}", "--keep-alive", "75", "--chdir", str(folder), "flask_app:app"]
+    with running(command, port, folder / "flask.log", {"PYTHONPATH": ""}) as server:
+        yield server
+
+
+@contextmanager
+def _fastapi(folder: Path) -> Iterator[Server]:
+    (folder / "vonage_app.py").write_text(VONAGE)
+    with uvicorn(folder, "vonage_app", str(folder / "venv" / "bin" / "python"), {"PYTHONPATH": ""}) as server:
+        yield server
+
+
+@contextmanager
+def _express(folder: Path) -> Iterator[Server]:
+    (folder / "app.js").write_text(EXPRESS)
+    port = free_port()
+    env = {"PORT": str(port), "NODE_ENV": "production"}
+    with running([shutil.which("node") or "node", "app.js"], port, folder / "express.log", env) as server:
+        yield server
+
+
+PEERS: Final = (
+    Peer("Flask, gunicorn", _pip, _flask),
+    Peer("FastAPI, vonage-voice", _pip, _fastapi),
+    Peer("Express, @vonage/voice", _npm, _express),
+)
+
+
+def scratch() -> Path:
+    """Where they are installed: kept for the next run, and never committed."""
+    folder = Path(
+        os.environ.get("NCCO_BENCH_PEERS") or Path(__file__).resolve().parent.parent.parent / "build" / "peers"
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

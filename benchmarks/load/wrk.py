@@ -1,0 +1,59 @@
+"""Closed-loop load: as many requests as a number of connections can get answered, one at a time each."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from benchmarks.load.serving import Server, cpu_us
+
+ANSWERS: Final = """
+local file = assert(io.open("{answers}", "rb"))
+request = function()
+  return file:read({length}) or os.exit(3)
+end
+"""
+"""Each request once: a second delivery would be a repeat, which is less work."""
+
+INPUTS: Final = """
+local answers, inputs = assert(io.open("{answers}", "rb")), assert(io.open("{inputs}", "rb"))
+local paths = {{}}
+request = function()
+  local path = table.remove(paths)
+  if path then return "POST " .. path .. (inputs:read({inputs_length}) or os.exit(3)) end
+  return answers:read({length}) or os.exit(3)
+end
+response = function(_, _, body)
+  local path = body:match("/webhooks/input/[%w_-]+")
+  if path then table.insert(paths, path) end
+end
+"""
+"""Each answer webhook is followed by an input webhook that presses a key."""
+
+
+class Load(NamedTuple):
+    """What came of one run: requests a second, microseconds of processor time for each, and how many there were."""
+
+    rate: float
+    cpu_us: float
+    requests: int
+
+
+def is_installed() -> bool:
+    """Whether there is a `wrk` to run."""
+    return shutil.which("wrk") is not None
+
+
+def load(server: Server, script: Path, *, seconds: float, connections: int) -> Load:
+    """Run wrk. Raises RuntimeError when a request failed or the script's file was too short."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script), server.url]
+    before = cpu_us(server.pid)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    used = cpu_us(server.pid) - before
+    rate, count = re.search(r"Requests/sec:\s+([\d.]+)", ended.stdout), re.search(r"(\d+) requests in", ended.stdout)
+    if ended.returncode or "Non-2xx" in ended.stdout or "Socket errors" in ended.stdout or not (rate and count):
+        raise RuntimeError(f"wrk ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
+    return Load(float(rate[1]), used / int(count[1]), int(count[1]))
