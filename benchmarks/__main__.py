@@ -30,7 +30,7 @@ BENCHMARKS: Final = (
     "prove",
 )
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth"})
-PROOFS: Final = ("kills", "soak")
+PROOFS: Final = ("kills", "soak", "hostile")
 """Each takes seconds with `--short`, and minutes without."""
 
 
