@@ -30,7 +30,7 @@ BENCHMARKS: Final = (
     "prove",
 )
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth"})
-PROOFS: Final = ("kills", "soak", "hostile")
+PROOFS: Final = ("kills", "soak", "hosts", "hostile")
 """Each takes seconds with `--short`, and minutes without."""
 
 
