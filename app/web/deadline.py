@@ -3,36 +3,70 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from types import TracebackType
 from typing import Any
 
 
-class deadline:  # noqa: N801 - reads like `asyncio.timeout`, whose part it plays
-    """Cancels the task that works within it after `seconds`, and makes a TimeoutError of that.
+class Deadlines:
+    """Cancels tasks that work for longer than `seconds`, and makes a TimeoutError of that.
 
-    `asyncio.timeout` does the same and more, at three times the price; this stands around every webhook.
+    `with deadlines.begin():` stands around every webhook. All of them have the same time, so they end in the order in
+    which they began, and one timer at a time serves them all; `asyncio.timeout` has one for each.
     """
-
-    __slots__ = ("_handle", "_is_over", "_seconds", "_task")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._is_over = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._open: deque[Deadline] = deque()
+        self._timer: asyncio.TimerHandle | None = None
 
-    def __enter__(self) -> None:
+    def begin(self) -> Deadline:
+        """The limit for what the running task does within it."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a deadline is for work in a task")
-        self._task: asyncio.Task[Any] = task
-        self._handle = task.get_loop().call_later(self._seconds, self._end)
+        loop = task.get_loop()
+        if loop is not self._loop:
+            self._loop, self._open, self._timer = loop, deque(), None
+        begun = Deadline(task, loop.time() + self._seconds, self._open)
+        self._open.append(begun)
+        if self._timer is None:
+            self._timer = loop.call_at(begun.at, self._look, loop)
+        return begun
 
-    def _end(self) -> None:
-        self._is_over = True
-        self._task.cancel()
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        while self._open and self._open[0].at <= now:
+            self._open.popleft().end()
+        self._timer = loop.call_at(self._open[0].at, self._look, loop) if self._open else None
+
+
+class Deadline:
+    """The limit of one task. Made by `Deadlines`."""
+
+    __slots__ = ("_is_done", "_is_over", "_open", "_task", "at")
+
+    def __init__(self, task: asyncio.Task[Any], at: float, open_: deque[Deadline]) -> None:
+        self.at = at
+        self._task = task
+        self._open = open_
+        self._is_done = self._is_over = False
+
+    def end(self) -> None:
+        """The time is over."""
+        if not self._is_done:
+            self._is_over = True
+            self._task.cancel()
+
+    def __enter__(self) -> None:
+        """Nothing: the time runs already."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
     ) -> None:
-        self._handle.cancel()
+        self._is_done = True
+        while self._open and self._open[0]._is_done:
+            self._open.popleft()
         if self._is_over and self._task.uncancel() == 0 and kind is asyncio.CancelledError:
             raise TimeoutError from error

@@ -24,7 +24,7 @@ from app.web import journal
 from app.web.answers import Answer, refused, send_answer
 from app.web.bodies import ClientGone, read_body
 from app.web.calls import Calls
-from app.web.deadline import deadline
+from app.web.deadline import Deadlines
 from app.web.metrics import Metrics
 from app.web.reading import read_fields, read_query
 from app.web.rescue import Rescue
@@ -66,7 +66,7 @@ class Door:
         self._body_limit = settings.body_limit
         self._base_url = settings.base_url
         self._is_own_address = dev and not settings.public_url
-        self._deadline_s = deadline_s
+        self._deadlines = Deadlines(deadline_s)
         self._rescue = Rescue(calls.failsafe, settings.body_limit, deadline_s)
         self._shows_values = dev
 
@@ -95,7 +95,7 @@ class Door:
     async def _answer(self, visit: Visit, receive: Receive) -> Answer:
         """An answer, whatever happens."""
         try:
-            with deadline(self._deadline_s):
+            with self._deadlines.begin():
                 return _checked(await self._ask(visit, receive), visit)
         except ClientGone:
             raise

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from app.web.exchange import Exchange
+
 HEAD_S: Final = 10.0
 """Seconds from the first byte of a request to the end of its head. Vonage gives up after 5."""
 
@@ -58,6 +60,8 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin to answer; a connection of a server that ends has had its last request with this one."""
         super().on_headers_complete()
+        if type(self.cycle) is RequestResponseCycle:
+            self.cycle.__class__ = Exchange  # uvicorn makes one of its own, and lets no other be given
         if self._is_ending:
             self.cycle.keep_alive = False
 

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from app.web.deadline import deadline
+from app.web.deadline import Deadlines
 
 
 async def test_work_in_time_is_left_alone() -> None:
-    with deadline(1):
+    with Deadlines(1).begin():
         await asyncio.sleep(0)
     await asyncio.sleep(0)
 
@@ -18,7 +18,7 @@ async def test_work_in_time_is_left_alone() -> None:
 
 
 async def test_work_that_takes_longer_ends_in_a_timeout_and_the_task_goes_on() -> None:
-    with pytest.raises(TimeoutError), deadline(0.01):
+    with pytest.raises(TimeoutError), Deadlines(0.01).begin():
         await asyncio.sleep(60)
     await asyncio.sleep(0)
 
@@ -27,7 +27,7 @@ async def test_work_that_takes_longer_ends_in_a_timeout_and_the_task_goes_on() -
 
 async def test_a_cancelling_from_outside_is_no_timeout() -> None:
     async def work() -> None:
-        with deadline(60):
+        with Deadlines(60).begin():
             await asyncio.sleep(60)
 
     task = asyncio.create_task(work())
@@ -38,7 +38,7 @@ async def test_a_cancelling_from_outside_is_no_timeout() -> None:
 
 
 async def test_a_fault_within_stays_that_fault() -> None:
-    with pytest.raises(KeyError), deadline(1):
+    with pytest.raises(KeyError), Deadlines(1).begin():
         raise KeyError
 
 
@@ -49,12 +49,12 @@ async def test_a_fault_after_the_time_stays_that_fault() -> None:
         except asyncio.CancelledError:
             raise KeyError from None
 
-    with pytest.raises(KeyError), deadline(0.01):
+    with pytest.raises(KeyError), Deadlines(0.01).begin():
         await stubborn()
 
 
 async def test_work_that_ends_in_the_very_moment_is_not_cancelled_later() -> None:
-    with deadline(0.01):
+    with Deadlines(0.01).begin():
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -77,7 +77,7 @@ def test_it_needs_a_task() -> None:
 
 def _enter(faults: list[BaseException]) -> None:
     try:
-        deadline(1).__enter__()
+        Deadlines(1).begin().__enter__()
     except RuntimeError as fault:
         faults.append(fault)
 
