@@ -6,6 +6,7 @@ a few dozen microseconds. Whatever breaks behind it, a caller hears an NCCO.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -99,6 +100,8 @@ class Door:
                 return _checked(await self._ask(visit, receive), visit)
         except ClientGone:
             raise
+        except asyncio.CancelledError as error:
+            return self._rescue.answer(visit, _of_ours(error))
         except Exception as error:  # noqa: BLE001 - the one broad except: a caller is on the line
             if isinstance(error, SignatureError):
                 self._metrics.signature_refused(error.reason)
@@ -132,6 +135,14 @@ class Door:
             return self._base_url
         host = visit.headers.get(b"host", b"")
         return f"{visit.scope['scheme']}://{host.decode()}" if _HOST.fullmatch(host) else self._base_url
+
+
+def _of_ours(error: asyncio.CancelledError) -> Exception:
+    """What a cancelling is that nobody wanted of this task: a fault like any other. Raises the one that was wanted."""
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        raise error
+    return RuntimeError("what it waited for was cancelled").with_traceback(error.__traceback__)
 
 
 def _checked(reply: Reply, visit: Visit) -> Answer:

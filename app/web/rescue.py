@@ -77,6 +77,10 @@ class Rescue:
         return refused(visit.route.name, "too-slow", 408, problem, "Send it in one go.", close=True)
 
     def _internal(self, visit: Visit, error: Exception) -> Answer:
+        """What is known to be played gets the failsafe; of what was not read, nobody knows, and Vonage asks again."""
+        if visit.delivery is None and visit.route.plays is None:
+            answer = refused(visit.route.name, "failed", 503, "internal error", "Send it again; the log says more.")
+            return answer._replace(error=error)
         return self._play_on(visit, "internal error", error)
 
     def _play_on(self, visit: Visit, problem: str, error: Exception | None = None) -> Answer:

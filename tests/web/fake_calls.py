@@ -37,6 +37,10 @@ async def crash(_: Delivery) -> Any:
     raise KeyError("447700900123")
 
 
+async def be_cancelled(_: Delivery) -> Any:
+    raise asyncio.CancelledError
+
+
 async def hang(_: Delivery) -> Any:
     await asyncio.sleep(3600)
 

@@ -17,6 +17,7 @@ from tests.web.fake_calls import (
     NCCO,
     Act,
     FakeCalls,
+    be_cancelled,
     client_of,
     crash,
     exhaust_stack,
@@ -36,6 +37,7 @@ INSTRUCTIONS = [
 ]
 BROKEN: list[Act] = [
     crash,
+    be_cancelled,
     hang,
     exhaust_stack,
     give(None),
@@ -148,6 +150,25 @@ async def test_a_body_that_never_ends_is_not_waited_for(status: int, path: str) 
     response: httpx.Response = await client_of(FakeCalls(), deadline_s=0.05).post(path, content=slowly())
 
     assert (status, "close") == (response.status_code, response.headers["connection"])
+
+
+async def test_an_event_that_breaks_before_it_is_read_is_asked_for_again() -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"{"
+        raise KeyError
+
+    response = await client_of(FakeCalls()).post("/webhooks/event/t", content=broken())
+
+    assert (503, {"error", "cure"}) == (response.status_code, response.json().keys())
+
+
+async def test_a_task_that_is_told_to_end_answers_nothing() -> None:
+    asking = asyncio.create_task(client_of(FakeCalls(hang)).post("/webhooks/answer", json=FIELDS))
+    await asyncio.sleep(0.05)
+    asking.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
 
 
 async def test_a_reply_within_the_deadline_is_sent() -> None:

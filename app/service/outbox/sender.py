@@ -7,9 +7,9 @@ loses it. Several processes may send from one store: whoever has claimed a hook 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from app.errors import StoreUnavailable
 from app.service.outbox.listening import Listener, Silent
@@ -40,6 +40,9 @@ COUNT_S: Final = 5.0
 WAKE_AFTER_S: Final = 0.05
 """From a wake-up to the first look: the reply to the caller is out by then, and what comes at once is sent together."""
 
+LOOK_S: Final = 3.0
+"""How long the store may take to give out what is due. What it gave out too late is tried again later."""
+
 DRAIN_S: Final = 5.0
 """Seconds that tries get to finish when the server stops; what does not is tried again at the next start."""
 
@@ -53,7 +56,7 @@ class Sender:
         schedule: when to try again, and how often.
         listener: is told what happens.
         clock: the time, aware, UTC.
-        poll_s, slots, drain_s: see the constants.
+        poll_s, slots, drain_s, look_s: see the constants.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Sender:
         poll_s: float = POLL_S,
         slots: int = SLOTS,
         drain_s: float = DRAIN_S,
+        look_s: float = LOOK_S,
     ) -> None:
         self._store = store
         self._post = post
@@ -77,6 +81,7 @@ class Sender:
         self._slots = slots
         self._receivers = Receivers(max(1, slots // SLOW_SHARE))
         self._drain_s = drain_s
+        self._look_s = look_s
         self._woken = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -96,8 +101,9 @@ class Sender:
         try:
             while True:
                 self._woken.clear()
-                await self._look()
-                await self._rest()
+                went_well = await self._outlives(self._look(), self._look_s)
+                if not (went_well and await self._outlives(self._rest(), self._look_s + self._poll_s)):
+                    await asyncio.sleep(self._poll_s)
         finally:
             await self._drain()
 
@@ -108,18 +114,31 @@ class Sender:
         except TimeoutError:
             return
 
-    async def _look(self) -> None:
-        """Begin to send what is due, as far as there are slots."""
+    async def _outlives(self, work: Coroutine[Any, Any, None], limit_s: float) -> bool:
+        """Whether it went well, and in time. Whatever becomes of it, the sending goes on, unless it is told to end."""
         try:
-            await self._count()
-            while (free := self._slots - len(self._running)) > 0 and await self._store.has_due_hooks(self._now()):
-                now = self._now()
-                for hook in await self._store.claim_hooks(now, now + LEASE_MS, free):
-                    self._begin(hook)
+            async with asyncio.timeout(limit_s):
+                await work
         except StoreUnavailable as error:
             self._listener.troubled(str(error))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._listener.troubled("what it waited for was cancelled")
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the sending for good
             self._listener.troubled(f"{type(error).__name__}: {error}")
+        else:
+            return True
+        return False
+
+    async def _look(self) -> None:
+        """Begin to send what is due, as far as there are slots."""
+        await self._count()
+        while (free := self._slots - len(self._running)) > 0 and await self._store.has_due_hooks(self._now()):
+            now = self._now()
+            for hook in await self._store.claim_hooks(now, now + LEASE_MS, free):
+                self._begin(hook)
 
     async def _count(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -53,8 +53,10 @@ class Checkpoints:
             self._items = 0
             self._wanted.set()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                with suppress(RuntimeError):  # the machine has no more threads: the next need tries again
+                    thread.start()
+                    self._thread = thread
 
     def finish(self, connection: sqlite3.Connection) -> None:
         """Write back what is left, on the writer's connection and between its transactions."""

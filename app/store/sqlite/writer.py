@@ -18,6 +18,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -178,9 +179,10 @@ class Writer:
             self._disconnect()
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = self._log = None
+        connection, self._connection, self._log = self._connection, None, None
+        if connection is not None:
+            with suppress(sqlite3.Error):  # of a broken file
+                connection.close()
 
 
 def _is_opening(item: Item) -> bool:
@@ -233,10 +235,8 @@ def _wake(group: list[Item]) -> None:
     for item in group:
         by_loop.setdefault(item.done.get_loop(), []).append(item)
     for loop, items in by_loop.items():
-        try:
+        with suppress(Exception):  # of a loop that takes nothing any more; the thread must outlive it
             loop.call_soon_threadsafe(_settle, items)
-        except RuntimeError:
-            continue
 
 
 def _settle(items: list[Item]) -> None:

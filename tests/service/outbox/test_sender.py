@@ -35,6 +35,10 @@ class AwayStore(MemoryStore):
         self._fail("has_due_hooks")
         if "faulty" in self.away:
             raise RuntimeError("a fault")
+        if "cancelled" in self.away:
+            raise asyncio.CancelledError
+        if "silent" in self.away:
+            await asyncio.sleep(3600)
         return await super().has_due_hooks(now)
 
     async def hook_sent(self, id_: str, now: int) -> None:
@@ -315,3 +319,18 @@ async def test_end_does_not_wait_for_ever_and_what_is_late_is_due_at_once(
 
     assert [hook_row("h1", tries=1, problem="the server was stopped")] == await store.hooks(10)
     assert await store.has_due_hooks(NOON_MS)
+
+
+@pytest.mark.parametrize("how", ["faulty", "cancelled", "silent", "has_due_hooks"])
+async def test_the_sending_outlives_whatever_becomes_of_a_look(
+    store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard, how: str
+) -> None:
+    sender = Sender(store, post, FIXED, heard, clock=clock, poll_s=0.01, look_s=0.05)
+    store.away.add(how)
+    await put(store, hook_row("h1"))
+    async with running(sender):
+        await until(lambda: heard.problems)
+        store.away.clear()
+        await until(lambda: heard.told)
+
+    assert [("h1", "sent", None)] == heard.told
