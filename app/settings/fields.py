@@ -91,9 +91,13 @@ class Settings(BaseSettings):
     database_url: Annotated[
         str,
         AfterValidator(values.read_database_url),
-        Cure("Write sqlite:///ncco.db (a path behind three slashes), or memory:// to keep nothing."),
+        Cure(
+            "Write sqlite:///ncco.db (a path behind three slashes), postgresql://user:password@host/database, or "
+            "memory:// to keep nothing."
+        ),
     ] = "sqlite:///ncco.db"
-    """Where calls are kept: `sqlite:///path` (four slashes for an absolute path), or `memory://`."""
+    """Where calls are kept: `sqlite:///path` (four slashes for an absolute path),
+    `postgresql://user:password@host/database?sslmode=verify-full` for several hosts, or `memory://`."""
     retention_days: Annotated[int | None, Field(ge=1, le=36_500), Cure("Write a whole number of days, such as 90.")] = (
         None
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, start_http_server
 from uvicorn import Config, Server
@@ -25,6 +26,7 @@ import app
 from app.errors import SettingsError
 from app.settings import Settings
 from app.store import open_store
+from app.store.schema import Schema, Versioned
 from app.web import journal
 from app.web.app import create_app
 from app.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
@@ -58,8 +60,10 @@ def serve(
     """
     settings.require_safe(dev)
     settings.policy()  # makes the key file, so that workers find it
-    asyncio.run(_try_store(settings))
+    schema = asyncio.run(_try_store(settings))
     journal.configure(settings)
+    if schema is not None and schema.found and schema.missing:
+        structlog.get_logger().warning("schema_upgraded", found=schema.found, newest=schema.newest)
     with listening(settings.host, settings.port, "NCCO_PORT") as bound:
         host, port = bound.getsockname()[:2]
         if ready is not None:
@@ -91,11 +95,16 @@ def listening(host: str, port: int, setting: str) -> Iterator[socket.socket]:
         yield bound
 
 
-async def _try_store(settings: Settings) -> None:
-    """Open the store once before anything listens: what is wrong with it is then said in one sentence."""
+async def _try_store(settings: Settings) -> Schema | None:
+    """Open the store once before anything listens: what is wrong with it is then said in one sentence.
+
+    Returns the schema that it had before.
+    """
     store = open_store(settings.database_url)
+    schema = await store.schema() if isinstance(store, Versioned) else None
     await store.open()
     await store.close()
+    return schema
 
 
 def _run_here(settings: Settings, bound: socket.socket, *, dev: bool) -> None:

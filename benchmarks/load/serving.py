@@ -60,7 +60,9 @@ def uvicorn(folder: Path, module: str, python: str, env: Mapping[str, str]) -> I
 
 
 @contextmanager
-def ours(folder: Path, name: str, database: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+def ours(
+    folder: Path, name: str, database: str, env: Mapping[str, str] | None = None, *, workers: int = 1
+) -> Iterator[Server]:
     """`ncco serve` with the flow of benchmarks/flows; signatures are checked, each webhook is logged to a file."""
     port = free_port()
     given = {
@@ -74,7 +76,7 @@ def ours(folder: Path, name: str, database: str, env: Mapping[str, str] | None =
         "NCCO_DATABASE_URL": database,
         **(env or {}),
     }
-    command = [sys.executable, "-c", "from app.cli import main; main()", "serve"]
+    command = [sys.executable, "-c", "from app.cli import main; main()", "serve", "--workers", str(workers)]
     with running(command, port, folder / f"{name}.log", given) as server:
         yield server
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import urllib.request
 from pathlib import Path
 
@@ -188,3 +189,38 @@ def test_the_greeting_says_which_flows_run_a_flow() -> None:
 
 def test_an_address_of_version_6_stands_in_brackets() -> None:
     assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
+
+
+def test_several_processes_on_sqlite_are_told_what_they_are_worth(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    with running_server(tmp_path, "--dev", "--workers", "2", cwd=tmp_path) as server:
+        server.stop(signal.SIGTERM)
+
+    assert "note: workers on one SQLite file wait for each other" in server.printed
+    assert "NCCO_DATABASE_URL=postgresql://" in server.printed
+
+
+def test_several_processes_have_no_memory_in_common(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(tmp_path, shop=SHOP)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NCCO_DATABASE_URL", "memory://")
+
+    refused = ncco("serve", "--dev", "--workers", "2")
+
+    assert 2 == refused.exit_code
+    assert "memory:// is the memory of one process, and --workers 2 are 2" in refused.output
+    assert "cure: let them share a file" in refused.output
+
+
+def test_server_says_that_it_brought_an_old_database_to_the_newest_schema(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    sample = Path(__file__).parent.parent / "samples" / "store" / "sqlite-0001.sql"
+    connection = sqlite3.connect(tmp_path / "ncco.db")
+    connection.executescript(sample.read_text("utf-8"))
+    connection.close()
+
+    with running_server(tmp_path, cwd=tmp_path) as server:
+        server.stop(signal.SIGTERM)
+
+    assert re.search(r"0001.*schema_upgraded", server.printed)

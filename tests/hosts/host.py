@@ -49,7 +49,7 @@ class Host:
         self._running.__exit__(None, None, None)
 
 
-def _started(folder: Path, database: str, port: str) -> AbstractContextManager[RunningServer]:
+def _started(folder: Path, database: str, port: str, *words: str) -> AbstractContextManager[RunningServer]:
     env = {
         "NCCO_DATABASE_URL": database,
         "NCCO_KEY": KEY,
@@ -58,18 +58,18 @@ def _started(folder: Path, database: str, port: str) -> AbstractContextManager[R
         "NCCO_LOG_LEVEL": "warning",
         "FLOW_OFFICE_URL": "http://127.0.0.1:9",
     }
-    return running_server(folder, "--port", port, cwd=folder, env=env)
+    return running_server(folder, "--port", port, *words, cwd=folder, env=env)
 
 
 @contextmanager
-def hosts(folder: Path, database: str, releases: tuple[int, ...]) -> Iterator[list[Host]]:
-    """A host for each release, all on one database."""
+def hosts(folder: Path, database: str, releases: tuple[int, ...], *words: str) -> Iterator[list[Host]]:
+    """A host for each release, all on one database; `words` are options of `ncco serve`."""
     made: list[Host] = []
     try:
         for place, release in enumerate(releases):
             home = folder / f"host-{place}"
             write_release(home, release)
-            running = _started(home, database, "0")
+            running = _started(home, database, "0", *words)
             server = running.__enter__()
             made.append(Host(home, database, server, server.address, running))
         yield made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -17,6 +17,11 @@ from app.errors import SettingsError, StoreError, StoreUnusable
 from app.flow.report import report
 from app.settings import Settings, load_settings
 from app.web.server import serve
+
+_ONE_WRITER: Final = """\
+note: workers on one SQLite file wait for each other: each commit locks it for all of them. Two workers answer some 1.1
+  times as many calls as one, and the slowest callers wait longer (python -m benchmarks.workers measures it); one
+  worker is the better choice. Several workers and several hosts: NCCO_DATABASE_URL=postgresql://..."""
 
 
 def run(
@@ -36,6 +41,7 @@ def run(
         if flows is not None and templates is None:
             flows, templates = folders(flows, None)
         settings = _safe_settings(dev, host=host, port=port, flows=flows, templates=templates)
+        _advise(settings.database_url, workers)
         found = find(Source(settings.flows, settings.templates), settings.policy().env)
         _show_issues(found)
         if found.project.has_errors:
@@ -55,6 +61,16 @@ def _safe_settings(dev: bool, **words: Any) -> Settings:
     settings = load_settings(**words)
     settings.require_safe(dev)
     return settings
+
+
+def _advise(database_url: str, workers: int) -> None:
+    """Say what several workers are worth on this database. Raises CannotRun when calls would get lost."""
+    kind = database_url.partition(":")[0].lower()
+    if workers > 1 and kind == "memory":
+        cure = "let them share a file: NCCO_DATABASE_URL=sqlite:///ncco.db"
+        raise CannotRun(f"memory:// is the memory of one process, and --workers {workers} are {workers}", cure)
+    if workers > 1 and kind == "sqlite":
+        click.echo(_ONE_WRITER, err=True)
 
 
 def _show_issues(found: Findings) -> None:
