@@ -69,7 +69,7 @@ class Desk:
 
     async def play(self, playing: Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]) -> Result:
         """The turn that the engine makes."""
-        return await drive(playing, self._look_ups())
+        return await drive(playing, self._look_ups)
 
     async def flow_of(self, session: Session) -> Flow | None:
         """The flow of a session in the revision that it began with; None when nobody has it any more."""

@@ -12,10 +12,13 @@ LookUp: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer,
 """Asks look-ups side by side; it never raises, and gives one answer for each, in their order."""
 
 
-async def drive(playing: Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result], look_up: LookUp) -> Result:
-    """Run the interpreter to its end."""
+async def drive(
+    playing: Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result], look_ups: Callable[[], LookUp]
+) -> Result:
+    """Run the interpreter to its end. `look_ups` gives what asks; most turns ask nothing, and it is not called."""
     try:
         wanted = next(playing)
+        look_up = look_ups()
         while True:
             wanted = playing.send(await look_up(wanted))
     except StopIteration as done:

@@ -38,18 +38,18 @@ class JsonLines:
     """The logger under the log of JSON lines: writes each at once. A line that cannot be written costs no call.
 
     Args:
-        out: takes the bytes.
+        out: takes the bytes; a buffer in front of a file is passed by, since it would be emptied after each line.
     """
 
     def __init__(self, out: BinaryIO) -> None:
-        self._write = out.write
-        self._flush = out.flush
+        self._write = getattr(out, "raw", out).write
 
     def msg(self, line: bytes) -> None:
         """Write one line."""
+        rest = line + b"\n"
         try:
-            self._write(line + b"\n")
-            self._flush()
+            while rest:
+                rest = rest[self._write(rest) or len(rest) :]
         except (OSError, ValueError):
             return
 

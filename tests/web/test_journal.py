@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from app.service.delivery import Reply
 from app.web import journal
+from app.web.steady import JsonLines
 from tests.web.fake_calls import FakeCalls, client_of, crash, give, play, settings_with
 
 INPUT = {"dtmf": {"digits": "4711"}, "from": "447700900123", "to": "442079460000", "uuid": "leg-1"}
@@ -159,3 +160,27 @@ async def test_a_fault_is_written_to_a_terminal_too(monkeypatch: pytest.MonkeyPa
 
     assert 200 == reply.status_code
     assert "error=KeyError" in shown.kept.getvalue().decode()
+
+
+class Pipe(io.BytesIO):
+    """Takes three bytes at a time, and then, when it is told to, none."""
+
+    is_full = False
+
+    def write(self, line: Any) -> int:
+        return super().write(bytes(line)[: 0 if self.is_full else 3])
+
+
+def test_a_line_is_written_to_its_end_whatever_a_pipe_takes_at_a_time() -> None:
+    pipe = Pipe()
+    JsonLines(pipe).msg(b'{"event": "webhook"}')
+
+    assert b'{"event": "webhook"}\n' == pipe.getvalue()
+
+
+def test_a_pipe_that_takes_nothing_holds_up_no_call() -> None:
+    pipe = Pipe()
+    pipe.is_full = True
+    JsonLines(pipe).msg(b'{"event": "webhook"}')
+
+    assert b"" == pipe.getvalue()
