@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from app.engine import LookupAnswer
+from app.engine.dialling import DEAR
 from app.verify.prove.flows import dials_computed, family
 from app.verify.prove.inputs import Input
 from app.verify.prove.listening import DURATIONS
@@ -92,7 +93,7 @@ def _body(proof: Proof, way: list[Edge], at: datetime) -> dict[str, Any]:
     if way[0].env:
         body["env"] = dict(way[0].env)
     if any(dials_computed(flow) for flow in family(proof.flow).values()):
-        body["dial_allow"] = list("123456789")
+        body["dial_allow"] = [*"123456789", *_dear(way)]
     given = _given(proof, way)
     if given:
         body["given"] = given
@@ -100,6 +101,13 @@ def _body(proof: Proof, way: list[Edge], at: datetime) -> dict[str, Any]:
     if any(edge.is_failsafe for edge in way):
         body["expect"] = {"end": "failsafe"}
     return body
+
+
+def _dear(way: list[Edge]) -> list[str]:
+    """The prefixes of dear numbers that are dialled on the way, which are only allowed by name."""
+    endpoints = [each for edge in way for action in edge.ncco.actions for each in action.get("endpoint", ())]
+    numbers = [str(endpoint.get("number", "")) for endpoint in endpoints]
+    return [prefix for prefix in DEAR if any(number.startswith(prefix) for number in numbers)]
 
 
 def _call(proof: Proof, first: Edge, at: datetime) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from app.engine import Call, Session, Surroundings, Turn, Wait, WaitRef, begin, begin_other, fail, resume
+from app.engine.dialling import DEAR
 from app.engine.walking import Playing
 from app.flow.model import Flow
 from app.ncco import check
@@ -28,6 +29,8 @@ from app.verify.prove.walked import END, START, Bounds, Edge, Ncco, Sort, State,
 FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = (
     {"action": "talk", "text": "We have a technical problem. Please call again later."},
 )
+ANYBODY: Final = ("", *"123456789", *DEAR)
+"""Prefixes of every number and address: whom a server may dial is a setting, not a matter of the flow."""
 
 
 @dataclass(slots=True)
@@ -181,7 +184,7 @@ class Walker:
         return any(key in self.liveness.looks for key in entered)
 
     def _around(self, now: datetime) -> Surroundings:
-        return Surroundings(now, _link, _mask, self._env, FAILSAFE, ("",), 1_000_000)
+        return Surroundings(now, _link, _mask, self._env, FAILSAFE, ANYBODY, 1_000_000)
 
     def _add(
         self,

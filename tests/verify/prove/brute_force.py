@@ -60,7 +60,7 @@ def walk(flow: Flow, ranges: Ranges = UNBOUND) -> Seen:
         assert turn is not None
         seen.take(turn)
         session = turn.session._replace(turn=1, dialled=0)
-        key = _told_apart(session)
+        key = told_apart(session)
         if session.is_over or key in known:
             continue
         if any(not low <= value <= high for value, (low, high) in _bounded(flow, session, ranges)):
@@ -81,7 +81,7 @@ def _bounded(flow: Flow, session: Session, ranges: Ranges) -> Iterator[tuple[Any
         yield from ((value, ranges[name, key]) for key, value in variables.items() if (name, key) in ranges)
 
 
-def _told_apart(session: Session) -> bytes:
+def told_apart(session: Session) -> bytes:
     """A session without what only counts turns."""
     fields = orjson.loads(to_json(session))
     for name in ("entered_at", "waits", "observers"):
