@@ -1,7 +1,7 @@
 """Every benchmark, one after another: `python -m benchmarks`, or `make bench`. Ends with 1 when one could not run.
 
-Those of the whole server write their tables to docs/performance.md, unless `--quick` takes their quick forms, which take
-seconds and show little.
+Those of the whole server write their tables to docs/performance.md, unless `--quick` takes their quick forms, which
+take seconds and show little.
 
     .venv/bin/python -m benchmarks --proofs [--short]
 
