@@ -17,6 +17,7 @@ from app.engine.json_bytes import json_bytes
 from app.engine.state import to_json
 from app.flow.hooks import Hook
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
+from app.service.carried import CARRIED
 from app.service.delivery import Delivery
 from app.store.contract import HookRow, SessionRow, TurnRow, WebhookRow
 
@@ -184,7 +185,7 @@ def hook_rows(hooks: Iterable[Hook], session: str, now: datetime) -> tuple[HookR
 def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
     problem, body, headers = hook.problem, b"", b"{}"
     try:
-        body, headers = json_bytes(hook.json), json_bytes(dict(hook.headers))
+        body, headers = json_bytes(hook.json), json_bytes(_headers_of(hook))
     except TypeError:  # half a character, which JSON cannot hold
         problem = problem or "its body or its headers hold what JSON cannot"
     return HookRow(
@@ -199,6 +200,15 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
         problem=problem,
         is_parked=bool(problem),
     )
+
+
+def _headers_of(hook: Hook) -> dict[str, str]:
+    """Its own headers, and what the webhook that causes it hands on."""
+    carried = CARRIED.get()
+    if carried is None:
+        return dict(hook.headers)
+    carried.hooks += 1
+    return {**carried.headers, **hook.headers}
 
 
 def milliseconds(moment: datetime) -> int:

@@ -13,7 +13,7 @@ from typing import Final, cast
 import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.flow.loader import load_files
@@ -22,6 +22,7 @@ from app.service.library import Library
 from app.service.lookups import LookupClient
 from app.service.lookups.turn import Asking, TurnLookups
 from app.service.outbox import Signer
+from app.service.outgoing.transport import new_client
 from app.settings import Settings
 from app.store import open_store
 from app.store.contract import Store
@@ -36,6 +37,7 @@ from app.web.pages import describe, http_error, server_error
 from app.web.rotation import Take, rotating
 from app.web.routes import PREFIX
 from app.web.sweeping import sweeper
+from app.web.telemetry import Telemetry, find_telemetry
 from app.web.watch import first_read, watch
 
 COLLECT_AFTER: Final = (50_000, 20, 100)
@@ -50,11 +52,12 @@ class Application(FastAPI):
     """
 
     door: Door
+    traced_door: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] == "http" and _is_webhook(scope["path"]):
-            await self.door(scope, receive, send)
+            await (self.door if self.traced_door is None else self.traced_door)(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -72,6 +75,7 @@ def create_app(
     deadline_s: float = DEADLINE_S,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     log: FilteringBoundLogger | None = None,
+    telemetry: Telemetry | None = None,
 ) -> FastAPI:
     """The server as an ASGI application.
 
@@ -86,12 +90,14 @@ def create_app(
         clock: the time, aware, UTC: when webhooks are received, and what the age of their signatures is measured
             by, and when hooks are due.
         log: where to write; None: the log of the process.
+        telemetry: what follows webhooks, closed with the application; None: as the environment says (`OTEL_..`).
 
     Raises:
         SettingsError: the policy cannot be made of the settings.
     """
     lines: FilteringBoundLogger = structlog.get_logger() if log is None else log
     counters = metrics or Metrics()
+    following = telemetry or find_telemetry(lines)
     own = _make_service(settings) if service is None else None
     calls = service or own
     assert calls is not None  # noqa: S101 - one of the two is there
@@ -102,9 +108,12 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
-        lifespan=_lifespan(settings, own, counters, lines, clock),
+        lifespan=_lifespan(settings, own, counters, lines, clock, telemetry=following),
     )
     app.door = Door(settings, calls, counters, lines, dev=dev, deadline_s=deadline_s, clock=clock)
+    if following is not None:
+        app.traced_door = following.around(app.door)
+        counters.watch = following.webhook
     app.include_router(health_router(calls, counters, with_metrics=dev))
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, server_error)
@@ -125,19 +134,23 @@ def _lifespan(
     metrics: Metrics,
     log: FilteringBoundLogger,
     clock: Callable[[], datetime],
+    *,
+    telemetry: Telemetry | None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """Opens the store, reads the flows, watches them; closes in the other order. Does nothing without a service."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            if telemetry is not None:
+                stack.push_async_callback(telemetry.close)
             if service is not None:
                 await stack.enter_async_context(_opened(service.store))
                 signer = Signer(settings.hook_secrets)
-                hooks = sending(settings, service.store, metrics, log, clock, signer=signer)
+                hooks = sending(settings, service.store, metrics, log, clock, signer=signer, telemetry=telemetry)
                 sender = await stack.enter_async_context(hooks)
                 service.hooks_written = sender.wake
-                asking = await stack.enter_async_context(_asking(settings, metrics))
+                asking = await stack.enter_async_context(_asking(settings, metrics, telemetry))
                 service.look_ups = lambda: TurnLookups(asking).ask
                 await first_read(service.library, metrics, log)
                 await stack.enter_async_context(_running(count_calls(service.store, metrics, log)))
@@ -178,13 +191,16 @@ async def _opened(store: Store) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _asking(settings: Settings, metrics: Metrics) -> AsyncIterator[Asking]:
+async def _asking(settings: Settings, metrics: Metrics, telemetry: Telemetry | None) -> AsyncIterator[Asking]:
     project = settings.flows.resolve().parent
-    client = LookupClient(settings.lookup_budget_ms, settings.private_hosts, project)
-    try:
-        yield CountedAsking(client, metrics)
-    finally:
-        await client.close()
+    async with new_client(settings.private_hosts) as http:
+        marked = http if telemetry is None else telemetry.mark(http)
+        client = LookupClient(settings.lookup_budget_ms, settings.private_hosts, project, http=marked)
+        asking = CountedAsking(client, metrics)
+        try:
+            yield asking if telemetry is None else telemetry.asking(asking)
+        finally:
+            await client.close()
 
 
 @asynccontextmanager
