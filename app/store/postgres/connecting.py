@@ -55,6 +55,8 @@ def options(address: Address, statement_s: float | None = None) -> dict[str, Any
 async def connect(address: Address) -> Connection:
     """A new connection. Raises what the driver raises."""
     connection: Connection = await asyncpg.connect(**options(address))
+    if address.is_pooled:
+        return connection
     try:
         await make_durable(connection)
     except BaseException:
@@ -70,9 +72,8 @@ async def make_durable(connection: Connection) -> None:
 
 def make_pool(address: Address, size: int, statement_s: float | None = None) -> Pool:
     """Up to `size` connections, made when they are needed. Nothing is asked of one that comes back."""
-    return asyncpg.create_pool(
-        min_size=0, max_size=size, init=make_durable, reset=_stay, **options(address, statement_s)
-    )
+    init = None if address.is_pooled else make_durable
+    return asyncpg.create_pool(min_size=0, max_size=size, init=init, reset=_stay, **options(address, statement_s))
 
 
 async def _stay(_: object) -> None:

@@ -1,0 +1,94 @@
+"""Several hosts in docker-compose.yml, and the proxy before them: what can be said without starting them."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+import yaml
+
+from app.store.address import read_address
+from app.web.door import DEADLINE_S
+from app.web.server import KEEP_ALIVE_S
+from tests.house.tracked import ROOT
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES = COMPOSE["services"]
+HOSTS = ("ncco-1", "ncco-2")
+PROFILE = {name: service for name, service in SERVICES.items() if "profiles" in service}
+NGINX = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+VONAGE_WAITS_S = 5
+
+
+def seconds(directive: str) -> list[float]:
+    found = re.findall(rf"\b{directive} (\d+)(m?s);", NGINX)
+    return [int(number) / (1000 if unit == "ms" else 1) for number, unit in found]
+
+
+def test_one_server_starts_by_default_and_the_hosts_by_their_proxy() -> None:
+    assert {"ncco-1", "ncco-2", "migrate", "postgres", "proxy"} == set(PROFILE)
+    assert ["hosts"] * 5 == [name for service in PROFILE.values() for name in service["profiles"]]
+    assert set(HOSTS) == set(SERVICES["proxy"]["depends_on"])
+
+
+def test_hosts_are_alike_and_wait_for_the_schema() -> None:
+    one, two = (SERVICES[name] for name in HOSTS)
+
+    assert one == two
+    assert {"migrate": {"condition": "service_completed_successfully"}} == one["depends_on"]
+    assert ["db", "upgrade"] == SERVICES["migrate"]["command"]
+    assert {"postgres": {"condition": "service_healthy"}} == SERVICES["migrate"]["depends_on"]
+
+
+def test_hosts_run_as_the_single_server_does() -> None:
+    same = ("build", "image", "env_file", "read_only", "tmpfs", "cap_drop", "security_opt", "stop_grace_period")
+
+    assert {name: SERVICES["ncco"][name] for name in same} == {name: SERVICES["ncco-1"][name] for name in same}
+
+
+def test_hosts_find_their_database() -> None:
+    url = re.sub(r"\$\{\w+:-(\w+)\}", r"\1", SERVICES["ncco-1"]["environment"]["NCCO_DATABASE_URL"])
+    postgres = SERVICES["postgres"]["environment"]
+
+    assert "postgresql://postgres/ncco" == read_address(url).label
+    assert ("ncco", "ncco") == (postgres["POSTGRES_USER"], postgres["POSTGRES_DB"])
+    assert "${POSTGRES_PASSWORD:-ncco}" == postgres["POSTGRES_PASSWORD"]
+    assert "${POSTGRES_PASSWORD:-ncco}@" in SERVICES["ncco-1"]["environment"]["NCCO_DATABASE_URL"]
+
+
+def test_hosts_are_healthy_when_they_are_ready() -> None:
+    program = SERVICES["ncco-1"]["healthcheck"]["test"][3]
+
+    assert isinstance(ast.parse(program), ast.Module)
+    assert "/readyz" in program
+
+
+def test_only_the_proxy_is_reached_from_outside_and_from_this_machine_alone() -> None:
+    assert ["proxy"] == [name for name, service in PROFILE.items() if "ports" in service]
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["proxy"]["ports"])
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() for _ in service.get("volumes", ())])
+def test_what_is_mounted_is_there(name: str) -> None:
+    mounts = [mount.partition(":")[0] for mount in SERVICES[name]["volumes"]]
+
+    assert [] == [
+        mount for mount in mounts if not ((ROOT / mount).exists() if "/" in mount else mount in COMPOSE["volumes"])
+    ]
+
+
+def test_the_proxy_knows_the_hosts() -> None:
+    assert [f"{name}:8000" for name in HOSTS] == re.findall(r"server (\S+) resolve", NGINX)
+    assert "listen 8080;" in NGINX
+    assert NGINX.count("{") == NGINX.count("}")
+
+
+def test_the_proxy_asks_the_next_host_for_webhooks_too_and_gives_up_before_vonage_does() -> None:
+    asking = re.findall(r"proxy_next_upstream (.+);", NGINX)[0].split()
+
+    assert {"error", "timeout", "http_503", "non_idempotent"} <= set(asking)
+    assert all(DEADLINE_S < wait < VONAGE_WAITS_S for wait in seconds("proxy_read_timeout"))
+    assert all(wait < VONAGE_WAITS_S - DEADLINE_S for wait in seconds("proxy_connect_timeout"))
+    assert [60] == seconds("keepalive_timeout")
+    assert seconds("keepalive_timeout")[0] < KEEP_ALIVE_S
