@@ -101,6 +101,20 @@ def test_everything_that_is_grouped_by_is_a_label(where: str, expression: str) -
     assert set() == grouped(expression) - labels - OF_PROMETHEUS, where
 
 
+def test_every_counter_is_told_with_its_labels() -> None:
+    page = (ROOT / "docs" / "how-to" / "monitor.md").read_text(encoding="utf-8")
+    told = {
+        name: set(labels.split(", ")) for name, labels in re.findall(r"^\| `(ncco_\w+)` \| ([\w, ]*?) ?\|", page, re.M)
+    }
+    exposed = {re.sub(r"_(?:bucket|sum|count)$", "", name): labels for name, labels in scraped().items()}
+
+    assert told == {
+        name: set(labels) - {"le"} or {""}
+        for name, labels in exposed.items()
+        if name.startswith("ncco_") and not name.endswith("_created")
+    }
+
+
 def test_no_name_in_an_expression_escapes_the_tests() -> None:
     words = {
         word
