@@ -16,7 +16,8 @@ from app.flow.reader import Reader
 from app.flow.templates import Escape, compile_file, compile_value
 from app.flow.types import TYPES, ValueType, list_of
 
-_SSML = re.compile(r"(?:\s|\{#.*?#\}|\{%.*?%\})*<speak\b", re.DOTALL)
+_SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
+"""Each tag ends at its first end, and none is looked at twice: a text of many tags would be read for ever."""
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _JSON_WORDS = {"true": True, "false": False}
 

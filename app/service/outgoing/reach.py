@@ -15,7 +15,15 @@ from typing import Final, TypeAlias
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_TRANSLATED: Final = ipaddress.ip_network("::ffff:0:0:0/96")
 _COMPATIBLE: Final = ipaddress.ip_network("::/96")
+_OURS_OR_NOBODYS: Final = tuple(map(ipaddress.ip_network, ("64:ff9b:1::/48", "3fff::/20", "5f00::/16")))
+"""Of local translation, of documentation, of routers: older versions of Python take them for public.
+
+Source: RFC 8215, RFC 9637, RFC 9602.
+"""
+_ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
+"""The middle of an address that is tunnelled to an IPv4 one. Source: RFC 5214, 6.1."""
 _BROADCAST: Final = ipaddress.ip_network("240.0.0.0/4")
 _OWN_MACHINE: Final = ipaddress.ip_network("0.0.0.0/8")
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)$")
@@ -71,7 +79,9 @@ def _embedded(address: Address | None) -> Address | None:
     if address.teredo is not None:
         return address.teredo[1]
     is_short = address in _COMPATIBLE and int(address) > 1
-    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if is_short or address in _NAT64 else address
+    is_translated = is_short or address in _NAT64 or address in _TRANSLATED
+    is_tunnelled = int(address) >> 32 & 0xFFFFFFFF in _ISATAP
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if is_translated or is_tunnelled else address
 
 
 def _is_nowhere(address: Address) -> bool:
@@ -82,4 +92,5 @@ def _is_nowhere(address: Address) -> bool:
 
 def _is_public(address: Address) -> bool:
     is_site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
-    return address.is_global and not is_site_local and not address.is_link_local
+    is_local = is_site_local or address.is_link_local or any(address in network for network in _OURS_OR_NOBODYS)
+    return address.is_global and not is_local
