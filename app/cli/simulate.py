@@ -6,11 +6,15 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
 from app.cli import options
 from app.cli.work import hand_over
+
+HIDDEN: Final = frozenset({"", "anonymous", "unknown", "restricted", "private", "unavailable"})
+"""What stands for the number of a caller who does not show it."""
 
 
 def _moment(_: click.Context, __: click.Parameter, at: str | None) -> datetime:
@@ -33,6 +37,14 @@ def _number(_: click.Context, __: click.Parameter, number: str | None) -> str:
     return digits
 
 
+def _caller(context: click.Context, parameter: click.Parameter, caller: str | None) -> str:
+    """A number; `sip:` and what follows; "", anonymous and the like for somebody whose number is hidden."""
+    text = (caller or "").strip()
+    if text.lower() in HIDDEN or text.lower().startswith(("sip:", "sips:")):
+        return text
+    return _number(context, parameter, caller)
+
+
 def _variables(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> Mapping[str, str]:
     found = {}
     for each in written:
@@ -40,6 +52,16 @@ def _variables(_: click.Context, __: click.Parameter, written: tuple[str, ...]) 
         if not is_given or not name.isidentifier():
             raise click.BadParameter(f"{each} is no NAME=VALUE")
         found[name] = value
+    return found
+
+
+def _streams(_: click.Context, __: click.Parameter, written: tuple[str, ...]) -> Mapping[str, float]:
+    found = {}
+    for each in written:
+        url, _is_given, seconds = each.rpartition("=")
+        if not url or not re.fullmatch(r"\d{1,5}(\.\d{1,3})?s?", seconds):
+            raise click.BadParameter(f"{each} is no URL=SECONDS")
+        found[url] = float(seconds.removesuffix("s"))
     return found
 
 
@@ -64,7 +86,12 @@ Exit codes: 0 the call was played, 1 the server did something wrong in it, its f
 @click.argument("what", required=False, metavar="[FLOW|PROJECT|URL]")
 @click.option("--to", default=None, callback=_number, help="The number called [the flow's first number].")
 @click.option(
-    "--from", "caller", default="447700900123", show_default=True, callback=_number, help="The caller's number."
+    "--from",
+    "caller",
+    default="447700900123",
+    show_default=True,
+    callback=_caller,
+    help="The caller: a number, sip:..., or anonymous.",
 )
 @click.option("--at", default=None, callback=_moment, help="When the call is made, UTC without a time zone [now].")
 @click.option("--script", type=click.Path(path_type=Path), default=None, help="Play the scenarios of a file.")
@@ -81,6 +108,14 @@ Exit codes: 0 the call was played, 1 the server did something wrong in it, its f
 @click.option("--real-time", is_flag=True, help="Play at the speed of speech; typing interrupts.")
 @click.option(
     "--env", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable that flows read as env.NAME."
+)
+@click.option(
+    "--stream",
+    "streams",
+    multiple=True,
+    metavar="URL=SECONDS",
+    callback=_streams,
+    help="How long an audio file lasts [30 seconds].",
 )
 @options.chaos
 @options.server
@@ -99,6 +134,7 @@ def command(
     live: bool,
     real_time: bool,
     env: Mapping[str, str],
+    streams: Mapping[str, float],
     chaos: int | None,
     event_url: str,
     fallback_url: str,
@@ -125,6 +161,7 @@ def command(
         live=live,
         real_time=real_time,
         env=env,
+        streams=streams,
         chaos=chaos,
         event_url=event_url,
         fallback_url=fallback_url,

@@ -36,7 +36,7 @@ class Lookup(NamedTuple):
     """What the interpreter needs from outside. It yields a tuple of them, to be asked side by side.
 
     Attributes:
-        step: where in the flow. name: of the look-up.
+        step: where in the flow. name: of the look-up. flow: whose it is.
         request: what to ask (`app.flow.lookups.LookupRequest`).
         key: the same for each try of the same turn: an idempotency key.
     """
@@ -45,6 +45,7 @@ class Lookup(NamedTuple):
     name: str
     request: Any
     key: str
+    flow: str = ""
 
 
 class LookupAnswer(NamedTuple):

@@ -90,7 +90,8 @@ def ask(run: Run, step: Step) -> Playing[None]:
     names, asked = run.names(), []
     for asking in step.asks:
         try:
-            asked.append((asking, Lookup(step.name, asking.name, asking.request(names), _key(run, step, asking))))
+            request, key = asking.request(names), _key(run, step, asking)
+            asked.append((asking, Lookup(step.name, asking.name, request, key, run.flow.name)))
         except RenderError as error:
             _hear_answer(run, step, asking, LookupAnswer(None, f"it cannot be asked: {run.shown(error)}"))
     if asked:

@@ -72,12 +72,14 @@ class Delivery:
         at: seconds of the clock when it was due.
         attempts: every request; that of the fallback is a delivery of its own.
         verdict: of the last attempt; None while there is none.
+        is_over: whether no further attempt will be made.
     """
 
     at: float
     message: Message
     attempts: list[Attempt] = field(default_factory=list)
     verdict: Verdict | None = None
+    is_over: bool = False
 
     @property
     def kind(self) -> str:
@@ -107,8 +109,12 @@ class Courier:
         self.log: list[Delivery] = []
 
     def tell(self, message: Message) -> Process[Verdict] | None:
-        """Deliver without waiting; nothing is done if it fails, or (None) without a URL."""
-        return self._kernel.spawn(self._attempts(message)) if message.url else None
+        """Deliver without waiting; nothing is done if it fails, or (None) without a URL; an error is in the log then."""
+        if message.url:
+            return self._kernel.spawn(self._attempts(message))
+        if message.kind == "error":
+            self.log.append(Delivery(self._kernel.clock.ms / 1000, message, is_over=True))
+        return None
 
     def ask(self, message: Message) -> Process[Verdict]:
         """Deliver something whose reply is played; the process comes to what is played in the end.
@@ -119,6 +125,8 @@ class Courier:
 
     def _instruction(self, message: Message) -> Steps[Verdict]:
         """Source: webhook reference, Fallback: after it, an answered call ends and a running NCCO goes on."""
+        if not message.url:
+            return Verdict()
         verdict = yield from self._attempts(message)
         if verdict.failure and self._application.fallback_url:
             if verdict.failure == INVALID:
@@ -154,6 +162,7 @@ class Courier:
             verdict = yield from self._attempt(delivery, luck.of_retry)
             if not verdict.is_retried:
                 break
+        delivery.is_over = True
         return verdict
 
     def _luck(self, message: Message) -> Disturbance:

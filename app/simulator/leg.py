@@ -83,6 +83,7 @@ class Leg:
         is_guest: whether a transfer has brought it where it is: nothing but that conversation ends it.
         dependents: legs that end with it. recordings: that end with it.
         performed: of a root, the NCCO actions of its call whose turn has come, as they were written, in order.
+        problem: why it could not be dialled at all; "" when it could.
         declined: its party has refused the call.
         over: it has ended.
     """
@@ -116,6 +117,7 @@ class Leg:
         self.processes: list[Process[Any]] = []
         self.decide: Callable[[Behaviour], None] | None = None
         self.dependents: list[Leg] = []
+        self.problem = ""
         self.recordings: list[Recording] = []
         self.performed: list[Mapping[str, Any]] = []
         self.declined, self.over = Signal(), Signal()

@@ -82,6 +82,11 @@ class PhoneCall:
         return self._leg.open
 
     @property
+    def problem(self) -> str:
+        """Why a party could not be dialled at all; "" when it could."""
+        return self._leg.problem
+
+    @property
     def is_answered(self) -> bool:
         """Whether the server's NCCO was played at all."""
         return self._leg.is_answered

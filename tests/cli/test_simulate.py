@@ -129,6 +129,84 @@ def test_the_caller_may_act_while_somebody_is_dialled(typed: str, told: str, tmp
     assert 0 == again.exit_code, again.output
 
 
+def test_separators_alone_do_nothing() -> None:
+    assert [MENU, "    3.6 s  presses   1"] == lines(call(typed=";;;\n1\n").output)[:2]
+
+
+def test_a_first_line_that_waits_counts_from_the_answer() -> None:
+    done = call("--save", "calls.yaml", typed="wait 1; 1\nbusy\nrecord 5 #\n")
+
+    assert "    1.0 s  presses   1" in done.output
+    assert 0 == ncco("test", "calls.yaml").exit_code
+
+
+@pytest.mark.parametrize("caller", ["anonymous", "", "sip:ann@pbx.example.com"])
+def test_callers_may_have_no_number(caller: str) -> None:
+    done = call("--from", caller, "--save", "calls.yaml", typed="1\n")
+
+    assert 0 == done.exit_code, done.output
+    assert 0 == ncco("test", "calls.yaml").exit_code
+    assert f'from: "{caller}"'.replace('"anonymous"', "anonymous") in Path("calls.yaml").read_text()
+
+
+def test_a_kept_call_elsewhere_is_played_with_the_flows(tmp_path: Path) -> None:
+    (tmp_path / "other" / "flows").mkdir(parents=True)
+
+    assert "play it again with: ncco test other/calls.yaml --flows flows" in call("--save", "other/calls.yaml").output
+
+
+STREAM = """\
+flow: shop
+default: true
+start: music
+steps:
+  music:
+    do:
+      - stream: "https://audio.example.com/a.mp3"
+    goto: end
+"""
+
+
+def test_audio_files_last_as_long_as_they_are_said_to(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=STREAM)
+    done = call("--stream", "https://audio.example.com/a.mp3=12.5", "--save", "calls.yaml")
+    (tmp_path / "calls.yaml").write_text(
+        (tmp_path / "calls.yaml").read_text().replace("{end: completed}", "{end: completed, seconds: 12.5}")
+    )
+
+    assert "   12.5 s  is over" in done.output
+    assert 0 == ncco("test", "calls.yaml").exit_code
+    assert 2 == call("--stream", "https://audio.example.com/a.mp3").exit_code
+
+
+QUEUE = """\
+flow: queue
+default: true
+start: waiting
+lookups:
+  place: {get: "https://crm.example.com/place", returns: {free: bool}, default: {free: false}}
+defaults: {on: {error: end}}
+steps:
+  waiting:
+    lookup: place
+    do: [talk: Please wait.]
+    hold: {until: place.free, up_to: 10s}
+    on: {ready: end, too_long: again}
+  again:
+    do: [talk: Still busy.]
+    goto: waiting
+"""
+
+
+def test_a_look_up_may_be_asked_twice_in_one_turn(tmp_path: Path) -> None:
+    (tmp_path / "flows" / "shop.yaml").unlink()
+    write_project(tmp_path, queue=QUEUE)
+    done = call(typed="wait 30; hangup\n")
+
+    assert 0 == done.exit_code, done.output
+    assert '"Still busy."' in done.output
+
+
 def test_enter_goes_on_after_a_wait() -> None:
     done = call(typed="1; wait 0.3\n\nbusy\n")
 
@@ -160,6 +238,10 @@ def test_keys_that_nobody_listens_to_any_more_are_not_pressed() -> None:
         ("1\nsilence\n", "nobody listens now; `wait 5` lets time pass"),
         ("1\nanswers loudly\n", '"loudly" says nothing about the party; write answers [90s]'),
         ("1\nbusy\nsilence; silence\n", "Goodbye"),
+        ("busy\n", "nobody is dialled now; to say it, type: say busy"),
+        ("1\nbusy\nno answer\n", "nobody is dialled now; to say it, type: say no answer"),
+        ("say sales ~7\n", "how sure the recogniser is goes from 0 to 1, such as ~0.4, not sales ~7"),
+        ("hangup; 1; 2\n", "the call is over, so this was not done: 1; 2"),
         ("1\nfrobnicate\n", 'there is no command "frobnicate"; ? lists them.'),
         ("wait 1; silence; wait 1; silence; 1; busy\n", "nobody listens now; `wait 5` lets time pass"),
     ],

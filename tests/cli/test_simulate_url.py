@@ -128,7 +128,7 @@ def test_a_call_that_is_kept_plays_again(address: str, tmp_path: Path) -> None:
     done = call(f"{address}/answer", "--save", saved, typed="wait 0.5; say the weather\n")
     again = ncco("simulate", f"{address}/answer", "--script", saved)
 
-    assert f"ncco simulate {address}/answer --script {saved}" in done.output
+    assert f"ncco test {saved} --url {address}/answer" in done.output
     assert 0 == again.exit_code, again.output
     assert '"You said the weather."' in again.output
 
@@ -278,3 +278,55 @@ def test_a_call_that_stands_still_ends_with_1(monkeypatch: pytest.MonkeyPatch) -
 
     assert 1 == done.exit_code, done.output
     assert "the call cannot go on: " in done.output
+
+
+def careless_server() -> FastAPI:
+    """Sends NCCOs that cannot do what they are meant to."""
+    own = FastAPI()
+
+    @own.get("/{what}")
+    async def answer(what: str) -> list[dict[str, Any]]:
+        return CARELESS[what]
+
+    return own
+
+
+CARELESS: dict[str, list[dict[str, Any]]] = {
+    "nofrom": [
+        {"action": "talk", "text": "One moment."},
+        {"action": "connect", "endpoint": [{"type": "phone", "number": "447700900111"}]},
+        {"action": "talk", "text": "Nobody is free."},
+    ],
+    "transfer": [{"action": "talk", "text": "One moment."}, {"action": "transfer", "conversationId": "CON-1"}],
+    "unknown": [{"action": "talk", "text": "Hello.", "voiceName": "Amy"}],
+    "socket": [{"action": "connect", "endpoint": [{"type": "websocket", "uri": "wss://bot.example.com/socket"}]}],
+    "music": [
+        {"action": "stream", "streamUrl": ["https://audio.example.com/a.mp3"], "bargeIn": True, "loop": 0},
+        {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": 1}},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "typed", "told", "code"),
+    [
+        ("nofrom", "", "a phone is dialled `from` a number, so 447700900111 is not reached", 1),
+        ("transfer", "", "the platform reports an error: Conversation CON-1 not found", 1),
+        ("unknown", "", "answer webhook: N910 /0/voiceName: voiceName is of former documents.", 0),
+        ("socket", "disconnected\n", "[wss://bot.example.com/socket is dialled: answers, disconnected, ", 0),
+        ("music", "", "[press a key; nothing more happens by itself; Enter: hang up; ?: help]", 0),
+    ],
+)
+def test_what_a_careless_server_should_not_do_is_told(what: str, typed: str, told: str, code: int) -> None:
+    with served(careless_server()) as address:
+        done = call(f"{address}/{what}", typed=typed)
+
+    assert told in done.output
+    assert code == done.exit_code, done.output
+
+
+def test_a_fault_stands_before_what_it_brings_about(address: str) -> None:
+    lines = call(f"{address}/answer", typed="\n").output.splitlines()
+    fault = next(number for number, line in enumerate(lines) if "Invalid response code." in line)
+
+    assert "is over" in lines[fault + 1]

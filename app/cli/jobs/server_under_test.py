@@ -18,6 +18,7 @@ from app.verify.scenarios.stage import BASE, BROKEN
 from app.web import create_app
 from app.web.door import DEADLINE_S
 
+
 class BareSettings(Settings):
     """Settings that the environment has no part in: a scenario has the same course on every machine."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from app.cli.jobs.addresses import START_IT, Address, Method, address_of, is_url
 from app.cli.jobs.outside import live_outside
 from app.cli.jobs.simulating.asking import Person, was_answered
 from app.cli.jobs.simulating.conversation import Conversation
-from app.cli.jobs.simulating.line import Line, outer_line, own_line
+from app.cli.jobs.simulating.line import Line, Network, outer_line, own_line
 from app.cli.jobs.simulating.own_server import Own
 from app.cli.jobs.simulating.pace import Pace
 from app.cli.jobs.simulating.prompts import Prompt, find_prompt
@@ -32,6 +33,7 @@ from app.errors import AppError, SettingsError
 from app.flow.report import printable
 from app.settings import load_settings
 from app.verify.scenarios.distant import NoServer
+from app.verify.scenarios.files import project_of
 from app.verify.scenarios.fitting import ANY_NUMBER
 from app.verify.scenarios.model import CallFacts
 from app.verify.scenarios.stage import stand_ins
@@ -47,7 +49,7 @@ class _Wishes:
     live: bool
     is_real_time: bool
     env: Mapping[str, str]
-    chaos: int | None
+    network: Network
     flows: Path | None
     templates: Path | None
 
@@ -72,6 +74,7 @@ def run(
     live: bool,
     real_time: bool,
     env: Mapping[str, str],
+    streams: Mapping[str, float],
     chaos: int | None,
     event_url: str,
     fallback_url: str,
@@ -89,7 +92,17 @@ def run(
         refuse_at_home({"--event-url": event_url, "--fallback-url": fallback_url})
     elif live or env:
         raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL asks whom it asks")
-    wishes = _Wishes(CallFacts(NOWHERE, to, caller, at=at), save, shows, live, real_time, env, chaos, flows, templates)
+    wishes = _Wishes(
+        CallFacts(NOWHERE, to, caller, at=at),
+        save,
+        shows,
+        live,
+        real_time,
+        env,
+        Network(chaos, streams),
+        flows,
+        templates,
+    )
     try:
         if script is not None:
             return _run_script(Script(script, words, real_time, shows, chaos), what, address, wishes)
@@ -168,7 +181,7 @@ class _Simulation:
         if called is None:
             facts = CallFacts(NOWHERE, wishes.facts.to or ANY_NUMBER, wishes.facts.from_, at=wishes.facts.at)
             self._greet(self._address.answer_url, facts)
-            async with outer_line(self._address, facts, wishes.chaos) as line:
+            async with outer_line(self._address, facts, wishes.network) as line:
                 yield line
             return
         flow = called.facts.flow or called.fitted.flow
@@ -180,7 +193,7 @@ class _Simulation:
             self._kept.given = person.given
             env = {**(outside.env if outside else stand_ins(called.flows)), **wishes.env}
             own = Own(called.project, env, _dial_allow(), person.ask, called.rename, outside)
-            async with own_line(own, called.fitted, called.flows, wishes.chaos) as line:
+            async with own_line(own, called.fitted, called.flows, wishes.network) as line:
                 person.line = line
                 yield line
 
@@ -188,21 +201,31 @@ class _Simulation:
         where = f"{whom} at " if whom else ""
         at = facts.at.isoformat(" ", "minutes")
         self._screen.say(printable(f"{facts.from_} calls {where}{facts.to}, {at}"), "bold")
-        if self._wishes.chaos is not None:
-            self._screen.say(f"on an unlucky network, seed {self._wishes.chaos}; --show webhooks tells of it", "dim")
+        if self._wishes.network.chaos is not None:
+            self._screen.say(
+                f"on an unlucky network, seed {self._wishes.network.chaos}; --show webhooks tells of it", "dim"
+            )
 
     def _keep(self, line: Line, talk: Conversation) -> None:
         """Write the call as a scenario. Raises CannotRun."""
-        path = Path(talk.save)
+        wishes, path = self._wishes, Path(talk.save)
         check_path(path)
-        facts = self._called.kept if self._called is not None else self._wishes.facts
+        facts = self._called.kept if self._called is not None else wishes.facts
         given = {name: answers for name, answers in self._kept.given.items() if was_answered(answers)}
         script = talk.recorder.script
-        played = Played(facts, script, given, self._wishes.env, _expected(line))
+        played = Played(facts, script, given, wishes.env, wishes.network.streams, _expected(line))
         name = free_name(path, name_of(script))
         append(path, name, written(name, played))
-        replay = f"ncco simulate {self._address.answer_url} --script" if self._called is None else "ncco test"
-        self._screen.say(f'written to {path} as "{name}"; play it again with: {replay} {path}', "green")
+        self._screen.say(f'written to {path} as "{name}"; play it again with: {self._replay(path)}', "green")
+
+    def _replay(self, path: Path) -> str:
+        """The command that plays a kept call again."""
+        file = shlex.quote(str(path))
+        if self._called is None:
+            return f"ncco test {file} --url {shlex.quote(self._address.answer_url)}"
+        flows, home = self._called.source.flows, project_of(path)
+        is_at_home = home is not None and (home / "flows").resolve() == flows.resolve()
+        return f"ncco test {file}" if is_at_home else f"ncco test {file} --flows {shlex.quote(str(flows))}"
 
 
 def _expected(line: Line) -> dict[str, Any]:

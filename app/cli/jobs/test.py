@@ -222,7 +222,7 @@ def _print(done: _Run, took_s: float) -> None:
             click.echo(line, color=takes_colour())
         return
     writers: dict[str, Callable[[Sequence[Suite]], str]] = {
-        "json": as_json,
+        "json": partial(as_json, short=tuple(_too_little(done))),
         "github": partial(as_github, needs_all=done.least is not None),
         "junit": as_junit,
     }

@@ -65,8 +65,7 @@ class Answers:
         return tuple([self._answered[lookup.key] for lookup in lookups])
 
     async def _answer(self, lookup: Lookup) -> LookupAnswer:
-        flow = lookup.key.removesuffix(f".{lookup.step}.{lookup.name}").rpartition(":")[2]
-        name = next((name for name in (f"{flow}.{lookup.name}", lookup.name) if name in self._given), None)
+        name = next((name for name in (f"{lookup.flow}.{lookup.name}", lookup.name) if name in self._given), None)
         if name is None and self._outside is not None:
             return (await self._outside((lookup,)))[0]
         if name is None:
@@ -79,4 +78,4 @@ class Answers:
         if isinstance(answer, Fault):
             ms = lookup.request.timeout_ms
             return LookupAnswer(None, answer.problem or f"timed out after {ms} ms", 0 if answer.problem else ms)
-        return LookupAnswer(answer_of(answer.node, self._declared.returned(flow, lookup.name)))
+        return LookupAnswer(answer_of(answer.node, self._declared.returned(lookup.flow, lookup.name)))

@@ -14,11 +14,12 @@ from app.verify.scenarios.result import Difference, Result
 
 
 def check_expectations(result: Result) -> Iterator[Difference]:
-    """Everything that is not as expected; a call that plays the failsafe without anybody expecting it is so always.
+    """Everything that is not as expected; a fault of the server is so always, and a failsafe that nobody expects.
 
     Of a call that has left its script nothing more is asked.
     """
     expect, scenario = result.scenario.expect, result.scenario
+    yield from (Difference(scenario.place, message, at=result.seconds) for message in result.broken)
     ended = how_ended(result)
     if ended == "failsafe" and expect.end != "failsafe":
         why = next((line.because for line in reversed(result.decided) if line.did == "failed"), "")

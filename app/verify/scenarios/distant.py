@@ -12,15 +12,16 @@ import httpx
 
 from app.errors import AppError
 from app.flow.model import Flow
-from app.simulator import Application, HttpServer, PhoneCall, VirtualClock, Vonage
+from app.simulator import Application, Durations, HttpServer, PhoneCall, VirtualClock, Vonage
 from app.verify.scenarios.caller import Caller, parties_of, scripted_dials
 from app.verify.scenarios.checks import how_ended
+from app.verify.scenarios.complaints import advice_of, complaints
 from app.verify.scenarios.faults import FaultyServer
 from app.verify.scenarios.fitting import ANY_NUMBER
 from app.verify.scenarios.model import AT, Event, Scenario
 from app.verify.scenarios.reader import Reader
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.stage import call_facts, chaos_of, first_faults, platform_notes
+from app.verify.scenarios.stage import call_facts, chaos_of, first_faults
 
 SHOWS_NOT: Final = "a server at a URL does not show it"
 ASKS_ITSELF: Final = "the server asks whom it asks"
@@ -77,14 +78,17 @@ class DistantStage:
         async with HttpServer(transport=self._transport) as http:
             platform = FaultyServer(http)
             platform.ordered += first_faults(scenario)
-            vonage = Vonage(self._application, platform, clock, parties, chaos=luck, seed=secrets.token_hex(16))
+            lasting = Durations(scenario.streams)
+            seed = secrets.token_hex(16)
+            vonage = Vonage(self._application, platform, clock, parties, durations=lasting, chaos=luck, seed=seed)
             call = await vonage.call(**call_facts(scenario.call, ()))
             require_reached(call)
             caller = Caller(call, result, platform, parties)
             await caller.play(scenario.script[len(first_faults(scenario)) :])
             await vonage.run()
         result.take(call, clock)
-        result.notes = tuple(platform_notes(call))
+        advice = dict.fromkeys(told for sent in call.log for told in advice_of(sent))
+        result.notes = (*complaints(call), *advice)
         result.unjudged = tuple(self._unjudged(scenario, result))
         if scenario.expect.end == "failsafe" and how_ended(result) != "failsafe":
             result.scenario = replace(result.scenario, expect=replace(seen, end=None))

@@ -5,26 +5,37 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from app.simulator import Request, Response, Server
+from app.verify.scenarios.away import AwayStore
 
-Kind: TypeAlias = Literal["unreadable", "lost", "refused"]
+Kind: TypeAlias = Literal["unreadable", "lost", "refused", "away"]
 
-FAULTS: Final[tuple[Kind, ...]] = ("unreadable", "lost", "refused")
-"""The next webhook cannot be read; its first delivery gets lost; its reply is refused as an NCCO."""
+FAULTS: Final[tuple[Kind, ...]] = ("unreadable", "lost", "refused", "away")
+"""The next webhook cannot be read; its first delivery gets lost; its reply is refused as an NCCO; while it comes, again
+and then as a fallback, the store is away."""
 
+FALLBACK: Final = "/fallback"
+"""Ends the URL that is asked when a webhook has failed."""
 _REFUSED: Final = b'[{"action": "refused"}]'
 
 
 class FaultyServer:
     """A server, and the way to it.
 
+    Args:
+        server: where webhooks go.
+        store: of that server, for when it is away; None: the server says 503 then, and no more is known of it.
+
     Attributes:
         ordered: the faults that are still to come, in their order.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, store: AwayStore | None = None) -> None:
         self._server = server
+        self._store = store
+        self._awaits_fallback = False
         self.ordered: list[Kind] = []
 
     @property
@@ -34,6 +45,8 @@ class FaultyServer:
 
     async def deliver(self, request: Request) -> Response:
         """Deliver, with the next fault if this is a webhook whose reply is played."""
+        if self._awaits_fallback:
+            return await self._without_store(request)
         if not self.ordered or not request.is_awaited:
             return await self._server.deliver(request)
         match self.ordered.pop(0):
@@ -44,6 +57,21 @@ class FaultyServer:
             case "refused":
                 response = await self._server.deliver(request)
                 return replace(response, body=_REFUSED)
+            case "away":
+                return await self._without_store(request)
+
+    async def _without_store(self, request: Request) -> Response:
+        """A delivery while the store is away: the first one, the one after it, and that of the fallback."""
+        if self._store is None:
+            self._awaits_fallback = request.is_awaited and not self._awaits_fallback
+            return Response(503) if request.is_awaited else await self._server.deliver(request)
+        is_last = urlsplit(request.url).path.endswith(FALLBACK)
+        self._awaits_fallback = not is_last
+        self._store.is_away = request.is_awaited or is_last
+        try:
+            return await self._server.deliver(request)
+        finally:
+            self._store.is_away = False
 
 
 def _unreadable(request: Request) -> Request:

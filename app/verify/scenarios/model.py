@@ -243,6 +243,7 @@ class Scenario:
         given: what look-ups answer, by name, or as `flow.name`.
         env: variables that the flows read, the prefix `FLOW_` taken off.
         dial_allow: prefixes of computed numbers that may be dialled; None: what the server is told.
+        streams: how many seconds audio files last, by URL; every other one lasts as long as the simulator says.
     """
 
     name: str
@@ -253,3 +254,4 @@ class Scenario:
     given: Mapping[str, Given] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     dial_allow: tuple[str, ...] | None = None
+    streams: Mapping[str, float] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from app.verify.scenarios.script import read_script
 
 DEFAULTS: Final = "defaults"
 CALL_WORDS: Final = ("to", "from", "flow", "sip", "user", "custom_data", "at")
-WORDS: Final = ("call", *CALL_WORDS, "given", "env", "dial_allow", "script", "expect")
+WORDS: Final = ("call", *CALL_WORDS, "given", "env", "dial_allow", "streams", "script", "expect")
 
 _EMPTY: Final = "write a scenario, or delete the file"
 _HINTS: Final = {
@@ -82,6 +82,7 @@ def _read_scenario(entry: Entry, base: Scenario | None, reader: Reader) -> Scena
         {**start.given, **(read_given(fields["given"].value, reader) if "given" in fields else {})},
         {**start.env, **_texts(fields, "env", reader)},
         _allowed(fields, reader) if "dial_allow" in fields else start.dial_allow,
+        {**start.streams, **_streams(fields, reader)},
     )
     if len(reader.issues) > before:
         return None
@@ -152,6 +153,16 @@ def _allowed(fields: Mapping[str, Entry], reader: Reader) -> tuple[str, ...]:
         elif text:
             found.append(text.value)
     return tuple(found)
+
+
+def _streams(fields: Mapping[str, Entry], reader: Reader) -> dict[str, float]:
+    """How long audio files last, by URL."""
+    if "streams" not in fields:
+        return {}
+    node = reader.map(fields["streams"].value, "`streams`", 'write `streams: {"https://example.com/a.mp3": 12s}`')
+    entries = node.entries if node else ()
+    read = {entry.key.value: reader.seconds(entry.value, "the length of a stream") for entry in entries}
+    return {url: seconds for url, seconds in read.items() if seconds is not None}
 
 
 def _short(name: str) -> str:

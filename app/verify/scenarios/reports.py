@@ -16,14 +16,15 @@ from app.verify.scenarios.suite import Suite
 from app.verify.scenarios.telling import Ink, Rename, entry, told, why_so
 
 
-def as_json(suites: Sequence[Suite]) -> str:
-    """Everything, as one document."""
+def as_json(suites: Sequence[Suite], short: Sequence[str] = ()) -> str:
+    """Everything, as one document. `short`: which flows have too few of their outcomes taken, a sentence each."""
     results = [result for suite in suites for result in suite.results]
     document = {
         "played": len(results),
         "differing": sum(not result.holds for result in results),
         "issues": [_issue(issue) for suite in suites for issue in suite.issues],
         "scenarios": [_scenario(result, suite.rename) for suite in suites for result in suite.results],
+        "short": list(short),
         "coverage": [_coverage(suite.coverage, suite.rename) for suite in suites],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -81,6 +81,7 @@ class Result:
         is_answered: whether an NCCO was played at all.
         performed: every NCCO action whose turn has come, in order.
         seconds: how long the call lasted.
+        broken: how the server failed by a fault of its own.
         notes: what else may help: what the server has logged, look-ups that nobody answered.
         heard: what was heard where the script leaves it open.
         webhooks: every one of the call, in the order in which they were due.
@@ -99,6 +100,7 @@ class Result:
     is_answered: bool = False
     performed: tuple[Mapping[str, Any], ...] = ()
     seconds: float = 0.0
+    broken: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     heard: list[tuple[Hear, str]] = field(default_factory=list)
     webhooks: tuple[Delivery, ...] = ()

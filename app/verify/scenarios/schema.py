@@ -104,6 +104,8 @@ def scenario_schema() -> Schema:
         "given": ANY_MAP | {"description": "what look-ups answer, by name"},
         "env": ANY_MAP | {"description": "variables that the flows read as env.NAME"},
         "dial_allow": TEXTS | {"description": "prefixes of computed numbers that may be dialled"},
+        "streams": ANY_MAP
+        | {"description": "how long audio files last, by URL, such as 12s", "additionalProperties": SECONDS},
         "expect": _map(EXPECT_WORDS, EXPECT),
         "script": {"type": "array", "items": {"$ref": "#/definitions/step"}},
     }

@@ -19,12 +19,13 @@ from app.service.library import Library
 from app.service.policy import Policy
 from app.settings.failsafe import DEFAULT as SORRY
 from app.settings.failsafe import read_failsafe
-from app.simulator import Application, AsgiServer, Chaos, PhoneCall, VirtualClock, Vonage
+from app.simulator import Application, AsgiServer, Chaos, Durations, PhoneCall, VirtualClock, Vonage
 from app.simulator.asgi import App
 from app.store.contract import HookRow
-from app.store.memory import MemoryStore
 from app.verify.scenarios.answers import Answers, Declared
+from app.verify.scenarios.away import AwayStore
 from app.verify.scenarios.caller import Caller, parties_of, scripted_dials
+from app.verify.scenarios.complaints import complaints
 from app.verify.scenarios.faults import FaultyServer, Kind
 from app.verify.scenarios.fitting import Fitting
 from app.verify.scenarios.model import AT, CallFacts, Disturb, Scenario
@@ -35,6 +36,8 @@ BASE: Final = "https://ncco.example"
 """Where the server under test would be reached; nobody is asked for it."""
 KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
 """The same in every run, so that the same call has the same NCCOs."""
+BROKEN: Final = "the server: error: "
+"""Begins what the server under test logs of a fault of its own."""
 MOST_HOOKS: Final = 10_000
 _ENV: Final = re.compile(r"\benv\.(\w+)")
 
@@ -114,12 +117,13 @@ class Stage:
         answers = Answers(scenario.given, self._declared, self._outside.look_ups() if self._outside else None)
         server.service.look_ups = lambda: answers.ask
         direct = AsgiServer(server.app, clock)
-        platform = FaultyServer(direct)
+        platform = FaultyServer(direct, server.store)
         first = first_faults(scenario)
         platform.ordered += first
         parties = parties_of(scripted_dials(scenario.script))
         application = application_of(scenario.call)
-        vonage = Vonage(application, platform, clock, parties, chaos=luck, seed=self._seed(scenario))
+        lasting, seed = Durations(scenario.streams), self._seed(scenario)
+        vonage = Vonage(application, platform, clock, parties, durations=lasting, chaos=luck, seed=seed)
         known, logged = len(server.store.sessions), len(server.log)
         call = await vonage.call(**call_facts(scenario.call, self.flows))
         caller = Caller(call, result, platform, parties)
@@ -129,8 +133,9 @@ class Stage:
         result.records = await server.records(known)
         result.decided = tuple(_decided(result.records, answered_ms(call, clock, scenario.call.at)))
         result.hooks = await server.take_hooks()
-        broken = [f"the server has raised {type(fault).__name__}: {fault}" for fault in direct.faults]
-        result.notes = (*broken, *server.log[logged:], *platform_notes(call), *_unanswered(answers))
+        raised = (f"the server has raised {type(fault).__name__}: {fault}" for fault in direct.faults)
+        result.broken = (*raised, *(line for line in server.log[logged:] if line.startswith(BROKEN)))
+        result.notes = (*server.log[logged:], *complaints(call), *_unanswered(answers))
         if self._outside is not None:
             problems = [(hook.name, await self._outside.post(hook)) for hook in result.hooks]
             result.notes += tuple(f"the hook {name} was not sent: {problem}" for name, problem in problems if problem)
@@ -156,7 +161,7 @@ class Stage:
 class _Server:
     """The real server, with a store in memory. It holds no hook longer than a scenario lasts, and sends none."""
 
-    def __init__(self, service: CallService, store: MemoryStore, env: dict[str, str]) -> None:
+    def __init__(self, service: CallService, store: AwayStore, env: dict[str, str]) -> None:
         self.service = service
         self.store = store
         self.env = env
@@ -168,7 +173,7 @@ class _Server:
         cls, project: Project, make_app: MakeApp, dial_allow: tuple[str, ...], clock: Callable[[], datetime]
     ) -> _Server:
         """One that serves the project."""
-        store, env = MemoryStore(), dict[str, str]()
+        store, env = AwayStore(), dict[str, str]()
         policy = Policy(keys=(KEY,), failsafe=read_failsafe(SORRY), env=env, dial_allow=dial_allow)
         server = cls(CallService(store, Library(store, lambda: project), policy), store, env)
         server.app = make_app(server.service, clock, server.log)
@@ -226,7 +231,8 @@ def application_of(call: CallFacts) -> Application:
 def call_facts(call: CallFacts, flows: Iterable[Flow]) -> dict[str, Any]:
     """What `Vonage.call` is told."""
     numbers = next((flow.numbers for flow in flows if flow.name == call.flow and flow.numbers), ("442079460000",))
-    kind = "app" if call.user or call.custom_data is not None else "sip" if call.sip else "phone"
+    is_sip = bool(call.sip) or call.from_.lower().startswith(("sip:", "sips:"))
+    kind = "app" if call.user or call.custom_data is not None else "sip" if is_sip else "phone"
     return {
         "to": call.to or numbers[0],
         "from_": None if call.user else call.from_,
@@ -259,13 +265,6 @@ def _decided(records: Iterable[Record], zero_ms: int) -> Iterable[Decided]:
         for line in json.loads(turn.trace)
     ]
     return sorted(found, key=lambda decided: decided.at)
-
-
-def platform_notes(call: PhoneCall) -> Iterable[str]:
-    """What the platform could not play."""
-    for delivery in call.log:
-        if delivery.verdict is not None and delivery.verdict.failure:
-            yield f"{delivery.kind} webhook: {delivery.verdict.failure} {delivery.verdict.problem}"
 
 
 def _unanswered(answers: Answers) -> Iterable[str]:

@@ -40,6 +40,7 @@ class Conversation:
         self._screen = screen
         self._pace = pace
         self._is_stale = True
+        self._is_first = True
         self._moment = Moment(0, "until")
         self.recorder = Recorder(line.call)
         self.save = save
@@ -69,11 +70,24 @@ class Conversation:
         """Play on to where the caller is waited for, and read what the person wants; "" when the call has ended."""
         if self._pace.is_real and self._prompt.runs_beside:
             return await self._line_beside()
+        if self._is_first and not self._prompt.is_person:
+            return await self._first_line()
         await self._listen()
         if self._call.is_over:
             return ""
         self._hint()
         return await self._prompt.read()
+
+    async def _first_line(self) -> str | None:
+        """The first line of a script: one that begins with `wait` counts from the answer."""
+        self._is_first = False
+        line = await self._prompt.read()
+        if line is None or not line.lower().startswith("wait "):
+            await self._listen()
+            if self._call.is_over:
+                return line or ""
+            self._hint()
+        return line
 
     async def _line_beside(self) -> str | None:
         """The same while the call goes on at the speed of speech: whoever types may interrupt it."""
@@ -102,7 +116,7 @@ class Conversation:
         await self._screen.show_news(self._line)
 
     def _hint(self) -> None:
-        text, self._prompt.offers = hints.hint(self._moment, self._line.insight)
+        text, self._prompt.offers = hints.hint(self._moment, self._line.insight, self._call.open)
         self._screen.say(text, "dim")
 
     async def _do_all(self, line: str) -> None:
@@ -111,6 +125,9 @@ class Conversation:
             if self._is_stale and number and not piece.lower().startswith(AHEAD):
                 await self._listen()
             if self._call.is_over:
+                left = "; ".join(words.pieces_of(line)[number:])
+                if left:
+                    self._screen.say(printable(f"the call is over, so this was not done: {left}"), "yellow")
                 return
             typed = words.read_piece(piece, self._moment)
             problem = hints.problem(typed, self._moment)

@@ -6,9 +6,9 @@ from typing import Final
 
 from app.cli.jobs.simulating import words
 from app.cli.jobs.simulating.insight import Insight
-from app.cli.jobs.simulating.party import SHOWN, WAYS
+from app.cli.jobs.simulating.party import SHOWN, WAYS, ways_of_party
 from app.flow.report import printable
-from app.simulator import Moment
+from app.simulator import Moment, Waited
 from app.verify.scenarios import model
 
 HELP: Final = f"""\
@@ -30,9 +30,16 @@ Several things on one line: 1; wait 2; 0"""
 _ALWAYS: Final = ("why", "ncco", "webhook", "webhooks", "wait ", "hangup", "save ", "help", "quit")
 
 
-def hint(moment: Moment, insight: Insight) -> tuple[str, tuple[str, ...]]:
-    """What the person can do now: in words, and to be completed."""
+def hint(moment: Moment, insight: Insight, listening: Waited | None) -> tuple[str, tuple[str, ...]]:
+    """What the person can do now: in words, and to be completed. `listening`: what listens behind what is played."""
     match moment.kind:
+        case "idle" if listening is not None and listening.kind == "input":
+            ways = insight.ways(listening)
+            return f"[{ways.shown}; nothing more happens by itself; Enter: hang up; ?: help]", (
+                *ways.keys,
+                "say ",
+                *_ALWAYS,
+            )
         case "input" if moment.waited is not None:
             ways = insight.ways(moment.waited)
             said = [f"say {phrase}" for phrase in ways.phrases]
@@ -41,8 +48,8 @@ def hint(moment: Moment, insight: Insight) -> tuple[str, tuple[str, ...]]:
             text = "[you are recorded: record 12, or record 12 # to end it with a key; Enter: speak for 5 s; ?: help]"
             return text, ("record ", "silence", *_ALWAYS)
         case "dial" if moment.waited is not None:
-            who = printable(moment.waited.address)
-            return f"[{who} is dialled: {', '.join(SHOWN)}; Enter: answers; ?: help]", (*SHOWN, *_ALWAYS)
+            who, can = printable(moment.waited.address), ways_of_party(moment.waited.address)
+            return f"[{who} is dialled: {', '.join(can)}; Enter: answers; ?: help]", (*can, *_ALWAYS)
         case "until":
             return "[press or say something to interrupt; Enter: listen on; ?: help]", ("say ", *_ALWAYS)
     return "[nothing more happens by itself; Enter: hang up; ?: help]", ("say ", *_ALWAYS)

@@ -23,12 +23,19 @@ SAID: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """Words for what comes of a dial, beside its outcomes."""
 SHOWN: Final = ("answers", "busy", "no answer", "rejected", "failed", "unreachable", "machine")
+OF_SOCKETS: Final = ("answers", "disconnected", "unreachable", "failed")
+"""What comes of dialling a WebSocket. Source: WebSocket guide."""
 WAYS: Final = "answers [90s] [rings 10s] [presses 1] [caller hangs up]"
 
 _OUTCOME: Final = re.compile("|".join(sorted((*SAID, *OUTCOMES), key=len, reverse=True)))
 _SECONDS: Final = re.compile(r"(?:(rings|talks)\s+)?(\d{1,5}(?:\.\d{1,3})?)\s*(m|s)?\b")
 _PRESSES: Final = re.compile(r"presses\s+([0-9*#-]+(?:\s*,\s*[0-9*#-]+)*)")
 _CALLER: Final = re.compile(r"(?:the )?caller (?:hangs|hang) up")
+
+
+def ways_of_party(address: str) -> tuple[str, ...]:
+    """What may be said of whoever is dialled."""
+    return OF_SOCKETS if address.startswith(("ws:", "wss:")) else SHOWN
 
 
 def read_party(text: str, moment: Moment) -> Dial | str | None:

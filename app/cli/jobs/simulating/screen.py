@@ -16,6 +16,7 @@ from app.cli.terminal import takes_colour
 from app.flow.report import printable
 from app.simulator import Delivery, Heard, PhoneCall
 from app.simulator.requests import Request
+from app.verify.scenarios.complaints import advice_of, complaint_of
 from app.verify.scenarios.telling import Ink, entry
 
 COLOURS: Final = {"pressed": "green", "spoke": "green", "hung up": "yellow", "ended": "yellow"}
@@ -37,6 +38,9 @@ class Screen:
 
     Args:
         shows: what is printed all along: `why`, `ncco`, `webhooks`.
+
+    Attributes:
+        faults: how many faults of the server were shown.
     """
 
     def __init__(self, shows: Iterable[str] = ()) -> None:
@@ -44,12 +48,10 @@ class Screen:
         self.ink = Ink(self._colour)
         self._shows = frozenset(shows)
         self._heard: dict[str, int] = {}
-        self._faults = self._delivered = 0
-
-    @property
-    def faults(self) -> int:
-        """How many faults of the server were shown."""
-        return self._faults
+        self._delivered = 0
+        self._told: set[int] = set()
+        self._advice: set[str] = set()
+        self.faults = 0
 
     def say(self, text: str = "", colour: str = "") -> None:
         """Print a line."""
@@ -61,13 +63,33 @@ class Screen:
         if "why" in self._shows:
             told += [(at, text, "dim") for at, text in line.insight.decisions()]
         news = [(bucket(at - line.zero_s), 2, f"           {text}", colour) for at, text, colour in told]
-        news += [*self._heard_since(line.call), *self._webhooks_since(line)]
+        news += [*self._heard_since(line.call), *self._webhooks_since(line), *self._faults_since(line)]
         for _, _, text, colour in sorted(news, key=lambda new: new[:2]):
             self.say(text, colour)
-        faults = list(line.faults)
-        for text in faults[self._faults :]:
-            self.say(f"           {printable(text)}", "red")
-        self._faults = len(faults)
+
+    def _faults_since(self, line: Line) -> Iterator[News]:
+        """What the server did wrong: faults, each when the platform noticed it, and what it should not do."""
+        for number, delivery in enumerate(line.vonage.log):
+            if number not in self._told and delivery.is_over:
+                self._told.add(number)
+                at = bucket((delivery.attempts[-1].at if delivery.attempts else delivery.at) - line.zero_s)
+                if problem := complaint_of(delivery):
+                    self.faults += 1
+                    yield at, 1, printable(f"           {problem}"), "red"
+                if line.inside is None:
+                    yield from ((at, 1, text, "yellow") for text in self._new_advice(delivery))
+        for number, other in enumerate(line.call.dialled):
+            if other.problem and -1 - number not in self._told:
+                self._told.add(-1 - number)
+                self.faults += 1
+                yield bucket(line.call.at), 1, printable(f"           {other.problem}"), "red"
+
+    def _new_advice(self, delivery: Delivery) -> Iterator[str]:
+        """What is wrong with an NCCO that is played all the same, each thing once."""
+        for told in advice_of(delivery):
+            if told not in self._advice:
+                self._advice.add(told)
+                yield printable(f"           {told}")
 
     def _heard_since(self, call: PhoneCall) -> Iterator[News]:
         for heard in self._new(call):

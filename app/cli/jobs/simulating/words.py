@@ -14,7 +14,7 @@ from app.cli.jobs.simulating.party import read_party
 from app.flow.nodes import Place
 from app.ncco.suggest import nearest
 from app.simulator import Moment
-from app.verify.scenarios.model import HangUp, Press, Record, Said, ScriptStep, Silence, Speak, Wait
+from app.verify.scenarios.model import Dial, HangUp, Press, Record, Said, ScriptStep, Silence, Speak, Wait
 
 NOWHERE: Final = Place("", 0, 0)
 """Where a step stands that nobody has written."""
@@ -73,12 +73,13 @@ _VIEWS: Final[Mapping[str, View]] = {
 _KEYS: Final = re.compile(r"[0-9*#]{1,40}")
 _SECONDS: Final = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)\s*(s|m)?")
 _SURE: Final = re.compile(r"(.*?)\s*~\s*(0(?:\.\d+)?|1(?:\.0+)?|\.\d+)")
+_NEARLY_SURE: Final = re.compile(r"~\s*[-\d.,%]+\s*$")
 _SPLIT: Final = re.compile(r"\s*;\s*")
 
 
 def pieces_of(line: str) -> list[str]:
-    """The things on a line; "" when there is none."""
-    return [piece for piece in _SPLIT.split(line.strip()) if piece] or [""]
+    """The things on a line; "" for an empty line, which means something."""
+    return [piece for piece in _SPLIT.split(line.strip()) if piece] if line.strip() else [""]
 
 
 def read_piece(piece: str, moment: Moment) -> Typed:
@@ -124,12 +125,13 @@ def _read(piece: str, moment: Moment) -> Typed:
 def _spoken(piece: str, moment: Moment) -> Typed:
     """Words that are no command are said, where somebody listens for words."""
     quoted = re.fullmatch(r'"(.*)"', piece)
-    if moment.kind != "dial" and isinstance(read_party(piece, moment), Dial) and piece.lower() in NAMES:
-        return Mistake(f"nobody is dialled now; to say it, type: say {piece}")
-    near = nearest(piece.partition(" ")[0].lower(), WORDS)
+    word = piece.partition(" ")[0].lower()
+    near = nearest(word, WORDS)
     listens = moment.waited is not None and "speech" in moment.waited.takes
     if quoted or (listens and near is None):
         return _say(quoted[1] if quoted else piece)
+    if word in WORDS or isinstance(read_party(piece, moment), Dial):
+        return Mistake(f"nobody is dialled now; to say it, type: say {piece}")
     if near is not None:
         return Mistake(f'there is no command "{piece}"; did you mean `{near}`? To say it, type: say {piece}')
     return Mistake(f'there is no command "{piece}"; ? lists them. To say it, type: say {piece}')
@@ -144,10 +146,16 @@ def _press(rest: str) -> Typed:
 
 def _say(rest: str) -> Typed:
     """`say sales`, `say sales ~0.4`, `say sales ~0.6 | sails ~0.3`."""
+    if wrong := next((part for part in rest.split("|") if _NEARLY_SURE.search(part) and not _sure(part)), None):
+        return Mistake(f"how sure the recogniser is goes from 0 to 1, such as ~0.4, not {wrong.strip()}")
     said = [_said(part.strip(), is_first=index == 0) for index, part in enumerate(rest.split("|")) if part.strip()]
     if not said:
         return Mistake("write what is said, such as `say sales`, or `say sales ~0.4` for an unsure recogniser")
     return Speak(NOWHERE, tuple(said))
+
+
+def _sure(part: str) -> bool:
+    return _SURE.fullmatch(part.strip()) is not None
 
 
 def _said(part: str, *, is_first: bool) -> Said:

@@ -21,7 +21,7 @@ class Played:
     """A call that was played.
 
     Attributes:
-        given: what look-ups answered, each in turn. env: variables that flows read.
+        given: what look-ups answered, each in turn. env: variables that flows read. streams: seconds of audio files.
         expect: the words under `expect`.
     """
 
@@ -29,6 +29,7 @@ class Played:
     script: Sequence[ScriptStep]
     given: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    streams: Mapping[str, float] = field(default_factory=dict)
     expect: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -36,6 +37,7 @@ def written(name: str, played: Played) -> str:
     """One scenario, to stand in a file below others."""
     lines = [f"{_text(name)}:", f"  call: {_flow_style(_call(played.call))}"]
     lines += [f"  env: {_flow_style(played.env)}"] if played.env else []
+    lines += [f"  streams: {_flow_style(played.streams)}"] if played.streams else []
     lines += ["  given:"] if played.given else []
     for lookup, answers in played.given.items():
         lines.append(f"    {_text(lookup)}: {_flow_style(_in_turn(answers))}")
@@ -46,8 +48,9 @@ def written(name: str, played: Played) -> str:
 
 
 def _call(call: CallFacts) -> dict[str, Any]:
-    found = {"flow": call.flow, "to": call.to, "from": call.from_ if call.from_ != FROM else ""}
-    return {**{word: value for word, value in found.items() if value}, "at": call.at.isoformat()}
+    found = {"flow": call.flow, "to": call.to}
+    caller = {} if call.from_ == FROM else {"from": call.from_}
+    return {**{word: value for word, value in found.items() if value}, **caller, "at": call.at.isoformat()}
 
 
 def _in_turn(answers: Sequence[Any]) -> list[Any]:
