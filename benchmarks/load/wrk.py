@@ -49,7 +49,7 @@ def is_installed() -> bool:
 
 def load(server: Server, script: Path, *, seconds: float, connections: int) -> Load:
     """Run wrk. Raises RuntimeError when a request failed or the script's file was too short."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script), server.url]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s", "-s", str(script), server.url]
     before = cpu_us(server.pid)
     ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     used = cpu_us(server.pid) - before
