@@ -230,8 +230,8 @@ def test_a_retry_that_leads_back_to_its_own_menu_asks_for_ever() -> None:
     steps = menu("{then: hello}")
 
     assert [
-        "E216 a call can go round for ever without input of the caller: hello → hello (hello: noinput)"
-        " → let one of these steps ask the caller, end the call or go elsewhere"
+        "E216 a call can go round for ever without any input of the caller: hello → hello (hello: noinput)"
+        " → let one of these steps ask the caller, end the call, or count the rounds and lead out by a `branch`"
     ] == faults_of(steps)
 
 

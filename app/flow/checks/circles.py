@@ -136,7 +136,7 @@ class _Ways:
 def _report(circle: list[tuple[str, Edge]]) -> Issue:
     shown = [node.replace(_BETWEEN, ".") for node, _ in circle]
     way = " → ".join([*shown, shown[0]])
-    message = f"a call can go round for ever without input of the caller: {way}"
+    message = f"a call can go round for ever without any input of the caller: {way}"
     cure = "let one of these steps ask the caller, end the call or go elsewhere"
     crossing = next(edge for _, edge in circle if _is_run(edge))
     return RULES["E216"].at(crossing.target.place, message, cure)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
+from app.flow.checks.counting import is_counted
 from app.flow.issues import Issue
 from app.flow.model import Edge, Exit, Target
 from app.flow.rules import RULES
@@ -67,15 +68,19 @@ def _targets(step: ReadStep, steps: Mapping[str, ReadStep]) -> list[str | None]:
 def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[Issue]:
     """E216 once for each group of steps that can go round without any input of the caller.
 
-    What silence or wrong input leads to is no input either: a caller who says nothing would go round for ever.
+    What silence or wrong input leads to is no input either: a caller who says nothing would go round for ever. Nothing
+    is said where a counter leads out.
     """
     seen: set[str] = set()
     for way in WAYS:
         graph = {name: _edges_by(way, step, steps) for name, step in steps.items()}
         for name in steps:
             circle = circle_from(name, graph) if name not in seen else []
-            if circle:
-                seen.update(group_of(name, graph))
+            if not circle:
+                continue
+            group = group_of(name, graph)
+            seen.update(group)
+            if not is_counted(group, graph, steps):
                 yield _report(circle)
 
 
@@ -152,6 +157,7 @@ def _report(circle: list[tuple[str, Edge]]) -> Issue:
     names = [name for name, _ in circle]
     way = " → ".join([*names, names[0]])
     labels = ", ".join(f"{name}: {edge.label}" for name, edge in circle)
-    message = f"a call can go round for ever without input of the caller: {way} ({labels})"
-    cure = "let one of these steps ask the caller, end the call or go elsewhere"
+    lacking = "a right" if any(edge.label == "nomatch" for _, edge in circle) else "any"
+    message = f"a call can go round for ever without {lacking} input of the caller: {way} ({labels})"
+    cure = "let one of these steps ask the caller, end the call, or count the rounds and lead out by a `branch`"
     return RULES["E216"].at(circle[-1][1].target.place, message, cure)

@@ -1,0 +1,91 @@
+"""Circles that a counter leads out of: each round counts a variable on, and a branch of each round asks for it.
+
+Whether the count is ever reached is not asked here: it takes the values of a call to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from typing import TYPE_CHECKING, Final
+
+from app.flow.exits.branch import Branch
+from app.flow.expressions.syntax import Compared, Const, Name, Node, Sum, walk
+from app.flow.model import Edge
+from app.flow.moves import Assignment
+from app.flow.templates.tree import Output
+from app.flow.templates.values import Computed, Native
+
+if TYPE_CHECKING:
+    from app.flow.steps import ReadStep
+
+_ORDERED: Final = frozenset({"<", "<=", ">", ">=", "=="})
+
+
+def is_counted(group: Set[str], graph: Mapping[str, Mapping[str, Edge]], steps: Mapping[str, ReadStep]) -> bool:
+    """Whether a counter leads out of every circle within a group of steps."""
+    assigned = {name: tuple(_assigned(steps[name])) for name in group}
+    counters = {each.name for sets in assigned.values() for each in sets}
+    return any(_leads_out(counter, assigned, graph, steps) for counter in counters)
+
+
+def _leads_out(
+    counter: str,
+    assigned: Mapping[str, tuple[Assignment, ...]],
+    graph: Mapping[str, Mapping[str, Edge]],
+    steps: Mapping[str, ReadStep],
+) -> bool:
+    """Whether each circle counts `counter` on, always the same way, and asks for it where a way leads out."""
+    ways = {_direction(each) for sets in assigned.values() for each in sets if each.name == counter}
+    if len(ways) != 1 or 0 in ways:
+        return False
+    group = assigned.keys()
+    counting = {name for name, sets in assigned.items() if any(each.name == counter for each in sets)}
+    asking = {name for name in group if _asks(steps[name], counter, group)}
+    return not _goes_round(group - counting, graph) and not _goes_round(group - asking, graph)
+
+
+def _assigned(step: ReadStep) -> Iterator[Assignment]:
+    """What a step sets on entering, and on each of its ways."""
+    yield from step.step.sets if step.step is not None else ()
+    for edge in step.exit.edges() if step.exit is not None else ():
+        yield from (*edge.sets, *edge.target.sets)
+
+
+def _direction(assignment: Assignment) -> int:
+    """1 for `x + 2`, -1 for `x - 2`, 0 for anything else."""
+    value = assignment.value
+    if not isinstance(value, Native | Computed) or len(value.unit.parts) != 1:
+        return 0
+    part = value.unit.parts[0]
+    if not isinstance(part, Output) or not isinstance(part.node, Sum):
+        return 0
+    left, right = part.node.left, part.node.right
+    is_own = isinstance(left, Name) and left.name == assignment.name
+    step = right.value if isinstance(right, Const) else None
+    if not is_own or isinstance(step, bool) or not isinstance(step, int | float) or step <= 0:
+        return 0
+    return 1 if part.node.op == "+" else -1
+
+
+def _asks(step: ReadStep, counter: str, group: Set[str]) -> bool:
+    """Whether a branch asks how far the counter is, and a way of it leads out of the group."""
+    if not isinstance(step.exit, Branch):
+        return False
+    leaves = any(edge.target.step not in group for edge in step.exit.edges())
+    return leaves and any(_tests(arm.condition.node, counter) for arm in step.exit.arms)
+
+
+def _tests(node: Node, counter: str) -> bool:
+    compared = (part for part in walk(node) if isinstance(part, Compared) and part.op in _ORDERED)
+    return any(isinstance(side, Name) and side.name == counter for each in compared for side in (each.left, each.right))
+
+
+def _goes_round(among: Set[str], graph: Mapping[str, Mapping[str, Edge]]) -> bool:
+    """Whether there is a circle among these steps alone."""
+    left = set(among)
+    while left:
+        ends = {name for name in left if not any(target in left for target in graph[name])}
+        if not ends:
+            return True
+        left -= ends
+    return False

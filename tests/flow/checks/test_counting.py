@@ -1,0 +1,81 @@
+"""A circle that a counter leads out of is no fault of the file."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.flow.loader import load
+
+ROUND = """
+flow: main
+default: true
+start: ask
+vars: {{n: {{type: int}}, m: {{type: int}}, word: {{type: text}}}}
+steps:
+  ask:
+    do:
+      - talk: "One moment."
+      - connect: "447700900111"
+    on: {{completed: end, otherwise: count}}
+  count:
+    set: {{{sets}}}
+    branch:
+      - if: {test}
+        goto: {out}
+      - else: ask
+  bye:
+    do: [{{talk: "Nobody is there. Goodbye."}}]
+    goto: end
+"""
+
+
+def codes(sets: str = 'n: "{{ n + 1 }}"', test: str = "n >= 3", out: str = "bye") -> list[str]:
+    text = ROUND.format(sets=sets, test=test, out=out)
+    return [issue.code for issue in load({"flows/main.yaml": text}).issues if issue.is_error]
+
+
+@pytest.mark.parametrize(
+    ("sets", "test"),
+    [
+        ('n: "{{ n + 1 }}"', "n >= 3"),
+        ('n: "{{ n + 2 }}"', "3 < n"),
+        ('n: "{{ n - 1 }}"', "n < -3"),
+        ('n: "{{ n + 1 }}"', 'n == 3 or word == "x"'),
+        ('n: "{{ n + 1 }}", m: 0', "n > 3"),
+    ],
+)
+def test_a_counter_that_a_branch_asks_for_leads_out(sets: str, test: str) -> None:
+    assert [] == codes(sets, test)
+
+
+@pytest.mark.parametrize(
+    ("sets", "test", "out"),
+    [
+        ('n: "{{ n + 1 }}"', "m > 3", "bye"),
+        ('n: "{{ n + m }}"', "n > 3", "bye"),
+        ('n: "{{ m + 1 }}"', "n > 3", "bye"),
+        ('n: "{{ 1 + n }}"', "m > 3", "bye"),
+        ('n: "{{ n }}"', "n > 3", "bye"),
+        ('n: "{{ n + 1 }}"', "n > 3", "ask"),
+        ('n: "{{ n + 1 }}"', "n != 3", "bye"),
+        ("n: 1", "n > 3", "bye"),
+        ('word: "{{ word }}x{{ word }}"', 'word == "xxx"', "bye"),
+        ('n: "{{ n + 0 }}"', "n > 3", "bye"),
+    ],
+)
+def test_what_does_not_count_up_to_a_way_out_does_not(sets: str, test: str, out: str) -> None:
+    assert ["E216"] == codes(sets, test, out)
+
+
+def test_a_counter_that_is_set_back_on_the_way_does_not() -> None:
+    text = ROUND.format(sets='n: "{{ n + 1 }}"', test="n >= 3", out="bye")
+    reset = text.replace("otherwise: count", "otherwise: {set: {n: 0}, goto: count}")
+
+    assert ["E216"] == [issue.code for issue in load({"flows/main.yaml": reset}).issues if issue.is_error]
+
+
+def test_a_circle_that_passes_the_counter_by_is_a_fault() -> None:
+    text = ROUND.format(sets='n: "{{ n + 1 }}"', test="n >= 3", out="bye")
+    beside = text.replace("{completed: end, otherwise: count}", "{completed: end, busy: ask, otherwise: count}")
+
+    assert ["E216"] == [issue.code for issue in load({"flows/main.yaml": beside}).issues if issue.is_error]
