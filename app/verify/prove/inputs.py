@@ -37,7 +37,7 @@ class Input(NamedTuple):
         webhook: None for one that cannot be read.
         seen: the statuses that were reported before.
         waited: seconds since the step was entered.
-        fault: what is wrong on the way: `lost`, `refused`; "" for nothing.
+        fault: what is wrong on the way: `unreadable`, `refused`, `away`; "" for nothing.
     """
 
     kind: Kind
@@ -244,6 +244,7 @@ def faults_at(session: Session) -> Iterator[Input]:
         if wait.steers and wait.kind in ("input", "notify") and wait.name != CONNECTED:
             yield Input("fault", {}, wait.index, fault="unreadable")
     yield Input("fault", {}, fault="refused")
+    yield Input("fault", {}, fault="away")
 
 
 def _different(values: list[Value]) -> list[Value]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -12,6 +12,7 @@ import yaml
 
 from app.engine import LookupAnswer
 from app.engine.dialling import DEAR
+from app.verify.prove.befalling import befalling, comes_by_itself
 from app.verify.prove.flows import dials_computed, family
 from app.verify.prove.inputs import Input
 from app.verify.prove.listening import DURATIONS
@@ -98,7 +99,7 @@ def _body(proof: Proof, way: list[Edge], at: datetime) -> dict[str, Any]:
     if given:
         body["given"] = given
     body["script"] = _script(proof, way)
-    if any(edge.is_failsafe for edge in way):
+    if any(edge.is_failsafe and edge.happened.fault != "away" for edge in way):
         body["expect"] = {"end": "failsafe"}
     return body
 
@@ -173,15 +174,34 @@ def _script(proof: Proof, way: list[Edge]) -> list[Any]:
         elif presses is not None:
             presses.append(str(edge.happened.told.get("press", "")))
         else:
-            before = way[number - 1] if number else None
-            if edge.happened.kind == "held" and before is not None:
-                script.append(_wait(held(proof, way, number).seconds, before))
-            is_refused = number + 1 < len(way) and way[number + 1].happened.fault == "refused"
-            script += [{"fault": "refused"}] if is_refused else []
-            script += _step(edge.happened, joining if before is not None and _asks_party(before) else [])
-            heard = "" if edge.is_failsafe or is_refused else _heard(edge.ncco.actions)
-            script += [{"hear": heard}] if heard else []
+            script += _turn(proof, way, number, joining)
     return script
+
+
+def _turn(proof: Proof, way: list[Edge], number: int, joining: list[str]) -> Iterator[Any]:
+    """What is done for a turn to come, with what befalls its webhook; then what is heard of it."""
+    edge, before = way[number], way[number - 1] if number else None
+    fault, is_early = befalling(way, number), comes_by_itself(proof.walk, edge)
+    if fault and not is_early:
+        yield from _until_dialled(before, edge)
+        yield {"fault": fault}
+    if edge.happened.kind == "held" and before is not None and not fault:
+        yield _wait(held(proof, way, number).seconds, before)
+    yield from _step(edge.happened, joining if before is not None and _asks_party(before) else [], is_early=is_early)
+    following = befalling(way, number + 1)
+    if following and comes_by_itself(proof.walk, way[number + 1]):
+        yield from ({"wait": f"{max(0.1, edge.ncco.heard.prompt - _EARLY_S):.1f}s"}, {"fault": following})
+        return
+    is_told = edge.happened.fault == "away" or not (edge.is_failsafe or fault == "refused")
+    heard = _heard(edge.ncco.actions) if is_told else ""
+    if heard:
+        yield {"hear": heard}
+
+
+def _until_dialled(before: Edge | None, edge: Edge) -> Iterator[Any]:
+    """Wait until a dial is over whose end is told before the next one begins."""
+    if before is not None and before.happened.kind == "dial" and edge.happened.kind == "dial":
+        yield {"wait": "5s"}
 
 
 def _wait(seconds: float, before: Edge) -> dict[str, str]:
@@ -196,10 +216,10 @@ def _asks_party(edge: Edge) -> bool:
     return any("onAnswer" in endpoint for action in edge.ncco.actions for endpoint in action.get("endpoint", ()))
 
 
-def _step(happened: Input, joining: list[str]) -> list[Any]:
+def _step(happened: Input, joining: list[str], *, is_early: bool) -> list[Any]:
     told = happened.told
-    if happened.fault:
-        return [{"fault": "unreadable"}, "silence"] if happened.fault == "unreadable" else []
+    if happened.fault == "unreadable":
+        return [] if is_early else ["silence"]
     if "silence" in told:
         return ["silence"]
     dial = told.get("dial")

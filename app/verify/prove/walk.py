@@ -5,32 +5,26 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from itertools import product
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
-from app.engine import Call, Session, Surroundings, Turn, Wait, WaitRef, begin, begin_other, fail, resume
-from app.engine.dialling import DEAR
+from app.engine import Call, Session, Surroundings, Turn, Wait, begin, begin_other, fail, resume
 from app.engine.walking import Playing
 from app.flow.model import Flow
 from app.ncco import check
+from app.verify.prove.around import FAILSAFE, ago, around, sort_of
 from app.verify.prove.driving import Driver, Played
 from app.verify.prove.following import Following
 from app.verify.prove.inputs import Input, Inputs, ends_by_itself, faults_at
 from app.verify.prove.listening import TALKED, listen
 from app.verify.prove.liveness import Liveness
 from app.verify.prove.states import MANY, NARROW, WIDE, States
-from app.verify.prove.walked import END, START, Bounds, Edge, Ncco, Sort, State, Walk
-
-FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = (
-    {"action": "talk", "text": "We have a technical problem. Please call again later."},
-)
-ANYBODY: Final = ("", *"123456789", *DEAR)
-"""Prefixes of every number and address: whom a server may dial is a setting, not a matter of the flow."""
+from app.verify.prove.walked import END, START, Bounds, Edge, Ncco, State, Walk
 
 
 @dataclass(slots=True)
@@ -104,6 +98,9 @@ class Walker:
         for happened in inputs:
             if self._walk.stopped:
                 return
+            if happened.fault == "away":
+                self._lose_store(number, state)
+                continue
             begun = partial(self._turn, state.session, happened)
             for moment, played in self._at_moments(state.moment, state.session, begun, seen):
                 if played.turn is not None:
@@ -118,6 +115,17 @@ class Walker:
             edge = Edge(number, END, happened, state.moment, (), (), (key,), (), "passes", TALKED)
             self._walk.edges.append(edge)
 
+    def _lose_store(self, number: int, state: State) -> None:
+        """The store is away: the server says 503, and the failsafe NCCO on the fallback URL that is asked then.
+
+        Source: delivery rules (503 is sent again, then the fallback URL is asked).
+        """
+        is_party = bool(state.session.parent)
+        ncco = self._ncco([] if is_party else [dict(action) for action in FAILSAFE])
+        happened = self.inputs.at(state.session)[0]._replace(fault="away")
+        edge = Edge(number, END, happened, state.moment, (), (), (), (), "fault", ncco.heard, is_failsafe=True)
+        self._walk.edges.append(replace(edge, ncco=ncco, is_party=is_party, env=state.env))
+
     def _answer(self, call: Call, now: datetime) -> Playing[Turn]:
         return begin(self.root, "leg", call, self._around(now))
 
@@ -127,7 +135,7 @@ class Walker:
     def _turn(self, session: Session, happened: Input, now: datetime) -> Playing[Turn] | Playing[Turn | None]:
         entered_at = session.entered_at
         if happened.kind == "held":
-            session = session._replace(entered_at=_ago(now, happened.waited))
+            session = session._replace(entered_at=ago(now, happened.waited))
         elif (session.at or self.root.name, session.step) not in self.liveness.timed or entered_at is None:
             session = session._replace(entered_at=now)
         around = self._around(now)
@@ -184,7 +192,7 @@ class Walker:
         return any(key in self.liveness.looks for key in entered)
 
     def _around(self, now: datetime) -> Surroundings:
-        return Surroundings(now, _link, _mask, self._env, FAILSAFE, ANYBODY, 1_000_000)
+        return around(now, self._env)
 
     def _add(
         self,
@@ -215,7 +223,7 @@ class Walker:
                 tuple(follow.entered),
                 tuple(follow.taken),
                 failed,
-                _sort(happened, turn),
+                sort_of(happened, turn),
                 ncco.heard.after(played.asking_s),
                 call,
                 behind,
@@ -262,26 +270,3 @@ class Walker:
             errors = tuple(issue for issue in check(actions) if issue.severity == "error")
             self._checked[text] = Ncco(actions, errors, listen(actions))
         return self._checked[text]
-
-
-def _sort(happened: Input, turn: Turn) -> Sort:
-    if happened.kind == "fault":
-        return "fault"
-    if happened.kind == "leg":
-        return "leg"
-    if turn.outcome == "held":
-        return "held"
-    is_act = happened.kind == "input" and turn.outcome not in ("noinput", "nomatch", "asr_error", "error")
-    return "acts" if is_act else "passes"
-
-
-def _ago(now: datetime, seconds: float) -> datetime:
-    return now - timedelta(seconds=seconds)
-
-
-def _link(ref: WaitRef) -> str:
-    return f"https://ncco.example.com/{ref.kind}/{ref.turn}/{ref.index}"
-
-
-def _mask(session: str, secret: str) -> str:
-    return "hidden"

@@ -1,0 +1,57 @@
+"""What befalls calls between Vonage and the server: nobody is left in silence, and each fault can be played."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.verify.prove import Proof, Violation, prove
+from app.verify.prove.scenario import Written, counter_example
+from app.verify.prove.walked import Edge
+from tests.verify.prove.proved_flows import HERE, NOW, play_all, project_of
+
+GOOD = sorted((HERE / "good").glob("*.yaml"))
+WAITING = [path for path in GOOD if path.stem != "conference"]
+"""Those in which a call waits for anything."""
+FAULTS = ("away", "refused", "unreadable")
+
+
+def faulty(proof: Proof, fault: str) -> list[int]:
+    """The edges of a fault that befalls the caller, by number."""
+    edges = enumerate(proof.walk.edges)
+    return [number for number, edge in edges if edge.happened.fault == fault and not edge.is_party]
+
+
+def told(proof: Proof, number: int) -> Written:
+    """The shortest call to an edge."""
+    place = proof.flow.steps[proof.flow.start].place
+    written = counter_example(proof, Violation("fault", proof.flow.name, f"edge {number}", place, "", "", number))
+
+    assert written is not None
+    return written
+
+
+def is_heard(edge: Edge) -> bool:
+    """Whether the caller hears anything then."""
+    return edge.heard.is_heard
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speaks(path: Path) -> None:
+    proof = prove(project_of(path).flows["test"], NOW)
+    waiting = {number for number, state in enumerate(proof.walk.states) if not state.session.parent}
+    away = [proof.walk.edges[number] for number in faulty(proof, "away")]
+
+    assert waiting <= {edge.source for edge in away}
+    assert all(map(is_heard, away))
+
+
+@pytest.mark.parametrize("path", WAITING, ids=lambda path: path.stem)
+def test_every_fault_plays_to_what_the_proof_says_is_heard(path: Path) -> None:
+    project = project_of(path)
+    proof = prove(project.flows["test"], NOW)
+    written = [told(proof, number) for fault in FAULTS for number in faulty(proof, fault)[:4]]
+    suite = play_all(project, written)
+
+    assert [] == [f"{each.scenario.name}: {each.differences[0].message}" for each in suite.results if not each.holds]
