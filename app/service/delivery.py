@@ -21,6 +21,7 @@ class Delivery:
         base_url: where callback URLs start, without a trailing slash (`https://calls.example.com`).
         received_at: aware, UTC.
         problem: why the body could not be read, "" when it could.
+        came_at: when it had come, in seconds that only grow (`time.perf_counter`); 0 when nobody measures.
     """
 
     method: str
@@ -29,6 +30,7 @@ class Delivery:
     base_url: str
     received_at: datetime
     problem: str = ""
+    came_at: float = 0.0
     _recognised: Webhook | None = field(default=None, init=False, repr=False, compare=False)
 
     @property

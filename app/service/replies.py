@@ -89,4 +89,5 @@ def original_of(delivery: Delivery) -> Delivery:
         delivery.base_url,
         delivery.received_at,
         delivery.problem,
+        delivery.came_at,
     )

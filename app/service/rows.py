@@ -8,6 +8,7 @@ import random
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
+from time import perf_counter
 from typing import Any, Final
 
 import orjson
@@ -156,10 +157,15 @@ def session_row(session: Session, version: int, opened_at: int, now: int) -> Ses
 
 
 def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -> TurnRow:
-    """The turn, with what is needed to play it again: its time, what look-ups answered, its webhook."""
+    """The turn, with what is needed to play it again: its time, what look-ups answered, its webhook.
+
+    `us` is how many microseconds it took from the whole webhook to the turn, before it was written.
+    """
     inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
     if turn.lookups:
         inputs["lookups"] = turn.lookups
+    if delivery.came_at:
+        inputs["us"] = int((perf_counter() - delivery.came_at) * 1_000_000)
     return TurnRow(
         turn.session.id,
         turn.session.turn,

@@ -113,7 +113,7 @@ class Door:
         visit.is_read = True
         query: bytes = visit.scope["query_string"]
         payload = query if is_get else body
-        now = self._clock()
+        now, came_at = self._clock(), perf_counter()
         if self.verifier is not None:
             if [name for name, _ in visit.scope["headers"]].count(b"authorization") > 1:
                 raise WrongSignature(SEVERAL)  # whoever stands before us may have looked at another one
@@ -126,7 +126,7 @@ class Door:
         else:
             fields, visit.problem = read_fields(body, visit.headers.get(b"content-type", b"").lower())
         base = self._base(visit)
-        visit.delivery = delivery = Delivery(visit.scope["method"], payload, fields, base, now, visit.problem)
+        visit.delivery = delivery = Delivery(visit.scope["method"], payload, fields, base, now, visit.problem, came_at)
         return await visit.route.serve(self._calls, delivery, visit.argument)
 
     def _base(self, visit: Visit) -> str:

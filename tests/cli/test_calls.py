@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import sqlite3
 import subprocess
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -593,3 +595,24 @@ def test_webhook_is_told_in_a_few_words(expected: str, kind: str, fields: dict[s
 )
 def test_action_is_told_in_a_line(expected: str, action: dict[str, Any]) -> None:
     assert expected == short(action)
+
+
+def test_time_that_a_turn_took_is_told() -> None:
+    async def measured(call: ServedCall) -> None:
+        fields = {"to": "442079460000", "from": "447700900123", "uuid": LEG}
+        came_at = time.perf_counter() - 0.25
+        await call.service.answer(Delivery("POST", b"{}", fields, "https://calls.example.com", NOON, came_at=came_at))
+
+    record(measured)
+
+    assert re.search(
+        r"^12:00:00\.000  answer  \[made in 2[5-9]\d\.\d ms\]$|\[made in [3-9]\d\d\.", ncco("calls", LEG).stdout, re.M
+    )
+    assert document(LEG)["timeline"][0]["turn"]["ms"] >= 250
+
+
+def test_time_that_nobody_measured_is_not_told() -> None:
+    record(to_sales)
+
+    assert "made in" not in ncco("calls", LEG).stdout
+    assert document(LEG)["timeline"][0]["turn"]["ms"] is None

@@ -60,7 +60,7 @@ def _turn(entry: Entry) -> Mapping[str, Any]:
     return {
         "number": entry.turn.number if entry.turn is not None else None,
         "outcome": entry.inputs.get("outcome"),
-        "ms": entry.inputs.get("ms"),
+        "ms": entry.ms,
         "lookups": entry.inputs.get("lookups", {}),
         "why": entry.trace,
         "ncco": entry.ncco,

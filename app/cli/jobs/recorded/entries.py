@@ -49,6 +49,12 @@ class Entry:
         return actions
 
     @property
+    def ms(self) -> float | None:
+        """How long its turn took, from the whole webhook until it could be written; None when nobody measured."""
+        us = self.inputs.get("us")
+        return None if us is None else us / 1000
+
+    @property
     def inputs(self) -> Mapping[str, Any]:
         """What its turn had besides the webhook: its time, what look-ups answered."""
         found: Mapping[str, Any] = orjson.loads(self.turn.inputs) if self.turn is not None else {}

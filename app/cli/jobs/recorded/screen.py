@@ -122,8 +122,7 @@ def entry_lines(entry: Entry, columns: int | None, *, whole: bool) -> Iterator[s
     """One webhook with what came of it."""
     what = f": {plain(entry.what)}" if entry.what else ""
     again = " (delivered again)" if entry.is_again else ""
-    ms = entry.inputs.get("ms")
-    took = f"  [{ms} ms]" if ms is not None else ""
+    took = f"  [made in {entry.ms:.1f} ms]" if entry.ms is not None else ""
     head = f"{moment(entry.webhook.received_at):%H:%M:%S.%f}"[:12]
     yield painted(f"{head}  {plain(entry.webhook.kind)}{what}{again}{took}", "cyan")
     if entry.turn is None:
