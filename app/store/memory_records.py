@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from app.store.contract import RevisionRow
 from app.store.records import ANY, FAILURE, NEAR, CallRow, Timeline, Wanted
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ class MemoryRecords:
         ]
         hooks = [hook for hook in store.outbox.listed(sys.maxsize) if hook.session == session]
         return Timeline(found[0], tuple(webhooks), tuple(store.turns[session]), tuple(hooks))
+
+    async def revision(self, hash_: str) -> RevisionRow | None:
+        """The revision with this hash, or None."""
+        return self._store.revisions.get(hash_)
 
     def _all(self) -> list[CallRow]:
         """Every call, oldest first."""

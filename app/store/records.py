@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
-from app.store.contract import HookRow, SessionRow, TurnRow, WebhookRow
+from app.store.contract import HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
 
 FAILURE: Final = b'"did":"failed"'
 """Stands in the trace of a turn in which something could not be played. Texts in a trace have their quotes escaped."""
@@ -88,6 +88,9 @@ class Records(Protocol):
 
         Webhooks that name its leg and were written shortly before it was opened, or after its last one, are its own.
         """
+
+    async def revision(self, hash_: str) -> RevisionRow | None:
+        """The revision with this hash, or None."""
 
 
 @runtime_checkable

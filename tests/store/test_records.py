@@ -15,7 +15,16 @@ from app.store.contract import Store
 from app.store.records import FAILURE, NEAR, Recorded, Records, Wanted
 from app.store.sqlite import SqliteStore
 from app.store.sqlite.records import SqliteRecords
-from tests.store.stored_rows import NOON_MS, hook_row, new_call, next_turn, session_row, turn_row, webhook_row
+from tests.store.stored_rows import (
+    NOON_MS,
+    hook_row,
+    new_call,
+    next_turn,
+    revision_row,
+    session_row,
+    turn_row,
+    webhook_row,
+)
 from tests.store.test_contract import STORES
 
 RECORDED = ("memory", "sqlite", "postgres")
@@ -146,6 +155,13 @@ async def test_events_of_the_leg_are_in_the_timeline_of_a_call_to_a_named_flow(s
 
 async def test_call_that_is_not_there_has_no_timeline(records: Records) -> None:
     assert await records.timeline("leg-1") is None
+
+
+async def test_revisions_are_there_to_be_read(store: Store, records: Records) -> None:
+    await store.save_revisions([revision_row("c0ffee")])
+
+    assert revision_row("c0ffee") == await records.revision("c0ffee")
+    assert await records.revision("decaf") is None
 
 
 # A SQLite file

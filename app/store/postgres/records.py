@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store.address import Address
-from app.store.contract import SessionRow, TurnRow, WebhookRow
+from app.store.contract import RevisionRow, SessionRow, TurnRow, WebhookRow
 from app.store.postgres import faults
 from app.store.postgres.connecting import CONNECT_S, connect
 from app.store.postgres.outbox import SELECT_HOOKS_OF_SESSION, hook_row
 from app.store.postgres.pool import Pool
 from app.store.postgres.schema import found_schema
+from app.store.postgres.statements import SELECT_REVISION
 from app.store.postgres.texts import read, stored
 from app.store.records import ANY, FAILURE, NEAR, CallRow, Timeline, Wanted
 
@@ -131,6 +132,11 @@ class PostgresRecords:
         turns = [_turn_row(call.session.id, row) for row in await self._read(SELECT_TURNS, call.key)]
         hooks = [hook_row(row) for row in await self._read(SELECT_HOOKS_OF_SESSION, stored(session))]
         return Timeline(call, await self._webhooks(call), tuple(turns), tuple(hooks))
+
+    async def revision(self, hash_: str) -> RevisionRow | None:
+        """The revision with this hash, or None."""
+        rows = await self._read(SELECT_REVISION, stored(hash_))
+        return RevisionRow(read(rows[0][0]), read(rows[0][1]), rows[0][2], rows[0][3]) if rows else None
 
     async def _webhooks(self, call: CallRow) -> tuple[WebhookRow, ...]:
         rows = await self._read(SELECT_WEBHOOKS, call.key)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.errors import StoreUnavailable, StoreUnusable
-from app.store.contract import TurnRow, WebhookRow
+from app.store.contract import RevisionRow, TurnRow, WebhookRow
 from app.store.records import ANY, FAILURE, NEAR, CallRow, Timeline, Wanted
 from app.store.sqlite.faults import is_busy, unusable
 from app.store.sqlite.hook_statements import SELECT_HOOKS_OF_SESSION, hook_row
 from app.store.sqlite.opening import SCHEMAS, VERSION_TABLE, Connect
 from app.store.sqlite.reader import Reader
-from app.store.sqlite.statements import session_row
+from app.store.sqlite.statements import SELECT_REVISION, session_row
 from app.store.texts import unicode
 
 READABLE: Final = SCHEMAS[1:]
@@ -146,6 +146,11 @@ class SqliteRecords:
         turns = [TurnRow(call.session.id, *row) for row in await self._read(SELECT_TURNS, (call.key,))]
         hooks = [hook_row(row) for row in await self._read(SELECT_HOOKS_OF_SESSION, (unicode(session),))]
         return Timeline(call, await self._webhooks(call), tuple(turns), tuple(hooks))
+
+    async def revision(self, hash_: str) -> RevisionRow | None:
+        """The revision with this hash, or None."""
+        rows = await self._read(SELECT_REVISION, (unicode(hash_),))
+        return RevisionRow(*rows[0]) if rows else None
 
     async def _webhooks(self, call: CallRow) -> tuple[WebhookRow, ...]:
         rows = await self._read(SELECT_WEBHOOKS, (call.key,))
