@@ -21,6 +21,7 @@ WRITTEN = [
     ".gitignore",
     ".vscode/extensions.json",
     ".vscode/flow.schema.json",
+    ".vscode/scenario.schema.json",
     ".vscode/settings.json",
     "README.md",
     "docker-compose.yml",
@@ -55,15 +56,16 @@ def test_the_project_passes_the_check(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_what_it_says_to_do_next_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ncco("init", "shop")
     monkeypatch.chdir(tmp_path / "shop")
-    rendered = ncco(*NEXT[1][0].split()[1:])
-    with running_server(tmp_path, *NEXT[2][0].split()[2:], cwd=tmp_path / "shop") as server:
+    called, tested, proved = (ncco(*command.split()[1:]) for command, _ in NEXT[1:4])
+    with running_server(tmp_path, *NEXT[4][0].split()[2:], cwd=tmp_path / "shop") as server:
         answered = httpx.post(
             f"http://{server.address}/webhooks/answer",
             json={"to": "442079460000", "from": "447700900123", "uuid": "u", "conversation_uuid": "CON-1"},
         )
 
-    assert ["check", "render", "serve"] == [command.split()[1] for command, _ in NEXT]
-    assert "talk" == json.loads(rendered.stdout)[0]["action"]
+    assert ["check", "simulate", "test", "prove", "serve"] == [command.split()[1] for command, _ in NEXT]
+    assert (0, 0, 0) == (called.exit_code, tested.exit_code, proved.exit_code)
+    assert "Thank you for calling" in called.stdout
     assert ["talk", "talk", "input"] == [action["action"] for action in answered.json()][:3]
 
 
@@ -73,7 +75,7 @@ def test_every_command_of_its_page_works(tmp_path: Path, monkeypatch: pytest.Mon
     page = (tmp_path / "shop" / "README.md").read_text()
     lines = [re.split(r"  +| >", line)[0].split()[1:] for line in re.findall(r"^ncco .*", page, re.MULTILINE)]
 
-    assert 8 == len(lines)
+    assert 10 == len(lines)
     assert [] == [words for words in lines if "--watch" not in words and words[0] != "serve" and ncco(*words).exit_code]
 
 
@@ -88,15 +90,24 @@ def test_its_flows_are_valid_by_the_schema_that_its_editor_reads(tmp_path: Path)
     assert '"welcome.j2"' in json.dumps(schema)
 
 
-def test_its_editor_finds_the_schema_in_both_ways(tmp_path: Path) -> None:
+def test_its_scenarios_are_valid_by_the_schema_that_its_editor_reads(tmp_path: Path) -> None:
     ncco("init", "shop")
     shop = tmp_path / "shop"
+    validator = jsonschema.Draft7Validator(json.loads((shop / ".vscode/scenario.schema.json").read_text()))
+
+    assert validator.is_valid(as_editor_reads((shop / "tests/scenarios/main.yaml").read_text()))
+
+
+@pytest.mark.parametrize(("kind", "folder"), [("flow", "flows"), ("scenario", "tests/scenarios")])
+def test_its_editor_finds_the_schemas_in_both_ways(kind: str, folder: str, tmp_path: Path) -> None:
+    ncco("init", "shop")
+    shop, schema = tmp_path / "shop", f".vscode/{kind}.schema.json"
     settings = json.loads((shop / ".vscode/settings.json").read_text())
-    first = (shop / "flows/main.yaml").read_text().splitlines()[0]
+    first = (shop / folder / "main.yaml").read_text().splitlines()[0]
     line = first.removeprefix("# yaml-language-server: $schema=")
 
-    assert (shop / ".vscode/flow.schema.json") == (shop / "flows" / line).resolve()
-    assert [".vscode/flow.schema.json"] == list(settings["yaml.schemas"])
+    assert (shop / schema) == (shop / folder / line).resolve()
+    assert [f"{folder}/**/*.yaml", f"{folder}/**/*.yml"] == settings["yaml.schemas"][schema]
 
 
 def test_its_compose_file_is_that_of_the_server_with_another_image(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.played_projects import DIFFERS, HOLDS, invoke_in, project
-from tests.cli.projects import SHOP, TYPO, write_project
+from tests.cli.projects import SHOP, TYPO, ncco, write_project
 
 
 def test_scenarios_that_hold_end_with_0(tmp_path: Path) -> None:
@@ -237,3 +237,11 @@ def test_live_asks_and_tells_for_real_and_says_so(tmp_path: Path, monkeypatch: p
     assert 0 == live.exit_code, live.output
     assert ["GET /x", "POST /seen"] == Crm.taken
     assert "live: look-ups that a scenario does not answer are asked, and hooks are sent" in live.output
+
+
+def test_flows_may_be_named_by_their_project(tmp_path: Path) -> None:
+    project(tmp_path)
+    elsewhere = tmp_path / "elsewhere.yaml"
+    (tmp_path / "tests" / "scenarios" / "shop.yaml").rename(elsewhere)
+
+    assert 0 == ncco("test", elsewhere, "--flows", tmp_path).exit_code

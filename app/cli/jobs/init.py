@@ -1,4 +1,4 @@
-"""`ncco init`: copies the skeleton of a project, and makes the schema that its editor reads."""
+"""`ncco init`: copies the skeleton of a project, and makes the schemas that its editor reads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -14,15 +14,19 @@ import app
 from app.cli.work import FINE, CannotRun
 from app.flow.report import printable
 from app.flow.schema import flow_schema, names_in
+from app.verify.scenarios.schema import scenario_schema
 
 SKELETON: Final = Path(app.__file__).parent / "cli" / "skeleton"
 HIDDEN: Final = "dot-"
 """Begins the name of a file or folder of the skeleton that begins with a dot in a project."""
-SCHEMA: Final = ".vscode/flow.schema.json"
+FLOW_SCHEMA: Final = ".vscode/flow.schema.json"
+SCENARIO_SCHEMA: Final = ".vscode/scenario.schema.json"
 
 NEXT: Final = (
     ("ncco check", "every fault of the flows; there is none yet"),
-    ("ncco render main --digits 1", "what a caller hears after pressing 1"),
+    ("ncco simulate", "call it in this terminal"),
+    ("ncco test", "play its scenarios"),
+    ("ncco prove", "walk every way through it"),
     ("ncco serve --dev", "answer calls on this machine"),
 )
 
@@ -65,7 +69,12 @@ def _files() -> Iterator[tuple[str, str]]:
         name = "/".join(f".{part.removeprefix(HIDDEN)}" if part.startswith(HIDDEN) else part for part in parts)
         found[name] = path.read_text(encoding="utf-8")
     yield from found.items()
-    yield SCHEMA, json.dumps(flow_schema(names_in(found)), indent=2, ensure_ascii=False) + "\n"
+    yield FLOW_SCHEMA, _json(flow_schema(names_in(found)))
+    yield SCENARIO_SCHEMA, _json(scenario_schema())
+
+
+def _json(schema: Mapping[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _write(path: Path, text: str) -> None:

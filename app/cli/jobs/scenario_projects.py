@@ -65,7 +65,9 @@ def _named(path: Path, flows: Path | None, templates: Path | None) -> ScenarioPr
 
 
 def _source(home: Path, flows: Path | None, templates: Path | None) -> Source:
-    return Source(flows or home / "flows", templates or home / "templates")
+    if flows is not None:
+        return Source(*folders(flows, templates))
+    return Source(home / "flows", templates or home / "templates")
 
 
 def _with_files(source: Source, files: tuple[Path, ...], where: Path) -> ScenarioProject:

@@ -7,6 +7,7 @@ from typing import Final
 
 from app.engine import Lookup, LookupAnswer
 from app.flow.lookups.asked import AskedLookup
+from app.flow.lookups.definition import LookupDefinition
 from app.flow.lookups.returned import Returned
 from app.flow.model import Flow
 from app.service.drive import LookUp
@@ -20,21 +21,31 @@ class Declared:
     """What the look-ups of some flows return, by flow and name."""
 
     def __init__(self, flows: Iterable[Flow]) -> None:
-        self._returns: dict[tuple[str, str], Returned] = {}
+        self._known: dict[tuple[str, str], LookupDefinition] = {}
         for flow in flows:
             for step in flow.steps.values():
                 for asking in step.asks:
                     if isinstance(asking, AskedLookup):
-                        self._returns[flow.name, asking.name] = asking.definition.returns
+                        self._known[flow.name, asking.name] = asking.definition
 
     @property
     def names(self) -> frozenset[str]:
         """What a scenario may call them: the name, or `flow.name`."""
-        return frozenset(name for flow, short in self._returns for name in (short, f"{flow}.{short}"))
+        return frozenset(name for flow, short in self._known for name in (short, f"{flow}.{short}"))
+
+    def definition(self, flow: str, name: str) -> LookupDefinition | None:
+        """One of them."""
+        return self._known.get((flow, name))
 
     def returned(self, flow: str, name: str) -> Returned | None:
         """What one of them returns."""
-        return self._returns.get((flow, name))
+        found = self.definition(flow, name)
+        return found.returns if found is not None else None
+
+    def fields(self, name: str) -> frozenset[str]:
+        """The fields that those of a name declare, each `flow.name` or `name`."""
+        meant = [known for (flow, short), known in self._known.items() if name in (short, f"{flow}.{short}")]
+        return frozenset(field for known in meant for field in known.returns.fields)
 
 
 class Answers:
@@ -47,6 +58,7 @@ class Answers:
 
     Attributes:
         unanswered: the names of those that were not answered.
+        misfits: the names of those whose answer does not fit what they declare, each with what is wrong.
     """
 
     def __init__(self, given: Mapping[str, Given], declared: Declared, outside: LookUp | None = None) -> None:
@@ -56,6 +68,7 @@ class Answers:
         self._asked: dict[str, int] = {}
         self._answered: dict[str, LookupAnswer] = {}
         self.unanswered: list[str] = []
+        self.misfits: dict[str, str] = {}
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         """One answer for each, in their order; what is asked twice with one key gets the same answer."""
@@ -78,4 +91,8 @@ class Answers:
         if isinstance(answer, Fault):
             ms = lookup.request.timeout_ms
             return LookupAnswer(None, answer.problem or f"timed out after {ms} ms", 0 if answer.problem else ms)
-        return LookupAnswer(answer_of(answer.node, self._declared.returned(lookup.flow, lookup.name)))
+        value = answer_of(answer.node, self._declared.returned(lookup.flow, lookup.name))
+        definition = self._declared.definition(lookup.flow, lookup.name)
+        if definition is not None and (problem := definition.read(value)[1]):
+            self.misfits[lookup.name] = problem
+        return LookupAnswer(value)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from app.flow.model import Flow
-from app.flow.nodes import Place
+from app.flow.nodes import Map, Place
 from app.ncco.suggest import nearest
 from app.verify.scenarios.answers import Declared
-from app.verify.scenarios.model import CallFacts, Scenario
+from app.verify.scenarios.model import Answer, CallFacts, Given, Scenario
 from app.verify.scenarios.reader import Reader
 
 ANY_NUMBER = "442079460000"
@@ -21,6 +21,7 @@ class Fitting:
 
     def __init__(self, flows: Iterable[Flow], declared: Declared) -> None:
         self._flows = {flow.name: flow for flow in flows}
+        self._declared = declared
         found = self._flows.values()
         self._known: Mapping[str, tuple[str, list[str]]] = {
             "look-up": ("S107", sorted(declared.names)),
@@ -31,7 +32,8 @@ class Fitting:
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
         """The scenario with its number and flow filled in; S106 to S109 for what there is not."""
         for name, given in scenario.given.items():
-            self._check(name, "look-up", given.place, reader)
+            if self._check(name, "look-up", given.place, reader):
+                self._check_fields(name, given, reader)
         for hook in scenario.expect.hooks or ():
             self._check(hook.name, "hook", hook.place, reader)
         for name in scenario.expect.variables:
@@ -39,12 +41,24 @@ class Fitting:
             self._check(name, "variable", place, reader)
         return replace(scenario, call=self._call(scenario.call, reader))
 
-    def _check(self, name: str, what: str, place: Place, reader: Reader) -> None:
+    def _check_fields(self, name: str, given: Given, reader: Reader) -> None:
+        """What a look-up answers has the fields that it declares; `value` may hold anything."""
+        fields = self._declared.fields(name)
+        nodes = [answer.node for answer in given.answers if isinstance(answer, Answer) and not answer.is_free]
+        for entry in (entry for node in nodes if isinstance(node, Map) for entry in node.entries):
+            if fields and entry.key.value not in fields:
+                near = nearest(entry.key.value, sorted(fields))
+                cure = f'did you mean "{near}"?' if near else f"it returns: {', '.join(sorted(fields))}"
+                message = f'the look-up "{name}" returns no "{entry.key.value}"'
+                reader.report("S107", entry.key.place, message, f"{cure}; {{value: ..}} holds anything")
+
+    def _check(self, name: str, what: str, place: Place, reader: Reader) -> bool:
         code, names = self._known[what]
         if name not in names:
             near = nearest(name, names)
             cure = f'did you mean "{near}"?' if near else f"there are: {', '.join(names) or 'none'}"
             reader.report(code, place, f'no flow has a {what} "{name}"', cure)
+        return name in names
 
     def _call(self, call: CallFacts, reader: Reader) -> CallFacts:
         """Which flow takes the call, and on which number."""

@@ -34,7 +34,7 @@ def _read_one(node: Node, reader: Reader) -> Answer | Fault:
     if entry.key.value == "error":
         text = reader.text(value, "`error`", 'write why it fails: "503", or a sentence')
         return Fault(_problem(text.value) if text else "it failed")
-    return Answer(value if entry.key.value == "value" else node)
+    return Answer(value, is_free=True) if entry.key.value == "value" else Answer(node)
 
 
 def _problem(text: str) -> str:

@@ -145,9 +145,14 @@ ScriptStep: TypeAlias = Hear | Press | Speak | Silence | Dial | Record | Wait | 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a look-up answers; the types that it declares say how `node` is read."""
+    """What a look-up answers; the types that it declares say how `node` is read.
+
+    Attributes:
+        is_free: whether it may be anything, also what the look-up does not declare.
+    """
 
     node: Node
+    is_free: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,3 +270,5 @@ def _decided(records: Iterable[Record], zero_ms: int) -> Iterable[Decided]:
 def _unanswered(answers: Answers) -> Iterable[str]:
     for name in dict.fromkeys(answers.unanswered):
         yield f'the look-up "{name}" had no answer, so its default held; `given: {{{name}: ..}}` gives one'
+    for name, problem in answers.misfits.items():
+        yield f'the answer of the look-up "{name}" does not fit, so its default held: {problem}'

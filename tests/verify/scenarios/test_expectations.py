@@ -86,6 +86,30 @@ def test_why_there_is_no_answer_is_in_the_trace() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("{customer: {nam: Ann}}", 'the look-up "customer" returns no "nam"'),
+        ("{customer: {timeout: false}}", 'the look-up "customer" returns no "timeout"'),
+        ("{main.customer: [{timeout: true}, {vips: true}]}", 'the look-up "main.customer" returns no "vips"'),
+    ],
+)
+def test_an_answer_has_no_field_that_is_not_declared(given: str, told: str) -> None:
+    suite = run(CRM, f"a call:\n{head(given)}  script: [end]\n")
+
+    assert [("S107", told)] == [(issue.code, issue.message) for issue in suite.issues]
+
+
+def test_an_answer_that_does_not_fit_is_told() -> None:
+    notes = played(CRM, "- hear: Hello stranger", head("{customer: {name: Ann, visits: many}}")).notes
+
+    assert any(note.startswith('the answer of the look-up "customer" does not fit, so its default') for note in notes)
+
+
+def test_an_answer_may_be_anything_that_a_broken_server_says() -> None:
+    assert [] == messages(played(CRM, "- hear: Hello stranger", head("{customer: {value: {nam: Ann}}}")))
+
+
 def test_answers_come_in_turn() -> None:
     given = f"{{main.customer: [{{timeout: true}}, {ANN}]}}"
 
