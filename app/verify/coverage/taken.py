@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.engine.outcome import hear_connected
 from app.engine.session import Session
-from app.flow.exits.branch import Branch
-from app.flow.exits.choices import Choices
-from app.flow.exits.collect import Collect
-from app.flow.exits.hold import Hold
 from app.flow.exits.on import On
-from app.flow.exits.run import Run
-from app.flow.model import Flow, Step
-from app.flow.retry import FAILURES
-from app.verify.outcomes import DEFAULT, ENTERED, KEYS, REAL, SPEECH, arm_name, error_exits_of, failed_try, outcomes_of
-
-_TRY: Final = re.compile(r"failed try (\d+) of (\d+)")
-_NEXT: Final = re.compile(r"; target \d+ of \d+ is next$")
-_RUNS: Final = "run: "
-"""How the exits say why: `app.flow.retry`, `app.flow.exits.on`, `app.flow.exits.run`. A test holds this to them."""
+from app.flow.model import Flow
+from app.verify.decisions import Decisions, asked
+from app.verify.outcomes import ENTERED, error_exits_of, outcomes_of
 
 
 class Line(NamedTuple):
@@ -96,8 +85,7 @@ class _Reading:
 
     by_file: Mapping[str, Flow]
     flow: Flow | None = None
-    heard: str | None = None
-    entered: str = ""
+    decisions: Decisions = field(default_factory=Decisions)
     has_failed: bool = False
 
     def read(self, line: Line) -> Iterator[Name]:
@@ -118,45 +106,14 @@ class _Reading:
             case "answered":
                 yield Name(name, flow.start, ENTERED)
             case "heard":
-                self.heard, self.entered = line.because, ""
+                self.decisions.hear(line.because)
             case "entered":
-                self.heard, self.entered = None, line.step
+                self.decisions.enter(line.step)
                 if line.step == flow.start:
                     yield Name(name, line.step, ENTERED)
             case "asked":
-                came = REAL if line.because.startswith("ok, ") else DEFAULT
-                yield Name(name, line.step, f"{line.what} {came}")
+                yield Name(name, line.step, asked(line.what, line.because))
             case "decided" if line.step in flow.steps:
-                found = self._decided(flow.steps[line.step], line)
+                found = self.decisions.outcome(flow.steps[line.step], line.what, line.because, line.others)
                 if found:
                     yield Name(name, line.step, found)
-
-    def _decided(self, step: Step, line: Line) -> str:
-        """The name of the outcome; "" for what is none, as asking again without blame."""
-        exit_ = step.exit
-        is_at_once = self.entered == step.name
-        if isinstance(exit_, Choices | Collect):
-            return self._answered(line)
-        if isinstance(exit_, Branch):
-            return arm_name(exit_, line.others)
-        if isinstance(exit_, Hold):
-            return "ready" if is_at_once else line.what
-        if isinstance(exit_, On) and not _NEXT.search(line.because):
-            return _line_of(exit_, "otherwise" if is_at_once else line.what)
-        if isinstance(exit_, Run) and not line.because.startswith(_RUNS):
-            return line.what if line.what in exit_.lines else "otherwise"
-        return ""
-
-    def _answered(self, line: Line) -> str:
-        """What came of a menu or a data entry."""
-        if line.what in FAILURES and (tried := _TRY.search(line.because)):
-            return failed_try(line.what, int(tried[1]), int(tried[2]))
-        way = SPEECH if (self.heard or "").startswith("speech ") else KEYS
-        return "" if line.what == "asr_error" else f"{line.what} {way}"
-
-
-def _line_of(on: On, outcome: str) -> str:
-    """The line of an `on` that takes an outcome."""
-    if outcome in on.lines:
-        return outcome
-    return "otherwise" if "otherwise" in on.lines else "failed"

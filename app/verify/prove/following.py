@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from app.engine import Session, TraceLine
-from app.flow.exits.branch import Branch
-from app.flow.exits.choices import Choices
-from app.flow.exits.collect import Collect
-from app.flow.exits.hold import Hold
-from app.flow.exits.on import On
-from app.flow.exits.run import OTHERWISE, Run
-from app.flow.model import Flow, Step
+from app.flow.model import Flow
 from app.flow.nodes import Place
-from app.flow.retry import FAILURES
-from app.verify.outcomes import DEFAULT, KEYS, REAL, SPEECH, arm_name, failed_try
+from app.verify.decisions import Decisions, asked
 
 Key = tuple[str, str, str]
 """Flow, step, name of the outcome."""
-
-_TRY: Final = re.compile(r"failed try (\d+) of (\d+)")
-_KEYED: Final = ("digits ", "the keys")
 
 
 @dataclass(slots=True)
@@ -46,7 +34,7 @@ class Following:
     def __init__(self, root: Flow, before: Session | None) -> None:
         self._root = root
         self._levels = [Level(root, "")] if before is None else _levels(root, before)
-        self._heard = ""
+        self._decisions = Decisions()
         self.entered: list[tuple[str, str]] = []
         self.taken: list[Key] = []
         self.failed: list[tuple[str, str, TraceLine]] = []
@@ -66,10 +54,9 @@ class Following:
             case "ran":
                 self._run(line)
             case "heard":
-                self._heard = line.because
+                self._decisions.hear(line.because)
             case "asked":
-                came = REAL if line.because.startswith("ok,") else DEFAULT
-                self._take(line.step, f"{line.what} {came}")
+                self._take(line.step, asked(line.what, line.because))
             case "failed" if line.step:
                 self.failed.append((self._here.flow.name, line.step, line))
             case "decided":
@@ -89,6 +76,7 @@ class Following:
         while len(self._levels) > 1 and not _stands(self._here.flow, line):
             self._levels.pop()
         self._here.step = line.step
+        self._decisions.enter(line.step)
         self.entered.append((self._here.flow.name, line.step))
 
     def _run(self, line: TraceLine) -> None:
@@ -102,8 +90,7 @@ class Following:
         while len(self._levels) > 1 and self._here.step != line.step:
             self._levels.pop()
         step = self._here.flow.steps[line.step]
-        is_run = isinstance(step.exit, Run) and line.because.startswith("run: ")
-        name = "" if is_run else _name(step, line, self._heard)
+        name = self._decisions.outcome(step, line.what, line.because, len(line.others))
         if name:
             self._take(line.step, name)
 
@@ -121,32 +108,3 @@ def _stands(flow: Flow, line: TraceLine) -> bool:
 def shown(place: Place) -> str:
     """A place as traces write it."""
     return f"{place.file}:{place.line}"
-
-
-def _name(step: Step, line: TraceLine, heard: str) -> str:
-    """What a decision is counted as; "" for what is not counted."""
-    exit_ = step.exit
-    if isinstance(exit_, Choices | Collect):
-        return _of_input(line, heard)
-    if isinstance(exit_, Branch):
-        number = next((n for n, arm in enumerate(exit_.arms) if line.because == f"{arm.shown} holds"), len(exit_.arms))
-        return arm_name(exit_, number)
-    if isinstance(exit_, Hold):
-        return line.what if line.what in exit_.lines and " holds already" not in line.because else _held(line)
-    if isinstance(exit_, On | Run):
-        is_next = " is next" in line.because
-        return "" if is_next else line.what if line.what in exit_.lines else OTHERWISE
-    return ""
-
-
-def _held(line: TraceLine) -> str:
-    return "ready" if " holds already" in line.because else ""
-
-
-def _of_input(line: TraceLine, heard: str) -> str:
-    if line.what in FAILURES:
-        found = _TRY.search(line.because)
-        return failed_try(line.what, int(found[1]), int(found[2])) if found else ""
-    if line.what == "asr_error":
-        return ""
-    return f"{line.what} {KEYS if heard.startswith(_KEYED) else SPEECH}"

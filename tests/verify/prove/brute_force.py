@@ -13,6 +13,7 @@ from app.engine import Call, Session, Surroundings, Turn, begin, resume
 from app.engine.state import to_json
 from app.flow.model import Flow
 from app.ncco.webhooks import recognise
+from app.verify.prove.around import ANYBODY
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 CALL = Call(to="442079460000", from_number="447700900123", uuid="leg", conversation_uuid="CON", endpoint_type="phone")
@@ -105,7 +106,7 @@ def _turns(flow: Flow, session: Session) -> Iterator[Turn | None]:
 def _around() -> Surroundings:
     failsafe = ({"action": "talk", "text": "Please call again later."},)
     return Surroundings(
-        NOW, lambda ref: f"https://x.example/{ref.index}", lambda _, __: "x", {}, failsafe, ("",), 10**6
+        NOW, lambda ref: f"https://x.example/{ref.index}", lambda _, __: "x", {}, failsafe, ANYBODY, 10**6
     )
 
 

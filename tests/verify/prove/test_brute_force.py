@@ -15,7 +15,7 @@ from tests.verify.prove.proved_flows import NOW
 from tests.verify.prove.remembering_flows import remembering_flows
 
 MODEST = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
