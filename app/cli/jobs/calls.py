@@ -12,14 +12,12 @@ import click
 from app.cli.jobs.recorded import documents, screen
 from app.cli.jobs.recorded.entries import Entry, entries_of
 from app.cli.jobs.recorded.facts import facts_of
+from app.cli.jobs.recorded.finding import find_call
 from app.cli.jobs.recorded.following import follow_call, follow_calls
 from app.cli.jobs.recorded.opening import find_records, reading
 from app.cli.work import FINE, ISSUES
 from app.service.desk import LONGEST_CALL_MS
 from app.store.records import CallRow, Records, Timeline, Wanted
-
-LIKE_LIMIT = 10
-"""Calls that are named when what was given fits several."""
 
 
 def run(
@@ -77,7 +75,7 @@ class _Shown:
     async def one(self, name: str) -> int:
         """One call with its timeline."""
         async with reading(self._records) as records:
-            timeline = await self._find(records, name)
+            timeline = await find_call(records, name)
             if timeline is None:
                 return ISSUES
             if not self._follow and self._is_json:
@@ -91,17 +89,6 @@ class _Shown:
             else:
                 _say(*screen.hook_lines(timeline.hooks))
         return FINE
-
-    async def _find(self, records: Records, name: str) -> Timeline | None:
-        found = await records.calls_like(name, LIKE_LIMIT)
-        if len(found) == 1:
-            return await records.timeline(found[0].session.id)
-        if not found:
-            click.echo(f'there is no call "{screen.plain(name)}"\n  cure: `ncco calls` lists the newest', err=True)
-        else:
-            named = ", ".join(screen.plain(call.session.id) for call in found)
-            click.echo(f'several calls begin with "{screen.plain(name)}": {named}', err=True)
-        return None
 
     def _print_list(self, calls: list[CallRow], *, has_more: bool) -> None:
         now = _now()
