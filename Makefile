@@ -16,7 +16,7 @@ NEARLY := errors store vonage service settings simulator verify web cli
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help setup serve test check lint types layers bench chaos fmt docs site lock docker-check clean
+.PHONY: help setup serve test check lint types layers bench chaos audit fmt docs site lock docker-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ bench: $(READY) ## measure, and write the tables of docs/performance.md; seconds
 
 chaos: $(READY) ## kills, races, faults and a soak, two minutes; hours with LONG=1
 	$(BIN)/python -m benchmarks --proofs $(if $(LONG),,--short)
+
+# An index without advisories lets every package pass unseen: --strict makes that a failure.
+audit: $(READY) ## ask the package index for known faults of the pinned packages
+	$(BIN)/uvx -q pip-audit --strict --disable-pip --require-hashes -r requirements.txt
 
 fmt: $(READY) ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
