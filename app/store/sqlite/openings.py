@@ -43,10 +43,9 @@ def open_together(connection: sqlite3.Connection, openings: Sequence[Opening]) -
     """
     key = connection.execute(_LAST_KEY).fetchall()[0][0]
     for some in _pieces(openings):
-        keys = range(key + 1, key + 1 + len(some))
-        _insert(connection, _CALLS, [(at, *opening.session) for at, opening in zip(keys, some, strict=True)])
-        _insert(connection, _TURNS, [(at, *opening.turn[1:]) for at, opening in zip(keys, some, strict=True)])
-        _insert(connection, _WEBHOOKS, [(at, *opening.webhook) for at, opening in zip(keys, some, strict=True)])
+        _insert(connection, _CALLS, key, [opening.session for opening in some])
+        _insert(connection, _TURNS, key, [opening.turn[1:] for opening in some])
+        _insert(connection, _WEBHOOKS, key, [opening.webhook for opening in some])
         key += len(some)
 
 
@@ -59,8 +58,16 @@ def _pieces(openings: Sequence[Opening]) -> Iterator[Sequence[Opening]]:
         at += size
 
 
-def _insert(connection: sqlite3.Connection, into: tuple[str, tuple[str, ...]], rows: list[tuple[Any, ...]]) -> None:
-    connection.execute(_statement(*into, len(rows)), [value for row in rows for value in row])
+def _insert(
+    connection: sqlite3.Connection, into: tuple[str, tuple[str, ...]], key: int, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Write rows that belong to the calls behind `key`, one to each."""
+    values: list[Any] = []
+    for row in rows:
+        key += 1
+        values.append(key)
+        values.extend(row)
+    connection.execute(_statement(*into, len(rows)), values)
 
 
 @lru_cache(maxsize=64)
