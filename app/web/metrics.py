@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -53,56 +54,32 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        registry = self.registry
-        self._webhooks = Counter("ncco_webhooks", "Webhooks answered", ["kind", "outcome"], registry=registry)
-        self._seconds = Histogram(
-            "ncco_webhook_seconds", "Time to answer a webhook", ["route"], buckets=_BUCKETS_S, registry=registry
-        )
-        self._inputs = Counter(
-            "ncco_inputs", "What came of asking callers", ["flow", "step", "result"], registry=registry
-        )
-        self._lookups = Counter("ncco_lookups", "Look-ups asked", ["name", "result"], registry=registry)
-        self._lookup_seconds = Histogram(
-            "ncco_lookup_seconds", "Time to ask a look-up", ["name"], buckets=_LOOKUP_BUCKETS_S, registry=registry
-        )
-        self._fallbacks = Counter("ncco_fallbacks", "Webhooks to the fallback URL", registry=registry)
-        self._repeats = Counter("ncco_repeats", "Second deliveries, answered as the first", registry=registry)
-        self._failsafes = Counter("ncco_failsafes", "Callers who heard the failsafe NCCO", registry=registry)
-        self._without_store = Counter(
-            "ncco_store_unavailable", "Webhooks that got 503, since the store was away", registry=registry
-        )
-        self._refusals = Counter("ncco_signature_rejections", "Webhooks refused", ["reason"], registry=registry)
-        self._rejected = Counter("ncco_revisions_rejected", "Reads of the flows that had errors", registry=registry)
-        self._flows = Gauge(
-            "ncco_flows_loaded", "Flows that new calls can start in", multiprocess_mode="mostrecent", registry=registry
-        )
-        self._is_rejected = Gauge(
-            "ncco_revision_rejected",
-            "1 while the flows on disk have errors, and older ones are in use",
-            multiprocess_mode="mostrecent",
-            registry=registry,
-        )
-        self._open_calls = Gauge(
-            "ncco_open_calls",
-            "Calls whose end was not reported, as the store has them",
-            multiprocess_mode="mostrecent",
-            registry=registry,
-        )
-        self._hooks = Counter("ncco_hook_tries", "Tries to send a hook", ["outcome"], registry=registry)
-        self._hooks_kept = Gauge(
-            "ncco_hooks",
-            "Hooks that are not sent yet",
-            ["state"],
-            multiprocess_mode="mostrecent",
-            registry=registry,
-        )
+        count = partial(Counter, registry=self.registry)
+        state = partial(Gauge, multiprocess_mode="mostrecent", registry=self.registry)
+        time = partial(Histogram, registry=self.registry)
+        self._webhooks = count("ncco_webhooks", "Webhooks answered", ["kind", "outcome"])
+        self._seconds = time("ncco_webhook_seconds", "Time to answer a webhook", ["route"], buckets=_BUCKETS_S)
+        self._inputs = count("ncco_inputs", "What came of asking callers", ["flow", "step", "result"])
+        self._lookups = count("ncco_lookups", "Look-ups asked", ["name", "result"])
+        self._lookup_s = time("ncco_lookup_seconds", "Time to ask a look-up", ["name"], buckets=_LOOKUP_BUCKETS_S)
+        self._fallbacks = count("ncco_fallbacks", "Webhooks to the fallback URL")
+        self._repeats = count("ncco_repeats", "Second deliveries, answered as the first")
+        self._failsafes = count("ncco_failsafes", "Callers who heard the failsafe NCCO")
+        self._without_store = count("ncco_store_unavailable", "Webhooks that got 503, since the store was away")
+        self._refusals = count("ncco_signature_rejections", "Webhooks refused", ["reason"])
+        self._rejected = count("ncco_revisions_rejected", "Reads of the flows that had errors")
+        self._flows = state("ncco_flows_loaded", "Flows that new calls can start in")
+        self._is_rejected = state("ncco_revision_rejected", "1 while the flows on disk have errors")
+        self._open_calls = state("ncco_open_calls", "Calls among the newest whose end was not reported")
+        self._hooks = count("ncco_hook_tries", "Tries to send a hook", ["outcome"])
+        self._hooks_kept = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
         self._series: dict[tuple[str, str], Counter] = {}
         self._by_route = {route.name: self._seconds.labels(route.name) for route in ROUTES}
         self._inputs_of: dict[tuple[str, str, str], Counter] = {}
         self._lookup_names: set[str] = set()
         self.watch: Callable[[Answer, float, str], None] | None = None
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=registry)
+            collector(registry=self.registry)
 
     def webhook(self, answer: Answer, seconds: float, route: str) -> None:
         """Count one webhook."""
@@ -143,7 +120,7 @@ class Metrics:
             name = name if len(self._lookup_names) < SERIES_LIMIT else "other"
             self._lookup_names.add(name)
         self._lookups.labels(name, result_of(answer)).inc()
-        self._lookup_seconds.labels(name).observe(answer.ms / 1000)
+        self._lookup_s.labels(name).observe(answer.ms / 1000)
 
     def signature_refused(self, reason: str) -> None:
         """Count one webhook without a valid signature."""
