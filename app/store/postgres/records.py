@@ -32,7 +32,10 @@ _CALL: Final = """
 SELECT_CALLS: Final = f"""
     {_CALL}
     WHERE key < $2
-        AND key > coalesce((SELECT key FROM calls WHERE created_at < $3 ORDER BY key DESC LIMIT 1), -1)
+        AND key > CASE
+            WHEN $3::bigint = 0 THEN -1
+            ELSE coalesce((SELECT key FROM calls WHERE created_at < $3::bigint ORDER BY key DESC LIMIT 1), -1)
+        END
         AND ($4 = '' OR flow = $4)
         AND (NOT $5 OR NOT is_over)
         AND ($6::bytea = '' OR position($6::bytea IN state) > 0)

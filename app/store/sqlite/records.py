@@ -32,7 +32,10 @@ _CALL: Final = """
 SELECT_CALLS: Final = f"""
     {_CALL}
     WHERE key < :before
-        AND key > coalesce((SELECT key FROM calls WHERE created_at < :since ORDER BY key DESC LIMIT 1), -1)
+        AND key > CASE
+            WHEN :since = 0 THEN -1
+            ELSE coalesce((SELECT key FROM calls WHERE created_at < :since ORDER BY key DESC LIMIT 1), -1)
+        END
         AND (:flow = '' OR flow = :flow)
         AND (NOT :is_open OR is_over = 0)
         AND (:number = X'' OR instr(state, :number))
