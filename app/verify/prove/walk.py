@@ -17,14 +17,15 @@ from app.engine import Call, Session, Surroundings, Turn, Wait, begin, begin_oth
 from app.engine.walking import Playing
 from app.flow.model import Flow
 from app.ncco import check
+from app.verify.outcomes import ENTERED
 from app.verify.prove.around import FAILSAFE, ago, around, sort_of
 from app.verify.prove.driving import Driver, Played
-from app.verify.prove.following import Following
+from app.verify.prove.following import Following, Key
 from app.verify.prove.inputs import Input, Inputs, ends_by_itself, faults_at
 from app.verify.prove.listening import TALKED, listen
 from app.verify.prove.liveness import Liveness
 from app.verify.prove.states import MANY, NARROW, WIDE, States
-from app.verify.prove.walked import END, START, Bounds, Edge, Ncco, State, Walk
+from app.verify.prove.walked import END, START, Bounds, Edge, Ncco, State, Walk, undecided_in
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class Walker:
     _began: float = 0.0
 
     def __post_init__(self) -> None:
-        self._walk = Walk(self.root)
+        self._walk = Walk(self.root, undecided_in(self.root))
 
     def walk(self) -> Walk:
         """Walk everything; first without faults, then what faults lead to."""
@@ -221,7 +222,7 @@ class Walker:
                 moment,
                 played.answers,
                 tuple(follow.entered),
-                tuple(follow.taken),
+                (*self._just_entered(follow), *follow.taken),
                 failed,
                 sort_of(happened, turn),
                 ncco.heard.after(played.asking_s),
@@ -236,6 +237,12 @@ class Walker:
         )
         if behind < 0:
             self._call_parties(turn, number, moment, faulted)
+
+    def _just_entered(self, follow: Following) -> Iterator[Key]:
+        """That a flow was entered, of those in which nothing else is decided."""
+        for flow, step in follow.entered:
+            if self._walk.undecided.get(flow) == step:
+                yield flow, step, ENTERED
 
     def _state_of(self, turn: Turn, moment: datetime, edge: int, faulted: bool) -> int:
         """The number of the state that a turn leads to."""

@@ -10,7 +10,9 @@ from typing import Any, Final, Literal, NamedTuple
 from app.engine import Call, Session
 from app.flow.model import Flow
 from app.ncco import Issue
+from app.verify.outcomes import ENTERED, outcomes_of
 from app.verify.prove.driving import Answers
+from app.verify.prove.flows import family
 from app.verify.prove.following import Key
 from app.verify.prove.inputs import Input
 from app.verify.prove.listening import TALKED, Listened
@@ -92,11 +94,18 @@ class Bounds(NamedTuple):
     seconds: float = 300.0
 
 
+def undecided_in(root: Flow) -> dict[str, str]:
+    """The flows of a family in which nothing is decided, with their first step."""
+    only = {name: outcomes_of(flow)[0] for name, flow in family(root).items()}
+    return {name: first.step for name, first in only.items() if first.name == ENTERED}
+
+
 @dataclass(slots=True)
 class Walk:
     """Everything that was found.
 
     Attributes:
+        undecided: the flows in which nothing is decided, with their first step.
         states, edges: by number.
         nccos: how many different NCCOs were played. menus: the menus that were heard, as (flow, step).
         stopped: why it has stopped before everything was walked; "" when it has not.
@@ -104,6 +113,7 @@ class Walk:
     """
 
     root: Flow
+    undecided: Mapping[str, str] = field(default_factory=dict)
     states: list[State] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     nccos: int = 0

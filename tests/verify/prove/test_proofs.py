@@ -277,3 +277,26 @@ def test_violations_of_one_step_have_scenarios_with_names_of_their_own() -> None
     names = [each.name for each in counter_examples(proof)]
 
     assert len(names) == len(set(names)) > 0
+
+
+def test_a_flow_in_which_nothing_is_decided_is_entered_and_a_scenario_does_so() -> None:
+    steps = """  say:
+    do:
+      - talk: "Hello."
+    goto: {run: sub}
+"""
+    sub = """flow: sub
+start: say
+defaults: {talk: {language: en-GB}}
+steps:
+  say:
+    do:
+      - talk: "Goodbye."
+    goto: end
+"""
+    proof = proof_of(steps, "", sub=sub)
+    wanted = {("test", "say", "entered"), ("sub", "say", "entered")}
+
+    assert () == proof.never
+    assert wanted <= proof.taken
+    assert 1 == len(covering(proof, wanted))
