@@ -123,7 +123,7 @@ class _Walk:
         return self._step(self._flow.start)
 
     def _step(self, name: str) -> Step:
-        """A step with its variables set. None is entered twice: a loaded flow goes round by input of the caller alone."""
+        """A step with its variables set. None is entered twice: a loaded flow goes round by input alone."""
         step = self._flow.steps[name]
         for assignment in step.sets:
             self._assign(assignment.name, assignment.value.render(self._names()))
