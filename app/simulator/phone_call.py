@@ -106,13 +106,15 @@ class PhoneCall:
         """The calls of the parties that this one has dialled, in order."""
         return tuple(PhoneCall(self._platform, leg) for leg in self._leg.dependents)
 
-    async def listen(self, until: float | None = None) -> Moment:
+    async def listen(self, until: float | None = None, at_most: float = LONGEST_MS / 1000) -> Moment:
         """Play on until the party is waited for, until `until` seconds since the answer, or to the end.
+
+        Without `until` the call is idle when the party has not been waited for in `at_most` seconds.
 
         A party that is being waited for already is not waited for anew: the same moment comes back at once, unless
         `until` lies ahead, up to which it stays silent.
         """
-        await self._advance(self._zero_ms + milliseconds(until) if until is not None else None)
+        await self._advance(self._zero_ms + milliseconds(until) if until is not None else None, milliseconds(at_most))
         return self._moment("idle" if until is None else "until")
 
     async def hear(self) -> Moment:
@@ -216,10 +218,10 @@ class PhoneCall:
             raise ValueError(f"{at:g} s have passed: it is {self.at:g} s since the answer")
         await self._platform.kernel.advance(lambda: leg.over.is_fired, until_ms)
 
-    async def _advance(self, until_ms: int | None) -> None:
+    async def _advance(self, until_ms: int | None, most_ms: int) -> None:
         leg = self._leg
         if until_ms is None:
-            latest_ms = self._platform.clock.ms + LONGEST_MS
+            latest_ms = self._platform.clock.ms + most_ms
             await self._platform.kernel.advance(lambda: leg.over.is_fired or leg.waited is not None, None, latest_ms)
         else:
             await self._platform.kernel.advance(lambda: leg.over.is_fired, until_ms)

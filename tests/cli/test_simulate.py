@@ -207,6 +207,15 @@ def test_a_look_up_may_be_asked_twice_in_one_turn(tmp_path: Path) -> None:
     assert '"Still busy."' in done.output
 
 
+def test_a_call_that_never_waits_for_the_caller_is_left_after_an_hour(tmp_path: Path) -> None:
+    (tmp_path / "flows" / "shop.yaml").unlink()
+    write_project(tmp_path, queue=QUEUE)
+    done = call()
+
+    assert "[nobody waits for the caller any more; Enter: hang up; ?: help]" in done.output
+    assert [" 3600.1 s"] >= [lines(done.output)[-1][:9]]
+
+
 def test_enter_goes_on_after_a_wait() -> None:
     done = call(typed="1; wait 0.3\n\nbusy\n")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.simulator import Response
+from app.simulator import Behaviour, Chaos, Response
 from app.vonage.signatures import Verifier
-from tests.simulator.scripted_server import ANSWER, FALLBACK, Line, ask, playing, sounds, talk
+from tests.simulator.scripted_server import ANSWER, FALLBACK, Line, ask, dial, playing, sounds, talk
 
 SECRET = "invented-signature-secret-for-tests-only"
 HELLO = playing([talk("Hello.")])
@@ -278,3 +278,32 @@ async def test_a_fragment_of_a_url_is_not_sent() -> None:
     await line.call()
 
     assert "#" not in next(request.url for request in line.server.requests if request.method == "GET")
+
+
+async def test_a_state_that_nobody_is_told_of_changes_nothing() -> None:
+    line = Line({"answer": [dial(eventType="synchronous", eventUrl=[]), talk("on")]}, asks=True, event_url="")
+    call = await line.call()
+    await call.listen()
+    await call.decide(Behaviour("busy"))
+    await call.listen()
+
+    assert "talk on" in sounds(call)
+    assert not [sent for sent in call.log if sent.verdict and sent.verdict.failure]
+
+
+async def test_an_error_that_nobody_is_told_of_is_in_the_log() -> None:
+    line = Line({"answer": [{"action": "transfer", "conversationId": "CON-1"}]}, event_url="")
+    call = await line.call()
+
+    assert [("error", "Conversation CON-1 not found")] == [
+        (sent.kind, sent.fields["reason"]) for sent in call.log if not sent.attempts
+    ]
+
+
+async def test_what_somebody_tells_of_a_call_goes_where_events_go() -> None:
+    line = Line({"answer": [ask()]}, chaos=Chaos(1, rate=1.0))
+    call = await line.call()
+    await call.tell({"status": "ringing", "more": 1})
+    (told,) = [sent for sent in call.log if sent.fields.get("more") == 1]
+
+    assert (call.uuid, "", True) == (told.fields["uuid"], told.attempts[0].disturbance, told.is_over)

@@ -19,7 +19,7 @@ from app.flow.report import printable
 from app.simulator import Moment
 from app.simulator.acts import BETWEEN_KEYS_S
 from app.verify.scenarios import model
-from app.verify.scenarios.caller import behaviour_of
+from app.verify.scenarios.dialled import behaviour_of
 
 AHEAD: Final = ("wait", "?", "help", "ncco", "why", "webhook", "save", "quit", "exit", "hangup", "hang up")
 """What need not wait for the caller's turn."""

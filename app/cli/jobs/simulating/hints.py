@@ -52,7 +52,7 @@ def hint(moment: Moment, insight: Insight, listening: Waited | None) -> tuple[st
             return f"[{who} is dialled: {', '.join(can)}; Enter: answers; ?: help]", (*can, *_ALWAYS)
         case "until":
             return "[press or say something to interrupt; Enter: listen on; ?: help]", ("say ", *_ALWAYS)
-    return "[nothing more happens by itself; Enter: hang up; ?: help]", ("say ", *_ALWAYS)
+    return "[nobody waits for the caller any more; Enter: hang up; ?: help]", ("say ", *_ALWAYS)
 
 
 def decided(step: model.Dial) -> str:

@@ -11,6 +11,9 @@ from app.simulator import Moment, PhoneCall
 SLICE_S: Final = 0.1
 """How much of a call is played between two looks at the clock."""
 
+LONGEST_S: Final = 3600.0
+"""How much of a call is played at once when nobody waits for the caller."""
+
 
 class Pace:
     """Plays a call on to where the caller is waited for. What the caller thinks meanwhile takes no time.
@@ -38,7 +41,7 @@ class Pace:
         is_paced = self.is_real and not self._is_hurried
         self._is_interrupted = self._is_hurried = False
         if not is_paced:
-            return await call.listen()
+            return await call.listen(at_most=LONGEST_S)
         moment = Moment(call.at, "until")
         while moment.kind == "until" and not self._is_interrupted:
             await self._sleep(SLICE_S)
