@@ -109,7 +109,7 @@ class Courier:
         self.log: list[Delivery] = []
 
     def tell(self, message: Message) -> Process[Verdict] | None:
-        """Deliver without waiting; nothing is done if it fails, or (None) without a URL; an error is in the log then."""
+        """Deliver without waiting; nothing is done if it fails, or without a URL (None): an error is logged then."""
         if message.url:
             return self._kernel.spawn(self._attempts(message))
         if message.kind == "error":
