@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 from tests.cli.running import RunningServer, running_server
 from tests.hosts.release import write_release
 
+READY_WITHIN_S = 60.0
 KEY = "invented-key-of-both-hosts-for-tests-only"
 
 
@@ -43,6 +47,7 @@ class Host:
         self.close()
         self._running = _started(self.folder, self.database, self.address.rpartition(":")[2])
         self.server = self._running.__enter__()
+        wait_until_ready(self.address)
 
     def close(self) -> None:
         """End whatever still runs."""
@@ -61,6 +66,17 @@ def _started(folder: Path, database: str, port: str, *words: str) -> AbstractCon
     return running_server(folder, "--port", port, *words, cwd=folder, env=env)
 
 
+def wait_until_ready(address: str) -> None:
+    """A host listens before its workers have loaded their flows: whoever asks meanwhile waits."""
+    until = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < until:
+        with suppress(httpx.TransportError):
+            if httpx.get(f"http://{address}/readyz", timeout=READY_WITHIN_S).status_code == 200:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"{address} is not ready after {READY_WITHIN_S} seconds")
+
+
 @contextmanager
 def hosts(folder: Path, database: str, releases: tuple[int, ...], *words: str) -> Iterator[list[Host]]:
     """A host for each release, all on one database; `words` are options of `ncco serve`."""
@@ -72,6 +88,7 @@ def hosts(folder: Path, database: str, releases: tuple[int, ...], *words: str) -
             running = _started(home, database, "0", *words)
             server = running.__enter__()
             made.append(Host(home, database, server, server.address, running))
+            wait_until_ready(server.address)
         yield made
     finally:
         for host in made:

@@ -41,7 +41,7 @@ async def write_with_impatience(store: Store) -> set[str | None]:
 
     async def write_impatiently(number: int) -> str | None:
         try:
-            return await asyncio.wait_for(write(number), chance.random())
+            return await asyncio.wait_for(write(number), 3 * chance.random())
         except TimeoutError:
             return None
 
