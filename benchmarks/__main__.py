@@ -31,7 +31,7 @@ BENCHMARKS: Final = (
     "prove",
 )
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth"})
-PROOFS: Final = ("kills", "soak", "hosts", "hostile")
+PROOFS: Final = ("faults", "kills", "races", "soak", "hosts", "hostile")
 """Each takes seconds with `--short`, and minutes without."""
 
 

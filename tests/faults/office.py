@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 Mood: TypeAlias = Literal["good", "slow", "silent", "failing", "broken", "closing"]
 
 KNOWN: Final = b'{"name": "Ann", "tier": "gold"}'
+_STATUSES: Final = {"failing": b"503 Service Unavailable"}
 SLOW_S: Final = 0.15
 SILENT_S: Final = 5.0
 
@@ -75,7 +76,7 @@ class Office:
         if (id_ := _header(head, b"webhook-id")) and mood not in ("failing", "broken"):
             self._take(id_, path, body)
         answer = b"<html>" if mood == "broken" else KNOWN
-        status = b"503 Service Unavailable" if mood == "failing" else b"200 OK"
+        status = b"404 Not Found" if "/missing/" in path else _STATUSES.get(mood, b"200 OK")
         writer.write(b"HTTP/1.1 %s\r\ncontent-length: %d\r\n\r\n%s" % (status, len(answer), answer))
         await writer.drain()
         return True

@@ -1,0 +1,221 @@
+"""Breaks one point after the other while a webhook is answered, and says what came of it.
+
+After each, the fallback is asked while the point is still broken, again once it is whole, and a new call is made:
+a server heals by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import statistics
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+from tests.faults.breaking import WAYS, Faults, How
+from tests.faults.importing import all_points
+from tests.faults.points import Point
+from tests.faults.scenes import SCENES, Scene
+from tests.faults.stage import DEADLINE_S, Heard, Request, Stage, ncco_problem, on_stage, refusal_problem
+
+SLOWER: Final = 20
+"""How much longer than an answer takes the deadline is, within these bounds: a busy machine is no fault."""
+DEADLINES_S: Final = (0.15, 2.0)
+TOLD_S: Final = 0.3
+"""In which those are told who are."""
+HEALED_S: Final = 8.0
+"""In which a server must be well again: hooks are looked for every second, and a look may take three."""
+MOST_PROBLEMS: Final = 40
+BACKGROUND: Final = ("app/service/outbox/", "app/web/hooks.py")
+"""What works beside the webhooks: after a fault there, hooks must still go out."""
+
+FRAME: Final = {
+    ("app/web/answers.py", "send_answer"): "sends the reply itself: whoever broke that can be told nothing",
+    ("app/web/door.py", "Door.__call__"): "sends the reply itself",
+    ("app/web/app.py", "Application.__call__"): "calls the door, which keeps all others from breaking",
+    ("app/service/outbox/sender.py", "Sender.run"): "the loop that outlives all that it does",
+    ("app/service/outbox/sender.py", "Sender._outlives"): "what it outlives it by",
+}
+"""What holds the rest. It is not broken, since nothing stands around it; each with its reason."""
+
+
+class Run(NamedTuple):
+    """One point, broken in one way, while one webhook is answered."""
+
+    scene: Scene
+    point: Point
+    how: How
+
+    def __str__(self) -> str:
+        return f"{self.scene.name} | {self.point.name} | {self.how}"
+
+
+class Report(NamedTuple):
+    """What came of all runs.
+
+    Attributes:
+        problems: one line each, the run and what was wrong.
+        reached: the points that a webhook has passed, with the names of its scenes.
+    """
+
+    runs: int
+    struck: int
+    problems: list[str]
+    reached: dict[str, list[str]]
+    points: list[str]
+
+
+async def explore(stage: Stage, faults: Faults) -> tuple[dict[str, list[Scene]], float]:
+    """Which points each webhook passes when nothing is broken, and how long the deadline may be on this machine."""
+    found: dict[str, list[Scene]] = {}
+    seconds: list[float] = []
+    for scene in SCENES:
+        request = await scene.prepare(stage)
+        faults.reached.clear()
+        heard = await stage.ask(request)
+        seconds.append(heard.seconds)
+        await asyncio.sleep(TOLD_S if scene.is_told else 0)
+        problem = _reply_problem(scene, heard, "fails")
+        assert not problem, (scene.name, problem)
+        for name in faults.reached:
+            found.setdefault(name, []).append(scene)
+    shortest, longest = DEADLINES_S
+    return found, min(max(SLOWER * statistics.median(seconds), shortest), longest)
+
+
+def chosen(reached: dict[str, list[Scene]], ways: int) -> Iterator[Run]:
+    """The runs: each point in so many ways, with one webhook each; 0: in every way with every webhook that passes."""
+    points = {point.name: point for point in all_points()}
+    turn = itertools.count()
+    for name, scenes in sorted(reached.items()):
+        point = points[name]
+        if (point.file, point.function) in FRAME:
+            continue
+        if not ways:
+            yield from (Run(scene, point, how) for scene in scenes for how in ways_of(point))
+        for number in [next(turn) for _ in range(ways)]:
+            yield Run(scenes[number // 2 % len(scenes)], point, ways_of(point)[number % len(ways_of(point))])
+
+
+def ways_of(point: Point) -> tuple[How, ...]:
+    """In which ways a point is broken. Nobody gives up what works beside the webhooks."""
+    ways = WAYS[point.kind]
+    return tuple(how for how in ways if how != "given up") if point.file.startswith(BACKGROUND) else ways
+
+
+async def play(stage: Stage, faults: Faults, run: Run) -> tuple[str, int]:
+    """What was wrong, "" when nothing was, and how often the point was passed while it was broken."""
+    request = await run.scene.prepare(stage)
+    with faults.breaking(run.point.name, run.how):
+        heard = await stage.ask(request)
+        if run.point.file.startswith(BACKGROUND) and run.scene.is_told:
+            await asyncio.sleep(TOLD_S / 3)
+        problem = _reply_problem(run.scene, heard, run.how)
+        if not problem and run.how != "given up":
+            problem = _named("fallback, still broken", await _fall_back(stage, run, request))
+        struck = faults.struck
+    problem = problem or _named("fallback", await _fall_back(stage, run, request))
+    return problem or await _healed(stage, run), struck
+
+
+async def _fall_back(stage: Stage, run: Run, request: Request) -> str:
+    """What is wrong with what the platform gets from the fallback, "" when nothing is.
+
+    After what is not played it asks nothing: then the fallback is asked for the call's answer webhook.
+    """
+    scene = run.scene
+    if scene.is_fallback:
+        return _reply_problem(scene, await stage.ask(request), run.how)
+    heard = await stage.ask(stage.fallback(request if scene.is_played else stage.answer()))
+    may_be_empty = run.how == "none" or scene.may_be_empty
+    return "" if may_be_empty and heard.status == 200 and not heard.body else ncco_problem(heard)
+
+
+def _reply_problem(scene: Scene, heard: Heard, how: How) -> str:
+    """What is wrong with a reply, "" when it is one that keeps somebody from hearing nothing."""
+    if heard.is_late:
+        return f"it took {heard.seconds:.2f} s ({heard.status})"
+    if how == "given up" and heard.status == 0:
+        return ""  # whoever gave it up waits for no reply
+    if heard.status in (408, 503) and not scene.is_fallback:
+        return refusal_problem(heard)
+    if not scene.is_played or scene.may_be_empty or how == "none":
+        return "" if heard.status in (200, 204) and not heard.body else ncco_problem(heard)
+    return ncco_problem(heard)
+
+
+def _named(name: str, problem: str) -> str:
+    return f"{name}: {problem}" if problem else ""
+
+
+async def _healed(stage: Stage, run: Run) -> str:
+    """Why the server is not well again, "" when it is."""
+    until = time.perf_counter() + HEALED_S
+    while time.perf_counter() < until:
+        stage.leg = f"{stage.leg[:32]}-{time.perf_counter_ns():x}"
+        heard = await stage.ask(stage.answer())
+        if heard.status == 200 and b"Welcome" in heard.body:
+            break
+        await asyncio.sleep(0.1)
+    else:
+        return f"it does not heal: {heard.status} {heard.body[:100]!r}"
+    if run.point.file.startswith(BACKGROUND):
+        stage.ncco = json.loads(heard.body)
+        return await _told(stage, until)
+    return ""
+
+
+async def _told(stage: Stage, until: float) -> str:
+    """Why nobody is told of a new call, "" when somebody is."""
+    await stage.played(stage.press("1"))
+    while time.perf_counter() < until:
+        if any(stage.leg.encode() in body for body in stage.office.told.get("/routed", ())):
+            return ""
+        await asyncio.sleep(0.02)
+    return "no hook is sent any more"
+
+
+async def play_all(faults: Faults, ways: int, only: str) -> Report:
+    """Every run on one server; it is started anew once something was wrong with it."""
+    problems: list[str] = []
+    runs = struck = 0
+    async with _whole_stage(DEADLINE_S) as stage:
+        reached, deadline_s = await explore(stage, faults)
+    waiting: Sequence[Run] = [run for run in chosen(reached, ways) if only in str(run)]
+    while waiting and len(problems) < MOST_PROBLEMS:
+        async with _whole_stage(deadline_s) as stage:
+            while waiting:
+                run, waiting = waiting[0], waiting[1:]
+                problem, times = await play(stage, faults, run)
+                runs, struck = runs + 1, struck + (times > 0)
+                if problem:
+                    problems.append(f"{run} | {problem}")
+                    break
+    names = {name: [scene.name for scene in scenes] for name, scenes in reached.items()}
+    return Report(runs, struck, problems, names, [point.name for point in all_points()])
+
+
+@asynccontextmanager
+async def _whole_stage(deadline_s: float) -> AsyncIterator[Stage]:
+    """A stage on which nothing is broken yet. That a broken one does not end well says nothing more."""
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(dir=_memory(), ignore_cleanup_errors=True))
+        stack.enter_context(suppress(Exception))
+        yield await stack.enter_async_context(on_stage(Path(folder), deadline_s))
+
+
+def _memory() -> str | None:
+    """A folder that is kept in memory, where there is one: nothing here is about the disk."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder of its own is made in it
+
+
+def main(faults: Faults, words: Sequence[str]) -> None:
+    """Play, and print the report as JSON: how many ways, and what the runs hold in their names that are wanted."""
+    report = asyncio.run(play_all(faults, int(words[0]), "".join(words[1:])))
+    json.dump(report._asdict(), sys.stdout)

@@ -1,0 +1,28 @@
+"""Plays webhooks against the server while one point of it is broken, in a process that loads it so.
+
+python -m tests.faults.broken_server WAYS [TEXT]      WAYS 0: all of them; only runs whose names hold TEXT
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from typing import Any
+
+from tests.faults.importing import ROOT, make_breakable
+
+
+def report_of(ways: int, only: str = "") -> dict[str, Any]:
+    """What came of it; see `broken_calls.Report`. Raises AssertionError when it could not be played."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.faults.broken_server", str(ways), only]
+    played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert played.returncode == 0, played.stderr[-3000:]
+    report: dict[str, Any] = json.loads(played.stdout)
+    return report
+
+
+if __name__ == "__main__":
+    FAULTS = make_breakable()
+    import_module("tests.faults.broken_calls").main(FAULTS, sys.argv[1:])
