@@ -121,8 +121,12 @@ class Server:
         """The programs where another user may run them: a copy when a folder above them is private."""
         if not self._who or all(above.stat().st_mode & 0o005 == 0o005 for above in programs.parents):
             return programs
-        shutil.copytree(programs.parent, self.home / "programs", symlinks=True)
-        return self.home / "programs" / programs.name
+        tree, package, copies = programs.parent, programs.parent.parent, self.home / "copies"
+        shutil.copytree(tree, copies / package.name / tree.name, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")  # where a wheel has them, found from its programs
+        if libraries.is_dir():
+            shutil.copytree(libraries, copies / libraries.name)
+        return copies / package.name / tree.name / programs.name
 
     def _run(self, program: str, *words: str) -> None:
         done = subprocess.run(
