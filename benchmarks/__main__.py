@@ -29,6 +29,7 @@ BENCHMARKS: Final = (
     "scenarios",
     "chaos",
     "prove",
+    "agreement",
 )
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth"})
 PROOFS: Final = ("faults", "kills", "races", "soak", "hosts", "hostile")
