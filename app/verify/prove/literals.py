@@ -15,6 +15,7 @@ from app.flow.expressions.syntax import Compared, Const, Field, Filtered, Node, 
 from app.flow.model import Flow, Step, Value
 from app.flow.parts.values import leaves
 from app.verify.prove.flows import assigned, family, runs_of, uses_in
+from app.verify.prove.written import keys_written
 from app.verify.prove.growth import asked_for_truth, growth_of, offsets_in
 from app.verify.prove.joined import Pieces, fillings, pieces_in, pieces_of
 from app.verify.prove.reading import ENTRY, LENGTH, Path, Tree, path_of, paths_in, trees_of
@@ -43,6 +44,7 @@ class _Notes:
     pieces: dict[Pieces, None] = field(default_factory=dict)
     marks: set[str] = field(default_factory=set)
     form: str = ""
+    keys: dict[Path, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -187,13 +189,21 @@ class Literals:
 
     def _pick(self, flow: str, node: Picked | Field) -> None:
         """An entry of a list is looked at: it may be there or not."""
-        if isinstance(node, Picked):
-            for path in paths_in(node.key):
-                self._of(_qualified(flow, path)).consts |= {0: None, 1: None}
-            return
         of = path_of(node.of)
+        if isinstance(node, Picked):
+            known = dict.fromkeys((0, 1, *keys_written(family(self.root)[flow], of)))
+            for path in paths_in(node.key):
+                self._of(_qualified(flow, path)).consts |= known
+                if of is not None:
+                    self._of(_qualified(flow, of)).keys[_qualified(flow, path)] = None
+            return
         if isinstance(node.key, int) and of is not None:
             self._add(_qualified(flow, (*of, LENGTH)), node.key if node.key >= 0 else -node.key - 1)
+
+    def keys_of(self, flow: str, path: Path) -> Iterator[str]:
+        """The texts that the entries of a map are looked up by."""
+        keys = [key for each in self.of(flow, path).names for key in self._of(each).keys]
+        yield from dict.fromkeys(text for key in keys for text in self._found[self._top(key)].texts)
 
     def _compare(self, flow: str, node: Compared) -> None:
         for held, against in ((node.left, node.right), (node.right, node.left)):

@@ -25,7 +25,7 @@ from app.verify.prove.flows import (
     sent_by,
     tested_by,
 )
-from app.verify.prove.reading import LENGTH, Path, read_by
+from app.verify.prove.reading import LENGTH, Path, may_fail_by, read_by
 
 Live: TypeAlias = dict[Path, int]
 """A name, or a name with one field, → how much depends on it."""
@@ -180,7 +180,7 @@ def _before(sets: tuple[Assignment, ...], live: Live) -> Live:
         name = assignment.name
         weight = max((weight for path, weight in live.items() if path[0] == name), default=0)
         reads = _reads([Use(assignment.value, weight or DECIDES)])
-        if not weight:
+        if not weight and name not in may_fail_by(assignment.value):
             reads = _without(reads, {name})
         live = _joined(_without(live, {name}), reads)
     return live

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 from app.flow.expressions import Expression
-from app.flow.expressions.syntax import Cut, Field, Filtered, Name, Node, Picked, children
+from app.flow.expressions.syntax import Cut, Field, Filtered, Name, Node, Picked, Sum, children
 from app.flow.model import Value
 from app.flow.parts.values import Localised, OfCall, OurNumber, leaves
 from app.flow.templates import Computed, Native
-from app.flow.templates.plan import Unit
+from app.flow.templates.plan import Unit, Written
 from app.flow.templates.tree import For, If, Output, Part, Set
 
 Path: TypeAlias = tuple[str, ...]
@@ -19,6 +19,12 @@ Path: TypeAlias = tuple[str, ...]
 ENTRY: Final = "[]"
 LENGTH: Final = "#"
 _FILTERS: Final = {"length": LENGTH, "first": ENTRY, "last": ENTRY}
+_HARMLESS: Final = frozenset({"upper", "lower", "title", "capitalize", "trim", "text", "default", "length"})
+"""Filters that take every value of a type alike: what is empty stays empty, and nothing else becomes so."""
+_CHOOSY: Final = frozenset({"_number", "_header", "_json_bare", "_url_base", "_url_host"})
+"""Escapers that refuse some values."""
+_ANYTHING: Final = frozenset({"text", "any"})
+"""Types that every value fits which can be written."""
 
 
 class Tree(NamedTuple):
@@ -102,15 +108,70 @@ def path_of(node: Node) -> Path | None:
 
 
 def read_by(source: Value | Expression) -> Iterator[tuple[Path, bool]]:
-    """Every path that a value or condition reads, and whether it decides there."""
+    """Every path that a value or condition reads, and whether it decides there.
+
+    What is only written down decides nothing. What is cast, looked up, cut, counted or computed does: some values of it
+    may lead to the error exit, and others not.
+    """
     for tree in trees_of(source):
-        yield from ((path, tree.is_test) for path in paths_in(tree.node))
+        yield from ((path, tree.is_test or decides) for path, decides in _weighed(tree.node, decides=False))
     if isinstance(source, Expression):
         return
     for leaf in leaves(source):
-        if isinstance(leaf, OfCall):
+        if isinstance(leaf, Native | Computed) and is_choosy(leaf):
+            yield from ((path, True) for tree in trees_of(leaf) for path in paths_in(tree.node))
+        elif isinstance(leaf, OfCall):
             yield ("call", leaf.name), False
         elif isinstance(leaf, OurNumber):
             yield ("call", "to"), False
     if isinstance(source, Localised):
         yield ("locale",), True
+
+
+def may_fail_by(value: Value) -> set[str]:
+    """The names whose values may make an assignment fail, but for sums, which numbers do not."""
+    found: set[str] = set()
+    for tree in trees_of(value):
+        weighed = _weighed(tree.node, decides=tree.is_test, sums=False)
+        found |= {path[0] for path, decides in weighed if decides}
+    return found
+
+
+def is_choosy(leaf: Native | Computed) -> bool:
+    """Whether only some values can be written there, or are of the type that is needed."""
+    is_cast = leaf.type.name not in _ANYTHING or bool(leaf.type.words)
+    return is_cast or any(mark.escaper in _CHOOSY for mark in _marks(leaf.unit))
+
+
+def _marks(unit: Unit) -> Iterator[Written]:
+    for mark in unit.marks:
+        if isinstance(mark, Unit):
+            yield from _marks(mark)
+        else:
+            yield mark
+
+
+def _weighed(node: Node, *, decides: bool, sums: bool = True) -> Iterator[tuple[Path, bool]]:
+    """Each path in an expression, and whether its value decides there."""
+    if is_plain(node):
+        path = path_of(node)
+        if path is not None:
+            yield path, decides
+    elif isinstance(node, Filtered) and node.name in _HARMLESS:
+        yield from _weighed(node.of, decides=decides, sums=sums)
+        for arg in node.args:
+            yield from _weighed(arg, decides=decides, sums=sums)
+    else:
+        decides = decides or sums or not isinstance(node, Sum)
+        path = path_of(node)
+        if path is not None:
+            yield path, decides
+        for child in children(node):
+            yield from _weighed(child, decides=decides, sums=sums)
+
+
+def is_plain(node: Node) -> bool:
+    """A name, or fields within it by their names."""
+    while isinstance(node, Field) and isinstance(node.key, str):
+        node = node.of
+    return isinstance(node, Name)

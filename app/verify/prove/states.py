@@ -140,7 +140,12 @@ class States:
         return bound.low if value < bound.low else bound.high
 
     def _shortened(self, flow: str, name: str, value: list[Any]) -> list[Any]:
-        lengths = self.literals.of(flow, (name,)).lengths
+        """A list that others are added to."""
+        tested = self.literals.of(flow, (name,))
+        if not tested.is_free:
+            return value
+        default = self.root.named(flow).variables[name].default
+        lengths = (*tested.lengths, *([len(default)] if isinstance(default, list | tuple) else []))
         most = max([LONGEST_KEPT, *(length + 2 for length in lengths)])
         if len(value) > most and self._matters(flow, name):
             self.shortened[flow, name] = most
@@ -187,9 +192,9 @@ def _roughly(value: Any) -> Any:
     """A value that is only said or sent: whether there is one, and of which kind."""
     match value:
         case bool() | None:
-            return value
+            return str(value)
         case str():
-            return bool(value)
+            return "text", bool(value), bool(value.strip())
         case int() | float():
             return max(-1, min(2, value))
         case list() | tuple():

@@ -95,6 +95,7 @@ class Representatives:
     def _maps(self, flow: str, path: Path) -> list[Any]:
         """None of the fields that are read, and all of them."""
         fields = {each[len(path)] for each in self.literals.paths_of(flow, path[0]) if _is_field(each, path)}
+        fields |= set(self.literals.keys_of(flow, path))
         choices = {name: list(self._untyped(flow, (*path, name))) for name in sorted(fields)}
         self.chosen[".".join(path)] = ("a map without entries, and maps with every entry that is read",)
         return [{}, *combined(choices, MOST)[0]] if choices else [{}]
