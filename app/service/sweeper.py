@@ -15,7 +15,7 @@ from app.store.retention import Retention
 EVERY_S: Final = 600.0
 """How often to look for what has become too old."""
 
-PIECE: Final = 50
+PIECE: Final = 20
 """Calls that one transaction deletes."""
 
 SHARE: Final = 9
