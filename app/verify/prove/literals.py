@@ -15,12 +15,12 @@ from app.flow.expressions.syntax import Compared, Const, Field, Filtered, Node, 
 from app.flow.model import Flow, Step, Value
 from app.flow.parts.values import leaves
 from app.verify.prove.flows import assigned, family, runs_of, uses_in
-from app.verify.prove.written import keys_written
 from app.verify.prove.growth import asked_for_truth, growth_of, offsets_in
 from app.verify.prove.joined import Pieces, fillings, pieces_in, pieces_of
 from app.verify.prove.reading import ENTRY, LENGTH, Path, Tree, path_of, paths_in, trees_of
 from app.verify.prove.spots import Spot, parts_against, spot_of
 from app.verify.prove.tested import Part, Tested
+from app.verify.prove.written import keys_written
 
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
 """Names that mean the same in every flow."""
