@@ -48,11 +48,16 @@ def counter_example(proof: Proof, violation: Violation) -> Written | None:
     """The shortest call in which it happens; None for what never happens."""
     if violation.edge == NOWHERE:
         return None
-    way = proof.ways.to(violation.edge)
+    call = call_to(proof, violation.edge, f"{violation.kind} in {violation.flow}.{violation.step}")
     shown = f"{violation.place.file}:{violation.place.line}"
-    remarks = [f"{violation.message} ({shown})", *_beyond_words(way)]
-    at = next((edge.moment for edge in reversed(way) if edge.is_timed), way[0].moment)
-    return Written(f"{violation.kind} in {violation.flow}.{violation.step}", _body(proof, way, at), remarks)
+    return replace(call, remarks=[f"{violation.message} ({shown})", *call.remarks])
+
+
+def call_to(proof: Proof, edge: int, name: str) -> Written:
+    """The shortest call in which an edge is come to, by its number."""
+    way = proof.ways.to(edge)
+    at = next((each.moment for each in reversed(way) if each.is_timed), way[0].moment)
+    return Written(name, _body(proof, way, at), _beyond_words(way))
 
 
 def counter_examples(proof: Proof) -> list[Written]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.verify.prove import Proof, Violation, prove
-from app.verify.prove.scenario import Written, counter_example
+from app.verify.prove import Proof, prove
+from app.verify.prove.scenario import call_to
 from app.verify.prove.walked import Edge
 from tests.verify.prove.proved_flows import HERE, NOW, play_all, project_of
 
@@ -21,15 +21,6 @@ def faulty(proof: Proof, fault: str) -> list[int]:
     """The edges of a fault that befalls the caller, by number."""
     edges = enumerate(proof.walk.edges)
     return [number for number, edge in edges if edge.happened.fault == fault and not edge.is_party]
-
-
-def told(proof: Proof, number: int) -> Written:
-    """The shortest call to an edge."""
-    place = proof.flow.steps[proof.flow.start].place
-    written = counter_example(proof, Violation("fault", proof.flow.name, f"edge {number}", place, "", "", number))
-
-    assert written is not None
-    return written
 
 
 def is_heard(edge: Edge) -> bool:
@@ -51,7 +42,7 @@ def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speak
 def test_every_fault_plays_to_what_the_proof_says_is_heard(path: Path) -> None:
     project = project_of(path)
     proof = prove(project.flows["test"], NOW)
-    written = [told(proof, number) for fault in FAULTS for number in faulty(proof, fault)[:4]]
+    written = [call_to(proof, number, f"{fault} {number}") for fault in FAULTS for number in faulty(proof, fault)[:4]]
     suite = play_all(project, written)
 
     assert [] == [f"{each.scenario.name}: {each.differences[0].message}" for each in suite.results if not each.holds]
