@@ -24,9 +24,11 @@ _ELSE: Final = ("something", "anything else", "xyz")
 MOST_VARIANTS: Final = 8
 """Settings of the variables of the server that are walked in every combination."""
 _OFTEN_EMPTY: Final = frozenset({"from_user", "sip", "custom_data"})
+_FROM: Final = ("call", "from")
 _HIDDEN: Final = ("call", "is_hidden")
-_NAMELESS: Final = "anonymous"
+NO_NUMBERS: Final = ("anonymous", "", "sip:caller@example.com")
 """What the `from` of a caller may be who shows no number."""
+_USER: Final = "something"
 
 _FIELDS: Final[Mapping[str, str]] = {"to": "to", "from": "from_number"}
 _PHONE: Final = "4477009010{:02}"
@@ -40,26 +42,36 @@ def calls_to(root: Flow, shown: Representatives) -> list[Call]:
     rows, how = combined(choices, MOST_CALLS)
     if how:
         shown.chosen["call"] = (how,)
-    return [_made(base, row) for row in rows]
+    return different(_made(base, row) for row in rows)
 
 
 def _choices(root: Flow, shown: Representatives) -> Iterator[tuple[Path, list[Any]]]:
-    """What each fact of the call may be that something depends on."""
+    """What each fact of the call may be that something depends on; of the caller's number, whatever reads it."""
     literals = shown.literals
-    paths = dict.fromkeys(literals.paths_of("", "call"))
-    hides = _HIDDEN in paths
-    for path in dict.fromkeys(("call", "from") if path == _HIDDEN else path for path in paths):
+    for path in dict.fromkeys(map(_fact, literals.paths_of("", "call"))):
         tested = literals.of("", path)
-        texts = [*tested.texts, *_with_parts(tested, path[1])]
-        texts += [_NAMELESS] if hides and path == ("call", "from") else []
+        texts = [*tested.texts, *_with_parts(tested, path[1]), *(NO_NUMBERS if path == _FROM else ())]
         if len(path) < 2 or not (texts or tested.for_truth or tested.is_related):
             continue
         known = [*texts, *([""] if tested.for_truth or path[1] in _OFTEN_EMPTY else [])]
         usual = [each for each in _usual(root, path) if each not in known]
         other = next((each for each in usual if tested.has_none(each)), "something else")
         found = list(dict.fromkeys([*usual[:1], other, *(root.numbers if path[1] == "to" else ()), *known]))
+        if path[1] == "to":
+            found = [each for each in found if _leads_to(root, each)]
         shown.chosen[".".join(path)] = tuple(found)
         yield path, found
+
+
+def _fact(path: Path) -> Path:
+    """The fact of the call that a path is of: whoever asks whether a number is hidden asks for the number."""
+    fact = path if len(path) > 1 and path[1] in ("sip", "custom_data") else path[:2]
+    return _FROM if fact == _HIDDEN else fact
+
+
+def _leads_to(root: Flow, number: str) -> bool:
+    """Whether a call to this number begins in the flow."""
+    return number in root.numbers or root.default or root.entry or not root.numbers
 
 
 def _with_parts(tested: Tested, fact: str) -> list[str]:
@@ -92,7 +104,20 @@ def _made(base: Call, facts: Mapping[Path, Any]) -> Call:
             custom |= {path[2]: value} if len(path) > 2 and value else {}
         else:
             call = call._replace(**{_FIELDS.get(path[1], path[1]): value})
-    return call._replace(sip=sip, custom_data=custom)
+    return _possible(call._replace(sip=sip, custom_data=custom))
+
+
+def _possible(call: Call) -> Call:
+    """The same call, as it may come in: a user of an application has no number, and only such a call brings data.
+
+    Source: webhook reference, Answer (`from_user` is never sent together with `from`).
+    """
+    if call.from_user or call.custom_data or call.endpoint_type == "app":
+        return call._replace(from_user=call.from_user or _USER, from_number="", endpoint_type="app", sip={})
+    is_sip = call.from_number.startswith("sip:")
+    if call.endpoint_type == "sip" and not (call.sip or is_sip):
+        return call._replace(from_number=NO_NUMBERS[-1])
+    return call._replace(endpoint_type="sip") if call.sip or is_sip else call
 
 
 def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> dict[str, str]:

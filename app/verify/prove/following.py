@@ -86,8 +86,13 @@ class Following:
             self._levels.clear()
         self._levels.append(Level(self._root.named(line.what), ""))
 
+    def _is_here(self, line: TraceLine) -> bool:
+        file = line.where.rpartition(":")[0]
+        return self._here.step == line.step and file in ("", self._here.flow.place.file)
+
     def _decide(self, line: TraceLine) -> None:
-        while len(self._levels) > 1 and self._here.step != line.step:
+        """The step that waits may bear the name of one of the flow that has come back to it: its file tells them."""
+        while len(self._levels) > 1 and not self._is_here(line):
             self._levels.pop()
         step = self._here.flow.steps[line.step]
         name = self._decisions.outcome(step, line.what, line.because, len(line.others))

@@ -4,25 +4,93 @@ from __future__ import annotations
 
 import pytest
 
-from tests.verify.prove.proved_flows import proof_of
+from app.flow.loader import load
+from app.verify.prove import prove
+from tests.verify.prove.proved_flows import HEAD, NOW, TAIL, found, proof_of
 
-HIDES = """  hello:
+TESTING = """  hello:
     branch:
       - if: {test}
         goto: bye
       - else: sorry
 """
+SAYING = """  hello:
+    do:
+      - talk: "You call from {said}."
+    goto: end
+"""
+ANYBODY = ("447700900123", "anonymous", "", "sip:caller@example.com")
 
 
 @pytest.mark.parametrize(
     ("test", "callers"),
     [
-        ("call.is_hidden", ("447700900123", "anonymous")),
-        ('call.is_hidden or call.from == "447700900123"', ("447700900456", "447700900123", "anonymous")),
-        ('call.from == "447700900123"', ("447700900456", "447700900123")),
+        ("call.is_hidden", ANYBODY),
+        ('call.is_hidden or call.from == "447700900123"', ("447700900456", *ANYBODY)),
+        ('call.from == "447700900123"', ("447700900456", *ANYBODY)),
+        ('call.from == ""', ("447700900123", "", "anonymous", "sip:caller@example.com")),
     ],
 )
-def test_a_flow_that_asks_who_is_hidden_is_walked_with_a_hidden_caller(test: str, callers: tuple[str, ...]) -> None:
-    proof = proof_of(HIDES.format(test=test))
+def test_a_flow_that_asks_who_calls_is_walked_with_callers_who_show_no_number(
+    test: str, callers: tuple[str, ...]
+) -> None:
+    proof = proof_of(TESTING.format(test=test))
 
     assert callers == proof.representatives["call.from"]
+
+
+@pytest.mark.parametrize("said", ["{{ call.from | digits }}", "{{ call.from | int }}", "{{ call.from | first }}"])
+def test_what_cannot_be_said_of_a_hidden_number_is_found(said: str) -> None:
+    assert ("error_exit", "hello") in found(proof_of(SAYING.format(said=said)))
+
+
+def test_a_number_that_is_only_shown_to_those_who_have_one_raises_no_alarm() -> None:
+    steps = SAYING.format(said="{% if call.is_hidden %}nowhere{% else %}{{ call.from | digits }}{% endif %}")
+
+    assert {("unreachable", "bye")} == found(proof_of(steps))
+
+
+def test_a_caller_who_is_called_back_may_have_no_number() -> None:
+    steps = """  hello:
+    do:
+      - talk: "One moment."
+      - connect: "{{ call.from }}"
+    on: {completed: end, otherwise: bye}
+"""
+
+    assert ("error_exit", "hello") in found(proof_of(steps))
+
+
+@pytest.mark.parametrize(
+    "test", ['call.from_user == "ann"', "call.custom_data.tier is defined", 'call.endpoint_type == "app"']
+)
+def test_a_user_of_an_application_has_no_number(test: str) -> None:
+    proof = proof_of(TESTING.format(test=f'{test} and call.from == "447700900123"'))
+
+    assert [f'if {test} and call.from == "447700900123"'] == [each.name for each in proof.never]
+
+
+def test_a_call_by_sip_comes_from_an_address() -> None:
+    proof = proof_of(TESTING.format(test='call.endpoint_type == "sip"'))
+    calls = [edge.call for edge in proof.walk.edges if edge.call is not None]
+
+    assert {("phone", "447700900123"), ("sip", "sip:caller@example.com")} == {
+        (call.endpoint_type, call.from_number) for call in calls
+    }
+
+
+def test_a_flow_with_numbers_is_only_called_by_them() -> None:
+    head = HEAD.format(start="hello", head='numbers: ["442079460001"]\n').replace("default: true\n", "")
+    text = head + TESTING.format(test='call.to == "442079460009"') + TAIL
+    proof = prove(load({"flows/test.yaml": text}).flows["test"], NOW)
+
+    assert ['if call.to == "442079460009"'] == [each.name for each in proof.never]
+    assert () == proof_of(TESTING.format(test='call.to == "442079460009"')).never
+
+
+def test_a_start_step_that_decides_nothing_is_entered() -> None:
+    proof = proof_of(SAYING.format(said="somewhere"))
+
+    assert ("test", "bye", "entered") not in proof.taken
+    assert {("test", "hello", "entered")} == proof.taken
+    assert () == proof.never

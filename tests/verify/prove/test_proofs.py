@@ -300,3 +300,21 @@ steps:
     assert () == proof.never
     assert wanted <= proof.taken
     assert 1 == len(covering(proof, wanted))
+
+
+def test_a_step_that_runs_a_flow_may_bear_the_name_of_one_in_it() -> None:
+    steps = "  ask:\n    run: sub\n    on: {good: bye, bad: sorry}\n"
+    sub = """flow: sub
+outcomes: [good, bad]
+start: ask
+defaults: {talk: {language: en-GB}}
+steps:
+  ask:
+    do:
+      - talk: "Press 1."
+    choices: {one: {dtmf: 1, goto: {return: good}}}
+    retry: {tries: 1, then: {return: bad}}
+"""
+    proof = proof_of(steps, "", sub=sub)
+
+    assert () == proof.never
