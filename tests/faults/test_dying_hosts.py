@@ -46,7 +46,7 @@ def wait_until_gone(pids: list[int], within_s: float = 20) -> list[int]:
 
 
 async def answered(server: Served) -> int:
-    wire = Wire("127.0.0.1", server.port)
+    wire = Wire("127.0.0.1", server.port, patience_s=60)
     status = (await wire.post("/webhooks/answer", {"to": "442079460000", "from": "447700900123", "uuid": "leg"})).status
     wire.close()
     return status
