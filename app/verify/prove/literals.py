@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.flow.exits.collect import Collect
+from app.flow.expressions import Expression
 from app.flow.expressions.syntax import Compared, Const, Field, Filtered, Node, Picked, walk
 from app.flow.model import Flow, Step, Value
 from app.flow.parts.values import leaves
 from app.verify.prove.flows import assigned, family, runs_of, uses_in
+from app.verify.prove.forms import form_of
 from app.verify.prove.growth import asked_for_truth, growth_of, offsets_in
 from app.verify.prove.joined import Pieces, fillings, pieces_in, pieces_of
 from app.verify.prove.reading import ENTRY, LENGTH, Path, Tree, path_of, paths_in, trees_of
@@ -61,6 +63,7 @@ class Literals:
             for use in uses_in(flow):
                 for tree in trees_of(use.source):
                     self._read(flow.name, tree)
+                self._form(flow.name, use.source)
             for step in flow.steps.values():
                 self._assign(flow, step)
             for name, variable in flow.variables.items():
@@ -186,6 +189,15 @@ class Literals:
             asked = path_of(node)
             if asked is not None:
                 self._of(_qualified(flow, asked)).marks.add("truth")
+
+    def _form(self, flow: str, source: Value | Expression) -> None:
+        """What a value has to look like where it stands."""
+        for leaf in leaves(source) if not isinstance(source, Expression) else ():
+            form, words = form_of(leaf)
+            for path in (path for tree in trees_of(leaf) for path in paths_in(tree.node)) if form or words else ():
+                notes = self._of(_qualified(flow, path))
+                notes.form = notes.form or form
+                notes.consts |= dict.fromkeys(words)
 
     def _pick(self, flow: str, node: Picked | Field) -> None:
         """An entry of a list is looked at: it may be there or not."""

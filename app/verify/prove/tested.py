@@ -45,7 +45,7 @@ class Tested(NamedTuple):
     Attributes:
         literals: texts and numbers, in the order in which they stand.
         for_truth: it is also asked whether there is anything: "", 0 or an empty list.
-        form: what a text of it has to look like: `datetime`, `number`, or "" for anything.
+        form: what a text of it has to look like: `datetime`, `number`, `phone`, `url`, or "" for anything.
         names: every path that shares these literals, the flow first ("" for what all flows have).
         parts: what parts of it are held against.
         lengths: what its length is held against.

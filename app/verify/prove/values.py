@@ -24,7 +24,13 @@ SAMPLES: Final[Mapping[str, Any]] = {
     "map": {},
     "any": "something",
 }
-_FORMED: Final[Mapping[str, str]] = {"datetime": "2026-03-05T09:30", "number": "7"}
+_FORMED: Final[Mapping[str, str]] = {
+    "datetime": "2026-03-05T09:30",
+    "number": "7",
+    "phone": "447700900999",
+    "url": "https://example.com/sample.mp3",
+}
+"""What a text is that has to look so; what looks otherwise is tried, too, but for times, which no flow can ask for."""
 _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
     "text": ("something", "anything else", "quite another word", "xyz", "88888888"),
     "phone": ("447700900999", "447700900998", "33199000123", "15550100123", "8618812345678"),
@@ -154,7 +160,7 @@ def _numbers(name: str, tested: Tested) -> list[Any]:
 
 
 def _texts(type_: ValueType, tested: Tested) -> list[Any]:
-    """Each literal and each text with the parts that are looked for; "" where it is asked for; something else."""
+    """Each literal and each text with the parts that are looked for; something else; and "", which may always come."""
     written = [
         *tested.texts,
         *(part.text for part in tested.parts),
@@ -163,10 +169,10 @@ def _texts(type_: ValueType, tested: Tested) -> list[Any]:
     if tested.form == "number" or not tested.texts:
         written += [f"{number:g}" for number in beside(tested.numbers, is_whole=False)]
     literals = [each for each in (_cast(type_, literal) for literal in written) if each is not None]
-    empty = [""] if tested.for_truth and type_.name in ("text", "phone", "url") else []
-    formed = _FORMED.get(tested.form)
-    others = [formed] if formed else _others(type_, tested)
-    return different([*literals, *empty, *others])
+    empty = [""] if type_.name in ("text", "phone", "url") else []
+    formed = [_FORMED[tested.form]] if tested.form in _FORMED and type_.name == "text" else []
+    others = [] if formed and tested.form == "datetime" else _others(type_, tested)
+    return different([*literals, *formed, *others, *empty])
 
 
 def _others(type_: ValueType, tested: Tested) -> list[Any]:

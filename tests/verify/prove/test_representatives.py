@@ -86,7 +86,7 @@ def test_digits_that_are_checked_against_a_look_up_fit_it_and_do_not() -> None:
         ("n: int", "it.n + 5 < 2"),
         ("n: number", "it.n > 0.25 and it.n < 0.75"),
         ("n: int", "it.n > 0.5"),
-        ("day: text", "it.ok and (it.day | int) > 30"),
+        ("day: text", "it.ok and (it.day | int(0)) > 30"),
         ("a: text, b: text", "it.a == it.b"),
         ("a: int, b: int", "it.a < it.b"),
         ("number: phone", "it.number == call.from"),
@@ -268,3 +268,58 @@ def test_texts_and_lists_that_grow_are_walked_up_to_a_length(sets: str, type_: s
 
     assert ("test", "found") in proof.entered
     assert (what,) == proof.representatives["test.kept"]
+
+
+SAYS = """  look:
+    lookup: it
+    do:
+      - {0}
+    {1}
+"""
+DIALLED = "on: {completed: end, otherwise: bye}"
+
+
+@pytest.mark.parametrize(
+    ("returns", "does", "ways", "kind"),
+    [
+        ("name: text", 'talk: "{{ it.name }}"', "goto: end", "dead_end"),
+        ("name: text", 'talk: "{{ it.name | first }}"', "goto: end", "error_exit"),
+        ("day: text", 'talk: "On {{ it.day | spoken }}."', "goto: end", "error_exit"),
+        ("age: text", 'talk: "You are {{ it.age | int }}."', "goto: end", "error_exit"),
+        ("page: url", 'stream: "{{ it.page }}"', "goto: end", "error_exit"),
+        ("number: text", 'connect: "{{ it.number }}"', DIALLED, "error_exit"),
+        ("number: phone", 'connect: "{{ it.number }}"', DIALLED, "error_exit"),
+        ("code: text", 'connect: "44{{ it.code }}"', DIALLED, "error_exit"),
+    ],
+)
+def test_a_text_of_a_look_up_may_be_empty(returns: str, does: str, ways: str, kind: str) -> None:
+    proof = proof_of(SAYS.format(does, ways), LOOKUP.format(returns))
+
+    assert (kind, "look") in {(each.kind, each.step) for each in proof.violations}
+
+
+@pytest.mark.parametrize("returns", ["number: text", "number: phone"])
+@pytest.mark.parametrize("dials", ["{{ it.number }}", "44{{ it.number }}", "{{ kept }}"])
+def test_behind_a_dialled_text_it_goes_on(returns: str, dials: str) -> None:
+    steps = SAYS.format(f'connect: "{dials}"', DIALLED).replace(
+        "    do:", '    set: {kept: "{{ it.number }}"}\n    do:'
+    )
+    proof = proof_of(steps, 'vars: {kept: {type: text, default: ""}}\n' + LOOKUP.format(returns))
+
+    assert () == proof.never
+
+
+@pytest.mark.parametrize(
+    "guarded",
+    [
+        '"Hello {{ it.name }}."',
+        '"{% if it.name %}{{ it.name | first }}{% else %}Nobody{% endif %}"',
+        '"{{ it.name | default(\\"Nobody\\", true) }}"',
+        '"You are {{ it.name | int(0) }}."',
+        '"It is {% if it.name %}{{ it.name | spoken }}{% endif %}."',
+    ],
+)
+def test_a_text_that_may_be_empty_raises_no_alarm_where_it_is_allowed_for(guarded: str) -> None:
+    proof = proof_of(SAYS.format(f"talk: {guarded}", "goto: bye"), LOOKUP.format("name: text"))
+
+    assert {"unreachable"} >= {each.kind for each in proof.violations}
