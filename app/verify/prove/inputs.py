@@ -114,7 +114,10 @@ class Inputs:
         return found
 
     def _digits(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
-        """Digits of the right length, one too few and one too many."""
+        """Digits of the right length, one too few, and a sign that is none; nobody can press more than are taken.
+
+        Source: NCCO reference, DTMF Input Settings (maxDigits).
+        """
         if asked.lengths is None or not isinstance(step.exit, Collect):
             return []
         low, high = asked.lengths
@@ -128,7 +131,7 @@ class Inputs:
         longest = _DIGITS[0] * high
         found += [longest] if high > low and longest not in found else []
         self.shown.chosen[f"{flow.name}.{step.exit.into}"] = tuple(found)
-        return [*found, *(["2" * (low - 1)] if low > 1 else []), "*", "2" * (high + 1)]
+        return [*found, *(["2" * (low - 1)] if low > 1 else []), "*"]
 
     def _speech(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
         """What is said in free speech; in a menu, what is said beside a phrase, where something looks at that."""
@@ -201,11 +204,8 @@ def _phrases(asked: Asked) -> list[str]:
 
 
 def _wrong_keys(asked: Asked) -> list[str]:
-    """A key that is none of the menu's; none where only speech is listened for."""
-    if not asked.keys and asked.lengths is None:
-        return []
-    wrong = (key for key in KEYS if key not in asked.keys)
-    return [next(wrong, "99")] if asked.keys else []
+    """A key that is none of the menu's, if there is one; none where only speech is listened for."""
+    return [key for key in KEYS if key not in asked.keys][:1] if asked.keys else []
 
 
 def _statuses(on: On, wait: Wait) -> Iterator[Input]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -17,7 +17,8 @@ from app.verify.prove.around import ANYBODY
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 CALL = Call(to="442079460000", from_number="447700900123", uuid="leg", conversation_uuid="CON", endpoint_type="phone")
-KEYS = (*"012*", "12", "21", "22", "222", "")
+CALLS = [CALL._replace(from_number=number) for number in ("447700900123", "anonymous", "", "sip:ann@example.com")]
+KEYS = (*"012*", "12", "21", "22", "")
 STATUSES = ("busy", "timeout", "unanswered", "rejected", "failed")
 MOST = 250
 Ranges: TypeAlias = Mapping[tuple[str, str], tuple[float, float]]
@@ -46,16 +47,17 @@ def _line(because: str) -> str:
     return "else" if because.startswith("else: ") else because
 
 
-def walk(flow: Flow, ranges: Ranges = UNBOUND) -> Seen:
+def walk(flow: Flow, ranges: Ranges = UNBOUND, calls: Sequence[Call] = (CALL,)) -> Seen:
     """Everything that callers come to; the nearest of it when there are too many sessions to walk each.
 
     Args:
         flow: to be walked.
+        calls: that it begins with.
         ranges: variables by (flow, name), with their least and greatest number; no call is followed any farther.
     """
     seen = Seen()
     known: set[bytes] = set()
-    waiting = deque([_play(begin(flow, "leg", CALL, _around()))])
+    waiting = deque([_play(begin(flow, "leg", call, _around())) for call in calls])
     while waiting:
         turn = waiting.popleft()
         assert turn is not None

@@ -10,7 +10,7 @@ from app.flow.loader import load
 from app.verify.prove import Bounds, Proof, prove
 from app.verify.prove.walked import Edge
 from tests.engine.generated_flows import TEMPLATES, flow_texts
-from tests.verify.prove.brute_force import Seen, walk
+from tests.verify.prove.brute_force import CALLS, Seen, walk
 from tests.verify.prove.proved_flows import NOW
 from tests.verify.prove.remembering_flows import remembering_flows
 
@@ -55,7 +55,7 @@ def test_a_proof_comes_to_what_a_walk_of_every_session_comes_to(text: str) -> No
     project = load({"flows/test.yaml": text, **TEMPLATES})
     assume(not project.has_errors)
 
-    agree(walk(project.flows["test"]), prove(project.flows["test"], NOW))
+    agree(walk(project.flows["test"], calls=CALLS), prove(project.flows["test"], NOW))
 
 
 @given(files=remembering_flows())
