@@ -76,9 +76,12 @@ class MemoryOutbox:
         return list(self._rows.values())[:limit]
 
     def forget(self, ids: Iterable[str]) -> None:
-        """Delete some, whatever they wait for."""
-        for id_ in ids:
-            self._rows.pop(id_, None)
+        """Delete some, whatever they wait for; the next of each session is due since it was written."""
+        gone = [hook for id_ in ids if (hook := self._rows.pop(id_, None)) is not None]
+        for session in {hook.session for hook in gone}:
+            following = self._first(session)
+            if following is not None:
+                self._free_next(session, following.created_at)
 
     def listed(self, limit: int) -> list[HookRow]:
         """Parked ones, then the others."""

@@ -80,6 +80,15 @@ async def test_the_hooks_of_a_forgotten_call_are_never_sent(store: RetainingStor
     assert ["another"] == [hook.id for hook in await store.hooks(10)]
 
 
+async def test_a_hook_behind_one_that_is_forgotten_is_due(store: RetainingStore) -> None:
+    hooks = [hook_row("names it", body=NUMBER.encode()), hook_row("behind it"), hook_row("last")]
+    await store.open_call(*new_call("leg-1"), hooks=hooks)
+    gone = await store.forget([NUMBER])
+
+    assert (0, 1) == (gone.calls, gone.hooks)
+    assert ["behind it"] == [hook.id for hook in await store.claim_hooks(NOON_MS, NOON_MS + 1, 10)]
+
+
 async def test_a_dry_run_counts_and_deletes_nothing(store: RetainingStore) -> None:
     await write_calls(store)
     counted = await store.forget([NUMBER], dry_run=True)
@@ -151,6 +160,14 @@ async def test_old_webhooks_of_no_call_go(store: RetainingStore) -> None:
 
     assert 1 == await store.sweep(NOON_MS + 1, 10)
     assert ((0, "ringing"),) == await store.statuses("leg-1", 0)
+
+
+async def test_a_hook_behind_one_that_is_too_old_is_due(store: RetainingStore) -> None:
+    hooks = [hook_row("old"), hook_row("young", created_at=NOON_MS + 1), hook_row("last", created_at=NOON_MS + 1)]
+    await store.open_call(*new_call("leg-1", updated_at=NOON_MS + 1), hooks=hooks)
+
+    assert 1 == await store.sweep(NOON_MS + 1, 10)
+    assert ["young"] == [hook.id for hook in await store.claim_hooks(NOON_MS + 1, NOON_MS + 2, 10)]
 
 
 async def test_nothing_is_swept_where_nothing_is(store: RetainingStore) -> None:

@@ -81,6 +81,14 @@ FREE_NEXT: Final = """
     WHERE due_at IS NULL AND key = (SELECT min(key) FROM hooks WHERE session = $2 AND NOT is_parked)
 """
 
+FREE_LEFT: Final = """
+    UPDATE hooks
+    SET due_at = created_at
+    WHERE due_at IS NULL AND key IN (
+        SELECT min(key) FROM hooks WHERE session = ANY($1::text[]) AND NOT is_parked GROUP BY session
+    )
+"""
+
 FAIL_HOOK: Final = """
     UPDATE hooks
     SET due_at = $3, leased_until = 0, problem = $4
@@ -146,6 +154,16 @@ async def _free_next(connection: Connection, sessions: Sequence[asyncpg.Record],
     """A statement of its own: it sees what was written behind the one that has gone, until it went."""
     for (session,) in sessions:
         await connection.execute(FREE_NEXT, now, session)
+
+
+async def delete(connection: Connection, sql: str, *values: object) -> int:
+    """Run a DELETE of hooks that returns their sessions; how many there were.
+
+    The next one of each session is due since it was written. It is looked for by a statement of its own, as above.
+    """
+    gone = [row[0] for row in await connection.fetch(sql, *values)]
+    await connection.execute(FREE_LEFT, gone)
+    return len(gone)
 
 
 async def retry(connection: Connection, ids: Sequence[str] | None, now: int) -> int:

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Seque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from app.store.postgres import outbox
+from app.store.postgres.connecting import transaction
 from app.store.postgres.texts import stored_all
 from app.store.retention import Forgotten, Numbers
 
@@ -55,7 +57,10 @@ DELETE_OLD_WEBHOOKS: Final = """
 DELETE_OLD_HOOKS: Final = """
     DELETE FROM hooks
     WHERE key IN (SELECT key FROM hooks WHERE created_at < $1 ORDER BY key LIMIT $2 FOR UPDATE SKIP LOCKED)
+    RETURNING session
 """
+
+DELETE_HOOKS: Final = "DELETE FROM hooks WHERE key = ANY($1::bigint[]) RETURNING session"
 
 DELETE_REVISIONS: Final = """
     DELETE FROM revisions
@@ -85,9 +90,9 @@ _NAMES: Final = "SELECT id, leg, conversation FROM calls WHERE key = ANY($1::big
 async def sweep(connection: Connection, before: int, limit: int) -> int:
     """Delete a few calls, webhooks and hooks that are older than `before`; returns how many."""
     gone = 0
-    for sql in (DELETE_OLD_CALLS, DELETE_OLD_WEBHOOKS, DELETE_OLD_HOOKS):
+    for sql in (DELETE_OLD_CALLS, DELETE_OLD_WEBHOOKS):
         gone += deleted(await connection.execute(sql, before, limit))
-    return gone
+    return gone + await outbox.delete(connection, DELETE_OLD_HOOKS, before, limit)
 
 
 async def sweep_revisions(connection: Connection, before: int, keep: Collection[str]) -> int:
@@ -183,7 +188,10 @@ async def _pieces_of_turns(connection: Connection) -> AsyncIterator[Sequence[Any
 
 
 async def _delete(connection: Connection, found: Found) -> None:
-    for table, keys in (("hooks", found.hooks), ("calls", found.calls), ("webhooks", found.webhooks)):
+    for batch in _batches(found.hooks):
+        async with transaction(connection):
+            await outbox.delete(connection, DELETE_HOOKS, batch)
+    for table, keys in (("calls", found.calls), ("webhooks", found.webhooks)):
         for batch in _batches(keys):
             await connection.execute(f"DELETE FROM {table} WHERE key = ANY($1::bigint[])", batch)  # noqa: S608 - ours
 

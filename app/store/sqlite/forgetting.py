@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.store.retention import Forgotten, Numbers
+from app.store.sqlite.hook_statements import delete_hooks
 
 PIECE: Final = 500
 """Rows that are read at once, and deleted in one transaction."""
@@ -124,8 +125,11 @@ def _pieces(connection: sqlite3.Connection, sql: str) -> Iterator[tuple[Any, ...
 
 def delete(connection: sqlite3.Connection, found: Found) -> None:
     """Delete the rows; with a call go its turns and webhooks."""
+    for batch in _batches(found.hooks):
+        connection.execute("BEGIN IMMEDIATE")
+        delete_hooks(connection, batch)
+        connection.execute("COMMIT")
     for sql, keys in (
-        ("DELETE FROM hooks WHERE key IN", found.hooks),
         ("DELETE FROM calls WHERE key IN", found.calls),
         ("DELETE FROM webhooks WHERE key IN", found.webhooks),
     ):

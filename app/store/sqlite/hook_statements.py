@@ -48,6 +48,12 @@ FREE_NEXT = """
     WHERE due_at IS NULL AND key = (SELECT min(key) FROM hooks WHERE session = ? AND is_parked = 0)
 """
 
+FREE_LEFT = """
+    UPDATE hooks
+    SET due_at = created_at
+    WHERE due_at IS NULL AND key = (SELECT min(key) FROM hooks WHERE session = ? AND is_parked = 0)
+"""
+
 FAIL_HOOK = """
     UPDATE hooks
     SET due_at = ?, leased_until = 0, problem = ?
@@ -150,6 +156,14 @@ def drop_hooks(connection: sqlite3.Connection, ids: Sequence[str] | None) -> int
     if ids is None:
         return connection.execute(DROP_HOOKS).rowcount
     return sum(connection.execute(DROP_HOOK, (unicode(id_),)).rowcount for id_ in ids)
+
+
+def delete_hooks(connection: sqlite3.Connection, keys: Sequence[int]) -> None:
+    """Delete hooks, whatever they wait for; the next of each session is due since it was written."""
+    some = f"FROM hooks WHERE key IN ({','.join('?' * len(keys))})"
+    sessions = connection.execute(f"SELECT DISTINCT session {some}", keys).fetchall()
+    connection.execute(f"DELETE {some}", keys)
+    connection.executemany(FREE_LEFT, sessions)
 
 
 def hook_row(row: Sequence[Any]) -> HookRow:

@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Collection
 from typing import Final
 
+from app.store.sqlite.hook_statements import delete_hooks
+
 PIECE: Final = 200
 """Calls whose revisions are read at once."""
 
@@ -38,10 +40,7 @@ DELETE_OLD_WEBHOOKS: Final = """
     )
 """
 
-DELETE_OLD_HOOKS: Final = """
-    DELETE FROM hooks
-    WHERE key IN (SELECT key FROM hooks WHERE created_at < ? ORDER BY key LIMIT ?)
-"""
+SELECT_OLD_HOOKS: Final = "SELECT key FROM hooks WHERE created_at < ? ORDER BY key LIMIT ?"
 
 SELECT_OLD_REVISIONS: Final = "SELECT hash FROM revisions WHERE created_at < ?"
 
@@ -57,8 +56,10 @@ def sweep(connection: sqlite3.Connection, before: int, limit: int) -> int:
     """Delete a few calls, webhooks and hooks that are older than `before`; returns how many."""
     calls = connection.execute(SELECT_OLD_CALLS, (before, before, limit)).fetchall()
     connection.executemany(DELETE_CALL, calls)
-    gone = len(calls) + connection.execute(DELETE_OLD_WEBHOOKS, (before, before, limit)).rowcount
-    return gone + connection.execute(DELETE_OLD_HOOKS, (before, limit)).rowcount
+    webhooks = connection.execute(DELETE_OLD_WEBHOOKS, (before, before, limit)).rowcount
+    hooks = [row[0] for row in connection.execute(SELECT_OLD_HOOKS, (before, limit)).fetchall()]
+    delete_hooks(connection, hooks)
+    return len(calls) + webhooks + len(hooks)
 
 
 def delete_revisions(connection: sqlite3.Connection, hashes: Collection[str], seen: int) -> int:
