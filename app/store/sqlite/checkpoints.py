@@ -73,14 +73,19 @@ class Checkpoints:
 
     def _run(self) -> None:
         connection = None
-        while self._wanted.wait() and not self._is_closing:
-            self._wanted.clear()
+        while self._is_wanted():
             with suppress(sqlite3.Error):
                 connection = connection or self._connect(0)
                 _write_back(connection)
                 self.is_nearly_done = True
         if connection is not None:
             connection.close()
+
+    def _is_wanted(self) -> bool:
+        """Wait for the next need; False: there will be none. What comes after the look at the end is not cleared."""
+        self._wanted.wait()
+        self._wanted.clear()
+        return not self._is_closing
 
 
 def _write_back(connection: sqlite3.Connection) -> None:
