@@ -102,7 +102,9 @@ async def test_the_called_party_takes_the_call_by_pressing_1() -> None:
         call = await line.call("442079460900", CALLER)
         await call.listen()
 
-    assert ["ringing 447700900901", "ringing 447700900902", "joined 447700900902"] == sounds(call)[1:4]
+    tone = "tone https://example.com/audio/ringing.mp3"
+
+    assert [tone, tone, "joined 447700900902"] == sounds(call)[1:4]
     assert "talk Please press 1 to take the call." in sounds(call.dialled[0])
     assert [] == failures(call)
 

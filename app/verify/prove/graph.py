@@ -86,6 +86,32 @@ class Graph:
         calm = [*self._first, *(number for numbers in self._out.values() for number in numbers)]
         return sorted(calm, key=lambda number: (not self._edge(number).heard.is_heard, number))
 
+    def asides(self) -> Iterator[tuple[int, float]]:
+        """The last turn of each other party who does nothing but listen, and for how many seconds that takes."""
+        for number in self._first:
+            if self._edge(number).sort == "leg":
+                yield self._aside(number)
+
+    def _aside(self, first: int) -> tuple[int, float]:
+        number, seconds, seen = first, self._lasts(first), {first}
+        while following := self._silent_after(self._edge(number).target) - seen:
+            number = min(following)
+            seen.add(number)
+            seconds += self._lasts(number)
+        return number, seconds
+
+    def _lasts(self, number: int) -> float:
+        heard = self._edge(number).heard
+        return ENDLESS if heard.is_endless else heard.prompt + heard.listens
+
+    def _silent_after(self, state: int) -> set[int]:
+        """The turns that come when nobody does anything."""
+        out = self._out.get(state, [])
+        return {number for number in out if self._edge(number).sort == "passes" and not self._acts(number)}
+
+    def _acts(self, number: int) -> bool:
+        return bool({"press", "speak"} & self._edge(number).happened.told.keys())
+
     def longest(self) -> tuple[int, int]:
         """How many steps the longest way enters, with its last edge; what goes round counts once."""
         follows = {state: self._targets(state) for state in self._out}

@@ -39,6 +39,7 @@ class Listened(NamedTuple):
         person: when somebody is rung; None for nobody.
         is_heard: whether there is any sound.
         is_caught: whether anything is heard when the answer to the `input` gets lost; also without any `input`.
+        is_endless: whether something is played for ever that no answer can cut short.
     """
 
     lead: float
@@ -50,6 +51,7 @@ class Listened(NamedTuple):
     person: float | None
     is_heard: bool
     is_caught: bool
+    is_endless: bool = False
 
     def after(self, seconds: float) -> Listened:
         """The same, when nothing is heard for some seconds before it."""
@@ -105,7 +107,17 @@ def listen(ncco: list[dict[str, Any]]) -> Listened:
     prompt = ear.at if person is None else person
     ear.silence(listens)
     lead, last = (ear.lead, ear.quiet) if ear.is_heard else (ear.quiet, ear.quiet)
-    return Listened(lead, ear.longest, last, prompt, listens, rings, person, ear.is_heard, caught)
+    endless = _is_endless(ncco)
+    return Listened(lead, ear.longest, last, prompt, listens, rings, person, ear.is_heard, caught, endless)
+
+
+def _is_endless(ncco: list[dict[str, Any]]) -> bool:
+    """Source: NCCO reference, Talk and Stream (loop, bargeIn)."""
+    for number, action in enumerate(ncco):
+        if action["action"] in ("talk", "stream") and _loop(action) == ENDLESS:
+            asked = any(each["action"] == "input" for each in ncco[number + 1 :])
+            return not (asked and str(action.get("bargeIn", "")).lower() == "true")
+    return False
 
 
 def _hear(ear: _Ear, action: Mapping[str, Any]) -> None:

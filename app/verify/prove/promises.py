@@ -40,6 +40,8 @@ def _menus(walk: Walk, limit: Limit) -> Iterator[Violation]:
 def _prompts(walk: Walk, limit: Limit) -> Iterator[Violation]:
     seen = set()
     for number, edge in enumerate(walk.edges):
+        if edge.sort == "fault" or edge.is_failsafe or edge.is_party:
+            continue
         flow, step = where_to(walk, edge)
         if edge.heard.prompt > limit.most and (flow, step) not in seen:
             seen.add((flow, step))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from app.flow.model import Flow
 from app.verify.prove.flows import family, targets_of
 from app.verify.prove.graph import Graph
+from app.verify.prove.listening import ENDLESS
 from app.verify.prove.promises import promised
 from app.verify.prove.violation import Violation, at, place_of, where_from, where_to
 from app.verify.prove.walked import END, Edge, Walk
@@ -25,6 +26,7 @@ def violations(walk: Walk, graph: Graph, permitted: Permitted, *, alone: bool) -
     yield from _refused(walk)
     yield from _failing(walk)
     yield from _trapped(walk, graph)
+    yield from _endless(walk)
     yield from _circling(walk, graph)
     yield from _left_without_a_word(walk)
     yield from _in_silence(walk, graph, permitted)
@@ -76,6 +78,18 @@ def _trapped(walk: Walk, graph: Graph) -> Iterator[Violation]:
         seen.update({here, *graph.near(number)})
 
 
+def _endless(walk: Walk) -> Iterator[Violation]:
+    """What is played for ever, and nobody can end it but by hanging up."""
+    seen = set()
+    for number, edge in enumerate(walk.edges):
+        flow, step = where_to(walk, edge)
+        if edge.heard.is_endless and (flow, step) not in seen:
+            seen.add((flow, step))
+            message = f'what is played in step "{step}" never ends, and nothing leads out of it'
+            cure = "play it a few times and lead on, to a person or a voicemail; `hold` asks again and again"
+            yield at(walk, number, (flow, step), kind="trap", message=message, cure=cure)
+
+
 def _circling(walk: Walk, graph: Graph) -> Iterator[Violation]:
     """Circles that a caller goes round in without doing anything."""
     seen: set[tuple[str, str]] = set()
@@ -97,6 +111,8 @@ def _left_without_a_word(walk: Walk) -> Iterator[Violation]:
     for number, edge in enumerate(walk.edges):
         if edge.target != END or edge.heard.is_heard or edge.is_party or edge.sort == "fault" or edge.failed:
             continue
+        if edge.heard.last == ENDLESS:
+            continue  # it does not end: that is silence
         is_meant = not edge.entered and _is_meant(edge)
         flow, step = where_to(walk, edge)
         if not is_meant and (flow, step) not in seen:
@@ -123,15 +139,44 @@ def _is_meant(edge: Edge) -> bool:
 def _in_silence(walk: Walk, graph: Graph, permitted: Permitted) -> Iterator[Violation]:
     seen = set()
     for number, seconds in graph.silences():
-        if seconds <= permitted.silence_s or walk.edges[number].is_party:
-            continue
-        flow, step = where_to(walk, walk.edges[number])
-        if (flow, step) not in seen:
+        edge = walk.edges[number]
+        flow, step = where_to(walk, edge)
+        if seconds > permitted.silence_s and (flow, step) not in seen:
             seen.add((flow, step))
-            lasts = "for ever" if seconds == float("inf") else f"for {seconds:.0f} seconds"
-            message = f'the caller hears nothing {lasts} in step "{step}"'
-            cure = f"play something: nobody should hear nothing for more than {permitted.silence_s:g} seconds"
+            who, kind = ("other party", "silent_party") if edge.is_party else ("caller", "silence")
+            message = f'the {who} hears nothing {_lasting(seconds)} in step "{step}"'
+            yield at(walk, number, (flow, step), kind=kind, message=message, cure=_play_something(permitted))
+    yield from _waiting_unheard(walk, graph, permitted)
+
+
+def _waiting_unheard(walk: Walk, graph: Graph, permitted: Permitted) -> Iterator[Violation]:
+    """Callers who hear nothing while the other party, who has answered, hears something else.
+
+    Source: NCCO reference, Phone (onAnswer: without a ringbackTone the caller hears silence).
+    """
+    seen = set()
+    for number, seconds in graph.asides():
+        edge = next(each for each in reversed(walk.way_to(number)) if not each.is_party)
+        flow, step = where_to(walk, edge)
+        if seconds > permitted.silence_s and not _rings_back(edge) and (flow, step) not in seen:
+            seen.add((flow, step))
+            message = f'the caller hears nothing {_lasting(seconds)} while the other party of step "{step}" is asked'
+            cure = "give `onAnswer` a `ringbackTone`, or ask the other party more briefly"
             yield at(walk, number, (flow, step), kind="silence", message=message, cure=cure)
+
+
+def _rings_back(edge: Edge) -> bool:
+    """Whether all whom a turn dials, and who hear an NCCO of their own, are waited for with a tone."""
+    dialled = (each for action in edge.ncco.actions for each in action.get("endpoint", ()) if "onAnswer" in each)
+    return all({"ringbackTone", "ringback"} & each["onAnswer"].keys() for each in dialled)
+
+
+def _lasting(seconds: float) -> str:
+    return "for ever" if seconds == ENDLESS else f"for {seconds:.0f} seconds"
+
+
+def _play_something(permitted: Permitted) -> str:
+    return f"play something: nobody should hear nothing for more than {permitted.silence_s:g} seconds"
 
 
 def _after_faults(walk: Walk) -> Iterator[Violation]:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from app.engine import Call, Session, Surroundings, Turn, Wait, begin, begin_other, fail, resume
+from app.engine.called import APART
 from app.engine.walking import Playing
 from app.flow.model import Flow
 from app.ncco import check
@@ -52,7 +53,7 @@ class Walker:
     _walk: Walk = field(init=False)
     _numbers: dict[Any, int] = field(default_factory=dict)
     _waiting: deque[int] = field(default_factory=deque)
-    _checked: dict[bytes, Ncco] = field(default_factory=dict)
+    _checked: dict[tuple[bytes, bool], Ncco] = field(default_factory=dict)
     _decided: dict[Any, set[str]] = field(default_factory=dict)
     _env: Mapping[str, str] = field(default_factory=dict)
     _began: float = 0.0
@@ -122,7 +123,7 @@ class Walker:
         Source: delivery rules (503 is sent again, then the fallback URL is asked).
         """
         is_party = bool(state.session.parent)
-        ncco = self._ncco([] if is_party else [dict(action) for action in FAILSAFE])
+        ncco = self._ncco([] if is_party else [dict(action) for action in FAILSAFE], is_party=is_party)
         happened = self.inputs.at(state.session)[0]._replace(fault="away")
         edge = Edge(number, END, happened, state.moment, (), (), (), (), "fault", ncco.heard, is_failsafe=True)
         self._walk.edges.append(replace(edge, ncco=ncco, is_party=is_party, env=state.env))
@@ -212,7 +213,7 @@ class Walker:
         follow = Following(self.root, before).read(turn.trace)
         number = len(self._walk.edges)
         target = self._state_of(turn, moment, number, faulted)
-        ncco = self._ncco(turn.ncco)
+        ncco = self._ncco(turn.ncco, is_party=bool(turn.session.parent))
         failed = tuple((flow, step, line.what, line.because) for flow, step, line in follow.failed)
         self._walk.edges.append(
             Edge(
@@ -270,10 +271,14 @@ class Walker:
             for at, played in self._at_moments(moment, None, partial(self._answer_party, turn.session, wait)):
                 self._add(START, Input("leg"), at, played, faulted=faulted, behind=edge)
 
-    def _ncco(self, actions: list[dict[str, Any]]) -> Ncco:
-        """An NCCO with what Vonage would refuse in it; one that was played before is the same object."""
-        text = orjson.dumps(actions)
+    def _ncco(self, actions: list[dict[str, Any]], *, is_party: bool) -> Ncco:
+        """An NCCO with what Vonage would refuse in it; one that was played before is the same object.
+
+        A party that has declined hangs up: how long it is kept apart until then is no matter of the flow.
+        """
+        text = (orjson.dumps(actions), is_party)
         if text not in self._checked:
             errors = tuple(issue for issue in check(actions) if issue.severity == "error")
-            self._checked[text] = Ncco(actions, errors, listen(actions))
+            heard = actions[:-1] if is_party and actions[-1:] == [APART] else actions
+            self._checked[text] = Ncco(actions, errors, listen(heard))
         return self._checked[text]
