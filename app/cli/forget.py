@@ -19,8 +19,9 @@ Examples:
 
 It works beside a running server, on the database that NCCO_DATABASE_URL names. A call that is still on is
 deleted too: who is on the line hears the failsafe NCCO next. Backups, and what hooks have told others, are out
-of its reach. Exit codes: 0 nothing of the number is left, 1 older copies are left in free parts of the file,
-2 it cannot run.""",
+of its reach. A SQLite file and its log are searched for what is left of the number; PostgreSQL's files are on
+its own host, where deleted rows stand until their place is used anew. Exit codes: 0 no row names the number,
+and nothing was found in a SQLite file, 1 older copies are left in free parts of the file, 2 it cannot run.""",
 )
 @click.option(
     "--number",

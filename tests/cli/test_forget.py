@@ -14,6 +14,7 @@ import pytest
 from app.store.sqlite import SqliteStore
 from tests.cli.projects import ncco, write_project
 from tests.cli.running import running_server
+from tests.store.postgres_stores import make_postgres
 from tests.store.stored_rows import new_call, revision_row, rows_of
 
 NUMBER = "447700900123"
@@ -149,6 +150,29 @@ def test_it_works_beside_a_running_server(tmp_path: Path, monkeypatch: pytest.Mo
     assert (0, True) == (done.exit_code, health["ready"])
     assert (0, True) == (left.count(NUMBER.encode()), b"447700900999" in left)
     assert NUMBER not in server.printed
+
+
+async def write_to_postgres() -> str:
+    """A call of the number in the shared database of the tests, whose URL this is."""
+    store = make_postgres()
+    await store.open()
+    await store.open_call(*new_call("leg-1", state=b'{"from": "447700900123"}'))
+    await store.close()
+    return store.address.dsn
+
+
+def test_postgres_is_promised_no_more_than_was_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NCCO_DATABASE_URL", asyncio.run(write_to_postgres()))
+    counted = ncco("forget", "--number", NUMBER, "--dry-run")
+    done = ncco("forget", "--number", NUMBER)
+    again = ncco("forget", "--number", NUMBER, "--rewrite", "--format", "json")
+
+    assert [0, 0, 0] == [ran.exit_code for ran in (counted, done, again)]
+    assert "1 call, 1 turn, 1 webhook, 0 hooks deleted\n" in done.output
+    assert "no row names it any more; free parts of PostgreSQL's files and its log were not searched" in done.output
+    assert "were not searched" not in counted.output
+    assert (0, None) == (json.loads(again.output)["calls"], json.loads(again.output)["traces"])
 
 
 def test_a_running_server_deletes_what_is_too_old(tmp_path: Path) -> None:

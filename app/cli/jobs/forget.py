@@ -22,6 +22,11 @@ REWRITTEN_BYTES: Final = 256 * 1024 * 1024
 LEAST_DIGITS: Final = 11
 """Digits of a number without a +: one with fewer may lack its country code, and would mean somebody else."""
 
+_UNSEEN: Final = (
+    "no row names it any more; free parts of PostgreSQL's files and its log were not searched",
+    "  they are used anew in time; --rewrite cuts them out of the files, which holds up calls meanwhile",
+)
+
 _FILLING: Final = re.compile(r"[ ().\-]")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{6,14}")
 
@@ -30,12 +35,14 @@ def run(numbers: Sequence[str], dry_run: bool, rewrite: bool, form: Literal["tex
     """Forget the numbers, or count. Raises CannotRun."""
     wanted = sorted({read_number(number) for number in numbers})
     store = find_store()
+    is_file = isinstance(store, SqliteStore)
     may_rewrite = rewrite or (isinstance(store, SqliteStore) and store.path.stat().st_size <= REWRITTEN_BYTES)
     found = asyncio.run(_forget(store, wanted, dry_run, may_rewrite))
     if form == "json":
-        click.echo(json.dumps({"numbers": wanted, "dry_run": dry_run, **found._asdict()}, indent=2))
+        seen = found._asdict() if is_file else {**found._asdict(), "traces": None}
+        click.echo(json.dumps({"numbers": wanted, "dry_run": dry_run, **seen}, indent=2))
     else:
-        click.echo("\n".join(_told(wanted, found, dry_run)))
+        click.echo("\n".join([*_told(wanted, found, dry_run), *([] if is_file or dry_run else _UNSEEN)]))
     return ISSUES if found.traces else FINE
 
 

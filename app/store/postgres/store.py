@@ -29,7 +29,7 @@ QUEUE_LIMIT: Final = 2_000
 """Writes that may wait; a further one is refused at once, since it would miss the caller's deadline."""
 
 POOL_SIZE: Final = 4
-"""Connections for what is not written in groups; with the writer's, one process holds one more."""
+"""Connections for what is not written in groups. A server holds two more: the writer's, and one for `records`."""
 
 _OPEN_S: Final = 60.0
 """Seconds that `open` may take: another host may be changing the schema of a large database."""
