@@ -86,10 +86,7 @@ class Shown:
             "line": self.calendar.place.line,
             "open": self.moment.open,
             "reason": self.moment.reason,
-            **{
-                name: turn.isoformat(timespec="minutes") if turn < self.moment.horizon else None
-                for name, turn in turns.items()
-            },
+            **{name: turn.isoformat(timespec="minutes") if turn is not None else None for name, turn in turns.items()},
             "week": {day: spans_json(spans) for day, spans in zip(DAYS, self.calendar.week, strict=True)},
         }
 

@@ -39,14 +39,16 @@ class Moment(Mapping[str, Any]):
     - `next_close`: when it goes from open to closed the next time.
     - `reopens`: whether it is open or opens within 400 days.
 
-    The times are in the calendar's zone. What does not come within 400 days is told as the moment in 400 days.
+    The times are in the calendar's zone. What does not come within 400 days is missing for a flow (None in the map); the
+    attribute is the moment in 400 days then.
     """
 
     calendar: Calendar
     now: datetime
 
     def __getitem__(self, name: str) -> Any:
-        return _FIELDS[name](self)
+        found = _FIELDS[name](self)
+        return None if name in _TURNS and found == self.horizon else found
 
     def __iter__(self) -> Iterator[str]:
         return iter(_FIELDS)
@@ -113,6 +115,7 @@ _FIELDS: dict[str, Callable[[Moment], Any]] = {
     "next_close": lambda moment: moment.next_close,
     "reopens": lambda moment: moment.reopens,
 }
+_TURNS: Final = frozenset({"next_open", "next_close"})
 
 
 class _Hours(Mapping[str, Moment]):

@@ -14,7 +14,8 @@ from app.verify.prove.literals import Literals
 
 DAYS: Final = 400
 """How far ahead ordinary days are looked at."""
-_TOLD: Final = ("open", "reason", "holiday")
+_COMING: Final = ("reopens", "next_open", "next_close")
+"""What may not come any more."""
 
 
 def moments_of(root: Flow, literals: Literals, now: datetime) -> tuple[datetime, ...]:
@@ -41,8 +42,10 @@ def _seen(calendar: Calendar, at: datetime, literals: Literals) -> tuple[Any, ..
     seen = hours_view({"it": calendar}, at)["it"]
     tested = literals.of("", ("hours", calendar.name, "holiday")).literals
     called = str(seen["holiday"])
-    reopens = seen["reopens"] if literals.of("", ("hours", calendar.name, "reopens")).names else True
-    return seen["open"], seen["reason"], called if called in tested else bool(called), reopens
+    comes = tuple(
+        seen[name] not in (None, False) for name in _COMING if literals.of("", ("hours", calendar.name, name)).names
+    )
+    return seen["open"], seen["reason"], called if called in tested else bool(called), comes
 
 
 def _edges(calendars: Iterable[Calendar], now: datetime) -> Iterator[datetime]:

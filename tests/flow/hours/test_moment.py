@@ -163,6 +163,14 @@ def test_a_night_over_the_doubled_hour_lasts_one_hour_longer() -> None:
     assert 7 * 3600 == opening.end - opening.start
 
 
+@pytest.mark.parametrize("week", ["{mon-sun: 00:00-24:00}", "{mon: closed}"])
+def test_what_does_not_come_is_missing_for_a_flow(week: str) -> None:
+    source = f"hours: {{x: {{timezone: Asia/Tokyo, week: {week}}}}}\n"
+    moment = at("2026-01-01T12:00Z", read(source)[0]["x"])
+
+    assert (None, None) == (moment["next_open"], moment["next_close"])
+
+
 def test_a_moment_is_a_map_of_its_fields() -> None:
     moment = at("2026-12-25T12:00Z", OFFICE)
 

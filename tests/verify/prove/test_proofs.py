@@ -318,3 +318,21 @@ steps:
     proof = proof_of(steps, "", sub=sub)
 
     assert () == proof.never
+
+
+def test_hours_that_never_open_again_are_walked() -> None:
+    steps = """  hello:
+    branch:
+      - if: hours.event.open
+        goto: bye
+      - else: later
+  later:
+    do:
+      - talk: "We open {{ hours.event.next_open | spoken }}."
+    goto: end
+"""
+    head = "hours: {event: {timezone: Europe/London, week: {mon: closed}, override: {2026-12-05: 09:00-12:00}}}\n"
+    guarded = "We open {% if hours.event.reopens %}{{ hours.event.next_open | spoken }}{% else %}no more{% endif %}."
+
+    assert {("error_exit", "later")} == found(proof_of(steps, head))
+    assert set() == found(proof_of(steps.replace("We open {{ hours.event.next_open | spoken }}.", guarded), head))
