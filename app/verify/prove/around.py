@@ -14,6 +14,8 @@ from app.verify.prove.walked import Sort
 
 FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
 """What the server under test plays when nothing else can be played."""
+ANY_NUMBER: Final = 1_000_000
+"""Of dials: a walk forgets how often a call has dialled."""
 ANYBODY: Final = ("", *"123456789", *DEAR)
 """Prefixes of every number and address: whom a server may dial is a setting, not a matter of the flow."""
 
@@ -43,6 +45,6 @@ def _mask(session: str, secret: str) -> str:
     return "hidden"
 
 
-def around(now: datetime, env: Mapping[str, str]) -> Surroundings:
-    """What a turn may look at."""
-    return Surroundings(now, _link, _mask, env, FAILSAFE, ANYBODY, 1_000_000)
+def around(now: datetime, env: Mapping[str, str], dials: int) -> Surroundings:
+    """What a turn may look at; `dials` is how often a call may dial."""
+    return Surroundings(now, _link, _mask, env, FAILSAFE, ANYBODY, dials)

@@ -20,12 +20,13 @@ class Graph:
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
-        self._out: dict[int, list[int]] = {number: [] for number in range(len(walk.states))}
+        again = {number for number, state in enumerate(walk.states) if state.is_unrolled}
+        self._out: dict[int, list[int]] = {number: [] for number in range(len(walk.states)) if number not in again}
         self._first: list[int] = []
         for number, edge in enumerate(walk.edges):
             if edge.source == START:
                 self._first.append(number)
-            elif edge.sort in _CALM:
+            elif edge.sort in _CALM and not again & {edge.source, edge.target}:
                 self._out[edge.source].append(number)
 
     def _edge(self, number: int) -> Edge:
@@ -56,10 +57,13 @@ class Graph:
         sessions = [self._walk.states[target].session for target in targets]
         return {(session.at or self._walk.root.name, session.step) for session in sessions}
 
-    def circles(self) -> Iterator[list[Edge]]:
-        """One circle of each group of states that a call goes round in though the caller does nothing."""
+    def circles(self, *, dialling: bool) -> Iterator[list[Edge]]:
+        """One circle of each group of states that a call goes round in though the caller does nothing.
+
+        Those in which nobody is dialled, or with `dialling` those in which it may be.
+        """
         passing = {
-            state: [self._edge(number) for number in numbers if self._edge(number).sort == "passes"]
+            state: [edge for edge in map(self._edge, numbers) if edge.sort == "passes" and (dialling or not edge.dials)]
             for state, numbers in self._out.items()
         }
         follows = {state: [edge.target for edge in edges if edge.target != END] for state, edges in passing.items()}

@@ -57,10 +57,18 @@ def _failing(walk: Walk) -> Iterator[Violation]:
                 continue
             seen.add((flow, step, code))
             kind = "invalid_ncco" if code.startswith("N") else "error_exit"
-            what = "an NCCO that Vonage would refuse" if kind == "invalid_ncco" else "a value that cannot be computed"
-            message = f'step "{step}" makes {what}, and its error exit is taken: {code} {because}'
-            cure = "let every value that may come fit, or test it with a `branch` before"
+            message, cure = _failed_by(step, code, because)
             yield at(walk, number, (flow, step), kind=kind, message=message, cure=cure)
+
+
+def _failed_by(step: str, code: str, because: str) -> tuple[str, str]:
+    """What has led to an error exit, and what to do."""
+    if code == "R102":
+        message = f'a caller who does nothing comes to step "{step}" again and again, until its error exit is taken'
+        return f"{message}: {code} {because}", "count the rounds in a variable and lead out with a `branch`"
+    what = "an NCCO that Vonage would refuse" if code.startswith("N") else "a value that cannot be computed"
+    message = f'step "{step}" makes {what}, and its error exit is taken: {code} {because}'
+    return message, "let every value that may come fit, or test it with a `branch` before"
 
 
 def _trapped(walk: Walk, graph: Graph) -> Iterator[Violation]:
@@ -93,7 +101,7 @@ def _endless(walk: Walk) -> Iterator[Violation]:
 def _circling(walk: Walk, graph: Graph) -> Iterator[Violation]:
     """Circles that a caller goes round in without doing anything."""
     seen: set[tuple[str, str]] = set()
-    for circle in graph.circles():
+    for circle in graph.circles(dialling=False):
         steps = list(dict.fromkeys(where_from(walk, edge) for edge in circle))
         if seen & set(steps):
             continue

@@ -14,19 +14,20 @@ from typing import Any
 import orjson
 
 from app.engine import Call, Session, Surroundings, Turn, Wait, begin, begin_other, fail, resume
-from app.engine.called import APART
 from app.engine.walking import Playing
 from app.flow.model import Flow
-from app.ncco import check
 from app.verify.outcomes import ENTERED
-from app.verify.prove.around import FAILSAFE, ago, around, sort_of
+from app.verify.prove.around import ANY_NUMBER, FAILSAFE, ago, around, sort_of
 from app.verify.prove.driving import Driver, Played
 from app.verify.prove.following import Following, Key
+from app.verify.prove.graph import Graph
 from app.verify.prove.inputs import Input, Inputs, ends_by_itself, faults_at
-from app.verify.prove.listening import TALKED, listen
+from app.verify.prove.listening import TALKED
 from app.verify.prove.liveness import Liveness
+from app.verify.prove.nccos import Nccos
+from app.verify.prove.redialling import DIALS, go_round
 from app.verify.prove.states import MANY, NARROW, WIDE, States
-from app.verify.prove.walked import END, START, Bounds, Edge, Ncco, State, Walk, undecided_in
+from app.verify.prove.walked import END, START, Bounds, Edge, State, Walk, undecided_in
 
 
 @dataclass(slots=True)
@@ -53,10 +54,11 @@ class Walker:
     _walk: Walk = field(init=False)
     _numbers: dict[Any, int] = field(default_factory=dict)
     _waiting: deque[int] = field(default_factory=deque)
-    _checked: dict[tuple[bytes, bool], Ncco] = field(default_factory=dict)
+    _nccos: Nccos = field(default_factory=Nccos)
     _decided: dict[Any, set[str]] = field(default_factory=dict)
     _env: Mapping[str, str] = field(default_factory=dict)
     _began: float = 0.0
+    _dials: int = ANY_NUMBER
 
     def __post_init__(self) -> None:
         self._walk = Walk(self.root, undecided_in(self.root))
@@ -68,10 +70,12 @@ class Walker:
             self._env = env
             self._begin(call)
         self._go_on(faulted=False)
-        for number in range(len(self._walk.states)):
+        self._redial()
+        self._go_on(faulted=False)
+        for number in [number for number, state in enumerate(self._walk.states) if not state.is_unrolled]:
             self._leads(number, faults_at(self._walk.states[number].session), faulted=True)
         self._go_on(faulted=True)
-        self._walk.nccos = len(self._checked)
+        self._walk.nccos = len(self._nccos)
         self._walk.seconds = self.clock() - self._began
         return self._walk
 
@@ -81,6 +85,20 @@ class Walker:
             self._hang_up(number, self._walk.states[number])
             self._leads(number, self.inputs.at(self._walk.states[number].session), faulted=faulted)
         self._waiting.clear()
+
+    def _redial(self) -> None:
+        """Go round where the caller does nothing and somebody is dialled, until the call may dial no more."""
+        self._dials = DIALS
+        for circle in [each for each in Graph(self._walk).circles(dialling=True) if any(edge.dials for edge in each)]:
+            self._env = circle[0].env
+            go_round(self._walk, circle, self._play, self._add_again)
+        self._dials = ANY_NUMBER
+
+    def _play(self, session: Session, happened: Input, moment: datetime) -> Iterator[Played]:
+        return self.driver.turns(partial(self._turn, session, happened, moment))
+
+    def _add_again(self, source: int, edge: Edge, played: Played, target: int | None) -> None:
+        self._add(source, edge.happened, edge.moment, played, faulted=False, target=target)
 
     def _is_over(self) -> bool:
         if len(self._walk.states) > self.bounds.states:
@@ -123,7 +141,7 @@ class Walker:
         Source: delivery rules (503 is sent again, then the fallback URL is asked).
         """
         is_party = bool(state.session.parent)
-        ncco = self._ncco([] if is_party else [dict(action) for action in FAILSAFE], is_party=is_party)
+        ncco = self._nccos.of([] if is_party else [dict(action) for action in FAILSAFE], is_party=is_party)
         happened = self.inputs.at(state.session)[0]._replace(fault="away")
         edge = Edge(number, END, happened, state.moment, (), (), (), (), "fault", ncco.heard, is_failsafe=True)
         self._walk.edges.append(replace(edge, ncco=ncco, is_party=is_party, env=state.env))
@@ -194,7 +212,7 @@ class Walker:
         return any(key in self.liveness.looks for key in entered)
 
     def _around(self, now: datetime) -> Surroundings:
-        return around(now, self._env)
+        return around(now, self._env, self._dials)
 
     def _add(
         self,
@@ -206,14 +224,15 @@ class Walker:
         faulted: bool,
         call: Call | None = None,
         behind: int = -1,
+        target: int | None = None,
     ) -> None:
         turn = played.turn
         assert turn is not None  # noqa: S101 - callers have asked
         before = self._walk.states[source].session if source >= 0 else None
         follow = Following(self.root, before).read(turn.trace)
         number = len(self._walk.edges)
-        target = self._state_of(turn, moment, number, faulted)
-        ncco = self._ncco(turn.ncco, is_party=bool(turn.session.parent))
+        target = self._state_of(turn, moment, number, faulted) if target is None else target
+        ncco = self._nccos.of(turn.ncco, is_party=bool(turn.session.parent))
         failed = tuple((flow, step, line.what, line.because) for flow, step, line in follow.failed)
         self._walk.edges.append(
             Edge(
@@ -270,15 +289,3 @@ class Walker:
             self._numbers[key] = END
             for at, played in self._at_moments(moment, None, partial(self._answer_party, turn.session, wait)):
                 self._add(START, Input("leg"), at, played, faulted=faulted, behind=edge)
-
-    def _ncco(self, actions: list[dict[str, Any]], *, is_party: bool) -> Ncco:
-        """An NCCO with what Vonage would refuse in it; one that was played before is the same object.
-
-        A party that has declined hangs up: how long it is kept apart until then is no matter of the flow.
-        """
-        text = (orjson.dumps(actions), is_party)
-        if text not in self._checked:
-            errors = tuple(issue for issue in check(actions) if issue.severity == "error")
-            heard = actions[:-1] if is_party and actions[-1:] == [APART] else actions
-            self._checked[text] = Ncco(actions, errors, listen(heard))
-        return self._checked[text]

@@ -19,6 +19,8 @@ from app.verify.prove.listening import TALKED, Listened
 
 END: Final = -1
 START: Final = -2
+UNROLLED: Final = "unrolled"
+"""How the keys of states begin that are others once more, in a call that remembers how often it has dialled."""
 UNSET: Final[Mapping[str, str]] = {}
 Sort = Literal["acts", "held", "passes", "leg", "fault"]
 """acts: the caller has chosen or given something. held: held on. passes: anything else but a called party, a fault."""
@@ -72,6 +74,11 @@ class Edge:
     is_party: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def dials(self) -> int:
+        """How often it dials."""
+        return sum(action["action"] == "connect" for action in self.ncco.actions)
+
 
 class State(NamedTuple):
     """A place where calls wait; `edge` first led to it. `faulted`: only faults lead here. `key`: of `States`.
@@ -85,6 +92,11 @@ class State(NamedTuple):
     faulted: bool
     key: Any = ()
     env: Mapping[str, str] = UNSET
+
+    @property
+    def is_unrolled(self) -> bool:
+        """Whether it is another one once more."""
+        return bool(self.key) and self.key[0] == UNROLLED
 
 
 class Bounds(NamedTuple):

@@ -84,3 +84,42 @@ def test_what_is_heard_when_something_fails_is_no_prompt_of_the_flow() -> None:
 """
 
     assert set() == found(proof_of(steps, "limits: {prompt_seconds: 2}\n"))
+
+
+QUEUE = """  wait:
+    lookup: it
+    do:
+      - talk: "Please hold."
+    hold: {until: it.free, up_to: 1m}
+    on: {ready: ring, too_long: bye}
+  ring:
+    do:
+      - connect: "447700900111"
+    on: {completed: end, otherwise: wait}
+"""
+COUNTED = """  wait:
+    set: {n: "{{ n + 1 }}"}
+    branch:
+      - if: n > 3
+        goto: bye
+      - else: ring
+  ring:
+    do:
+      - talk: "Please hold."
+      - connect: "447700900111"
+    on: {completed: end, otherwise: wait}
+"""
+
+
+def test_who_is_rung_again_and_again_comes_to_the_error_exit_and_round_no_more() -> None:
+    proof = proof_of(QUEUE, 'lookups: {it: {get: "https://example.com/it", returns: {free: bool}}}\n')
+    fault = next(each for each in proof.violations if each.kind == "error_exit")
+
+    assert {("error_exit", "ring")} == found(proof)
+    assert "R102" in fault.message
+    assert 10 == sum(edge.dials for edge in proof.walk.way_to(fault.edge))
+    assert ("test", "sorry") in proof.entered
+
+
+def test_who_is_rung_a_few_times_is_not() -> None:
+    assert set() == found(proof_of(COUNTED, "vars: {n: {type: int}}\n"))
