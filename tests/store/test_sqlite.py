@@ -5,6 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -333,6 +334,23 @@ async def test_read_of_a_locked_file_is_unavailable_after_a_bounded_wait(path: P
         await store.load("leg-1")
 
     other.close()
+    await store.close()
+
+
+async def test_records_that_are_closed_while_a_thread_counts_take_nothing_away_from_it(path: Path) -> None:
+    store = await store_with_a_call(path)
+    records, is_closed = store.records(), threading.Event()
+    await records.open()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=1))
+    busy = asyncio.ensure_future(asyncio.to_thread(is_closed.wait))
+    counting = asyncio.ensure_future(records.count_open(10))
+    await asyncio.sleep(0)
+    await records.close()
+    is_closed.set()
+
+    assert await busy
+    assert 1 == await counting
+
     await store.close()
 
 

@@ -127,9 +127,22 @@ class SqliteRecords:
         return [_call_row(row) for row in await self._read(SELECT_CALLS, values)]
 
     async def count_open(self, newest: int) -> int:
-        """How many of the newest calls are not over; counted in another thread."""
-        rows = await asyncio.to_thread(lambda: asyncio.run(self._read(COUNT_OPEN, (newest,))))
-        return int(rows[0][0])
+        """How many of the newest calls are not over; counted in another thread.
+
+        On a connection of its own: whoever stops waiting closes these records, and the process ends with a fault of
+        its memory when the connection is closed on which another thread counts.
+        """
+        if self._reader is None:
+            raise StoreUnavailable(f"{self.path} is not open")
+        return await asyncio.to_thread(self._count, newest)
+
+    def _count(self, newest: int) -> int:
+        path = self.path.absolute()
+        reader = Reader(path, _connector(path), self._busy_ms)
+        try:
+            return int(asyncio.run(reader.read(COUNT_OPEN, (newest,)))[0][0])
+        finally:
+            reader.close()
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this id, or those whose ids begin so."""

@@ -79,7 +79,8 @@ class SqliteStore:
         self._writer = self._reader = None
         if writer is not None and reader is not None:
             writer.end()
-            await asyncio.to_thread(_close, writer, reader)
+            reader.close()  # in the thread that reads
+            await asyncio.to_thread(writer.wait)
 
     async def schema(self) -> Schema:
         """Which schema the file has; creates nothing. Raises StoreUnusable."""
@@ -235,8 +236,3 @@ class SqliteStore:
         if self._reader is None:
             raise StoreUnavailable(f"{self.path} is not open")
         return await self._reader.read(sql, values)
-
-
-def _close(writer: Writer, reader: Reader) -> None:
-    reader.close()
-    writer.wait()
