@@ -14,7 +14,7 @@ from app.service.delivery import Delivery, Reply
 from app.service.drive import LookUp, drive, no_lookups
 from app.service.library import Library
 from app.service.policy import Policy
-from app.service.replies import NOTHING_SAID, failsafe_reply, kind_of, turn_reply
+from app.service.replies import NOTHING_MORE, NOTHING_SAID, failsafe_reply, kind_of, turn_reply
 from app.service.rows import hook_rows, mask, milliseconds, session_row, turn_row
 from app.service.tokens import make_token
 from app.store.contract import HookRow, SessionRow, Store, WebhookRow
@@ -114,7 +114,7 @@ class Desk:
         told: tuple[HookRow, ...] = (),
     ) -> Reply:
         """Write the next turn, then send it; `told` are the hooks that its webhook brings. Raises Conflict."""
-        ncco = json_bytes(turn.ncco) if turn.ncco or kind == "input" else b""
+        ncco = json_bytes(turn.ncco) if turn.ncco else NOTHING_MORE if kind == "input" else b""
         now = milliseconds(delivery.received_at)
         hooks = (*told, *hook_rows(turn.hooks, turn.session.id, delivery.received_at))
         moved = session_row(turn.session, row.version + 1, row.created_at, now)._replace(leg=row.leg)

@@ -14,6 +14,13 @@ _FAULTS: Final = frozenset({"failed", "refused"})
 NOTHING_SAID: Final = json_bytes([JOINED])
 """What a party that was called gets when there is nothing for it to hear: it is joined."""
 
+NOTHING_MORE: Final = json_bytes([{"action": "wait", "timeout": 0.1}])
+"""What an input gets behind which the call ends. The shortest wait: an empty reply would play what stands behind the
+input, and whether an empty list does is not documented.
+
+Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean per kind.
+"""
+
 
 def kind_of(delivery: Delivery) -> str:
     """One word for what came in, for logs and metrics."""
