@@ -37,6 +37,16 @@ def test_saved_faults_are_played_by_ncco_test(tmp_path: Path) -> None:
 
     assert 1 == saved.exit_code
     assert f"{FILE}: 1 scenario" in saved.output
+    assert 1 == played.exit_code, played.output
+    assert "lost_webhook: the call ends, and the caller has heard nothing since" in played.output
+
+
+def test_saved_faults_hold_when_the_flow_is_mended(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, shop=FAULTY)
+    invoke_in(folder, "prove", "--save", "tests/scenarios")
+    (folder / "flows" / "shop.yaml").write_text(SHOP, encoding="utf-8")
+    played = invoke_in(folder, "test")
+
     assert 0 == played.exit_code, played.output
 
 

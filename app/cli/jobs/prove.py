@@ -21,7 +21,8 @@ from app.flow.model import Flow
 from app.flow.report import Format, report
 from app.verify.outcomes import outcomes_of
 from app.verify.prove import Bounds, Permitted, Proof, Violation, never_run, prove, roots_of
-from app.verify.prove.scenario import Written, counter_example, counter_examples, covering, text_of
+from app.verify.prove.examples import counter_example, counter_examples, covering
+from app.verify.prove.scenario import Written, text_of
 
 
 def run(

@@ -38,6 +38,7 @@ class Proof:
         representatives: input → the values that stand for all others of it; empty when every value was walked.
         env: the variables of the server that it was walked with.
         ranges: of variables that may go farther, by (flow, name), the least and the greatest number that was walked.
+        permitted: what a caller may be asked to bear.
     """
 
     flow: Flow
@@ -46,6 +47,7 @@ class Proof:
     representatives: Mapping[str, tuple[Any, ...]]
     env: Mapping[str, str]
     ranges: Mapping[tuple[str, str], tuple[float, float]]
+    permitted: Permitted
 
     @property
     def verdict(self) -> Verdict:
@@ -116,8 +118,9 @@ def prove(
         shown.chosen[".".join(name)] = (f"numbers from {low:g} to {high:g}",)
     for name, most in states.shortened.items():
         shown.chosen[".".join(name)] = (f"no more than {most} entries or characters",)
-    found = violations(walk, Graph(walk), permitted or Permitted(), alone=True)
-    return Proof(flow, walk, tuple(found), dict(shown.chosen), variables, dict(states.left))
+    borne = permitted or Permitted()
+    found = violations(walk, Graph(walk), borne, alone=True)
+    return Proof(flow, walk, tuple(found), dict(shown.chosen), variables, dict(states.left), borne)
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -18,11 +18,13 @@ from app.verify.prove.inputs import Input
 from app.verify.prove.listening import DURATIONS
 from app.verify.prove.literals import CALLER
 from app.verify.prove.proof import Proof
-from app.verify.prove.violation import NOWHERE, Violation
 from app.verify.prove.walked import Edge
 
 WIDEST: Final = 110
 _EARLY_S: Final = 0.2
+_ENDS: Final = frozenset({"endOnSilence", "timeOut", "endOnKey"})
+_SPOKEN_S: Final = 3
+"""Seconds that a caller speaks into a recording: the shortest `timeOut`."""
 _HEARD: Final = 60
 """Characters of a text that are enough to tell it."""
 
@@ -44,43 +46,15 @@ class Written:
     remarks: Sequence[str] = field(default_factory=tuple)
 
 
-def counter_example(proof: Proof, violation: Violation) -> Written | None:
-    """The shortest call in which it happens; None for what never happens."""
-    if violation.edge == NOWHERE:
-        return None
-    call = call_to(proof, violation.edge, f"{violation.kind} in {violation.flow}.{violation.step}")
-    shown = f"{violation.place.file}:{violation.place.line}"
-    return replace(call, remarks=[f"{violation.message} ({shown})", *call.remarks])
-
-
 def call_to(proof: Proof, edge: int, name: str) -> Written:
     """The shortest call in which an edge is come to, by its number."""
-    way = proof.ways.to(edge)
-    at = next((each.moment for each in reversed(way) if each.is_timed), way[0].moment)
-    return Written(name, _body(proof, way, at), _beyond_words(way))
+    return written(proof, proof.ways.to(edge), name)
 
 
-def counter_examples(proof: Proof) -> list[Written]:
-    """The shortest call to each violation that happens in one, each with a name of its own."""
-    found: dict[str, Written] = {}
-    for violation in proof.violations:
-        example = counter_example(proof, violation)
-        if example is not None:
-            number = 2 + sum(name.startswith(f"{example.name} (") for name in found)
-            name = example.name if example.name not in found else f"{example.name} ({number})"
-            found[name] = replace(example, name=name)
-    return list(found.values())
-
-
-def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[Written]:
-    """A small set of scenarios that takes every outcome of `wanted` that can be taken."""
-    ways = proof.ways.covering(set(wanted))
-    return [_covering(proof, way, at, number) for number, (at, way) in enumerate(ways, 1)]
-
-
-def _covering(proof: Proof, way: list[Edge], at: datetime, number: int) -> Written:
-    last = way[-1].taken[-1] if way[-1].taken else (proof.flow.name, proof.flow.start, "entered")
-    return Written(f"{proof.flow.name} {number:02}: {last[1]}, {last[2]}", _body(proof, way, at))
+def written(proof: Proof, way: list[Edge], name: str, at: datetime | None = None) -> Written:
+    """A way as a scenario; `at`: when the call is made, where that is not the moment that something was decided by."""
+    moment = at or next((each.moment for each in reversed(way) if each.is_timed), way[0].moment)
+    return Written(name, _body(proof, way, moment), _beyond_words(way))
 
 
 def text_of(scenarios: Iterable[Written]) -> str:
@@ -201,6 +175,21 @@ def _turn(proof: Proof, way: list[Edge], number: int, joining: list[str]) -> Ite
     heard = _heard(edge.ncco.actions) if is_told else ""
     if heard:
         yield {"hear": heard}
+    if is_told:
+        yield from _recordings(edge.ncco.actions)
+
+
+def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What the caller says into each recording that others wait for, up to where something is asked.
+
+    Source: NCCO reference, Record: with one of these options the next action waits for its end.
+    """
+    for action in ncco:
+        if action["action"] in ("input", "connect", "conversation"):
+            return
+        if action["action"] == "record" and _ENDS & action.keys():
+            key = {"key": action["endOnKey"]} if "endOnKey" in action else {}
+            yield {"record": {"seconds": _SPOKEN_S, **key}}
 
 
 def _until_dialled(before: Edge | None, edge: Edge) -> Iterator[Any]:

@@ -7,17 +7,16 @@ from dataclasses import replace
 from typing import Any, Final
 
 from app.flow.nodes import Place
-from app.simulator import Behaviour, Keys, Moment, Parties, PhoneCall, Silence
+from app.simulator import Moment, Parties, PhoneCall
 from app.simulator.errors import CallIsOver
-from app.simulator.parties import Act, Outcome
 from app.verify.scenarios import model
+from app.verify.scenarios.bounds import FOR_EVER, PATIENCE, PATIENCE_S, PIECE_S
+from app.verify.scenarios.dialled import behaviour_of, parties_of, plain_address, scripted_dials
 from app.verify.scenarios.faults import FaultyServer
 from app.verify.scenarios.heard import Listener, in_order
 from app.verify.scenarios.model import Hear, ScriptStep
 from app.verify.scenarios.result import Difference, Result
 
-UNSCRIPTED: Final = Behaviour("completed")
-"""What comes of a dial when the script has no line for it any more."""
 LOOK_AHEAD: Final = 4
 """How many things more are heard behind a difference."""
 LATER: Final = " first: each talk is heard in turn, and this one comes later"
@@ -202,7 +201,8 @@ class Caller:
             raise Differs(Difference(step.place, "somebody else is dialled", step.to, address, at=self._call.at))
         self._listener.skip()
         self._scripted -= 1
-        self._parties.other = parties_of(self._scripted).other
+        goes_on = FOR_EVER & self._result.scenario.expect.without.keys() and not self._scripted
+        self._parties.other = behaviour_of(step) if goes_on else parties_of(self._scripted).other
         await self._call.decide(behaviour_of(step))
         self._dials.append((step, len(self._call.dialled) - 1))
 
@@ -250,30 +250,20 @@ class Caller:
     async def _finish(self) -> None:
         """Come to the end: whoever is waited for hangs up."""
         moment = await self._listen()
+        if FOR_EVER & self._result.scenario.expect.without.keys():
+            moment = await self._wait_for_ever(moment)
         if moment.kind != "end":
             await self._call.hang_up()
 
-
-def scripted_dials(script: tuple[ScriptStep, ...]) -> int:
-    """How many lines for a dial a script has."""
-    return sum(isinstance(step, model.Dial) for step in script)
-
-
-def parties_of(scripted: int) -> Parties:
-    """Parties that wait for the script while it has a line for a dial, and answer by themselves without one."""
-    return Parties(other=None if scripted else UNSCRIPTED)
-
-
-def behaviour_of(step: model.Dial) -> Behaviour:
-    """What a called party does."""
-    acts: tuple[Act, ...] = tuple(Keys(digits) if digits else Silence() for digits in step.presses)
-    outcome: Outcome = step.outcome  # type: ignore[assignment]  # it was read as one of them
-    return Behaviour(outcome, step.rings, step.talks, step.hangs_up_first, acts)
-
-
-def plain_address(address: str) -> str:
-    """A number or URI as it is compared."""
-    return address.removeprefix("+").replace(" ", "").lower()
+    async def _wait_for_ever(self, moment: Moment) -> Moment:
+        """Stay on the line and do nothing, while dialled parties go on as the last one did."""
+        until, most = self._call.at + PATIENCE_S, len(self._call.log) + PATIENCE
+        while moment.kind not in ("end", "idle") and self._call.at < until and len(self._call.log) < most:
+            if moment.kind != "until":
+                await self._call.silence()
+            moment = await self._call.listen(until=self._call.at + PIECE_S)
+        self._result.is_endless = moment.kind != "end"
+        return moment
 
 
 def told(moment: Moment) -> str:

@@ -13,9 +13,11 @@ import httpx
 from app.errors import AppError
 from app.flow.model import Flow
 from app.simulator import Application, Durations, HttpServer, PhoneCall, VirtualClock, Vonage
-from app.verify.scenarios.caller import Caller, parties_of, scripted_dials
+from app.verify.scenarios.bounds import DECIDED
+from app.verify.scenarios.caller import Caller
 from app.verify.scenarios.checks import how_ended
 from app.verify.scenarios.complaints import advice_of, complaints
+from app.verify.scenarios.dialled import parties_of, scripted_dials
 from app.verify.scenarios.faults import FaultyServer
 from app.verify.scenarios.fitting import ANY_NUMBER
 from app.verify.scenarios.model import AT, Event, Scenario
@@ -72,7 +74,10 @@ class DistantStage:
         """Play one scenario from ringing to the last webhook. Raises NoServer."""
         began = time.perf_counter()
         luck = chaos_of(self._chaos, scenario)
-        seen = replace(scenario.expect, hooks=None, variables={}, seconds=None if luck else scenario.expect.seconds)
+        kept = {name: bound for name, bound in scenario.expect.without.items() if name not in DECIDED}
+        seen = replace(
+            scenario.expect, without=kept, hooks=None, variables={}, seconds=None if luck else scenario.expect.seconds
+        )
         result = Result(replace(scenario, expect=seen))
         clock, parties = VirtualClock(scenario.call.at), parties_of(scripted_dials(scenario.script))
         async with HttpServer(transport=self._transport) as http:
@@ -106,6 +111,7 @@ class DistantStage:
             "at (the server goes by its own clock)": call.at != AT,
             f"expect.hooks ({SHOWS_NOT})": expect.hooks is not None,
             f"expect.variables ({SHOWS_NOT})": expect.variables,
+            f"expect.without of what only a flow shows ({SHOWS_NOT})": DECIDED & expect.without.keys(),
             f"expect.end: failsafe ({SHOWS_NOT})": expect.end == "failsafe" and how_ended(result) != "failsafe",
             "event (no --event-url was given)": not self._application.event_url
             and any(isinstance(step, Event) for step in scenario.script),

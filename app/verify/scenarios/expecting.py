@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from app.flow.nodes import Entry, Map, Node, Text
+from app.flow.nodes import Entry, Map, Node, Place, Text
+from app.verify.scenarios.bounds import BOUNDS, COUNTED
 from app.verify.scenarios.model import Expect, ExpectedHook, Range
 from app.verify.scenarios.reader import Reader, items, json_of
 from app.verify.scenarios.script import read_heard
 
-WORDS: Final = ("end", "seconds", "hooks", "variables", "said", "ncco")
+WORDS: Final = ("end", "seconds", "hooks", "variables", "said", "ncco", "without")
 ENDS: Final = ("hangup", "completed", "failsafe")
 """The caller hung up; the call came to its end by itself; nothing of the flow could be played."""
 
@@ -37,6 +38,7 @@ def read_expect(node: Node, reader: Reader) -> Expect:
     places = {word: entry.key.place for word, entry in fields.items()}
     variables = _map_of(fields, "variables", reader)
     places |= {f"variables.{entry.key.value}": entry.key.place for entry in (variables.entries if variables else ())}
+    without = _without(fields["without"].value, reader) if "without" in fields else {}
     return Expect(
         end=reader.word(fields["end"].value, ENDS, "`end`") if "end" in fields else None,
         seconds=_range(fields["seconds"].value, reader) if "seconds" in fields else None,
@@ -44,7 +46,8 @@ def read_expect(node: Node, reader: Reader) -> Expect:
         variables=json_of(variables) if variables else {},
         said=read_heard(fields["said"].value, reader) if "said" in fields else (),
         ncco=_actions(fields["ncco"].value, reader) if "ncco" in fields else (),
-        places=places,
+        without={name: bound for name, (bound, _) in without.items()},
+        places=places | {f"without.{name}": place for name, (_, place) in without.items()},
     )
 
 
@@ -57,6 +60,7 @@ def over(own: Expect, inherited: Expect) -> Expect:
         variables={**inherited.variables, **own.variables},
         said=own.said or inherited.said,
         ncco=own.ncco or inherited.ncco,
+        without={**inherited.without, **own.without},
         places={**inherited.places, **own.places},
     )
 
@@ -93,6 +97,20 @@ def _hook(node: Node, reader: Reader) -> list[ExpectedHook]:
         return [ExpectedHook(entry.key.place, entry.key.value, json_of(entry.value)) for entry in node.entries]
     text = reader.text(node, "a hook", "write its name, or `{name: {key: value}}`")
     return [ExpectedHook(text.place, text.value)] if text else []
+
+
+def _without(node: Node, reader: Reader) -> dict[str, tuple[float, Place]]:
+    """`dead_end`, a list of such words, or `{silence: 20s, steps: 12}`."""
+    found: dict[str, tuple[float, Place]] = {}
+    for item in items(node):
+        if isinstance(item, Map):
+            for name in reader.fields(item, tuple(COUNTED), "`without`"):
+                entry = next(entry for entry in item.entries if entry.key.value == name)
+                most = reader.seconds(entry.value, f"`{name}`")
+                found |= {} if most is None else {name: (most, entry.key.place)}
+        elif word := reader.word(item, BOUNDS, "`without`"):
+            found[word] = (BOUNDS[word], item.place)
+    return found
 
 
 def _actions(node: Node, reader: Reader) -> tuple[object, ...]:

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from app.simulator import Request, Response, Server
 from app.verify.scenarios.away import AwayStore
 
-Kind: TypeAlias = Literal["unreadable", "lost", "refused", "away"]
+Kind: TypeAlias = Literal["unreadable", "lost", "refused", "away", "gone"]
 
-FAULTS: Final[tuple[Kind, ...]] = ("unreadable", "lost", "refused", "away")
+FAULTS: Final[tuple[Kind, ...]] = ("unreadable", "lost", "refused", "away", "gone")
 """The next webhook cannot be read; its first delivery gets lost; its reply is refused as an NCCO; while it comes, again
-and then as a fallback, the store is away."""
+and then as a fallback, the store is away; every delivery of it gets lost, also as a fallback."""
 
 FALLBACK: Final = "/fallback"
 """Ends the URL that is asked when a webhook has failed."""
@@ -36,6 +36,7 @@ class FaultyServer:
         self._server = server
         self._store = store
         self._awaits_fallback = False
+        self._gone: tuple[str, bytes] | None = None
         self.ordered: list[Kind] = []
 
     @property
@@ -47,31 +48,42 @@ class FaultyServer:
         """Deliver, with the next fault if this is a webhook whose reply is played."""
         if self._awaits_fallback:
             return await self._without_store(request)
+        if self._gone is not None and (self._gone == (request.url, request.body) or _is_fallback(request)):
+            return _lost(request)
         if not self.ordered or not request.is_awaited:
             return await self._server.deliver(request)
-        match self.ordered.pop(0):
-            case "unreadable":
-                return await self._server.deliver(_unreadable(request))
-            case "lost":
-                return Response(0, seconds=request.answer_s, failure="timeout")
-            case "refused":
-                response = await self._server.deliver(request)
-                return replace(response, body=_REFUSED)
-            case "away":
-                return await self._without_store(request)
+        return await self._disturbed(request, self.ordered.pop(0))
+
+    async def _disturbed(self, request: Request, fault: Kind) -> Response:
+        if fault == "unreadable":
+            return await self._server.deliver(_unreadable(request))
+        if fault == "refused":
+            return replace(await self._server.deliver(request), body=_REFUSED)
+        if fault == "away":
+            return await self._without_store(request)
+        self._gone = (request.url, request.body) if fault == "gone" else None
+        return _lost(request)
 
     async def _without_store(self, request: Request) -> Response:
         """A delivery while the store is away: the first one, the one after it, and that of the fallback."""
         if self._store is None:
             self._awaits_fallback = request.is_awaited and not self._awaits_fallback
             return Response(503) if request.is_awaited else await self._server.deliver(request)
-        is_last = urlsplit(request.url).path.endswith(FALLBACK)
+        is_last = _is_fallback(request)
         self._awaits_fallback = not is_last
         self._store.is_away = request.is_awaited or is_last
         try:
             return await self._server.deliver(request)
         finally:
             self._store.is_away = False
+
+
+def _is_fallback(request: Request) -> bool:
+    return urlsplit(request.url).path.endswith(FALLBACK)
+
+
+def _lost(request: Request) -> Response:
+    return Response(0, seconds=request.answer_s, failure="timeout")
 
 
 def _unreadable(request: Request) -> Request:

@@ -227,7 +227,9 @@ class Expect:
         variables: of the flow that the call ended in, by name.
         said: what must be heard, in this order.
         ncco: parts of actions that are played, in this order.
-        places: where each of them is written, by its word; of a variable as `variables.name`.
+        without: what must not befall the caller, with how much of it is borne: see `app.verify.scenarios.without`.
+        places: where each of them is written, by its word; of a variable as `variables.name`, of a fault as
+            `without.name`.
     """
 
     end: str | None = None
@@ -236,6 +238,7 @@ class Expect:
     variables: Mapping[str, Any] = field(default_factory=dict)
     said: tuple[Hear, ...] = ()
     ncco: tuple[Any, ...] = ()
+    without: Mapping[str, float] = field(default_factory=dict)
     places: Mapping[str, Place] = field(default_factory=dict)
 
 

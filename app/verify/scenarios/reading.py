@@ -97,8 +97,9 @@ def _read_scenario(entry: Entry, base: Scenario | None, reader: Reader) -> Scena
 def _expects(scenario: Scenario) -> bool:
     """Whether anything but the course of the call is looked at."""
     expect = scenario.expect
-    found = (expect.end, expect.seconds, expect.variables, expect.said, expect.ncco, expect.hooks is not None)
-    return any(found) or any(type(step).__name__ in ("Hear", "Dial", "End", "Record") for step in scenario.script)
+    found = (expect.end, expect.seconds, expect.variables, expect.said, expect.ncco, expect.without)
+    looks = any(type(step).__name__ in ("Hear", "Dial", "End", "Record") for step in scenario.script)
+    return looks or any(found) or expect.hooks is not None
 
 
 def _read_call(fields: Mapping[str, Entry], start: CallFacts, place: Place, reader: Reader) -> CallFacts:

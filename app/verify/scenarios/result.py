@@ -87,6 +87,8 @@ class Result:
         webhooks: every one of the call, in the order in which they were due.
         answered_s: when the call was answered, in seconds of the clock that `webhooks` go by.
         unjudged: what the scenario says that nobody has looked at, or that the server was not told; with the reason.
+        is_endless: whether the call was still going on when nobody had done anything any more for hours; looked at
+            where the scenario asks.
         took_s: real seconds.
     """
 
@@ -106,6 +108,7 @@ class Result:
     webhooks: tuple[Delivery, ...] = ()
     answered_s: float = 0.0
     unjudged: tuple[str, ...] = ()
+    is_endless: bool = False
     took_s: float = 0.0
 
     def take(self, call: PhoneCall, clock: VirtualClock) -> None:

@@ -62,6 +62,7 @@ EXPECT: Final[Mapping[str, Schema]] = {
     "hooks": {"description": "every hook that is sent, in this order: its name, or {name: a part of its body}"},
     "variables": ANY_MAP,
     "said": TEXTS,
+    "without": {"description": "what must not befall the caller, such as dead_end or {silence: 20s}"},
     "ncco": {"description": "actions that are played, in this order: a name, or some of its fields"},
 }
 

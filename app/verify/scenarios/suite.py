@@ -16,6 +16,7 @@ from app.verify.scenarios.model import Scenario
 from app.verify.scenarios.reader import Reader
 from app.verify.scenarios.result import Difference, Result
 from app.verify.scenarios.telling import Rename
+from app.verify.scenarios.without import check_without
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ async def play(stage: AnyStage, scenario: Scenario, *, leaves_open: bool = False
     if not leaves_open:
         result.differences += [_open(result, number) for number in range(len(result.heard))]
     result.differences += check_expectations(result)
+    if not result.differences:
+        result.differences += check_without(result, stage.flows)
     return result
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from app.verify.prove import Bounds, Permitted, never_run, prove
-from app.verify.prove.scenario import counter_examples, covering, text_of
+from app.verify.prove.examples import counter_examples, covering
+from app.verify.prove.scenario import text_of
 from tests.verify.prove.proved_flows import NOW, flow_of, found, proof_of
 
 MENU = """  menu:

@@ -34,7 +34,7 @@ def test_every_scenario_file_is_valid(file: Path) -> None:
         "a: {script: [{press: 1, hear: x}]}",
         "a: {script: [{hear: x, at: 3s}]}",
         "a: {script: [dial: {outcome: engaged}]}",
-        "a: {script: [fault: gone]}",
+        "a: {script: [fault: vanished]}",
         "a: {steps: [end]}",
         "a: {flow: x}",
         "a: {script: [end], expect: {end: maybe}}",

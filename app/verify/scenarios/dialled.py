@@ -1,0 +1,35 @@
+"""Parties that are dialled, as a script has them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.simulator import Behaviour, Keys, Parties, Silence
+from app.simulator.parties import Act, Outcome
+from app.verify.scenarios import model
+from app.verify.scenarios.model import ScriptStep
+
+UNSCRIPTED: Final = Behaviour("completed")
+"""What comes of a dial when the script has no line for it any more."""
+
+
+def scripted_dials(script: tuple[ScriptStep, ...]) -> int:
+    """How many lines for a dial a script has."""
+    return sum(isinstance(step, model.Dial) for step in script)
+
+
+def parties_of(scripted: int) -> Parties:
+    """Parties that wait for the script while it has a line for a dial, and answer by themselves without one."""
+    return Parties(other=None if scripted else UNSCRIPTED)
+
+
+def behaviour_of(step: model.Dial) -> Behaviour:
+    """What a called party does."""
+    acts: tuple[Act, ...] = tuple(Keys(digits) if digits else Silence() for digits in step.presses)
+    outcome: Outcome = step.outcome  # type: ignore[assignment]  # it was read as one of them
+    return Behaviour(outcome, step.rings, step.talks, step.hangs_up_first, acts)
+
+
+def plain_address(address: str) -> str:
+    """A number or URI as it is compared."""
+    return address.removeprefix("+").replace(" ", "").lower()

@@ -1,0 +1,178 @@
+"""What must not befall a caller, held against a call that was played: the faults that `ncco prove` looks for.
+
+expect:
+  without: dead_end
+  without: [error_exit, dead_end]
+  without: {silence: 20s, steps: 12}
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from app.flow.exits.choices import Choices
+from app.flow.model import Flow
+from app.simulator import Heard
+from app.verify.scenarios.bounds import FOR_EVER
+from app.verify.scenarios.result import Decided, Difference, Result
+
+_SOUNDS: Final = frozenset({"talk", "stream", "tone", "music", "beep", "ringing", "voice"})
+_TOLD: Final = frozenset({"talk", "stream", "music"})
+"""Sounds that are none without a text or a file."""
+_BREAK: Final = re.compile(r"""<break[^>]*\btime\s*=\s*["'](\d+(?:\.\d+)?)(ms|s)["']""")
+_REPORTED: Final = ("Vonage reported", "the checkpoint", "the connect is over")
+"""How the trace tells what the caller had no part in."""
+_AT_ONCE_S: Final = 0.01
+
+
+class Sound(NamedTuple):
+    """Something is heard, or the caller speaks into a recording, from `start` to `end` seconds of the call."""
+
+    start: float
+    end: float
+    is_heard: bool
+
+
+def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]:
+    """One difference for each fault that the scenario does without and that has happened."""
+    for name, bound in result.scenario.expect.without.items():
+        at, message = _found(name, bound, result, flows) or (None, "")
+        if at is not None:
+            entry = next((n for n, heard in enumerate(result.transcript) if heard.at >= at), None)
+            place = result.scenario.expect.places[f"without.{name}"]
+            yield Difference(place, f"{name}: {message}", entry=entry, at=at)
+
+
+def _found(name: str, bound: float, result: Result, flows: Sequence[Flow]) -> tuple[float, str] | None:
+    """When it has happened, and what; None when it has not."""
+    judges: dict[str, Callable[[], tuple[float, str] | None]] = {
+        "silence": lambda: _silence(result, bound),
+        "error_exit": lambda: _failure(result, is_ncco=False),
+        "invalid_ncco": lambda: _failure(result, is_ncco=True),
+        "refused_ncco": lambda: _refused(result),
+        "steps": lambda: _steps(result, bound),
+        "menu_options": lambda: _options(result, bound, flows),
+        "seconds_to_person": lambda: _person(result, bound),
+        "prompt_seconds": lambda: _prompt(result, bound),
+        **dict.fromkeys(("dead_end", "silent_fault", "lost_webhook"), lambda: _dead_end(result)),
+        **dict.fromkeys(FOR_EVER, lambda: _for_ever(result)),
+    }
+    return judges[name]()
+
+
+def sounds(transcript: Iterable[Heard], end: float) -> list[Sound]:
+    """What is heard and recorded, in the order of time. A conversation is heard until the other party has left."""
+    found: list[Sound] = []
+    joined: float | None = None
+    for heard in transcript:
+        if heard.kind == "joined" and joined is None:
+            joined = heard.at
+        elif heard.kind in ("left", "ended", "hung up") and joined is not None:
+            found.append(Sound(joined, heard.at, is_heard=True))
+            joined = None
+        elif heard.kind in _SOUNDS and (heard.kind not in _TOLD or heard.text.strip()):
+            found += _pieces(heard, end)
+        elif heard.kind == "spoke" and not heard.text:
+            found.append(Sound(heard.at, heard.at + (heard.seconds or 0), is_heard=False))
+    return sorted(found)
+
+
+def _pieces(heard: Heard, end: float) -> list[Sound]:
+    """A prompt, in two where a pause stands in it."""
+    over = end if heard.seconds is None else heard.at + heard.seconds
+    pauses = [float(each[1]) / (1000 if each[2] == "ms" else 1) for each in _BREAK.finditer(heard.text)]
+    longest = max(pauses, default=0.0)
+    if longest <= 0 or longest >= over - heard.at:
+        return [Sound(heard.at, over, is_heard=True)]
+    return [Sound(heard.at, over - longest, is_heard=True), Sound(over, over, is_heard=True)]
+
+
+def _dead_end(result: Result) -> tuple[float, str] | None:
+    """The platform hangs up, and nothing was heard since something was decided, or was asked for in vain."""
+    if not any(heard.kind == "ended" for heard in result.transcript):
+        return None
+    decided = [line.at for line in result.decided]
+    asked = [sent.at - result.answered_s for sent in result.webhooks if sent.kind in ("answer", "input", "fallback")]
+    since = max([at for at in (*decided, *asked) if at <= result.seconds], default=0.0)
+    heard = any(
+        sound.is_heard and sound.end > since + _AT_ONCE_S for sound in sounds(result.transcript, result.seconds)
+    )
+    if heard or _is_meant([line for line in result.decided if line.at >= since - _AT_ONCE_S]):
+        return None
+    return since, "the call ends, and the caller has heard nothing since"
+
+
+def _is_meant(last: list[Decided]) -> bool:
+    """Whether the caller has chosen to end the call, or has been in conversation."""
+    if any(line.did == "entered" for line in last):
+        return False
+    heard = [line for line in last if line.did == "heard"]
+    return any(line.what == "completed" or not line.because.startswith(_REPORTED) for line in heard)
+
+
+def _for_ever(result: Result) -> tuple[float, str] | None:
+    return (result.seconds, "the call goes on for ever when nobody does anything more") if result.is_endless else None
+
+
+def _silence(result: Result, bound: float) -> tuple[float, str] | None:
+    quiet_since = 0.0
+    for sound in (*sounds(result.transcript, result.seconds), Sound(result.seconds, result.seconds, is_heard=False)):
+        if sound.start - quiet_since > bound + _AT_ONCE_S:
+            return quiet_since, f"nothing is heard for {sound.start - quiet_since:.1f} seconds"
+        quiet_since = max(quiet_since, sound.end)
+    return None
+
+
+def _failure(result: Result, *, is_ncco: bool) -> tuple[float, str] | None:
+    failed = (line for line in result.decided if line.did == "failed" and line.step)
+    found = next((line for line in failed if line.what.startswith("N") == is_ncco), None)
+    if found is None:
+        return None
+    return found.at, f'step "{found.step}" takes its error exit: {found.what} {found.because}'
+
+
+def _refused(result: Result) -> tuple[float, str] | None:
+    for sent in result.webhooks:
+        if sent.verdict is not None and sent.verdict.failure == "Invalid NCCO." and sent.is_over:
+            return sent.at - result.answered_s, f"Vonage refuses the NCCO: {sent.verdict.problem}"
+    return None
+
+
+def _steps(result: Result, bound: float) -> tuple[float, str] | None:
+    entered = [line for line in result.decided if line.did == "entered"]
+    if len(entered) <= bound:
+        return None
+    return entered[int(bound)].at, f"the call enters {len(entered)} steps, and {bound:g} are the most"
+
+
+def _options(result: Result, bound: float, flows: Sequence[Flow]) -> tuple[float, str] | None:
+    for line in result.decided:
+        for flow in flows if line.did == "entered" else ():
+            step = flow.steps.get(line.step)
+            if step is None or f"{step.place.file}:{step.place.line}" != line.where:
+                continue
+            if isinstance(step.exit, Choices) and len(step.exit.choices) > bound:
+                count = len(step.exit.choices)
+                return line.at, f'the menu "{line.step}" has {count} choices, and {bound:g} are the most'
+    return None
+
+
+def _person(result: Result, bound: float) -> tuple[float, str] | None:
+    """Until somebody is rung, or the end of the call when nobody is."""
+    rung = min((each.at for each in result.transcript if each.kind in ("ringing", "joined")), default=result.seconds)
+    return (bound, f"nobody is rung for {rung:.1f} s, and {bound:g} s is the most") if rung > bound else None
+
+
+def _prompt(result: Result, bound: float) -> tuple[float, str] | None:
+    """From one reply to where the caller can answer, somebody is rung, or the call ends."""
+    turns = sorted({line.at for line in result.decided})
+    for at, following in zip(turns, [*turns[1:], result.seconds], strict=True):
+        heard = [each for each in result.transcript if at - _AT_ONCE_S <= each.at < following]
+        rung = min((each.at for each in heard if each.kind in ("ringing", "joined")), default=None)
+        spoken = [each for each in heard if each.kind in ("talk", "stream") and (rung is None or each.at < rung)]
+        until = max((each.at + (each.seconds or 0) for each in spoken), default=at) if rung is None else rung
+        if until - at > bound + _AT_ONCE_S:
+            return at, f"the caller listens for {until - at:.1f} seconds, and {bound:g} are the most"
+    return None
