@@ -59,8 +59,15 @@ def _choices(root: Flow, shown: Representatives) -> Iterator[tuple[Path, list[An
         found = list(dict.fromkeys([*usual[:1], other, *(root.numbers if path[1] == "to" else ()), *known]))
         if path[1] == "to":
             found = [each for each in found if _leads_to(root, each)]
-        shown.chosen[".".join(path)] = tuple(found)
+        if path != _FROM or _decides(literals):
+            shown.chosen[".".join(path)] = tuple(found)
         yield path, found
+
+
+def _decides(literals: Literals) -> bool:
+    """Whether it matters who calls, and not only whether that can be told."""
+    paths = [path for path in literals.paths_of("", "call") if _fact(path) == _FROM]
+    return any(literals.of("", path).decides for path in paths)
 
 
 def _fact(path: Path) -> Path:

@@ -105,13 +105,13 @@ def runs_of(step: Step) -> str:
 
 
 def uses_in(flow: Flow) -> Iterator[Use]:
-    """Every value and condition of a flow, but for what its later events tell."""
+    """Every value and condition of a flow, but for what its later events tell; what is kept decides nothing yet."""
     for step in flow.steps.values():
         yield from asked_by(step)
         yield from sent_by(step)
         yield from played_by(step)
         yield from tested_by(step)
-        yield from (Use(assignment.value, DECIDES) for _, _, assignment in assigned(flow, step))
+        yield from (Use(assignment.value, TOLD) for _, _, assignment in assigned(flow, step))
 
 
 def lines_of(step: Step) -> tuple[Edge, ...]:

@@ -8,6 +8,8 @@ from app.flow.model import Value
 from app.flow.templates import Computed, Native
 
 _FORMS: Final = {"phone": "phone", "url": "url", "int": "number", "number": "number"}
+TAKEN: Final = {"spoken": "datetime", "in_zone": "datetime", "int": "number", "number": "number"}
+"""Filters that take texts of a certain form only."""
 
 
 def form_of(leaf: Value) -> tuple[str, tuple[str, ...]]:

@@ -15,19 +15,18 @@ from app.flow.expressions import Expression
 from app.flow.expressions.syntax import Compared, Const, Field, Filtered, Node, Picked, walk
 from app.flow.model import Flow, Step, Value
 from app.flow.parts.values import leaves
-from app.verify.prove.flows import assigned, family, runs_of, uses_in
-from app.verify.prove.forms import form_of
+from app.verify.prove.flows import DECIDES, assigned, family, runs_of, uses_in
+from app.verify.prove.forms import TAKEN, form_of
 from app.verify.prove.growth import asked_for_truth, growth_of, offsets_in
-from app.verify.prove.joined import Pieces, fillings, pieces_in, pieces_of
-from app.verify.prove.reading import ENTRY, LENGTH, Path, Tree, path_of, paths_in, trees_of
+from app.verify.prove.joined import fillings, pieces_in, pieces_of
+from app.verify.prove.notes import Notes
+from app.verify.prove.reading import ENTRY, LENGTH, Path, Tree, path_of, paths_in, read_by, trees_of
 from app.verify.prove.spots import Spot, parts_against, spot_of
-from app.verify.prove.tested import Part, Tested
+from app.verify.prove.tested import Tested
 from app.verify.prove.written import keys_written
 
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
 """Names that mean the same in every flow."""
-_FORMS: Final = {"spoken": "datetime", "in_zone": "datetime", "int": "number", "number": "number"}
-"""Filters that take texts of a certain form only."""
 _RETURNED: Final = "\0returned"
 NUMBER: Final = "442079460000"
 """The number that is called where a flow has none."""
@@ -36,26 +35,12 @@ CALLER: Final = "447700900123"
 
 
 @dataclass(slots=True)
-class _Notes:
-    """What was found out about one path."""
-
-    consts: dict[Any, None] = field(default_factory=dict)
-    parts: dict[Part, None] = field(default_factory=dict)
-    offsets: dict[float, None] = field(default_factory=dict)
-    steps: dict[float, None] = field(default_factory=dict)
-    pieces: dict[Pieces, None] = field(default_factory=dict)
-    marks: set[str] = field(default_factory=set)
-    form: str = ""
-    keys: dict[Path, None] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class Literals:
     """The literals of a flow and of those that a call may come to from it."""
 
     root: Flow
     _parent: dict[Path, Path] = field(default_factory=dict)
-    _notes: dict[Path, _Notes] = field(default_factory=dict)
+    _notes: dict[Path, Notes] = field(default_factory=dict)
     _found: dict[Path, Tested] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,6 +48,9 @@ class Literals:
             for use in uses_in(flow):
                 for tree in trees_of(use.source):
                     self._read(flow.name, tree)
+                for path, decides in read_by(use.source):
+                    if decides or use.weight == DECIDES:
+                        self._of(_qualified(flow.name, path)).marks.add("decides")
                 self._form(flow.name, use.source)
             for step in flow.steps.values():
                 self._assign(flow, step)
@@ -134,6 +122,7 @@ class Literals:
             "sinks" in marks,
             "free" in marks,
             "joined" in marks,
+            "decides" in marks,
         )
 
     def _shared(self, paths: list[Path]) -> Iterator[str]:
@@ -161,9 +150,9 @@ class Literals:
     def _join(self, first: Path, second: Path) -> None:
         self._parent[self._top(second)] = self._top(first)
 
-    def _of(self, path: Path) -> _Notes:
+    def _of(self, path: Path) -> Notes:
         self._top(path)
-        return self._notes.setdefault(path, _Notes())
+        return self._notes.setdefault(path, Notes())
 
     def _add(self, path: Path, const: Any) -> None:
         notes = self._of(path)
@@ -173,14 +162,16 @@ class Literals:
     def _read(self, flow: str, tree: Tree) -> None:
         for path in paths_in(tree.node):
             self._top(_qualified(flow, path))
+            if path[-1] in (ENTRY, LENGTH):
+                self._top(_qualified(flow, path[:-1]))
         for part in walk(tree.node):
             match part:
                 case Compared():
                     self._compare(flow, part)
                 case Filtered(of=of) if part.name in ("contains", "starts_with", "ends_with"):
                     self._look_for(flow, of, spot_of(part), part.args)
-                case Filtered(of=of) if part.name in _FORMS and (formed := path_of(of)) is not None:
-                    self._of(_qualified(flow, formed)).form = _FORMS[part.name]
+                case Filtered(of=of) if part.name in TAKEN and (formed := path_of(of)) is not None:
+                    self._of(_qualified(flow, formed)).form = TAKEN[part.name]
                 case Picked() | Field():
                     self._pick(flow, part)
                 case _:

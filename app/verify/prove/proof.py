@@ -11,6 +11,7 @@ from typing import Any, Literal
 from app.flow.model import Flow
 from app.verify.outcomes import Outcome, outcomes_of
 from app.verify.prove.callers import calls_to, variables_for, variants_of
+from app.verify.prove.certainty import is_certain
 from app.verify.prove.driving import Driver
 from app.verify.prove.flows import family
 from app.verify.prove.graph import Graph
@@ -26,7 +27,7 @@ from app.verify.prove.walk import Walker
 from app.verify.prove.walked import Bounds, Walk
 from app.verify.prove.ways import Ways
 
-Verdict = Literal["proved", "walked", "stopped"]
+Verdict = Literal["proved", "walked", "stopped", "refuted"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Proof:
         env: the variables of the server that it was walked with.
         ranges: of variables that may go farther, by (flow, name), the least and the greatest number that was walked.
         permitted: what a caller may be asked to bear.
+        is_certain: whether what was not come to is come to by no call at all.
     """
 
     flow: Flow
@@ -48,10 +50,16 @@ class Proof:
     env: Mapping[str, str]
     ranges: Mapping[tuple[str, str], tuple[float, float]]
     permitted: Permitted
+    is_certain: bool
 
     @property
     def verdict(self) -> Verdict:
-        """proved: all that can happen was walked; walked: with values that stand for others; stopped: not all."""
+        """Proved: all that can happen was walked; walked: with values that stand for others; stopped: not all.
+
+        Refuted, whatever was walked: something is wrong.
+        """
+        if any(each.is_error for each in self.violations):
+            return "refuted"
         return "stopped" if self.walk.stopped else "walked" if self.representatives else "proved"
 
     @cached_property
@@ -119,8 +127,9 @@ def prove(
     for name, most in states.shortened.items():
         shown.chosen[".".join(name)] = (f"no more than {most} entries or characters",)
     borne = permitted or Permitted()
-    found = violations(walk, Graph(walk), borne, alone=True)
-    return Proof(flow, walk, tuple(found), dict(shown.chosen), variables, dict(states.left), borne)
+    is_sure = is_certain(walk, literals, shown.chosen)
+    found = tuple(violations(walk, Graph(walk), borne, is_certain=is_sure))
+    return Proof(flow, walk, found, dict(shown.chosen), variables, dict(states.left), borne, is_sure)
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
@@ -138,11 +147,12 @@ def never_run(flows: Mapping[str, Flow], proofs: Iterable[Proof]) -> list[Violat
     entered = frozenset[tuple[str, str]]().union(*(proof.entered for proof in proofs))
     begun = {proof.flow.name for proof in proofs}
     run = {name for proof in proofs for name in family(proof.flow)} - begun
-    return [each for name in sorted(run) for each in _missing(flows[name], entered)]
+    is_sure = all(proof.is_certain for proof in proofs)
+    return [each for name in sorted(run) for each in _missing(flows[name], entered, is_certain=is_sure)]
 
 
-def _missing(flow: Flow, entered: Set[tuple[str, str]]) -> Iterator[Violation]:
+def _missing(flow: Flow, entered: Set[tuple[str, str]], *, is_certain: bool) -> Iterator[Violation]:
     reached = {step for name, step in entered if name == flow.name}
     for step in flow.steps:
         if step not in reached and step not in behind_errors(flow, reached):
-            yield unreached(flow, step)
+            yield unreached(flow, step, is_certain=is_certain)

@@ -55,6 +55,7 @@ class Tested(NamedTuple):
         rises, sinks: a literal is added where it is kept, or taken away.
         is_free: it is a sum of values that are not literals, or computed in another way.
         is_joined: it is a text that is made of others.
+        decides: it is not only said, sent or kept.
     """
 
     literals: tuple[Any, ...] = ()
@@ -70,6 +71,7 @@ class Tested(NamedTuple):
     sinks: bool = False
     is_free: bool = False
     is_joined: bool = False
+    decides: bool = False
 
     @property
     def numbers(self) -> tuple[float, ...]:

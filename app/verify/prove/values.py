@@ -39,6 +39,8 @@ _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
 _SHORTEST: Final = {"phone": 11}
 LONGEST: Final = 40
 """Characters of a text that is made to have some part or length."""
+MOST_APART: Final = 3
+"""Numbers by which two values may lie apart that are held against each other."""
 LONGEST_LIST: Final = 2
 _TURNED: Final = 8
 MOST_ENTRIES: Final = 25
@@ -154,7 +156,8 @@ def _plain(returned: Returned) -> Any:
 def _numbers(name: str, tested: Tested) -> list[Any]:
     """Each literal, and what lies right beside it; something else when there is none."""
     usual = SAMPLES[name]
-    found = beside(tested.numbers, is_whole=name == "int")
+    apart = tested.numbers[:MOST_APART] if tested.is_related else ()
+    found = beside([*tested.numbers, *(a + b for a in apart for b in apart)], is_whole=name == "int")
     found += [usual - 1, usual, usual + 1] if tested.is_related and not found else []
     return list(dict.fromkeys([*([0] if tested.for_truth else []), *found])) or [usual]
 

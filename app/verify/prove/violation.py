@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from app.flow.nodes import Place
 from app.verify.prove.walked import Edge, Walk
@@ -17,6 +17,7 @@ class Violation(NamedTuple):
         kind: one word for machines. message: in one sentence. place: the step or line that it concerns.
         edge: the number of the edge where it happens; NOWHERE when it is that something never happens.
         cure: what to do.
+        severity: `warning` where it is only known of the values that were walked, which stand for others.
     """
 
     kind: str
@@ -26,6 +27,12 @@ class Violation(NamedTuple):
     message: str
     cure: str
     edge: int = NOWHERE
+    severity: Literal["error", "warning"] = "error"
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it is sure."""
+        return self.severity == "error"
 
 
 def where_to(walk: Walk, edge: Edge) -> tuple[str, str]:

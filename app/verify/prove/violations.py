@@ -6,7 +6,7 @@ from collections.abc import Iterator, Set
 from typing import NamedTuple
 
 from app.flow.model import Flow
-from app.verify.prove.flows import family, targets_of
+from app.verify.prove.flows import targets_of
 from app.verify.prove.graph import Graph
 from app.verify.prove.listening import ENDLESS
 from app.verify.prove.promises import promised
@@ -21,8 +21,11 @@ class Permitted(NamedTuple):
     steps: int = 500
 
 
-def violations(walk: Walk, graph: Graph, permitted: Permitted, *, alone: bool) -> Iterator[Violation]:
-    """Everything that is wrong, each thing once. `alone`: steps of other flows need not be reached from here."""
+def violations(walk: Walk, graph: Graph, permitted: Permitted, *, is_certain: bool) -> Iterator[Violation]:
+    """Everything that is wrong, each thing once; steps of other flows need not be reached from here.
+
+    `is_certain`: what was not come to is come to by none.
+    """
     yield from _refused(walk)
     yield from _failing(walk)
     yield from _trapped(walk, graph)
@@ -34,7 +37,7 @@ def violations(walk: Walk, graph: Graph, permitted: Permitted, *, alone: bool) -
     yield from _too_long(walk, graph, permitted)
     yield from promised(walk, graph)
     if not walk.stopped:
-        yield from _unreached(walk, alone=alone)
+        yield from _unreached(walk, is_certain=is_certain)
 
 
 def _refused(walk: Walk) -> Iterator[Violation]:
@@ -233,14 +236,12 @@ def _too_long(walk: Walk, graph: Graph, permitted: Permitted) -> Iterator[Violat
         yield Violation("steps", flow, step, place, message, "join steps, or lead to the end sooner", number)
 
 
-def _unreached(walk: Walk, *, alone: bool) -> Iterator[Violation]:
-    entered = {key for edge in walk.edges for key in edge.entered}
-    flows: dict[str, Flow] = {walk.root.name: walk.root} if alone else family(walk.root)
-    for name, flow in flows.items():
-        reached = {step for where, step in entered if where == name}
-        for step in flow.steps:
-            if step not in reached and step not in behind_errors(flow, reached):
-                yield unreached(flow, step)
+def _unreached(walk: Walk, *, is_certain: bool) -> Iterator[Violation]:
+    flow = walk.root
+    reached = {step for edge in walk.edges for where, step in edge.entered if where == flow.name}
+    for step in flow.steps:
+        if step not in reached and step not in behind_errors(flow, reached):
+            yield unreached(flow, step, is_certain=is_certain)
 
 
 def behind_errors(flow: Flow, reached: Set[str]) -> set[str]:
@@ -256,8 +257,13 @@ def behind_errors(flow: Flow, reached: Set[str]) -> set[str]:
     return found
 
 
-def unreached(flow: Flow, step: str) -> Violation:
-    """A step that no caller comes to."""
-    message = f'no caller comes to step "{step}", whatever look-ups, hours and other parties do'
-    cure = "mend the condition or the target that should lead there, or delete the step"
-    return Violation("unreachable", flow.name, step, flow.steps[step].place, message, cure)
+def unreached(flow: Flow, step: str, *, is_certain: bool) -> Violation:
+    """A step that no caller comes to; not `is_certain`: that none of those came to who were walked."""
+    place = flow.steps[step].place
+    if is_certain:
+        message = f'no caller comes to step "{step}", whatever look-ups, hours and other parties do'
+        cure = "mend the condition or the target that should lead there, or delete the step"
+        return Violation("unreachable", flow.name, step, place, message, cure)
+    message = f'none of the calls that were walked comes to step "{step}": their values stand for others'
+    cure = "hold the values against texts and numbers that are written in the flow, or declare the words that may come"
+    return Violation("unreachable", flow.name, step, place, message, cure, severity="warning")

@@ -58,7 +58,7 @@ def test_what_is_finite_by_declaration_is_proved() -> None:
         ("names: list", "(it.names | length) > 1"),
         ("people: [{age: int}]", "it.people != [] and it.people[0].age >= 18"),
         ("address: {city: text}", 'it.address.city == "Rome"'),
-        ("day: text", "it.ok and (it.day | int) > 3"),
+        ("day: text", "it.ok and (it.day | int(0)) > 3"),
     ],
 )
 def test_values_of_every_type_come_to_both_sides_of_a_test(returns: str, condition: str) -> None:
@@ -337,3 +337,43 @@ def test_hours_that_never_open_again_are_walked() -> None:
 
     assert {("error_exit", "later")} == found(proof_of(steps, head))
     assert set() == found(proof_of(steps.replace("We open {{ hours.event.next_open | spoken }}.", guarded), head))
+
+
+@pytest.mark.parametrize(
+    ("condition", "severity", "verdict"),
+    [
+        ("it.n == 3 and it.n == 4", "warning", "walked"),
+        ("it.late and not it.late", "error", "refuted"),
+        ("it.tier == 'gold' and it.tier == 'standard'", "error", "refuted"),
+    ],
+)
+def test_a_step_is_only_said_to_be_lost_where_no_value_was_left_out(
+    condition: str, severity: str, verdict: str
+) -> None:
+    steps = arms(condition).replace("goto: bye\n", "goto: lost\n", 1)
+    steps += '  lost:\n    do:\n      - talk: "You have found me."\n    goto: end\n'
+    head = TIERED.format("n: int, late: bool, tier: [gold, standard]")
+    proof = proof_of(steps, head)
+
+    assert [("unreachable", "lost", severity)] == [(each.kind, each.step, each.severity) for each in proof.violations]
+    assert verdict == proof.verdict
+
+
+@pytest.mark.parametrize(
+    ("returns", "condition"),
+    [
+        ("n: int, m: int", "it.n - it.m == 7"),
+        ("n: int, m: int", "it.n + it.m > 40"),
+        ("n: number, m: number", "it.m - it.n > 2.5"),
+        ("name: text", "(it.name | length) > 20"),
+        ("a: text, b: text", "(it.a | length) == 3 and it.a != it.b"),
+    ],
+)
+def test_differences_and_lengths_are_met(returns: str, condition: str) -> None:
+    assert [] == never(arms(condition), LOOKUP.format(returns))
+
+
+def test_a_flow_with_a_fault_is_refuted_however_it_was_walked() -> None:
+    steps = "  menu:\n    goto: end\n"
+
+    assert "refuted" == proof_of(steps).verdict
