@@ -140,14 +140,15 @@ def test_any_bytes_on_any_route_get_no_fault_no_422_and_no_html(
 
 def test_sigterm_lets_a_running_request_finish_and_ends_well(tmp_path: Path) -> None:
     with running(tmp_path, "dev") as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
-        connection.sendall(head(content_length="10") + b'{"to"')
-        time.sleep(0.3)
+        connection.sendall(head(content_length="10", expect="100-continue") + b'{"to"')
+        taken = connection.recv(100)  # it is being answered now
         server.process.terminate()
         time.sleep(0.3)
         connection.sendall(b':"1"}')
         answer = received(connection, silence_s=2)
         code = server.process.wait(20)
 
+    assert [100] == statuses(taken)
     assert (0, [200]) == (code, statuses(answer))
     assert answer.endswith(HELLO)
 
