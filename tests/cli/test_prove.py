@@ -18,7 +18,7 @@ def test_a_good_flow_ends_with_0_and_says_how_much_was_walked(tmp_path: Path) ->
     done = invoke_in(write_project(tmp_path, shop=SHOP), "prove")
 
     assert 0 == done.exit_code, done.output
-    assert done.output.startswith("shop: proved: 3 states, ")
+    assert done.output.startswith("shop: proved: 6 states, ")
 
 
 def test_a_fault_ends_with_1_and_comes_with_its_place_its_cure_and_a_call(tmp_path: Path) -> None:
@@ -56,6 +56,30 @@ def test_written_tests_take_every_outcome(tmp_path: Path) -> None:
     played = invoke_in(folder, "test", "--min", "100")
 
     assert 0 == written.exit_code
+    assert 0 == played.exit_code, played.output
+
+
+def test_texts_that_depend_on_the_way_are_those_of_the_call(tmp_path: Path) -> None:
+    menus = "".join(
+        f"""  ask{number}:
+    do: [{{talk: "Press 2 or 3."}}]
+    choices:
+      two: {{dtmf: 2, set: {{v{number}: two}}, goto: ask{number + 1}}}
+      three: {{dtmf: 3, set: {{v{number}: three}}, goto: ask{number + 1}}}
+    retry: {{tries: 1, then: ask{number + 1}}}
+"""
+        for number in range(3)
+    )
+    text = (
+        "flow: shop\ndefault: true\nstart: ask0\nvars: {v0: {type: text}, v1: {type: text}, v2: {type: text}}\nsteps:\n"
+        + menus
+        + '  ask3: {do: [{talk: "You said {{ v0 }}, {{ v1 }} and {{ v2 }}."}], goto: end}\n'
+    )
+    folder = write_project(tmp_path, shop=text)
+    written = invoke_in(folder, "prove", "--tests", "tests/scenarios")
+    played = invoke_in(folder, "test", "--min", "100")
+
+    assert "left out" not in written.output
     assert 0 == played.exit_code, played.output
 
 

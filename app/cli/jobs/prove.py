@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -14,15 +14,19 @@ from app.cli.jobs.environment import flow_variables
 from app.cli.jobs.flow import did_you_mean, show_errors
 from app.cli.jobs.naming import flow_of_file, source_of
 from app.cli.jobs.project import Source, as_named, find
+from app.cli.jobs.rehearsal import Rehearsed, rehearse
 from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
 from app.flow.issues import Issue
-from app.flow.model import Flow
+from app.flow.model import Flow, Project
 from app.flow.report import Format, report
 from app.verify.outcomes import outcomes_of
 from app.verify.prove import Bounds, Permitted, Proof, Violation, never_run, prove, roots_of
-from app.verify.prove.examples import counter_example, counter_examples, covering
+from app.verify.prove.examples import counter_example, covering, named_apart
 from app.verify.prove.scenario import Written, text_of
+
+MOST_TEXT: Final = 200_000
+"""Characters of a file of scenarios that is written: less than half of what is read."""
 
 
 def run(
@@ -49,15 +53,17 @@ def run(
     wrong = _each_once((proof, violation) for proof in proofs for violation in proof.violations)
     lost = never_run(found.project.flows, proofs) if not flow else []
     issues = [_issue(violation, source) for violation in [*(each for _, each in wrong), *lost]]
+    examples = _examples(found.project, wrong)
     if form == "json":
-        click.echo(_as_json(proofs, wrong, lost, source))
+        click.echo(_as_json(proofs, wrong, lost, examples, source))
     else:
         shown = report(dict.fromkeys(issues), found.texts, form, takes_colour())
         click.echo(shown, nl=False, color=takes_colour())
-        _tell(proofs, wrong, form)
-    for folder, written in ((save, _counter_examples(proofs)), (tests, _coverings(proofs))):
-        if folder is not None:
-            _write(folder, written)
+        _tell(proofs, wrong, examples, form)
+    if save is not None:
+        _write(save, _by_flow(wrong, examples))
+    if tests is not None:
+        _write(tests, _coverings(found.project, proofs))
     is_fine = not any(issue.is_error for issue in issues) and not any(proof.walk.stopped for proof in proofs)
     return FINE if is_fine else ISSUES
 
@@ -84,13 +90,23 @@ def _issue(violation: Violation, source: Source) -> Issue:
     return Issue(violation.kind, violation.severity, place, violation.message, violation.cure)
 
 
-def _tell(proofs: Sequence[Proof], wrong: Sequence[tuple[Proof, Violation]], form: Format) -> None:
+def _examples(project: Project, wrong: Sequence[tuple[Proof, Violation]]) -> dict[int, Rehearsed]:
+    """The shortest call to each violation that happens in one, by its number, as it was played."""
+    calls = {number: counter_example(*each) for number, each in enumerate(wrong)}
+    made = {number: call for number, call in calls.items() if call is not None}
+    return dict(zip(made, rehearse(project, made.values()), strict=True))
+
+
+def _tell(
+    proofs: Sequence[Proof], wrong: Sequence[tuple[Proof, Violation]], examples: Mapping[int, Rehearsed], form: Format
+) -> None:
     """One line a flow, for people; on standard error when standard output is for a machine."""
-    for number, (proof, violation) in enumerate(wrong, 1):
-        example = counter_example(proof, violation)
-        if example is not None and form == "text":
-            click.echo(f"\nthe shortest call to {number}, {violation.kind} in {violation.step}:")
-            click.echo("".join(f"  {line}\n" for line in text_of([example]).splitlines()), nl=False)
+    for number, example in examples.items() if form == "text" else ():
+        violation = wrong[number][1]
+        click.echo(f"\nthe shortest call to {number + 1}, {violation.kind} in {violation.step}:")
+        click.echo("".join(f"  {line}\n" for line in text_of([example.written]).splitlines()), nl=False)
+        if example.problem:
+            click.echo(f"  # the simulator does not come to it: {example.problem}")
     for proof in proofs:
         click.echo(_summary(proof), err=form != "text")
 
@@ -123,7 +139,11 @@ def _summary(proof: Proof) -> str:
 
 
 def _as_json(
-    proofs: Iterable[Proof], wrong: Iterable[tuple[Proof, Violation]], lost: Iterable[Violation], source: Source
+    proofs: Iterable[Proof],
+    wrong: Sequence[tuple[Proof, Violation]],
+    lost: Iterable[Violation],
+    examples: Mapping[int, Rehearsed],
+    source: Source,
 ) -> str:
     flows = [
         {
@@ -139,12 +159,12 @@ def _as_json(
         }
         for proof in proofs
     ]
-    faults = [_fault(violation, counter_example(proof, violation), source) for proof, violation in wrong]
+    faults = [_fault(violation, examples.get(number), source) for number, (_, violation) in enumerate(wrong)]
     faults += [_fault(violation, None, source) for violation in lost]
     return json.dumps({"flows": flows, "violations": faults}, indent=2, ensure_ascii=False)
 
 
-def _fault(violation: Violation, example: Written | None, source: Source) -> dict[str, Any]:
+def _fault(violation: Violation, example: Rehearsed | None, source: Source) -> dict[str, Any]:
     place = violation.place
     return {
         "kind": violation.kind,
@@ -156,34 +176,56 @@ def _fault(violation: Violation, example: Written | None, source: Source) -> dic
         "column": place.column,
         "message": violation.message,
         "cure": violation.cure,
-        "scenario": text_of([example]) if example else None,
+        "scenario": text_of([example.written]) if example else None,
     }
 
 
-def _counter_examples(proofs: Iterable[Proof]) -> dict[str, list[Written]]:
-    """File name → the scenarios in it, one file for each flow."""
-    files = {f"prove-{proof.flow.name}-faults.yaml": counter_examples(proof) for proof in proofs}
-    return {name: written for name, written in files.items() if written}
+def _by_flow(wrong: Sequence[tuple[Proof, Violation]], examples: Mapping[int, Rehearsed]) -> dict[str, list[Rehearsed]]:
+    """File name → the counter-examples in it, one file for each flow that calls begin in."""
+    files: dict[str, list[Rehearsed]] = {}
+    for number, example in examples.items():
+        files.setdefault(f"prove-{wrong[number][0].flow.name}-faults", []).append(example)
+    return files
 
 
-def _coverings(proofs: Iterable[Proof]) -> dict[str, list[Written]]:
+def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[Rehearsed]]:
     """As above; each outcome of all flows is taken once, by the first flow that comes to it."""
-    files: dict[str, list[Written]] = {}
+    files: dict[str, list[Rehearsed]] = {}
     taken: set[tuple[str, str, str]] = set()
     for proof in proofs:
         flows = [proof.flow, *proof.flow.subs.values()]
         wanted = {(each.flow, each.step, each.name) for flow in flows for each in outcomes_of(flow)} - taken
-        files[f"prove-{proof.flow.name}.yaml"] = covering(proof, wanted)
+        files[f"prove-{proof.flow.name}"] = rehearse(project, covering(proof, wanted))
         taken |= wanted & proof.taken
-    return {name: written for name, written in files.items() if written}
+    return {name: played for name, played in files.items() if played}
 
 
-def _write(folder: Path, files: dict[str, list[Written]]) -> None:
-    """Write the files. Raises CannotRun."""
+def _write(folder: Path, files: Mapping[str, Sequence[Rehearsed]]) -> None:
+    """Write what does what it says, in as many files as it takes. Raises CannotRun."""
     try:
-        for name, written in files.items():
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text_of(written), encoding="utf-8")
-            click.echo(f"{folder / name}: {len(written)} scenario{'' if len(written) == 1 else 's'}", err=True)
+        for name, played in files.items():
+            for left in (each for each in played if each.problem):
+                click.echo(f'left out, since the simulator differs: "{left.written.name}": {left.problem}', err=True)
+            right = named_apart(each.written for each in played if not each.problem)
+            for number, part in enumerate(_parts(right), 1):
+                folder.mkdir(parents=True, exist_ok=True)
+                path = folder / (f"{name}.yaml" if number == 1 else f"{name}-{number}.yaml")
+                path.write_text(text_of(part), encoding="utf-8")
+                click.echo(f"{path}: {len(part)} scenario{'' if len(part) == 1 else 's'}", err=True)
     except OSError as error:
         raise CannotRun(f"{folder}: {error.strerror}", "name a folder that can be written") from error
+
+
+def _parts(scenarios: Sequence[Written]) -> Iterator[list[Written]]:
+    """The scenarios, divided so that each file can be read."""
+    part: list[Written] = []
+    size = 0
+    for each in scenarios:
+        length = len(text_of([each]))
+        if part and size + length > MOST_TEXT:
+            yield part
+            part, size = [], 0
+        part.append(each)
+        size += length
+    if part:
+        yield part

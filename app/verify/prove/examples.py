@@ -61,13 +61,17 @@ def _borne(proof: Proof, kind: str) -> float:
 
 def counter_examples(proof: Proof) -> list[Written]:
     """The shortest call to each violation that happens in one, each with a name of its own."""
+    found = (counter_example(proof, violation) for violation in proof.violations)
+    return named_apart(each for each in found if each is not None)
+
+
+def named_apart(scenarios: Iterable[Written]) -> list[Written]:
+    """The same, those of one name numbered."""
     found: dict[str, Written] = {}
-    for violation in proof.violations:
-        example = counter_example(proof, violation)
-        if example is not None:
-            number = 2 + sum(name.startswith(f"{example.name} (") for name in found)
-            name = example.name if example.name not in found else f"{example.name} ({number})"
-            found[name] = replace(example, name=name)
+    for each in scenarios:
+        number = 2 + sum(name.startswith(f"{each.name} (") for name in found)
+        name = each.name if each.name not in found else f"{each.name} ({number})"
+        found[name] = replace(each, name=name)
     return list(found.values())
 
 

@@ -101,7 +101,8 @@ def _call(proof: Proof, first: Edge, at: datetime) -> dict[str, Any]:
     facts |= {"user": call.from_user} if call.from_user else {}
     facts |= {"sip": dict(call.sip)} if call.sip else {}
     facts |= {"custom_data": dict(call.custom_data)} if call.custom_data else {}
-    return facts | {"at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"}
+    is_timed = any(edge.is_timed for edge in proof.walk.edges)
+    return facts | ({"at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if is_timed else {})
 
 
 def _given(proof: Proof, way: list[Edge]) -> dict[str, Any]:
@@ -227,8 +228,12 @@ def _heard(ncco: Sequence[Mapping[str, Any]]) -> str:
     text, _ = _first_text(ncco) or ("", "")
     if not text or "<" in text:
         return ""
-    plain = " ".join(text.split())
-    return plain if len(plain) <= _HEARD else plain[:_HEARD].rpartition(" ")[0] or plain[:_HEARD]
+    return shortened(" ".join(text.split()))
+
+
+def shortened(text: str) -> str:
+    """As much of a text as is enough to tell it."""
+    return text if len(text) <= _HEARD else text[:_HEARD].rpartition(" ")[0] or text[:_HEARD]
 
 
 def _first_text(ncco: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:

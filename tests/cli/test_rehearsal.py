@@ -1,0 +1,60 @@
+"""What a proof would write is played before it is written."""
+
+from __future__ import annotations
+
+from app.cli.jobs.rehearsal import rehearse
+from app.flow.loader import load
+from app.verify.prove.scenario import Written
+
+FLOW = """
+flow: main
+default: true
+start: menu
+defaults: {talk: {language: en-GB}}
+steps:
+  menu:
+    do: [{talk: "Press one."}]
+    choices: {one: {dtmf: 1, goto: bye}}
+    retry: {then: bye}
+  bye:
+    do: [{talk: "Goodbye."}]
+    goto: end
+"""
+PROJECT = load({"flows/main.yaml": FLOW})
+
+
+def problem_of(**body: object) -> str:
+    (rehearsed,) = rehearse(PROJECT, [Written("a call", {"call": {"flow": "main"}, **body})])
+    return rehearsed.problem
+
+
+def test_what_is_heard_is_written_as_it_was_heard() -> None:
+    script = [{"hear": "Press two."}, {"press": "1"}, {"hear": "Welcome."}]
+    (rehearsed,) = rehearse(PROJECT, [Written("a call", {"call": {"to": "442079460000"}, "script": script})])
+
+    assert "" == rehearsed.problem
+    assert [{"hear": "Press one."}, {"press": "1"}, {"hear": "Goodbye."}] == rehearsed.written.body["script"]
+
+
+def test_a_call_that_has_another_course_is_told() -> None:
+    problem = problem_of(script=[{"hear": "Press one."}, {"dial": "busy"}])
+
+    assert problem.startswith("anybody is not dialled")
+
+
+def test_a_fault_that_does_not_happen_is_told() -> None:
+    problem = problem_of(script=[{"press": "1"}], expect={"without": "dead_end"})
+
+    assert "dead_end does not happen" == problem
+
+
+def test_a_fault_beside_another_difference_is_not_the_one_that_was_meant() -> None:
+    problem = problem_of(script=[{"dial": "busy"}], expect={"without": "dead_end"})
+
+    assert problem.startswith("anybody is not dialled")
+
+
+def test_a_call_that_cannot_be_made_is_told() -> None:
+    problem = problem_of(script=[], given={"nobody": {"value": 1}})
+
+    assert 'no flow has a look-up "nobody"' == problem
