@@ -84,6 +84,11 @@ def test_the_proxy_knows_the_hosts() -> None:
     assert NGINX.count("{") == NGINX.count("}")
 
 
+def test_no_host_is_left_out_for_what_it_answered_and_nobody_says_502() -> None:
+    assert ["max_fails=0;"] * len(HOSTS) == re.findall(r"server \S+ resolve (.+)", NGINX)
+    assert "error_page 502 =503 @nobody;" in NGINX
+
+
 def test_the_proxy_asks_the_next_host_for_webhooks_too_and_gives_up_before_vonage_does() -> None:
     asking = re.findall(r"proxy_next_upstream (.+);", NGINX)[0].split()
 

@@ -1,0 +1,108 @@
+"""deploy/nginx.conf as nginx itself understands it, in front of two servers that check signatures."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from app.ncco import check
+from tests.cli.projects import SHOP, write_project
+from tests.cli.running import RunningServer, running_server
+from tests.hosts.host import wait_until_ready
+from tests.hosts.proxy import NGINX, proxy
+from tests.security.signing import signed_post
+from tests.web.running_server import free_port
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
+
+SECRET = "a signature secret of at least 32 characters"
+FALLBACK: dict[str, Any] = {"reason": "Connection timeout.", "original_request": {"url": "/webhooks/answer", "type": "answer"}}
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of hosts behind a proxy.
+
+    Attributes:
+        address: of the proxy. homes: the folders of the hosts. servers: their processes.
+    """
+
+    address: str
+    homes: list[Path]
+    servers: list[RunningServer]
+
+    def post(self, path: str, *, is_signed: bool = True, **fields: object) -> httpx.Response:
+        """The answer to a webhook of a call of its own."""
+        body = json.dumps({"to": "442079460000", "from": "447700900123", "uuid": uuid4().hex, **fields}).encode()
+        signature = {"authorization": signed_post(body, SECRET)} if is_signed else {}
+        return httpx.post(f"http://{self.address}{path}", content=body, headers=signature, timeout=10)
+
+    def answers(self, times: int, **words: bool) -> Counter[int]:
+        """The statuses of answer webhooks."""
+        return Counter(self.post("/webhooks/answer", **words).status_code for _ in range(times))
+
+
+@contextmanager
+def host(home: Path, port: int) -> Iterator[RunningServer]:
+    """A server in `home`, ready."""
+    home.mkdir(exist_ok=True)
+    write_project(home, shop=SHOP)
+    env = {"VONAGE_SIGNATURE_SECRET": SECRET, "NCCO_PUBLIC_URL": "https://calls.example.com"}
+    with running_server(home, "--port", str(port), cwd=home, env=env) as server:
+        wait_until_ready(server.address)
+        yield server
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    homes = [tmp_path / "one", tmp_path / "two"]
+    with host(homes[0], 0) as one, host(homes[1], 0) as two:
+        servers = [one, two]
+        with proxy(tmp_path, free_port(), [server.address for server in servers]) as address:
+            yield Line(address, homes, servers)
+
+
+def test_unsigned_webhooks_take_no_host_out_of_the_line(line: Line) -> None:
+    strangers = line.answers(10, is_signed=False)
+    calls = line.answers(10)
+
+    assert {503: 10} == strangers
+    assert {200: 10} == calls
+
+
+def test_without_a_store_every_fallback_says_the_failsafe(line: Line) -> None:
+    for home in line.homes:
+        (home / "ncco.db").rename(home / "away.db")
+    answers = line.answers(6)
+    fallbacks = [line.post("/webhooks/fallback", **FALLBACK) for _ in range(6)]
+
+    assert {503: 6} == answers
+    assert [200] * 6 == [fallback.status_code for fallback in fallbacks]
+    assert [] == [issue for fallback in fallbacks for issue in check(fallback.json())]
+
+
+def test_hosts_that_restart_one_right_after_the_other_cost_nothing(line: Line) -> None:
+    port = int(line.servers[0].address.rpartition(":")[2])
+    line.servers[0].stop()
+    with_one = line.answers(6)
+    with host(line.homes[0], port):
+        line.servers[1].stop()
+        with_the_other = line.answers(6)
+
+    assert ({200: 6}, {200: 6}) == (with_one, with_the_other)
+
+
+def test_while_no_host_answers_vonage_is_told_to_ask_again(line: Line) -> None:
+    for server in line.servers:
+        server.stop()
+
+    assert {503: 4} == line.answers(4)
