@@ -133,11 +133,14 @@ class Sender:
         return False
 
     async def _look(self) -> None:
-        """Begin to send what is due, as far as there are slots."""
+        """Begin to send what is due, as far as there are slots. What is due and not given out is another host's."""
         await self._count()
         while (free := self._slots - len(self._running)) > 0 and await self._store.has_due_hooks(self._now()):
             now = self._now()
-            for hook in await self._store.claim_hooks(now, now + LEASE_MS, free):
+            claimed = await self._store.claim_hooks(now, now + LEASE_MS, free)
+            if not claimed:
+                return
+            for hook in claimed:
                 self._begin(hook)
 
     async def _count(self) -> None:

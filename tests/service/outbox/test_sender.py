@@ -334,3 +334,28 @@ async def test_the_sending_outlives_whatever_becomes_of_a_look(
         await until(lambda: heard.told)
 
     assert [("h1", "sent", None)] == heard.told
+
+
+class BusyStore(MemoryStore):
+    """Another host holds all that is due, and has not said so yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.claims = 0
+
+    async def has_due_hooks(self, now: int) -> bool:
+        return True
+
+    async def claim_hooks(self, now: int, leased_until: int, limit: int) -> list[HookRow]:
+        self.claims += 1
+        await asyncio.sleep(0)
+        return []
+
+
+async def test_what_another_host_holds_is_not_asked_for_all_the_time(post: ScriptedPost) -> None:
+    store = BusyStore()
+    await store.open()
+    async with running(Sender(store, post, FIXED, poll_s=60)):
+        await asyncio.sleep(0.05)
+
+    assert 1 == store.claims
