@@ -45,11 +45,12 @@ class Deadlines:
 class Deadline:
     """The limit of one task. Made by `Deadlines`."""
 
-    __slots__ = ("_is_done", "_is_over", "_open", "_task", "at")
+    __slots__ = ("_cancelled_before", "_is_done", "_is_over", "_open", "_task", "at")
 
     def __init__(self, task: asyncio.Task[Any], at: float, open_: deque[Deadline]) -> None:
         self.at = at
         self._task = task
+        self._cancelled_before = task.cancelling()
         self._open = open_
         self._is_done = self._is_over = False
 
@@ -68,5 +69,8 @@ class Deadline:
         self._is_done = True
         while self._open and self._open[0]._is_done:
             self._open.popleft()
-        if self._is_over and self._task.uncancel() == 0 and kind is asyncio.CancelledError:
+        if not self._is_over:
+            return
+        is_ours_alone = self._task.uncancel() <= self._cancelled_before
+        if is_ours_alone and kind is asyncio.CancelledError:
             raise TimeoutError from error

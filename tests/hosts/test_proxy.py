@@ -25,7 +25,10 @@ from tests.web.running_server import free_port
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 
 SECRET = "a signature secret of at least 32 characters"
-FALLBACK: dict[str, Any] = {"reason": "Connection timeout.", "original_request": {"url": "/webhooks/answer", "type": "answer"}}
+FALLBACK: dict[str, Any] = {
+    "reason": "Connection timeout.",
+    "original_request": {"url": "/webhooks/answer", "type": "answer"},
+}
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -35,6 +36,34 @@ async def test_a_cancelling_from_outside_is_no_timeout() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_cancelling_that_was_over_before_it_began_is_none_of_its_own() -> None:
+    async def work() -> int:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        with suppress(TimeoutError), Deadlines(0.01).begin():
+            await asyncio.sleep(60)
+        return _cancelling()
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+
+    assert 1 == await task
+
+
+async def test_a_cancelling_from_outside_after_the_time_is_no_timeout() -> None:
+    async def work() -> None:
+        with Deadlines(0).begin():
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                asyncio.current_task().cancel()  # type: ignore[union-attr]  # it runs in a task
+                raise
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(work())
 
 
 async def test_a_fault_within_stays_that_fault() -> None:
