@@ -75,7 +75,8 @@ class MemoryRetention:
         """Delete a few calls, webhooks and hooks that are older; returns how many."""
         rows = self._rows
         calls = [id_ for id_, session in rows.sessions.items() if session.updated_at < before][:limit]
-        old = [row for row in rows.webhooks if row.received_at < before and row.session not in rows.sessions][:limit]
+        old = [row for row in rows.webhooks if row.received_at < before and row.session not in rows.sessions]
+        old = [] if len(calls) == limit else old[:limit]
         hooks = [hook.id for hook in rows.outbox.oldest(limit) if hook.created_at < before]
         self._delete(calls, old, hooks)
         return len(calls) + len(old) + len(hooks)

@@ -50,8 +50,9 @@ class Retention(Protocol):
     async def sweep(self, before: int, limit: int) -> int:
         """Delete a little of what is older than `before` (milliseconds since 1970).
 
-        Up to `limit` calls whose last change is older, with their turns and webhooks; up to as many webhooks that
-        belong to no call, and hooks. Returns how many rows of these three kinds were deleted; 0: there are no more.
+        Up to `limit` calls whose last change is older, with their turns and webhooks; where there are fewer, up to as
+        many webhooks that belong to no call; and as many hooks. It costs the same however much is too old. Returns how
+        many rows of these three kinds were deleted; 0: there are no more.
         """
 
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from app.store.contract import Store
 from app.store.memory import MemoryStore
 from app.store.retention import Forgotten, Numbers, Retention
 from app.store.sqlite import SqliteStore
+from app.store.sqlite.sweeping import sweep
 from tests.store.postgres_stores import make_postgres
 from tests.store.stored_rows import NOON_MS, hook_row, new_call, next_turn, revision_row, turn_row, webhook_row
 
@@ -168,6 +170,35 @@ async def test_a_hook_behind_one_that_is_too_old_is_due(store: RetainingStore) -
 
     assert 1 == await store.sweep(NOON_MS + 1, 10)
     assert ["young"] == [hook.id for hook in await store.claim_hooks(NOON_MS + 1, NOON_MS + 2, 10)]
+
+
+async def test_old_webhooks_of_no_call_go_once_the_old_calls_are_gone(store: RetainingStore) -> None:
+    for number in range(3):
+        await store.open_call(*new_call(f"old-{number}"))
+    await store.record(webhook_row(""))
+
+    assert [2, 1 + 1, 0] == [await store.sweep(NOON_MS + 1, 2) for _ in range(3)]
+
+
+async def steps_of_a_piece(path: Path, calls: int) -> int:
+    """What SQLite does, in thousands of its steps, to delete two of so many old calls."""
+    store = SqliteStore(path)
+    await store.open()
+    hooks = [hook_row(f"hook-{number}", session=f"{number}") for number in range(calls)]
+    await asyncio.gather(*(store.record(webhook_row(""), hooks=[hook]) for hook in hooks))
+    await asyncio.gather(*(store.open_call(*new_call(f"old-{number}")) for number in range(calls)))
+    await store.close()
+    connection, steps = sqlite3.connect(path), list[int]()
+    connection.set_progress_handler(lambda: steps.append(1), 1_000)  # what is None goes on
+    sweep(connection, NOON_MS + 1, 2)
+    connection.close()
+    return len(steps)
+
+
+async def test_a_piece_costs_the_same_however_much_is_too_old(tmp_path: Path) -> None:
+    few, many = await steps_of_a_piece(tmp_path / "few.db", 100), await steps_of_a_piece(tmp_path / "many.db", 1_500)
+
+    assert many <= few + 1
 
 
 async def test_nothing_is_swept_where_nothing_is(store: RetainingStore) -> None:

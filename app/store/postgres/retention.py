@@ -26,37 +26,34 @@ ROUNDS: Final = 3
 
 _TABLES: Final = ("calls", "turns", "webhooks", "hooks")
 
+AT_ONCE: Final = 64
+"""Rows of the front that are looked at with one statement."""
+
+# Each gives the key of a row, when it began, and whether it may go.
+CALLS_OF_FRONT: Final = "SELECT key, created_at, updated_at < $1 FROM calls WHERE key > $2 ORDER BY key LIMIT $3"
+
+WEBHOOKS_OF_FRONT: Final = """
+    SELECT key, received_at, call_key IS NULL AND received_at < $1 FROM webhooks WHERE key > $2 ORDER BY key LIMIT $3
+"""
+
+HOOKS_OF_FRONT: Final = "SELECT key, created_at, created_at < $1 FROM hooks WHERE key > $2 ORDER BY key LIMIT $3"
+
+# What another host deletes at this moment, or changes, is left to it.
 DELETE_OLD_CALLS: Final = """
     DELETE FROM calls
     WHERE key IN (
-        SELECT key
-        FROM calls
-        WHERE updated_at < $1 AND key < coalesce(
-            (SELECT key FROM calls WHERE created_at >= $1 ORDER BY key LIMIT 1), 9223372036854775807
-        )
-        ORDER BY key
-        LIMIT $2
-        FOR UPDATE SKIP LOCKED
+        SELECT key FROM calls WHERE key = ANY($1::bigint[]) AND updated_at < $2 ORDER BY key FOR UPDATE SKIP LOCKED
     )
 """
 
 DELETE_OLD_WEBHOOKS: Final = """
     DELETE FROM webhooks
-    WHERE key IN (
-        SELECT key
-        FROM webhooks
-        WHERE call_key IS NULL AND received_at < $1 AND key < coalesce(
-            (SELECT key FROM webhooks WHERE received_at >= $1 ORDER BY key LIMIT 1), 9223372036854775807
-        )
-        ORDER BY key
-        LIMIT $2
-        FOR UPDATE SKIP LOCKED
-    )
+    WHERE key IN (SELECT key FROM webhooks WHERE key = ANY($1::bigint[]) ORDER BY key FOR UPDATE SKIP LOCKED)
 """
 
 DELETE_OLD_HOOKS: Final = """
     DELETE FROM hooks
-    WHERE key IN (SELECT key FROM hooks WHERE created_at < $1 ORDER BY key LIMIT $2 FOR UPDATE SKIP LOCKED)
+    WHERE key IN (SELECT key FROM hooks WHERE key = ANY($1::bigint[]) ORDER BY key FOR UPDATE SKIP LOCKED)
     RETURNING session
 """
 
@@ -88,11 +85,30 @@ _NAMES: Final = "SELECT id, leg, conversation FROM calls WHERE key = ANY($1::big
 
 
 async def sweep(connection: Connection, before: int, limit: int) -> int:
-    """Delete a few calls, webhooks and hooks that are older than `before`; returns how many."""
-    gone = 0
-    for sql in (DELETE_OLD_CALLS, DELETE_OLD_WEBHOOKS):
-        gone += deleted(await connection.execute(sql, before, limit))
-    return gone + await outbox.delete(connection, DELETE_OLD_HOOKS, before, limit)
+    """Delete a few calls, webhooks and hooks that are older than `before`; returns how many.
+
+    The webhooks of old calls stand before others that are old: those come once there are no more such calls.
+    """
+    calls = await _old(connection, CALLS_OF_FRONT, before, limit)
+    gone = deleted(await connection.execute(DELETE_OLD_CALLS, calls, before))
+    if len(calls) < limit:
+        webhooks = await _old(connection, WEBHOOKS_OF_FRONT, before, limit)
+        gone += deleted(await connection.execute(DELETE_OLD_WEBHOOKS, webhooks))
+    hooks = await _old(connection, HOOKS_OF_FRONT, before, limit)
+    return gone + await outbox.delete(connection, DELETE_OLD_HOOKS, hooks)
+
+
+async def _old(connection: Connection, sql: str, before: int, limit: int) -> list[int]:
+    """The keys of up to `limit` rows that may go. The first row that began later ends the search."""
+    found: list[int] = []
+    key = -1
+    while len(found) < limit and (rows := await connection.fetch(sql, before, key, AT_ONCE)):
+        for key, began_at, is_old in rows:
+            if began_at >= before:
+                return found[:limit]
+            if is_old:
+                found.append(key)
+    return found[:limit]
 
 
 async def sweep_revisions(connection: Connection, before: int, keep: Collection[str]) -> int:

@@ -15,32 +15,21 @@ from app.store.sqlite.hook_statements import delete_hooks
 PIECE: Final = 200
 """Calls whose revisions are read at once."""
 
-SELECT_OLD_CALLS: Final = """
-    SELECT key
-    FROM calls
-    WHERE updated_at < ? AND key < coalesce(
-        (SELECT key FROM calls WHERE created_at >= ? ORDER BY key LIMIT 1), 9223372036854775807
-    )
-    ORDER BY key
-    LIMIT ?
+AT_ONCE: Final = 64
+"""Rows of the front that are looked at with one statement."""
+
+# Each gives the key of a row, when it began, and whether it may go.
+CALLS_OF_FRONT: Final = "SELECT key, created_at, updated_at < ? FROM calls WHERE key > ? ORDER BY key LIMIT ?"
+
+WEBHOOKS_OF_FRONT: Final = """
+    SELECT key, received_at, call_key IS NULL AND received_at < ? FROM webhooks WHERE key > ? ORDER BY key LIMIT ?
 """
+
+HOOKS_OF_FRONT: Final = "SELECT key, created_at, created_at < ? FROM hooks WHERE key > ? ORDER BY key LIMIT ?"
 
 DELETE_CALL: Final = "DELETE FROM calls WHERE key = ?"
 
-DELETE_OLD_WEBHOOKS: Final = """
-    DELETE FROM webhooks
-    WHERE key IN (
-        SELECT key
-        FROM webhooks
-        WHERE call_key IS NULL AND received_at < ? AND key < coalesce(
-            (SELECT key FROM webhooks WHERE received_at >= ? ORDER BY key LIMIT 1), 9223372036854775807
-        )
-        ORDER BY key
-        LIMIT ?
-    )
-"""
-
-SELECT_OLD_HOOKS: Final = "SELECT key FROM hooks WHERE created_at < ? ORDER BY key LIMIT ?"
+DELETE_WEBHOOK: Final = "DELETE FROM webhooks WHERE key = ?"
 
 SELECT_OLD_REVISIONS: Final = "SELECT hash FROM revisions WHERE created_at < ?"
 
@@ -53,13 +42,30 @@ DELETE_REVISION: Final = """
 
 
 def sweep(connection: sqlite3.Connection, before: int, limit: int) -> int:
-    """Delete a few calls, webhooks and hooks that are older than `before`; returns how many."""
-    calls = connection.execute(SELECT_OLD_CALLS, (before, before, limit)).fetchall()
-    connection.executemany(DELETE_CALL, calls)
-    webhooks = connection.execute(DELETE_OLD_WEBHOOKS, (before, before, limit)).rowcount
-    hooks = [row[0] for row in connection.execute(SELECT_OLD_HOOKS, (before, limit)).fetchall()]
+    """Delete a few calls, webhooks and hooks that are older than `before`; returns how many.
+
+    The webhooks of old calls stand before others that are old: those come once there are no more such calls.
+    """
+    calls = _old(connection, CALLS_OF_FRONT, before, limit)
+    connection.executemany(DELETE_CALL, [(key,) for key in calls])
+    webhooks = [] if len(calls) == limit else _old(connection, WEBHOOKS_OF_FRONT, before, limit)
+    connection.executemany(DELETE_WEBHOOK, [(key,) for key in webhooks])
+    hooks = _old(connection, HOOKS_OF_FRONT, before, limit)
     delete_hooks(connection, hooks)
-    return len(calls) + webhooks + len(hooks)
+    return len(calls) + len(webhooks) + len(hooks)
+
+
+def _old(connection: sqlite3.Connection, sql: str, before: int, limit: int) -> list[int]:
+    """The keys of up to `limit` rows that may go. The first row that began later ends the search."""
+    found: list[int] = []
+    key = -1
+    while len(found) < limit and (rows := connection.execute(sql, (before, key, AT_ONCE)).fetchall()):
+        for key, began_at, is_old in rows:
+            if began_at >= before:
+                return found[:limit]
+            if is_old:
+                found.append(key)
+    return found[:limit]
 
 
 def delete_revisions(connection: sqlite3.Connection, hashes: Collection[str], seen: int) -> int:
