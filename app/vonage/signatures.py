@@ -99,12 +99,16 @@ class Verifier:
         return token
 
     def verify(self, token: bytes, method: str, payload: bytes, now_s: float) -> Mapping[str, Any]:
-        """The claims of `token`, once all of them hold for this request. Raises WrongSignature.
+        """The claims of `token`, once all of them hold for this request: `admit` and `require_payload` in one."""
+        claims = self.admit(token, now_s)
+        require_payload(claims, method, payload)
+        return claims
+
+    def admit(self, token: bytes, now_s: float) -> Mapping[str, Any]:
+        """The claims of `token`, once all hold that can be judged before the body is there. Raises WrongSignature.
 
         Args:
             token: as `token` gave it.
-            method: `GET` or `POST`.
-            payload: the raw body of a POST, the raw query string of a GET.
             now_s: seconds since 1970.
         """
         claims = self._signed_claims(token)
@@ -115,8 +119,6 @@ class Verifier:
         if self._application_id and claims.get("application_id") != self._application_id:
             raise WrongSignature(APPLICATION)
         _check_times(claims, now_s)
-        if not _is_payload_of(claims.get("payload_hash"), method, payload):
-            raise WrongSignature(PAYLOAD)
         return claims
 
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
@@ -139,6 +141,18 @@ class Verifier:
         if claims is None:
             raise WrongSignature(MALFORMED)
         return claims
+
+
+def require_payload(claims: Mapping[str, Any], method: str, payload: bytes) -> None:
+    """Raise WrongSignature unless a token with these claims was made for this payload.
+
+    Args:
+        claims: as `Verifier.admit` gave them.
+        method: `GET` or `POST`.
+        payload: the raw body of a POST, the raw query string of a GET.
+    """
+    if not _is_payload_of(claims.get("payload_hash"), method, payload):
+        raise WrongSignature(PAYLOAD)
 
 
 def hashes_of_query(query: bytes) -> tuple[str, ...]:

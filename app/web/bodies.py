@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from starlette.types import Receive
 
 DRAINED: Final = 16
 """How many times the limit is read, and thrown away, before the connection is closed."""
+
+
+REFUSED_S: Final = 0.25
+"""Seconds that the body of a request gets that is refused already."""
 
 
 class BodyTooLarge(Exception):
@@ -29,6 +34,19 @@ async def read_body(receive: Receive, limit: int) -> bytes:
     if len(body) > limit:
         raise BodyTooLarge
     return body
+
+
+async def is_soon_there(receive: Receive, limit: int) -> bool:
+    """Whether the body of a request that is refused already is there, or comes at once. It is thrown away.
+
+    One who sends it while the connection closes may never see the refusal; nobody waits longer for a stranger.
+    """
+    try:
+        async with asyncio.timeout(REFUSED_S):
+            await read_body(receive, limit)
+    except (TimeoutError, BodyTooLarge):
+        return False
+    return True
 
 
 async def _rest(receive: Receive, limit: int, first: bytes) -> bytes:

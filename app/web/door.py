@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from starlette.types import Receive, Scope, Send
@@ -20,10 +20,10 @@ from structlog.typing import FilteringBoundLogger
 from app.errors import SignatureError, WrongSignature
 from app.service.delivery import Delivery, Reply
 from app.settings import Settings
-from app.vonage.signatures import SEVERAL
+from app.vonage.signatures import SEVERAL, Verifier, require_payload
 from app.web import journal
 from app.web.answers import Answer, refused, send_answer
-from app.web.bodies import ClientGone, read_body
+from app.web.bodies import ClientGone, is_soon_there, read_body
 from app.web.calls import Calls
 from app.web.deadline import Deadlines
 from app.web.metrics import Metrics
@@ -109,17 +109,19 @@ class Door:
 
     async def _ask(self, visit: Visit, receive: Receive) -> Reply:
         is_get = visit.scope["method"] == "GET"
+        now = self._clock()
+        try:
+            claims = None if self.verifier is None else _admitted(self.verifier, visit, now)
+        except SignatureError:  # a stranger, whose body nobody waits for
+            visit.is_read = is_get or await is_soon_there(receive, self._body_limit)
+            raise
         body = b"" if is_get else await read_body(receive, self._body_limit)
-        visit.is_read = True
+        visit.is_read, came_at = True, perf_counter()
         query: bytes = visit.scope["query_string"]
         payload = query if is_get else body
-        now, came_at = self._clock(), perf_counter()
-        if self.verifier is not None:
-            if [name for name, _ in visit.scope["headers"]].count(b"authorization") > 1:
-                raise WrongSignature(SEVERAL)  # whoever stands before us may have looked at another one
-            token = self.verifier.token(visit.headers.get(b"authorization"))
-            self.verifier.verify(token, visit.scope["method"], payload, now.timestamp())
-        if is_get or (query and not body and self.verifier is None):
+        if claims is not None:
+            require_payload(claims, visit.scope["method"], payload)
+        if is_get or (query and not body and claims is None):
             fields, visit.problem = read_query(
                 query
             )  # that of a POST counts only where nothing is signed: no hash covers it
@@ -135,6 +137,13 @@ class Door:
             return self._base_url
         host = visit.headers.get(b"host", b"")
         return f"{visit.scope['scheme']}://{host.decode()}" if _HOST.fullmatch(host) else self._base_url
+
+
+def _admitted(verifier: Verifier, visit: Visit, now: datetime) -> Mapping[str, Any]:
+    """What the signature of a webhook says, as far as it can be judged without its body. Raises SignatureError."""
+    if [name for name, _ in visit.scope["headers"]].count(b"authorization") > 1:
+        raise WrongSignature(SEVERAL)  # whoever stands before us may have looked at another one
+    return verifier.admit(verifier.token(visit.headers.get(b"authorization")), now.timestamp())
 
 
 def _of_ours(error: asyncio.CancelledError) -> Exception:

@@ -46,10 +46,12 @@ class Rescue:
 
     def _unsigned(self, visit: Visit, error: Exception) -> Answer:
         """503, after which Vonage asks again; it may rarely forget to sign. Source: signed webhooks; delivery rules."""
-        return refused(visit.route.name, "unsigned", 503, f"not signed: {error}", _CLOUD)
+        is_cut = not visit.is_read
+        return refused(visit.route.name, "unsigned", 503, f"not signed: {error}", _CLOUD, close=is_cut)
 
     def _forged(self, visit: Visit, error: Exception) -> Answer:
-        return refused(visit.route.name, "wrong-signature", 401, f"wrong signature: {error}", _COMPARE)
+        is_cut = not visit.is_read
+        return refused(visit.route.name, "wrong-signature", 401, f"wrong signature: {error}", _COMPARE, close=is_cut)
 
     def _unknown_wait(self, visit: Visit, error: Exception) -> Answer:
         """404 where the URL itself was made up; elsewhere a caller is on the line."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import httpx
 import jwt
 import pytest
 
+from app.web import create_app
+from app.web.answers import CLOSE
 from app.web.routes import ROUTES
-from tests.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of
+from tests.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of, settings_with
 
 SECRET = "invented-signature-secret-for-tests-only"
 PATHS = [route.path.replace("{flow}", "acme").replace("{wait}", "t0ken") for route in ROUTES]
@@ -60,6 +63,61 @@ async def test_an_unsigned_webhook_is_asked_for_again_in_every_mode(path: str, d
     response = await client_of(calls, dev=dev, signature_secret=SECRET).post(path, content=BODY)
 
     assert (503, {"error", "cure"}, []) == (response.status_code, response.json().keys(), calls.asked)
+
+
+STRANGERS: Final = [
+    ({}, 503),
+    ({"authorization": "Basic eA=="}, 503),
+    (token(BODY, "another-secret-that-is-long-enough"), 401),
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(("headers", "status"), STRANGERS)
+async def test_no_body_of_a_stranger_is_too_large_for_a_refusal(
+    path: str, headers: dict[str, str], status: int
+) -> None:
+    response = await signed_client(body_limit=1024).post(path, content=b"x" * 2048, headers=headers)
+
+    assert (status, "close") == (response.status_code, response.headers["connection"])
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(("headers", "status"), STRANGERS)
+async def test_nobody_waits_for_the_body_of_a_stranger(path: str, headers: dict[str, str], status: int) -> None:
+    app = create_app(settings_with(signature_secret=SECRET), service=FakeCalls(), deadline_s=30)
+    raw = [(name.encode(), text.encode()) for name, text in headers.items()]
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": raw, "scheme": "http"}
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async with asyncio.timeout(3):
+        await app(scope, receive, send)
+
+    assert status == sent[0]["status"]
+    assert CLOSE in sent[0]["headers"]
+
+
+async def test_strangers_are_no_callers_who_heard_the_failsafe() -> None:
+    client = client_of(FakeCalls(), signature_secret=SECRET, body_limit=1024)
+    for headers, _ in STRANGERS:
+        await client.post("/webhooks/answer", content=b"x" * 2048, headers=headers)
+    page = (await client.get("/metrics")).text
+
+    assert "ncco_failsafes_total 0.0" in page
+    assert 'reason="no authorization header"} 1.0' in page
+
+
+async def test_a_small_refused_webhook_leaves_its_connection_open() -> None:
+    response = await signed_client().post("/webhooks/answer", content=BODY)
+
+    assert (503, False) == (response.status_code, "connection" in response.headers)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -119,6 +177,8 @@ async def test_nothing_is_checked_without_a_secret() -> None:
 
 
 async def test_a_body_too_large_to_check_plays_the_failsafe_which_is_no_secret() -> None:
-    response = await signed_client(body_limit=1024).post("/webhooks/answer", content=b"x" * 2000)
+    body = b"x" * 2000
+
+    response = await signed_client(body_limit=1024).post("/webhooks/answer", content=body, headers=token(body))
 
     assert (200, FAILSAFE) == (response.status_code, response.content)
