@@ -171,7 +171,10 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         validation_alias=AliasChoices("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET"),
     )
-    """The account's signature secret: webhooks must be signed with it. Also read from VONAGE_API_SIGNATURE_SECRET."""
+    """The account's signature secret: webhooks must be signed with it. Also read from VONAGE_API_SIGNATURE_SECRET.
+
+    One of less than 16 characters gets a warning.
+    """
     signature_secret_previous: _Secret = Field(
         default=SecretStr(""), validation_alias="VONAGE_SIGNATURE_SECRET_PREVIOUS"
     )

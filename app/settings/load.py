@@ -19,6 +19,10 @@ from app.settings.secret_files import SUFFIX, named_files, read_file
 
 FLOW_PREFIX: Final = "FLOW_"
 DOTENV: Final = Path(".env")
+PREVIOUS: Final = "_previous"
+"""How the field of a secret ends that holds while it is being changed, and is then taken away."""
+SHORT_SECRET: Final = 16
+"""Characters from which on a signature secret is not doubted. Our choice; Vonage states no length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,9 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
     written = _written(env_file)
     given = {name: value for name, value in overrides.items() if value is not None}
     files = named_files(_secrets(), written)
-    texts = {field: read_file(variable(field), file) for field, file in files.items()}
+    texts = {
+        field: read_file(variable(field), file, may_be_gone=field.endswith(PREVIOUS)) for field, file in files.items()
+    }
     try:
         settings = Settings(_env_file=env_file, **{**texts, **given})
     except ValidationError as fault:
@@ -117,6 +123,21 @@ def _doubtful(settings: Settings) -> list[str]:
         found.append("NCCO_INSECURE is set: webhooks are not checked, so anybody can send them.")
     if settings.hook_secret_previous.get_secret_value() and not settings.hook_secret.get_secret_value():
         found.append("NCCO_HOOK_SECRET is not set: hooks are signed with NCCO_HOOK_SECRET_PREVIOUS alone.")
+    found += _short(settings)
     if not settings.flows.is_dir():
         found.append(f"NCCO_FLOWS: there is no folder {settings.flows}.")
     return found
+
+
+def _short(settings: Settings) -> list[str]:
+    """A signature secret of a few characters is mostly one that was not copied whole."""
+    lengths = {
+        variable(field): len(getattr(settings, field).get_secret_value())
+        for field in ("signature_secret", "signature_secret_previous")
+    }
+    return [
+        f"{name} has {length} character{'s' * (length > 1)}, so few that it can be guessed: compare it with the Vonage "
+        "dashboard. In double quotes a shell takes out $ and what follows."
+        for name, length in lengths.items()
+        if 0 < length < SHORT_SECRET
+    ]

@@ -33,16 +33,26 @@ def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dic
     return found
 
 
-def read_file(variable: str, file: Path) -> str:
-    """The secret in a file, without the line end behind it. Raises SettingsError."""
+def read_file(variable: str, file: Path, *, may_be_gone: bool = False) -> str:
+    """The secret in a file, without the line end behind it. Raises SettingsError.
+
+    Args:
+        variable: that it stands for.
+        file: its place.
+        may_be_gone: whether there need not be one: a file that is empty or not there is then "".
+    """
     name = f"{variable}{SUFFIX}"
     cure = "Write the secret alone into the file, readable for the user that runs the server."
     try:
         with file.open("rb") as secret:
             text = secret.read(MAX_BYTES + 1).decode("utf-8").strip()
     except (OSError, UnicodeDecodeError, ValueError) as fault:
+        if may_be_gone and isinstance(fault, FileNotFoundError):
+            return ""
         why = fault.strerror if isinstance(fault, OSError) else "it is no text"
         raise SettingsError(name, f"{file} cannot be read: {why}", cure) from fault
+    if may_be_gone and not text:
+        return ""
     if not text or len(text) >= MAX_BYTES:
         raise SettingsError(name, f"{file} {'is larger than any secret' if text else 'is empty'}", cure)
     return text

@@ -29,7 +29,8 @@ A setting that cannot be used is told before the server starts, with its cure, a
 A secret may stand in a file, as Docker and Kubernetes hand it over: `NCCO_KEY_FILE` names the file that holds
 `NCCO_KEY`, and so for `NCCO_HOOK_SECRET`, `VONAGE_SIGNATURE_SECRET` and the secrets before them (`.._PREVIOUS_FILE`).
 A file that is written anew is taken over within a second or two, by every worker; SIGHUP makes a running server read
-the secrets of its `.env` again. A secret that cannot be used is logged, and the one before stays.
+the secrets of its `.env` again. A secret that cannot be used is logged, and the one before stays. A `.._PREVIOUS_FILE`
+may be empty or not there: then there is no secret before.
 
 Variables for flows begin with `FLOW_`: what a flow calls `env.CRM_URL` is `FLOW_CRM_URL`.
 """

@@ -7,6 +7,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -25,6 +26,7 @@ from tests.cli.running import RunningServer, running_server
 from tests.security.signing import signed_post
 
 OLD, NEW = "the-old-signature-secret-of-the-account", "the-new-signature-secret-of-the-account"
+HOOK_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 FLOW = """flow: hello
 default: true
 start: hello
@@ -96,6 +98,11 @@ def test_sighup_reads_the_secrets_of_dotenv_again(tmp_path: Path, workers: str) 
     assert ((200, 401), True, [(200, 200)] * 10, True) == (first, taken, then, is_running)
 
 
+def secret_of(settings: Settings, field: str) -> str:
+    text: str = getattr(settings, field).get_secret_value()
+    return text
+
+
 async def changed(settings: Settings, change: Callable[[], object]) -> tuple[list[Settings], list[dict[str, object]]]:
     """What is taken over, and logged, after a change."""
     taken: list[Settings] = []
@@ -124,6 +131,23 @@ async def test_a_secret_that_cannot_be_used_changes_nothing(
     assert [] == taken
     assert "secrets not changed" == lines[0]["event"]
     assert lines[0]["cure"]
+
+
+@pytest.mark.parametrize("withdraw", [Path.unlink, lambda file: file.write_text("\n")])
+@pytest.mark.parametrize("name", ["VONAGE_SIGNATURE_SECRET", "NCCO_KEY", "NCCO_HOOK_SECRET"])
+async def test_the_secret_before_is_withdrawn_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, withdraw: Callable[[Path], object]
+) -> None:
+    file = tmp_path / "before"
+    file.write_text(HOOK_SECRET)
+    monkeypatch.setenv("VONAGE_SIGNATURE_SECRET", NEW)
+    monkeypatch.setenv(f"{name}_PREVIOUS_FILE", str(file))
+    settings = load_settings(None)
+    taken, lines = await changed(settings, lambda: withdraw(file))
+
+    assert ["secrets changed", "secrets are the same"] == [line["event"] for line in lines]
+    assert [f"{name}_PREVIOUS"] == lines[0]["settings"]
+    assert [[NEW]] == [[text for text in map(partial(secret_of, now), SECRETS) if text] for now in taken]
 
 
 async def test_a_server_that_checks_signatures_does_not_stop_to(tmp_path: Path) -> None:
@@ -165,12 +189,11 @@ def test_a_secret_that_is_written_twice_is_refused(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("field", SECRETS)
 def test_every_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
-    secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-    (tmp_path / "secret").write_text(secret)
+    (tmp_path / "secret").write_text(HOOK_SECRET)
     monkeypatch.setenv(f"{variable(field)}_FILE", str(tmp_path / "secret"))
     settings = load_settings()
 
-    assert secret == getattr(settings, field).get_secret_value()
+    assert HOOK_SECRET == getattr(settings, field).get_secret_value()
     assert (tmp_path / "secret",) == settings.secret_files
     assert () == tuple(line for line in settings.warnings if "is no setting" in line)
 

@@ -83,6 +83,11 @@ def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPat
             {"insecure": True, "signature_secret": "the-secret-of-the-account", "public_url": "https://x.example"},
         ),
         ("signed with NCCO_HOOK_SECRET_PREVIOUS alone", {"hook_secret_previous": f"whsec_{'A' * 32}"}),
+        (
+            "VONAGE_SIGNATURE_SECRET has 1 character, so few",
+            {"signature_secret": "x", "public_url": "https://x.example"},
+        ),
+        ("VONAGE_SIGNATURE_SECRET_PREVIOUS has 15 characters, so few", {"signature_secret_previous": "x" * 15}),
         ("NCCO_FLOWS: there is no folder missing", {"flows": Path("missing")}),
     ],
 )
@@ -90,6 +95,10 @@ def test_what_is_probably_not_meant_is_noticed(said: str, values: dict[str, Any]
     [warning] = load_settings(None, **values).warnings
 
     assert said in warning
+
+
+def test_a_signature_secret_of_16_characters_is_not_doubted() -> None:
+    assert () == load_settings(None, signature_secret="x" * 16, public_url="https://x.example").warnings
 
 
 def test_an_env_file_that_is_no_text_is_told(in_a_project: Path) -> None:
