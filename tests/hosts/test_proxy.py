@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +104,17 @@ def test_hosts_that_restart_one_right_after_the_other_cost_nothing(line: Line) -
         with_the_other = line.answers(6)
 
     assert ({200: 6}, {200: 6}) == (with_one, with_the_other)
+
+
+def test_a_frozen_host_keeps_few_webhooks(line: Line) -> None:
+    line.servers[0].process.send_signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(4) as callers:
+        each = callers.map(lambda _: line.post("/webhooks/answer").status_code, range(60))
+        statuses = Counter(each)
+    line.servers[0].process.send_signal(signal.SIGCONT)
+
+    assert statuses[200] >= 54, statuses
+    assert {200, 504} >= set(statuses)
 
 
 def test_while_no_host_answers_vonage_is_told_to_ask_again(line: Line) -> None:
