@@ -61,7 +61,7 @@ class Poster:
         except httpx.LocalProtocolError:  # its text repeats the header
             return Verdict("never", "a header of it holds what no header may hold")
         except httpx.RequestError as error:
-            return Verdict("again", str(error) or type(error).__name__)
+            return Verdict("again", _sentence(error))
 
     async def _post(self, hook: HookRow, now: datetime) -> Verdict:
         headers = {
@@ -83,6 +83,14 @@ def _hindrance(hook: HookRow) -> str:
         return hook.problem or "it has no address"
     is_long = len(hook.body) > BODY_LIMIT
     return f"its body has {len(hook.body):,} bytes, and {BODY_LIMIT:,} is the limit" if is_long else ""
+
+
+def _sentence(error: httpx.RequestError) -> str:
+    """What broke, without a byte of what the receiver sent: it may repeat what it was told of a call."""
+    if not isinstance(error, httpx.RemoteProtocolError):
+        return str(error) or type(error).__name__
+    is_silent = str(error).startswith("Server disconnected")
+    return "the connection broke off" if is_silent else "what it answers is no HTTP"
 
 
 def _verdict(answer: httpx.Response, now: datetime) -> Verdict:

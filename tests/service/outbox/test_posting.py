@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -125,6 +126,31 @@ async def test_receiver_that_is_away_is_tried_again(client: httpx.AsyncClient) -
 
     assert "again" == verdict.outcome
     assert verdict.problem
+
+
+@pytest.mark.parametrize(
+    ("problem", "answer"),
+    [
+        ("what it answers is no HTTP", b'{"status": "fine", "card": "CANARY-77"}\r\n\r\n'),
+        ("what it answers is no HTTP", b"HTTP/1.1 200 OK\r\nCANARY-77\r\n\r\n"),
+        ("what it answers is no HTTP", b"HTTP/1.1 200 OK\r\nContent-Length: CANARY-77\r\n\r\n"),
+        ("the connection broke off", b""),
+        ("the connection broke off", b"HTTP/1.1 200 OK\r\nX-Card: CANARY-77"),
+    ],
+)
+async def test_what_a_receiver_sends_is_told_by_no_fault(
+    problem: str, answer: bytes, client: httpx.AsyncClient
+) -> None:
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        verdict = await Poster(client, Signer())(hook_row(url=f"http://127.0.0.1:{port}/"), NOW)
+
+    assert Verdict("again", problem) == verdict
 
 
 async def test_public_name_that_leads_into_our_network_is_not_reached(receiver: Receiver) -> None:
