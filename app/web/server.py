@@ -135,7 +135,8 @@ class Supervisor(Multiprocess):
         """Let all workers read their secrets again; they go on serving."""
         for process in self.processes:
             if process.pid is not None:
-                os.kill(process.pid, signal.SIGHUP)
+                with suppress(ProcessLookupError):  # it has just died; the next one reads the secrets of now
+                    os.kill(process.pid, signal.SIGHUP)
 
     def terminate_all(self) -> None:
         """Tell all workers to finish what they do."""

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import structlog
+from uvicorn import Config
 
 from app.errors import SettingsError
 from app.settings import Settings
 from app.web.metrics import MULTIPROCESS_DIR
-from app.web.server import listening, make_worker_app, serve
+from app.web.server import Supervisor, listening, make_worker_app, serve
 from tests.web.fake_calls import settings_with
 from tests.web.running_server import FLOW, free_port
 
@@ -106,3 +109,15 @@ def test_a_child_process_makes_the_application_with_its_log(tmp_path: Path) -> N
 
     assert "NCCO server" == app.title
     assert structlog.is_configured()
+
+
+def test_a_worker_that_has_just_died_keeps_no_other_from_its_secrets() -> None:
+    supervisor = Supervisor(Config(answer_page), sockets=[])
+    asked: list[int] = []
+    signal.signal(signal.SIGHUP, lambda number, _: asked.append(number))
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    supervisor.processes = [SimpleNamespace(pid=pid) for pid in (dead.pid, None, os.getpid())]  # type: ignore[misc]  # workers
+    supervisor.handle_hup()
+
+    assert [signal.SIGHUP] == asked
