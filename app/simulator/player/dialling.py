@@ -157,10 +157,12 @@ class Dial:
     def _whisper(self, url: str, behaviour: Behaviour) -> Steps[None]:
         """Play the called party an NCCO of its own before it is joined.
 
-        How it is asked for is not documented: here by GET with the fields of an answer webhook.
-        Source: NCCO reference, Phone (onAnswer).
+        How it is asked for is not documented: here by GET with the fields of an answer webhook. Without a ringback tone
+        the caller hears nothing meanwhile. Source: NCCO reference, Phone (onAnswer).
         """
         platform, leg = self._platform, self._leg
+        if self.ringing.heard.kind == "ringing":
+            self.ringing.stop()
         leg.room.join(leg)
         fields = payloads.answer(leg, platform.application.region_url)
         verdict = yield from platform.ask("onanswer", url, "GET", fields, leg)
