@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from app.engine import Call, Session, Surroundings, Turn, Wait, begin, begin_other, fail, resume
+from app.engine.scope import call_record
 from app.engine.walking import Playing
 from app.flow.model import Flow
 from app.verify.outcomes import ENTERED
@@ -282,8 +283,8 @@ class Walker:
         for wait in turn.session.waits:
             if wait.kind != "onanswer":
                 continue
-            given = orjson.dumps(wait.runs, option=orjson.OPT_SORT_KEYS)
-            key = ("onanswer", self.envs.index(self._env), wait.step, wait.flow, given)
+            known = orjson.dumps((wait.runs, call_record(turn.session.call)), option=orjson.OPT_SORT_KEYS)
+            key = ("onanswer", self.envs.index(self._env), turn.session.locale, wait.step, wait.flow, known)
             if key in self._numbers:
                 continue
             self._numbers[key] = END

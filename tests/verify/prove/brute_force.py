@@ -18,7 +18,7 @@ from app.verify.prove.around import ANYBODY
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 CALL = Call(to="442079460000", from_number="447700900123", uuid="leg", conversation_uuid="CON", endpoint_type="phone")
 CALLS = [CALL._replace(from_number=number) for number in ("447700900123", "anonymous", "", "sip:ann@example.com")]
-KEYS = (*"012*", "12", "21", "22", "")
+KEYS = (*"012*", "01", "11", "12", "21", "22", "")
 STATUSES = ("busy", "timeout", "unanswered", "rejected", "failed")
 MOST = 250
 Ranges: TypeAlias = Mapping[tuple[str, str], tuple[float, float]]

@@ -13,6 +13,8 @@ vars:
   word: {type: [red, green, blue], default: red}
   code: {type: text, default: ""}
   other: {type: text, default: ""}
+  names: {type: list, default: [one, two, three]}
+  prices: {type: map, default: {red: 5, green: 9, A1: 7}}
 defaults:
   talk: {language: en-GB}
   retry: {noinput: ["Sorry?"], nomatch: ["Sorry?"], then: z}
@@ -59,6 +61,15 @@ SETS = st.sampled_from(
         'other: "{{ code }}{{ n }}"',
         'm: "{{ (code | length) + 1 }}"',
         "other: A1",
+        'n: "{{ code | int }}"',
+        'n: "{{ (code | int(7)) + 1 }}"',
+        'code: "{{ names[n] }}"',
+        'm: "{{ prices[other] | default(0) }}"',
+        'm: "{{ prices[word] }}"',
+        'code: "{{ call.from | digits }}"',
+        'other: "{{ code | first | default("") }}"',
+        'other: "{{ call.from }}"',
+        'word: "{{ other }}"',
     )
 )
 MORE = (
@@ -71,7 +82,34 @@ MORE = (
     "code == other",
     "n + 1 > m",
     'input.digits == "2"',
+    'names[n] == "two"',
+    "names[m] is defined",
+    "prices[other] is defined",
+    "prices[word] > 6",
+    "(code | int(0)) > 11",
+    "(code | int) > 11",
+    "call.is_hidden",
+    'call.from | starts_with("44")',
+    "(other | length) > 3",
 )
+SAID = (
+    "Hello.",
+    "You are {{ n }}.",
+    "It is {{ word }}.",
+    "It is {{ names[n] }}.",
+    "It is {{ names[m] | upper }}.",
+    "It costs {{ prices[word] }}.",
+    "It costs {{ prices[other] | default(0) }}.",
+    "{{ code }}",
+    "{{ other | trim }}",
+    "It is {{ code | int }}.",
+    "It is {{ 10 - n }}, or {{ code[0:1] }}.",
+    "It is {{ other | first }}.",
+    "You call from {{ call.from }}.",
+    "You call from {{ call.from | digits }}.",
+    "It is {% if other %}{{ other | spell }}{% else %}nothing{% endif %}.",
+)
+DIALLED = ("44{{ code }}", "4477009001{{ code }}", "{{ call.from }}", "{{ other }}", "447700900111")
 TESTS = st.sampled_from(
     (
         "n < 2",
@@ -93,7 +131,7 @@ ANYWHERE = st.sampled_from((*ASKING, *TESTING, "z"))
 
 @st.composite
 def _asking(draw: st.DrawFn, name: str) -> str:
-    say = f'    do:\n      - talk: "{draw(st.sampled_from(("Hello.", "You are {{ n }}.", "It is {{ word }}.")))}"\n'
+    say = f'    do:\n      - talk: "{draw(st.sampled_from(SAID))}"\n'
     kinds = (
         f"{say}    choices:\n"
         f"      one: {{dtmf: 1, set: {{{draw(SETS)}}}, goto: {draw(ANYWHERE)}}}\n"
@@ -111,7 +149,9 @@ def _testing(draw: st.DrawFn, name: str) -> str:
     later = st.sampled_from((*[other for other in TESTING if other > name], "z"))
     run = f"    run: sub\n    with: {{most: {draw(st.integers(1, 3))}}}\n"
     run += f"    on: {{good: {draw(later)}, bad: {draw(later)}}}\n"
-    return f"  {name}:\n{sets}{draw(st.sampled_from((branch, branch, branch, run)))}"
+    dial = f'    do:\n      - connect: "{draw(st.sampled_from(DIALLED))}"\n'
+    dial += f"    on: {{completed: {draw(later)}, otherwise: {draw(later)}}}\n"
+    return f"  {name}:\n{sets}{draw(st.sampled_from((branch, branch, branch, run, dial)))}"
 
 
 @st.composite

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, assume, given, settings
 
+from app.engine import Call
 from app.flow.loader import load
 from app.verify.prove import Bounds, Proof, prove
 from app.verify.prove.walked import Edge
 from tests.engine.generated_flows import TEMPLATES, flow_texts
-from tests.verify.prove.brute_force import CALLS, Seen, walk
+from tests.verify.prove.brute_force import CALL, CALLS, Seen, walk
 from tests.verify.prove.proved_flows import NOW
 from tests.verify.prove.remembering_flows import remembering_flows
 
@@ -49,6 +50,12 @@ def _line(name: str) -> str:
     return name if name == "else" else f"{name.removeprefix('if ')} holds"
 
 
+def _calls(proof: Proof) -> list[Call]:
+    """Callers of every kind, and those that the proof has thought of."""
+    numbers = [edge.call.from_number for edge in proof.walk.edges if edge.call is not None]
+    return [*CALLS, *(CALL._replace(from_number=number) for number in numbers)]
+
+
 @given(text=flow_texts())
 @MODEST
 def test_a_proof_comes_to_what_a_walk_of_every_session_comes_to(text: str) -> None:
@@ -65,7 +72,7 @@ def test_a_proof_forgets_nothing_that_decides(files: dict[str, str]) -> None:
     assume(not project.has_errors)
 
     proof = prove(project.flows["test"], NOW, bounds=Bounds(states=20_000))
-    agree(walk(project.flows["test"], proof.ranges), proof)
+    agree(walk(project.flows["test"], proof.ranges, _calls(proof)), proof)
 
 
 def test_what_numbers_come_to_that_grow_by_each_other_is_not_claimed() -> None:

@@ -94,3 +94,23 @@ def test_a_start_step_that_decides_nothing_is_entered() -> None:
     assert ("test", "bye", "entered") not in proof.taken
     assert {("test", "hello", "entered")} == proof.taken
     assert () == proof.never
+
+
+def test_who_is_dialled_is_told_of_every_kind_of_caller() -> None:
+    steps = """  ring:
+    do:
+      - talk: "One moment."
+      - connect: {type: phone, number: "447700900111", onAnswer: {run: whisper}}
+    on: {completed: end, otherwise: bye}
+"""
+    whisper = """flow: whisper
+start: tell
+defaults: {talk: {language: en-GB}}
+steps:
+  tell:
+    do:
+      - talk: "A call from {{ call.from | digits }}."
+    goto: end
+"""
+
+    assert ("error_exit", "tell") in found(proof_of(steps, whisper=whisper))
