@@ -31,7 +31,7 @@ from typing import Any
 import asyncpg
 
 USER, GUARDED, PASSWORD = "ncco", "guarded", "s3cret word/%"
-START_S = 30
+START_S = 60
 
 # The shell ends the server when this process ends, however it does: the pipe between them is closed then.
 _GUARD = '"$@" & read -r _; kill -INT $!; wait $!'

@@ -399,6 +399,9 @@ async def test_password_of_the_url_is_used(server: postgres_server.Server, datab
     server.ask("CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 's3cret word/%'")
     store = PostgresStore(read_address(server.url(database, "guarded:s3cret%20word%2F%25")))
     await store.open()
+
+    assert None is await store.load("leg-1")
+
     await store.close()
 
 
