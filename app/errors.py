@@ -8,7 +8,7 @@ AppError
 │   └── WrongSignature     a signature that does not hold: 401
 ├── UnknownWait            a callback token that this server never gave out: 404
 └── StoreError             the store could not do what was asked
-    ├── StoreUnavailable   it is away, full, read-only or locked: 503, Vonage asks again
+    ├── StoreUnavailable   it is away, full, read-only or locked: 503, Vonage asks again; a start goes on without it
     ├── StoreUnusable      it cannot be used at all (corrupt, wrong schema): the server does not start
     ├── AlreadyOpen        a call with this session id exists: the webhook is a second delivery
     └── Conflict           another webhook moved the session first: load it again
@@ -76,19 +76,25 @@ class UnknownWait(AppError):
 
 
 class StoreError(AppError):
-    """The store could not do what was asked."""
+    """The store could not do what was asked.
+
+    Attributes:
+        cure: one sentence that says what to do, "" where the fault lies in no hand.
+    """
+
+    cure = ""
 
 
 class StoreUnavailable(StoreError):
     """The store is away, full, read-only or locked; the same request may succeed later."""
 
+    def __init__(self, message: str, cure: str = "") -> None:
+        super().__init__(message)
+        self.cure = cure
+
 
 class StoreUnusable(StoreError):
-    """The store cannot be used at all: corrupt, not a database, or a newer schema.
-
-    Attributes:
-        cure: one sentence that says what to do.
-    """
+    """The store cannot be used at all: corrupt, not a database, or a newer schema."""
 
     def __init__(self, message: str, cure: str) -> None:
         super().__init__(message)

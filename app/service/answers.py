@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.engine import Call, begin
-from app.errors import AlreadyOpen
+from app.errors import AlreadyOpen, StoreUnavailable
 from app.service.delivery import Delivery, Reply
 from app.service.desk import Desk
 from app.service.facts import call_of
@@ -38,6 +38,8 @@ class Answers:
     async def _nobody(self, delivery: Delivery, call: Call, id_: str, flow: str | None) -> Reply:
         """A caller whom no flow takes hears the failsafe NCCO, unless the call began when a flow still took it."""
         desk = self._desk
+        if desk.library.is_awaited:
+            raise StoreUnavailable("the flows wait for the store")
         if await desk.store.reply(id_, -1, -1, "") is not None:
             return await self._answered_before(delivery, call, id_)
         number = f"the number ending in {call.to[-4:]}" if call.to else "no number"

@@ -47,6 +47,11 @@ class Library:
         self._pinning = asyncio.Lock()
         self._pinned: OrderedDict[tuple[str, str], Flow] = OrderedDict()
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether no call can begin, and only since there was no store yet that could keep the flows."""
+        return self.is_stale and self.loaded_at is None
+
     async def reload(self) -> Project:
         """Read the files again; swap them in whole when they have no errors.
 

@@ -168,7 +168,10 @@ class Store(Outbox, Protocol):
     """
 
     async def open(self) -> None:
-        """Connect, migrate to the newest schema, check that it can be written. Raises StoreUnusable."""
+        """Connect, migrate to the newest schema, check that it can be written.
+
+        Raises StoreUnusable, and StoreUnavailable when the same may do later.
+        """
 
     async def close(self) -> None:
         """Finish what was begun and let go; a closed store can be opened again."""

@@ -7,6 +7,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from typing import Final, cast
 
@@ -25,7 +26,6 @@ from app.service.outbox import Signer
 from app.service.outgoing.transport import new_client
 from app.settings import Settings
 from app.store import open_store
-from app.store.contract import Store
 from app.web.asking import CountedAsking
 from app.web.calls import Calls
 from app.web.census import count_calls
@@ -33,12 +33,13 @@ from app.web.door import DEADLINE_S, Door
 from app.web.health import health_router
 from app.web.hooks import sending
 from app.web.metrics import Metrics
+from app.web.opening import Opening, opened
 from app.web.pages import describe, http_error, server_error
 from app.web.rotation import Take, rotating
 from app.web.routes import PREFIX
 from app.web.sweeping import sweeper
 from app.web.telemetry import Telemetry, find_telemetry
-from app.web.watch import first_read, watch
+from app.web.watch import first_read, refresh, watch
 
 COLLECT_AFTER: Final = (50_000, 20, 100)
 """When to look for cycles: after more new objects than Python would wait for. A webhook makes none by itself."""
@@ -145,21 +146,24 @@ def _lifespan(
             if telemetry is not None:
                 stack.push_async_callback(telemetry.close)
             if service is not None:
-                await stack.enter_async_context(_opened(service.store))
+                opening = await stack.enter_async_context(opened(service.store, log))
                 signer = Signer(settings.hook_secrets)
-                hooks = sending(settings, service.store, metrics, log, clock, signer=signer, telemetry=telemetry)
+                hooks = sending(
+                    settings, service.store, metrics, log, clock, signer=signer, telemetry=telemetry, opening=opening
+                )
                 sender = await stack.enter_async_context(hooks)
                 service.hooks_written = sender.wake
                 asking = await stack.enter_async_context(_asking(settings, metrics, telemetry))
                 service.look_ups = lambda: TurnLookups(asking).ask
-                await first_read(service.library, metrics, log)
+                await stack.enter_async_context(_flows_read(opening, service.library, metrics, log))
                 await stack.enter_async_context(_running(count_calls(service.store, metrics, log)))
                 if settings.retention_days is not None:
                     sweeping = sweeper(settings.retention_days, service, log, clock)
-                    await stack.enter_async_context(_running(sweeping.run()))
+                    await stack.enter_async_context(_running(opening.first(sweeping.run)))
                 if settings.reload:
                     folders = (settings.flows, settings.templates)
-                    await stack.enter_async_context(_running(watch(folders, service.library, metrics, log)))
+                    watching = partial(watch, folders, service.library, metrics, log)
+                    await stack.enter_async_context(_running(opening.first(watching)))
                 await stack.enter_async_context(rotating(settings, _taking(app, service, signer), log))
             gc.collect()
             gc.freeze()  # what is loaded now stays: a collection that walks it all would keep a caller waiting
@@ -182,12 +186,17 @@ def _taking(app: FastAPI, service: CallService, signer: Signer) -> Take:
 
 
 @asynccontextmanager
-async def _opened(store: Store) -> AsyncIterator[None]:
-    await store.open()
-    try:
+async def _flows_read(
+    opening: Opening, library: Library, metrics: Metrics, log: FilteringBoundLogger
+) -> AsyncIterator[None]:
+    """Read the flows, and once more when the store comes if there is none yet: it has to keep them."""
+    if opening.is_done:
+        await first_read(library, metrics, log)
         yield
-    finally:
-        await store.close()
+        return
+    await refresh(library, metrics, log)
+    async with _running(opening.first(partial(first_read, library, metrics, log))):
+        yield
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from app.service.outgoing.transport import new_client
 from app.settings import Settings
 from app.store.contract import HookCounts, HookRow, Store
 from app.web.metrics import Metrics
+from app.web.opening import Opening
 from app.web.telemetry import Telemetry
 
 
@@ -27,13 +28,17 @@ async def sending(
     *,
     signer: Signer | None = None,
     telemetry: Telemetry | None = None,
+    opening: Opening | None = None,
 ) -> AsyncIterator[Sender]:
-    """Send what waits in `store`, which is open; on leaving, what is being sent gets a few seconds to arrive."""
+    """Send what waits in `store`, which is open, or from then on when `opening` has opened it.
+
+    On leaving, what is being sent gets a few seconds to arrive.
+    """
     async with new_client(settings.private_hosts) as client:
         poster = Poster(client, signer or Signer(settings.hook_secrets))
         post = poster if telemetry is None else telemetry.posting(poster)
         sender = Sender(store, post, Schedule(settings.hook_tries), Teller(metrics, log), clock=clock)
-        task = asyncio.create_task(sender.run())
+        task = asyncio.create_task(sender.run() if opening is None else opening.first(sender.run))
         try:
             yield sender
         finally:

@@ -23,7 +23,7 @@ from uvicorn import Config, Server
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 import app
-from app.errors import SettingsError
+from app.errors import SettingsError, StoreUnavailable
 from app.settings import Settings
 from app.store import open_store
 from app.store.schema import Schema, Versioned
@@ -98,13 +98,15 @@ def listening(host: str, port: int, setting: str) -> Iterator[socket.socket]:
 async def _try_store(settings: Settings) -> Schema | None:
     """Open the store once before anything listens: what is wrong with it is then said in one sentence.
 
-    Returns the schema that it had before.
+    Returns the schema that it had before; None when nobody knows. One that is away is waited for while the server runs.
     """
     store = open_store(settings.database_url)
-    schema = await store.schema() if isinstance(store, Versioned) else None
-    await store.open()
-    await store.close()
-    return schema
+    with suppress(StoreUnavailable):
+        schema = await store.schema() if isinstance(store, Versioned) else None
+        await store.open()
+        await store.close()
+        return schema
+    return None
 
 
 def _run_here(settings: Settings, bound: socket.socket, *, dev: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -119,3 +120,40 @@ def test_a_damaged_file_is_no_reason_to_say_nothing(tmp_path: Path) -> None:
     assert {answer.status for answer in broken} <= {200, 503}
     assert [200] * 5 == [answer.status for answer in fallbacks]
     assert [] == [code for answer in fallbacks for code in errors(answer)]
+
+
+def ready(server: Served) -> int:
+    async def ask() -> Answer:
+        wire = Wire("127.0.0.1", server.port)
+        answer = await wire.get("/readyz")
+        wire.close()
+        return answer
+
+    return asyncio.run(ask()).status
+
+
+def answered(server: Served, within_s: float = 30.0) -> bool:
+    """Whether an answer webhook gets its NCCO soon."""
+    until = time.monotonic() + within_s
+    while post(server, "/webhooks/answer").status != 200 and time.monotonic() < until:
+        time.sleep(0.1)
+    return post(server, "/webhooks/answer").status == 200
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_that_starts_without_its_store_says_the_failsafe_and_takes_it_when_it_comes(
+    tmp_path: Path, workers: int
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "calls.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with served(tmp_path, workers=workers) as server:
+            refused = [post(server, "/webhooks/answer").status for _ in range(4)]
+            fallback = post(server, "/webhooks/fallback", **LOST)
+            unready = ready(server)
+            other.execute("ROLLBACK")
+            is_answered = answered(server)
+            code = server.stop()
+
+    assert ([503] * 4, 200, 503) == (refused, fallback.status, unready)
+    assert [] == errors(fallback)
+    assert (True, 0) == (is_answered, code)

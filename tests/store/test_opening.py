@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import sqlite3
@@ -17,7 +18,7 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from app.errors import StoreUnusable
+from app.errors import StoreUnavailable, StoreUnusable
 from app.store.contract import HookRow, SessionRow
 from app.store.sqlite import SqliteStore
 from app.store.sqlite.migrate import MIGRATIONS, migrate
@@ -31,6 +32,13 @@ def refusal(path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) 
     with pytest.raises(StoreUnusable) as refused:
         asyncio.run(SqliteStore(path, open_wait_ms=100, factory=factory).open())
     return refused.value
+
+
+def absence(path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) -> StoreUnavailable:
+    """Why a store on `path` does not open now, and may later."""
+    with pytest.raises(StoreUnavailable) as absent:
+        asyncio.run(SqliteStore(path, open_wait_ms=100, factory=factory).open())
+    return absent.value
 
 
 def make(path: Path, *statements: str) -> None:
@@ -329,15 +337,15 @@ def test_migration_that_fails_leaves_nothing(path: Path) -> None:
 # Another process
 
 
-def test_file_that_stays_locked_is_refused(path: Path, other: sqlite3.Connection) -> None:
+def test_file_that_stays_locked_is_away(path: Path, other: sqlite3.Connection) -> None:
     make_calls(path, 1)
     other.execute("BEGIN IMMEDIATE")
     before = time.monotonic()
 
-    refused = refusal(path)
+    absent = absence(path)
 
-    assert "is locked by another process" in refused.message
-    assert "end the process that holds it" in refused.cure
+    assert "is locked by another process" in str(absent)
+    assert "end the process that holds it" in absent.cure
     assert time.monotonic() - before < 2
 
 
@@ -351,11 +359,11 @@ def test_file_that_another_program_reads_is_waited_for(path: Path, other: sqlite
     assert [("wal",)] == rows_of(path, "PRAGMA journal_mode")
 
 
-def test_file_that_another_program_reads_for_ever_is_refused(path: Path, other: sqlite3.Connection) -> None:
+def test_file_that_another_program_reads_for_ever_is_away(path: Path, other: sqlite3.Connection) -> None:
     other.execute("BEGIN")
     other.execute("SELECT name FROM sqlite_master").fetchall()
 
-    assert "is locked by another process" in refusal(path).message
+    assert "is locked by another process" in str(absence(path))
 
 
 class BusyOnce(sqlite3.Connection):
@@ -422,11 +430,25 @@ class Full(sqlite3.Connection):
         return super().execute(sql, *values)
 
 
-def test_full_disk_is_refused(path: Path) -> None:
-    refused = refusal(path, factory=Full)
+def test_full_disk_is_away(path: Path) -> None:
+    absent = absence(path, factory=Full)
 
-    assert "has no room to grow" in refused.message
-    assert "free space on its disk" in refused.cure
+    assert "has no room to grow" in str(absent)
+    assert "free space on its disk" in absent.cure
+
+
+class OnFullDisk(type(Path())):  # type: ignore[misc]  # the class of this system's paths
+    """A path where no folder can be made."""
+
+    def mkdir(self, *_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_folder_that_cannot_be_made_on_a_full_disk_is_away(tmp_path: Path) -> None:
+    absent = absence(OnFullDisk(tmp_path / "new" / "calls.db"))
+
+    assert "cannot be reached" in str(absent)
+    assert "see to its disk" in absent.cure
 
 
 def test_disk_that_fails_at_once_is_refused(path: Path) -> None:

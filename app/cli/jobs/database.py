@@ -65,4 +65,4 @@ async def reaching() -> AsyncIterator[None]:
     except StoreUnusable as error:
         raise CannotRun(f"the store cannot be used: {error.message}", error.cure) from error
     except StoreError as error:
-        raise CannotRun(f"the store is not available: {error}", "try it again in a moment") from error
+        raise CannotRun(f"the store is not available: {error}", error.cure or "try it again in a moment") from error

@@ -13,7 +13,7 @@ from app.cli.jobs.greeting import greeting
 from app.cli.jobs.project import Findings, Source, find
 from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
-from app.errors import SettingsError, StoreError, StoreUnusable
+from app.errors import SettingsError, StoreUnusable
 from app.flow.report import report
 from app.settings import Settings, load_settings
 from app.web.server import serve
@@ -51,8 +51,6 @@ def run(
         raise CannotRun(str(error), "\n".join([error.cure, *getattr(error, "__notes__", ())])) from error
     except StoreUnusable as error:
         raise CannotRun(f"the store cannot be used: {error.message}", error.cure) from error
-    except StoreError as error:
-        raise CannotRun(f"the store cannot be opened: {error}", "see to it, or set NCCO_DATABASE_URL") from error
     return FINE
 
 

@@ -111,4 +111,4 @@ def unusable(label: str, error: BaseException) -> StoreError:
     fault, state = _fault(error), _state(error)
     if state in _STARTS_NOTHING or state[:2] in _STARTS_NOTHING or isinstance(error, asyncpg.ClientConfigurationError):
         return StoreUnusable(f"{label} {fault.message} ({_said(error)})", fault.cure)
-    return StoreUnavailable(f"{label} {fault.message} ({_said(error)}); {fault.cure}")
+    return StoreUnavailable(f"{label} {fault.message} ({_said(error)})", fault.cure)

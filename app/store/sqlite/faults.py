@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
-from app.errors import StoreUnavailable, StoreUnusable
+from app.errors import StoreError, StoreUnavailable, StoreUnusable
 
 
 class Fault(NamedTuple):
@@ -21,9 +21,9 @@ _RIGHTS = "give the user that runs the server the right to write to the file and
 
 _FAULTS = {
     sqlite3.SQLITE_BUSY: Fault(
-        "is locked by another process", "end the process that holds it (`fuser` on the file names it) and start again"
+        "is locked by another process", "end the process that holds it; `fuser` on the file names it"
     ),
-    sqlite3.SQLITE_LOCKED: Fault("is locked", "end what else uses the file and start again"),
+    sqlite3.SQLITE_LOCKED: Fault("is locked", "end what else uses the file"),
     sqlite3.SQLITE_CANTOPEN: Fault("cannot be opened", _RIGHTS),
     sqlite3.SQLITE_PERM: Fault("may not be opened", _RIGHTS),
     sqlite3.SQLITE_AUTH: Fault("may not be used", _RIGHTS),
@@ -40,6 +40,10 @@ _FAULTS = {
         "put a backup in its place, or move it away to start empty (`sqlite3 FILE .recover` saves what can be read)",
     ),
 }
+
+
+_PASSES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+"""Faults that end without anybody looking at the settings: the same file may do in a moment."""
 
 
 def fault_of(error: sqlite3.Error) -> Fault:
@@ -66,7 +70,8 @@ def unavailable(path: Path, error: Exception) -> StoreUnavailable:
     return StoreUnavailable(f"{path} {fault.message} ({error})")
 
 
-def unusable(path: Path, error: sqlite3.Error) -> StoreUnusable:
-    """The server cannot start on this file."""
-    fault = fault_of(error)
-    return StoreUnusable(f"{path} {fault.message} ({error})", fault.cure)
+def unusable(path: Path, error: sqlite3.Error) -> StoreError:
+    """The server cannot start on this file: StoreUnusable, or StoreUnavailable when it may later."""
+    fault, code = fault_of(error), getattr(error, "sqlite_errorcode", 0)
+    kind = StoreUnavailable if code & 0xFF in _PASSES else StoreUnusable
+    return kind(f"{path} {fault.message} ({error})", fault.cure)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from app.errors import StoreUnusable
+from app.errors import StoreUnavailable, StoreUnusable
 from app.store.sqlite.faults import damaged, is_busy, unusable
 from app.store.sqlite.statements import probe
 
@@ -23,6 +24,9 @@ CHECKED_BYTES = 64 * 1024 * 1024
 
 Connect = Callable[[int], sqlite3.Connection]
 """Makes a connection whose statements wait that many milliseconds for another process."""
+
+_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT})
+"""Faults of a folder that no right and no other name cures."""
 
 _WAIT_BETWEEN_TRIES_S = 0.02
 
@@ -62,7 +66,10 @@ def connector(path: Path, factory: type[sqlite3.Connection], *, creates: bool) -
 
 
 def prepare(path: Path, factory: type[sqlite3.Connection], wait_ms: int) -> None:
-    """Make `path` a file that the server can use. Raises StoreUnusable, waits at most `wait_ms` for another process."""
+    """Make `path` a file that the server can use. Raises StoreUnusable, StoreUnavailable.
+
+    Waits at most `wait_ms` for another process.
+    """
     _make_room(path)
     connect = connector(path, factory, creates=True)
     try:
@@ -82,6 +89,10 @@ def _make_room(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_folder, is_other = path.is_dir(), path.exists() and not path.is_file()
     except OSError as error:
+        if error.errno in _PASSING:
+            raise StoreUnavailable(
+                f"{path} cannot be reached ({error})", "see to its disk, or to what mounts it"
+            ) from error
         cure = "make the folder, writable for the user that runs the server, or name another in NCCO_DATABASE_URL"
         raise StoreUnusable(f"{path} cannot be reached ({error})", cure) from error
     if is_folder:

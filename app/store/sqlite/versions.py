@@ -11,7 +11,7 @@ from app.store.sqlite.opening import SCHEMAS, found_schema
 
 
 def schema_of(path: Path, wait_ms: int) -> Schema:
-    """The schema of a file; a file that is not there or empty has none. Raises StoreUnusable. Blocks."""
+    """The schema of a file; a file that is not there or empty has none. Raises StoreError. Blocks."""
     if not path.is_file():
         return compared("", SCHEMAS)
     try:

@@ -38,4 +38,5 @@ async def reading(records: Records) -> AsyncIterator[Records]:
     except StoreUnusable as error:
         raise CannotRun(error.message, error.cure) from error
     except StoreError as error:
-        raise CannotRun(f"the database cannot be read now: {error}", "try it again in a moment") from error
+        cure = error.cure or "try it again in a moment"
+        raise CannotRun(f"the database cannot be read now: {error}", cure) from error
