@@ -59,7 +59,8 @@ def _choices(root: Flow, shown: Representatives) -> Iterator[tuple[Path, list[An
         found = list(dict.fromkeys([*usual[:1], other, *(root.numbers if path[1] == "to" else ()), *known]))
         if path[1] == "to":
             found = [each for each in found if _leads_to(root, each)]
-        if path != _FROM or _decides(literals):
+        is_whole = set(found) == set(root.numbers) if path[1] == "to" else path == _FROM and not _decides(literals)
+        if not is_whole:
             shown.chosen[".".join(path)] = tuple(found)
         yield path, found
 

@@ -85,6 +85,7 @@ def test_a_flow_with_numbers_is_only_called_by_them() -> None:
     proof = prove(load({"flows/test.yaml": text}).flows["test"], NOW)
 
     assert ['if call.to == "442079460009"'] == [each.name for each in proof.never]
+    assert {} == proof.representatives
     assert () == proof_of(TESTING.format(test='call.to == "442079460009"')).never
 
 
