@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Container
+from itertools import islice
 from typing import Final
 
 from app.cli.jobs.recorded.entries import Entry, entries_of
@@ -15,6 +16,9 @@ LOOK_S: Final = 0.5
 PIECE: Final = 200
 """Calls that are read at once, newest first, until one is known."""
 
+KEPT: Final = 100 * PIECE
+"""Calls that are remembered as shown; beyond it those that were shown first are let go."""
+
 
 async def follow_calls(
     records: Records, wanted: Wanted, limit: int, look_s: float = LOOK_S
@@ -23,16 +27,18 @@ async def follow_calls(
     known = await records.calls(max(limit, PIECE), None, wanted)
     for call in reversed(known[:limit]):
         yield call
-    seen = {call.session.id for call in known}
+    seen = dict.fromkeys(call.session.id for call in reversed(known))
     while True:
         await asyncio.sleep(look_s)
         new = await _new(records, wanted, seen)
-        seen = {call.session.id for call in new} | (seen if len(seen) < 100 * PIECE else set())
+        seen.update(dict.fromkeys(call.session.id for call in reversed(new)))
+        for id_ in list(islice(seen, max(len(seen) - KEPT, 0))):
+            del seen[id_]
         for call in reversed(new):
             yield call
 
 
-async def _new(records: Records, wanted: Wanted, seen: set[str]) -> list[CallRow]:
+async def _new(records: Records, wanted: Wanted, seen: Container[str]) -> list[CallRow]:
     """Calls that were not seen before, newest first."""
     new: list[CallRow] = []
     before: int | None = None
