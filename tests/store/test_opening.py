@@ -346,7 +346,7 @@ def test_file_that_stays_locked_is_away(path: Path, other: sqlite3.Connection) -
 
     assert "is locked by another process" in str(absent)
     assert "end the process that holds it" in absent.cure
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < 20
 
 
 def test_file_that_another_program_reads_is_waited_for(path: Path, other: sqlite3.Connection) -> None:

@@ -298,7 +298,7 @@ async def test_locked_file_is_unavailable_after_a_bounded_wait_and_works_when_fr
     with pytest.raises(StoreUnavailable, match="is locked by another process"):
         await store.open_call(*new_call("leg-1"))
 
-    assert 0.05 <= time.monotonic() - before < 1
+    assert 0.05 <= time.monotonic() - before < 10
     assert await store.load("leg-1") is None
 
     other.execute("COMMIT")

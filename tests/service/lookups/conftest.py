@@ -8,7 +8,7 @@ from app.service.lookups import LookupClient
 from app.service.lookups.circuits import Circuits
 from tests.service.lookups.look_up_server import LookUpServer
 
-PAUSE_S = 0.3
+PAUSE_S = 0.8
 
 
 @pytest.fixture
