@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -112,17 +112,18 @@ class States:
 
         Nor has it dialled yet: how often a call may dial is no matter of its flow.
         """
-        variables = self._clamped(session.at or self.root.name, session.variables)
+        variables = self._clamped(session, session.at or self.root.name, session.variables)
         callers = tuple(
-            level._replace(variables=self._clamped(level.flow, level.variables)) for level in session.callers
+            level._replace(variables=self._clamped(session, level.flow, level.variables)) for level in session.callers
         )
         faults = min(session.asr_errors, ASR_ERRORS)
         return session._replace(
             variables=variables, callers=callers, asr_errors=faults, dialled=0, observers=(), turn=1
         )
 
-    def _clamped(self, flow: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-        changed = {name: value for name, old in variables.items() if (value := self._kept(flow, name, old)) != old}
+    def _clamped(self, session: Session, flow: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        kept = ((name, old, self._kept(flow, name, old)) for name, old in variables.items())
+        changed = {name: value for name, old, value in kept if value != old and not _comes_whole(session, old)}
         return {**variables, **changed} if changed else variables
 
     def _kept(self, flow: str, name: str, value: Any) -> Any:
@@ -179,6 +180,20 @@ class States:
             high = int(max(numbers)) + 1 + (0 if may_rise else self.margin)
             self._bounds[key] = Bound(low, high, may_rise, may_sink)
         return self._bounds[key]
+
+
+def _comes_whole(session: Session, value: Any) -> bool:
+    """Whether a text is just what somebody has given, and was not joined to others."""
+    given = (call_record(session.call), session.heard, session.lookups, [level.lookups for level in session.callers])
+    return isinstance(value, str) and any(value == text for each in given for text in _texts_in(each))
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts_in(each)
 
 
 def _seen(names: Mapping[str, Any], path: Path, weight: int) -> Any:

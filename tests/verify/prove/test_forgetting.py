@@ -101,3 +101,29 @@ def test_a_map_of_a_look_up_has_the_entries_that_it_is_looked_up_by() -> None:
     head = 'lookups: {it: {get: "https://example.com/it", returns: {prices: map}}}\nvars: {v: {type: text}}\n'
 
     assert () == proof_of(steps, head).never
+
+
+def test_a_number_that_is_kept_is_not_cut_where_a_text_grows_too() -> None:
+    steps = """  ask:
+    do:
+      - talk: "Press 1 or 2."
+    choices:
+      one: {dtmf: 1, set: {v: "{{ call.from }}"}, goto: sure}
+      two: {dtmf: 2, set: {v: "{{ v }}1"}, goto: ask}
+  sure:
+    do:
+      - talk: "Sure? Press 1."
+    choices: {one: {dtmf: 1, goto: test}}
+  test:
+    branch:
+      - if: call.is_hidden or v != call.from
+        goto: bye
+      - else: ring
+  ring:
+    do:
+      - talk: "One moment."
+      - connect: "{{ v }}"
+    on: {completed: end, otherwise: bye}
+"""
+
+    assert ("error_exit", "ring") not in found(proof_of(steps, 'vars: {v: {type: text, default: ""}}\n'))
