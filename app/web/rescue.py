@@ -8,6 +8,7 @@ from typing import Final
 from app.errors import MissingSignature, StoreUnavailable, UnknownWait, WrongSignature
 from app.service.delivery import Reply
 from app.service.replies import NOTHING_SAID
+from app.store.waiting import is_of_store
 from app.web.answers import CLOSE, Answer, refused
 from app.web.bodies import BodyTooLarge
 from app.web.visit import Visit
@@ -73,6 +74,8 @@ class Rescue:
         return refused(visit.route.name, "too-large", 413, problem, "Send less, or raise NCCO_BODY_LIMIT.", close=True)
 
     def _too_late(self, visit: Visit, error: Exception) -> Answer:
+        if is_of_store(error.__cause__):
+            return self._without_store(visit, StoreUnavailable(f"no answer of it within {self._deadline_s:g} seconds"))
         if visit.is_read or visit.is_played:
             return self._play_on(visit, f"no answer within {self._deadline_s:g} seconds", error)
         problem = f"the body did not come within {self._deadline_s:g} seconds"

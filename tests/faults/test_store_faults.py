@@ -91,6 +91,23 @@ def test_a_store_that_cannot_be_written_is_asked_again_and_heals(server: Served,
         assert ("ok",) == connection.execute("PRAGMA integrity_check").fetchone()
 
 
+def test_a_burst_at_a_store_that_is_away_is_asked_again(server: Served) -> None:
+    async def burst() -> list[int]:
+        async def ask() -> int:
+            wire = Wire("127.0.0.1", server.port)
+            answer = await wire.post("/webhooks/answer", {**FACTS, "uuid": uuid4().hex})
+            wire.close()
+            return answer.status
+
+        return await asyncio.gather(*(ask() for _ in range(700)))
+
+    before = post(server, "/webhooks/answer").status
+    with locked(server):
+        statuses = asyncio.run(burst())
+
+    assert (200, [503] * 700) == (before, statuses)
+
+
 def test_a_commit_that_takes_a_second_is_waited_for(server: Served) -> None:
     async def ask() -> Answer:
         wire = Wire("127.0.0.1", server.port)

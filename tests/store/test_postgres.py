@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
 from app.store.address import read_address
 from app.store.postgres import PostgresStore, outbox, statements, texts
+from app.web.door import DEADLINE_S
 from tests.store import postgres_server
 from tests.store.broken_line import line_to
 from tests.store.postgres_stores import ask, empty_database, make_postgres
@@ -543,6 +544,33 @@ async def test_network_that_swallows_everything_is_unavailable_after_a_bounded_w
 
         await store.open_call(*new_call("b"))
         await store.close()
+
+
+async def test_who_waits_behind_a_group_that_hangs_hears_of_it_with_the_group(
+    server: postgres_server.Server, database: str
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def waited(number: int) -> tuple[type[Exception] | None, bool]:
+        await asyncio.sleep(number * 0.3)
+        began = loop.time()
+        try:
+            await slow.open_call(*new_call(f"leg-{number}"))
+        except StoreUnavailable as error:
+            return type(error), loop.time() - began < DEADLINE_S
+        return None, True
+
+    async with line_to(server.port) as line:
+        slow = PostgresStore(read_address(f"postgresql://{postgres_server.USER}@127.0.0.1:{line.port}/{database}"))
+        await slow.open()
+        await slow.open_call(*new_call("before"))
+        line.is_silent = True
+        results = await asyncio.gather(*map(waited, range(10)))
+        line.is_silent = False
+        line.cut()
+        await slow.close()
+
+    assert [(StoreUnavailable, True)] * 10 == results
 
 
 # Texts and plans

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.service.delivery import Reply
+from app.service.delivery import Delivery, Reply
+from app.store.waiting import waited
 from app.web.door import DEADLINE_S
 from tests.web import vonage_platform
 from tests.web.fake_calls import (
@@ -66,6 +67,33 @@ async def test_a_called_party_is_joined_without_a_word_when_the_service_breaks(a
 
     assert [{"action": "wait", "timeout": 0.1}] == response.json()
     assert response.status_code == httpx.codes.OK
+
+
+async def hang_in_the_store(_: Delivery) -> None:
+    try:
+        await asyncio.sleep(3600)
+    except asyncio.CancelledError as error:
+        waited(error)
+        raise
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/webhooks/answer", 503),
+        ("/webhooks/input/t", 503),
+        ("/webhooks/event", 503),
+        ("/webhooks/fallback", 200),
+    ],
+)
+async def test_who_waits_for_the_store_too_long_is_asked_again_save_on_the_last_chance(path: str, status: int) -> None:
+    client = client_of(FakeCalls(hang_in_the_store), deadline_s=0.05)
+
+    response = await client.post(path, json=FIELDS)
+
+    assert status == response.status_code
+    assert (status == 200) == (response.content == FAILSAFE)
+    assert (status == 503) == ("ncco_store_unavailable_total 1.0" in (await client.get("/metrics")).text)
 
 
 @pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/answer/acme"])

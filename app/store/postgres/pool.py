@@ -12,6 +12,7 @@ from app.errors import StoreUnavailable
 from app.store.address import Address
 from app.store.postgres import faults
 from app.store.postgres.connecting import CONNECT_S, READ_S, make_pool, transaction
+from app.store.waiting import waited
 
 if TYPE_CHECKING:
     from app.store.postgres.connecting import Connection
@@ -72,6 +73,9 @@ class Pool:
                     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                         if not may_again(error, tries) or isinstance(error, ConnectionRefusedError):
                             raise
+        except asyncio.CancelledError as error:
+            waited(error)
+            raise
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             if faults.is_of_row(error):
                 raise faults.refused(self._label, error) from error

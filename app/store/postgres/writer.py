@@ -17,6 +17,7 @@ from app.store.address import Address
 from app.store.postgres import faults
 from app.store.postgres.batch import ROUNDS, Item, in_rounds, write, write_apart
 from app.store.postgres.connecting import COMMIT_S, connect
+from app.store.waiting import waited
 
 if TYPE_CHECKING:
     from app.store.postgres.connecting import Connection
@@ -59,7 +60,11 @@ class Writer:
             raise StoreUnavailable(f"{self._queue_limit} writes to {self._address.label} are waiting already")
         self._queue.append(item)
         self._news.set()
-        return await item.done
+        try:
+            return await item.done
+        except asyncio.CancelledError as error:
+            waited(error)
+            raise
 
     async def close(self) -> None:
         """Write what is queued, and let go of the connection."""
@@ -96,11 +101,19 @@ class Writer:
                 await self._commit(rounds)
         except Exception as error:  # noqa: BLE001 - handed to every waiting task; the writer must outlive it
             self._disconnect()
-            for item in group:
+            for item in (*group, *self._given_up(error)):
                 item.error = faults.unavailable(self._address.label, error)
+                item.settle()
         for items in rounds:
             for item in items:
                 item.settle()
+
+    def _given_up(self, error: Exception) -> list[Item]:
+        """Those behind a group that was not written in time: to wait as long once more is to hear of it too late."""
+        behind = list(self._queue) if isinstance(error, TimeoutError) else []
+        for _ in behind:
+            self._queue.popleft()
+        return behind
 
     async def _commit(self, rounds: list[list[Item]]) -> None:
         for tries in range(1, TRIES + 1):

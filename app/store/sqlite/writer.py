@@ -30,6 +30,7 @@ from app.store.sqlite.checkpoints import Checkpoints
 from app.store.sqlite.faults import unavailable
 from app.store.sqlite.opening import Connect
 from app.store.sqlite.openings import Opening, open_together
+from app.store.waiting import waited
 
 GROUP_LIMIT = 256
 """Items after which no more join a group, so that the first of them does not wait for ever."""
@@ -102,7 +103,11 @@ class Writer:
             loop.call_soon(self._hand_over, loop)
         else:
             gathered.append(item)
-        result: T = await item.done
+        try:
+            result: T = await item.done
+        except asyncio.CancelledError as error:
+            waited(error)
+            raise
         return result
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
