@@ -20,6 +20,9 @@ _HOOK_BYTES: Final = (24, 64)
 MIN_KEY_CHARACTERS: Final = 16
 
 
+_PORTS: Final = {"http": 80, "https": 443}
+
+
 def read_host(text: str) -> str:
     """A host name or an IP address."""
     host = text.strip().removeprefix("[").removesuffix("]")
@@ -39,7 +42,11 @@ def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_public_url(text: str) -> str:
-    """An http or https URL without query, fragment and trailing slash; "" stays ""."""
+    """An http or https URL without query, fragment and trailing slash; "" stays "".
+
+    Host and scheme come in lower case and without the port that goes without saying: keys are derived from it, and two
+    hosts have to write it alike.
+    """
     if not text.strip():
         return ""
     url = _split(text.strip())
@@ -47,7 +54,10 @@ def read_public_url(text: str) -> str:
         raise ValueError(f'"{text}" is no http or https URL')
     if url.query or url.fragment:
         raise ValueError(f'"{text}" has a query or a fragment, so paths cannot be put behind it')
-    return text.strip().rstrip("/")
+    port = "" if url.port in (None, _PORTS[url.scheme]) else f":{url.port}"
+    user, at, _ = url.netloc.rpartition("@")
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    return f"{url.scheme}://{user}{at}{host}{port}{url.path.rstrip('/')}"
 
 
 def _split(text: str) -> SplitResult:

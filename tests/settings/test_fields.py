@@ -74,6 +74,8 @@ def test_every_setting_that_can_be_wrong_has_a_cure(field: str) -> None:
         (65535, "port", "NCCO_PORT", "65535"),
         ("https://calls.example.com/v1", "public_url", "NCCO_PUBLIC_URL", " https://calls.example.com/v1// "),
         ("http://127.0.0.1:8000", "public_url", "NCCO_PUBLIC_URL", "http://127.0.0.1:8000"),
+        ("https://calls.example.com/A", "public_url", "NCCO_PUBLIC_URL", "HTTPS://Calls.Example.COM:443/A"),
+        ("https://[2001:db8::1]:8443", "public_url", "NCCO_PUBLIC_URL", "https://[2001:DB8::1]:8443/"),
         ("memory://", "database_url", "NCCO_DATABASE_URL", "memory://"),
         (("44", "4930"), "dial_allow", "NCCO_DIAL_ALLOW", "+44, 4930,"),
         (
