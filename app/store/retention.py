@@ -56,7 +56,10 @@ class Retention(Protocol):
         """
 
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
-        """Delete revisions from before that no call uses, save those with a hash of `keep`; returns how many."""
+        """Delete revisions from before that no call uses, save those with a hash of `keep`; returns how many.
+
+        It comes last in a sweep: what the sweep has deleted can then not be found in the store's own files either.
+        """
 
 
 class Numbers:

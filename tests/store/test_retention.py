@@ -281,3 +281,41 @@ async def test_a_reader_that_holds_the_log_keeps_nobody_from_forgetting(path: Pa
 
     assert 3 == gone.calls
     assert 0 < gone.traces
+
+
+async def test_what_was_swept_is_gone_from_file_and_log_while_the_store_is_open(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    await write_calls(store)
+    before = bytes_of(path).count(NUMBER.encode())
+    while await store.sweep(NOON_MS + DAY_MS, 20):
+        pass
+    await store.sweep_revisions(NOON_MS + DAY_MS, ())
+    after = bytes_of(path).count(NUMBER.encode())
+    await store.open_call(*new_call("next"))
+    found = await store.load("next")
+    await store.close()
+
+    assert before > 5
+    assert 0 == after
+    assert found is not None
+
+
+async def test_a_log_that_cannot_be_cut_behind_a_sweep_is_cut_behind_the_next(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    await write_calls(store)
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM calls").fetchall()
+    while await store.sweep(NOON_MS + DAY_MS, 20):
+        pass
+    await store.sweep_revisions(NOON_MS + DAY_MS, ())
+    held = bytes_of(path).count(NUMBER.encode())
+    reader.close()
+    await store.sweep_revisions(NOON_MS + DAY_MS, ())
+    after = bytes_of(path).count(NUMBER.encode())
+    await store.close()
+
+    assert held > 0
+    assert 0 == after

@@ -79,11 +79,11 @@ def forget(
     revisions, named = _revisions(connection, wanted)
     if dry_run:
         return total._replace(revisions=revisions)
-    _empty_log(connection, patience_s)
+    empty_log(connection, patience_s)
     traces = _hits(path, wanted) - named
     if traces > 0 and may_rewrite:
         connection.execute("VACUUM")
-        _empty_log(connection, patience_s)
+        empty_log(connection, patience_s)
         traces = _hits(path, wanted) - named
     return total._replace(revisions=revisions, traces=max(traces, 0))
 
@@ -170,11 +170,14 @@ def _revisions(connection: sqlite3.Connection, wanted: Numbers) -> tuple[int, in
     return sum(map(bool, found)), sum(found)
 
 
-def _empty_log(connection: sqlite3.Connection, patience_s: float) -> None:
-    """Write the log back and cut it to nothing; while somebody reads from it, try again for a while."""
+def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
+    """Write the log back and cut it to nothing; while somebody reads from it, try again for a while. Whether it is."""
     until = time.monotonic() + patience_s
-    while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] and time.monotonic() < until:
+    while is_busy := bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]):
+        if time.monotonic() > until:
+            break
         time.sleep(0.05)
+    return not is_busy
 
 
 def _hits(path: Path, wanted: Numbers) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from app.store.contract import HookCounts, HookRow, RevisionRow, SessionRow, Tur
 from app.store.retention import Forgotten
 from app.store.schema import Schema
 from app.store.sqlite import forgetting, hook_statements, statements, sweeping
+from app.store.sqlite.checkpoints import CHECKPOINT
 from app.store.sqlite.faults import unavailable
 from app.store.sqlite.opening import connector, prepare
 from app.store.sqlite.openings import Opening
@@ -28,6 +30,9 @@ BUSY_MS = 1_500
 
 OPEN_WAIT_MS = 5_000
 """How long `open` waits for another process, which may be migrating the same file."""
+
+CUT_S = 1.0
+"""How long to try to cut the log behind a sweep; the next sweep tries again."""
 
 QUEUE_LIMIT = 2_000
 """Writes that may wait; a further one is refused at once, since it would miss the caller's deadline."""
@@ -61,6 +66,7 @@ class SqliteStore:
         self._queue_limit = queue_limit
         self._writer: Writer | None = None
         self._reader: Reader | None = None
+        self._has_traces = False  # of what was swept, in the log
 
     async def open(self) -> None:
         """Connect, migrate to the newest schema, check that it is whole and can be written. Raises StoreUnusable."""
@@ -209,19 +215,32 @@ class SqliteStore:
 
     async def sweep(self, before: int, limit: int) -> int:
         """Delete a few calls, webhooks and hooks that are older; returns how many."""
-        return await self._write(partial(sweeping.sweep, before=before, limit=limit))
+        rows = await self._write(partial(sweeping.sweep, before=before, limit=limit))
+        self._has_traces = self._has_traces or rows > 0
+        return rows
 
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
-        """Delete revisions from before that no call uses; the calls are read in small pieces."""
+        """Delete revisions from before that no call uses; the calls are read in small pieces. It ends a sweep."""
         rows = await self._read(sweeping.SELECT_OLD_REVISIONS, before)
         unused, seen = {row[0] for row in rows}.difference(keep), 0
         while unused and (calls := await self._read(sweeping.SELECT_USED, seen, sweeping.PIECE)):
             unused.difference_update(revision for _, revision in calls)
             seen = calls[-1][0]
             await asyncio.sleep(0)
-        if not unused:
-            return 0
-        return await self._write(partial(sweeping.delete_revisions, hashes=unused, seen=seen))
+        deleted = await self._write(partial(sweeping.delete_revisions, hashes=unused, seen=seen)) if unused else 0
+        if self._has_traces or deleted:
+            self._has_traces = not await asyncio.to_thread(self._cut_log)
+        return deleted
+
+    def _cut_log(self) -> bool:
+        """Whether what was deleted is gone from the bytes too: deletes stand in the log until it is written back.
+
+        Most of it is written back while others write; cutting it then takes them no time.
+        """
+        with suppress(sqlite3.Error), closing(connector(self.path.absolute(), self._factory, creates=False)(0)) as own:
+            own.execute(CHECKPOINT).fetchall()
+            return forgetting.empty_log(own, CUT_S)
+        return False
 
     def records(self) -> SqliteRecords:
         """What reads the file beside this store, which need not be open."""
