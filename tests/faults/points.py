@@ -39,6 +39,7 @@ PURE: Final = frozenset(
         *(
             "email",
             "enum",
+            "errno",
             "fastapi",
             "functools",
             "hashlib",
