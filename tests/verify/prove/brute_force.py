@@ -73,7 +73,7 @@ def walk(flow: Flow, ranges: Ranges = UNBOUND, calls: Sequence[Call] = (CALL,)) 
         if len(known) > MOST:
             seen.is_whole = False
             break
-        waiting += [turn for turn in _turns(flow, session) if turn is not None]
+        waiting += [each for each in _turns(flow, session, _most_keys(turn)) if each is not None]
     return seen
 
 
@@ -92,10 +92,16 @@ def told_apart(session: Session) -> bytes:
     return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 
 
-def _turns(flow: Flow, session: Session) -> Iterator[Turn | None]:
+def _most_keys(turn: Turn) -> int:
+    """How many keys the input of a turn takes. Source: NCCO reference, DTMF Input Settings (maxDigits: 4)."""
+    inputs = [action for action in turn.ncco if action["action"] == "input"]
+    return int(inputs[-1].get("dtmf", {}).get("maxDigits", 4)) if inputs else 0
+
+
+def _turns(flow: Flow, session: Session, most_keys: int) -> Iterator[Turn | None]:
     for wait in session.waits:
         if wait.kind == "input":
-            for digits in KEYS:
+            for digits in (keys for keys in KEYS if len(keys) <= most_keys):
                 yield _play(resume(flow, session, wait, recognise({"dtmf": {"digits": digits}}), _around()))
         if wait.kind == "event":
             for status in STATUSES:
