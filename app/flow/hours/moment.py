@@ -39,8 +39,8 @@ class Moment(Mapping[str, Any]):
     - `next_close`: when it goes from open to closed the next time.
     - `reopens`: whether it is open or opens within 400 days.
 
-    The times are in the calendar's zone. What does not come within 400 days is missing for a flow (None in the map); the
-    attribute is the moment in 400 days then.
+    The times are in the calendar's zone. What does not come within 400 days is missing for a flow (None in the map);
+    the attribute is the moment in 400 days then.
     """
 
     calendar: Calendar
