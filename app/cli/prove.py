@@ -25,8 +25,9 @@ Examples:
 Exit codes: 0 nothing is wrong, 1 something is, or it has stopped early, 2 there is no such flow, or nothing could be
 read.
 
-It says `proved` when everything that can happen was walked, `walked` when texts, numbers and digits were walked by
-values that stand for others, and `stopped` when --states or --seconds did not suffice.""",
+It says `refuted` when something is wrong, `proved` when everything that can happen was walked, `walked` when texts,
+numbers and digits were walked by values that stand for others, and `stopped` when --states or --seconds did not
+suffice. What --save and --tests write was played first.""",
 )
 @click.argument("what", required=False, metavar="[FLOW|PROJECT]")
 @options.flows
