@@ -29,7 +29,7 @@ SLOWER: Final = 20
 DEADLINES_S: Final = (0.15, 2.0)
 TOLD_S: Final = 0.3
 """In which those are told who are."""
-HEALED_S: Final = 8.0
+HEALED_S: Final = 30.0
 """In which a server must be well again: hooks are looked for every second, and a look may take three."""
 MOST_PROBLEMS: Final = 40
 BACKGROUND: Final = ("app/service/outbox/", "app/web/hooks.py")
