@@ -157,23 +157,28 @@ def _named(name: str, problem: str) -> str:
 async def _healed(stage: Stage, run: Run) -> str:
     """Why the server is not well again, "" when it is."""
     until = time.perf_counter() + HEALED_S
-    while time.perf_counter() < until:
-        stage.leg = f"{stage.leg[:32]}-{time.perf_counter_ns():x}"
-        heard = await stage.ask(stage.answer())
-        if heard.status == 200 and b"Welcome" in heard.body:
-            break
+    problem = "nothing was tried"
+    while problem and time.perf_counter() < until:
+        problem = await _well(stage, is_told=run.point.file.startswith(BACKGROUND))
+    return problem
+
+
+async def _well(stage: Stage, *, is_told: bool) -> str:
+    """What a new call finds wrong, "" when nothing is."""
+    stage.leg = f"{stage.leg[:32]}-{time.perf_counter_ns():x}"
+    heard = await stage.ask(stage.answer())
+    if heard.status != 200 or b"Welcome" not in heard.body:
         await asyncio.sleep(0.1)
-    else:
         return f"it does not heal: {heard.status} {heard.body[:100]!r}"
-    if run.point.file.startswith(BACKGROUND):
-        stage.ncco = json.loads(heard.body)
-        return await _told(stage, until)
-    return ""
+    if not is_told:
+        return ""
+    stage.ncco = json.loads(heard.body)
+    await stage.played(stage.press("1"))
+    return await _told(stage, time.perf_counter() + HEALED_S / 4)
 
 
 async def _told(stage: Stage, until: float) -> str:
-    """Why nobody is told of a new call, "" when somebody is."""
-    await stage.played(stage.press("1"))
+    """Why nobody is told of this call, "" when somebody is."""
     while time.perf_counter() < until:
         if any(stage.leg.encode() in body for body in stage.office.told.get("/routed", ())):
             return ""
