@@ -279,7 +279,7 @@ def why_not() -> str:
     try:
         shared_server()
     except (NoPostgres, OSError, subprocess.SubprocessError) as problem:
-        if os.environ.get("CI"):
+        if os.environ.get("CI") or os.environ.get("NCCO_TEST_POSTGRES_NEEDED"):
             raise
         return str(problem)
     return ""
