@@ -74,7 +74,7 @@ class _Body(httpx.AsyncByteStream):
 
 @contextmanager
 def _as_httpx() -> Iterator[None]:
-    """The errors of httpcore, by the names that httpx gives them."""
+    """The errors of httpcore and of TLS under it, by the names that httpx gives them."""
     try:
         yield
     except Refused as error:
@@ -82,6 +82,8 @@ def _as_httpx() -> Iterator[None]:
     except _FAULTS as error:
         kind = getattr(httpx, type(error).__name__, httpx.TransportError)
         raise kind(str(error)) from error
+    except OSError as error:  # of TLS: a record that cannot be deciphered, which httpcore lets through
+        raise httpx.ReadError("the encryption broke") from error
 
 
 def new_client(private_hosts: Collection[str] = (), resolve: Resolve = system_addresses) -> httpx.AsyncClient:

@@ -77,6 +77,8 @@ async def test_signature_holds_for_each_secret(receiver: Receiver, client: httpx
         (Verdict("again", "status 503"), Answer(503, {"retry-after": "soon"})),
         (Verdict("again", "status 503"), Answer(503, {"retry-after": "-5"})),
         (Verdict("again", "status 503"), Answer(503, {"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"})),
+        (Verdict("again", "status 503"), Answer(503, {"retry-after": f"Thu, 01 Jan {10**20} 00:00:00 GMT"})),
+        (Verdict("again", "status 503"), Answer(503, {"retry-after": f"Thu, 01 Jan 2026 00:00:00 +{10**20}"})),
     ],
 )
 async def test_status_decides(expected: Verdict, answer: Answer, receiver: Receiver, client: httpx.AsyncClient) -> None:

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
+import httpcore
 import httpx
 import pytest
 
-from app.service.outgoing.transport import PrivateAddress, new_client
+from app.service.outgoing.pool import Pool
+from app.service.outgoing.reach import Reach
+from app.service.outgoing.transport import GuardedTransport, PrivateAddress, new_client
 from tests.service.lookups.look_up_server import LookUpServer
 
 NOWHERE = "192.0.2.1"
@@ -134,6 +139,35 @@ async def test_the_faults_of_a_connection_have_the_names_of_httpx(server: LookUp
             await client.get(server.url("silent"), timeout=0.05)
         with pytest.raises(httpx.LocalProtocolError):
             await client.get(server.url("good"), headers={"X": "a\r\nb"})
+
+
+class Garbled(httpcore.AsyncMockStream):
+    """A connection on which what comes in cannot be deciphered, behind what could be."""
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - of httpcore
+        return await super().read(max_bytes, timeout) or self._fail()
+
+    def _fail(self) -> bytes:
+        raise ssl.SSLError(1, "[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC]")
+
+
+class GarbledNetwork(httpcore.AsyncMockBackend):
+    """Opens such connections."""
+
+    async def connect_tcp(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
+        return Garbled(list(self._buffer))
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc"])
+async def test_what_cannot_be_deciphered_is_a_connection_that_broke(sent: bytes) -> None:
+    transport = GuardedTransport(Reach())
+    transport.pool = Pool(ssl.create_default_context(), GarbledNetwork([sent]))
+
+    async with httpx.AsyncClient(transport=transport) as client:
+        with pytest.raises(httpx.ReadError, match="the encryption broke"):
+            await client.get("http://crm.example.com/")
+
+    assert (0, 0) == (transport.pool.in_use, transport.pool.idle)
 
 
 async def test_a_handshake_that_nobody_waits_for_is_ended(server: LookUpServer) -> None:
