@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import AlreadyOpen
 from app.store.sqlite import SqliteStore
-from app.store.sqlite.checkpoints import AFTER_ITEMS, CHECKPOINT
+from app.store.sqlite.checkpoints import AFTER_ITEMS, CHECKPOINT, EVERY_S
 from app.store.sqlite.openings import ROWS_AT_ONCE
 from tests.store.stored_rows import (
     FaultyConnection,
@@ -158,16 +158,22 @@ async def test_log_is_written_back_and_begins_anew_while_calls_come_in(path: Pat
 async def write_until_the_log_begins_anew(store: SqliteStore, path: Path, kind: type[FaultyConnection]) -> int:
     """How many items were written until the log was smaller than they are; MANY_ITEMS when it never was.
 
-    A machine may be so busy that the thread gets no turn: whenever it is due, the writing waits for it.
+    A machine may be so busy that the thread gets no turn: each time it is due, the writing waits for it.
     """
     log, body = path.with_name(f"{path.name}-wal"), b"x" * 4_000
-    for first in range(0, MANY_ITEMS, 200):
-        await asyncio.gather(*(store.record(webhook_row(f"leg-{first + at}", body=body)) for at in range(200)))
+    for first in range(0, MANY_ITEMS, AFTER_ITEMS):
+        await write(store, first, AFTER_ITEMS, body)
         if log.stat().st_size < first * len(body):
-            return first + 200
-        while kind.statements.count(CHECKPOINT) < first // AFTER_ITEMS:  # noqa: ASYNC110 - a thread is waited for
+            return first + AFTER_ITEMS
+        while kind.statements.count(CHECKPOINT) <= first // AFTER_ITEMS:  # noqa: ASYNC110 - a thread is waited for
             await asyncio.sleep(0.005)
+        await asyncio.sleep(EVERY_S)
     return MANY_ITEMS
+
+
+async def write(store: SqliteStore, first: int, count: int, body: bytes = b"") -> None:
+    """Write `count` webhooks of as many legs at once."""
+    await asyncio.gather(*(store.record(webhook_row(f"leg-{first + at}", body=body)) for at in range(count)))
 
 
 async def test_checkpoint_that_fails_costs_no_call(path: Path) -> None:
@@ -175,8 +181,9 @@ async def test_checkpoint_that_fails_costs_no_call(path: Path) -> None:
     store = SqliteStore(path, factory=kind)
     await store.open()
     kind.failing.add("PRAGMA wal_checkpoint")
-    for first in range(0, 2 * AFTER_ITEMS, 200):
-        await asyncio.gather(*(store.record(webhook_row(f"leg-{first + at}")) for at in range(200)))
+    await write(store, 0, AFTER_ITEMS)
+    await asyncio.sleep(EVERY_S)
+    await write(store, AFTER_ITEMS, AFTER_ITEMS)
     await store.close()
 
     assert [(2 * AFTER_ITEMS,)] == rows_of(path, "SELECT count(*) FROM webhooks")
