@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from app.cli import options
+from app.cli.moments import read_moment
 from app.cli.work import hand_over
 
 
@@ -21,14 +22,7 @@ def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tup
 
 def _moment(_: click.Context, __: click.Parameter, at: str | None) -> datetime:
     """The moment that is meant; without a time zone it is UTC."""
-    if at is None:
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        cure = "write it as 2026-12-25T10:00, or with a time zone as 2026-12-25T10:00+01:00"
-        raise click.BadParameter(f"{at} is no point in time; {cure}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return datetime.now(UTC) if at is None else read_moment(at)
 
 
 @click.command(

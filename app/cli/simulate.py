@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from app.cli import options
+from app.cli.moments import read_moment
 from app.cli.work import hand_over
 
 HIDDEN: Final = frozenset({"", "anonymous", "unknown", "restricted", "private", "unavailable"})
@@ -19,14 +20,7 @@ HIDDEN: Final = frozenset({"", "anonymous", "unknown", "restricted", "private", 
 
 def _moment(_: click.Context, __: click.Parameter, at: str | None) -> datetime:
     """The moment that is meant; without a time zone it is UTC."""
-    if at is None:
-        return datetime.now(UTC).replace(microsecond=0)
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        cure = "write it as 2026-12-25T10:00, or with a time zone as 2026-12-25T10:00+01:00"
-        raise click.BadParameter(f"{at} is no point in time; {cure}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return datetime.now(UTC).replace(microsecond=0) if at is None else read_moment(at)
 
 
 def _number(_: click.Context, __: click.Parameter, number: str | None) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from app.cli import moments
+from app.verify.scenarios import reading
 from tests.cli.projects import SHOP, TYPO, ncco, write_project
 
 CLINIC = """
@@ -173,3 +175,17 @@ def test_what_is_no_moment_is_refused(tmp_path: Path) -> None:
 
     assert 2 == shown.exit_code
     assert "christmas is no point in time; write it as 2026-12-25T10:00" in shown.stderr
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00", "1999-12-31", "2101-01-01", "9999-12-31T23:59"])
+def test_a_moment_far_from_now_is_refused(at: str, tmp_path: Path) -> None:
+    write_project(tmp_path, clinic=CLINIC)
+
+    shown = ncco("render", "clinic", "--at", at)
+
+    assert 2 == shown.exit_code
+    assert f"{at} is too far away; take a year from 2000 to 2100" in shown.stderr
+
+
+def test_the_command_line_and_scenarios_take_the_same_years() -> None:
+    assert reading.YEARS == moments.YEARS

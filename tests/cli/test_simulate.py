@@ -321,6 +321,7 @@ def test_variables_are_given() -> None:
         (["http://[x/answer"], "http://[x/answer is no URL of a server"),
         (["https://example.com/answer", "--live"], "--live and --env are for flows"),
         (["--at", "tomorrow"], "tomorrow is no point in time"),
+        (["--at", "9999-12-31T23:59-14:00"], "is too far away; take a year from 2000 to 2100"),
         (["--from", "bob"], "bob is no telephone number"),
         (["--env", "CRM"], "CRM is no NAME=VALUE"),
         (["--script", "none.yaml"], "none.yaml does not exist"),

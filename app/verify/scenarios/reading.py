@@ -19,6 +19,8 @@ from app.verify.scenarios.script import read_script
 DEFAULTS: Final = "defaults"
 CALL_WORDS: Final = ("to", "from", "flow", "sip", "user", "custom_data", "at")
 WORDS: Final = ("call", *CALL_WORDS, "given", "env", "dial_allow", "streams", "script", "expect")
+YEARS: Final = range(2000, 2101)
+"""When calls are made: opening hours and what is said of them need some room in the calendar on both sides."""
 
 _EMPTY: Final = "write a scenario, or delete the file"
 _HINTS: Final = {
@@ -132,6 +134,10 @@ def _moment(node: Node, reader: Reader) -> datetime | None:
     except ValueError:
         cure = "write it as 2026-12-24T10:00, or with a time zone as 2026-12-24T10:00+01:00"
         reader.report("S104", text.place, f'`at` cannot be "{text.value}"', cure)
+        return None
+    if moment.year not in YEARS:
+        message = f'`at` cannot be "{text.value}", which is too far away'
+        reader.report("S104", text.place, message, f"take a year from {YEARS[0]} to {YEARS[-1]}")
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
