@@ -110,6 +110,23 @@ def test_flow_on_disk_does_not_matter() -> None:
     assert 0 == ncco("replay", LEG).exit_code
 
 
+@pytest.mark.parametrize("path", ["abcde", "a", "abcdefgh", "not-one-of-our-tokens-but-long-enough"])
+def test_an_address_of_somebody_else_that_looks_like_ours_is_compared_as_it_stands(path: str) -> None:
+    record(to_sales, DESK.replace("Sorry.", f"Write to https://crm.example.com/webhooks/event/{path} then."))
+
+    done = ncco("replay", LEG)
+
+    assert 0 == done.exit_code, done.output
+
+
+def test_what_an_address_of_somebody_else_has_become_is_seen() -> None:
+    record(to_sales, DESK.replace("Sorry.", "/webhooks/event/abcd"))
+    change("UPDATE turns SET ncco = CAST(replace(ncco, '/event/abcd', '/event/efgh') AS BLOB)")
+
+    differs = {"path": "/0/text", "then": "/webhooks/event/efgh", "now": "/webhooks/event/abcd"}
+    assert differs == replayed()[4]["differs"]
+
+
 def test_look_up_that_failed_fails_again() -> None:
     async def is_down(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         return tuple(LookupAnswer(None, "status 500") for _ in wanted)
