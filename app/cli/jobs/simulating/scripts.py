@@ -54,13 +54,6 @@ class Script:
         return found
 
 
-def show_issues(file: ScenarioFile, issues: Sequence[Issue]) -> bool:
-    """Print the faults of a scenario file; whether one of them is an error."""
-    shown = report(issues, {file.name: file.text}, "text", takes_colour())
-    click.echo(shown, nl=False, err=True, color=takes_colour())
-    return any(issue.is_error for issue in issues)
-
-
 async def play_script(stage: AnyStage, script: Script, rename: Rename) -> int:
     """Play the script, and show each call as soon as it is over: FINE when all hold. Raises CannotRun."""
     file, screen = script.file, Screen()
