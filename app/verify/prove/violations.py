@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from app.flow.exits.on import DETECTED
 from app.flow.model import Flow
 from app.verify.prove.flows import targets_of
 from app.verify.prove.graph import Graph
@@ -12,6 +13,11 @@ from app.verify.prove.listening import ENDLESS
 from app.verify.prove.promises import promised
 from app.verify.prove.violation import Violation, at, place_of, where_from, where_to
 from app.verify.prove.walked import END, Edge, Walk
+
+_TALKED: Final = frozenset({"completed", *DETECTED})
+"""Outcomes of a dial with which the caller has spoken with somebody, or goes on to: whom machine detection has judged
+is joined with the caller when no NCCO comes back. Source: webhook reference, machine detection (behavior `continue`).
+"""
 
 
 class Permitted(NamedTuple):
@@ -141,10 +147,10 @@ def _left_without_a_word(walk: Walk) -> Iterator[Violation]:
 
 
 def _is_meant(edge: Edge) -> bool:
-    """Whether the caller has ended the call, or has been in conversation, or was not heard at all."""
+    """Whether the caller has ended the call, or has been in conversation, or is now, or was not heard at all."""
     if edge.happened.kind == "input":
         return True
-    return edge.happened.kind == "dial" and edge.happened.told.get("dial", {}).get("outcome") == "completed"
+    return edge.happened.kind == "dial" and edge.happened.told.get("dial", {}).get("outcome") in _TALKED
 
 
 def _in_silence(walk: Walk, graph: Graph, permitted: Permitted) -> Iterator[Violation]:

@@ -123,3 +123,15 @@ def test_who_is_rung_again_and_again_comes_to_the_error_exit_and_round_no_more()
 
 def test_who_is_rung_a_few_times_is_not() -> None:
     assert set() == found(proof_of(COUNTED, "vars: {n: {type: int}}\n"))
+
+
+@pytest.mark.parametrize("detected", ["human", "machine", "beep"])
+def test_whom_machine_detection_has_judged_is_joined_when_its_line_ends(detected: str) -> None:
+    steps = f"""  ring:
+    do:
+      - talk: "One moment."
+      - connect: "447700900111"
+    on: {{completed: end, {detected}: end, otherwise: bye}}
+"""
+
+    assert set() == found(proof_of(steps))
