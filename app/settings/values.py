@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from app.store import open_store
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
-_PREFIX: Final = re.compile(r"[1-9][0-9]{0,14}")
+_PREFIX: Final = re.compile(r"[1-9][0-9]{0,14}|sips?:[^\s,]*")
 _HOOK_PREFIX: Final = "whsec_"
 _HOOK_BYTES: Final = (24, 64)
 MIN_KEY_CHARACTERS: Final = 16
@@ -78,12 +78,12 @@ def read_database_url(text: str) -> str:
 
 
 def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Prefixes of phone numbers between commas: digits with the country code; a leading + or 00 is taken off."""
+    """Prefixes between commas: digits with the country code, a leading + or 00 taken off; `sip:` of SIP addresses."""
     parts = text.split(",") if isinstance(text, str) else text
     prefixes = tuple(part.strip().removeprefix("+").removeprefix("00") for part in parts if part.strip())
     for prefix in prefixes:
         if not _PREFIX.fullmatch(prefix):
-            raise ValueError(f'"{prefix}" is no beginning of a phone number with its country code')
+            raise ValueError(f'"{prefix}" is no beginning of a phone number with its country code, or of a SIP address')
     return prefixes
 
 

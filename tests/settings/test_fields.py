@@ -78,6 +78,7 @@ def test_every_setting_that_can_be_wrong_has_a_cure(field: str) -> None:
         ("https://[2001:db8::1]:8443", "public_url", "NCCO_PUBLIC_URL", "https://[2001:DB8::1]:8443/"),
         ("memory://", "database_url", "NCCO_DATABASE_URL", "memory://"),
         (("44", "4930"), "dial_allow", "NCCO_DIAL_ALLOW", "+44, 4930,"),
+        (("44", "sip:"), "dial_allow", "NCCO_DIAL_ALLOW", "44,sip:"),
         (
             ("crm.example.com", "db.example.com"),
             "private_hosts",

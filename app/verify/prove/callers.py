@@ -26,6 +26,8 @@ MOST_VARIANTS: Final = 8
 _OFTEN_EMPTY: Final = frozenset({"from_user", "sip", "custom_data"})
 _FROM: Final = ("call", "from")
 _HIDDEN: Final = ("call", "is_hidden")
+ENDPOINTS: Final = ("phone", "sip", "app", "vbc", "websocket")
+"""What calls come from. Source: webhook reference, Answer (endpoint_type)."""
 NO_NUMBERS: Final = ("anonymous", "", "sip:caller@example.com")
 """What the `from` of a caller may be who shows no number."""
 _USER: Final = "something"
@@ -35,7 +37,10 @@ _PHONE: Final = "4477009010{:02}"
 
 
 def calls_to(root: Flow, shown: Representatives) -> list[Call]:
-    """The calls that a flow is walked with: each fact of the call by the literals that it is held against."""
+    """The calls that a flow is walked with: each fact of the call by the literals that it is held against.
+
+    Every call of which this server hears is inbound. Source: webhook reference, Answer (it has no `direction`).
+    """
     to = root.numbers[0] if root.numbers else NUMBER
     base = Call(to=to, from_number=CALLER, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone")
     choices = dict(_choices(root, shown))
@@ -51,7 +56,10 @@ def _choices(root: Flow, shown: Representatives) -> Iterator[tuple[Path, list[An
     for path in dict.fromkeys(map(_fact, literals.paths_of("", "call"))):
         tested = literals.of("", path)
         texts = [*tested.texts, *_with_parts(tested, path[1]), *(NO_NUMBERS if path == _FROM else ())]
-        if len(path) < 2 or not (texts or tested.for_truth or tested.is_related):
+        if len(path) < 2 or path[1] == "direction" or not (texts or tested.for_truth or tested.is_related):
+            continue
+        if path[1] == "endpoint_type":
+            yield path, _endpoints(tested)
             continue
         known = [*texts, *([""] if tested.for_truth or path[1] in _OFTEN_EMPTY else [])]
         usual = [each for each in _usual(root, path) if each not in known]
@@ -63,6 +71,13 @@ def _choices(root: Flow, shown: Representatives) -> Iterator[tuple[Path, list[An
         if not is_whole:
             shown.chosen[".".join(path)] = tuple(found)
         yield path, found
+
+
+def _endpoints(tested: Tested) -> list[str]:
+    """What a call may come from, as far as that makes a difference; every one where it is not only compared."""
+    held = [each for each in ENDPOINTS[1:] if not tested.has_none(each) or not tested.texts or tested.parts]
+    others = [each for each in ENDPOINTS if each not in held]
+    return [*others[:1], *held]
 
 
 def _decides(literals: Literals) -> bool:
@@ -95,10 +110,6 @@ def _usual(root: Flow, path: Path) -> tuple[str, ...]:
             return (*root.numbers, NUMBER, *OTHERS)
         case "from":
             return (CALLER, *OTHERS)
-        case "direction":
-            return ("inbound", "outbound")
-        case "endpoint_type":
-            return ("phone",)
         case _:
             return ("something", "anything else", "xyz")
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-from app.engine import LookupAnswer
+from app.engine import Call, LookupAnswer
 from app.engine.dialling import DEAR
 from app.verify.prove.befalling import befalling, comes_by_itself
 from app.verify.prove.flows import dials_computed, family
@@ -25,6 +25,8 @@ _EARLY_S: Final = 0.2
 _ENDS: Final = frozenset({"endOnSilence", "timeOut", "endOnKey"})
 _SPOKEN_S: Final = 3
 """Seconds that a caller speaks into a recording: the shortest `timeOut`."""
+_ADDRESSES: Final = ("sip:", "sips:")
+"""Prefixes of the addresses that may be dialled."""
 _HEARD: Final = 60
 """Characters of a text that are enough to tell it."""
 
@@ -73,7 +75,7 @@ def _body(proof: Proof, way: list[Edge], at: datetime) -> dict[str, Any]:
     if way[0].env:
         body["env"] = dict(way[0].env)
     if any(dials_computed(flow) for flow in family(proof.flow).values()):
-        body["dial_allow"] = [*"123456789", *_dear(way)]
+        body["dial_allow"] = [*"123456789", *_dear(way), *_ADDRESSES]
     given = _given(proof, way)
     if given:
         body["given"] = given
@@ -101,8 +103,15 @@ def _call(proof: Proof, first: Edge, at: datetime) -> dict[str, Any]:
     facts |= {"user": call.from_user} if call.from_user else {}
     facts |= {"sip": dict(call.sip)} if call.sip else {}
     facts |= {"custom_data": dict(call.custom_data)} if call.custom_data else {}
+    facts |= {"endpoint_type": call.endpoint_type} if call.endpoint_type not in ("phone", *_kinds_told(call)) else {}
     is_timed = any(edge.is_timed for edge in proof.walk.edges)
     return facts | ({"at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if is_timed else {})
+
+
+def _kinds_told(call: Call) -> tuple[str, ...]:
+    """What the other facts of a call say of what it comes from."""
+    is_sip = bool(call.sip) or call.from_number.startswith("sip:")
+    return ("app",) if call.from_user or call.custom_data else ("sip",) if is_sip else ()
 
 
 def _given(proof: Proof, way: list[Edge]) -> dict[str, Any]:

@@ -179,6 +179,7 @@ class CallFacts:
         flow: started by its name; "": found by the number.
         sip: SIP headers by name; they make the call one of SIP. user: of the Client SDK, instead of a number.
         custom_data: what the Client SDK sends along; None for nothing.
+        endpoint_type: what the call comes from; "": what the other facts tell.
         at: when it is made, aware.
         place: where to report that it cannot be made.
     """
@@ -190,6 +191,7 @@ class CallFacts:
     user: str = ""
     sip: Mapping[str, str] = field(default_factory=dict)
     custom_data: Any = None
+    endpoint_type: str = ""
     at: datetime = AT
 
 

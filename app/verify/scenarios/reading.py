@@ -17,7 +17,9 @@ from app.verify.scenarios.reader import Reader, items, json_of
 from app.verify.scenarios.script import read_script
 
 DEFAULTS: Final = "defaults"
-CALL_WORDS: Final = ("to", "from", "flow", "sip", "user", "custom_data", "at")
+CALL_WORDS: Final = ("to", "from", "flow", "sip", "user", "custom_data", "endpoint_type", "at")
+ENDPOINTS: Final = ("phone", "sip", "app", "vbc", "websocket")
+"""Source: webhook reference, Answer (endpoint_type)."""
 WORDS: Final = ("call", *CALL_WORDS, "given", "env", "dial_allow", "streams", "script", "expect")
 YEARS: Final = range(2000, 2101)
 """When calls are made: opening hours and what is said of them need some room in the calendar on both sides."""
@@ -119,6 +121,8 @@ def _read_call(fields: Mapping[str, Entry], start: CallFacts, place: Place, read
         changes["sip"] = _texts(facts, "sip", reader)
     if "custom_data" in facts:
         changes["custom_data"] = json_of(facts["custom_data"].value)
+    if "endpoint_type" in facts:
+        changes["endpoint_type"] = reader.word(facts["endpoint_type"].value, ENDPOINTS, "`endpoint_type`") or ""
     if "at" in facts and (at := _moment(facts["at"].value, reader)):
         changes["at"] = at
     return replace(start, **changes)
@@ -155,8 +159,9 @@ def _allowed(fields: Mapping[str, Entry], reader: Reader) -> tuple[str, ...]:
     found: list[str] = []
     for node in items(fields["dial_allow"].value):
         text = reader.text(node, "`dial_allow`")
-        if text and not text.value.isdigit():
-            reader.report("S104", text.place, f'"{text.value}" is no prefix', 'write digits, such as "44"')
+        if text and not (text.value.isdigit() or text.value.startswith(("sip:", "sips:"))):
+            cure = 'write digits, such as "44", or "sip:" for SIP addresses'
+            reader.report("S104", text.place, f'"{text.value}" is no prefix', cure)
         elif text:
             found.append(text.value)
     return tuple(found)

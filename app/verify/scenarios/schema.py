@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 from app.verify.scenarios.expecting import ENDS
 from app.verify.scenarios.expecting import WORDS as EXPECT_WORDS
 from app.verify.scenarios.faults import FAULTS
-from app.verify.scenarios.reading import CALL_WORDS, DEFAULTS, WORDS
+from app.verify.scenarios.reading import CALL_WORDS, DEFAULTS, ENDPOINTS, WORDS
 from app.verify.scenarios.script import (
     ALONE,
     DIAL_WORDS,
@@ -38,6 +38,7 @@ CALL: Final[Mapping[str, Schema]] = {
     "sip": ANY_MAP | {"description": "SIP headers by name"},
     "user": TEXT | {"description": "the user of a Client SDK application"},
     "custom_data": {"description": "what a Client SDK application sends along"},
+    "endpoint_type": {"enum": list(ENDPOINTS), "description": "what the call comes from, where that does not tell"},
     "at": TEXT | {"description": "when the call is made, such as 2026-12-24T10:00; UTC without a time zone"},
 }
 SPEAK: Final[Mapping[str, Schema]] = {

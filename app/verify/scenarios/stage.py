@@ -233,7 +233,7 @@ def call_facts(call: CallFacts, flows: Iterable[Flow]) -> dict[str, Any]:
     """What `Vonage.call` is told."""
     numbers = next((flow.numbers for flow in flows if flow.name == call.flow and flow.numbers), ("442079460000",))
     is_sip = bool(call.sip) or call.from_.lower().startswith(("sip:", "sips:"))
-    kind = "app" if call.user or call.custom_data is not None else "sip" if is_sip else "phone"
+    kind = call.endpoint_type or ("app" if call.user or call.custom_data is not None else "sip" if is_sip else "phone")
     return {
         "to": call.to or numbers[0],
         "from_": None if call.user else call.from_,

@@ -79,6 +79,24 @@ def test_a_call_by_sip_comes_from_an_address() -> None:
     }
 
 
+def test_every_call_is_inbound() -> None:
+    proof = proof_of(TESTING.format(test='call.direction == "outbound"'))
+
+    assert ['if call.direction == "outbound"'] == [each.name for each in proof.never]
+    assert "proved" == proof_of(TESTING.format(test='call.direction == "inbound"')).verdict
+
+
+def test_a_call_comes_from_what_vonage_has_a_word_for() -> None:
+    proof = proof_of(TESTING.format(test='call.endpoint_type == "telephone"'))
+    other = proof_of(TESTING.format(test='call.endpoint_type != "phone" and call.endpoint_type == "vbc"'))
+
+    assert ['if call.endpoint_type == "telephone"'] == [each.name for each in proof.never]
+    assert () == other.never
+    assert [["phone"], ["phone", "vbc"]] == [
+        [edge.call.endpoint_type for edge in each.walk.edges if edge.call is not None] for each in (proof, other)
+    ]
+
+
 def test_a_flow_with_numbers_is_only_called_by_them() -> None:
     head = HEAD.format(start="hello", head='numbers: ["442079460001"]\n').replace("default: true\n", "")
     text = head + TESTING.format(test='call.to == "442079460009"') + TAIL

@@ -186,7 +186,7 @@ defaults:
   at: 2026-12-24T10:00+01:00
   env: {A: one, B: two}
   given: {first: {timeout: true}, second: {error: "503"}}
-  dial_allow: "44"
+  dial_allow: ["44", "sip:"]
   expect: {end: completed, hooks: [told], seconds: <40, ncco: [talk]}
 a call:
   call: {sip: {X-Tenant: blue}, custom_data: {order: 7}, user: alice}
@@ -203,7 +203,7 @@ a call:
     assert {"order": 7} == scenario.call.custom_data
     assert {"A": "one", "B": "three"} == scenario.env
     assert ["first", "second"] == list(scenario.given)
-    assert ("44",) == scenario.dial_allow
+    assert ("44", "sip:") == scenario.dial_allow
     assert ("completed", (), {"n": 1}) == (scenario.expect.end, scenario.expect.hooks, scenario.expect.variables)
     assert ({"action": "talk"},) == scenario.expect.ncco
 
