@@ -154,6 +154,11 @@ class Settings(BaseSettings):
     """Port that serves `/metrics` alone. Not set: metrics are served in `--dev` only, beside the webhooks."""
     reload: _Switch = True
     """1 watches the flow and template files, and takes over what loads without errors."""
+    drain_s: Annotated[int, Field(ge=0, le=300), Cure("Write a whole number of seconds from 0 to 300.")] = 0
+    """Seconds after SIGTERM in which webhooks are answered and `/readyz` says 503, 0 to 300; then the port closes.
+
+    For balancers that ask `/readyz`: a little more than they need to notice. With 0 the port closes at once.
+    """
     body_limit: Annotated[int, Field(ge=1024, le=67_108_864), Cure("Write bytes, 1024 to 67108864.")] = 1_048_576
     """Largest request body in bytes, 1024 to 67108864."""
 

@@ -32,6 +32,7 @@ from app.web.census import count_calls
 from app.web.door import DEADLINE_S, Door
 from app.web.health import health_router
 from app.web.hooks import sending
+from app.web.leaving import Leaving, leaving_on_sigterm
 from app.web.metrics import Metrics
 from app.web.opening import Opening, opened
 from app.web.pages import describe, http_error, server_error
@@ -77,6 +78,7 @@ def create_app(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     log: FilteringBoundLogger | None = None,
     telemetry: Telemetry | None = None,
+    leaving: Leaving | None = None,
 ) -> FastAPI:
     """The server as an ASGI application.
 
@@ -92,6 +94,7 @@ def create_app(
             by, and when hooks are due.
         log: where to write; None: the log of the process.
         telemetry: what follows webhooks, closed with the application; None: as the environment says (`OTEL_..`).
+        leaving: told when SIGTERM comes while `settings.drain_s` is set; None: nobody else is.
 
     Raises:
         SettingsError: the policy cannot be made of the settings.
@@ -99,6 +102,7 @@ def create_app(
     lines: FilteringBoundLogger = structlog.get_logger() if log is None else log
     counters = metrics or Metrics()
     following = telemetry or find_telemetry(lines)
+    going = leaving or Leaving()
     own = _make_service(settings) if service is None else None
     calls = service or own
     assert calls is not None  # noqa: S101 - one of the two is there
@@ -109,13 +113,13 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
-        lifespan=_lifespan(settings, own, counters, lines, clock, telemetry=following),
+        lifespan=_lifespan(settings, own, counters, lines, clock, telemetry=following, leaving=going),
     )
     app.door = Door(settings, calls, counters, lines, dev=dev, deadline_s=deadline_s, clock=clock)
     if following is not None:
         app.traced_door = following.around(app.door)
         counters.watch = following.webhook
-    app.include_router(health_router(calls, counters, with_metrics=dev))
+    app.include_router(health_router(calls, counters, going, with_metrics=dev))
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, server_error)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # the way FastAPI documents
@@ -137,6 +141,7 @@ def _lifespan(
     clock: Callable[[], datetime],
     *,
     telemetry: Telemetry | None,
+    leaving: Leaving,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """Opens the store, reads the flows, watches them; closes in the other order. Does nothing without a service."""
 
@@ -165,6 +170,7 @@ def _lifespan(
                     watching = partial(watch, folders, service.library, metrics, log)
                     await stack.enter_async_context(_running(opening.first(watching)))
                 await stack.enter_async_context(rotating(settings, _taking(app, service, signer), log))
+                await stack.enter_async_context(leaving_on_sigterm(leaving, settings.drain_s, log))
             gc.collect()
             gc.freeze()  # what is loaded now stays: a collection that walks it all would keep a caller waiting
             gc.set_threshold(*COLLECT_AFTER)

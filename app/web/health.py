@@ -11,13 +11,15 @@ from fastapi import APIRouter, Response
 from app.errors import StoreUnavailable
 from app.flow.issues import Issue
 from app.web.calls import Calls
+from app.web.leaving import Leaving
 from app.web.metrics import CONTENT_TYPE, Metrics
 
 STORE_DEADLINE_S: Final = 2.0
 ISSUES_SHOWN: Final = 20
+GOING: Final = "the server is going: it was told to end, and still answers"
 
 
-def health_router(calls: Calls, metrics: Metrics, *, with_metrics: bool) -> APIRouter:
+def health_router(calls: Calls, metrics: Metrics, leaving: Leaving, *, with_metrics: bool) -> APIRouter:
     """`/healthz`, `/readyz` and, if wanted, `/metrics`."""
     router = APIRouter(tags=["health"])
 
@@ -27,7 +29,7 @@ def health_router(calls: Calls, metrics: Metrics, *, with_metrics: bool) -> APIR
 
     @router.get("/readyz", summary="Flows are loaded and the store can be written; 503 with the reasons otherwise")
     async def readyz() -> Response:
-        state = await readiness(calls)
+        state = await readiness(calls, leaving)
         return _json(state, 200 if state["ready"] else 503)
 
     if with_metrics:
@@ -39,14 +41,16 @@ def health_router(calls: Calls, metrics: Metrics, *, with_metrics: bool) -> APIR
     return router
 
 
-async def readiness(calls: Calls, deadline_s: float = STORE_DEADLINE_S) -> dict[str, Any]:
-    """Whether new calls can be taken; the store must answer within `deadline_s`.
+async def readiness(calls: Calls, leaving: Leaving, deadline_s: float = STORE_DEADLINE_S) -> dict[str, Any]:
+    """Whether new calls can be taken; the store must answer within `deadline_s`. A server that is leaving takes none.
 
     A project that was read and refused does not make a server unready while the last good one is in use: a bad save
     must not take every host out of service. It is listed under `rejected`.
     """
     library = calls.library
-    reasons = [] if library.current.flows else ["no flows are loaded"]
+    reasons = [GOING] if leaving.has_begun else []
+    if not library.current.flows:
+        reasons.append("no flows are loaded")
     if problem := await _store_problem(calls, deadline_s):
         reasons.append(problem)
     issues = [_shown(issue) for issue in library.last.issues if issue.is_error]

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.web.exchange import Exchange
+from app.web.leaving import Leaving
 
 HEAD_S: Final = 10.0
 """Seconds from the first byte of a request to the end of its head. Vonage gives up after 5."""
@@ -25,13 +26,18 @@ class PatientProtocol(HttpToolsProtocol):
 
     Attributes:
         head_s, goodbye_s: see the constants.
+
+    Args:
+        leaving: whether the server is about to end. No connection then outlives its answer, so that a client that keeps
+            one open comes anew, and by way of whoever sends it elsewhere.
     """
 
     head_s = HEAD_S
     goodbye_s = GOODBYE_S
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, leaving: Leaving | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._leaving = leaving or Leaving()
         self._head: asyncio.TimerHandle | None = None
         self._is_ending = False
 
@@ -54,15 +60,20 @@ class PatientProtocol(HttpToolsProtocol):
         if is_head_open != (self._head is not None):
             self._stop(self._head)
             self._head = self.loop.call_later(self.head_s, self.timeout_keep_alive_handler) if is_head_open else None
-        elif not is_head_open and self.cycle.response_complete and self.timeout_keep_alive_task is None:
+        elif self._is_answered(is_head_open) and self.timeout_keep_alive_task is None:
             self._wait_idly()
+
+    def _is_answered(self, is_head_open: bool) -> bool:
+        """Whether the last request has had its whole answer; a head that could not be read made none."""
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn says that there always is one
+        return not is_head_open and cycle is not None and cycle.response_complete
 
     def on_headers_complete(self) -> None:
         """Begin to answer; a connection of a server that ends has had its last request with this one."""
         super().on_headers_complete()
         if type(self.cycle) is RequestResponseCycle:
             self.cycle.__class__ = Exchange  # uvicorn makes one of its own, and lets no other be given
-        if self._is_ending:
+        if self._is_ending or self._leaving.has_begun:
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:

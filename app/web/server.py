@@ -29,11 +29,14 @@ from app.store import open_store
 from app.store.schema import Schema, Versioned
 from app.web import journal
 from app.web.app import create_app
+from app.web.leaving import Leaving
 from app.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
 from app.web.protocol import PatientProtocol
 
-DRAIN_S: Final = 10
-"""Seconds that running requests get to finish after SIGTERM; none takes more than half of it."""
+FINISH_S: Final = 10
+"""Seconds that running requests get to finish once the port is closed; none takes more than half of it."""
+LOOK_S: Final = 0.1
+"""How often the supervisor looks for a signal while it waits for its workers."""
 KEEP_ALIVE_S: Final = 75
 """Seconds that an idle connection stays open: longer than the 60 of load balancers, so that they close first."""
 BACKLOG: Final = 2048
@@ -46,6 +49,9 @@ def serve(
     settings: Settings, *, dev: bool = False, reload: bool = False, workers: int = 1, ready: Ready | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT; returns when running requests are done. Prints nothing.
+
+    After SIGTERM the port stays open for `settings.drain_s`; a second signal ends that time. What starts anew on new
+    code, and what is told to end by SIGINT, does without it.
 
     Args:
         settings: see `load_settings`.
@@ -110,16 +116,20 @@ async def _try_store(settings: Settings) -> Schema | None:
 
 
 def _run_here(settings: Settings, bound: socket.socket, *, dev: bool) -> None:
-    metrics = Metrics()
-    config = _config(partial(create_app, settings, dev=dev, metrics=metrics), settings, dev=dev)
+    metrics, leaving = Metrics(), Leaving()
+    factory = partial(create_app, settings, dev=dev, metrics=metrics, leaving=leaving)
+    config = _config(factory, settings, leaving, dev=dev)
     with _metrics_port(settings, metrics.registry), _quiet_end():
         Server(config).run(sockets=[bound])
 
 
 def _supervise(settings: Settings, bound: socket.socket, *, dev: bool, reload: bool, workers: int) -> None:
     """Serve from child processes, which count into one directory."""
+    leaving = Leaving()  # each has its own copy
+    settings = settings.model_copy(update={"drain_s": 0}) if reload else settings
+    factory = partial(make_worker_app, settings, dev=dev, leaving=leaving)
     with _counted_together():
-        config = _config(partial(make_worker_app, settings, dev=dev), settings, dev=dev, reload=reload, workers=workers)
+        config = _config(factory, settings, leaving, dev=dev, reload=reload, workers=workers)
         with _metrics_port(settings, shared_registry()), _quiet_end():
             if reload:
                 ChangeReload(config, target=Server(config).run, sockets=[bound]).run()
@@ -130,21 +140,48 @@ def _supervise(settings: Settings, bound: socket.socket, *, dev: bool, reload: b
 class Supervisor(Multiprocess):
     """uvicorn's own, which no longer listens once its workers are told to end.
 
-    Else whoever connects while they finish would be let in by the system, and wait for nobody.
+    Else whoever connects while they finish would be let in by the system, and wait for nobody. They listen on until
+    they close the port themselves; SIGINT, or a second signal, tells them to do so at once.
     """
+
+    _is_urgent = False
 
     def handle_hup(self) -> None:
         """Let all workers read their secrets again; they go on serving."""
-        for process in self.processes:
-            if process.pid is not None:
-                with suppress(ProcessLookupError):  # it has just died; the next one reads the secrets of now
-                    os.kill(process.pid, signal.SIGHUP)
+        self._tell(signal.SIGHUP)
+
+    def handle_term(self) -> None:
+        """End; told so twice before it was seen once, without the time before the port is closed."""
+        self._is_urgent |= self.should_exit.is_set()
+        super().handle_term()
+
+    def handle_int(self) -> None:
+        """End without the time before the port is closed."""
+        self._is_urgent = True
+        super().handle_int()
 
     def terminate_all(self) -> None:
         """Tell all workers to finish what they do."""
         for listener in self.sockets:
             listener.close()
         super().terminate_all()
+        if self._is_urgent:
+            self._tell(signal.SIGINT)
+
+    def join_all(self) -> None:
+        """Wait until all workers have ended; a further signal hurries them."""
+        for process in self.processes:
+            while process.process.is_alive():
+                process.process.join(LOOK_S)
+                if {signal.SIGTERM, signal.SIGINT} & set(self.signal_queue):
+                    self.signal_queue.clear()
+                    self._tell(signal.SIGINT)
+
+    def _tell(self, number: signal.Signals) -> None:
+        for process in self.processes:
+            if process.pid is not None and process.exitcode is None:
+                with suppress(ProcessLookupError):  # it has just died; the next one reads the secrets of now
+                    os.kill(process.pid, number)
 
 
 @contextmanager
@@ -158,7 +195,7 @@ def _counted_together() -> Iterator[None]:
             del os.environ[MULTIPROCESS_DIR]
 
 
-def make_worker_app(settings: Settings, *, dev: bool) -> FastAPI:
+def make_worker_app(settings: Settings, *, dev: bool, leaving: Leaving | None = None) -> FastAPI:
     """The application of a child process, with its log and the secrets of now. It ends when its parent has ended."""
     journal.configure(settings)
     parent = multiprocessing.parent_process()
@@ -166,7 +203,7 @@ def make_worker_app(settings: Settings, *, dev: bool) -> FastAPI:
         threading.Thread(target=_end_with, args=(parent,), name="end with the parent", daemon=True).start()
     with suppress(SettingsError):  # told by the workers that have read it already; the secrets before still hold
         settings = settings.with_secrets_of_now()
-    return create_app(settings, dev=dev)
+    return create_app(settings, dev=dev, leaving=leaving)
 
 
 def _end_with(parent: BaseProcess) -> None:
@@ -175,18 +212,24 @@ def _end_with(parent: BaseProcess) -> None:
     One that is killed cannot tell its children.
     """
     parent.join()
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)  # at once: the next supervisor needs the port
 
 
 def _config(
-    factory: Callable[[], FastAPI], settings: Settings, *, dev: bool, reload: bool = False, workers: int = 1
+    factory: Callable[[], FastAPI],
+    settings: Settings,
+    leaving: Leaving,
+    *,
+    dev: bool,
+    reload: bool = False,
+    workers: int = 1,
 ) -> Config:
     return Config(
         factory,
         factory=True,
         host=settings.host,
         port=settings.port,
-        http=PatientProtocol,
+        http=partial(PatientProtocol, leaving=leaving),  # type: ignore[arg-type]  # makes protocols, as a class does
         ws="none",
         lifespan="on",
         log_config=None,
@@ -195,7 +238,7 @@ def _config(
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=DRAIN_S,
+        timeout_graceful_shutdown=FINISH_S,
         workers=workers,
         reload=reload,
         reload_dirs=[str(Path(app.__file__).parent)] if reload and app.__file__ else None,

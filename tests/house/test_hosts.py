@@ -10,7 +10,7 @@ import yaml
 
 from app.store.address import read_address
 from app.web.door import DEADLINE_S
-from app.web.server import KEEP_ALIVE_S
+from app.web.server import FINISH_S, KEEP_ALIVE_S
 from tests.house.tracked import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -19,6 +19,8 @@ HOSTS = ("ncco-1", "ncco-2")
 PROFILE = {name: service for name, service in SERVICES.items() if "profiles" in service}
 NGINX = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
 VONAGE_WAITS_S = 5
+DRAINED_S, LAST_WRITE_S = 30, 5
+"""What NCCO_DRAIN_S may be without another line in the compose file, and what closing the store may take."""
 
 
 def seconds(directive: str) -> list[float]:
@@ -45,6 +47,13 @@ def test_hosts_run_as_the_single_server_does() -> None:
     same = ("build", "image", "env_file", "read_only", "tmpfs", "cap_drop", "security_opt", "stop_grace_period")
 
     assert {name: SERVICES["ncco"][name] for name in same} == {name: SERVICES["ncco-1"][name] for name in same}
+
+
+@pytest.mark.parametrize("name", ["ncco", *HOSTS])
+def test_a_server_is_given_the_time_that_it_takes_to_end(name: str) -> None:
+    grace_s = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+
+    assert DRAINED_S + FINISH_S + LAST_WRITE_S <= grace_s
 
 
 def test_hosts_find_their_database() -> None:

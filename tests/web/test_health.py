@@ -15,6 +15,7 @@ from app.service.library import Library
 from app.store.memory import MemoryStore
 from app.web import create_app
 from app.web.health import readiness
+from app.web.leaving import Leaving
 from tests.web.fake_calls import FakeCalls, client_of, settings_with
 
 GOOD = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'
@@ -83,7 +84,7 @@ async def test_a_store_that_hangs_is_not_waited_for() -> None:
         async def check(self) -> None:
             await asyncio.sleep(3600)
 
-    state = await readiness(FakeCalls(store=Hanging()), deadline_s=0.01)
+    state = await readiness(FakeCalls(store=Hanging()), Leaving(), deadline_s=0.01)
 
     assert (False, "the store does not answer within 0.01 seconds") == (state["ready"], state["reasons"][1])
 

@@ -111,13 +111,14 @@ def test_a_child_process_makes_the_application_with_its_log(tmp_path: Path) -> N
     assert structlog.is_configured()
 
 
-def test_a_worker_that_has_just_died_keeps_no_other_from_its_secrets() -> None:
+def test_a_worker_that_has_died_keeps_no_other_from_its_secrets() -> None:
     supervisor = Supervisor(Config(answer_page), sockets=[])
     asked: list[int] = []
     signal.signal(signal.SIGHUP, lambda number, _: asked.append(number))
     dead = subprocess.Popen(["true"])
     dead.wait()
-    supervisor.processes = [SimpleNamespace(pid=pid) for pid in (dead.pid, None, os.getpid())]  # type: ignore[misc]  # workers
+    workers = [SimpleNamespace(pid=pid, exitcode=None) for pid in (dead.pid, None, os.getpid())]
+    supervisor.processes = [*workers, SimpleNamespace(pid=os.getpid(), exitcode=0)]  # type: ignore[list-item]  # workers
     supervisor.handle_hup()
 
     assert [signal.SIGHUP] == asked
