@@ -449,6 +449,7 @@ async def test_standby_is_unavailable_until_it_can_be_written(server: postgres_s
 
     server.ask(f"ALTER DATABASE {database} RESET default_transaction_read_only")
     await store.open_call(*new_call("b"))
+    await asyncio.gather(*(store.check() for _ in range(8)))
     await store.close()
 
 

@@ -76,6 +76,11 @@ def is_ending(error: BaseException) -> bool:
     return _state(error) in ("57P01", "57P02", "57P03")
 
 
+def is_of_standby(error: BaseException) -> bool:
+    """Whether the connection leads to what cannot be written, now or for as long as it lasts."""
+    return _state(error) == "25006"
+
+
 def is_clash(error: BaseException) -> bool:
     """Whether two hosts were in each other's way, so that the same again may do."""
     return _state(error) in _CLASHES

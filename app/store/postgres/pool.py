@@ -85,8 +85,10 @@ class Pool:
         connection = await self._pool.acquire()
         try:
             return await ask(connection)
-        except (asyncpg.PostgresError, StoreUnavailable):
-            raise  # the connection is whole
+        except (asyncpg.PostgresError, StoreUnavailable) as error:
+            if faults.is_of_standby(error):
+                connection.terminate()  # another one may lead to the primary
+            raise  # any other connection is whole
         except BaseException:
             connection.terminate()  # in the middle of something: nobody waits for its end
             raise

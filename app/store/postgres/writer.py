@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from app.errors import StoreUnavailable
@@ -82,7 +83,7 @@ class Writer:
                     continue
                 group = self._next_group()
                 if group:
-                    await self._handle(group)
+                    await self._outlives(group)
         finally:
             self._abandon([*group, *self._queue])
             self._disconnect()
@@ -92,20 +93,33 @@ class Writer:
         count = min(len(self._queue), GROUP_LIMIT)
         return [item for item in (self._queue.popleft() for _ in range(count)) if not item.done.cancelled()]
 
+    async def _outlives(self, group: list[Item]) -> None:
+        """Write a group. Whatever becomes of it, the writer goes on, unless it is told to end."""
+        try:
+            await self._handle(group)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._fail(group, RuntimeError("what it waited for was cancelled"))
+        except Exception as error:  # noqa: BLE001 - handed to every waiting task
+            self._fail(group, error)
+
     async def _handle(self, group: list[Item]) -> None:
         rounds = in_rounds(group)
         self._queue.extendleft(reversed([item for items in rounds[ROUNDS:] for item in items]))
         rounds = rounds[:ROUNDS]
-        try:
-            async with asyncio.timeout(COMMIT_S):
-                await self._commit(rounds)
-        except Exception as error:  # noqa: BLE001 - handed to every waiting task; the writer must outlive it
-            self._disconnect()
-            for item in (*group, *self._given_up(error)):
-                item.error = faults.unavailable(self._address.label, error)
-                item.settle()
+        async with asyncio.timeout(COMMIT_S):
+            await self._commit(rounds)
         for items in rounds:
             for item in items:
+                item.settle()
+
+    def _fail(self, group: list[Item], error: Exception) -> None:
+        self._disconnect()
+        for item in (*group, *self._given_up(error)):
+            item.error = faults.unavailable(self._address.label, error)
+            with suppress(Exception):  # the others must hear of it all the same
                 item.settle()
 
     def _given_up(self, error: Exception) -> list[Item]:
