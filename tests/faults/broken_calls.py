@@ -12,11 +12,14 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
+from uuid import uuid4
+
+import asyncpg
 
 from tests.faults.breaking import WAYS, Faults, How
 from tests.faults.importing import all_points
@@ -32,8 +35,14 @@ TOLD_S: Final = 0.3
 HEALED_S: Final = 30.0
 """In which a server must be well again: hooks are looked for every second, and a look may take three."""
 MOST_PROBLEMS: Final = 40
-BACKGROUND: Final = ("app/service/outbox/", "app/web/hooks.py")
+BACKGROUND: Final = ("app/service/outbox/", "app/web/hooks.py", "app/store/postgres/outbox.py")
 """What works beside the webhooks: after a fault there, hooks must still go out."""
+OWN_TASK: Final = (*BACKGROUND, "app/store/postgres/writer.py", "app/store/postgres/batch.py")
+"""What runs in a task of its own, which nobody gives up but who ends the server."""
+OF_POSTGRES: Final = "app/store/postgres/"
+
+Databases: TypeAlias = Callable[[Path], Awaitable[str]]
+"""Makes the URL of a new database for a stage with this folder."""
 
 FRAME: Final = {
     ("app/web/answers.py", "send_answer"): "sends the reply itself: whoever broke that can be told nothing",
@@ -41,6 +50,8 @@ FRAME: Final = {
     ("app/web/app.py", "Application.__call__"): "calls the door, which keeps all others from breaking",
     ("app/service/outbox/sender.py", "Sender.run"): "the loop that outlives all that it does",
     ("app/service/outbox/sender.py", "Sender._outlives"): "what it outlives it by",
+    ("app/store/postgres/writer.py", "Writer._run"): "the loop that outlives all that it does",
+    ("app/store/postgres/writer.py", "Writer._outlives"): "what it outlives it by",
 }
 """What holds the rest. It is not broken, since nothing stands around it; each with its reason."""
 
@@ -76,6 +87,8 @@ async def explore(stage: Stage, faults: Faults) -> tuple[dict[str, list[Scene]],
     found: dict[str, list[Scene]] = {}
     seconds: list[float] = []
     for scene in SCENES:
+        if scene.needs_connections and not _is_postgres(stage.database):
+            continue
         request = await scene.prepare(stage)
         faults.reached.clear()
         heard = await stage.ask(request)
@@ -89,13 +102,20 @@ async def explore(stage: Stage, faults: Faults) -> tuple[dict[str, list[Scene]],
     return found, min(max(SLOWER * statistics.median(seconds), shortest), longest)
 
 
-def chosen(reached: dict[str, list[Scene]], ways: int) -> Iterator[Run]:
-    """The runs: each point in so many ways, with one webhook each; 0: in every way with every webhook that passes."""
+def _is_postgres(database: str) -> bool:
+    return database.startswith("postgresql:")
+
+
+def chosen(reached: dict[str, list[Scene]], ways: int, within: str) -> Iterator[Run]:
+    """The runs: each point in so many ways, with one webhook each; 0: in every way with every webhook that passes.
+
+    `within` is where the files of the points begin.
+    """
     points = {point.name: point for point in all_points()}
     turn = itertools.count()
     for name, scenes in sorted(reached.items()):
         point = points[name]
-        if (point.file, point.function) in FRAME:
+        if (point.file, point.function) in FRAME or not point.file.startswith(within):
             continue
         if not ways:
             yield from (Run(scene, point, how) for scene in scenes for how in ways_of(point))
@@ -104,9 +124,14 @@ def chosen(reached: dict[str, list[Scene]], ways: int) -> Iterator[Run]:
 
 
 def ways_of(point: Point) -> tuple[How, ...]:
-    """In which ways a point is broken. Nobody gives up what works beside the webhooks."""
+    """In which ways a point is broken.
+
+    Nobody gives up what works beside the webhooks, and a limit of time waits for nothing when it begins and ends.
+    """
+    if point.text.startswith("asyncio.timeout("):
+        return ("raises",)
     ways = WAYS[point.kind]
-    return tuple(how for how in ways if how != "given up") if point.file.startswith(BACKGROUND) else ways
+    return tuple(how for how in ways if how != "given up") if point.file.startswith(OWN_TASK) else ways
 
 
 async def play(stage: Stage, faults: Faults, run: Run) -> tuple[str, int]:
@@ -186,15 +211,20 @@ async def _told(stage: Stage, until: float) -> str:
     return "no hook is sent any more"
 
 
-async def play_all(faults: Faults, ways: int, only: str) -> Report:
-    """Every run on one server; it is started anew once something was wrong with it."""
+async def play_all(faults: Faults, ways: int, server: str, only: str) -> Report:
+    """Every run on one server; it is started anew once something was wrong with it.
+
+    On PostgreSQL only what is PostgreSQL's own is broken.
+    """
     problems: list[str] = []
     runs = struck = 0
-    async with _whole_stage(DEADLINE_S) as stage:
+    databases = _on(server) if server else _in_a_file
+    async with _whole_stage(DEADLINE_S, databases) as stage:
         reached, deadline_s = await explore(stage, faults)
-    waiting: Sequence[Run] = [run for run in chosen(reached, ways) if only in str(run)]
+    wanted = chosen(reached, ways, OF_POSTGRES if server else "")
+    waiting: Sequence[Run] = [run for run in wanted if only in str(run)]
     while waiting and len(problems) < MOST_PROBLEMS:
-        async with _whole_stage(deadline_s) as stage:
+        async with _whole_stage(deadline_s, databases) as stage:
             while waiting:
                 run, waiting = waiting[0], waiting[1:]
                 problem, times = await play(stage, faults, run)
@@ -207,12 +237,30 @@ async def play_all(faults: Faults, ways: int, only: str) -> Report:
 
 
 @asynccontextmanager
-async def _whole_stage(deadline_s: float) -> AsyncIterator[Stage]:
+async def _whole_stage(deadline_s: float, databases: Databases) -> AsyncIterator[Stage]:
     """A stage on which nothing is broken yet. That a broken one does not end well says nothing more."""
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(TemporaryDirectory(dir=_memory(), ignore_cleanup_errors=True))
-        stack.enter_context(suppress(Exception))
-        yield await stack.enter_async_context(on_stage(Path(folder), deadline_s))
+        folder = Path(stack.enter_context(TemporaryDirectory(dir=_memory(), ignore_cleanup_errors=True)))
+        database = await databases(folder)
+        stack.enter_context(suppress(Exception, asyncio.CancelledError))
+        yield await stack.enter_async_context(on_stage(folder, database, deadline_s))
+
+
+async def _in_a_file(folder: Path) -> str:
+    return f"sqlite:///{folder}/calls.db"
+
+
+def _on(server: str) -> Databases:
+    """New databases on the PostgreSQL server with this URL, that of a database which is there."""
+
+    async def new_database(_: Path) -> str:
+        name = f"stage_{uuid4().hex}"
+        connection = await asyncpg.connect(server)
+        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.close()
+        return f"{server.rpartition('/')[0]}/{name}"
+
+    return new_database
 
 
 def _memory() -> str | None:
@@ -221,6 +269,7 @@ def _memory() -> str | None:
 
 
 def main(faults: Faults, words: Sequence[str]) -> None:
-    """Play, and print the report as JSON: how many ways, and what the runs hold in their names that are wanted."""
-    report = asyncio.run(play_all(faults, int(words[0]), "".join(words[1:])))
+    """Play, and print the report as JSON: how many ways, on which server, and what the names of runs hold."""
+    ways, server, only = words
+    report = asyncio.run(play_all(faults, int(ways), server, only))
     json.dump(report._asdict(), sys.stdout)

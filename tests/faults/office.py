@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
-Mood: TypeAlias = Literal["good", "slow", "silent", "failing", "broken", "closing"]
+Mood: TypeAlias = Literal["good", "slow", "silent", "failing", "gone", "broken", "closing"]
 
 KNOWN: Final = b'{"name": "Ann", "tier": "gold"}'
-_STATUSES: Final = {"failing": b"503 Service Unavailable"}
+_STATUSES: Final = {"failing": b"503 Service Unavailable", "gone": b"410 Gone"}
 SLOW_S: Final = 0.15
 SILENT_S: Final = 5.0
 
@@ -73,7 +73,7 @@ class Office:
             return False
         if mood in ("slow", "silent"):
             await asyncio.sleep(SLOW_S if mood == "slow" else SILENT_S)
-        if (id_ := _header(head, b"webhook-id")) and mood not in ("failing", "broken"):
+        if (id_ := _header(head, b"webhook-id")) and mood not in ("failing", "gone", "broken"):
             self._take(id_, path, body)
         answer = b"<html>" if mood == "broken" else KNOWN
         status = b"404 Not Found" if "/missing/" in path else _STATUSES.get(mood, b"200 OK")

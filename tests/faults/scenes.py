@@ -16,6 +16,7 @@ class Scene(NamedTuple):
         is_played: whether what comes back is played, so that somebody must hear something.
         is_told: whether somebody outside is told because of it.
         may_be_empty: whether the NCCO that is played may go on as it is.
+        needs_connections: whether it is of a store that connects to a server.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Scene(NamedTuple):
     is_played: bool = True
     is_told: bool = False
     may_be_empty: bool = False
+    needs_connections: bool = False
 
     @property
     def is_fallback(self) -> bool:
@@ -86,6 +88,7 @@ async def _ringing(stage: Stage) -> Request:
 async def _record(stage: Stage) -> Request:
     await stage.ring()
     await stage.played(stage.press("2"))
+    stage.office.mood = lambda _: "good"
     fields = {"recording_url": "https://api.nexmo.com/v1/files/1", "conversation_uuid": f"CON-{stage.leg}"}
     return Request("POST", stage.url("event"), fields)
 
@@ -216,6 +219,38 @@ async def _nobody_home(stage: Stage) -> Request:
     return asked
 
 
+async def _record_refused(stage: Stage) -> Request:
+    """Whoever is told of the recording does not take it now."""
+    recorded = await _record(stage)
+    stage.office.mood = lambda path: "failing" if path == "/saved" else "good"
+    return recorded
+
+
+async def _record_unwanted(stage: Stage) -> Request:
+    """Whoever is told of the recording wants none, now or later."""
+    recorded = await _record(stage)
+    stage.office.mood = lambda path: "gone" if path == "/saved" else "good"
+    return recorded
+
+
+async def _answer_unconnected(stage: Stage) -> Request:
+    asked = await _answer(stage)
+    await stage.lose_connections()
+    return asked
+
+
+async def _input_unconnected(stage: Stage) -> Request:
+    pressed = await _input(stage)
+    await stage.lose_connections()
+    return pressed
+
+
+async def _notify_unconnected(stage: Stage) -> Request:
+    told = await _notify(stage)
+    await stage.lose_connections()
+    return told
+
+
 SCENES: Final = (
     Scene("answer", _answer),
     Scene("answer again", _answer_again),
@@ -227,6 +262,8 @@ SCENES: Final = (
     Scene("busy", _busy),
     Scene("ringing", _ringing, is_played=False),
     Scene("record", _record, is_played=False, is_told=True),
+    Scene("record, refused", _record_refused, is_played=False, is_told=True),
+    Scene("record, unwanted", _record_unwanted, is_played=False, is_told=True),
     Scene("completed", _completed, is_played=False),
     Scene("started", _started, is_played=False),
     Scene("onanswer", _on_answer),
@@ -248,4 +285,7 @@ SCENES: Final = (
     Scene("fallback, refused answer", _fallback_refused_answer),
     Scene("fallback, refused", _fallback_refused),
     Scene("fallback of an event", _fallback_of_event, may_be_empty=True),
+    Scene("answer, unconnected", _answer_unconnected, needs_connections=True),
+    Scene("input, unconnected", _input_unconnected, is_told=True, needs_connections=True),
+    Scene("notify, unconnected", _notify_unconnected, may_be_empty=True, needs_connections=True),
 )

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 from uuid import uuid4
 
+import asyncpg
 import orjson
 from fastapi import FastAPI
 
@@ -32,6 +33,13 @@ GRACE_S: Final = 1.0
 """What a busy machine takes to answer after its deadline."""
 PATIENCE_S: Final = 2.0
 """How long after that to wait for an answer that does not come."""
+NOTICED_S: Final = 0.05
+"""In which an event loop has seen that a connection is gone."""
+END_OTHERS: Final = """
+    SELECT pg_terminate_backend(pid)
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 CALLER: Final = {"to": "442079460000", "from": "447700900123"}
 
 
@@ -63,12 +71,14 @@ class Stage:
     """One server that runs.
 
     Attributes:
-        folder: where its database lies. older: how many other revisions of the flows have had a call there.
+        folder: of its own. database: the URL of its database.
+        older: how many other revisions of the flows have had a call there.
     """
 
     app: FastAPI
     office: Office
     folder: Path
+    database: str
     deadline_s: float
     older: int = 0
     ncco: list[dict[str, Any]] = field(default_factory=list)
@@ -105,6 +115,13 @@ class Stage:
             sent[0]["status"] if is_whole else 0, sent[1]["body"] if is_whole else b"", seconds, error, is_late
         )
 
+    async def lose_connections(self) -> None:
+        """What a restart of PostgreSQL does to those who hold a connection, told to each."""
+        own = await asyncpg.connect(self.database)
+        await own.execute(END_OTHERS)
+        await own.close()
+        await asyncio.sleep(NOTICED_S)
+
     async def played(self, request: Request) -> None:
         """A webhook of a call on its way. Raises AssertionError when it is not answered."""
         heard = await self.ask(request)
@@ -123,8 +140,8 @@ class Stage:
         shutil.copytree(PROJECT, flows.parent)
         text = (flows / "house.yaml").read_text().replace("Welcome", f"Welcome {self.older}")
         (flows / "house.yaml").write_text(text)
-        async with application(self.folder, self.office, flows, self.deadline_s) as app:
-            before = Stage(app, self.office, self.folder, self.deadline_s)
+        async with application(self.folder, self.office, flows, self.database, self.deadline_s) as app:
+            before = Stage(app, self.office, self.folder, self.database, self.deadline_s)
             await before.ring()
         self.leg, self.ncco = before.leg, before.ncco
 
@@ -203,23 +220,25 @@ def refusal_problem(heard: Heard) -> str:
 
 
 @asynccontextmanager
-async def on_stage(folder: Path, deadline_s: float) -> AsyncIterator[Stage]:
-    """The application with its database in `folder`, and an office that it asks by name."""
-    async with Office() as office, application(folder, office, PROJECT / "flows", deadline_s) as app:
-        yield Stage(app, office, folder, deadline_s)
+async def on_stage(folder: Path, database: str, deadline_s: float) -> AsyncIterator[Stage]:
+    """The application on a database, and an office that it asks by name."""
+    async with Office() as office, application(folder, office, PROJECT / "flows", database, deadline_s) as app:
+        yield Stage(app, office, folder, database, deadline_s)
 
 
 @asynccontextmanager
-async def application(folder: Path, office: Office, flows: Path, deadline_s: float) -> AsyncIterator[FastAPI]:
+async def application(
+    folder: Path, office: Office, flows: Path, database: str, deadline_s: float
+) -> AsyncIterator[FastAPI]:
     """The application, open."""
-    settings = settings_of(folder, office, flows)
+    settings = settings_of(folder, office, flows, database)
     journal.configure(settings, io.TextIOWrapper(io.BytesIO()))
     app = create_app(settings, deadline_s=deadline_s)
     async with app.router.lifespan_context(app):
         yield app
 
 
-def settings_of(folder: Path, office: Office, flows: Path) -> Settings:
+def settings_of(folder: Path, office: Office, flows: Path, database: str) -> Settings:
     """Settings for a server whose flows ask `office`, by a name that has to be looked up."""
     env_file = folder / "env"
     env_file.write_text(f"FLOW_OFFICE=http://localhost:{office.port}\n")
@@ -229,7 +248,8 @@ def settings_of(folder: Path, office: Office, flows: Path) -> Settings:
         insecure=True,
         flows=flows,
         templates=flows.parent / "templates",
-        database_url=f"sqlite:///{folder}/calls.db",
+        database_url=database,
+        key="invented-key-of-the-stage-for-tests-only",
         dial_allow="44",
         log="json",
         reload=False,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import resource
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,34 +13,15 @@ from uuid import uuid4
 
 import pytest
 
-from app.ncco import check
+from tests.faults.asking import FACTS, LOST, errors, is_answered, post, ready
 from tests.faults.served import Served, served
 from tests.faults.wire import Answer, Wire
-
-FACTS = {"to": "442079460000", "from": "447700900123"}
-LOST = {"reason": "Invalid response code.", "original_request": {"url": "/webhooks/answer", "type": "answer"}}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with served(tmp_path_factory.mktemp("server")) as started:
         yield started
-
-
-def post(server: Served, path: str, **fields: Any) -> Answer:
-    async def ask() -> Answer:
-        wire = Wire("127.0.0.1", server.port)
-        answer = await wire.post(path, {**FACTS, "uuid": uuid4().hex, **fields})
-        wire.close()
-        return answer
-
-    return asyncio.run(ask())
-
-
-def errors(answer: Answer) -> list[str]:
-    """What is wrong with an NCCO; one that is none is wrong."""
-    found = [issue.code for issue in check(answer.ncco) if issue.severity == "error"]
-    return found if answer.ncco else ["no NCCO"]
 
 
 @contextmanager
@@ -139,24 +119,6 @@ def test_a_damaged_file_is_no_reason_to_say_nothing(tmp_path: Path) -> None:
     assert [] == [code for answer in fallbacks for code in errors(answer)]
 
 
-def ready(server: Served) -> int:
-    async def ask() -> Answer:
-        wire = Wire("127.0.0.1", server.port)
-        answer = await wire.get("/readyz")
-        wire.close()
-        return answer
-
-    return asyncio.run(ask()).status
-
-
-def answered(server: Served, within_s: float = 30.0) -> bool:
-    """Whether an answer webhook gets its NCCO soon."""
-    until = time.monotonic() + within_s
-    while post(server, "/webhooks/answer").status != 200 and time.monotonic() < until:
-        time.sleep(0.1)
-    return post(server, "/webhooks/answer").status == 200
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_server_that_starts_without_its_store_says_the_failsafe_and_takes_it_when_it_comes(
     tmp_path: Path, workers: int
@@ -168,9 +130,9 @@ def test_a_server_that_starts_without_its_store_says_the_failsafe_and_takes_it_w
             fallback = post(server, "/webhooks/fallback", **LOST)
             unready = ready(server)
             other.execute("ROLLBACK")
-            is_answered = answered(server)
+            takes_calls = is_answered(server)
             code = server.stop()
 
     assert ([503] * 4, 200, 503) == (refused, fallback.status, unready)
     assert [] == errors(fallback)
-    assert (True, 0) == (is_answered, code)
+    assert (True, 0) == (takes_calls, code)
