@@ -60,13 +60,10 @@ class PatientProtocol(HttpToolsProtocol):
         if is_head_open != (self._head is not None):
             self._stop(self._head)
             self._head = self.loop.call_later(self.head_s, self.timeout_keep_alive_handler) if is_head_open else None
-        elif self._is_answered(is_head_open) and self.timeout_keep_alive_task is None:
-            self._wait_idly()
-
-    def _is_answered(self, is_head_open: bool) -> bool:
-        """Whether the last request has had its whole answer; a head that could not be read made none."""
-        cycle: RequestResponseCycle | None = self.cycle  # uvicorn says that there always is one
-        return not is_head_open and cycle is not None and cycle.response_complete
+        elif not is_head_open and self.timeout_keep_alive_task is None:
+            cycle: RequestResponseCycle | None = self.cycle  # none where the first head could not be read
+            if cycle is not None and cycle.response_complete:
+                self._wait_idly()
 
     def on_headers_complete(self) -> None:
         """Begin to answer; a connection of a server that ends has had its last request with this one."""

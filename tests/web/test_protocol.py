@@ -148,6 +148,20 @@ async def test_who_says_nothing_that_counts_behind_a_request_is_idle() -> None:
         assert b"" == await everything(reader)
 
 
+@pytest.mark.parametrize("path", [b"/" + b"a" * 100_000, b"/\xc3\xa9"])
+async def test_a_path_that_cannot_be_read_is_refused_and_breaks_nothing(path: bytes) -> None:
+    broken: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: broken.append(context))
+
+    async with listening() as (_, connect):
+        reader, writer = await connect()
+        writer.write(b"GET " + path + b" HTTP/1.1\r\nhost: x\r\n\r\n")
+        answer = await everything(reader)
+
+    assert b"HTTP/1.1 400 Bad Request" == answer[:24]
+    assert [] == broken
+
+
 async def test_a_request_on_its_way_to_a_server_that_ends_is_the_last_of_its_connection() -> None:
     async with listening() as (state, connect):
         reader, writer = await connect()
