@@ -55,7 +55,7 @@ class Pool:
             async with transaction(connection):
                 return await work(connection)
 
-        return await self._trying(whole, limit_s, lambda error, tries: faults.is_clash(error) and tries < TRIES)
+        return await self._trying(whole, limit_s, _may_write_again)
 
     def _may_read_again(self, error: BaseException, tries: int) -> bool:
         return (faults.is_lost(error) or faults.is_ending(error)) and tries <= self._size
@@ -87,8 +87,8 @@ class Pool:
             return await ask(connection)
         except (asyncpg.PostgresError, StoreUnavailable) as error:
             if faults.is_of_standby(error):
-                connection.terminate()  # another one may lead to the primary
-            raise  # any other connection is whole
+                await self._pool.expire_connections()  # new ones may lead to the primary
+            raise  # the connection is whole
         except BaseException:
             connection.terminate()  # in the middle of something: nobody waits for its end
             raise
@@ -102,3 +102,8 @@ class Pool:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+
+def _may_write_again(error: BaseException, tries: int) -> bool:
+    """Nothing was written. What leads to a standby was connected before a failover, perhaps: new ones tell."""
+    return tries < TRIES if faults.is_clash(error) else tries == 1 and faults.is_of_standby(error)
