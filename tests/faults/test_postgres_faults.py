@@ -238,7 +238,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
     folder.mkdir()
     owner = folder.parent.stat()
     options = f"size=24m,mode=0700,uid={owner.st_uid},gid={owner.st_gid}"
-    command = ["mount", "-t", "tmpfs", "-o", options, "none", folder]
+    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
     made = subprocess.run(command, check=False, capture_output=True, text=True)
     if made.returncode:
         pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
