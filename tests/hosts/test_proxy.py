@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx
@@ -26,6 +29,9 @@ from tests.web.running_server import free_port
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 
+MOST_S = 1.5
+"""What a host that is frozen may cost a caller."""
+SLOW_S = 2.0
 SECRET = "a signature secret of at least 32 characters"
 FALLBACK: dict[str, Any] = {
     "reason": "Connection timeout.",
@@ -49,7 +55,12 @@ class Line:
         """The answer to a webhook of a call of its own."""
         body = json.dumps({"to": "442079460000", "from": "447700900123", "uuid": uuid4().hex, **fields}).encode()
         signature = {"authorization": signed_post(body, SECRET)} if is_signed else {}
-        return httpx.post(f"http://{self.address}{path}", content=body, headers=signature, timeout=10)
+        return httpx.post(f"http://{self.address}{path}", content=body, headers=signature, timeout=20)
+
+    def timed(self) -> tuple[int, float]:
+        """The status of an answer webhook, and the seconds that it took."""
+        begun = time.monotonic()
+        return self.post("/webhooks/answer").status_code, time.monotonic() - begun
 
     def answers(self, times: int, **words: bool) -> Counter[int]:
         """The statuses of answer webhooks."""
@@ -65,6 +76,47 @@ def host(home: Path, port: int) -> Iterator[RunningServer]:
     with running_server(home, "--port", str(port), cwd=home, env=env) as server:
         wait_until_ready(server.address)
         yield server
+
+
+class SlowHost(ThreadingHTTPServer):
+    """A host whose look-ups take their time, and which is alive."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), SlowAnswers)
+        self.webhooks: list[str] = []
+        self.address = f"127.0.0.1:{self.server_port}"
+
+
+class SlowAnswers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._say(b'{"status":"up"}')
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        cast(SlowHost, self.server).webhooks.append(self.path)
+        time.sleep(SLOW_S)
+        self._say(b"[]")
+
+    def _say(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the tests look at what is answered."""
+
+
+@contextmanager
+def slow_host() -> Iterator[SlowHost]:
+    with SlowHost() as server:
+        serving = threading.Thread(target=server.serve_forever, daemon=True)
+        serving.start()
+        yield server
+        server.shutdown()
+        serving.join()
 
 
 @pytest.fixture
@@ -106,15 +158,58 @@ def test_hosts_that_restart_one_right_after_the_other_cost_nothing(line: Line) -
     assert ({200: 6}, {200: 6}) == (with_one, with_the_other)
 
 
-def test_a_frozen_host_keeps_few_webhooks(line: Line) -> None:
+def test_a_frozen_host_costs_one_caller_a_second_and_is_left_alone(line: Line) -> None:
     line.servers[0].process.send_signal(signal.SIGSTOP)
-    with ThreadPoolExecutor(4) as callers:
-        each = callers.map(lambda _: line.post("/webhooks/answer").status_code, range(60))
-        statuses = Counter(each)
+    waits = [line.timed() for _ in range(30)]
     line.servers[0].process.send_signal(signal.SIGCONT)
 
-    assert statuses[200] >= 54, statuses
-    assert {200, 504} >= set(statuses)
+    assert [200] * 30 == [status for status, _ in waits]
+    assert MOST_S > max(seconds for _, seconds in waits)
+    assert 1 >= sum(seconds > 0.9 for _, seconds in waits)
+
+
+def test_a_host_that_freezes_amid_calls_costs_few_of_them_much(line: Line) -> None:
+    with ThreadPoolExecutor(4) as callers:
+        before = [*callers.map(lambda _: line.timed(), range(8))]
+        line.servers[0].process.send_signal(signal.SIGSTOP)
+        after = [*callers.map(lambda _: line.timed(), range(60))]
+    line.servers[0].process.send_signal(signal.SIGCONT)
+    late = [status for status, seconds in after if seconds > MOST_S]
+
+    assert {200} == {status for status, _ in before}
+    assert len(late) <= 6, late
+    assert {200, 504} >= {status for status, _ in after}
+
+
+def test_a_host_that_takes_its_time_to_answer_is_asked_once_and_goes_on(tmp_path: Path) -> None:
+    with (
+        slow_host() as one,
+        slow_host() as two,
+        proxy(tmp_path, free_port(), [one.address, two.address]) as address,
+        ThreadPoolExecutor(8) as callers,
+    ):
+        line = Line(address, [], [])
+        waits = [*callers.map(lambda _: line.timed(), range(8))]
+
+    assert [200] * 8 == [status for status, _ in waits]
+    assert 8 == len(one.webhooks) + len(two.webhooks)
+    assert max(seconds for _, seconds in waits) < SLOW_S + MOST_S
+
+
+def test_what_one_host_cannot_do_the_other_does(line: Line) -> None:
+    (line.homes[0] / "ncco.db").rename(line.homes[0] / "away.db")
+
+    assert {200: 12} == line.answers(12)
+
+
+def test_while_every_host_is_frozen_vonage_is_told_to_ask_again(line: Line) -> None:
+    for server in line.servers:
+        server.process.send_signal(signal.SIGSTOP)
+    statuses = line.answers(1)
+    for server in line.servers:
+        server.process.send_signal(signal.SIGCONT)
+
+    assert {504: 1} == statuses
 
 
 def test_while_no_host_answers_vonage_is_told_to_ask_again(line: Line) -> None:

@@ -23,8 +23,18 @@ DRAINED_S, LAST_WRITE_S = 30, 5
 """What NCCO_DRAIN_S may be without another line in the compose file, and what closing the store may take."""
 
 
-def seconds(directive: str) -> list[float]:
-    found = re.findall(rf"\b{directive} (\d+)(m?s);", NGINX)
+def location(named: str) -> str:
+    """What stands in the braces behind a name."""
+    return NGINX.partition(f"{named} {{")[2].partition("}")[0]
+
+
+def asked_next(named: str) -> set[str]:
+    """After what another host is asked."""
+    return set(re.findall(r"proxy_next_upstream (.+);", location(named))[0].split())
+
+
+def seconds(directive: str, named: str = "") -> list[float]:
+    found = re.findall(rf"\b{directive} (\d+)(m?s);", location(named) if named else NGINX)
     return [int(number) / (1000 if unit == "ms" else 1) for number, unit in found]
 
 
@@ -88,21 +98,32 @@ def test_what_is_mounted_is_there(name: str) -> None:
 
 
 def test_the_proxy_knows_the_hosts() -> None:
-    assert [f"{name}:8000" for name in HOSTS] == re.findall(r"server (\S+) resolve", NGINX)
+    assert [f"{name}:8000" for name in HOSTS] * 2 == re.findall(r"server (\S+) resolve", NGINX)
     assert "listen 8080;" in NGINX
     assert NGINX.count("{") == NGINX.count("}")
 
 
 def test_no_host_is_left_out_for_what_it_answered_and_nobody_says_502() -> None:
-    assert ["max_fails=0;"] * len(HOSTS) == re.findall(r"server \S+ resolve (.+)", NGINX)
-    assert "error_page 502 =503 @nobody;" in NGINX
+    remembering, forgetting = location("upstream hosts"), location("upstream anybody")
+    counted = asked_next("location /webhooks/") | asked_next("location = /alive")
+
+    assert [("1", "60s")] * 2 == re.findall(r"max_fails=(\d) fail_timeout=(\w+);", remembering)
+    assert ["0"] * 2 == re.findall(r"max_fails=(\d);", forgetting)
+    assert {"error", "timeout", "non_idempotent"} == counted
+    assert "error_page 502 =503 @nobody;" in location("location @anybody")
 
 
 def test_the_proxy_asks_the_next_host_for_webhooks_too_and_gives_up_before_vonage_does() -> None:
-    asking = re.findall(r"proxy_next_upstream (.+);", NGINX)[0].split()
-
-    assert {"error", "timeout", "http_503", "non_idempotent"} <= set(asking)
-    assert all(DEADLINE_S < wait < VONAGE_WAITS_S for wait in seconds("proxy_read_timeout"))
+    assert {"error", "timeout", "non_idempotent"} <= asked_next("location /webhooks/")
+    assert {"error", "timeout", "http_503", "non_idempotent"} <= asked_next("location @anybody")
+    assert all(DEADLINE_S < wait < VONAGE_WAITS_S for wait in seconds("proxy_read_timeout", "location /webhooks/"))
     assert all(wait < VONAGE_WAITS_S - DEADLINE_S for wait in seconds("proxy_connect_timeout"))
-    assert [60] == seconds("keepalive_timeout")
+    assert [60, 60] == seconds("keepalive_timeout")
     assert seconds("keepalive_timeout")[0] < KEEP_ALIVE_S
+
+
+def test_whether_a_host_is_alive_is_asked_in_a_second_and_of_the_one_that_answers() -> None:
+    assert [1] == seconds("proxy_read_timeout", "location = /alive")
+    assert "hash $lot;" in location("upstream hosts")
+    assert {"$lot", "alive"} == set(re.findall(r"proxy_cache(?:_key)? (\S+);", location("location = /alive")))
+    assert ["http://hosts/healthz"] == re.findall(r"proxy_pass (\S+);", location("location = /alive"))
