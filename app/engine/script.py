@@ -18,6 +18,9 @@ from app.ncco import Issue, check, each_is_clean
 SOUND_LIMIT = 10_000
 """Shapes of NCCOs that are remembered for one flow."""
 
+_NO_TAIL = 1 << 30
+"""Where the tail of an NCCO begins that has none, or whose tail is the failsafe NCCO."""
+
 
 class Script:
     """The actions of one turn, each with the wait that it opens. `dialled` counts over the whole call."""
@@ -30,6 +33,7 @@ class Script:
         self.dialled = dialled
         self.waits: list[Wait] = []
         self._drafts: list[Draft] = []
+        self._tail_at = _NO_TAIL
 
     def mark(self) -> tuple[int, int, int]:
         """How far it is."""
@@ -38,6 +42,7 @@ class Script:
     def take_back(self, mark: tuple[int, int, int]) -> None:
         """Forget what was added since `mark`."""
         drafts, waits, self.dialled = mark
+        self._tail_at = _NO_TAIL
         del self._drafts[drafts:]
         del self.waits[waits:]
 
@@ -59,6 +64,7 @@ class Script:
         first = 0 if reprompt else next((index for index, draft in enumerate(drafts) if _asks(draft)), 0)
         self._add_all(flow, step, drafts[first:])
         if drafts and _asks(drafts[-1]) and step.tail:
+            self._tail_at = len(self._drafts)
             self._drafts.extend(self._tail(chain((origin,), origins)))
 
     def _tail(self, origins: Iterable[Origin]) -> list[Draft]:
@@ -132,7 +138,18 @@ class Script:
         self.waits.clear()
 
     def fault(self) -> tuple[int, Issue] | None:
-        """The first thing that Vonage would refuse, with the number of its action."""
+        """The first thing that Vonage would refuse, with the number of its action.
+
+        What stands behind an `input` is no reason not to ask: where it is at fault, the failsafe NCCO takes its place.
+        """
+        found = self._fault()
+        if found is None or found[0] < self._tail_at:
+            return found
+        self._drafts[self._tail_at :] = failsafe_drafts(self._around.failsafe)
+        self._tail_at = _NO_TAIL
+        return self._fault()
+
+    def _fault(self) -> tuple[int, Issue] | None:
         if self._is_known_sound():
             return None
         errors = [issue for issue in check(self.actions()) if issue.severity == "error"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.engine.masking import masked, without
 from app.engine.session import Level, Observer, Session, Wait
 from app.flow.model import Flow, Step
 
@@ -23,7 +24,8 @@ class Standing:
         secrets: the sensitive variables that were given a value in this turn.
         tokens: what is left of sensitive variables that were given their value in an earlier turn. No flow sees it.
         asked: the look-ups that were asked in this turn.
-        hidden: what is left of the sensitive fields of those that were asked in an earlier one, by look-up.
+        hidden: by look-up, what is kept of those that were asked in an earlier one and have sensitive fields: its
+            tokens, too, which no flow sees.
     """
 
     flow: Flow
@@ -73,15 +75,14 @@ class Standing:
 
     def masked(self, name: str, mask: Callable[[str], str]) -> Mapping[str, Any]:
         """What came of a look-up in this turn, as it leaves the turn."""
-        answer = self.lookups[name]
-        return {**answer, **{each: mask(str(answer[each])) for each in self.flow.hushed.get(name, ())}}
+        answer: Mapping[str, Any] = masked(self.lookups[name], self.flow.hushed.get(name, ()), mask)
+        return answer
 
     def kept_lookups(self, mask: Callable[[str], str]) -> dict[str, Any]:
         """What came of its look-ups, as it leaves the turn."""
         if not self.flow.hushed:
             return self.lookups
-        old = {name: {**self.lookups[name], **fields} for name, fields in self.hidden.items()}
-        return {**self.lookups, **old, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
+        return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
 
     def kept(self, mask: Callable[[str], str]) -> dict[str, Any]:
         """The variables as they leave the turn."""
@@ -129,13 +130,9 @@ def _standing(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, An
     given = [name for name, each in flow.variables.items() if each.sensitive and variables.get(name) != each.default]
     known = dict(variables)
     tokens = {name: known.pop(name) for name in given if name in known}
-    hidden = {name: _only(lookups[name], flow.hushed[name]) for name in flow.hushed.keys() & lookups.keys()}
-    seen = {name: _only(lookups[name], lookups[name].keys() - hidden[name].keys()) for name in hidden}
+    hidden = {name: lookups[name] for name in flow.hushed.keys() & lookups.keys()}
+    seen = {name: without(kept, flow.hushed[name]) for name, kept in hidden.items()}
     return Standing(flow, known, {**lookups, **seen}, tokens=tokens, hidden=hidden)
-
-
-def _only(record: Mapping[str, Any], fields: Collection[str]) -> Mapping[str, Any]:
-    return {name: value for name, value in record.items() if name in fields}
 
 
 def levels(standings: list[Standing], mask: Callable[[str], str]) -> tuple[Level, ...]:

@@ -9,6 +9,7 @@ from app.flow.model import Assignment, Value, Variable
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.parts.local import in_each_locale
 from app.flow.parts.shapes import Json
+from app.flow.paths import is_inner
 from app.flow.reader import Reader
 from app.flow.scope import RESERVED, variable_type
 from app.flow.signature import Signature
@@ -86,7 +87,7 @@ def check_secrecy(
 ) -> None:
     """E226 when a sensitive value would be kept where everybody may read it; `where` the keeper is declared."""
     named = (name for name in value.used_names if name in variables and variables[name].sensitive)
-    secrets = sorted([*named, *(name for name in value.used_names if "." in name)])
+    secrets = sorted([*named, *filter(is_inner, value.used_names)])
     if secrets and not variable.sensitive:
         message = f'"{variable.name}" would keep the sensitive "{secrets[0]}" in the open'
         cure = f"declare `{variable.name}` with `sensitive: true` under {where}"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 from app.flow.drafts import Callback, CallbackKind, Draft, Frame, Laid, Part, Value
 from app.flow.moves import Again, Asked, Assignment, Decision, Edge, Go, Jump, Next, Outcome, Runs, Target
 from app.flow.nodes import Place
+from app.flow.paths import Path
 
 if TYPE_CHECKING:
     from app.flow.expressions import Expression
@@ -181,7 +182,7 @@ class Flow:
         locales: the languages it speaks, by name; the first is the default.
         calendars: opening hours, by name.
         unasked: what look-ups are in scope as before they are asked, by name.
-        hushed: the sensitive fields of look-ups, by look-up.
+        hushed: the ways to the sensitive fields of look-ups, by look-up; none leads into another.
         events: as in `Step`, for every step.
         limits: what it promises, by name (`app.flow.limits`); no running call looks at it.
         subs: the flows that a call may come to from here, by name.
@@ -207,7 +208,7 @@ class Flow:
     locales: Mapping[str, Any] = field(default_factory=dict)
     calendars: Mapping[str, Any] = field(default_factory=dict)
     unasked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    hushed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    hushed: Mapping[str, frozenset[Path]] = field(default_factory=dict)
     events: Mapping[str, tuple[Sending, ...]] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from app.flow.model import Variable
+from app.flow.paths import Path, root_of, written
 from app.flow.types import ANY, DATETIME, TYPES, ValueType, words
 
 RESERVED = frozenset(
@@ -101,7 +102,8 @@ class ScopeTypes:
 
     Attributes:
         shapes: by name.
-        unspoken: names that may not be said to a caller, and fields of names (`name.field`), each with what it is.
+        unspoken: names that may not be said to a caller, and ways into names (`name.list[].field`), each with what
+            it is.
         env: the names that `env` has; None when that is not known.
     """
 
@@ -116,11 +118,11 @@ class ScopeTypes:
         """What `name` is, or None when it is not in scope."""
         return self.shapes.get(name)
 
-    def having(self, name: str, shape: Shape, unspoken: str = "", secrets: Iterable[str] = ()) -> ScopeTypes:
-        """This scope and one more name, of whose fields some are sensitive; one that is there gets the new type."""
-        kept = {known: why for known, why in self.unspoken.items() if known.partition(".")[0] != name}
+    def having(self, name: str, shape: Shape, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
+        """This scope and one more name, in which some fields are sensitive; one that is there gets the new type."""
+        kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
         kept |= {name: unspoken} if unspoken else {}
-        kept |= {f"{name}.{field}": "a sensitive field of a look-up" for field in sorted(secrets)}
+        kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a look-up")
         return ScopeTypes({**self.shapes, name: shape}, kept, self.env)
 
     def samples(self) -> dict[str, Any]:

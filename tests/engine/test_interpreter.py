@@ -523,3 +523,54 @@ def test_every_field_of_a_session_is_in_its_json(call: ScriptedCall) -> None:
     assert set(session._fields) == set(kept)
     assert set(session.call._fields) == set(kept["call"])
     assert session == from_json(to_json(session))
+
+
+TAILED = """
+flow: test
+default: true
+start: ask
+vars: {times: {type: int, default: 200}}
+defaults: {retry: {then: sorry}, on: {error: sorry}}
+steps:
+  ask:
+    do: [talk: "For sales press 1."]
+    choices: {sales: {dtmf: 1, goto: sales}}
+  sales:
+    do: [talk: Sales.]
+    goto: end
+  sorry:
+    do:
+      - talk: {text: Sorry., level: "{{ times }}"}
+      - connect: "447700900333"
+    on: {completed: end, otherwise: end}
+"""
+
+
+ASKED = [["talk", "For sales press 1."], ["input", None], ["talk", "Please call again later."]]
+
+
+def played(call: ScriptedCall) -> list[list[Any]]:
+    return [[action["action"], action.get("text")] for action in call.ncco]
+
+
+@pytest.mark.parametrize("called", ["442079460000", "1234", "999999", "sip:us@example.com"])
+def test_a_tail_that_vonage_would_refuse_is_no_reason_not_to_ask(called: str) -> None:
+    call = ScriptedCall(load_flow(TAILED), call=Call(to=called, from_number="447700900123", uuid="leg"))
+
+    assert ASKED == played(call)
+    assert "ask" == call.session.step
+    assert [] == [line for line in call.turn.trace if line.did == "failed"]
+
+
+def test_a_step_that_vonage_would_refuse_fails_whatever_stands_behind_it() -> None:
+    flow = load_flow(TAILED.replace('talk: "For sales press 1."', 'talk: {text: Hi., level: "{{ times }}"}'))
+    call = ScriptedCall(flow)
+
+    assert [["talk", "Please call again later."]] == played(call)
+
+
+def test_a_call_to_a_short_number_is_asked() -> None:
+    flow = load_flow(TAILED.replace('level: "{{ times }}"', "level: 1"))
+    call = ScriptedCall(flow, call=Call(to="1234", from_number="447700900123", uuid="leg"))
+
+    assert ASKED == played(call)

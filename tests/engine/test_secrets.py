@@ -397,3 +397,63 @@ BROKEN_STEP = """  broken:
     set: {kept: "{{ customer.card | int | spoken }}", other: "{{ customer.card }}"}
     goto: sorry
 """
+
+
+NESTED = """
+flow: test
+default: true
+start: hello
+lookups:
+  customer:
+    get: "https://crm.example.com/{{ call.uuid }}"
+    returns:
+      home: {city: text, code: {type: text, sensitive: true}}
+      cards: [{name: text, number: {type: text, sensitive: true}}]
+      codes: [{type: text, sensitive: true}]
+    default: {}
+defaults: {on: {error: sorry}}
+steps:
+  hello:
+    lookup: customer
+    branch:
+      - if: customer.cards[0].number == "987654" and customer.home.code == "987654" and customer.codes[0] == "987654"
+        goto: menu
+      - else: sorry
+  menu:
+    do: [{talk: "Hello {{ customer.cards[0].name }} in {{ customer.home.city }}, press 1."}]
+    choices: {one: {dtmf: 1, goto: late}}
+    retry: {then: end}
+  late:
+    branch:
+      - if: customer.codes | default("gone") == "gone"
+        goto: sure
+      - else: sorry
+  sure:
+    do:
+      - talk: "{% for card in customer.cards %}{{ card.name }}{% if card.number is defined %}!{% endif %} {% endfor %}"
+    goto: menu
+  sorry:
+    do: [{talk: "Sorry."}]
+    goto: end
+"""
+
+
+def test_what_is_sensitive_further_in_lives_for_the_turn_that_has_asked() -> None:
+    cards = [{"name": "Visa", "number": SECRET}, {"name": "Amex", "number": SECRET * 2}]
+    answer = {"home": {"city": "Leeds", "code": SECRET}, "cards": cards, "codes": [SECRET]}
+    kept = {
+        "home": {"city": "Leeds", "code": "secret:6"},
+        "cards": [{"name": "Visa", "number": "secret:6"}, {"name": "Amex", "number": "secret:12"}],
+        "codes": "secret:10",
+        "ok": True,
+    }
+    caller = ScriptedCall(load_flow(NESTED), answers={"customer": answer})
+
+    assert ["Hello Visa in Leeds, press 1."] == caller.said
+    assert (kept, kept) == (caller.session.lookups["customer"], caller.turn.lookups["customer"])
+    assert SECRET not in written(caller)
+
+    caller.press("1")
+
+    assert "Visa Amex" == caller.said[0].strip()
+    assert kept == caller.session.lookups["customer"]

@@ -11,6 +11,7 @@ from app.flow.fields import Fields
 from app.flow.inherited import Defaults
 from app.flow.model import Exit, Part, Variable
 from app.flow.nodes import Place
+from app.flow.paths import is_inner
 from app.flow.played import Played
 
 
@@ -42,7 +43,7 @@ class StepSource:
     def shown(self, condition: Expression) -> str:
         """A condition, for the trace; not what a sensitive value is compared with."""
         used = (self.variables[name] for name in condition.used_names if name in self.variables)
-        if any(variable.sensitive for variable in used) or any("." in name for name in condition.used_names):
+        if any(variable.sensitive for variable in used) or any(map(is_inner, condition.used_names)):
             return f"the condition in line {condition.place.line}"
         return condition.source
 

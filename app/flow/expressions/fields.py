@@ -6,6 +6,8 @@ from app.flow.expressions.check import Check, described, kind_of
 from app.flow.expressions.foreign import CALLS, NAMES
 from app.flow.expressions.kinds import item_of, record_of
 from app.flow.expressions.syntax import Field, Name, Node, Sum
+from app.flow.expressions.touching import touched_names
+from app.flow.paths import is_inner
 from app.flow.scope import HEADERS, Record, ScopeTypes, Shape
 from app.flow.types import ANY, ValueType
 from app.ncco.suggest import nearest
@@ -144,7 +146,7 @@ def is_always_there(scope: ScopeTypes, node: Node) -> bool:
     if isinstance(node, Name):
         secrets = scope.unspoken.keys() - {"env"}
         return node.name not in secrets and (node.name != "input" or not secrets)
-    if isinstance(node, Field) and isinstance(node.of, Name) and f"{node.of.name}.{node.key}" in scope.unspoken:
+    if any(is_inner(name) for name in touched_names(node, scope.unspoken, is_passed=True)):
         return False
     shape = record_of(_shape_of_path(scope, node.of)) if isinstance(node, Field) else None
     if shape is None or not isinstance(node, Field):

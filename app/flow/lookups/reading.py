@@ -29,6 +29,7 @@ from app.flow.lookups.request import Method
 from app.flow.lookups.returns import read_default, read_returns
 from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.parts.values import Object
+from app.flow.paths import written
 from app.flow.reader import Reader
 from app.flow.scope import ScopeTypes, variable_type
 from app.flow.signature import Param
@@ -50,6 +51,7 @@ _OF_METHOD: Final[Mapping[str, tuple[str, ...]]] = {
 _GET_OR_POST: Final = "write `get: url` or `post: url`"
 _NO_OTHER: Final = "write `post`: a look-up asks by GET or by POST"
 _QUERY: Final = 'write it behind the URL: "..?number={{ call.from }}"'
+_SENSITIVE: Final = "say it of the field: `returns: {pin: {type: text, sensitive: true}}`"
 _AUTHORIZATION: Final = 'write a header: `headers: {Authorization: "Bearer {{ env.TOKEN }}"}`'
 _HINTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("url", "uri", "method", "http", "request", "endpoint", "href"), _GET_OR_POST),
@@ -63,6 +65,7 @@ _HINTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("param", "parameters", "takes", "input"), "write `params`"),
     **dict.fromkeys(("function", "func", "call", "module"), "write `python`"),
     **dict.fromkeys(("return", "result", "results", "response", "output", "fields", "schema"), "write `returns`"),
+    **dict.fromkeys(("sensitive", "secret", "secrets"), _SENSITIVE),
     **dict.fromkeys(("fallback", "defaults", "else", "otherwise"), "write `default`"),
     **dict.fromkeys(("timeout_ms", "deadline", "wait"), "write `timeout`"),
     **dict.fromkeys(("retry", "retries", "tries"), "delete it: a look-up is asked once, since a caller is listening"),
@@ -225,8 +228,9 @@ class _Definition:
         if definition.cache_ms and (secrets := sorted(used & unspoken)):
             message = f'"{secrets[0]}" is sensitive, and what {self.fields.what} is asked would be kept in memory'
             self.reader.report("E541", self.fields.at("cache"), message)
-        elif definition.cache_ms and (secrets := sorted(definition.returns.secrets)):
-            message = f'"{secrets[0]}" of {self.fields.what} is sensitive, and its answer would be kept in memory'
+        elif definition.cache_ms and (secrets := sorted(written("", path) for path in definition.returns.secrets)):
+            shown = secrets[0].removeprefix(".")
+            message = f'"{shown}" of {self.fields.what} is sensitive, and its answer would be kept in memory'
             self.reader.report("E541", self.fields.at("cache"), message)
 
 

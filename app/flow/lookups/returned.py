@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from app.flow.expressions.filters import MAX_TEXT
 from app.flow.lookups.plain import MAX_DEPTH, plain_json, plain_text
+from app.flow.paths import Path
 from app.flow.scope import Record
 from app.flow.types import ANY, MAX_ITEMS, TYPES, ValueType, list_of, record
 
@@ -135,12 +136,13 @@ class Many:
 class Fields:
     """A map of declared fields; what an answer holds besides them is left out.
 
-    `is_sure` is false when one of them could not be read: there may be any. `secrets` are those that are sensitive.
+    `is_sure` is false when one of them could not be read: there may be any. `secrets` are the ways to what is sensitive
+    in an answer, none of which leads into another.
     """
 
     fields: Mapping[str, Returned] = field(default_factory=dict)
     is_sure: bool = True
-    secrets: frozenset[str] = frozenset()
+    secrets: frozenset[Path] = frozenset()
 
     @property
     def shape(self) -> Record:

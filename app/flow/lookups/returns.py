@@ -1,19 +1,28 @@
 """Reads `returns` and `default` of a look-up.
 
 returns: {name: text, tier: [gold, standard], address: {city: text}, agents: [{name: text, number: phone}]}
-returns: {card: {type: text, sensitive: true}}      # lives for the turn that has asked
+returns: {card: {number: {type: text, sensitive: true}}}      # at any depth; lives for the turn that has asked
 default: {tier: standard}      # what is left out is empty: "", 0, false, an empty list
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from app.flow.fields import Fields as Words
 from app.flow.lookups.body import BODY, has_braces
+from app.flow.lookups.described import (
+    described,
+    flag_of,
+    is_described,
+    outermost,
+    report_misdescribed,
+    say_of_each,
+)
 from app.flow.lookups.returned import OK, Fields, Many, Misfit, Returned, Single
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.paths import Path
 from app.flow.reader import Reader
 from app.flow.types import TYPES, words
 from app.flow.variables import DECLARABLE, read_type
@@ -22,7 +31,6 @@ MAX_NESTED: Final = 5
 """How deep declared maps may stand in each other; our choice."""
 
 _CURE: Final = "write `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
-_OF_VARIABLES: Final = frozenset({"type", "default", "sensitive", "required", "optional", "description"})
 
 
 def read_returns(fields: Words, reader: Reader) -> Fields:
@@ -32,66 +40,70 @@ def read_returns(fields: Words, reader: Reader) -> Fields:
         if fields.is_whole:
             reader.report("E531", fields.place, f"{fields.what} does not say what it returns", _CURE)
         return Fields(is_sure=False)
-    found = reader.map(node, f"`returns` of {fields.what}", _CURE)
+    what = f"`returns` of {fields.what}"
+    found = reader.map(node, what, _CURE)
     if found is None:
         return Fields(is_sure=False)
     if not found.entries:
-        reader.report("E531", fields.at("returns"), f"`returns` of {fields.what} is empty", _CURE)
+        reader.report("E531", fields.at("returns"), f"{what} is empty", _CURE)
         return Fields(is_sure=False)
-    bare = Map(tuple(_bare(entry) for entry in found.entries), found.place)
-    return replace(_read_fields(bare, reader, 0), secrets=_secrets(found, reader))
+    if flag := flag_of(found):
+        reader.report("E532", flag.key.place, f"`sensitive` stands among the fields of {what}", say_of_each(found))
+        return Fields(is_sure=False)
+    reading = _Types(reader)
+    read = reading.fields(found, 0, ())
+    return replace(read, secrets=outermost(reading.secrets))
 
 
-def _is_secret(node: Node) -> bool:
-    """Whether a field is described as `{type: .., sensitive: true}`."""
-    return isinstance(node, Map) and {"type", "sensitive"} == set(node.keys())
+@dataclass(slots=True)
+class _Types:
+    """Reads the types under one `returns`.
 
+    Attributes:
+        secrets: the ways to what is sensitive, as far as it was read.
+    """
 
-def _bare(entry: Entry) -> Entry:
-    """A field with its type alone."""
-    written = entry.value.get("type") if isinstance(entry.value, Map) and _is_secret(entry.value) else None
-    return entry if written is None else entry._replace(value=written)
+    reader: Reader
+    secrets: set[Path] = field(default_factory=set)
 
+    def fields(self, node: Map, depth: int, way: Path) -> Fields:
+        """A map of fields; `way` leads to it."""
+        read = {entry.key.value: self._entry(entry, depth, way) for entry in node.entries}
+        known = {name: returned for name, returned in read.items() if returned is not None}
+        return Fields(known, is_sure=len(known) == len(read))
 
-def _secrets(found: Map, reader: Reader) -> frozenset[str]:
-    described = ((entry.key.value, entry.value) for entry in found.entries if _is_secret(entry.value))
-    flags = ((name, node.get("sensitive")) for name, node in described if isinstance(node, Map))
-    return frozenset(name for name, flag in flags if flag and reader.flag(flag, f'`sensitive` of the field "{name}"'))
+    def _entry(self, entry: Entry, depth: int, way: Path) -> Returned | None:
+        name = entry.key.value
+        if depth == 0 and name == OK:
+            message = "`ok` is a field of every look-up already: it tells whether the answer is real"
+            self.reader.report("E532", entry.key.place, message, "give the field of the answer another name")
+            return None
+        if not name or has_braces(entry.key):
+            message = f'a field cannot be named "{name}"'
+            self.reader.report("E532", entry.key.place, message, "write its name in the answer")
+            return None
+        return self._returned(entry.value, f'the field "{name}"', depth, (*way, name))
 
-
-def _read_fields(node: Map, reader: Reader, depth: int) -> Fields:
-    read = {entry.key.value: _read_entry(entry, reader, depth) for entry in node.entries}
-    known = {name: returned for name, returned in read.items() if returned is not None}
-    return Fields(known, is_sure=len(known) == len(read))
-
-
-def _read_entry(entry: Entry, reader: Reader, depth: int) -> Returned | None:
-    name = entry.key.value
-    if depth == 0 and name == OK:
-        message = "`ok` is a field of every look-up already: it tells whether the answer is real"
-        reader.report("E532", entry.key.place, message, "give the field of the answer another name")
-        return None
-    if not name or has_braces(entry.key):
-        reader.report("E532", entry.key.place, f'a field cannot be named "{name}"', "write its name in the answer")
-        return None
-    return _read_returned(entry.value, f'the field "{name}"', reader, depth)
-
-
-def _read_returned(node: Node, what: str, reader: Reader, depth: int) -> Returned | None:
-    if depth > MAX_NESTED:
-        message = f"{what} stands more than {MAX_NESTED} levels deep"
-        reader.report("E532", node.place, message, "write `map`, and leave open what is in it")
-        return None
-    if isinstance(node, Map):
-        return _read_map(node, what, reader, depth)
-    if isinstance(node, Seq) and (item := _only_type(node)) is not None:
-        inner = _read_returned(item, f"an entry of {what}", reader, depth + 1)
-        return Many(inner) if inner is not None else None
-    read = read_type(node, what, reader)
-    if read is None:
-        return None
-    type_name, allowed = read
-    return Single(words(*allowed) if allowed else TYPES[type_name])
+    def _returned(self, node: Node, what: str, depth: int, way: Path) -> Returned | None:
+        if is_described(node):
+            if self.reader.flag(described(node, "sensitive"), f"`sensitive` of {what}"):
+                self.secrets.add(way)
+            node = described(node, "type")
+        if depth > MAX_NESTED:
+            message = f"{what} stands more than {MAX_NESTED} levels deep"
+            self.reader.report("E532", node.place, message, "write `map`, and leave open what is in it")
+            return None
+        if isinstance(node, Map):
+            is_wrong = report_misdescribed(node, what, self.reader)
+            return None if is_wrong else self.fields(node, depth + 1, way)
+        if isinstance(node, Seq) and (item := _only_type(node)) is not None:
+            inner = self._returned(item, f"an entry of {what}", depth + 1, (*way, None))
+            return Many(inner) if inner is not None else None
+        read = read_type(node, what, self.reader)
+        if read is None:
+            return None
+        type_name, allowed = read
+        return Single(words(*allowed) if allowed else TYPES[type_name])
 
 
 def _only_type(node: Seq) -> Node | None:
@@ -99,26 +111,6 @@ def _only_type(node: Seq) -> Node | None:
     item = node.items[0] if len(node.items) == 1 else None
     is_type = isinstance(item, Map | Seq) or (isinstance(item, Text) and item.value in DECLARABLE)
     return item if is_type else None
-
-
-def _read_map(node: Map, what: str, reader: Reader, depth: int) -> Returned | None:
-    keys = set(node.keys())
-    written = node.get("type")
-    if keys and keys <= _OF_VARIABLES and isinstance(written, Text | Seq):
-        shown = written.value if isinstance(written, Text) else "[first, second]"
-        message = f"{what} is described like a variable"
-        cure = f"write the type alone: `{shown}`; what holds without an answer stands under `default` of the look-up"
-        reader.report("E532", node.place, message, cure)
-        return None
-    if not node.entries:
-        reader.report("E532", node.place, f"{what} is a map without fields", "write `map`, or name its fields")
-        return None
-    allowed = node.get("enum")
-    if keys == {"enum"} and isinstance(allowed, Seq) and all(isinstance(item, Text) for item in allowed.items):
-        shown = ", ".join(item.value for item in allowed.items if isinstance(item, Text))
-        reader.report("E532", node.place, f"{what} is described by `enum`", f"write the list alone: [{shown}]")
-        return None
-    return _read_fields(node, reader, depth + 1)
 
 
 @dataclass(frozen=True, slots=True)

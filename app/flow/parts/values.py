@@ -9,6 +9,7 @@ from typing import Any
 from app.errors import RenderError
 from app.flow.model import Value
 from app.flow.nodes import Place
+from app.ncco.kinds.phone import E164
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class OurNumber:
     def render(self, names: Mapping[str, Any]) -> str:
         """The digits. Raises RenderError (R105) when the call was not made to a phone number."""
         number = str(names["call"]["to"]).removeprefix("+")
-        if number.isascii() and number.isdigit():
+        if E164.fullmatch(number):
             return number
         message = f'this call came in for "{number}", which is no phone number: `from` has to be written'
         raise RenderError("R105", message, str(self.place))

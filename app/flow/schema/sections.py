@@ -22,6 +22,8 @@ from app.flow.schema.pieces import (
     TEXT,
     JsonSchema,
     about,
+    choose,
+    has,
     listed,
     mapped,
     named,
@@ -82,6 +84,7 @@ def section_definitions(names: Names) -> dict[str, JsonSchema]:
         "defaults": mapped(_defaults(names)),
         "vars": named(mapped(described(VARIABLE_WORDS, VARIABLE, _VARIABLE), required=["type"])),
         "params": named({"if": {"type": "object"}, "then": mapped(_variable()), "else": _TYPE}),
+        "returned": _returned(),
         "lookups": named(mapped(described(LOOKUP_WORDS, LOOKUP, _LOOKUP), required=["returns"])),
         "hooks": named(mapped(described(HOOK_WORDS, HOOK, _HOOK), required=["post"])),
         "hours": named(mapped(described(HOURS_WORDS, HOURS, _hours()), required=["timezone", "week"])),
@@ -99,7 +102,7 @@ _LOOKUP: Final[dict[str, JsonSchema]] = {
     "with": _OBJECT,
     "headers": named(TEXT),
     "params": ref("params"),
-    "returns": _OBJECT,
+    "returns": named(ref("returned")),
     "default": _OBJECT,
 }
 _HOOK: Final[dict[str, JsonSchema]] = {
@@ -114,6 +117,18 @@ _LOCALE: Final[dict[str, JsonSchema]] = {
     "premium": FLAG,
     "speech": TEXT,
 }
+
+
+def _returned() -> JsonSchema:
+    """The type of a field of an answer: a word, a list, a map of fields, or a type that is sensitive."""
+    fields = {"type": ref("returned"), "sensitive": about(FLAG, VARIABLE["sensitive"])}
+    is_described = has("type", "sensitive") | {"properties": {"sensitive": FLAG}}
+    cases = [
+        (is_described, mapped(fields, required=fields)),
+        ({"type": "object"}, named(ref("returned"))),
+        ({"type": "array"}, {"items": {"if": {"type": "object"}, "then": ref("returned"), "else": ANYTHING}}),
+    ]
+    return choose(cases, one_of(DECLARABLE))
 
 
 def _variable() -> dict[str, JsonSchema]:

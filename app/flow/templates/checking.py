@@ -9,11 +9,13 @@ from app.flow.expressions.check import Check, described, kind_of
 from app.flow.expressions.checker import test, type_of
 from app.flow.expressions.compiled import used_env
 from app.flow.expressions.fault import Fault
-from app.flow.expressions.kinds import common, item_of, record_of
+from app.flow.expressions.kinds import item_of, record_of
 from app.flow.expressions.syntax import Node, root_names
 from app.flow.expressions.touching import touched_names
 from app.flow.issues import Issue
+from app.flow.paths import root_of
 from app.flow.scope import Record, ScopeTypes, Shape, is_name
+from app.flow.templates.carried import Given, joined_scope, named
 from app.flow.templates.includes import MAX_FILE, MAX_INCLUDES, missing_file
 from app.flow.templates.plan import Plan, Shown, Unit, Written
 from app.flow.templates.sandbox import LOOP_FIELDS
@@ -47,6 +49,7 @@ class Analyst:
         includes: how many includes there were so far.
         given: the names of the flow, which no template may set.
         outside: the names that were known before the innermost loop.
+        origins: what is sensitive of names that the template has given, each with the names of the flow it stands for.
     """
 
     templates: Mapping[str, str]
@@ -61,6 +64,7 @@ class Analyst:
     includes: int = 0
     given: frozenset[str] = frozenset()
     outside: frozenset[str] = frozenset()
+    origins: dict[str, set[str]] = field(default_factory=dict)
 
     def unit(self, unit: Unit) -> None:
         """Check one text."""
@@ -109,10 +113,13 @@ class _Walk:
         if not data.is_raw and not self.analyst.is_json:
             stray_braces(self.check, data)
 
-    def _uses(self, node: Node) -> None:
-        touched = touched_names(node, self.check.scope.unspoken)
-        self.analyst.plan.used_names |= {name for name in touched if name.partition(".")[0] in self.analyst.given}
-        self.analyst.plan.used_env |= used_env(node)
+    def _uses(self, node: Node, *, is_passed: bool = False) -> None:
+        """Note the names of the flow that an expression looks up; `is_passed` as for `touched_names`."""
+        analyst = self.analyst
+        for name in touched_names(node, self.check.scope.unspoken, is_passed=is_passed):
+            known = {name} if root_of(name) in analyst.given else set()
+            analyst.plan.used_names |= analyst.origins.get(name, known)
+        analyst.plan.used_env |= used_env(node)
 
     def _output(self, part: Output) -> None:
         self._uses(part.node)
@@ -161,7 +168,7 @@ class _Walk:
         for condition, body in part.arms:
             self.check.scope, self.analyst.spot = before, spot
             if condition is not None:
-                self._uses(condition)
+                self._uses(condition, is_passed=True)
                 test(self.check, condition)
             self.parts(body)
             scopes.append(self.check.scope)
@@ -169,7 +176,7 @@ class _Walk:
         if part.arms[-1][0] is not None:
             spots.append(spot)
         self._same_spot(part.start, spots)
-        self.check.scope = _joined(before, scopes)
+        self.check.scope = joined_scope(before, scopes)
 
     def _same_spot(self, start: int, spots: list[str]) -> None:
         spot = joined(set(spots))
@@ -179,14 +186,14 @@ class _Walk:
         self.analyst.spot = spots[0] if spot is None else spot
 
     def _for(self, part: For) -> None:
-        item, unspoken = self._loop_of(part.of) if part.of is not None else (ANY, "")
+        item = self._loop_of(part.of) if part.of is not None else ANY
         if self.analyst.loops >= MAX_LOOPS:
             self.check.report_at("E311", part.start, 2, f"loops nested more than {MAX_LOOPS} deep")
         before, spot, outside = self.check.scope, self.analyst.spot, self.analyst.outside
         self.check.scope = before.having("loop", _LOOP)
         for name in part.names:
             if self._may_set(name.text, name.start):
-                self.check.scope = self.check.scope.having(name.text, item, unspoken)
+                self._name(name.text, item, part.of, None)
         self.analyst.outside = frozenset(before)
         self.analyst.loops += 1
         self.parts(part.body)
@@ -198,26 +205,24 @@ class _Walk:
         self._same_spot(part.start, [spot, self.analyst.spot])
         self.check.scope = before
 
-    def _loop_of(self, of: Node) -> tuple[Shape, str]:
-        """Check what a loop goes over: the type of its entries, and why they may not be said, "" when they may."""
-        self._uses(of)
+    def _loop_of(self, of: Node) -> Shape:
+        """Check what a loop goes over: the type of its entries."""
+        self._uses(of, is_passed=True)
         shape = type_of(self.check, of)
         if shape is not None and kind_of(shape) not in ("list", "any"):
             message = f"a loop goes over a list; {self.check.shown(of)} is {described(shape)}"
             self.check.report("E308", of, message, "name a list")
-        return item_of(shape) if shape is not None else ANY, self._taint(of)
+        return item_of(shape) if shape is not None else ANY
 
     def _set(self, part: Set) -> None:
-        self._uses(part.node)
+        self._uses(part.node, is_passed=True)
         shape = type_of(self.check, part.node)
         if self._may_set(part.name.text, part.name.start):
-            self.check.scope = self.check.scope.having(part.name.text, shape or ANY, self._taint(part.node))
+            self._name(part.name.text, shape or ANY, part.node)
 
-    def _taint(self, node: Node) -> str:
-        """Why what is made of `node` may not be said; "" when it may."""
-        unspoken = self.check.scope.unspoken
-        touched = touched_names(node, unspoken)
-        return next((why for name, why in unspoken.items() if name in touched), "")
+    def _name(self, name: str, shape: Shape, node: Node | None, *entry: None) -> None:
+        """A name for what `node` makes, or for an entry of it."""
+        self.check.scope = named(self.check.scope, self.analyst.origins, Given(name, shape, node, entry))
 
     def _may_set(self, name: str, start: int) -> bool:
         if is_name(name) and name not in self.analyst.given and name not in self.analyst.outside:
@@ -264,15 +269,3 @@ def _named(check: Check, node: Node, shape: Shape) -> str | None:
     if kind_of(shape) == "map":
         return f'name an entry of it: {shown}["key"]'
     return f"write {shown} | spoken"
-
-
-def _joined(before: ScopeTypes, scopes: list[ScopeTypes]) -> ScopeTypes:
-    """What is known behind an `if`: whatever one of its branches has set."""
-    joined = before
-    for scope in scopes:
-        for name in scope:
-            shape, known = scope.get(name), joined.get(name)
-            if shape is not None and shape != known:
-                unspoken = scope.unspoken.get(name, "") or joined.unspoken.get(name, "")
-                joined = joined.having(name, common(shape, known) if known is not None else shape, unspoken)
-    return joined

@@ -100,9 +100,40 @@ def test_a_field_that_is_not_returned_is_an_error() -> None:
             'E203 `sensitive` of the field "a" cannot be "perhaps" → true or false is needed',
         ),
         (
-            "{a: {b: {type: text, sensitive: true}}}",
-            'E532 the field "b" is described like a variable → write the type alone: `text`; what holds without an '
-            "answer stands under `default` of the look-up",
+            "{a: {b: {type: text, sensitive: true, default: x}}}",
+            'E532 the field "b" is described like a variable → write no more than `{type: text, sensitive: true}`; '
+            "what holds without an answer stands under `default` of the look-up",
+        ),
+        (
+            "{a: [{b: {type: text, sensitive: perhaps}}]}",
+            'E203 `sensitive` of the field "b" cannot be "perhaps" → true or false is needed',
+        ),
+        (
+            "{a: [{b: {type: text, sensitve: true}}]}",
+            'E532 the field "b" is described by an unknown "sensitve" → did you mean "sensitive"?',
+        ),
+        (
+            "{a: {b: {tpye: text, sensitive: true}}}",
+            'E532 the field "b" is described by an unknown "tpye" → did you mean "type"?',
+        ),
+        (
+            "{a: {b: text, sensitive: true}}",
+            'E532 `sensitive` stands among the fields of the field "a" → say it of each field that is: `b: {type: '
+            "text, sensitive: true}`; or of all of it: `{type: {b: ..}, sensitive: true}`",
+        ),
+        (
+            "{a: [{b: {sensitive: true}}]}",
+            'E532 the field "b" does not say its type → write `{type: text, sensitive: true}`',
+        ),
+        (
+            "{a: text, sensitive: true}",
+            'E532 `sensitive` stands among the fields of `returns` of the look-up "customer" → say it of each field '
+            "that is: `a: {type: text, sensitive: true}`",
+        ),
+        (
+            "{a: text}\nsensitive: [a]",
+            'E202 the look-up "customer" has no "sensitive" → say it of the field: `returns: {pin: {type: text, '
+            "sensitive: true}}`",
         ),
         ("{a: {enum: [x, y]}}", 'E532 the field "a" is described by `enum` → write the list alone: [x, y]'),
         ("{a: {}}", 'E532 the field "a" is a map without fields → write `map`, or name its fields'),
@@ -208,8 +239,132 @@ hello:
 def test_a_field_may_be_sensitive() -> None:
     found = definition_of(SECRET)
 
-    assert frozenset({"card"}) == found.returns.secrets
+    assert frozenset({("card",)}) == found.returns.secrets
     assert {"name": "Ann", "card": "1", "pin": 5, "ok": True} == found.read({"name": "Ann", "card": "1", "pin": 5})[0]
+
+
+@pytest.mark.parametrize(
+    ("returns", "secrets"),
+    [
+        ("{a: {b: {type: text, sensitive: true}, c: text}}", {("a", "b")}),
+        ("{a: [{b: {type: text, sensitive: true}}]}", {("a", None, "b")}),
+        ("{a: [{b: [{c: {type: [x, y], sensitive: true}}]}]}", {("a", None, "b", None, "c")}),
+        ("{a: [{type: text, sensitive: true}]}", {("a",)}),
+        ("{a: [[{type: text, sensitive: true}]]}", {("a",)}),
+        ("{a: {type: {b: {type: text, sensitive: true}}, sensitive: true}}", {("a",)}),
+        ("{a: {type: [{b: int}], sensitive: true}, b: {type: map, sensitive: true}}", {("a",), ("b",)}),
+        ("{a: {b: {type: text, sensitive: false}}}", set()),
+        ("{a: {type: text, sensitive: bool}}", set()),
+        ("{a: {b: {type: text, sensitive: bool}}}", set()),
+        ('{"a.b": {"c d": {type: text, sensitive: true}}}', {("a.b", "c d")}),
+    ],
+)
+def test_a_field_may_be_sensitive_at_any_depth(returns: str, secrets: set[tuple[str | None, ...]]) -> None:
+    assert secrets == definition_of(f"{URL}returns: {returns}\n").returns.secrets
+
+
+def test_a_sensitive_field_is_read_by_its_type() -> None:
+    found = definition_of(URL + "returns: {a: [{b: {type: int, sensitive: true}}], c: {type: text, sensitive: bool}}\n")
+
+    assert {"a": [{"b": 5}], "c": {"type": "x", "sensitive": True}, "ok": True} == found.read(
+        {"a": [{"b": "5"}], "c": {"type": "x", "sensitive": "true"}}
+    )[0]
+
+
+NESTED = """
+get: "https://crm.example.com/c"
+returns:
+  name: text
+  home: {city: text, code: {type: text, sensitive: true}}
+  cards: [{name: text, number: {type: text, sensitive: true}}]
+  others: [{name: text, number: text}]
+  codes: [{type: text, sensitive: true}]
+  "a.b": {"c d": {type: text, sensitive: true}, e: text}
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ customer.home.city }}",
+        "{{ customer['home']['city'] }}",
+        "{{ customer.cards[0].name }}",
+        "{{ customer.cards[tries].name }}",
+        "{{ customer.cards[0:2] | length }} {{ customer.cards | length }}",
+        "{% if customer.cards %}{{ customer.cards[0].name }}{% endif %}",
+        "{% for c in customer.cards %}{{ c.name }}{% endfor %}",
+        "{% set c = customer %}{{ c.home.city }}{% for d in c.cards %}{{ d.name }}{% endfor %}",
+        "{% set c = customer.cards %}{% for d in c %}{{ loop.index }} {{ d.name }}{% endfor %}",
+        "{% if tries == 1 %}{% set c = customer.others[0] %}{% else %}{% set c = customer.cards[0] %}{% endif %}"
+        "{{ c.name }}",
+        "{% for c in customer.cards %}{% endfor %}{% for c in customer.others %}{{ c.number }}{% endfor %}",
+        "{{ customer['a.b'].e }}",
+    ],
+)
+def test_what_stands_beside_a_sensitive_field_may_be_said_and_kept(text: str) -> None:
+    said = f'do: [{{talk: "{text}"}}]'
+    kept = f'set: {{item: "{text}"}}'
+
+    assert [] == faults_of(NESTED, TELLING % said)
+    assert [] == faults_of(NESTED, TELLING % kept)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ customer.home.code }}",
+        "{{ customer['home']['code'] }}",
+        "{{ customer.home[item] }}",
+        "{{ customer.cards[0].number }}",
+        "{{ customer.cards[tries].number }}",
+        "{{ customer.cards[tries][item] }}",
+        "{{ customer.cards[0:2][0].number[0:4] }}",
+        "{{ (customer.cards | first).number }}",
+        "{{ customer.cards[0].number | default('none') }}",
+        "{{ customer.cards[0].number | length }}",
+        "{{ customer.codes[0] }}",
+        "{{ customer.codes | length }}",
+        "{{ customer.codes | join(', ') }}",
+        "{{ 'a' if tries == 1 else customer.home.code }}",
+        "{{ item + customer.home.code }}",
+        "{% for c in customer.cards %}{{ c.number }}{% endfor %}",
+        "{% for c in customer.codes %}{{ c }}{% endfor %}",
+        "{% set c = customer %}{{ c.home.code }}",
+        "{% set c = customer %}{% set d = c.cards %}{% for e in d %}{% set f = e %}{{ f.number }}{% endfor %}",
+        "{% set c = customer.cards[0].number %}{{ c }}",
+        "{% if tries == 1 %}{% set c = customer.others[0] %}{% else %}{% set c = customer.cards[0] %}{% endif %}"
+        "{{ c.number }}",
+        "{% if tries == 1 %}{% set c = customer.cards[0] %}{% else %}{% set c = customer.others[0] %}{% endif %}"
+        "{{ c.number }}",
+        "{% set c = item %}{% if tries == 1 %}{% set c = customer.home.code %}{% endif %}{{ c }}",
+        "{% set c = item %}{% if tries == 1 %}{% set c = pin %}{% endif %}{{ c }}",
+        "{{ customer['a.b']['c d'] }}",
+        "{{ customer[item]['c d'] }}",
+    ],
+)
+def test_what_is_sensitive_further_in_is_neither_said_nor_kept_nor_told(text: str) -> None:
+    said, sent = f'do: [{{talk: "{text}"}}]', f'do: [{{notify: {{a: "{text}"}}, eventUrl: "https://example.com"}}]'
+    kept = f'set: {{item: "{text}"}}'
+
+    assert ["E331"] == [fault[:4] for fault in faults_of(NESTED, TELLING % said)]
+    assert ["E331"] == [fault[:4] for fault in faults_of(NESTED, TELLING % sent)]
+    assert "E226" in [fault[:4] for fault in faults_of(NESTED, TELLING % kept)]
+
+
+def test_a_map_or_a_list_with_something_sensitive_in_it_is_no_open_one() -> None:
+    head = ["set: {answers: '{{ customer.cards }}'}", "set: {answers: '{{ customer.others }}'}"]
+
+    assert ['E226 "answers" would keep the sensitive "customer.cards[].number" in the open'] == [
+        fault.partition(" →")[0] for fault in faults_of(NESTED, TELLING % head[0])
+    ]
+    assert [] == faults_of(NESTED, TELLING % head[1])
+
+
+def test_an_answer_with_something_sensitive_further_in_is_not_kept_in_memory() -> None:
+    [fault] = faults_of(NESTED.replace("code: {type: text, sensitive: true}", "code: text") + "cache: 30s\n")
+
+    assert fault.startswith('E541 "')
+    assert 'of the look-up "customer" is sensitive, and its answer would be kept in memory' in fault
 
 
 @pytest.mark.parametrize(

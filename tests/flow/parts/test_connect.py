@@ -112,7 +112,7 @@ def test_an_own_random_number_drops_the_inherited_from() -> None:
     assert {"action": "connect", "randomFromNumber": True, "endpoint": [PHONE]} == action
 
 
-@pytest.mark.parametrize("called", ["", "sip:us@example.com", "alice"])
+@pytest.mark.parametrize("called", ["", "sip:us@example.com", "alice", "1234", "0442079460000"])
 def test_a_call_without_a_number_of_ours_cannot_dial_a_phone(called: str) -> None:
     names = {**NAMES, "call": {**CALL, "to": called}}
 

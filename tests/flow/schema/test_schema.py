@@ -107,7 +107,8 @@ lookups:
     cache: 30s
     headers: {Authorization: "Bearer {{ env.TOKEN }}"}
     params: {item: text}
-    returns: {name: text, tier: [gold, standard], agents: [{name: text}]}
+    returns: {name: text, tier: [gold, standard], agents: [{name: text, pin: {type: text, sensitive: true}}],
+              card: {type: {code: text}, sensitive: true}, flags: {type: text, sensitive: bool}}
     default: {name: "", tier: standard}
   own: {python: "shop.stock:level", with: {item: "{{ ticket }}"}, returns: {level: int}}
 hooks:
@@ -219,6 +220,10 @@ def test_every_form_of_every_word_is_valid(text: str) -> None:
         ("{hangup: saved}", "{hang_up: saved}"),
         ("{run: other, with: {a: 1}}", "{run: other, wiht: {a: 1}}"),
         ("sensitive: true", "sensitive: perhaps"),
+        ("pin: {type: text, sensitive: true}", "pin: {type: text, sensitiv: true}"),
+        ("pin: {type: text, sensitive: true}", "pin: {sensitive: true}"),
+        ("pin: {type: text, sensitive: true}", "pin: text, sensitive: true"),
+        ("card: {type: {code: text}, sensitive: true}", "card: {type: txt, sensitive: true}"),
         ("type: list, default: []", "type: lst, default: []"),
         ("{language: en-GB, style: 2}", "{langauge: en-GB, style: 2}"),
         ("steps:\n", "stages:\n"),

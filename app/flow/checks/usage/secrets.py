@@ -21,6 +21,7 @@ from app.flow.issues import Issue
 from app.flow.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Exit, Step, Target
 from app.flow.parts.within import values_in
+from app.flow.paths import is_inner, path_of, root_of, written
 from app.flow.rules import RULES
 
 State: TypeAlias = Mapping[str, str]
@@ -135,9 +136,8 @@ class _Ways:
         name = step.name
         asked = [used for asking in step.asks if isinstance(asking, AskedLookup) for used in asked_in(asking)]
         parts = [Used(value) for part in step.parts for value in values_in(part)]
-        answers = [
-            f"{each.name}.{hushed}" for each in step.asks for hushed in self.facts.flow.hushed.get(each.name, ())
-        ]
+        hushed = self.facts.flow.hushed
+        answers = [written(each.name, path) for each in step.asks for path in hushed.get(each.name, ())]
         self._read(asked, entered, name)
         state = self._assign(step.sets, self._received(entered, answers), name)
         self._read([*sent(step.sends), *parts], state, name)
@@ -210,7 +210,7 @@ class _Ways:
     def _received(self, state: State, names: Iterable[str]) -> State:
         """A state in which those of `names` that are sensitive were received just now."""
         variables = self.facts.flow.variables
-        found = [name for name in names if "." in name or (name in variables and variables[name].sensitive)]
+        found = [name for name in names if is_inner(name) or (name in variables and variables[name].sensitive)]
         self._known.update(found)
         return {**state, **dict.fromkeys(found, "")}
 
@@ -233,8 +233,8 @@ def _gone(need: Need, gone: State) -> str:
         return _INPUT if _INPUT in gone and need.field not in ("confidence", "") else ""
     if need.name in gone:
         return need.name
-    fields = (name for name in gone if name.startswith(f"{need.name}."))
-    return next((name for name in fields if not need.field or name == f"{need.name}.{need.field}"), "")
+    inner = sorted(name for name in gone if is_inner(name) and root_of(name) == need.name)
+    return next((name for name in inner if need.needs(path_of(name))), "")
 
 
 def _merged(one: State, other: State) -> State:

@@ -328,3 +328,47 @@ def test_the_other_fields_stay_and_who_asks_again_has_it_again(step: str, is_tol
     found = told(f"{ASK_CARD % 'menu'}{MENU}late:\n  {step}", CARDS)
 
     assert is_told is bool(found)
+
+
+NESTED = """\
+lookups:
+  customer:
+    get: "https://crm.example.com/{{ call.uuid }}"
+    returns:
+      name: text
+      home: {city: text, code: {type: text, sensitive: true}}
+      cards: [{name: text, number: {type: text, sensitive: true}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "gone"),
+    [
+        ("branch: [{if: customer.home.code == '1', goto: end}, {else: end}]", "customer.home.code"),
+        ("branch: [{if: customer.home.city == '1', goto: end}, {else: end}]", ""),
+        ("branch: [{if: \"customer.cards[0].number == '1'\", goto: end}, {else: end}]", "customer.cards[].number"),
+        ("branch: [{if: \"customer.cards[0].name == '1'\", goto: end}, {else: end}]", ""),
+        ("branch: [{if: customer.cards | length > 0, goto: end}, {else: end}]", ""),
+        ("branch: [{if: customer.home.code is defined, goto: end}, {else: end}]", ""),
+        ('do: [{talk: "{% for c in customer.cards %}{{ c.name }}{% endfor %} Bye."}]\n  goto: end', ""),
+        (
+            "do: [{talk: \"{% for c in customer.cards %}{% if c.number == '1' %}One.{% endif %}{% endfor %} Bye.\"}]\n"
+            "  goto: end",
+            "customer.cards[].number",
+        ),
+        (
+            "do: [{talk: \"{% set h = customer.home %}{% if h.code == '1' %}One.{% endif %} Bye.\"}]\n  goto: end",
+            "customer.home.code",
+        ),
+        (
+            "do: [{talk: \"{% set h = customer.home %}{% if h.code is defined and h.code == '1' %}One.{% endif %}"
+            ' Bye."}]\n  goto: end',
+            "",
+        ),
+    ],
+)
+def test_what_is_sensitive_further_in_is_gone_and_the_rest_stays(step: str, gone: str) -> None:
+    found = told(f"{ASK_CARD % 'menu'}{MENU}late:\n  {step}", NESTED)
+    message = f'E631 "{gone}" is sensitive, and it is gone here: the step "menu" has waited in between'
+
+    assert ([message] if gone else []) == found

@@ -1,0 +1,54 @@
+"""The way to a value within a name, and how it is written: `customer.card`, `customer.cards[].number`.
+
+Names without such a way are names of a flow. The others are sensitive fields of look-ups, and what they are called.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+Step: TypeAlias = str | None
+"""A field, or None: any entry of a list, and any entry whose key is computed."""
+
+Path: TypeAlias = tuple[Step, ...]
+
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_STEP: Final = re.compile(r'\.(?P<plain>[A-Za-z_][A-Za-z0-9_]*)|\[(?P<quoted>"(?:[^"\\]|\\.)*")?\]')
+_WITHIN: Final = re.compile(r"[.\[]")
+
+
+def written(name: str, path: Path) -> str:
+    """A name with a way into it, as text."""
+    return name + "".join(map(_step, path))
+
+
+def _step(step: Step) -> str:
+    if step is None:
+        return "[]"
+    return f".{step}" if _PLAIN.fullmatch(step) else f"[{json.dumps(step)}]"
+
+
+def is_inner(name: str) -> bool:
+    """Whether it names something within a name."""
+    return _WITHIN.search(name) is not None
+
+
+def root_of(name: str) -> str:
+    """The name that it begins with."""
+    return _WITHIN.split(name, maxsplit=1)[0]
+
+
+@lru_cache(maxsize=4096)
+def path_of(name: str) -> Path:
+    """The way that `written` wrote."""
+    return tuple(
+        found["plain"] or (json.loads(found["quoted"]) if found["quoted"] else None) for found in _STEP.finditer(name)
+    )
+
+
+def meet(one: Path, other: Path) -> bool:
+    """Whether one of two ways may lead to the other, or to something in it."""
+    return all(left == right or left is None or right is None for left, right in zip(one, other, strict=False))

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.engine.masking import masked, without
+from app.flow.paths import Path
+
+ANSWER = {"pin": "12", "home": {"city": "Leeds", "code": 5}, "cards": [{"name": "V", "number": "3"}, {"name": "A"}]}
+
+
+@pytest.mark.parametrize(
+    ("paths", "kept", "seen"),
+    [
+        ((), ANSWER, ANSWER),
+        ([("pin",)], {**ANSWER, "pin": "<12>"}, {"home": ANSWER["home"], "cards": ANSWER["cards"]}),
+        (
+            [("home", "code")],
+            {**ANSWER, "home": {"city": "Leeds", "code": "<5>"}},
+            {**ANSWER, "home": {"city": "Leeds"}},
+        ),
+        (
+            [("cards", None, "number")],
+            {**ANSWER, "cards": [{"name": "V", "number": "<3>"}, {"name": "A"}]},
+            {**ANSWER, "cards": [{"name": "V"}, {"name": "A"}]},
+        ),
+        ([("pin", "more"), ("home", None, "x"), ("cards", "x"), ("other", "x")], ANSWER, ANSWER),
+    ],
+    ids=range(5),
+)
+def test_what_paths_lead_to_is_a_token_when_kept_and_not_seen(paths: list[Path], kept: Any, seen: Any) -> None:
+    assert kept == masked(ANSWER, paths, lambda text: f"<{text}>")
+    assert seen == without(ANSWER, paths)
+
+
+def test_a_map_as_a_whole_is_one_token() -> None:
+    assert {"home": "<{'a': 1}>"} == masked({"home": {"a": 1}}, [("home",)], lambda text: f"<{text}>")

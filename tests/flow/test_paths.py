@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.flow.paths import Path, is_inner, meet, path_of, root_of, written
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ((), "customer"),
+        (("card",), "customer.card"),
+        (("cards", None, "number"), "customer.cards[].number"),
+        (("a.b", "c"), 'customer["a.b"].c'),
+        (('a"]b', None), 'customer["a\\"]b"][]'),
+        (("[]",), 'customer["[]"]'),
+        (("",), 'customer[""]'),
+    ],
+)
+def test_a_way_is_written_as_a_flow_writes_it(path: Path, text: str) -> None:
+    assert text == written("customer", path)
+    assert bool(path) is is_inner(text)
+
+
+@given(st.lists(st.none() | st.text()).map(tuple))
+def test_what_is_written_is_read_again(path: Path) -> None:
+    text = written("customer", path)
+
+    assert ("customer", path) == (root_of(text), path_of(text))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "do_meet"),
+    [
+        ((), ("a",), True),
+        (("a",), ("a", "b"), True),
+        (("a", "b"), ("a",), True),
+        (("a", None, "c"), ("a", "b", "c"), True),
+        (("a", None, "c"), ("a", "b", "d"), False),
+        (("a",), ("b",), False),
+    ],
+)
+def test_two_ways_meet_when_one_may_lead_to_the_other(one: Path, other: Path, do_meet: bool) -> None:
+    assert do_meet is meet(one, other)
