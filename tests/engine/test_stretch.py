@@ -206,6 +206,17 @@ def test_shapes_are_remembered_up_to_a_limit() -> None:
     assert SOUND_LIMIT == len(flow.sound)
 
 
+def test_a_later_step_that_cannot_be_computed_in_one_call_takes_the_error_exit_in_that_one() -> None:
+    flow = load_flow(GREETING.replace('- connect: "447700900111"', '- talk: "{{ call.custom_data.name }}"', 1))
+    known = ScriptedCall(flow, call=Call(to="442079460000", custom_data={"name": "Ann"}, uuid=LEG))
+    known.press("1")
+    stranger = ScriptedCall(flow)
+    stranger.press("1")
+
+    assert "Ann" == known.said[0]
+    assert ["Goodbye sales."] == stranger.said
+
+
 def test_a_choice_whose_value_cannot_be_computed_takes_the_error_exit() -> None:
     text = GREETING.replace("goto: c}", "set: {team: '{{ call.custom_data.name }}'}, goto: c}")
     call = twice(load_flow(text))
