@@ -22,6 +22,7 @@ class Delivery:
         received_at: aware, UTC.
         problem: why the body could not be read, "" when it could.
         came_at: when it had come, in seconds that only grow (`time.perf_counter`); 0 when nobody measures.
+        reason: why it has come by the fallback URL, one of Vonage's; "" when it has not, or for another reason.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Delivery:
     received_at: datetime
     problem: str = ""
     came_at: float = 0.0
+    reason: str = ""
     _recognised: Webhook | None = field(default=None, init=False, repr=False, compare=False)
 
     @property

@@ -6,7 +6,7 @@ from typing import Final
 
 from app.engine import JOINED, Call, Session, Turn
 from app.engine.json_bytes import json_bytes
-from app.ncco.webhooks import webhook_type
+from app.ncco.webhooks import FALLBACK_REASONS, webhook_type
 from app.service.delivery import Delivery, Reply
 
 _FAULTS: Final = frozenset({"failed", "refused"})
@@ -97,4 +97,5 @@ def original_of(delivery: Delivery) -> Delivery:
         delivery.received_at,
         delivery.problem,
         delivery.came_at,
+        next((reason for reason in FALLBACK_REASONS if reason == delivery.fields.get("reason")), ""),
     )

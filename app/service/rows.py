@@ -234,6 +234,8 @@ def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
     if delivery.problem:
         return orjson.dumps({"not_kept": delivery.problem, "bytes": len(delivery.raw)})
     kept = dict(_kept(name, value, session, key) for name, value in delivery.fields.items())
+    if delivery.reason:
+        kept["reason"] = delivery.reason
     return orjson.dumps(kept, default=str)
 
 

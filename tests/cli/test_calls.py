@@ -310,6 +310,41 @@ def test_second_delivery_is_told_as_such() -> None:
     assert "input-dtmf: pressed keys that are not kept (delivered again)" in ncco("calls", LEG).stdout
 
 
+@pytest.mark.parametrize(
+    ("keys", "told"), [("1", "pressed 1"), ("2", "pressed 2")], ids=["a menu", "another choice of it"]
+)
+def test_key_press_that_came_by_the_fallback_url_says_so_and_why(keys: str, told: str) -> None:
+    async def lost(call: ServedCall) -> None:
+        await call.ring()
+        await call.service.fallback(delivery(by_fallback(call, keys)))
+
+    record(lost)
+    entry = document(LEG)["timeline"][1]
+
+    assert f"input-dtmf: {told}, by the fallback URL (Connection reset.)" in ncco("calls", LEG).stdout
+    assert "Connection reset." == entry["fallback"]
+
+
+def test_key_press_that_is_not_kept_still_says_why_it_came_by_the_fallback_url() -> None:
+    async def lost(call: ServedCall) -> None:
+        await call.ring()
+        await call.press("2")
+        await call.service.fallback(delivery(by_fallback(call, "4711")))
+
+    record(lost)
+    entry = document(LEG)["timeline"][2]
+
+    assert "pressed keys that are not kept, by the fallback URL (Connection reset.)" in ncco("calls", LEG).stdout
+    assert "4711" not in json.dumps(entry)
+
+
+def by_fallback(call: ServedCall, keys: str) -> dict[str, Any]:
+    """What the fallback URL gets when the reply to keys got lost."""
+    url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
+    keyed = {"dtmf": {"digits": keys, "timed_out": False}, "uuid": LEG, "conversation_uuid": "CON-1"}
+    return {**keyed, "reason": "Connection reset.", "original_request": {"url": url, "type": "event"}}
+
+
 def test_fields_of_a_webhook_by_get_are_read() -> None:
     record(by_get)
 
@@ -571,6 +606,10 @@ def test_control_characters_of_strangers_do_not_reach_the_terminal() -> None:
         ("not readable: the body is empty", "input", {"not_kept": "the body is empty"}),
         ("beep_start", "event-machine", {"sub_state": "beep_start"}),
         ("", "transfer", {}),
+        ("by the fallback URL (Socket timeout.)", "answer", {"reason": "Socket timeout.", "original_request": {}}),
+        ("by the fallback URL (no reason)", "answer", {"original_request": {}}),
+        ("pressed 1, by the fallback URL (late)", "input", {"dtmf": "1", "reason": "late", "original_request": {}}),
+        ("Invalid NCCO.", "error", {"reason": "Invalid NCCO."}),
     ],
 )
 def test_webhook_is_told_in_a_few_words(expected: str, kind: str, fields: dict[str, Any]) -> None:

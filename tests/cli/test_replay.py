@@ -150,6 +150,18 @@ def test_checkpoint_and_what_vonage_refused_are_played_again() -> None:
     assert [True, True, True] == [turn["same"] for turn in replayed().values()]
 
 
+def test_key_press_that_came_by_the_fallback_url_is_played_again() -> None:
+    async def lost(call: ServedCall) -> None:
+        await call.ring()
+        url = f"https://x/webhooks/input/{call.token('input')}"
+        failed = {"reason": "Socket timeout.", "original_request": {"url": url, "type": "event"}}
+        await call.service.fallback(delivery({"uuid": LEG, "dtmf": {"digits": "1"}, **failed}))
+
+    record(lost)
+
+    assert [True, True] == [turn["same"] for turn in replayed().values()]
+
+
 def test_checkpoint_that_decides_is_played_again() -> None:
     async def is_put_through(call: ServedCall) -> None:
         await call.ring()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.ncco.webhooks.base import LegWebhook, Webhook
 from app.ncco.webhooks.inputs import InputWebhook, SpeechResult
 from app.ncco.webhooks.models import (
+    FALLBACK_REASONS,
     AnswerWebhook,
     ErrorWebhook,
     FallbackWebhook,
@@ -20,6 +21,7 @@ from app.ncco.webhooks.reading import as_text, unnested
 from app.ncco.webhooks.recognise import recognise, webhook_type
 
 __all__ = [
+    "FALLBACK_REASONS",
     "AnswerWebhook",
     "ErrorWebhook",
     "FallbackWebhook",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pydantic import Field, PrivateAttr
 
@@ -39,6 +39,16 @@ class AnswerWebhook(LegWebhook):
         }
 
 
+FALLBACK_REASONS: Final = (
+    "Connection closed.",
+    "Connection reset.",
+    "Socket timeout.",
+    "Invalid NCCO.",
+    "Invalid response code.",
+)
+"""Why a webhook comes to the fallback URL. Source: webhook reference, Fallback."""
+
+
 class FallbackWebhook(LegWebhook):
     """A webhook that expected an NCCO has failed; this is the second chance.
 
@@ -48,7 +58,7 @@ class FallbackWebhook(LegWebhook):
     kind: ClassVar[str] = "fallback"
 
     reason: Text = None
-    """Connection closed. / Connection reset. / Socket timeout. / Invalid NCCO. / Invalid response code."""
+    """One of FALLBACK_REASONS."""
     original_request: Any = None
     _original: Webhook = PrivateAttr(default_factory=Webhook)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from app.cli.jobs.recorded.entries import Entry
+from app.cli.jobs.recorded.entries import Entry, fallback_reason
 from app.cli.jobs.recorded.facts import CallFacts, moment
 from app.store.contract import HookRow
 
@@ -50,6 +50,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "status": row.status,
         "wait": {"turn": row.turn, "index": row.wait} if row.wait >= 0 else None,
         "method": row.method,
+        "fallback": fallback_reason(entry.fields) or None,
         "fields": entry.fields,
         "again": entry.is_again,
         "turn": _turn(entry) if entry.turn is not None else None,

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from app.ncco.webhooks import unnested
+from app.ncco.webhooks import FALLBACK_REASONS, unnested
 from app.store.contract import TurnRow, WebhookRow
 from app.store.records import Timeline
 
@@ -89,7 +89,15 @@ def told(kind: str, fields: Mapping[str, Any]) -> str:
         return f"not readable: {fields['not_kept']}"
     family = kind.partition("-")[0]
     tell = _TELL.get(family)
-    return tell(fields) if tell is not None else ""
+    what = tell(fields) if tell is not None else ""
+    why = "" if family in ("fallback", "error") else fallback_reason(fields)
+    return ", ".join(part for part in (what, why and f"by the fallback URL ({why})") if part)
+
+
+def fallback_reason(fields: Mapping[str, Any]) -> str:
+    """Why a webhook has come by the fallback URL; "" for one that has not. A sensitive one keeps nothing but that."""
+    reason = str(fields.get("reason") or "no reason")
+    return reason if "original_request" in fields or reason in FALLBACK_REASONS else ""
 
 
 def _checkpoint(fields: Mapping[str, Any]) -> str:

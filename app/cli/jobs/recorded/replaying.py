@@ -14,7 +14,7 @@ from app.engine import Lookup, LookupAnswer, Session, Surroundings, Turn, WaitRe
 from app.engine.json_bytes import json_bytes
 from app.engine.state import from_json
 from app.flow.model import Flow
-from app.ncco.webhooks import recognise
+from app.ncco.webhooks import FallbackWebhook, Webhook, recognise
 from app.service.policy import Policy
 from app.service.rows import REFUSED, mask
 from app.service.tokens import MAC_BYTES, make_token
@@ -102,7 +102,7 @@ class _Player:
         wait = session.waits[row.wait]
         if wait.sensitive or MASKED.encode() in row.body:
             raise CannotReplay("what the caller gave is sensitive, and was not kept")
-        webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
+        webhook = None if "not_kept" in entry.fields else _first_sent(recognise(entry.fields))
         return resume(self._flow, session, wait, webhook, around, seen=self._seen(entry))
 
     def _seen(self, entry: Entry) -> frozenset[str]:
@@ -126,6 +126,11 @@ class _Player:
 
         now = datetime.fromisoformat(str(entry.inputs["now"]))
         return Surroundings(now, link, hide, policy.env, policy.failsafe, policy.dial_allow, policy.dial_limit)
+
+
+def _first_sent(webhook: Webhook) -> Webhook:
+    """The webhook itself, also where it has come by the fallback URL."""
+    return webhook.original if isinstance(webhook, FallbackWebhook) else webhook
 
 
 def _drive(playing: Playing, answers: Mapping[str, Any]) -> Turn | None:
