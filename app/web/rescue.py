@@ -9,12 +9,15 @@ from app.errors import MissingSignature, StoreUnavailable, UnknownWait, WrongSig
 from app.service.delivery import Reply
 from app.service.replies import NOTHING_SAID
 from app.store.waiting import is_of_store
+from app.vonage.signatures import NOT_VALID_NOW, TOO_NEW, TOO_OLD
 from app.web.answers import CLOSE, Answer, refused
 from app.web.bodies import BodyTooLarge
 from app.web.visit import Visit
 
 _CLOUD: Final = "Switch signed webhooks on for the application in the Vonage dashboard."
 _COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET, VONAGE_API_KEY and VONAGE_APPLICATION_ID with the Vonage dashboard."
+_CLOCK: Final = "See that the clock of this host is right (NTP): signatures hold for five minutes."
+_OF_TIME: Final = frozenset({TOO_OLD, TOO_NEW, NOT_VALID_NOW})
 _OWN_URLS: Final = "Callback URLs are those that this server wrote into its NCCOs; they cannot be made up."
 
 
@@ -52,7 +55,8 @@ class Rescue:
 
     def _forged(self, visit: Visit, error: Exception) -> Answer:
         is_cut = not visit.is_read
-        return refused(visit.route.name, "wrong-signature", 401, f"wrong signature: {error}", _COMPARE, close=is_cut)
+        cure = _CLOCK if str(error) in _OF_TIME else _COMPARE
+        return refused(visit.route.name, "wrong-signature", 401, f"wrong signature: {error}", cure, close=is_cut)
 
     def _unknown_wait(self, visit: Visit, error: Exception) -> Answer:
         """404 where the URL itself was made up; elsewhere a caller is on the line."""
