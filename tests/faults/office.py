@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
-Mood: TypeAlias = Literal["good", "slow", "silent", "failing", "gone", "broken", "closing"]
+Mood: TypeAlias = Literal["good", "slow", "silent", "deaf", "failing", "gone", "broken", "closing"]
+"""`silent` says and takes nothing for long, `deaf` takes it and says nothing of it for long."""
 
 KNOWN: Final = b'{"name": "Ann", "tier": "gold"}'
 _STATUSES: Final = {"failing": b"503 Service Unavailable", "gone": b"410 Gone"}
@@ -75,6 +76,8 @@ class Office:
             await asyncio.sleep(SLOW_S if mood == "slow" else SILENT_S)
         if (id_ := _header(head, b"webhook-id")) and mood not in ("failing", "gone", "broken"):
             self._take(id_, path, body)
+        if mood == "deaf":
+            await asyncio.sleep(SILENT_S)
         answer = b"<html>" if mood == "broken" else KNOWN
         status = b"404 Not Found" if "/missing/" in path else _STATUSES.get(mood, b"200 OK")
         writer.write(b"HTTP/1.1 %s\r\ncontent-length: %d\r\n\r\n%s" % (status, len(answer), answer))

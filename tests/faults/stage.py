@@ -9,9 +9,10 @@ import asyncio
 import io
 import shutil
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
@@ -73,6 +74,7 @@ class Stage:
     Attributes:
         folder: of its own. database: the URL of its database.
         older: how many other revisions of the flows have had a call there.
+        sign: makes the signature of a body; None: nothing is signed.
     """
 
     app: FastAPI
@@ -81,6 +83,7 @@ class Stage:
     database: str
     deadline_s: float
     older: int = 0
+    sign: Callable[[bytes], str] | None = None
     ncco: list[dict[str, Any]] = field(default_factory=list)
     leg: str = ""
 
@@ -93,7 +96,7 @@ class Stage:
             **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http"},
             **{"path": path, "raw_path": path.encode(), "query_string": query, "root_path": "", "state": {}},
             **{"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8000)},
-            "headers": [(b"host", b"calls.example.com"), (b"content-type", b"application/json")],
+            "headers": [(b"host", b"calls.example.com"), (b"content-type", b"application/json"), *self._signed(body)],
         }
         sent: list[dict[str, Any]] = []
         inbox = [{"type": "http.request", "body": body, "more_body": False}]
@@ -114,6 +117,9 @@ class Stage:
         return Heard(
             sent[0]["status"] if is_whole else 0, sent[1]["body"] if is_whole else b"", seconds, error, is_late
         )
+
+    def _signed(self, body: bytes) -> list[tuple[bytes, bytes]]:
+        return [] if self.sign is None else [(b"authorization", self.sign(body).encode())]
 
     async def lose_connections(self) -> None:
         """What a restart of PostgreSQL does to those who hold a connection, told to each."""
@@ -228,24 +234,32 @@ async def on_stage(folder: Path, database: str, deadline_s: float) -> AsyncItera
 
 @asynccontextmanager
 async def application(
-    folder: Path, office: Office, flows: Path, database: str, deadline_s: float
+    folder: Path,
+    office: Office,
+    flows: Path,
+    database: str,
+    deadline_s: float,
+    *,
+    secret: str = "",
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AsyncIterator[FastAPI]:
-    """The application, open."""
-    settings = settings_of(folder, office, flows, database)
+    """The application, open. With a `secret` it checks signatures."""
+    settings = settings_of(folder, office, flows, database, secret)
     journal.configure(settings, io.TextIOWrapper(io.BytesIO()))
-    app = create_app(settings, deadline_s=deadline_s)
+    app = create_app(settings, deadline_s=deadline_s, clock=clock)
     async with app.router.lifespan_context(app):
         yield app
 
 
-def settings_of(folder: Path, office: Office, flows: Path, database: str) -> Settings:
+def settings_of(folder: Path, office: Office, flows: Path, database: str, secret: str = "") -> Settings:
     """Settings for a server whose flows ask `office`, by a name that has to be looked up."""
     env_file = folder / "env"
     env_file.write_text(f"FLOW_OFFICE=http://localhost:{office.port}\n")
     return load_settings(
         env_file,
         public_url="https://calls.example.com",
-        insecure=True,
+        insecure=not secret,
+        signature_secret=secret,
         flows=flows,
         templates=flows.parent / "templates",
         database_url=database,
