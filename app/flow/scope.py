@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from app.flow.model import Variable
 from app.flow.paths import Path, root_of, written
@@ -55,15 +55,23 @@ def header(headers: Mapping[str, str], name: str) -> str:
         return next((text for known, text in headers.items() if known.casefold() == folded), "")
 
 
-class _Sample(dict[str, Any]):
-    """Answers every field with a typical text."""
+SAMPLE: Final = "sample"
+"""A typical text."""
+
+
+class Sample(dict[str, Any]):
+    """Answers every field with a typical text.
+
+    Attributes:
+        text: see above.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self._text = text
+        self.text = text
 
     def __missing__(self, name: str) -> str:
-        return self._text
+        return self.text
 
 
 _TEXT = TYPES["text"]
@@ -134,7 +142,7 @@ def _sample(shape: Shape) -> Any:
     if isinstance(shape, ValueType):
         return shape.sample
     if shape.rest is not None:
-        return _Sample("sample" if shape is not _BASE["env"] else "https://example.com")
+        return Sample(SAMPLE if shape is not _BASE["env"] else "https://example.com")
     return {name: _sample(field_shape) for name, field_shape in shape.fields.items()}
 
 

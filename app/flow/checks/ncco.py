@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from app.errors import RenderError
+from app.flow.checks.trying import others
 from app.flow.issues import Issue
 from app.flow.model import Part, Value
 from app.flow.nodes import Place
@@ -21,6 +22,8 @@ from app.flow.scope import ScopeTypes
 from app.flow.types import ValueType
 from app.ncco import check
 from app.ncco.issue import Issue as NccoIssue
+
+_Sampling: TypeAlias = Callable[[Value, Mapping[str, Any]], Any]
 
 _URL = ["https://example.com/webhooks"]
 _BEHIND = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
@@ -83,9 +86,9 @@ def _check_at(parts: tuple[Part, ...], position: int, names: Mapping[str, Any], 
             tried.extend(actions)
             yield from issues
         elif isinstance(part, Connect):
-            tried.append(_try(part.targets[min(position, len(part.targets) - 1)], names))
+            tried.append(_try(part.targets[min(position, len(part.targets) - 1)], names, _sample))
         elif isinstance(part, Action) and not (part.is_opening and position):
-            tried.append(_try(part, names))
+            tried.append(_try(part, names, _sample))
     ncco = [action.action for action in tried]
     if goes_on:
         ncco.append(_BEHIND)
@@ -93,8 +96,8 @@ def _check_at(parts: tuple[Part, ...], position: int, names: Mapping[str, Any], 
         yield from _translate(issue, tried, names)
 
 
-def _try(part: Action, names: Mapping[str, Any]) -> _Tried:
-    sampled = part.sample(lambda value: _sample(value, names))
+def _try(part: Action, names: Mapping[str, Any], sample: _Sampling) -> _Tried:
+    sampled = part.sample(lambda value: sample(value, names))
     action = {name: value for name, value in sampled.items() if value is not _LEFT_OUT}
     if part.callback is not None:
         action |= {"eventUrl": _URL, "eventMethod": "POST"}
@@ -103,16 +106,24 @@ def _try(part: Action, names: Mapping[str, Any]) -> _Tried:
 
 def as_sent(part: Action, names: Mapping[str, Any]) -> dict[str, Any]:
     """An action in a call in which `names` are in scope; without the fields that cannot be computed there."""
-    return _try(part, names).action
+    return _try(part, names, _computed).action
 
 
 def _sample(value: Value, names: Mapping[str, Any]) -> Any:
     """What a value is with typical data; left out where that cannot be said."""
+    found = _computed(value, names, _sample)
+    tries = () if found is not _LEFT_OUT else others(names, value.used_names)
+    return next((told for each in tries if (told := _computed(value, each)) is not _LEFT_OUT), found)
+
+
+def _computed(value: Value, names: Mapping[str, Any], inner: _Sampling | None = None) -> Any:
+    """What a value is with these names; left out where that cannot be computed. `inner` samples what it is made of."""
+    sample = inner or _computed
     if isinstance(value, Object):
-        members = {name: _sample(member, names) for name, member in value.members.items()}
+        members = {name: sample(member, names) for name, member in value.members.items()}
         return {name: member for name, member in members.items() if member is not _LEFT_OUT}
     if isinstance(value, Array):
-        return [item for item in (_sample(inner, names) for inner in value.items) if item is not _LEFT_OUT]
+        return [item for item in (sample(each, names) for each in value.items) if item is not _LEFT_OUT]
     try:
         return value.render(names)
     except RenderError:
