@@ -108,6 +108,8 @@ def fail(flow: Flow, session: Session, around: Surroundings, because: str) -> Pl
 def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn | None]:
     """Let the step's exit decide, and play where it leads."""
     before = run.before
+    if wait.sensitive:
+        run.answers.echoes.learn([outcome.digits, outcome.text])
     run.note("heard", step.name, outcome.name, where=step.exit.place, because=outcome.because)
     run.tries, run.asr_errors, run.position = before.tries, before.asr_errors, before.position
     now = run.around.now

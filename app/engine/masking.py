@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from app.flow.paths import Path, Step
+from app.flow.paths import Path, by_step
 
 
 def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> Any:
     """`value` with a token in the place of everything that `paths` lead to."""
     if () in paths:
         return mask(str(value))
-    inner = _by_step(paths)
+    inner = by_step(paths)
     if isinstance(value, dict):
         return {name: masked(each, inner[name], mask) if name in inner else each for name, each in value.items()}
     if isinstance(value, list) and None in inner:
@@ -20,21 +20,25 @@ def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> A
     return value
 
 
+def leading_to(value: Any, paths: Collection[Path]) -> Iterator[Any]:
+    """Everything that `paths` lead to."""
+    if () in paths:
+        yield value
+        return
+    for step, inner in by_step(paths).items():
+        if isinstance(value, dict) and step in value:
+            yield from leading_to(value[step], inner)
+        elif isinstance(value, list) and step is None:
+            for each in value:
+                yield from leading_to(each, inner)
+
+
 def without(value: Any, paths: Collection[Path]) -> Any:
     """`value` without anything that `paths` lead to."""
-    inner = _by_step(paths)
+    inner = by_step(paths)
     if isinstance(value, dict):
         kept = {name: each for name, each in value.items() if () not in inner.get(name, ())}
         return {name: without(each, inner[name]) if name in inner else each for name, each in kept.items()}
     if isinstance(value, list) and None in inner:
         return [without(each, inner[None]) for each in value]
     return value
-
-
-def _by_step(paths: Collection[Path]) -> dict[Step, set[Path]]:
-    """The paths by their first step, without it."""
-    found: dict[Step, set[Path]] = {}
-    for path in paths:
-        if path:
-            found.setdefault(path[0], set()).add(path[1:])
-    return found

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from app.engine.answers import Answers, Read
 from app.engine.called import JOINED, parting
 from app.engine.failures import ErrorExits
 from app.engine.json_bytes import json_bytes
@@ -53,8 +54,8 @@ class Run:
         self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
         self.entered_at = around.now
         self.locale = before.locale
+        self.answers = Answers(self._mask)
         self.hooks: list[Any] = []
-        self.looked_up: dict[str, Any] = {}
         self._call = call_record(before.call)
         self._script = Script(root, before.id, before.turn + 1, before.dialled, self.around)
         self._refused: set[str] = set()
@@ -131,17 +132,16 @@ class Run:
     def _names_in(self, here: Standing, now: datetime) -> dict[str, Any]:
         return here.names(names_in(here.flow, self._call, self.heard, env=self.around.env, now=now, locale=self.locale))
 
-    def assign(self, name: str, value: Any) -> None:
-        """Set a variable, or the locale of the call."""
+    def assign(self, name: str, value: Any, *, is_literal: bool = False) -> None:
+        """Set a variable, or the locale of the call; `is_literal` says that the value stands in the flow."""
         if name == "locale":
             self.locale = str(value)
-        else:
-            self._here.assign(name, value)
+        elif self._here.assign(name, value) and not is_literal:
+            self.answers.echoes.learn(value)
 
-    def keep(self, name: str, answer: Mapping[str, Any]) -> None:
-        """Put what came of a look-up into scope."""
-        self._here.keep(name, answer)
-        self.looked_up[name] = self._here.masked(name, self._mask)
+    def keep(self, read: Read) -> list[str]:
+        """Put what came of look-ups into scope; see `Answers.keep`."""
+        return self.answers.keep(self._here, read)
 
     def send(self, sending: Sending, names: Mapping[str, Any]) -> None:
         """Tell somebody, once the reply is out. Raises RenderError."""
@@ -157,6 +157,7 @@ class Run:
         names = self.names()
         given = {assignment.name: assignment.value.render(names) for assignment in runs.given}
         sub = begun(self.root.named(runs.flow), given)
+        self.answers.echoes.learn([given[name] for name in sub.secrets])
         if not runs.comes_back:
             self._stand([sub])
         elif len(self._standings) < LEVEL_LIMIT:
@@ -245,9 +246,8 @@ class Run:
 
     def shown(self, error: RenderError) -> str:
         """An error as the trace may tell it: its sentence may hold what was given, which may be sensitive."""
-        return (
-            f"{error.code} (not shown: sensitive)" if any(each.has_secrets for each in self._standings) else str(error)
-        )
+        has_secrets = bool(self.answers.echoes) or any(each.has_secrets for each in self._standings)
+        return f"{error.code} (not shown: sensitive)" if has_secrets else str(error)
 
     def fault(self) -> tuple[Mark, Issue] | None:
         """The first thing that Vonage would refuse in what was added, with the step that added it."""
@@ -290,7 +290,9 @@ class Run:
         actions = self._script.actions() if self._whole is None else self._whole
         trace_json = self._trace_json or json_bytes(self._trace)
         hooks = tuple(self.hooks)
-        return Turn(actions, session, tuple(self._trace), trace_json, outcome, self.is_failsafe, hooks, self.looked_up)
+        return Turn(
+            actions, session, tuple(self._trace), trace_json, outcome, self.is_failsafe, hooks, self.answers.kept
+        )
 
     def _mask(self, secret: str) -> str:
         return self.around.mask(self.before.id, secret)

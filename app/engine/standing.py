@@ -55,12 +55,14 @@ class Standing:
             names.pop(gone, None)
         return names
 
-    def assign(self, name: str, value: Any) -> None:
-        """Set a variable; of a sensitive one only a token leaves the turn."""
+    def assign(self, name: str, value: Any) -> bool:
+        """Set a variable. Whether it is sensitive: then only a token leaves the turn."""
         self.variables[name] = value
-        if self.flow.variables[name].sensitive:
-            self.secrets |= {name}
-            self.tokens.pop(name, None)
+        if not self.flow.variables[name].sensitive:
+            return False
+        self.secrets |= {name}
+        self.tokens.pop(name, None)
+        return True
 
     def keep(self, name: str, answer: Mapping[str, Any]) -> None:
         """Put what came of a look-up into scope."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import TypeAlias, TypeVar
 
 from app.engine.run import Run
 from app.engine.trace import entered, jumped
 from app.engine.turn import Lookup, LookupAnswer
 from app.errors import RenderError
-from app.flow.model import Asking, Decision, Flow, Go, Outcome, Step, Target
+from app.flow.model import Asking, Assignment, Decision, Flow, Go, Outcome, Step, Target
 
 Result = TypeVar("Result")
 Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]
@@ -49,8 +49,7 @@ def _follow(run: Run, target: Target) -> Step | None:
         return run.begin_flow(target.runs)
     if target.step is None:
         return None
-    for assignment in target.sets:
-        run.assign(assignment.name, assignment.value.render(run.names()))
+    set_all(run, target.sets)
     return run.flow.steps[target.step]
 
 
@@ -68,10 +67,8 @@ def _enter(run: Run, step: Step) -> Playing[Target | None]:
     """Ask its look-ups, set its variables, play it; where it jumps to, or None when it waits. Raises RenderError."""
     if step.asks:
         yield from ask(run, step)
+    set_all(run, step.sets)
     names = run.names()
-    for assignment in step.sets:
-        run.assign(assignment.name, assignment.value.render(names))
-        names = run.names()
     for sending in step.sends:
         run.send(sending, {**names, "step": step.name, "flow": run.flow.name})
     frame = run.frame(names)
@@ -93,11 +90,10 @@ def ask(run: Run, step: Step) -> Playing[None]:
             request, key = asking.request(names), _key(run, step, asking)
             asked.append((asking, Lookup(step.name, asking.name, request, key, run.flow.name)))
         except RenderError as error:
-            _hear_answer(run, step, asking, LookupAnswer(None, f"it cannot be asked: {run.shown(error)}"))
+            _hear_answers(run, step, [(asking, LookupAnswer(None, f"it cannot be asked: {run.shown(error)}"))])
     if asked:
         answers = yield tuple(lookup for _, lookup in asked)
-        for (asking, _), answer in zip(asked, answers, strict=True):
-            _hear_answer(run, step, asking, answer)
+        _hear_answers(run, step, list(zip((asking for asking, _ in asked), answers, strict=True)))
 
 
 def _key(run: Run, step: Step, asking: Asking) -> str:
@@ -107,12 +103,13 @@ def _key(run: Run, step: Step, asking: Asking) -> str:
     return asked if run.asked[asked] == 1 else f"{asked}:{run.asked[asked]}"
 
 
-def _hear_answer(run: Run, step: Step, asking: Asking, answer: LookupAnswer) -> None:
-    record, problem = asking.read(answer.value, answer.problem)
-    run.keep(asking.name, record)
-    took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
-    what = f"not ok: {problem}" if problem else "ok"
-    run.note("asked", step.name, asking.name, where=asking.place, because=f"{what}, {took}")
+def _hear_answers(run: Run, step: Step, answers: list[tuple[Asking, LookupAnswer]]) -> None:
+    """Put answers that came together into scope: what is sensitive in one, another may tell."""
+    problems = run.keep([(asking, *asking.read(answer.value, answer.problem)) for asking, answer in answers])
+    for (asking, answer), problem in zip(answers, problems, strict=True):
+        took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
+        what = f"not ok: {problem}" if problem else "ok"
+        run.note("asked", step.name, asking.name, where=asking.place, because=f"{what}, {took}")
 
 
 def _take_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
@@ -170,5 +167,11 @@ def keep(run: Run, decision: Decision) -> None:
     """Put what was collected and what the deciding line sets into the variables. Raises RenderError."""
     for name, value in decision.values.items():
         run.assign(name, value)
-    for assignment in decision.sets:
-        run.assign(assignment.name, assignment.value.render(run.names()))
+    set_all(run, decision.sets)
+
+
+def set_all(run: Run, assignments: Iterable[Assignment]) -> None:
+    """Set what a flow sets, one after another: each sees what those before it have set. Raises RenderError."""
+    for assignment in assignments:
+        value = assignment.value
+        run.assign(assignment.name, value.render(run.names()), is_literal=value.is_literal)

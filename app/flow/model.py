@@ -86,6 +86,9 @@ class Asking(Protocol):
     def read(self, value: Any, problem: str) -> tuple[Mapping[str, Any], str]:
         """What is in scope from now on, and why it is not what was answered ("" when it is)."""
 
+    def hush(self, answer: Mapping[str, Any], hushing: Any) -> tuple[Mapping[str, Any], str]:
+        """The same where what is sensitive is known (`app.flow.lookups.Hushing`): with tokens for what tells it."""
+
 
 class Sending(Protocol):
     """A hook as a step or a flow names it."""

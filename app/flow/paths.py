@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -52,3 +53,12 @@ def path_of(name: str) -> Path:
 def meet(one: Path, other: Path) -> bool:
     """Whether one of two ways may lead to the other, or to something in it."""
     return all(left == right or left is None or right is None for left, right in zip(one, other, strict=False))
+
+
+def by_step(paths: Collection[Path]) -> dict[Step, set[Path]]:
+    """The ways by their first step, without it."""
+    found: dict[Step, set[Path]] = {}
+    for path in paths:
+        if path:
+            found.setdefault(path[0], set()).add(path[1:])
+    return found

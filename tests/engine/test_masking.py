@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.engine.masking import masked, without
+from app.engine.masking import leading_to, masked, without
 from app.flow.paths import Path
 
 ANSWER = {"pin": "12", "home": {"city": "Leeds", "code": 5}, "cards": [{"name": "V", "number": "3"}, {"name": "A"}]}
@@ -36,3 +36,16 @@ def test_what_paths_lead_to_is_a_token_when_kept_and_not_seen(paths: list[Path],
 
 def test_a_map_as_a_whole_is_one_token() -> None:
     assert {"home": "<{'a': 1}>"} == masked({"home": {"a": 1}}, [("home",)], lambda text: f"<{text}>")
+
+
+@pytest.mark.parametrize(
+    ("paths", "found"),
+    [
+        ([()], [ANSWER]),
+        ([("pin",), ("cards", None, "number")], ["12", "3"]),
+        ([("home", "code"), ("pin", None), ("cards", "x"), ("none",)], [5]),
+    ],
+    ids=range(3),
+)
+def test_what_paths_lead_to(paths: list[Path], found: list[Any]) -> None:
+    assert found == list(leading_to(ANSWER, paths))

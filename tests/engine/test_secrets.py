@@ -457,3 +457,190 @@ def test_what_is_sensitive_further_in_lives_for_the_turn_that_has_asked() -> Non
 
     assert "Visa Amex" == caller.said[0].strip()
     assert kept == caller.session.lookups["customer"]
+
+
+ECHO = """
+flow: test
+default: true
+start: ask
+lookups:
+  bank:
+    post: "https://bank.example.com/check"
+    json: {pin: "{{ pin }}"}
+    timeout: 300ms
+    returns:
+      valid: bool
+      message: text
+      tier: ["987654", standard]
+      seen: {at: text, by: [{name: text, code: {type: text, sensitive: true}}]}
+      more: map
+      count: int
+    default: {message: nobody 987654, tier: standard}
+  other:
+    get: "https://other.example.com/"
+    returns: {text: text}
+hooks:
+  told: {params: {text: text}, post: "https://h.example.com/"}
+vars: {kept: {type: text, default: ""}}
+defaults: {on: {error: sorry}}
+steps:
+  ask:
+    do: [{talk: "Your pin?"}]
+    collect: {into: pin, digits: 6, sensitive: true}
+    retry: {then: end}
+    goto: check
+  check:
+    lookup: [bank, other]
+    set: {kept: "{{ bank.message }}"}
+    send: {told: {text: "{{ bank.seen.at }} {{ other.text }}"}}
+    branch:
+      - if: bank.valid
+        goto: right
+      - else: wrong
+  right:
+    do: [{talk: "Right. {{ bank.message }} {{ bank.tier }}"}]
+    goto: menu
+  wrong:
+    do: [{talk: "Wrong. {{ bank.message }}"}]
+    goto: menu
+  menu:
+    do: [{talk: "Press 1."}]
+    choices: {one: {dtmf: 1, goto: late}}
+    retry: {then: end}
+  late:
+    do: [{talk: "{{ kept }}"}]
+    goto: end
+  sorry:
+    do: [{talk: "Sorry."}]
+    goto: end
+"""
+BANK = {
+    "valid": True,
+    "message": f"PIN {SECRET} is right",
+    "tier": SECRET,
+    "seen": {"at": "9 8 7 6 5 4", "by": [{"name": f"x{SECRET}y", "code": "445566"}, {"name": "445566", "code": ""}]},
+    "more": {SECRET: [int(SECRET), 1.5, None, True, {"a": ["987-654", "b"]}]},
+    "count": 3,
+}
+
+
+def test_an_answer_that_tells_a_secret_of_this_turn_is_a_token() -> None:
+    caller = ScriptedCall(load_flow(ECHO), answers={"bank": BANK, "other": {"text": "445566"}})
+    caller.press(SECRET)
+    kept = {
+        "valid": True,
+        "message": "secret:19",
+        "tier": SECRET,
+        "seen": {
+            "at": "secret:11",
+            "by": [{"name": "secret:8", "code": "secret:6"}, {"name": "secret:6", "code": "secret:0"}],
+        },
+        "more": {"secret:6": ["secret:6", 1.5, None, True, {"a": ["secret:7", "b"]}]},
+        "count": 3,
+        "ok": True,
+    }
+
+    assert [f"Right. secret:19 {SECRET}", "Press 1."] == caller.said
+    assert (kept, kept) == (caller.session.lookups["bank"], caller.turn.lookups["bank"])
+    assert {"text": "secret:6", "ok": True} == caller.session.lookups["other"]
+    assert [{"text": "secret:11 secret:6"}] == [hook.json["data"]["params"] for hook in caller.turn.hooks]
+
+    caller.press("1")
+
+    assert ["secret:19"] == caller.said
+
+
+@pytest.mark.parametrize("count", [int(SECRET), f"1{SECRET}"])
+def test_a_number_that_tells_a_secret_is_no_answer(count: Any) -> None:
+    caller = ScriptedCall(load_flow(ECHO), answers={"bank": {**BANK, "count": count}})
+    caller.press(SECRET)
+    asked = [line.because for line in caller.turn.trace if line.what == "bank"]
+
+    assert ["Wrong. nobody 987654", "Press 1."] == caller.said
+    assert ["not ok: `count` tells something sensitive, and is not declared so, in 0 ms"] == asked
+    assert {"valid", "message", "tier", "seen", "more", "count", "ok"} == caller.session.lookups["bank"].keys()
+
+
+def test_an_answer_in_a_turn_without_secrets_is_left_as_it_is() -> None:
+    flow = load_flow(ECHO.replace("start: ask", "start: check").replace('json: {pin: "{{ pin }}"}', "json: {}"))
+    caller = ScriptedCall(flow, answers={"bank": BANK})
+
+    assert f"Right. PIN {SECRET} is right {SECRET}" == caller.said[0]
+
+
+def test_a_secret_that_stands_in_the_flow_is_none() -> None:
+    text = ECHO.replace("vars: {", "vars: {copy: {type: text, default: '', sensitive: true}, ").replace(
+        'json: {pin: "{{ pin }}"}', "json: {pin: '{{ copy }}'}"
+    )
+    flow = load_flow(
+        text.replace("start: ask", "start: first").replace(
+            "steps:\n", "steps:\n  first: {set: {copy: '987654'}, goto: check}\n"
+        )
+    )
+    caller = ScriptedCall(flow, answers={"bank": BANK})
+
+    assert f"Right. PIN {SECRET} is right {SECRET}" == caller.said[0]
+
+
+PARTS = """
+flow: sub
+outcomes: [done, failed]
+start: ask
+defaults: {on: {error: {return: failed}}}
+steps:
+  ask:
+    do: [{talk: "Your pin?"}]
+    collect: {into: entered, digits: 6, sensitive: true}
+    retry: {then: {return: failed}}
+    goto: {return: done}
+"""
+AROUND = """
+flow: main
+default: true
+start: pin
+lookups:
+  other: {get: "https://other.example.com/", returns: {text: text}}
+defaults: {on: {error: sorry}}
+steps:
+  pin:
+    run: sub
+    on: {done: next, failed: next}
+  next:
+    lookup: other
+    do: [{talk: "It is {{ other.text }}."}]
+    goto: end
+  sorry:
+    do: [{talk: "Sorry."}]
+    goto: end
+"""
+
+
+def test_what_another_flow_has_received_in_this_turn_is_known_too() -> None:
+    flow = load_flows({"main": AROUND, "sub": PARTS}, "main")
+    caller = ScriptedCall(flow, answers={"other": {"text": f"PIN {SECRET}"}})
+    caller.press(SECRET)
+
+    assert ["It is secret:10."] == caller.said
+
+
+def test_what_was_given_to_another_flow_in_this_turn_is_known_too() -> None:
+    main = MAIN.replace("b:\n    run: other", "b:\n    run: asks")
+    asks = """
+flow: asks
+params: {code: {type: text, sensitive: true}}
+lookups:
+  other: {get: "https://other.example.com/", returns: {text: text}}
+start: ask
+steps:
+  ask:
+    lookup: other
+    do: [{talk: "It is {{ other.text }}."}]
+    branch: [{if: code == '1', goto: return}, {else: return}]
+"""
+    sub = SUB.replace("digits: 5}", "digits: 5, sensitive: true}")
+    caller = ScriptedCall(
+        load_flows({"main": main, "sub": sub, "asks": asks}, "main"), answers={"other": {"text": "98765"}}
+    )
+    caller.press("98765")
+
+    assert ["It is secret:5."] == caller.said

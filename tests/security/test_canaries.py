@@ -233,6 +233,97 @@ async def test_what_is_given_to_look_ups_functions_hooks_and_sub_flows(tmp_path:
     assert [b'{"pin":"2580"}'] == told
 
 
+GOOD = {"message": "Hello", "lines": [{"text": "a", "code": "b"}], "inner": {"at": "", "more": {}, "all": []}}
+BESIDE = {"count": 1, "number": "447700900999", "share": 0.5}
+
+
+def inner(**fields: Any) -> dict[str, Any]:
+    return {**GOOD, "inner": {**GOOD["inner"], **fields}}  # type: ignore[dict-item]  # one of its values is a map
+
+
+ECHOES: list[Any] = [
+    {**GOOD, "message": KEYS},
+    {**GOOD, "message": int(KEYS)},
+    {**GOOD, "message": f"The PIN {KEYS} is wrong."},
+    {**GOOD, "message": f"{KEYS}@example.com/{KEYS}"},
+    {**GOOD, "message": f"x{KEYS}"},
+    {**GOOD, "message": f"44770090{KEYS}5"},
+    {**GOOD, "lines": [{"text": KEYS, "code": KEYS}, {"text": f"<{KEYS}>", "code": ""}]},
+    {**GOOD, "lines": [{"text": "a", "code": "b", "more": KEYS}], KEYS: KEYS},
+    {**GOOD, "lines": KEYS},
+    {**GOOD, "lines": [KEYS]},
+    {**GOOD, "message": {KEYS: KEYS}},
+    {"message": KEYS},
+    inner(at=f"https://crm.example.com/pins/{KEYS}?pin={KEYS}"),
+    inner(at=KEYS),
+    inner(more={KEYS: "a"}),
+    inner(more={"a": {"b": [{KEYS: [KEYS, int(KEYS), float(KEYS), {"c": f"PIN {KEYS}"}]}]}}),
+    inner(all=[KEYS, int(KEYS), [KEYS], {"a": KEYS, KEYS: True}]),
+    {**BESIDE, "count": int(KEYS)},
+    {**BESIDE, "count": KEYS},
+    {**BESIDE, "number": f"447{KEYS}"},
+    {**BESIDE, "share": float(KEYS) + 0.5},
+    {**BESIDE, "share": f"{KEYS}.25"},
+    [KEYS],
+    KEYS,
+    int(KEYS),
+]
+
+
+@pytest.mark.parametrize("answer", ECHOES, ids=range(len(ECHOES)))
+async def test_an_answer_that_tells_what_it_was_asked_with(tmp_path: Path, answer: Any) -> None:
+    assert {} == await of_echo(tmp_path, lambda _: httpx.Response(200, json=answer))
+
+
+@pytest.mark.parametrize("written", ["8 4 0 2 1 7 3 9 5", "840-217-395", "840,217,395", "\uff18402173\uff195"])
+async def test_an_answer_that_tells_it_in_another_way(tmp_path: Path, written: str) -> None:
+    answer = {**GOOD, "message": f"PIN {written}", "inner": {"at": "", "more": {written: written}, "all": [written]}}
+
+    assert {} == await of_echo(tmp_path, lambda _: httpx.Response(200, json=answer), written)
+
+
+FAULTS: list[Callable[[httpx.Request], httpx.Response]] = [
+    lambda _: httpx.Response(400, json={"error": f"PIN {KEYS}"}, headers={"x-error": KEYS}),
+    lambda _: httpx.Response(503, text=f"<html>{KEYS}</html>", headers={"retry-after": KEYS}),
+    lambda _: httpx.Response(302, headers={"location": f"https://crm.example.com/{KEYS}"}),
+    lambda _: httpx.Response(307, headers={"location": f"https://{KEYS}.example.com/"}),
+    lambda _: httpx.Response(200, headers={"content-encoding": KEYS}, text="{}"),
+    lambda _: httpx.Response(200, headers={"content-type": KEYS, "set-cookie": f"pin={KEYS}"}, json=GOOD),
+    lambda _: httpx.Response(200, text=f"PIN {KEYS}"),
+    lambda _: httpx.Response(200, json={**GOOD, "message": KEYS * 2_000}),
+    lambda request: (_ for _ in ()).throw(httpx.ConnectError(f"{request.url}/{KEYS}", request=request)),
+    lambda request: (_ for _ in ()).throw(httpx.InvalidURL(f"{request.url}/{KEYS}")),
+    lambda request: (_ for _ in ()).throw(httpx.TooManyRedirects(KEYS, request=request)),
+    lambda request: (_ for _ in ()).throw(UnicodeEncodeError("ascii", KEYS, 0, 1, KEYS)),
+]
+
+
+@pytest.mark.parametrize("answer", FAULTS, ids=range(len(FAULTS)))
+async def test_an_error_that_tells_what_was_asked(
+    tmp_path: Path, answer: Callable[[httpx.Request], httpx.Response]
+) -> None:
+    assert {} == await of_echo(tmp_path, answer)
+
+
+async def of_echo(
+    folder: Path, answer: Callable[[httpx.Request], httpx.Response], canary: str = KEYS
+) -> dict[str, int]:
+    """Where a canary is found after a call that goes on for two turns behind the look-ups that were asked with it."""
+    asked: list[bytes] = []
+
+    def noted(request: httpx.Request) -> httpx.Response:
+        asked.append(request.content)
+        return answer(request)
+
+    async with canary_host(folder, answer=noted) as host:
+        url = await host.ring("echo")
+        menu = await host.post(url, {"dtmf": {"digits": KEYS}})
+        await host.post(url_of(menu), {"dtmf": {"digits": "1"}})
+        await host.post("/webhooks/event", {"status": "completed", "direction": "inbound"})
+        assert [f'{{"pin":"{KEYS}"}}'.encode()] * 2 == asked
+        return host.traces_of(canary) | host.traces_of(KEYS)
+
+
 class Broken(CallService):
     """Fails with the caller's keys in the text of its error."""
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from app.flow.given import defaults_of, read_given
 from app.flow.lookups.definition import Answer, LookupDefinition
+from app.flow.lookups.hushing import Hushing
 from app.flow.lookups.request import LookupRequest
 from app.flow.model import Assignment
 from app.flow.nodes import Map, Node, Place, Seq, Text
@@ -59,6 +60,10 @@ class AskedLookup:
     def read(self, value: Any, problem: str) -> tuple[Answer, str]:
         """The answer as the flow sees it, and why it is not real ("" when it is)."""
         return self.definition.read(value, problem)
+
+    def hush(self, answer: Answer, hushing: Hushing) -> tuple[Answer, str]:
+        """The answer with tokens for what it should not tell, and why it is not real then."""
+        return self.definition.hush(answer, hushing)
 
 
 def read_asked(node: Node, definitions: Mapping[str, LookupDefinition], reader: Reader) -> tuple[AskedLookup, ...]:

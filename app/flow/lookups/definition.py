@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from app.flow.drafts import Value
+from app.flow.lookups.hushing import Hushing
 from app.flow.lookups.request import LookupRequest, Method
 from app.flow.lookups.returned import OK, Fields, Misfit
 from app.flow.lookups.segments import check_segments
@@ -108,6 +109,13 @@ class LookupDefinition:
             return self.unasked, problem
         try:
             return {**self.returns.read(value), OK: True}, ""
+        except Misfit as misfit:
+            return self.unasked, str(misfit)
+
+    def hush(self, answer: Answer, hushing: Hushing) -> tuple[Answer, str]:
+        """An answer that was read, with tokens for what it should not tell; and why it is none then, "" when it is."""
+        try:
+            return {**hushing.of(self.returns, answer, self.returns.secrets), OK: answer[OK]}, ""
         except Misfit as misfit:
             return self.unasked, str(misfit)
 

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.engine.echoes import Echoes
+
+
+def echoes(*secrets: Any) -> Echoes:
+    known = Echoes()
+    for secret in secrets:
+        known.learn(secret)
+    return known
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("2580", "2580"),
+        ("2580", "Your PIN 2580 is wrong."),
+        ("2580", "PIN2580x"),
+        ("2580", "pin=2580&x=1"),
+        ("2580", "2 5 8 0"),
+        ("2580", "PIN 2, 5, 8, 0; 3 tries"),
+        ("2580", "25-80"),
+        ("2580", "https://x.example.com/pins/2580?a"),
+        ("2580", "%32%35%38%30"),
+        ("2580", "\uff12\uff15\uff18\uff10"),
+        ("2580", "\u0662\u0665\u0668\u0660"),
+        (2580, "2580"),
+        (["1111", {"pin": "2580"}], "is 2580"),
+        ("840217", "id44770840217395"),
+        ("840217", "84-02-17"),
+        ("4929 8402 1739 5811", "4929840217395811"),
+        ("4929840217395811", "card 4929-8402-1739-5811"),
+        ("blue", "It is Blue."),
+        ("blue", "colour_blue"),
+        ("Xylophone Marmalade", "said xylophone%20marmalade"),
+        ("xylophone marmalade", "XYLOPHONE-MARMALADE!"),
+        ("stra\u00dfe 12", "STRASSE 12"),
+        ("hunter2", "axhunter2b"),
+        ("12", "12"),
+        ("a", " A "),
+        ("ok", "OK"),
+    ],
+)
+def test_a_text_that_tells_a_secret(secret: Any, text: str) -> None:
+    assert echoes(secret).are_in(text)
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("2580", ""),
+        ("2580", "258"),
+        ("2580", "0852"),
+        ("2580", "447712580123"),
+        ("2580", "25801"),
+        ("2580", "+44 77 12580 123"),
+        ("2580", "25 and 80"),
+        ("4929840217395811", "**** **** **** 5811"),
+        ("blue", "bluebell"),
+        ("blue", "b l u e"),
+        ("12", "it is 12"),
+        ("12", "123"),
+        ("", ""),
+        ("", "a"),
+        (" ", " "),
+        (True, "true"),
+        (None, "none"),
+        ([], ""),
+    ],
+)
+def test_a_text_that_tells_none(secret: Any, text: str) -> None:
+    assert not echoes(secret).are_in(text)
+
+
+@pytest.mark.parametrize(
+    ("secret", "number", "is_told"),
+    [
+        ("2580", 2580, True),
+        ("2580", 12580, False),
+        ("840217", 1840217.5, True),
+        ("12", 12, False),
+        ("447700900123", "447700900123", True),
+    ],
+)
+def test_a_number_that_tells_a_secret(secret: str, number: Any, is_told: bool) -> None:
+    assert is_told is echoes(secret).are_part_of(number)
+
+
+def test_nothing_is_known_at_first() -> None:
+    assert not Echoes()
+    assert echoes("1")
+
+
+LETTERS = "abcXYZ"
+OTHERS = LETTERS + " .,:;!?-_/&=()[]<>\u00e9\u4e2d"
+
+
+@given(st.text(LETTERS, min_size=6), st.text(LETTERS + OTHERS), st.text(LETTERS + OTHERS))
+def test_a_long_secret_is_found_wherever_it_stands(secret: str, before: str, behind: str) -> None:
+    assert echoes(secret).are_in(f"{before}{secret}{behind}")
+
+
+@given(st.from_regex("[0-9]{4,5}", fullmatch=True), st.text(OTHERS), st.text(OTHERS))
+def test_digits_are_found_beside_anything_but_digits(secret: str, before: str, behind: str) -> None:
+    assert echoes(secret).are_in(f"{before}{secret}{behind}")
