@@ -1,10 +1,10 @@
-"""Whether two deliveries at the same moment are one: 10,000 pairs, of which two servers on one file take one each.
+"""Whether two deliveries at the same moment are one: 10,000 pairs, of which two servers take one each.
 
     .venv/bin/python -m benchmarks.races [--pairs 10000] [--short]
 
 Each webhook of a call (answer, input, notify, event, record) is sent twice at once, to two processes that share a
-SQLite file. Both must get the same bytes; the call must have one turn for each pair that steers; a wrong key counts as
-one try; each hook is told once. Ends with 1 when any of it is not so. Two hosts on PostgreSQL: tests/hosts.
+SQLite file, and then to two that share a PostgreSQL database. Both must get the same bytes; the call must have one turn
+for each pair that steers; a wrong key counts as one try; each hook is sent once. Ends with 1 when any of it is not so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from tests.faults.racing import race
+from tests.faults.racing import Database, in_postgres, race
+from tests.store.postgres_server import NoPostgres, running_server
 
 PAIRS: Final = 10_000
 SHORT: Final = 900
@@ -30,14 +31,27 @@ def main() -> int:
     words.add_argument("--seed", type=int, default=1)
     words.add_argument("--short", action="store_true", help=f"{SHORT} pairs")
     given = words.parse_args()
+    pairs = SHORT if given.short else given.pairs
+    has_failed = _raced("SQLite", None, pairs, given.seed)
+    try:
+        with running_server() as server:
+            has_failed |= _raced("PostgreSQL", in_postgres(server), pairs, given.seed)
+    except NoPostgres as missing:
+        print(missing, file=sys.stderr)
+        return 2
+    return 1 if has_failed else 0
+
+
+def _raced(name: str, database: Database | None, pairs: int, seed: int) -> bool:
+    """Race on a database, and print; whether anything was wrong."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ncco-races-") as folder:
-        races = asyncio.run(race(Path(folder), SHORT if given.short else given.pairs, seed=given.seed))
-    print(f"{sum(races.pairs.values())} pairs in {time.monotonic() - begun:.0f} s: {dict(races.pairs)}")
-    print(f"{races.hooks} hooks were to be told")
+        races = asyncio.run(race(Path(folder), pairs, database=database, seed=seed))
+    print(f"{name}: {sum(races.pairs.values())} pairs in {time.monotonic() - begun:.0f} s: {dict(races.pairs)}")
+    print(f"{name}: {races.hooks} hooks were to be told")
     faults = [f"FAULT: {fault}: {count}" for fault, count in races.faults.items()]
-    print("\n".join(faults) or "the same bytes each time, one turn, one try, one hook")
-    return 1 if races.faults else 0
+    print("\n".join(faults) or f"{name}: the same bytes each time, one turn, one try, one hook", flush=True)
+    return bool(races.faults)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,53 @@
-"""Deliveries that come twice at the same moment: of two servers on one file, each takes one."""
+"""Deliveries that come twice at the same moment: of two servers on one database, each takes one."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tests.faults.office import Office
 from tests.faults.served import Served, served
 from tests.faults.wire import Answer, Wire
+from tests.store.postgres_server import Server
 
 CALLER: Final = {"to": "442079460000", "from": "447700900123"}
 TOLD_S: Final = 20.0
+KEY: Final = "invented-key-of-both-servers-for-tests-only"
+OF_POSTGRES: Final = "convert_from(ncco, 'UTF8')"
+
+
+class Database(NamedTuple):
+    """What both servers write to.
+
+    Attributes:
+        count: the number that a query gives.
+        ncco: the text of an NCCO in a query.
+    """
+
+    url: str
+    count: Callable[[str], int]
+    ncco: str
+
+
+def in_postgres(server: Server) -> Database:
+    """A new database of a server."""
+    name = server.new_database()
+    return Database(server.url(name), lambda query: int(server.ask(query, database=name)[0][0]), OF_POSTGRES)
+
+
+def _file(path: Path) -> Database:
+    def count(query: str) -> int:
+        with closing(sqlite3.connect(path)) as connection:
+            return int(connection.execute(query).fetchone()[0])
+
+    return Database("", count, "CAST(ncco AS TEXT)")
 
 
 @dataclass
@@ -81,11 +112,24 @@ def _ncco_of(answer: Answer) -> list[dict[str, Any]]:
     return answer.ncco if answer.status == 200 else []
 
 
-async def race(folder: Path, pairs: int, *, phones: int = 12, seed: int = 1) -> Races:
-    """So many pairs, against two servers on one file; then what the file and the office have got is counted."""
+def serving(folder: Path, office: Office, database: Database | None) -> AbstractContextManager[Served]:
+    """One of the two."""
+    if database is None:
+        return served(folder, office=office.url)
+    return served(folder, office=office.url, NCCO_DATABASE_URL=database.url, NCCO_KEY=KEY)
+
+
+async def race(folder: Path, pairs: int, *, database: Database | None = None, phones: int = 12, seed: int = 1) -> Races:
+    """So many pairs, against two servers on one database; then what it and the office have got is counted.
+
+    Args:
+        folder: of the servers. pairs: at least. phones: calls at once.
+        database: of a PostgreSQL server; None: a file in `folder`.
+        seed: of the calls.
+    """
     races = Races()
     async with Office() as office:
-        with served(folder, office=office.url) as one, served(folder, office=office.url) as other:
+        with serving(folder, office, database) as one, serving(folder, office, database) as other:
             chance = Random(seed)  # noqa: S311 - the same calls in each run
             await asyncio.gather(*(_call((one, other), chance, pairs, races) for _ in range(phones)))
             async with asyncio.timeout(TOLD_S):
@@ -95,9 +139,11 @@ async def race(folder: Path, pairs: int, *, phones: int = 12, seed: int = 1) -> 
             other.stop()
         twice = sum(len(bodies) - len(set(bodies)) for bodies in office.told.values())
         races.faults.update({"hooks told under two ids": twice} if twice else {})
+        again = sum(times - 1 for times in office.hooks.values())
+        races.faults.update({"hooks sent once more": again} if again else {})
         if sum(map(len, office.told.values())) != races.hooks:
             races.faults["hooks that nobody expected"] += 1
-    _count(folder / "calls.db", races)
+    _count(database or _file(folder / "calls.db"), races)
     return races
 
 
@@ -113,17 +159,16 @@ TURNS: Final = 6
 """The answer, three keys, a checkpoint, a busy line: what comes twice makes no turn of its own."""
 
 
-def _count(database: Path, races: Races) -> None:
+def _count(database: Database, races: Races) -> None:
     queries = {
         f"calls that have not {TURNS} turns": f"""
-            SELECT count(*) FROM (SELECT call_key FROM turns GROUP BY call_key HAVING count(*) <> {TURNS})
+            SELECT count(*) FROM (SELECT call_key FROM turns GROUP BY call_key HAVING count(*) <> {TURNS}) AS wrong
         """,  # noqa: S608 - a constant
-        "calls that are not over": "SELECT count(*) FROM calls WHERE is_over = 0",
-        "calls whose first menu was not tried once": """
-            SELECT count(*) FROM turns WHERE number = 2 AND CAST(ncco AS TEXT) NOT LIKE '%That is no choice.%'
-        """,
+        "calls that are not over": "SELECT count(*) FROM calls WHERE NOT is_over",
+        "calls whose first menu was not tried once": f"""
+            SELECT count(*) FROM turns WHERE number = 2 AND {database.ncco} NOT LIKE '%That is no choice.%'
+        """,  # noqa: S608 - a constant
     }
-    with closing(sqlite3.connect(database)) as connection:
-        for name, query in queries.items():
-            if count := connection.execute(query).fetchone()[0]:
-                races.faults[name] += count
+    for name, query in queries.items():
+        if count := database.count(query):
+            races.faults[name] += count

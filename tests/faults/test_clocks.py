@@ -188,4 +188,3 @@ async def test_a_sweep_behind_a_clock_that_has_jumped_back_deletes_nothing_too_e
 
     assert ((0, 0), True) == ((early.rows, still.rows), kept is not None)
     assert (True, None) == (due.rows > 0, gone)
-

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.faults.racing import race
+import pytest
+
+from tests.faults.racing import Database, in_postgres, race
+from tests.store import postgres_server
 
 
-def test_of_two_deliveries_at_once_both_get_one_reply_and_one_counts(tmp_path: Path) -> None:
-    races = asyncio.run(race(tmp_path, pairs=180))
+def in_a_file() -> None:
+    """The servers make it themselves."""
+
+
+def on_postgres() -> Database:
+    reason = postgres_server.why_not()
+    if reason:
+        pytest.skip(reason)
+    return in_postgres(postgres_server.shared_server())
+
+
+@pytest.mark.parametrize("database", [in_a_file, on_postgres])
+def test_of_two_deliveries_at_once_both_get_one_reply_and_one_counts(
+    tmp_path: Path, database: Callable[[], Database | None]
+) -> None:
+    races = asyncio.run(race(tmp_path, pairs=180, database=database()))
 
     assert {} == races.faults
     assert {"answer", "input", "notify", "event", "record"} == {*races.pairs}
