@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,15 +46,21 @@ def plain_environment(home: Path, **more: str) -> dict[str, str]:
 
 @contextmanager
 def running_server(
-    home: Path, *words: str, cwd: Path, env: Mapping[str, str] | None = None, stdout: int | None = None
+    home: Path,
+    *words: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdout: int | None = None,
+    before: Sequence[str] = (),
 ) -> Iterator[RunningServer]:
     """`ncco serve` with `words` (`--dev` when there are none); kills what is still there at the end.
 
-    Yields when it listens. What it prints is read, both streams; with `stdout` only its standard error is.
+    Yields when it listens. What it prints is read, both streams; with `stdout` only its standard error is. `before` are
+    words of a program that becomes the server, as `env` and `setpriv` do.
     """
     reading, writing = os.pipe()
     process = subprocess.Popen(
-        [NCCO, "serve", *(words or ("--dev",))],
+        [*before, NCCO, "serve", *(words or ("--dev",))],
         cwd=cwd,
         env=plain_environment(home, **(env or {})),
         stdout=writing if stdout is None else stdout,
