@@ -12,8 +12,9 @@ from app.flow.parts.values import leaves
 from app.flow.templates import Computed, Native
 from app.verify.prove.combining import combined
 from app.verify.prove.flows import family, uses_in
-from app.verify.prove.literals import CALLER, NUMBER, Literals
+from app.verify.prove.literals import Literals
 from app.verify.prove.reading import Path
+from app.verify.prove.shared import CALLER, NUMBER
 from app.verify.prove.tested import Tested, different
 from app.verify.prove.values import Representatives
 

@@ -43,11 +43,16 @@ def _tested(step: Step) -> Iterator[Path]:
 
 
 def _is_one_of(chosen: Mapping[str, tuple[Any, ...]], literals: Literals, flow: str, path: Path) -> bool:
-    """Whether a value, or one that it is made of or held against, is among those that stand for others."""
+    """Whether a value, or one that it is made of or held against, is among those that stand for others.
+
+    Those of a value that is only held against what is written stand for all others exactly, unless they were not tried
+    with all values beside it.
+    """
+    is_exact = literals.of(flow, path).is_exact
     names = [path, *((name[1:] if name[0] == "\0returned" else name) for name in literals.of(flow, path).names)]
     written = {".".join(part for part in name[cut:] if part not in (ENTRY, LENGTH)) for name in names for cut in (0, 1)}
     return any(
-        any(each == key or each.startswith(f"{key}.") for each in written)
+        any((each == key and not is_exact) or each.startswith(f"{key}.") for each in written)
         for keys in chosen
         for key in keys.split(", ")
     )

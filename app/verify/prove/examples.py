@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.verify.prove.proof import Proof
-from app.verify.prove.scenario import Written, written
+from app.verify.prove.scenario import Written, until, written
 from app.verify.prove.violation import NOWHERE, Violation
 from app.verify.prove.walked import Edge
 from app.verify.scenarios.bounds import BOUNDS, COUNTED
 
-_TOLD_OTHERWISE: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco"})
+_TOLD_OTHERWISE: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco", "failsafe"})
 """What is heard of these is heard no more when the flow is mended."""
+_SILENT: Final = frozenset({"silence", "silent_party"})
 
 
 def counter_example(proof: Proof, violation: Violation) -> Written | None:
@@ -22,7 +23,7 @@ def counter_example(proof: Proof, violation: Violation) -> Written | None:
     if violation.edge == NOWHERE or violation.kind not in BOUNDS:
         return None
     way = proof.ways.to(violation.edge)
-    if violation.kind == "silence":
+    if violation.kind in _SILENT:
         way = [_in_silence(proof, edge) for edge in way]
     call = written(proof, way, f"{violation.kind} in {violation.flow}.{violation.step}")
     shown = f"{violation.place.file}:{violation.place.line}"
@@ -42,20 +43,21 @@ def _spared(body: dict[str, Any], proof: Proof, violation: Violation) -> dict[st
     if violation.kind in _TOLD_OTHERWISE and script and "hear" in script[-1]:
         script.pop()
     if violation.kind == "lost_webhook":
-        script += [{"fault": "gone"}, "silence"]
-    if violation.kind == "silence":
-        script.append({"wait": f"{_borne(proof, 'silence') + 1:g}s"})
+        heard = proof.walk.edges[violation.edge].heard
+        script += [{"fault": "gone"}, "silence"] if heard.listens else [until(heard.prompt), {"fault": "gone"}]
+    if violation.kind in _SILENT:
+        script.append({"wait": f"{_borne(proof, violation.kind) + 1:g}s"})
     without: Any = violation.kind
     if violation.kind in COUNTED:
         without = {violation.kind: _borne(proof, violation.kind)}
-    expect = {**body.get("expect", {}), "without": without}
+    expect = {"without": without}
     return body | {"script": script, "expect": expect}
 
 
 def _borne(proof: Proof, kind: str) -> float:
     """How much of it a caller may be asked to bear."""
     limit = proof.flow.limits.get(kind)
-    permitted = {"silence": proof.permitted.silence_s, "steps": proof.permitted.steps}
+    permitted = {**dict.fromkeys(_SILENT, proof.permitted.silence_s), "steps": proof.permitted.steps}
     return limit.most if limit else permitted.get(kind, BOUNDS[kind])
 
 

@@ -10,6 +10,8 @@ from app.flow.expressions import Expression
 from app.flow.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Flow, Part, Step, Target, Value
 from app.flow.parts.action import Action
+from app.flow.parts.document import Document
+from app.flow.parts.values import find
 from app.flow.parts.within import values_in
 
 TOLD: Final = 1
@@ -120,7 +122,11 @@ def lines_of(step: Step) -> tuple[Edge, ...]:
     return edges[1:] if step.exit.word == "run" else edges
 
 
-def dials_computed(flow: Flow) -> bool:
-    """Whether a number or an address that a call computes may be dialled."""
-    parties = (target for step in flow.steps.values() for part in step.parts for target in getattr(part, "targets", ()))
-    return any(party.numbers is not None or party.is_computed for party in parties)
+def dialled_by_computing(flow: Flow) -> set[str]:
+    """The types of endpoint of which a call may compute the number or the address that is dialled."""
+    parts = [part for step in flow.steps.values() for part in step.parts]
+    if any(isinstance(part, Document) and not part.value.is_literal for part in parts):
+        return {"phone", "sip"}
+    parties = (target for part in parts for target in getattr(part, "targets", ()))
+    computed = (party for party in parties if party.numbers is not None or party.is_computed)
+    return {str(find(party.fields["endpoint"], ("0", "type")).render({})) for party in computed}

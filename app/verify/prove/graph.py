@@ -72,15 +72,20 @@ class Graph:
             if len(group) > 1 or first in follows[first]:
                 yield _round(min(group), set(group), passing)
 
-    def silences(self) -> Iterator[tuple[int, float]]:
-        """For each turn the longest that the caller hears nothing in it, with what went before."""
+    def silences(self, most: float) -> Iterator[tuple[int, float]]:
+        """For each turn the longest that the caller hears nothing in it, with what went before.
+
+        A silence that was longer than `most` before a turn begins is one of the turns before.
+        """
         quiet: dict[int, float] = dict.fromkeys(self._out, 0.0)
         order = self._in_order()
         for number in order:
             edge = self._edge(number)
             heard = edge.heard
             before = quiet[edge.source] if edge.source >= 0 else 0.0
-            yield number, max(before + heard.lead, heard.longest, heard.last if heard.is_heard else before + heard.last)
+            lead = 0.0 if before > most else before + heard.lead
+            last = heard.last if heard.is_heard else 0.0 if before > most else before + heard.last
+            yield number, max(lead, heard.longest, last)
             if edge.target >= 0:
                 behind = heard.last if heard.is_heard else before + heard.last
                 quiet[edge.target] = max(quiet[edge.target], _waited(edge, behind))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from app.flow.expressions.syntax import Compared, Const, Defined, Either, Filtered, Logic, Node, Not, Sum, walk
-from app.verify.prove.reading import Tree, path_of
+from app.flow.expressions.syntax import Compared, Const, Defined, Either, Filtered, Items, Logic, Node, Not, Sum, walk
+from app.verify.prove.reading import Tree, is_plain, path_of
 
 _KEEPING: Final = frozenset({"int", "number", "round", "default", "length"})
 """Filters behind which a number is what it was, or no larger than an input."""
@@ -66,3 +66,13 @@ def _operands(node: Node) -> Iterator[Node]:
             return
         case _:
             yield node
+
+
+def is_held_as_it_is(node: Compared) -> bool:
+    """Whether a name itself is held against something that is written."""
+    sides = (node.left, node.right)
+    return any(is_plain(side) for side in sides) and any(_is_written(side) for side in sides)
+
+
+def _is_written(node: Node) -> bool:
+    return isinstance(node, Const) or (isinstance(node, Items) and all(map(_is_written, node.items)))

@@ -124,7 +124,8 @@ class Inputs:
         tested = self._tested(flow, step.exit)
         numbers = [number for number in beside(tested.numbers, is_whole=True) if number >= 0]
         fitting = [str(number).zfill(low) for number in numbers]
-        texts = [text for text in (*tested.texts, *tested.made(low, high), *fitting) if text.isascii()]
+        far = ("0" * low, "9" * high) if tested.is_bounded else ()
+        texts = [text for text in (*tested.texts, *tested.made(low, high), *fitting, *far) if text.isascii()]
         found = _different([text for text in texts if text.isdigit() and low <= len(text) <= high])
         others = [digit * low for digit in _DIGITS if digit * low not in found and tested.has_none(digit * low)]
         found += others[:1] or ([_DIGITS[0] * low] if not found else [])

@@ -38,7 +38,8 @@ class Listened(NamedTuple):
         rings: how long somebody is rung; 0 for nobody.
         person: when somebody is rung; None for nobody.
         is_heard: whether there is any sound.
-        is_caught: whether anything is heard when the answer to the `input` gets lost; also without any `input`.
+        is_caught: whether anything is heard when the answer to the `input` gets lost, or without one, what a `notify`
+            tells.
         is_endless: whether something is played for ever that no answer can cut short.
     """
 
@@ -104,6 +105,8 @@ def listen(ncco: list[dict[str, Any]]) -> Listened:
         if word == "connect" and person is None:
             person, rings = ear.at, float(action.get("timeout", RINGS_S))
         _hear(ear, action)
+    if not listens and not ear.is_heard:
+        caught = not any(each["action"] == "notify" for each in ncco)
     prompt = ear.at if person is None else person
     ear.silence(listens)
     lead, last = (ear.lead, ear.quiet) if ear.is_heard else (ear.quiet, ear.quiet)

@@ -6,7 +6,7 @@ compared with each other, or assigned to each other, is held against the same li
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,11 +16,12 @@ from app.flow.expressions.syntax import Compared, Const, Field, Filtered, Node, 
 from app.flow.model import Flow, Step, Value
 from app.flow.parts.values import leaves
 from app.verify.prove.flows import DECIDES, assigned, family, runs_of, uses_in
-from app.verify.prove.forms import TAKEN, form_of
-from app.verify.prove.growth import asked_for_truth, growth_of, offsets_in
+from app.verify.prove.forms import TAKEN, form_of, placed_in
+from app.verify.prove.growth import asked_for_truth, growth_of, is_held_as_it_is, offsets_in
 from app.verify.prove.joined import fillings, pieces_in, pieces_of
 from app.verify.prove.notes import Notes
-from app.verify.prove.reading import ENTRY, LENGTH, Path, Tree, path_of, paths_in, read_by, trees_of
+from app.verify.prove.reading import ENTRY, LENGTH, Path, Tree, is_plain, path_of, paths_in, read_by, trees_of
+from app.verify.prove.shared import shared_by
 from app.verify.prove.spots import Spot, parts_against, spot_of
 from app.verify.prove.tested import Tested
 from app.verify.prove.written import keys_written
@@ -28,10 +29,6 @@ from app.verify.prove.written import keys_written
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
 """Names that mean the same in every flow."""
 _RETURNED: Final = "\0returned"
-NUMBER: Final = "442079460000"
-"""The number that is called where a flow has none."""
-CALLER: Final = "447700900123"
-"""Who calls."""
 
 
 @dataclass(slots=True)
@@ -103,7 +100,7 @@ class Literals:
         notes = [self._notes[path] for path in paths if path in self._notes]
         consts = dict.fromkeys(const for each in notes for const in each.consts)
         is_related = any("related" in each.marks for each in notes)
-        consts |= dict.fromkeys(self._shared(paths) if is_related else ())
+        consts |= dict.fromkeys(shared_by(self.root, paths) if is_related else ())
         pieces = dict.fromkeys(piece for each in notes for piece in each.pieces)
         for text in [const for const in consts if isinstance(const, str)]:
             consts |= dict.fromkeys(filling for piece in pieces for filling in fillings(piece, text))
@@ -123,24 +120,10 @@ class Literals:
             "free" in marks,
             "joined" in marks,
             "decides" in marks,
+            "bounded" in marks,
+            "headed" in marks,
+            "changed" not in marks,
         )
-
-    def _shared(self, paths: list[Path]) -> Iterator[str]:
-        """What values that are held against each other may have in common: what a caller may key in, who calls."""
-        for path in paths:
-            if path == ("", "call", "from"):
-                yield CALLER
-            elif path == ("", "call", "to"):
-                yield self.root.numbers[0] if self.root.numbers else NUMBER
-            elif len(path) == 2 and path[0]:
-                yield from self._keyed_in(path)
-
-    def _keyed_in(self, path: Path) -> Iterator[str]:
-        """Two texts of digits that a data entry takes."""
-        for step in family(self.root)[path[0]].steps.values() if path[0] in family(self.root) else ():
-            exit_ = step.exit
-            if isinstance(exit_, Collect) and exit_.into == path[1] and exit_.wanted.lengths:
-                yield from (digit * exit_.wanted.lengths[0] for digit in "23")
 
     def _top(self, path: Path) -> Path:
         while self._parent.setdefault(path, path) != path:
@@ -172,6 +155,7 @@ class Literals:
                     self._look_for(flow, of, spot_of(part), part.args)
                 case Filtered(of=of) if part.name in TAKEN and (formed := path_of(of)) is not None:
                     self._of(_qualified(flow, formed)).form = TAKEN[part.name]
+                    self._change([_qualified(flow, formed)])
                 case Picked() | Field():
                     self._pick(flow, part)
                 case _:
@@ -197,6 +181,7 @@ class Literals:
             known = dict.fromkeys((0, 1, *keys_written(family(self.root)[flow], of)))
             for path in paths_in(node.key):
                 self._of(_qualified(flow, path)).consts |= known
+                self._change([_qualified(flow, path)])
                 if of is not None:
                     self._of(_qualified(flow, of)).keys[_qualified(flow, path)] = None
             return
@@ -219,6 +204,7 @@ class Literals:
     def _look_for(self, flow: str, held: Node, spot: Spot | None, against: tuple[Node, ...]) -> None:
         """A part of a text is held against something."""
         paths = [_qualified(flow, path) for node in (held, *against) for path in paths_in(node)]
+        self._change(paths)
         parts = [part for node in against for part in parts_against(spot, node)]
         for path in paths:
             self._join(paths[0], path)
@@ -231,12 +217,20 @@ class Literals:
     def _hold_against(self, flow: str, node: Compared) -> None:
         sides = [[_qualified(flow, path) for path in paths_in(side)] for side in (node.left, node.right)]
         paths = [path for side in sides for path in side]
+        self._change([] if is_held_as_it_is(node) else paths)
         for path in paths:
             self._join(paths[0], path)
             self._compute(path, node.left)
             self._compute(path, node.right)
         if len(set(paths)) > 1:
             self._of(paths[0]).marks.add("related")
+
+    def _change(self, paths: Iterable[Path]) -> None:
+        """Values are not held against anything as they are: only a part of them, a sum, or what a filter makes."""
+        for path in paths:
+            self._of(path).marks.add("changed")
+            if path[-1] in (ENTRY, LENGTH):
+                self._of(path[:-1]).marks.add("changed")
 
     def _compute(self, path: Path, node: Node) -> None:
         """What an expression that a value is held against, or is part of, says of it."""
@@ -253,6 +247,8 @@ class Literals:
         for kind, where, assignment in assigned(flow, step):
             own = (_RETURNED, where) if kind == "returned" else (where,)
             self._flows_into(flow.name, (*own, assignment.name), assignment.value)
+        for path, mark in placed_in(step):
+            self._of(_qualified(flow.name, path)).marks.add(mark)
         if isinstance(step.exit, Collect):
             self._top((flow.name, step.exit.into))
 
@@ -273,11 +269,12 @@ class Literals:
         for tree in trees_of(value):
             for path in paths_in(tree.node):
                 self._join(into, _qualified(flow, path))
+            self._change([] if is_plain(tree.node) else [into])
             notes.marks |= growth_of(tree.node)
             notes.steps |= dict.fromkeys(offsets_in(tree.node))
         pieces = dict.fromkeys(pieces_of(value))
         notes.pieces |= pieces
-        notes.marks |= {"joined"} if pieces else set()
+        notes.marks |= {"joined", "changed"} if pieces else set()
 
 
 def _qualified(flow: str, path: Path) -> Path:

@@ -11,6 +11,7 @@ from app.flow.hours.calendar import DAY_MINUTES
 from app.flow.model import Flow
 from app.verify.prove.flows import family
 from app.verify.prove.literals import Literals
+from app.verify.prove.times import asked_of_time, moments_by, told
 
 DAYS: Final = 400
 """How far ahead ordinary days are looked at."""
@@ -21,16 +22,20 @@ _COMING: Final = ("reopens", "next_open", "next_close")
 def moments_of(root: Flow, literals: Literals, now: datetime) -> tuple[datetime, ...]:
     """The first moment of each kind from `now` on; of special dates also before it. `now` alone without any hours.
 
-    Two moments are alike when every calendar is open or closed for the same reason at both, and what the day is called
-    makes no difference to the flow.
+    Two moments are alike when every calendar is open or closed for the same reason at both, what the day is called
+    makes no difference to the flow, and whatever the flow asks of the time itself has the same answer.
     """
     calendars = {f"{flow.name}.{name}": each for flow in family(root).values() for name, each in flow.calendars.items()}
     different = {id(each): each for each in calendars.values()}
-    if not different:
+    asked = asked_of_time(root)
+    if not different and not asked:
         return (now,)
+    edges = dict.fromkeys([*_edges(different.values(), now), *moments_by(asked, now)])
+    moments = sorted(edges, key=lambda at: (at < now, at))
+    answers = told(asked, moments)
     found: dict[Any, datetime] = {}
-    for moment in sorted(_edges(different.values(), now), key=lambda at: (at < now, at)):
-        found.setdefault(_kind(different.values(), moment, literals), moment)
+    for moment in moments:
+        found.setdefault((_kind(different.values(), moment, literals), answers[moment]), moment)
     return tuple(found.values())
 
 

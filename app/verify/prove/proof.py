@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from app.flow.model import Flow
+from app.ncco.between import LONGEST_PLAIN
 from app.verify.outcomes import Outcome, outcomes_of
 from app.verify.prove.callers import calls_to, variables_for, variants_of
 from app.verify.prove.certainty import is_certain
@@ -20,7 +21,7 @@ from app.verify.prove.literals import Literals
 from app.verify.prove.liveness import Liveness
 from app.verify.prove.moments import moments_of
 from app.verify.prove.states import States
-from app.verify.prove.values import Representatives
+from app.verify.prove.values import Representatives, may_get_longer
 from app.verify.prove.violation import Violation
 from app.verify.prove.violations import Permitted, behind_errors, unreached, violations
 from app.verify.prove.walk import Walker
@@ -101,10 +102,26 @@ def prove(
         bounds: where to stop.
         permitted: what a caller may be asked to bear.
     """
+    given, borne = env or {}, permitted or Permitted()
+    proof = _prove(flow, now, given, bounds or Bounds(), borne, is_long=False)
+    return _prove(flow, now, given, bounds or Bounds(), borne, is_long=True) if _is_full(proof.walk) else proof
+
+
+def _is_full(walk: Walk) -> bool:
+    """Whether a prompt has no room for the long texts that a look-up may give; they are walked only then."""
+    nccos = {id(edge.ncco): edge.ncco for edge in walk.edges}.values()
+    talks = (action for ncco in nccos for action in ncco.actions if action["action"] == "talk")
+    return any(may_get_longer(str(action["text"]), LONGEST_PLAIN) for action in talks)
+
+
+def _prove(
+    flow: Flow, now: datetime, env: Mapping[str, str], bounds: Bounds, permitted: Permitted, *, is_long: bool
+) -> Proof:
+    """With `is_long`, look-ups give long texts where nothing looks at them."""
     literals = Literals(flow)
     liveness = Liveness(flow)
-    variables = variables_for(flow, literals, env or {})
-    shown = Representatives(literals, variables)
+    variables = variables_for(flow, literals, env)
+    shown = Representatives(literals, variables, is_long=is_long)
     moments = moments_of(flow, literals, now)
     states = States(flow, literals, liveness)
     walker = Walker(
@@ -116,7 +133,7 @@ def prove(
         liveness,
         Inputs(flow, shown),
         Driver(flow, shown),
-        bounds or Bounds(),
+        bounds,
         any(len(path) for path in literals.paths_of("", "input")),
     )
     walk = walker.walk()
@@ -126,10 +143,9 @@ def prove(
         shown.chosen[".".join(name)] = (f"numbers from {low:g} to {high:g}",)
     for name, most in states.shortened.items():
         shown.chosen[".".join(name)] = (f"no more than {most} entries or characters",)
-    borne = permitted or Permitted()
     is_sure = is_certain(walk, literals, shown.chosen)
-    found = tuple(violations(walk, Graph(walk), borne, is_certain=is_sure))
-    return Proof(flow, walk, found, dict(shown.chosen), variables, dict(states.left), borne, is_sure)
+    found = tuple(violations(walk, Graph(walk), permitted, is_certain=is_sure))
+    return Proof(flow, walk, found, dict(shown.chosen), variables, dict(states.left), permitted, is_sure)
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:

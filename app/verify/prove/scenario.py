@@ -12,12 +12,13 @@ import yaml
 
 from app.engine import Call, LookupAnswer
 from app.engine.dialling import DEAR
+from app.flow.exits.on import DETECTED
 from app.verify.prove.befalling import befalling, comes_by_itself
-from app.verify.prove.flows import dials_computed, family
+from app.verify.prove.flows import dialled_by_computing, family
 from app.verify.prove.inputs import Input
 from app.verify.prove.listening import DURATIONS
-from app.verify.prove.literals import CALLER
 from app.verify.prove.proof import Proof
+from app.verify.prove.shared import CALLER
 from app.verify.prove.walked import Edge
 
 WIDEST: Final = 110
@@ -25,6 +26,8 @@ _EARLY_S: Final = 0.2
 _ENDS: Final = frozenset({"endOnSilence", "timeOut", "endOnKey"})
 _SPOKEN_S: Final = 3
 """Seconds that a caller speaks into a recording: the shortest `timeOut`."""
+_TALKS_S: Final = 25
+"""Seconds that somebody who is dialled listens where a scenario does not say, and a little less."""
 _ADDRESSES: Final = ("sip:", "sips:")
 """Prefixes of the addresses that may be dialled."""
 _HEARD: Final = 60
@@ -74,8 +77,9 @@ def _body(proof: Proof, way: list[Edge], at: datetime) -> dict[str, Any]:
     body: dict[str, Any] = {"call": _call(proof, way[0], at)}
     if way[0].env:
         body["env"] = dict(way[0].env)
-    if any(dials_computed(flow) for flow in family(proof.flow).values()):
-        body["dial_allow"] = [*"123456789", *_dear(way), *_ADDRESSES]
+    dialled = set[str]().union(*map(dialled_by_computing, family(proof.flow).values()))
+    if dialled:
+        body["dial_allow"] = [*"123456789", *_dear(way), *(_ADDRESSES if "sip" in dialled else ())]
     given = _given(proof, way)
     if given:
         body["given"] = given
@@ -159,7 +163,9 @@ def _script(proof: Proof, way: list[Edge]) -> list[Any]:
     for number, edge in enumerate(way):
         if edge.happened.kind == "leg":
             presses = []
-            script.append({"dial": {"outcome": "answered", "presses": presses}})
+            lasting = sum(each.ncco.heard.prompt + each.ncco.heard.listens for each in way[number:])
+            talks = {"talks": f"{lasting + _TALKS_S:.0f}s"} if lasting > _TALKS_S else {}
+            script.append({"dial": {"outcome": "answered", **talks, "presses": presses}})
         elif presses is not None:
             presses.append(str(edge.happened.told.get("press", "")))
         else:
@@ -179,7 +185,7 @@ def _turn(proof: Proof, way: list[Edge], number: int, joining: list[str]) -> Ite
     yield from _step(edge.happened, joining if before is not None and _asks_party(before) else [], is_early=is_early)
     following = befalling(way, number + 1)
     if following and comes_by_itself(proof.walk, way[number + 1]):
-        yield from ({"wait": f"{max(0.1, edge.ncco.heard.prompt - _EARLY_S):.1f}s"}, {"fault": following})
+        yield from (until(edge.ncco.heard.prompt), {"fault": following})
         return
     is_told = edge.happened.fault == "away" or not (edge.is_failsafe or fault == "refused")
     heard = _heard(edge.ncco.actions) if is_told else ""
@@ -212,7 +218,12 @@ def _wait(seconds: float, before: Edge) -> dict[str, str]:
     """Wait until just before a caller is held no more; the first text of what is played was heard out already."""
     text = _first_text(before.ncco.actions)
     heard = DURATIONS.talk(*text) if text and _heard(before.ncco.actions) else 0.0
-    return {"wait": f"{max(0.1, seconds - heard - _EARLY_S):.1f}s"}
+    return until(seconds - heard)
+
+
+def until(seconds: float) -> dict[str, str]:
+    """Wait until just before something comes by itself in some seconds."""
+    return {"wait": f"{max(0.1, seconds - _EARLY_S):.1f}s"}
 
 
 def _asks_party(edge: Edge) -> bool:
@@ -227,7 +238,7 @@ def _step(happened: Input, joining: list[str], *, is_early: bool) -> list[Any]:
     if "silence" in told:
         return ["silence"]
     dial = told.get("dial")
-    if dial is not None and joining and dial["outcome"] == "completed":
+    if dial is not None and joining and dial["outcome"] in ("completed", *DETECTED):
         return [{"dial": {**dial, "presses": joining}}]
     return [{word: dict(value) if isinstance(value, Mapping) else value} for word, value in told.items()]
 

@@ -56,6 +56,9 @@ class Tested(NamedTuple):
         is_free: it is a sum of values that are not literals, or computed in another way.
         is_joined: it is a text that is made of others.
         decides: it is not only said, sent or kept.
+        is_bounded: it stands in an option of an action, which takes numbers of a certain range.
+        is_headed: it stands in a header, which takes no line ends.
+        is_exact: it is held against literals as it is, and in no other way: its values stand for all others exactly.
     """
 
     literals: tuple[Any, ...] = ()
@@ -72,6 +75,9 @@ class Tested(NamedTuple):
     is_free: bool = False
     is_joined: bool = False
     decides: bool = False
+    is_bounded: bool = False
+    is_headed: bool = False
+    is_exact: bool = False
 
     @property
     def numbers(self) -> tuple[float, ...]:

@@ -36,6 +36,8 @@ _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
     "phone": ("447700900999", "447700900998", "33199000123", "15550100123", "8618812345678"),
     "url": ("https://example.com/sample.mp3", "https://example.org/other.mp3"),
 }
+LONG: Final = "a text of a hundred characters, as long as a name, a title, an address or a short note may well grow"
+"""What a text that nothing looks at may be, where a prompt has room for little."""
 _SHORTEST: Final = {"phone": 11}
 LONGEST: Final = 40
 """Characters of a text that is made to have some part or length."""
@@ -43,6 +45,9 @@ MOST_APART: Final = 3
 """Numbers by which two values may lie apart that are held against each other."""
 LONGEST_LIST: Final = 2
 _TURNED: Final = 8
+_FAR: Final = (7, -1, 0, 1_000_000)
+"""Numbers beyond the range of every option of an action, and one within that of most."""
+_OF_TWO_LINES: Final = "one line\nand another"
 MOST_ENTRIES: Final = 25
 """Entries of the longest list that a literal may ask for."""
 
@@ -54,11 +59,13 @@ class Representatives:
     Attributes:
         env: the variables of the server that the flows read.
         chosen: what stands for all values of an input, by its name.
+        is_long: whether texts that nothing looks at are LONG.
     """
 
     literals: Literals
     env: Mapping[str, str] = field(default_factory=dict)
     chosen: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    is_long: bool = False
 
     def of_type(self, type_: ValueType, tested: Tested, name: str) -> list[Any]:
         """Values of a type; `name` is what they are values of."""
@@ -67,6 +74,8 @@ class Representatives:
         if type_.name == "bool":
             return [False, True]
         found = _numbers(type_.name, tested) if type_.kind == "number" else _texts(type_, tested)
+        if self.is_long and type_.name == "text":
+            found = different(LONG if each in _USUAL["text"] else each for each in found)
         self.chosen[name] = tuple(found)
         return found
 
@@ -159,7 +168,8 @@ def _numbers(name: str, tested: Tested) -> list[Any]:
     apart = tested.numbers[:MOST_APART] if tested.is_related else ()
     found = beside([*tested.numbers, *(a + b for a in apart for b in apart)], is_whole=name == "int")
     found += [usual - 1, usual, usual + 1] if tested.is_related and not found else []
-    return list(dict.fromkeys([*([0] if tested.for_truth else []), *found])) or [usual]
+    far = _FAR if tested.is_bounded else ()
+    return list(dict.fromkeys([*([0] if tested.for_truth else []), *found, *far])) or [usual]
 
 
 def _texts(type_: ValueType, tested: Tested) -> list[Any]:
@@ -175,7 +185,8 @@ def _texts(type_: ValueType, tested: Tested) -> list[Any]:
     empty = [""] if type_.name in ("text", "phone", "url") else []
     formed = [_FORMED[tested.form]] if tested.form in _FORMED and type_.name == "text" else []
     others = [] if formed and tested.form == "datetime" else _others(type_, tested)
-    return different([*literals, *formed, *others, *empty])
+    far = [*([_OF_TWO_LINES] if tested.is_headed else []), *(map(str, _FAR) if tested.is_bounded else ())]
+    return different([*literals, *formed, *others, *empty, *far])
 
 
 def _others(type_: ValueType, tested: Tested) -> list[Any]:
@@ -192,3 +203,9 @@ def _cast(type_: ValueType, literal: object) -> Any:
         return type_.cast(literal)
     except ValueError:
         return None
+
+
+def may_get_longer(text: str, most: int) -> bool:
+    """Whether a text that was made with usual values would have more than `most` characters with LONG ones."""
+    longer = sum((len(LONG) - len(usual)) * text.lower().count(usual) for usual in map(str, _USUAL["text"][:2]))
+    return bool(longer) and len(text) + longer > most

@@ -7,17 +7,21 @@ from typing import Final, NamedTuple
 
 from app.flow.exits.on import DETECTED
 from app.flow.model import Flow
+from app.verify.prove.after_faults import after_faults
 from app.verify.prove.flows import targets_of
 from app.verify.prove.graph import Graph
 from app.verify.prove.listening import ENDLESS
 from app.verify.prove.promises import promised
 from app.verify.prove.violation import Violation, at, place_of, where_from, where_to
 from app.verify.prove.walked import END, Edge, Walk
+from app.verify.prove.ways import Ways
 
 _TALKED: Final = frozenset({"completed", *DETECTED})
 """Outcomes of a dial with which the caller has spoken with somebody, or goes on to: whom machine detection has judged
 is joined with the caller when no NCCO comes back. Source: webhook reference, machine detection (behavior `continue`).
 """
+_IN_A_HEADER: Final = "control characters in a header"
+"""How `app.flow.templates.escapes` refuses what a name hardly ever holds: worth a word, and no alarm."""
 
 
 class Permitted(NamedTuple):
@@ -39,7 +43,8 @@ def violations(walk: Walk, graph: Graph, permitted: Permitted, *, is_certain: bo
     yield from _circling(walk, graph)
     yield from _left_without_a_word(walk)
     yield from _in_silence(walk, graph, permitted)
-    yield from _after_faults(walk)
+    yield from after_faults(walk)
+    yield from _apart(walk)
     yield from _too_long(walk, graph, permitted)
     yield from promised(walk, graph)
     if not walk.stopped:
@@ -67,7 +72,8 @@ def _failing(walk: Walk) -> Iterator[Violation]:
             seen.add((flow, step, code))
             kind = "invalid_ncco" if code.startswith("N") else "error_exit"
             message, cure = _failed_by(step, code, because)
-            yield at(walk, number, (flow, step), kind=kind, message=message, cure=cure)
+            violation = at(walk, number, (flow, step), kind=kind, message=message, cure=cure)
+            yield violation._replace(severity="warning") if _IN_A_HEADER in because else violation
 
 
 def _failed_by(step: str, code: str, because: str) -> tuple[str, str]:
@@ -75,6 +81,9 @@ def _failed_by(step: str, code: str, because: str) -> tuple[str, str]:
     if code == "R102":
         message = f'a caller who does nothing comes to step "{step}" again and again, until its error exit is taken'
         return f"{message}: {code} {because}", "count the rounds in a variable and lead out with a `branch`"
+    if _IN_A_HEADER in because:
+        message = f'when what stands in a header has a line end, step "{step}" takes its error exit: {code} {because}'
+        return message, r'write `{{ value | replace("\n", " ") }}`, if it may ever have one'
     what = "an NCCO that Vonage would refuse" if code.startswith("N") else "a value that cannot be computed"
     message = f'step "{step}" makes {what}, and its error exit is taken: {code} {because}'
     return message, "let every value that may come fit, or test it with a `branch` before"
@@ -155,7 +164,7 @@ def _is_meant(edge: Edge) -> bool:
 
 def _in_silence(walk: Walk, graph: Graph, permitted: Permitted) -> Iterator[Violation]:
     seen = set()
-    for number, seconds in graph.silences():
+    for number, seconds in graph.silences(permitted.silence_s):
         edge = walk.edges[number]
         flow, step = where_to(walk, edge)
         if seconds > permitted.silence_s and (flow, step) not in seen:
@@ -184,8 +193,9 @@ def _waiting_unheard(walk: Walk, graph: Graph, permitted: Permitted) -> Iterator
 
 def _rings_back(edge: Edge) -> bool:
     """Whether all whom a turn dials, and who hear an NCCO of their own, are waited for with a tone."""
-    dialled = (each for action in edge.ncco.actions for each in action.get("endpoint", ()) if "onAnswer" in each)
-    return all({"ringbackTone", "ringback"} & each["onAnswer"].keys() for each in dialled)
+    connects = [action for action in edge.ncco.actions if action["action"] == "connect"]
+    dialled = ((action, each) for action in connects for each in action["endpoint"] if "onAnswer" in each)
+    return all({"ringbackTone", "ringback"} & {*action, *each["onAnswer"]} for action, each in dialled)
 
 
 def _lasting(seconds: float) -> str:
@@ -196,37 +206,17 @@ def _play_something(permitted: Permitted) -> str:
     return f"play something: nobody should hear nothing for more than {permitted.silence_s:g} seconds"
 
 
-def _after_faults(walk: Walk) -> Iterator[Violation]:
-    """What callers hear when a webhook gets lost or a reply is refused."""
-    seen = set()
-    for number, edge in enumerate(walk.edges):
-        if edge.is_party:
-            continue
-        flow, step = where_to(walk, edge)
-        if not edge.heard.is_caught and ("lost", flow, step) not in seen:
-            seen.add(("lost", flow, step))
-            message = f'when the answer to the `input` of step "{step}" gets lost, the caller hears nothing more'
-            yield at(
-                walk,
-                number,
-                (flow, step),
-                kind="lost_webhook",
-                message=message,
-                cure="delete `tail: false`, or say something behind it",
-            )
-        if edge.sort == "fault" and not edge.heard.is_heard and edge.target == END:
-            flow, step = where_from(walk, edge)
-            if ("fault", flow, step) not in seen:
-                seen.add(("fault", flow, step))
-                message = f'when something fails in step "{step}", its error exit ends the call without a word'
-                yield at(
-                    walk,
-                    number,
-                    (flow, step),
-                    kind="silent_fault",
-                    message=message,
-                    cure="let `on: {error: ..}` lead to a step that speaks",
-                )
+def _apart(walk: Walk) -> Iterator[Violation]:
+    """Dials whose other party hears a flow that never lets it be joined, whatever the party does."""
+    ways, joined = Ways(walk), dict[tuple[str, str, str], list[Edge]]()
+    for edge in (edge for edge in walk.edges if edge.sort == "leg"):
+        where = where_to(walk, walk.edges[edge.behind])
+        joined.setdefault((*where, where_to(walk, edge)[0]), []).append(edge)
+    for (flow, step, heard), edges in joined.items():
+        if not walk.stopped and not any(map(ways.to_joined, edges)):
+            message = f'nobody whom step "{step}" calls is ever joined with the caller: "{heard}" lets nobody in'
+            cure = f'let a way through "{heard}" end with an outcome that is no failure, such as `accepted`'
+            yield Violation("never_joined", flow, step, place_of(walk, flow, step), message, cure)
 
 
 def _too_long(walk: Walk, graph: Graph, permitted: Permitted) -> Iterator[Violation]:

@@ -108,15 +108,13 @@ class Ways:
 
     def joining(self) -> list[Edge]:
         """What another party does that hears a flow of its own and is joined then; [] when none hears any."""
-        for first in self._legs:
-            found = [first] if first.target == END else self._to_joined(first)
-            if found:
-                return found
-        return []
+        return next((found for first in self._legs if (found := self.to_joined(first))), [])
 
-    def _to_joined(self, first: Edge) -> list[Edge]:
-        joined = frozenset({END})
-        found = self._search(first.target, first.moment, joined, (), is_right=_joins)
+    def to_joined(self, first: Edge) -> list[Edge]:
+        """The turns of such a party up to being joined, by its first one; [] when nothing leads there."""
+        if first.target == END:
+            return [first] if _joins(first) else []
+        found = self._search(first.target, first.moment, frozenset({END}), (), is_right=_joins)
         return [self._walk.edges[number] for number in found]
 
     def _tour(self, start: int, moment: datetime, left: set[Key]) -> list[Edge]:

@@ -10,9 +10,11 @@ BOUNDS: Final[Mapping[str, float]] = {
     "silent_fault": 0,
     "lost_webhook": 0,
     "silence": 20,
+    "silent_party": 20,
     "error_exit": 0,
     "invalid_ncco": 0,
     "refused_ncco": 0,
+    "failsafe": 0,
     "circle": 0,
     "trap": 0,
     "steps": 500,
@@ -22,7 +24,7 @@ BOUNDS: Final[Mapping[str, float]] = {
 }
 """What there is to do without, and how much of it is borne where a scenario does not say; 0 where nothing is."""
 COUNTED: Final = frozenset(name for name, bound in BOUNDS.items() if bound)
-DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "steps", "menu_options"})
+DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps", "menu_options"})
 """What only the trace of a flow shows."""
 FOR_EVER: Final = frozenset({"circle", "trap"})
 """What shows only when a call is played on behind its script: see `PATIENCE_S` and `PATIENCE`."""

@@ -48,10 +48,12 @@ def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]
 def _found(name: str, bound: float, result: Result, flows: Sequence[Flow]) -> tuple[float, str] | None:
     """When it has happened, and what; None when it has not."""
     judges: dict[str, Callable[[], tuple[float, str] | None]] = {
-        "silence": lambda: _silence(result, bound),
+        "silence": lambda: _silence(result.transcript, result.seconds, bound),
+        "silent_party": lambda: _silent_party(result, bound),
         "error_exit": lambda: _failure(result, is_ncco=False),
         "invalid_ncco": lambda: _failure(result, is_ncco=True),
         "refused_ncco": lambda: _refused(result),
+        "failsafe": lambda: _failsafe(result),
         "steps": lambda: _steps(result, bound),
         "menu_options": lambda: _options(result, bound, flows),
         "seconds_to_person": lambda: _person(result, bound),
@@ -116,9 +118,24 @@ def _for_ever(result: Result) -> tuple[float, str] | None:
     return (result.seconds, "the call goes on for ever when nobody does anything more") if result.is_endless else None
 
 
-def _silence(result: Result, bound: float) -> tuple[float, str] | None:
+def _silent_party(result: Result, bound: float) -> tuple[float, str] | None:
+    """Of each who was dialled, from answering to being joined; who hangs up before has not waited."""
+    for heard in result.called:
+        end = max((each.at for each in heard if each.kind != "hung up"), default=0.0)
+        found = _silence(heard, end, bound)
+        if found is not None:
+            return result.seconds, f"of the other party, {found[1]}"
+    return None
+
+
+def _failsafe(result: Result) -> tuple[float, str] | None:
+    found = next((line for line in result.decided if line.did == "failed" and line.what == "failsafe"), None)
+    return None if found is None else (found.at, f"the failsafe is all that is heard: {found.because}")
+
+
+def _silence(transcript: Iterable[Heard], end: float, bound: float) -> tuple[float, str] | None:
     quiet_since = 0.0
-    for sound in (*sounds(result.transcript, result.seconds), Sound(result.seconds, result.seconds, is_heard=False)):
+    for sound in (*sounds(transcript, end), Sound(end, end, is_heard=False)):
         if sound.start - quiet_since > bound + _AT_ONCE_S:
             return quiet_since, f"nothing is heard for {sound.start - quiet_since:.1f} seconds"
         quiet_since = max(quiet_since, sound.end)

@@ -323,3 +323,80 @@ def test_a_text_that_may_be_empty_raises_no_alarm_where_it_is_allowed_for(guarde
     proof = proof_of(SAYS.format(f"talk: {guarded}", "goto: bye"), LOOKUP.format("name: text"))
 
     assert {"unreachable"} >= {each.kind for each in proof.violations}
+
+
+PLACED = """  ring:
+    lookup: it
+    branch:
+      - if: {test}
+        goto: bye
+      - else: dial
+  dial:
+    do:
+      - talk: "One moment."
+      - connect: "447700900111"
+        timeout: "{{{{ it.{name} }}}}"
+    on: {{completed: end, otherwise: bye}}
+"""
+
+
+@pytest.mark.parametrize("kind", ["int", "number", "text"])
+def test_a_number_in_an_option_of_an_action_is_also_one_that_is_out_of_range(kind: str) -> None:
+    proof = proof_of(PLACED.format(name="ring", test="not it.ok"), LOOKUP.format(f"ring: {kind}"))
+
+    assert "dial" in {each.step for each in proof.violations}
+
+
+def test_a_number_that_is_tested_before_it_is_used_is_no_fault() -> None:
+    proof = proof_of(PLACED.format(name="ring", test="it.ring < 1 or it.ring > 120"), LOOKUP.format("ring: int"))
+
+    assert () == proof.violations
+
+
+def test_digits_that_are_keyed_in_for_an_option_are_all_nines_too() -> None:
+    steps = """  ask:
+    do:
+      - talk: "For how many seconds?"
+    collect: {into: seconds, digits: 1..3}
+    goto: dial
+  dial:
+    do:
+      - talk: "One moment."
+      - connect: "447700900111"
+        timeout: "{{ seconds }}"
+    on: {completed: end, otherwise: bye}
+"""
+
+    assert {"dial"} == {each.step for each in proof_of(steps, "vars: {seconds: {type: int}}\n").violations}
+
+
+def test_a_line_end_in_a_header_is_worth_a_warning() -> None:
+    steps = """  dial:
+    lookup: it
+    do:
+      - talk: "One moment."
+      - connect: {type: sip, uri: "sip:desk@pbx.example.com", headers: {X-Note: "{{ it.note }}"}}
+    on: {completed: end, otherwise: bye}
+"""
+    proof = proof_of(steps, LOOKUP.format("note: text"))
+    mended = proof_of(
+        steps.replace("{{ it.note }}", "{{ it.note | replace('\\n', ' ') }}"), LOOKUP.format("note: text")
+    )
+
+    assert [("error_exit", "warning")] == [(each.kind, each.severity) for each in proof.violations]
+    assert ("walked", ()) == (proof.verdict, mended.violations)
+
+
+def test_a_prompt_without_room_meets_a_text_of_a_hundred_characters() -> None:
+    said = "All our terms are listed here. " * 46
+    short, long = (proof_of(SAY.format(text), LOOKUP.format("note: text")) for text in (said[:1300], said))
+
+    assert ((), ["invalid_ncco"]) == (short.violations, [each.kind for each in long.violations])
+
+
+SAY = """  look:
+    lookup: it
+    do:
+      - talk: "{} {{{{ it.note }}}}"
+    goto: bye
+"""

@@ -100,3 +100,52 @@ def test_what_does_not_happen_is_not_told(script: str, without: str) -> None:
 def test_a_word_that_is_no_fault_is_told_with_what_was_meant() -> None:
     assert ['`without` cannot be "dead_ends"'] == messages("[press: 4]", "dead_ends")
     assert ['`without` has no "dead_end"'] == messages("[press: 4]", "{dead_end: 3}")
+
+
+WHISPER = """
+flow: shop
+default: true
+start: ring
+defaults: {talk: {language: en-GB}, on: {error: sorry}}
+steps:
+  ring:
+    do: [{talk: "One moment."}, {connect: {number: "447700900111", onAnswer: {run: whisper}}}]
+    on: {completed: end, otherwise: sorry}
+  sorry:
+    do: [{talk: "Call {{ call.custom_data.number }} later."}]
+    goto: end
+"""
+ASKED = """
+flow: whisper
+outcomes: [accepted, rejected]
+start: ask
+defaults: {talk: {language: en-GB}}
+steps:
+  ask:
+    do: [{wait: 6}, {talk: "A call. Press 1."}]
+    choices: {take: {dtmf: 1, goto: {return: accepted}}}
+    retry: {tries: 1, then: {return: rejected}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("dial", "without", "told"),
+    [
+        ("{presses: 1}", "{silent_party: 5s}", ["silent_party: of the other party, nothing is heard for 6.0 seconds"]),
+        ("{presses: 1}", "{silent_party: 7s}", []),
+        ("{presses: 1}", "[silent_party, failsafe]", []),
+        ("busy", "silent_party", ["the caller hears the failsafe: nothing of the flow could be played"]),
+    ],
+)
+def test_a_party_that_is_called_can_be_spared_silence(dial: str, without: str, told: list[str]) -> None:
+    text = f"a call:\n  script: [dial: {dial}]\n  expect: {{without: {without}}}\n"
+    suite = run(WHISPER, text, whisper=ASKED)
+
+    assert told == [each.message.partition(" (")[0] for each in suite.results[0].differences]
+
+
+def test_who_does_without_the_failsafe_is_told_of_it_once() -> None:
+    text = "a call:\n  script: [dial: busy]\n  expect: {without: failsafe}\n"
+    (told,) = run(WHISPER, text, whisper=ASKED).results[0].differences
+
+    assert told.message.startswith("failsafe: the failsafe is all that is heard: ")
