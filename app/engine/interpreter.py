@@ -133,7 +133,9 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
             yield from _again(run, step, decision)
     except RenderError as error:
         run.take_back_last(step)
-        yield from take_error_exit(run, step, f"{error.code} (not shown: sensitive)" if wait.sensitive else str(error))
+        yield from take_error_exit(
+            run, step, f"{error.code} (not shown: sensitive)" if wait.sensitive else run.shown(error)
+        )
         return run.finish("error")
     return run.finish(decision.outcome)
 

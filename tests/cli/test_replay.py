@@ -207,10 +207,21 @@ def test_sensitive_input_ends_it() -> None:
     assert replayed()[3]["same"] is False
 
 
-def test_sensitive_answer_of_a_look_up_ends_it() -> None:
-    asked = "returns: {name: text, vip: bool}"
-    flow = DESK.replace(asked, "returns: {name: text, vip: bool, card: {type: text, sensitive: true}}")
-    record(to_sales, flow)
+@pytest.mark.parametrize(
+    "returns",
+    [
+        "card: {type: text, sensitive: true}",
+        "home: {code: {type: text, sensitive: true}}",
+        "cards: [{brand: text, number: {type: text, sensitive: true}}]",
+    ],
+)
+def test_sensitive_answer_of_a_look_up_ends_it(returns: str) -> None:
+    answer = {"name": "Ada", "vip": True, "card": "49", "home": {"code": "1"}, "cards": [{"brand": "V", "number": "2"}]}
+
+    async def asks(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        return tuple(LookupAnswer(answer) for _ in wanted)
+
+    record(to_sales, DESK.replace("vip: bool}, default", f"vip: bool, {returns}}}, default"), asks=asks)
 
     assert "the look-up customer answered is sensitive" in ncco("replay", LEG).stdout
 

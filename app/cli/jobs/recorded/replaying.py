@@ -149,11 +149,20 @@ def _answer(lookup: Lookup, answers: Mapping[str, Any]) -> LookupAnswer:
     record = answers.get(lookup.name)
     if not isinstance(record, dict):
         raise CannotReplay(f"it asks the look-up {lookup.name} now, and did not then")
-    if any(isinstance(value, str) and value.startswith(MASKED) for value in record.values()):
+    if _holds_a_token(record):
         raise CannotReplay(f"what the look-up {lookup.name} answered is sensitive, and was not kept")
     if not record.get("ok"):
         return LookupAnswer(None, "it was not ok")
     return LookupAnswer({name: value for name, value in record.items() if name != "ok"})
+
+
+def _holds_a_token(value: Any) -> bool:
+    """Whether something in a value is sensitive, and was not kept."""
+    if isinstance(value, dict):
+        return any(_holds_a_token(each) for pair in value.items() for each in pair)
+    if isinstance(value, list):
+        return any(map(_holds_a_token, value))
+    return isinstance(value, str) and value.startswith(MASKED)
 
 
 def _unsigned(ncco: bytes) -> bytes:
