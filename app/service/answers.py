@@ -42,12 +42,8 @@ class Answers:
             raise StoreUnavailable("the flows wait for the store")
         if await desk.store.reply(id_, -1, -1, "") is not None:
             return await self._answered_before(delivery, call, id_)
-        number = f"the number ending in {call.to[-4:]}" if call.to else "no number"
-        wanted = f'there is no flow "{flow}" to start a call in' if flow else f"no flow takes calls to {number}"
-        cure = "add the number to a flow's `numbers`, or give one flow `default: true`"
-        problem = wanted if flow else f"{wanted}; {cure}"
         await desk.record(answer_row(delivery, call, "", desk.policy.keys[0]))
-        return desk.failsafe("answer", problem, call)
+        return desk.failsafe("answer", _why_nobody(delivery, call, flow), call)
 
     async def _answered_before(self, delivery: Delivery, call: Call, id_: str) -> Reply:
         desk = self._desk
@@ -56,3 +52,14 @@ class Answers:
         if stored is None:
             return desk.failsafe("answer", "the call is known, its first turn is not", call)
         return repeat_reply(stored, "answer", call)
+
+
+def _why_nobody(delivery: Delivery, call: Call, flow: str | None) -> str:
+    """Why no flow takes a call, and what to do: see to what sent the webhook, or to the flows."""
+    if flow:
+        return f'there is no flow "{flow}" to start a call in'
+    if delivery.problem or not call.to:
+        what = delivery.problem or "the webhook names no called number"
+        return f"{what}; no flow has `default: true`, which would take such a call"
+    wanted = f"no flow takes calls to the number ending in {call.to[-4:]}"
+    return f"{wanted}; add the number to a flow's `numbers`, or give one flow `default: true`"

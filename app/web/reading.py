@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -13,6 +14,8 @@ DEPTH_LIMIT: Final = 64
 """Levels of nesting. Our choice: real webhooks have four, and deeper ones are made to exhaust a stack."""
 FIELD_LIMIT: Final = 1000
 """Fields of a form or a query."""
+LONGEST_NUMBER: Final = 100
+"""Digits of a whole number. Our choice; Python itself reads no more than 4,300."""
 
 _FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
 
@@ -84,12 +87,21 @@ def _is_deep(body: bytes) -> bool:
 def _repaired(body: bytes) -> Any:
     """What a lenient reader makes of JSON that a strict one refuses: a call must not be lost to one bad letter.
 
-    Bytes that are no UTF-8 and halves of surrogate pairs become replacement characters; NaN and Infinity become null;
-    a byte order mark is skipped. None when it is no JSON at all.
+    Bytes that are no UTF-8 and halves of surrogate pairs become replacement characters; NaN, Infinity and numbers that
+    are too large become null; a byte order mark is skipped. None when it is no JSON at all.
     """
     try:
         text = body.decode("utf-8-sig", "replace")
-        value = json.loads(text, parse_constant=lambda _: None, strict=False)
+        value = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_short, strict=False)
         return orjson.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _short(text: str) -> int | None:
+    return int(text) if len(text) <= LONGEST_NUMBER else None

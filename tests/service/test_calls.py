@@ -329,6 +329,24 @@ async def test_a_caller_of_a_flow_that_has_gone_still_gets_the_stored_bytes(call
     assert "no flow takes calls" in other.problem
 
 
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        ("the body is no JSON: trailing comma at byte 7", "the body is no JSON: trailing comma at byte 7; no flow has"),
+        ("", "the webhook names no called number; no flow has"),
+    ],
+)
+async def test_a_call_that_nobody_takes_since_it_cannot_be_read_is_told_as_such(
+    problem: str, told: str, call: ServedCall, flows: Path
+) -> None:
+    (flows / "menu.yaml").unlink()
+    await call.service.library.reload()
+    reply = await call.service.answer(replace(delivery({}), problem=problem))
+
+    assert reply.is_failsafe
+    assert reply.problem.startswith(told)
+
+
 def _fallback(reason: str, url: str, fields: dict[str, Any]) -> Any:
     return delivery({**fields, "reason": reason, "original_request": {"url": url, "type": "answer"}})
 

@@ -68,6 +68,8 @@ def test_a_multipart_body_is_said_to_be_one() -> None:
         ({"from_user": "Zo\ufffd"}, b'{"from_user":"Zo\xeb"}'),
         ({"a": "?"}, b'{"a":"\\ud800"}'),
         ({"a": None, "b": None}, b'{"a":NaN,"b":-Infinity}'),
+        ({"a": None, "b": 1.5}, b'{"a":1e999,"b":1.5}'),
+        ({"a": None, "b": 7}, b'{"a":' + b"9" * 5000 + b',"b":7}'),
         ({"a": "x\ny"}, b'{"a":"x\ny"}'),
         ({"to": "1"}, b'\xef\xbb\xbf{"to":"1"}'),
         ({"a": "2"}, b'{"a":"1","a":"2"}'),
