@@ -78,8 +78,8 @@ site: $(READY) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lock: $(READY) ## resolve the versions anew: make lock UPGRADE=--upgrade
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra postgres -o requirements.txt
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra postgres --group dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra otel --extra postgres -o requirements.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra otel --extra postgres --group dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) $(UPGRADE) --group build -c requirements-dev.txt -o requirements-build.txt
 
 docker-check: $(READY) ## do in clean environments what the Dockerfile does, where no Docker engine runs

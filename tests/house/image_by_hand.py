@@ -2,7 +2,7 @@
 
 The build stage's own RUN lines are executed on a copy of the build context, with other folders; then the result serves
 with the final stage's settings, its health check asks it, and SIGTERM ends it. What this cannot show: the base image,
-the user, the read-only file system.
+the user. The read-only file system is in tests/deploy/test_read_only.py.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from tests.house.tracked import ROOT, tracked_files
 
 BUILD, FINAL = stages()
 STARTS_WITHIN_S = 20.0
+EXTRAS = ("asyncpg", "opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
+"""What a setting may ask for: nothing can be installed into the image later."""
 
 
 def main() -> int:
@@ -86,6 +88,8 @@ def _look_into(place: Path) -> None:
         raise SystemExit(f"the result holds {tools}")
     size = sum(path.stat().st_size for path in packages.rglob("*") if path.is_file())
     _say("result", f"no pip, setuptools, hatchling or wheel; {size // 1_000_000} MB of packages")
+    subprocess.run([place / "opt/ncco/bin/python", "-c", f"import {', '.join(EXTRAS)}"], check=True)
+    _say("extras", f"{', '.join(EXTRAS)} can be imported")
     version = subprocess.run([place / "opt/ncco/bin/ncco", "--version"], capture_output=True, text=True, check=True)
     _say("ncco --version", version.stdout.strip())
 
