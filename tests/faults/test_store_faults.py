@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import shutil
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -136,3 +138,80 @@ def test_a_server_that_starts_without_its_store_says_the_failsafe_and_takes_it_w
     assert ([503] * 4, 200, 503) == (refused, fallback.status, unready)
     assert [] == errors(fallback)
     assert (True, 0) == (takes_calls, code)
+
+
+def deleted(database: Path) -> None:
+    """Somebody has deleted the file."""
+    database.unlink()
+
+
+def replaced(database: Path) -> None:
+    """Another file has its name, such as a backup that was put there while the server runs."""
+    copy = database.with_suffix(".copy")
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    copy.rename(database)
+
+
+def without_log(database: Path) -> None:
+    """Somebody has tidied up: what was written last stands in the log."""
+    database.with_name(f"{database.name}-wal").unlink()
+
+
+@pytest.mark.parametrize(("damage", "keeps_calls"), [(deleted, False), (replaced, True), (without_log, True)])
+def test_what_would_lose_writes_takes_none_until_a_restart(
+    tmp_path: Path, damage: Callable[[Path], None], keeps_calls: bool
+) -> None:
+    with served(tmp_path) as server:
+        before = post(server, "/webhooks/answer", uuid="leg-1")
+        damage(server.database)
+        refused = [post(server, path, uuid="leg-2").status for path in ("/webhooks/answer", "/webhooks/event")]
+        fallback = post(server, "/webhooks/fallback", **LOST)
+        unready = ready(server)
+        code = server.stop()
+    with served(tmp_path) as server:
+        again = post(server, "/webhooks/answer", uuid="leg-1")
+        code_again = server.stop()
+    with closing(sqlite3.connect(tmp_path / "calls.db")) as connection:
+        calls = connection.execute("SELECT leg, (SELECT count(*) FROM webhooks) FROM calls").fetchall()
+        whole = connection.execute("PRAGMA integrity_check").fetchone()
+
+    assert (200, [503, 503], 200, 503) == (before.status, refused, fallback.status, unready)
+    assert [] == errors(fallback)
+    assert (0, 0, ("ok",)) == (code, code_again, whole)
+    assert (200, before.ncco[0]) == (again.status, again.ncco[0])
+    assert [("leg-1", 2 if keeps_calls else 1)] == calls
+
+
+@contextmanager
+def volume(folder: Path) -> Iterator[Callable[[], None]]:
+    """A volume that is mounted in `folder`, and what mounts it again; skips where nobody may."""
+    disk = folder.with_name("disk")
+    disk.mkdir()
+    folder.mkdir()
+
+    def mount() -> None:
+        made = subprocess.run(["mount", "--bind", disk, folder], check=False, capture_output=True, text=True)
+        if made.returncode:
+            pytest.skip(f"nothing can be mounted here: {made.stderr.strip()}")
+
+    mount()
+    yield mount
+    subprocess.run(["umount", "-l", folder], check=False, capture_output=True)
+
+
+@pytest.mark.skipif(shutil.which("mount") is None, reason="there is no mount")
+def test_a_volume_that_goes_away_and_comes_back_needs_no_restart(tmp_path: Path) -> None:
+    with volume(tmp_path / "volume") as mount, served(tmp_path / "volume") as server:
+        before = post(server, "/webhooks/answer", uuid="leg-1")
+        subprocess.run(["umount", "-l", tmp_path / "volume"], check=True)
+        refused = [post(server, "/webhooks/answer").status for _ in range(3)]
+        fallback = post(server, "/webhooks/fallback", **LOST)
+        unready = ready(server)
+        mount()
+        after = post(server, "/webhooks/answer", uuid="leg-1")
+        takes_calls = is_answered(server)
+
+    assert (200, [503] * 3, 200, 503) == (before.status, refused, fallback.status, unready)
+    assert [] == errors(fallback)
+    assert (before.body, True) == (after.body, takes_calls)
