@@ -13,6 +13,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from app.engine.echoes import Echoes
 from app.settings import Settings
 from app.web.answers import Answer
 from app.web.steady import JsonLines, Steady
@@ -78,7 +79,9 @@ def _as_json(logger: object, level: str, line: EventDict) -> bytes:
 
 
 def _for_a_person(stream: TextIO) -> Processor:
-    return structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False)
+    """The library's renderer; without the values of variables, which it shows where `rich` is installed."""
+    plain = structlog.dev.plain_traceback
+    return structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False, exception_formatter=plain)
 
 
 def _configure_libraries(is_json: bool, stream: TextIO) -> None:
@@ -86,7 +89,7 @@ def _configure_libraries(is_json: bool, stream: TextIO) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[_stamped],
+            foreign_pre_chain=[_stamped, _without_values],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_as_text(is_json, stream)],
         )
     )
@@ -95,9 +98,21 @@ def _configure_libraries(is_json: bool, stream: TextIO) -> None:
     root.setLevel(logging.WARNING)
 
 
+def _without_values(_: object, __: str, line: EventDict) -> EventDict:
+    """A line of a library: of what it tells of an exception only type and place, of its text the first line.
+
+    An event loop writes down what became of a task with everything that its exception says.
+    """
+    found = line.pop("exc_info", None)
+    error = found[1] if isinstance(found, tuple) else found
+    line["event"] = str(line["event"]).partition("\n")[0]
+    line.update(_placed(error) if isinstance(error, BaseException) else {})
+    return line
+
+
 def _as_text(is_json: bool, stream: TextIO) -> list[Processor]:
     if is_json:
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        return [structlog.processors.JSONRenderer()]
     return [_for_a_person(stream)]
 
 
@@ -120,18 +135,29 @@ def write_webhook(
     }
     problem = _short(reply.problem or visit.problem)
     if answer.error is not None:
-        log.error("webhook", **line, problem=problem, **_fault(answer.error, shows_values))
+        log.error("webhook", **line, problem=problem, **_fault(answer.error, visit, shows_values))
     elif problem:
         log.warning("webhook", **line, problem=problem)
     else:
         log.info("webhook", **line)
 
 
-def _fault(error: BaseException, shows_values: bool) -> dict[str, Any]:
-    """The type and the stack of an exception. Its message only in development: it may hold what a caller said."""
+def _fault(error: BaseException, visit: Visit, shows_values: bool) -> dict[str, Any]:
+    """The type and the stack of an exception. Its message only in development: it may hold a caller's number."""
+    return _placed(error) | ({"message": _told(error, visit)} if shows_values else {})
+
+
+def _placed(error: BaseException) -> dict[str, Any]:
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     names = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-    return {"error": type(error).__name__, "frames": names} | ({"message": str(error)} if shows_values else {})
+    return {"error": type(error).__name__, "frames": names}
+
+
+def _told(error: BaseException, visit: Visit) -> str:
+    """The message of an exception, unless it holds what the caller has pressed or said: that may be sensitive."""
+    given, fields = Echoes(), visit.delivery.fields if visit.delivery is not None else {}
+    given.learn([fields.get("dtmf"), fields.get("speech")])
+    return "not shown: it holds what the caller gave" if given.are_in(str(error)) else str(error)
 
 
 def _short(text: str) -> str:

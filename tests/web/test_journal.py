@@ -82,6 +82,16 @@ async def test_in_development_a_fault_shows_its_values() -> None:
     assert ["'447700900123'"] == [line["message"] for line in lines]
 
 
+@pytest.mark.parametrize(
+    "given", [{"dtmf": {"digits": "447700900123"}}, {"speech": {"results": [{"text": "447700900123"}]}}]
+)
+async def test_in_development_a_fault_does_not_show_what_a_caller_gave(given: dict[str, Any]) -> None:
+    with capture_logs() as lines:
+        await client_of(FakeCalls(crash)).post("/webhooks/input/t", json={**INPUT, **given})
+
+    assert ["not shown: it holds what the caller gave"] == [line["message"] for line in lines]
+
+
 @pytest.mark.parametrize(("log", "is_terminal"), [("json", True), ("auto", False)])
 async def test_lines_are_json_for_a_machine(log: str, is_terminal: bool) -> None:
     out = Terminal(is_terminal=is_terminal)
@@ -127,6 +137,43 @@ def test_lines_of_libraries_come_in_the_same_form(log: str, monkeypatch: pytest.
     assert 1 == out.written.count("\n")
     assert "port is hot" in out.written
     assert (log == "json") == out.written.startswith("{")
+
+
+DIGITS = "840217395"
+
+
+def failed(digits: str) -> None:
+    """Raises an error with a value in its text, and another one in a variable."""
+    variable = f"{digits} in a variable"
+    raise ValueError(f"{digits} in the text", len(variable))
+
+
+@pytest.mark.parametrize("log", ["json", "console"])
+def test_an_exception_that_a_library_tells_of_shows_no_values(log: str) -> None:
+    out = Terminal(is_terminal=False)
+    journal.configure(settings_with(log=log), out)
+    try:
+        failed(DIGITS)
+    except ValueError as error:
+        logging.getLogger("library").exception("Exception in a task\nfuture: <Task exception=%r>", error)
+        structlog.get_logger().error("own", exc_info=KeyError("text"))
+
+    assert DIGITS not in out.written
+    assert "Exception in a task" in out.written
+    assert "ValueError" in out.written
+    assert "test_journal.py" in out.written
+
+
+def test_an_exception_on_a_terminal_shows_no_variables() -> None:
+    out = Terminal(is_terminal=True)
+    journal.configure(settings_with(log="console"), out)
+    try:
+        failed(DIGITS)
+    except ValueError:
+        structlog.get_logger().exception("flows not read")
+
+    assert "in a variable" not in out.written
+    assert "in the text" in out.written
 
 
 async def test_a_log_that_cannot_be_written_costs_no_call() -> None:
