@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, NoReturn
 
 from structlog.typing import FilteringBoundLogger
 
 from app.errors import StoreError
 from app.store.contract import Store
-from app.store.records import Recorded
+from app.store.records import Recorded, Records
 from app.web.metrics import Metrics
 
 COUNT_S: Final = 15.0
@@ -24,14 +24,21 @@ async def count_calls(
 ) -> None:
     """Count for ever, beside the store; what cannot be counted now is counted later."""
     while isinstance(store, Recorded):
-        records = store.records()
         try:
-            await records.open()
-            while True:
-                metrics.calls_open(await records.count_open(newest))
-                await asyncio.sleep(count_s)
+            await _count(store.records(), metrics, count_s, newest)
         except StoreError as error:
             log.debug("open calls not counted", problem=str(error))
-        finally:
-            await records.close()
+        except Exception as error:  # noqa: BLE001 - no fault of one moment (no file left to open) ends it for good
+            log.warning("open calls not counted", problem=f"{type(error).__name__}: {error}")
         await asyncio.sleep(count_s)
+
+
+async def _count(records: Records, metrics: Metrics, count_s: float, newest: int) -> NoReturn:
+    """Count until something is wrong."""
+    try:
+        await records.open()
+        while True:
+            metrics.calls_open(await records.count_open(newest))
+            await asyncio.sleep(count_s)
+    finally:
+        await records.close()

@@ -66,6 +66,9 @@ class Rotation:
         except SettingsError as error:
             self._log.error("secrets not changed", setting=error.setting, problem=error.message, cure=error.cure)
             return
+        except OSError as error:  # no file can be opened at this moment
+            self._log.error("secrets not changed", problem=str(error), cure="send SIGHUP once it is over")
+            return
         self._settings = fresh
         self._log.info("secrets changed" if changed else "secrets are the same", settings=changed)
 

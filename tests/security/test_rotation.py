@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import signal
 import time
@@ -209,3 +210,19 @@ def test_another_deployment_of_the_same_account_has_other_keys() -> None:
     urls = ("https://calls.example.com", "https://staging.example.com")
 
     assert 2 == len({load_settings(None, signature_secret=OLD, public_url=url).keys() for url in urls})
+
+
+class OutOfFiles(Settings):
+    """Settings of a process that has no file left to open."""
+
+    def with_secrets_of_now(self) -> Settings:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+def test_a_moment_without_files_changes_nothing() -> None:
+    taken: list[Settings] = []
+    with capture_logs() as lines:
+        Rotation(OutOfFiles(), taken.append, structlog.get_logger()).read()
+
+    assert [] == taken
+    assert ["secrets not changed"] == [line["event"] for line in lines]

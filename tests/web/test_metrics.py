@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +20,7 @@ from app.service.delivery import Reply
 from app.service.lookups.turn import TurnLookups
 from app.store.contract import Store
 from app.store.sqlite import SqliteStore
+from app.store.sqlite.records import SqliteRecords
 from app.web.answers import Answer
 from app.web.asking import CountedAsking
 from app.web.census import count_calls
@@ -209,6 +211,32 @@ async def test_store_that_is_away_is_counted_later(tmp_path: Path) -> None:
     await store.open_call(*new_call("leg-1"))
 
     assert 1 == await counting
+    await store.close()
+
+
+class OutOfFiles(SqliteStore):
+    """A store whose first records can be opened, and not read: the process has no file left to open."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._lent = 0
+
+    def records(self) -> SqliteRecords:
+        self._lent += 1
+        return super().records() if self._lent > 1 else NoFiles(self.path)
+
+
+class NoFiles(SqliteRecords):
+    async def count_open(self, newest: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+async def test_a_moment_without_files_does_not_end_the_counting(tmp_path: Path) -> None:
+    store = OutOfFiles(tmp_path / "calls.db")
+    await store.open()
+    await store.open_call(*new_call("leg-1"))
+
+    assert 1 == await counted_calls(store, Metrics())
     await store.close()
 
 
