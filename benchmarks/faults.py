@@ -21,11 +21,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import Any
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from typing import Any, Final, NamedTuple
 
 from tests.faults.broken_server import report_of
 from tests.faults.explained import unexplained
 from tests.store.postgres_server import NoPostgres, running_server
+
+AT_ONCE: Final = 4
+"""Processes that play at once: what they do is mostly to wait for what hangs."""
+PARTS: Final = 16
 
 
 def main() -> int:
@@ -35,33 +42,51 @@ def main() -> int:
     words.add_argument("--on", choices=("sqlite", "postgres"), help="one store alone")
     words.add_argument("--short", action="store_true")
     given = words.parse_args()
-    stores = [given.on] if given.on else ["sqlite", "postgres"]
     try:
-        reports = [_played(store, 2 if given.short else 0, given.only) for store in stores]
+        reports = [_played(store, given) for store in ([given.on] if given.on else ["sqlite", "postgres"])]
     except NoPostgres as missing:
         print(missing, file=sys.stderr)
         return 2
-    points, reached = reports[0]["points"], {name for report in reports for name in report["reached"]}
+    points, reached = reports[0].points, {name for report in reports for name in report.reached}
     forgotten = [] if given.on else unexplained(points, reached)
     print(f"{len(points)} places, {len(reached)} of them passed by webhooks,", end=" ")
     print(f"{len(points) - len(reached)} not: tests/faults/unreached.yaml says why")
     print("\n".join(f"FAULT: no webhook passes {name}" for name in forgotten))
-    return 1 if forgotten or any(report["problems"] for report in reports) else 0
+    return 1 if forgotten or any(report.has_problems for report in reports) else 0
 
 
-def _played(store: str, ways: int, only: str) -> dict[str, Any]:
+class Found(NamedTuple):
+    """What came of one store: every place there is, and those that webhooks have passed."""
+
+    points: list[str]
+    reached: set[str]
+    has_problems: bool
+
+
+def _played(store: str, given: argparse.Namespace) -> Found:
     """Break every place of a store, and print what came of it."""
-    begun = time.monotonic()
-    if store == "sqlite":
-        report = report_of(ways, only=only)
-    else:
-        with running_server() as server:
-            report = report_of(ways, server.url("postgres"), only)
-    print(f"{store}: {report['runs']} runs, {report['struck']} in which the broken place was passed,", end=" ")
-    print(f"{time.monotonic() - begun:.0f} s", flush=True)
-    told = "\n".join(f"FAULT: {problem}" for problem in report["problems"])
-    print(told or f"{store}: each time somebody heard something", flush=True)
-    return report
+    ways, parts = (2, AT_ONCE) if given.short else (0, PARTS)
+    with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as several:
+        server = "" if store == "sqlite" else stack.enter_context(running_server()).url("postgres")
+        names = [f"{number}/{parts}" for number in range(1, parts + 1)]
+        return _told(store, [several.submit(report_of, ways, server, given.only, name) for name in names])
+
+
+def _told(store: str, playing: Sequence[Future[dict[str, Any]]]) -> Found:
+    """Print what comes of each part, and of all."""
+    begun, runs, struck, problems = time.monotonic(), 0, 0, 0
+    reached: set[str] = set()
+    points: list[str] = []
+    for played in as_completed(playing):
+        report = played.result()
+        points, reached = report["points"], reached | report["reached"].keys()
+        runs, struck = runs + report["runs"], struck + report["struck"]
+        problems += len(report["problems"])
+        print("".join(f"FAULT: {store}: {problem}\n" for problem in report["problems"]), end="", flush=True)
+        print(f"{store}: {runs} runs so far, {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+    print(f"{store}: {runs} runs, {struck} in which the broken place was passed,", end=" ")
+    print(f"{time.monotonic() - begun:.0f} s; {problems} faults", flush=True)
+    return Found(points, reached, problems > 0)
 
 
 if __name__ == "__main__":
