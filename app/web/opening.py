@@ -29,6 +29,9 @@ class Opening:
         store: not open yet.
         log: is told what is wrong, with the cure; once, as long as the same is wrong.
         retry_s: see `RETRY_S`.
+
+    Attributes:
+        is_awaited: whether callers are served without it already, so that its coming is told.
     """
 
     def __init__(self, store: Store, log: FilteringBoundLogger, retry_s: float = RETRY_S) -> None:
@@ -37,6 +40,7 @@ class Opening:
         self._retry_s = retry_s
         self._opened = asyncio.Event()
         self._told = ""
+        self.is_awaited = False
 
     @property
     def is_done(self) -> bool:
@@ -53,6 +57,8 @@ class Opening:
             self._tell(error)
         else:
             self._opened.set()
+            if self.is_awaited:
+                self._log.info("store opened")
 
     async def run(self, attempt: Awaitable[None]) -> None:
         """Try until it is open; `attempt` is the first one.
@@ -67,7 +73,6 @@ class Opening:
             except Exception as error:  # noqa: BLE001 - a fault of ours must not end the trying for good
                 self._tell(StoreError(f"{type(error).__name__}: {error}"))
             if self.is_done:
-                self._log.info("store opened")
                 return
             await asyncio.sleep(self._retry_s)
             attempt = self.attempt()
@@ -101,7 +106,8 @@ async def opened(
     await asyncio.wait({attempt}, timeout=patience_s)
     if attempt.done():
         attempt.result()
-    waiting = None if opening.is_done else asyncio.create_task(opening.run(attempt))
+    opening.is_awaited = not opening.is_done
+    waiting = asyncio.create_task(opening.run(attempt)) if opening.is_awaited else None
     try:
         yield opening
     finally:
