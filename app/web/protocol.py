@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from app.web.crowd import Crowd
 from app.web.exchange import Exchange
 from app.web.leaving import Leaving
 
@@ -30,14 +31,16 @@ class PatientProtocol(HttpToolsProtocol):
     Args:
         leaving: whether the server is about to end. No connection then outlives its answer, so that a client that keeps
             one open comes anew, and by way of whoever sends it elsewhere.
+        crowd: the connections of this process; None: nobody counts them.
     """
 
     head_s = HEAD_S
     goodbye_s = GOODBYE_S
 
-    def __init__(self, *args: Any, leaving: Leaving | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, leaving: Leaving | None = None, crowd: Crowd | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._leaving = leaving or Leaving()
+        self._crowd = crowd
         self._head: asyncio.TimerHandle | None = None
         self._is_ending = False
 
@@ -45,12 +48,31 @@ class PatientProtocol(HttpToolsProtocol):
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._wait_idly()
+        if self._crowd is not None:
+            self._crowd.came(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         super().connection_lost(exc)
         self._stop(self._head)
         self._stop(self.timeout_keep_alive_task)
+        if self._crowd is not None:
+            self._crowd.left(self)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no whole head has come yet."""
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn says that there always is one
+        return cycle is None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was asked is answered."""
+        return self.is_silent or self.cycle.response_complete
+
+    def give_way(self) -> None:
+        """Close the connection, since there are too many."""
+        self.timeout_keep_alive_handler()
 
     def data_received(self, data: bytes) -> None:
         """Take in what came; what is no whole head yet has to become one in time."""

@@ -29,6 +29,7 @@ from app.store import open_store
 from app.store.schema import Schema, Versioned
 from app.web import journal
 from app.web.app import create_app
+from app.web.crowd import Crowd, most_files, room_for
 from app.web.leaving import Leaving
 from app.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
 from app.web.protocol import PatientProtocol
@@ -229,7 +230,9 @@ def _config(
         factory=True,
         host=settings.host,
         port=settings.port,
-        http=partial(PatientProtocol, leaving=leaving),  # type: ignore[arg-type]  # makes protocols, as a class does
+        http=partial(  # type: ignore[arg-type]  # makes protocols, as a class does
+            PatientProtocol, leaving=leaving, crowd=Crowd(room_for(most_files()))
+        ),
         ws="none",
         lifespan="on",
         log_config=None,
