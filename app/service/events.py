@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from app.engine import hang_up
 from app.engine.state import from_json
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook
 from app.service.delivery import Delivery, Reply
 from app.service.desk import Desk
 from app.service.replies import kind_of
-from app.service.rows import hook_rows, status_of, webhook_row
+from app.service.rows import hook_rows, may_hold_input, status_of, webhook_row
 from app.store.contract import HookRow
+
+_NUMBER: Final = re.compile(r"[0-9]{5,}")
+
+
+def _problem(delivery: Delivery) -> str:
+    """What Vonage reports to be wrong, for the log: without numbers of callers, and what they may have given."""
+    webhook = delivery.webhook
+    if webhook.kind != "error" or not hasattr(webhook, "reason"):
+        return ""
+    if may_hold_input(delivery):
+        return "Vonage reports an error, not shown: it may hold what a caller gave"
+    return f"Vonage reports: {_NUMBER.sub('(number)', str(webhook.reason))}"
 
 
 class Events:
@@ -29,10 +44,8 @@ class Events:
             await self._desk.end(leg, row, await self._left(leg, delivery))
         else:
             await self._desk.record(row)
-        problem = f"Vonage reports: {webhook.reason}" if webhook.kind == "error" and hasattr(webhook, "reason") else ""
-        return Reply(
-            None, kind, "recorded", uuid=leg, conversation_uuid=webhook.conversation_uuid or "", problem=problem
-        )
+        conversation, problem = webhook.conversation_uuid or "", _problem(delivery)
+        return Reply(None, kind, "recorded", uuid=leg, conversation_uuid=conversation, problem=problem)
 
     async def _left(self, leg: str, delivery: Delivery) -> tuple[HookRow, ...]:
         """Whom the flows of its calls tell that the caller has hung up in the middle.

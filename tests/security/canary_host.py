@@ -1,4 +1,4 @@
-"""A whole server on a SQLite file whose every trace can be searched: database, log, metrics, and what it replied."""
+"""A whole server on a SQLite file whose every trace can be searched: database, log, metrics, spans, replies."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from typing import Any
 
 import httpx
 import structlog
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from app.flow.loader import load_files
 from app.service.calls import CallService
 from app.service.library import Library
-from app.service.lookups import LookupClient
+from app.service.lookups import LookupClient, TurnLookups
 from app.service.policy import Policy
 from app.settings import load_settings
 from app.store.sqlite import SqliteStore
 from app.web import create_app, journal
 from app.web.metrics import Metrics
+from app.web.otel import Otel
 
 BASE = "https://calls.example.com"
 LEG = "3f9a1c77d2e84b0c9a5566778899aabb"
@@ -29,6 +35,23 @@ COMMON = {"from": "447700900123", "to": "442079460001", "uuid": LEG, "conversati
 PROJECT = Path(__file__).with_name("secrets")
 
 Answer = Callable[[httpx.Request], httpx.Response]
+
+
+class Spans:
+    """What OpenTelemetry is told."""
+
+    def __init__(self) -> None:
+        self._spans, self._reader = InMemorySpanExporter(), InMemoryMetricReader()
+        tracers = TracerProvider(shutdown_on_exit=False)
+        tracers.add_span_processor(SimpleSpanProcessor(self._spans))
+        self.otel = Otel(tracers, MeterProvider([self._reader], shutdown_on_exit=False))
+
+    @property
+    def text(self) -> str:
+        """Every span and every metric."""
+        metrics = self._reader.get_metrics_data()
+        spans = "".join(span.to_json() for span in self._spans.get_finished_spans())
+        return spans + (metrics.to_json() if metrics is not None else "")
 
 
 @dataclass
@@ -44,6 +67,7 @@ class CanaryHost:
     log: io.BytesIO
     metrics: Metrics
     service: CallService
+    spans: Spans
     replied: list[bytes] = field(default_factory=list)
 
     def traces_of(self, canary: str) -> dict[str, int]:
@@ -51,6 +75,7 @@ class CanaryHost:
         files = sorted(self.path.parent.glob(f"{self.path.name}*"))
         places = {file.name: file.read_bytes() for file in files}
         places |= {"log": self.log.getvalue(), "metrics": self.metrics.render(), "replies": b"".join(self.replied)}
+        places |= {"spans": self.spans.text.encode()}
         return {place: found.count(canary.encode()) for place, found in places.items() if canary.encode() in found}
 
     async def send(self, method: str, url: str, **content: Any) -> httpx.Response:
@@ -77,7 +102,13 @@ def url_of(ncco: list[dict[str, Any]]) -> str:
 
 @asynccontextmanager
 async def canary_host(
-    folder: Path, *, answer: Answer | None = None, level: str = "debug", form: str = "json", deadline_s: float = 4.0
+    folder: Path,
+    *,
+    answer: Answer | None = None,
+    level: str = "debug",
+    form: str = "json",
+    deadline_s: float = 4.0,
+    dev: bool = False,
 ) -> AsyncIterator[CanaryHost]:
     """The server for the flows of `secrets/`, its log at the lowest level; `answer` answers its look-ups."""
     url = f"sqlite:///{folder}/calls.db"
@@ -96,11 +127,13 @@ async def canary_host(
     service = CallService(store, library, policy)
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer or _nobody))
     asking = LookupClient(modules=PROJECT, http=http)
-    service.look_ups = lambda: asking.for_turn().ask
-    metrics = Metrics()
-    app = create_app(settings, service=service, metrics=metrics, log=structlog.get_logger(), deadline_s=deadline_s)
+    metrics, spans, log = Metrics(), Spans(), structlog.get_logger()
+    service.look_ups = lambda: TurnLookups(spans.otel.asking(asking)).ask
+    app = create_app(
+        settings, service=service, dev=dev, metrics=metrics, log=log, deadline_s=deadline_s, telemetry=spans.otel
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
-        yield CanaryHost(client, folder / "calls.db", raw, metrics, service)
+        yield CanaryHost(client, folder / "calls.db", raw, metrics, service, spans)
     await asking.close()
     await http.aclose()
     await store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from app.errors import StoreUnavailable
 from app.service.calls import CallService
+from tests.cli.projects import ncco
 from tests.security.canary_host import LEG, CanaryHost, as_query, canary_host, url_of
 
 KEYS = "840217395"
@@ -21,7 +23,8 @@ CARD = "4929840217395811"
 
 @pytest.fixture(params=["json", "console"])
 async def host(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CanaryHost]:
-    async with canary_host(tmp_path, form=request.param) as host:
+    """A server as it is run, and one in development."""
+    async with canary_host(tmp_path, form=request.param, dev=request.param == "console") as host:
         yield host
 
 
@@ -95,7 +98,12 @@ WRONG_PLACES: list[tuple[str, dict[str, Any]]] = [
     ("/webhooks/event", {**PRESSED, "status": "answered", "direction": "inbound"}),
     ("/webhooks/event", {"input": PRESSED}),
     ("/webhooks/event", {"status": "completed", "speech": {"results": [{"text": KEYS}]}}),
+    ("/webhooks/event", {**PRESSED, "type": "error", "reason": f"no answer for {KEYS}"}),
+    ("/webhooks/event", {"type": "error", "reason": f"could not send dtmf={KEYS}"}),
+    ("/webhooks/event", {"reason": f"https://calls.example.com/webhooks/input/x?dtmf={KEYS}", "uuid": LEG}),
     ("/webhooks/fallback", PRESSED),
+    ("/webhooks/fallback", {"reason": f"dtmf {KEYS}", "original_request": {"type": "event", "url": f"/x?dtmf={KEYS}"}}),
+    ("/webhooks/fallback", {"reason": "Invalid NCCO.", "original_request": {"url": f"/webhooks/input/x?dtmf={KEYS}"}}),
     ("/webhooks/fallback", {**PRESSED, "reason": "Socket timeout.", "original_request": {"type": "event"}}),
     ("/webhooks/fallback", {"reason": "Invalid NCCO.", "original_request": {"url": "/webhooks/answer/x", **PRESSED}}),
     ("/webhooks/fallback", {"original_request": {"type": "answer", "body": json.dumps(PRESSED)}}),
@@ -322,6 +330,24 @@ async def of_echo(
         await host.post("/webhooks/event", {"status": "completed", "direction": "inbound"})
         assert [f'{{"pin":"{KEYS}"}}'.encode()] * 2 == asked
         return host.traces_of(canary) | host.traces_of(KEYS)
+
+
+async def test_recorded_calls_show_none_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {**GOOD, "message": KEYS, "lines": [{"text": KEYS, "code": KEYS}]}
+    await of_echo(tmp_path, lambda _: httpx.Response(200, json=answer))
+    monkeypatch.setenv("NCCO_DATABASE_URL", f"sqlite:///{tmp_path}/calls.db")
+    wanted = [("calls",), ("calls", LEG), ("calls", "--format", "json"), ("replay", LEG), ("hooks",)]
+    words = [
+        *wanted,
+        ("calls", LEG, "--format", "json"),
+        ("replay", LEG, "--format", "json"),
+        ("hooks", "--format", "json"),
+    ]
+    shown = [await asyncio.to_thread(ncco, *each) for each in words]
+
+    assert [] == [each for each, done in zip(words, shown, strict=True) if KEYS in done.output]
+    assert "secret:" in shown[5].output
+    assert "sensitive" in shown[3].output
 
 
 class Broken(CallService):
