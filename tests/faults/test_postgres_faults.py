@@ -255,6 +255,20 @@ def fill(file: Path) -> None:
             filler.write(b"x" * 4096)
 
 
+def test_time_outs_that_the_database_has_set_for_others_end_nothing_here(line: Line) -> None:
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    for name in names:
+        line.postgres.ask(f"ALTER DATABASE {line.database} SET {name} = '1ms'")
+    line.end_connections()
+    statuses = [post(line.server, "/webhooks/answer").status for _ in range(6)]
+    is_still_ready = ready(line.server)
+    for name in names:
+        line.postgres.ask(f"ALTER DATABASE {line.database} RESET {name}")
+
+    assert ([200] * 4, 200) == (statuses[2:], is_still_ready)
+    assert {200, 503} >= {*statuses}
+
+
 def test_connections_that_are_ended_all_the_time_lose_nothing_that_was_acknowledged(line: Line) -> None:
     is_over = threading.Event()
 
