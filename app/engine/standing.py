@@ -29,8 +29,8 @@ class Standing:
     """
 
     flow: Flow
-    variables: dict[str, Any]
-    lookups: dict[str, Any]
+    variables: dict[str, Any] = field(repr=False)
+    lookups: dict[str, Any] = field(repr=False)
     step: str = ""
     secrets: frozenset[str] = field(default_factory=frozenset)
     tokens: dict[str, Any] = field(default_factory=dict)

@@ -62,6 +62,10 @@ class LookupAnswer(NamedTuple):
     ms: int = 0
     is_cached: bool = False
 
+    def __repr__(self) -> str:
+        """What came of it, without the value, which may be sensitive."""
+        return f"<answer: {self.problem or 'there'}, in {self.ms} ms>"
+
 
 class Turn(NamedTuple):
     """What happens between two decisions: one webhook in, one NCCO out.

@@ -112,8 +112,8 @@ class Outcome:
 
     name: str
     choice: str = ""
-    digits: str = ""
-    text: str = ""
+    digits: str = field(default="", repr=False)
+    text: str = field(default="", repr=False)
     confidence: float | None = None
     reason: str = ""
     because: str = ""
@@ -173,7 +173,7 @@ class Decision:
     because: str
     others: tuple[str, ...] = ()
     sets: tuple[Assignment, ...] = ()
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ class Delivery:
     """
 
     method: str
-    raw: bytes
-    fields: Mapping[str, object]
+    raw: bytes = field(repr=False)
+    fields: Mapping[str, object] = field(repr=False)
     base_url: str
     received_at: datetime
     problem: str = ""

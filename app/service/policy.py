@@ -21,9 +21,9 @@ class Policy:
         private_hosts: names that look-ups and hooks may find private addresses by.
     """
 
-    keys: tuple[bytes, ...]
+    keys: tuple[bytes, ...] = field(repr=False)
     failsafe: tuple[Mapping[str, Any], ...]
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     dial_allow: tuple[str, ...] = ()
     dial_limit: int = 10
     lookup_budget_ms: int = 2000

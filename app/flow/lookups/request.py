@@ -35,3 +35,7 @@ class LookupRequest(NamedTuple):
     timeout_ms: int = 1000
     cache_ms: int = 0
     accepts: Callable[[Any], bool] | None = None
+
+    def __repr__(self) -> str:
+        """Whom it asks, and not what: that may be sensitive."""
+        return f"<look-up by {self.method}>"

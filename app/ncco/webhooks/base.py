@@ -20,7 +20,7 @@ class Webhook(BaseModel):
     None. Unknown keys are kept in `extras`. Source: webhook reference.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True, hide_input_in_errors=True)
 
     kind: ClassVar[str] = "unknown"
     """Which webhook this is: one word, the same for all of a class."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from app.ncco.webhooks.base import LegWebhook
 from app.ncco.webhooks.reading import mapping
 
@@ -39,8 +41,8 @@ class InputWebhook(LegWebhook):
 
     kind: ClassVar[str] = "input"
 
-    dtmf: Any = None
-    speech: Any = None
+    dtmf: Any = Field(default=None, repr=False)
+    speech: Any = Field(default=None, repr=False)
 
     @property
     def digits(self) -> str | None:
