@@ -41,14 +41,14 @@ def proxy(folder: Path, port: int, addresses: Sequence[str]) -> Iterator[str]:
     with (folder / "nginx.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        _wait_until_up(process, port, folder / "nginx.log")
+        wait_until_up(process, port, folder / "nginx.log")
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(10)
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     until = time.monotonic() + UP_WITHIN_S
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):

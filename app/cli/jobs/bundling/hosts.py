@@ -62,9 +62,15 @@ location = /fallback {
 }
 
 # The server first, which goes on where the call was; the files when it does not answer. Put its name in place of
-# calls.example.com. Vonage waits 1 second for a connection and 5 for an answer.
+# calls.example.com, and a name server of this host (/etc/resolv.conf has it) in place of 127.0.0.53. The name is looked
+# up while nginx runs: it starts, and serves the files, when nobody knows the name. Vonage waits 1 second for a
+# connection and 5 for an answer.
+resolver 127.0.0.53 valid=30s ipv6=off;
+resolver_timeout 800ms;
+
 location = /webhooks/fallback {
-    proxy_pass https://calls.example.com;
+    set $ncco_server https://calls.example.com;
+    proxy_pass $ncco_server;
     proxy_ssl_server_name on;
     proxy_set_header Host calls.example.com;
     proxy_connect_timeout 800ms;
