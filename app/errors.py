@@ -55,11 +55,12 @@ class SignatureError(AppError):
     """A webhook is not proven to come from Vonage.
 
     Attributes:
-        reason: one short phrase for the log, without any secret.
+        reason: one short phrase for log and metrics, of a closed list, without any secret. The message says more where
+            there is more to say.
     """
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason} ({detail})" if detail else reason)
         self.reason = reason
 
 

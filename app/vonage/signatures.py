@@ -115,9 +115,9 @@ class Verifier:
         if claims.get("iss") != "Vonage":
             raise WrongSignature(ISSUER)
         if self._api_key and claims.get("api_key") != self._api_key:
-            raise WrongSignature(API_KEY)
+            raise WrongSignature(API_KEY, _unnamed(claims, "api_key"))
         if self._application_id and claims.get("application_id") != self._application_id:
-            raise WrongSignature(APPLICATION)
+            raise WrongSignature(APPLICATION, _unnamed(claims, "application_id"))
         _check_times(claims, now_s)
         return claims
 
@@ -224,11 +224,19 @@ def _check_times(claims: Mapping[str, Any], now_s: float) -> None:
         raise WrongSignature(ISSUED_AT)
     age = int(now_s) - issued_at
     if age > MAX_AGE_S:
-        raise WrongSignature(TOO_OLD)
+        raise WrongSignature(TOO_OLD, f"{_shown(age)} s ago by the clock of this machine")
     if age < -MAX_AHEAD_S:
-        raise WrongSignature(TOO_NEW)
+        raise WrongSignature(TOO_NEW, f"in {_shown(-age)} s by the clock of this machine")
     if "exp" in claims or "nbf" in claims:
         _check_validity(claims, now_s)
+
+
+def _shown(seconds: float) -> str:
+    return f"{min(seconds, 1e12):,.0f}"
+
+
+def _unnamed(claims: Mapping[str, Any], claim: str) -> str:
+    return "" if claim in claims else f"the token has no {claim}"
 
 
 def _check_validity(claims: Mapping[str, Any], now_s: float) -> None:

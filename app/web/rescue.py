@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from app.errors import MissingSignature, StoreUnavailable, UnknownWait, WrongSignature
 from app.service.delivery import Reply
 from app.service.replies import NOTHING_SAID
 from app.store.waiting import is_of_store
-from app.vonage.signatures import NOT_VALID_NOW, TOO_NEW, TOO_OLD
+from app.vonage import signatures
 from app.web.answers import CLOSE, Answer, refused
 from app.web.bodies import BodyTooLarge
 from app.web.visit import Visit
 
 _CLOUD: Final = "Switch signed webhooks on for the application in the Vonage dashboard."
-_COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET, VONAGE_API_KEY and VONAGE_APPLICATION_ID with the Vonage dashboard."
+_COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard."
 _CLOCK: Final = "See that the clock of this host is right (NTP): signatures hold for five minutes."
-_OF_TIME: Final = frozenset({TOO_OLD, TOO_NEW, NOT_VALID_NOW})
+_CURES: Final[Mapping[str, str]] = {
+    signatures.API_KEY: "Compare VONAGE_API_KEY with the Vonage dashboard, or leave it unset.",
+    signatures.APPLICATION: "Compare VONAGE_APPLICATION_ID with the Vonage dashboard, or leave it unset.",
+    signatures.TOO_OLD: _CLOCK,
+    signatures.TOO_NEW: _CLOCK,
+    signatures.NOT_VALID_NOW: _CLOCK,
+    signatures.PAYLOAD: "See what changes body or query on the way: a proxy has to pass both on as they come.",
+    signatures.SEVERAL: "See what adds a header on the way: a proxy has to pass on the one of Vonage alone.",
+}
+"""By reason; of any other the secret is the likeliest cause."""
 _OWN_URLS: Final = "Callback URLs are those that this server wrote into its NCCOs; they cannot be made up."
 
 
@@ -55,7 +64,7 @@ class Rescue:
 
     def _forged(self, visit: Visit, error: Exception) -> Answer:
         is_cut = not visit.is_read
-        cure = _CLOCK if str(error) in _OF_TIME else _COMPARE
+        cure = _CURES.get(error.reason, _COMPARE) if isinstance(error, WrongSignature) else _COMPARE
         return refused(visit.route.name, "wrong-signature", 401, f"wrong signature: {error}", cure, close=is_cut)
 
     def _unknown_wait(self, visit: Visit, error: Exception) -> Answer:

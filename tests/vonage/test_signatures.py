@@ -132,6 +132,12 @@ def test_a_claim_that_does_not_hold_is_refused(reason: str, changes: dict[str, A
     assert reason == refusal(signed(claims_with(**changes)))
 
 
+@pytest.mark.parametrize("claim", ["api_key", "application_id"])
+def test_a_claim_that_is_missing_is_told_from_another_one(claim: str) -> None:
+    with pytest.raises(WrongSignature, match=f"the token has no {claim}"):
+        Verifier([SECRET], API_KEY, APPLICATION_ID).admit(signed(claims_with(**{claim: None})), NOW)
+
+
 @pytest.mark.parametrize("value", [b'"now"', b"true", b"null", b"[1]"])
 def test_an_unreadable_issue_time_is_refused(value: bytes) -> None:
     document = json.dumps(CLAIMS | {"iat": 0}).encode().replace(b'"iat": 0', b'"iat": ' + value)

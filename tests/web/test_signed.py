@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import time
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -63,6 +64,31 @@ async def test_an_unsigned_webhook_is_asked_for_again_in_every_mode(path: str, d
     response = await client_of(calls, dev=dev, signature_secret=SECRET).post(path, content=BODY)
 
     assert (503, {"error", "cure"}, []) == (response.status_code, response.json().keys(), calls.asked)
+
+
+NOW: Final = int(time.time())
+
+
+@pytest.mark.parametrize(
+    ("headers", "error", "cure"),
+    [
+        (token(BODY, "another-secret-that-is-long-enough"), "signature does not match", "VONAGE_SIGNATURE_SECRET"),
+        (token(BODY, iat=NOW - 4_000), r"issued too long ago \(4,0\d\d s ago by the clock of this machine\)", "NTP"),
+        (token(BODY, iat=NOW + 4_000), r"issued in the future \(in (3,9|4,0)\d\d s by the clock of this", "NTP"),
+        (token(BODY, exp=NOW - 1), "outside exp and nbf", "NTP"),
+        (token(b"{}"), "payload hash does not match", "a proxy has to pass both on as they come"),
+        (token(BODY, api_key="other"), "another api key$", "VONAGE_API_KEY"),
+        (token(BODY, application_id="other"), "another application$", "VONAGE_APPLICATION_ID"),
+        (token(BODY, application_id=None), "another application$", "VONAGE_APPLICATION_ID"),
+    ],
+)
+async def test_each_fault_of_a_signature_has_its_own_cure(headers: dict[str, str], error: str, cure: str) -> None:
+    response = await signed_client().post("/webhooks/answer", content=BODY, headers=headers)
+    told = response.json()
+
+    assert 401 == response.status_code
+    assert re.match(f"wrong signature: {error}", told["error"])
+    assert cure in told["cure"]
 
 
 STRANGERS: Final = [
