@@ -78,7 +78,12 @@ def _told(store: str, playing: Sequence[Future[dict[str, Any]]]) -> Found:
     reached: set[str] = set()
     points: list[str] = []
     for played in as_completed(playing):
-        report = played.result()
+        try:
+            report = played.result()
+        except AssertionError as error:
+            problems += 1
+            print(f"FAULT: {store}: a part could not be played: {error}", flush=True)
+            continue
         points, reached = report["points"], reached | report["reached"].keys()
         runs, struck = runs + report["runs"], struck + report["struck"]
         problems += len(report["problems"])
