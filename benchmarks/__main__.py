@@ -21,6 +21,7 @@ BENCHMARKS: Final = (
     "check_flows",
     "signature",
     "store",
+    "loads",
     "workers",
     "served",
     "latency",

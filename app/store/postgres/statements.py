@@ -16,6 +16,13 @@ SELECT_CALL: Final = """
     WHERE id = $1
 """
 
+SELECT_CALLS: Final = """
+    SELECT id, leg, conversation, flow, revision, version, state, is_over, created_at, updated_at
+    FROM calls
+    WHERE id = ANY($1::text[])
+"""
+"""Takes ids, in any order; returns the rows in any order."""
+
 SELECT_CALLS_OF_LEG: Final = """
     SELECT id, leg, conversation, flow, revision, version, state, is_over, created_at, updated_at
     FROM calls

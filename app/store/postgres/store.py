@@ -14,6 +14,7 @@ from app.store.contract import HookCounts, HookRow, RevisionRow, SessionRow, Tur
 from app.store.postgres import faults, outbox, retention, statements
 from app.store.postgres.batch import Item, Kind
 from app.store.postgres.connecting import READ_S, connect, transaction
+from app.store.postgres.loads import Loads
 from app.store.postgres.pool import Pool
 from app.store.postgres.records import PostgresRecords
 from app.store.postgres.schema import VERSIONS, found_schema, migrate
@@ -59,6 +60,7 @@ class PostgresStore:
         self._pool_size = pool_size
         self._writer: Writer | None = None
         self._pool: Pool | None = None
+        self._loads: Loads | None = None
         self._opening = asyncio.Lock()
 
     async def open(self) -> None:
@@ -69,14 +71,16 @@ class PostgresStore:
             await _on_a_connection(self.address, _prepare)
             pool = Pool(self.address, self._pool_size)
             await pool.open()
-            self._pool, self._writer = pool, Writer(self.address, self._queue_limit)
+            self._pool, self._loads = pool, Loads(pool, self._pool_size)
+            self._writer = Writer(self.address, self._queue_limit)
 
     async def close(self) -> None:
         """Finish what was queued and let go of the database; it can be opened again."""
-        writer, pool = self._writer, self._pool
-        self._writer = self._pool = None
-        if writer is not None and pool is not None:
+        writer, loads, pool = self._writer, self._loads, self._pool
+        self._writer = self._loads = self._pool = None
+        if writer is not None and loads is not None and pool is not None:
             await writer.close()
+            await loads.close()
             await pool.close()
 
     async def schema(self) -> Schema:
@@ -95,8 +99,10 @@ class PostgresStore:
 
     async def load(self, session: str) -> SessionRow | None:
         """The call, or None."""
-        rows = await self._read(statements.SELECT_CALL, stored(session))
-        return _session_row(rows[0]) if rows else None
+        if self._loads is None:
+            raise self._not_open()
+        row = await self._loads.load(stored(session))
+        return session_row(row) if row is not None else None
 
     async def advance(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
@@ -106,7 +112,7 @@ class PostgresStore:
 
     async def calls_of(self, leg: str) -> list[SessionRow]:
         """The calls of a leg that are not over, oldest first; a missing leg ("") has none."""
-        return [_session_row(row) for row in await self._read(statements.SELECT_CALLS_OF_LEG, stored(leg))]
+        return [session_row(row) for row in await self._read(statements.SELECT_CALLS_OF_LEG, stored(leg))]
 
     async def record(self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> None:
         """Write a webhook that steers nothing; hooks of a second delivery are left out, also at two hosts at once."""
@@ -273,6 +279,7 @@ async def _probe(connection: Connection) -> None:
     await connection.execute(statements.DELETE_PROBES)
 
 
-def _session_row(row: asyncpg.Record) -> SessionRow:
+def session_row(row: asyncpg.Record) -> SessionRow:
+    """The call of a row of SELECT_CALL."""
     id_, leg, conversation, flow, revision, *rest = row
     return SessionRow(read(id_), read(leg), read(conversation), read(flow), read(revision), *rest)
