@@ -34,6 +34,7 @@ GRACE_S: Final = 1.0
 """What a busy machine takes to answer after its deadline."""
 PATIENCE_S: Final = 2.0
 """How long after that to wait for an answer that does not come."""
+READY_S: Final = 60.0
 NOTICED_S: Final = 0.05
 """In which an event loop has seen that a connection is gone."""
 END_OTHERS: Final = """
@@ -248,7 +249,15 @@ async def application(
     journal.configure(settings, io.TextIOWrapper(io.BytesIO()))
     app = create_app(settings, deadline_s=deadline_s, clock=clock)
     async with app.router.lifespan_context(app):
+        await _ready(Stage(app, office, folder, database, deadline_s))
         yield app
+
+
+async def _ready(stage: Stage) -> None:
+    """A server takes webhooks before its store is open, and on a busy machine that takes longer than it waits for."""
+    async with asyncio.timeout(READY_S):
+        while (await stage.ask(Request("GET", "/readyz", {}))).status != 200:  # noqa: ASYNC110 - of other tasks
+            await asyncio.sleep(0.05)
 
 
 def settings_of(folder: Path, office: Office, flows: Path, database: str, secret: str = "") -> Settings:
