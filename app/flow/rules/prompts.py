@@ -36,6 +36,6 @@ PROMPT_RULES: tuple[Rule, ...] = (
         "W607",
         "warning",
         "a prompt asks for the hash key behind an entry that ends with its last digit",
-        "leave the hash key out of the prompt, or write a range: `digits: 3..4`",
+        "leave the hash key out of the prompt, or take fewer digits too, which it then ends: `digits: 4..6` for `6`",
     ),
 )

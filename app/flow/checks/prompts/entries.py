@@ -48,7 +48,7 @@ def check_entry(heard: Sequence[tuple[SpokenText, Reading]], entry: DataEntry) -
         if entry.lengths is not None:
             yield from _check_count(spoken, reading, entry.lengths)
             if entry.lengths[0] == entry.lengths[1] and not entry.ends_with_hash:
-                yield from _check_hash(spoken, reading)
+                yield from _check_hash(spoken, reading, entry.lengths[0])
 
 
 def _check_keys(spoken: SpokenText, reading: Reading, entry: DataEntry) -> Iterator[Issue]:
@@ -89,13 +89,16 @@ def _takes(entry: DataEntry) -> str:
     return f"takes {low} digits" if low == high else f"takes {low} to {high} digits"
 
 
-def _check_hash(spoken: SpokenText, reading: Reading) -> Iterator[Issue]:
+def _check_hash(spoken: SpokenText, reading: Reading, digits: int) -> Iterator[Issue]:
     """W607: the hash key behind an entry that ends by itself."""
     for number, token in enumerate(reading.tokens):
         if _is_hash(reading, number) and not _is_denied(reading.tokens, number, reading.tongue.words):
             shown = spoken.text.value[token.start : token.end]
             message = f'the prompt asks for "{shown}" at the end, and this entry ends with its last digit'
-            yield RULES["W607"].at(place_of(spoken.text, token.start, token.end), message)
+            cure = "leave the hash key out of the prompt"
+            if digits > 1:
+                cure += f", or take fewer digits too, which it then ends: `digits: {digits - 1}..{digits}`"
+            yield RULES["W607"].at(place_of(spoken.text, token.start, token.end), message, cure)
             return
 
 

@@ -184,6 +184,25 @@ def test_the_hash_key_is_right_where_it_is_written_to_end_the_entry() -> None:
     assert ["W607 hash"] == marked(flow(step.replace("true", "false"), head))
 
 
+@pytest.mark.parametrize(
+    ("digits", "cure"),
+    [
+        (6, "leave the hash key out of the prompt, or take fewer digits too, which it then ends: `digits: 5..6`"),
+        (1, "leave the hash key out of the prompt"),
+    ],
+)
+def test_the_cure_of_a_hash_key_is_made_of_the_digits_that_are_taken(digits: int, cure: str) -> None:
+    step = f"""
+    do: [talk: "Enter your number, followed by hash."]
+    collect: {{into: pin, digits: {digits}}}
+    goto: end
+    retry: {{then: end}}
+    """
+    issues = issues_of(flow(step, 'vars: {pin: {type: text, default: ""}}\n'))
+
+    assert [("W607", cure)] == [(issue.code, issue.cure) for issue in issues if issue.code.startswith("W6")]
+
+
 def test_a_step_with_an_error_gets_no_warning_about_its_words() -> None:
     assert ["E214 nowhere"] == marked(menu("- talk: Press 7.", choices="choices: {sales: {dtmf: 1, goto: nowhere}}"))
 
