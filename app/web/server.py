@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import multiprocessing
 import os
 import signal
@@ -41,6 +42,7 @@ LOOK_S: Final = 0.1
 KEEP_ALIVE_S: Final = 75
 """Seconds that an idle connection stays open: longer than the 60 of load balancers, so that they close first."""
 BACKLOG: Final = 2048
+_OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all that it has."
 
 Ready = Callable[[str, int], None]
 """Told the address and port that the server listens on, once it does."""
@@ -71,7 +73,7 @@ def serve(
     journal.configure(settings)
     if schema is not None and schema.found and schema.missing:
         structlog.get_logger().warning("schema_upgraded", found=schema.found, newest=schema.newest)
-    with listening(settings.host, settings.port, "NCCO_PORT") as bound:
+    with listening(settings.host, settings.port) as bound:
         host, port = bound.getsockname()[:2]
         if ready is not None:
             ready(str(host), int(port))
@@ -83,23 +85,30 @@ def serve(
 
 
 @contextmanager
-def listening(host: str, port: int, setting: str) -> Iterator[socket.socket]:
-    """A socket bound to an address. Raises SettingsError, which names `setting`, when it cannot be."""
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket bound to an address. Raises SettingsError when it cannot be, which names the part that is wrong."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         bound = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise SettingsError(setting, f"{host} is no address here: {error.strerror}", "Use 127.0.0.1.") from error
+        raise SettingsError("NCCO_HOST", f"{host} is no address here: {error.strerror}", _OWN_ADDRESS) from error
     with bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind(address)
             bound.listen(BACKLOG)
         except OSError as error:
-            message = f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}"
-            raise SettingsError(setting, message, "Choose another one, or stop the program that uses it.") from error
+            raise _deaf(host, port, error, "NCCO_HOST", "NCCO_PORT") from error
         bound.set_inheritable(True)
         yield bound
+
+
+def _deaf(host: str, port: int, error: OSError, host_setting: str, port_setting: str) -> SettingsError:
+    """Why nobody can listen on an address: this machine does not have it, or its port is somebody's."""
+    message = f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return SettingsError(host_setting, message, _OWN_ADDRESS)
+    return SettingsError(port_setting, message, "Choose another port, or stop the program that uses it.")
 
 
 async def _try_store(settings: Settings) -> Schema | None:
@@ -257,9 +266,8 @@ def _metrics_port(settings: Settings, registry: CollectorRegistry) -> Iterator[N
     try:
         server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
     except OSError as error:
-        where = f"{settings.metrics_host}:{settings.metrics_port}"
-        message = f"cannot listen on {where}: {(error.strerror or str(error)).lower()}"
-        raise SettingsError("NCCO_METRICS_PORT", message, "Choose another port, or leave it unset.") from error
+        names = ("NCCO_METRICS_HOST", "NCCO_METRICS_PORT")
+        raise _deaf(settings.metrics_host, settings.metrics_port, error, *names) from error
     try:
         yield
     finally:

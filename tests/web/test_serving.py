@@ -95,13 +95,26 @@ def test_child_processes_serve_until_it_is_stopped(tmp_path: Path, words: dict[s
 
 
 def test_a_metrics_port_in_use_is_told(tmp_path: Path) -> None:
-    with listening("127.0.0.1", 0, "NCCO_PORT") as taken:
+    with listening("127.0.0.1", 0) as taken:
         settings = project(tmp_path, metrics_port=taken.getsockname()[1])
         with pytest.raises(SettingsError) as caught:
             serve(settings, dev=True)
 
     assert "NCCO_METRICS_PORT" == caught.value.setting
     assert "address already in use" in caught.value.message
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+@pytest.mark.parametrize("part", ["", "metrics_"])
+def test_an_address_of_another_machine_is_told_as_such(host: str, part: str, tmp_path: Path) -> None:
+    address = {f"{part}host": host, f"{part}port": free_port()}
+    settings = project(tmp_path, insecure=True, public_url="https://calls.example.com").model_copy(update=address)
+    with pytest.raises(SettingsError) as caught:
+        serve(settings)
+
+    assert f"NCCO_{part.upper()}HOST" == caught.value.setting
+    assert host in caught.value.message
+    assert "an address of this machine" in caught.value.cure
 
 
 def test_a_child_process_makes_the_application_with_its_log(tmp_path: Path) -> None:
