@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -26,19 +27,48 @@ DEAR: Final = (
 Our choice, from national numbering plans and ITU-T E.164; it cannot be complete, and changes with them.
 """
 
+_ADDRESS: Final = re.compile(
+    r"(?P<scheme>sips?):(?:(?P<user>(?:[A-Za-z0-9\-_.!~*'()&=+$]|%[0-9A-Fa-f]{2})+)@)?"
+    r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9-]|\.(?=[A-Za-z0-9]))*|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]{1,5})?"
+    r"(?:;(?:transport|media|user)=[A-Za-z0-9]+)*",
+    re.IGNORECASE,
+)
+"""A SIP address with one user, one host, and no parameter or header that leads elsewhere, as `maddr` and `Route` do.
+
+Source: RFC 3261, 19.1.1; NCCO reference, SIP (transport, media).
+"""
+
+_NO_PREFIX: Final = "has no prefix of NCCO_DIAL_ALLOW"
+
 
 def refusal(number: str, allowed: Sequence[str]) -> str:
     """Why a computed number or address may not be dialled; "" when it may.
 
     A prefix allows what begins with it, save numbers of a `DEAR` prefix that is longer than it: `44` allows the United
     Kingdom without its premium numbers, `449` those. What is anything but digits is an address, which only a prefix of
-    addresses allows.
+    addresses allows: `sip:` every one, `sip:desk` each user that begins so, `sip:@pbx.example.com` every user of that
+    host, `sip:desk@pbx.example.com` that address.
     """
     if not (number.isascii() and number.isdecimal()):
-        addresses = tuple(prefix for prefix in allowed if not prefix.isdecimal())
-        return "" if addresses and number.startswith(addresses) else "has no prefix of NCCO_DIAL_ALLOW"
+        addresses = [prefix for prefix in allowed if not prefix.isdecimal()]
+        found = _ADDRESS.fullmatch(number)
+        if addresses and found is None:
+            return "is no SIP address that can be told apart"
+        return "" if found is not None and any(_covers(prefix, found) for prefix in addresses) else _NO_PREFIX
     longest = max((len(prefix) for prefix in allowed if number.startswith(prefix)), default=0)
     if not longest:
-        return "has no prefix of NCCO_DIAL_ALLOW"
+        return _NO_PREFIX
     dear = next((prefix for prefix in DEAR if len(prefix) > longest and number.startswith(prefix)), "")
     return f"is dear: NCCO_DIAL_ALLOW would have to list {dear} itself" if dear else ""
+
+
+def _covers(prefix: str, address: re.Match[str]) -> bool:
+    """Whether a prefix allows an address. A host counts as a whole: what begins with it is another one."""
+    scheme, _, rest = prefix.partition(":")
+    user, at, host = rest.partition("@")
+    if scheme.lower() != address["scheme"].lower():
+        return False
+    if not at:
+        return (address["user"] or "").startswith(user)
+    own = f"{address['host']}{address['port'] or ''}".lower()
+    return host.lower() in (own, address["host"].lower()) and user in ("", address["user"])

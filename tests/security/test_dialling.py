@@ -125,6 +125,119 @@ async def test_without_a_prefix_no_computed_number_is_dialled(tmp_path: Path, nu
     assert [] == await dialled(tmp_path, number, allow="")
 
 
+DESK = "sip:desk@pbx.example.com"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "address"),
+    [
+        ("sip:", DESK),
+        ("sip:", "SIP:desk@pbx.example.com:5061;transport=tls;media=srtp"),
+        ("sip:", "sip:a%40b@[2001:db8::1]:5060"),
+        ("sip:", "sip:pbx.example.com"),
+        ("sip:de", DESK),
+        ("sip:desk@pbx.example.com", DESK),
+        ("sip:desk@pbx.example.com", "sip:desk@PBX.example.com:5061"),
+        ("sip:desk@pbx.example.com:5061", "sip:desk@pbx.example.com:5061"),
+        ("sip:@pbx.example.com", "sip:anybody@pbx.example.com"),
+        ("sips:desk@pbx.example.com", "sips:desk@pbx.example.com;transport=tcp"),
+    ],
+)
+def test_a_prefix_allows_a_sip_address(prefix: str, address: str) -> None:
+    assert "" == refusal(address, ["44", prefix])
+
+
+@pytest.mark.parametrize(
+    ("prefix", "address"),
+    [
+        ("44", DESK),
+        ("sips:", DESK),
+        ("sip:", "sips:desk@pbx.example.com"),
+        ("sip:dest", DESK),
+        ("sip:desk@pbx.example.com", "sip:desk@pbx.example.com.evil.example"),
+        ("sip:desk@pbx.example", DESK),
+        ("sip:desk@pbx.example.com:5061", DESK),
+        ("sip:desk@pbx.example.com", "sip:deskX@pbx.example.com"),
+        ("sip:@pbx.example.com", "sip:desk@evil.example"),
+        ("sip:@pbx.example.com", "sip:desk@evil.pbx.example.com"),
+        *(
+            ("sip:", address)
+            for address in (
+                "sip:",
+                "sip:desk@",
+                "sip:@pbx.example.com",
+                "sip:desk@evil.example@pbx.example.com",
+                "sip:desk;x@evil.example@pbx.example.com",
+                "sip:desk:secret@pbx.example.com",
+                "sip:desk?Route=evil@pbx.example.com",
+                "sip:desk@pbx.example.com?Route=%3Csip:evil.example%3E",
+                "sip:desk@pbx.example.com;maddr=192.0.2.1",
+                "sip:desk@pbx.example.com;transport=tls;maddr=192.0.2.1",
+                "sip:desk@pbx.example.com;transport=tls?X-A=b",
+                "sip:desk@pbx.example.com,sip:evil@evil.example",
+                "sip:desk@pbx.example.com sip:evil@evil.example",
+                "<sip:desk@pbx.example.com>",
+                "sip:desk@pbx.example.com\r\nTo: evil",
+                "sip:desk@pbx.example.com\n",
+                "sip:desk@pbx..example.com",
+                "sip:desk@pbx.example.com/x",
+                "sip:desk@pbx.example.com#x",
+                "sip:desk@pbx.example.com:99999999",
+                "sip:desk%@pbx.example.com",
+                "sip:d\u0435sk@pbx.example.com",
+                "sip:desk@pbx.ex\u0430mple.com",
+                "tel:+19005550123",
+                "wss://evil.example/",
+                "https://evil.example/",
+                "19005550123@evil.example",
+            )
+        ),
+    ],
+)
+def test_a_prefix_allows_no_other_sip_address(prefix: str, address: str) -> None:
+    assert refusal(address, ["44", prefix])
+
+
+ENDPOINTS = {
+    "user": ('{type: sip, user: "{{ call.custom_data.number }}", domain: pbx.example.com}', "sip:@pbx.example.com"),
+    "domain": ('{type: sip, user: desk, domain: "{{ call.custom_data.number }}"}', "sip:@pbx.example.com"),
+    "any domain": ('{type: sip, user: desk, domain: "{{ call.custom_data.number }}"}', "sip:"),
+    "extension": ('{type: vbc, extension: "{{ call.custom_data.number }}"}', ""),
+}
+
+
+@pytest.mark.parametrize("shape", ENDPOINTS)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "desk@evil.example",
+        "a@evil.example;x",
+        "a;maddr=192.0.2.1",
+        "a?Route=evil",
+        "evil.example@pbx.example.com",
+        "sip:a@evil.example",
+        "a\r\nb",
+        "a b",
+        "<a>",
+        "",
+    ],
+)
+async def test_no_part_of_an_endpoint_leads_to_another_one(tmp_path: Path, shape: str, value: str) -> None:
+    written, allow = ENDPOINTS[shape]
+    flow = FLOW.replace('"{{ call.custom_data.number }}"', written)
+
+    assert [] == await dialled(tmp_path, value, allow=allow, flow=flow)
+
+
+async def test_a_user_of_an_allowed_host_is_dialled(tmp_path: Path) -> None:
+    written, allow = ENDPOINTS["user"]
+    flow = FLOW.replace('"{{ call.custom_data.number }}"', written)
+
+    assert [{"type": "sip", "user": "desk", "domain": "pbx.example.com"}] == await dialled(
+        tmp_path, "desk", allow=allow, flow=flow
+    )
+
+
 @pytest.mark.parametrize("dear", DEAR)
 def test_a_dear_number_needs_a_prefix_as_long_as_its_own(dear: str) -> None:
     number = f"{dear}{'5' * 8}"
@@ -144,7 +257,24 @@ def test_prefixes_are_read_with_a_plus_or_two_zeros(written: str, read: tuple[st
     assert read == load_settings(None, dial_allow=written).dial_allow
 
 
-@pytest.mark.parametrize("written", ["0", "07700", "44*", "4 4", "+", "00", "\u0664\u0664", "UK", "44;49", "sip:"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "0",
+        "07700",
+        "44*",
+        "4 4",
+        "+",
+        "00",
+        "\u0664\u0664",
+        "UK",
+        "44;49",
+        "tel:44",
+        "sip:a?b",
+        "sip:a@b@c",
+        "sip:a@b;c",
+    ],
+)
 def test_a_prefix_that_allows_nothing_or_too_much_is_refused(written: str) -> None:
     with pytest.raises(SettingsError, match="NCCO_DIAL_ALLOW"):
         load_settings(None, dial_allow=written)

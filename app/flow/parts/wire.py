@@ -51,6 +51,8 @@ _BY_NAME: Mapping[tuple[str, str], Shape] = {
     ("authorization", "value"): _HEADER,
     ("sip endpoint", "user"): _HEADER,
     ("sip endpoint", "domain"): _HEADER,
+    ("app endpoint", "user"): _HEADER,
+    ("vbc endpoint", "extension"): Scalar(TYPES["text"], "number"),
 }
 """Fields whose place asks for more than their kind tells."""
 
