@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, overload
 
 import asyncpg
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
 from app.store.address import read_address
+from app.store.contract import HookRow
 from app.store.postgres import PostgresStore, outbox, statements, texts
 from app.web.door import DEADLINE_S
 from tests.store import postgres_server
@@ -176,6 +177,32 @@ async def test_full_queue_refuses_at_once() -> None:
     await store.close()
 
     assert [(4,)] == ask("SELECT count(*) FROM webhooks")
+
+
+class Unreadable(Sequence[HookRow]):
+    """Hooks that raise when the writer reads them."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __len__(self) -> int:
+        return 1
+
+    @overload
+    def __getitem__(self, index: int) -> HookRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[HookRow]: ...
+    def __getitem__(self, index: int | slice) -> HookRow | Sequence[HookRow]:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [RuntimeError("odd"), asyncio.CancelledError()])
+async def test_what_nobody_foresees_ends_no_writing(store: PostgresStore, error: BaseException) -> None:
+    with pytest.raises(StoreUnavailable, match="cannot be used"):
+        await store.record(webhook_row(), hooks=Unreadable(error))
+    await store.open_call(*new_call("a"))
+
+    assert [("a", 1, 1)] == ask(WHAT_CALLS_HAVE)
 
 
 async def test_cancelled_before_its_turn_is_not_written(store: PostgresStore) -> None:
