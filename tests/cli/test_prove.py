@@ -147,6 +147,61 @@ def test_values_that_stand_for_others_and_what_never_happens_are_told(tmp_path: 
     assert '  call.from stands for others: "447700900123", "447700900456"' in done.output
 
 
+LOTTERY = """
+flow: lottery
+default: true
+start: guess
+vars: {sum: {type: int}, guess: {type: int}, n: {type: int}}
+defaults: {retry: {noinput: ["Hello?"], nomatch: ["A digit."], then: over}, on: {error: over}}
+steps:
+  guess:
+    do: [talk: "Digit {{ n + 1 }}."]
+    collect: {into: guess, digits: 1}
+    goto: add
+  add:
+    set: {sum: "{{ sum + guess }}", n: "{{ n + 1 }}"}
+    branch:
+      - if: n < 3
+        goto: guess
+      - if: sum == 15
+        goto: won
+      - else: over
+  won:
+    do: [talk: "You have won!"]
+    goto: end
+  over:
+    do: [talk: "Your sum is {{ sum }}."]
+    goto: end
+"""
+
+
+def test_an_outcome_that_only_other_values_take_is_not_said_to_be_taken_by_nobody(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, lottery=LOTTERY)
+    text, document = invoke_in(folder, "prove"), invoke_in(folder, "prove", "--format", "json")
+    (proof,) = json.loads(document.stdout)["flows"]
+
+    assert "  not come to with these values: add: if sum == 15\n" in text.output
+    assert (False, [{"step": "add", "outcome": "if sum == 15"}]) == (proof["certain"], proof["never"])
+
+
+def test_an_outcome_that_nobody_takes_is_said_to_be_one(tmp_path: Path) -> None:
+    shop = SHOP.replace("goto: sales}", "goto: ask}").replace(
+        "  sales:\n", "  ask:\n    branch:\n      - if: 1 > 2\n        goto: end\n      - else: sales\n  sales:\n"
+    )
+    done = invoke_in(write_project(tmp_path, shop=shop), "prove")
+
+    assert "  never: ask: if 1 > 2\n" in done.output
+
+
+def test_flows_are_told_in_the_order_of_their_names(tmp_path: Path) -> None:
+    names = ["zoo", "bank", "shop", "ant"]
+    flows = {name: SHOP.replace("flow: shop", f"flow: {name}") for name in names}
+    entries = {name: text.replace("numbers:", "entry: true\n#") for name, text in flows.items()}
+    done = invoke_in(write_project(tmp_path, **entries), "prove")
+
+    assert sorted(names) == [line.partition(":")[0] for line in done.output.splitlines() if "proved" in line]
+
+
 def test_a_project_elsewhere_is_named_by_its_folder_or_by_a_file_of_it(tmp_path: Path) -> None:
     write_project(tmp_path / "there", shop=FAULTY)
     elsewhere = write_project(tmp_path / "here", other=SHOP.replace("flow: shop", "flow: other"))

@@ -69,12 +69,12 @@ def run(
 
 
 def _meant(name: str, known: Mapping[str, Flow]) -> list[Flow]:
-    """The flow of that name, else ("") those that calls begin in. Raises CannotRun."""
+    """The flow of that name, else ("") those that calls begin in, by name. Raises CannotRun."""
     if name and name not in known:
         raise CannotRun(f'there is no flow "{name}", nor a project of that name', did_you_mean(name, known))
     if not known:
         raise CannotRun("there is no flow", "run it in the project's folder, or name the folder")
-    return [known[name]] if name else roots_of(known)
+    return [known[name]] if name else sorted(roots_of(known), key=lambda flow: flow.name)
 
 
 def _each_once(wrong: Iterable[tuple[Proof, Violation]]) -> list[tuple[Proof, Violation]]:
@@ -134,7 +134,8 @@ def _summary(proof: Proof) -> str:
         lines.append(f"  {name} stands for others: {shown}{', ...' if len(values) > 6 else ''}")
     if proof.never and not walk.stopped:
         never = ", ".join(f"{each.step}: {each.name}" for each in proof.never[:5])
-        lines.append(f"  never: {never}{f' and {len(proof.never) - 5} more' if len(proof.never) > 5 else ''}")
+        said = "never" if proof.is_certain else "not come to with these values"
+        lines.append(f"  {said}: {never}{f' and {len(proof.never) - 5} more' if len(proof.never) > 5 else ''}")
     return "\n".join(lines)
 
 
@@ -156,6 +157,7 @@ def _as_json(
             "seconds": round(proof.walk.seconds, 3),
             "representatives": {name: list(values) for name, values in proof.representatives.items()},
             "never": [{"step": each.step, "outcome": each.name} for each in proof.never],
+            "certain": proof.is_certain,
         }
         for proof in proofs
     ]

@@ -92,12 +92,12 @@ class Tally:
         return self._lines[trace]
 
     def coverage(self) -> Coverage:
-        """What has been counted so far."""
+        """What has been counted so far, by the names of the flows."""
         flows = self._flows
         return Coverage(
             {
                 name: FlowCoverage(flow, self._counted(flows.outcomes[name]), self._counted(flows.error_exits[name]))
-                for name, flow in flows.flows.items()
+                for name, flow in sorted(flows.flows.items())
             }
         )
 
