@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 from tests.faults.stage import Request, Stage
 
+COMPANY: Final = 6
+
 
 class Scene(NamedTuple):
     """One webhook.
@@ -245,6 +247,14 @@ async def _input_unconnected(stage: Stage) -> Request:
     return pressed
 
 
+async def _inputs_at_once(stage: Stage) -> Request:
+    """More calls at one moment than the store has connections for."""
+    company = [await _input(stage) for _ in range(COMPANY)]
+    pressed = await _input(stage)
+    stage.company = company
+    return pressed
+
+
 async def _notify_unconnected(stage: Stage) -> Request:
     told = await _notify(stage)
     await stage.lose_connections()
@@ -285,6 +295,7 @@ SCENES: Final = (
     Scene("fallback, refused answer", _fallback_refused_answer),
     Scene("fallback, refused", _fallback_refused),
     Scene("fallback of an event", _fallback_of_event, may_be_empty=True),
+    Scene("inputs at once", _inputs_at_once, is_told=True, needs_connections=True),
     Scene("answer, unconnected", _answer_unconnected, needs_connections=True),
     Scene("input, unconnected", _input_unconnected, is_told=True, needs_connections=True),
     Scene("notify, unconnected", _notify_unconnected, may_be_empty=True, needs_connections=True),

@@ -76,6 +76,7 @@ class Stage:
         folder: of its own. database: the URL of its database.
         older: how many other revisions of the flows have had a call there.
         sign: makes the signature of a body; None: nothing is signed.
+        company: webhooks of other calls that are sent at the same moment as the next one, and before it.
     """
 
     app: FastAPI
@@ -85,10 +86,17 @@ class Stage:
     deadline_s: float
     older: int = 0
     sign: Callable[[bytes], str] | None = None
+    company: list[Request] = field(default_factory=list)
     ncco: list[dict[str, Any]] = field(default_factory=list)
     leg: str = ""
 
     async def ask(self, request: Request) -> Heard:
+        """Send a webhook, and what keeps it company; what comes back of that one."""
+        company, self.company = self.company, []
+        *_, heard = await asyncio.gather(*(self._ask(each) for each in (*company, request)))
+        return heard
+
+    async def _ask(self, request: Request) -> Heard:
         """Send a webhook as the server under the application does."""
         method, path, fields = request
         body = orjson.dumps(fields) if method == "POST" else b""
