@@ -12,7 +12,9 @@ from app.flow.scope import Record, ScopeTypes, Shape
 from app.flow.types import TYPES, ValueType
 
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
-_STRANGE: Final = re.compile(r"[%\s\\]")
+_BRACKETS: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")
+_STRANGE: Final = re.compile(r"[%\s\\\u3002\uff0e\uff61]")
+"""The last three are dots to whoever looks the host up."""
 
 
 def _convert(value: object) -> str:
@@ -33,7 +35,8 @@ def _check_host(url: str) -> None:
         parts.port  # noqa: B018 - reading it is what checks it
     except ValueError:
         raise ValueError("a URL with a host and, if need be, a port from 0 to 65535 is needed") from None
-    if not host or _STRANGE.search(host) or (_ENDS_IN_NUMBER.search(host) and not _is_address(host)):
+    is_torn = parts.netloc.startswith("[") and not _BRACKETS.fullmatch(parts.netloc)
+    if not host or is_torn or _STRANGE.search(host) or (_ENDS_IN_NUMBER.search(host) and not _is_address(host)):
         raise ValueError("a host that is a name, or an address written as 192.0.2.1 or [2001:db8::1], is needed")
 
 

@@ -7,6 +7,7 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 from jinja2.exceptions import TemplateError, UndefinedError
 
@@ -34,6 +35,7 @@ MAX_OUTPUT: dict[str, int] = {
 """Characters that a rendered value may have, by kind of place; our choice."""
 
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
+_CONTROL = re.compile("%(?:[01][0-9A-Fa-f]|7[Ff])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +145,16 @@ class Computed:
     def _finished(self, text: str) -> Any:
         if self.escape in ("talk", "ssml"):
             text = text.strip()
-        elif self.escape == "url" and _DOTS.search(re.split("[?#]", text, maxsplit=1)[0]):
-            raise self._error("E393", 'a URL whose path goes up with ".."')
+        elif self.escape == "url":
+            self._check_path(re.split("[?#]", text, maxsplit=1)[0])
         return text if self.type.name == "text" else self.type.cast(text)
+
+    def _check_path(self, path: str) -> None:
+        """Refuse what a server may take for another path once it has decoded it: `..%2F`, line ends."""
+        if _DOTS.search(path) or ("%" in path and _DOTS.search(unquote(path).replace("\\", "/"))):
+            raise self._error("E393", 'a URL whose path goes up with ".."')
+        if _CONTROL.search(path):
+            raise self._error("E393", "a URL with control characters in its path")
 
     def _refused(self, refused: Refused) -> RenderError:
         shown = self.values[refused.index]

@@ -17,10 +17,17 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _TRANSLATED: Final = ipaddress.ip_network("::ffff:0:0:0/96")
 _COMPATIBLE: Final = ipaddress.ip_network("::/96")
-_OURS_OR_NOBODYS: Final = tuple(map(ipaddress.ip_network, ("64:ff9b:1::/48", "3fff::/20", "5f00::/16")))
+_OURS_OR_NOBODYS: Final = tuple(map(ipaddress.ip_network, ("64:ff9b::/32", "3fff::/20", "5f00::/16", "192.0.0.0/24")))
 """Of local translation, of documentation, of routers: older versions of Python take them for public.
 
-Source: RFC 8215, RFC 9637, RFC 9602.
+Source: RFC 8215, RFC 9637, RFC 9602, RFC 6890.
+"""
+_KEYS: Final = frozenset(
+    map(ipaddress.ip_address, ("168.63.129.16", "100.100.100.200", "fd00:ec2::254", "fd20:ce::254"))
+)
+"""Where clouds keep their keys besides link-local addresses; the first of them counts as public.
+
+Source: Azure (WireServer), Alibaba Cloud, Amazon EC2 and Google Compute Engine (metadata servers).
 """
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 """The middle of an address that is tunnelled to an IPv4 one. Source: RFC 5214, 6.1."""
@@ -37,7 +44,7 @@ class Reach:
 
     One may when it is such an address itself (`127.0.0.1`, `10.0.0.7`, `[::1]`), or a name that only exists in a
     local network: one without dots (`localhost`, `crm`), or in a zone that is reserved for that (`crm.local`,
-    `db.internal`). Names never lead to link-local addresses, where clouds keep their keys.
+    `db.internal`). Names never lead to link-local addresses and others where clouds keep their keys.
 
     Attributes:
         private_hosts: further names, in small letters, that may.
@@ -50,8 +57,10 @@ class Reach:
         found = _embedded(_parsed(address))
         if found is None or _is_nowhere(found):
             return False
-        if _is_public(found) or _embedded(_parsed(host)) == found:
+        if _embedded(_parsed(host)) == found:
             return True
+        if found in _KEYS or _is_public(found):
+            return found not in _KEYS
         return not found.is_link_local and self._is_private_name(host.lower().rstrip("."))
 
     def _is_private_name(self, host: str) -> bool:

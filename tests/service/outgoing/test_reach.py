@@ -59,6 +59,13 @@ def test_any_host_may_lead_to_a_public_address(host: str, address: str) -> None:
         "5f00::1",
         "fd00:ec2::254%1",
         "::ffff:169.254.169.254%eth0",
+        "64:ff9b::ffff:10.0.0.1",
+        "64:ff9b:0:0:1::a00:1",
+        "192.0.0.8",
+        "168.63.129.16",
+        "::ffff:168.63.129.16",
+        "64:ff9b::168.63.129.16",
+        "100.100.100.200",
         "no address",
         "",
     ],
@@ -74,6 +81,7 @@ def test_a_public_name_leads_to_no_private_address(host: str, address: str) -> N
         ("127.0.0.1", "127.0.0.1"),
         ("10.0.0.7", "10.0.0.7"),
         ("169.254.10.1", "169.254.10.1"),
+        ("168.63.129.16", "168.63.129.16"),
         ("::1", "::1"),
         ("[::1]", "::1"),
         ("fd00::7", "fd00::7"),
@@ -103,7 +111,20 @@ def test_a_name_of_the_local_network_may_lead_into_it(host: str, address: str) -
 
 
 @pytest.mark.parametrize("host", ["localhost", "metadata", "metadata.google.internal", "crm.example.com"])
-@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "::ffff:169.254.169.254", "0.1.2.3"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "fe80::1",
+        "::ffff:169.254.169.254",
+        "0.1.2.3",
+        "168.63.129.16",
+        "100.100.100.200",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "2002:a83f:8110::1",
+    ],
+)
 def test_no_name_leads_to_where_clouds_keep_their_keys(host: str, address: str) -> None:
     assert not Reach(frozenset({"crm.example.com"})).allows(host, address)
 
