@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import ValidationError
@@ -17,6 +19,7 @@ from app.settings import values
 from app.settings.fields import PREFIX, SECRETS, Cure, Settings, variable
 from app.settings.secret_files import SUFFIX, named_files, read_file
 
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 FLOW_PREFIX: Final = "FLOW_"
 DOTENV: Final = Path(".env")
 PREVIOUS: Final = "_previous"
@@ -123,10 +126,21 @@ def _doubtful(settings: Settings) -> list[str]:
         found.append("NCCO_INSECURE is set: webhooks are not checked, so anybody can send them.")
     if settings.hook_secret_previous.get_secret_value() and not settings.hook_secret.get_secret_value():
         found.append("NCCO_HOOK_SECRET is not set: hooks are signed with NCCO_HOOK_SECRET_PREVIOUS alone.")
-    found += _short(settings)
+    found += [*_short(settings), *_unreachable(settings)]
     if not settings.flows.is_dir():
         found.append(f"NCCO_FLOWS: there is no folder {settings.flows}.")
     return found
+
+
+def _unreachable(settings: Settings) -> Iterator[str]:
+    """What Vonage, or every signed webhook, would fail at."""
+    url = urlsplit(settings.public_url)
+    if settings.is_signed and values.is_loopback(url.hostname or ""):
+        yield f"NCCO_PUBLIC_URL is {settings.public_url}: Vonage cannot reach this machine by that name."
+    elif settings.is_signed and url.scheme == "http":
+        yield "NCCO_PUBLIC_URL begins with http://: what callers press crosses the network for everybody to read."
+    if settings.application_id and not _UUID.fullmatch(settings.application_id):
+        yield "VONAGE_APPLICATION_ID is no UUID: webhooks of every application are refused."
 
 
 def _short(settings: Settings) -> list[str]:

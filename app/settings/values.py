@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from app.store import open_store
 
+_OF_WEBHOOK: Final = re.compile(r"/webhooks/(?:answer|event|fallback)(?:/|$)")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
 _PREFIX: Final = re.compile(r"[1-9][0-9]{0,14}|sips?:[^\s,@:;?<>]*(?:@[A-Za-z0-9.-]+(?::[0-9]{1,5})?)?")
 _HOOK_PREFIX: Final = "whsec_"
@@ -52,6 +53,8 @@ def read_public_url(text: str) -> str:
     url = _split(text.strip())
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ValueError(f'"{text}" is no http or https URL')
+    if _OF_WEBHOOK.search(url.path):
+        raise ValueError(f'"{text}" is the address of a webhook; the server puts /webhooks/... behind it itself')
     if url.query or url.fragment:
         raise ValueError(f'"{text}" has a query or a fragment, so paths cannot be put behind it')
     port = "" if url.port in (None, _PORTS[url.scheme]) else f":{url.port}"

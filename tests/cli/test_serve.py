@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import pytest
 from app.cli.jobs.greeting import greeting
 from app.flow.loader import load
 from app.settings import load_settings
+from app.store.sqlite import SqliteStore
 from tests.cli.projects import SHOP, TYPO, WARNED, ncco, write_project
 from tests.cli.running import RunningServer, running_server
 
@@ -160,6 +162,29 @@ def test_the_greeting_says_what_is_missing_for_real_calls() -> None:
     assert "listens on http://127.0.0.1:8000 (development)" in shown
     assert "VONAGE_SIGNATURE_SECRET is not set" in shown
     assert "set NCCO_PUBLIC_URL" in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqlite:///new/calls.db", "Calls are kept in {here}/new/calls.db, a new database."),
+        ("sqlite:///known.db", "Calls are kept in {here}/known.db."),
+        ("memory://", "Calls are kept in the memory of this process, which ends with it."),
+    ],
+)
+def test_where_calls_are_kept_is_said_before_the_first_one(url: str, told: str, tmp_path: Path) -> None:
+    project = write_project(tmp_path, shop=SHOP)
+    asyncio.run(made(project / "known.db"))
+    with running_server(tmp_path, cwd=project, env={"NCCO_DATABASE_URL": url}) as server:
+        asked(server, "/healthz")
+
+    assert told.format(here=tmp_path.resolve()) in server.printed
+
+
+async def made(file: Path) -> None:
+    store = SqliteStore(file)
+    await store.open()
+    await store.close()
 
 
 def test_the_greeting_repeats_the_warnings_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,15 @@ def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPat
             {"signature_secret": "x", "public_url": "https://x.example"},
         ),
         ("VONAGE_SIGNATURE_SECRET_PREVIOUS has 15 characters, so few", {"signature_secret_previous": "x" * 15}),
+        (
+            "is https://localhost: Vonage cannot reach",
+            {"signature_secret": "x" * 16, "public_url": "https://localhost"},
+        ),
+        (
+            "begins with http://: what callers press",
+            {"signature_secret": "x" * 16, "public_url": "http://calls.example.com"},
+        ),
+        ("VONAGE_APPLICATION_ID is no UUID", {"application_id": "my application"}),
         ("NCCO_FLOWS: there is no folder missing", {"flows": Path("missing")}),
     ],
 )
@@ -97,8 +106,11 @@ def test_what_is_probably_not_meant_is_noticed(said: str, values: dict[str, Any]
     assert said in warning
 
 
-def test_a_signature_secret_of_16_characters_is_not_doubted() -> None:
-    assert () == load_settings(None, signature_secret="x" * 16, public_url="https://x.example").warnings
+def test_what_is_as_it_should_be_is_not_doubted() -> None:
+    application = "7d0e1f2a-3333-4444-8555-666677778888"
+    secret, url = "x" * 16, "https://x.example"
+
+    assert () == load_settings(None, signature_secret=secret, public_url=url, application_id=application).warnings
 
 
 def test_an_env_file_that_is_no_text_is_told(in_a_project: Path) -> None:

@@ -12,8 +12,8 @@ from app.settings import Settings
 URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
 
 
-def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool) -> str:
-    """The text, without the last line break."""
+def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "") -> str:
+    """The text, without the last line break. `database` says where calls are kept; "" leaves that out."""
     flows = tuple(flows)
     lines = [
         f"ncco {version('ncco-server')} listens on {_own_address(settings)}{' (development)' if dev else ''}",
@@ -23,6 +23,7 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool) -> str:
         "",
         "Flows:",
         *(f"  {line}" for line in _shown_flows(flows)),
+        *(["", f"Calls are kept in {database}."] if database else []),
     ]
     notes = [*_missing(settings, is_telling=any(map(_tells, flows))), *settings.warnings]
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])

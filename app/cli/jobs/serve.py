@@ -14,8 +14,11 @@ from app.cli.jobs.project import Findings, Source, find
 from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
 from app.errors import SettingsError, StoreUnusable
-from app.flow.report import report
+from app.flow.report import printable, report
 from app.settings import Settings, load_settings
+from app.store import open_store
+from app.store.memory import MemoryStore
+from app.store.sqlite import SqliteStore
 from app.web.server import serve
 
 _ONE_WRITER: Final = """\
@@ -71,6 +74,16 @@ def _advise(database_url: str, workers: int) -> None:
         click.echo(_ONE_WRITER, err=True)
 
 
+def _database(url: str) -> str:
+    """Where calls are kept, before the server opens it: a file that is new holds none of the calls that are on."""
+    store = open_store(url)
+    if isinstance(store, MemoryStore):
+        return "the memory of this process, which ends with it"
+    if isinstance(store, SqliteStore):
+        return f"{printable(str(store.path.absolute()))}{'' if store.path.exists() else ', a new database'}"
+    return str(getattr(store, "label", "the database"))
+
+
 def _show_issues(found: Findings) -> None:
     shown = report(found.issues, found.texts, "text", takes_colour())
     click.echo(shown, nl=False, err=True, color=takes_colour())
@@ -79,9 +92,11 @@ def _show_issues(found: Findings) -> None:
 
 
 def _serve(settings: Settings, found: Findings, *, dev: bool, reload: bool, workers: int) -> None:
+    database = _database(settings.database_url)
+
     def greet(host: str, port: int) -> None:
         bound = settings.model_copy(update={"host": host, "port": port})
-        click.echo(greeting(bound, found.project.flows.values(), dev=dev), err=True)
+        click.echo(greeting(bound, found.project.flows.values(), dev=dev, database=database), err=True)
 
     with suppress(KeyboardInterrupt):  # Ctrl-C before the server has its own way with signals
         serve(settings, dev=dev, reload=reload, workers=workers, ready=greet)
