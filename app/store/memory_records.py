@@ -29,9 +29,9 @@ class MemoryRecords:
         known = (call for call in reversed(self._all()) if before is None or call.key < before)
         return [call for call in known if _fits(call, wanted)][:limit]
 
-    async def count_open(self, newest: int) -> int:
-        """How many of the newest calls are not over."""
-        return sum(not call.session.is_over for call in self._all()[-newest:])
+    async def count_open(self, since: int) -> int:
+        """How many calls that began since then are not over."""
+        return sum(not call.session.is_over and call.session.created_at >= since for call in self._all())
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this id, or those whose ids begin so."""

@@ -74,8 +74,8 @@ class Records(Protocol):
     async def calls(self, limit: int, before: int | None = None, wanted: Wanted = ANY) -> list[CallRow]:
         """Up to `limit` calls, newest first, from the one behind the key `before` on (None: from the newest)."""
 
-    async def count_open(self, newest: int) -> int:
-        """How many of the newest calls are not marked as over. Holds up no event loop."""
+    async def count_open(self, since: int) -> int:
+        """How many calls are not marked as over that began then or later (milliseconds). Holds up no event loop."""
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this id alone; where there is none, up to `limit` whose ids begin so, in their order.

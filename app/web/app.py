@@ -161,7 +161,7 @@ def _lifespan(
                 asking = await stack.enter_async_context(_asking(settings, metrics, telemetry))
                 service.look_ups = lambda: TurnLookups(asking).ask
                 await stack.enter_async_context(_flows_read(opening, service.library, metrics, log))
-                await stack.enter_async_context(_running(count_calls(service.store, metrics, log)))
+                await stack.enter_async_context(_running(count_calls(service.store, metrics, log, clock)))
                 if settings.retention_days is not None:
                     sweeping = sweeper(settings.retention_days, service, log, clock)
                     await stack.enter_async_context(_running(opening.first(sweeping.run)))

@@ -70,7 +70,7 @@ class Metrics:
         self._rejected = count("ncco_revisions_rejected", "Reads of the flows that had errors")
         self._flows = state("ncco_flows_loaded", "Flows that new calls can start in")
         self._is_rejected = state("ncco_revision_rejected", "1 while the flows on disk have errors")
-        self._open_calls = state("ncco_open_calls", "Calls among the newest whose end was not reported")
+        self._open_calls = state("ncco_open_calls", "Calls begun in the last 4 hours whose end was not reported")
         self._hooks = count("ncco_hook_tries", "Tries to send a hook", ["outcome"])
         self._hooks_kept = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
         self._series: dict[tuple[str, str], Counter] = {}

@@ -18,6 +18,7 @@ from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, Stor
 from app.store.address import read_address
 from app.store.contract import HookRow
 from app.store.postgres import PostgresStore, outbox, statements, texts
+from app.store.postgres.records import COUNT_OPEN
 from app.web.door import DEADLINE_S
 from tests.store import postgres_server
 from tests.store.broken_line import line_to
@@ -618,6 +619,8 @@ def test_text_that_is_unicode_comes_back_and_holds_no_nul(text: str) -> None:
     "sql",
     [
         statements.SELECT_CALL,
+        statements.SELECT_CALLS,
+        COUNT_OPEN,
         statements.SELECT_CALLS_OF_LEG,
         statements.SELECT_REPLY,
         statements.SELECT_STATUSES,

@@ -92,11 +92,13 @@ async def test_what_is_wanted_is_listed_alone(store: Store, records: Records) ->
     assert ["failed"] == [call.session.id for call in await records.calls(9) if call.has_failed]
 
 
-async def test_open_calls_are_counted_among_the_newest(store: Store, records: Records) -> None:
-    for id_, is_over in (("a", False), ("b", True), ("c", False), ("d", False)):
-        await store.open_call(*new_call(id_, is_over=is_over))
+async def test_open_calls_are_counted_that_began_since_a_moment(store: Store, records: Records) -> None:
+    for place, (id_, is_over) in enumerate((("a", False), ("b", True), ("c", False), ("d", False))):
+        await store.open_call(*new_call(id_, is_over=is_over, created_at=NOON_MS + place))
+    all_, later = await records.count_open(0), await records.count_open(NOON_MS + 2)
+    await store.end("c", webhook_row("c", kind="event"))
 
-    assert (3, 2) == (await records.count_open(10), await records.count_open(3))
+    assert (3, 2, 1, 0) == (all_, later, await records.count_open(NOON_MS + 2), await records.count_open(NOON_MS + 4))
 
 
 async def test_a_call_is_found_by_its_id_or_how_it_begins(store: Store, records: Records) -> None:

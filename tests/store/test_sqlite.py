@@ -13,6 +13,7 @@ import pytest
 
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable
 from app.store.sqlite import SqliteStore, hook_statements, statements
+from app.store.sqlite.records import COUNT_OPEN
 from tests.store.stored_rows import (
     FaultyConnection,
     faulty_connection,
@@ -343,7 +344,7 @@ async def test_records_that_are_closed_while_a_thread_counts_take_nothing_away_f
     await records.open()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=1))
     busy = asyncio.ensure_future(asyncio.to_thread(is_closed.wait))
-    counting = asyncio.ensure_future(records.count_open(10))
+    counting = asyncio.ensure_future(records.count_open(0))
     await asyncio.sleep(0)
     await records.close()
     is_closed.set()
@@ -351,6 +352,16 @@ async def test_records_that_are_closed_while_a_thread_counts_take_nothing_away_f
     assert await busy
     assert 1 == await counting
 
+    await store.close()
+
+
+async def test_calls_that_are_on_are_counted_by_their_index_alone(path: Path) -> None:
+    store = await store_with_a_call(path)
+    reading = sqlite3.connect(path)
+    (plan,) = reading.execute(f"EXPLAIN QUERY PLAN {COUNT_OPEN}", (0,)).fetchall()
+    reading.close()
+
+    assert "SEARCH calls USING COVERING INDEX open_calls_by_beginning (created_at>?)" == plan[3]
     await store.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from app.flow.model import Project
 from app.flow.nodes import Place
 from app.service.delivery import Reply
 from app.service.lookups.turn import TurnLookups
+from app.service.rows import milliseconds
 from app.store.contract import Store
 from app.store.sqlite import SqliteStore
 from app.store.sqlite.records import SqliteRecords
@@ -25,7 +27,7 @@ from app.web.answers import Answer
 from app.web.asking import CountedAsking
 from app.web.census import count_calls
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
-from tests.store.stored_rows import new_call
+from tests.store.stored_rows import NOON_MS, new_call
 from tests.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
 
 BROKEN = Project({}, (Issue("E101", "error", Place("flows/a.yaml", 1, 1), "no YAML", "write YAML"),), {})
@@ -179,9 +181,12 @@ def test_rejected_flows_are_told_until_they_are_mended() -> None:
 # Open calls
 
 
+NOON = datetime.fromtimestamp(NOON_MS / 1000, UTC)
+
+
 async def counted_calls(store: Store, metrics: Metrics) -> float | None:
     """The gauge, once it was set."""
-    task = asyncio.create_task(count_calls(store, metrics, structlog.get_logger(), count_s=0.01))
+    task = asyncio.create_task(count_calls(store, metrics, structlog.get_logger(), lambda: NOON, count_s=0.01))
     for _ in range(500):
         await asyncio.sleep(0.01)
         if found := count(metrics, "ncco_open_calls"):
@@ -197,6 +202,7 @@ async def test_open_calls_are_counted_in_the_store(tmp_path: Path) -> None:
     await store.open()
     await store.open_call(*new_call("leg-1"))
     await store.open_call(*new_call("leg-2", is_over=True))
+    await store.open_call(*new_call("never-reported", created_at=milliseconds(NOON - timedelta(hours=5))))
 
     assert 1 == await counted_calls(store, Metrics())
     await store.close()
@@ -227,7 +233,7 @@ class OutOfFiles(SqliteStore):
 
 
 class NoFiles(SqliteRecords):
-    async def count_open(self, newest: int) -> int:
+    async def count_open(self, since: int) -> int:
         raise OSError(errno.EMFILE, "Too many open files")
 
 
@@ -243,7 +249,7 @@ async def test_a_moment_without_files_does_not_end_the_counting(tmp_path: Path) 
 async def test_store_that_cannot_be_read_beside_is_not_counted() -> None:
     metrics = Metrics()
 
-    await count_calls(cast(Store, object()), metrics, structlog.get_logger())
+    await count_calls(cast(Store, object()), metrics, structlog.get_logger(), lambda: NOON)
 
     assert 0 == count(metrics, "ncco_open_calls")
 

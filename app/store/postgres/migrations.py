@@ -123,5 +123,12 @@ _HOOKS: Final = (
     """,
 )
 
-MIGRATIONS: Final = (Migration("0001", _CALLS), Migration("0002", _HOOKS))
+_OPEN: Final = (
+    # Grows at its end, as its table does. Calls that are on are counted by it.
+    """
+    CREATE INDEX open_calls_by_beginning ON calls (created_at) WHERE NOT is_over
+    """,
+)
+
+MIGRATIONS: Final = (Migration("0001", _CALLS), Migration("0002", _HOOKS), Migration("0003", _OPEN))
 """Oldest first."""

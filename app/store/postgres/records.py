@@ -44,11 +44,7 @@ SELECT_CALLS: Final = f"""
     LIMIT $8
 """  # noqa: S608 - constants
 
-COUNT_OPEN: Final = """
-    SELECT count(*)
-    FROM (SELECT is_over FROM calls ORDER BY key DESC LIMIT $1) AS newest
-    WHERE NOT is_over
-"""
+COUNT_OPEN: Final = "SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1"
 
 SELECT_CALL: Final = f"{_CALL} WHERE id = $2"
 
@@ -114,9 +110,9 @@ class PostgresRecords:
         about = (newest, wanted.since, stored(wanted.flow), wanted.is_open, wanted.number.encode(), wanted.has_failed)
         return [_call_row(row) for row in await self._read(SELECT_CALLS, FAILURE, *about, limit)]
 
-    async def count_open(self, newest: int) -> int:
-        """How many of the newest calls are not over."""
-        return int((await self._read(COUNT_OPEN, newest))[0][0])
+    async def count_open(self, since: int) -> int:
+        """How many calls that began since then are not over."""
+        return int((await self._read(COUNT_OPEN, since))[0][0])
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this id, or those whose ids begin so."""

@@ -13,7 +13,7 @@ from app.errors import StoreUnavailable, StoreUnusable
 from app.store.sqlite.faults import damaged, is_busy, unusable
 from app.store.sqlite.statements import probe
 
-SCHEMAS = ("0001", "0002", "0003")
+SCHEMAS = ("0001", "0002", "0003", "0004")
 """The migrations in `app/store/sqlite/migrations`, oldest first."""
 
 VERSION_TABLE = "ncco_schema"

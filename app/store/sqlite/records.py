@@ -44,11 +44,7 @@ SELECT_CALLS: Final = f"""
     LIMIT :limit
 """  # noqa: S608 - constants
 
-COUNT_OPEN: Final = """
-    SELECT count(*)
-    FROM (SELECT is_over FROM calls ORDER BY key DESC LIMIT ?)
-    WHERE is_over = 0
-"""
+COUNT_OPEN: Final = "SELECT count(*) FROM calls WHERE is_over = 0 AND created_at >= ?"
 
 SELECT_CALL: Final = f"{_CALL} WHERE id = :id"
 
@@ -126,21 +122,21 @@ class SqliteRecords:
         }
         return [_call_row(row) for row in await self._read(SELECT_CALLS, values)]
 
-    async def count_open(self, newest: int) -> int:
-        """How many of the newest calls are not over; counted in another thread.
+    async def count_open(self, since: int) -> int:
+        """How many calls that began since then are not over; counted in another thread.
 
         On a connection of its own: whoever stops waiting closes these records, and the process ends with a fault of
         its memory when the connection is closed on which another thread counts.
         """
         if self._reader is None:
             raise StoreUnavailable(f"{self.path} is not open")
-        return await asyncio.to_thread(self._count, newest)
+        return await asyncio.to_thread(self._count, since)
 
-    def _count(self, newest: int) -> int:
+    def _count(self, since: int) -> int:
         path = self.path.absolute()
         reader = Reader(path, _connector(path), self._busy_ms)
         try:
-            return int(asyncio.run(reader.read(COUNT_OPEN, (newest,)))[0][0])
+            return int(asyncio.run(reader.read(COUNT_OPEN, (since,)))[0][0])
         finally:
             reader.close()
 
