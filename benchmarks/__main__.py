@@ -22,6 +22,7 @@ BENCHMARKS: Final = (
     "signature",
     "store",
     "loads",
+    "disk",
     "workers",
     "served",
     "latency",
