@@ -115,7 +115,7 @@ def test_hooks_are_listed_parked_ones_first(database: Path) -> None:
         hook_row("msg_4", session="leg-4"),
         hook_row("msg_5", session=""),
         hook_row("msg_6", session="leg-6", due_at=hook_row().created_at + 1),
-        hook_row("msg_7", session="leg-7", is_parked=True, problem="E391: this call has no ticket"),
+        hook_row("msg_7", session="leg-7", url="", is_parked=True, problem="E391: this call has no ticket"),
         tried=["msg_3"],
         parked=["msg_4"],
     )
@@ -127,7 +127,7 @@ def test_hooks_are_listed_parked_ones_first(database: Path) -> None:
         "msg_4  voicemail_saved  call leg-4",
         "    parked after 1 try: status 410",
         "msg_7  voicemail_saved  call leg-7",
-        "    parked: E391: this call has no ticket",
+        "    could not be computed: E391: this call has no ticket",
         "msg_1  voicemail_saved  call leg-1",
         "    1 try; next try now",
         "msg_2  voicemail_saved  call leg-1",
@@ -140,6 +140,8 @@ def test_hooks_are_listed_parked_ones_first(database: Path) -> None:
         "    not tried yet; next try now",
         "5 waiting, 2 parked",
         "see to their receivers, then `ncco hooks retry ID` or `ncco hooks retry --all`",
+        "what could not be computed is sent by no try: mend the flow or its variables for the calls to come; what",
+        "it was about shows `ncco calls ID`, and `ncco hooks drop ID` forgets it",
     ] == shown.stdout.splitlines()
 
 
@@ -210,6 +212,31 @@ def test_all_hooks_are_tried_again(database: Path) -> None:
     assert [False, False] == [hook.is_parked for hook in listed(database)]
 
 
+@pytest.mark.parametrize(
+    ("words", "tried", "told"),
+    [
+        (["--all"], "1 hook is", "one was not complete when the call was on, and no try can send that"),
+        (["msg_2"], "0 hooks are", "one was not complete when the call was on, and no try can send that"),
+        (["msg_1"], "1 hook is", ""),
+    ],
+)
+def test_hook_that_could_not_be_computed_is_not_tried_again(
+    words: list[str], tried: str, told: str, database: Path
+) -> None:
+    put(
+        database,
+        hook_row("msg_1"),
+        hook_row("msg_2", session="b", url="", is_parked=True, problem="E391: FLOW_HOOK_URL is not set"),
+        parked=["msg_1"],
+    )
+
+    shown = ncco("hooks", "retry", *words)
+
+    assert (int(bool(told)), True) == (shown.exit_code, shown.stdout.startswith(tried))
+    assert shown.stderr.startswith(told)
+    assert {"msg_2"} <= {hook.id for hook in listed(database) if hook.is_parked}
+
+
 def test_hook_that_is_not_there_is_said(database: Path) -> None:
     put(database, hook_row("msg_1"), hook_row("msg_2"))
 
@@ -217,7 +244,7 @@ def test_hook_that_is_not_there_is_said(database: Path) -> None:
 
     assert 1 == shown.exit_code
     assert "1 hook is tried again now" in shown.stdout
-    assert "2 are sent already, or wait for an earlier hook of the same call\n" == shown.stderr
+    assert "2 are not there, or wait for an earlier hook of the same call\n" == shown.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["--all", "msg_1"]])

@@ -316,6 +316,19 @@ def test_a_name_that_the_engine_does_not_give_is_an_error() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ env.TEAM }}/a",
+        "{{ env.TEAM }}",
+        "https://x/{% if vip %}{{ env.TEAM }}{% endif %}",
+        "{{ env.TEAM | upper }}/a",
+    ],
+)
+def test_a_variable_of_the_server_that_is_not_set_is_named_as_it_is_set(text: str) -> None:
+    assert refusal(value(text, "url"), {"env": {}, "vip": True}).endswith(": FLOW_TEAM is not set")
+
+
 def test_names_may_be_any_mapping() -> None:
     assert value("{% if vip %}{{ ticket }}{% endif %}").render(MappingProxyType(NAMES)) == "T-17"
 

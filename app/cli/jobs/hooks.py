@@ -66,8 +66,11 @@ def _as_text(hooks: Sequence[HookRow], counts: HookCounts, now: datetime) -> Ite
     shown = len(hooks)
     more = f"; {shown} of them are shown, see --limit" if shown < sum(counts) else ""
     yield f"{counts.waiting} waiting, {counts.parked} parked{more}"
-    if counts.parked:
+    if any(hook.is_parked and hook.url for hook in hooks) or (counts.parked and shown < sum(counts)):
         yield "see to their receivers, then `ncco hooks retry ID` or `ncco hooks retry --all`"
+    if any(hook.is_parked and not hook.url for hook in hooks):
+        yield "what could not be computed is sent by no try: mend the flow or its variables for the calls to come; what"
+        yield "it was about shows `ncco calls ID`, and `ncco hooks drop ID` forgets it"
 
 
 def _described(hook: HookRow, now: datetime) -> str:
@@ -75,6 +78,8 @@ def _described(hook: HookRow, now: datetime) -> str:
     problem = f": {hook.problem}" if hook.problem else ""
     match _state(hook, now):
         case "parked":
+            if not hook.url:
+                return f"could not be computed{problem}"
             return f"parked after {tries}{problem}" if hook.tries else f"parked{problem}"
         case "sending":
             return f"is being sent, {tries}{problem}"

@@ -10,7 +10,7 @@ from app.errors import RenderError
 from app.flow.expressions.check import Check
 from app.flow.expressions.checker import test
 from app.flow.expressions.evaluator import Run, compiled
-from app.flow.expressions.fault import Absent, Fault, Unfit
+from app.flow.expressions.fault import Absent, Fault, Unfit, lacking
 from app.flow.expressions.parser import parse
 from app.flow.expressions.speech import LANGUAGE
 from app.flow.expressions.syntax import Field, Name, Node, walk
@@ -53,7 +53,7 @@ class Expression:
         try:
             value = self.run(names)
         except Absent as absent:
-            raise RenderError("E391", f"this call has no {absent}", str(self.place)) from None
+            raise RenderError("E391", lacking(absent), str(self.place)) from None
         except Unfit as unfit:
             raise RenderError("E395", str(unfit), str(self.place)) from None
         if value is True or value is False:

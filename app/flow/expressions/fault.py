@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
+_OF_SERVER: Final = re.compile(r"env\.(\w+)")
+
 
 class Fault(Exception):
     """A text that cannot be read on; whoever knows the file makes an issue of it.
@@ -23,6 +28,12 @@ class Fault(Exception):
 
 class Absent(Exception):
     """A value that this call does not have; `default` catches it."""
+
+
+def lacking(what: object) -> str:
+    """The sentence for a value that is not there, as it is written; a variable of the server is named as it is set."""
+    variable = _OF_SERVER.match(str(what))
+    return f"FLOW_{variable[1]} is not set" if variable else f"this call has no {what}"
 
 
 class Unfit(Exception):

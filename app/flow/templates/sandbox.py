@@ -15,7 +15,7 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from app.flow.expressions.computing import add, compare, cut, entry, negative, picked, sip_header
-from app.flow.expressions.fault import Absent, Unfit
+from app.flow.expressions.fault import Absent, Unfit, lacking
 from app.flow.expressions.filters import FILTERS, default
 from app.flow.templates.escapes import ESCAPERS
 from app.flow.types import MAX_ITEMS
@@ -31,7 +31,7 @@ class Missing(StrictUndefined):
 
     @property
     def _undefined_message(self) -> str:
-        return f"this call has no {self._undefined_name}"
+        return lacking(self._undefined_name)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):

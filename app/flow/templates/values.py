@@ -13,7 +13,7 @@ from jinja2.exceptions import TemplateError, UndefinedError
 
 from app.errors import RenderError
 from app.flow.expressions.evaluator import Run
-from app.flow.expressions.fault import Absent, Unfit
+from app.flow.expressions.fault import Absent, Unfit, lacking
 from app.flow.nodes import Place
 from app.flow.templates.escapes import Refused
 from app.flow.templates.plan import Shown, Unit
@@ -81,7 +81,7 @@ class Native:
         try:
             return self.type.cast(self.run(names))
         except Absent as absent:
-            raise self._error("E391", f"this call has no {absent}") from None
+            raise self._error("E391", lacking(absent)) from None
         except Unfit as unfit:
             raise self._error("E395", str(unfit)) from None
         except ValueError as error:
@@ -160,7 +160,7 @@ class Computed:
         shown = self.values[refused.index]
         message = f"{shown.source}: {refused.message}"
         if refused.code == "E391":
-            message = f"this call has no {shown.source}"
+            message = lacking(shown.source)
         return RenderError(refused.code, message, str(shown.place))
 
     def _error(self, code: str, message: str) -> RenderError:
