@@ -43,6 +43,7 @@ class CallService:
         self.store = store
         self.library = library
         self.failsafe = desk.failsafe_ncco
+        self.reads_at_once = store.reads_at_once
         self._answers = Answers(desk)
         self._called = Called(desk)
         self._waits = Waits(desk, self._called)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from typing import TypeAlias, TypeVar
 
@@ -12,12 +13,21 @@ LookUp: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer,
 """Asks look-ups side by side; it never raises, and gives one answer for each, in their order."""
 
 
+class NeedsTask(Exception):
+    """A turn asks look-ups, and no task is there that could wait for them. Nothing has been done yet."""
+
+
 async def drive(
     playing: Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result], look_ups: Callable[[], LookUp]
 ) -> Result:
-    """Run the interpreter to its end. `look_ups` gives what asks; most turns ask nothing, and it is not called."""
+    """Run the interpreter to its end. `look_ups` gives what asks; most turns ask nothing, and it is not called.
+
+    Raises NeedsTask when there is something to ask and this does not run in a task.
+    """
     try:
         wanted = next(playing)
+        if asyncio.current_task() is None:
+            raise NeedsTask
         look_up = look_ups()
         while True:
             wanted = playing.send(await look_up(wanted))

@@ -164,8 +164,11 @@ class Outbox(Protocol):
 class Store(Outbox, Protocol):
     """A durable store of calls. Every method may raise StoreUnavailable; what else it raises stands with it.
 
-    `hooks` are written in the same transaction as what they come with.
+    `hooks` are written in the same transaction as what they come with. Attributes:
+        reads_at_once: whether nobody waits for what is read; then no task is needed to read.
     """
+
+    reads_at_once: bool
 
     async def open(self) -> None:
         """Connect, migrate to the newest schema, check that it can be written.

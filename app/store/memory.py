@@ -23,6 +23,8 @@ class MemoryStore:
         outbox: the hooks that are not sent yet.
     """
 
+    reads_at_once = True
+
     def __init__(self) -> None:
         self.sessions: dict[str, SessionRow] = {}
         self.turns: dict[str, list[TurnRow]] = {}

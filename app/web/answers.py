@@ -47,15 +47,20 @@ def refused(kind: str, outcome: str, status: int, error: str, cure: str, *, clos
     return Answer(reply, status, error_body(error, cure), (CLOSE,) if close else ())
 
 
-async def send_answer(answer: Answer, send: Send) -> None:
-    """Send it. An empty body goes out without a content type."""
+def headers_of(answer: Answer) -> list[tuple[bytes, bytes]]:
+    """The headers of a response. An empty body goes out without a content type."""
     body = answer.body
     headers = [_JSON, (b"content-length", b"%d" % len(body))] if body else [_EMPTY] if answer.status != 204 else []
     headers.extend(answer.headers)
     if answer.reply.problem:
         headers.append((b"ncco-problem", _header_text(answer.reply.problem)))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    return headers
+
+
+async def send_answer(answer: Answer, send: Send) -> None:
+    """Send it."""
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers_of(answer)})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 def _header_text(text: str) -> bytes:

@@ -33,10 +33,12 @@ from app.web.door import DEADLINE_S, Door
 from app.web.health import health_router
 from app.web.hooks import sending
 from app.web.leaving import Leaving, leaving_on_sigterm
+from app.web.letter import Take
 from app.web.metrics import Metrics
 from app.web.opening import Opening, opened
 from app.web.pages import describe, http_error, server_error
-from app.web.rotation import Take, rotating
+from app.web.rotation import Take as TakeSecrets
+from app.web.rotation import rotating
 from app.web.routes import PREFIX
 from app.web.sweeping import sweeper
 from app.web.telemetry import Telemetry, find_telemetry
@@ -55,6 +57,11 @@ class Application(FastAPI):
 
     door: Door
     traced_door: ASGIApp | None = None
+
+    @property
+    def take(self) -> Take | None:
+        """What answers letters; None while each webhook is followed through the server."""
+        return self.door.take if self.traced_door is None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -179,7 +186,7 @@ def _lifespan(
     return lifespan
 
 
-def _taking(app: FastAPI, service: CallService, signer: Signer) -> Take:
+def _taking(app: FastAPI, service: CallService, signer: Signer) -> TakeSecrets:
     """What hands new secrets to all who use them, or to none."""
 
     def take(fresh: Settings) -> None:

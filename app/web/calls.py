@@ -17,6 +17,7 @@ class Calls(Protocol):
 
     failsafe: bytes
     library: Library
+    reads_at_once: bool
 
     async def check(self) -> None:
         """Raises StoreUnavailable when nothing can be written."""

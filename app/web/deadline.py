@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -26,10 +27,16 @@ class Deadlines:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a deadline is for work in a task")
-        loop = task.get_loop()
+        return self._begin(task.get_loop(), task.cancel).given_to(task)
+
+    def begin_for(self, loop: asyncio.AbstractEventLoop, end: Callable[[], object]) -> Deadline:
+        """The limit for work that no task does: `end` is called when the time is over, unless it is done by then."""
+        return self._begin(loop, end)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop, end: Callable[[], object]) -> Deadline:
         if loop is not self._loop:
             self._loop, self._open, self._timer = loop, deque(), None
-        begun = Deadline(task, loop.time() + self._seconds, self._open)
+        begun = Deadline(end, loop.time() + self._seconds, self._open)
         self._open.append(begun)
         if self._timer is None:
             self._timer = loop.call_at(begun.at, self._look, loop)
@@ -43,22 +50,36 @@ class Deadlines:
 
 
 class Deadline:
-    """The limit of one task. Made by `Deadlines`."""
+    """The limit of one piece of work. Made by `Deadlines`."""
 
-    __slots__ = ("_cancelled_before", "_is_done", "_is_over", "_open", "_task", "at")
+    __slots__ = ("_cancelled_before", "_end", "_is_done", "_is_over", "_open", "_task", "at")
 
-    def __init__(self, task: asyncio.Task[Any], at: float, open_: deque[Deadline]) -> None:
+    def __init__(self, end: Callable[[], object], at: float, open_: deque[Deadline]) -> None:
         self.at = at
-        self._task = task
-        self._cancelled_before = task.cancelling()
+        self._end = end
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelled_before = 0
         self._open = open_
         self._is_done = self._is_over = False
+
+    def given_to(self, task: asyncio.Task[Any]) -> Deadline:
+        """The same limit, now for what this task does within it."""
+        self._end, self._task, self._cancelled_before = task.cancel, task, task.cancelling()
+        if self._is_over:
+            task.cancel()
+        return self
 
     def end(self) -> None:
         """The time is over."""
         if not self._is_done:
             self._is_over = True
-            self._task.cancel()
+            self._end()
+
+    def done(self) -> None:
+        """The work is done."""
+        self._is_done = True
+        while self._open and self._open[0]._is_done:
+            self._open.popleft()
 
     def __enter__(self) -> None:
         """Nothing: the time runs already."""
@@ -66,10 +87,8 @@ class Deadline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
     ) -> None:
-        self._is_done = True
-        while self._open and self._open[0]._is_done:
-            self._open.popleft()
-        if not self._is_over:
+        self.done()
+        if not self._is_over or self._task is None:
             return
         is_ours_alone = self._task.uncancel() <= self._cancelled_before
         if is_ours_alone and kind is asyncio.CancelledError:

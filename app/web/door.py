@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, Final
@@ -25,16 +25,19 @@ from app.web import journal
 from app.web.answers import Answer, refused, send_answer
 from app.web.bodies import ClientGone, is_soon_there, read_body
 from app.web.calls import Calls
-from app.web.deadline import Deadlines
+from app.web.deadline import Deadline, Deadlines
+from app.web.errand import Errand
+from app.web.letter import Letter
 from app.web.metrics import Metrics
 from app.web.reading import read_fields, read_query
 from app.web.rescue import Rescue
-from app.web.routes import find, is_rtc
+from app.web.routes import ROUTES, Serving, find, is_rtc
 from app.web.visit import Visit
 
 DEADLINE_S: Final = 4.0
 """Vonage waits 5 seconds for the whole reply. Source: delivery rules, socket timeout."""
 
+_NAMES: Final = frozenset(route.name for route in ROUTES)
 _HOST: Final = re.compile(rb"[A-Za-z0-9._:\[\]-]{1,255}")
 _NOTHING_THERE = (
     "not-found",
@@ -67,8 +70,9 @@ class Door:
         self._body_limit = settings.body_limit
         self._base_url = settings.base_url
         self._is_own_address = dev and not settings.public_url
-        self._deadlines = Deadlines(deadline_s)
-        self._rescue = Rescue(calls.failsafe, settings.body_limit, deadline_s)
+        self.deadlines = Deadlines(deadline_s)
+        self._short = _NAMES if calls.reads_at_once else frozenset({"answer"})
+        self.rescue = Rescue(calls.failsafe, settings.body_limit, deadline_s).answer
         self._shows_values = dev
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,28 +88,56 @@ class Door:
             return
         visit = Visit(*found, scope, dict(scope["headers"]))
         try:
-            answer = await self._answer(visit, receive)
+            answer = await self.answer(visit, self._ask(visit, receive), self.deadlines.begin())
         except ClientGone:
             self._log.debug("client gone", route=visit.route.name)
             return
         await send_answer(answer, send)
-        seconds = perf_counter() - started
-        self._metrics.webhook(answer, seconds, visit.route.name)
-        journal.write_webhook(self._log, visit, answer, seconds, shows_values=self._shows_values)
+        self.note(visit, answer, started)
 
-    async def _answer(self, visit: Visit, receive: Receive) -> Answer:
-        """An answer, whatever happens."""
+    def take(self, letter: Letter, body: bytes) -> bool:
+        """Answer a letter. False: nothing was done; it is not for the short way, or something is wrong with it."""
+        started = perf_counter()
+        headers, found = letter.scope["headers"], find(letter.scope["path"])
+        if found is None or found[0].name not in self._short or len(body) > self._body_limit:
+            return False
+        visit = Visit(*found, letter.scope, dict(headers))
+        if len(visit.headers) < len(headers):
+            return False
         try:
-            with self._deadlines.begin():
-                return _checked(await self._ask(visit, receive), visit)
+            now = self._clock()
+            claims = None if self.verifier is None else _admitted(self.verifier, visit, now)
+            serving = self._read(visit, body, claims, now)
+        except Exception:  # noqa: BLE001 - the long way finds it too, and says so
+            return False
+        return Errand(self, letter, visit, serving, started).begin()
+
+    async def answer(self, visit: Visit, asking: Awaitable[Reply], limit: Deadline) -> Answer:
+        """An answer, whatever happens. The time for it runs already."""
+        try:
+            with limit:
+                return _checked(await asking, visit)
         except ClientGone:
             raise
         except asyncio.CancelledError as error:
-            return self._rescue.answer(visit, _of_ours(error))
+            return self.rescue(visit, _of_ours(error))
         except Exception as error:  # noqa: BLE001 - the one broad except: a caller is on the line
             if isinstance(error, SignatureError):
                 self._metrics.signature_refused(error.reason)
-            return self._rescue.answer(visit, error)
+            return self.rescue(visit, error)
+
+    def checked(self, visit: Visit, reply: Reply) -> Answer:
+        """The answer that a reply makes, whatever it is."""
+        try:
+            return _checked(reply, visit)
+        except Exception as error:  # noqa: BLE001 - a caller is on the line
+            return self.rescue(visit, error)
+
+    def note(self, visit: Visit, answer: Answer, started: float) -> None:
+        """Count and log what was answered."""
+        seconds = perf_counter() - started
+        self._metrics.webhook(answer, seconds, visit.route.name)
+        journal.write_webhook(self._log, visit, answer, seconds, shows_values=self._shows_values)
 
     async def _ask(self, visit: Visit, receive: Receive) -> Reply:
         is_get = visit.scope["method"] == "GET"
@@ -116,20 +148,29 @@ class Door:
             visit.is_read = is_get or await is_soon_there(receive, self._body_limit)
             raise
         body = b"" if is_get else await read_body(receive, self._body_limit)
+        return await self._read(visit, body, claims, now)
+
+    def _read(self, visit: Visit, body: bytes, claims: Mapping[str, Any] | None, now: datetime) -> Serving:
+        """What answers a webhook, now that it is there. Raises SignatureError."""
         visit.is_read, came_at = True, perf_counter()
-        query: bytes = visit.scope["query_string"]
+        method, query = visit.scope["method"], visit.scope["query_string"]
+        is_get = method == "GET"
         payload = query if is_get else body
         if claims is not None:
-            require_payload(claims, visit.scope["method"], payload)
+            require_payload(claims, method, payload)
         if is_get or (query and not body and claims is None):
             fields, visit.problem = read_query(
                 query
             )  # that of a POST counts only where nothing is signed: no hash covers it
         else:
             fields, visit.problem = read_fields(body, visit.headers.get(b"content-type", b"").lower())
-        base = self._base(visit)
-        visit.delivery = delivery = Delivery(visit.scope["method"], payload, fields, base, now, visit.problem, came_at)
-        return await visit.route.serve(self._calls, delivery, visit.argument)
+        visit.delivery = Delivery(method, payload, fields, self._base(visit), now, visit.problem, came_at)
+        return visit.route.serve(self._calls, visit.delivery, visit.argument)
+
+    def serving(self, visit: Visit) -> Serving:
+        """What answers a webhook that has been read."""
+        assert visit.delivery is not None  # noqa: S101 - it has been read
+        return visit.route.serve(self._calls, visit.delivery, visit.argument)
 
     def _base(self, visit: Visit) -> str:
         """Where callback URLs start. The Host header counts in development only, where it is whoever asks."""

@@ -44,7 +44,8 @@ def configure(settings: Settings, out: TextIO | None = None) -> None:
 
 def _factory(stream: TextIO, *, is_json: bool) -> Callable[..., WrappedLogger]:
     if is_json:
-        return lambda *_: JsonLines(stream.buffer)
+        lines = JsonLines(stream.buffer)
+        return lambda *_: lines
     return structlog.PrintLoggerFactory(cast("TextIO", Steady(stream)))
 
 
@@ -57,7 +58,7 @@ def _quick(level: int) -> type[FilteringBoundLogger]:
     class Quick(filtering):  # type: ignore[valid-type,misc]  # made at run time, as the library does
         def info(self, event: str, **line: Any) -> None:
             line["event"] = event
-            self._logger.msg(_as_json(None, "info", {**self._context, **line} if self._context else line))
+            self._logger.gather(_as_json(None, "info", {**self._context, **line} if self._context else line))
 
     return Quick
 

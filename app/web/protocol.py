@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.web.crowd import Crowd
 from app.web.exchange import Exchange
 from app.web.leaving import Leaving
+from app.web.letter import Letter, Take, letter_of
 
 HEAD_S: Final = 10.0
 """Seconds from the first byte of a request to the end of its head. Vonage gives up after 5."""
@@ -23,7 +23,10 @@ class PatientProtocol(HttpToolsProtocol):
     """uvicorn's own protocol, with an end to its patience.
 
     A connection that sends nothing at all is closed as an idle one is, and so is one that sends something behind its
-    last request that is none. What a whole request costs more than without this is a look at one dictionary.
+    last request that is none. One timer looks at a connection now and then; uvicorn has one for each request.
+
+    A webhook that comes whole is a letter, for which uvicorn's own cycle, scope, events and task are not made; the
+    application says whether it takes it. Everything else is left to uvicorn, also what looked like a letter at first.
 
     Attributes:
         head_s, goodbye_s: see the constants.
@@ -42,12 +45,20 @@ class PatientProtocol(HttpToolsProtocol):
         self._leaving = leaving or Leaving()
         self._crowd = crowd
         self._head: asyncio.TimerHandle | None = None
+        self._is_head_open = True
+        self._idle: asyncio.TimerHandle | None = None
+        self._idle_since: float | None = None
         self._is_ending = False
+        self._take: Take | None = getattr(self.app, "take", None)
+        self._letter: Letter | None = None
+        self._body = b""
+        self._common: tuple[object, bytes] = (None, b"")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._wait_idly()
+        self._look_whether_idle()
         if self._crowd is not None:
             self._crowd.came(self)
 
@@ -55,7 +66,7 @@ class PatientProtocol(HttpToolsProtocol):
         """Stop waiting."""
         super().connection_lost(exc)
         self._stop(self._head)
-        self._stop(self.timeout_keep_alive_task)
+        self._stop(self._idle)
         if self._crowd is not None:
             self._crowd.left(self)
 
@@ -77,23 +88,90 @@ class PatientProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take in what came; what is no whole head yet has to become one in time."""
         super().data_received(data)
-        scope: Mapping[str, Any] | None = self.scope  # uvicorn says that there always is one
-        is_head_open = scope is None or "method" not in scope
+        if self._letter is not None:
+            self._open_letter()
+        is_head_open = self._is_head_open
         if is_head_open != (self._head is not None):
             self._stop(self._head)
             self._head = self.loop.call_later(self.head_s, self.timeout_keep_alive_handler) if is_head_open else None
-        elif not is_head_open and self.timeout_keep_alive_task is None:
+        elif not is_head_open and self._idle_since is None:
             cycle: RequestResponseCycle | None = self.cycle  # none where the first head could not be read
             if cycle is not None and cycle.response_complete:
                 self._wait_idly()
 
+    def on_message_begin(self) -> None:
+        """Begin to read a head. What uvicorn makes for it is made when it is known to be needed."""
+        self.url, self.headers, self.expect_100_continue = b"", [], False
+        self._is_head_open = True
+
     def on_headers_complete(self) -> None:
+        """Begin to answer, unless it is a letter, of which all is there soon."""
+        self._is_head_open = False
+        if self._take is not None and not (self._is_ending or self._leaving.has_begun):
+            self._letter = letter_of(self)
+        if self._letter is None:
+            self._begin()
+
+    def on_body(self, body: bytes) -> None:
+        """Take in a part of a body."""
+        if self._letter is None:
+            super().on_body(body)
+        else:
+            self._body += body
+
+    def on_message_complete(self) -> None:
+        """Hand over a letter."""
+        letter, before = self._letter, self.cycle
+        if letter is None or self._take is None:
+            super().on_message_complete()
+            return
+        body, self._letter, self._body = self._body, None, b""
+        self.cycle = cast(RequestResponseCycle, letter)
+        if not self._take(letter, body):
+            self.cycle = before
+            self._begin_with(body)
+            super().on_message_complete()
+
+    def _open_letter(self) -> None:
+        """Read on as uvicorn does: the rest of the body is not there yet."""
+        body, self._letter, self._body = self._body, None, b""
+        if not self.transport.is_closing():
+            self._begin_with(body)
+
+    def _begin_with(self, body: bytes) -> None:
+        self._begin()
+        if body:
+            super().on_body(body)
+
+    def _begin(self) -> None:
         """Begin to answer; a connection of a server that ends has had its last request with this one."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
         super().on_headers_complete()
         if type(self.cycle) is RequestResponseCycle:
             self.cycle.__class__ = Exchange  # uvicorn makes one of its own, and lets no other be given
         if self._is_ending or self._leaving.has_begun:
             self.cycle.keep_alive = False
+
+    def common_head(self) -> bytes:
+        """The headers that every reply of this moment has, as they are sent; uvicorn makes new ones each second."""
+        headers = self.server_state.default_headers
+        if self._common[0] is not headers:
+            self._common = headers, b"".join([b"%b: %b\r\n" % header for header in headers])
+        return self._common[1]
+
+    def on_response_complete(self) -> None:
+        """Go on with the request behind it, or wait for the next one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._wait_idly()
 
     def shutdown(self) -> None:
         """The server ends: answer what is being answered and what is on its way, then close."""
@@ -106,7 +184,20 @@ class PatientProtocol(HttpToolsProtocol):
         self.loop.call_later(self.goodbye_s, self.shutdown)
 
     def _wait_idly(self) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self._idle_since = self.loop.time()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Something came: it is not idle."""
+        self._idle_since = None
+
+    def _look_whether_idle(self) -> None:
+        """Close a connection that has been idle for long, or look again when it can have been."""
+        now = self.loop.time()
+        due = (now if self._idle_since is None else self._idle_since) + self.timeout_keep_alive
+        if due <= now:
+            self.timeout_keep_alive_handler()
+        else:
+            self._idle = self.loop.call_at(due, self._look_whether_idle)
 
     @staticmethod
     def _stop(timer: asyncio.TimerHandle | None) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from app.ncco.webhooks import StatusWebhook, Webhook
 from app.service.delivery import Delivery, Reply
 from app.web.calls import Calls
 
-Serve = Callable[[Calls, Delivery, str], Awaitable[Reply]]
+Serving = Coroutine[Any, None, Reply]
+Serve = Callable[[Calls, Delivery, str], Serving]
 
 PREFIX: Final = "webhooks"
 STEERING: Final = frozenset({"busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"})
@@ -52,35 +53,35 @@ class Route:
         return isinstance(webhook, StatusWebhook) and webhook.status in STEERING
 
 
-def _answer(calls: Calls, delivery: Delivery, _: str) -> Awaitable[Reply]:
+def _answer(calls: Calls, delivery: Delivery, _: str) -> Serving:
     return calls.answer(delivery)
 
 
-def _answer_flow(calls: Calls, delivery: Delivery, flow: str) -> Awaitable[Reply]:
+def _answer_flow(calls: Calls, delivery: Delivery, flow: str) -> Serving:
     return calls.answer(delivery, flow)
 
 
-def _fallback(calls: Calls, delivery: Delivery, _: str) -> Awaitable[Reply]:
+def _fallback(calls: Calls, delivery: Delivery, _: str) -> Serving:
     return calls.fallback(delivery)
 
 
-def _event(calls: Calls, delivery: Delivery, _: str) -> Awaitable[Reply]:
+def _event(calls: Calls, delivery: Delivery, _: str) -> Serving:
     return calls.event(delivery)
 
 
-def _input(calls: Calls, delivery: Delivery, wait: str) -> Awaitable[Reply]:
+def _input(calls: Calls, delivery: Delivery, wait: str) -> Serving:
     return calls.resume("input", wait, delivery)
 
 
-def _notify(calls: Calls, delivery: Delivery, wait: str) -> Awaitable[Reply]:
+def _notify(calls: Calls, delivery: Delivery, wait: str) -> Serving:
     return calls.resume("notify", wait, delivery)
 
 
-def _on_answer(calls: Calls, delivery: Delivery, wait: str) -> Awaitable[Reply]:
+def _on_answer(calls: Calls, delivery: Delivery, wait: str) -> Serving:
     return calls.resume("onanswer", wait, delivery)
 
 
-def _wait_event(calls: Calls, delivery: Delivery, wait: str) -> Awaitable[Reply]:
+def _wait_event(calls: Calls, delivery: Delivery, wait: str) -> Serving:
     return calls.resume("event", wait, delivery)
 
 

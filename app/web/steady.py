@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 from typing import Any, BinaryIO
 
 
@@ -35,7 +37,11 @@ class Steady:
 
 
 class JsonLines:
-    """The logger under the log of JSON lines: writes each at once. A line that cannot be written costs no call.
+    """The logger under the log of JSON lines. A line that cannot be written costs no call.
+
+    Lines of webhooks that are answered within one round of the event loop are written together at its end: each write
+    is a call of the system, before which the interpreter is let go and behind which it is waited for. Every other line
+    is written at once, behind those that were gathered.
 
     Args:
         out: takes the bytes; a buffer in front of a file is passed by, since it would be emptied after each line.
@@ -43,10 +49,29 @@ class JsonLines:
 
     def __init__(self, out: BinaryIO) -> None:
         self._write = getattr(out, "raw", out).write
+        self._gathered: list[bytes] = []
+        atexit.register(self._flush)
+
+    def gather(self, line: bytes) -> None:
+        """Write one line at the end of this round, or at once where no loop runs."""
+        if not self._gathered:
+            try:
+                asyncio.get_running_loop().call_soon(self._flush)
+            except RuntimeError:
+                self.msg(line)
+                return
+        self._gathered.append(line)
 
     def msg(self, line: bytes) -> None:
         """Write one line."""
-        rest = line + b"\n"
+        self._gathered.append(line)
+        self._flush()
+
+    def _flush(self) -> None:
+        if not self._gathered:
+            return
+        lines, self._gathered = self._gathered, []
+        rest = b"\n".join((*lines, b""))
         try:
             while rest:
                 rest = rest[self._write(rest) or len(rest) :]

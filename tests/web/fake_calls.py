@@ -67,6 +67,8 @@ def give(result: object) -> Act:
 class FakeCalls:
     """Keeps every delivery, and does for each what `act` does."""
 
+    reads_at_once = True
+
     def __init__(self, act: Act = play, *, fallback: Act | None = None, store: MemoryStore | None = None) -> None:
         self.act = act
         self.fallback_act = fallback or act

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -97,6 +98,7 @@ async def test_lines_are_json_for_a_machine(log: str, is_terminal: bool) -> None
     out = Terminal(is_terminal=is_terminal)
     journal.configure(settings_with(log=log), out)
     await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+    await asyncio.sleep(0)  # lines of one round of the loop are written at its end
 
     line: dict[str, Any] = json.loads(out.written)
     assert ("webhook", "info", "leg-1") == (line["event"], line["level"], line["uuid"])

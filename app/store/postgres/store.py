@@ -53,6 +53,8 @@ class PostgresStore:
         pool_size: connections for reads and for what is not written in groups.
     """
 
+    reads_at_once = False
+
     def __init__(self, address: Address, *, queue_limit: int = QUEUE_LIMIT, pool_size: int = POOL_SIZE) -> None:
         self.address = address
         self.label = address.label

@@ -16,6 +16,9 @@ from app.store.sqlite.statements import probe
 SCHEMAS = ("0001", "0002", "0003", "0004")
 """The migrations in `app/store/sqlite/migrations`, oldest first."""
 
+STATEMENTS_KEPT = 256
+"""Prepared statements that a connection keeps: more than those that write calls together."""
+
 VERSION_TABLE = "ncco_schema"
 """Where a file says its schema. A file with tables but without this one belongs to another program."""
 
@@ -52,6 +55,7 @@ def connector(path: Path, factory: type[sqlite3.Connection], *, creates: bool) -
             timeout=busy_ms / 1000,
             isolation_level=None,
             check_same_thread=False,
+            cached_statements=STATEMENTS_KEPT,
             factory=factory,
         )
         try:

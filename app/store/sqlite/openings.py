@@ -6,9 +6,11 @@ Each statement lets go of the interpreter and waits for it again, which costs mo
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 from app.store.contract import SessionRow, TurnRow, WebhookRow
@@ -16,10 +18,10 @@ from app.store.sqlite import statements
 
 ROWS_AT_ONCE: Final = 64
 
-_LAST_KEY: Final = "SELECT coalesce(max(key), 0) FROM calls"
-_CALLS: Final = ("INSERT INTO calls (key, ", SessionRow._fields)
-_TURNS: Final = ("INSERT INTO turns (call_key, ", TurnRow._fields[1:])
-_WEBHOOKS: Final = ("INSERT INTO webhooks (call_key, ", WebhookRow._fields)
+_LENGTHS: Final = (*range(1, 9), 12, 16, 20, 24, 28, 32, 40, 48, ROWS_AT_ONCE)
+_CALLS: Final = ("calls", SessionRow._fields)
+_TURNS: Final = ("turns", ("call_key", *TurnRow._fields[1:]))
+_WEBHOOKS: Final = ("webhooks", ("call_key", *WebhookRow._fields))
 
 
 @dataclass(slots=True, eq=False)
@@ -41,36 +43,29 @@ def open_together(connection: sqlite3.Connection, openings: Sequence[Opening]) -
     Raises whatever the first fault is: an id that is there already, a text that cannot be stored. Then some of them may
     be written, and the caller takes all of them back.
     """
-    key = connection.execute(_LAST_KEY).fetchall()[0][0]
     for some in _pieces(openings):
-        _insert(connection, _CALLS, key, [opening.session for opening in some])
-        _insert(connection, _TURNS, key, [opening.turn[1:] for opening in some])
-        _insert(connection, _WEBHOOKS, key, [opening.webhook for opening in some])
-        key += len(some)
+        last = _insert(connection, _CALLS, [opening.session for opening in some])
+        keys = range(last - len(some) + 1, last + 1)  # SQLite gives the key behind the greatest one to each in turn
+        _insert(connection, _TURNS, [(key, *opening.turn[1:]) for key, opening in zip(keys, some, strict=True)])
+        _insert(connection, _WEBHOOKS, [(key, *opening.webhook) for key, opening in zip(keys, some, strict=True)])
 
 
 def _pieces(openings: Sequence[Opening]) -> Iterator[Sequence[Opening]]:
-    """Pieces whose lengths are powers of two: few enough statements to keep them all prepared."""
+    """Pieces of few lengths, so that all their statements are kept prepared; most groups are one or two."""
     at = 0
     while at < len(openings):
-        size = 1 << (min(len(openings) - at, ROWS_AT_ONCE).bit_length() - 1)
+        size = _LENGTHS[bisect_right(_LENGTHS, len(openings) - at) - 1]
         yield openings[at : at + size]
         at += size
 
 
-def _insert(
-    connection: sqlite3.Connection, into: tuple[str, tuple[str, ...]], key: int, rows: Sequence[tuple[Any, ...]]
-) -> None:
-    """Write rows that belong to the calls behind `key`, one to each."""
-    values: list[Any] = []
-    for row in rows:
-        key += 1
-        values.append(key)
-        values.extend(row)
-    connection.execute(_statement(*into, len(rows)), values)
+def _insert(connection: sqlite3.Connection, into: tuple[str, tuple[str, ...]], rows: Sequence[tuple[Any, ...]]) -> int:
+    """Write rows; returns the key of the last one."""
+    written = connection.execute(_statement(*into, len(rows)), tuple(chain.from_iterable(rows)))
+    return written.lastrowid or 0
 
 
-@lru_cache(maxsize=64)
-def _statement(head: str, columns: tuple[str, ...], rows: int) -> str:
-    row = f"({', '.join('?' * (1 + len(columns)))})"
-    return "".join((head, ", ".join(columns), ") VALUES ", ", ".join([row] * rows)))
+@lru_cache(maxsize=256)
+def _statement(table: str, columns: tuple[str, ...], rows: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - our own text

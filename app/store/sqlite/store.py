@@ -50,6 +50,8 @@ class SqliteStore:
         factory: the class of its connections.
     """
 
+    reads_at_once = True
+
     def __init__(
         self,
         path: Path,

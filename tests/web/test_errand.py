@@ -1,0 +1,291 @@
+"""The short way of a webhook gives what the long way gives: the same bytes, rows, log lines and counters."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable
+from itertools import pairwise
+from typing import Any, Final
+
+import jwt
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from app.errors import StoreUnavailable
+from app.service.delivery import Delivery, Reply
+from app.service.drive import NeedsTask
+from app.store.waiting import waited
+from app.web import create_app
+from app.web.app import Application
+from app.web.protocol import PatientProtocol
+from tests.web.fake_calls import ANSWERED, FAILSAFE, NCCO, FakeCalls, give, settings_with
+
+SECRET: Final = "invented-signature-secret-for-tests-only"
+
+BODY: Final = b'{"to": "442079460000", "from": "447700900123", "uuid": "leg-1"}'
+
+
+class Wire:
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.said = b""
+        self.is_closed = False
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return {"sockname": ("127.0.0.1", 1), "peername": ("127.0.0.1", 2)}.get(name, default)
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def write(self, data: bytes) -> None:
+        if not self.is_closed:
+            self.said += data
+
+    def pause_reading(self) -> None:
+        """Nothing."""
+
+    def resume_reading(self) -> None:
+        """Nothing."""
+
+
+def signed(body: bytes, path: str = "/webhooks/answer", *headers: bytes, secret: str = SECRET, **changes: Any) -> bytes:
+    claims = {"iss": "Vonage", "iat": int(time.time()), "payload_hash": hashlib.sha256(body).hexdigest()} | changes
+    lines = [
+        f"POST {path} HTTP/1.1".encode(),
+        b"host: calls.example.com",
+        b"content-type: application/json",
+        b"authorization: Bearer " + jwt.encode(claims, secret, algorithm="HS256").encode(),
+        b"content-length: %d" % len(body),
+        *headers,
+    ]
+    return b"\r\n".join((*lines, b"", body))
+
+
+def door_of(calls: FakeCalls, *, is_short: bool, deadline_s: float = 4.0) -> Application:
+    app = create_app(settings_with(signature_secret=SECRET), service=calls, deadline_s=deadline_s)
+    assert isinstance(app, Application)
+    if not is_short:
+        app.traced_door = app.door
+    return app
+
+
+async def said(app: Application, *chunks: bytes, wait_s: float = 0.0) -> Wire:
+    """What comes back for these bytes."""
+    config = Config(app, log_config=None, lifespan="off", access_log=False, proxy_headers=False)
+    config.load()
+    loop, wire, state = asyncio.get_running_loop(), Wire(), ServerState()
+    state.default_headers = [(b"date", b"Wed, 04 Mar 2026 09:15:52 GMT")]
+    protocol = PatientProtocol(config, state, {}, loop)
+    protocol.connection_made(wire)  # type: ignore[arg-type]  # as much of a transport as it needs
+    for chunk in chunks:
+        loop.call_soon(protocol.data_received, chunk)  # as a loop does: in no task
+        await asyncio.sleep(wait_s)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    protocol.connection_lost(None)
+    return wire
+
+
+def later(result: Any, seconds: float = 0.0) -> Callable[[Delivery], Awaitable[Any]]:
+    """What a store does: a future that is set, then the reply."""
+
+    async def act(_: Delivery) -> Any:
+        future = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(seconds, _set, future)
+        await future
+        return result
+
+    return act
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def fail_later(_: Delivery) -> Any:
+    future = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.set_exception, StoreUnavailable("disk full"))
+    await future
+
+
+async def wait_twice(_: Delivery) -> Any:
+    await later(None)(_)
+    await later(None)(_)
+    async with asyncio.timeout(1):  # which only a task can
+        await asyncio.sleep(0)
+    return ANSWERED
+
+
+async def wait_for_nothing(_: Delivery) -> Any:
+    await asyncio.sleep(0)
+    return ANSWERED
+
+
+async def cancel_what_is_waited_for(_: Delivery) -> Any:
+    future = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.cancel)
+    await future
+
+
+async def crash_later(_: Delivery) -> Any:
+    await later(None)(_)
+    raise KeyError("447700900123")
+
+
+async def hang_in_the_store(_: Delivery) -> Any:
+    try:
+        await asyncio.get_running_loop().create_future()
+    except asyncio.CancelledError as error:
+        waited(error)
+        raise
+
+
+ACTS: Final = {
+    "at once": give(ANSWERED),
+    "later": later(ANSWERED),
+    "no reply": give(None),
+    "no NCCO": later(Reply(b"{}", "answer", "answer")),
+    "failsafe": later(Reply(FAILSAFE, "answer", "failsafe", is_failsafe=True, problem="no flow")),
+    "store away": fail_later,
+    "waits for a task": wait_for_nothing,
+    "cancelled": cancel_what_is_waited_for,
+    "crash": crash_later,
+}
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+@pytest.mark.parametrize(
+    "path", ["/webhooks/answer", "/webhooks/answer/acme", "/webhooks/event", "/webhooks/input/t0k"]
+)
+async def test_both_ways_say_log_and_count_the_same(path: str, act: Any) -> None:
+    with capture_logs() as lines:
+        short, long = [
+            await said(door_of(FakeCalls(act), is_short=is_short), signed(BODY, path)) for is_short in (True, False)
+        ]
+
+    assert long.said == short.said
+    assert long.said.startswith(b"HTTP/1.1 ")
+    (one, other) = [{name: value for name, value in line.items() if name not in ("ms", "frames")} for line in lines]
+    assert one == other
+
+
+async def test_what_waits_for_more_than_the_store_goes_on_in_a_task() -> None:
+    wire = await said(door_of(FakeCalls(wait_twice), is_short=True), signed(BODY))
+
+    assert wire.said.endswith(b"\r\n\r\n" + NCCO)
+
+
+async def test_a_turn_that_asks_look_ups_after_a_wait_begins_anew_in_a_task() -> None:
+    async def ask(delivery: Delivery) -> Any:
+        await later(None)(delivery)
+        if asyncio.current_task() is None:
+            raise NeedsTask
+        return ANSWERED
+
+    calls = FakeCalls(ask)
+    wire = await said(door_of(calls, is_short=True), signed(BODY))
+
+    assert wire.said.endswith(b"\r\n\r\n" + NCCO)
+    assert 2 == len(calls.asked)
+
+
+@pytest.mark.parametrize("act", [hang_in_the_store, later(ANSWERED, 60), crash_later], ids=["store", "wait", "crash"])
+@pytest.mark.parametrize("is_short", [True, False])
+async def test_who_takes_too_long_is_answered_in_time_on_both_ways(act: Any, is_short: bool) -> None:
+    calls = FakeCalls(act)
+    wire = await said(door_of(calls, is_short=is_short, deadline_s=0.02), signed(BODY), wait_s=0.1)
+
+    outcome = b"503 Service Unavailable" if act is hang_in_the_store else b"200 OK"
+    assert wire.said.startswith(b"HTTP/1.1 " + outcome)
+    assert 1 == len(calls.asked)
+
+
+async def swallow(_: Delivery) -> Any:
+    try:
+        await asyncio.get_running_loop().create_future()
+    except asyncio.CancelledError:
+        await asyncio.sleep(0)
+    return ANSWERED
+
+
+async def test_what_goes_on_when_its_time_is_over_is_not_waited_for() -> None:
+    wire = await said(door_of(FakeCalls(swallow), is_short=True, deadline_s=0.02), signed(BODY), wait_s=0.1)
+
+    assert FAILSAFE in wire.said or NCCO in wire.said
+
+
+CHANGES: Final[dict[str, tuple[bytes, bytes]]] = {
+    "nothing": (b"", b""),
+    "old": (b"HTTP/1.1", b"HTTP/1.0"),
+    "last": (b"host:", b"connection: close\r\nhost:"),
+    "expects": (b"host:", b"expect: 100-continue\r\nhost:"),
+    "upgrades": (b"host:", b"connection: upgrade\r\nupgrade: websocket\r\nhost:"),
+    "two signatures": (b"host:", b"authorization: Bearer x\r\nhost:"),
+    "no signature": (b"authorization", b"x-authorization"),
+    "forged": (b"authorization: Bearer e", b"authorization: Bearer f"),
+    "another body": (b"442079460000", b"442079460001"),
+    "no JSON": (b'{"to"', b'{ to "'),
+    "query": (b"/answer", b"/answer?a=b"),
+    "escaped": (b"/answer", b"/answ%65r"),
+    "slashes": (b"/answer", b"/answer/"),
+    "nowhere": (b"/answer", b"/nowhere"),
+    "put": (b"POST", b"PUT"),
+    "two lengths": (b"host:", b"content-length: 1\r\nhost:"),
+    "no head": (b"host:", b"\x00host"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+async def test_whatever_is_not_quite_usual_is_answered_as_on_the_long_way(change: tuple[bytes, bytes]) -> None:
+    request = signed(BODY).replace(*change, 1)
+    short, long = [
+        await said(door_of(FakeCalls(later(ANSWERED)), is_short=is_short), request) for is_short in (True, False)
+    ]
+
+    assert (long.said, long.is_closed) == (short.said, short.is_closed)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    bodies=st.lists(st.dictionaries(st.text(max_size=8), st.text(max_size=20), max_size=4), min_size=1, max_size=3),
+    cuts=st.lists(st.integers(1, 1200), max_size=4),
+    result=st.sampled_from(
+        [ANSWERED, Reply(None, "event-ringing", "recorded"), Reply(NCCO, "answer", "x", problem="é\r\nx: y")]
+    ),
+    is_late=st.booleans(),
+)
+async def test_requests_behind_each_other_and_in_pieces_are_answered_as_on_the_long_way(
+    bodies: list[dict[str, str]], cuts: list[int], result: Reply, is_late: bool
+) -> None:
+    requests = b"".join(signed(json.dumps(body).encode()) for body in bodies)
+    places = sorted({0, len(requests), *(cut for cut in cuts if cut < len(requests))})
+    chunks = [requests[start:end] for start, end in pairwise(places)]
+    act = later(result) if is_late else give(result)
+    short = await said(door_of(FakeCalls(act), is_short=True), *chunks)
+    long = await said(door_of(FakeCalls(act), is_short=False), *chunks)
+
+    assert long.said == short.said
+    assert len(bodies) == short.said.count(b"HTTP/1.1 ")
+
+
+async def test_a_client_that_has_gone_is_sent_nothing_and_the_call_is_kept() -> None:
+    calls = FakeCalls(later(ANSWERED, 0.01))
+    app = door_of(calls, is_short=True)
+    with capture_logs() as lines:
+        wire = await said(app, signed(BODY))
+        await asyncio.sleep(0.05)
+
+    assert b"" == wire.said
+    assert ["webhook"] == [line["event"] for line in lines]
