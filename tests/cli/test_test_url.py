@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.projects import ncco
+from tests.cli.projects import SHOP, ncco, write_project
 from tests.cli.simulated import served
 from tests.simulator.foreign_server import app
 
@@ -63,6 +63,15 @@ def test_what_is_not_judged_is_said_aloud(address: str) -> None:
     assert "  not judged: expect.hooks (a server at a URL does not show it)" in done.output
     assert "1 scenario played, all hold, 1 of them judged in part, " in done.output
     assert "outcomes" not in done.output
+
+
+def test_a_flow_of_the_project_at_hand_is_called_on_its_number(address: str, tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    (tmp_path / "scenarios" / "holds.yaml").write_text("a call:\n  flow: shop\n  script: [press: 1, end]\n")
+    done = ncco("test", "scenarios", "--url", f"{address}/answer", "--format", "json")
+    (call,) = json.loads(done.stdout)["scenarios"]
+
+    assert [] == call["unjudged"]
 
 
 def test_machines_are_told_what_was_not_judged(address: str) -> None:

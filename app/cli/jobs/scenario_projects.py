@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from app.cli.jobs.environment import folders
-from app.cli.jobs.project import Source
+from app.cli.jobs.project import Source, find
 from app.cli.work import CannotRun
 from app.verify.scenarios.files import FOLDERS, SUFFIXES, files_in, files_of, project_of
 
@@ -43,6 +44,16 @@ def find_files(paths: Sequence[Path]) -> tuple[Path, ...]:
             _refuse_empty(path)
         found.update(dict.fromkeys(own))
     return tuple(found)
+
+
+def numbers_at_hand(files: Iterable[Path]) -> dict[str, str]:
+    """The first number of each flow of the projects that scenario files belong to, by name; faults do not matter."""
+    found: dict[str, str] = {}
+    for home in dict.fromkeys(home for file in files if (home := project_of(file)) is not None):
+        with suppress(CannotRun):
+            flows = find(Source(home / "flows", home / "templates"), {}).project.flows
+            found |= {name: flow.numbers[0] for name, flow in flows.items() if flow.numbers and name not in found}
+    return found
 
 
 def _here(flows: Path | None, templates: Path | None) -> ScenarioProject:

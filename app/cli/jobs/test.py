@@ -18,7 +18,7 @@ from app.cli.jobs.environment import flow_variables
 from app.cli.jobs.flow import show_errors
 from app.cli.jobs.outside import live_outside
 from app.cli.jobs.project import Findings, as_named, find
-from app.cli.jobs.scenario_projects import ScenarioProject, find_files, find_projects
+from app.cli.jobs.scenario_projects import ScenarioProject, find_files, find_projects, numbers_at_hand
 from app.cli.jobs.server_under_test import make_app
 from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
@@ -112,7 +112,8 @@ def run(
 def _run_far(address: Address, paths: Sequence[Path], done: _Run, began: float) -> int:
     """The same on a server at a URL, whose flows nobody knows. Raises CannotRun."""
     files = read_files(find_files(paths))
-    stage = DistantStage(address.application, chaos=done.chaos)
+    numbers = numbers_at_hand(file.path for file in files)
+    stage = DistantStage(address.application, chaos=done.chaos, numbers=numbers)
     try:
         asyncio.run(_play_files(stage, files, done, str))
     except NoServer as error:

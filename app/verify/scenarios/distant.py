@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -20,7 +20,7 @@ from app.verify.scenarios.complaints import advice_of, complaints
 from app.verify.scenarios.dialled import parties_of, scripted_dials
 from app.verify.scenarios.faults import FaultyServer
 from app.verify.scenarios.fitting import ANY_NUMBER
-from app.verify.scenarios.model import AT, Event, Scenario
+from app.verify.scenarios.model import AT, Disturb, Event, Scenario
 from app.verify.scenarios.reader import Reader
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.stage import call_facts, chaos_of, first_faults
@@ -51,6 +51,7 @@ class DistantStage:
         application: its URLs, and how webhooks are signed.
         chaos: as in `Stage`.
         transport: of httpx, for tests; None: the network.
+        numbers: the number of each flow, where the project of the scenarios is at hand: one that names a flow calls it.
     """
 
     flows: tuple[Flow, ...] = ()
@@ -61,14 +62,17 @@ class DistantStage:
         *,
         chaos: int | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        numbers: Mapping[str, str] | None = None,
     ) -> None:
         self._application = application
+        self._numbers = numbers or {}
         self._chaos = chaos
         self._transport = transport
 
     def fit(self, scenario: Scenario, _: Reader) -> Scenario:
         """The scenario with a number to call; nothing more is known of what the server has."""
-        return replace(scenario, call=replace(scenario.call, to=scenario.call.to or ANY_NUMBER))
+        to = scenario.call.to or self._numbers.get(scenario.call.flow, ANY_NUMBER)
+        return replace(scenario, call=replace(scenario.call, to=to))
 
     async def play(self, scenario: Scenario) -> Result:
         """Play one scenario from ringing to the last webhook. Raises NoServer."""
@@ -93,12 +97,16 @@ class DistantStage:
             await vonage.run()
         result.take(call, clock)
         advice = dict.fromkeys(told for sent in call.log for told in advice_of(sent))
-        result.notes = (*complaints(call), *advice)
+        result.notes = (*complaints(call), *advice, *self._missing(scenario))
         result.unjudged = tuple(self._unjudged(scenario, result))
         if scenario.expect.end == "failsafe" and how_ended(result) != "failsafe":
             result.scenario = replace(result.scenario, expect=replace(seen, end=None))
         result.took_s = time.perf_counter() - began
         return result
+
+    def _missing(self, scenario: Scenario) -> Iterator[str]:
+        if not self._application.fallback_url and any(isinstance(step, Disturb) for step in scenario.script):
+            yield "without --fallback-url nothing mends the `fault` of this scenario"
 
     def _unjudged(self, scenario: Scenario, result: Result) -> Iterator[str]:
         """What a scenario says that nobody looks at here, or that the server is not told; why."""
@@ -107,7 +115,7 @@ class DistantStage:
             f"given ({ASKS_ITSELF})": scenario.given,
             f"env ({OWN_SETTINGS})": scenario.env,
             f"dial_allow ({OWN_SETTINGS})": scenario.dial_allow is not None,
-            "flow (the answer URL says which)": call.flow,
+            "flow (the answer URL says which)": call.flow and self._numbers.get(call.flow) != call.to,
             "at (the server goes by its own clock)": call.at != AT,
             f"expect.hooks ({SHOWS_NOT})": expect.hooks is not None,
             f"expect.variables ({SHOWS_NOT})": expect.variables,

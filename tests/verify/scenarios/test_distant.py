@@ -10,6 +10,8 @@ import pytest
 
 from app.simulator import Application
 from app.verify.scenarios.distant import DistantStage, NoServer
+from app.verify.scenarios.fitting import ANY_NUMBER
+from app.verify.scenarios.reader import Reader
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.suite import run_suite
 from tests.simulator.foreign_server import app
@@ -51,6 +53,28 @@ def test_what_cannot_be_judged_is_told(more: str, unjudged: str) -> None:
 
     assert [] == messages(result)
     assert (unjudged,) == result.unjudged
+
+
+@pytest.mark.parametrize(
+    ("call", "to"),
+    [
+        ("flow: shop", "442079460077"),
+        ("flow: other", ANY_NUMBER),
+        ("{flow: shop, to: '442079460078'}", "442079460078"),
+        ("{}", ANY_NUMBER),
+    ],
+)
+def test_the_number_of_a_flow_that_is_known_is_called(call: str, to: str) -> None:
+    stage = DistantStage(Application(f"{URL}/answer", ""), numbers={"shop": "442079460077"})
+    (scenario,) = file_of(f"a call:\n  call: {{{call.strip('{}')}}}\n  script: [end]\n").scenarios
+
+    assert to == stage.fit(scenario, Reader()).call.to
+
+
+def test_a_fault_that_only_a_fallback_url_mends_is_told() -> None:
+    refused = played("a call:\n  script:\n    - fault: refused\n    - hear: There is no news\n")
+
+    assert "without --fallback-url nothing mends the `fault` of this scenario" in refused.notes
 
 
 def test_everything_of_a_plain_scenario_is_judged() -> None:

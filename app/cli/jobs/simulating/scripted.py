@@ -11,7 +11,7 @@ from app.cli.jobs.flow import show_errors
 from app.cli.jobs.naming import source_of
 from app.cli.jobs.outside import live_outside
 from app.cli.jobs.project import Source, as_named, find
-from app.cli.jobs.scenario_projects import find_projects
+from app.cli.jobs.scenario_projects import find_projects, numbers_at_hand
 from app.cli.jobs.server_under_test import make_app
 from app.cli.jobs.simulating.scripts import Script, play_script
 from app.cli.work import ISSUES
@@ -39,4 +39,5 @@ async def play_own(script: Script, source: Source, allow: tuple[str, ...], *, li
 
 async def play_at(script: Script, address: Address) -> int:
     """Play the script on a server at a URL: FINE when it holds. Raises CannotRun, NoServer."""
-    return await play_script(DistantStage(address.application, chaos=script.chaos), script, str)
+    stage = DistantStage(address.application, chaos=script.chaos, numbers=numbers_at_hand([script.path]))
+    return await play_script(stage, script, str)
