@@ -202,7 +202,6 @@ ENDPOINTS = {
     "user": ('{type: sip, user: "{{ call.custom_data.number }}", domain: pbx.example.com}', "sip:@pbx.example.com"),
     "domain": ('{type: sip, user: desk, domain: "{{ call.custom_data.number }}"}', "sip:@pbx.example.com"),
     "any domain": ('{type: sip, user: desk, domain: "{{ call.custom_data.number }}"}', "sip:"),
-    "extension": ('{type: vbc, extension: "{{ call.custom_data.number }}"}', ""),
 }
 
 
@@ -227,6 +226,17 @@ async def test_no_part_of_an_endpoint_leads_to_another_one(tmp_path: Path, shape
     flow = FLOW.replace('"{{ call.custom_data.number }}"', written)
 
     assert [] == await dialled(tmp_path, value, allow=allow, flow=flow)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['{type: vbc, extension: "{{ call.custom_data.number }}"}', '{type: app, user: "{{ call.custom_data.number }}"}'],
+)
+@pytest.mark.parametrize("value", ["a\r\nb", "a\0", "\x7f", ""])
+async def test_no_line_end_is_part_of_an_endpoint(tmp_path: Path, written: str, value: str) -> None:
+    flow = FLOW.replace('"{{ call.custom_data.number }}"', written)
+
+    assert [] == await dialled(tmp_path, value, allow="", flow=flow)
 
 
 async def test_a_user_of_an_allowed_host_is_dialled(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ _BY_NAME: Mapping[tuple[str, str], Shape] = {
     ("sip endpoint", "user"): _HEADER,
     ("sip endpoint", "domain"): _HEADER,
     ("app endpoint", "user"): _HEADER,
-    ("vbc endpoint", "extension"): Scalar(TYPES["text"], "number"),
+    ("vbc endpoint", "extension"): _HEADER,
 }
 """Fields whose place asks for more than their kind tells."""
 
