@@ -23,6 +23,9 @@ Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
 LEASE_MS: Final = 60_000
 """How long a claimed hook is nobody else's; longer than any try takes. After a crash it is tried again then."""
 
+LIMIT_S: Final = 30.0
+"""How long a try may take, and writing what came of it: both end with the lease. What hangs for ever keeps no slot."""
+
 SLOTS: Final = 64
 """Hooks that one process sends at once."""
 
@@ -56,7 +59,7 @@ class Sender:
         schedule: when to try again, and how often.
         listener: is told what happens.
         clock: the time, aware, UTC.
-        poll_s, slots, drain_s, look_s: see the constants.
+        poll_s, slots, drain_s, look_s, limit_s: see the constants.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Sender:
         slots: int = SLOTS,
         drain_s: float = DRAIN_S,
         look_s: float = LOOK_S,
+        limit_s: float = LIMIT_S,
     ) -> None:
         self._store = store
         self._post = post
@@ -82,6 +86,7 @@ class Sender:
         self._receivers = Receivers(max(1, slots // SLOW_SHARE))
         self._drain_s = drain_s
         self._look_s = look_s
+        self._limit_s = limit_s
         self._woken = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -173,7 +178,10 @@ class Sender:
     async def _try(self, hook: HookRow) -> Verdict:
         verdict: Verdict | None = None
         try:
-            verdict = await self._post(hook, self._clock())
+            async with asyncio.timeout(self._limit_s):
+                verdict = await self._post(hook, self._clock())
+        except TimeoutError:
+            verdict = Verdict("again", f"no end of it within {self._limit_s:g} s", is_slow=True)
         except asyncio.CancelledError:
             await self._write(self._store.hook_failed(hook.id, hook.tries, self._now(), "the server was stopped"))
             raise
@@ -198,11 +206,15 @@ class Sender:
     async def _write(self, written: Awaitable[None]) -> bool:
         """Whether it could be written; else the hook is tried again once its lease is over."""
         try:
-            await written
+            async with asyncio.timeout(self._limit_s):
+                await written
         except StoreUnavailable as error:
             self._listener.troubled(str(error))
-            return False
-        return True
+        except TimeoutError:
+            self._listener.troubled(f"the store wrote nothing within {self._limit_s:g} s")
+        else:
+            return True
+        return False
 
     async def _drain(self) -> None:
         if self._alarm is not None:

@@ -276,6 +276,33 @@ async def test_hook_whose_sending_cannot_be_written_down_is_sent_again_after_its
     assert [] == await store.hooks(10)
 
 
+class StuckStore(AwayStore):
+    """Says nothing of hooks that were sent, as long as it is stuck."""
+
+    is_stuck = True
+
+    async def hook_sent(self, id_: str, now: int) -> None:
+        if self.is_stuck:
+            await asyncio.Event().wait()
+        await super().hook_sent(id_, now)
+
+
+async def test_what_hangs_for_ever_keeps_no_slot(clock: Clock, heard: Heard) -> None:
+    store, post = StuckStore(), ScriptedPost(held={"h0": asyncio.Event()})
+    await store.open()
+    await put(store, *(hook_row(f"h{number}", session=f"leg-{number}") for number in range(3)))
+    async with running(Sender(store, post, FIXED, heard, clock=clock, poll_s=0.01, slots=2, limit_s=0.05)):
+        await until(lambda: len(heard.problems) >= 2)
+        store.is_stuck = False
+        post.held.clear()
+        clock.turn(61)
+        await until(lambda: [outcome for _, outcome, _ in heard.told].count("sent") == 3)
+
+    assert ("h0", "again", 5.0) in heard.told
+    assert "the store wrote nothing within 0.05 s" == heard.problems[0]
+    assert [] == await store.hooks(10)
+
+
 async def test_fault_of_one_try_stops_nothing_else(
     store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard
 ) -> None:
