@@ -16,7 +16,7 @@ FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
 """What the server under test plays when nothing else can be played."""
 ANY_NUMBER: Final = 1_000_000
 """Of dials: a walk forgets how often a call has dialled."""
-ANYBODY: Final = ("", *"123456789", *DEAR)
+ANYBODY: Final = ("sip:", "sips:", *"123456789", *DEAR)
 """Prefixes of every number and address: whom a server may dial is a setting, not a matter of the flow."""
 
 

@@ -151,14 +151,20 @@ def _answer(answer: LookupAnswer) -> Any:
     return {"value": answer.value} if isinstance(answer.value, Mapping) and len(answer.value) == 1 else answer.value
 
 
-def _presses(way: list[Edge]) -> list[str]:
-    """What another party presses, each time that it is asked; "" is nothing."""
-    return [str(edge.happened.told.get("press", "")) for edge in way if edge.happened.kind != "leg"]
+def _presses(way: list[Edge]) -> list[Any]:
+    """What another party presses or says, each time that it is asked; "" is nothing."""
+    return [_pressed(edge.happened) for edge in way if edge.happened.kind != "leg"]
+
+
+def _pressed(happened: Input) -> Any:
+    said = happened.told.get("speak", "")
+    text = said.get("text", "") if isinstance(said, Mapping) else said
+    return {"speak": text} if text else str(happened.told.get("press", ""))
 
 
 def _script(proof: Proof, way: list[Edge]) -> list[Any]:
     script: list[Any] = []
-    presses: list[str] | None = None
+    presses: list[Any] | None = None
     joining = _presses(proof.ways.joining())
     for number, edge in enumerate(way):
         if edge.happened.kind == "leg":
@@ -167,13 +173,13 @@ def _script(proof: Proof, way: list[Edge]) -> list[Any]:
             talks = {"talks": f"{lasting + _TALKS_S:.0f}s"} if lasting > _TALKS_S else {}
             script.append({"dial": {"outcome": "answered", **talks, "presses": presses}})
         elif presses is not None:
-            presses.append(str(edge.happened.told.get("press", "")))
+            presses.append(_pressed(edge.happened))
         else:
             script += _turn(proof, way, number, joining)
     return script
 
 
-def _turn(proof: Proof, way: list[Edge], number: int, joining: list[str]) -> Iterator[Any]:
+def _turn(proof: Proof, way: list[Edge], number: int, joining: list[Any]) -> Iterator[Any]:
     """What is done for a turn to come, with what befalls its webhook; then what is heard of it."""
     edge, before = way[number], way[number - 1] if number else None
     fault, is_early = befalling(way, number), comes_by_itself(proof.walk, edge)
@@ -231,7 +237,7 @@ def _asks_party(edge: Edge) -> bool:
     return any("onAnswer" in endpoint for action in edge.ncco.actions for endpoint in action.get("endpoint", ()))
 
 
-def _step(happened: Input, joining: list[str], *, is_early: bool) -> list[Any]:
+def _step(happened: Input, joining: list[Any], *, is_early: bool) -> list[Any]:
     told = happened.told
     if happened.fault == "unreadable":
         return [] if is_early else ["silence"]

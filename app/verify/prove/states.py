@@ -84,11 +84,6 @@ class States:
             session.position,
         )
 
-    @staticmethod
-    def before_trying(key: Key) -> Key:
-        """The key without how often the step was tried: what a decision leads to depends on nothing else."""
-        return key[:-3]
-
     def _live(
         self,
         where: tuple[str, str],
@@ -180,6 +175,11 @@ class States:
             high = int(max(numbers)) + 1 + (0 if may_rise else self.margin)
             self._bounds[key] = Bound(low, high, may_rise, may_sink)
         return self._bounds[key]
+
+
+def before_trying(key: Key) -> Key:
+    """The key without how often the step was tried: what a decision leads to depends on nothing else."""
+    return key[:-3]
 
 
 def _comes_whole(session: Session, value: Any) -> bool:

@@ -19,6 +19,7 @@ from app.engine.walking import Playing
 from app.flow.model import Flow
 from app.verify.outcomes import ENTERED
 from app.verify.prove.around import ANY_NUMBER, FAILSAFE, ago, around, sort_of
+from app.verify.prove.deciding import decider, is_menu, told_apart
 from app.verify.prove.driving import Driver, Played
 from app.verify.prove.following import Following, Key
 from app.verify.prove.graph import Graph
@@ -27,7 +28,7 @@ from app.verify.prove.listening import TALKED
 from app.verify.prove.liveness import Liveness
 from app.verify.prove.nccos import Nccos
 from app.verify.prove.redialling import DIALS, go_round
-from app.verify.prove.states import MANY, NARROW, WIDE, States
+from app.verify.prove.states import MANY, NARROW, WIDE, States, before_trying
 from app.verify.prove.walked import END, START, Bounds, Edge, State, Walk, undecided_in
 
 
@@ -57,6 +58,8 @@ class Walker:
     _waiting: deque[int] = field(default_factory=deque)
     _nccos: Nccos = field(default_factory=Nccos)
     _decided: dict[Any, set[str]] = field(default_factory=dict)
+    _lines: dict[Any, str] = field(default_factory=dict)
+    _line: str = ""
     _env: Mapping[str, str] = field(default_factory=dict)
     _began: float = 0.0
     _dials: int = ANY_NUMBER
@@ -73,8 +76,10 @@ class Walker:
         self._go_on(faulted=False)
         self._redial()
         self._go_on(faulted=False)
-        for number in [number for number, state in enumerate(self._walk.states) if not state.is_unrolled]:
-            self._leads(number, faults_at(self._walk.states[number].session), faulted=True)
+        apart = told_apart(self._walk.states)
+        for number, state in [each for each in enumerate(self._walk.states) if not each[1].is_unrolled]:
+            faults = (each for each in faults_at(state.session) if each.fault == "away" or number in apart)
+            self._leads(number, faults, faulted=True)
         self._go_on(faulted=True)
         self._walk.nccos = len(self._nccos)
         self._walk.seconds = self.clock() - self._began
@@ -115,10 +120,14 @@ class Walker:
     def _leads(self, number: int, inputs: Iterator[Input] | tuple[Input, ...], *, faulted: bool) -> None:
         state = self._walk.states[number]
         self._env = state.env
-        seen = self._decided.setdefault(self.states.before_trying(state.key), set())
+        chosen: set[str | None] = set()
+        seen = self._decided.setdefault(before_trying(state.key), set())
         for happened in inputs:
             if self._walk.stopped:
                 return
+            asked = id(happened), state.session.tries, state.session.asr_errors
+            if self._lines.get(asked) in chosen:
+                continue  # it chooses what was chosen here already, and that it does so was seen in another state
             if happened.fault == "away":
                 self._lose_store(number, state)
                 continue
@@ -126,6 +135,8 @@ class Walker:
             for moment, played in self._at_moments(state.moment, state.session, begun, seen):
                 if played.turn is not None:
                     self._add(number, happened, moment, played, faulted=faulted)
+            if self._line and happened.kind == "input" and is_menu(self.root, state.session):
+                chosen.add(self._lines.setdefault(asked, self._line))
 
     def _hang_up(self, number: int, state: State) -> None:
         """The dialled party ends the conversation, and the call with it: no webhook decides."""
@@ -180,28 +191,20 @@ class Walker:
         is_again = False
         for played in self.driver.turns(partial(begun, first)):
             turns.append(played)
-            line = self._decider(before, played.turn) if seen is not None and len(turns) == 1 else ""
-            is_again = bool(line) and line in (seen or ())
+            if seen is None or len(turns) > 1:
+                continue
+            self._line = "" if self.hears_input else decider(self.root, before, played.turn)
+            is_again = bool(self._line) and self._line in seen
             if is_again:
                 break
-            if seen is not None and line:
-                seen.add(line)
+            if self._line:
+                seen.add(self._line)
         looks = len(self.moments) > 1 and any(self._looks(before, played.turn) for played in turns)
         yield from ((first, played._replace(is_timed=looks)) for played in turns)
         for moment in self.moments if looks and not is_again else ():
             if moment != first:
                 for played in self.driver.turns(partial(begun, moment)):
                     yield moment, played._replace(is_timed=True)
-
-    def _decider(self, before: Session | None, turn: Turn | None) -> str:
-        """The line that has decided, when nothing but that makes a difference to what follows; else ""."""
-        if before is None or turn is None or self.hears_input:
-            return ""
-        step = self.root.named(before.at).steps[before.step]
-        decided = next((line for line in turn.trace if line.did == "decided"), None)
-        if step.exit.asks_again or decided is None or decided.what == "collected":
-            return ""
-        return f"{decided.where} {turn.session.tries} {turn.session.asr_errors} {turn.session.position}"
 
     def _looks(self, before: Session | None, turn: Turn | None) -> bool:
         if turn is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.simulator import Behaviour, Keys, Parties, Silence
+from app.simulator import Behaviour, Keys, Parties, Silence, Words
 from app.simulator.parties import Act, Outcome
 from app.verify.scenarios import model
 from app.verify.scenarios.model import ScriptStep
@@ -25,9 +25,16 @@ def parties_of(scripted: int) -> Parties:
 
 def behaviour_of(step: model.Dial) -> Behaviour:
     """What a called party does."""
-    acts: tuple[Act, ...] = tuple(Keys(digits) if digits else Silence() for digits in step.presses)
+    acts = tuple(map(_act, step.presses))
     outcome: Outcome = step.outcome  # type: ignore[assignment]  # it was read as one of them
     return Behaviour(outcome, step.rings, step.talks, step.hangs_up_first, acts)
+
+
+def _act(does: str | model.Said) -> Act:
+    """What it does where it is asked once."""
+    if isinstance(does, model.Said):
+        return Words(does.text, does.confidence)
+    return Keys(does) if does else Silence()
 
 
 def plain_address(address: str) -> str:

@@ -79,7 +79,7 @@ class Dial:
         rings, talks: seconds.
         hangs_up_first: whether the called party ends the conversation, else the caller.
         hears: what the called party must hear of an NCCO of its own (`onAnswer`), in this order.
-        presses: what it presses, each time that this NCCO waits for it; "" is silence.
+        presses: what it presses or says, each time that this NCCO waits for it; "" is silence.
     """
 
     place: Place
@@ -89,7 +89,7 @@ class Dial:
     talks: float = 30.0
     hangs_up_first: bool = True
     hears: tuple[Hear, ...] = ()
-    presses: tuple[str, ...] = ()
+    presses: tuple[str | Said, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

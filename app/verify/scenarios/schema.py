@@ -47,6 +47,12 @@ SPEAK: Final[Mapping[str, Schema]] = {
     "alternatives": {"anyOf": [OTHER, {"type": "array", "items": OTHER}]},
     "error": TEXT,
 }
+PRESSED: Final[Schema] = {
+    "anyOf": [
+        TEXT,
+        {"type": "object", "properties": {"speak": TEXT}, "required": ["speak"], "additionalProperties": False},
+    ]
+}
 DIAL: Final[Mapping[str, Schema]] = {
     "to": TEXT,
     "outcome": {"enum": list(OUTCOMES)},
@@ -54,7 +60,7 @@ DIAL: Final[Mapping[str, Schema]] = {
     "talks": SECONDS,
     "hangs_up": {"enum": ["caller", "party"]},
     "hears": TEXTS,
-    "presses": TEXTS,
+    "presses": {"anyOf": [PRESSED, {"type": "array", "items": PRESSED, "minItems": 1}]},
 }
 RECORD: Final[Mapping[str, Schema]] = {"seconds": SECONDS, "key": TEXT}
 EXPECT: Final[Mapping[str, Schema]] = {

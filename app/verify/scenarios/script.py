@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias, get_args
 
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -202,9 +202,19 @@ def _dial(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[Sc
     if "hears" in fields:
         facts["hears"] = read_heard(fields["hears"].value, reader)
     if "presses" in fields:
-        pressed = reader.texts(fields["presses"].value, "`presses`")
-        facts["presses"] = tuple(text.value for text in pressed if not text.value or _are_keys(text, reader))
+        facts["presses"] = tuple(_pressed(fields["presses"].value, reader))
     return (Dial(place, **facts),) if None not in facts.values() else ()
+
+
+def _pressed(node: Node, reader: Reader) -> Iterator[str | Said]:
+    """What a called party does each time that it is asked: keys, "", or `{speak: text}`."""
+    for item in items(node):
+        said = reader.fields(item, ("speak",), "an entry of `presses`").get("speak") if isinstance(item, Map) else None
+        text = reader.text(said.value if said else item, "`presses`") if said or not isinstance(item, Map) else None
+        if text is not None and said:
+            yield Said(text.value)
+        elif text is not None and (not text.value or _are_keys(text, reader)):
+            yield text.value
 
 
 def _dial_word(node: Node, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:

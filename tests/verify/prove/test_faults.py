@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from app.verify.prove import Proof, prove
+from app.verify.prove import Proof
 from app.verify.prove.scenario import call_to
 from app.verify.prove.walked import Edge
-from tests.verify.prove.proved_flows import HERE, NOW, play_all, project_of
+from tests.verify.prove.proved_flows import HERE, play_all, project_of, proofs_of
 
 GOOD = sorted((HERE / "good").glob("*.yaml"))
 WAITING = [path for path in GOOD if path.stem != "conference"]
@@ -30,7 +30,7 @@ def is_heard(edge: Edge) -> bool:
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
 def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speaks(path: Path) -> None:
-    proof = prove(project_of(path).flows["test"], NOW)
+    (proof,) = proofs_of(project_of(path))
     waiting = {number for number, state in enumerate(proof.walk.states) if not state.session.parent}
     away = [proof.walk.edges[number] for number in faulty(proof, "away")]
 
@@ -41,7 +41,7 @@ def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speak
 @pytest.mark.parametrize("path", WAITING, ids=lambda path: path.stem)
 def test_every_fault_plays_to_what_the_proof_says_is_heard(path: Path) -> None:
     project = project_of(path)
-    proof = prove(project.flows["test"], NOW)
+    (proof,) = proofs_of(project)
     written = [call_to(proof, number, f"{fault} {number}") for fault in FAULTS for number in faulty(proof, fault)[:4]]
     suite = play_all(project, written)
 

@@ -175,7 +175,7 @@ steps:
     do:
       - talk: A call for you. Press 1 to take it.
     choices:
-      take: {dtmf: 1, goto: {return: accepted}}
+      take: {dtmf: 1, speech: "yes", goto: {return: accepted}}
 """
 RINGS = """\
 flow: main
@@ -199,6 +199,7 @@ steps:
     [
         ("- dial: {hears: A call for you, presses: 1}\n- end", []),
         ("- dial: {hears: [A call, Press 1., A call], presses: [5, 1]}\n- end", []),
+        ("- dial: {hears: [A call, Press 1., A call], presses: [5, {speak: 'yes please'}]}\n- end", []),
         ("- dial: {hears: [A call, Are you there?], presses: ['', '']}\n- hear: Nobody is there", []),
         ("- dial: {hears: [A message for you], presses: 1}", ["3: the called party does not hear it"]),
         ("- dial: {outcome: busy, hears: [A call]}", ["3: the called party does not hear it"]),

@@ -124,7 +124,7 @@ def _party(step: model.Dial) -> Iterator[tuple[str, Any]]:
     if not step.hangs_up_first:
         yield "hangs_up", "caller"
     if step.presses:
-        yield "presses", list(step.presses)
+        yield "presses", [{"speak": each.text} if isinstance(each, model.Said) else each for each in step.presses]
 
 
 def _record(step: model.Record) -> str:
