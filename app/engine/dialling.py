@@ -47,9 +47,11 @@ def refusal(number: str, allowed: Sequence[str]) -> str:
     A prefix allows what begins with it, save numbers of a `DEAR` prefix that is longer than it: `44` allows the United
     Kingdom without its premium numbers, `449` those. What is anything but digits is an address, which only a prefix of
     addresses allows: `sip:` every one, `sip:desk` each user that begins so, `sip:@pbx.example.com` every user of that
-    host, `sip:desk@pbx.example.com` that address.
+    host, `sip:desk@pbx.example.com` that address. The empty one, which no setting is, allows all of them.
     """
     if not (number.isascii() and number.isdecimal()):
+        if "" in allowed:
+            return ""
         addresses = [prefix for prefix in allowed if not prefix.isdecimal()]
         found = _ADDRESS.fullmatch(number)
         if addresses and found is None:

@@ -129,7 +129,12 @@ def written(text: str, place: str) -> str:
     caller.press(CANARY)
     turn = caller.turn
     hooks = [(hook.url, hook.json, hook.headers, hook.problem) for hook in turn.hooks]
-    kept = (to_json(turn.session), turn.trace_json, orjson.dumps(hooks), orjson.dumps([turn.ncco, turn.lookups]))
+    kept = (
+        to_json(turn.session),
+        turn.trace_json,
+        orjson.dumps(hooks, default=dict),
+        orjson.dumps([turn.ncco, turn.lookups]),
+    )
     return b"\n".join(kept).decode()
 
 
