@@ -49,6 +49,10 @@ class Deadlines:
         self._timer = loop.call_at(self._open[0].at, self._look, loop) if self._open else None
 
 
+def _nothing() -> None:
+    """What comes when the time is over for work that is done."""
+
+
 class Deadline:
     """The limit of one piece of work. Made by `Deadlines`."""
 
@@ -76,8 +80,8 @@ class Deadline:
             self._end()
 
     def done(self) -> None:
-        """The work is done."""
-        self._is_done = True
+        """The work is done; whoever did it is let go, so that no circle is left for Python to look for."""
+        self._is_done, self._end = True, _nothing
         while self._open and self._open[0]._is_done:
             self._open.popleft()
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from app.web.answers import Answer, refused, send_answer
 from app.web.bodies import ClientGone, is_soon_there, read_body
 from app.web.calls import Calls
 from app.web.deadline import Deadline, Deadlines
-from app.web.errand import Errand
+from app.web.errand import Ask, Errand
 from app.web.letter import Letter
 from app.web.metrics import Metrics
 from app.web.reading import read_fields, read_query
@@ -88,7 +89,7 @@ class Door:
             return
         visit = Visit(*found, scope, dict(scope["headers"]))
         try:
-            answer = await self.answer(visit, self._ask(visit, receive), self.deadlines.begin())
+            answer = await self.answer(visit, partial(self._ask, visit, receive), self.deadlines.begin)
         except ClientGone:
             self._log.debug("client gone", route=visit.route.name)
             return
@@ -112,11 +113,11 @@ class Door:
             return False
         return Errand(self, letter, visit, serving, started).begin()
 
-    async def answer(self, visit: Visit, asking: Awaitable[Reply], limit: Deadline) -> Answer:
-        """An answer, whatever happens. The time for it runs already."""
+    async def answer(self, visit: Visit, ask: Ask, begin: Callable[[], Deadline]) -> Answer:
+        """An answer, whatever happens. `begin` gives the time that there is for what `ask` gives."""
         try:
-            with limit:
-                return _checked(await asking, visit)
+            with begin():
+                return _checked(await ask(), visit)
         except ClientGone:
             raise
         except asyncio.CancelledError as error:

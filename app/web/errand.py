@@ -9,9 +9,9 @@ need a task to be there; what asks look-ups does, and says so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from app.service.delivery import Reply
 from app.service.drive import NeedsTask
@@ -21,7 +21,8 @@ from app.web.letter import Letter
 from app.web.routes import Serving
 from app.web.visit import Visit
 
-Waiting = asyncio.Future[Any]
+Waiting: TypeAlias = asyncio.Future[Any]
+Ask: TypeAlias = Callable[[], Awaitable[Reply]]
 
 
 class Office(Protocol):
@@ -32,8 +33,8 @@ class Office(Protocol):
     def serving(self, visit: Visit) -> Serving:
         """What answers a webhook that has been read."""
 
-    async def answer(self, visit: Visit, asking: Awaitable[Reply], limit: Deadline) -> Answer:
-        """An answer, whatever happens, for a task."""
+    async def answer(self, visit: Visit, ask: Ask, begin: Callable[[], Deadline]) -> Answer:
+        """An answer, whatever happens, for a task. `begin` gives the time that there is for what `ask` gives."""
 
     def checked(self, visit: Visit, reply: Reply) -> Answer:
         """The answer that a reply makes, whatever it is."""
@@ -83,7 +84,7 @@ class Errand:
             waits_for._asyncio_future_blocking = False  # as a task does when it takes one from a coroutine
             waits_for.add_done_callback(self._go_on)
         else:
-            self._give_to_task(_Resumed(self._serving, waits_for))
+            self._give_to_task(partial(_Resumed, self._serving, waits_for))
 
     def _end(self) -> None:
         """The time is over."""
@@ -94,7 +95,7 @@ class Errand:
         """What it waited for is there. What failed is dealt with in a task, which may wait for more."""
         if not self._is_late and (waited.cancelled() or waited.exception() is not None):
             waited._asyncio_future_blocking = True
-            self._give_to_task(_Resumed(self._serving, waited))
+            self._give_to_task(partial(_Resumed, self._serving, waited))
             return
         try:
             waits_for = self._serving.send(None)
@@ -102,7 +103,7 @@ class Errand:
             self._limit.done()
             self._reply(done.value)
         except NeedsTask:
-            self._give_to_task(self._office.serving(self._visit))
+            self._give_to_task(partial(self._office.serving, self._visit))
         except asyncio.CancelledError as error:  # by `_end`
             late = TimeoutError()
             late.__cause__ = error
@@ -110,13 +111,18 @@ class Errand:
         except Exception as error:  # noqa: BLE001 - a caller is on the line
             self._fail(error)
         else:
-            self._give_to_task(_Resumed(self._serving, waits_for))
+            self._give_to_task(partial(_Resumed, self._serving, waits_for))
 
-    def _give_to_task(self, asking: Awaitable[Reply]) -> None:
-        self._letter.follow(self._letter.loop.create_task(self._answer(asking)))
+    def _give_to_task(self, ask: Ask) -> None:
+        self._letter.follow(self._letter.loop.create_task(self._answer(ask)))
 
-    async def _answer(self, asking: Awaitable[Reply]) -> None:
-        self._send(await self._office.answer(self._visit, asking, self._limit))
+    async def _answer(self, ask: Ask) -> None:
+        self._send(await self._office.answer(self._visit, ask, self._rest_of_time))
+
+    def _rest_of_time(self) -> Deadline:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - asked in one
+        return self._limit.given_to(task)
 
     def _reply(self, reply: Reply) -> None:
         self._send(self._office.checked(self._visit, reply))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 import time
@@ -24,7 +25,10 @@ from app.service.drive import NeedsTask
 from app.store.waiting import waited
 from app.web import create_app
 from app.web.app import Application
+from app.web.deadline import Deadline
+from app.web.errand import Errand
 from app.web.protocol import PatientProtocol
+from app.web.visit import Visit
 from tests.web.fake_calls import ANSWERED, FAILSAFE, NCCO, FakeCalls, give, settings_with
 
 SECRET: Final = "invented-signature-secret-for-tests-only"
@@ -201,7 +205,15 @@ async def test_a_turn_that_asks_look_ups_after_a_wait_begins_anew_in_a_task() ->
     assert 2 == len(calls.asked)
 
 
-@pytest.mark.parametrize("act", [hang_in_the_store, later(ANSWERED, 60), crash_later], ids=["store", "wait", "crash"])
+async def hang_later(_: Delivery) -> Any:
+    await later(None)(_)
+    await asyncio.sleep(60)
+
+
+SLOW: Final = {"store": hang_in_the_store, "wait": later(ANSWERED, 60), "in a task": hang_later, "crash": crash_later}
+
+
+@pytest.mark.parametrize("act", SLOW.values(), ids=SLOW)
 @pytest.mark.parametrize("is_short", [True, False])
 async def test_who_takes_too_long_is_answered_in_time_on_both_ways(act: Any, is_short: bool) -> None:
     calls = FakeCalls(act)
@@ -289,3 +301,22 @@ async def test_a_client_that_has_gone_is_sent_nothing_and_the_call_is_kept() -> 
 
     assert b"" == wire.said
     assert ["webhook"] == [line["event"] for line in lines]
+
+
+@pytest.mark.parametrize("act", [give(ANSWERED), later(ANSWERED)], ids=["at once", "later"])
+async def test_what_is_answered_leaves_no_circle_that_python_would_have_to_look_for(act: Any) -> None:
+    app = door_of(FakeCalls(act), is_short=True)
+    await said(app, signed(BODY))
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        await said(app, *[signed(BODY)] * 20)
+        gc.collect()
+        left = [type(found).__name__ for found in gc.garbage if isinstance(found, (Delivery, Visit, Errand, Deadline))]
+    finally:
+        gc.set_debug(0)
+        gc.enable()
+        gc.garbage.clear()
+
+    assert [] == left
