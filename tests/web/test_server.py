@@ -198,9 +198,9 @@ def test_a_server_that_starts_anew_on_new_code_serves(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_told_with_its_cure() -> None:
-    with listening("127.0.0.1", 0, "NCCO_PORT") as taken:
+    with listening("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(SettingsError) as caught, listening("127.0.0.1", port, "NCCO_PORT"):
+        with pytest.raises(SettingsError) as caught, listening("127.0.0.1", port):
             pass
 
     assert "NCCO_PORT" == caught.value.setting
@@ -210,12 +210,12 @@ def test_a_port_in_use_is_told_with_its_cure() -> None:
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.7"])
 def test_a_host_that_is_not_this_machine_is_told(host: str) -> None:
-    with pytest.raises(SettingsError, match=host), listening(host, 0, "NCCO_PORT"):
+    with pytest.raises(SettingsError, match=host), listening(host, 0):
         pass
 
 
 def test_the_sixth_protocol_version_is_listened_on() -> None:
-    with listening("::1", 0, "NCCO_PORT") as bound:
+    with listening("::1", 0) as bound:
         assert socket.AF_INET6 == bound.family
 
 
