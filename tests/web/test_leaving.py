@@ -51,32 +51,31 @@ def children(process: int) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("words", [ALONE, TWO])
-def test_until_the_port_closes_callers_are_answered_and_nobody_is_sent_here(
-    tmp_path: Path, words: tuple[str, ...]
-) -> None:
-    with running(tmp_path, *words, NCCO_DRAIN_S="3") as server, httpx.Client(base_url=server.url) as client:
-        before = client.post("/webhooks/answer", json=CALL)
-        begun = time.monotonic()
+def test_while_it_is_going_callers_are_answered_and_nobody_is_sent_here(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with running(tmp_path, *words, NCCO_DRAIN_S=NEVER) as server:
         server.process.terminate()
         ready = until_unready(server)
         answers = [httpx.post(f"{server.url}/webhooks/answer", json=CALL | {"uuid": f"leg-{n}"}) for n in range(10)]
         up = httpx.get(f"{server.url}/healthz")
-        open_for = time.monotonic() - begun
-        code = server.process.wait(20)
+
+    assert (503, False) == (ready.status_code, ready.json()["ready"])
+    assert ["the server is going: it was told to end, and still answers"] == ready.json()["reasons"]
+    assert [(200, HELLO)] * 10 == [(answer.status_code, answer.content) for answer in answers]
+    assert 200 == up.status_code
+
+
+@pytest.mark.parametrize("words", [ALONE, TWO])
+def test_then_the_port_closes_and_it_ends_well(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with running(tmp_path, *words, NCCO_DRAIN_S="2") as server:
+        begun = time.monotonic()
+        server.process.terminate()
+        code = server.process.wait(60)
         took = time.monotonic() - begun
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{server.url}/healthz")
 
-    assert open_for < 3, "the machine is too busy to tell anything"
-    assert [(200, HELLO)] * 10 == [(answer.status_code, answer.content) for answer in answers]
-    assert (503, ["the server is going: it was told to end, and still answers"]) == (
-        ready.status_code,
-        ready.json()["reasons"],
-    )
-    assert 200 == up.status_code
-    assert "connection" not in before.headers
     assert 0 == code
-    assert 3 <= took < 3 + AT_ONCE_S
+    assert took >= 2
 
 
 def test_connections_that_are_kept_open_come_anew(tmp_path: Path) -> None:
