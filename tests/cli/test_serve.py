@@ -164,6 +164,17 @@ def test_the_greeting_says_what_is_missing_for_real_calls() -> None:
     assert "set NCCO_PUBLIC_URL" in shown
 
 
+def test_a_flow_file_that_cannot_be_read_is_an_error_as_any_other(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    (tmp_path / "flows" / "other.yaml").symlink_to("nowhere.yaml")
+
+    shown = ncco("serve", "--dev", "--port", "0")
+
+    assert 1 == shown.exit_code
+    assert "E122" in shown.stderr
+    assert "the server does not start while its flows have errors" in shown.stderr
+
+
 @pytest.mark.parametrize(
     ("url", "told"),
     [

@@ -24,7 +24,7 @@ def run(*, output: Path, flows: Path | None, templates: Path | None, form: Liter
     """Write the bundle; ISSUES when the flows have errors, and nothing is written then. Raises CannotRun."""
     settings = _settings()
     found = find(Source(*folders(flows, templates)), {})
-    if found.project.has_errors:
+    if found.has_errors:
         errors = [issue for issue in found.issues if issue.is_error]
         click.echo(report(errors, found.texts, "text", takes_colour()), nl=False, err=True, color=takes_colour())
         click.echo("nothing is written while the flows have errors", err=True)

@@ -27,7 +27,7 @@ def loaded_flows(name: str | None, flows: Path | None, templates: Path | None) -
     known = found.project.flows
     if name is not None and name in known:
         return (known[name],)
-    if found.project.has_errors and (name is None or _is_written(name, found)):
+    if found.has_errors and (name is None or _is_written(name, found)):
         show_errors(found)
         return None
     if name is not None:

@@ -28,7 +28,7 @@ def run(*, name: str | None, year: int | None, flows: Path | None, templates: Pa
     """Print the hours; ISSUES when the flows have errors. Raises CannotRun."""
     source = Source(*folders(flows, templates))
     found = find(source, flow_variables())
-    if found.project.has_errors:
+    if found.has_errors:
         errors = [issue for issue in found.issues if issue.is_error]
         click.echo(report(errors, found.texts, "text", takes_colour()), nl=False, err=True, color=takes_colour())
         return ISSUES

@@ -35,6 +35,11 @@ class Findings:
     issues: tuple[Issue, ...]
     texts: Mapping[str, str]
 
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything keeps the project from being used, a file that cannot be read included."""
+        return any(issue.is_error for issue in self.issues)
+
 
 def find_source(path: Path, templates: Path | None) -> Source:
     """The project that `path` names: its folder, its folder of flows, or one flow file of it. Raises CannotRun."""

@@ -43,7 +43,7 @@ def run(
     """Print what was found. ISSUES when anything is wrong, or when not everything was walked. Raises CannotRun."""
     source, flow = source_of(what, flows, templates)
     found = find(source, flow_variables())
-    if found.project.has_errors:
+    if found.has_errors:
         show_errors(found)
         return ISSUES
     flow = flow or flow_of_file(source, found)

@@ -50,7 +50,7 @@ def run(
     Raises CannotRun.
     """
     found = find(Source(*folders(flows, templates)), flow_variables())
-    if found.project.has_errors:
+    if found.has_errors:
         errors = [issue for issue in found.issues if issue.is_error]
         click.echo(report(errors, found.texts, "text", takes_colour()), nl=False, err=True, color=takes_colour())
         return ISSUES

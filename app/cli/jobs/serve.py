@@ -47,7 +47,7 @@ def run(
         _advise(settings.database_url, workers)
         found = find(Source(settings.flows, settings.templates), settings.policy().env)
         _show_issues(found)
-        if found.project.has_errors:
+        if found.has_errors:
             return ISSUES
         _serve(settings, found, dev=dev, reload=reload, workers=workers)
     except SettingsError as error:
@@ -87,7 +87,7 @@ def _database(url: str) -> str:
 def _show_issues(found: Findings) -> None:
     shown = report(found.issues, found.texts, "text", takes_colour())
     click.echo(shown, nl=False, err=True, color=takes_colour())
-    if found.project.has_errors:
+    if found.has_errors:
         click.echo("the server does not start while its flows have errors", err=True)
 
 

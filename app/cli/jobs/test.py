@@ -96,7 +96,7 @@ def run(
         if form == "text" and len(projects) > 1:
             click.echo(done.ink(f"{project.source.flows.parent.as_posix()}:", "bold"), color=takes_colour())
         found = find(project.source, flow_variables())
-        if found.project.has_errors:
+        if found.has_errors:
             show_errors(found)
             has_faulty_flows = True
         else:

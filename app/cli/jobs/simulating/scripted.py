@@ -29,7 +29,7 @@ def find_source_of(script: Script, what: str | None, flows: Path | None, templat
 async def play_own(script: Script, source: Source, allow: tuple[str, ...], *, live: bool) -> int:
     """Play the script: FINE when it holds. Raises CannotRun."""
     found = find(source, flow_variables())
-    if found.project.has_errors:
+    if found.has_errors:
         show_errors(found)
         return ISSUES
     async with live_outside(is_live=live) as outside:

@@ -57,7 +57,7 @@ def find_called(what: str | None, facts: CallFacts, flows: Path | None, template
     """
     source, name = source_of(what, flows, templates)
     found = find(source, flow_variables())
-    if found.project.has_errors:
+    if found.has_errors:
         show_errors(found)
         return None
     known = found.project.flows
