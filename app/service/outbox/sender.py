@@ -170,24 +170,25 @@ class Sender:
         if hook.tries > self._schedule.tries:  # each try ended with the process, or nobody could write down its end
             await self._conclude(hook, Verdict("never", f"{self._schedule.tries} tries were not finished"))
         elif self._receivers.may_begin(hook.url):
-            await self._conclude(hook, await self._try(hook))
+            verdict: Verdict | None = None
+            try:
+                verdict = await self._try(hook)
+            finally:
+                self._receivers.ended(hook.url, verdict)
+            await self._conclude(hook, verdict)
         else:
             due_at = self._now() + round(PUT_OFF_S * 1000)
             await self._write(self._store.put_off_hook(hook.id, hook.tries, due_at))
 
     async def _try(self, hook: HookRow) -> Verdict:
-        verdict: Verdict | None = None
         try:
             async with asyncio.timeout(self._limit_s):
-                verdict = await self._post(hook, self._clock())
+                return await self._post(hook, self._clock())
         except TimeoutError:
-            verdict = Verdict("again", f"no end of it within {self._limit_s:g} s", is_slow=True)
+            return Verdict("again", f"no end of it within {self._limit_s:g} s", is_slow=True)
         except asyncio.CancelledError:
             await self._write(self._store.hook_failed(hook.id, hook.tries, self._now(), "the server was stopped"))
             raise
-        finally:
-            self._receivers.ended(hook.url, verdict)
-        return verdict
 
     async def _conclude(self, hook: HookRow, verdict: Verdict) -> None:
         """Write down what came of a try."""
