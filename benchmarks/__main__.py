@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import time
 from typing import Final
 
 BENCHMARKS: Final = (
@@ -49,7 +50,9 @@ def main() -> int:
     for name in PROOFS if given.proofs else BENCHMARKS:
         print(f"== benchmarks.{name}", flush=True)
         command = [sys.executable, "-m", f"benchmarks.{name}", *_options(name, given)]
+        begun = time.monotonic()
         codes[name] = subprocess.run(command, check=False).returncode  # noqa: S603 - our own modules
+        print(f"== benchmarks.{name} took {time.monotonic() - begun:.0f} s", flush=True)
     failed = [name for name, code in codes.items() if code]
     print(f"== {'failed: ' + ', '.join(failed) if failed else 'all have run'}")
     return 1 if failed else 0

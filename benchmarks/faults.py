@@ -32,7 +32,8 @@ from tests.store.postgres_server import NoPostgres, running_server
 
 AT_ONCE: Final = 4
 """Processes that play at once: what they do is mostly to wait for what hangs."""
-PARTS: Final = 16
+PARTS: Final = 17
+"""A prime number: each part has runs of each way."""
 
 
 def main() -> int:
