@@ -49,6 +49,8 @@ HOSTILE = st.one_of(
 PLAIN = parts_of(DO, templates=TEMPLATES)
 TARGETS = [parts_of(item) for item in ADDRESSED]
 HEADERS = parts_of(HEADED)
+PATHS_THAT_ARE_REFUSED = re.compile(r"[\x00-\x1f\x7f]|(^|[/\\])\.")
+"""E393: a server may decode them before it looks where they lead."""
 
 
 def outline(value: Any) -> Any:
@@ -76,7 +78,7 @@ def test_hostile_text_changes_no_structure(text: str) -> None:
 
 
 @pytest.mark.parametrize("parts", TARGETS)
-@given(text=HOSTILE)
+@given(text=HOSTILE.filter(lambda text: not PATHS_THAT_ARE_REFUSED.search(text)))
 def test_hostile_text_stays_within_its_part_of_an_address(parts: Any, text: str) -> None:
     (action,) = play(parts, names=with_caller(text))
     address = action["streamUrl"][0] if "streamUrl" in action else action["endpoint"][0]["uri"]
