@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from app.store.contract import HookRow, SessionRow
 from app.store.sqlite import SqliteStore
 from app.store.sqlite.migrate import MIGRATIONS, migrate
 from app.store.sqlite.migrations.versions import v0001_calls
-from app.store.sqlite.opening import CHECKED_BYTES, SCHEMAS, VERSION_TABLE
+from app.store.sqlite.opening import CHECKED_BYTES, SCHEMAS, VERSION_TABLE, found_schema
 from tests.store.stored_rows import faulty_connection, hook_row, new_call, rows_of, session_row, webhook_row
 
 
@@ -394,6 +394,24 @@ async def test_many_stores_can_open_a_new_file_at_once(path: Path) -> None:
     assert [(4,)] == rows_of(path, "SELECT count(*) FROM calls")
 
     await asyncio.gather(*(store.close() for store in stores))
+
+
+def test_tables_that_another_server_makes_right_now_are_no_foreign_ones(path: Path) -> None:
+    other = threading.Thread(target=lambda: asyncio.run(load_first(SqliteStore(path))))
+
+    class Overtaken(sqlite3.Connection):
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+            if sql.startswith("SELECT name FROM sqlite_master LIMIT"):
+                other.start()
+                other.join(0.5)
+            return super().execute(sql, *parameters)
+
+    with closing(sqlite3.connect(path, isolation_level=None, factory=Overtaken)) as connection:
+        found = found_schema(path, connection)
+    other.join()
+
+    assert "" == found
+    assert [(SCHEMAS[-1],)] == rows_of(path, "SELECT version_num FROM ncco_schema")
 
 
 async def test_opening_one_store_twice_at_once_starts_one_writer(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
 from typing import Final
 
@@ -187,4 +186,4 @@ async def test_checkpoint_that_fails_costs_no_call(path: Path) -> None:
     await store.close()
 
     assert [(2 * AFTER_ITEMS,)] == rows_of(path, "SELECT count(*) FROM webhooks")
-    assert ["ok"] == [found for (found,) in sqlite3.connect(path).execute("PRAGMA integrity_check")]
+    assert [("ok",)] == rows_of(path, "PRAGMA integrity_check")

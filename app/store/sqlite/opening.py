@@ -119,8 +119,13 @@ def _prepare(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
 
 def found_schema(path: Path, connection: sqlite3.Connection) -> str:
     """The schema that the file has, "" when it is empty. Raises StoreUnusable for one that is not ours, or newer."""
-    schema = _schema(connection)
-    if schema == "" and connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchall():
+    connection.execute("BEGIN")  # both are read of one moment: another server may make the tables right now
+    try:
+        schema = _schema(connection)
+        tables = connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchall()
+    finally:
+        connection.execute("COMMIT")
+    if schema == "" and tables:
         cure = "name another file in NCCO_DATABASE_URL"
         raise StoreUnusable(f"{path} is a database of another program", cure)
     if schema not in ("", *SCHEMAS):
