@@ -73,7 +73,7 @@ def serve(
     journal.configure(settings)
     if schema is not None and schema.found and schema.missing:
         structlog.get_logger().warning("schema_upgraded", found=schema.found, newest=schema.newest)
-    with listening(settings.host, settings.port) as bound:
+    with _quiet_end(), listening(settings.host, settings.port) as bound:
         host, port = bound.getsockname()[:2]
         if ready is not None:
             ready(str(host), int(port))
@@ -129,7 +129,7 @@ def _run_here(settings: Settings, bound: socket.socket, *, dev: bool) -> None:
     metrics, leaving = Metrics(), Leaving()
     factory = partial(create_app, settings, dev=dev, metrics=metrics, leaving=leaving)
     config = _config(factory, settings, leaving, dev=dev)
-    with _metrics_port(settings, metrics.registry), _quiet_end():
+    with _metrics_port(settings, metrics.registry):
         Server(config).run(sockets=[bound])
 
 
@@ -140,7 +140,7 @@ def _supervise(settings: Settings, bound: socket.socket, *, dev: bool, reload: b
     factory = partial(make_worker_app, settings, dev=dev, leaving=leaving)
     with _counted_together():
         config = _config(factory, settings, leaving, dev=dev, reload=reload, workers=workers)
-        with _metrics_port(settings, shared_registry()), _quiet_end():
+        with _metrics_port(settings, shared_registry()):
             if reload:
                 ChangeReload(config, target=Server(config).run, sockets=[bound]).run()
             else:
@@ -278,8 +278,11 @@ def _metrics_port(settings: Settings, registry: CollectorRegistry) -> Iterator[N
 
 @contextmanager
 def _quiet_end() -> Iterator[None]:
-    """Let a stop that was asked for be a normal end: uvicorn raises the signal again once it is done."""
-    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    """Let a stop that was asked for be a normal end, whether it comes before uvicorn listens to signals or behind.
+
+    uvicorn raises the signal again once it is done; SIGINT then interrupts, and so does SIGTERM in here.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:

@@ -73,6 +73,26 @@ def test_one_process_serves_until_it_is_stopped(tmp_path: Path, stop: signal.Sig
     assert [{"action": "talk", "text": "Hello."}] == visitor.response.json()
 
 
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("words", [{}, {"workers": 2}, {"reload": True}])
+def test_a_stop_that_comes_while_it_starts_is_no_less_one(
+    tmp_path: Path, stop: signal.Signals, words: dict[str, Any]
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    reached: list[int] = []
+
+    def stopped_at_once(_: str, port: int) -> None:
+        reached.append(port)
+        signal.raise_signal(stop)
+
+    serve(project(tmp_path), dev=True, ready=stopped_at_once, **words)
+
+    assert 1 == len(reached)
+    assert before == signal.getsignal(signal.SIGTERM)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{reached[0]}/healthz")
+
+
 def test_metrics_have_their_port_for_as_long_as_it_serves(tmp_path: Path) -> None:
     port = free_port()
     visitor = Visitor(signal.SIGTERM, lambda _: f"http://127.0.0.1:{port}/metrics")
