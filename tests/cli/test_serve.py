@@ -26,7 +26,7 @@ FLOWS = load({"flows/shop.yaml": SHOP}).flows.values()
 
 
 def asked(server: RunningServer, path: str) -> tuple[int, bytes]:
-    with urllib.request.urlopen(f"http://{server.address}{path}", timeout=10) as reply:
+    with urllib.request.urlopen(f"http://{server.address}{path}", timeout=60) as reply:
         return reply.status, reply.read()
 
 
