@@ -247,11 +247,12 @@ class Settings(BaseSettings):
                 "Set it to the signature secret from the API settings of the Vonage dashboard. To try things out, use "
                 "`ncco serve --dev` with NCCO_HOST=127.0.0.1; NCCO_INSECURE=1 does without signatures anywhere.",
             )
-        if not (self.public_url or dev or self.insecure or values.is_loopback(self.host)):
+        if not (self.public_url or dev or self.insecure):  # behind a proxy, this machine alone is everybody
             raise SettingsError(
                 "NCCO_PUBLIC_URL",
                 "is not set, so Vonage could not be told where to send what a caller presses",
-                "Set it to the address that Vonage reaches this server at, such as https://calls.example.com.",
+                "Set it to the address that Vonage reaches this server at, such as https://calls.example.com; "
+                "`ncco serve --dev` does without.",
             )
 
     def verifier(self) -> Verifier | None:

@@ -24,7 +24,8 @@ PUBLIC = "https://calls.example.com"
         (True, {"host": "127.8.9.10"}),
         (False, {"insecure": True}),
         (False, {"insecure": True, "host": EVERYWHERE}),
-        (False, {"signature_secret": SECRET}),
+        (True, {"signature_secret": SECRET}),
+        (False, {"signature_secret": SECRET, "public_url": PUBLIC}),
         (False, {"signature_secret": SECRET, "host": EVERYWHERE, "public_url": PUBLIC}),
         (True, {"signature_secret": SECRET, "host": EVERYWHERE}),
     ],
@@ -56,9 +57,10 @@ def test_without_a_secret_strangers_are_not_served(dev: bool, values: dict[str, 
     assert "--dev" in caught.value.cure
 
 
-def test_a_public_server_must_know_its_address() -> None:
+@pytest.mark.parametrize("host", [EVERYWHERE, "127.0.0.1"])
+def test_a_server_of_real_calls_must_know_its_address_also_behind_a_proxy(host: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        load_settings(None, host=EVERYWHERE, signature_secret=SECRET).require_safe(dev=False)
+        load_settings(None, host=host, signature_secret=SECRET).require_safe(dev=False)
 
     assert "NCCO_PUBLIC_URL" == caught.value.setting
 
