@@ -124,10 +124,12 @@ def test_a_flow_that_is_not_there_ends_with_2(tmp_path: Path, flow: str, told: s
     assert told in done.output
 
 
-def test_a_folder_without_flows_ends_with_2(tmp_path: Path) -> None:
+def test_a_folder_without_flows_is_told_as_check_tells_it(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
+    proved, checked = (invoke_in(tmp_path, command) for command in ("prove", "check"))
 
-    assert 2 == invoke_in(tmp_path, "prove").exit_code
+    assert (1, checked.output) == (proved.exit_code, proved.output)
+    assert "E123  there is no flow file in flows" in proved.output
 
 
 def test_a_folder_that_cannot_be_written_ends_with_2(tmp_path: Path) -> None:
