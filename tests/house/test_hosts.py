@@ -67,13 +67,14 @@ def test_a_server_is_given_the_time_that_it_takes_to_end(name: str) -> None:
 
 
 def test_hosts_find_their_database() -> None:
-    url = re.sub(r"\$\{\w+:-(\w+)\}", r"\1", SERVICES["ncco-1"]["environment"]["NCCO_DATABASE_URL"])
+    host = SERVICES["ncco-1"]["environment"]
     postgres = SERVICES["postgres"]["environment"]
 
-    assert "postgresql://postgres/ncco" == read_address(url).label
+    assert "postgresql://postgres/ncco" == read_address(host["NCCO_DATABASE_URL"]).label
+    assert "postgresql://ncco@postgres/ncco" == read_address(host["NCCO_DATABASE_URL"]).dsn
     assert ("ncco", "ncco") == (postgres["POSTGRES_USER"], postgres["POSTGRES_DB"])
     assert "${POSTGRES_PASSWORD:-ncco}" == postgres["POSTGRES_PASSWORD"]
-    assert "${POSTGRES_PASSWORD:-ncco}@" in SERVICES["ncco-1"]["environment"]["NCCO_DATABASE_URL"]
+    assert postgres["POSTGRES_PASSWORD"] == host["PGPASSWORD"]
 
 
 def test_hosts_are_healthy_when_they_are_ready() -> None:
