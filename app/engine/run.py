@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from app.engine.answers import Answers, Read
@@ -54,7 +55,7 @@ class Run:
         self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
         self.entered_at = around.now
         self.locale = before.locale
-        self.answers = Answers(self._mask)
+        self.answers = Answers(partial(self.around.mask, before.id))  # `self._mask` would make a circle of it all
         self.hooks: list[Any] = []
         self._call = call_record(before.call)
         self._script = Script(root, before.id, before.turn + 1, before.dialled, self.around)
