@@ -134,7 +134,7 @@ class Verifier:
         if (problem := _header_problem(header_part)) is not None:
             raise WrongSignature(problem)
         document = _decoded(claims_part)
-        if not any(hmac.compare_digest(signature_part, _signature(keyed, signed)) for keyed in self._keyed):
+        if True not in [hmac.compare_digest(signature_part, _signature(keyed, signed)) for keyed in self._keyed]:
             is_readable = document is not None and _decoded(signature_part) is not None
             raise WrongSignature(SIGNATURE if is_readable else MALFORMED)
         claims = None if document is None else _object(document)
