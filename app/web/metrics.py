@@ -17,6 +17,7 @@ from prometheus_client.process_collector import ProcessCollector
 from app.engine import LookupAnswer
 from app.flow.model import Project
 from app.service.delivery import Reply
+from app.vonage.signatures import REASONS
 from app.web.answers import Answer
 from app.web.routes import ROUTES
 
@@ -73,6 +74,8 @@ class Metrics:
         self._open_calls = state("ncco_open_calls", "Calls begun in the last 4 hours whose end was not reported")
         self._hooks = count("ncco_hook_tries", "Tries to send a hook", ["outcome"])
         self._hooks_kept = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
+        for reason in REASONS:
+            self._refusals.labels(reason)
         self._series: dict[tuple[str, str], Counter] = {}
         self._by_route = {route.name: self._seconds.labels(route.name) for route in ROUTES}
         self._inputs_of: dict[tuple[str, str, str], Counter] = {}

@@ -25,7 +25,10 @@ ALERTS = ROOT / "deploy" / "alerts.yml"
 OF_PROMETHEUS = {"job", "instance"}
 """Labels that Prometheus adds to whatever it scrapes."""
 
-FUNCTIONS = {"absent", "up", "and", "or", "by", "sum", "max", "min", "rate", "increase", "histogram_quantile", "le"}
+FUNCTIONS = {
+    *("and", "or", "unless", "on", "by", "le", "up"),
+    *("absent", "histogram_quantile", "increase", "max", "min", "rate", "sum"),
+}
 SELECTOR = re.compile(r"(\w+)\{([^}]*)\}")
 MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 
@@ -34,6 +37,8 @@ def scraped() -> dict[str, dict[str, set[str]]]:
     """Every sample of a server on which everything has happened once: its labels with their values."""
     metrics = Metrics()
     metrics.webhook(Answer(Reply(b"[]", "answer", "answer")), 0.1, "answer")
+    for outcome in ("unsigned", "wrong-signature"):
+        metrics.webhook(Answer(Reply(None, "answer", outcome), 401), 0.1, "answer")
     for result in ("nomatch", "noinput", "sales"):
         metrics.webhook(Answer(Reply(b"[]", "input-dtmf", result, "a", "b", heard_in="menu")), 0.1, "input")
     for answer in (LookupAnswer({}), LookupAnswer(None, "timed out after 5 ms"), LookupAnswer(None, "status 500")):

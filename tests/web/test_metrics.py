@@ -23,6 +23,7 @@ from app.service.rows import milliseconds
 from app.store.contract import Store
 from app.store.sqlite import SqliteStore
 from app.store.sqlite.records import SqliteRecords
+from app.vonage.signatures import REASONS
 from app.web.answers import Answer
 from app.web.asking import CountedAsking
 from app.web.census import count_calls
@@ -259,6 +260,12 @@ def test_refused_signatures_are_counted_by_reason() -> None:
     metrics.signature_refused(WrongSignature("issued too long ago").reason)
 
     assert 1 == count(metrics, "ncco_signature_rejections_total", reason="issued too long ago")
+
+
+def test_every_reason_to_refuse_is_there_with_0_so_that_its_first_refusal_is_seen_as_a_rise() -> None:
+    metrics = Metrics()
+
+    assert {0} == {count(metrics, "ncco_signature_rejections_total", reason=reason) for reason in REASONS}
 
 
 def test_reads_of_the_flows_are_counted() -> None:
