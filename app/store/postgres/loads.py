@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from app.errors import StoreError, StoreUnavailable
+from app.store.postgres.connecting import READ_S
 from app.store.postgres.statements import SELECT_CALL, SELECT_CALLS
 from app.store.waiting import waited
 
@@ -75,10 +76,11 @@ class Loads:
         problem = StoreUnavailable("the calls were not read to the end")
         is_read = False
         try:
-            rows = await self._pool.read(SELECT_CALLS, [id_ for id_, _ in group])
+            async with asyncio.timeout(2 * READ_S):  # what hangs for ever keeps no lane
+                rows = await self._pool.read(SELECT_CALLS, [id_ for id_, _ in group])
             found, is_read = {row[0]: row for row in rows}, True
-        except StoreError as error:
-            problem = StoreUnavailable(str(error))
+        except (StoreError, TimeoutError) as error:
+            problem = StoreUnavailable(str(error) or "the calls were not read in time")
         finally:
             for id_, done in group:
                 _settle(done, found.get(id_) if is_read else problem)
@@ -86,8 +88,8 @@ class Loads:
 
     async def close(self) -> None:
         """Wait for what is being read."""
-        while self._groups:
-            await asyncio.wait(self._groups)
+        while running := [task for task in self._groups if not task.done()]:
+            await asyncio.wait(running)
 
 
 def _settle(done: asyncio.Future[asyncpg.Record | None], found: asyncpg.Record | StoreUnavailable | None) -> None:

@@ -163,9 +163,10 @@ class Writer:
         return self._connection
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.terminate()
-        self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # of a broken one
+                connection.terminate()
 
     def _abandon(self, items: list[Item]) -> None:
         """The loop ends in the middle: whoever still waits must not wait for ever."""
