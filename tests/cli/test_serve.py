@@ -198,6 +198,24 @@ async def made(file: Path) -> None:
     await store.close()
 
 
+@pytest.mark.parametrize(
+    ("connect", "allow", "is_told"),
+    [
+        ('"{{ call.from }}"', "", True),
+        ('{type: sip, uri: "sip:{{ call.from }}@pbx.example.com"}', "", True),
+        ('"{{ call.from }}"', "44", False),
+        ('"447700900111"', "", False),
+        ('"wss://bot.example.com/{{ call.from }}"', "", False),
+    ],
+)
+def test_the_greeting_says_that_computed_numbers_are_not_dialled(connect: str, allow: str, is_told: bool) -> None:
+    steps = f"  ring:\n    do: [connect: {connect}]\n    on: {{completed: end, otherwise: end}}\n"
+    flow = f"flow: masked\ndefault: true\nstart: ring\nsteps:\n{steps}"
+    shown = greeting(load_settings(None, dial_allow=allow), load({"flows/a.yaml": flow}).flows.values(), dev=True)
+
+    assert is_told == ("no computed number is dialled (masked.ring): set the prefixes that may be" in shown)
+
+
 def test_the_greeting_repeats_the_warnings_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NCCO_PROT", "8000")
 

@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import Final
 
-from app.flow.model import Flow
+from app.flow.model import Flow, Step
+from app.flow.parts.connect import Connect
 from app.settings import Settings
 
 URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
+
+SHOWN: Final = 3
+"""How many steps are named."""
 
 
 def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "") -> str:
@@ -25,7 +29,7 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
         *(f"  {line}" for line in _shown_flows(flows)),
         *(["", f"Calls are kept in {database}."] if database else []),
     ]
-    notes = [*_missing(settings, is_telling=any(map(_tells, flows))), *settings.warnings]
+    notes = [*_missing(settings, is_telling=any(map(_tells, flows))), *_undialled(settings, flows), *settings.warnings]
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])
 
 
@@ -50,6 +54,22 @@ def _shown_flows(flows: Iterable[Flow]) -> Iterator[str]:
 def _tells(flow: Flow) -> bool:
     """Whether it sends any hook."""
     return bool(flow.events) or any(step.sends or step.events for step in flow.steps.values())
+
+
+def _undialled(settings: Settings, flows: Iterable[Flow]) -> Iterator[str]:
+    """What to set where a flow dials numbers that only a call computes, and none of them may be."""
+    dialling = [f"{flow.name}.{step.name}" for flow in flows for step in flow.steps.values() if _computes_number(step)]
+    if dialling and not settings.dial_allow:
+        shown = ", ".join(dialling[:SHOWN]) + (", ..." if len(dialling) > SHOWN else "")
+        yield (
+            f"NCCO_DIAL_ALLOW is not set, so no computed number is dialled ({shown}): set the prefixes that may be, "
+            "such as 44,4930."
+        )
+
+
+def _computes_number(step: Step) -> bool:
+    dials = (target for part in step.parts if isinstance(part, Connect) for target in part.targets)
+    return any(target.is_computed for target in dials)
 
 
 def _missing(settings: Settings, *, is_telling: bool) -> Iterator[str]:
