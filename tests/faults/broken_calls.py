@@ -244,9 +244,9 @@ async def play_all(faults: Faults, ways: int, server: str, only: str, part: str)
             while waiting:
                 try:
                     problem, times = await play(stage, faults, waiting[0])
-                except AssertionError as error:  # the call that leads to it: a busy machine may not have answered
+                except Exception as error:  # noqa: BLE001 - of the call that leads to it: the machine may be busy
                     tries += 1
-                    problem, times = f"it could not be played: {error}" if tries >= TRIES else "", 0
+                    problem, times = f"it could not be played: {error!r}" if tries >= TRIES else "", 0
                     if not problem:
                         break
                 runs, struck, tries = runs + 1, struck + (times > 0), 0

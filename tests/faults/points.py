@@ -18,9 +18,42 @@ Function = TypeVar("Function", ast.FunctionDef, ast.AsyncFunctionDef)
 
 OUTSIDE: Final = frozenset(
     {
-        *("alembic", "asyncio", "asyncpg", "gc", "httpcore", "httpx", "importlib", "logging", "multiprocessing", "os"),
-        *("prometheus_client", "purgatory", "queue", "random", "secrets", "signal", "socket", "sqlalchemy", "sqlite3"),
-        *("opentelemetry", "ssl", "structlog", "sys", "tempfile", "threading", "uvicorn", "watchfiles"),
+        *(
+            "alembic",
+            "asyncio",
+            "asyncpg",
+            "gc",
+            "httpcore",
+            "httpx",
+            "importlib",
+            "logging",
+            "multiprocessing",
+            "os",
+        ),
+        *(
+            "prometheus_client",
+            "purgatory",
+            "queue",
+            "random",
+            "secrets",
+            "select",
+            "signal",
+            "socket",
+            "sqlalchemy",
+            "sqlite3",
+        ),
+        *(
+            "atexit",
+            "opentelemetry",
+            "select",
+            "ssl",
+            "structlog",
+            "sys",
+            "tempfile",
+            "threading",
+            "uvicorn",
+            "watchfiles",
+        ),
     }
 )
 PURE: Final = frozenset(
@@ -30,6 +63,7 @@ PURE: Final = frozenset(
             "app",
             "base64",
             "binascii",
+            "bisect",
             "collections",
             "contextlib",
             "contextvars",
@@ -50,8 +84,20 @@ PURE: Final = frozenset(
             "json",
             "jwt",
         ),
-        *("math", "orjson", "pathlib", "re", "standardwebhooks", "starlette", "string", "time", "traceback", "types"),
-        *("typing", "urllib", "zlib"),
+        *(
+            "math",
+            "orjson",
+            "pathlib",
+            "re",
+            "standardwebhooks",
+            "starlette",
+            "stat",
+            "string",
+            "time",
+            "traceback",
+            "types",
+        ),
+        *("stat", "typing", "urllib", "zlib"),
     }
 )
 """Those of a web framework and of clocks are here too: what of them speaks to the outside is a method of METHODS."""
