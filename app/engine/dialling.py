@@ -73,4 +73,4 @@ def _covers(prefix: str, address: re.Match[str]) -> bool:
     if not at:
         return (address["user"] or "").startswith(user)
     own = f"{address['host']}{address['port'] or ''}".lower()
-    return host.lower() in (own, address["host"].lower()) and user in ("", address["user"])
+    return host.lower() in ("", own, address["host"].lower()) and user in ("", address["user"])

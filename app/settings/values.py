@@ -15,7 +15,7 @@ from app.store import open_store
 
 _OF_WEBHOOK: Final = re.compile(r"/webhooks/(?:answer|event|fallback)(?:/|$)")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
-_PREFIX: Final = re.compile(r"[1-9][0-9]{0,14}|sips?:[^\s,@:;?<>]*(?:@[A-Za-z0-9.-]+(?::[0-9]{1,5})?)?")
+_PREFIX: Final = re.compile(r"[1-9][0-9]{0,14}|sips?:[^\s,@:;?<>]*(?:@(?:[A-Za-z0-9.-]+(?::[0-9]{1,5})?)?)?")
 _HOOK_PREFIX: Final = "whsec_"
 _HOOK_BYTES: Final = (24, 64)
 MIN_KEY_CHARACTERS: Final = 16

@@ -140,6 +140,7 @@ DESK = "sip:desk@pbx.example.com"
         ("sip:desk@pbx.example.com", "sip:desk@PBX.example.com:5061"),
         ("sip:desk@pbx.example.com:5061", "sip:desk@pbx.example.com:5061"),
         ("sip:@pbx.example.com", "sip:anybody@pbx.example.com"),
+        ("sip:desk@", DESK),
         ("sips:desk@pbx.example.com", "sips:desk@pbx.example.com;transport=tcp"),
     ],
 )
@@ -154,6 +155,7 @@ def test_a_prefix_allows_a_sip_address(prefix: str, address: str) -> None:
         ("sips:", DESK),
         ("sip:", "sips:desk@pbx.example.com"),
         ("sip:dest", DESK),
+        ("sip:des@", DESK),
         ("sip:desk@pbx.example.com", "sip:desk@pbx.example.com.evil.example"),
         ("sip:desk@pbx.example", DESK),
         ("sip:desk@pbx.example.com:5061", DESK),

@@ -122,6 +122,10 @@ def test_a_field_that_is_not_returned_is_an_error() -> None:
             "text, sensitive: true}`; or of all of it: `{type: {b: ..}, sensitive: true}`",
         ),
         (
+            "{a: {sensitive: text, typ: true}}",
+            'E203 the field "typ" has the unknown type "true" → known are: text, int, number, bool, phone, url, list, map',
+        ),
+        (
             "{a: [{b: {sensitive: true}}]}",
             'E532 the field "b" does not say its type → write `{type: text, sensitive: true}`',
         ),

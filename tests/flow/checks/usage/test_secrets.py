@@ -350,6 +350,15 @@ lookups:
         ("branch: [{if: \"customer.cards[0].name == '1'\", goto: end}, {else: end}]", ""),
         ("branch: [{if: customer.cards | length > 0, goto: end}, {else: end}]", ""),
         ("branch: [{if: customer.home.code is defined, goto: end}, {else: end}]", ""),
+        (
+            "branch: [{if: \"(customer.cards | first).number == '1'\", goto: end}, {else: end}]",
+            "customer.cards[].number",
+        ),
+        ("branch: [{if: \"(customer.name | default('x'))[0:1] == '1'\", goto: end}, {else: end}]", ""),
+        (
+            "branch: [{if: \"customer.cards[customer.home.code | int].name == '1'\", goto: end}, {else: end}]",
+            "customer.home.code",
+        ),
         ('do: [{talk: "{% for c in customer.cards %}{{ c.name }}{% endfor %} Bye."}]\n  goto: end', ""),
         (
             "do: [{talk: \"{% for c in customer.cards %}{% if c.number == '1' %}One.{% endif %}{% endfor %} Bye.\"}]\n"
