@@ -48,7 +48,7 @@ def hint(moment: Moment, insight: Insight, listening: Waited | None) -> tuple[st
             text = "[you are recorded: record 12, or record 12 # to end it with a key; Enter: speak for 5 s; ?: help]"
             return text, ("record ", "silence", *_ALWAYS)
         case "dial" if moment.waited is not None:
-            who, can = printable(moment.waited.address), ways_of_party(moment.waited.address)
+            who, can = printable(moment.waited.address), ways_of_party(moment.waited)
             return f"[{who} is dialled: {', '.join(can)}; Enter: answers; ?: help]", (*can, *_ALWAYS)
         case "until":
             return "[press or say something to interrupt; Enter: listen on; ?: help]", ("say ", *_ALWAYS)

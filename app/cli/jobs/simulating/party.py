@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from app.flow.nodes import Place
-from app.simulator import Moment
+from app.simulator import Moment, Waited
 from app.verify.scenarios.model import Dial
 from app.verify.scenarios.script import OUTCOMES
 
@@ -33,9 +33,13 @@ _PRESSES: Final = re.compile(r"presses\s+([0-9*#-]+(?:\s*,\s*[0-9*#-]+)*)")
 _CALLER: Final = re.compile(r"(?:the )?caller (?:hangs|hang) up")
 
 
-def ways_of_party(address: str) -> tuple[str, ...]:
-    """What may be said of whoever is dialled."""
-    return OF_SOCKETS if address.startswith(("ws:", "wss:")) else SHOWN
+def ways_of_party(dialled: Waited) -> tuple[str, ...]:
+    """What may be said of whoever is dialled; what machine detection tells apart where the connect asks for it."""
+    if dialled.address.startswith(("ws:", "wss:")):
+        return OF_SOCKETS
+    is_heard_out = "advancedMachineDetection" in dialled.action
+    detected = ("human",) if is_heard_out or "machineDetection" in dialled.action else ()
+    return (*SHOWN, *detected, *(("beep",) if is_heard_out else ()))
 
 
 def read_party(text: str, moment: Moment) -> Dial | str | None:
