@@ -15,6 +15,7 @@ from app.cli.jobs.init import NEXT
 from tests.cli.projects import ncco
 from tests.cli.running import running_server
 from tests.flow.schema.editor_yaml import as_editor_reads
+from tests.house.tracked import ROOT
 
 WRITTEN = [
     ".env.example",
@@ -173,3 +174,50 @@ def test_its_scenarios_take_every_outcome(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path / "shop")
 
     assert 0 == ncco("test", "--min", "100").exit_code
+
+
+def told_of_messages(shop: Path) -> None:
+    """The project, after the `#` that its comments speak of were taken away."""
+    main, shared = shop / "flows/main.yaml", shop / "flows/shared.yaml"
+    main.write_text(main.read_text().replace("    # events: ", "    events: "))
+    before, hooks, after = shared.read_text().partition("# hooks:")
+    shared.write_text(before + re.sub("^# ?", "", hooks + after, flags=re.MULTILINE))
+
+
+def test_it_promises_no_call_back_while_nobody_is_told_of_a_message(tmp_path: Path) -> None:
+    ncco("init", "shop")
+    flow = (tmp_path / "shop/flows/main.yaml").read_text()
+
+    assert "Thank you for your message" in flow
+    assert "call you back" not in flow
+
+
+def test_a_message_is_sent_once_the_lines_for_it_are_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ncco("init", "shop")
+    monkeypatch.chdir(tmp_path / "shop")
+    told_of_messages(tmp_path / "shop")
+    monkeypatch.setenv("FLOW_OFFICE_URL", "https://office.example.com")
+    scenarios = tmp_path / "shop/tests/scenarios/main.yaml"
+    hooks = '[{message_left: {from: "447700900123"}}]'
+    call = 'from: "447700900123", script: [press: 2, record: {seconds: 8}]'
+    scenarios.write_text(f"{scenarios.read_text()}\na message is sent: {{{call}, expect: {{hooks: {hooks}}}}}\n")
+
+    assert (0, "no issues: 1 flow in 3 files\n") == (ncco("check").exit_code, ncco("check").output)
+    assert "8 scenarios played, all hold" in ncco("test").stdout
+
+
+def test_its_compose_file_runs_the_server_as_that_of_the_server_does(tmp_path: Path) -> None:
+    ncco("init", "shop")
+    ours = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["ncco"]
+    service = yaml.safe_load((tmp_path / "shop/docker-compose.yml").read_text())["services"]["ncco"]
+
+    assert {name: option for name, option in ours.items() if name not in ("build", "healthcheck")} == service
+
+
+def test_its_settings_are_settings_and_say_what_a_real_number_needs(tmp_path: Path) -> None:
+    ncco("init", "shop")
+    named = re.findall(r"^#(\w+)=", (tmp_path / "shop/.env.example").read_text(), re.MULTILINE)
+    known = re.findall(r"^#(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+
+    assert {"FLOW_OFFICE_URL"} == set(named) - set(known)
+    assert {"NCCO_PUBLIC_URL", "VONAGE_SIGNATURE_SECRET", "VONAGE_APPLICATION_ID", "NCCO_RETENTION_DAYS"} <= set(named)

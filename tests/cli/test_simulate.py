@@ -433,7 +433,7 @@ def test_colours_are_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("words", "typed", "heard"),
     [
-        (["reception"], "2\nno answer\nrecord 8 #\n", "Thank you. We will call you back. Goodbye."),
+        (["reception"], "2\nno answer\nrecord 8 #\n", "Thank you for your message. Goodbye."),
         (["pin"], "2580\n", "Your balance is twelve pounds fifty."),
         (["findme"], "busy\nno answer\nanswers\n", "joined by sip:desk@pbx.example.com"),
         (["conference"], "wait 10m\nhangup\n", "Welcome to the weekly meeting."),
