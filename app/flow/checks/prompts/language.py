@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from app.flow.checks.prompts.places import place_of
 from app.flow.checks.prompts.texts import SpokenText
@@ -13,6 +13,9 @@ from app.flow.checks.prompts.tokens import Token, tokens_of
 from app.flow.checks.prompts.tongues import TONGUES, Tongue, tongue_of
 from app.flow.issues import Issue
 from app.flow.rules import RULES
+
+DEFAULT: Final = "en-US"
+"""The voice of a talk without a language. Source: NCCO reference, Talk (language)."""
 
 _LEAST_WEIGHT = 3
 _LEAST_WORDS = 2
@@ -52,15 +55,22 @@ def likely(tokens: Sequence[Token], told: Tongue | None) -> tuple[Tongue, ...]:
 
 
 def check_language(spoken: Iterable[SpokenText]) -> Iterator[Issue]:
-    """W604: a text that is surely in another language than its voice."""
+    """W604: a text that is surely in another language than its voice; of those without a language the first one."""
+    is_told = False
     for each in spoken:
-        voice = tongue_of(each.language)
+        if each.is_default and is_told:
+            continue
+        language = DEFAULT if each.is_default else each.language
+        voice = tongue_of(language)
         if voice is None or not _own_words(voice).isdisjoint(each.text.value.lower().split()):
             continue
         found = _foreign(each.text.value, voice)
         if found is not None:
-            message = f"this text is {found.tongue.shown}, and a voice for {voice.shown} ({each.language}) speaks it"
+            message = f"this text is {found.tongue.shown}, and a voice for {voice.shown} ({language}) speaks it"
             cure = f"write `language: {found.tongue.example}`, or translate the text"
+            if each.is_default:
+                is_told, cure = True, f"write `defaults: {{talk: {{language: {found.tongue.example}}}}}` in the flow"
+                message += ", since nothing says its language"
             yield RULES["W604"].at(place_of(each.text, found.start, found.end), message, cure)
 
 

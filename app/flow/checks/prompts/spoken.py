@@ -45,6 +45,11 @@ class Voice:
         default = self.inherited.get("language") if self.inherited else None
         return self.language(default) if default is not None else ""
 
+    def is_default(self, written: Node | None) -> bool:
+        """Whether nobody has written a language, so that the platform takes its own."""
+        inherited = self.inherited.get("language") if self.inherited else None
+        return written is None and not self.locale and inherited is None
+
 
 def spoken_in(items: Iterable[Map], voice: Voice, *, is_inherited: bool, is_retry: bool) -> Iterator[SpokenText]:
     """What the talks among some items of `do` without errors say."""
@@ -52,9 +57,11 @@ def spoken_in(items: Iterable[Map], voice: Voice, *, is_inherited: bool, is_retr
         talk = _talk(item)
         if talk is not None:
             text, beside = talk
-            language = voice.language(beside.get("language"), is_for_all=_local(text, voice.locale) is text)
+            written = beside.get("language")
+            language = voice.language(written, is_for_all=_local(text, voice.locale) is text)
+            is_default = voice.is_default(written)
             for each in _texts(_local(text, voice.locale), voice.templates):
-                yield SpokenText(each, language, is_inherited, is_retry)
+                yield SpokenText(each, language, is_inherited, is_retry, is_default)
 
 
 def _talk(item: Map) -> tuple[Node | None, Map] | None:

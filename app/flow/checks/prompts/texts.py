@@ -17,12 +17,14 @@ class SpokenText:
         language: the code of its voice, e.g. `en-GB`; "" when that is not known.
         is_inherited: it stands in the flow's defaults, so other menus say it too.
         is_retry: it is only heard after a failed try.
+        is_default: nothing says a language, so that the platform takes its own.
     """
 
     text: Located
     language: str = ""
     is_inherited: bool = False
     is_retry: bool = False
+    is_default: bool = False
 
 
 @dataclass(frozen=True, slots=True)

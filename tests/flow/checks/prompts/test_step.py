@@ -134,7 +134,7 @@ GERMAN = "Guten Tag und willkommen. Für den Vertrieb drücken Sie die 1, für d
         (f'- talk: {{text: "{GERMAN}", language: en-GB}}', "", True),
         (f'- talk: "{GERMAN}"', "defaults: {talk: {language: en-GB}}\n", True),
         (f'- talk: "{GERMAN}"\n  language: de-DE', "defaults: {talk: {language: en-GB}}\n", False),
-        (f'- talk: "{GERMAN}"', "", False),
+        (f'- talk: "{GERMAN}"', "", True),
         (f'- talk: "{GERMAN}"\n  language: nl-NL', "", False),
         (
             f'- talk: "{GERMAN}"\n  language: "{{{{ tongue }}}}"',
@@ -151,6 +151,14 @@ def test_a_text_is_compared_with_the_language_of_its_voice(talk: str, head: str,
     head = head.replace("LOCALES", "locales: {en: {language: en-GB}, de: {language: de-DE}}\n")
 
     assert is_found == any(code.startswith("W604") for code in marked(menu(talk, head=head)))
+
+
+def test_texts_without_a_language_are_told_once_with_the_voice_that_speaks_them() -> None:
+    issues = issues_of(menu(f'- talk: "{GERMAN}"\n- talk: "{GERMAN}"'))
+    (issue,) = [issue for issue in issues if issue.code == "W604"]
+
+    assert "a voice for English (en-US) speaks it, since nothing says its language" in issue.message
+    assert "write `defaults: {talk: {language: de-DE}}` in the flow" == issue.cure
 
 
 def test_a_text_of_a_step_that_asks_nothing_is_compared_as_well() -> None:
