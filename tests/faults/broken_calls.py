@@ -39,7 +39,10 @@ TRIES: Final = 3
 """How often a run is begun, each time on a new stage, until the call that leads to it is played."""
 BACKGROUND: Final = ("app/service/outbox/", "app/web/hooks.py", "app/store/postgres/outbox.py")
 """What works beside the webhooks: after a fault there, hooks must still go out."""
-OWN_TASK: Final = (*BACKGROUND, "app/store/postgres/writer.py", "app/store/postgres/batch.py")
+OWN_TASK: Final = (
+    *BACKGROUND,
+    *(f"app/store/postgres/{name}.py" for name in ("writer", "batch", "connecting", "loads")),
+)
 """What runs in a task of its own, which nobody gives up but who ends the server."""
 OF_POSTGRES: Final = "app/store/postgres/"
 
