@@ -20,6 +20,7 @@ class Context:
         dates: computed dates of holidays, by path; those that are missing are computed.
         shared: parts for all flows. defaults: what every flow inherits.
         flows: what the flows take and give back, by name.
+        kept: their variables that may hold a setting of the server, by flow.
     """
 
     templates: Mapping[str, str]
@@ -28,3 +29,4 @@ class Context:
     shared: Sections = field(default_factory=Sections)
     defaults: Map | None = None
     flows: Mapping[str, Signature] = field(default_factory=dict)
+    kept: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -92,7 +92,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
     declared = _declare(fields, head.outside, steps, reader)
     reader = replace(
         reader,
-        scope=declared.scope(context.env),
+        scope=declared.scope(context.env, context.kept.get(head.outside.name, ())),
         steps=frozenset(_step_names(steps)),
         variables=declared.variables,
         own=head.outside,

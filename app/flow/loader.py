@@ -18,10 +18,11 @@ from app.flow.hours import Calendar, calendar_sources
 from app.flow.issues import Issue, by_place
 from app.flow.linking import link
 from app.flow.model import Flow, Project
-from app.flow.nodes import Map, Node
+from app.flow.nodes import Map, Node, Text
 from app.flow.reader import Reader
 from app.flow.remains import check_remains
 from app.flow.scope import scope_types
+from app.flow.settings import kept_settings
 from app.flow.shared import is_shared, read_shared
 from app.flow.signature import Signature
 from app.flow.source import read_remains, read_yaml
@@ -57,7 +58,8 @@ def load(texts: Mapping[str, str], env: Mapping[str, str] | None = None, *, exte
         file.node = _read_text(file)
     shelf = Shelf({path.removeprefix(_TEMPLATES): texts[path] for path in texts if path.startswith(_TEMPLATES)})
     dates = {path: text for path, text in texts.items() if path.startswith(_CALENDARS)}
-    context = Context(shelf, env, dates, flows=_signatures(files, env))
+    kept = _kept(files) if extent != "revision" else {}
+    context = Context(shelf, env, dates, flows=_signatures(files, env), kept=kept)
     parts = [file for file in files if is_shared(file.node)]
     context = read_shared([(file.node, file.found) for file in parts if isinstance(file.node, Map)], context)
     shared_sources = {file.path: file.text for file in parts} | shelf.take_all()
@@ -122,6 +124,12 @@ def _signatures(files: list[_File], env: Mapping[str, str] | None) -> dict[str, 
             if whole.name:
                 found.setdefault(whole.name, whole)
     return {signature.name: signature for signature in nameless} | found
+
+
+def _kept(files: list[_File]) -> dict[str, frozenset[str]]:
+    """The variables that may hold a setting of the server, by flow."""
+    named = [(file.node.get("flow"), file.node) for file in files if isinstance(file.node, Map)]
+    return kept_settings({name.value: node for name, node in named if isinstance(name, Text)})
 
 
 def _read_file(file: _File, context: Context, shelf: Shelf) -> None:

@@ -102,6 +102,7 @@ _BASE: dict[str, Shape] = {
     "locale": _TEXT,
 }
 _ENV_UNSPOKEN = "a setting of the server"
+_KEPT_UNSPOKEN = "filled with a setting of the server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,15 @@ class ScopeTypes:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.shapes)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What of `unspoken` is sensitive. Settings of the server are not: they may be sent and kept."""
+        return frozenset(name for name in self.unspoken if not self.is_setting(name))
+
+    def is_setting(self, name: str) -> bool:
+        """Whether a name that may not be said holds settings of the server, or one of them."""
+        return self.unspoken[name] in (_ENV_UNSPOKEN, _KEPT_UNSPOKEN)
 
     def get(self, name: str) -> Shape | None:
         """What `name` is, or None when it is not in scope."""
@@ -151,9 +161,17 @@ def variable_type(variable: Variable) -> ValueType:
     return words(*variable.words) if variable.words else TYPES[variable.type_name]
 
 
-def scope_types(variables: Mapping[str, Variable], env: Iterable[str] | None = None) -> ScopeTypes:
-    """What the values of a flow with these variables may use; `env`: the names that are set on this server."""
-    unspoken = {"env": _ENV_UNSPOKEN}
+def scope_types(
+    variables: Mapping[str, Variable], env: Iterable[str] | None = None, kept: Iterable[str] = ()
+) -> ScopeTypes:
+    """What the values of a flow with these variables may use.
+
+    Args:
+        variables: of the flow.
+        env: the names that are set on this server.
+        kept: those of the variables that may hold a setting of the server.
+    """
+    unspoken = {"env": _ENV_UNSPOKEN} | dict.fromkeys(sorted(variables.keys() & kept), _KEPT_UNSPOKEN)
     unspoken |= {name: "a sensitive variable" for name, variable in variables.items() if variable.sensitive}
     shapes = {**{name: variable_type(variable) for name, variable in variables.items()}, **_BASE}
     return ScopeTypes(shapes, unspoken, None if env is None else frozenset(env))

@@ -65,9 +65,9 @@ class Declared:
     variables: Mapping[str, Variable]
     unsure: frozenset[str] = frozenset()
 
-    def scope(self, env: Iterable[str] | None) -> ScopeTypes:
-        """The names that the values of the flow may use."""
-        scope = scope_types(self.variables, env)
+    def scope(self, env: Iterable[str] | None, kept: Iterable[str] = ()) -> ScopeTypes:
+        """The names that the values of the flow may use; `kept` may hold a setting of the server."""
+        scope = scope_types(self.variables, env, kept)
         for name in sorted(self.unsure):
             scope = scope.having(name, ANY)
         return scope

@@ -144,7 +144,7 @@ def is_always_there(scope: ScopeTypes, node: Node) -> bool:
     What is sensitive is gone in a later turn, out of `input` too.
     """
     if isinstance(node, Name):
-        secrets = scope.unspoken.keys() - {"env"}
+        secrets = scope.secrets
         return node.name not in secrets and (node.name != "input" or not secrets)
     if any(is_inner(name) for name in touched_names(node, scope.unspoken, is_passed=True)):
         return False

@@ -120,7 +120,7 @@ def _read_json(fields: Fields, reader: Reader) -> Value | None:
 
 def _check_may_be_told(leaf: Value, reader: Reader) -> None:
     """Whether it may leave the server and be kept until it does: E331 for secrets of callers, E583 for all of ours."""
-    for name in sorted(leaf.used_names & reader.scope.unspoken.keys() - {"env"}):
+    for name in sorted(leaf.used_names & reader.scope.secrets):
         message = f"{name} would be sent and kept until then; it is {reader.scope.unspoken[name]}"
         reader.report("E331", leaf.place, message)
     if isinstance(leaf, Native) and "env" in leaf.used_names and not leaf.used_env:

@@ -223,9 +223,8 @@ class _Definition:
 
     def _check_cache(self, definition: LookupDefinition, inner: Reader) -> None:
         """E541 when an answer would be kept together with something sensitive that was asked for."""
-        unspoken = inner.scope.unspoken.keys() - {"env"}
         used = frozenset[str]().union(*(value.used_names for value in definition.values))
-        if definition.cache_ms and (secrets := sorted(used & unspoken)):
+        if definition.cache_ms and (secrets := sorted(used & inner.scope.secrets)):
             message = f'"{secrets[0]}" is sensitive, and what {self.fields.what} is asked would be kept in memory'
             self.reader.report("E541", self.fields.at("cache"), message)
         elif definition.cache_ms and (secrets := sorted(written("", path) for path in definition.returns.secrets)):

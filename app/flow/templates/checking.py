@@ -145,8 +145,9 @@ class _Walk:
         """Whether no name in it must be hushed up: what is sent is kept with the call, so nothing sensitive may go."""
         is_heard, unspoken = self._is_heard(), self.check.scope.unspoken
         for name in sorted(touched_names(node, unspoken) & unspoken.keys()):
-            if is_heard or (name != "env" and self.analyst.spots.is_sent):
-                code = "E330" if name == "env" else "E331"
+            is_setting = self.check.scope.is_setting(name)
+            if is_heard or (not is_setting and self.analyst.spots.is_sent):
+                code = "E330" if is_setting else "E331"
                 place = "spoken" if is_heard else "sent in the open and kept with the call"
                 self.check.report(code, node, f"{self.check.shown(node)} would be {place}; it is {unspoken[name]}")
                 return False

@@ -11,7 +11,6 @@ from app.flow.checks.usage.facts import facts_of
 from app.flow.checks.usage.leading import check_leading
 from app.flow.checks.usage.lengths import check_lengths
 from app.flow.checks.usage.secrets import Secrets
-from app.flow.checks.usage.settings import SpokenSettings
 from app.flow.checks.usage.unset import check_never_set, check_unset
 from app.flow.checks.usage.unused import check_flow, check_shared, check_templates
 from app.flow.checks.usage.words import check_words
@@ -46,13 +45,12 @@ def check_usage(
     meant = frozenset(_meant(found))
     each = facts_of((flow for flow in files if flow is not None), meant)
     by_name = {facts.flow.name: facts for facts in reversed(each)}
-    secrets, settings = Secrets(each), SpokenSettings(each)
+    secrets = Secrets(each)
     for facts in each:
         yield from check_flow(facts)
         yield from check_unset(facts, by_name)
         yield from check_never_set(facts)
         yield from secrets.check(facts)
-        yield from settings.check(facts)
         yield from check_conditions(facts)
         yield from check_leading(facts)
         yield from check_lengths(facts)

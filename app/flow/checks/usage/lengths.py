@@ -37,13 +37,13 @@ _APART = frozenset({"digits", "spell"})
 
 def check_lengths(facts: Facts) -> Iterator[Issue]:
     """W641 for every talk of a flow."""
-    texts = tuple(texts_of(facts))
+    texts = tuple(_texts(facts))
     if texts:
         measure = _Measure(facts.source.scope, _entered(facts))
         yield from (issue for text in texts for issue in _text(text, measure))
 
 
-def texts_of(facts: Facts) -> Iterator[Computed]:
+def _texts(facts: Facts) -> Iterator[Computed]:
     """Every computed text that is said."""
     for step in facts.flow.steps.values():
         for part in parts_of(step):
