@@ -131,7 +131,8 @@ def _check_count(spoken: SpokenText, reading: Reading, lengths: tuple[int, int])
     low, high = lengths
     if not counts or any(low <= count.low and count.high <= high for count in counts):
         return
-    if low <= sum(count.high for count in counts) <= high and len(counts) > 1:
+    parts = [count.high for count in counts] + list(_elided(reading, counts[0]))
+    if low <= sum(parts) <= high and len(parts) > 1:
         return
     first = counts[0]
     shown = " ".join(spoken.text.value[first.start : first.end].split())
@@ -154,6 +155,18 @@ def _asked(reading: Reading) -> list[Count]:
         if any(token.word in entering for token in reading.tokens[start:end])
     ]
     return asked or [count for _, count in found]
+
+
+def _elided(reading: Reading, first: Count) -> Iterator[int]:
+    """The parts that leave out the word behind the first: `two digits for the day, two for the month`."""
+    tokens, words = reading.tokens, reading.tongue.words
+    begin = next(number for number, token in enumerate(tokens) if token.start == first.start)
+    _, end = _sentence(tokens, begin)
+    for before, token, behind in zip(tokens[begin:end], tokens[begin + 1 : end], tokens[begin + 2 : end], strict=False):
+        number = _number(token.word, words)
+        starts = before.word == "," or before.word in words.joints
+        if number is not None and starts and behind.word in words.purpose:
+            yield number
 
 
 def _counts(tokens: Sequence[Token], tongue: Tongue) -> Iterator[tuple[int, Count]]:

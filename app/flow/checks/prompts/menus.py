@@ -18,6 +18,9 @@ from app.flow.phrases import find
 from app.flow.rules import RULES
 
 _ANY = frozenset({"any", "beliebige", "quelle", "quelconque", "cualquier", "qualsiasi", "qualunque", "qualquer"})
+_THEN = frozenset(
+    {"then", "followed", "dann", "danach", "anschliessend", "puis", "ensuite", "luego", "despues", "poi", "depois"}
+)
 
 Heard = tuple[SpokenText, Reading]
 
@@ -60,7 +63,10 @@ class MenuCheck:
             return
         known = {key for entry in self.menu for key in entry.keys} | self.heard_elsewhere
         longest = max((len(key) for key in known), default=1)
+        in_turn = _told_in_turn(reading, known)
         for told in reading.told:
+            if told in in_turn or _is_forbidden(reading, told):
+                continue
             for key in told.keys:
                 if key.key not in known and _is_sure(told, key, longest):
                     self.strays.add(key.key)
@@ -205,6 +211,26 @@ def _is_sure(told: Told, key: Key, longest: int) -> bool:
     if len(key.key) > 1:
         return len(key.key) == longest or (len(key.key) == 2 and told.way == "press" and longest == 1)
     return True
+
+
+def _told_in_turn(reading: Reading, known: set[str]) -> list[Told]:
+    """What tells a choice of several keys one after another: `press 1 and then 2`, `press 1, then press 2`."""
+    found = list[Told]()
+    for start in range(len(reading.told)):
+        pressed = ""
+        for behind, told in enumerate(reading.told[start:], start + 1):
+            pressed += "".join(key.key for key in told.keys)
+            said = {token.word for token in reading.tokens[reading.told[start].first : told.behind]}
+            if pressed in known and said & _THEN:
+                found += reading.told[start:behind]
+    return found
+
+
+def _is_forbidden(reading: Reading, told: Told) -> bool:
+    """Whether it says not to press the key."""
+    before = [token.word for token in reading.tokens[max(0, told.first - 2) : told.first]]
+    negations = told.tongue.words.negations
+    return before[-1:] != [] and (before[-1] in negations or "".join(before) in negations)
 
 
 def _takes_any(reading: Reading) -> bool:
