@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from app.flow.expressions.fault import Fault
@@ -11,6 +11,7 @@ from app.flow.expressions.syntax import Const, Node
 from app.flow.expressions.tokens import Token
 from app.flow.scope import is_name
 from app.flow.templates.scanner import Braces, Data, Piece, Scanner, Tag
+from app.ncco.suggest import nearest
 
 MAX_BLOCKS = 10
 """How deep blocks may be nested; our choice."""
@@ -35,6 +36,10 @@ _REFUSED = {
     "continue": "use if within the loop",
     "endset": "write the value in the tag: {% set name = value %}",
 }
+
+_ENDS = frozenset({"end", "fi"})
+_TAGS_ALONE = ("else", "endif", "endfor")
+_TAGS = ("if", "elif", "for", "set", "include")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,7 @@ class TreeReader:
             case "include":
                 self._include(word, rest)
             case _:
-                self._unknown(word)
+                self._unknown(word, rest)
 
     def _broken(self, tag: Tag) -> None:
         """Open and close blocks by broken tags too, so that no end is left over."""
@@ -234,20 +239,32 @@ class TreeReader:
             raise Fault("E321", word.start, len(word.text), '"include" takes one fixed file name', cure)
         self._top.parts.append(Include(node.value, node.start, node.end - node.start))
 
-    def _unknown(self, word: Token) -> None:
+    def _unknown(self, word: Token, behind: list[Token]) -> None:
         """Refuse a tag; the end of a block whose beginning was refused is passed over."""
         length = max(1, len(word.text))
         if word.kind == "end":
             raise Fault("E320", word.start, length, "an empty tag", "write {% if test %}, or leave it out")
+        meant = nearest(word.text, _TAGS_ALONE if behind[0].kind == "end" else _TAGS)
         if word.text.removeprefix("end") in self._refused:
+            self._take_as(meant, word)
             return
         if word.text == "endraw":
             raise Fault("E322", word.start, length, 'nothing opens this "endraw"', "open it with {% raw %}")
         self._refused.add(word.text)
         if word.text in _REFUSED:
+            self._take_as(f"end{self._top.word}" if word.text in _ENDS else None, word)
             raise Fault("E321", word.start, length, f'the tag "{word.text}" is not available', _REFUSED[word.text])
+        self._take_as(meant, word)
         cure = f"to say a value, write {{{{ {word.text} }}}}" if is_name(word.text) else None
+        cure = f'did you mean "{meant}"?' if meant is not None else cure
         raise Fault("E321", word.start, length, f'"{word.text}" is not a tag', cure)
+
+    def _take_as(self, meant: str | None, word: Token) -> None:
+        """Open or close the block that a misspelt tag is likely to mean, so that it is one fault."""
+        if meant in ("if", "for"):
+            self._open.append(_Block(meant, word.start))
+        elif self._top.word and meant == f"end{self._top.word}":
+            self._finish(replace(word, text=meant))
 
     def _nothing_behind(self, word: Token, tokens: list[Token]) -> None:
         if tokens[0].kind != "end":
