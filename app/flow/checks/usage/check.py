@@ -10,6 +10,7 @@ from app.flow.checks.usage.conditions import check_conditions
 from app.flow.checks.usage.facts import facts_of
 from app.flow.checks.usage.leading import check_leading
 from app.flow.checks.usage.lengths import check_lengths
+from app.flow.checks.usage.nameless import check_nameless
 from app.flow.checks.usage.secrets import Secrets
 from app.flow.checks.usage.unset import check_never_set, check_unset
 from app.flow.checks.usage.unused import check_flow, check_shared, check_templates
@@ -55,6 +56,7 @@ def check_usage(
         yield from check_leading(facts)
         yield from check_lengths(facts)
         yield from check_words(facts)
+        yield from check_nameless(facts)
     if is_whole and each and len(each) == len(files):
         yield from check_shared(shared, each)
         yield from check_templates(name for name in unused if name not in meant)

@@ -16,6 +16,7 @@ from app.flow.checks.usage.walking import parts_of
 from app.flow.exits.collect import Collect
 from app.flow.expressions.syntax import Const, Cut, Either, Filtered, Name, Node, Sum
 from app.flow.issues import Issue
+from app.flow.model import Step
 from app.flow.parts.action import Action
 from app.flow.parts.values import leaves
 from app.flow.rules import RULES
@@ -37,19 +38,18 @@ _APART = frozenset({"digits", "spell"})
 
 def check_lengths(facts: Facts) -> Iterator[Issue]:
     """W641 for every talk of a flow."""
-    texts = tuple(_texts(facts))
+    texts = tuple(text for step in facts.flow.steps.values() for text in texts_of(step))
     if texts:
         measure = _Measure(facts.source.scope, _entered(facts))
         yield from (issue for text in texts for issue in _text(text, measure))
 
 
-def _texts(facts: Facts) -> Iterator[Computed]:
-    """Every computed text that is said."""
-    for step in facts.flow.steps.values():
-        for part in parts_of(step):
-            text = part.fields.get("text") if isinstance(part, Action) and part.word == "talk" else None
-            if text is not None and not text.is_literal:
-                yield from (leaf for leaf in leaves(text) if isinstance(leaf, Computed))
+def texts_of(step: Step) -> Iterator[Computed]:
+    """Every computed text that a step says."""
+    for part in parts_of(step):
+        text = part.fields.get("text") if isinstance(part, Action) and part.word == "talk" else None
+        if text is not None and not text.is_literal:
+            yield from (leaf for leaf in leaves(text) if isinstance(leaf, Computed))
 
 
 def _entered(facts: Facts) -> dict[str, int]:
