@@ -13,6 +13,7 @@ import orjson
 
 from app.flow.loader import load
 from app.flow.model import Flow, Project
+from app.service.released import RELEASED, project_of, released_row
 from app.store.contract import RevisionRow, Store
 
 PINNED_LIMIT = 500
@@ -24,6 +25,9 @@ _EMPTY = Project({}, (), {})
 
 class Library:
     """Swaps whole projects, and finds the flow of a call.
+
+    A server that starts on flows with errors begins with those that were last good for any server on its store, as one
+    that runs goes on with them.
 
     Attributes:
         current: the last project without errors; what new calls get.
@@ -56,29 +60,41 @@ class Library:
         """Read the files again; swap them in whole when they have no errors.
 
         Returns what was read. With errors the last good project stays. Raises StoreUnavailable when the revisions
-        cannot be saved, and keeps the last good project too: a call must be able to finish on any host.
+        cannot be saved or found, and keeps the last good project too: a call must be able to finish on any host.
         """
         async with self._reloading:
             project = await asyncio.to_thread(self._read)
             self.last = project
             if project.has_errors:
                 self.rejected += 1
+                if self.loaded_at is None:
+                    await self._begin_as_before()
                 return project
             now = datetime.now(UTC)
             self.is_stale = True
             await self._store.save_revisions([_row(flow, now) for flow in project.flows.values()])
+            await self._store.replace_revision(released_row(project, now))
             self._swap(project, now)
             self.is_stale = False
             return project
 
-    async def save_again(self) -> frozenset[str]:
-        """Save the revisions in use once more, should another host have deleted them as unused; returns their hashes.
+    async def _begin_as_before(self) -> None:
+        """Use what was last good, if anything was."""
+        self.is_stale = True
+        row = await self._store.revision(RELEASED)
+        before = None if row is None else await asyncio.to_thread(project_of, row)
+        if before is not None:
+            self._swap(before, datetime.now(UTC))
+        self.is_stale = False
 
-        Raises StoreUnavailable.
+    async def save_again(self) -> frozenset[str]:
+        """Save the revisions in use once more, should another host have deleted them as unused.
+
+        Returns the hashes that nobody shall delete. Raises StoreUnavailable.
         """
         rows = [_row(flow, self.loaded_at or datetime.now(UTC)) for flow in self.current.flows.values()]
         await self._store.save_revisions(rows)
-        return frozenset(row.hash for row in rows)
+        return frozenset((RELEASED, *(row.hash for row in rows)))
 
     def _swap(self, project: Project, now: datetime) -> None:
         for flow in self.current.flows.values():

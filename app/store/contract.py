@@ -230,5 +230,8 @@ class Store(Outbox, Protocol):
     async def save_revisions(self, revisions: Iterable[RevisionRow]) -> None:
         """Write those that are not there yet."""
 
+    async def replace_revision(self, revision: RevisionRow) -> None:
+        """Write it, in place of one with the same hash."""
+
     async def revision(self, hash_: str) -> RevisionRow | None:
         """The revision with this hash, or None."""

@@ -119,6 +119,11 @@ class MemoryStore:
         for revision in revisions:
             self.revisions.setdefault(revision.hash, revision)
 
+    async def replace_revision(self, revision: RevisionRow) -> None:
+        """Write it, in place of one with the same hash."""
+        self._require_open()
+        self.revisions[revision.hash] = revision
+
     async def revision(self, hash_: str) -> RevisionRow | None:
         """The revision with this hash, or None."""
         self._require_open()

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.jobs.greeting import greeting
+from app.cli.jobs.released import last_released
 from app.flow.loader import load
 from app.settings import load_settings
 from app.store.sqlite import SqliteStore
@@ -93,6 +94,34 @@ def test_faults_in_the_flows_are_shown_in_full_and_nothing_is_served(tmp_path: P
     assert 1 == shown.exit_code
     assert 'flows/shop.yaml:9:30  E214  unknown step "slaes"\n   9 | ' in shown.stderr
     assert "listens on" not in shown.output
+
+
+def test_flows_that_were_saved_with_a_fault_cost_no_caller_anything_after_a_restart_either(tmp_path: Path) -> None:
+    insecure = {"NCCO_INSECURE": "1"}
+    write_project(tmp_path, shop=SHOP)
+    with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=insecure) as server:
+        _, before = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
+        server.stop(signal.SIGTERM)
+    write_project(tmp_path, shop=TYPO)
+    with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=insecure) as server:
+        _, after = asked(server, "/webhooks/answer?to=442079460000&uuid=b")
+        _, ready = asked(server, "/readyz")
+        server.stop(signal.SIGTERM)
+    shown = ncco("serve", "--dev", "--port", "0")
+
+    assert json.loads(before)[0] == json.loads(after)[0]
+    assert 'E214  unknown step "slaes"' in server.printed
+    assert "calls go on with those that were last taken over, at 20" in server.printed
+    assert "  shop            442079460000\n" in server.printed
+    assert ["flows/shop.yaml:9:30 E214"] == [issue[:25] for issue in json.loads(ready)["rejected"]]
+    assert 1 == shown.exit_code
+
+
+def test_a_database_that_keeps_nothing_has_no_flows_to_begin_with(tmp_path: Path) -> None:
+    urls = ["memory://", f"sqlite:///{tmp_path}/none.db"]
+
+    assert [None, None] == [asyncio.run(last_released(url)) for url in urls]
+    assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

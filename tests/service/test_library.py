@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
+from app.errors import StoreUnavailable
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.service.library import Library
+from app.service.released import RELEASED
 from app.store.contract import RevisionRow
 from app.store.memory import MemoryStore
 
@@ -105,3 +107,58 @@ async def test_a_revision_or_a_flow_that_nobody_has_is_none(store: CountingStore
 
     assert await library.pinned("left", "0" * 64) is None
     assert await library.pinned("nobody", before.flows["left"].revision) is None
+
+
+BROKEN: Final = load({"flows/left.yaml": "flow: left\nstart: nowhere\nsteps: {}\n"})
+
+
+async def test_a_server_that_starts_on_faulty_flows_begins_with_those_that_were_last_good(store: CountingStore) -> None:
+    before = project("Before.")
+    await reloaded(store, project("Long ago."), before)
+    library = await reloaded(store, BROKEN)
+    found = {name: flow.revision for name, flow in library.current.flows.items()}
+
+    assert {name: flow.revision for name, flow in before.flows.items()} == found
+    assert (1, False, True) == (library.rejected, library.is_stale, library.last.has_errors)
+
+
+async def test_a_server_that_runs_goes_on_with_its_own_flows_whatever_another_one_has(store: CountingStore) -> None:
+    own = project("Own.")
+    coming = iter([own, BROKEN])
+    library = Library(store, lambda: next(coming))
+    await library.reload()
+    await reloaded(store, project("Of another host."))
+    await library.reload()
+
+    assert own.flows["left"].revision == library.current.flows["left"].revision
+
+
+@pytest.mark.parametrize("sources", [b'{"flows/left.yaml": "flow: left\\nstart: nowhere\\nsteps: {}\\n"}', b"{}"])
+async def test_flows_that_were_good_for_another_version_only_are_not_begun_with(
+    store: CountingStore, sources: bytes
+) -> None:
+    await store.replace_revision(RevisionRow(RELEASED, "", sources, 0))
+    library = await reloaded(store, BROKEN)
+
+    assert {} == library.current.flows
+
+
+async def test_nothing_is_begun_with_where_nothing_was_good(store: CountingStore) -> None:
+    library = await reloaded(store, BROKEN)
+
+    assert {} == library.current.flows
+    assert not library.is_awaited
+
+
+async def test_a_store_that_is_away_is_asked_again_for_what_was_good(store: CountingStore) -> None:
+    await reloaded(store, project("Before."))
+    library = Library(store, lambda: BROKEN)
+    await store.close()
+    with pytest.raises(StoreUnavailable):
+        await library.reload()
+    is_awaited = library.is_awaited
+    await store.open()
+    await library.reload()
+
+    assert is_awaited
+    assert {"left", "right"} == set(library.current.flows)

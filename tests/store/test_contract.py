@@ -344,6 +344,16 @@ async def test_revision_is_there_as_it_was_first_written(store: Store) -> None:
     assert await store.revision("dead") is None
 
 
+async def test_revision_that_is_replaced_is_there_as_it_was_last_written(store: Store) -> None:
+    newer = revision_row("c0ffee", flow="other", sources=b"{}", created_at=2)
+    await store.save_revisions([revision_row("c0ffee")])
+    await store.replace_revision(newer)
+    await store.replace_revision(revision_row("beef"))
+
+    assert newer == await store.revision("c0ffee")
+    assert revision_row("beef") == await store.revision("beef")
+
+
 async def test_no_revisions_are_no_trouble(store: Store) -> None:
     await store.save_revisions([])
 

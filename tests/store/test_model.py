@@ -80,6 +80,10 @@ class Stores(RuleBasedStateMachine):
     def save_revisions(self, hash_: str, flow: str) -> None:
         self.compare("save_revisions", [revision_row(hash_, flow=flow), revision_row("beef")])
 
+    @rule(hash_=IDS, flow=IDS)
+    def replace_revision(self, hash_: str, flow: str) -> None:
+        self.compare("replace_revision", revision_row(hash_, flow=flow))
+
     @rule(id_=IDS)
     def load(self, id_: str) -> None:
         self.compare("load", id_)

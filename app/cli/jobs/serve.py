@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +12,11 @@ import click
 from app.cli.jobs.environment import folders
 from app.cli.jobs.greeting import greeting
 from app.cli.jobs.project import Findings, Source, find
+from app.cli.jobs.released import last_released
 from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
 from app.errors import SettingsError, StoreUnusable
+from app.flow.model import Project
 from app.flow.report import printable, report
 from app.settings import Settings, load_settings
 from app.store import open_store
@@ -25,6 +28,10 @@ _ONE_WRITER: Final = """\
 note: workers on one SQLite file wait for each other: each commit locks it for all of them. Two workers answer some 1.1
   times as many calls as one, and the slowest callers wait longer (python -m benchmarks.workers measures it); one
   worker is the better choice. Several workers and several hosts: NCCO_DATABASE_URL=postgresql://..."""
+
+_AS_BEFORE: Final = """\
+the flows have errors, so calls go on with those that were last taken over, at {}; mend the errors, and the running
+  server takes the flows over"""
 
 
 def run(
@@ -47,9 +54,11 @@ def run(
         _advise(settings.database_url, workers)
         found = find(Source(settings.flows, settings.templates), settings.policy().env)
         _show_issues(found)
-        if found.has_errors:
+        project = _before(settings, dev=dev) if found.has_errors else found.project
+        if project is None:
+            click.echo("the server does not start while its flows have errors", err=True)
             return ISSUES
-        _serve(settings, found, dev=dev, reload=reload, workers=workers)
+        _serve(settings, project, dev=dev, reload=reload, workers=workers)
     except SettingsError as error:
         raise CannotRun(str(error), "\n".join([error.cure, *getattr(error, "__notes__", ())])) from error
     except StoreUnusable as error:
@@ -87,16 +96,26 @@ def _database(url: str) -> str:
 def _show_issues(found: Findings) -> None:
     shown = report(found.issues, found.texts, "text", takes_colour())
     click.echo(shown, nl=False, err=True, color=takes_colour())
-    if found.has_errors:
-        click.echo("the server does not start while its flows have errors", err=True)
 
 
-def _serve(settings: Settings, found: Findings, *, dev: bool, reload: bool, workers: int) -> None:
+def _before(settings: Settings, *, dev: bool) -> Project | None:
+    """What callers hear while the flows have errors: those that were last good here; None when there are none.
+
+    In development nobody rings, and whoever has made the errors is there to mend them.
+    """
+    before = None if dev else asyncio.run(last_released(settings.database_url))
+    if before is None:
+        return None
+    click.echo(_AS_BEFORE.format(f"{before.at:%Y-%m-%d %H:%M} UTC"), err=True)
+    return before.project
+
+
+def _serve(settings: Settings, project: Project, *, dev: bool, reload: bool, workers: int) -> None:
     database = _database(settings.database_url)
 
     def greet(host: str, port: int) -> None:
         bound = settings.model_copy(update={"host": host, "port": port})
-        click.echo(greeting(bound, found.project.flows.values(), dev=dev, database=database), err=True)
+        click.echo(greeting(bound, project.flows.values(), dev=dev, database=database), err=True)
 
     with suppress(KeyboardInterrupt):  # Ctrl-C before the server has its own way with signals
         serve(settings, dev=dev, reload=reload, workers=workers, ready=greet)

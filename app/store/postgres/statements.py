@@ -64,6 +64,13 @@ INSERT_REVISIONS: Final = """
     ON CONFLICT (hash) DO NOTHING
 """
 
+REPLACE_REVISION: Final = """
+    INSERT INTO revisions (hash, flow, sources, created_at)
+    VALUES ($1, $2, $3, $4)
+    ON CONFLICT (hash) DO UPDATE
+    SET flow = excluded.flow, sources = excluded.sources, created_at = excluded.created_at
+"""
+
 INSERT_PROBE: Final = "INSERT INTO probes (body) VALUES ($1)"
 
 DELETE_PROBES: Final = "DELETE FROM probes"

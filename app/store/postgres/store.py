@@ -144,6 +144,11 @@ class PostgresStore:
             ]
             await self._transact(lambda connection: connection.execute(statements.INSERT_REVISIONS, *columns))
 
+    async def replace_revision(self, revision: RevisionRow) -> None:
+        """Write it, in place of one with the same hash."""
+        row = revision._replace(hash=stored(revision.hash), flow=stored(revision.flow))
+        await self._transact(lambda connection: connection.execute(statements.REPLACE_REVISION, *row))
+
     async def revision(self, hash_: str) -> RevisionRow | None:
         """The revision with this hash, or None."""
         rows = await self._read(statements.SELECT_REVISION, stored(hash_))

@@ -102,6 +102,13 @@ INSERT_REVISION = """
     ON CONFLICT (hash) DO NOTHING
 """
 
+REPLACE_REVISION = """
+    INSERT INTO revisions (hash, flow, created_at, sources)
+    VALUES (?, ?, ?, ?)
+    ON CONFLICT (hash) DO UPDATE
+    SET flow = excluded.flow, created_at = excluded.created_at, sources = excluded.sources
+"""
+
 SELECT_REVISION = """
     SELECT hash, flow, sources, created_at
     FROM revisions
@@ -197,10 +204,16 @@ def session_row(row: Sequence[Any]) -> SessionRow:
 
 def save_revisions(connection: sqlite3.Connection, revisions: Iterable[RevisionRow]) -> None:
     """Write those that are not there yet."""
-    connection.executemany(
-        INSERT_REVISION,
-        [(unicode(row.hash), unicode(row.flow), row.created_at, row.sources) for row in revisions],
-    )
+    connection.executemany(INSERT_REVISION, [_revision_values(row) for row in revisions])
+
+
+def replace_revision(connection: sqlite3.Connection, revision: RevisionRow) -> None:
+    """Write it, in place of one with the same hash."""
+    connection.execute(REPLACE_REVISION, _revision_values(revision))
+
+
+def _revision_values(row: RevisionRow) -> tuple[object, ...]:
+    return unicode(row.hash), unicode(row.flow), row.created_at, row.sources
 
 
 def probe(connection: sqlite3.Connection) -> None:

@@ -146,6 +146,10 @@ class SqliteStore:
         """Write those that are not there yet."""
         await self._write(partial(statements.save_revisions, revisions=tuple(revisions)))
 
+    async def replace_revision(self, revision: RevisionRow) -> None:
+        """Write it, in place of one with the same hash."""
+        await self._write(partial(statements.replace_revision, revision=revision))
+
     async def revision(self, hash_: str) -> RevisionRow | None:
         """The revision with this hash, or None."""
         rows = await self._read(statements.SELECT_REVISION, unicode(hash_))
