@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from app.flow.checks.usage.domains import Domains
+from app.flow.checks.usage.domains import Domains, key_of
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.walking import tests_of
+from app.flow.exits.collect import Collect
 from app.flow.expressions import Expression
-from app.flow.expressions.syntax import Const, Logic
+from app.flow.expressions.syntax import Const, Field, Logic, Name
 from app.flow.issues import Issue
-from app.flow.model import Step
+from app.flow.model import Exit, Step
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 
@@ -23,7 +24,8 @@ def check_conditions(facts: Facts) -> Iterator[Issue]:
     for step in facts.flow.steps.values():
         tests = tuple(test for test in tests_of(step) if not _only_waits(step, test))
         if tests:
-            yield from _tests(tests, facts.source.scope)
+            found = list(_tests(tests, facts.source.scope))
+            yield from found or _keyed(step.exit, facts.source.scope)
 
 
 def _only_waits(step: Step, test: Expression) -> bool:
@@ -47,6 +49,24 @@ def _tests(tests: Sequence[Expression], scope: ScopeTypes) -> Iterator[Issue]:
             return
         elif all(any(truth[:number]) for truth in holds):
             yield _covered(test, [each for at, each in enumerate(tests[:number]) if all(truth[at] for truth in holds)])
+
+
+def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
+    """W642 for the check of a `collect` that holds for nothing that can be keyed in."""
+    if not isinstance(exit_, Collect) or exit_.check is None or exit_.wanted.lengths is None:
+        return
+    into, digits = Name(exit_.into, 0, 0), Field(Name("input", 0, 0), "digits", 0, 0, 0)
+    is_plain = exit_.type.name in ("text", "int", "number")
+    if exit_.wanted.free_speech or not is_plain:
+        return
+    low, high = exit_.wanted.lengths
+    domains = Domains(scope, dict.fromkeys((key_of(into), key_of(digits)), (low, high)))
+    formula = domains.formula(exit_.check.node)
+    worlds = domains.worlds(MOST)
+    if worlds is not None and not any(map(formula, worlds)):
+        due = f"{low}" if low == high else f"{low} to {high}"
+        message = f"{exit_.check.source} holds for nothing that can be entered: `digits` takes {due}"
+        yield RULES["W642"].at(exit_.check.place, message, "correct it, or `digits`")
 
 
 def _meant(test: Expression, written: str, other: str) -> str | None:

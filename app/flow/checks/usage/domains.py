@@ -21,6 +21,8 @@ Key: TypeAlias = tuple[Any, ...]
 World: TypeAlias = Mapping[Key, Any]
 Formula: TypeAlias = Callable[[World], bool]
 
+_OTHER = "\0"
+"""A text that differs from all that is written."""
 _FORMS = {"!=": "==", "not in": "in", ">=": "<", "<=": ">"}
 """Comparisons that are the opposite of another one."""
 
@@ -48,10 +50,12 @@ class Domains:
 
     Attributes:
         scope: the types of names.
+        lengths: of names that digits have been keyed into: how many, at least and at most; by their keys.
         values: by the key of a name, of a field or of an atom.
     """
 
     scope: ScopeTypes
+    lengths: Mapping[Key, tuple[int, int]] = field(default_factory=dict)
     values: dict[Key, dict[Any, None]] = field(default_factory=dict)
 
     def formula(self, node: Node) -> Formula:
@@ -74,10 +78,14 @@ class Domains:
 
     def worlds(self, most: int) -> Iterator[World] | None:
         """Every combination of values; None when there are more than `most`."""
-        domains = [_with_between(tuple(values)) for values in self.values.values()]
+        domains = [self._domain(key, _with_between(tuple(values))) for key, values in self.values.items()]
         if prod(map(len, domains)) > most:
             return None
         return (dict(zip(self.values, each, strict=True)) for each in product(*domains))
+
+    def _domain(self, key: Key, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Those of the values that can have been keyed in."""
+        return tuple(filter(_keyed(*self.lengths[key]), values)) if key in self.lengths else values
 
     def _atom(self, node: Node) -> Formula:
         key = key_of(node)
@@ -110,6 +118,8 @@ class Domains:
         if values is None or (op in ("<", ">") and shape.kind != "number"):
             return None
         key = key_of(node)
+        if key in self.lengths and shape.kind == "number":
+            values = (0, *values, 10 ** self.lengths[key][1] - 1)
         self.values.setdefault(key, {}).update(dict.fromkeys(values))
         return lambda world: compare(op, world[key], literal)
 
@@ -132,8 +142,19 @@ def _values(shape: ValueType, written: tuple[Any, ...]) -> tuple[Any, ...] | Non
     if shape.kind == "number" and all(isinstance(each, int | float) for each in written):
         return written
     if shape.kind == "text" and all(isinstance(each, str) for each in written):
-        return (*written, "\0")
+        return (*written, _OTHER)
     return None
+
+
+def _keyed(low: int, high: int) -> Callable[[Any], bool]:
+    """Whether a value can be what so many digits say; that of a text which differs from all that is written can."""
+
+    def is_keyed(value: Any) -> bool:
+        if isinstance(value, str):
+            return value == _OTHER or (value.isdigit() and low <= len(value) <= high)
+        return bool(0 <= value < 10**high)
+
+    return is_keyed
 
 
 def _with_between(values: tuple[Any, ...]) -> tuple[Any, ...]:

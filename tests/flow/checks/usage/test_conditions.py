@@ -191,3 +191,67 @@ def test_whatever_holds_in_a_call_holds_in_some_world(condition: str, calls: lis
     found = {formula(world) for world in domains.worlds(10_000) or ()}
 
     assert {expression.evaluate(names) for names in calls} <= found
+
+
+def entry(digits: str, check: str, type_: str = "text", more: str = "") -> list[str]:
+    """What is wrong with the check of a data entry: code and message."""
+    steps = f"""\
+hello:
+  do: [{{talk: What is it?}}]
+  collect: {{into: it, digits: {digits}, check: '{check}'{more}}}
+  retry: {{then: end}}
+  goto: last
+last: {{do: [{{talk: '{{{{ it }}}} {{{{ other }}}}'}}], goto: end}}
+"""
+    head = f"vars: {{it: {{type: {type_}}}, other: {{type: text, default: x}}}}\ndefaults: {{on: {{error: end}}}}\n"
+    return [fault.split(" ", 1)[1] for fault in faults(steps, head)]
+
+
+@pytest.mark.parametrize(
+    ("digits", "check", "type_", "due"),
+    [
+        ("4", 'it == "12345"', "text", "4"),
+        ("4", 'it == "12a4"', "text", "4"),
+        ("4..5", 'it in ["123", "123456"]', "text", "4 to 5"),
+        ("4", 'input.digits == "123"', "text", "4"),
+        ("1", "it > 20", "int", "1"),
+        ("1", "it > 9", "int", "1"),
+        ("2", "it < 0", "int", "2"),
+        ("2", "it == 100", "int", "2"),
+        ("4", 'it == "12345" and other == "a"', "text", "4"),
+    ],
+)
+def test_a_check_that_nothing_keyed_in_can_meet_is_told(digits: str, check: str, type_: str, due: str) -> None:
+    assert [f"W642 {check} holds for nothing that can be entered: `digits` takes {due}"] == entry(digits, check, type_)
+
+
+@pytest.mark.parametrize(
+    ("digits", "check", "type_"),
+    [
+        ("4", 'it == "1234"', "text"),
+        ("4..6", 'it in ["123", "12345"]', "text"),
+        ("4", 'it != "12345"', "text"),
+        ("4", 'it == "12345" or other == "a"', "text"),
+        ("4", "it == env.PIN", "text"),
+        ("4", "it | number > 12345 and it | length == 5", "text"),
+        ("1", "it > 8", "int"),
+        ("2", "it > 8 and it < 10", "int"),
+        ("2", "it == 10", "int"),
+    ],
+)
+def test_a_check_that_something_keyed_in_meets_is_fine(digits: str, check: str, type_: str) -> None:
+    assert [] == entry(digits, check, type_)
+
+
+def test_what_is_said_may_be_of_any_length() -> None:
+    assert [] == entry("4", 'it == "12345"', more=", speech: any")
+
+
+def test_a_check_of_another_type_than_digits_is_left_alone() -> None:
+    assert [] == entry("4", 'it == "447700900001"', "phone")
+
+
+def test_too_many_combinations_of_an_entry_are_not_tried() -> None:
+    check = " and ".join(f'call.sip.a{number} == "x"' for number in range(14))
+
+    assert [] == entry("4", f'it == "12345" and {check}')
