@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.cli.jobs.simulating.party import OF_SOCKETS, SHOWN, ways_of_party
 from app.simulator import Waited
+from tests.cli.simulated import SHOP, call
+
+MORE = """      desk: {speech: Jürgen's desk, goto: end}
+    min_confidence:"""
 
 
 @pytest.mark.parametrize(
@@ -23,3 +28,10 @@ def test_what_machine_detection_tells_apart_is_offered(
     expected: tuple[str, ...], address: str, action: dict[str, Any]
 ) -> None:
     assert expected == ways_of_party(Waited("dial", action, address=address))
+
+
+def test_phrases_are_offered_as_they_are_written(tmp_path: Path) -> None:
+    flow = tmp_path / "shop.yaml"
+    flow.write_text(SHOP.replace("[sales, buy]", "[销售, buy]").replace("    min_confidence:", MORE), "utf-8")
+
+    assert "or say 销售 or Jürgen's desk; Enter" in call(flow).output

@@ -14,6 +14,7 @@ from app.cli.jobs.simulating.insight import Ways, ways_of
 from app.engine import Session
 from app.engine.state import from_json
 from app.flow.model import Asked, Flow, Project, Step
+from app.flow.phrases import fold
 from app.flow.report import printable
 from app.service.calls import CallService
 from app.service.drive import LookUp
@@ -100,7 +101,7 @@ class Inside:
         asked = step.exit.asked if step is not None else None
         if session is None or asked is None:
             return ways_of(waited)
-        return _ways(asked.in_locale(session.locale))
+        return _ways(asked.in_locale(session.locale), ways_of(waited).phrases)
 
     def why(self) -> list[str]:
         """What the last turn was made of."""
@@ -161,11 +162,12 @@ class Inside:
         return decision(line, self._own.rename)
 
 
-def _ways(asked: Asked) -> Ways:
-    """The keys and phrases of a menu, or what a data entry takes."""
+def _ways(asked: Asked, written: tuple[str, ...]) -> Ways:
+    """The keys and phrases of a menu, these as far as known as they are written, or what a data entry takes."""
+    as_written = {fold(phrase): phrase for phrase in written}
     firsts: dict[str, str] = {}
     for phrase, name in asked.phrases.items():
-        firsts.setdefault(name, phrase)
+        firsts.setdefault(name, as_written.get(phrase, phrase))
     digits = ""
     if asked.lengths is not None:
         low, high = asked.lengths
