@@ -116,5 +116,15 @@ def test_the_compose_file_mounts_what_the_image_reads() -> None:
     assert "data" in COMPOSE["volumes"]
 
 
+def test_no_log_grows_without_end() -> None:
+    bounds = [service.get("logging", {}).get("options") for service in COMPOSE["services"].values()]
+
+    assert [] == [bound for bound in bounds if bound != {"max-size": "50m", "max-file": "5"}]
+
+
+def test_a_database_that_dotenv_names_is_taken() -> None:
+    assert "${NCCO_DATABASE_URL:-sqlite:////data/ncco.db}" == SERVICE["environment"]["NCCO_DATABASE_URL"]
+
+
 def test_a_file_of_secrets_is_not_needed() -> None:
     assert [{"path": ".env", "required": False}] == SERVICE["env_file"]
