@@ -20,7 +20,8 @@ Examples:
   VONAGE_SIGNATURE_SECRET=... ncco serve --workers 2     for real calls
 
 Every option is a setting too (NCCO_HOST, NCCO_PORT, ...); an option wins over the environment, the environment
-over .env. Exit codes: 0 stopped, 1 the flows have errors, 2 a setting is wrong or the address is taken.""",
+over .env. Exit codes: 0 stopped, 1 the flows have errors and the database
+knows no good ones, 2 a setting is wrong or the address is taken.""",
 )
 @click.option("--dev", is_flag=True, help="Development mode: unsigned webhooks are taken, on loopback only.")
 @click.option("--reload", is_flag=True, help="Start anew whenever a Python file of the server changes.")
