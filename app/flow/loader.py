@@ -21,6 +21,7 @@ from app.flow.model import Flow, Project
 from app.flow.nodes import Map, Node, Text
 from app.flow.reader import Reader
 from app.flow.remains import check_remains
+from app.flow.rules.prompts import PROMPT_RULES
 from app.flow.scope import scope_types
 from app.flow.settings import kept_settings
 from app.flow.shared import is_shared, read_shared
@@ -31,6 +32,8 @@ _FLOWS = "flows/"
 _TEMPLATES = "templates/"
 _CALENDARS = "calendars/"
 _SUFFIXES = frozenset({".yaml", ".yml"})
+
+_OF_PROMPTS = frozenset(rule.code for rule in PROMPT_RULES)
 
 Extent = Literal["revision", "files", "project"]
 
@@ -88,11 +91,14 @@ class _File:
 
     @property
     def issues(self) -> Iterator[Issue]:
-        """Its faults, without those that only follow from a fault of its text."""
+        """Its faults, without those that only follow from a fault of its text.
+
+        Beside such a fault it is not known what a menu takes, so its prompts are not measured by it.
+        """
         marred = {(issue.place.line, issue.place.column) for issue in self.found[: self.text_faults] if issue.is_error}
         yield from self.found[: self.text_faults]
         for issue in self.found[self.text_faults :]:
-            if not _follows(issue, self.path, marred):
+            if not _follows(issue, self.path, marred) and not (marred and issue.code in _OF_PROMPTS):
                 yield issue
 
 

@@ -217,6 +217,25 @@ def test_what_was_to_be_indented_is_told_once(text: str) -> None:
     assert ["E103"] == [issue.code for issue in issues]
 
 
+def test_beside_a_fault_of_its_text_a_menu_is_not_compared_with_its_prompts() -> None:
+    text = """\
+flow: a
+default: true
+start: hello
+steps:
+  hello:
+    do: [{talk: "Press 1 for sales."}]
+    choices:
+      sales:
+        dtmf: *
+        goto: end
+    retry: {then: end}
+"""
+
+    assert ["E108"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
+    assert ["W600"] == [issue.code for issue in load({"flows/a.yaml": text.replace("*", '"*"')}).issues]
+
+
 def test_what_cannot_be_read_from_disk_is_an_issue(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
 
