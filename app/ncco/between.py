@@ -139,7 +139,7 @@ def _style_exists(options: Options, path: str, *, ssml: bool) -> Issues:
     language = "en-US" if language is None else language
     style = as_number(options.get("style", 0))
     voice = VOICE_OF.get(language.lower()) if isinstance(language, str) else None
-    if voice is None or voice.styles is None or voice.ssml_styles is None or style is None:
+    if voice is None or voice.styles is None or voice.ssml_styles is None or style is None or style % 1:
         return NONE
     if style not in voice.styles and not (style == 0 and options.get("style") is None):
         styles = ", ".join(str(number) for number in sorted(voice.styles))

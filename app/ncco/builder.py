@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -42,8 +42,9 @@ class Ncco:
 
         Raises:
             pydantic.ValidationError: the actions break a rule between actions, such as bargeIn without an input.
+            TypeError: something is no action, such as a dict.
         """
-        flat = [action for given in actions for action in ([given] if isinstance(given, NccoModel) else given)]
+        flat = [action for given in actions for action in _each(given)]
         document = [action.to_ncco() for action in flat]
         _refuse_faults(document)
         return document
@@ -57,6 +58,24 @@ class Ncco:
         """
         _refuse_faults(document)
         return _DOCUMENT.validate_python(document)
+
+
+def _each(given: object) -> Iterator[NccoModel]:
+    """The actions of one argument. Raises TypeError when something in it is none."""
+    if isinstance(given, NccoModel):
+        yield given
+    elif isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)):
+        for each in given:
+            if not isinstance(each, NccoModel):
+                raise TypeError(_no_action(each))
+            yield each
+    else:
+        raise TypeError(_no_action(given))
+
+
+def _no_action(given: object) -> str:
+    cure = 'write Ncco.Talk(text="..."), or make actions of a list of dicts with Ncco.read_ncco'
+    return f"build_ncco takes actions, not a {type(given).__name__}: {cure}"
 
 
 def _refuse_faults(document: object) -> None:

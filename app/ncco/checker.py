@@ -63,6 +63,9 @@ def _between_options(action: dict[str, Any]) -> Iterator[Issue]:
 
 def explain(document: object) -> Iterator[Issue]:
     """Every issue of the document, found the thorough way, in no particular order."""
+    if isinstance(document, tuple):
+        yield NOT_AN_ARRAY.at("", "The document is a tuple of Python, not a list.", "Send a list: list(document).")
+        return
     if not isinstance(document, list):
         yield NOT_AN_ARRAY.at("", f"The document is {shown(document)}, not an array.", _array_cure(document))
         return

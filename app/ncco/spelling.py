@@ -124,6 +124,16 @@ def meant_action(word: str) -> str | None:
     return f'Did you mean "{name}"?' if name else None
 
 
+def meant_name(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | None:
+    """The option that an unknown one was meant to be; None when that is not known. For the arguments see below."""
+    target = folded(word)
+    foreign = FOREIGN_OPTIONS.get(title, {}).get(target)
+    same = next((name for name in names if folded(name) == target), None)
+    if same or any(folded(name) == target for name in inside):
+        return same
+    return foreign if foreign is not None else near(word, names)
+
+
 def meant_option(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | None:
     """The cure for an unknown option of the shape called `title`; None when nothing is known about the word.
 

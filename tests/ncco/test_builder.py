@@ -247,3 +247,21 @@ def test_types_are_seen_by_a_type_checker() -> None:
     assert_type(Ncco.build_ncco(talk, connect), list[dict[str, Any]])
     assert_type(Ncco.read_ncco([]), list[Action])
     assert (Ncco.Input, Ncco.Wait) == (Input, Wait)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"action": "talk", "text": "Hello"}, "dict"),
+        ([{"action": "talk", "text": "Hello"}], "dict"),
+        ("talk", "str"),
+        (None, "NoneType"),
+    ],
+)
+def test_what_is_no_action_is_not_joined(given: Any, name: str) -> None:
+    with pytest.raises(TypeError, match=f"takes actions, not a {name}: .* Ncco.read_ncco"):
+        Ncco.build_ncco(given)
+
+
+def test_actions_may_come_from_a_generator() -> None:
+    assert [{"action": "talk", "text": "a"}] == Ncco.build_ncco(Ncco.Talk(text=text) for text in "a")

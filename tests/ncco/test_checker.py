@@ -28,7 +28,7 @@ def only(document: object) -> Issue:
         ('Send a JSON array of actions, e.g. [{"action": "talk", "text": "Hello"}].', "hello"),
         ('Send a JSON array of actions, e.g. [{"action": "talk", "text": "Hello"}].', None),
         ('Send a JSON array of actions, e.g. [{"action": "talk", "text": "Hello"}].', 7),
-        ('Send a JSON array of actions, e.g. [{"action": "talk", "text": "Hello"}].', (TALK,)),
+        ("Send a list: list(document).", (TALK,)),
     ],
     ids=str,
 )
@@ -256,3 +256,65 @@ def test_actions_can_be_looked_at_without_their_order() -> None:
     assert each_is_clean([transfer, TALK])
     assert not each_is_clean([TALK, {"action": "talk"}])
     assert not each_is_clean([TALK | {"text": "<speak>"}])
+
+
+@pytest.mark.parametrize(
+    ("code", "path", "cure", "action"),
+    [
+        (
+            "N110",
+            "/0/endpoint",
+            'Write an object: {"type": "phone", "number": "..."}, in square brackets.',
+            {"action": "connect", "endpoint": "447700900001"},
+        ),
+        (
+            "N110",
+            "/0/streamUrl",
+            "Write the whole URL, e.g. https://example.com/path, in square brackets.",
+            {"action": "stream", "streamUrl": {"url": "https://example.com/a.mp3"}},
+        ),
+        (
+            "N105",
+            "/0/streamURL",
+            'Write "streamUrl".',
+            {"action": "stream", "streamURL": ["https://example.com/a.mp3"]},
+        ),
+        ("N105", "/0/txt", 'Did you mean "text"?', {"action": "talk", "txt": "Hello"}),
+        ("N105", "/0/say", "Here it is called text.", {"action": "talk", "say": "Hello"}),
+        ("N118", "/0/style", "Write a whole number.", TALK | {"style": 2.5}),
+        (
+            "N109",
+            "/0/type/0",
+            'Write "dtmf", "speech": each in quotes of its own.',
+            {"action": "input", "type": ["dtmf,speech"], "dtmf": {}, "speech": {}},
+        ),
+        (
+            "N110",
+            "/0/type",
+            'Write ["dtmf", "speech"].',
+            {"action": "input", "type": "dtmf, speech", "dtmf": {}, "speech": {}},
+        ),
+    ],
+)
+def test_one_fault_is_one_issue(code: str, path: str, cure: str, action: dict[str, Any]) -> None:
+    issue = only([action])
+
+    assert (code, path, cure) == (issue.code, issue.path, issue.cure)
+
+
+@pytest.mark.parametrize(
+    ("codes", "action"),
+    [
+        (["N106", "N105"], {"action": "talk", "colour": "Hello"}),
+        (["N106", "N105"], {"action": "talk", "txt": None}),
+        (["N106", "N105"], {"action": "input", "maxDigits": 1}),
+        (["N110", "N112"], {"action": "stream", "streamUrl": "a.mp3"}),
+        (["N109", "N110"], {"action": "input", "type": "dtmf, video"}),
+    ],
+)
+def test_two_faults_are_two_issues(codes: list[str], action: dict[str, Any]) -> None:
+    assert codes == [issue.code for issue in check([action])]
+
+
+def test_a_list_that_is_a_tuple_is_told_in_words_of_python() -> None:
+    assert only((TALK,)).message == "The document is a tuple of Python, not a list."

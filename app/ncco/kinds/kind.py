@@ -39,6 +39,10 @@ class Kind(ABC):
         """The value as the models hold it, as far as it can be read: a number for "45", an array for one URL."""
         return value
 
+    def words_in(self, value: object) -> tuple[str, ...]:
+        """The values of this kind that one text holds between commas or blanks; () unless there are several."""
+        return ()
+
 
 def look_at(kind: Kind, value: object, path: str) -> Iterator[Issue]:
     """What is wrong with the value, a scalar that is no JSON included."""

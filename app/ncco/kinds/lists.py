@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic_core import CoreSchema, core_schema
@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, core_schema
 from app.ncco.issue import Issue, member
 from app.ncco.kinds.kind import JsonSchema, Kind, look_at, wrong_type
 from app.ncco.rules.manner import NOT_ONE_URL
-from app.ncco.rules.shape import NEEDS_ARRAY, WRONG_COUNT
+from app.ncco.rules.shape import NEEDS_ARRAY, WRONG_COUNT, WRONG_TYPE
 from app.ncco.shown import shown
 
 
@@ -36,14 +36,22 @@ class ListOf(Kind):
     def look(self, value: object, path: str) -> Iterator[Issue]:
         """An array of the right length, entry by entry; a single value is an error, and is looked at all the same."""
         if isinstance(value, (str, dict)):
-            yield NEEDS_ARRAY.at(path, f"{shown(value)} stands where an array is due.", _bracketed(value))
-            yield from look_at(self.item, value, path)
+            yield from self._look_at_single(value, path)
         elif not isinstance(value, list):
             yield wrong_type(value, "an array", path, "Write an array: [ ... ].")
         else:
             yield from self._look_at_count(value, path)
             for index, entry in enumerate(value):
                 yield from look_at(self.item, entry, member(path, index))
+
+    def _look_at_single(self, value: object, path: str) -> Iterator[Issue]:
+        """One issue where the value could be no entry either: its cure says what an entry is."""
+        found = list(look_at(self.item, value, path))
+        blind = next((issue for issue in found if issue.code == WRONG_TYPE.code and issue.path == path), None)
+        words = self.item.words_in(value)
+        cure = f"{blind.cure.removesuffix('.')}, in square brackets." if blind else _bracketed(words or (value,))
+        yield NEEDS_ARRAY.at(path, f"{shown(value)} stands where an array is due.", cure)
+        yield from () if blind or words else found
 
     def _look_at_count(self, value: list[object], path: str) -> Iterator[Issue]:
         if len(value) < self.low:
@@ -116,6 +124,6 @@ def _distinct(entries: list[object]) -> list[object]:
     return entries
 
 
-def _bracketed(value: object) -> str:
-    text = shown(value) if isinstance(value, str) else "{ ... }"
-    return f"Write [{text}]."
+def _bracketed(values: Sequence[object]) -> str:
+    texts = (shown(value) if isinstance(value, str) else "{ ... }" for value in values)
+    return f"Write [{', '.join(texts)}]."

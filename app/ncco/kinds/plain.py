@@ -187,9 +187,17 @@ class Word(Kind):
     def _unknown(self, value: str, path: str) -> Issue:
         if self.any_case and value.upper() in self.words:
             return OTHER_CASE.at(path, f"{shown(value)} is not in the reference's case.", f'Write "{value.upper()}".')
+        if words := self.words_in(value):
+            cure = f"Write {', '.join(map(shown, words))}: each in quotes of its own."
+            return NOT_A_CHOICE.at(path, f"{shown(value)} is not {self._due()}.", cure)
         meant = near(value, self.words)
         cure = f'Did you mean "{meant}"?' if meant else f"Write {self._due()}."
         return NOT_A_CHOICE.at(path, f"{shown(value)} is not {self._due()}.", cure)
+
+    def words_in(self, value: object) -> tuple[str, ...]:
+        """The words, each once, in their order."""
+        words = tuple(dict.fromkeys(re.findall(r"[^\s,;|+&/]+", value))) if isinstance(value, str) else ()
+        return words if len(words) > 1 and all(word in self.words for word in words) else ()
 
     def _due(self) -> str:
         return listed([f'"{word}"' for word in self.words])

@@ -14,7 +14,7 @@ from app.ncco.kinds.kind import JsonSchema, Kind, look_at
 from app.ncco.rules.manner import NULL
 from app.ncco.rules.shape import MISSING_OPTION, UNKNOWN_OPTION
 from app.ncco.shown import listed, shown
-from app.ncco.spelling import meant_option
+from app.ncco.spelling import meant_name, meant_option
 
 OptionRule = Callable[[Mapping[str, Any], str], Iterable[Issue]]
 """A rule between the options of one object: (options, path) -> issues. It must stand any values."""
@@ -78,7 +78,7 @@ class Shape:
         for key, entry in value.items():
             if self.tag is None or key != self.tag[0]:
                 yield from self._look_at_member(key, entry, path)
-        given = {self.spellings.get(key, key) for key, entry in value.items() if entry is not None}
+        given = {self._meant(key) for key, entry in value.items() if entry is not None}
         for option in self.options.values():
             if option.required and option.name not in given:
                 yield self._missing(option, path)
@@ -145,6 +145,12 @@ class Shape:
             yield from look_at(option.kind, entry, place)
         elif not option.required:
             yield NULL.at(place, f"{option.name} is null.")
+
+    def _meant(self, key: object) -> str:
+        """The option that a key stands for; that of a misspelt one is not missing too."""
+        name = self.spellings.get(str(key), str(key))
+        is_known = name in self.options or name in self.notes or (self.tag is not None and name == self.tag[0])
+        return name if is_known else meant_name(key, self.title, self.options, self.inside) or name
 
     def _unknown(self, key: object, place: str) -> Issue:
         cure = meant_option(key, self.title, self.options, self.inside)
