@@ -107,7 +107,7 @@ def test_what_is_not_json_ends_with_2_and_says_where(document: bytes, message: s
 def test_a_fault_of_json_has_a_caret_under_it() -> None:
     shown = ncco("validate", "-", stdin=b'[\n {"action": "talk",}\n]')
 
-    assert '   2 |  {"action": "talk",}\n     |                   ^ Mend it' in shown.stdout
+    assert '   2 |  {"action": "talk",}\n     |                   ^ delete the comma' in shown.stdout
 
 
 def test_a_fault_of_json_is_json_for_programs() -> None:

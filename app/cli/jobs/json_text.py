@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn
 
+from app.cli.jobs.json_cures import cure_of
+
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
@@ -26,12 +28,18 @@ class Doubled(NamedTuple):
 
 
 class NotJsonError(ValueError):
-    """The text is not JSON. `offset` is the character where reading stopped."""
+    """The text is not JSON.
 
-    def __init__(self, message: str, offset: int) -> None:
+    Attributes:
+        offset: the character where reading stopped.
+        cure: what to write there; None when that cannot be told.
+    """
+
+    def __init__(self, message: str, offset: int, cure: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.offset = offset
+        self.cure = cure
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,8 @@ def line_and_column(text: str, offset: int) -> tuple[int, int]:
 
 def _value(text: str) -> Any:
     def refuse(word: str) -> NoReturn:
-        raise NotJsonError(f"{word} is a word of JavaScript, not of JSON", _offset_of_word(text, word))
+        message = f"{word} is a word of JavaScript, not of JSON"
+        raise NotJsonError(message, _offset_of_word(text, word), "write a number, or null")
 
     try:
         return json.loads(text, parse_constant=refuse)
@@ -84,10 +93,10 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
     """The same fault in the same words on every version of Python: only newer ones know a trailing comma."""
     before = text[: error.pos].rstrip()
     if error.msg.startswith("Illegal trailing comma"):
-        return NotJsonError("nothing comes behind this comma", error.pos)
+        return NotJsonError("nothing comes behind this comma", error.pos, "delete the comma")
     if before.endswith(",") and text[error.pos : error.pos + 1] in ("]", "}"):
-        return NotJsonError("nothing comes behind this comma", len(before) - 1)
-    return NotJsonError(error.msg, error.pos)
+        return NotJsonError("nothing comes behind this comma", len(before) - 1, "delete the comma")
+    return NotJsonError(error.msg, error.pos, cure_of(text, error.pos, error.msg))
 
 
 def _offset_of_word(text: str, word: str) -> int:

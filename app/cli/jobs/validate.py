@@ -90,7 +90,7 @@ def _show(faults: Sequence[_Fault], name: str, text: str, form: Format) -> None:
 
 def _not_json(name: str, text: str, error: NotJsonError) -> _Fault:
     message = f"not JSON: {error.message}" if text.strip() else "the text is empty"
-    return _Fault(NOT_JSON.at("", message), _place(name, text, Span(error.offset, error.offset + 1)))
+    return _Fault(NOT_JSON.at("", message, error.cure), _place(name, text, Span(error.offset, error.offset + 1)))
 
 
 def _as_json(faults: Sequence[_Fault]) -> str:
