@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.flow.assignments import read_sets
 from app.flow.checks.ncco import check_step
 from app.flow.checks.prompts import check_prompts_of
-from app.flow.events import read_events
+from app.flow.events import check_events, read_events
 from app.flow.exits import EXITS, STEP_WORDS, Kind
 from app.flow.exits.goto import no_exit
 from app.flow.exits.on import steers
@@ -87,6 +87,7 @@ def read_step(entry: Entry, variables: Mapping[str, Variable], defaults: Default
     wired = _read_exit(kind, source, reader)
     tail = _read_tail(fields, reader)
     _check_words(kind, source, wired, reader)
+    check_events(source, reader)
     lost = any(issue.code in _LOSSES for issue in reader.issues[exits_from:]) or not fields.is_whole
     lost = lost or (kind is None and not source.plays_whole)
     _check_played(source, wired, reader, before)

@@ -298,3 +298,27 @@ def test_a_choice_beside_its_menu_is_put_back() -> None:
 )
 def test_an_on_within_do_is_one_issue(connect: str, fault: str) -> None:
     assert [fault] == marked(step(f"do: [{connect}]"))
+
+
+HOOKS = 'hooks: {saved: {post: "https://crm.example.com/saved"}}\n'
+
+
+@pytest.mark.parametrize(
+    ("expected", "do", "event", "head"),
+    [
+        (["W288"], "talk: Hello.", "record", ""),
+        (["W288"], "talk: Hello.", "transcription", ""),
+        (["W288"], "record: {endOnSilence: 4}", "transcription", ""),
+        (["W288"], "conversation: board", "record", ""),
+        ([], "talk: Hello.", "hangup", ""),
+        ([], "record: {endOnSilence: 4}", "record", ""),
+        ([], "record: {endOnSilence: 4, transcription: {language: en-GB}}", "transcription", ""),
+        ([], "{conversation: board, record: true}", "record", ""),
+        ([], "record: {endOnSilence: 4}", "transcription", "defaults: {record: {transcription: {language: en-GB}}}\n"),
+    ],
+)
+def test_an_event_that_nothing_in_the_step_brings_is_told(expected: list[str], do: str, event: str, head: str) -> None:
+    steps = f"hello: {{do: [{do}], events: {{{event}: saved}}, goto: end}}"
+
+    assert expected == codes_of(steps, HOOKS + head)
+    assert not any(codes_of(f"hello: {{do: [{do}], goto: end}}", f"{HOOKS}{head}events: {{{event}: saved}}\n"))

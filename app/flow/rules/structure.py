@@ -93,5 +93,6 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         "wait for what a look-up of the step says; it is asked again each time",
     ),
     Rule("W287", "warning", "nobody starts a conversation", "leave out `startOnEnter: false` for the moderator"),
+    Rule("W288", "warning", "an event never comes", "add a `record` to `do`, or delete the line"),
     Rule("W267", "warning", "otherwise catches nothing", "delete it: every failure has its own line"),
 )

@@ -71,7 +71,7 @@ def test_a_hook_without_a_body_tells_every_variable_that_is_no_secret() -> None:
 def test_a_hook_with_a_body_tells_what_that_names() -> None:
     hook = "hooks: {done: {params: {z: text}, post: https://example.com/done, json: {x: '{{ x }}', z: '{{ z }}'}}}\n"
     head = "vars: {x: {type: text, default: x}, y: {type: text}}\n" + hook
-    step = "hello:\n  send: {done: {z: a}}\n  events: {record: {done: {z: b}}}\n  goto: end"
+    step = "hello:\n  send: {done: {z: a}}\n  events: {hangup: {done: {z: b}}}\n  goto: end"
 
     assert ['4:37 W630 nothing uses the variable "y"'] == faults(step, head)
 
