@@ -185,9 +185,7 @@ async def test_a_server_that_is_down_is_left_alone_until_it_is_back(acme: Office
 @pytest.mark.parametrize(
     ("number", "path"),
     [
-        ("../../admin", "/callers/..%2F..%2Fadmin"),
         ("1?admin=true#x", "/callers/1%3Fadmin%3Dtrue%23x"),
-        ("1\r\nX-Admin: yes", "/callers/1%0D%0AX-Admin%3A%20yes"),
         ("a b/c@d", "/callers/a%20b%2Fc%40d"),
     ],
 )
@@ -198,6 +196,17 @@ async def test_a_hostile_number_stays_one_segment_of_the_path(acme: Office, numb
 
     assert "Welcome to Acme, Ann." == call.said[0]
     assert path == acme.crm.requests[0].split(" ")[1]
+
+
+@pytest.mark.parametrize("number", ["../../admin", "1\r\nX-Admin: yes"])
+async def test_a_number_that_may_be_decoded_to_another_path_is_asked_nowhere(acme: Office, number: str) -> None:
+    for path in ("callers/..%2F..%2Fadmin", "callers/1%0D%0AX-Admin%3A%20yes", "admin"):
+        acme.crm.behaviours[path] = good
+
+    call = await acme.ring(**{"from": number})
+
+    assert WELCOME == call.said[0]
+    assert [] == acme.crm.requests
 
 
 async def test_a_number_that_leads_up_the_path_is_not_asked_for(acme: Office) -> None:
