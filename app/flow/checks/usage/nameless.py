@@ -43,7 +43,7 @@ def _told(name: str, day: date, is_override: bool) -> tuple[str, str]:
     """Message and cure."""
     message = f'"hours.{name}.holiday" is empty on {day}: this date has no name'
     if is_override:
-        return message, f"name it under `override`: `{day}: {{hours: closed, name: stocktaking}}`"
+        return message, f"name it where its hours stand, under `override`: `{day}: {{hours: .., name: stocktaking}}`"
     return message, f"name it under `holidays`: `{{{day}: stocktaking}}`"
 
 
