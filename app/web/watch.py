@@ -17,6 +17,8 @@ from app.web.metrics import Metrics
 
 LOOK_MS: Final = 1000
 """How often to look whether a folder is still the same one: a replaced folder sends no notice of its files."""
+AGAIN_S: Final = 30.0
+"""How long to wait when the files could not be watched in any way."""
 FIRST_TRIES: Final = 10
 """How often the flows are read at the start while the store cannot keep them."""
 SETTLE_MS: Final = 100
@@ -60,19 +62,29 @@ async def first_read(library: Library, metrics: Metrics, log: FilteringBoundLogg
 
 
 async def watch(
-    folders: Sequence[Path], library: Library, metrics: Metrics, log: FilteringBoundLogger, *, look_ms: int = LOOK_MS
+    folders: Sequence[Path],
+    library: Library,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+    *,
+    look_ms: int = LOOK_MS,
+    again_s: float = AGAIN_S,
 ) -> None:
     """Refresh for ever. Folders may come, go and be replaced, which is noticed within `look_ms`.
 
-    Where the system gives no notices, the files are looked at one by one; where that fails too, it returns.
+    Where the system gives no notices, the files are looked at one by one; where that fails too, as when no file can be
+    opened for a while, both are tried again after `again_s`.
     """
-    for polls in (False, True):
-        try:
-            while True:
-                await _until_replaced(folders, library, metrics, log, look_ms=look_ms, polls=polls)
-                await refresh(library, metrics, log)
-        except (OSError, RuntimeError, ExceptionGroup) as error:
-            log.warning("flow files cannot be watched", polls=polls, problem=str(_cause(error)))
+    while True:
+        for polls in (False, True):
+            try:
+                while True:
+                    await _until_replaced(folders, library, metrics, log, look_ms=look_ms, polls=polls)
+                    await refresh(library, metrics, log)
+            except (OSError, RuntimeError, ExceptionGroup) as error:
+                log.warning("flow files cannot be watched", polls=polls, problem=str(_cause(error)))
+        await asyncio.sleep(again_s)
+        await refresh(library, metrics, log)
 
 
 def _cause(error: Exception) -> Exception:
