@@ -63,7 +63,9 @@ def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef
         if _KINDS[payload[0] >> 4] != kind:
             raise ValueError("of another kind")
         return WaitRef(kind, _unpack(payload[0] & 0x0F, session), turn, index)
-    except (ValueError, IndexError) as error:
+    except IndexError as error:
+        raise UnknownWait("no such wait: the token is cut short") from error
+    except ValueError as error:
         raise UnknownWait(f"no such wait: the token is {error}") from error
 
 

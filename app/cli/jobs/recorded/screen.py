@@ -174,4 +174,5 @@ def hook_lines(hooks: Sequence[HookRow]) -> Iterator[str]:
     for hook in hooks:
         state = "parked" if hook.is_parked else "not sent yet"
         problem = f": {plain(hook.problem)}" if hook.problem else ""
-        yield f"  hook {plain(hook.name)}  {hook.id}  {state}, {hook.tries} tries{problem}"
+        tries = "1 try" if hook.tries == 1 else f"{hook.tries} tries"
+        yield f"  hook {plain(hook.name)}  {hook.id}  {state}, {tries}{problem}"
