@@ -44,9 +44,11 @@ class Deadlines:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        while self._open and self._open[0].at <= now:
-            self._open.popleft().end()
-        self._timer = loop.call_at(self._open[0].at, self._look, loop) if self._open else None
+        try:
+            while self._open and self._open[0].at <= now:
+                self._open.popleft().end()
+        finally:  # one that cannot be ended keeps no other from it
+            self._timer = loop.call_at(self._open[0].at, self._look, loop) if self._open else None
 
 
 def _nothing() -> None:

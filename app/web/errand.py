@@ -64,6 +64,7 @@ class Errand:
         self._serving = serving
         self._started = started
         self._is_late = False
+        self._waits_for: Waiting | None = None
 
     def begin(self) -> bool:
         """Answer it now, or once what it waits for is there. False: it failed before that, and has done nothing."""
@@ -78,21 +79,33 @@ class Errand:
         return True
 
     def _wait(self, waits_for: Any) -> None:
+        self._letter.wait()
         self._limit = self._office.deadlines.begin_for(self._letter.loop, self._end)
-        self._waits_for = waits_for
-        if asyncio.isfuture(waits_for):
+        try:
+            if not asyncio.isfuture(waits_for):
+                self._give_to_task(partial(_Resumed, self._serving, waits_for))
+                return
+            self._waits_for = waits_for
             waits_for._asyncio_future_blocking = False  # as a task does when it takes one from a coroutine
             waits_for.add_done_callback(self._go_on)
-        else:
-            self._give_to_task(partial(_Resumed, self._serving, waits_for))
+        except Exception as error:  # noqa: BLE001 - a caller is on the line
+            self._fail(error)
 
     def _end(self) -> None:
         """The time is over."""
         self._is_late = True
-        self._waits_for.cancel()
+        if self._waits_for is not None:
+            self._waits_for.cancel()
 
     def _go_on(self, waited: Waiting) -> None:
-        """What it waited for is there. What failed is dealt with in a task, which may wait for more."""
+        """What it waited for is there."""
+        try:
+            self._take_step(waited)
+        except Exception as error:  # noqa: BLE001 - a caller is on the line
+            self._fail(error)
+
+    def _take_step(self, waited: Waiting) -> None:
+        """What failed is dealt with in a task, which may wait for more."""
         if not self._is_late and (waited.cancelled() or waited.exception() is not None):
             waited._asyncio_future_blocking = True
             self._give_to_task(partial(_Resumed, self._serving, waited))
@@ -105,11 +118,7 @@ class Errand:
         except NeedsTask:
             self._give_to_task(partial(self._office.serving, self._visit))
         except asyncio.CancelledError as error:  # by `_end`
-            late = TimeoutError()
-            late.__cause__ = error
-            self._fail(late)
-        except Exception as error:  # noqa: BLE001 - a caller is on the line
-            self._fail(error)
+            raise TimeoutError from error
         else:
             self._give_to_task(partial(_Resumed, self._serving, waits_for))
 
@@ -117,7 +126,15 @@ class Errand:
         self._letter.follow(self._letter.loop.create_task(self._answer(ask)))
 
     async def _answer(self, ask: Ask) -> None:
-        self._send(await self._office.answer(self._visit, ask, self._rest_of_time))
+        try:
+            answer = await self._office.answer(self._visit, ask, self._rest_of_time)
+        except asyncio.CancelledError as error:  # the server ends, and has waited long enough
+            self._letter.give_up(error)
+            raise
+        except Exception as error:  # noqa: BLE001 - a caller is on the line
+            self._fail(error)
+        else:
+            self._send(answer)
 
     def _rest_of_time(self) -> Deadline:
         task = asyncio.current_task()
@@ -129,11 +146,22 @@ class Errand:
 
     def _fail(self, error: Exception) -> None:
         self._limit.done()
-        self._send(self._office.rescue(self._visit, error))
+        try:
+            answer = self._office.rescue(self._visit, error)
+        except Exception as worse:  # noqa: BLE001 - nothing can be said; Vonage asks again when a connection closes
+            self._letter.give_up(worse)
+        else:
+            self._send(answer)
 
     def _send(self, answer: Answer) -> None:
-        self._letter.reply(answer)
-        self._office.note(self._visit, answer, self._started)
+        """Reply, once; a webhook that is answered already stays as it is."""
+        if self._letter.response_complete:
+            return
+        try:
+            self._letter.reply(answer)
+            self._office.note(self._visit, answer, self._started)
+        except Exception as error:  # noqa: BLE001 - of a connection or a log; those who come next are still answered
+            self._letter.give_up(error)
 
 
 class _Resumed:

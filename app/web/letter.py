@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -36,18 +36,19 @@ _NOBODY: Final = _Nobody()
 class Letter:
     """A POST whose head and body came together, on a connection that stays.
 
-    To uvicorn it is a cycle like its own: what it asks of one while a reply is under way, or tells it, is here.
+    To uvicorn it is a cycle like its own, and a task while it waits: what uvicorn asks of one or tells it is here.
 
     Attributes:
         scope: what ASGI would say of it, as far as webhooks are told apart by it.
         disconnected, keep_alive, response_complete, message_event: see uvicorn.
     """
 
-    __slots__ = ("_protocol", "disconnected", "keep_alive", "response_complete", "scope")
+    __slots__ = ("_protocol", "_task", "disconnected", "keep_alive", "response_complete", "scope")
     message_event = _NOBODY
 
     def __init__(self, protocol: PatientProtocol, path: str, headers: list[tuple[bytes, bytes]]) -> None:
         self._protocol = protocol
+        self._task: asyncio.Task[None] | None = None
         self.scope: Scope = {
             "type": "http",
             "method": "POST",
@@ -64,15 +65,35 @@ class Letter:
         """Where its connection is served."""
         return self._protocol.loop
 
+    def wait(self) -> None:
+        """It is answered later: the server does not end before, also when whoever sent it has gone."""
+        self._protocol.tasks.add(cast("asyncio.Task[None]", self))
+
     def follow(self, task: asyncio.Task[None]) -> None:
-        """Keep a task that answers it; the server does not end before it has."""
-        self._protocol.tasks.add(task)
-        task.add_done_callback(self._protocol.tasks.discard)
+        """Keep the task that answers it."""
+        self._task = task
+
+    def cancel(self, msg: str | None = None) -> None:
+        """The server waits for it no longer. `msg`: as tasks take it."""
+        if self._task is None:
+            self._protocol.transport.close()
+        else:
+            self._task.cancel(msg)
+
+    def give_up(self, error: BaseException) -> None:
+        """Say nothing more, since what answers it has failed: what uvicorn does when an application fails."""
+        self._end()
+        self._protocol.logger.error("Exception in ASGI application", exc_info=error)
+        self._protocol.transport.close()
+
+    def _end(self) -> None:
+        self.response_complete = True
+        self._protocol.tasks.discard(cast("asyncio.Task[None]", self))
 
     def reply(self, answer: Answer) -> None:
         """Send the answer in one piece: the bytes that uvicorn would send."""
-        self.response_complete = True
-        if self.disconnected:
+        self._end()
+        if self.disconnected or self._protocol.transport.is_closing():
             return
         protocol, headers, ending = self._protocol, headers_of(answer), b"\r\n"
         if CLOSE in headers:

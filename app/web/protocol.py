@@ -51,7 +51,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._is_ending = False
         self._take: Take | None = getattr(self.app, "take", None)
         self._letter: Letter | None = None
-        self._body = b""
+        self._body: list[bytes] = []
         self._common: tuple[object, bytes] = (None, b"")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
@@ -117,7 +117,7 @@ class PatientProtocol(HttpToolsProtocol):
         if self._letter is None:
             super().on_body(body)
         else:
-            self._body += body
+            self._body.append(body)
 
     def on_message_complete(self) -> None:
         """Hand over a letter."""
@@ -125,7 +125,7 @@ class PatientProtocol(HttpToolsProtocol):
         if letter is None or self._take is None:
             super().on_message_complete()
             return
-        body, self._letter, self._body = self._body, None, b""
+        body, self._letter, self._body = b"".join(self._body), None, []
         self.cycle = cast(RequestResponseCycle, letter)
         if not self._take(letter, body):
             self.cycle = before
@@ -134,7 +134,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _open_letter(self) -> None:
         """Read on as uvicorn does: the rest of the body is not there yet."""
-        body, self._letter, self._body = self._body, None, b""
+        body, self._letter, self._body = b"".join(self._body), None, []
         if not self.transport.is_closing():
             self._begin_with(body)
 
