@@ -25,6 +25,7 @@ from fastapi import FastAPI
 from app.ncco import check
 from app.settings import Settings, load_settings
 from app.web import create_app, journal
+from tests.faults.letters import Letters, Said
 from tests.faults.office import Office
 from tests.faults.served import PROJECT
 
@@ -77,6 +78,8 @@ class Stage:
         older: how many other revisions of the flows have had a call there.
         sign: makes the signature of a body; None: nothing is signed.
         company: webhooks of other calls that are sent at the same moment as the next one, and before it.
+        by_letter: whether a POST comes as it does from the platform, whole and on a connection that stays, and is read
+            by the server's own protocol; else the application is called as any server calls it, as for every GET.
     """
 
     app: FastAPI
@@ -89,6 +92,11 @@ class Stage:
     company: list[Request] = field(default_factory=list)
     ncco: list[dict[str, Any]] = field(default_factory=list)
     leg: str = ""
+    by_letter: bool = False
+    letters: Letters = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.letters = Letters(self.app)
 
     async def ask(self, request: Request) -> Heard:
         """Send a webhook, and what keeps it company; what comes back of that one."""
@@ -97,6 +105,21 @@ class Stage:
         return heard
 
     async def _ask(self, request: Request) -> Heard:
+        """Send a webhook; one to which nothing comes back in time is given up."""
+        begun = time.perf_counter()
+        sending = self._post if self.by_letter and request.method == "POST" else self._call
+        task = asyncio.ensure_future(sending(request))
+        await asyncio.wait({task}, timeout=self.deadline_s + GRACE_S + PATIENCE_S)
+        seconds = time.perf_counter() - begun
+        error = await _end_of(task)
+        said = Said(0, b"", error) if error else task.result()
+        return Heard(said.status, said.body, seconds, said.error, seconds > self.deadline_s + GRACE_S)
+
+    async def _post(self, request: Request) -> Said:
+        body = orjson.dumps(request.fields)
+        return await self.letters.ask(request.path, self._headers(body), body)
+
+    async def _call(self, request: Request) -> Said:
         """Send a webhook as the server under the application does."""
         method, path, fields = request
         body = orjson.dumps(fields) if method == "POST" else b""
@@ -104,8 +127,7 @@ class Stage:
         scope = {
             **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http"},
             **{"path": path, "raw_path": path.encode(), "query_string": query, "root_path": "", "state": {}},
-            **{"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8000)},
-            "headers": [(b"host", b"calls.example.com"), (b"content-type", b"application/json"), *self._signed(body)],
+            **{"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8000), "headers": self._headers(body)},
         }
         sent: list[dict[str, Any]] = []
         inbox = [{"type": "http.request", "body": body, "more_body": False}]
@@ -116,16 +138,16 @@ class Stage:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        begun = time.perf_counter()
-        task = asyncio.ensure_future(self.app(scope, receive, send))  # type: ignore[arg-type]  # messages are maps
-        await asyncio.wait({task}, timeout=self.deadline_s + GRACE_S + PATIENCE_S)
-        seconds = time.perf_counter() - begun
-        error = await _end_of(task)
+        error = ""
+        try:
+            await self.app(scope, receive, send)  # type: ignore[arg-type]  # messages are maps
+        except (Exception, asyncio.CancelledError) as failed:  # noqa: BLE001 - it may have replied before
+            error = repr(failed)
         is_whole = len(sent) == 2 and not sent[1].get("more_body")
-        is_late = seconds > self.deadline_s + GRACE_S
-        return Heard(
-            sent[0]["status"] if is_whole else 0, sent[1]["body"] if is_whole else b"", seconds, error, is_late
-        )
+        return Said(sent[0]["status"], sent[1]["body"], error) if is_whole else Said(0, b"", error)
+
+    def _headers(self, body: bytes) -> list[tuple[bytes, bytes]]:
+        return [(b"host", b"calls.example.com"), (b"content-type", b"application/json"), *self._signed(body)]
 
     def _signed(self, body: bytes) -> list[tuple[bytes, bytes]]:
         return [] if self.sign is None else [(b"authorization", self.sign(body).encode())]
