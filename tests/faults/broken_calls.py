@@ -245,7 +245,10 @@ async def _well(stage: Stage, *, is_told: bool) -> str:
     if not is_told:
         return ""
     stage.ncco = json.loads(heard.body)
-    await stage.played(stage.press("1"))
+    heard = await stage.ask(stage.press("1"))
+    if heard.status != 200:
+        await asyncio.sleep(0.1)
+        return f"it does not heal: {heard.status} {heard.body[:100]!r} to what was pressed"
     return await _told(stage, time.perf_counter() + HEALED_S / 4)
 
 
