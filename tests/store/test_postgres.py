@@ -112,6 +112,19 @@ async def start(*writes: Coroutine[Any, Any, object]) -> list[asyncio.Task[objec
     return [first, *others]
 
 
+async def test_hooks_that_hang_leave_callers_their_connections(store: PostgresStore) -> None:
+    await store.open_call(*new_call("leg-0"))
+    with held("hooks"):
+        hooks = [asyncio.ensure_future(store.hook_sent(f"hook-{number}", NOON_MS)) for number in range(MANY)]
+        await asyncio.sleep(0.1)
+        found = await asyncio.gather(*(store.load("leg-0") for _ in range(MANY)))
+        were_done = [hook.done() for hook in hooks]
+    await asyncio.gather(*hooks, return_exceptions=True)
+
+    assert [session_row("leg-0")] * MANY == found
+    assert [False] * MANY == were_done
+
+
 # Groups
 
 

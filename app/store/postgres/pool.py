@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import asyncpg
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 TRIES: Final = 3
 """Times that a read is tried on lost connections, and a transaction when another host is in its way."""
 
+APART: Final = 2
+"""Connections that transactions never take: behind them stand hooks and sweeping, behind reads stand callers."""
+
 T = TypeVar("T")
+
+_AT_ONCE: Final[AbstractAsyncContextManager[object]] = nullcontext()
 
 
 class Pool:
@@ -36,6 +42,7 @@ class Pool:
         self._label = address.label
         self._size = size
         self._pool = make_pool(address, size, statement_s)
+        self._transactions = asyncio.Semaphore(max(1, size - APART))
 
     async def open(self) -> None:
         """Make it ready; it connects when it is needed."""
@@ -55,17 +62,21 @@ class Pool:
             async with transaction(connection):
                 return await work(connection)
 
-        return await self._trying(whole, limit_s, _may_write_again)
+        return await self._trying(whole, limit_s, _may_write_again, self._transactions)
 
     def _may_read_again(self, error: BaseException, tries: int) -> bool:
         return (faults.is_lost(error) or faults.is_ending(error)) and tries <= self._size
 
     async def _trying(
-        self, ask: Callable[[Connection], Awaitable[T]], limit_s: float, may_again: Callable[[BaseException, int], bool]
+        self,
+        ask: Callable[[Connection], Awaitable[T]],
+        limit_s: float,
+        may_again: Callable[[BaseException, int], bool],
+        turn: AbstractAsyncContextManager[object] = _AT_ONCE,
     ) -> T:
         tries = 0
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(limit_s), turn:
                 while True:
                     tries += 1
                     try:
