@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, start_http_server
 from uvicorn import Config, Server
 from uvicorn.supervisors import ChangeReload, Multiprocess
+from uvicorn.supervisors.basereload import BaseReload
 
 import app
 from app.errors import SettingsError, StoreUnavailable
@@ -34,6 +35,7 @@ from app.web.crowd import Crowd, most_files, room_for
 from app.web.leaving import Leaving
 from app.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
 from app.web.protocol import PatientProtocol
+from app.web.stopping import Stop, stopping
 
 FINISH_S: Final = 10
 """Seconds that running requests get to finish once the port is closed; none takes more than half of it."""
@@ -73,15 +75,15 @@ def serve(
     journal.configure(settings)
     if schema is not None and schema.found and schema.missing:
         structlog.get_logger().warning("schema_upgraded", found=schema.found, newest=schema.newest)
-    with _quiet_end(), listening(settings.host, settings.port) as bound:
+    with stopping() as stop, listening(settings.host, settings.port) as bound:
         host, port = bound.getsockname()[:2]
         if ready is not None:
             ready(str(host), int(port))
         settings = settings.model_copy(update={"port": int(port)})  # 0 has become the port that callbacks come in on
         if reload or workers > 1:
-            _supervise(settings, bound, dev=dev, reload=reload, workers=workers)
+            _supervise(settings, bound, stop, dev=dev, reload=reload, workers=workers)
         else:
-            _run_here(settings, bound, dev=dev)
+            _run_here(settings, bound, stop, dev=dev)
 
 
 @contextmanager
@@ -125,15 +127,17 @@ async def _try_store(settings: Settings) -> Schema | None:
     return None
 
 
-def _run_here(settings: Settings, bound: socket.socket, *, dev: bool) -> None:
+def _run_here(settings: Settings, bound: socket.socket, stop: Stop, *, dev: bool) -> None:
     metrics, leaving = Metrics(), Leaving()
     factory = partial(create_app, settings, dev=dev, metrics=metrics, leaving=leaving)
     config = _config(factory, settings, leaving, dev=dev)
     with _metrics_port(settings, metrics.registry):
-        Server(config).run(sockets=[bound])
+        server = Server(config)
+        stop.tell(partial(setattr, server, "should_exit", True))
+        server.run(sockets=[bound])
 
 
-def _supervise(settings: Settings, bound: socket.socket, *, dev: bool, reload: bool, workers: int) -> None:
+def _supervise(settings: Settings, bound: socket.socket, stop: Stop, *, dev: bool, reload: bool, workers: int) -> None:
     """Serve from child processes, which count into one directory."""
     leaving = Leaving()  # each has its own copy
     settings = settings.model_copy(update={"drain_s": 0}) if reload else settings
@@ -141,10 +145,13 @@ def _supervise(settings: Settings, bound: socket.socket, *, dev: bool, reload: b
     with _counted_together():
         config = _config(factory, settings, leaving, dev=dev, reload=reload, workers=workers)
         with _metrics_port(settings, shared_registry()):
+            supervisor: BaseReload | Multiprocess
             if reload:
-                ChangeReload(config, target=Server(config).run, sockets=[bound]).run()
+                supervisor = ChangeReload(config, target=Server(config).run, sockets=[bound])
             else:
-                Supervisor(config, sockets=[bound]).run()
+                supervisor = Supervisor(config, sockets=[bound])
+            stop.tell(supervisor.should_exit.set)
+            supervisor.run()
 
 
 class Supervisor(Multiprocess):
@@ -274,18 +281,3 @@ def _metrics_port(settings: Settings, registry: CollectorRegistry) -> Iterator[N
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-@contextmanager
-def _quiet_end() -> Iterator[None]:
-    """Let a stop that was asked for be a normal end, whether it comes before uvicorn listens to signals or behind.
-
-    uvicorn raises the signal again once it is done; SIGINT then interrupts, and so does SIGTERM in here.
-    """
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    except KeyboardInterrupt:
-        return
-    finally:
-        signal.signal(signal.SIGTERM, before)
