@@ -38,7 +38,8 @@ def at(seconds: int, claim: str = "iat") -> dict[str, str]:
 
     Like every token it is made when it is sent: tests are collected long before.
     """
-    return token(BODY, **{claim: int(time.time()) + seconds})
+    changes: dict[str, Any] = {claim: int(time.time()) + seconds}
+    return token(BODY, **changes)
 
 
 def query_token(query: str, *, ascii_only: bool = False) -> dict[str, str]:
