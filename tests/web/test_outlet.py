@@ -79,8 +79,12 @@ def test_a_reader_that_has_gone_loses_everything_and_nothing_is_raised(pipe: tup
     other = os.dup(reading)
     os.dup2(os.open(os.devnull, os.O_RDONLY), reading)
     os.close(other)
+    lines = JsonLines(out)
+    for _ in range(2):
+        lines.msg(LINE)
 
-    JsonLines(out).msg(LINE)
+    with pytest.raises(BrokenPipeError):
+        os.write(out.fileno(), LINE)
 
 
 def test_nobody_waits_for_a_terminal_that_was_stopped() -> None:
@@ -91,7 +95,10 @@ def test_nobody_waits_for_a_terminal_that_was_stopped() -> None:
         for _ in range(MANY):
             steady.write(LINE.decode() + "\n")
             steady.flush()
+        was_taken = Outlet(stream).takes()
         termios.tcflow(terminal, termios.TCOON)
+
+    assert not was_taken
 
 
 def test_a_file_and_what_is_in_memory_let_nobody_wait(tmp_path: Path) -> None:
