@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.flow.loader import load_files
+from app.flow.stamps import stamps
 from app.service.calls import CallService
 from app.service.library import Library
 from app.service.lookups import LookupClient
@@ -167,14 +168,15 @@ def _lifespan(
                 service.hooks_written = sender.wake
                 asking = await stack.enter_async_context(_asking(settings, metrics, telemetry))
                 service.look_ups = lambda: TurnLookups(asking).ask
+                folders = (settings.flows, settings.templates)
+                seen = await asyncio.to_thread(stamps, folders)
                 await stack.enter_async_context(_flows_read(opening, service.library, metrics, log))
                 await stack.enter_async_context(_running(count_calls(service.store, metrics, log, clock)))
                 if settings.retention_days is not None:
                     sweeping = sweeper(settings.retention_days, service, log, clock)
                     await stack.enter_async_context(_running(opening.first(sweeping.run)))
                 if settings.reload:
-                    folders = (settings.flows, settings.templates)
-                    watching = partial(watch, folders, service.library, metrics, log)
+                    watching = partial(watch, folders, service.library, metrics, log, seen=seen)
                     await stack.enter_async_context(_running(opening.first(watching)))
                 await stack.enter_async_context(rotating(settings, _taking(app, service, signer), log))
                 await stack.enter_async_context(leaving_on_sigterm(leaving, settings.drain_s, log))

@@ -12,11 +12,12 @@ from structlog.typing import FilteringBoundLogger
 from watchfiles import awatch
 
 from app.errors import AppError
+from app.flow.stamps import Stamps, stamps
 from app.service.library import Library
 from app.web.metrics import Metrics
 
 LOOK_MS: Final = 1000
-"""How often to look whether a folder is still the same one: a replaced folder sends no notice of its files."""
+"""How often to look at the files themselves: a replaced folder and some mounts send no notice of theirs."""
 AGAIN_S: Final = 30.0
 """How long to wait when the files could not be watched in any way."""
 FIRST_TRIES: Final = 10
@@ -67,24 +68,28 @@ async def watch(
     metrics: Metrics,
     log: FilteringBoundLogger,
     *,
+    seen: Stamps | None = None,
     look_ms: int = LOOK_MS,
     again_s: float = AGAIN_S,
 ) -> None:
-    """Refresh for ever. Folders may come, go and be replaced, which is noticed within `look_ms`.
+    """Refresh for ever. `seen` are the stamps of the folders before the flows were read; by default those of now.
 
-    Where the system gives no notices, the files are looked at one by one; where that fails too, as when no file can be
-    opened for a while, both are tried again after `again_s`.
+    The system's notices are only the faster way: the stamps are compared every `look_ms` too, so that nothing is missed
+    that was saved before the notices began, or where there are none, as on some network drives and mounts. Folders may
+    come, go and be replaced. Where the files cannot be watched at all, as when no file can be opened for a while, it is
+    tried again after `again_s`.
     """
+    watching = _Watching(folders, library, metrics, log, look_ms=look_ms)
+    watching.seen = await watching.stamps() if seen is None else seen
     while True:
         for polls in (False, True):
             try:
                 while True:
-                    await _until_replaced(folders, library, metrics, log, look_ms=look_ms, polls=polls)
-                    await refresh(library, metrics, log)
+                    await watching.until_replaced(polls=polls)
             except (OSError, RuntimeError, ExceptionGroup) as error:
                 log.warning("flow files cannot be watched", polls=polls, problem=str(_cause(error)))
         await asyncio.sleep(again_s)
-        await refresh(library, metrics, log)
+        await watching.refresh()
 
 
 def _cause(error: Exception) -> Exception:
@@ -94,28 +99,47 @@ def _cause(error: Exception) -> Exception:
     return error
 
 
-async def _until_replaced(
-    folders: Sequence[Path],
-    library: Library,
-    metrics: Metrics,
-    log: FilteringBoundLogger,
-    *,
-    look_ms: int,
-    polls: bool,
-) -> None:
-    """Refresh on every change, until one of the folders is another one than before."""
-    seen = [_identity(folder) for folder in folders]
-    there = [folder for folder, identity in zip(folders, seen, strict=True) if identity is not None]
-    async with aclosing(_changes(there, look_ms, polls)) as changes:
-        async for is_changed in changes:
-            if [_identity(folder) for folder in folders] != seen:
-                return
-            if is_changed or library.is_stale:
-                await refresh(library, metrics, log)
+class _Watching:
+    """The folders, and how they were when they were read last.
+
+    Attributes:
+        seen: the stamps of the files before the last read.
+    """
+
+    def __init__(
+        self, folders: Sequence[Path], library: Library, metrics: Metrics, log: FilteringBoundLogger, *, look_ms: int
+    ) -> None:
+        self._folders = folders
+        self._library = library
+        self._metrics = metrics
+        self._log = log
+        self._look_ms = look_ms
+        self.seen: Stamps = {}
+
+    async def stamps(self) -> Stamps:
+        """Those of now; in a thread, since a network drive may take its time."""
+        return await asyncio.to_thread(stamps, self._folders)
+
+    async def refresh(self) -> None:
+        """Read the flows; whatever is saved meanwhile counts as a change again."""
+        self.seen = await self.stamps()
+        await refresh(self._library, self._metrics, self._log)
+
+    async def until_replaced(self, *, polls: bool) -> None:
+        """Refresh on every change, until one of the folders is another one than before."""
+        watched = [_identity(folder) for folder in self._folders]
+        there = [folder for folder, identity in zip(self._folders, watched, strict=True) if identity is not None]
+        async with aclosing(_changes(there, self._look_ms, polls)) as changes:
+            async for is_told in changes:
+                is_replaced = [_identity(folder) for folder in self._folders] != watched
+                if is_told or is_replaced or self._library.is_stale or await self.stamps() != self.seen:
+                    await self.refresh()
+                if is_replaced:
+                    return
 
 
 async def _changes(folders: Sequence[Path], look_ms: int, polls: bool) -> AsyncGenerator[bool, None]:
-    """Whether a file has changed: told when one has, and every `look_ms`."""
+    """Whether the system tells of a change: looked for at least every `look_ms`."""
     while not folders:
         await asyncio.sleep(look_ms / 1000)
         yield False

@@ -55,9 +55,11 @@ def posted(server: RunningServer, secret: str) -> int:
 
 def until(holds: Callable[[], bool]) -> bool:
     end = time.monotonic() + 60
-    while not holds() and time.monotonic() < end:
+    while time.monotonic() < end:
+        if holds():
+            return True
         time.sleep(0.05)
-    return holds()
+    return False
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

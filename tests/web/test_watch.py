@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from app.errors import StoreUnavailable
 from app.flow.loader import load_files
 from app.flow.model import Project
+from app.flow.stamps import stamps
 from app.service.library import Library
 from app.store.contract import RevisionRow
 from app.store.memory import MemoryStore
@@ -111,6 +112,35 @@ async def test_without_any_folder_it_waits_for_one(tmp_path: Path) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def silent(*_folders: Path, rust_timeout: int, **_options: object) -> AsyncIterator[set[object]]:
+    """A file system that tells of nothing, as some network drives and mounts into a container."""
+    while True:
+        await asyncio.sleep(rust_timeout / 1000)
+        yield set()
+
+
+async def test_a_save_that_the_system_does_not_tell_of_is_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web.watch.awatch", silent)
+    write(tmp_path / "flows", "one")
+    store = MemoryStore()
+    await store.open()
+    library = Library(store, lambda: load_files(tmp_path / "flows", tmp_path / "templates"))
+    seen = stamps([tmp_path / "flows"])
+    await library.reload()
+    write(tmp_path / "flows", "saved before anybody watched")
+    task = asyncio.create_task(watch([tmp_path / "flows"], library, Metrics(), LOG, seen=seen, look_ms=20))
+    await until(lambda: "saved before anybody watched" in said(library))
+    write(tmp_path / "flows", "saved later")
+    await until(lambda: "saved later" in said(library))
+    loaded = library.loaded_at
+    await asyncio.sleep(0.2)
+    task.cancel()
+
+    assert loaded == library.loaded_at, "nothing was saved, and yet it was read again"
 
 
 async def test_files_that_cannot_be_watched_for_a_while_are_written_of_and_watched_again(

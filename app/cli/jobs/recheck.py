@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from app.cli.jobs.project import Source
 from app.cli.terminal import takes_colour
 from app.cli.work import CANNOT_RUN, CannotRun
 from app.flow.report import Format, printable
+from app.flow.stamps import Stamps, stamps
 
 LOOK_MS: Final = 1_000
 """How often to look at the files when the system gives no notice, as for a folder that comes back."""
@@ -24,9 +25,6 @@ SHOWN: Final = 3
 """How many changed files are named."""
 VARIABLES: Final = Path(".env")
 
-Snapshot = Mapping[Path, tuple[int, int, int]]
-"""Each file with what changes when it is saved."""
-
 
 def run(paths: tuple[Path, ...], flows: Path | None, templates: Path | None, form: Format) -> int:
     """Check until Ctrl-C, then end with the code of the last check. What was printed before stays on the screen.
@@ -35,7 +33,7 @@ def run(paths: tuple[Path, ...], flows: Path | None, templates: Path | None, for
     """
     meant = sources(paths, flows, templates)
     folders = tuple(dict.fromkeys(folder for source in meant for folder in (source.flows, source.templates)))
-    seen = _snapshot(folders)
+    seen = stamps(folders, [VARIABLES])
     code, shown = check_once(meant, form)
     click.echo(shown, nl=False, color=takes_colour())
     click.echo(f"\nwatching {', '.join(map(str, folders))}; Ctrl-C ends", err=True)
@@ -57,9 +55,9 @@ def _check_again(meant: Sequence[Source], form: Format) -> tuple[int, str]:
         return CANNOT_RUN, ""
 
 
-def _changed(folders: Sequence[Path], seen: Snapshot) -> Snapshot:
+def _changed(folders: Sequence[Path], seen: Stamps) -> Stamps:
     """Wait until the files are others than those `seen`, and give them."""
-    while (found := _snapshot(folders)) == seen:
+    while (found := stamps(folders, [VARIABLES])) == seen:
         _doze([folder for folder in folders if folder.is_dir()])
     return found
 
@@ -72,20 +70,7 @@ def _doze(there: Sequence[Path]) -> None:
         time.sleep(LOOK_MS / 1000)
 
 
-def _snapshot(folders: Iterable[Path]) -> Snapshot:
-    files = [VARIABLES, *(path for folder in folders for path in (folder, *folder.rglob("*")))]
-    return {path: stamp for path in files if (stamp := _stamp(path))}
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, 0 if path.is_dir() else found.st_mtime_ns, 0 if path.is_dir() else found.st_size
-
-
-def _listed(before: Snapshot, after: Snapshot) -> str:
+def _listed(before: Stamps, after: Stamps) -> str:
     files = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     more = len(files) - SHOWN
     return ", ".join(printable(str(file)) for file in files[:SHOWN]) + (f" and {more} more" if more > 0 else "")

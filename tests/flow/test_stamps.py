@@ -1,0 +1,79 @@
+"""What counts as a change of the files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.flow.stamps import stamps
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "flows" / "shared").mkdir(parents=True)
+    (tmp_path / "flows" / "shop.yaml").write_text("one")
+    (tmp_path / "flows" / "shared" / "texts.yaml").write_text("one")
+    (tmp_path / "elsewhere").write_text("one")
+    (tmp_path / "flows" / "linked.yaml").symlink_to(tmp_path / "elsewhere")
+    return tmp_path / "flows"
+
+
+def later(path: Path, text: str) -> None:
+    """Saved again, at another time, however coarse the clock of the file system is."""
+    path.write_text(text)
+    os.utime(path, ns=(1, 1))
+
+
+def retargeted(folder: Path) -> None:
+    (folder.parent / "next").write_text("one")
+    (folder / "linked.yaml").unlink()
+    (folder / "linked.yaml").symlink_to(folder.parent / "next")
+
+
+def replaced(folder: Path) -> None:
+    folder.rename(folder.parent / "before")
+    folder.mkdir()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: later(folder / "shop.yaml", "one"),
+        lambda folder: later(folder / "shared" / "texts.yaml", "two"),
+        lambda folder: (folder / "shop.yaml").write_text("longer"),
+        lambda folder: (folder / "shop.yaml").unlink(),
+        lambda folder: (folder / "new.yaml").write_text(""),
+        lambda folder: later(folder.parent / "elsewhere", "two"),
+        retargeted,
+        replaced,
+    ],
+    ids=["saved", "saved below", "longer", "gone", "new", "the target saved", "another target", "another folder"],
+)
+def test_a_change_changes_them(folder: Path, change: Callable[[Path], object]) -> None:
+    before = stamps([folder])
+    unchanged = stamps([folder])
+    change(folder)
+
+    assert before == unchanged
+    assert before != stamps([folder])
+
+
+def test_what_is_not_there_is_left_out_and_seen_when_it_comes(tmp_path: Path) -> None:
+    missing = (tmp_path / "templates", tmp_path / ".env")
+    before = stamps(missing[:1], missing[1:])
+    missing[1].write_text("KEY=1")
+
+    assert {} == before
+    assert {missing[1]} == stamps(missing[:1], missing[1:]).keys()
+
+
+def test_a_folder_that_goes_while_it_is_listed_counts_as_empty(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(path: Path, pattern: str) -> list[Path]:
+        raise FileNotFoundError(path, pattern)
+
+    monkeypatch.setattr(Path, "rglob", gone)
+
+    assert {folder} == stamps([folder]).keys()
