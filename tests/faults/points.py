@@ -60,6 +60,7 @@ PURE: Final = frozenset(
     {
         *(
             "__future__",
+            "abc",
             "app",
             "base64",
             "binascii",

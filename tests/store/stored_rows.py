@@ -97,7 +97,7 @@ class FaultyConnection(sqlite3.Connection):
         failing: beginnings of statements.
         made: every connection, oldest first.
         statements: every statement that any of them ran.
-        held: statements that wait, and for what.
+        held: beginnings of statements that wait, and for what.
     """
 
     failing: ClassVar[set[str]]
@@ -112,13 +112,14 @@ class FaultyConnection(sqlite3.Connection):
 
     @classmethod
     def hold(cls, sql: str) -> threading.Event:
-        """Let statements that are exactly `sql` wait until the event is set."""
+        """Let statements that begin with `sql` wait until the event is set."""
         return cls.held.setdefault(sql, threading.Event())
 
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         self.statements.append(sql)
-        if sql in self.held:
-            self.held[sql].wait(timeout=10)
+        for beginning, event in self.held.items():
+            if sql.startswith(beginning):
+                event.wait(timeout=10)
         if any(sql.startswith(beginning) for beginning in self.failing):
             raise sqlite3.OperationalError("disk I/O error")
         return super().execute(sql, *values)

@@ -18,9 +18,9 @@ from app.store.sqlite import forgetting, hook_statements, statements, sweeping
 from app.store.sqlite.checkpoints import CHECKPOINT
 from app.store.sqlite.faults import unavailable
 from app.store.sqlite.opening import connector, prepare
-from app.store.sqlite.openings import Opening
 from app.store.sqlite.reader import Reader
 from app.store.sqlite.records import SqliteRecords
+from app.store.sqlite.together import Advance, Opening, Record
 from app.store.sqlite.versions import schema_of
 from app.store.sqlite.writer import Writer
 from app.store.texts import unicode
@@ -103,7 +103,7 @@ class SqliteStore:
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
     ) -> None:
         """Write a new call with its first turn, in one transaction. Raises AlreadyOpen and writes nothing."""
-        if hooks or webhook.session != session.id:
+        if hooks:
             await self._write(partial(statements.open_call, session=session, turn=turn, webhook=webhook, hooks=hooks))
         else:
             await self._write(Opening(session, turn, webhook))
@@ -122,11 +122,17 @@ class SqliteStore:
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
     ) -> None:
         """Write the next turn, in one transaction, if the stored version is `session.version - 1`. Raises Conflict."""
-        await self._write(partial(statements.advance, session=session, turn=turn, webhook=webhook, hooks=hooks))
+        if hooks:
+            await self._write(partial(statements.advance, session=session, turn=turn, webhook=webhook, hooks=hooks))
+        else:
+            await self._write(Advance(session, turn, webhook))
 
     async def record(self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> None:
         """Write a webhook that steers nothing."""
-        await self._write(partial(statements.record, webhook=webhook, hooks=hooks))
+        if hooks:
+            await self._write(partial(statements.record, webhook=webhook, hooks=hooks))
+        else:
+            await self._write(Record(webhook))
 
     async def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> int:
         """Record `webhook` and mark every open call of `leg` as over; a missing leg ("") has no calls."""

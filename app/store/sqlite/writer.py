@@ -2,11 +2,12 @@
 
 Each item of a group has its own savepoint, so that one that is refused leaves nothing and its neighbours stay. Items
 run one after the other in the order in which they came: a compare-and-set sees what the item before it wrote. No task
-hears of its item before the COMMIT of the group has returned, not even of a refusal, since that may stand on a
-neighbour's write; when the COMMIT fails, the whole group has failed.
+hears of its item before the commit of the group, not even of a refusal, since that may stand on a neighbour's write;
+when the commit fails, the whole group has failed.
 
-New calls that follow one another in a group are written with one statement a table. When one of them is refused, all of
-them are taken back and written one by one, as everything else is.
+New calls that follow one another in a group are written with one statement, as are next turns and plain webhooks; a
+group that has nothing else is that statement and no more, which begins and commits by itself. When one of its items is
+refused, it has written none, and they are written one by one, as everything else is.
 
 What the tasks of a loop write within one round of it is handed over at its end, together: the thread then wakes once,
 and not while the loop still works on the next item.
@@ -17,10 +18,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -29,7 +30,7 @@ from app.errors import StoreUnavailable
 from app.store.sqlite.checkpoints import Checkpoints
 from app.store.sqlite.faults import unavailable
 from app.store.sqlite.opening import Connect
-from app.store.sqlite.openings import Opening, open_together
+from app.store.sqlite.together import ROWS_AT_ONCE, Shared, with_views, write_together
 from app.store.waiting import waited
 
 GROUP_LIMIT = 256
@@ -165,15 +166,19 @@ class Writer:
             raise FileNotFoundError("it was moved or replaced while the server runs; put it back or restart the server")
         if self._log is not None and _identity(self._log_path) != self._log:
             raise FileNotFoundError("its write-ahead log was deleted while the server runs; restart the server")
-        if self._connection is None:
-            self._connection = self._connect(self._busy_ms)
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        wanted = [item for item in group if not item.done.cancelled()]
-        for is_opening, items in groupby(wanted, key=_is_opening):
-            _attempt_all(connection, list(items), is_opening)
-        connection.execute("COMMIT")
+        connection = self._connected()
+        pieces = list(_pieces([item for item in group if not item.done.cancelled()]))
+        if len(pieces) != 1 or not _written_together(connection, pieces[0]):
+            connection.execute("BEGIN IMMEDIATE")
+            for piece in pieces:
+                _attempt_all(connection, piece)
+            connection.execute("COMMIT")
         self._log = self._log or _identity(self._log_path)
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = with_views(self._connect(self._busy_ms))
+        return self._connection
 
     def _roll_back(self) -> None:
         """End a failed transaction; a connection that cannot even do that is replaced."""
@@ -190,29 +195,31 @@ class Writer:
                 connection.close()
 
 
-def _is_opening(item: Item) -> bool:
-    return isinstance(item.work, Opening)
+def _pieces(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Items in their order: those that one statement may write together, or a single one of another kind."""
+    for kind, some in groupby(items, key=lambda item: type(item.work)):
+        most = ROWS_AT_ONCE if issubclass(kind, Shared) else 1
+        while piece := list(islice(some, most)):
+            yield piece
 
 
-def _attempt_all(connection: sqlite3.Connection, items: list[Item], are_openings: bool) -> None:
-    if are_openings and len(items) > 1 and _opened_together(connection, [item.work for item in items]):
-        return
-    for item in items:
-        _attempt(connection, item)
+def _attempt_all(connection: sqlite3.Connection, piece: list[Item]) -> None:
+    if not _written_together(connection, piece):
+        for item in piece:
+            _attempt(connection, item)
 
 
-def _opened_together(connection: sqlite3.Connection, openings: list[Any]) -> bool:
-    """Whether these calls are written; False: none of them is."""
-    connection.execute("SAVEPOINT together")
+def _written_together(connection: sqlite3.Connection, piece: list[Item]) -> bool:
+    """Whether one statement has written them all; False: it has written none."""
+    works = [item.work for item in piece if isinstance(item.work, Shared)]
+    if not works:
+        return False
     try:
-        open_together(connection, openings)
+        write_together(connection, works)
     except Exception as error:
         if _is_of_database(error):
             raise
-        connection.execute("ROLLBACK TO together")
-        connection.execute("RELEASE together")
         return False
-    connection.execute("RELEASE together")
     return True
 
 
