@@ -18,9 +18,10 @@ from typing import Any, ClassVar, Final
 from app.store.contract import SessionRow, TurnRow, WebhookRow
 from app.store.sqlite import statements
 
-ROWS_AT_ONCE: Final = 64
+ROWS_AT_ONCE: Final = 64 if sqlite3.sqlite_version_info >= (3, 32) else 32
+"""Before 3.32 SQLite takes 999 values a statement; a call has 30."""
 
-_LENGTHS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, ROWS_AT_ONCE)
+_LENGTHS: Final = tuple(rows for rows in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if rows <= ROWS_AT_ONCE)
 """Rows of the statements, which are few so that all are kept prepared; what is too long for the rows ends in NULLs."""
 
 _CALL: Final = SessionRow._fields
