@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-Stamps = Mapping[Path, tuple[int, int, int]]
-"""Each path with its inode, when it was saved (nanoseconds; 0 for a folder) and its size (bytes; 0 for a folder)."""
+Stamp = tuple[int, int, int]
+"""The inode, when it was saved (nanoseconds; 0 for a folder) and the size (bytes; 0 for a folder)."""
+
+Stamps = Mapping[str, Stamp]
+"""Each path with its stamp."""
 
 
 def stamps(folders: Iterable[Path], files: Iterable[Path] = ()) -> Stamps:
@@ -15,21 +20,19 @@ def stamps(folders: Iterable[Path], files: Iterable[Path] = ()) -> Stamps:
     Two that are equal mean that no file was saved, added, taken away or replaced in between; links are followed to the
     files that they lead to. Raises nothing: a folder that cannot be read counts as empty.
     """
-    paths = (path for folder in folders for path in (folder, *_below(folder)))
-    return {path: stamp for path in (*files, *paths) if (stamp := _stamp(path))}
+    paths = (path for folder in folders for path in (str(folder), *_below(folder)))
+    return {path: stamp for path in (*map(str, files), *paths) if (stamp := _stamp(path))}
 
 
-def _below(folder: Path) -> list[Path]:
+def _below(folder: Path) -> Iterator[str]:
+    for place, folders, files in os.walk(folder):
+        yield from (os.path.join(place, name) for name in (*folders, *files))  # noqa: PTH118 - it is done every second
+
+
+def _stamp(path: str) -> Stamp | None:
     try:
-        return list(folder.rglob("*"))
-    except OSError:  # one of them went while the others were listed
-        return []
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - it is done every second
     except OSError:
         return None
-    is_folder = path.is_dir()
+    is_folder = stat.S_ISDIR(found.st_mode)
     return found.st_ino, 0 if is_folder else found.st_mtime_ns, 0 if is_folder else found.st_size

@@ -73,4 +73,4 @@ def _doze(there: Sequence[Path]) -> None:
 def _listed(before: Stamps, after: Stamps) -> str:
     files = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     more = len(files) - SHOWN
-    return ", ".join(printable(str(file)) for file in files[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(printable(file) for file in files[:SHOWN]) + (f" and {more} more" if more > 0 else "")
