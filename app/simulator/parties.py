@@ -13,6 +13,8 @@ Outcome: TypeAlias = Literal[
 """What comes of a dial. `answered` and `completed` are the same; `beep` is a machine that beeps."""
 
 FAILURES: Final = frozenset({"busy", "timeout", "unanswered", "rejected", "failed"})
+SOMEBODY: Final = frozenset({"answered", "completed"})
+"""Outcomes that do not say what machine detection finds: a person, unless that one hangs up before it is found."""
 MACHINES: Final = frozenset({"machine", "beep"})
 DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
     "busy": (None, 486),
@@ -61,7 +63,8 @@ class Behaviour:
     Attributes:
         outcome: what comes of the dial.
         rings_s: seconds until it does; longer than the connect's `timeout` is a timeout.
-        talks_s: seconds from the joining of the parties until one hangs up; `ENDLESS`: until somebody makes them.
+        talks_s: seconds from the joining of the parties until one hangs up; `ENDLESS`: until somebody makes them. When
+            they are less than machine detection takes, nothing is detected, unless the outcome names what is.
         hangs_up_first: whether the called party does that, else the caller.
         script: what the called party does each time that an NCCO of its own waits for it (`onAnswer`); when it is used
             up, it is silent.

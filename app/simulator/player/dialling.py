@@ -10,7 +10,7 @@ from app.simulator.acts import follow
 from app.simulator.courier import Message
 from app.simulator.kernel import Process, Signal, Steps, first_of
 from app.simulator.leg import Identity, Waited
-from app.simulator.parties import DETAILS, FAILURES, Behaviour, address_of
+from app.simulator.parties import DETAILS, FAILURES, SOMEBODY, Behaviour, address_of
 from app.simulator.player.detection import Detection, detections
 from app.simulator.player.stage import Action, Ncco, Stage
 from app.simulator.replies import Verdict
@@ -145,6 +145,8 @@ class Dial:
             yield from self._whisper(self._endpoint["onAnswer"]["url"], behaviour)
         events = detections(self._action, behaviour, platform.application.detection_s)
         if events and events[0].holds and not leg.over.is_fired:
+            if self._is_gone_before(events[0], behaviour):
+                return (yield from self._together(behaviour, ()))
             replacement = yield from self._detect(events)
             events = ()
             if replacement is not None:
@@ -176,6 +178,14 @@ class Dial:
         leg.processes += [leg.player, script]
         yield from first_of(leg.player.done, leg.over)
         script.cancel()
+
+    def _is_gone_before(self, detection: Detection, behaviour: Behaviour) -> bool:
+        """Whether somebody hangs up before it is known who answered. Who is named `human` or a machine is waited for.
+
+        Source: webhook reference, Machine detection (about 5 s of analysis); that nothing is told then is inferred.
+        """
+        passed = (self._platform.clock.ms - (self._leg.answered_ms or 0)) / 1000
+        return behaviour.outcome in SOMEBODY and behaviour.talks_s < detection.after_s - passed
 
     def _join(self) -> None:
         leg, caller = self._leg, self._caller

@@ -12,12 +12,11 @@ import yaml
 
 from app.engine import Call, LookupAnswer
 from app.engine.dialling import DEAR
-from app.flow.exits.on import DETECTED
 from app.verify.prove.befalling import befalling, comes_by_itself
 from app.verify.prove.flows import dialled_by_computing, family
-from app.verify.prove.inputs import Input
 from app.verify.prove.listening import DURATIONS
 from app.verify.prove.proof import Proof
+from app.verify.prove.script_lines import asks_party, lines_of, party_of, pressed_by, presses_of, until_dialled
 from app.verify.prove.shared import CALLER
 from app.verify.prove.walked import Edge
 
@@ -151,21 +150,10 @@ def _answer(answer: LookupAnswer) -> Any:
     return {"value": answer.value} if isinstance(answer.value, Mapping) and len(answer.value) == 1 else answer.value
 
 
-def _presses(way: list[Edge]) -> list[Any]:
-    """What another party presses or says, each time that it is asked; "" is nothing."""
-    return [_pressed(edge.happened) for edge in way if edge.happened.kind != "leg"]
-
-
-def _pressed(happened: Input) -> Any:
-    said = happened.told.get("speak", "")
-    text = said.get("text", "") if isinstance(said, Mapping) else said
-    return {"speak": text} if text else str(happened.told.get("press", ""))
-
-
 def _script(proof: Proof, way: list[Edge]) -> list[Any]:
     script: list[Any] = []
     presses: list[Any] | None = None
-    joining = _presses(proof.ways.joining())
+    joining = presses_of(proof.ways.joining())
     for number, edge in enumerate(way):
         if edge.happened.kind == "leg":
             presses = []
@@ -173,7 +161,7 @@ def _script(proof: Proof, way: list[Edge]) -> list[Any]:
             talks = {"talks": f"{lasting + _TALKS_S:.0f}s"} if lasting > _TALKS_S else {}
             script.append({"dial": {"outcome": "answered", **talks, "presses": presses}})
         elif presses is not None:
-            presses.append(_pressed(edge.happened))
+            presses.append(pressed_by(edge.happened))
         else:
             script += _turn(proof, way, number, joining)
     return script
@@ -184,11 +172,12 @@ def _turn(proof: Proof, way: list[Edge], number: int, joining: list[Any]) -> Ite
     edge, before = way[number], way[number - 1] if number else None
     fault, is_early = befalling(way, number), comes_by_itself(proof.walk, edge)
     if fault and not is_early:
-        yield from _until_dialled(before, edge)
+        yield from until_dialled(before, edge)
         yield {"fault": fault}
     if edge.happened.kind == "held" and before is not None and not fault:
         yield _wait(held(proof, way, number).seconds, before)
-    yield from _step(edge.happened, joining if before is not None and _asks_party(before) else [], is_early=is_early)
+    party = party_of(proof.walk, edge, joining if before is not None and asks_party(before) else [])
+    yield from lines_of(edge.happened, party, is_early=is_early)
     following = befalling(way, number + 1)
     if following and comes_by_itself(proof.walk, way[number + 1]):
         yield from (until(edge.ncco.heard.prompt), {"fault": following})
@@ -214,12 +203,6 @@ def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
             yield {"record": {"seconds": _SPOKEN_S, **key}}
 
 
-def _until_dialled(before: Edge | None, edge: Edge) -> Iterator[Any]:
-    """Wait until a dial is over whose end is told before the next one begins."""
-    if before is not None and before.happened.kind == "dial" and edge.happened.kind == "dial":
-        yield {"wait": "5s"}
-
-
 def _wait(seconds: float, before: Edge) -> dict[str, str]:
     """Wait until just before a caller is held no more; the first text of what is played was heard out already."""
     text = _first_text(before.ncco.actions)
@@ -230,23 +213,6 @@ def _wait(seconds: float, before: Edge) -> dict[str, str]:
 def until(seconds: float) -> dict[str, str]:
     """Wait until just before something comes by itself in some seconds."""
     return {"wait": f"{max(0.1, seconds - _EARLY_S):.1f}s"}
-
-
-def _asks_party(edge: Edge) -> bool:
-    """Whether somebody is dialled who hears an NCCO of his own."""
-    return any("onAnswer" in endpoint for action in edge.ncco.actions for endpoint in action.get("endpoint", ()))
-
-
-def _step(happened: Input, joining: list[Any], *, is_early: bool) -> list[Any]:
-    told = happened.told
-    if happened.fault == "unreadable":
-        return [] if is_early else ["silence"]
-    if "silence" in told:
-        return ["silence"]
-    dial = told.get("dial")
-    if dial is not None and joining and dial["outcome"] in ("completed", *DETECTED):
-        return [{"dial": {**dial, "presses": joining}}]
-    return [{word: dict(value) if isinstance(value, Mapping) else value} for word, value in told.items()]
 
 
 def _heard(ncco: Sequence[Mapping[str, Any]]) -> str:
