@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.flow.loading_flows import faults_of as faults_without
+from tests.flow.loading_flows import flow_of
 from tests.flow.lookups.look_ups import asked_of, faults_of, marked
 
 TWO = """
@@ -42,12 +43,12 @@ def test_a_look_up_is_asked_by_its_name(lookup: str) -> None:
         ),
         (
             "[[customer]]",
-            "E201 a look-up of `lookup` is a list → write `lookup: name`, or `- name: {param: value}` in a list",
+            "E201 a look-up of `lookup` is a list → write the name of a look-up, or `- name: {param: value}` in a list",
         ),
         (
             '{get: "https://crm.example.com"}',
-            'E537 a step cannot declare a look-up, and "get" belongs to one → declare it under `lookups` of the '
-            "flow, and write its name here",
+            'E537 `lookup` cannot declare a look-up, and "get" belongs to one → declare it under `lookups` of the '
+            "flow, and write its name",
         ),
         (
             "[{customer: {a: 1}}]",
@@ -55,7 +56,7 @@ def test_a_look_up_is_asked_by_its_name(lookup: str) -> None:
         ),
         (
             "[{customer: a}]",
-            'E201 what the look-up "customer" is given is no map of its params → write `- customer: {}`',
+            'E201 the look-up "customer" is given no map of its params → write its name alone',
         ),
     ],
 )
@@ -67,6 +68,10 @@ def test_what_cannot_be_asked_is_an_error(lookup: str, fault: str) -> None:
     ("lookup", "fault"),
     [
         ("customer", 'E271 the look-up "customer" needs "item" → write `- customer: {item: ..}`'),
+        (
+            "[{customer: a}]",
+            'E201 the look-up "customer" is given no map of its params → write `{item: .., size: ..}` here',
+        ),
         ("[{customer: {itm: a}}]", 'E270 the look-up "customer" takes no "itm" → did you mean "item"?'),
         (
             "[{customer: {item: a, size: big}}]",
@@ -81,6 +86,13 @@ def test_what_cannot_be_asked_is_an_error(lookup: str, fault: str) -> None:
 )
 def test_params_are_given_and_fit(lookup: str, fault: str) -> None:
     assert [fault] == faults_of(STOCK, step(lookup))
+
+
+def test_a_look_up_may_be_called_as_a_word_of_declarations_is() -> None:
+    head = 'lookups: {get: {params: {item: text}, get: "https://x.example/{{ item }}", returns: {name: text}}}\n'
+    steps = 'hello: {lookup: {get: {item: a}}, do: [{talk: "{{ get.name }}"}], goto: end}'
+
+    assert ("get",) == tuple(asked.name for asked in flow_of(steps, head).steps["hello"].asks)
 
 
 def test_a_faulty_look_up_may_be_asked_all_the_same() -> None:
