@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from app.flow.model import Flow
-from app.verify.coverage.taken import Flows, Line, Name, lines_of
+from app.verify.coverage.taken import Flows, KeptLine, Name, lines_of
 from app.verify.outcomes import Outcome
 from app.verify.scenarios.result import Result
 
@@ -73,7 +73,7 @@ class Tally:
     def __init__(self, flows: Iterable[Flow]) -> None:
         self._flows = Flows(flows)
         self._counts: dict[Name, int] = {}
-        self._lines: dict[bytes, tuple[Line, ...]] = {}
+        self._lines: dict[bytes, tuple[KeptLine, ...]] = {}
 
     def add(self, result: Result) -> None:
         """Count what the calls of a scenario have taken, each outcome once."""
@@ -85,7 +85,7 @@ class Tally:
         for name in found:
             self._counts[name] = self._counts.get(name, 0) + 1
 
-    def _read(self, trace: bytes) -> tuple[Line, ...]:
+    def _read(self, trace: bytes) -> tuple[KeptLine, ...]:
         """Most turns are alike: each trace is read once."""
         if trace not in self._lines:
             self._lines[trace] = lines_of(trace)

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.engine.outcome import hear_connected
 from app.engine.session import Session
 from app.flow.exits.on import On
 from app.flow.model import Flow
-from app.verify.decisions import Decisions, asked
+from app.verify.following import Following, Line, by_file
 from app.verify.outcomes import ENTERED, error_exits_of, outcomes_of
 
 
-class Line(NamedTuple):
-    """What a trace says, as far as it is needed here; see `app.engine.trace.TraceLine`."""
+class KeptLine(NamedTuple):
+    """A line of a trace as it was kept, as far as it is needed here; see `app.engine.trace.TraceLine`."""
 
     did: str
     step: str
     what: str
     where: str
     because: str
-    others: int
+    others: tuple[str, ...]
 
 
 class Name(NamedTuple):
@@ -34,19 +33,18 @@ class Name(NamedTuple):
     name: str
 
 
-def lines_of(trace: bytes) -> tuple[Line, ...]:
+def lines_of(trace: bytes) -> tuple[KeptLine, ...]:
     """The lines of a stored trace."""
-    found = json.loads(trace)
     return tuple(
-        Line(
+        KeptLine(
             line["did"],
             line["step"],
             line["what"],
             line.get("where", ""),
             line.get("because", ""),
-            len(line.get("others", ())),
+            tuple(line.get("others", ())),
         )
-        for line in found
+        for line in json.loads(trace)
     )
 
 
@@ -55,15 +53,22 @@ class Flows:
 
     def __init__(self, flows: Iterable[Flow]) -> None:
         self.flows: Mapping[str, Flow] = {flow.name: flow for flow in flows}
-        self._by_file = {flow.place.file: flow for flow in self.flows.values()}
+        self._files = by_file(self.flows.values())
         self.outcomes = {name: outcomes_of(flow) for name, flow in self.flows.items()}
         self.error_exits = {name: error_exits_of(flow) for name, flow in self.flows.items()}
 
     def taken(self, lines: Iterable[Line]) -> Iterator[Name]:
         """What one turn has taken."""
-        reading = _Reading(self._by_file)
-        for line in lines:
-            yield from reading.read(line)
+        follow = Following(self._files).read(lines)
+        if follow.begun is not None:
+            yield Name(follow.begun.name, follow.begun.start, ENTERED)
+        for name, step in follow.entered:
+            if step == self.flows[name].start:
+                yield Name(name, step, ENTERED)
+        for name, step, _ in follow.failed:
+            own = self.flows[name].steps.get(step)
+            yield Name(name, step if own is not None and own.error is not None else "", "error")
+        yield from (Name(*key) for key in follow.taken)
 
     def connected(self, session: Session, statuses: Iterable[tuple[int, str]]) -> Iterator[Name]:
         """`completed: end` of the dial that a call was in last: nothing asks the server what follows it."""
@@ -77,43 +82,3 @@ class Flows:
             is_end = exit_.lines["completed"].target.is_end
             if is_end and "answered" in reported and hear_connected(reported).name == "completed":
                 yield Name(flow.name, wait.step, "completed")
-
-
-@dataclass(slots=True)
-class _Reading:
-    """One trace, read line by line: which flow it is in, and what led to a decision."""
-
-    by_file: Mapping[str, Flow]
-    flow: Flow | None = None
-    decisions: Decisions = field(default_factory=Decisions)
-    has_failed: bool = False
-
-    def read(self, line: Line) -> Iterator[Name]:
-        """The outcomes that a line tells of."""
-        self.flow = self.by_file.get(line.where.rpartition(":")[0], self.flow)
-        self.has_failed |= line.did == "failed"
-        if self.flow is not None:
-            yield from self._read_in(self.flow, line)
-
-    def _read_in(self, flow: Flow, line: Line) -> Iterator[Name]:
-        """The outcomes in the flow that the line is of."""
-        name = flow.name
-        if self.has_failed and line.what != "failsafe":
-            self.has_failed = False
-            step = flow.steps.get(line.step) if line.did == "failed" else None
-            yield Name(name, line.step if step is not None and step.error is not None else "", "error")
-        match line.did:
-            case "answered":
-                yield Name(name, flow.start, ENTERED)
-            case "heard":
-                self.decisions.hear(line.because)
-            case "entered":
-                self.decisions.enter(line.step)
-                if line.step == flow.start:
-                    yield Name(name, line.step, ENTERED)
-            case "asked":
-                yield Name(name, line.step, asked(line.what, line.because))
-            case "decided" if line.step in flow.steps:
-                found = self.decisions.outcome(flow.steps[line.step], line.what, line.because, line.others)
-                if found:
-                    yield Name(name, line.step, found)

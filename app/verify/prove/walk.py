@@ -17,11 +17,11 @@ from app.engine import Call, Session, Surroundings, Turn, Wait, begin, begin_oth
 from app.engine.scope import call_record
 from app.engine.walking import Playing
 from app.flow.model import Flow
-from app.verify.outcomes import ENTERED
+from app.verify.following import Files, Following, by_file
 from app.verify.prove.around import ANY_NUMBER, FAILSAFE, ago, around, sort_of
 from app.verify.prove.deciding import decider, is_menu, told_apart
 from app.verify.prove.driving import Driver, Played
-from app.verify.prove.following import Following, Key
+from app.verify.prove.flows import family
 from app.verify.prove.graph import Graph
 from app.verify.prove.inputs import Input, Inputs, ends_by_itself, faults_at
 from app.verify.prove.listening import TALKED
@@ -54,6 +54,7 @@ class Walker:
     hears_input: bool = True
     clock: Callable[[], float] = time.monotonic
     _walk: Walk = field(init=False)
+    _files: Files = field(init=False)
     _numbers: dict[Any, int] = field(default_factory=dict)
     _waiting: deque[int] = field(default_factory=deque)
     _nccos: Nccos = field(default_factory=Nccos)
@@ -66,6 +67,7 @@ class Walker:
 
     def __post_init__(self) -> None:
         self._walk = Walk(self.root, undecided_in(self.root))
+        self._files = by_file(family(self.root).values())
 
     def walk(self) -> Walk:
         """Walk everything; first without faults, then what faults lead to."""
@@ -209,7 +211,7 @@ class Walker:
     def _looks(self, before: Session | None, turn: Turn | None) -> bool:
         if turn is None:
             return False
-        entered = Following(self.root, before).read(turn.trace).entered
+        entered = self._follow(before, turn).entered
         if before is not None:
             entered = [(before.at or self.root.name, before.step), *entered]
             entered += [(level.flow, level.step) for level in before.callers]
@@ -233,11 +235,11 @@ class Walker:
         turn = played.turn
         assert turn is not None  # noqa: S101 - callers have asked
         before = self._walk.states[source].session if source >= 0 else None
-        follow = Following(self.root, before).read(turn.trace)
+        follow = self._follow(before, turn)
         number = len(self._walk.edges)
         target = self._state_of(turn, moment, number, faulted) if target is None else target
         ncco = self._nccos.of(turn.ncco, is_party=bool(turn.session.parent))
-        failed = tuple((flow, step, line.what, line.because) for flow, step, line in follow.failed)
+        failed = tuple((flow, step, line.what, line.because) for flow, step, line in follow.failed if step)
         self._walk.edges.append(
             Edge(
                 source,
@@ -246,7 +248,7 @@ class Walker:
                 moment,
                 played.answers,
                 tuple(follow.entered),
-                (*self._just_entered(follow), *follow.taken),
+                (*self._walk.undecided_among(follow.entered), *follow.taken),
                 failed,
                 sort_of(happened, turn),
                 ncco.heard.after(played.asking_s),
@@ -262,11 +264,9 @@ class Walker:
         if behind < 0:
             self._call_parties(turn, number, moment, faulted)
 
-    def _just_entered(self, follow: Following) -> Iterator[Key]:
-        """That a flow was entered, of those in which nothing else is decided."""
-        for flow, step in follow.entered:
-            if self._walk.undecided.get(flow) == step:
-                yield flow, step, ENTERED
+    def _follow(self, before: Session | None, turn: Turn) -> Following:
+        """What came of the steps of a turn."""
+        return Following(self._files, None if before is None else self.root.named(before.at)).read(turn.trace)
 
     def _state_of(self, turn: Turn, moment: datetime, edge: int, faulted: bool) -> int:
         """The number of the state that a turn leads to."""

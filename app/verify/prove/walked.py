@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -10,10 +10,10 @@ from typing import Any, Final, Literal, NamedTuple
 from app.engine import Call, Session
 from app.flow.model import Flow
 from app.ncco import Issue
+from app.verify.following import Key
 from app.verify.outcomes import ENTERED, outcomes_of
 from app.verify.prove.driving import Answers
 from app.verify.prove.flows import family
-from app.verify.prove.following import Key
 from app.verify.prove.inputs import Input
 from app.verify.prove.listening import TALKED, Listened
 
@@ -131,6 +131,12 @@ class Walk:
     nccos: int = 0
     stopped: str = ""
     seconds: float = 0.0
+
+    def undecided_among(self, entered: Iterable[tuple[str, str]]) -> Iterator[Key]:
+        """That a flow was entered, of those in which nothing else is decided."""
+        for flow, step in entered:
+            if self.undecided.get(flow) == step:
+                yield flow, step, ENTERED
 
     def way_to(self, number: int) -> list[Edge]:
         """The edges of the shortest way that was found to an edge, and that edge."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Set
 from datetime import datetime
 
 from app.engine.called import APART
-from app.verify.prove.following import Key
+from app.verify.following import Key
 from app.verify.prove.walked import END, START, Edge, Walk
 
 
