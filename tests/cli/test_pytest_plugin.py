@@ -14,9 +14,9 @@ from tests.cli.running import plain_environment
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
 
 
-def pytest_in(folder: Path, *words: str) -> tuple[int, str]:
+def pytest_in(folder: Path, *words: str, dial_allow: str = "44") -> tuple[int, str]:
     """The code that it ends with, and what it prints."""
-    env = plain_environment(folder, NCCO_DIAL_ALLOW="44")
+    env = plain_environment(folder, NCCO_DIAL_ALLOW=dial_allow)
     done = subprocess.run([*PYTEST, *words], cwd=folder, env=env, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -27,6 +27,21 @@ def test_each_scenario_is_a_test(tmp_path: Path) -> None:
     assert 0 == code, printed
     assert "tests/scenarios/shop.yaml::a sale PASSED" in printed
     assert "tests/scenarios/shop.yaml::another PASSED" in printed
+
+
+def test_a_computed_number_is_dialled_as_the_server_would(tmp_path: Path) -> None:
+    flow = SHOP.replace('talk: "Your number is {{ call.from }}."', 'connect: "{{ call.from }}"')
+    folder = project(tmp_path, "a call back:\n  script: [press: 1, dial: {outcome: completed}]\n", flow)
+    code, printed = pytest_in(folder, dial_allow="+44, 0049")
+
+    assert 0 == code, printed
+
+
+def test_a_wrong_setting_is_an_error_of_collecting(tmp_path: Path) -> None:
+    code, printed = pytest_in(project(tmp_path), dial_allow="GB")
+
+    assert 2 == code
+    assert 'NCCO_DIAL_ALLOW: "GB" is no beginning of a phone number' in printed
 
 
 def test_a_failure_is_a_transcript(tmp_path: Path) -> None:

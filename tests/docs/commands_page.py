@@ -17,9 +17,10 @@ INTRODUCTION: Final = """# Commands
 
 <!-- written by make docs -->
 
-Every command prints for people, and with `--format json` for programs; `--help` tells what stands here. What it prints
-goes to standard output, what it has to say about it to standard error. All end with **0** when all is fine, **1** when
-faults were found, **2** when the command could not run.
+Commands print for people, and most of them with `--format json` for programs; `--help` tells what stands here. What
+they print goes to standard output, what they have to say about it to standard error. All end with **0** when all is
+fine, **1** when faults were found, **2** when the command could not run; with **130** when Ctrl-C ends one before it is
+done, and **141** when nobody reads its output any more.
 """
 
 

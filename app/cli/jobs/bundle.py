@@ -13,16 +13,15 @@ from app.cli.jobs.bundling.folder import write_bundle
 from app.cli.jobs.bundling.nccos import Saying, sayings
 from app.cli.jobs.environment import folders
 from app.cli.jobs.project import Source, find
+from app.cli.jobs.server_settings import server_settings
 from app.cli.terminal import takes_colour
-from app.cli.work import FINE, ISSUES, CannotRun
-from app.errors import SettingsError
+from app.cli.work import FINE, ISSUES
 from app.flow.report import report
-from app.settings import Settings, load_settings
 
 
 def run(*, output: Path, flows: Path | None, templates: Path | None, form: Literal["text", "json"]) -> int:
     """Write the bundle; ISSUES when the flows have errors, and nothing is written then. Raises CannotRun."""
-    settings = _settings()
+    settings = server_settings()
     found = find(Source(*folders(flows, templates)), {})
     if found.has_errors:
         errors = [issue for issue in found.issues if issue.is_error]
@@ -37,13 +36,6 @@ def run(*, output: Path, flows: Path | None, templates: Path | None, form: Liter
     else:
         click.echo("\n".join(_as_text(output, said)))
     return FINE
-
-
-def _settings() -> Settings:
-    try:
-        return load_settings()
-    except SettingsError as error:
-        raise CannotRun(str(error), error.cure) from error
 
 
 def _as_row(said: Saying) -> dict[str, object]:

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+from app.cli.jobs.server_settings import server_settings
 from app.cli.work import CannotRun
-from app.errors import SettingsError, StoreError, StoreUnusable
-from app.settings import load_settings
+from app.errors import StoreError, StoreUnusable
 from app.store import open_store
 from app.store.contract import Store
 from app.store.memory import MemoryStore
@@ -24,10 +24,7 @@ class Kept(Store, Retention, Versioned, Protocol):
 
 def find_kept() -> Kept:
     """The store that the settings name, which need not be there yet. Raises CannotRun."""
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        raise CannotRun(str(error), error.cure) from error
+    settings = server_settings()
     store = open_store(settings.database_url)
     if isinstance(store, MemoryStore):
         message = f"{settings.database_url} keeps nothing outside of the server"

@@ -9,18 +9,26 @@ from typing import Final
 
 from dotenv import dotenv_values
 
+from app.cli.work import CannotRun
+
+DOTENV: Final = ".env"
 FLOW_PREFIX: Final = "FLOW_"
 """As in app.settings, which takes as long to import as a small project takes to check."""
 
 
 def variables() -> Mapping[str, str]:
-    """The environment, over what `.env` in the current folder says."""
-    written = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    return written | os.environ
+    """The environment, over what `.env` in the current folder says. Raises CannotRun when that cannot be read."""
+    try:
+        found = dotenv_values(DOTENV)
+    except OSError as error:
+        raise CannotRun(f"{DOTENV}: {error.strerror}", "let it be read, or delete it") from error
+    except UnicodeDecodeError as error:
+        raise CannotRun(f"{DOTENV}: byte {error.start + 1} is not UTF-8", "save it as UTF-8, or delete it") from error
+    return {name: value for name, value in found.items() if value is not None} | os.environ
 
 
 def flow_variables() -> Mapping[str, str]:
-    """The variables that flows may read, the prefix taken off."""
+    """The variables that flows may read, the prefix taken off. Raises CannotRun."""
     known = variables().items()
     return {name.removeprefix(FLOW_PREFIX): value for name, value in known if name.startswith(FLOW_PREFIX)}
 
@@ -36,7 +44,7 @@ def project_folders(path: Path) -> tuple[Path, Path]:
 def folders(flows: Path | None, templates: Path | None) -> tuple[Path, Path]:
     """The folders of flows and templates: as the options say, else the environment, else `flows` and `templates`.
 
-    Where only the flows are named, the templates lie beside them; a project's folder names both.
+    Where only the flows are named, the templates lie beside them; a project's folder names both. Raises CannotRun.
     """
     known = variables()
     if flows is not None and templates is None and not known.get("NCCO_TEMPLATES"):

@@ -7,12 +7,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from app.cli.jobs.environment import flow_variables
-from app.cli.work import CannotRun
-from app.errors import SettingsError
+from app.cli.jobs.server_settings import server_settings
 from app.service.lookups import LookupClient
 from app.service.outbox import Poster, Signer
 from app.service.outgoing.transport import new_client
-from app.settings import Settings, load_settings
 from app.store.contract import HookRow
 from app.verify.scenarios.stage import Outside
 
@@ -23,7 +21,7 @@ async def live_outside(*, is_live: bool) -> AsyncIterator[Outside | None]:
     if not is_live:
         yield None
         return
-    settings = _settings()
+    settings = server_settings()
     client = LookupClient(settings.lookup_budget_ms, settings.private_hosts, settings.flows.resolve().parent)
     async with new_client(settings.private_hosts) as http:
         poster = Poster(http, Signer(settings.hook_secrets))
@@ -35,10 +33,3 @@ async def live_outside(*, is_live: bool) -> AsyncIterator[Outside | None]:
             yield Outside(flow_variables(), lambda: client.for_turn().ask, post)
         finally:
             await client.close()
-
-
-def _settings() -> Settings:
-    try:
-        return load_settings()
-    except SettingsError as error:
-        raise CannotRun(str(error), error.cure) from error

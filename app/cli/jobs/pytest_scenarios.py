@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from app.cli.jobs.project import Source, as_named, find
+from app.cli.jobs.server_settings import server_settings
 from app.cli.jobs.server_under_test import make_app
+from app.cli.work import CannotRun
 from app.flow.report import report
 from app.verify.scenarios.files import read_files
 from app.verify.scenarios.model import Scenario
@@ -52,8 +54,11 @@ def stage_of(project: Path, config: pytest.Config) -> ProjectStage:
 
 
 def _dial_allow() -> tuple[str, ...]:
-    """Prefixes of computed numbers, as `ncco test` takes them where a scenario has none."""
-    return tuple(prefix.strip() for prefix in os.environ.get("NCCO_DIAL_ALLOW", "").split(",") if prefix.strip())
+    """Prefixes of computed numbers, as `ncco test` takes them. Raises CollectError when a setting is wrong."""
+    try:
+        return server_settings().dial_allow
+    except CannotRun as error:
+        raise pytest.Collector.CollectError(error.message) from error
 
 
 def scenarios_of(at: ProjectStage, path: Path) -> tuple[Scenario, ...]:

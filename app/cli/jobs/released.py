@@ -22,7 +22,7 @@ class Released(NamedTuple):
 async def last_released(database_url: str) -> Released | None:
     """What a server on that database begins with when its flows have errors; None when nothing is there or readable.
 
-    Writes nothing, and makes no file. Raises SettingsError for a URL of no database.
+    Writes nothing, and makes no file. `database_url` is one that the settings took.
     """
     store = open_store(database_url)
     if not isinstance(store, Recorded):

@@ -15,9 +15,9 @@ import click
 
 from app.cli.jobs.environment import flow_variables, folders
 from app.cli.jobs.project import Source, find
+from app.cli.jobs.server_settings import server_settings
 from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
-from app.errors import SettingsError
 from app.flow.model import Flow, Project
 from app.flow.report import report
 from app.ncco.suggest import nearest
@@ -25,7 +25,6 @@ from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
 from app.service.policy import Policy
-from app.settings import load_settings
 from app.store.memory import MemoryStore
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
@@ -103,10 +102,7 @@ class _Caller:
 
 def _policy() -> Policy:
     """What the server would be told, but for its keys. Raises CannotRun."""
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        raise CannotRun(str(error), error.cure) from error
+    settings = server_settings()
     return Policy(keys=(KEY,), failsafe=settings.failsafe, env=flow_variables(), dial_allow=settings.dial_allow)
 
 

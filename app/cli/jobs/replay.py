@@ -18,11 +18,11 @@ from app.cli.jobs.recorded.finding import find_call
 from app.cli.jobs.recorded.opening import find_records, reading
 from app.cli.jobs.recorded.replaying import Replayed, replay
 from app.cli.jobs.recorded.screen import plain
+from app.cli.jobs.server_settings import server_settings
 from app.cli.work import FINE, ISSUES, CannotRun
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.service.policy import Policy
-from app.settings import load_settings
 from app.store.contract import RevisionRow
 from app.store.records import Timeline
 
@@ -32,7 +32,7 @@ KEY: Final = b"ncco replay signs callbacks that nobody calls"
 def run(session: str, form: Literal["text", "json"]) -> int:
     """Print what comes of each turn; ISSUES when one differs, or there is no such call. Raises CannotRun."""
     records = find_records()
-    settings = load_settings()
+    settings = server_settings()
     policy = Policy((KEY,), settings.failsafe, flow_variables(), settings.dial_allow)
 
     async def read() -> tuple[Timeline, RevisionRow | None] | None:

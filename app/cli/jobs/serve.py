@@ -13,6 +13,7 @@ from app.cli.jobs.environment import folders
 from app.cli.jobs.greeting import greeting
 from app.cli.jobs.project import Findings, Source, find
 from app.cli.jobs.released import last_released
+from app.cli.jobs.server_settings import refused
 from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
 from app.errors import SettingsError, StoreUnusable
@@ -60,7 +61,7 @@ def run(
             return ISSUES
         _serve(settings, project, dev=dev, reload=reload, workers=workers)
     except SettingsError as error:
-        raise CannotRun(str(error), "\n".join([error.cure, *getattr(error, "__notes__", ())])) from error
+        raise refused(error) from error
     except StoreUnusable as error:
         raise CannotRun(f"the store cannot be used: {error.message}", error.cure) from error
     return FINE

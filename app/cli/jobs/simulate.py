@@ -15,6 +15,7 @@ import click
 
 from app.cli.jobs.addresses import START_IT, Address, Method, address_of, is_url, refuse_at_home
 from app.cli.jobs.outside import live_outside
+from app.cli.jobs.server_settings import server_settings
 from app.cli.jobs.simulating.asking import Person, was_answered
 from app.cli.jobs.simulating.conversation import Conversation
 from app.cli.jobs.simulating.line import Line, Network, outer_line, own_line
@@ -29,9 +30,8 @@ from app.cli.jobs.simulating.targets import Called, find_called
 from app.cli.jobs.simulating.words import NOWHERE
 from app.cli.jobs.simulating.writing import Played, written
 from app.cli.work import FINE, ISSUES, CannotRun
-from app.errors import AppError, SettingsError
+from app.errors import AppError
 from app.flow.report import printable
-from app.settings import load_settings
 from app.verify.scenarios.distant import NoServer
 from app.verify.scenarios.files import project_of
 from app.verify.scenarios.fitting import ANY_NUMBER
@@ -122,19 +122,11 @@ def _run_script(script: Script, what: str | None, address: Address, wishes: _Wis
     if wishes.live:
         _say_live()
     source = find_source_of(script, what, wishes.flows, wishes.templates)
-    return asyncio.run(play_own(script, source, _dial_allow(), live=wishes.live))
+    return asyncio.run(play_own(script, source, server_settings().dial_allow, live=wishes.live))
 
 
 def _say_live() -> None:
     click.echo("live: look-ups are asked, and hooks are sent", err=True)
-
-
-def _dial_allow() -> tuple[str, ...]:
-    """What the server of this project may dial. Raises CannotRun."""
-    try:
-        return load_settings().dial_allow
-    except SettingsError as error:
-        raise CannotRun(str(error), error.cure) from error
 
 
 def _run_call(what: str | None, address: Address, wishes: _Wishes) -> int:
@@ -192,7 +184,7 @@ class _Simulation:
             person = Person(called.flows, self._prompt, self._screen, outside.look_ups() if outside else None)
             self._kept.given = person.given
             env = {**(outside.env if outside else stand_ins(called.flows)), **wishes.env}
-            own = Own(called.project, env, _dial_allow(), person.ask, called.rename, outside)
+            own = Own(called.project, env, server_settings().dial_allow, person.ask, called.rename, outside)
             async with own_line(own, called.fitted, called.flows, wishes.network) as line:
                 person.line = line
                 yield line

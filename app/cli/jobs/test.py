@@ -19,13 +19,12 @@ from app.cli.jobs.flow import show_errors
 from app.cli.jobs.outside import live_outside
 from app.cli.jobs.project import Findings, as_named, find
 from app.cli.jobs.scenario_projects import ScenarioProject, find_files, find_projects, numbers_at_hand
+from app.cli.jobs.server_settings import server_settings
 from app.cli.jobs.server_under_test import make_app
 from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
-from app.errors import SettingsError
 from app.flow.graph import as_dot, as_mermaid
 from app.flow.report import report
-from app.settings import load_settings
 from app.verify.coverage.painting import paint
 from app.verify.coverage.telling import percent, told_coverage
 from app.verify.scenarios.distant import DistantStage, NoServer
@@ -137,7 +136,7 @@ def _finish(done: _Run, began: float) -> int:
 async def _play(project: ScenarioProject, found: Findings, done: _Run) -> None:
     """Play the scenarios of one project; what differs is printed as soon as it does."""
     async with live_outside(is_live=done.live) as outside:
-        stage = Stage(found.project, make_app, _dial_allow(), outside=outside, chaos=done.chaos)
+        stage = Stage(found.project, make_app, server_settings().dial_allow, outside=outside, chaos=done.chaos)
         await _play_files(stage, read_files(project.files), done, partial(as_named, source=project.source))
 
 
@@ -154,14 +153,6 @@ async def _play_files(stage: AnyStage, files: Sequence[ScenarioFile], done: _Run
         lines = told_coverage(suite.coverage, suite.rename, is_whole=not suite.left_out) if suite.results else ()
         for line in lines:
             click.echo(line)
-
-
-def _dial_allow() -> tuple[str, ...]:
-    """What the server of this project may dial. Raises CannotRun."""
-    try:
-        return load_settings().dial_allow
-    except SettingsError as error:
-        raise CannotRun(str(error), error.cure) from error
 
 
 def _silent(_: Result) -> None:

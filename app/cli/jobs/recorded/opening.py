@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from app.cli.jobs.server_settings import server_settings
 from app.cli.work import CannotRun
-from app.errors import SettingsError, StoreError, StoreUnusable
-from app.settings import load_settings
+from app.errors import StoreError, StoreUnusable
 from app.store import open_store
 from app.store.memory import MemoryStore
 from app.store.records import Recorded, Records
@@ -15,11 +15,8 @@ from app.store.records import Recorded, Records
 
 def find_records() -> Records:
     """What reads the server's database. Raises CannotRun when nothing of it can be read from outside."""
-    try:
-        settings = load_settings()
-        store = open_store(settings.database_url)
-    except SettingsError as error:
-        raise CannotRun(str(error), error.cure) from error
+    settings = server_settings()
+    store = open_store(settings.database_url)
     if isinstance(store, MemoryStore) or not isinstance(store, Recorded):
         message = f"{settings.database_url.partition(':')[0]}:// keeps nothing that could be read beside the server"
         raise CannotRun(message, "let the server use a file: NCCO_DATABASE_URL=sqlite:///ncco.db")
