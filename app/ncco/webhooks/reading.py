@@ -17,13 +17,16 @@ NESTED = frozenset({"dtmf", "speech", "payload", "custom_data", "original_reques
 
 
 def unnested(fields: Mapping[str, object]) -> dict[str, object]:
-    """The fields, with JSON text in a nested field decoded. Text that is no JSON object or array stays as it came."""
+    """The fields, with JSON text in a nested field decoded.
+
+    Text that is no JSON object, array or null stays as it came.
+    """
     return {str(name): _decoded(value) if name in NESTED else value for name, value in fields.items()}
 
 
 def _decoded(value: object) -> object:
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
-        return value
+        return None if value == "null" else value
     try:
         decoded: object = orjson.loads(value)
     except orjson.JSONDecodeError:

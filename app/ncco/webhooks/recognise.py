@@ -32,7 +32,10 @@ def _is_transfer(fields: Fields) -> bool:
 
 
 def _is_transcription(fields: Fields) -> bool:
-    return "transcription_url" in fields or fields.get("status") == "transcribed"
+    """By its URL or status, or by the type alone: a transcription that failed has neither, and is no event of a leg."""
+    if "transcription_url" in fields or fields.get("status") == "transcribed":
+        return True
+    return fields.get("type") == "record" and "recording_url" not in fields
 
 
 def _is_payment(fields: Fields) -> bool:
@@ -60,7 +63,7 @@ ORDER: tuple[tuple[type[Webhook], Callable[[Fields], bool]], ...] = (
     (InputWebhook, lambda fields: "dtmf" in fields or "speech" in fields),
     (PaymentWebhook, _is_payment),
     (StatusWebhook, _is_status),
-    (ErrorWebhook, lambda fields: "reason" in fields),
+    (ErrorWebhook, lambda fields: fields.get("reason") is not None),
     (AnswerWebhook, _is_answer),
 )
 """The first class whose test holds is the one. Source: webhook reference; the order is that of the official SDKs."""
@@ -73,13 +76,21 @@ def recognise(fields: Fields) -> Webhook:
     classes is an `UnknownWebhook` with the raw fields.
     """
     wire = unnested(fields)
-    if "uuid" not in wire and "call_uuid" in wire:
+    if wire.get("uuid") in (None, "") and "call_uuid" in wire:
         wire["uuid"] = wire["call_uuid"]
-    found = next((webhook for webhook, fits in ORDER if fits(wire)), UnknownWebhook)
-    webhook = found.read(wire)
+    webhook = _found(wire).read(wire)
     if isinstance(webhook, FallbackWebhook):
         webhook._original = _original(wire)
     return webhook
+
+
+def _found(wire: Fields) -> type[Webhook]:
+    """The class that fits the values; what is null tells only when nothing else does, since events carry nulls."""
+    values = {name: value for name, value in wire.items() if value is not None}
+    told = next((webhook for webhook, fits in ORDER if fits(values)), UnknownWebhook)
+    if told not in (AnswerWebhook, ErrorWebhook, UnknownWebhook):
+        return told
+    return next((webhook for webhook, fits in ORDER if fits(wire)), UnknownWebhook)
 
 
 def _original(fields: Fields) -> Webhook:

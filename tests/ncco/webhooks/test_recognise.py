@@ -214,3 +214,49 @@ def test_recognise_never_raises(fields: dict[str, object]) -> None:
 
     assert isinstance(webhook, Webhook)
     assert webhook_type(webhook)
+
+
+LEG = {"uuid": "aa01", "conversation_uuid": "CON-1", "from": "447700900123", "to": "442071838750"}
+
+
+@pytest.mark.parametrize(
+    ("expected", "fields"),
+    [
+        ("event-completed", LEG | {"status": "completed", "recording_url": None}),
+        ("event-completed", LEG | {"status": "completed", "transcription_url": None, "payload": None}),
+        ("event-answered", LEG | {"status": "answered", "dtmf": None, "speech": None}),
+        ("event-failed", LEG | {"status": "failed", "original_request": None, "conversation_uuid_from": None}),
+        ("answer", LEG | {"status": None, "reason": None}),
+        ("input-dtmf", LEG | {"dtmf": None}),
+        ("input-speech", LEG | {"dtmf": None, "speech": {"results": []}}),
+        ("notify", {"payload": None, "conversation_uuid": "CON-1"}),
+        ("fallback", LEG | {"original_request": None, "reason": "Socket timeout."}),
+        ("unknown", {"reason": None, "conversation_uuid": "CON-1"}),
+    ],
+    ids=str,
+)
+def test_what_is_null_tells_only_when_nothing_else_does(expected: str, fields: dict[str, Any]) -> None:
+    assert expected == webhook_type(recognise(fields))
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_machine_event_names_its_leg_also_beside_an_empty_uuid(nothing: str | None) -> None:
+    webhook = recognise(LEG | {"status": "machine", "call_uuid": "aa02", "uuid": nothing})
+
+    assert isinstance(webhook, StatusWebhook)
+    assert webhook.uuid == "aa02"
+
+
+def test_a_failed_transcription_is_no_event_of_a_leg() -> None:
+    fields = {"type": "record", "status": "failed", "recording_uuid": "r-1", "conversation_uuid": "CON-1"}
+
+    assert webhook_type(recognise(fields)) == "transcription"
+    assert webhook_type(recognise(fields | {"recording_url": "https://api.nexmo.com/v1/files/1"})) == "record"
+
+
+def test_json_text_of_null_is_no_key_that_was_pressed() -> None:
+    webhook = recognise(LEG | {"dtmf": "null", "speech": '{"results":[{"text":"yes","confidence":"0.9"}]}'})
+
+    assert isinstance(webhook, InputWebhook)
+    assert webhook.digits is None
+    assert webhook.is_speech
