@@ -12,11 +12,9 @@ import click
 from app.cli.jobs.bundling.folder import write_bundle
 from app.cli.jobs.bundling.nccos import Saying, sayings
 from app.cli.jobs.environment import folders
-from app.cli.jobs.project import Source, find
+from app.cli.jobs.project import Source, find, show_errors
 from app.cli.jobs.server_settings import server_settings
-from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES
-from app.flow.report import report
 
 
 def run(*, output: Path, flows: Path | None, templates: Path | None, form: Literal["text", "json"]) -> int:
@@ -24,8 +22,7 @@ def run(*, output: Path, flows: Path | None, templates: Path | None, form: Liter
     settings = server_settings()
     found = find(Source(*folders(flows, templates)), {})
     if found.has_errors:
-        errors = [issue for issue in found.issues if issue.is_error]
-        click.echo(report(errors, found.texts, "text", takes_colour()), nl=False, err=True, color=takes_colour())
+        show_errors(found)
         click.echo("nothing is written while the flows have errors", err=True)
         return ISSUES
     said = sayings(found.project, settings)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from app.cli.jobs.counted import counted
 from app.cli.jobs.environment import flow_variables, folders
 from app.cli.jobs.project import Findings, Source, find, find_source, gather
 from app.cli.terminal import takes_colour
@@ -60,8 +61,4 @@ def _without_collector() -> Iterator[None]:
 def _nothing_found(findings: list[Findings]) -> str:
     files = len({name for found in findings for name in found.texts})
     flows = sum(len(found.project.flows) for found in findings)
-    return f"no issues: {_plural(flows, 'flow')} in {_plural(files, 'file')}"
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"no issues: {counted(flows, 'flow')} in {counted(files, 'file')}"

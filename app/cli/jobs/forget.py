@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import click
 
+from app.cli.jobs.counted import counted
 from app.cli.jobs.database import Kept
 from app.cli.jobs.outbox import find_store, opened
 from app.cli.work import FINE, ISSUES, CannotRun
@@ -69,17 +70,13 @@ def read_number(written: str) -> str:
 def _told(numbers: Sequence[str], found: Forgotten, dry_run: bool) -> Iterator[str]:
     shown = ", ".join(f"+{number}" for number in numbers)
     done = "would be deleted" if dry_run else "deleted"
-    parts = ("calls", "turns", "webhooks", "hooks")
-    counted = ", ".join(_count(getattr(found, part), part) for part in parts)
-    yield f"{shown}: {counted} {done}" if any(found[:5]) else f"{shown}: nothing names it"
+    nouns = ("call", "turn", "webhook", "hook")
+    parts = ", ".join(counted(getattr(found, f"{noun}s"), noun) for noun in nouns)
+    yield f"{shown}: {parts} {done}" if any(found[:5]) else f"{shown}: nothing names it"
     if found.running:
-        yield f"{_count(found.running, 'calls')} of them had not ended"
+        yield f"{counted(found.running, 'call')} of them had not ended"
     if found.revisions:
-        yield f"{_count(found.revisions, 'revisions')} of your flows name it: written by their author, they stay"
+        yield f"{counted(found.revisions, 'revision')} of your flows name it: written by their author, they stay"
     if found.traces:
         yield f"older copies stand in free parts of the file ({found.traces} of them)"
         yield "  cure: end what reads the database, or run it with --rewrite, which holds up calls meanwhile"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what.removesuffix('s') if number == 1 else what}"

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import click
 
-from app.cli.jobs.flow import loaded_flows
+from app.cli.jobs.naming import loaded_flows
 from app.cli.work import FINE, ISSUES, CannotRun
 from app.flow.graph import Drawing, as_dot, as_mermaid, draw
 

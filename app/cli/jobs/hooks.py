@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import click
 
+from app.cli.jobs.counted import counted
 from app.cli.jobs.database import Kept
 from app.cli.jobs.outbox import find_store, opened
 from app.cli.work import FINE, ISSUES
@@ -74,7 +75,7 @@ def _as_text(hooks: Sequence[HookRow], counts: HookCounts, now: datetime) -> Ite
 
 
 def _described(hook: HookRow, now: datetime) -> str:
-    tries = f"{hook.tries} {'try' if hook.tries == 1 else 'tries'}" if hook.tries else "not tried yet"
+    tries = counted(hook.tries, "try", "tries") if hook.tries else "not tried yet"
     problem = f": {hook.problem}" if hook.problem else ""
     match _state(hook, now):
         case "parked":

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from app.cli.jobs.counted import counted
 from app.cli.jobs.database import Kept
 from app.cli.jobs.outbox import find_store, opened
 from app.cli.work import FINE, ISSUES
@@ -15,7 +16,7 @@ from app.cli.work import FINE, ISSUES
 def run(ids: Sequence[str] | None) -> int:
     """Delete the parked hooks with these ids (None: all); ISSUES when some are not there. Raises CannotRun."""
     count = asyncio.run(_drop(find_store(), ids))
-    click.echo(f"{count} {'hook is' if count == 1 else 'hooks are'} gone")
+    click.echo(f"{counted(count, 'hook is', 'hooks are')} gone")
     missed = 0 if ids is None else len(set(ids)) - count
     if missed:
         click.echo(f"{missed} {'is' if missed == 1 else 'are'} not parked: sent already, or still waiting", err=True)

@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from app.cli.jobs.counted import counted
 from app.cli.jobs.database import Kept
 from app.cli.jobs.outbox import find_store, opened
 from app.cli.work import FINE, ISSUES
@@ -20,7 +21,7 @@ MOST: Final = 100_000
 def run(ids: Sequence[str] | None) -> int:
     """Let the hooks with these ids (None: all) be due now; ISSUES when some cannot be. Raises CannotRun."""
     count, unsendable = asyncio.run(_retry(find_store(), ids))
-    click.echo(f"{count} {'hook is' if count == 1 else 'hooks are'} tried again now, or when the server starts")
+    click.echo(f"{counted(count, 'hook is', 'hooks are')} tried again now, or when the server starts")
     missed = 0 if ids is None else len(set(ids)) - count - unsendable
     if missed:
         which = "one is not there, or waits" if missed == 1 else f"{missed} are not there, or wait"

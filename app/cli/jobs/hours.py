@@ -12,14 +12,12 @@ from typing import Any, Literal
 import click
 
 from app.cli.jobs.environment import flow_variables, folders
-from app.cli.jobs.project import Source, as_named, find
+from app.cli.jobs.naming import did_you_mean
+from app.cli.jobs.project import Source, as_named, find, show_errors
 from app.cli.jobs.year import columns, shown_moment, spans_json, year_json, year_lines
-from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
 from app.flow.hours import Calendar, Moment, hours_view, survey
 from app.flow.hours.days import DAYS
-from app.flow.report import report
-from app.ncco.suggest import nearest
 
 Form = Literal["text", "json"]
 
@@ -29,8 +27,7 @@ def run(*, name: str | None, year: int | None, flows: Path | None, templates: Pa
     source = Source(*folders(flows, templates))
     found = find(source, flow_variables())
     if found.has_errors:
-        errors = [issue for issue in found.issues if issue.is_error]
-        click.echo(report(errors, found.texts, "text", takes_colour()), nl=False, err=True, color=takes_colour())
+        show_errors(found)
         return ISSUES
     now = datetime.now(UTC)
     known = {
@@ -98,9 +95,7 @@ def _print(lines: Iterable[str], document: object, form: Form) -> None:
 def _named(known: Mapping[str, Shown], name: str) -> Shown:
     if name in known:
         return known[name]
-    near = nearest(name, known)
-    cure = f'did you mean "{near}"?' if near else f"there are: {', '.join(known) or 'none'}"
-    raise CannotRun(f'there are no hours "{name}"', cure)
+    raise CannotRun(f'there are no hours "{name}"', did_you_mean(name, known))
 
 
 def listed(all_shown: Iterable[Shown]) -> Iterator[str]:

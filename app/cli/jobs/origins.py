@@ -10,8 +10,8 @@ from typing import Final, Literal
 import click
 
 from app.cli.jobs.environment import folders
-from app.cli.jobs.flow import did_you_mean, loaded_flows
 from app.cli.jobs.layers import layers_of
+from app.cli.jobs.naming import did_you_mean, loaded_flows
 from app.cli.jobs.project import Source, as_named
 from app.cli.jobs.step_values import Row, rows_of
 from app.cli.terminal import takes_colour

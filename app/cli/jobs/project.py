@@ -7,13 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import click
+
 from app.cli.jobs.environment import project_folders
 from app.cli.jobs.siblings import siblings
+from app.cli.terminal import takes_colour
 from app.cli.work import CannotRun
 from app.flow.files import read_project
 from app.flow.issues import Issue
 from app.flow.loader import load
 from app.flow.model import Project
+from app.flow.report import report
 
 SUFFIXES: Final = (".yaml", ".yml")
 
@@ -77,6 +81,12 @@ def find(source: Source, env: Mapping[str, str]) -> Findings:
     names = {text: as_named(text, source) for text in texts}
     issues = tuple(_renamed(issue, source) for issue in (*unread, *project.issues))
     return Findings(project, issues, {names[text]: content for text, content in texts.items()})
+
+
+def show_errors(found: Findings) -> None:
+    """Print the errors of a project on standard error; its warnings are for `ncco check`."""
+    errors = [issue for issue in found.issues if issue.is_error]
+    click.echo(report(errors, found.texts, "text", takes_colour()), nl=False, err=True, color=takes_colour())
 
 
 def _read_files(source: Source) -> tuple[dict[str, str], list[Issue]]:

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import click
 
+from app.cli.jobs.counted import counted
 from app.cli.jobs.environment import flow_variables
-from app.cli.jobs.flow import did_you_mean, show_errors
-from app.cli.jobs.naming import flow_of_file, source_of
-from app.cli.jobs.project import Source, as_named, find
+from app.cli.jobs.naming import did_you_mean, flow_of_file, source_of
+from app.cli.jobs.project import Source, as_named, find, show_errors
 from app.cli.jobs.rehearsal import Rehearsed, rehearse
 from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
@@ -114,20 +114,16 @@ def _tell(
 def _how(proof: Proof) -> str:
     """The verdict, with how many faults there are and where the walk has stopped."""
     faults = sum(violation.is_error for violation in proof.violations)
-    how = f"refuted by {_counted(faults, 'fault')}" if faults else proof.verdict
+    how = f"refuted by {counted(faults, 'fault')}" if faults else proof.verdict
     if proof.walk.stopped:
         return f"{how}{', stopped' if faults else ''} at {proof.walk.stopped}"
     return how
 
 
-def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
 def _summary(proof: Proof) -> str:
     walk = proof.walk
-    counted = {"state": len(walk.states), "edge": len(walk.edges), "NCCO": walk.nccos}
-    counts = ", ".join(_counted(number, word) for word, number in counted.items())
+    walked = {"state": len(walk.states), "edge": len(walk.edges), "NCCO": walk.nccos}
+    counts = ", ".join(counted(number, noun) for noun, number in walked.items())
     lines = [f"{proof.flow.name}: {_how(proof)}: {counts}, {walk.seconds:.2f} s"]
     for name, values in proof.representatives.items():
         shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:6])
@@ -213,7 +209,7 @@ def _write(folder: Path, files: Mapping[str, Sequence[Rehearsed]]) -> None:
                 folder.mkdir(parents=True, exist_ok=True)
                 path = folder / (f"{name}.yaml" if number == 1 else f"{name}-{number}.yaml")
                 path.write_text(text_of(part), encoding="utf-8")
-                click.echo(f"{path}: {len(part)} scenario{'' if len(part) == 1 else 's'}", err=True)
+                click.echo(f"{path}: {counted(len(part), 'scenario')}", err=True)
     except OSError as error:
         raise CannotRun(f"{folder}: {error.strerror}", "name a folder that can be written") from error
 

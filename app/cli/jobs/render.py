@@ -14,13 +14,11 @@ from urllib.parse import urlsplit
 import click
 
 from app.cli.jobs.environment import flow_variables, folders
-from app.cli.jobs.project import Source, find
+from app.cli.jobs.naming import did_you_mean
+from app.cli.jobs.project import Source, find, show_errors
 from app.cli.jobs.server_settings import server_settings
-from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
 from app.flow.model import Flow, Project
-from app.flow.report import report
-from app.ncco.suggest import nearest
 from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
@@ -50,8 +48,7 @@ def run(
     """
     found = find(Source(*folders(flows, templates)), flow_variables())
     if found.has_errors:
-        errors = [issue for issue in found.issues if issue.is_error]
-        click.echo(report(errors, found.texts, "text", takes_colour()), nl=False, err=True, color=takes_colour())
+        show_errors(found)
         return ISSUES
     named = _flow(found.project, flow)
     fields = {**call, "to": call["to"] or next(iter(named.numbers), "442079460000")}
@@ -68,9 +65,7 @@ def run(
 def _flow(project: Project, name: str) -> Flow:
     flow = project.flows.get(name)
     if flow is None:
-        near = nearest(name, project.flows)
-        cure = f'did you mean "{near}"?' if near else f"there are: {', '.join(sorted(project.flows)) or 'none'}"
-        raise CannotRun(f'there is no flow "{name}"', cure)
+        raise CannotRun(f'there is no flow "{name}"', did_you_mean(name, project.flows))
     if not flow.is_startable:
         raise CannotRun(f'no call can start in flow "{name}"', "give it `numbers`, `default: true` or `entry: true`")
     return flow

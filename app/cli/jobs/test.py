@@ -14,10 +14,10 @@ from typing import Literal
 import click
 
 from app.cli.jobs.addresses import START_IT, Address, Method, address_of, refuse_at_home, refuse_far
+from app.cli.jobs.counted import counted
 from app.cli.jobs.environment import flow_variables
-from app.cli.jobs.flow import show_errors
 from app.cli.jobs.outside import live_outside
-from app.cli.jobs.project import Findings, as_named, find
+from app.cli.jobs.project import Findings, as_named, find, show_errors
 from app.cli.jobs.scenario_projects import ScenarioProject, find_files, find_projects, numbers_at_hand
 from app.cli.jobs.server_settings import server_settings
 from app.cli.jobs.server_under_test import make_app
@@ -233,7 +233,7 @@ def _summary(done: _Run, took_s: float) -> Iterator[str]:
         yield "no scenario was played"
         return
     differing = sum(not result.holds for result in results)
-    held = f"{len(results)} scenario{'' if len(results) == 1 else 's'} played"
+    held = f"{counted(len(results), 'scenario')} played"
     came = done.ink(f"{differing} differ", "red") if differing else done.ink("all hold", "green")
     in_part = sum(bool(result.unjudged) for result in results)
     partly = f", {in_part} of them judged in part" if in_part else ""

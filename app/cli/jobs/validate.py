@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import click
 
+from app.cli.jobs.counted import counted
 from app.cli.jobs.json_text import Document, NotJsonError, Span, line_and_column, read
 from app.cli.terminal import takes_colour
 from app.cli.work import CANNOT_RUN, FINE, ISSUES, CannotRun
@@ -76,7 +77,7 @@ def run(file: str, form: Format) -> int:
     faults = sorted(_faults(name, text, document), key=lambda fault: (fault.place, fault.issue.code))
     _show(faults, name, text, form)
     if form == "text" and not faults:
-        click.echo(f"no issues: {len(document.value)} {'action' if len(document.value) == 1 else 'actions'}")
+        click.echo(f"no issues: {counted(len(document.value), 'action')}")
     return ISSUES if any(fault.issue.is_error for fault in faults) else FINE
 
 

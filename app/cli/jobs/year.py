@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
+from app.cli.jobs.counted import counted
 from app.flow.hours import FIRST_YEAR, LAST_YEAR, Calendar, Span, Year
 from app.flow.hours.days import DAYS, shown_days
 from app.flow.hours.times import shown_duration, shown_spans, shown_time
@@ -24,7 +25,7 @@ def year_lines(calendar: Calendar, year: Year) -> Iterator[str]:
     """The week of the calendar, and what is to be known of the year."""
     yield from columns(_week_rows(calendar), "  ")
     yield ""
-    yield f"{year.year}: open {_total(year.open_minutes)} on {_plural(year.open_days, 'day')}"
+    yield f"{year.year}: open {_total(year.open_minutes)} on {counted(year.open_days, 'day')}"
     if not year.is_known:
         yield f"public holidays are known for {FIRST_YEAR} to {LAST_YEAR}: none of {year.year} is"
     for title, rows in (
@@ -63,7 +64,7 @@ def _change_row(each: ClockChange, year: int) -> tuple[str, str, str]:
 
 
 def _gap_row(each: Gap, year: int) -> tuple[str, str]:
-    return f"closed for {_plural(each.days, 'day')} in a row:", _dates(each.first, each.last, year)
+    return f"closed for {counted(each.days, 'day')} in a row:", _dates(each.first, each.last, year)
 
 
 def _overlap_rows(year: Year) -> Iterator[tuple[str, str, str]]:
@@ -79,10 +80,6 @@ def _overlap_rows(year: Year) -> Iterator[tuple[str, str, str]]:
 def _total(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
     return f"{hours:,} h" + (f" {rest} min" if rest else "")
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _date(day: date, year: int) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from app.cli.jobs.counted import counted
 from app.cli.jobs.recorded.entries import Entry
 from app.cli.jobs.recorded.facts import CallFacts, moment
 from app.cli.jobs.recorded.played import short
@@ -57,7 +58,7 @@ def call_line(facts: CallFacts, now: int, columns: int | None) -> str:
     if columns is not None and columns < WIDE:
         first = f"{began}  {plain(facts.id)[:SHORT_ID]}  {plain(facts.flow)}"
         parties = f"{_or_hidden(facts.caller)} to {_or_hidden(facts.called)}"
-        second = f"    {parties}, {_turns(facts)}, {took}: {state}"
+        second = f"    {parties}, {counted(facts.turns, 'turn')}, {took}: {state}"
         return f"{first[:columns]}\n{_in_colour(facts, second[:columns])}"
     values = (plain(facts.id), began, _or_hidden(facts.caller), _or_hidden(facts.called), plain(facts.flow))
     sized = zip((*values, facts.revision[:SHORT_HASH]), _sized(columns), strict=True)
@@ -111,11 +112,8 @@ def call_head(facts: CallFacts, now: int) -> Iterator[str]:
     yield f"  from {_or_hidden(facts.caller)} to {_or_hidden(facts.called)}"
     yield f"  flow {plain(facts.flow)}, revision {facts.revision[:SHORT_HASH]}"
     began = f"began {moment(facts.began_at):%Y-%m-%d %H:%M:%S} UTC"
-    yield f"  {began}, {_turns(facts)}, {length(facts.seconds(now))}: {_in_colour(facts, state_of(facts))}"
-
-
-def _turns(facts: CallFacts) -> str:
-    return f"{facts.turns} {'turn' if facts.turns == 1 else 'turns'}"
+    turns, took = counted(facts.turns, "turn"), length(facts.seconds(now))
+    yield f"  {began}, {turns}, {took}: {_in_colour(facts, state_of(facts))}"
 
 
 def entry_lines(entry: Entry, columns: int | None, *, whole: bool) -> Iterator[str]:
@@ -174,5 +172,5 @@ def hook_lines(hooks: Sequence[HookRow]) -> Iterator[str]:
     for hook in hooks:
         state = "parked" if hook.is_parked else "not sent yet"
         problem = f": {plain(hook.problem)}" if hook.problem else ""
-        tries = "1 try" if hook.tries == 1 else f"{hook.tries} tries"
+        tries = counted(hook.tries, "try", "tries")
         yield f"  hook {plain(hook.name)}  {hook.id}  {state}, {tries}{problem}"

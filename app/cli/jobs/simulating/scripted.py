@@ -7,10 +7,9 @@ from pathlib import Path
 
 from app.cli.jobs.addresses import Address
 from app.cli.jobs.environment import flow_variables
-from app.cli.jobs.flow import show_errors
 from app.cli.jobs.naming import source_of
 from app.cli.jobs.outside import live_outside
-from app.cli.jobs.project import Source, as_named, find
+from app.cli.jobs.project import Source, as_named, find, show_errors
 from app.cli.jobs.scenario_projects import find_projects, numbers_at_hand
 from app.cli.jobs.server_under_test import make_app
 from app.cli.jobs.simulating.scripts import Script, play_script

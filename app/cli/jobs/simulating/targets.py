@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from app.cli.jobs.environment import flow_variables
-from app.cli.jobs.flow import did_you_mean, show_errors
-from app.cli.jobs.naming import flow_of_file, source_of
-from app.cli.jobs.project import Source, as_named, find
+from app.cli.jobs.naming import did_you_mean, flow_of_file, source_of
+from app.cli.jobs.project import Source, as_named, find, show_errors
 from app.cli.work import CannotRun
 from app.flow.model import Flow, Project
 from app.verify.scenarios.answers import Declared
