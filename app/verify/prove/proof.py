@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from app.flow.model import Flow
 from app.ncco.between import LONGEST_PLAIN
@@ -15,6 +15,7 @@ from app.verify.prove.callers import calls_to, variables_for, variants_of
 from app.verify.prove.certainty import is_certain
 from app.verify.prove.driving import Driver
 from app.verify.prove.flows import family
+from app.verify.prove.garbage import after_garbage
 from app.verify.prove.graph import Graph
 from app.verify.prove.inputs import Inputs
 from app.verify.prove.literals import Literals
@@ -28,6 +29,8 @@ from app.verify.prove.walk import Walker
 from app.verify.prove.walked import Bounds, Walk
 from app.verify.prove.ways import Ways
 
+GARBLED: Final = Bounds(5_000, 10.0)
+"""How far a walk goes in which look-ups give what no flow can ask about."""
 Verdict = Literal["proved", "walked", "stopped", "refuted"]
 
 
@@ -124,19 +127,22 @@ def _prove(
     shown = Representatives(literals, variables, is_long=is_long)
     moments = moments_of(flow, literals, now)
     states = States(flow, literals, liveness)
-    walker = Walker(
-        flow,
-        calls_to(flow, shown),
-        moments,
-        variants_of(literals, variables),
-        states,
-        liveness,
-        Inputs(flow, shown),
-        Driver(flow, shown),
-        bounds,
-        any(len(path) for path in literals.paths_of("", "input")),
-    )
-    walk = walker.walk()
+
+    def walker(shown: Representatives, states: States, bounds: Bounds) -> Walker:
+        return Walker(
+            flow,
+            calls_to(flow, shown),
+            moments,
+            variants_of(literals, variables),
+            states,
+            liveness,
+            Inputs(flow, shown),
+            Driver(flow, shown),
+            bounds,
+            any(len(path) for path in literals.paths_of("", "input")),
+        )
+
+    walk = walker(shown, states, bounds).walk()
     if liveness.tests_now:
         shown.chosen["now"] = tuple(moment.isoformat() for moment in moments)
     for name, (low, high) in states.left.items():
@@ -144,8 +150,12 @@ def _prove(
     for name, most in states.shortened.items():
         shown.chosen[".".join(name)] = (f"no more than {most} entries or characters",)
     is_sure = is_certain(walk, literals, shown.chosen)
-    found = tuple(violations(walk, Graph(walk), permitted, is_certain=is_sure))
-    return Proof(flow, walk, found, dict(shown.chosen), variables, dict(states.left), permitted, is_sure)
+    found = list(violations(walk, Graph(walk), permitted, is_certain=is_sure))
+    if shown.may_be_garbled and not walk.stopped:
+        garbling = Representatives(literals, variables, is_garbled=True)
+        garbled = walker(garbling, States(flow, literals, liveness), GARBLED).walk_calmly()
+        found += after_garbage(walk, garbled, {each[:3] for each in found})
+    return Proof(flow, walk, tuple(found), dict(shown.chosen), variables, dict(states.left), permitted, is_sure)
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:

@@ -48,6 +48,9 @@ _TURNED: Final = 8
 _FAR: Final = (7, -1, 0, 1_000_000)
 """Numbers beyond the range of every option of an action, and one within that of most."""
 _OF_TWO_LINES: Final = "one line\nand another"
+NO_TIME: Final = "some day soon"
+AT_LENGTH: Final = 60
+"""Entries of a list that nobody has thought of: no prompt has room for them, if it reads them out."""
 MOST_ENTRIES: Final = 25
 """Entries of the longest list that a literal may ask for."""
 
@@ -60,12 +63,16 @@ class Representatives:
         env: the variables of the server that the flows read.
         chosen: what stands for all values of an input, by its name.
         is_long: whether texts that nothing looks at are LONG.
+        is_garbled: whether look-ups also give what no flow can ask about: NO_TIME, lists of AT_LENGTH entries.
+        may_be_garbled: whether there is anything that may be so.
     """
 
     literals: Literals
     env: Mapping[str, str] = field(default_factory=dict)
     chosen: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     is_long: bool = False
+    is_garbled: bool = False
+    may_be_garbled: bool = False
 
     def of_type(self, type_: ValueType, tested: Tested, name: str) -> list[Any]:
         """Values of a type; `name` is what they are values of."""
@@ -76,6 +83,9 @@ class Representatives:
         found = _numbers(type_.name, tested) if type_.kind == "number" else _texts(type_, tested)
         if self.is_long and type_.name == "text":
             found = different(LONG if each in _USUAL["text"] else each for each in found)
+        if type_.name == "text" and tested.form == "datetime":
+            self.may_be_garbled = True
+            found += [NO_TIME] if self.is_garbled else []
         self.chosen[name] = tuple(found)
         return found
 
@@ -107,6 +117,8 @@ class Representatives:
             lengths += [int(number) - 1, int(number), int(number) + 1]
         found = sorted({each for each in lengths if 0 <= each <= MOST_ENTRIES})
         self.chosen[".".join(path)] = (f"lists of {', '.join(map(str, found))} entries",)
+        self.may_be_garbled = True
+        found += [AT_LENGTH] if self.is_garbled else []
         return [each for length in found for each in _of_length(items, length)]
 
     def _maps(self, flow: str, path: Path) -> list[Any]:

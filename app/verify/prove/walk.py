@@ -71,11 +71,7 @@ class Walker:
 
     def walk(self) -> Walk:
         """Walk everything; first without faults, then what faults lead to."""
-        self._began = self.clock()
-        for call, env in product(self.calls, self.envs):
-            self._env = env
-            self._begin(call)
-        self._go_on(faulted=False)
+        self.walk_calmly()
         self._redial()
         self._go_on(faulted=False)
         apart = told_apart(self._walk.states)
@@ -85,6 +81,15 @@ class Walker:
         self._go_on(faulted=True)
         self._walk.nccos = len(self._nccos)
         self._walk.seconds = self.clock() - self._began
+        return self._walk
+
+    def walk_calmly(self) -> Walk:
+        """Walk what calls come to without faults, and without counting how often they have dialled."""
+        self._began = self.clock()
+        for call, env in product(self.calls, self.envs):
+            self._env = env
+            self._begin(call)
+        self._go_on(faulted=False)
         return self._walk
 
     def _go_on(self, *, faulted: bool) -> None:
@@ -120,9 +125,8 @@ class Walker:
             self._add(START, Input("call"), moment, played, faulted=False, call=call)
 
     def _leads(self, number: int, inputs: Iterator[Input] | tuple[Input, ...], *, faulted: bool) -> None:
-        state = self._walk.states[number]
+        state, chosen = self._walk.states[number], set[str | None]()
         self._env = state.env
-        chosen: set[str | None] = set()
         seen = self._decided.setdefault(before_trying(state.key), set())
         for happened in inputs:
             if self._walk.stopped:
@@ -146,8 +150,7 @@ class Walker:
         if ends_by_itself(step, state.session):
             key = (state.session.at or self.root.name, step.name, "completed")
             happened = Input("dial", {"dial": {"outcome": "completed"}})
-            edge = Edge(number, END, happened, state.moment, (), (), (key,), (), "passes", TALKED)
-            self._walk.edges.append(edge)
+            self._walk.edges.append(Edge(number, END, happened, state.moment, (), (), (key,), (), "passes", TALKED))
 
     def _lose_store(self, number: int, state: State) -> None:
         """The store is away: the server says 503, and the failsafe NCCO on the fallback URL that is asked then.
