@@ -1,0 +1,1 @@
+"""What comes of a proof: what is told of it, and the scenarios that are written."""
