@@ -47,13 +47,14 @@ def _line(because: str) -> str:
     return "else" if because.startswith("else: ") else because
 
 
-def walk(flow: Flow, ranges: Ranges = UNBOUND, calls: Sequence[Call] = (CALL,)) -> Seen:
+def walk(flow: Flow, ranges: Ranges = UNBOUND, calls: Sequence[Call] = (CALL,), keys: Sequence[str] = KEYS) -> Seen:
     """Everything that callers come to; the nearest of it when there are too many sessions to walk each.
 
     Args:
         flow: to be walked.
         calls: that it begins with.
         ranges: variables by (flow, name), with their least and greatest number; no call is followed any farther.
+        keys: that callers press, where as many are taken.
     """
     seen = Seen()
     known: set[bytes] = set()
@@ -73,7 +74,7 @@ def walk(flow: Flow, ranges: Ranges = UNBOUND, calls: Sequence[Call] = (CALL,)) 
         if len(known) > MOST:
             seen.is_whole = False
             break
-        waiting += [each for each in _turns(flow, session, _most_keys(turn)) if each is not None]
+        waiting += [each for each in _turns(flow, session, _taken(keys, turn)) if each is not None]
     return seen
 
 
@@ -92,16 +93,17 @@ def told_apart(session: Session) -> bytes:
     return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 
 
-def _most_keys(turn: Turn) -> int:
-    """How many keys the input of a turn takes. Source: NCCO reference, DTMF Input Settings (maxDigits: 4)."""
+def _taken(keys: Sequence[str], turn: Turn) -> list[str]:
+    """Those that the input of a turn takes. Source: NCCO reference, DTMF Input Settings (maxDigits: 4)."""
     inputs = [action for action in turn.ncco if action["action"] == "input"]
-    return int(inputs[-1].get("dtmf", {}).get("maxDigits", 4)) if inputs else 0
+    most = int(inputs[-1].get("dtmf", {}).get("maxDigits", 4)) if inputs else 0
+    return [each for each in keys if len(each) <= most]
 
 
-def _turns(flow: Flow, session: Session, most_keys: int) -> Iterator[Turn | None]:
+def _turns(flow: Flow, session: Session, keys: Sequence[str]) -> Iterator[Turn | None]:
     for wait in session.waits:
         if wait.kind == "input":
-            for digits in (keys for keys in KEYS if len(keys) <= most_keys):
+            for digits in keys:
                 yield _play(resume(flow, session, wait, recognise({"dtmf": {"digits": digits}}), _around()))
         if wait.kind == "event":
             for status in STATUSES:

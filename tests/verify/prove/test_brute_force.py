@@ -11,7 +11,7 @@ from app.flow.loader import load
 from app.verify.prove import Bounds, Proof, prove
 from app.verify.prove.walked import Edge
 from tests.engine.generated_flows import TEMPLATES, flow_texts
-from tests.verify.prove.brute_force import CALL, CALLS, Seen, walk
+from tests.verify.prove.brute_force import CALL, CALLS, KEYS, Seen, walk
 from tests.verify.prove.proved_flows import NOW
 from tests.verify.prove.remembering_flows import remembering_flows
 
@@ -56,6 +56,12 @@ def _calls(proof: Proof) -> list[Call]:
     return [*CALLS, *(CALL._replace(from_number=number) for number in numbers)]
 
 
+def _keys(proof: Proof) -> list[str]:
+    """Keys of every kind, and those that the proof has thought of: a flow may ask whether they come to 3."""
+    pressed = [edge.happened.told.get("press", "") for edge in proof.walk.edges]
+    return [*dict.fromkeys((*KEYS, *pressed))]
+
+
 @given(text=flow_texts())
 @MODEST
 def test_a_proof_comes_to_what_a_walk_of_every_session_comes_to(text: str) -> None:
@@ -72,7 +78,7 @@ def test_a_proof_forgets_nothing_that_decides(files: dict[str, str]) -> None:
     assume(not project.has_errors)
 
     proof = prove(project.flows["test"], NOW, bounds=Bounds(states=20_000))
-    agree(walk(project.flows["test"], proof.ranges, _calls(proof)), proof)
+    agree(walk(project.flows["test"], proof.ranges, _calls(proof), _keys(proof)), proof)
 
 
 def test_what_numbers_come_to_that_grow_by_each_other_is_not_claimed() -> None:
