@@ -42,14 +42,13 @@ _SERVER = (
     click.option(
         "--method",
         type=click.Choice(("GET", "POST"), case_sensitive=False),
-        default="GET",
-        show_default=True,
-        help="Of a server at a URL: how its answer and fallback URL are asked.",
+        metavar="[GET|POST]",
+        help="Of a server at a URL: how its answer and fallback URL are asked [GET].",
     ),
     click.option(
         "--signature-secret",
         default="",
-        help="Sign webhooks to a URL [VONAGE_SIGNATURE_SECRET, else unsigned].",
+        help="Of a server at a URL: what webhooks are signed with [VONAGE_SIGNATURE_SECRET, else nothing].",
     ),
 )
 chaos = click.option(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from click.core import ParameterSource
 
 from app.cli import options
 from app.cli.moments import read_moment
@@ -57,6 +58,15 @@ def _streams(_: click.Context, __: click.Parameter, written: tuple[str, ...]) ->
             raise click.BadParameter(f"{each} is no URL=SECONDS")
         found[url] = float(seconds.removesuffix("s"))
     return found
+
+
+def _refuse_unheeded(context: click.Context, script: Path | None) -> None:
+    """Refuse options that would change nothing. Raises UsageError."""
+    unheeded = ("words",) if script is None else ("to", "caller", "at", "env", "streams")
+    why = "is for --script" if script is None else "is for a call by hand: a scenario says it itself"
+    for option in context.command.params:
+        if option.name in unheeded and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option.opts[0]} {why}")
 
 
 @click.command(
@@ -115,7 +125,9 @@ Exit codes: 0 the call was played, 1 the server did something wrong in it, its f
 @options.server
 @options.flows
 @options.templates
+@click.pass_context
 def command(
+    context: click.Context,
     *,
     what: str | None,
     to: str,
@@ -132,7 +144,7 @@ def command(
     chaos: int | None,
     event_url: str,
     fallback_url: str,
-    method: str,
+    method: str | None,
     signature_secret: str,
     flows: Path | None,
     templates: Path | None,
@@ -142,6 +154,7 @@ def command(
     Without an argument the project in this folder is called. Nobody outside is asked or told anything: at a terminal
     you answer look-ups yourself, elsewhere their defaults hold.
     """
+    _refuse_unheeded(context, script)
     hand_over(
         "simulate",
         what=what,
@@ -159,7 +172,7 @@ def command(
         chaos=chaos,
         event_url=event_url,
         fallback_url=fallback_url,
-        method=method.upper(),
+        method=method,
         signature_secret=signature_secret,
         flows=flows,
         templates=templates,

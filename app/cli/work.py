@@ -43,6 +43,9 @@ def hand_over(job: str, **words: Any) -> NoReturn:
         code = INTERRUPTED
     except BrokenPipeError:
         code = UNREAD
+    except PermissionError as error:
+        cure = "give yourself the right to it, or name another"
+        raise CannotRun(f"{error.filename}: {error.strerror}", cure) from error
     except OSError as error:
         if error.errno not in _FULL or error.filename is not None:
             raise

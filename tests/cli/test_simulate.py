@@ -329,6 +329,14 @@ def test_variables_are_given() -> None:
         (["--save", "calls.txt"], "calls.txt is no name of a scenario file"),
         (["--save", "flows.yaml/"], "flows.yaml is a folder"),
         (["--save", "x.yaml", "--script", "y.yaml"], "--save and --script exclude each other"),
+        (["-k", "sale"], "-k is for --script"),
+        (["--script", "y.yaml", "--from", "447700900123"], "--from is for a call by hand: a scenario says it itself"),
+        (["--script", "y.yaml", "--to", "442079460000"], "--to is for a call by hand"),
+        (["--script", "y.yaml", "--at", "2026-03-04T10:00"], "--at is for a call by hand"),
+        (["--script", "y.yaml", "--env", "A=b"], "--env is for a call by hand"),
+        (["--script", "y.yaml", "--stream", "https://a.example/b.mp3=3"], "--stream is for a call by hand"),
+        (["--method", "post"], "--method is for a server at a URL"),
+        (["--signature-secret", "shh"], "--signature-secret is for a server at a URL"),
     ],
 )
 def test_what_cannot_be_called_ends_with_2(words: list[str], told: str, tmp_path: Path) -> None:

@@ -115,13 +115,22 @@ def test_a_file_that_is_no_text_is_left_alone(tmp_path: Path) -> None:
     assert 2 == call("--save", "calls.yaml").exit_code
 
 
-def test_a_file_that_cannot_be_written_ends_with_2(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_told_before_the_call(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    Path("file").write_text("")
+    done = call("--save", "file/calls.yaml")
+
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert "Error: file/calls.yaml cannot be written\n  cure: name a file in a folder of your own" in done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_told_in_the_call_which_goes_on(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     Path("file").write_text("")
     done = call(typed="save file/calls.yaml\nhangup\n")
 
-    assert 2 == done.exit_code
-    assert "cannot be written" in done.output
+    assert 0 == done.exit_code
+    assert "file/calls.yaml cannot be written" in done.output
 
 
 STEPS = (

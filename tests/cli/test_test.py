@@ -92,8 +92,9 @@ def test_the_graph_is_painted(tmp_path: Path) -> None:
     assert [0, 0, 2, 2] == [each.exit_code for each in done]
     assert "sales<br/>1<br/>1 call" in (folder / "a.mmd").read_text()
     assert (folder / "a.dot").read_text().startswith("digraph")
-    assert "a.png has no suffix of a drawing" in done[2].output
-    assert "no/a.mmd cannot be written" in done[3].output
+    assert ("", "Error: a.png has no suffix of a drawing\n") == (done[2].stdout, done[2].stderr.splitlines(True)[0])
+    assert "1 scenario played, all hold" in done[3].stdout
+    assert "no/a.mmd cannot be written" in done[3].stderr
 
 
 def test_a_drawing_is_of_one_project(tmp_path: Path) -> None:
@@ -101,8 +102,25 @@ def test_a_drawing_is_of_one_project(tmp_path: Path) -> None:
     project(tmp_path / "b")
     done = invoke_in(tmp_path, "test", "a", "b", "--graph", "a.mmd")
 
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert "a drawing is of one project" in done.stderr
+
+
+def test_a_drawing_is_of_flows_without_errors(tmp_path: Path) -> None:
+    done = invoke_in(project(tmp_path, flow=TYPO), "test", "--graph", "a.mmd")
+
     assert 2 == done.exit_code
-    assert "a drawing is of one project" in done.output
+    assert "E214" in done.stderr
+    assert "a drawing is of one project" in done.stderr
+
+
+def test_where_the_first_scenario_belongs_is_told_of_the_project(tmp_path: Path) -> None:
+    write_project(tmp_path / "shop", shop=SHOP)
+    (tmp_path / "shop/tests/scenarios").mkdir(parents=True)
+    done = [invoke_in(tmp_path, "test", path) for path in ("shop", "shop/tests", "shop/tests/scenarios")]
+
+    assert [2, 2, 2] == [each.exit_code for each in done]
+    assert [True] * 3 == ["write the first one into shop/tests/scenarios/, see" in each.stderr for each in done]
 
 
 @pytest.mark.parametrize(

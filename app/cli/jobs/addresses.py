@@ -55,22 +55,23 @@ def is_url(what: str | None) -> bool:
     return what is not None and what.lower().startswith(SCHEMES)
 
 
-def address_of(answer_url: str, event_url: str, fallback_url: str, method: Method, secret: str) -> Address:
+def address_of(answer_url: str, event_url: str, fallback_url: str, method: Method | None, secret: str) -> Address:
     """The server; webhooks are signed as those of the account in the environment, if it has a secret.
 
-    Raises CannotRun when something is no URL.
+    It is asked by GET where no method is named. Raises CannotRun when something is no URL.
     """
     for url in (answer_url, event_url, fallback_url):
         _require_url(url)
     known = variables()
     found = secret or known.get("VONAGE_SIGNATURE_SECRET", "") or known.get("VONAGE_API_SIGNATURE_SECRET", "")
     accounts = known.get("VONAGE_API_KEY", ""), known.get("VONAGE_APPLICATION_ID", "")
-    return Address(answer_url, event_url, fallback_url, method, found, *accounts)
+    return Address(answer_url, event_url, fallback_url, method or "GET", found, *accounts)
 
 
-def refuse_at_home(options: Mapping[str, str]) -> None:
+def refuse_at_home(event_url: str, fallback_url: str, method: Method | None, secret: str) -> None:
     """Raises CannotRun for options of a server at a URL where none is called."""
-    for name, value in options.items():
+    said = {"--event-url": event_url, "--fallback-url": fallback_url, "--method": method, "--signature-secret": secret}
+    for name, value in said.items():
         if value:
             cure = "leave it out, or name the answer URL instead of a flow"
             raise CannotRun(f"{name} is for a server at a URL", cure)

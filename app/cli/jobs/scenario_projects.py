@@ -99,5 +99,8 @@ def _require(path: Path) -> None:
 
 
 def _refuse_empty(where: Path) -> NoReturn:
-    cure = f"write the first one into {(where / FOLDERS[0]).as_posix()}/, see docs/how-to/test-a-flow.md"
+    """Raises CannotRun, with the folder of the project that its first scenario belongs into."""
+    project = project_of(where)
+    home = where if project is None else Path(os.path.relpath(project))
+    cure = f"write the first one into {(home / FOLDERS[0]).as_posix()}/, see docs/how-to/test-a-flow.md"
     raise CannotRun(f"there are no scenarios in {where}", cure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ def check_path(path: Path) -> None:
     if path.is_dir():
         raise CannotRun(f"{path} is a folder", "name a file in it")
     _names(path, _text(path))
+    there = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not os.access(there, os.W_OK) or (there != path and not there.is_dir()):
+        raise CannotRun(f"{path} cannot be written", "name a file in a folder of your own")
 
 
 def append(path: Path, name: str, scenario: str) -> None:
