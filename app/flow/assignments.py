@@ -13,6 +13,7 @@ from app.flow.paths import is_inner
 from app.flow.reader import Reader
 from app.flow.scope import RESERVED, variable_type
 from app.flow.signature import Signature
+from app.flow.variables import warn_of_flags
 
 _WRITTEN: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
 _OF_TEXTS = Json("kept", texts_only=True)
@@ -69,6 +70,7 @@ def _read_locale(entry: Entry, variables: Mapping[str, Variable], reader: Reader
 def read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
     """What a variable becomes; a list or a map may be written as one, of texts with or without braces."""
     if isinstance(node, _WRITTEN.get(variable.type_name, ())):
+        warn_of_flags(node, reader)
         return in_each_locale(node, reader, lambda local: _OF_TEXTS.read(node, local, f"`{variable.name}`"))
     type_, what = variable_type(variable), f"`{variable.name}`"
     return in_each_locale(node, reader, lambda local: local.value(node, type_, "kept", what))

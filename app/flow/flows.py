@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from app.flow.checks.graph import check_cycles, check_reachable
+from app.flow.constants import constant_types
 from app.flow.context import Context
 from app.flow.defaults import read_defaults
 from app.flow.displaced import put_back
@@ -92,7 +93,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
     declared = _declare(fields, head.outside, steps, reader)
     reader = replace(
         reader,
-        scope=declared.scope(context.env, context.kept.get(head.outside.name, ())),
+        scope=_scope(declared, node, head.outside, context),
         steps=frozenset(_step_names(steps)),
         variables=declared.variables,
         own=head.outside,
@@ -113,6 +114,13 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
         own = sections, events, limits
         flow = _make(head.name, head, start, read, declared.variables, error=defaults.error, own=own)
     return ReadFlow(head, read, start, frozenset(reader.runs), fields.is_whole, flow, sections, reader.scope)
+
+
+def _scope(declared: Declared, flow: Map, outside: Signature, context: Context) -> ScopeTypes:
+    """The names that the values of the flow may use."""
+    scope = declared.scope(context.env, context.kept.get(outside.name, ()))
+    types = constant_types(declared.variables, flow, outside, context.flows.values())
+    return replace(scope, shapes={**scope.shapes, **types})
 
 
 def _declare(fields: Fields, outside: Signature, steps: Map, reader: Reader) -> Declared:

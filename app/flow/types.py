@@ -46,7 +46,7 @@ class ValueType:
         kind: values of the same kind can be compared with each other: phone, url and words are text, int is number.
         sample: a typical value, to try a step out with.
         words: the allowed words, when only those are allowed.
-        item: the type of every entry of a list, when it is known.
+        item: the type of every entry of a list, or of a map of any keys, when it is known.
         fields: the type of each entry of a map whose entries are known; empty otherwise.
     """
 

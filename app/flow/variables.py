@@ -163,6 +163,7 @@ def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
         for text in computed:
             reader.report("E203", text.place, f'`default` of the variable "{variable.name}" has braces', cure)
         return variable.default
+    warn_of_flags(node, reader)
     value = plain(node)
     if value == "" and variable.type_name in {"phone", "url"}:
         return value
@@ -182,6 +183,17 @@ def _texts(node: Node) -> Iterator[Text]:
         yield from _texts(inner)
     for entry in node.entries if isinstance(node, Map) else ():
         yield from _texts(entry.value)
+
+
+def warn_of_flags(node: Node, reader: Reader) -> None:
+    """W265 for each bare true and false within a list or a map: there it is a text, and "false" counts as true."""
+    if isinstance(node, Text):
+        return
+    for text in _texts(node):
+        if not text.quoted and text.value in ("true", "false"):
+            message = f"what is written in a list or a map is text, {text.value} too"
+            cure = f'write "{text.value}" in quotes, and ask for the text: == "{text.value}"'
+            reader.report("W265", text.place, message, cure)
 
 
 def plain(node: Node) -> object:

@@ -53,7 +53,7 @@ def compare(op: str, left: Any, right: Any) -> bool:
     try:
         return bool(_COMPARE[op](left, right))
     except TypeError:
-        raise Unfit(f'"{op}" cannot compare values of these types') from None
+        raise Unfit(f'"{op}" cannot compare {_told(left, right)}') from None
 
 
 def add(op: str, left: Any, right: Any) -> Any:
@@ -64,7 +64,23 @@ def add(op: str, left: Any, right: Any) -> Any:
         return bounded(left + right)
     if _is_number(left) and _is_number(right):
         return left + right if op == "+" else left - right
-    raise Unfit(f'"{op}" cannot be computed with values of these types')
+    raise Unfit(f'"{op}" cannot be computed with {_told(left, right)}')
+
+
+def _told(left: Any, right: Any) -> str:
+    """Of which types two values are, never the values: they may be a caller's. A text may hold a number."""
+    types = _type_of(left), _type_of(right)
+    hint = "; a text of digits needs `| number`" if set(types) == {"a text", "a number"} else ""
+    return f"{types[0]} and {types[1]}{hint}"
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    return next((name for type_, name in _TYPES if isinstance(value, type_)), "a point in time")
+
+
+_TYPES = ((str, "a text"), (int | float, "a number"), (list | tuple, "a list"), (Mapping, "a map"))
 
 
 def _joined(left: Sequence[Any], right: Sequence[Any]) -> list[Any]:

@@ -49,5 +49,5 @@ def _of_map(check: Check, node: Picked, of: Shape, key: Shape) -> Shape | None:
         return None
     known = record_of(of)
     if known is None:
-        return ANY
+        return item_of(of)
     return known.rest or (reduce(common, known.fields.values()) if known.fields else ANY)

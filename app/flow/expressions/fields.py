@@ -52,9 +52,9 @@ def field_type(check: Check, node: Field, of: Shape) -> Shape | None:
     record = record_of(of)
     if record is not None:
         return _record_field(check, node, record)
-    if kind_of(of) == "any" or (kind_of(of) == "map" and isinstance(node.key, str)):
+    if kind_of(of) == "any":
         return ANY
-    if kind_of(of) == "list" and isinstance(node.key, int):
+    if (kind_of(of), type(node.key)) in (("map", str), ("list", int)):
         return item_of(of)
     _report_no_field(check, node, of)
     return None
@@ -94,6 +94,8 @@ def _report_no_field(check: Check, node: Field, of: Shape) -> None:
         cure = f"write {subject} | {CALLS[str(node.key)]}"
     elif isinstance(node.key, int) and kind_of(of) == "text":
         cure = f"write {subject}[{node.key}:{node.key + 1 or ''}]"
+    elif kind_of(of) == "map":
+        cure = f'the keys of a map are texts: write {subject}["{node.key}"]'
     elif kind_of(of) == "list":
         cure = f"write the number of an entry, from 0: {subject}[0]"
     _report(check, node, f'{subject} is {described(of)} and has no "{node.key}"', cure)

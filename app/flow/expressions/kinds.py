@@ -39,7 +39,7 @@ def joined_list(items: Iterable[Shape | None]) -> ValueType:
 
 
 def item_of(shape: Shape) -> ValueType:
-    """The type of an entry of a list."""
+    """The type of an entry of a list, or of a map of any keys."""
     return shape.item if isinstance(shape, ValueType) and shape.item is not None else ANY
 
 

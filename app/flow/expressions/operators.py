@@ -8,7 +8,7 @@ from typing import TypeAlias
 from app.flow.expressions.check import Check, described, kind_of
 from app.flow.expressions.filters import FILTERS
 from app.flow.expressions.kinds import common, item_of, literal_type, record_of
-from app.flow.expressions.syntax import Compared, Const, Field, Filtered, Items, Logic, Name, Node, Sum
+from app.flow.expressions.syntax import Compared, Const, Field, Filtered, Items, Logic, Name, Node, Picked, Sum
 from app.flow.scope import Record, Shape
 from app.flow.types import ANY, TYPES, ValueType
 from app.ncco.suggest import nearest
@@ -114,7 +114,7 @@ def _number_of(check: Check, node: Compared, side: Node) -> str | None:
     written = {
         id(part): part.value
         if isinstance(part, Const) and _NUMERIC.fullmatch(str(part.value))
-        else f"{check.shown(part)} | int"
+        else f"{check.shown(part)} | {_number_filter(part)}"
         if part is side
         else check.shown(part)
         for part in (node.left, node.right)
@@ -122,6 +122,12 @@ def _number_of(check: Check, node: Compared, side: Node) -> str | None:
     if isinstance(side, Const) and not _NUMERIC.fullmatch(str(side.value)):
         return None
     return f"write {written[id(node.left)]} {node.op} {written[id(node.right)]}"
+
+
+def _number_filter(side: Node) -> str:
+    """What makes a number of a text: keys that were pressed are whole, an entry of a list or a map may be a price."""
+    is_entry = isinstance(side, Picked | Field) and isinstance(side.of, Name) and side.of.name not in ("call", "input")
+    return "number" if is_entry else "int"
 
 
 def _contained(check: Check, node: Compared, left: Shape, right: Shape) -> None:
@@ -203,7 +209,7 @@ def _sum_cure(check: Check, node: Sum, left: Shape, right: Shape) -> str | None:
                 return None
             return f"to join them, write {check.shown(other)} | text; to say both, put braces side by side"
         joined = f"; to join them, write {check.shown(other)} | text" if node.op == "+" else ""
-        return f"to compute with it, write {check.shown(side)} | int{joined}"
+        return f"to compute with it, write {check.shown(side)} | {_number_filter(side)}{joined}"
     if kind_of(left) == kind_of(right) == "text":
         return f"to subtract, write {check.shown(node.left)} | int - {check.shown(node.right)} | int"
     return None

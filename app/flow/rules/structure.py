@@ -59,6 +59,7 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
     Rule("E263", "error", "this is no outcome of the step", "write an outcome of the connect, or of a checkpoint"),
     Rule("E264", "error", "an outcome of a dial stands in a step that dials nobody", "add a `connect` to `do`"),
     Rule("E265", "error", "a list of targets has no on", "add `on` with `completed` and `otherwise`"),
+    Rule("W265", "warning", "true or false in a list or a map is a text", 'write it in quotes: "true"'),
     Rule("W266", "warning", "a connect has no on", "add `on: {completed: end, otherwise: step}`"),
     # Flows that run other flows
     Rule("E270", "error", "something is given that is not taken", "delete it, or declare it under `params` there"),
