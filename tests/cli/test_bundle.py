@@ -103,6 +103,15 @@ def test_file_for_all_numbers_says_the_failsafe_where_they_differ(tmp_path: Path
     assert FAILSAFE == text_of(Path("bundle/all.json"))
 
 
+def test_one_number_that_differs_from_all_others_is_told_as_that(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP.replace("default: true\n", ""))
+
+    assert (
+        "all.json                   the failsafe NCCO: a number that no flow names says another"
+        in ncco("bundle").stdout
+    )
+
+
 def test_without_a_default_flow_other_numbers_hear_the_failsafe(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP.replace("default: true\n", ""))
 

@@ -9,6 +9,10 @@ from app.cli.jobs.json_text import NotJsonError, read
 QUOTES = "write double quotes: JSON knows no others"
 STRAIGHT = "write straight double quotes, as a plain text editor does"
 COMMENT = "delete the comment: JSON has none"
+LIST = "an NCCO is one list: put all actions between the same square brackets"
+DOTS = "leave the dots out: they stand for something that is not shown"
+FENCE = "leave out the lines that begin with ```: they are Markdown, around the JSON"
+CODE = "leave out what stands in front of the [: an NCCO is JSON, and no code around it"
 ENDED = 'the text ends too early: close what is open with ], } or "'
 
 
@@ -22,11 +26,8 @@ ENDED = 'the text ends too early: close what is open with ], } or "'
         ("[1 /* one */]", COMMENT),
         ("# an NCCO\n[]", COMMENT),
         ("[{}, # two\n{}]", COMMENT),
-        ("[] []", "an NCCO is one list: put all actions between the same square brackets"),
-        (
-            '{"action": "talk"}\n{"action": "talk"}',
-            "an NCCO is one list: put all actions between the same square brackets",
-        ),
+        ("[] []", LIST),
+        ('{"action": "talk"}\n{"action": "talk"}', LIST),
         ("[] 5", "delete what stands behind the end of the list"),
         ("[] ]", "delete what stands behind the end of the list"),
         ("[True]", "write true"),
@@ -50,6 +51,20 @@ ENDED = 'the text ends too early: close what is open with ], } or "'
         ('["a\nb"]', "write \\n for a new line within a text, \\t for a tab"),
         ('["a\\d"]', "write \\\\ for a backslash"),
         ("<html>", 'this is HTML or XML; an NCCO is JSON: [{"action": ...}]'),
+        ("[{}, ... ]", DOTS),
+        ("[\u2026]", DOTS),
+        ("```json\n[]\n```", FENCE),
+        ("[]\n```", FENCE),
+        ('const ncco = [{"action": "talk"}];', CODE),
+        ("callback([])", CODE),
+        ("[];", "delete the semicolon"),
+        ('[{"timeout": 05}]', "write the number without a 0 in front"),
+        ('[{"timeout": 0x10}]', "write the number in decimal digits"),
+        ('{"action": "talk"}, {"action": "talk"}', LIST),
+        ("- action: talk\n", 'this is YAML; an NCCO is JSON: [{"action": ...}]'),
+        ("[{\u00a0}]", "write an ordinary blank; this one is U+00A0, as web pages have it"),
+        ("[\u200b1]", "write an ordinary blank; this one is U+200B, as web pages have it"),
+        ("[] // done", COMMENT),
         ("", None),
         ("[%]", None),
     ],

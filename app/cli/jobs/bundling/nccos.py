@@ -80,7 +80,11 @@ def _for_all(known: tuple[Saying, ...], failsafe: Actions, why_other: str) -> Sa
     said = [each for each in known if each.about in {"numbers", "default"}]
     if len({each.text for each in said}) == 1:
         return Saying(ALL, "all", "", said[0].actions, said[0].flow, said[0].because)
-    return Saying(ALL, "all", "", failsafe, because=f"the numbers do not all say the same{why_other}")
+    of_numbers = {each.text for each in said if each.about == "numbers"}
+    differ = (
+        "the numbers do not all say the same" if len(of_numbers) > 1 else "callers of other numbers hear something else"
+    )
+    return Saying(ALL, "all", "", failsafe, because=f"{differ}{why_other}")
 
 
 def _failsafe(settings: Settings) -> tuple[Actions, str]:
