@@ -9,10 +9,10 @@ from app.ncco.issue import Issue, member
 from app.ncco.kinds.objects import size_as_json
 from app.ncco.kinds.plain import as_number, is_false, is_true
 from app.ncco.kinds.writable import unwritable
-from app.ncco.languages import VOICE_OF
+from app.ncco.languages import VOICE_OF, spans
 from app.ncco.rules import advice, option
 from app.ncco.rules.manner import DISPUTED_VALUE, ODD_SIP_TARGET, UNUSUAL_SPELLING
-from app.ncco.shown import shown
+from app.ncco.shown import listed, shown
 from app.ncco.ssml import is_ssml, look_at_text
 
 Options = Mapping[str, Any]
@@ -142,9 +142,8 @@ def _style_exists(options: Options, path: str, *, ssml: bool) -> Issues:
     if voice is None or voice.styles is None or voice.ssml_styles is None or style is None or style % 1:
         return NONE
     if style not in voice.styles and not (style == 0 and options.get("style") is None):
-        styles = ", ".join(str(number) for number in sorted(voice.styles))
-        place = member(path, "style")
-        return (advice.UNKNOWN_STYLE.at(place, f"{language} has no style {shown(style)}.", f"Choose one of {styles}."),)
+        cure = f"Write {listed(spans(voice.styles))}."
+        return (advice.UNKNOWN_STYLE.at(member(path, "style"), f"{language} has no style {shown(style)}.", cure),)
     if ssml and style not in voice.ssml_styles:
         return (advice.STYLE_WITHOUT_SSML.at(member(path, "text"), f"Style {style} of {language} does not know SSML."),)
     return NONE
@@ -165,7 +164,7 @@ def settings_fit_the_input(options: Options, path: str) -> Iterable[Issue]:
     asked = types if isinstance(types, list) else [types]
     dtmf = options.get("dtmf")
     if options.get("mode") == "asynchronous":
-        if isinstance(dtmf, dict) and dtmf:
+        if isinstance(dtmf, dict) and any(setting is not None for setting in dtmf.values()):
             place = member(path, "dtmf")
             yield option.ASYNCHRONOUS_HAS_NO_SETTINGS.at(place, "dtmf has settings, but mode is asynchronous.")
         if "dtmf" not in asked and types is not None:

@@ -19,6 +19,11 @@ from app.ncco.spelling import ACTIONS, folded, meant_action
 
 _CLEAN = SchemaValidator(core_schema.list_schema(one_of(SHAPES, "action"), min_length=1, strict=True))
 _ACTION_RULES = {name: shape.rules for name, shape in SHAPES.items()}
+_NEEDS = {
+    name: {option.name for option in shape.options.values() if option.required} - {"name", "type"}
+    for name, shape in SHAPES.items()
+}
+"""What tells an action that is not named: its own required options; many objects have a name or a type."""
 _ENDPOINT_RULES = {name: shape.rules for name, shape in ENDPOINT.shapes.items()}
 
 
@@ -118,7 +123,9 @@ def _name_cure(action: dict[Any, Any]) -> str | None:
     named = next((key for key in keys if key in ACTIONS), None)
     if named:
         return f'Write {{"action": "{named}", ...}}.'
-    return next((f'Add "action": "{action[key]}".' for key in action if action[key] in ACTIONS), None) if keys else None
+    said = next((value for value in action.values() if isinstance(value, str) and value in ACTIONS), None)
+    told = said or next((name for name, needs in _NEEDS.items() if needs and needs <= {*keys}), None)
+    return f'Add "action": "{told}".' if told else None
 
 
 def _place(issue: Issue) -> tuple[int, str, str]:

@@ -27,6 +27,13 @@ def _numbers(ranges: str) -> frozenset[int]:
     return frozenset(number for low, _, high in ends for number in range(int(low), int(high or low) + 1))
 
 
+def spans(numbers: frozenset[int]) -> list[str]:
+    """The numbers in order, neighbours together: `["0 to 7", "9"]`."""
+    starts = sorted(number for number in numbers if number - 1 not in numbers)
+    ends = sorted(number for number in numbers if number + 1 not in numbers)
+    return [f"{low}" if low == high else f"{low} to {high}" for low, high in zip(starts, ends, strict=True)]
+
+
 VOICES: dict[str, Voice] = {
     "af-ZA": _voice("0", "", "0"),
     "ar": _voice("0-7", "1,3-4,7", "0-1,3-4,7"),

@@ -14,6 +14,8 @@ PROMPTS = ("talk", "stream")
 UNKNOWN = "?"
 """Stands for an entry that is no known action; what is behind it cannot be judged."""
 
+_WAIT = "Give it endOnSilence, endOnKey or timeOut: then the message is waited for."
+
 Actions = Sequence[object]
 
 
@@ -95,9 +97,28 @@ def _behind_endless_loop(names: Sequence[str], index: int) -> Issue:
 
 
 def _look_at_last_record(actions: Actions, names: Sequence[str]) -> Iterator[Issue]:
-    """A record without an end condition lasts as long as the call. Source: NCCO reference, Record."""
-    if not names or names[-1] != "record":
+    """A record without an end condition lasts as long as the call, and nothing waits for it.
+
+    With a beep it asks for a message, which nobody can leave while only prompts follow.
+
+    Source: NCCO reference, Record.
+    """
+    place = len(names) - 1
+    while place >= 0 and names[place] in PROMPTS:
+        place -= 1
+    if place < 0 or names[place] != "record" or _ends(actions[place]):
         return
-    last = actions[-1]
-    if all(_option(last, end) is None for end in ("endOnSilence", "endOnKey", "timeOut")):
-        yield RECORDS_NOTHING.at(f"/{len(names) - 1}", "The call ends as soon as this recording has begun.")
+    if place == len(names) - 1:
+        yield RECORDS_NOTHING.at(f"/{place}", "The call ends as soon as this recording has begun.")
+    elif is_true(_option(actions[place], "beepStart")) and not _is_endless(actions[place + 1 :]):
+        yield RECORDS_NOTHING.at(
+            f"/{place}", "What follows does not wait for this recording, and ends the call.", _WAIT
+        )
+
+
+def _ends(record: object) -> bool:
+    return any(_option(record, end) is not None for end in ("endOnSilence", "endOnKey", "timeOut"))
+
+
+def _is_endless(prompts: Actions) -> bool:
+    return any(as_number(_option(prompt, "loop")) == 0 for prompt in prompts)

@@ -17,6 +17,7 @@ _DIAL = (
     "Vonage calls somebody with connect: "
     '{"action": "connect", "from": "...", "endpoint": [{"type": "phone", "number": "..."}]}.'
 )
+_REACH = "Vonage reaches it with connect"
 _END = "There is no such action: leave it out, since the call ends with the array (an empty array ends it at once)."
 _PAUSE = 'Vonage pauses with wait: {"action": "wait", "timeout": 1}; inside a text with SSML: <break time=\'1s\'/>.'
 _QUEUE = (
@@ -26,18 +27,30 @@ _GO = "An NCCO cannot fetch another: return the new NCCO in the reply to an inpu
 _TELL = 'Vonage calls your webhook with notify: {"action": "notify", "payload": {}, "eventUrl": ["https://..."]}.'
 _TONES = "Vonage sends keys when a connected phone answers: dtmfAnswer in the phone endpoint."
 _PAY = "Vonage has withdrawn the pay action; take the payment outside the call."
+_ANSWER = "There is no such action: leave it out, since the reply with the NCCO answers the call."
+_CONTROL = "An NCCO has no such action: mute and earmuff a running call through the REST API."
+_STOP = "A recording ends with endOnSilence, endOnKey or timeOut of its record, else with the call."
+_TRANSCRIBE = 'Vonage transcribes recordings: {"action": "record", "transcription": {}}.'
 _RECORD = 'Vonage records with {"action": "record"}; with endOnSilence, endOnKey or timeOut it waits for the message.'
 
 FOREIGN_ACTIONS: dict[str, str] = {
     **dict.fromkeys(("say", "speak", "tts", "speech", "announce", "message", "text"), _SAY),
-    **dict.fromkeys(("play", "playback", "audio", "playaudio", "music"), _PLAY),
+    **dict.fromkeys(("playtext", "playtts", "voice", "speaktext"), _SAY),
+    **dict.fromkeys(("play", "playback", "audio", "playaudio", "music", "playfile"), _PLAY),
     **dict.fromkeys(("gather", "prompt", "getdigits", "collect", "dtmf", "getinput", "menu", "ask", "listen"), _ASK),
-    **dict.fromkeys(("dial", "call", "bridge", "forward", "number", "sip", "phone"), _DIAL),
+    **dict.fromkeys(("asr", "digits", "keypad", "collectinput", "collectdigits", "transcribespeech"), _ASK),
+    **dict.fromkeys(("dial", "call", "bridge", "forward", "number", "phone"), _DIAL),
+    **{name: f'{_REACH}: {{"action": "connect", "endpoint": [{{"type": "{name}", ...}}]}}.' for name in ENDPOINTS[1:]},
+    **dict.fromkeys(("answer", "accept", "pickup"), _ANSWER),
+    **dict.fromkeys(("mute", "unmute", "earmuff", "unearmuff"), _CONTROL),
+    **dict.fromkeys(("stoprecording", "recordstop", "endrecording"), _STOP),
+    **dict.fromkeys(("transcribe", "transcription"), _TRANSCRIBE),
     **dict.fromkeys(("hangup", "end", "reject", "disconnect", "exit", "stop", "terminate", "decline", "leave"), _END),
     **dict.fromkeys(("pause", "sleep", "delay", "break", "silence"), _PAUSE),
+    **dict.fromkeys(("joinconference", "joinconversation", "joinroom"), _QUEUE),
     **dict.fromkeys(("conference", "room", "queue", "enqueue", "hold", "dequeue", "park"), _QUEUE),
     **dict.fromkeys(("redirect", "goto", "jump", "fetch", "include"), _GO),
-    **dict.fromkeys(("webhook", "event", "callback", "http", "request"), _TELL),
+    **dict.fromkeys(("webhook", "event", "callback", "http", "request", "notification"), _TELL),
     **dict.fromkeys(("senddigits", "playdtmf", "senddtmf"), _TONES),
     **dict.fromkeys(("pay", "payment"), _PAY),
     **dict.fromkeys(("recording", "voicemail", "recordcall", "startrecording"), _RECORD),
@@ -52,13 +65,17 @@ FOREIGN_ENDPOINTS: dict[str, str] = {
 }
 """By folded name: what an endpoint type of another platform is called here."""
 
+_CALLBACKS = ("url", "callback", "callbackurl", "webhook", "webhookurl", "statuscallback", "actionurl", "recordingurl")
+_CALLED = ("to", "number", "endpoint", "destination", "phone")
+
 FOREIGN_OPTIONS: dict[str, dict[str, str]] = {
     "talk": {
         **dict.fromkeys(("message", "say", "speech", "content", "value", "ssml", "talk"), "text"),
         **dict.fromkeys(("lang", "locale"), "language"),
-        **dict.fromkeys(("voice", "voiceid"), "language and style"),
+        **dict.fromkeys(("voice", "voiceid", "gender"), "language and style"),
         **dict.fromkeys(("volume",), "level"),
         **dict.fromkeys(("repeat", "times"), "loop"),
+        **dict.fromkeys(("interruptible", "interrupt"), "bargeIn"),
     },
     "stream": {
         **dict.fromkeys(("url", "audiourl", "audio", "file", "src", "uri", "streamurls"), "streamUrl"),
@@ -72,34 +89,86 @@ FOREIGN_OPTIONS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("timelimit", "lengthtimer", "maxduration"), "limit"),
         **dict.fromkeys(("ringback",), "ringbackTone"),
         **dict.fromkeys(("amd",), "machineDetection"),
+        **dict.fromkeys(_CALLBACKS[1:], "eventUrl"),
     },
     "conversation": {
         **dict.fromkeys(("room", "conference", "conversationname"), "name"),
         **dict.fromkeys(("waiturl", "holdmusic", "musiconhold"), "musicOnHoldUrl"),
         **dict.fromkeys(("muted",), "mute"),
+        **dict.fromkeys(("startconferenceonenter",), "startOnEnter"),
+        **dict.fromkeys(("endconferenceonexit",), "endOnExit"),
+        **dict.fromkeys(_CALLBACKS[1:], "eventUrl"),
     },
     "input": {
         **dict.fromkeys(("numdigits",), "maxDigits inside dtmf"),
         **dict.fromkeys(("finishonkey",), "submitOnHash inside dtmf"),
         **dict.fromkeys(("hints",), "context inside speech"),
         **dict.fromkeys(("inputtype", "types"), "type"),
+        **dict.fromkeys(_CALLBACKS, "eventUrl"),
+    },
+    "dtmf": {
+        **dict.fromkeys(("numdigits", "max", "length"), "maxDigits"),
+        **dict.fromkeys(("finishonkey", "terminator"), "submitOnHash"),
+        **dict.fromkeys(("interdigittimeout", "digittimeout"), "timeOut"),
+    },
+    "speech": {
+        **dict.fromkeys(("hints", "phrases", "keywords", "words", "grammar"), "context"),
+        **dict.fromkeys(("lang", "locale"), "language"),
+        **dict.fromkeys(("maxlength", "maxtime"), "maxDuration"),
+        **dict.fromkeys(("record", "saverecording"), "saveAudio"),
     },
     "record": {
         **dict.fromkeys(("maxlength", "maxduration"), "timeOut"),
         **dict.fromkeys(("finishonkey",), "endOnKey"),
         **dict.fromkeys(("playbeep", "beep"), "beepStart"),
         **dict.fromkeys(("transcribe",), "transcription"),
+        **dict.fromkeys(_CALLBACKS, "eventUrl"),
     },
-    "notify": dict.fromkeys(("body", "data", "content"), "payload"),
+    "transcription": {
+        **dict.fromkeys(("lang", "locale"), "language"),
+        **dict.fromkeys(("sentiment",), "sentimentAnalysis"),
+        **dict.fromkeys(_CALLBACKS, "eventUrl"),
+    },
+    "notify": {
+        **dict.fromkeys(("body", "data", "content", "message"), "payload"),
+        **dict.fromkeys(_CALLBACKS, "eventUrl"),
+    },
     "wait": dict.fromkeys(("duration", "seconds", "length", "time", "delay"), "timeout"),
-    "transfer": dict.fromkeys(("conversation", "conversationuuid", "to", "name"), "conversationId"),
-    "phone endpoint": dict.fromkeys(("to", "phone", "phonenumber", "msisdn"), "number"),
-    "websocket endpoint": dict.fromkeys(("url", "contenttype", "codec"), "uri"),
-    "sip endpoint": dict.fromkeys(("url", "address"), "uri"),
+    "transfer": dict.fromkeys(("conversation", "conversationuuid", "name", *_CALLED), "conversationId"),
+    "phone endpoint": {
+        **dict.fromkeys(("to", "phone", "phonenumber", "msisdn"), "number"),
+        **dict.fromkeys(("senddigits", "dtmf", "digits"), "dtmfAnswer"),
+    },
+    "websocket endpoint": {
+        **dict.fromkeys(("url", "address"), "uri"),
+        **dict.fromkeys(("codec", "mimetype"), "content-type"),
+        **dict.fromkeys(("auth", "token"), "authorization"),
+        **dict.fromkeys(("metadata",), "headers"),
+    },
+    "sip endpoint": {
+        **dict.fromkeys(("url", "address", "sip", "number"), "uri"),
+        **dict.fromkeys(("username",), "user"),
+        **dict.fromkeys(("host", "trunk"), "domain"),
+        **dict.fromkeys(("usertouser",), "User-to-User inside standardHeaders"),
+    },
+    "onAnswer": dict.fromkeys(("uri", "answerurl", "nccourl"), "url"),
     "vbc endpoint": dict.fromkeys(("number", "ext"), "extension"),
     "app endpoint": dict.fromkeys(("username", "name"), "user"),
 }
 """By shape and folded name: what an option of another platform is called here."""
+
+_PROMPT = "An input says nothing: put it on a talk or a stream in front of the input."
+_RECORD_FIRST = 'Put {"action": "record"} in front of the connect.'
+_SSML = "Put it into the text: <speak><prosody rate='slow' pitch='low'>...</prosody></speak>."
+_NOT_A_CALL = "transfer moves the call into a conversation, named by conversationId; to call somebody, use connect."
+
+ELSEWHERE: dict[str, dict[str, str]] = {
+    "input": dict.fromkeys(("bargein", "text", "say", "prompt", "message", "loop", "streamurl"), _PROMPT),
+    "connect": dict.fromkeys(("record", "recording"), _RECORD_FIRST),
+    "talk": dict.fromkeys(("rate", "speed", "pitch", "prosody"), _SSML),
+    "transfer": dict.fromkeys(_CALLED, _NOT_A_CALL),
+}
+"""By shape and folded name: what is said in another place, and the cure that tells so."""
 
 
 def folded(word: object) -> str:
@@ -150,7 +219,15 @@ def meant_option(word: object, title: str, names: Collection[str], inside: Mappi
     nested = next((name for name in inside if folded(name) == target), None)
     if nested:
         return f'"{nested}" belongs inside "{inside[nested]}".'
+    if target in ELSEWHERE.get(title, {}):
+        return ELSEWHERE[title][target]
     if target in FOREIGN_OPTIONS.get(title, {}):
         return f"Here it is called {FOREIGN_OPTIONS[title][target]}."
-    name = near(word, names)
-    return f'Did you mean "{name}"?' if name else None
+    return _near_cure(word, names, inside)
+
+
+def _near_cure(word: object, names: Collection[str], inside: Mapping[str, str]) -> str | None:
+    if name := near(word, names):
+        return f'Did you mean "{name}"?'
+    name = near(word, inside)
+    return f'Did you mean "{name}" inside "{inside[name]}"?' if name else None

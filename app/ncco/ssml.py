@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from app.ncco.issue import Issue
-from app.ncco.rules.advice import LOOSE_TAG, UNKNOWN_TAG
+from app.ncco.rules.advice import EMPTY_TEXT, LOOSE_TAG, UNKNOWN_TAG
 from app.ncco.rules.speech import DOCTYPE, NOT_WELL_FORMED, TAGS_WITHOUT_SPEAK, TEXT_TOO_LONG
 from app.ncco.shown import listed, shown
 
@@ -17,6 +17,9 @@ LONGEST = 1500
 
 TAGS = frozenset({"speak", "break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub"})
 """Source: Text-To-Speech guide, customizing spoken text."""
+
+SILENT = frozenset({"speak", "p", "s", "lang", "emphasis", "prosody", "phoneme", "say-as", "voice"})
+"""Tags that make no sound by themselves; a break is a pause, and sub says its alias."""
 
 OTHER_TAGS = frozenset({"audio", "mark", "voice", "w", "amazon:effect", "google:style", "desc", "par", "seq", "media"})
 """Tags of other SSML dialects: they mean SSML, but are not in Vonage's list."""
@@ -35,6 +38,7 @@ class _Reading:
     """What is found while SSML is parsed."""
 
     characters: int = 0
+    is_blank: bool = True
     names: dict[str, None] = field(default_factory=dict)
 
     def start(self, name: str, _: object) -> None:
@@ -42,6 +46,7 @@ class _Reading:
 
     def text(self, characters: str) -> None:
         self.characters += len(characters)
+        self.is_blank = self.is_blank and characters.isspace()
 
 
 def look_at_text(text: str, path: str) -> Iterator[Issue]:
@@ -86,6 +91,8 @@ def _look_at_ssml(text: str, path: str) -> Iterator[Issue]:
         yield NOT_WELL_FORMED.at(path, _located(text, fault), _xml_cure(text, fault))
     else:
         yield from _too_long(reading.characters, path)
+        if reading.is_blank and reading.names.keys() <= SILENT:
+            yield EMPTY_TEXT.at(path, "The SSML holds nothing to say.")
         unknown = [name for name in reading.names if name not in TAGS]
         if unknown:
             names = listed([f"<{name}>" for name in unknown], "and")

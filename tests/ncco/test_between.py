@@ -22,6 +22,20 @@ def connect(endpoint: object, **options: object) -> dict[str, Any]:
 
 
 CASES: list[tuple[list[str], dict[str, Any]]] = [
+    (["N105"], ROOM | {"Record": True, "transcription": {}}),
+    (["N105", "N201"], ROOM | {"canspeak": [], "mute": True}),
+    (["N105", "N201"], ROOM | {"canSpeak": [], "Mute": True}),
+    (["N105"], {"action": "connect", "endpoint": [PHONE], "from_": "447700900000"}),
+    (["N105", "N202"], connect(PHONE, random_from_number=True)),
+    (["N105"], {"action": "record", "Split": "conversation", "channels": 2, "endOnKey": "#"}),
+    (["N105", "N203"], {"action": "record", "Channels": 2, "endOnKey": "#"}),
+    (["N105"], connect({"type": "websocket", "uri": "wss://example.com", "contentType": L16})),
+    (["N105"], connect({"type": "sip", "URI": "sip:a@example.com"})),
+    (["N105"], connect({"type": "sip", "user": "a", "host": "example"})),
+    (["N105", "N105"], connect({"type": "sip", "Uri": "sip:a@example.com", "URI": "sip:a@example.com"})),
+    (["N105"], connect(PHONE, From="447700900000")),
+    (["N958"], INPUT | {"mode": "asynchronous", "dtmf": {"maxDigits": None}}),
+    (["N207", "N958"], INPUT | {"mode": "asynchronous", "dtmf": {"maxDigits": None, "timeOut": 3}}),
     (["N909"], ROOM | {"canSpeak": ["a"], "mute": False}),
     (["N909", "N952"], ROOM | {"canSpeak": ["a"], "mute": "false"}),
     (["N107"], ROOM | {"canSpeak": ["a"], "mute": "maybe"}),
@@ -162,3 +176,15 @@ def test_unusual_values_are_built_in_the_reference_s_manner() -> None:
 )
 def test_plain_text_is_told_from_what_needs_a_closer_look(is_plain: bool, text: object) -> None:
     assert is_plain == is_plain_text(text)
+
+
+def test_a_rule_that_a_misspelt_option_breaks_is_told_at_its_key() -> None:
+    issues = check([ROOM | {"canSpeak": [], "MUTE": True}])
+
+    assert [("N105", "/0/MUTE"), ("N201", "/0/MUTE")] == [(issue.code, issue.path) for issue in issues]
+
+
+def test_styles_are_named_in_spans() -> None:
+    (issue,) = check([{"action": "talk", "text": "Hello", "language": "en-GB", "style": 8}])
+
+    assert issue.cure == "Write 0 to 7 or 9."

@@ -68,8 +68,13 @@ def test_an_entry_that_is_no_object(cure: str, entry: object) -> None:
         ('Add "action": "talk".', {"type": "talk", "text": "Hello"}),
         (
             'Add "action" with one of record, conversation, connect, talk, stream, input, notify, wait, transfer.',
-            {"text": ["Hello"]},
+            {"colour": ["Hello"], "name": "a"},
         ),
+        ('Add "action": "talk".', {"text": ["Hello"]}),
+        ('Add "action": "stream".', {"streamUrl": ["https://example.com/a.mp3"]}),
+        ('Add "action": "connect".', {"endpoint": [], "from": "447700900000"}),
+        ('Add "action": "notify".', {"payload": {}, "eventUrl": ["https://example.com"]}),
+        ('Add "action": "transfer".', {"conversationId": "CON-1"}),
         (
             'Add "action" with one of record, conversation, connect, talk, stream, input, notify, wait, transfer.',
             {"action": None},

@@ -49,6 +49,12 @@ ORDERS: list[tuple[list[str], list[dict[str, Any]]]] = [
     ([], [RECORD, CONNECT]),
     (["N913"], [CONNECT, RECORD]),
     ([], [TALK, RECORD | {"endOnSilence": 3}]),
+    (["N913"], [TALK, RECORD | {"beepStart": True}, TALK]),
+    (["N913"], [TALK, RECORD | {"beepStart": True}, TALK, STREAM]),
+    ([], [TALK, RECORD | {"beepStart": True, "endOnKey": "#"}, TALK]),
+    ([], [TALK, RECORD | {"beepStart": True}, TALK, ENDLESS]),
+    ([], [TALK, RECORD | {"beepStart": True}, {"action": "wait"}, TALK]),
+    ([], [RECORD, TALK]),
     ([], [TALK, RECORD | {"timeOut": 30}]),
     ([], [TALK, RECORD | {"endOnKey": "#"}]),
 ]

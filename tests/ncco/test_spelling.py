@@ -31,6 +31,12 @@ def cure(action: dict[str, object]) -> str:
         ("webhook", '"action": "notify"'),
         ("sendDigits", "dtmfAnswer"),
         ("voicemail", '"action": "record"'),
+        ("answer", "the reply with the NCCO answers the call"),
+        ("mute", "REST API"),
+        ("stopRecording", "endOnSilence"),
+        ("transcribe", '"transcription": {}'),
+        ("websocket", '"type": "websocket"'),
+        ("asr", '"action": "input"'),
         ("Talk", 'Write "talk".'),
         ("TALK", 'Write "talk".'),
         ("tallk", 'Did you mean "talk"?'),
@@ -70,6 +76,22 @@ CONNECT = {"action": "connect", "endpoint": [{"type": "app", "user": "alice"}]}
         (INPUT | {"endOnSilence": 1}, '"endOnSilence" belongs inside "speech".'),
         (INPUT | {"numDigits": 1}, "Here it is called maxDigits inside dtmf."),
         (CONNECT | {"to": "447700900000"}, "Here it is called endpoint."),
+        (CONNECT | {"number": "447700900000"}, '"number" belongs inside "endpoint".'),
+        (CONNECT | {"type": "phone"}, '"type" belongs inside "endpoint".'),
+        (CONNECT | {"content-type": "audio/l16;rate=8000"}, '"content-type" belongs inside "endpoint".'),
+        (CONNECT | {"answerUrl": "https://a.example"}, 'Did you mean "onAnswer" inside "endpoint"?'),
+        (CONNECT | {"record": True}, 'Put {"action": "record"} in front of the connect.'),
+        (CONNECT | {"statusCallback": "https://a.example"}, "Here it is called eventUrl."),
+        (INPUT | {"maxdigit": 1}, 'Did you mean "maxDigits" inside "dtmf"?'),
+        (INPUT | {"bargeIn": True}, "An input says nothing: put it on a talk or a stream in front of the input."),
+        (INPUT | {"dtmf": {"numDigits": 1}}, "Here it is called maxDigits."),
+        ({"action": "input", "type": ["speech"], "speech": {"hints": ["a"]}}, "Here it is called context."),
+        (TALK | {"speed": 2}, "Put it into the text: <speak><prosody rate='slow' pitch='low'>...</prosody></speak>."),
+        ({"action": "notify", "payload": {}, "url": ["https://a.example"]}, "Here it is called eventUrl."),
+        (
+            {"action": "transfer", "to": "447700900000"},
+            "transfer moves the call into a conversation, named by conversationId; to call somebody, use connect.",
+        ),
         (CONNECT | {"beep_timeout": 45}, '"beep_timeout" belongs inside "advancedMachineDetection".'),
         ({"action": "record", "language": "en-GB"}, '"language" belongs inside "transcription".'),
         ({"action": "wait", "seconds": 1}, "Here it is called timeout."),
@@ -93,10 +115,31 @@ def test_an_unknown_option_gets_a_cure(action: dict[str, object], expected: str)
         ({"type": "phone", "number": "447700900001", "onanswer": {}}, 'Write "onAnswer".'),
         ({"type": "websocket", "uri": "wss://example.com", "contentType": "x"}, 'Write "content-type".'),
         ({"type": "vbc", "extension": "1", "ext": "1"}, "Here it is called extension."),
+        ({"type": "sip", "user": "a", "host": "b"}, "Here it is called domain."),
+        ({"type": "phone", "number": "447700900001", "onAnswer": {"answer_url": "x"}}, "Here it is called url."),
     ],
 )
 def test_an_endpoint_gets_a_cure(endpoint: dict[str, object], expected: str) -> None:
     assert expected == cure({"action": "connect", "endpoint": [endpoint]})
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ({"number": "447700900001"}, 'Add "type": "phone".'),
+        ({"extension": "111"}, 'Add "type": "vbc".'),
+        ({"uri": "wss://example.com/socket", "headers": {}}, 'Add "type": "websocket".'),
+        ({"uri": "sip:a@example.com"}, 'Add "type": "sip".'),
+        ({"user": "alice", "domain": "trunk"}, 'Add "type": "sip".'),
+        ({"user": "alice"}, 'Add "type" with one of phone, app, websocket, sip, vbc.'),
+        ({"uri": 5}, 'Add "type" with one of phone, app, websocket, sip, vbc.'),
+        ({"uri": "example.com"}, 'Add "type" with one of phone, app, websocket, sip, vbc.'),
+    ],
+)
+def test_an_endpoint_without_a_type_gets_a_cure(endpoint: dict[str, object], expected: str) -> None:
+    (issue,) = check([{"action": "connect", "endpoint": [endpoint]}])
+
+    assert ("N120", expected) == (issue.code, issue.cure)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +169,14 @@ def test_an_endpoint_gets_a_cure(endpoint: dict[str, object], expected: str) -> 
         (TALK | {"level": 5}, "Write a number from -1 to 1."),
         (TALK | {"premium": "TRUE"}, "Write true without quotes."),
         (TALK | {"language": "en_gb"}, "Write en-GB."),
-        (TALK | {"language": "fr"}, "Write fr-CA or fr-FR."),
+        (TALK | {"language": "fr"}, "Write fr-FR or fr-CA."),
+        (TALK | {"language": "en"}, "Write en-GB, en-US or en-AU."),
+        (TALK | {"language": "en-UK"}, "Write en-GB, en-US or en-AU."),
+        (TALK | {"language": "zh-TW"}, "Write cmn-TW or cmn-CN."),
+        (TALK | {"language": "iw_IL"}, "Write he-IL."),
+        (INPUT | {"mode": "async"}, 'Did you mean "asynchronous"?'),
+        ({"action": "input", "type": ["asr"]}, 'Did you mean "speech"?'),
+        (INPUT | {"eventUrl": []}, "Write one URL in the array, or leave the option out."),
         (TALK | {"language": "eo"}, "Check it against the Text-To-Speech guide."),
         ({"action": "connect", "endpoint": CONNECT["endpoint"][0]}, "Write [{ ... }]."),
         ({"action": "connect", "endpoint": [{"type": "sip", "uri": "a@b.example"}]}, 'Write "sip:a@b.example".'),

@@ -70,3 +70,15 @@ def test_ssml_is_told_from_plain_text() -> None:
     assert is_ssml(" <speak>a</speak>")
     assert not is_ssml("<p>a</p>")
     assert not is_ssml("speak")
+
+
+@pytest.mark.parametrize("text", ["<speak></speak>", "<speak/>", "<speak><p> </p>\n<prosody rate='slow'/></speak>"])
+def test_ssml_without_a_word_is_empty(text: str) -> None:
+    (issue,) = check([{"action": "talk", "text": text}])
+
+    assert ("N914", "The SSML holds nothing to say.") == (issue.code, issue.message)
+
+
+@pytest.mark.parametrize("text", ["<speak><break time='1s'/></speak>", "<speak><sub alias='one'/></speak>"])
+def test_ssml_of_a_pause_or_an_alias_is_not_empty(text: str) -> None:
+    assert check([{"action": "talk", "text": text}]) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import CoreSchema
 
@@ -12,6 +12,9 @@ from app.ncco.issue import Issue
 from app.ncco.kinds.writable import unwritable
 from app.ncco.rules.shape import NOT_JSON, WRONG_TYPE
 from app.ncco.shown import shown
+
+if TYPE_CHECKING:
+    from app.ncco.kinds.shape import Shape
 
 JsonSchema = dict[str, Any]
 
@@ -41,6 +44,10 @@ class Kind(ABC):
 
     def words_in(self, value: object) -> tuple[str, ...]:
         """The values of this kind that one text holds between commas or blanks; () unless there are several."""
+        return ()
+
+    def shapes_inside(self) -> tuple[Shape, ...]:
+        """The shapes of the objects that a value of this kind is made of."""
         return ()
 
 

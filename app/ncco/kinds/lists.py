@@ -9,6 +9,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from app.ncco.issue import Issue, member
 from app.ncco.kinds.kind import JsonSchema, Kind, look_at, wrong_type
+from app.ncco.kinds.shape import Shape
 from app.ncco.rules.manner import NOT_ONE_URL
 from app.ncco.rules.shape import NEEDS_ARRAY, WRONG_COUNT, WRONG_TYPE
 from app.ncco.shown import shown
@@ -61,9 +62,13 @@ class ListOf(Kind):
                 path, f"The array has {len(value)} entries; {self.high} is the most.", f"Leave {self.high} in it."
             )
         elif len(value) != 1 and self.usually_one:
-            yield NOT_ONE_URL.at(path, f"The array has {len(value)} URLs.")
+            yield NOT_ONE_URL.at(path, f"The array has {f'{len(value)} URLs' if value else 'no URL'}.")
         elif self.distinct and not _is_distinct(value):
             yield WRONG_COUNT.at(path, "The array has an entry twice.", "Write each entry once.")
+
+    def shapes_inside(self) -> tuple[Shape, ...]:
+        """The shapes of the entries."""
+        return self.item.shapes_inside()
 
     def clean(self) -> CoreSchema:
         """The right number of entries, each right beyond doubt."""

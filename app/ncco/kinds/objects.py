@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic_core import CoreSchema, core_schema
 
@@ -35,6 +36,10 @@ class Nested(Kind):
     def _example(self) -> str:
         return f'"{next(iter(self.shape.options))}": ...'
 
+    def shapes_inside(self) -> tuple[Shape, ...]:
+        """The shape of the settings."""
+        return (self.shape,)
+
     def clean(self) -> CoreSchema:
         """An object of the shape."""
         return self.shape.clean()
@@ -59,7 +64,7 @@ class Tagged(Kind):
         if not isinstance(value, dict):
             yield wrong_type(value, "an endpoint", path, 'Write an object: {"type": "phone", "number": "..."}.')
         elif value.get("type") is None:
-            yield ENDPOINT_TYPE_MISSING.at(path, "The endpoint has no type.")
+            yield ENDPOINT_TYPE_MISSING.at(path, "The endpoint has no type.", self._type_cure(value))
         elif (shape := self._shape(value["type"])) is None:
             yield _unknown_type(value["type"], member(path, "type"))
         else:
@@ -67,6 +72,20 @@ class Tagged(Kind):
 
     def _shape(self, tag: object) -> Shape | None:
         return self.shapes.get(tag) if isinstance(tag, str) else None
+
+    def _type_cure(self, value: Mapping[Any, Any]) -> str | None:
+        """The one type that has all known options of the endpoint; None when they leave more than one."""
+        known = {str(key) for key in value} & {name for shape in self.shapes.values() for name in shape.options}
+        told = [name for name, shape in self.shapes.items() if known and known <= shape.options.keys()]
+        scheme = str(value.get("uri")).partition(":")[0]
+        told = [
+            name for name in told if {"ws": "websocket", "wss": "websocket", "sip": "sip"}.get(scheme, name) == name
+        ]
+        return f'Add "type": "{told[0]}".' if len(told) == 1 else None
+
+    def shapes_inside(self) -> tuple[Shape, ...]:
+        """The shapes of all types."""
+        return tuple(self.shapes.values())
 
     def clean(self) -> CoreSchema:
         """An object of a known type."""

@@ -16,7 +16,7 @@ from app.ncco.rules.advice import CLAMPED
 from app.ncco.rules.manner import DISPUTED_VALUE, FLAG_AS_TEXT, FRACTION, NUMBER_AS_TEXT, OTHER_CASE, TEXT_AS_NUMBER
 from app.ncco.rules.value import EMPTY, NOT_A_CHOICE, NOT_WHOLE, OUT_OF_RANGE, TOO_PRECISE
 from app.ncco.shown import listed, shown
-from app.ncco.spelling import near
+from app.ncco.spelling import folded, near
 
 NUMERAL = re.compile(r"\s*[-+]?[0-9]{1,15}(?:\.[0-9]{1,15})?\s*", re.ASCII)
 
@@ -169,11 +169,13 @@ class Word(Kind):
     Attributes:
         disputed: words on which sources disagree, with the reason: a warning.
         any_case: another case is a warning, not an error.
+        other_words: by folded word, what the words are called elsewhere.
     """
 
     words: tuple[str, ...]
     disputed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     any_case: bool = False
+    other_words: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def look(self, value: object, path: str) -> Iterator[Issue]:
         """One of the words, exactly."""
@@ -190,7 +192,7 @@ class Word(Kind):
         if words := self.words_in(value):
             cure = f"Write {', '.join(map(shown, words))}: each in quotes of its own."
             return NOT_A_CHOICE.at(path, f"{shown(value)} is not {self._due()}.", cure)
-        meant = near(value, self.words)
+        meant = self.other_words.get(folded(value)) or near(value, self.words)
         cure = f'Did you mean "{meant}"?' if meant else f"Write {self._due()}."
         return NOT_A_CHOICE.at(path, f"{shown(value)} is not {self._due()}.", cure)
 

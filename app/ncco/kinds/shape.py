@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -78,12 +78,12 @@ class Shape:
         for key, entry in value.items():
             if self.tag is None or key != self.tag[0]:
                 yield from self._look_at_member(key, entry, path)
-        given = {self._meant(key) for key, entry in value.items() if entry is not None}
+        meant = [(self._meant(key), key) for key in value]
+        given = {name for name, key in meant if value[key] is not None}
         for option in self.options.values():
             if option.required and option.name not in given:
                 yield self._missing(option, path)
-        for rule in self.rules:
-            yield from rule(value, path)
+        yield from self._look_between(value, path, meant)
 
     def clean(self) -> CoreSchema:
         """The validation of objects that are right beyond doubt, the rules between the options left out."""
@@ -118,8 +118,8 @@ class Shape:
     @cached_property
     def inside(self) -> Mapping[str, str]:
         """The options of nested objects, and the option that holds each."""
-        nested = ((name, getattr(option.kind, "shape", None)) for name, option in self.options.items())
-        return {inner: name for name, shape in nested if shape for inner in shape.options}
+        held = ((name, shape) for name, option in self.options.items() for shape in option.kind.shapes_inside())
+        return {inner: name for name, shape in held for inner in ((shape.tag or ())[:1] + tuple(shape.options))}
 
     def json_schema(self) -> JsonSchema:
         """The JSON Schema of objects without an error; the rules between the options are left out."""
@@ -146,11 +146,25 @@ class Shape:
         elif not option.required:
             yield NULL.at(place, f"{option.name} is null.")
 
+    def _look_between(
+        self, value: Mapping[Any, Any], path: str, meant: Iterable[tuple[str, object]]
+    ) -> Iterator[Issue]:
+        """The rules between the options; a misspelt one counts as what it was meant to be, at the place of its key."""
+        slips = {name: key for name, key in meant if name in self.options and not self._is_known(key)}
+        slips = {name: key for name, key in slips.items() if value.get(name) is None}
+        options = {**value, **{name: value[key] for name, key in slips.items()}}
+        for rule in self.rules:
+            for issue in rule(options, path):
+                yield _at_its_key(issue, path, slips)
+
     def _meant(self, key: object) -> str:
         """The option that a key stands for; that of a misspelt one is not missing too."""
         name = self.spellings.get(str(key), str(key))
-        is_known = name in self.options or name in self.notes or (self.tag is not None and name == self.tag[0])
-        return name if is_known else meant_name(key, self.title, self.options, self.inside) or name
+        return name if self._is_known(key) else meant_name(key, self.title, self.options, self.inside) or name
+
+    def _is_known(self, key: object) -> bool:
+        name = self.spellings.get(str(key), str(key))
+        return name in self.options or name in self.notes or (self.tag is not None and name == self.tag[0])
 
     def _unknown(self, key: object, place: str) -> Issue:
         cure = meant_option(key, self.title, self.options, self.inside)
@@ -165,6 +179,11 @@ class Shape:
             f"{self.title} needs {option.name}.",
             f'Add "{option.name}": {option.about[:1].lower()}{option.about[1:]}',
         )
+
+
+def _at_its_key(issue: Issue, path: str, slips: Mapping[str, object]) -> Issue:
+    slip = next((name for name in slips if issue.path == member(path, name)), None)
+    return issue if slip is None else replace(issue, path=member(path, slips[slip]))
 
 
 def one_of(shapes: Mapping[str, Shape], key: str) -> CoreSchema:

@@ -13,7 +13,23 @@ from app.ncco.kinds.kind import JsonSchema, Kind, wrong_type
 from app.ncco.languages import IS_RECOGNISED, RECOGNISED, VOICE_OF, VOICES
 from app.ncco.rules.advice import EMPTY_TEXT, UNKNOWN_SPEECH_LANGUAGE, UNKNOWN_VOICE_LANGUAGE
 from app.ncco.rules.value import NOT_A_LANGUAGE
-from app.ncco.shown import shown
+from app.ncco.shown import listed, shown
+
+OTHER_NAMES = {
+    "zh": ("cmn",),
+    "cmn": ("zh",),
+    "no": ("nb",),
+    "nb": ("no",),
+    "iw": ("he",),
+    "tl": ("fil",),
+    "in": ("id",),
+}
+"""Other codes of the same language."""
+
+USUAL = frozenset(
+    {"en-US", "en-GB", "es-ES", "es-US", "fr-FR", "de-DE", "pt-PT", "pt-BR", "nl-NL", "it-IT", "ar-SA", "ta-IN"}
+)
+"""The regions that are named first when a code has none, or one that is not in the list."""
 
 BCP47 = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 
@@ -56,11 +72,16 @@ class Language(Kind):
             yield self.rule.at(path, f"{shown(value)} is not in the list of languages.", self._cure(value))
 
     def _cure(self, value: str) -> str | None:
-        """Another separator, or the regions of the same language."""
+        """Another separator, or the regions of the same language: the same one, then the most usual ones first."""
         hyphened = value.strip().replace("_", "-").lower()
-        near = [code for code in self.codes if code.lower() == hyphened]
-        near = near or [code for code in self.codes if code.lower().partition("-")[0] == hyphened.partition("-")[0]]
-        return f"Write {' or '.join(near[:3])}." if near else None
+        if hyphened in self.known:
+            return f"Write {next(code for code in self.codes if code.lower() == hyphened)}."
+        language, _, region = hyphened.partition("-")
+        region = {"uk": "gb"}.get(region, region)
+        names = {language, *OTHER_NAMES.get(language, ())}
+        near = [code for code in self.codes if code.lower().partition("-")[0] in names]
+        near.sort(key=lambda code: (not code.lower().endswith(f"-{region}"), code not in USUAL))
+        return f"Write {listed(near[:3])}." if near else None
 
     def clean(self) -> CoreSchema:
         """The codes as the guides write them."""

@@ -80,7 +80,11 @@ class Connect(NccoModel):
     """Whether Vonage chooses one of the application's numbers; not together with from."""
     event_type: Annotated[
         Literal["synchronous", "asynchronous"] | None,
-        Word(("synchronous",), {"asynchronous": "former documents call the default so; leave eventType out"}),
+        Word(
+            ("synchronous",),
+            {"asynchronous": "former documents call the default so; leave eventType out"},
+            other_words={"sync": "synchronous"},
+        ),
     ] = None
     """synchronous lets the reply to a webhook replace the NCCO."""
     timeout: Annotated[int | None, Number(1, 120, unit="seconds"), Default(60)] = None

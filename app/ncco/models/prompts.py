@@ -22,6 +22,12 @@ _NO_EVENTS = {
 }
 
 
+_INPUT_TYPES = {
+    **dict.fromkeys(("digits", "digit", "keys", "keypad", "keypress", "tones"), "dtmf"),
+    **dict.fromkeys(("asr", "voice", "audio", "stt", "talk"), "speech"),
+}
+
+
 class Record(NccoModel):
     """Record the call from here on; with an end condition, wait until it is met. Source: NCCO reference, Record."""
 
@@ -112,7 +118,7 @@ class Input(NccoModel):
     action: Literal["input"] = "input"
     type: Annotated[
         list[Literal["dtmf", "speech"]],
-        ListOf(Word(("dtmf", "speech")), low=1, high=2, distinct=True, noun="input type"),
+        ListOf(Word(("dtmf", "speech"), other_words=_INPUT_TYPES), low=1, high=2, distinct=True, noun="input type"),
     ]
     """What is taken: ["dtmf"], ["speech"] or both."""
     dtmf: DtmfSettings | None = None
@@ -120,7 +126,9 @@ class Input(NccoModel):
     speech: SpeechSettings | None = None
     """How speech is recognised."""
     mode: Annotated[
-        Literal["synchronous", "asynchronous"] | None, Word(("synchronous", "asynchronous")), Default("synchronous")
+        Literal["synchronous", "asynchronous"] | None,
+        Word(("synchronous", "asynchronous"), other_words={"sync": "synchronous", "async": "asynchronous"}),
+        Default("synchronous"),
     ] = None
     """asynchronous sends each key at once, and takes no dtmf settings."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None

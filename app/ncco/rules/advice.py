@@ -91,7 +91,7 @@ NEVER_REACHED = Rule(
 RECORDS_NOTHING = Rule(
     "N913",
     "warning",
-    "The last action starts a recording without an end: the call is over before anything is recorded.",
+    "A recording without an end starts where nothing is waited for: the call is over before anything is recorded.",
     "Put record in front of what it shall record, or give it endOnSilence, endOnKey or timeOut.",
     "NCCO reference, Record",
 )
