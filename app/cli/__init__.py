@@ -51,10 +51,20 @@ COMMANDS = (
 )
 
 
+class _InOrder(click.Group):
+    """A group whose help lists the commands in the order in which a project needs them, as COMMANDS has it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, as they were added."""
+        return list(self.commands)
+
+
 @click.group(
+    cls=_InOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Examples:
+  ncco init shop                                     a new project in the folder shop
   ncco serve --dev                                   answer calls on 127.0.0.1:8000
   ncco check                                         every fault in flows/ and templates/
   ncco validate answer.json                          one NCCO against the rules

@@ -29,4 +29,6 @@ Exit codes: 0 shown, 1 the flows have errors, 2 there are no such hours.""",
 @options.output("text", "json")
 def command(name: str | None, year: int | None, flows: Path | None, templates: Path | None, form: str) -> None:
     """Show when the opening hours NAME are open in a year; without NAME, list all opening hours."""
+    if name is None and year is not None:
+        raise click.UsageError("--year is for the opening hours that are named")
     hand_over("hours", name=name, year=year, flows=flows, templates=templates, form=form)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -18,6 +19,18 @@ def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tup
         if not re.fullmatch(r"[0-9*#]+", keys):
             raise click.BadParameter(f"{keys} holds other keys than 0-9, * and #")
     return digits
+
+
+def _base(_: click.Context, __: click.Parameter, url: str) -> str:
+    """A URL that paths can stand behind."""
+    try:
+        parts = urlsplit(url)
+        is_base = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
+    except ValueError:
+        is_base = False
+    if not is_base or not url.isprintable() or " " in url:
+        raise click.BadParameter(f"{url} is no URL of a server; write one such as https://calls.example.com")
+    return url
 
 
 def _moment(_: click.Context, __: click.Parameter, at: str | None) -> datetime:
@@ -53,7 +66,13 @@ Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or it d
     "--digits", multiple=True, callback=_keys, help="Keys pressed at each menu in turn; repeat it for each menu."
 )
 @click.option("--at", default=None, callback=_moment, help="When the call is made, UTC without a time zone [now].")
-@click.option("--public-url", default="https://example.com", show_default=True, help="Where callback URLs start.")
+@click.option(
+    "--public-url",
+    default="https://example.com",
+    show_default=True,
+    callback=_base,
+    help="Where callback URLs start.",
+)
 @options.flows
 @options.templates
 @options.output("text", "json")

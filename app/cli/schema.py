@@ -27,7 +27,7 @@ Exit codes: 0 printed, 2 there is no such schema.""",
 @options.flows
 @options.templates
 def command(name: str, flows: Path | None, templates: Path | None, *, plain: bool) -> None:
-    """Print the JSON Schema called NAME, for editors and other programs.
+    """Print the JSON Schema of flow files, of scenarios or of the NCCO, for editors and other programs.
 
     That of flow files reads the project in this folder, so that an editor can offer its names; outside of one it goes
     without.

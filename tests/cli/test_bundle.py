@@ -107,7 +107,7 @@ def test_one_number_that_differs_from_all_others_is_told_as_that(tmp_path: Path)
     write_project(tmp_path, shop=SHOP.replace("default: true\n", ""))
 
     assert (
-        "all.json                   the failsafe NCCO: a number that no flow names says another"
+        "all.json                   the failsafe NCCO: callers of other numbers hear something else"
         in ncco("bundle").stdout
     )
 

@@ -106,7 +106,7 @@ def test_every_code_is_listed_without_one() -> None:
     ("code", "cure"),
     [
         ("W214", "did you mean E214? `ncco explain` lists all of them"),
-        ("E2140", "near it are "),
+        ("E2140", "did you mean E214?"),
         ("E222", "near it are E219, E220, E225; "),
         ("X888", "`ncco explain` lists all of them"),
     ],

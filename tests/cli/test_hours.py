@@ -110,6 +110,13 @@ def test_a_year_of_which_no_holidays_are_known_says_so() -> None:
     assert "\npublic holidays are known for 2024 to 2040: none of 2050 is\n" in shown.stdout
 
 
+def test_a_year_without_a_name_is_refused() -> None:
+    refused = ncco("hours", "--year", "2027")
+
+    assert (2, "") == (refused.exit_code, refused.stdout)
+    assert "--year is for the opening hours that are named" in refused.stderr
+
+
 def test_without_a_year_it_is_this_one() -> None:
     shown = json.loads(ncco("hours", "hotline", "--format", "json").stdout)
 

@@ -88,6 +88,9 @@ def test_a_fault_in_the_flows_is_shown_and_ends_with_1(tmp_path: Path) -> None:
         (["zebra"], 'there is no flow "zebra"\n  cure: there are: hidden, shop'),
         (["hidden"], 'no call can start in flow "hidden"\n  cure: '),
         (["shop", "--digits", "1", "--digits", "2"], "nothing waits for the keys 2 at the end of the call\n  cure: "),
+        (["shop", "--public-url", "calls.example.com"], "calls.example.com is no URL of a server; write one such as"),
+        (["shop", "--public-url", "https://a b.example"], "https://a b.example is no URL of a server"),
+        (["shop", "--public-url", "http://[x"], "http://[x is no URL of a server"),
         (["shop", "--digits", "x"], "Invalid value for '--digits': x holds other keys than 0-9, * and #"),
     ],
 )

@@ -89,7 +89,7 @@ def list_codes(form: Literal["text", "json"]) -> int:
 
 def _meant(code: str) -> str:
     """The same number under another letter, else the nearest numbers."""
-    number = code[1:].ljust(3, "0")
+    number = code[1:4].ljust(3, "0")
     same = [known for known in sorted(RULES) if known[1:] == number]
     near = sorted(
         (known for known in RULES if known[0] == code[0]), key=lambda known: abs(int(known[1:]) - int(number))
