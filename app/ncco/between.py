@@ -22,6 +22,8 @@ LONGEST_PLAIN = 1500
 """Characters of a text without tags. Source: NCCO reference, Talk (text)."""
 LARGEST_HEADERS = 512
 """Bytes of WebSocket metadata. Source: WebSocket guide."""
+LONGEST_HEADER = 8191
+"""Characters of an Authorization header. Source: Java SDK."""
 OTHER_AUDIO = (".ogg", ".oga", ".flac", ".aac", ".m4a", ".wma", ".aiff", ".amr", ".opus", ".webm", ".mp4", ".m3u8")
 
 
@@ -105,12 +107,21 @@ def websocket_is_sound(options: Options, path: str) -> Iterable[Issue]:
     if isinstance(authorization, dict) and authorization.get("type") == "custom" and not authorization.get("value"):
         place = member(path, "authorization")
         yield option.CUSTOM_NEEDS_VALUE.at(place, "The authorization is of type custom, but has no value.")
+    value = authorization.get("value") if isinstance(authorization, dict) else None
+    if isinstance(value, str) and (fault := _header_fault(value)):
+        yield advice.ODD_AUTHORIZATION.at(member(path, "authorization"), f"The value of the authorization {fault}.")
     if options.get("content-type") is None:
         yield advice.NO_CONTENT_TYPE.at(path, "The WebSocket endpoint has no content-type.")
     headers = options.get("headers")
     if isinstance(headers, dict) and (size := size_as_json(headers)) > LARGEST_HEADERS:
         place = member(path, "headers")
         yield advice.HEADERS_TOO_LARGE.at(place, f"The headers are {size} bytes; {LARGEST_HEADERS} is the most.")
+
+
+def _header_fault(value: str) -> str | None:
+    if len(value) > LONGEST_HEADER:
+        return f"has {len(value)} characters; {LONGEST_HEADER} is the most"
+    return None if value.isascii() and value.isprintable() else "holds a character that headers do not"
 
 
 def is_plain_text(text: object) -> bool:

@@ -14,6 +14,8 @@ ROOM = {"action": "conversation", "name": "reception"}
 INPUT = {"action": "input", "type": ["dtmf"]}
 SSML = "<speak>Hello</speak>"
 L16 = "audio/l16;rate=8000"
+WEBSOCKET = {"type": "websocket", "uri": "wss://example.com", "content-type": L16}
+MP3 = "https://example.com/a.mp3"
 NOTIFY = {"action": "notify", "payload": {}, "eventUrl": ["https://a.example"]}
 
 
@@ -188,3 +190,24 @@ def test_styles_are_named_in_spans() -> None:
     (issue,) = check([{"action": "talk", "text": "Hello", "language": "en-GB", "style": 8}])
 
     assert issue.cure == "Write 0 to 7 or 9."
+
+
+@pytest.mark.parametrize(
+    ("message", "value"),
+    [
+        ("The value of the authorization holds a character that headers do not.", "Bearer a\r\nX-Other: b"),
+        ("The value of the authorization holds a character that headers do not.", "Bearer schlüssel"),
+        ("The value of the authorization has 8192 characters; 8191 is the most.", "a" * 8192),
+    ],
+    ids=["two lines", "not ASCII", "too long"],
+)
+def test_a_header_that_cannot_be_sent(message: str, value: str) -> None:
+    authorization = {"type": "custom", "value": value}
+    (issue,) = check([connect(WEBSOCKET | {"authorization": authorization})])
+
+    assert ("N920", "/0/endpoint/0/authorization", message) == (issue.code, issue.path, issue.message)
+
+
+@pytest.mark.parametrize("action", [{"action": "talk", "text": "a"}, {"action": "stream", "streamUrl": [MP3]}])
+def test_a_prompt_reports_no_completion(action: dict[str, Any]) -> None:
+    assert ["N909"] == [issue.code for issue in check([action | {"eventOnCompletion": True}])]

@@ -18,7 +18,7 @@ from app.ncco.rules.advice import DEPRECATED, WITHOUT_EFFECT
 
 _NO_EVENTS = {
     name: Note(WITHOUT_EFFECT, f"{name} is no option of this action, which sends no webhook of its own.")
-    for name in ("eventUrl", "eventMethod")
+    for name in ("eventUrl", "eventMethod", "eventOnCompletion")
 }
 
 

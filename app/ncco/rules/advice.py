@@ -137,6 +137,13 @@ NO_CONTENT_TYPE = Rule(
     'Add "content-type": "audio/l16;rate=16000".',
     "NCCO reference, WebSocket (content-type)",
 )
+ODD_AUTHORIZATION = Rule(
+    "N920",
+    "warning",
+    "An Authorization header holds what a header cannot carry, or is over 8191 characters.",
+    "Write the header on one line in printable ASCII characters.",
+    "official SDKs (Java), WebSocket endpoint (authorization)",
+)
 
 ADVICE_RULES = (
     EMPTY_DOCUMENT,
@@ -158,4 +165,5 @@ ADVICE_RULES = (
     NOT_MP3_OR_WAV,
     HEADERS_TOO_LARGE,
     NO_CONTENT_TYPE,
+    ODD_AUTHORIZATION,
 )
