@@ -178,9 +178,11 @@ def test_deep_nesting_anywhere_is_survived(depth: int) -> None:
         {"action": deep},
         {"action": "talk", "text": deep},
         {"action": "notify", "payload": {"a": deep}, "eventUrl": ["https://example.com"]},
+        {"action": "connect", "endpoint": [{"uri": deep}]},
+        {"text": deep},
     ]
 
-    assert [issue.code for issue in check(document)] == ["N102", "N104", "N107", "N125"]
+    assert [issue.code for issue in check(document)] == ["N102", "N104", "N107", "N125", "N120", "N103"]
 
 
 def test_a_payload_with_a_key_that_is_no_text_is_no_json() -> None:

@@ -77,7 +77,8 @@ class Tagged(Kind):
         """The one type that has all known options of the endpoint; None when they leave more than one."""
         known = {str(key) for key in value} & {name for shape in self.shapes.values() for name in shape.options}
         told = [name for name, shape in self.shapes.items() if known and known <= shape.options.keys()]
-        scheme = str(value.get("uri")).partition(":")[0]
+        uri = value.get("uri")
+        scheme = uri.partition(":")[0] if isinstance(uri, str) else ""
         told = [
             name for name in told if {"ws": "websocket", "wss": "websocket", "sip": "sip"}.get(scheme, name) == name
         ]
