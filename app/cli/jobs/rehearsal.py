@@ -27,10 +27,12 @@ class Rehearsed:
     Attributes:
         written: with what was heard, word for word.
         problem: why it does not do what it says; "" when it does.
+        result: what came of it; None when it could not be played.
     """
 
     written: Written
     problem: str = ""
+    result: Result | None = None
 
 
 def rehearse(project: Project, scenarios: Iterable[Written]) -> list[Rehearsed]:
@@ -52,7 +54,7 @@ async def _play(stage: Stage, written: Written) -> Rehearsed:
         return Rehearsed(written, reader.issues[0].message)
     result = await play(stage, _open(fitted), leaves_open=True)
     heard = replace(written, body=_told(written.body, [text for _, text in result.heard]))
-    return Rehearsed(heard, _problem(result, fitted.expect.without))
+    return Rehearsed(heard, _problem(result, fitted.expect.without), result)
 
 
 def _open(scenario: Scenario) -> Scenario:
