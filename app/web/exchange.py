@@ -20,7 +20,11 @@ class Exchange(RequestResponseCycle):
     _head: Any = None
 
     async def send(self, message: Any) -> None:
-        """Keep the head until the body is there."""
+        """Keep the head until the body is there. uvicorn tells only the newest request that its client has gone."""
+        if self.flow.write_paused:
+            await self.flow.drain()
+        if self.transport.is_closing():
+            self.disconnected = True
         if self._head is None and not self.response_started and message["type"] == "http.response.start":
             self._head = message
             return

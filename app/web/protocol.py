@@ -1,10 +1,11 @@
-"""The side of HTTP that uvicorn leaves open: clients that never finish a head, and idle ones when the server ends."""
+"""The side of HTTP that uvicorn leaves open: clients that never finish a head, never read or never wait."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any, Final, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.web.crowd import Crowd
@@ -18,6 +19,16 @@ HEAD_S: Final = 10.0
 GOODBYE_S: Final = 0.5
 """How long an idle connection stays open when the server ends: a request that is on its way is still answered."""
 
+UNREAD_S: Final = 10.0
+"""Seconds that a client may leave unread what it was sent. Vonage gives up after 5."""
+
+MOST_BEHIND: Final = 64
+"""Requests that wait behind one that is being answered. Vonage and proxies send none before an answer."""
+
+
+class _TooMany(Exception):
+    """A request more than may wait on one connection."""
+
 
 class PatientProtocol(HttpToolsProtocol):
     """uvicorn's own protocol, with an end to its patience.
@@ -28,8 +39,11 @@ class PatientProtocol(HttpToolsProtocol):
     A webhook that comes whole is a letter, for which uvicorn's own cycle, scope, events and task are not made; the
     application says whether it takes it. Everything else is left to uvicorn, also what looked like a letter at first.
 
+    A connection costs little, whatever comes on it: it is cut when its client does not read, and when more requests
+    come than may wait on it, nothing is heard behind those. Who asks for another protocol is answered in this one.
+
     Attributes:
-        head_s, goodbye_s: see the constants.
+        head_s, goodbye_s, unread_s, most_behind: see the constants.
 
     Args:
         leaving: whether the server is about to end. No connection then outlives its answer, so that a client that keeps
@@ -39,6 +53,8 @@ class PatientProtocol(HttpToolsProtocol):
 
     head_s = HEAD_S
     goodbye_s = GOODBYE_S
+    unread_s = UNREAD_S
+    most_behind = MOST_BEHIND
 
     def __init__(self, *args: Any, leaving: Leaving | None = None, crowd: Crowd | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,7 +64,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._is_head_open = True
         self._idle: asyncio.TimerHandle | None = None
         self._idle_since: float | None = None
-        self._is_ending = False
+        self._is_ending = self._is_deaf = False
+        self._unread: asyncio.TimerHandle | None = None
         self._take: Take | None = getattr(self.app, "take", None)
         self._letter: Letter | None = None
         self._body: list[bytes] = []
@@ -58,7 +75,7 @@ class PatientProtocol(HttpToolsProtocol):
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._wait_idly()
-        self._look_whether_idle()
+        self._idle = self.loop.call_later(self.timeout_keep_alive, self._look_whether_idle)
         if self._crowd is not None:
             self._crowd.came(self)
 
@@ -67,6 +84,7 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._stop(self._head)
         self._stop(self._idle)
+        self._stop(self._unread)
         if self._crowd is not None:
             self._crowd.left(self)
 
@@ -82,12 +100,41 @@ class PatientProtocol(HttpToolsProtocol):
         return self.is_silent or self.cycle.response_complete
 
     def give_way(self) -> None:
-        """Close the connection, since there are too many."""
-        self.timeout_keep_alive_handler()
+        """Close the connection, since there are too many; what its client has not read yet is lost."""
+        self.transport.abort()
+
+    def pause_writing(self) -> None:
+        """Begin to wait for a client that does not read."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.unread_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Wait no longer."""
+        super().resume_writing()
+        self._stop(self._unread)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn says that it always closes
+        """Answer a client that will ask no more; one that stops in the middle of a request hears nothing."""
+        return self._ends_behind_what_was_asked()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what cannot be read; behind requests that have yet to be answered it is only not heard."""
+        if not self._ends_behind_what_was_asked():
+            super().send_400_response(msg)
+
+    def _ends_behind_what_was_asked(self) -> bool:
+        """Hear no more, and close behind the last answer; False: there is nothing to answer."""
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn says that there always is one
+        if cycle is None or cycle.response_complete or getattr(cycle, "more_body", False):
+            return False
+        cycle.keep_alive, self._is_deaf = False, True
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Take in what came; what is no whole head yet has to become one in time."""
-        super().data_received(data)
+        if self._is_deaf:
+            return
+        self._feed(data)
         if self._letter is not None:
             self._open_letter()
         is_head_open = self._is_head_open
@@ -99,14 +146,42 @@ class PatientProtocol(HttpToolsProtocol):
             if cycle is not None and cycle.response_complete:
                 self._wait_idly()
 
+    def _feed(self, data: bytes) -> None:
+        """Let the parser tell what is in it. It leaves off behind a head that asks for another protocol."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._is_refused_upgrade():
+                self._feed(self._head_without_upgrade() + data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.logger.warning("Invalid HTTP request received.")
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _is_refused_upgrade(self) -> bool:
+        """Whether a head asks for another protocol, which a server may pass over."""
+        return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
+
+    def _head_without_upgrade(self) -> bytes:
+        """The head that was read last, as one that asks for nothing else.
+
+        A server may pass it over. Source: RFC 9110, section 7.8.
+        """
+        lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"".join((self.parser.get_method(), b" ", self.url, b" HTTP/1.1\r\n", *lines, b"\r\n"))
+
     def on_message_begin(self) -> None:
         """Begin to read a head. What uvicorn makes for it is made when it is known to be needed."""
+        if len(self.pipeline) >= self.most_behind:
+            raise _TooMany
         self.url, self.headers, self.expect_100_continue = b"", [], False
         self._is_head_open = True
 
     def on_headers_complete(self) -> None:
         """Begin to answer, unless it is a letter, of which all is there soon."""
         self._is_head_open = False
+        if self._is_refused_upgrade():
+            return
         if self._take is not None and not (self._is_ending or self._leaving.has_begun):
             self._letter = letter_of(self)
         if self._letter is None:
@@ -122,6 +197,8 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Hand over a letter."""
         letter, before = self._letter, self.cycle
+        if self._is_refused_upgrade():
+            return
         if letter is None or self._take is None:
             super().on_message_complete()
             return
@@ -194,8 +271,11 @@ class PatientProtocol(HttpToolsProtocol):
         """Close a connection that has been idle for long, or look again when it can have been."""
         now = self.loop.time()
         due = (now if self._idle_since is None else self._idle_since) + self.timeout_keep_alive
-        if due <= now:
+        if self.transport.is_closing():
+            self.transport.abort()  # closed long ago, and its client has not read what it was sent
+        elif due <= now:
             self.timeout_keep_alive_handler()
+            self._idle = self.loop.call_later(self.unread_s, self.transport.abort)
         else:
             self._idle = self.loop.call_at(due, self._look_whether_idle)
 

@@ -89,9 +89,11 @@ class Rescue:
     def _too_late(self, visit: Visit, error: Exception) -> Answer:
         if is_of_store(error.__cause__):
             return self._without_store(visit, StoreUnavailable(f"no answer of it within {self._deadline_s:g} seconds"))
-        if visit.is_read or visit.is_played:
+        if visit.is_read:
             return self._play_on(visit, f"no answer within {self._deadline_s:g} seconds", error)
         problem = f"the body did not come within {self._deadline_s:g} seconds"
+        if visit.is_played:
+            return self._play_on(visit, problem)
         return refused(visit.route.name, "too-slow", 408, problem, "Send it in one go.", close=True)
 
     def _internal(self, visit: Visit, error: Exception) -> Answer:

@@ -44,6 +44,7 @@ OUTSIDE: Final = frozenset(
         ),
         *(
             "atexit",
+            "httptools",
             "opentelemetry",
             "select",
             "ssl",

@@ -28,11 +28,12 @@ class Wire:
 
     Attributes:
         failure: what writing ends in, if it does. is_strict: whether nobody may write once it is closed.
+        is_aborted: whether it was closed with what nobody had read yet.
     """
 
     def __init__(self) -> None:
         self.said = b""
-        self.is_closed = self.is_strict = False
+        self.is_closed = self.is_strict = self.is_aborted = False
         self.failure: BaseException | None = None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -43,6 +44,9 @@ class Wire:
 
     def close(self) -> None:
         self.is_closed = True
+
+    def abort(self) -> None:
+        self.is_closed = self.is_aborted = True
 
     def write(self, data: bytes) -> None:
         assert not (self.is_strict and self.is_closed)

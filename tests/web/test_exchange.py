@@ -123,3 +123,45 @@ async def test_an_application_that_ends_behind_its_head_has_failed() -> None:
 
     assert said.startswith(b"HTTP/1.1 500 ")
     assert said.endswith(b"\r\n\r\nInternal Server Error")
+
+
+async def test_what_is_to_be_sent_to_a_client_that_has_gone_is_not_sent_and_nothing_fails() -> None:
+    failed: list[BaseException] = []
+    finished = asyncio.Event()
+
+    async def app(_: Any, __: Any, send: Send) -> None:
+        protocol.transport.abort()  # uvicorn has not been told yet
+        try:
+            for message in (start(JSON, LENGTH), body(b"[]")):
+                await send(message)
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            failed.append(error)
+        finished.set()
+
+    config = Config(app, log_config=None, lifespan="off", access_log=False)
+    config.load()
+
+    class Gone:
+        """As uvloop has it: nobody may write any more."""
+
+        is_closed = False
+
+        def __getattr__(self, _: str) -> Any:
+            return lambda *_, **__: None
+
+        def is_closing(self) -> bool:
+            return self.is_closed
+
+        def abort(self) -> None:
+            self.is_closed = True
+
+        def write(self, _: bytes) -> None:
+            raise RuntimeError("the handle is closed")
+
+    protocol = PatientProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+    protocol.connection_made(Gone())  # type: ignore[arg-type]  # as much of a transport as it needs
+    protocol.data_received(GET)
+    await asyncio.wait_for(finished.wait(), 5)
+    protocol.connection_lost(None)
+
+    assert [] == failed
