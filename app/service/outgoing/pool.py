@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import Final
+from typing import Any, Final
 
 import httpcore
 
@@ -88,7 +88,8 @@ class Pool:
         """A request is over: keep its connection if it is idle, else close it."""
         self._places.release()
         self.in_use -= 1
-        if connection.is_idle() and not connection.is_closed() and len(self._idle) < MOST_IDLE:
+        is_free = connection.is_idle() and not connection.is_closed() and not _has_more(connection)
+        if is_free and len(self._idle) < MOST_IDLE:
             self._idle.append(connection)
         else:
             self._close(connection)
@@ -123,3 +124,13 @@ class Pool:
         self._closing.discard(task)
         if not task.cancelled():
             task.exception()  # that it could not be closed well matters to nobody
+
+
+def _has_more(connection: httpcore.AsyncHTTPConnection) -> bool:
+    """Whether more has come than the answer. The next request would take it for its own, which may be another call's.
+
+    httpcore looks only for what has not been read yet; what it has read is kept where it tells nobody.
+    """
+    within: Any = connection._connection
+    more, _ = within._h11_state.trailing_data
+    return bool(more)

@@ -135,6 +135,12 @@ async def overloaded(connection: Connection) -> None:
     await connection.answer(GOOD, "429 Too Many Requests")
 
 
+async def surplus(connection: Connection) -> None:
+    """One answer more than was asked for."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+    await connection.send(head % len(GOOD) + GOOD + head % 2 + b"{}")
+
+
 async def dribbling(connection: Connection) -> None:
     await connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     await connection.send(*[b"1\r\n \r\n"] * 1000, every_s=0.01)

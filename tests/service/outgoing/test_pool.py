@@ -58,6 +58,14 @@ async def test_one_connection_serves_one_request_after_another(server: LookUpSer
     assert 1 == server.connections
 
 
+async def test_what_comes_behind_an_answer_is_not_the_answer_to_the_next_request(server: LookUpServer) -> None:
+    async with new_client() as client:
+        answers = [await ask(client, server.url("surplus")) for _ in range(3)]
+
+    assert [GOOD] * 3 == answers
+    assert 3 == server.connections
+
+
 @pytest.mark.parametrize("path", ["good", "slow", "silent", "closing_early", "dribbling", "failing"])
 async def test_a_request_given_up_at_any_step_keeps_no_place_and_no_connection(server: LookUpServer, path: str) -> None:
     transport = GuardedTransport(Reach())
