@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from app.flow.locales import report_unknown
@@ -14,8 +15,10 @@ from app.flow.reader import Reader
 from app.flow.scope import RESERVED, variable_type
 from app.flow.signature import Signature
 from app.flow.variables import warn_of_flags
+from app.ncco.suggest import nearest
 
 _WRITTEN: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
+_SUM = re.compile(r"[+-] *[0-9]+ *\}\}$")
 _OF_TEXTS = Json("kept", texts_only=True)
 
 
@@ -35,7 +38,7 @@ def _read_assignment(entry: Entry, variables: Mapping[str, Variable], reader: Re
         return None
     variable = variables.get(name)
     if variable is None:
-        _report_undeclared(entry.key, variables, reader)
+        _report_undeclared(entry, variables, reader)
         return None
     value = read_value(entry.value, variable, reader)
     if value is None:
@@ -76,12 +79,22 @@ def read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
     return in_each_locale(node, reader, lambda local: local.value(node, type_, "kept", what))
 
 
-def _report_undeclared(key: Text, variables: Mapping[str, Variable], reader: Reader) -> None:
-    message = f'the variable "{key.value}" is not declared'
-    if variables:
-        reader.unknown("E225", key, variables, message)
-    else:
-        reader.report("E225", key.place, message, f"add `vars: {{{key.value}: {{type: text}}}}` to the flow")
+def _report_undeclared(entry: Entry, variables: Mapping[str, Variable], reader: Reader) -> None:
+    name = entry.key.value
+    near = nearest(name, variables)
+    line = f"{name}: {{type: {_guess(entry.value)}}}"
+    cure = f'did you mean "{near}"?' if near else f"add `vars: {{{line}}}` to the flow"
+    if variables and not near:
+        cure = f"add `{line}` to `vars`; known are: {', '.join(variables)}"
+    reader.report("E225", entry.key.place, f'the variable "{name}" is not declared', cure)
+
+
+def _guess(value: Node) -> str:
+    """The type that a value seems to have: a number, or something counted on, is an int."""
+    if not isinstance(value, Text):
+        return "map" if isinstance(value, Map) else "list"
+    is_number = not value.quoted and value.value.isdecimal()
+    return "int" if is_number or _SUM.search(value.value) else "text"
 
 
 def check_secrecy(

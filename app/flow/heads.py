@@ -41,10 +41,11 @@ def read_head(fields: Fields, reader: Reader) -> Head:
     numbers = _read_numbers(fields, reader)
     flags = {word: _read_flag(fields, word, reader) for word in ("default", "entry")}
     written = fields.get("numbers")
-    has_entrance = any(flags.values()) or (written is not None and not (isinstance(written, Seq) and not written.items))
+    is_listed = written is not None and not (isinstance(written, Seq) and not written.items)
+    has_entrance = is_listed or any(flag is not False for flag in flags.values())
     default = fields.at("default") if flags["default"] else None
     outside = _read_outside(name, fields, reader)
-    return Head(name, fields.at("flow"), numbers, default, flags["entry"], has_entrance, outside)
+    return Head(name, fields.at("flow"), numbers, default, flags["entry"] is True, has_entrance, outside)
 
 
 def _read_outside(name: Text | None, fields: Fields, reader: Reader) -> Signature:
@@ -115,6 +116,7 @@ def _read_numbers(fields: Fields, reader: Reader) -> tuple[tuple[str, Place], ..
     return tuple(found.items())
 
 
-def _read_flag(fields: Fields, word: str, reader: Reader) -> bool:
+def _read_flag(fields: Fields, word: str, reader: Reader) -> bool | None:
+    """Whether it is true; None for one that is neither true nor false, which is reported."""
     node = fields.get(word)
-    return node is not None and reader.flag(node, f"`{word}`") is True
+    return node is not None and reader.flag(node, f"`{word}`")

@@ -13,7 +13,7 @@ from app.flow.locales import Locale, read_locales
 from app.flow.lookups import LookupDefinition, read_lookups
 from app.flow.reader import Reader
 from app.flow.scope import ScopeTypes
-from app.flow.types import words
+from app.flow.types import ANY, words
 
 SECTIONS = ("locales", "hours", "lookups", "hooks")
 
@@ -62,7 +62,10 @@ def _inherited(shared: Mapping[str, Part], reader: Reader) -> dict[str, Part]:
 
 
 def _with_answers(scope: ScopeTypes, lookups: Mapping[str, LookupDefinition], reader: Reader) -> ScopeTypes:
+    """The scope with the look-ups. One that has the name of a variable (E539) may be meant by either."""
     for name, lookup in lookups.items():
-        if name not in reader.variables:
-            scope = scope.having(name, lookup.shape, secrets=lookup.returns.secrets)
+        is_taken = name in reader.variables
+        scope = (
+            scope.having(name, ANY) if is_taken else scope.having(name, lookup.shape, secrets=lookup.returns.secrets)
+        )
     return scope

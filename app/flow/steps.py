@@ -35,6 +35,9 @@ _HINTS = {
     **dict.fromkeys(("dial", "call"), "under `do` write `- connect: ..`"),
     **dict.fromkeys(("menu", "options"), "write `choices`"),
     **dict.fromkeys(("if", "switch", "when"), "write `branch`, a list of `- if: ..` with `goto`"),
+    **dict.fromkeys(
+        ("else", "elif"), "write it as a line of `branch`: `- else: step` at last, `- if: ..` with `goto` before"
+    ),
     **dict.fromkeys(("noinput", "nomatch", "tries"), "write it under `retry`"),
     **dict.fromkeys(("error", "busy", "completed", "otherwise"), "write it under `on`"),
     "timeout": "as an outcome, write it under `on`; as an option, indent it in `do` as far as its `connect`",

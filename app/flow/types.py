@@ -32,6 +32,7 @@ _LARGE = 10**18
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _URL = re.compile(r"(?:https?|wss?)://[^\s/?#\\\"<>^`{|}@]+(?:[/?#][^\s\\\"<>^`{|}]*)?", re.IGNORECASE)
+_BLANK = re.compile(r"[a-z]+://[^\s/?#]+[/?#]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PHONE_FILLING = re.compile(r"[\s.\-\u2010-\u2015()]")
 _PHONE = re.compile(r"[1-9][0-9]{6,14}")
@@ -114,6 +115,7 @@ def _number(value: object) -> int | float:
     raise ValueError("a number is needed, such as 20 or 0.5")
 
 
+_MEANT_BOOLS = {**dict.fromkeys(("yes", "on", "true"), "true"), **dict.fromkeys(("no", "off", "false"), "false")}
 _BOOLS = {"true": True, "false": False, "True": True, "False": False}
 
 
@@ -122,7 +124,8 @@ def _bool(value: object) -> bool:
         return value
     if isinstance(value, str) and value.strip() in _BOOLS:
         return _BOOLS[value.strip()]
-    raise ValueError("true or false is needed")
+    meant = _MEANT_BOOLS.get(value.strip().lower()) if isinstance(value, str) else None
+    raise ValueError(f"true or false is needed: write {meant}" if meant else "true or false is needed")
 
 
 def _phone(value: object) -> str:
@@ -144,6 +147,8 @@ def _phone(value: object) -> str:
 def _url(value: object) -> str:
     if isinstance(value, str) and not _CONTROL.search(value) and _URL.fullmatch(value.strip()):
         return value.strip()
+    if isinstance(value, str) and _BLANK.match(value.strip()) and _URL.fullmatch(value.strip().replace(" ", "%20")):
+        raise ValueError("a URL without blanks is needed: write %20 for each")
     raise ValueError("a URL is needed, such as https://example.com/hold.mp3")
 
 

@@ -124,7 +124,11 @@ def _shape_cure(name: str, node: Node) -> str:
     if isinstance(node, Text) and node.value in DECLARABLE:
         return f"write `{name}: {{type: {node.value}}}`"
     if isinstance(node, Text):
-        return f'write `{name}: {{type: {_guess(node)}, default: "{node.value}"}}`'
+        default = f'"{node.value}"' if _guess(node) == "text" else node.value
+        return f"write `{name}: {{type: {_guess(node)}, default: {default}}}`"
+    if isinstance(node, Seq) and node.items and isinstance(first := node.items[0], Text):
+        word = f"`{{type: [..], default: {first.value}}}`"
+        return f"write `{name}: {{type: list, default: [..]}}`; for one of these words, {word}"
     return f'write `{name}: {{type: text, default: ""}}`'
 
 

@@ -33,6 +33,10 @@ def faults(text: str) -> list[str]:
             '2:10 E203 `default` cannot be "maybe" → true or false is needed',
         ),
         (
+            "flow: a\ndefault: yes\nstart: hello",
+            '2:10 E203 `default` cannot be "yes" → true or false is needed: write true',
+        ),
+        (
             "flow: a\nnumbers: 442079460000\nstart: hello",
             '2:10 E201 `numbers` is not a list → write `numbers: ["442079460000"]`',
         ),

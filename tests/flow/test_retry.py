@@ -168,7 +168,7 @@ def test_prompts_inherit_the_talk_defaults_of_the_flow() -> None:
         ("{tries: 11, then: end}", "E203 `tries` is 11 → write a number from 1 to 10"),
         ("{tries: [3], then: end}", "E201 `tries` is a list → write a text here"),
         ("{tries: two, then: end}", 'E203 `tries` cannot be "two" → a whole number is needed, such as 20'),
-        ("{reprompt: no, then: end}", 'E203 `reprompt` cannot be "no" → true or false is needed'),
+        ("{reprompt: no, then: end}", 'E203 `reprompt` cannot be "no" → true or false is needed: write false'),
         (
             "{noinput: [[a]], then: end}",
             "E201 a prompt of `retry` is neither spoken nor streamed"

@@ -25,6 +25,11 @@ DIAL = 'do: [{connect: "447700900111"}]'
         ((TALK, "next: end"), 'E202 step "hello" has no "next" → write `goto: step`'),
         ((TALK, "hangup: true"), 'E202 step "hello" has no "hangup" → to end the call write `goto: end`'),
         ((TALK, "if: a == b"), 'E202 step "hello" has no "if" → write `branch`, a list of `- if: ..` with `goto`'),
+        (
+            (TALK, "else: end"),
+            'E202 step "hello" has no "else" → write it as a line of `branch`: `- else: step` at last, '
+            "`- if: ..` with `goto` before",
+        ),
         ((TALK, "busy: end"), 'E202 step "hello" has no "busy" → write it under `on`'),
         ((TALK, "gto: end"), 'E202 step "hello" has no "gto" → did you mean "goto"?'),
         (

@@ -92,7 +92,10 @@ URL = "a URL is needed, such as https://example.com/hold.mp3"
         ("number", False, NUMBER),
         ("number", float("nan"), NUMBER),
         ("number", 10**20, NUMBER),
-        ("bool", "yes", "true or false is needed"),
+        ("bool", "yes", "true or false is needed: write true"),
+        ("bool", " OFF", "true or false is needed: write false"),
+        ("bool", "maybe", "true or false is needed"),
+        ("url", "https://x.example.com/a b", "a URL without blanks is needed: write %20 for each"),
         ("bool", 1, "true or false is needed"),
         (
             "phone",

@@ -56,9 +56,14 @@ def test_a_variable_may_be_sensitive() -> None:
     [
         ("[count]", "E201 `vars` is a list → write `vars: {name: {type: text}}`"),
         ("{it: text}", "E201 the variable it is not described by a map → write `it: {type: text}`"),
-        ("{it: 3}", 'E201 the variable it is not described by a map → write `it: {type: int, default: "3"}`'),
-        ("{it: true}", 'E201 the variable it is not described by a map → write `it: {type: bool, default: "true"}`'),
-        ("{it: [a]}", 'E201 the variable it is not described by a map → write `it: {type: text, default: ""}`'),
+        ("{it: 3}", "E201 the variable it is not described by a map → write `it: {type: int, default: 3}`"),
+        ("{it: true}", "E201 the variable it is not described by a map → write `it: {type: bool, default: true}`"),
+        (
+            "{it: [a]}",
+            "E201 the variable it is not described by a map → write `it: {type: list, default: [..]}`; "
+            "for one of these words, `{type: [..], default: a}`",
+        ),
+        ("{it: []}", 'E201 the variable it is not described by a map → write `it: {type: text, default: ""}`'),
         ("{it: {typ: text}}", 'E202 the variable "it" has no "typ" → did you mean "type"?'),
         ("{it: {default: 3}}", 'E204 the variable "it" has no `type` → write `type: int`'),
         ('{it: {default: "3"}}', 'E204 the variable "it" has no `type` → write `type: text`'),
@@ -86,7 +91,7 @@ def test_a_variable_may_be_sensitive() -> None:
         ("{it: {type: text, default: {a: b}}}", 'E203 `default` of the variable "it" cannot be a map → '),
         (
             "{it: {type: text, sensitive: yes}}",
-            'E203 `sensitive` of the variable "it" cannot be "yes" → true or false is needed',
+            'E203 `sensitive` of the variable "it" cannot be "yes" → true or false is needed: write true',
         ),
         ("{it-is: {type: text}}", 'E205 a variable cannot be named "it-is" → use letters, digits and _, e.g. it_is'),
         ("{1: {type: text}}", 'E205 a variable cannot be named "1" → use letters, digits and _'),
@@ -142,7 +147,13 @@ def test_a_name_without_braces_is_no_number_and_its_cure_adds_them() -> None:
         ("[a]", "E201 `set` is a list → write `set: {variable: value}`"),
         ("{a: [1]}", "E201 `a` is a list → write a text here"),
         ("{pinn: b}", 'E225 the variable "pinn" is not declared → did you mean "pin"?'),
-        ("{zzz: b}", 'E225 the variable "zzz" is not declared → known are: a, pin'),
+        ("{zzz: b}", 'E225 the variable "zzz" is not declared → add `zzz: {type: text}` to `vars`; known are: a, pin'),
+        (
+            '{n: "{{ n + 1 }}"}',
+            'E225 the variable "n" is not declared → add `n: {type: int}` to `vars`; known are: a, pin',
+        ),
+        ("{zz: [b]}", 'E225 the variable "zz" is not declared → add `zz: {type: list}` to `vars`; known are: a, pin'),
+        ("{zz: {b: c}}", 'E225 the variable "zz" is not declared → add `zz: {type: map}` to `vars`; known are: a, pin'),
         ("{now: b}", 'E206 "now" belongs to the call and cannot be set → choose another name'),
         (
             '{a: "{{ pin }}"}',
@@ -167,7 +178,7 @@ def test_a_sensitive_variable_may_keep_a_sensitive_value() -> None:
 def test_a_flow_without_variables_says_how_one_is_declared() -> None:
     steps = HELLO.replace("  do:", "  set: {count: 1}\n  do:")
 
-    assert ['E225 the variable "count" is not declared → add `vars: {count: {type: text}}` to the flow'] == faults_of(
+    assert ['E225 the variable "count" is not declared → add `vars: {count: {type: int}}` to the flow'] == faults_of(
         steps
     )
 

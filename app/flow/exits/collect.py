@@ -41,6 +41,7 @@ _HINTS = {
     "if": "write `check`",
 }
 _DIGITS = re.compile(r"(\d{1,3})(?:\s*\.\.\s*(\d{1,3}))?")
+_SLIPPED_DIGITS = re.compile(r"(\d{1,3})\s*(?:-|\.|\.{3}|to|\u2013|\u2026)\s*(\d{1,3})")
 _MOST_DIGITS = 20
 """Source: NCCO reference, DTMF Input Settings (maxDigits)."""
 
@@ -191,7 +192,9 @@ def _read_digits(fields: Fields, reader: Reader) -> tuple[int, int] | None:
         return None
     found = _DIGITS.fullmatch(text.value)
     if found is None:
-        reader.report("E246", text.place, f'`digits` is "{text.value}"')
+        slipped = _SLIPPED_DIGITS.fullmatch(text.value)
+        cure = f"write {slipped[1]}..{slipped[2]}" if slipped else None
+        reader.report("E246", text.place, f'`digits` is "{text.value}"', cure)
         return None
     low = int(found[1])
     high = int(found[2] or found[1])

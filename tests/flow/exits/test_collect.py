@@ -182,6 +182,7 @@ def test_only_what_is_collected_passes_input() -> None:
         ("{into: now, digits: 4}", 'E206 "now" is a name that every call has already → choose another name'),
         ("{into: a}", "E245 `collect` takes neither digits nor speech → add `digits: 4` or `speech: any`"),
         ("{into: a, digits: four}", 'E246 `digits` is "four" → write a number from 1 to 20, or a range such as 6..8'),
+        ("{into: a, digits: 4-6}", 'E246 `digits` is "4-6" → write 4..6'),
         ("{into: a, digits: 8..6}", 'E246 `digits` is "8..6" → write the smaller number first: 6..8'),
         (
             "{into: a, digits: 21}",

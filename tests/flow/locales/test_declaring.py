@@ -62,7 +62,10 @@ def test_a_locale_listens_in_its_language_or_the_one_that_is_written(locale: str
             "{en: {language: en-GB, style: low}}",
             'E203 `style` cannot be "low" → a whole number is needed, such as 20',
         ),
-        ("{en: {language: en-GB, premium: yes}}", 'E203 `premium` cannot be "yes" → true or false is needed'),
+        (
+            "{en: {language: en-GB, premium: yes}}",
+            'E203 `premium` cannot be "yes" → true or false is needed: write true',
+        ),
         (
             "{1: {language: en-GB}}",
             'E205 a locale cannot be named "1" → use letters, digits, _ and -, a letter first, e.g. en or en-GB',

@@ -39,6 +39,23 @@ def test_a_look_up_has_a_name_of_its_own(lookups: str, fault: str) -> None:
     assert [fault] == faults_of(lookups)
 
 
+def test_one_that_has_the_name_of_a_variable_is_read_as_either() -> None:
+    flow = """
+flow: test
+default: true
+start: hello
+vars: {item: {type: text}}
+lookups: {item: {get: "https://crm.example.com", returns: {left: int}}}
+steps:
+  hello:
+    lookup: item
+    do: [{talk: "{{ item.left }} left. {{ item | upper }}"}]
+    goto: end
+"""
+
+    assert ["E539"] == [issue.code for issue in load({"flows/test.yaml": flow}).issues]
+
+
 def test_a_look_up_is_given_what_another_has_found() -> None:
     both = """{
       customer: {get: "https://crm.example.com", returns: {id: text}},
