@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,6 +23,9 @@ LONGEST_PLAIN = 1500
 """Characters of a text without tags. Source: NCCO reference, Talk (text)."""
 LARGEST_HEADERS = 512
 """Bytes of WebSocket metadata. Source: WebSocket guide."""
+_URI_MARK = re.compile(r"[:/@\s]")
+_NO_TOKEN = re.compile(r"[^\w.!%*+`'~-]|^$", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 LONGEST_HEADER = 8191
 """Characters of an Authorization header. Source: Java SDK."""
 OTHER_AUDIO = (".ogg", ".oga", ".flac", ".aac", ".m4a", ".wma", ".aiff", ".amr", ".opus", ".webm", ".mp4", ".m3u8")
@@ -94,6 +98,22 @@ def sip_target(options: Options, path: str) -> Issues:
     return (option.NO_SIP_TARGET.at(path, "The SIP endpoint has neither uri nor user and domain."),)
 
 
+def sip_parts_are_names(options: Options, path: str) -> Iterable[Issue]:
+    """`user` and `domain` are no URIs, a header is one line. Source: NCCO reference, SIP (user, domain, headers)."""
+    for name in ("user", "domain"):
+        value = options.get(name)
+        if isinstance(value, str) and _URI_MARK.search(value):
+            cure = f"Write the {name} alone, or the whole URI as uri."
+            yield ODD_SIP_TARGET.at(
+                member(path, name), f"{shown(value)} is not a name, but a URI or part of one.", cure
+            )
+    headers = options.get("headers")
+    for name, value in headers.items() if isinstance(headers, dict) else ():
+        if _NO_TOKEN.search(str(name)) or (isinstance(value, str) and _CONTROL.search(value)):
+            place = member(member(path, "headers"), name)
+            yield advice.ODD_HEADER.at(place, "The name or the value of the header holds what no header can carry.")
+
+
 def one_header_spelling(options: Options, path: str) -> Issues:
     """Our own choice: two spellings of one option at once are a slip."""
     if options.get("standardHeaders") is None or options.get("standard_headers") is None:
@@ -109,7 +129,7 @@ def websocket_is_sound(options: Options, path: str) -> Iterable[Issue]:
         yield option.CUSTOM_NEEDS_VALUE.at(place, "The authorization is of type custom, but has no value.")
     value = authorization.get("value") if isinstance(authorization, dict) else None
     if isinstance(value, str) and (fault := _header_fault(value)):
-        yield advice.ODD_AUTHORIZATION.at(member(path, "authorization"), f"The value of the authorization {fault}.")
+        yield advice.ODD_HEADER.at(member(path, "authorization"), f"The value of the authorization {fault}.")
     if options.get("content-type") is None:
         yield advice.NO_CONTENT_TYPE.at(path, "The WebSocket endpoint has no content-type.")
     headers = options.get("headers")

@@ -61,4 +61,6 @@ def look_at(kind: Kind, value: object, path: str) -> Iterator[Issue]:
 
 def wrong_type(value: object, due: str, path: str, cure: str) -> Issue:
     """The issue that a value is not of the type that is due."""
+    if due == "an object" and isinstance(value, str) and value.lstrip().startswith("{"):
+        cure = "Write the object itself, not text that holds it."
     return WRONG_TYPE.at(path, f"{shown(value)} is not {due}.", cure)

@@ -47,6 +47,10 @@ class ListOf(Kind):
 
     def _look_at_single(self, value: object, path: str) -> Iterator[Issue]:
         """One issue where the value could be no entry either: its cure says what an entry is."""
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            cure = "Write the array itself, not text that holds it."
+            yield NEEDS_ARRAY.at(path, f"{shown(value)} stands where an array is due.", cure)
+            return
         found = list(look_at(self.item, value, path))
         blind = next((issue for issue in found if issue.code == WRONG_TYPE.code and issue.path == path), None)
         words = self.item.words_in(value)

@@ -19,6 +19,8 @@ _AUTHORITY = re.compile(r"(?:[^@]*@)?(\[[0-9A-Fa-f:.%]+\]|[^:\[\]@]+)(?::([0-9]*
 _ODD = re.compile(r"[<>\"{}|\\^`]")
 _HOST_CHARACTER = re.compile(r"\w")
 _OTHER_SCHEME = re.compile(r"(https?|wss?)://([^\s/]\S*)")
+_SLIP = re.compile(r"(?:h?t{0,2}ps?:/{0,3}|wss?:/{0,3}|//)((?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?)", re.IGNORECASE)
+"""A scheme with a letter or a slash missing."""
 _BARE_HOST = re.compile(r"(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?", re.IGNORECASE)
 _TAIL = r"(?:[/?#][A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*)?"
 
@@ -59,10 +61,15 @@ class Url(Kind):
 
     def _cure(self, value: object) -> str:
         scheme = self.schemes[-1]
-        bare = value.strip() if isinstance(value, str) and len(value) < 200 else ""
+        bare = value.strip().strip("<>\"'") if isinstance(value, str) and len(value) < 200 else ""
+        if bare and bare != value and self._fault(bare) is None:
+            return f"Write {shown(bare)}."
         other = _OTHER_SCHEME.fullmatch(bare)
         if other and other[1] not in self.schemes:
             return f'Write "{scheme}://{other[2]}".'
+        found = _SLIP.fullmatch(bare)
+        if found and self._fault(f"{scheme}://{found[1]}") is None:
+            return f'Write "{scheme}://{found[1]}".'
         if _BARE_HOST.fullmatch(bare):
             return f'Write "{scheme}://{bare}".'
         return f"Write the whole URL, e.g. {scheme}://example.com/path."

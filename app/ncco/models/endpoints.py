@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from app.ncco.between import one_header_spelling, one_ringback, sip_target, websocket_is_sound
+from app.ncco.between import one_header_spelling, one_ringback, sip_parts_are_names, sip_target, websocket_is_sound
 from app.ncco.kinds.objects import Free, StandardHeaders
 from app.ncco.kinds.phone import TONES, PhoneNumber, Shaken
 from app.ncco.kinds.plain import Name, Word
@@ -75,7 +75,7 @@ class SipEndpoint(NccoModel):
     notes: ClassVar = {
         "standard_headers": Note(UNUSUAL_SPELLING, "The REST API writes standard_headers.", 'Write "standardHeaders".')
     }
-    rules: ClassVar[tuple[OptionRule, ...]] = (sip_target, one_header_spelling)
+    rules: ClassVar[tuple[OptionRule, ...]] = (sip_target, sip_parts_are_names, one_header_spelling)
 
     type: Literal["sip"] = "sip"
     uri: Annotated[str | None, SipUri()] = None

@@ -137,12 +137,12 @@ NO_CONTENT_TYPE = Rule(
     'Add "content-type": "audio/l16;rate=16000".',
     "NCCO reference, WebSocket (content-type)",
 )
-ODD_AUTHORIZATION = Rule(
+ODD_HEADER = Rule(
     "N920",
     "warning",
-    "An Authorization header holds what a header cannot carry, or is over 8191 characters.",
-    "Write the header on one line in printable ASCII characters.",
-    "official SDKs (Java), WebSocket endpoint (authorization)",
+    "A header holds what no header can carry, or is over 8191 characters.",
+    "Write it on one line in printable ASCII characters, its name without blanks.",
+    "NCCO reference, SIP (headers are sent with the INVITE); official SDKs, WebSocket endpoint (authorization)",
 )
 
 ADVICE_RULES = (
@@ -165,5 +165,5 @@ ADVICE_RULES = (
     NOT_MP3_OR_WAV,
     HEADERS_TOO_LARGE,
     NO_CONTENT_TYPE,
-    ODD_AUTHORIZATION,
+    ODD_HEADER,
 )
