@@ -28,6 +28,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.sessions: dict[str, SessionRow] = {}
         self.turns: dict[str, list[TurnRow]] = {}
+        self._latest: dict[str, int] = {}  # the greatest number of a turn, of calls with more than one
         self.webhooks: list[WebhookRow] = []
         self.revisions: dict[str, RevisionRow] = {}
         self.outbox = MemoryOutbox()
@@ -74,6 +75,8 @@ class MemoryStore:
             raise Conflict(session.id)
         self._put_session(session)
         self.turns[session.id].append(turn)
+        first = self.turns[session.id][0].number
+        self._latest[session.id] = max(turn.number, self._latest.get(session.id, first))
         self._put_webhook(webhook)
         self.outbox.add(hooks)
 
@@ -202,6 +205,7 @@ class MemoryStore:
         """Delete a call with its turns and its webhooks."""
         session = self.sessions.pop(id_)
         self.turns.pop(id_, None)
+        self._latest.pop(id_, None)
         self._other_ids.get(session.leg, {}).pop(id_, None)
         self.webhooks = [webhook for webhook in self.webhooks if webhook.session != id_]
         self._statuses = {key: found for key, found in self._statuses.items() if key[0] != id_}
@@ -211,7 +215,9 @@ class MemoryStore:
             raise StoreUnavailable("the store is not open")
 
     def _has_turn(self, session: str, number: int) -> bool:
-        return any(turn.number == number for turn in self.turns[session])
+        """A call may have thousands of turns, whose numbers grow: then none is looked at."""
+        latest = self._latest.get(session)
+        return (latest is None or number <= latest) and any(turn.number == number for turn in self.turns[session])
 
     def _put_session(self, session: SessionRow) -> None:
         """Most sessions have their leg for an id; the others are found by a list of their own."""
