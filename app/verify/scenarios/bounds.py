@@ -32,5 +32,9 @@ PATIENCE_S: Final = 2 * 3600
 """Seconds after which a call in which nobody does anything any more goes on for ever."""
 PATIENCE: Final = 2_000
 """Webhooks after which such a call goes on for ever."""
+MOST_WEBHOOKS: Final = 5_000
+"""Webhooks that a scenario may wait for at once: some seconds of real time."""
+LONGEST_S: Final = 24 * 3600
+"""No call takes longer. Source: Voice API specification, length_timer."""
 PIECE_S: Final = 60
 """Seconds that such a call is listened to at a time."""
