@@ -139,7 +139,7 @@ def _left_without_a_word(walk: Walk) -> Iterator[Violation]:
             continue
         if edge.heard.last == ENDLESS:
             continue  # it does not end: that is silence
-        is_meant = not edge.entered and _is_meant(edge)
+        is_meant = _is_joined(edge) or (not edge.entered and _is_meant(edge))
         flow, step = where_to(walk, edge)
         if not is_meant and (flow, step) not in seen:
             seen.add((flow, step))
@@ -153,6 +153,11 @@ def _left_without_a_word(walk: Walk) -> Iterator[Violation]:
                 message=message,
                 cure="say something before it ends, or lead to a person",
             )
+
+
+def _is_joined(edge: Edge) -> bool:
+    """Whether somebody was detected, and stays on the line, since nothing is played instead."""
+    return edge.happened.told.get("dial", {}).get("outcome") in DETECTED
 
 
 def _is_meant(edge: Edge) -> bool:

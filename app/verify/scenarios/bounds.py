@@ -36,5 +36,7 @@ MOST_WEBHOOKS: Final = 5_000
 """Webhooks that a scenario may wait for at once: some seconds of real time."""
 LONGEST_S: Final = 24 * 3600
 """No call takes longer. Source: Voice API specification, length_timer."""
+AT_ONCE_S: Final = 0.0005
+"""Less than a clock that counts milliseconds can tell."""
 PIECE_S: Final = 60
 """Seconds that such a call is listened to at a time."""

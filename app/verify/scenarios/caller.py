@@ -10,7 +10,7 @@ from app.flow.nodes import Place
 from app.simulator import Moment, Parties, PhoneCall
 from app.simulator.errors import CallIsOver
 from app.verify.scenarios import model
-from app.verify.scenarios.bounds import FOR_EVER, LONGEST_S, MOST_WEBHOOKS, PATIENCE, PATIENCE_S, PIECE_S
+from app.verify.scenarios.bounds import AT_ONCE_S, FOR_EVER, LONGEST_S, MOST_WEBHOOKS, PATIENCE, PATIENCE_S, PIECE_S
 from app.verify.scenarios.dialled import behaviour_of, parties_of, plain_address, scripted_dials
 from app.verify.scenarios.faults import FaultyServer
 from app.verify.scenarios.heard import Listener, in_order
@@ -97,7 +97,7 @@ class Caller:
         await self._call.tell(step.fields)
 
     async def _listen(self) -> Moment:
-        """Play on until the caller is waited for; idle too when it takes more webhooks than anybody has patience for."""
+        """Play on until the caller is waited for; idle when that takes more webhooks than anybody has patience for."""
         moment, most, piece = await self._call.listen(at_most=PIECE_S), len(self._call.log) + PATIENCE, PIECE_S
         while moment.kind == "idle" and piece < LONGEST_S and len(self._call.log) < most:
             before = moment.at
@@ -232,7 +232,7 @@ class Caller:
 
     async def _wait(self, step: model.Wait) -> None:
         until, most = self._call.at + step.seconds, len(self._call.log) + MOST_WEBHOOKS
-        while self._call.at < until and not self._call.is_over:
+        while until - self._call.at > AT_ONCE_S and not self._call.is_over:
             await self._call.listen(until=min(until, self._call.at + PIECE_S))
             if len(self._call.log) >= most:
                 message = f"{MOST_WEBHOOKS:,} webhooks have come, and {until - self._call.at:.1f} s are left to wait"

@@ -49,3 +49,9 @@ def test_a_circle_of_short_holds_is_found_in_bounded_time() -> None:
     result = played(HELD, "- hear: Hold.", head=f"{GIVEN}  expect: {{without: circle}}\n")
 
     assert ["3: circle: the call goes on for ever when nobody does anything more"] == messages(result)
+
+
+def test_a_wait_of_a_fraction_ends() -> None:
+    result = played(HELD, "- wait: 21.7s\n- wait: 0.1s\n- wait: 33.3333s\n- hangup", head=GIVEN)
+
+    assert [] == messages(result)
