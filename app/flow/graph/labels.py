@@ -54,8 +54,13 @@ def _played(part: Part) -> str:
     if part.word == "input" or part.checkpoint in (CONNECTED, HELD):
         return ""
     if part.word == "talk":
-        return f"“{shorten(str(part.literal('text')))}”" if part.literal("text") else "talk"
+        return _said(part.in_locale("").literal("text"))
     return f"checkpoint {part.checkpoint}" if part.checkpoint else part.word
+
+
+def _said(text: str | None) -> str:
+    """What is said, in the default locale; None is computed for each call."""
+    return f"“{shorten(text)}”" if text else "talk"
 
 
 def _dialled(target: Action) -> str:
