@@ -177,6 +177,14 @@ class PatientProtocol(HttpToolsProtocol):
         self.url, self.headers, self.expect_100_continue = b"", [], False
         self._is_head_open = True
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take in a header. What stands behind a body in chunks is none: nobody may sign there."""
+        if self._is_head_open:
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
+
     def on_headers_complete(self) -> None:
         """Begin to answer, unless it is a letter, of which all is there soon."""
         self._is_head_open = False

@@ -224,6 +224,23 @@ async def test_a_body_in_chunks_behind_a_wish_for_another_protocol_is_read() -> 
         assert ANSWER == (await reader.readuntil(b"\r\n\r\n"))[: len(ANSWER)]
 
 
+def in_one_chunk(*, head: list[bytes], tail: list[bytes]) -> bytes:
+    """A webhook with some of its headers before the body and some behind it."""
+    lines = [b"POST /webhooks/answer HTTP/1.1", b"host: x", b"transfer-encoding: chunked", *head, b""]
+    return b"\r\n".join([*lines, b"%x" % len(BODY), BODY, b"0", *tail, b"", b""])
+
+
+@pytest.mark.parametrize("is_short", [True, False])
+async def test_what_stands_behind_a_body_signs_nothing_and_spoils_no_signature(is_short: bool) -> None:
+    signature = [line for line in signed(BODY).split(b"\r\n") if line.startswith(b"authorization:")]
+    app = door_of(FakeCalls(later(ANSWERED)), is_short=is_short)
+    before = await said(app, in_one_chunk(head=signature, tail=[b"x-sum: 1", b"authorization: Bearer x"]), wait_s=0.02)
+    behind = await said(app, in_one_chunk(head=[], tail=signature), wait_s=0.02)
+
+    assert before.said.startswith(ANSWER)
+    assert behind.said.startswith(b"HTTP/1.1 503 ")
+
+
 async def test_a_tunnel_is_no_wish_that_can_be_passed_over() -> None:
     async with talking(saying(2)) as (_, reader, writer):
         writer.write(b"CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n")
