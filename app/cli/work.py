@@ -75,7 +75,8 @@ def _work(job: str, words: dict[str, Any]) -> int:
 
 def _let_go_of_output() -> None:
     """Drop what could not be written; Python would end with 120 instead of our code."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.cli.projects import SHOP, write_project
@@ -20,6 +24,22 @@ def shell(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
     line = f"{command.replace('NCCO', NCCO)}; exit ${{PIPESTATUS[0]}}"
     env = plain_environment(write_project(folder, shop=SHOP))
     return subprocess.run(["bash", "-c", line], cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def status_of(url: str, within_s: float = 30.0) -> int:
+    """What a server answers as soon as it does; 0 when it does not."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        with suppress(httpx.TransportError):
+            return httpx.get(url, timeout=5).status_code
+        time.sleep(0.1)
+    return 0
 
 
 @pytest.mark.parametrize("words", ["explain", "check", "graph", "render shop", "simulate <&-", "validate - <&-"])
@@ -37,6 +57,17 @@ def test_output_that_cannot_be_written_ends_with_2(tmp_path: Path, words: str) -
 
     assert 2 == done.returncode
     assert done.stderr.startswith("Error: the output cannot be written: No space left on device\n  cure: make room ")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
+def test_a_server_that_can_tell_nobody_anything_answers_all_the_same(tmp_path: Path) -> None:
+    env = plain_environment(write_project(tmp_path, shop=SHOP), NCCO_PORT=str(free_port()))
+    with FULL.open("wb") as full:
+        server = subprocess.Popen([NCCO, "serve", "--dev"], cwd=tmp_path, env=env, stdout=full, stderr=full)
+    status = status_of(f"http://127.0.0.1:{env['NCCO_PORT']}/healthz")
+    server.terminate()
+
+    assert (200, 0) == (status, server.wait(timeout=20))
 
 
 def test_a_reader_that_goes_away_is_told_from_a_fault(tmp_path: Path) -> None:

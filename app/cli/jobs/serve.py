@@ -57,7 +57,7 @@ def run(
         _show_issues(found)
         project = _before(settings, dev=dev) if found.has_errors else found.project
         if project is None:
-            click.echo("the server does not start while its flows have errors", err=True)
+            _say("the server does not start while its flows have errors")
             return ISSUES
         _serve(settings, project, dev=dev, reload=reload, workers=workers)
     except SettingsError as error:
@@ -81,7 +81,13 @@ def _advise(database_url: str, workers: int) -> None:
         cure = "let them share a file: NCCO_DATABASE_URL=sqlite:///ncco.db"
         raise CannotRun(f"memory:// is the memory of one process, and --workers {workers} are {workers}", cure)
     if workers > 1 and kind == "sqlite":
-        click.echo(_ONE_WRITER, err=True)
+        _say(_ONE_WRITER)
+
+
+def _say(text: str, *, is_line: bool = True) -> None:
+    """Tell a person on standard error; that nobody can be told, as on a full disk, costs no call."""
+    with suppress(OSError):
+        click.echo(text, nl=is_line, err=True, color=takes_colour())
 
 
 def _database(url: str) -> str:
@@ -96,7 +102,7 @@ def _database(url: str) -> str:
 
 def _show_issues(found: Findings) -> None:
     shown = report(found.issues, found.texts, "text", takes_colour())
-    click.echo(shown, nl=False, err=True, color=takes_colour())
+    _say(shown, is_line=False)
 
 
 def _before(settings: Settings, *, dev: bool) -> Project | None:
@@ -107,7 +113,7 @@ def _before(settings: Settings, *, dev: bool) -> Project | None:
     before = None if dev else asyncio.run(last_released(settings.database_url))
     if before is None:
         return None
-    click.echo(_AS_BEFORE.format(f"{before.at:%Y-%m-%d %H:%M} UTC"), err=True)
+    _say(_AS_BEFORE.format(f"{before.at:%Y-%m-%d %H:%M} UTC"))
     return before.project
 
 
@@ -116,7 +122,7 @@ def _serve(settings: Settings, project: Project, *, dev: bool, reload: bool, wor
 
     def greet(host: str, port: int) -> None:
         bound = settings.model_copy(update={"host": host, "port": port})
-        click.echo(greeting(bound, project.flows.values(), dev=dev, database=database), err=True)
+        _say(greeting(bound, project.flows.values(), dev=dev, database=database))
 
     with suppress(KeyboardInterrupt):  # Ctrl-C before the server has its own way with signals
         serve(settings, dev=dev, reload=reload, workers=workers, ready=greet)
