@@ -12,6 +12,7 @@ from app.flow.exits.collect import Collect
 from app.flow.exits.hold import HELD, Hold
 from app.flow.exits.on import DETECTED, DISCONNECTED, FAILURES, On
 from app.flow.model import Asked, Flow, Step
+from app.flow.parts.values import Object
 from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
 from app.verify.prove.tested import Tested, beside
 from app.verify.prove.values import Representatives
@@ -212,10 +213,22 @@ def _wrong_keys(asked: Asked) -> list[str]:
 def _statuses(on: On, wait: Wait) -> Iterator[Input]:
     """Each way in which dialling can end, as far as it steers."""
     for status in (*FAILURES, *DETECTED, DISCONNECTED):
-        if status in on.lines or status in on.covered:
+        if (status in on.lines or status in on.covered) and not (status == "beep" and _decides_before_a_beep(on)):
             fields = {"status": "machine", "sub_state": "beep_start"} if status == "beep" else {"status": status}
             told = {"dial": {"outcome": status}}
             yield Input("dial", told, wait.index, StatusWebhook.read(fields), frozenset({status}))
+
+
+def _decides_before_a_beep(on: On) -> bool:
+    """Whether a machine is told of first, and has its own line: the dial is decided when it beeps.
+
+    Source: webhook reference, Machine detection (mode default: the status event, then the beep event).
+    """
+    if "machine" not in on.lines or on.connect is None:
+        return False
+    detections = [target.fields.get("advancedMachineDetection") for target in on.connect.targets]
+    modes = [found.members.get("mode") for found in detections if isinstance(found, Object)]
+    return bool(modes) and all(mode is not None and mode.is_literal and mode.render({}) == "default" for mode in modes)
 
 
 def ends_by_itself(step: Step, session: Session) -> bool:
