@@ -90,18 +90,22 @@ class Rescue:
         if is_of_store(error.__cause__):
             return self._without_store(visit, StoreUnavailable(f"no answer of it within {self._deadline_s:g} seconds"))
         if visit.is_read:
-            return self._play_on(visit, f"no answer within {self._deadline_s:g} seconds", error)
+            return self._broken(visit, f"no answer within {self._deadline_s:g} seconds", error)
         problem = f"the body did not come within {self._deadline_s:g} seconds"
         if visit.is_played:
             return self._play_on(visit, problem)
         return refused(visit.route.name, "too-slow", 408, problem, "Send it in one go.", close=True)
 
     def _internal(self, visit: Visit, error: Exception) -> Answer:
-        """What is known to be played gets the failsafe; of what was not read, nobody knows, and Vonage asks again."""
-        if visit.delivery is None and visit.route.plays is None:
-            answer = refused(visit.route.name, "failed", 503, "internal error", "Send it again; the log says more.")
-            return answer._replace(error=error)
-        return self._play_on(visit, "internal error", error)
+        return self._broken(visit, "internal error", error)
+
+    def _broken(self, visit: Visit, problem: str, error: Exception) -> Answer:
+        """What is known to be played gets the failsafe; the rest may not have been written, and Vonage asks again."""
+        is_unknown = visit.delivery is None and visit.route.plays is None
+        if visit.is_played and not is_unknown:
+            return self._play_on(visit, problem, error)
+        answer = refused(visit.route.name, "failed", 503, problem, "Send it again; the log says more.")
+        return answer._replace(error=error)
 
     def _play_on(self, visit: Visit, problem: str, error: Exception | None = None) -> Answer:
         """The failsafe NCCO where it is played, else an empty reply, after which the call goes on as it is.

@@ -39,6 +39,7 @@ class Letters:
 
     async def ask(self, path: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Said:
         """Send a POST in one piece; waits until there is a reply or none can come any more."""
+        self._free = [free for free in self._free if not free.is_closing()]  # one may have been given up since
         wire = self._free.pop() if self._free else Wire(self._config, self._state)
         lines = [b"%b: %b" % header for header in (*headers, (b"content-length", b"%d" % len(body)))]
         said = await wire.ask(b"\r\n".join((f"POST {path} HTTP/1.1".encode(), *lines, b"", body)))
