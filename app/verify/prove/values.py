@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -38,6 +38,8 @@ _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
 }
 LONG: Final = "a text of a hundred characters, as long as a name, a title, an address or a short note may well grow"
 """What a text that nothing looks at may be, where a prompt has room for little."""
+KEPT: Final = "kept to itself"
+"""What a sensitive text is that nothing looks at. An open one that were the same would be hushed as an echo of it."""
 _SHORTEST: Final = {"phone": 11}
 LONGEST: Final = 40
 """Characters of a text that is made to have some part or length."""
@@ -91,7 +93,18 @@ class Representatives:
 
     def answers(self, flow: str, name: str, returns: Fields) -> list[dict[str, Any]]:
         """Answers of a look-up that stand for all that it may give."""
-        return self._records(flow, (name,), returns)
+        found = self._records(flow, (name,), returns)
+        for way in returns.secrets:
+            fields = [each for each in way if each is not None]
+            tested = self.literals.of(flow, (name, *fields))
+            if len(fields) == len(way) and not tested.is_related and tested.has_none(KEPT):
+                found = [_with_secret(answer, fields) for answer in found]
+                self._rename_chosen(".".join((name, *fields)))
+        return found
+
+    def _rename_chosen(self, name: str) -> None:
+        if name in self.chosen:
+            self.chosen[name] = tuple(_secret(value) for value in self.chosen[name])
 
     def _values(self, flow: str, path: Path, returned: Returned) -> list[Any]:
         match returned:
@@ -146,6 +159,17 @@ class Representatives:
         if how:
             self.chosen[".".join(path)] = (how,)
         return found
+
+
+def _with_secret(answer: Mapping[str, Any], way: Sequence[str]) -> dict[str, Any]:
+    """The answer, in which what is sensitive is no text that may stand beside it in the open."""
+    first, *further = way
+    inner = answer[first]
+    return {**answer, first: _with_secret(inner, further) if further else _secret(inner)}
+
+
+def _secret(value: Any) -> Any:
+    return KEPT if value in _USUAL["text"] else value
 
 
 def _is_field(path: Path, of: Path) -> bool:

@@ -400,3 +400,18 @@ SAY = """  look:
       - talk: "{} {{{{ it.note }}}}"
     goto: bye
 """
+
+
+@pytest.mark.parametrize(
+    "returns", ["key: {type: text, sensitive: true}", "card: {key: {type: text, sensitive: true}}"]
+)
+def test_a_secret_is_no_text_that_may_stand_beside_it_in_the_open(returns: str) -> None:
+    key = "it.card.key" if "card" in returns else "it.key"
+    look = LOOK.replace("One moment.", "Hello {{ it.name }}.")
+    head = LOOKUP.format(f"name: text, {returns}")
+    proof = proof_of(look + TEST.format(f'{key} == ""') + FOUND, head)
+    said = [action.get("text", "") for edge in proof.walk.edges for action in edge.ncco.actions]
+
+    assert "something" in proof.representatives["it.name"]
+    assert {"kept to itself", ""} == set(proof.representatives[key])
+    assert any("Hello something." in text for text in said)
