@@ -45,10 +45,9 @@ class Shared(ABC):
 
 
 @dataclass(slots=True, eq=False)
-class Opening(Shared):
-    """A new call with its first turn and the webhook that brought it; no hooks."""
+class _OfCall(Shared):
+    """A call as it is now, with a turn of it and the webhook that brought that; no hooks."""
 
-    view: ClassVar = "openings"
     session: SessionRow
     turn: TurnRow
     webhook: WebhookRow
@@ -57,23 +56,23 @@ class Opening(Shared):
         """The call, its turn and its webhook."""
         return (*self.session, *self.turn[1:], *self.webhook)
 
+
+class Opening(_OfCall):
+    """A new call with its first turn."""
+
+    __slots__ = ()
+    view: ClassVar = "openings"
+
     def __call__(self, connection: sqlite3.Connection) -> None:
         """Write it alone. Raises AlreadyOpen."""
         statements.open_call(connection, self.session, self.turn, self.webhook)
 
 
-@dataclass(slots=True, eq=False)
-class Advance(Shared):
-    """The next turn of a call and the webhook that brought it; no hooks."""
+class Advance(_OfCall):
+    """The next turn of a call."""
 
+    __slots__ = ()
     view: ClassVar = "advances"
-    session: SessionRow
-    turn: TurnRow
-    webhook: WebhookRow
-
-    def row(self) -> tuple[Any, ...]:
-        """The call as it is now, its turn and its webhook."""
-        return (*self.session, *self.turn[1:], *self.webhook)
 
     def __call__(self, connection: sqlite3.Connection) -> None:
         """Write it alone. Raises Conflict."""
