@@ -129,8 +129,8 @@ class Pool:
 def _has_more(connection: httpcore.AsyncHTTPConnection) -> bool:
     """Whether more has come than the answer. The next request would take it for its own, which may be another call's.
 
-    httpcore looks only for what has not been read yet; what it has read is kept where it tells nobody.
+    httpcore looks only for what has not been read yet; what it has read is kept where it tells nobody. Where it is kept
+    elsewhere than in the versions known here, every connection counts as one that has more.
     """
-    within: Any = connection._connection
-    more, _ = within._h11_state.trailing_data
-    return bool(more)
+    state: Any = getattr(getattr(connection, "_connection", None), "_h11_state", None)
+    return state is None or bool(state.trailing_data[0])
