@@ -178,7 +178,7 @@ def _lifespan(
                 if settings.reload:
                     watching = partial(watch, folders, service.library, metrics, log, seen=seen)
                     await stack.enter_async_context(_running(opening.first(watching)))
-                await stack.enter_async_context(rotating(settings, _taking(app, service, signer), log))
+                await stack.enter_async_context(rotating(settings, _taking(app, service, signer), metrics, log))
                 await stack.enter_async_context(leaving_on_sigterm(leaving, settings.drain_s, log))
             gc.collect()
             gc.freeze()  # what is loaded now stays: a collection that walks it all would keep a caller waiting
