@@ -97,14 +97,27 @@ def _identity(file: Path) -> object:
 
 @asynccontextmanager
 async def rotating(
-    settings: Settings, take: Take, metrics: Metrics, log: FilteringBoundLogger
+    settings: Settings,
+    take: Take,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+    *,
+    on_hangup: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Rotation]:
-    """Change secrets for as long as the application runs; SIGHUP asks for it, where the system has it."""
+    """Change secrets for as long as the application runs; SIGHUP asks for it, where the system has it.
+
+    `on_hangup` is called on each SIGHUP too.
+    """
     rotation = Rotation(settings, take, metrics, log)
+
+    def hang_up() -> None:
+        rotation.ask()
+        on_hangup()
+
     task = asyncio.create_task(rotation.run())
     loop = asyncio.get_running_loop()
     with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):  # no such signal, or another thread
-        loop.add_signal_handler(signal.SIGHUP, rotation.ask)
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
     try:
         yield rotation
     finally:
