@@ -86,13 +86,23 @@ def _identity(file: Path) -> object:
 
 
 @asynccontextmanager
-async def rotating(settings: Settings, take: Take, log: FilteringBoundLogger) -> AsyncIterator[Rotation]:
-    """Change secrets for as long as the application runs; SIGHUP asks for it, where the system has it."""
+async def rotating(
+    settings: Settings, take: Take, log: FilteringBoundLogger, *, on_hangup: Callable[[], None] = lambda: None
+) -> AsyncIterator[Rotation]:
+    """Change secrets for as long as the application runs; SIGHUP asks for it, where the system has it.
+
+    `on_hangup` is called on each SIGHUP too.
+    """
     rotation = Rotation(settings, take, log)
+
+    def hang_up() -> None:
+        rotation.ask()
+        on_hangup()
+
     task = asyncio.create_task(rotation.run())
     loop = asyncio.get_running_loop()
     with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):  # no such signal, or another thread
-        loop.add_signal_handler(signal.SIGHUP, rotation.ask)
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
     try:
         yield rotation
     finally:
