@@ -74,7 +74,7 @@ class Library:
             now = datetime.now(UTC)
             in_use = self.current
             if self.loaded_at is None and (project.has_errors or not confirms_removals):
-                in_use = await self._released()
+                in_use = await self._released(project)
             if not project.has_errors and not confirms_removals:
                 self.removed = removals(in_use, project)
             if project.has_errors or self.removed:
@@ -89,10 +89,10 @@ class Library:
             self.is_stale = False
             return project
 
-    async def _released(self) -> Project:
-        """What was last good for any server on the store; empty when nothing was."""
+    async def _released(self, read: Project) -> Project:
+        """What was last good for any server on the store: `read` itself if it is the same; empty when nothing was."""
         row = await self._store.revision(RELEASED)
-        before = None if row is None else await asyncio.to_thread(project_of, row)
+        before = None if row is None else await asyncio.to_thread(project_of, row, read)
         return before or _EMPTY
 
     async def save_again(self) -> frozenset[str]:

@@ -116,7 +116,7 @@ def _in_use(settings: Settings, found: Findings, *, dev: bool) -> Project | None
     The last good ones stay in use while the flows on disk have errors, or lack something that callers can reach. In
     development nobody calls, and the author is there to correct the flows.
     """
-    before = None if dev else asyncio.run(last_released(settings.database_url))
+    before = None if dev else asyncio.run(last_released(settings.database_url, found.project))
     if before is None:
         return None if found.has_errors else found.project
     at = f"{before.at:%Y-%m-%d %H:%M} UTC"
