@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from app.flow.model import Signature
 from app.flow.nodes import Map
 from app.flow.sections import Sections
-from app.flow.signature import Signature
 
 
 @dataclass(frozen=True, slots=True)

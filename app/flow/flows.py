@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from app.flow.checks.graph import check_cycles, check_reachable
-from app.flow.constants import constant_types
 from app.flow.context import Context
 from app.flow.defaults import read_defaults
 from app.flow.displaced import put_back
@@ -18,16 +17,15 @@ from app.flow.inherited import Defaults
 from app.flow.issues import Issue
 from app.flow.language.events import read_events
 from app.flow.language.limits import read_limits
-from app.flow.model import Flow, Limit, Sending, Target, Variable
+from app.flow.language.variables import Declared, constant_types, read_variables, with_collected
+from app.flow.model import Flow, Limit, Sending, Signature, Target, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.parts.inheritance import gather
 from app.flow.reader import Reader
 from app.flow.scope import ScopeTypes, scope_types
 from app.flow.sections import SECTIONS, Sections, read_sections
-from app.flow.signature import Signature
 from app.flow.steps import ReadStep, read_step
 from app.flow.targets import read_target
-from app.flow.variables import Declared, read_variables, with_collected
 
 WORDS = (
     *("flow", "numbers", "default", "entry", "start", "params", "outcomes", "returns"),

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 
 from app.flow.fields import Fields
-from app.flow.given import read_params, read_typed
+from app.flow.language.variables import read_params, read_returned_types
+from app.flow.model import Signature
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.reader import Reader
-from app.flow.signature import Signature
 from app.flow.types import TYPES
 
 _FLOW_NAME = re.compile(r"[a-z0-9_-]+")
@@ -51,7 +51,7 @@ def read_head(fields: Fields, reader: Reader) -> Head:
 def _read_outside(name: Text | None, fields: Fields, reader: Reader) -> Signature:
     before = len(reader.issues)
     params = read_params(fields.values["params"], "`params`", reader) if "params" in fields.values else {}
-    returns = read_typed(fields.values["returns"], "`returns`", reader) if "returns" in fields.values else {}
+    returns = read_returned_types(fields.values["returns"], "`returns`", reader) if "returns" in fields.values else {}
     outcomes = _read_outcomes(fields.values["outcomes"], reader) if "outcomes" in fields.values else {}
     is_whole = fields.is_whole and not any(issue.is_error for issue in reader.issues[before:])
     called = name.value if name else ""

@@ -17,7 +17,7 @@ from app.flow.heads import is_flow_name, sample_signature
 from app.flow.hours import Calendar, calendar_sources
 from app.flow.issues import Issue, by_place
 from app.flow.linking import link
-from app.flow.model import Flow, Project
+from app.flow.model import Flow, Project, Signature
 from app.flow.nodes import Map, Node, Text
 from app.flow.reader import Reader
 from app.flow.remains import check_remains
@@ -25,7 +25,6 @@ from app.flow.rules.prompts import PROMPT_RULES
 from app.flow.scope import scope_types
 from app.flow.settings import kept_settings
 from app.flow.shared import is_shared, read_shared
-from app.flow.signature import Signature
 from app.flow.source import read_remains, read_yaml
 
 _FLOWS = "flows/"

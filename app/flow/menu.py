@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from app.flow.assignments import read_sets
 from app.flow.fields import Fields, read_fields
-from app.flow.locales import speaks_several, split
+from app.flow.language.assignments import read_sets
+from app.flow.language.locales import speaks_several, split
 from app.flow.model import Assignment, Target, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.phrases import fold
@@ -83,7 +83,7 @@ def _read_choice(entry: Entry, variables: Mapping[str, Variable], reader: Reader
     fields = read_fields(entry.value, WORDS, what, reader, place=name.place, hints=_HINTS)
     keys = _read_keys(fields, reader)
     by_locale = _read_speech(fields, reader)
-    sets = read_sets(fields.values["set"], variables, reader) if "set" in fields.values else ()
+    sets = read_sets(fields.values["set"], "`set`", reader) if "set" in fields.values else ()
     if not _chooses_locale(entry.value):
         _check_translated(fields, reader)
     goto = fields.need("goto", "add `goto: step`", reader)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.flow.locales import split, stands_for_locales
+from app.flow.language.locales import split, stands_for_locales
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.reader import Reader
 

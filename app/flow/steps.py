@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.flow.assignments import read_sets
 from app.flow.checks.ncco import check_step
 from app.flow.checks.prompts import check_prompts_of
 from app.flow.exits import EXITS, STEP_WORDS, Kind
@@ -14,6 +13,7 @@ from app.flow.exits.on import steers
 from app.flow.exits.source import StepSource, Wired
 from app.flow.fields import Fields, read_fields
 from app.flow.inherited import Defaults
+from app.flow.language.assignments import read_sets
 from app.flow.language.events import check_events, read_events
 from app.flow.language.hooks import read_sent
 from app.flow.language.lookups import read_asked
@@ -79,7 +79,7 @@ def read_step(entry: Entry, variables: Mapping[str, Variable], defaults: Default
     before = len(reader.issues)
     hints = {**_HINTS, **_slipped_choices(entry.value)}
     fields = read_fields(entry.value, STEP_WORDS, f'step "{name}"', reader, place=entry.key.place, hints=hints)
-    sets = read_sets(fields.values["set"], variables, reader) if "set" in fields.values else ()
+    sets = read_sets(fields.values["set"], "`set`", reader) if "set" in fields.values else ()
     source = _read_source(entry.key, fields, variables, defaults, reader)
     exits_from = len(reader.issues)
     error = _read_error(fields, reader)

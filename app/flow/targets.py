@@ -9,9 +9,8 @@ return                                     # back to the flow that ran this one
 
 from __future__ import annotations
 
-from app.flow.assignments import read_returned, read_sets
 from app.flow.fields import Fields, read_fields
-from app.flow.given import read_given
+from app.flow.language.assignments import read_given, read_returned, read_sets
 from app.flow.model import Assignment, Runs, Target
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.reader import Reader
@@ -96,7 +95,7 @@ def _read_sets(fields: Fields, target: Target, reader: Reader) -> tuple[Assignme
     if "set" not in fields.values:
         return ()
     node = fields.values["set"]
-    return read_returned(node, reader) if target.returns else read_sets(node, reader.variables, reader)
+    return read_returned(node, reader) if target.returns else read_sets(node, "`set`", reader)
 
 
 def _read_hand_over(fields: Fields, reader: Reader) -> Target | None:

@@ -14,8 +14,8 @@ from app.flow.flows import WORDS as FLOW_WORDS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
 from app.flow.language.events import Events
 from app.flow.language.hooks import EVENT
+from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
-from app.flow.locales import WORDS as LOCALE_WORDS
 from app.flow.parts.items import KINDS
 from app.flow.played import ACTIONS
 from app.flow.scope import scope_types
@@ -42,7 +42,7 @@ CHAPTERS = [
 ]
 LISTED = [
     ("### `hours`", HOURS_WORDS),
-    ("### `locales`", LOCALE_WORDS),
+    ("### `locales`", Locale.words()),
     ("### `lookups`", LookupDefinition.words()),
 ]
 CODE = re.compile(r"\b[EWNJRL]\d{3}\b")

@@ -19,6 +19,7 @@ from app.flow.exits.asking import retry_of
 from app.flow.exits.source import StepSource, Wired
 from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
+from app.flow.language.variables import is_variable_name
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Target, Variable
 from app.flow.nodes import Place, Text
 from app.flow.parts.asking import with_input
@@ -27,7 +28,6 @@ from app.flow.retry import Retry
 from app.flow.scope import variable_type
 from app.flow.targets import read_target
 from app.flow.types import ValueType
-from app.flow.variables import is_variable_name
 
 WORDS = ("into", "digits", "speech", "sensitive", "check", "min_confidence")
 _HINTS = {

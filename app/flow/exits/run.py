@@ -15,15 +15,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from app.flow.assignments import declared_under
 from app.flow.exits.source import StepSource, Wired
 from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
-from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Runs, Target, Variable
+from app.flow.language.assignments import declared_under
+from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Runs, Signature, Target, Variable
 from app.flow.nodes import Place
 from app.flow.reader import Reader
 from app.flow.scope import variable_type
-from app.flow.signature import Signature
 from app.flow.targets import RETURNED, read_run, read_target
 
 OTHERWISE = "otherwise"

@@ -70,6 +70,11 @@ class ReadWith:
         return handler(schema) if self.schema is None else dict(self.schema)
 
 
+def kept(schema: Mapping[str, Any]) -> ReadWith:
+    """Annotates a field that keeps its node: it is read once more is known."""
+    return ReadWith(lambda node, what, reader: node, schema)
+
+
 class FlowModel(BaseModel):
     """A map of a flow file whose words the language defines.
 
@@ -130,9 +135,18 @@ class FlowModel(BaseModel):
         return cls.build(cls.read_words(node, what, reader, place=place), reader, **made)
 
     @classmethod
-    def build(cls, fields: Fields, reader: Reader, **made: Any) -> Self | None:
-        """The model of words whose values are still nodes; `made` are fields that are given as they are."""
-        for word, cure in cls.cures.items():
+    def build(
+        cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str] | None = None, **made: Any
+    ) -> Self | None:
+        """The model of words whose values are still nodes.
+
+        Args:
+            fields: the words.
+            reader: what values are read with, and where faults go.
+            cures: those of this map alone, for words that are missing.
+            made: fields that are given as they are.
+        """
+        for word, cure in {**cls.cures, **(cures or {})}.items():
             fields.need(word, cure, reader)
         try:
             return cls.model_validate({**fields.values, **made, "written": fields}, context=reader)

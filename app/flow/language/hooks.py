@@ -24,16 +24,16 @@ from pydantic import Field, SkipValidation, WithJsonSchema
 from app.errors import RenderError
 from app.flow.drafts import Value
 from app.flow.fields import Fields
-from app.flow.given import read_params
 from app.flow.language.base import FlowModel, Made, ReadWith
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
 from app.flow.language.naming import Named, Naming
 from app.flow.language.outgoing import plain_json, read_headers, read_json, read_url
+from app.flow.language.variables import read_params
+from app.flow.model import Param
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.parts.values import Object, leaves
 from app.flow.reader import Reader
 from app.flow.scope import Record, ScopeTypes, variable_type
-from app.flow.signature import Param
 from app.flow.templates import Native
 from app.flow.types import TYPES
 from app.ncco.webhooks import Webhook

@@ -22,7 +22,6 @@ from pydantic import Field, SkipValidation, WithJsonSchema
 
 from app.flow.drafts import Value
 from app.flow.fields import Fields
-from app.flow.given import read_params
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, Made, ReadWith
 from app.flow.language.durations import duration
@@ -32,14 +31,14 @@ from app.flow.language.outgoing import Body, Headers, Url, has_braces, read_json
 from app.flow.language.returned import OK, Hushing, Misfit, ReturnedMap
 from app.flow.language.returns import read_default, read_returns
 from app.flow.language.segments import check_segments
+from app.flow.language.variables import is_variable_name, read_params
+from app.flow.model import Param
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.parts.values import Object
 from app.flow.paths import written
 from app.flow.reader import Reader
 from app.flow.scope import Record, ScopeTypes, variable_type
-from app.flow.signature import Param
 from app.flow.types import TYPES
-from app.flow.variables import is_variable_name
 
 Method: TypeAlias = Literal["GET", "POST", "PYTHON"]
 

@@ -22,25 +22,18 @@ from app.flow.language.json_schema import (
     listed,
     mapped,
     named,
-    number,
     one_of,
     ref,
 )
+from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.schema import schema_of
-from app.flow.locales import WORDS as LOCALE_WORDS
+from app.flow.language.variables import DECLARABLE, TYPE, Declaration
 from app.flow.played import ACTIONS
 from app.flow.schema.actions import ActionSchemas, confidence
 from app.flow.schema.names import Names
 from app.flow.schema.steps import described
-from app.flow.variables import DECLARABLE
-from app.flow.variables import WORDS as VARIABLE_WORDS
 
-VARIABLE: Final = {
-    "type": f"{', '.join(DECLARABLE)}, or a list of allowed words.",
-    "default": "What it is at the beginning.",
-    "sensitive": "true: the value is written nowhere, and forgotten after the turn that received it.",
-}
 HOURS: Final = {
     "timezone": "Where the hours hold: Europe/London.",
     "week": "Days with their hours: mon-fri: 09:00-17:30.",
@@ -52,42 +45,29 @@ REGION: Final = {
     "subdivision": "A part of the country: ENG.",
     "language": "In which the holidays are named.",
 }
-LOCALE: Final = {
-    "language": "In which it is spoken: en-GB.",
-    "style": "The voice.",
-    "premium": "true: the better voice, which costs more.",
-    "speech": "The language that is listened for, where it is another one.",
-}
 
 
 def section_definitions(names: Names) -> dict[str, JsonSchema]:
     """Each part by its name."""
     return {
         "defaults": mapped(_defaults(names)),
-        "vars": named(mapped(described(VARIABLE_WORDS, VARIABLE, _VARIABLE), required=["type"])),
-        "params": named({"if": {"type": "object"}, "then": mapped(_variable()), "else": _TYPE}),
+        "vars": named(schema_of(Declaration)),
+        "params": named({"if": {"type": "object"}, "then": schema_of(Declaration), "else": TYPE}),
         "returned": _returned(),
         "lookups": named(schema_of(LookupDefinition)),
         "hooks": named(schema_of(HookDefinition)),
         "hours": named(mapped(described(HOURS_WORDS, HOURS, _hours()), required=["timezone", "week"])),
-        "locales": named(mapped(described(LOCALE_WORDS, LOCALE, _LOCALE), required=["language"])),
+        "locales": named(schema_of(Locale)),
         "events": schema_of(Events),
     }
 
 
-_TYPE: Final[JsonSchema] = {"anyOf": [one_of(DECLARABLE), {"type": ["array", "object"]}]}
-_VARIABLE: Final[dict[str, JsonSchema]] = {"type": _TYPE, "default": ANYTHING, "sensitive": FLAG}
-_LOCALE: Final[dict[str, JsonSchema]] = {
-    "language": TEXT,
-    "style": number("integer", {"minimum": 0}),
-    "premium": FLAG,
-    "speech": TEXT,
-}
-
-
 def _returned() -> JsonSchema:
     """The type of a field of an answer: a word, a list, a map of fields, or a type that is sensitive."""
-    fields = {"type": ref("returned"), "sensitive": about(FLAG, VARIABLE["sensitive"])}
+    fields = {
+        "type": ref("returned"),
+        "sensitive": about(FLAG, "true: its value is written nowhere."),
+    }
     is_described = has("type", "sensitive") | {"properties": {"sensitive": FLAG}}
     cases = [
         (is_described, mapped(fields, required=fields)),
@@ -95,10 +75,6 @@ def _returned() -> JsonSchema:
         ({"type": "array"}, {"items": {"if": {"type": "object"}, "then": ref("returned"), "else": ANYTHING}}),
     ]
     return choose(cases, one_of(DECLARABLE))
-
-
-def _variable() -> dict[str, JsonSchema]:
-    return described(VARIABLE_WORDS, VARIABLE, _VARIABLE)
 
 
 def _defaults(names: Names) -> dict[str, JsonSchema]:

@@ -18,16 +18,16 @@ from app.flow.flows import WORDS as FLOW_WORDS
 from app.flow.hours.holidays import WORDS as REGION_WORDS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
 from app.flow.language.hooks import HookDefinition
+from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
+from app.flow.language.variables import Declaration
 from app.flow.loader import load_files
-from app.flow.locales import WORDS as LOCALE_WORDS
 from app.flow.menu import WORDS as CHOICE_WORDS
 from app.flow.parts.wire import ENDPOINT_TYPES
 from app.flow.played import ACTIONS, KINDS
 from app.flow.retry import WORDS as RETRY_WORDS
 from app.flow.schema import Names, flow_schema, names_in
 from app.flow.shared import WORDS as SHARED_WORDS
-from app.flow.variables import WORDS as VARIABLE_WORDS
 from tests.flow.schema.editor_yaml import as_editor_reads
 from tests.house.tracked import ROOT, tracked_files
 
@@ -251,11 +251,11 @@ def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
         (("choices", "additionalProperties"), CHOICE_WORDS),
         (("retry",), RETRY_WORDS),
         (("defaults",), DEFAULT_WORDS),
-        (("vars", "additionalProperties"), VARIABLE_WORDS),
+        (("vars", "additionalProperties"), Declaration.words()),
         (("lookups", "additionalProperties"), LookupDefinition.words()),
         (("hooks", "additionalProperties"), HookDefinition.words()),
         (("hours", "additionalProperties"), HOURS_WORDS),
-        (("locales", "additionalProperties"), LOCALE_WORDS),
+        (("locales", "additionalProperties"), Locale.words()),
         (("item",), KINDS),
     ],
 )
