@@ -40,6 +40,7 @@ class Reader:
         runs: the flows that targets have named so far.
         step_words: the words of a step, which an item of `do` may have got by a slip of its indentation.
         own: what this flow itself takes and gives back; None where no flow is read.
+        inherited: the options of every action of a kind, as `defaults` says them.
     """
 
     scope: ScopeTypes
@@ -55,6 +56,7 @@ class Reader:
     runs: set[str] = field(default_factory=set)
     step_words: Collection[str] = ()
     own: Signature | None = None
+    inherited: Mapping[str, Map] = field(default_factory=dict)
 
     def report(self, code: str, place: Place, message: str, cure: str | None = None) -> None:
         """Add one issue; `cure` is the rule's own unless a better one is known."""

@@ -54,7 +54,6 @@ class Locale(FlowModel):
     cures: ClassVar = {"language": "add `language` with a code such as en-GB"}
 
     name: Made[str]
-    place: Made[Place]
     language: Annotated[str, ReadWith(_read_code, TEXT)] = ""
     """In which it is spoken: en-GB."""
     style: int | None = None
@@ -106,7 +105,7 @@ def _meant_locales(node: Node, reader: Reader) -> Mapping[str, Locale]:
 def _assumed(name: str, place: Place, language: str, reader: Reader) -> Locale | None:
     """A locale of which only a language is known."""
     nothing = Fields(f'the locale "{name}"', place, {}, {}, is_whole=False)
-    return Locale.build(nothing, reader, name=name, place=place, language=language)
+    return Locale.build(nothing, reader, name=name, language=language)
 
 
 def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
@@ -121,7 +120,7 @@ def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
         return _assumed(name, place, guess or _HEARD_BY_DEFAULT, reader)
     fields = Locale.read_words(entry.value, f'the locale "{name}"', reader, place=place)
     cures = {"language": f"add `language` with a code such as {guess or 'en-GB'}"}
-    locale = Locale.build(fields, reader, cures=cures, name=name, place=place)
+    locale = Locale.build(fields, reader, cures=cures, name=name)
     if locale is None or locale.language:
         return locale
     return locale.model_copy(update={"language": guess or _HEARD_BY_DEFAULT})

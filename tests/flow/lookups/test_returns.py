@@ -123,8 +123,7 @@ def test_a_field_that_is_not_returned_is_an_error() -> None:
         ),
         (
             "{a: {sensitive: text, typ: true}}",
-            'E203 there is no type "true" → known are: text, int, number, bool, phone, url, list, '
-            "map",
+            'E203 there is no type "true" → known are: text, int, number, bool, phone, url, list, map',
         ),
         (
             "{a: [{b: {sensitive: true}}]}",

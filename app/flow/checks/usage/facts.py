@@ -12,7 +12,7 @@ from app.flow.language.hooks import SentHook
 from app.flow.model import Edge, Flow, Sending, Signature, Step, Target
 
 if TYPE_CHECKING:
-    from app.flow.flows import ReadFlow
+    from app.flow.language.flow import ReadFlow
 
 
 @dataclass(slots=True)

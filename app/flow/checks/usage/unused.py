@@ -9,10 +9,10 @@ from typing import Any
 from app.flow.checks.usage.facts import Facts
 from app.flow.issues import Issue
 from app.flow.language.locales import Locale
+from app.flow.language.shared import Sections
+from app.flow.language.targets import RETURNED
 from app.flow.nodes import Place
 from app.flow.rules import RULES
-from app.flow.sections import Sections
-from app.flow.targets import RETURNED
 
 _WHOLE = ""
 """All of `hours`, in `Facts.open`."""
