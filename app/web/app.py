@@ -185,7 +185,7 @@ def _lifespan(
                 confirming = _confirming(confirmed, service.library, metrics, log, reads=settings.reload)
                 await stack.enter_async_context(_running(confirming))
                 await stack.enter_async_context(
-                    rotating(settings, _taking(app, service, signer), log, on_hangup=confirmed.set)
+                    rotating(settings, _taking(app, service, signer), metrics, log, on_hangup=confirmed.set)
                 )
                 await stack.enter_async_context(leaving_on_sigterm(leaving, settings.drain_s, log))
             gc.collect()

@@ -6,13 +6,13 @@ its value, which may be secret.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from app.flow.expressions.filters import MAX_TEXT
-from app.flow.lookups.plain import MAX_DEPTH, plain_json, plain_text
-from app.flow.paths import Path
+from app.flow.language.outgoing import MAX_DEPTH, plain_json, plain_text
+from app.flow.paths import Path, by_step
 from app.flow.scope import Record
 from app.flow.types import ANY, MAX_ITEMS, TYPES, ValueType, list_of, record
 
@@ -61,7 +61,7 @@ _EMPTY: Mapping[str, Any] = {"int": 0, "number": 0, "bool": False, "list": [], "
 
 
 @dataclass(frozen=True, slots=True)
-class Single:
+class ReturnedValue:
     """One value of one of the types of the flow language."""
 
     type: ValueType
@@ -105,7 +105,7 @@ def _kept(value: object) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Many:
+class ReturnedList:
     """A list whose entries are all of one type."""
 
     item: Returned
@@ -122,7 +122,7 @@ class Many:
 
     def read(self, value: object) -> Any:
         """See `Returned`."""
-        items: list[Any] = Single(TYPES["list"]).read(value)
+        items: list[Any] = ReturnedValue(TYPES["list"]).read(value)
         return [self._read_item(index, item) for index, item in enumerate(items)]
 
     def _read_item(self, index: int, item: object) -> Any:
@@ -133,7 +133,7 @@ class Many:
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class ReturnedMap:
     """A map of declared fields; what an answer holds besides them is left out.
 
     `is_sure` is false when one of them could not be read: there may be any. `secrets` are the ways to what is sensitive
@@ -174,3 +174,76 @@ def _read_field(name: str, inner: Returned, answer: Mapping[Any, Any]) -> Any:
         return inner.read(answer[name])
     except Misfit as misfit:
         raise misfit.below(f".{name}") from None
+
+
+_OPEN: Final = frozenset({"words", "bool"})
+"""Types whose values are written in the flow."""
+
+_FREE: Final = frozenset({"list", "map"})
+
+
+class Echoes(Protocol):
+    """What is sensitive in this turn (`app.engine.echoes`)."""
+
+    def are_in(self, text: str) -> bool:
+        """Whether a text holds something of it."""
+
+    def are_part_of(self, value: object) -> bool:
+        """Whether a number, a phone number or a URL does."""
+
+
+class Hushing:
+    """Makes tokens of what is sensitive.
+
+    Args:
+        echoes: tell what is.
+        mask: the token of a text.
+    """
+
+    def __init__(self, echoes: Echoes, mask: Callable[[str], str]) -> None:
+        self._echoes = echoes
+        self._mask = mask
+
+    def of(self, returned: Returned, value: Any, secrets: Collection[Path]) -> Any:
+        """`value`, which `returned` has read, but what `secrets` lead to, with tokens. Raises Misfit."""
+        if () in secrets:
+            return value
+        inner = by_step(secrets)
+        if isinstance(returned, ReturnedMap):
+            return {
+                name: self._below(f".{name}", each, value[name], inner.get(name, ()))
+                for name, each in returned.fields.items()
+            }
+        if isinstance(returned, ReturnedList):
+            entries = inner.get(None, ())
+            return [self._below(f"[{at}]", returned.item, each, entries) for at, each in enumerate(value)]
+        return self._single(returned.type, value)
+
+    def _below(self, step: str, returned: Returned, value: Any, secrets: Collection[Path]) -> Any:
+        try:
+            return self.of(returned, value, secrets)
+        except Misfit as misfit:
+            raise misfit.below(step) from None
+
+    def _single(self, type_: ValueType, value: Any) -> Any:
+        if type_.name in _OPEN:
+            return value
+        if type_.name == "text" or type_.name in _FREE:
+            return self._json(value)
+        if self._echoes.are_part_of(value):
+            raise Misfit("tells something sensitive, and is not declared so")
+        return value
+
+    def _json(self, value: Any) -> Any:
+        """Any value that JSON has."""
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, list):
+            return [self._json(each) for each in value]
+        if isinstance(value, dict):
+            return {self._text(name): self._json(each) for name, each in value.items()}
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return self._mask(str(value)) if is_number and self._echoes.are_part_of(value) else value
+
+    def _text(self, text: str) -> str:
+        return self._mask(text) if self._echoes.are_in(text) else text

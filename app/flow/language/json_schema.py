@@ -22,6 +22,11 @@ def ref(name: str) -> JsonSchema:
     return {"$ref": f"#/definitions/{name}"}
 
 
+def defined(name: str) -> JsonSchema:
+    """The same within the schema of a pydantic model, until `app.flow.language.schema` puts the reference there."""
+    return {"defined": name}
+
+
 def about(schema: JsonSchema, description: str) -> JsonSchema:
     """The schema with a sentence that an editor shows."""
     return {"description": description, **schema} if description else schema

@@ -7,25 +7,19 @@ default: {tier: standard}      # what is left out is empty: "", 0, false, an emp
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from app.flow.fields import Fields as Words
-from app.flow.lookups.body import BODY, has_braces
-from app.flow.lookups.described import (
-    described,
-    flag_of,
-    is_described,
-    outermost,
-    report_misdescribed,
-    say_of_each,
-)
-from app.flow.lookups.returned import OK, Fields, Many, Misfit, Returned, Single
+from app.flow.fields import Fields
+from app.flow.language.outgoing import has_braces, read_json
+from app.flow.language.returned import OK, Misfit, Returned, ReturnedList, ReturnedMap, ReturnedValue
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.paths import Path
 from app.flow.reader import Reader
 from app.flow.types import TYPES, words
 from app.flow.variables import DECLARABLE, read_type
+from app.ncco.suggest import nearest
 
 MAX_NESTED: Final = 5
 """How deep declared maps may stand in each other; our choice."""
@@ -33,23 +27,23 @@ MAX_NESTED: Final = 5
 _CURE: Final = "write `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
 
 
-def read_returns(fields: Words, reader: Reader) -> Fields:
+def read_returns(fields: Fields, reader: Reader) -> ReturnedMap:
     """The map under `returns`; E531 without one, E532 for what is no type."""
     node = fields.get("returns")
     if node is None:
         if fields.is_whole:
             reader.report("E531", fields.place, f"{fields.what} does not say what it returns", _CURE)
-        return Fields(is_sure=False)
+        return ReturnedMap(is_sure=False)
     what = f"`returns` of {fields.what}"
     found = reader.map(node, what, _CURE)
     if found is None:
-        return Fields(is_sure=False)
+        return ReturnedMap(is_sure=False)
     if not found.entries:
         reader.report("E531", fields.at("returns"), f"{what} is empty", _CURE)
-        return Fields(is_sure=False)
+        return ReturnedMap(is_sure=False)
     if flag := flag_of(found):
         reader.report("E532", flag.key.place, f"`sensitive` stands among the fields of {what}", say_of_each(found))
-        return Fields(is_sure=False)
+        return ReturnedMap(is_sure=False)
     reading = _Types(reader)
     read = reading.fields(found, 0, ())
     return replace(read, secrets=outermost(reading.secrets))
@@ -66,11 +60,11 @@ class _Types:
     reader: Reader
     secrets: set[Path] = field(default_factory=set)
 
-    def fields(self, node: Map, depth: int, way: Path) -> Fields:
+    def fields(self, node: Map, depth: int, way: Path) -> ReturnedMap:
         """A map of fields; `way` leads to it."""
         read = {entry.key.value: self._entry(entry, depth, way) for entry in node.entries}
         known = {name: returned for name, returned in read.items() if returned is not None}
-        return Fields(known, is_sure=len(known) == len(read))
+        return ReturnedMap(known, is_sure=len(known) == len(read))
 
     def _entry(self, entry: Entry, depth: int, way: Path) -> Returned | None:
         name = entry.key.value
@@ -98,12 +92,12 @@ class _Types:
             return None if is_wrong else self.fields(node, depth + 1, way)
         if isinstance(node, Seq) and (item := _only_type(node)) is not None:
             inner = self._returned(item, f"an entry of {what}", depth + 1, (*way, None))
-            return Many(inner) if inner is not None else None
+            return ReturnedList(inner) if inner is not None else None
         read = read_type(node, what, self.reader)
         if read is None:
             return None
         type_name, allowed = read
-        return Single(words(*allowed) if allowed else TYPES[type_name])
+        return ReturnedValue(words(*allowed) if allowed else TYPES[type_name])
 
 
 def _only_type(node: Seq) -> Node | None:
@@ -126,7 +120,7 @@ class _Where:
         return _Where(self.what, f"`{name}` in {self.within}", place)
 
 
-def read_default(fields: Words, returns: Fields, reader: Reader) -> dict[str, Any]:
+def read_default(fields: Fields, returns: ReturnedMap, reader: Reader) -> dict[str, Any]:
     """What holds without an answer: `default`, filled up with empty values; E533 for what does not fit."""
     node = fields.get("default")
     where = _Where(fields.what, f"the default of {fields.what}", fields.at("default") if node else fields.place)
@@ -137,12 +131,12 @@ def read_default(fields: Words, returns: Fields, reader: Reader) -> dict[str, An
     return dict(returns.empty) if found is None else _fill(found, returns, where, reader)
 
 
-def _fill(node: Map, returns: Fields, where: _Where, reader: Reader) -> dict[str, Any]:
+def _fill(node: Map, returns: ReturnedMap, where: _Where, reader: Reader) -> dict[str, Any]:
     _report_strangers(node, returns, where, reader)
     return {name: _default_of(name, inner, node, where, reader) for name, inner in returns.fields.items()}
 
 
-def _report_strangers(node: Map, returns: Fields, where: _Where, reader: Reader) -> None:
+def _report_strangers(node: Map, returns: ReturnedMap, where: _Where, reader: Reader) -> None:
     strangers = [entry.key for entry in node.entries if entry.key.value not in returns.fields]
     for key in strangers if returns.is_sure else ():
         message = f'{where.what} returns no "{key.value}"'
@@ -156,7 +150,7 @@ def _default_of(name: str, inner: Returned, node: Map, where: _Where, reader: Re
     written = node.get(name)
     if written is not None:
         return _read_value(written, inner, where.below(name, written.place), reader)
-    if isinstance(inner, Fields):
+    if isinstance(inner, ReturnedMap):
         return _fill(Map((), where.place), inner, where, reader)
     if inner.empty is None:
         message = f'nothing says what "{name}" of {where.what} is without an answer'
@@ -167,9 +161,9 @@ def _default_of(name: str, inner: Returned, node: Map, where: _Where, reader: Re
 
 
 def _read_value(node: Node, inner: Returned, where: _Where, reader: Reader) -> Any:
-    if isinstance(inner, Fields) and isinstance(node, Map):
+    if isinstance(inner, ReturnedMap) and isinstance(node, Map):
         return _fill(node, inner, where, reader)
-    value = BODY.read(node, reader, where.within)
+    value = read_json(node, where.within, reader)
     if value is None or not value.is_literal:
         reader.report("E533", node.place, f"{where.within} is computed", "write the value itself, without braces")
         return inner.empty
@@ -188,3 +182,110 @@ def _told(node: Node, within: str, misfit: Misfit) -> str:
 
 def _needed(inner: Returned, misfit: Misfit) -> str:
     return f"write {inner.type.described}" if misfit.problem.startswith("is not ") else "write it as the answer has it"
+
+
+_SENSITIVE: Final = "sensitive"
+_DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
+_OF_VARIABLES: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
+_FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
+
+
+def is_described(node: Node) -> bool:
+    """Whether it says the type of a field and whether that is sensitive.
+
+    `{type: text, sensitive: bool}` is none: an answer with two fields that are called so.
+    """
+    if not isinstance(node, Map) or set(node.keys()) != _DESCRIPTION:
+        return False
+    flag = node.get(_SENSITIVE)
+    return not (isinstance(flag, Text) and flag.value in DECLARABLE)
+
+
+def described(node: Node, word: str) -> Node:
+    """What a description has under a word."""
+    found = node.get(word) if isinstance(node, Map) else None
+    return node if found is None else found
+
+
+def say_of_each(node: Map) -> str:
+    """The cure for a `sensitive` that is said of a map of fields."""
+    name = next((key for key in node.keys() if key != _SENSITIVE), "pin")  # noqa: SIM118 - a Map is no dict
+    return f"say it of each field that is: `{name}: {{type: text, sensitive: true}}`"
+
+
+def flag_of(node: Map) -> Entry | None:
+    """`sensitive: true` among the fields of a map, where it is said of none of them."""
+    return next((entry for entry in node.entries if entry.key.value == _SENSITIVE and _is_flag(entry.value)), None)
+
+
+def _is_flag(node: Node | None) -> bool:
+    return isinstance(node, Text) and node.value in _FLAGS
+
+
+def outermost(ways: Iterable[Path]) -> frozenset[Path]:
+    """The ways without those that lead into another. A list of sensitive entries is sensitive as a whole."""
+    whole = {_up_to_list(way) for way in ways}
+    return frozenset(way for way in whole if not any(way[:end] in whole for end in range(1, len(way))))
+
+
+def _up_to_list(way: Path) -> Path:
+    return _up_to_list(way[:-1]) if way[-1] is None else way
+
+
+def report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
+    """Whether a map is none of fields: E532, where something else was meant."""
+    found = _almost_described(node, what, reader) or _like_a_variable(node, what, reader)
+    return found or _flagged(node, what, reader) or _without_fields(node, what, reader)
+
+
+def _almost_described(node: Map, what: str, reader: Reader) -> bool:
+    """A `type` or a `sensitive` that is misspelt."""
+    keys = [entry.key for entry in node.entries]
+    flagged = [entry.key for entry in node.entries if _is_flag(entry.value)]
+    strange = [key for key in keys if key.value not in _DESCRIPTION]
+    missing = _DESCRIPTION.difference(node.keys())
+    if len(keys) != 2 or len(strange) != 1 or len(flagged) != 1 or nearest(strange[0].value, missing) is None:
+        return False
+    if (strange[0] in flagged) != (_SENSITIVE in missing):
+        return False
+    reader.unknown("E532", strange[0], missing, f'{what} is described by an unknown "{strange[0].value}"')
+    return True
+
+
+def _like_a_variable(node: Map, what: str, reader: Reader) -> bool:
+    keys, written, flag = set(node.keys()), node.get("type"), node.get(_SENSITIVE)
+    is_field = isinstance(flag, Text) and flag.value in DECLARABLE
+    if is_field or not keys <= _OF_VARIABLES or not isinstance(written, Text | Seq):
+        return False
+    shown = written.value if isinstance(written, Text) else "[first, second]"
+    alone = f"the type alone: `{shown}`" if flag is None else f"no more than `{{type: {shown}, sensitive: true}}`"
+    cure = f"write {alone}; what holds without an answer stands under `default` of the look-up"
+    reader.report("E532", node.place, f"{what} is described like a variable", cure)
+    return True
+
+
+def _flagged(node: Map, what: str, reader: Reader) -> bool:
+    """`sensitive: true` beside the fields of a map, or without a type."""
+    flag = flag_of(node)
+    if flag is None:
+        return False
+    others = [key for key in node.keys() if key != _SENSITIVE]  # noqa: SIM118 - a Map is no dict
+    if others:
+        message = f"`sensitive` stands among the fields of {what}"
+        cure = f"{say_of_each(node)}; or of all of it: `{{type: {{{others[0]}: ..}}, sensitive: true}}`"
+    else:
+        message, cure = f"{what} does not say its type", "write `{type: text, sensitive: true}`"
+    reader.report("E532", flag.key.place, message, cure)
+    return True
+
+
+def _without_fields(node: Map, what: str, reader: Reader) -> bool:
+    if not node.entries:
+        reader.report("E532", node.place, f"{what} is a map without fields", "write `map`, or name its fields")
+        return True
+    allowed = node.get("enum") if len(node.entries) == 1 else None
+    if isinstance(allowed, Seq) and all(isinstance(item, Text) for item in allowed.items):
+        shown = ", ".join(item.value for item in allowed.items if isinstance(item, Text))
+        reader.report("E532", node.place, f"{what} is described by `enum`", f"write the list alone: [{shown}]")
+        return True
+    return False
