@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from app.ncco.suggest import nearest
 
 __all__ = [
     "ANY",
+    "CALLER_URL",
     "DATETIME",
     "MAX_ITEMS",
     "TYPES",
@@ -173,6 +174,9 @@ TYPES: dict[str, ValueType] = {
     "map": ValueType("map", "map", {}, kept_map),
 }
 """The types that an author may name, by name."""
+
+CALLER_URL = replace(TYPES["text"], sample=TYPES["url"].sample)
+"""What expressions see of a variable of type url that a caller may fill: it may not begin a URL. See `flow.taint`."""
 
 DATETIME = ValueType("datetime", "datetime", datetime(2026, 1, 5, 9, 30, tzinfo=UTC), _datetime)
 """`now`."""
