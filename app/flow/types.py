@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from app.flow.entries import MAX_ITEMS, entries, kept_list, kept_map, pairs
 from app.ncco.suggest import nearest
@@ -25,6 +26,7 @@ __all__ = [
     "ValueType",
     "list_of",
     "record",
+    "url_of",
     "words",
     "write",
 ]
@@ -48,6 +50,7 @@ class ValueType:
         kind: values of the same kind can be compared with each other: phone, url and words are text, int is number.
         sample: a typical value, to try a step out with.
         words: the allowed words, when only those are allowed.
+        hosts: the allowed hosts of a URL, in lower case, when only those are allowed.
         item: the type of every entry of a list, or of a map of any keys, when it is known.
         fields: the type of each entry of a map whose entries are known; empty otherwise.
     """
@@ -57,6 +60,7 @@ class ValueType:
     sample: Any = field(compare=False)
     convert: Callable[[object], object] = field(compare=False)
     words: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
     item: ValueType | None = None
     fields: Mapping[str, ValueType] = field(default_factory=dict)
 
@@ -67,6 +71,8 @@ class ValueType:
     @property
     def described(self) -> str:
         """The type in a sentence: `text`, `a number`, `a list`, ..."""
+        if self.hosts:
+            return f"a URL of {' or '.join(self.hosts)}"
         return f"one of {', '.join(self.words)}" if self.words else _DESCRIBED[self.name]
 
 
@@ -242,3 +248,15 @@ def words(*allowed: str) -> ValueType:
         raise ValueError(f"one of {', '.join(allowed)} is needed{hint}")
 
     return ValueType("words", "text", allowed[0], convert, allowed)
+
+
+def url_of(*hosts: str) -> ValueType:
+    """The type of a URL whose host is one of `hosts`, which are in lower case; any port is allowed."""
+
+    def convert(value: object) -> str:
+        url = str(TYPES["url"].cast(value))
+        if urlsplit(url).hostname not in hosts:
+            raise ValueError(f"a URL of {' or '.join(hosts)} is needed")
+        return url
+
+    return replace(TYPES["url"], sample=f"https://{hosts[0]}/sample", convert=convert, hosts=hosts)
