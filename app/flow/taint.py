@@ -29,35 +29,16 @@ has them, since the types must be known before the values are read.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
-from app.flow.expressions.syntax import (
-    Compared,
-    Cut,
-    Defined,
-    Filtered,
-    Logic,
-    Node,
-    Not,
-    children,
-    whole_values,
-)
-from app.flow.expressions.touching import COUNTING, way_of
 from app.flow.lookups.described import described, is_described
-from app.flow.nodes import Map, Seq, Text
-from app.flow.nodes import Node as Written
+from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.paths import Path
-from app.flow.templates.scanner import Data
-from app.flow.templates.spots import SPOTS
-from app.flow.templates.tree import For, If, Include, Output, Part, Set, TreeReader
+from app.flow.templates.url_values import values_in
 
-MAX_DEPTH: Final = 10
-"""How deep includes and names of a template are followed; deeper ones are errors of their own, or circles."""
-
-_URL_SPOTS: Final = SPOTS["url"]
 _HARMLESS: Final = frozenset({"bool", "int", "number"})
 _OF_THE_SERVER: Final = frozenset({"env", "now", "locale", "hours", "loop"})
 
@@ -120,7 +101,7 @@ def _reachable(edges: Edges) -> set[Cell]:
     return found
 
 
-def _connect(node: Written, scope: _Scope, flows: Mapping[str, Map], edges: Edges) -> None:
+def _connect(node: Node, scope: _Scope, flows: Mapping[str, Map], edges: Edges) -> None:
     """Add the edges for everything in the nodes of a flow that fills a variable."""
     if isinstance(node, Seq):
         for item in node.items:
@@ -211,7 +192,7 @@ class _Scope:
         return None
 
 
-def _is_url(node: Written | None, path: Path) -> bool:
+def _is_url(node: Node | None, path: Path) -> bool:
     """Whether the field of an answer that a way leads to is declared as `url`; `node` is of `returns`."""
     if node is not None and is_described(node):
         return _is_url(described(node, "type"), path)
@@ -222,7 +203,7 @@ def _is_url(node: Written | None, path: Path) -> bool:
     return isinstance(node, Map) and path[0] is not None and _is_url(node.get(path[0]), path[1:])
 
 
-def _sources(node: Written, scope: _Scope) -> Iterator[tuple[Cell, Aspect]]:
+def _sources(node: Node, scope: _Scope) -> Iterator[tuple[Cell, Aspect]]:
     """The cells that a written value is computed of, each with the aspect of the result that it decides."""
     if isinstance(node, Seq):
         for item in node.items:
@@ -230,104 +211,12 @@ def _sources(node: Written, scope: _Scope) -> Iterator[tuple[Cell, Aspect]]:
     elif isinstance(node, Map):
         for entry in node.entries:
             yield from _sources(entry.value, scope)
-    elif "{{" in node.value or "{%" in node.value:
-        parts = tuple(_included(TreeReader(node.value).read(), scope.templates))
-        names = defaultdict[str, list[tuple[Node, bool]]](list)
-        _collect_names(parts, names)
-        for expression, spot in _outputs(parts, ""):
-            for leaf, is_whole in _leaves(expression, names):
-                way = way_of(leaf)
-                assert way is not None  # noqa: S101 - a leaf is a name or a way into one
-                any_part, beginning = scope.cell(*way, Aspect.ANY), scope.cell(*way, Aspect.BEGINNING)
-                if any_part is not None:
-                    yield any_part, Aspect.ANY
-                source = beginning if is_whole and spot == "" else any_part
-                if source is not None and spot != "path":
-                    yield source, Aspect.BEGINNING
-
-
-def _included(parts: Iterable[Part], templates: Mapping[str, str], depth: int = 0) -> Iterator[Part]:
-    """The parts of a text at its outermost level, with those of the files that it includes in their place."""
-    for part in parts:
-        match part:
-            case Include(name=name):
-                if depth < MAX_DEPTH and name in templates:
-                    yield from _included(TreeReader(templates[name]).read(), templates, depth + 1)
-            case If(arms=arms, start=start):
-                inner = tuple((test, tuple(_included(body, templates, depth))) for test, body in arms)
-                yield If(inner, start)
-            case For(names=names, of=of, body=body, other=other, start=start):
-                body, other = (tuple(_included(each, templates, depth)) for each in (body, other))
-                yield For(names, of, body, other, start)
-            case _:
-                yield part
-
-
-def _collect_names(parts: Iterable[Part], names: dict[str, list[tuple[Node, bool]]]) -> None:
-    """The expressions that a template gives each of its names to; true beside one whose entries the name goes over."""
-    for part in parts:
-        match part:
-            case Set(name=token, node=node):
-                names[token.text].append((node, False))
-            case For(names=tokens, of=of, body=body, other=other):
-                if of is not None:
-                    for token in tokens:
-                        names[token.text].append((of, True))
-                _collect_names((*body, *other), names)
-            case If(arms=arms):
-                for _, body in arms:
-                    _collect_names(body, names)
-
-
-def _outputs(parts: Iterable[Part], spot: str) -> Generator[tuple[Node, str], None, str]:
-    """Each value of a text with its place in a URL; returns the place behind the text."""
-    for part in parts:
-        match part:
-            case Data(text=text):
-                spot = _URL_SPOTS.after(spot, text)
-            case Output(node=node):
-                yield node, spot
-                spot = _URL_SPOTS.after_value(spot)
-            case If(arms=arms):
-                ends = [] if arms[-1][0] is None else [spot]
-                for _, body in arms:
-                    ends.append((yield from _outputs(body, spot)))
-                spot = _joined(ends)
-            case For(body=body, other=other):
-                again = _joined([spot, (yield from _outputs(body, spot))])
-                end = _joined([again, (yield from _outputs(body, again))])
-                spot = _joined([end, (yield from _outputs(other, spot))])
-    return spot
-
-
-def _joined(spots: list[str]) -> str:
-    """The place behind branches that end in these; where they differ, the next value may decide the host."""
-    return spots[0] if len(set(spots)) == 1 else "host"
-
-
-def _leaves(node: Node, names: Mapping[str, list[tuple[Node, bool]]], depth: int = 0) -> Iterator[tuple[Node, bool]]:
-    """The names, and ways into names, whose values an expression may hold.
-
-    Beside each is true when the expression may be that value, unchanged. Names that the template gives are replaced by
-    what they stand for.
-    """
-    for value in whole_values(node):
-        way = None if isinstance(value, Cut) else way_of(value)
-        if way is None:
-            yield from ((leaf, False) for part in _parts(value) for leaf, _ in _leaves(part, names, depth))
-        elif way[0] not in names:
-            yield value, True
-        elif depth < MAX_DEPTH:
-            for given, is_entry in names[way[0]]:
-                for leaf, is_whole in _leaves(given, names, depth + 1):
-                    yield leaf, is_whole and not way[1] and not is_entry
-
-
-def _parts(node: Node) -> tuple[Node, ...]:
-    """The expressions that a value is computed of; none where it only says something about them."""
-    match node:
-        case Compared() | Defined() | Logic() | Not():
-            return ()
-        case Filtered(name=name) if name == COUNTING:
-            return ()
-    return children(node)
+    else:
+        for value in values_in(node.value, scope.templates):
+            any_part = scope.cell(value.name, value.path, Aspect.ANY)
+            beginning = scope.cell(value.name, value.path, Aspect.BEGINNING)
+            if any_part is not None:
+                yield any_part, Aspect.ANY
+            source = beginning if value.is_whole and value.spot == "" else any_part
+            if source is not None and value.spot != "path":
+                yield source, Aspect.BEGINNING
