@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
-from app.flow.lookups.described import described, is_described
+from app.flow.language.returns import described, is_described
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.paths import Path
 from app.flow.templates.url_values import values_in
