@@ -1,7 +1,8 @@
-"""Fields of `returns` that are described: `{type: text, sensitive: true}`, and what is nearly that.
+"""Fields of `returns` that are described: `{type: text, sensitive: true}`, `{type: url, hosts: [..]}`, and near misses.
 
 pin: {type: text, sensitive: true}
 cards: [{name: text, number: {type: text, sensitive: true}}]
+greeting: {type: url, hosts: [cdn.example.com]}
 address: {type: {street: text, city: text}, sensitive: true}      # all of it
 """
 
@@ -18,19 +19,26 @@ from app.ncco.suggest import nearest
 
 _SENSITIVE: Final = "sensitive"
 _DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
+HOSTS: Final = "hosts"
+"""The word for the hosts that a URL may have."""
+
 _OF_VARIABLES: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
 _FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
 
 
 def is_described(node: Node) -> bool:
-    """Whether it says the type of a field and whether that is sensitive.
+    """Whether it says the type of a field, and whether that is sensitive or which hosts a URL may have.
 
-    `{type: text, sensitive: bool}` is none: an answer with two fields that are called so.
+    `{type: text, sensitive: bool}` is none: an answer with two fields that are called so. Nor is
+    `{type: url, hosts: [text]}`.
     """
-    if not isinstance(node, Map) or set(node.keys()) != _DESCRIPTION:
+    if not isinstance(node, Map) or not {"type"} < set(node.keys()) <= {*_DESCRIPTION, HOSTS}:
         return False
-    flag = node.get(_SENSITIVE)
-    return not (isinstance(flag, Text) and flag.value in DECLARABLE)
+    flag, hosts, type_ = node.get(_SENSITIVE), node.get(HOSTS), node.get("type")
+    if hosts is not None and not (isinstance(type_, Text) and type_.value == "url"):
+        return False
+    first = hosts.items[0] if isinstance(hosts, Seq) and len(hosts.items) == 1 else hosts
+    return not any(isinstance(each, Text) and each.value in DECLARABLE for each in (flag, first))
 
 
 def described(node: Node, word: str) -> Node:

@@ -2,17 +2,20 @@
 
 returns: {name: text, tier: [gold, standard], address: {city: text}, agents: [{name: text, number: phone}]}
 returns: {card: {number: {type: text, sensitive: true}}}      # at any depth; lives for the turn that has asked
+returns: {greeting: {type: url, hosts: [cdn.example.com]}}    # an answer with another host does not count
 default: {tier: standard}      # what is left out is empty: "", 0, false, an empty list
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from app.flow.fields import Fields as Words
 from app.flow.lookups.body import BODY, has_braces
 from app.flow.lookups.described import (
+    HOSTS,
     described,
     flag_of,
     is_described,
@@ -24,12 +27,13 @@ from app.flow.lookups.returned import OK, Fields, Many, Misfit, Returned, Single
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.paths import Path
 from app.flow.reader import Reader
-from app.flow.types import TYPES, words
+from app.flow.types import TYPES, url_of, words
 from app.flow.variables import DECLARABLE, read_type
 
 MAX_NESTED: Final = 5
 """How deep declared maps may stand in each other; our choice."""
 
+_HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _CURE: Final = "write `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
 
 
@@ -85,9 +89,12 @@ class _Types:
         return self._returned(entry.value, f'the field "{name}"', depth, (*way, name))
 
     def _returned(self, node: Node, what: str, depth: int, way: Path) -> Returned | None:
-        if is_described(node):
-            if self.reader.flag(described(node, "sensitive"), f"`sensitive` of {what}"):
+        if isinstance(node, Map) and is_described(node):
+            flag, hosts = node.get("sensitive"), node.get(HOSTS)
+            if flag is not None and self.reader.flag(flag, f"`sensitive` of {what}"):
                 self.secrets.add(way)
+            if hosts is not None:
+                return self._url(hosts, what)
             node = described(node, "type")
         if depth > MAX_NESTED:
             message = f"{what} stands more than {MAX_NESTED} levels deep"
@@ -104,6 +111,17 @@ class _Types:
             return None
         type_name, allowed = read
         return Single(words(*allowed) if allowed else TYPES[type_name])
+
+    def _url(self, node: Node, what: str) -> Returned:
+        """A URL that has one of the listed hosts; E532, and any URL, for what is no list of hosts."""
+        items = node.items if isinstance(node, Seq) else (node,)
+        hosts = tuple(item.value.lower() for item in items if isinstance(item, Text) and _HOST.fullmatch(item.value))
+        if hosts and isinstance(node, Seq) and len(hosts) == len(items):
+            return Single(url_of(*hosts))
+        wrong = next((item for item in items if not (isinstance(item, Text) and _HOST.fullmatch(item.value))), node)
+        message = f"`hosts` of {what} is a list of host names, without scheme, port and path"
+        self.reader.report("E532", wrong.place, message, "write `{type: url, hosts: [cdn.example.com]}`")
+        return Single(TYPES["url"])
 
 
 def _only_type(node: Seq) -> Node | None:
