@@ -4,9 +4,9 @@ import asyncio
 import time
 
 from app.service.lookups import LookupClient
-from tests.service.lookups.asking import ask, ask_one, get, lookup
-from tests.service.lookups.conftest import PAUSE_S
-from tests.service.lookups.look_up_server import LookUpServer, failing, good, missing, slow
+from tests.unit.service.asking import ask, ask_one, get, lookup
+from tests.unit.service.conftest import PAUSE_S
+from tests.unit.service.lookup_server import LookUpServer, failing, good, missing, slow
 
 
 async def fail_often(client: LookupClient, server: LookUpServer, times: int = 5) -> None:

@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.service.lookups import LookupClient
-from app.service.lookups.circuits import Circuits
-from tests.service.lookups.look_up_server import LookUpServer
+from app.service.lookups import CircuitBreakers, LookupClient
+from tests.unit.service.lookup_server import LookUpServer
 
 PAUSE_S = 0.8
 
@@ -21,6 +20,6 @@ async def server() -> AsyncIterator[LookUpServer]:
 
 @pytest.fixture
 async def client() -> AsyncIterator[LookupClient]:
-    opened = LookupClient(budget_ms=2000, circuits=Circuits(pause_s=PAUSE_S))
+    opened = LookupClient(budget_ms=2000, breakers=CircuitBreakers(pause_s=PAUSE_S))
     yield opened
     await opened.close()

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from app.service.outgoing.threads import Threads
+from app.service.threads import Threads
 
 
 def stop() -> None:

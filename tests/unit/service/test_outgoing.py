@@ -4,16 +4,17 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpcore
 import httpx
 import pytest
 
-from app.service.outgoing.pool import Pool
-from app.service.outgoing.reach import Reach
-from app.service.outgoing.transport import GuardedTransport, PrivateAddress, new_client
-from tests.service.lookups.look_up_server import LookUpServer
+from app.service.outgoing import IDLE_PER_HOST, REQUESTS_PER_HOST, PrivateAddress, new_client
+from tests.unit.service.lookup_server import GOOD, LookUpServer
 
 NOWHERE = "192.0.2.1"
 
@@ -160,14 +161,9 @@ class GarbledNetwork(httpcore.AsyncMockBackend):
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc"])
 async def test_what_cannot_be_deciphered_is_a_connection_that_broke(sent: bytes) -> None:
-    transport = GuardedTransport(Reach())
-    transport.pool = Pool(ssl.create_default_context(), GarbledNetwork([sent]))
-
-    async with httpx.AsyncClient(transport=transport) as client:
+    async with new_client(network=GarbledNetwork([sent])) as client:
         with pytest.raises(httpx.ReadError, match="the encryption broke"):
             await client.get("http://crm.example.com/")
-
-    assert (0, 0) == (transport.pool.in_use, transport.pool.idle)
 
 
 async def test_a_handshake_that_nobody_waits_for_is_ended(server: LookUpServer) -> None:
@@ -178,3 +174,113 @@ async def test_a_handshake_that_nobody_waits_for_is_ended(server: LookUpServer) 
         await asyncio.sleep(0.05)
 
     assert 0 == server.open_connections
+
+
+STEPS = 150
+"""No request passes control to others more often than that."""
+
+
+async def ask(client: httpx.AsyncClient, url: str) -> bytes:
+    async with client.stream("GET", url) as answer:
+        return await answer.aread()
+
+
+async def ask_and_give_up(client: httpx.AsyncClient, url: str, steps: int) -> bool:
+    """Whether the answer had not come after so many steps of the loop; nobody waits for it then."""
+    task = asyncio.create_task(ask(client, url))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    return task.cancelled()
+
+
+def held(port: int) -> int:
+    """How many connections to a port of this machine somebody holds open (established, or closed by the other side)."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[2] == f"0100007F:{port:04X}" and row[3] in ("01", "08") for row in rows)
+
+
+async def test_one_connection_serves_one_request_after_another(server: LookUpServer) -> None:
+    async with new_client() as client:
+        for _ in range(5):
+            await ask(client, server.url("good"))
+
+    assert 5 == len(server.requests)
+    assert 1 == server.connections
+
+
+async def test_what_comes_behind_an_answer_is_not_the_answer_to_the_next_request(server: LookUpServer) -> None:
+    async with new_client() as client:
+        answers = [await ask(client, server.url("surplus")) for _ in range(3)]
+
+    assert [GOOD] * 3 == answers
+    assert 3 == server.connections
+
+
+@pytest.mark.parametrize("path", ["good", "slow", "silent", "closing_early", "dribbling", "failing"])
+async def test_a_request_given_up_at_any_step_keeps_no_place_and_no_connection(server: LookUpServer, path: str) -> None:
+    async with new_client() as client:
+        given_up = [await ask_and_give_up(client, server.url(path), steps) for steps in range(STEPS)]
+        await asyncio.gather(*(ask_and_give_up(client, server.url(path), steps) for steps in range(STEPS)))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(5):
+            answers = await asyncio.gather(*(ask(client, server.url("good")) for _ in range(REQUESTS_PER_HOST)))
+        kept = held(server.port)
+    await asyncio.sleep(0.05)
+
+    assert given_up[0]
+    assert [GOOD] * REQUESTS_PER_HOST == answers
+    assert kept <= IDLE_PER_HOST
+    assert 0 == held(server.port)
+
+
+async def test_requests_that_are_given_up_while_the_server_is_busy_lose_nothing(server: LookUpServer) -> None:
+    chance = Random(7)  # noqa: S311 - the same moments in each run
+
+    async def ask_impatiently(client: httpx.AsyncClient) -> None:
+        for _ in range(60):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(chance.choice([0.003, 0.005, 0.008, 0.01, 0.02])):
+                    await ask(client, server.url(chance.choice(["good", "good", "good", "slow"])))
+            await asyncio.sleep(chance.random() * 0.03)
+
+    async with new_client() as client:
+        await asyncio.gather(*(ask_impatiently(client) for _ in range(8)))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(5):
+            answers = await asyncio.gather(*(ask(client, server.url("good")) for _ in range(REQUESTS_PER_HOST)))
+
+    assert [GOOD] * REQUESTS_PER_HOST == answers
+
+
+async def test_more_requests_than_places_wait_for_their_turn(server: LookUpServer) -> None:
+    async with new_client() as client, asyncio.timeout(20):
+        answers = await asyncio.gather(*(ask(client, server.url("good")) for _ in range(REQUESTS_PER_HOST + 50)))
+
+    assert [GOOD] * (REQUESTS_PER_HOST + 50) == answers
+
+
+async def test_an_old_connection_is_not_used_again_and_one_that_is_left_over_is_closed(server: LookUpServer) -> None:
+    async with new_client() as client:
+        await asyncio.gather(*(ask(client, server.url("good")) for _ in range(IDLE_PER_HOST + 10)))
+        await asyncio.sleep(0.05)
+        kept = held(server.port)
+        await server.stop()
+        await server.start()
+        answer = await ask(client, server.url("good"))
+
+    assert (IDLE_PER_HOST, GOOD) == (kept, answer)
+
+
+async def test_a_slow_host_takes_no_place_from_another(server: LookUpServer) -> None:
+    async with new_client() as client:
+        slow = [asyncio.create_task(ask(client, server.url("silent"))) for _ in range(REQUESTS_PER_HOST + 50)]
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(1):
+            answer = await ask(client, server.url("good", "localhost"))
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+
+    assert GOOD == answer

@@ -3,10 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 from app.flow.language.lookups import LookupRequest
-from app.service.lookups import LookupClient
-from app.service.lookups.memory import Memory, key_of
-from tests.service.lookups.asking import ask, ask_one, get, lookup
-from tests.service.lookups.look_up_server import LookUpServer, broken_json, failing, good, html
+from app.service.lookups import AnswerCache, LookupClient, cache_key
+from tests.unit.service.asking import ask, ask_one, get, lookup
+from tests.unit.service.lookup_server import LookUpServer, broken_json, failing, good, html
 
 
 class Clock:
@@ -114,7 +113,7 @@ async def test_one_who_has_no_time_left_does_not_spoil_it_for_the_others(
 
 
 async def test_the_oldest_answer_goes_first() -> None:
-    memory = Memory(Clock(), most=2)
+    memory = AnswerCache(Clock(), size=2)
     for key in (b"a", b"b"):
         memory.put(key, key, 1000)
 
@@ -136,7 +135,7 @@ def test_whatever_is_sent_tells_two_requests_apart() -> None:
         LookupRequest("PYTHON", function="crm:a", arguments={"a": 1}),
     ]
 
-    assert 7 == len({key_of(request) for request in requests})
-    assert key_of(LookupRequest("POST", url, {"a": 1, "b": 2})) == key_of(
+    assert 7 == len({cache_key(request) for request in requests})
+    assert cache_key(LookupRequest("POST", url, {"a": 1, "b": 2})) == cache_key(
         LookupRequest("POST", url, {"b": 2, "a": 1}, timeout_ms=5)
     )

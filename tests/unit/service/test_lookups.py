@@ -9,9 +9,9 @@ import pytest
 
 from app.flow.language.lookups import LookupRequest
 from app.service.lookups import LookupClient
-from app.service.outgoing.transport import PrivateAddress
-from tests.service.lookups.asking import ask, ask_one, get, lookup
-from tests.service.lookups.look_up_server import LookUpServer
+from app.service.outgoing import NoAddress, PrivateAddress, UntrustedCertificate
+from tests.unit.service.asking import ask, ask_one, get, lookup
+from tests.unit.service.lookup_server import LookUpServer
 
 ANN = {"name": "Ann", "tier": "gold"}
 
@@ -227,8 +227,8 @@ def answering(handler: Callable[[httpx.Request], httpx.Response]) -> LookupClien
 @pytest.mark.parametrize(
     ("error", "problem"),
     [
-        (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED]"), "the certificate of the host is not trusted"),
-        (httpx.ConnectError("crm.example.com has no address"), "the host has no address"),
+        (UntrustedCertificate("[SSL: CERTIFICATE_VERIFY_FAILED]"), "the certificate of the host is not trusted"),
+        (NoAddress("crm.example.com has no address"), "the host has no address"),
         (
             PrivateAddress("crm.example.com leads to a private address"),
             "the host leads to a private address; one that may is named in NCCO_PRIVATE_HOSTS",

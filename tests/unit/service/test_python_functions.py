@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from app.flow.language.lookups import LookupRequest
-from app.service.lookups import LookupClient
-from app.service.lookups.circuits import Circuits
-from app.service.lookups.functions import EACH
-from tests.service.lookups import sample_functions
-from tests.service.lookups.asking import ask, ask_one
+from app.service.lookup_sources import CALLS_PER_FUNCTION
+from app.service.lookups import CircuitBreakers, LookupClient
+from tests.unit.service import sample_functions
+from tests.unit.service.asking import ask, ask_one
 
-MODULE = "tests.service.lookups.sample_functions"
+MODULE = "tests.unit.service.sample_functions"
 
 
 def calling(name: str, timeout_ms: int = 1000, /, **arguments: object) -> LookupRequest:
@@ -72,10 +71,10 @@ async def test_a_function_that_fails_is_told_without_its_words(client: LookupCli
 @pytest.mark.parametrize(
     ("module", "problem"),
     [
-        ("tests.service.lookups.nowhere", "tests.service.lookups.nowhere cannot be imported (ModuleNotFoundError)"),
+        ("tests.unit.service.nowhere", "tests.unit.service.nowhere cannot be imported (ModuleNotFoundError)"),
         (
-            "tests.service.lookups.sample_broken",
-            "tests.service.lookups.sample_broken cannot be imported (RuntimeError)",
+            "tests.unit.service.sample_broken",
+            "tests.unit.service.sample_broken cannot be imported (RuntimeError)",
         ),
     ],
 )
@@ -106,9 +105,9 @@ async def test_a_function_that_is_slow_is_given_up_in_time(client: LookupClient,
 
 
 async def test_a_function_that_never_returns_takes_nobody_else_along(client: LookupClient, released: None) -> None:
-    patient = LookupClient(circuits=Circuits(failures=1000))
+    patient = LookupClient(breakers=CircuitBreakers(failures=1000))
 
-    stuck = await ask(patient, *[calling("stuck", 100)] * (EACH + 5))
+    stuck = await ask(patient, *[calling("stuck", 100)] * (CALLS_PER_FUNCTION + 5))
     others = await ask(patient, *[calling("customer", number="1")] * 40)
     store = await asyncio.to_thread(lambda: "written")
     await patient.close()
