@@ -33,7 +33,7 @@ from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.parts.inheritance import gather
 from app.flow.reader import Reader
 from app.flow.scope import ScopeTypes, scope_types
-from app.flow.types import TYPES
+from app.flow.types import CALLER_URL, TYPES
 from app.ncco.suggest import nearest
 
 _FLOW_NAME: Final = re.compile(r"[a-z0-9_-]+")
@@ -256,7 +256,9 @@ def _scope(declared: Declared, flow: Map, outside: Signature, context: Context) 
     """The names that the values of the flow may use."""
     scope = declared.scope(context.env, context.kept.get(outside.name, ()))
     types = constant_types(declared.variables, flow, outside, context.flows.values())
-    return replace(scope, shapes={**scope.shapes, **types})
+    filled = context.caller_filled.get(outside.name, ())
+    texts = {name: CALLER_URL for name in filled if scope.get(name) == TYPES["url"]}
+    return replace(scope, shapes={**scope.shapes, **types, **texts})
 
 
 def _declare(fields: Fields, outside: Signature, steps: Map, reader: Reader) -> Declared:

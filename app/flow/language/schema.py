@@ -53,6 +53,7 @@ from app.flow.language.targets import FORMS
 from app.flow.language.variables import DECLARABLE, TYPE, Declaration
 from app.flow.played import ACTIONS
 
+_HOSTS: Final = "The hosts that the URL may have; an answer with another one does not count."
 HOURS: Final = {
     "timezone": "Where the hours hold: Europe/London.",
     "week": "Days with their hours: mon-fri: 09:00-17:30.",
@@ -190,13 +191,16 @@ def _described(
 
 
 def _returned() -> JsonSchema:
-    """The type of a field of an answer: a word, a list, a map of fields, or a type that is sensitive."""
+    """The type of a field of an answer: a word, a list, a map of fields, a sensitive type, or a URL of some hosts."""
     fields = {
         "type": ref("returned"),
         "sensitive": about(FLAG, "true: its value is written nowhere."),
     }
     is_described = has("type", "sensitive") | {"properties": {"sensitive": FLAG}}
+    of_hosts = fields | {"type": one_of(("url",)), "hosts": about({"type": "array", "items": TEXT}, _HOSTS)}
+    is_of_hosts = has("type", "hosts") | {"properties": {"type": one_of(("url",))}}
     cases = [
+        (is_of_hosts, mapped(of_hosts, required=("type", "hosts"))),
         (is_described, mapped(fields, required=fields)),
         ({"type": "object"}, named(ref("returned"))),
         ({"type": "array"}, {"items": {"if": {"type": "object"}, "then": ref("returned"), "else": ANYTHING}}),

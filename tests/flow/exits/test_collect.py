@@ -201,7 +201,7 @@ def test_only_what_is_collected_passes_input() -> None:
         ("{into: a, digits: 4, sensitive: maybe}", 'E203 `sensitive` cannot be "maybe" → true or false is needed'),
         (
             "{into: a, speech: any, min_confidence: 50}",
-            "E203 `min_confidence` cannot be "50" → write a number from 0 to 1",
+            'E203 `min_confidence` cannot be "50" → write a number from 0 to 1',
         ),
         (
             "{into: a, speech: any, min_confidence: high}",
