@@ -19,10 +19,10 @@ from app.flow.fields import Fields, read_fields
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.reader import Reader
 from app.flow.types import TYPES
-from app.ncco.kinds.talk import BCP47
+from app.ncco.actions import SHAPES
 from app.ncco.languages import IS_RECOGNISED, VOICES
-from app.ncco.models.actions import SHAPES
 from app.ncco.suggest import nearest
+from app.ncco.types import BCP47
 
 VOICE = ("language", "style", "premium")
 """The options of a talk that a locale may set. Source: NCCO reference, Talk."""
