@@ -22,10 +22,9 @@ from typing import Final
 import asyncpg
 import uvloop
 
+from app.store import SessionRow, SqliteDatabase, Store
 from app.store.address import read_address
-from app.store.contract import SessionRow, Store
 from app.store.postgres import PostgresStore
-from app.store.sqlite import SqliteStore
 from benchmarks.load.machine import processor
 from benchmarks.load.serving import cpu_us
 from benchmarks.store import SESSION, TURN, WEBHOOK, new_call
@@ -89,7 +88,7 @@ async def on_sqlite(path: Path, sessions: list[SessionRow]) -> list[Taken]:
     """A new call, and a further turn."""
     found = []
     for kind in (opening, advancing):
-        store = SqliteStore(path)
+        store = Store(SqliteDatabase(path))
         await store.open()
         before, begun = _bytes(path), time.process_time()
         await write_all(kind(store), sessions)

@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import uvloop
-
-from app.store.address import read_address
-from app.store.contract import SessionRow
-from app.store.postgres import PostgresStore, statements
 from app.store.postgres.store import session_row
+
+from app.store import SessionRow
+from app.store.address import read_address
+from app.store.postgres import PostgresStore, statements
 from benchmarks.store import TURN, WEBHOOK, new_call
 from tests.store.postgres_server import NoPostgres, running_server
 

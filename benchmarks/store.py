@@ -17,11 +17,10 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from app.store.contract import SessionRow, Store, TurnRow, WebhookRow
-from app.store.memory import MemoryStore
-from app.store.sqlite import SqliteStore, statements
+from app.store import SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow, statements
 from benchmarks.load.machine import fsync_ms, processor
 from benchmarks.load.stored import fill
+from tests.store.memory_store import MemoryStore
 
 ROUNDS = 5
 CALLS = 1_920
@@ -55,7 +54,7 @@ async def calls_per_second(store: Store, tasks: int, count: int = CALLS) -> floa
 
 async def measure_commits(folder: Path) -> None:
     """Commits per second by number of tasks, and the same without a disk."""
-    stores: dict[str, Store] = {"sqlite": SqliteStore(folder / "commits.db"), "memory": MemoryStore()}
+    stores: dict[str, Store] = {"sqlite": Store(SqliteDatabase(folder / "commits.db")), "memory": MemoryStore()}
     rates: dict[tuple[str, int], list[float]] = {}
     for store in stores.values():
         await store.open()
@@ -71,7 +70,7 @@ async def measure_commits(folder: Path) -> None:
 
 async def measure_reads(folder: Path) -> None:
     """A read in the loop's thread against the same read in another thread."""
-    store = SqliteStore(folder / "reads.db")
+    store = Store(SqliteDatabase(folder / "reads.db"))
     await store.open()
     session, turn, webhook = new_call()
     await store.open_call(session, turn, webhook)
@@ -96,7 +95,7 @@ async def measure_reads(folder: Path) -> None:
 
 async def measure_growth(folder: Path) -> None:
     """The cost of a call in a small and in a large file, in turns."""
-    stores = {count: SqliteStore(folder / f"{count}.db") for count in (SMALL, LARGE)}
+    stores = {count: Store(SqliteDatabase(folder / f"{count}.db")) for count in (SMALL, LARGE)}
     rates: dict[int, list[float]] = {count: [] for count in stores}
     for count, store in stores.items():
         await asyncio.to_thread(fill, store.path, count)

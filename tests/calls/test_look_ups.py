@@ -16,7 +16,6 @@ import pytest
 from app.service.calls import CallService
 from app.service.lookups import LookupClient
 from app.service.lookups.circuits import Circuits
-from app.store.memory import MemoryStore
 from tests.service.lookups.look_up_server import (
     Behaviour,
     Connection,
@@ -35,6 +34,7 @@ from tests.service.lookups.look_up_server import (
     silent,
 )
 from tests.service.served_call import POLICY, ServedCall, library
+from tests.store.memory_store import MemoryStore
 
 ACME = Path(__file__).parent / "acme" / "flows"
 CALLER = "callers/447700900123"

@@ -12,10 +12,10 @@ import pytest
 
 from app.service.calls import CallService
 from app.service.lookups import LookupClient
-from app.store.memory import MemoryStore
 from tests.examples.example_projects import EXAMPLES
 from tests.service.lookups.look_up_server import Behaviour, Connection, LookUpServer, html, silent
 from tests.service.served_call import POLICY, ServedCall, library
+from tests.store.memory_store import MemoryStore
 
 CALLER = "447700900123"
 LEG = "leg-1"

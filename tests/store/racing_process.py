@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 from app.errors import Conflict
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store
 from tests.store.stored_rows import turn_row, webhook_row
 
 
-async def move_on(store: SqliteStore, id_: str) -> None:
+async def move_on(store: Store, id_: str) -> None:
     """Add one turn to the call, whatever its version has become."""
     while True:
         session = await store.load(id_)
@@ -28,7 +28,7 @@ async def move_on(store: SqliteStore, id_: str) -> None:
 
 async def main(path: Path, id_: str, count: int) -> None:
     """Move the call on `count` times."""
-    store = SqliteStore(path)
+    store = Store(SqliteDatabase(path))
     await store.open()
     for _ in range(count):
         await move_on(store, id_)

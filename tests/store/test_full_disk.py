@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from app.errors import StoreUnavailable
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store
 from tests.store.stored_rows import faulty_connection, new_call, rows_of
 
 
-async def write_until_full(store: SqliteStore) -> tuple[list[str], StoreUnavailable]:
+async def write_until_full(store: Store) -> tuple[list[str], StoreUnavailable]:
     """The ids of the calls that were acknowledged, and what the first that did not fit was told."""
     acknowledged: list[str] = []
     try:
@@ -32,7 +32,7 @@ def limit_pages(connections: list[sqlite3.Connection], pages: int) -> None:
 
 async def test_full_file_is_unavailable_and_heals_when_it_may_grow(path: Path) -> None:
     kind = faulty_connection()
-    store = SqliteStore(path, factory=kind)
+    store = Store(SqliteDatabase(path, factory=kind))
     await store.open()
     await store.open_call(*new_call("before"))
     limit_pages(kind.made[1:], 60)
@@ -65,7 +65,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 
 async def test_log_that_cannot_grow_is_unavailable_and_heals(path: Path) -> None:
-    store = SqliteStore(path)
+    store = Store(SqliteDatabase(path))
     await store.open()
     await store.open_call(*new_call("before"))
     with largest_file(400_000):

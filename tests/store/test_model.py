@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from app.errors import StoreError
-from app.store.contract import Store
-from app.store.memory import MemoryStore
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store
+from tests.store.memory_store import MemoryStore
 from tests.store.postgres_stores import make_postgres
 from tests.store.stored_rows import revision_row, session_row, turn_row, webhook_row
 
@@ -30,7 +29,7 @@ class Stores(RuleBasedStateMachine):
     """Each rule asks both stores and compares what they answer, errors by their class."""
 
     def make(self) -> Store:
-        return SqliteStore(Path(self.folder.name) / "calls.db")
+        return Store(SqliteDatabase(Path(self.folder.name) / "calls.db"))
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,9 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from app.store.contract import Store
-from app.store.memory import MemoryStore
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store
+from tests.store.memory_store import MemoryStore
 from tests.store.postgres_stores import make_postgres
 from tests.store.stored_rows import NOON_MS, hook_row, webhook_row
 
@@ -25,7 +24,7 @@ class Outboxes(RuleBasedStateMachine):
     """Each rule asks both stores; hooks have growing numbers, so that the order of each session can be checked."""
 
     def make(self) -> Store:
-        return SqliteStore(Path(self.folder.name) / "calls.db")
+        return Store(SqliteDatabase(Path(self.folder.name) / "calls.db"))
 
     def __init__(self) -> None:
         super().__init__()

@@ -6,11 +6,11 @@ import asyncio
 from typing import Any, cast
 
 import pytest
-
-from app.errors import StoreUnavailable
 from app.store.postgres.loads import GROUP_LIMIT, Loads
 from app.store.postgres.pool import Pool
 from app.store.postgres.statements import SELECT_CALL, SELECT_CALLS
+
+from app.errors import StoreUnavailable
 from app.store.waiting import is_of_store
 
 

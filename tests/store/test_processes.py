@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store
 from tests.store.stored_rows import new_call, next_turn, rows_of, session_row
 
 HERE = Path(__file__).parent
@@ -45,14 +45,14 @@ def finish(process: subprocess.Popen[str]) -> list[str]:
 
 
 async def load_all(path: Path, ids: list[str]) -> list[tuple[object, ...]]:
-    store = SqliteStore(path)
+    store = Store(SqliteDatabase(path))
     await store.open()
     found = [await load_one(store, id_) for id_ in ids]
     await store.close()
     return found
 
 
-async def load_one(store: SqliteStore, id_: str) -> tuple[object, ...]:
+async def load_one(store: Store, id_: str) -> tuple[object, ...]:
     return await store.load(id_), await store.reply(id_, -1, -1, None), await store.reply(id_, 0, 0, "")
 
 
@@ -95,14 +95,14 @@ def test_two_processes_that_move_one_call_lose_no_turn(path: Path) -> None:
 
 
 async def write_one(path: Path) -> None:
-    store = SqliteStore(path)
+    store = Store(SqliteDatabase(path))
     await store.open()
     await store.open_call(*new_call("leg-1"))
     await store.close()
 
 
 async def test_write_of_another_process_is_read_at_once(path: Path) -> None:
-    one, two = SqliteStore(path), SqliteStore(path)
+    one, two = Store(SqliteDatabase(path)), Store(SqliteDatabase(path))
     await one.open()
     await two.open()
     await one.open_call(*new_call("leg-1"))

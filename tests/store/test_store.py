@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.store import open_store
-from app.store.memory import MemoryStore
+from app.store import Store, open_store
 from app.store.postgres import PostgresStore
-from app.store.sqlite import SqliteStore
+from tests.store.memory_store import MemoryStore
 
 
 @pytest.mark.parametrize(
@@ -27,7 +26,7 @@ from app.store.sqlite import SqliteStore
 def test_sqlite_url_names_a_file(expected: Path, url: str) -> None:
     store = open_store(url)
 
-    assert isinstance(store, SqliteStore)
+    assert isinstance(store, Store)
     assert expected == store.path
 
 

@@ -4,8 +4,7 @@ import asyncio
 import random
 from pathlib import Path
 
-from app.store.contract import Store
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store
 from tests.store.postgres_stores import ask, make_postgres
 from tests.store.stored_rows import new_call, rows_of
 
@@ -14,7 +13,7 @@ HALF = "SELECT count(*) FROM calls WHERE key NOT IN (SELECT call_key FROM turns)
 
 
 async def test_no_task_sleeps_for_ever_when_others_are_cancelled(path: Path) -> None:
-    acknowledged = await write_with_impatience(SqliteStore(path))
+    acknowledged = await write_with_impatience(Store(SqliteDatabase(path)))
     stored = {id_ for (id_,) in rows_of(path, "SELECT id FROM calls")}
 
     assert set() == acknowledged - stored

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-
-from app.errors import AlreadyOpen, Conflict
-from app.store.contract import SessionRow, TurnRow, WebhookRow
-from app.store.sqlite import SqliteStore
 from app.store.sqlite.checkpoints import AFTER_ITEMS, CHECKPOINT, EVERY_S
 from app.store.sqlite.together import ROWS_AT_ONCE
+
+from app.errors import AlreadyOpen, Conflict
+from app.store import SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
 from tests.store.stored_rows import (
     FaultyConnection,
     faulty_connection,
@@ -39,7 +38,7 @@ async def test_calls_of_one_moment_are_written_in_their_order_each_with_its_turn
     path: Path, count: int
 ) -> None:
     kind = faulty_connection()
-    store = SqliteStore(path, factory=kind)
+    store = Store(SqliteDatabase(path, factory=kind))
     await store.open()
     kind.statements.clear()
     ids = [f"leg-{number}" for number in range(count)]
@@ -53,7 +52,7 @@ async def test_calls_of_one_moment_are_written_in_their_order_each_with_its_turn
 
 
 async def test_what_is_written_together_is_what_is_written_alone(path: Path, tmp_path: Path) -> None:
-    together, alone = SqliteStore(path), SqliteStore(tmp_path / "alone.db")
+    together, alone = Store(SqliteDatabase(path)), Store(SqliteDatabase(tmp_path / "alone.db"))
     calls = [
         new_call("leg-1"),
         new_call("lég-2", is_over=True, leg="", conversation="", state=b"\x00\xff"),
@@ -99,7 +98,7 @@ def everything(path: Path) -> list[list[tuple[object, ...]]]:
 
 @pytest.mark.parametrize("count", [1, 5, ROWS_AT_ONCE, ROWS_AT_ONCE + 1])
 async def test_turns_and_webhooks_of_one_moment_are_written_in_their_order(path: Path, count: int) -> None:
-    store = SqliteStore(path)
+    store = Store(SqliteDatabase(path))
     await store.open()
     ids = [f"leg-{number}" for number in range(count)]
     await asyncio.gather(*(store.open_call(*new_call(id_)) for id_ in ids))
@@ -114,7 +113,7 @@ async def test_turns_and_webhooks_of_one_moment_are_written_in_their_order(path:
 
 
 async def test_turn_upon_another_version_is_refused_and_its_neighbours_are_written(path: Path) -> None:
-    store = SqliteStore(path)
+    store = Store(SqliteDatabase(path))
     await store.open()
     await asyncio.gather(*(store.open_call(*new_call(id_)) for id_ in "abc"))
     done = await asyncio.gather(
@@ -134,7 +133,7 @@ async def test_turn_upon_another_version_is_refused_and_its_neighbours_are_writt
 
 
 async def test_second_opening_of_the_same_moment_is_refused_and_its_neighbours_are_written(path: Path) -> None:
-    store = SqliteStore(path)
+    store = Store(SqliteDatabase(path))
     await store.open()
     done = await asyncio.gather(
         store.open_call(*new_call("a")),
@@ -151,7 +150,7 @@ async def test_second_opening_of_the_same_moment_is_refused_and_its_neighbours_a
 
 
 async def test_call_that_cannot_be_stored_fails_alone(path: Path) -> None:
-    store = SqliteStore(path)
+    store = Store(SqliteDatabase(path))
     await store.open()
     done = await asyncio.gather(
         store.open_call(*new_call("a")),
@@ -166,7 +165,7 @@ async def test_call_that_cannot_be_stored_fails_alone(path: Path) -> None:
 
 
 async def test_half_a_character_is_stored_as_its_escape_beside_others(path: Path) -> None:
-    store = SqliteStore(path)
+    store = Store(SqliteDatabase(path))
     await store.open()
     await asyncio.gather(store.open_call(*new_call("a")), store.open_call(*new_call("b", conversation="\ud83d")))
     await store.close()
@@ -175,7 +174,7 @@ async def test_half_a_character_is_stored_as_its_escape_beside_others(path: Path
 
 
 async def test_calls_with_hooks_and_foreign_webhooks_keep_their_place_among_others(path: Path) -> None:
-    store = SqliteStore(path)
+    store = Store(SqliteDatabase(path))
     await store.open()
     session, turn, _ = new_call("c")
     await asyncio.gather(
@@ -194,7 +193,7 @@ async def test_calls_with_hooks_and_foreign_webhooks_keep_their_place_among_othe
 
 
 async def test_turn_that_names_another_call_goes_with_the_call_that_it_came_with(path: Path) -> None:
-    store = SqliteStore(path)
+    store = Store(SqliteDatabase(path))
     await store.open()
     session, _, webhook = new_call("b")
     await asyncio.gather(store.open_call(*new_call("a")), store.open_call(session, turn_row("a"), webhook))
@@ -205,7 +204,7 @@ async def test_turn_that_names_another_call_goes_with_the_call_that_it_came_with
 
 async def test_log_is_written_back_and_begins_anew_while_calls_come_in(path: Path) -> None:
     kind = faulty_connection()
-    store = SqliteStore(path, factory=kind)
+    store = Store(SqliteDatabase(path, factory=kind))
     await store.open()
     written = await write_until_the_log_begins_anew(store, path, kind)
     await store.close()
@@ -215,7 +214,7 @@ async def test_log_is_written_back_and_begins_anew_while_calls_come_in(path: Pat
     assert [(written,)] == rows_of(path, "SELECT count(*) FROM webhooks")
 
 
-async def write_until_the_log_begins_anew(store: SqliteStore, path: Path, kind: type[FaultyConnection]) -> int:
+async def write_until_the_log_begins_anew(store: Store, path: Path, kind: type[FaultyConnection]) -> int:
     """How many items were written until the log was smaller than they are; MANY_ITEMS when it never was.
 
     A machine may be so busy that the thread gets no turn: each time it is due, the writing waits for it.
@@ -231,14 +230,14 @@ async def write_until_the_log_begins_anew(store: SqliteStore, path: Path, kind: 
     return MANY_ITEMS
 
 
-async def write(store: SqliteStore, first: int, count: int, body: bytes = b"") -> None:
+async def write(store: Store, first: int, count: int, body: bytes = b"") -> None:
     """Write `count` webhooks of as many legs at once."""
     await asyncio.gather(*(store.record(webhook_row(f"leg-{first + at}", body=body)) for at in range(count)))
 
 
 async def test_checkpoint_that_fails_costs_no_call(path: Path) -> None:
     kind = faulty_connection()
-    store = SqliteStore(path, factory=kind)
+    store = Store(SqliteDatabase(path, factory=kind))
     await store.open()
     kind.failing.add("PRAGMA wal_checkpoint")
     await write(store, 0, AFTER_ITEMS)

@@ -11,13 +11,13 @@ import os
 import sys
 from pathlib import Path
 
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store
 from tests.store.stored_rows import new_call, next_turn
 
 TASKS = 8
 
 
-async def write(store: SqliteStore, ids: itertools.chain[str]) -> None:
+async def write(store: Store, ids: itertools.chain[str]) -> None:
     """Write each call with two turns; a line is out before the next call begins."""
     for id_ in ids:
         await store.open_call(*new_call(id_))
@@ -28,7 +28,7 @@ async def write(store: SqliteStore, ids: itertools.chain[str]) -> None:
 
 async def main(path: Path, name: str, count: int | None) -> None:
     """Open the store and write with all tasks; they share the ids."""
-    store = SqliteStore(path)
+    store = Store(SqliteDatabase(path))
     await store.open()
     numbers = itertools.count() if count is None else iter(range(count))
     ids = itertools.chain(f"{name}-{number}" for number in numbers)
