@@ -22,7 +22,6 @@ BENCHMARKS: Final = (
     "check_flows",
     "signature",
     "store",
-    "loads",
     "disk",
     "workers",
     "served",

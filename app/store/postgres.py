@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
@@ -96,7 +97,7 @@ class PostgresDatabase:
         label, path, is_durable, reads_at_once: see `Database`.
     """
 
-    path = None
+    path: Path | None = None
     is_durable = True
     reads_at_once = False
 
@@ -300,7 +301,7 @@ class _GroupWriter:
     async def close(self) -> None:
         """Write what is queued, and disconnect."""
         if self._task is not None:
-            await self._task
+            await asyncio.wait({self._task})
         await self._connections.close()
 
     async def _run(self) -> None:
@@ -440,10 +441,10 @@ async def _transaction(connection: Connection) -> AsyncIterator[None]:
 
 
 def _stored(values: Iterable[object]) -> list[object]:
-    return [_stored_text(value) if isinstance(value, str) else value for value in values]
+    return [stored_text(value) if isinstance(value, str) else value for value in values]
 
 
-def _stored_text(text: str) -> str:
+def stored_text(text: str) -> str:
     """`text` as it is written. Lone surrogates, which UTF-8 cannot hold, become their escape."""
     if text.isascii() and "\0" not in text and _SUBSTITUTE not in text:
         return text
@@ -453,10 +454,11 @@ def _stored_text(text: str) -> str:
 
 def _loaded(row: Iterable[Any]) -> Row:
     """A row with its texts as they were before they were stored."""
-    return tuple(_loaded_text(value) if isinstance(value, str) and _SUBSTITUTE in value else value for value in row)
+    return tuple(loaded_text(value) if isinstance(value, str) and _SUBSTITUTE in value else value for value in row)
 
 
-def _loaded_text(text: str) -> str:
+def loaded_text(text: str) -> str:
+    """A text as it was before `stored_text`."""
     return text.replace(f"{_SUBSTITUTE}0", "\0").replace(f"{_SUBSTITUTE}1", _SUBSTITUTE)
 
 

@@ -126,7 +126,8 @@ def unusable(label: str, error: sqlite3.Error) -> StoreError:
 
 
 @lru_cache(maxsize=512)
-def _in_sqlite(sql: str) -> str:
+def in_sqlite(sql: str) -> str:
+    """A statement as SQLite takes it."""
     for pattern, replacement in _DIFFERENCES:
         sql = pattern.sub(replacement, sql)
     return sql
@@ -135,12 +136,12 @@ def _in_sqlite(sql: str) -> str:
 def fetch(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> list[Row]:
     """Run one statement; returns its rows. Lone surrogates, which UTF-8 cannot hold, become their escape."""
     try:
-        return connection.execute(_in_sqlite(sql), values).fetchall()
+        return connection.execute(in_sqlite(sql), values).fetchall()
     except UnicodeEncodeError:
         escaped = [
             each.encode("utf-8", "backslashreplace").decode() if isinstance(each, str) else each for each in values
         ]
-        return connection.execute(_in_sqlite(sql), escaped).fetchall()
+        return connection.execute(in_sqlite(sql), escaped).fetchall()
 
 
 def run(connection: sqlite3.Connection, work: Work[T]) -> T:

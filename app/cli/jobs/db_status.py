@@ -17,7 +17,7 @@ from app.store import Schema
 def run(form: Literal["text", "json"]) -> int:
     """Print the schema; ISSUES unless it is the newest. Raises CannotRun."""
     store = find_kept()
-    schema, name = asyncio.run(schema_of(store))(store)
+    schema = asyncio.run(schema_of(store))
     if form == "json":
         click.echo(json.dumps({"database": store.label, **schema._asdict()}, indent=2))
     else:

@@ -6,44 +6,38 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 import pytest_asyncio
-from app.store.postgres.schema import VERSIONS
-from app.store.sqlite.opening import SCHEMAS
 
 from app.errors import StoreUnusable
-from app.store import Schema, SqliteDatabase, Store
+from app.store import Schema, Store, open_store
+from app.store.migrations import POSTGRES, SQLITE
 from tests.store import postgres_server
 from tests.store.postgres_stores import ask, make_postgres
 from tests.store.stored_rows import hook_row, new_call, revision_row, session_row, turn_row, webhook_row
 
-SAMPLES = Path(__file__).parent.parent / "samples" / "store"
+SAMPLES = Path(__file__).parents[2] / "samples" / "store"
 
 
-class VersionedStore(Store, Versioned, Protocol):
-    """A store whose schema has versions."""
-
-
-def old_sqlite(folder: Path) -> VersionedStore:
+def old_sqlite(folder: Path) -> Store:
     with sqlite3.connect(folder / "calls.db") as connection:
         connection.executescript((SAMPLES / "sqlite-0001.sql").read_text("utf-8"))
     connection.close()
-    return Store(SqliteDatabase(folder / "calls.db"))
+    return open_store(f"sqlite:///{folder}/calls.db")
 
 
-def old_postgres(folder: Path) -> VersionedStore:
+def old_postgres(folder: Path) -> Store:
     store = bare_postgres(folder)
     run_in_postgres((SAMPLES / "postgres-0001.sql").read_text("utf-8"))
     return store
 
 
-def bare_sqlite(folder: Path) -> VersionedStore:
-    return Store(SqliteDatabase(folder / "calls.db"))
+def bare_sqlite(folder: Path) -> Store:
+    return open_store(f"sqlite:///{folder}/calls.db")
 
 
-def bare_postgres(folder: Path) -> VersionedStore:
+def bare_postgres(folder: Path) -> Store:
     store = make_postgres(folder)
     run_in_postgres("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     return store
@@ -53,13 +47,16 @@ def run_in_postgres(script: str) -> None:
     postgres_server.shared_server().run(script, database=postgres_server.shared_database())
 
 
-OLD: dict[str, Callable[[Path], VersionedStore]] = {"sqlite": old_sqlite, "postgres": old_postgres}
-BARE: dict[str, Callable[[Path], VersionedStore]] = {"sqlite": bare_sqlite, "postgres": bare_postgres}
-KNOWN = {"sqlite": SCHEMAS, "postgres": VERSIONS}
+OLD: dict[str, Callable[[Path], Store]] = {"sqlite": old_sqlite, "postgres": old_postgres}
+BARE: dict[str, Callable[[Path], Store]] = {"sqlite": bare_sqlite, "postgres": bare_postgres}
+KNOWN = {
+    "sqlite": tuple(each.version for each in SQLITE),
+    "postgres": tuple(each.version for each in POSTGRES),
+}
 
 
 @pytest_asyncio.fixture(params=OLD)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VersionedStore]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     made = OLD[request.param](tmp_path)
     yield made
     await made.close()
@@ -84,7 +81,7 @@ async def test_store_that_is_not_there_has_no_schema_and_gets_none_by_asking(kin
     assert [] == list(tmp_path.iterdir())  # noqa: ASYNC240 - nothing else runs in this loop
 
 
-async def test_calls_of_the_first_schema_are_there(store: VersionedStore) -> None:
+async def test_calls_of_the_first_schema_are_there(store: Store) -> None:
     await store.open()
 
     call = await store.load("leg-1")
@@ -98,7 +95,7 @@ async def test_calls_of_the_first_schema_are_there(store: VersionedStore) -> Non
     assert revision_row(sources=b'{"flows/acme.yaml":"flow: acme"}') == await store.revision("c0ffee")
 
 
-async def test_calls_of_the_first_schema_go_on(store: VersionedStore) -> None:
+async def test_calls_of_the_first_schema_go_on(store: Store) -> None:
     await store.open()
     call = await store.load("leg-1")
     assert call is not None
@@ -116,7 +113,8 @@ async def test_calls_of_the_first_schema_go_on(store: VersionedStore) -> None:
 @pytest.mark.parametrize("kind", OLD)
 async def test_hosts_that_start_at_once_bring_the_schema_up_once(kind: str, tmp_path: Path) -> None:
     first = OLD[kind](tmp_path)
-    stores = [first, *(type(first)(*named(first)) for _ in range(5))]
+    url = f"sqlite:///{first.path}" if first.path else empty_url()
+    stores = [first, *(open_store(url) for _ in range(5))]
     await asyncio.gather(*(store.open() for store in stores))
     found = [await store.load("leg-1") for store in stores]
     await asyncio.gather(*(store.close() for store in stores))
@@ -125,8 +123,8 @@ async def test_hosts_that_start_at_once_bring_the_schema_up_once(kind: str, tmp_
     assert KNOWN[kind][-1] == (await first.schema()).found
 
 
-def named(store: VersionedStore) -> tuple[object, ...]:
-    return (store.path,) if isinstance(store, Store) else (store.address,)  # type: ignore[attr-defined]  # of PostgreSQL
+def empty_url() -> str:
+    return postgres_server.shared_server().url(postgres_server.shared_database())
 
 
 # PostgreSQL alone
@@ -141,7 +139,7 @@ async def test_newer_schema_is_refused_and_left_as_it_is(tmp_path: Path) -> None
     with pytest.raises(StoreUnusable, match="9999"):
         await store.schema()
 
-    assert "start the newer version again" in refused.value.cure
+    assert "start the newer version" in refused.value.cure
     assert [("9999",)] == ask("SELECT version_num FROM ncco_schema")
 
 
@@ -149,7 +147,7 @@ async def test_tables_of_another_program_are_left_alone(tmp_path: Path) -> None:
     store = bare_postgres(tmp_path)
     ask("CREATE TABLE turns (whose text)")
 
-    with pytest.raises(StoreUnusable, match="has a table turns of another program"):
+    with pytest.raises(StoreUnusable, match="belongs to another program: it has a table turns"):
         await store.open()
 
     assert [(None,)] == ask("SELECT to_regclass('calls')")

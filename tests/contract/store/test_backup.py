@@ -7,8 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.store.address import read_address
-from app.store.postgres import PostgresStore
+from app.store import open_store
 from tests.docs.blocks import blocks_of
 from tests.store import postgres_server
 from tests.store.postgres_stores import make_postgres
@@ -45,7 +44,7 @@ async def test_dump_of_a_running_database_is_restored_with_all_that_it_had(tmp_p
     assert 0 == done.returncode, done.stdout + done.stderr
     assert "the newest" in done.stdout
 
-    restored = PostgresStore(read_address(server.url("ncco_restored")))
+    restored = open_store(server.url("ncco_restored"))
     await restored.open()
 
     assert next_turn("leg-1", 1)[0] == await restored.load("leg-1")
