@@ -7,7 +7,7 @@ import errno
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import structlog
@@ -243,14 +243,6 @@ async def test_a_moment_without_files_does_not_end_the_counting(tmp_path: Path) 
 
     assert 1 == await counted_calls(store, Metrics())
     await store.close()
-
-
-async def test_store_that_cannot_be_read_beside_is_not_counted() -> None:
-    metrics = Metrics()
-
-    await count_calls(cast(Store, object()), metrics, structlog.get_logger(), lambda: NOON)
-
-    assert 0 == count(metrics, "ncco_open_calls")
 
 
 def test_refused_signatures_are_counted_by_reason() -> None:
