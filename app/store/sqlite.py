@@ -239,17 +239,19 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        item = self._queue.get()
-        while item is not None:
-            group = [item]
-            while len(group) < GROUP_LIMIT and not self._queue.empty() and (item := self._queue.get()) is not None:
+        is_closing = False
+        while not is_closing:
+            item = self._queue.get()
+            group: list[WriteItem] = []
+            while item is not None and len(group) < GROUP_LIMIT:
                 group.append(item)
+                if self._queue.empty():
+                    break
+                item = self._queue.get()
+            is_closing = item is None
             self._write([each for each in group if not each.done.cancelled()])
             _wake(group)
-            if self._written >= CHECKPOINT_AFTER and self._queue.empty():
-                self._write_back()
-            if item is not None:
-                item = self._queue.get()
+            self._write_back()
         self._disconnect()
 
     def _write(self, group: list[WriteItem]) -> None:
@@ -260,11 +262,11 @@ class Writer:
             _commit(self._connection, group, str(self._path))
             self._log = self._log or _identity(self._log_path)
             self._written += len(group)
-        except (sqlite3.Error, OSError) as error:
+            if self._connection.in_transaction:
+                self._disconnect()  # not even the rollback went through
+        except Exception as error:  # noqa: BLE001 - handed to every waiting task; the thread goes on
             for item in group:
                 item.error = sqlite_file.unavailable(str(self._path), error)
-        if self._connection is not None and self._connection.in_transaction:
-            self._disconnect()  # not even the rollback went through
 
     def _require_in_place(self) -> None:
         if _identity(self._path) != self._file:
@@ -273,16 +275,16 @@ class Writer:
             raise FileNotFoundError("its write-ahead log was deleted while the server runs; restart the server")
 
     def _write_back(self) -> None:
-        """Write the log back into the file. SQLite would do it within a commit, while callers wait."""
-        self._written = 0
-        with suppress(sqlite3.Error):  # it costs only room: the next one does it
-            if self._connection is not None:
+        """Write the log back into the file if it is long. SQLite would do it within a commit, while callers wait."""
+        if self._written >= CHECKPOINT_AFTER and self._queue.empty() and self._connection is not None:
+            self._written = 0
+            with suppress(Exception):  # it costs only room: the next one does it
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _disconnect(self) -> None:
         connection, self._connection, self._log = self._connection, None, None
         if connection is not None:
-            with suppress(sqlite3.Error):  # of a broken file
+            with suppress(Exception):  # of a broken file
                 connection.close()
 
 
@@ -322,7 +324,7 @@ def _wake(group: list[WriteItem]) -> None:
     for item in group:
         by_loop.setdefault(item.done.get_loop(), []).append(item)
     for loop, items in by_loop.items():
-        with suppress(RuntimeError):  # of a loop that is closed: nobody waits there
+        with suppress(Exception):  # of a loop that is closed, where nobody waits; the thread goes on
             loop.call_soon_threadsafe(_settle, items)
 
 
