@@ -243,9 +243,9 @@ class Writer:
         while not is_closing:
             item = self._queue.get()
             group: list[WriteItem] = []
-            while item is not None and len(group) < GROUP_LIMIT:
+            while item is not None:
                 group.append(item)
-                if self._queue.empty():
+                if len(group) == GROUP_LIMIT or self._queue.empty():
                     break
                 item = self._queue.get()
             is_closing = item is None

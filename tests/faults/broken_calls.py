@@ -61,7 +61,7 @@ FRAME: Final = {
     (
         "app/store/postgres.py",
         "_Connections._once",
-    ): "gives a connection back, which asyncpg does without asking anybody",
+    ): "gives a connection back, which asyncpg does by itself",
 }
 """What holds the rest. It is not broken, since nothing stands around it; each with its reason."""
 

@@ -119,8 +119,9 @@ def ncco(tmp_path: Path, url: str, *words: str) -> Any:
 
 def test_records_of_an_earlier_version_can_be_read(url: str, tmp_path: Path) -> None:
     calls = ncco(tmp_path, url, "calls")["calls"]
-    over = next(call["id"] for call in calls if call["state"] == "over")
+    ended = ncco(tmp_path, url, "calls", next(call["id"] for call in calls if call["state"] == "ended"))
 
-    assert 6 == len(calls)
-    assert 6 == len(ncco(tmp_path, url, "calls", over))
+    assert ["ended", *["open"] * 5] == sorted(call["state"] for call in calls)
+    assert ["answer", "input", "record", "event-completed"] == [webhook["kind"] for webhook in ended["timeline"]]
+    assert ["saved"] == [hook["hook"] for hook in ended["hooks"]]
     assert [] == ncco(tmp_path, url, "db", "status")["missing"]
