@@ -122,6 +122,6 @@ def test_records_of_an_earlier_version_can_be_read(url: str, tmp_path: Path) -> 
     ended = ncco(tmp_path, url, "calls", next(call["id"] for call in calls if call["state"] == "ended"))
 
     assert ["ended", *["open"] * 5] == sorted(call["state"] for call in calls)
-    assert ["answer", "input", "record", "event-completed"] == [webhook["kind"] for webhook in ended["timeline"]]
+    assert ["answer", "input-dtmf", "record", "event-completed"] == [webhook["kind"] for webhook in ended["timeline"]]
     assert ["saved"] == [hook["hook"] for hook in ended["hooks"]]
     assert [] == ncco(tmp_path, url, "db", "status")["missing"]
