@@ -13,16 +13,15 @@ from app.flow.checks.prompts.entry import DataEntry, check_entry
 from app.flow.checks.prompts.menu import MenuEntry, check_menu
 from app.flow.checks.prompts.spoken import SpokenText, Voice, spoken_in
 from app.flow.checks.prompts.text import read_prompt
-from app.flow.exits.choices import Choices
-from app.flow.exits.collect import Collect
-from app.flow.exits.source import StepSource, Wired
 from app.flow.issues import Issue
+from app.flow.language.collect import Collect
+from app.flow.language.exits import StepSource, Wired
+from app.flow.language.menu import Choices
+from app.flow.language.retry import FAILURES, as_item, prompt_items
 from app.flow.nodes import Map, Node, Seq
 from app.flow.parts.action import Action
 from app.flow.parts.values import Object
-from app.flow.prompts import as_item, prompt_items
 from app.flow.reader import Reader
-from app.flow.retry import FAILURES
 
 _MAY_SAY_ANYTHING = frozenset({"stream", "ncco"})
 _ENDS_RECORDING = frozenset("*#")
@@ -41,7 +40,7 @@ def check_prompts_of(source: StepSource, wired: Wired, reader: Reader) -> list[I
         readable = [text for text in texts if len(text.text.value) <= _LONGEST]
         heard = [(text, read_prompt(text.text.value, text.language)) for text in readable]
         if isinstance(exit_, Collect):
-            issues = check_entry(heard, DataEntry(exit_.wanted.lengths, _ends_with_hash(wired)))
+            issues = check_entry(heard, DataEntry(exit_.digits, _ends_with_hash(wired)))
         else:
             is_complete = len(readable) == len(texts) and _is_all_text(source, reader)
             other_keys = _ENDS_RECORDING if source.first("record") else frozenset[str]()
@@ -53,7 +52,7 @@ def check_prompts_of(source: StepSource, wired: Wired, reader: Reader) -> list[I
 
 def _texts(source: StepSource, locale: str, reader: Reader) -> Iterator[SpokenText]:
     """Everything that a caller can hear in one locale: `do`, then the prompts of `retry`."""
-    voice = Voice(locale, reader.locales, source.defaults.actions.get("talk"), reader.templates)
+    voice = Voice(locale, reader.locales, reader.inherited.get("talk"), reader.templates)
     do = source.fields.get("do")
     yield from spoken_in(_items(do), voice, is_inherited=False)
     own = _own_prompts(source, reader)
@@ -61,9 +60,8 @@ def _texts(source: StepSource, locale: str, reader: Reader) -> Iterator[SpokenTe
         if failure in own:
             yield from spoken_in(own[failure], voice, is_inherited=False)
         else:
-            inherited = source.defaults.retry.prompts.get(failure, ())
-            items = (prompt.item for prompt in inherited if prompt.item is not None)
-            yield from spoken_in(items, voice, is_inherited=True)
+            inherited = source.defaults.retry.prompts.get(failure, ()) if source.defaults.retry else ()
+            yield from spoken_in((prompt.item for prompt in inherited), voice, is_inherited=True)
 
 
 def _items(node: Node | None) -> list[Map]:
