@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.flow.expressions import Expression, compile_expression
+from app.flow.templates import Expression, compile_expression
 from app.flow.issues import Issue
 from app.flow.model import Value, Variable
 from app.flow.nodes import Map, Node, Place, Seq, Text

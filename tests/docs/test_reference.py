@@ -10,7 +10,7 @@ from app.flow.events import EVENTS
 from app.flow.exits import EXITS, STEP_WORDS
 from app.flow.exits.hold import OUTCOMES as HOLD_OUTCOMES
 from app.flow.exits.on import DIALLED
-from app.flow.expressions.filters import FILTERS
+from app.flow.templates.filters import FILTERS
 from app.flow.flows import WORDS as FLOW_WORDS
 from app.flow.hooks.event import EVENT
 from app.flow.hours.reading import WORDS as HOURS_WORDS

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import RenderError
-from app.flow.expressions import Expression, compile_expression
+from app.flow.templates import Expression, compile_expression
 from app.flow.issues import Issue
 from app.flow.model import Value, Variable
 from app.flow.nodes import Place, Text

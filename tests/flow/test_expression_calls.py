@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.engine import Call
-from app.flow.expressions import compile_expression
+from app.flow.templates import compile_expression
 from app.flow.nodes import Text
 from app.flow.templates import compile_value
 from app.flow.types import TYPES, list_of, record

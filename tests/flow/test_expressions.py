@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import RenderError
-from app.flow.expressions import compile_expression
+from app.flow.templates import compile_expression
 from app.flow.expressions.tokens import MAX_TOKENS
 from app.flow.nodes import Text
 from tests.flow.expression_kit import (

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from app.flow.confidence import min_confidence
 from app.flow.exits.asking import retry_of
 from app.flow.exits.source import StepSource, Wired
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.menu import Choice, read_menu
 from app.flow.model import (
     Again,

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from app.flow.confidence import min_confidence
 from app.flow.exits.asking import retry_of
 from app.flow.exits.source import StepSource, Wired
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Target, Variable
 from app.flow.nodes import Place, Text

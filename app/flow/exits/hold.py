@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.flow.exits.source import StepSource, Wired
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.fields import Fields, read_fields
 from app.flow.lookups.durations import Bounds
 from app.flow.lookups.returned import OK

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.flow.exits.source import StepSource, Wired
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Next, Outcome, Part, Target
 from app.flow.nodes import Map, Place

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from app.flow.assignments import declared_under
 from app.flow.exits.source import StepSource, Wired
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Runs, Target, Variable
 from app.flow.nodes import Place

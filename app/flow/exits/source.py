@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.fields import Fields
 from app.flow.inherited import Defaults
 from app.flow.model import Exit, Part, Variable

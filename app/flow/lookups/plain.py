@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from app.flow.expressions.filters import MAX_TEXT
+from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import ValueType
 
 MAX_DEPTH: Final = 20

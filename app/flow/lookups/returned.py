@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from app.flow.expressions.filters import MAX_TEXT
+from app.flow.templates.filters import MAX_TEXT
 from app.flow.lookups.plain import MAX_DEPTH, plain_json, plain_text
 from app.flow.paths import Path
 from app.flow.scope import Record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.model import Step, Value
 from app.flow.parts.values import leaves
 from app.flow.templates import Computed, Native

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.flow.exits.collect import Collect
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.expressions.syntax import Compared, Const, Field, Filtered, Node, Picked, walk
 from app.flow.model import Flow, Step, Value
 from app.flow.parts.values import leaves

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias
 
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.expressions.syntax import Cut, Field, Filtered, Name, Node, Picked, Sum, children
 from app.flow.model import Value
 from app.flow.parts.values import Localised, OfCall, OurNumber, leaves

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from app.flow.expressions import LANGUAGE
+from app.flow.templates import LANGUAGE
 from app.flow.expressions.evaluator import Run, compiled
 from app.flow.expressions.fault import Absent, Unfit
 from app.flow.expressions.syntax import Compared, Filtered, Node, root_names, walk

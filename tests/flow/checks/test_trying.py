@@ -8,7 +8,7 @@ import pytest
 
 from app.flow.checks.trying import MOST_TEXTS, TEXTS, others
 from app.flow.expressions.fault import Unfit
-from app.flow.expressions.filters import FILTERS
+from app.flow.templates.filters import FILTERS
 from app.flow.scope import SAMPLE, Sample
 
 

@@ -8,7 +8,7 @@ from app.flow.checks.usage.domains import Domains, key_of
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.walking import tests_of
 from app.flow.exits.collect import Collect
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.expressions.syntax import Const, Field, Logic, Name
 from app.flow.issues import Issue
 from app.flow.model import Exit, Step

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.expressions.check import Located
 from app.flow.expressions.syntax import Cut, Defined, Field, Filtered, Node, Picked, children, root_names, walk
 from app.flow.expressions.touching import COUNTING, is_held, keys_of, way_of

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.expressions.check import Located
 from app.flow.expressions.syntax import (
     Compared,

@@ -16,7 +16,7 @@ from app.flow.checks.usage.needing import Need, asked_for, needs_in
 from app.flow.checks.usage.walking import Used, asked_in, sent, tests_of
 from app.flow.checks.usage.ways import returned_by, targets_of
 from app.flow.exits.on import On
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.issues import Issue
 from app.flow.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Exit, Step, Target

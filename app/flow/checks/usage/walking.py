@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from app.flow.expressions import Expression
+from app.flow.templates import Expression
 from app.flow.hooks import SentHook
 from app.flow.hooks.definition import OWN_NAMES
 from app.flow.lookups import AskedLookup

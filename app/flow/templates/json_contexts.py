@@ -1,4 +1,4 @@
-"""Where in a JSON text a value stands.
+"""Where in a JSON text a value stands; see `contexts`.
 
 Outside of strings: "" anywhere, `text` behind `"text":`, `closed` behind a string that holds a value, `key` where such
 a string has turned out to be a key. Within strings: `quotes`, `valued` (with a value in it), `said` (what a talk says),
@@ -24,49 +24,49 @@ _INSIDE = re.compile(
 )
 
 
-def after_json(spot: str, text: str) -> str:
-    """The spot behind `text`."""
+def after_json(context: str, text: str) -> str:
+    """The context behind `text`."""
     at = 0
-    while at < len(text) and spot != "key":
-        is_inside = spot in WITHIN or spot in ("tag", "backslash")
+    while at < len(text) and context != "key":
+        is_inside = context in WITHIN or context in ("tag", "backslash")
         match = (_INSIDE if is_inside else _OUTSIDE).match(text, at)
         assert match is not None  # noqa: S101 - the patterns match any character
-        spot = (_inside if is_inside else _outside)(spot, match.lastgroup or "")
+        context = (_inside if is_inside else _outside)(context, match.lastgroup or "")
         at = match.end()
-    return spot
+    return context
 
 
-def _outside(spot: str, sign: str) -> str:
+def _outside(context: str, sign: str) -> str:
     match sign:
         case "blank":
-            return spot
+            return context
         case "begin":
-            return "said" if spot == "text" else "quotes"
+            return "said" if context == "text" else "quotes"
         case "colon":
-            return "key" if spot == "closed" else spot
+            return "key" if context == "closed" else context
     return sign
 
 
-def _inside(spot: str, sign: str) -> str:
+def _inside(context: str, sign: str) -> str:
     match sign:
         case "end":
-            return "closed" if spot == "valued" else ""
+            return "closed" if context == "valued" else ""
         case "backslash" | "speak" | "tag":
             return sign
-    return "said" if spot in ("tag", "backslash") else spot
+    return "said" if context in ("tag", "backslash") else context
 
 
-def after_value(spot: str) -> str:
-    """The spot behind a value."""
-    if spot == "quotes":
+def after_value(context: str) -> str:
+    """The context behind a value."""
+    if context == "quotes":
         return "valued"
-    return "" if spot in ("text", "closed") else spot
+    return "" if context in ("text", "closed") else context
 
 
-def joined_json(spots: set[str]) -> str | None:
-    """The spot behind branches that end in these: the strictest, if all end within a string or all outside."""
-    for spot in (*_STRICTEST_WITHIN, *_STRICTEST_OUTSIDE):
-        if spot in spots:
-            together = _STRICTEST_WITHIN if spot in WITHIN else _STRICTEST_OUTSIDE
-            return spot if spots <= set(together) else None
+def joined_json(contexts: set[str]) -> str | None:
+    """The context behind branches that end in these: the strictest, if all end within a string or all outside."""
+    for context in (*_STRICTEST_WITHIN, *_STRICTEST_OUTSIDE):
+        if context in contexts:
+            together = _STRICTEST_WITHIN if context in WITHIN else _STRICTEST_OUTSIDE
+            return context if contexts <= set(together) else None
     return None

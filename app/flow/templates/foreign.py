@@ -181,3 +181,25 @@ NAMES: dict[str, str] = {
     "time": "now",
 }
 """Names that other systems use → the name here."""
+
+REFUSED_TAGS: dict[str, str] = {
+    "elseif": 'write "elif"',
+    "elsif": 'write "elif"',
+    "end": "write endif or endfor",
+    "fi": "write endif",
+    "switch": "use if, elif, else",
+    "macro": "use include, or a step of its own",
+    "call": "use include, or a step of its own",
+    "import": "use include",
+    "from": "use include",
+    "extends": "use include",
+    "block": "use include",
+    "autoescape": "leave it out; every value is escaped for its place by itself",
+    "filter": "write the filter behind the value: {{ name | upper }}",
+    "with": "use set",
+    "do": "use `set` of a step",
+    "break": "use if within the loop",
+    "continue": "use if within the loop",
+    "endset": "write the value in the tag: {% set name = value %}",
+}
+"""Tags that are not available, with their cures."""
