@@ -14,6 +14,7 @@ import orjson
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.service.released import RELEASED, project_of, released_row
+from app.service.removals import Removal, removals
 from app.store.contract import RevisionRow, Store
 
 PINNED_LIMIT = 500
@@ -27,13 +28,14 @@ class Library:
     """Swaps whole projects, and finds the flow of a call.
 
     A server that starts on flows with errors begins with those that were last good for any server on its store, as one
-    that runs goes on with them.
+    that runs goes on with them. The same holds for flows that lack something callers can reach, until it is confirmed.
 
     Attributes:
         current: the last project without errors; what new calls get.
         last: the project that was read last, with its issues.
         loaded_at: when `current` was swapped in (aware, UTC); None before the first load.
         rejected: how many reads were not swapped in since the start.
+        removed: what callers reach in `current` and not in `last`; why `last` was refused, if it has no errors itself.
         is_stale: what was read last is good, and waits for a store that can keep it.
     """
 
@@ -44,6 +46,7 @@ class Library:
         self.last: Project = _EMPTY
         self.loaded_at: datetime | None = None
         self.rejected = 0
+        self.removed: tuple[Removal, ...] = ()
         self.is_stale = False
         self._reloading = asyncio.Lock()
         self._by_number: dict[str, Flow] = {}
@@ -56,36 +59,41 @@ class Library:
         """Whether no call can begin, and only since there was no store yet that could keep the flows."""
         return self.is_stale and self.loaded_at is None
 
-    async def reload(self) -> Project:
-        """Read the files again; swap them in whole when they have no errors.
+    async def reload(self, *, confirms_removals: bool = False) -> Project:
+        """Read the files again; swap them in whole when they have no errors and lack nothing that callers can reach.
 
-        Returns what was read. With errors the last good project stays. Raises StoreUnavailable when the revisions
-        cannot be saved or found, and keeps the last good project too: a call must be able to finish on any host.
+        Returns what was read. With errors, or with removals that nobody confirms, the last good project stays. Raises
+        StoreUnavailable when the revisions cannot be saved or found, and keeps the last good project too: a call must
+        be able to finish on any host.
         """
         async with self._reloading:
             project = await asyncio.to_thread(self._read)
             self.last = project
-            if project.has_errors:
-                self.rejected += 1
-                if self.loaded_at is None:
-                    await self._begin_as_before()
-                return project
-            now = datetime.now(UTC)
+            self.removed = ()
             self.is_stale = True
+            now = datetime.now(UTC)
+            in_use = self.current
+            if self.loaded_at is None and (project.has_errors or not confirms_removals):
+                in_use = await self._released(project)
+            if not project.has_errors and not confirms_removals:
+                self.removed = removals(in_use, project)
+            if project.has_errors or self.removed:
+                self.rejected += 1
+                if self.loaded_at is None and in_use.flows:
+                    self._swap(in_use, now)
+                self.is_stale = False
+                return project
             await self._store.save_revisions([_row(flow, now) for flow in project.flows.values()])
             await self._store.replace_revision(released_row(project, now))
             self._swap(project, now)
             self.is_stale = False
             return project
 
-    async def _begin_as_before(self) -> None:
-        """Use what was last good, if anything was."""
-        self.is_stale = True
+    async def _released(self, read: Project) -> Project:
+        """What was last good for any server on the store: `read` itself if it is the same; empty when nothing was."""
         row = await self._store.revision(RELEASED)
-        before = None if row is None else await asyncio.to_thread(project_of, row)
-        if before is not None:
-            self._swap(before, datetime.now(UTC))
-        self.is_stale = False
+        before = None if row is None else await asyncio.to_thread(project_of, row, read)
+        return before or _EMPTY
 
     async def save_again(self) -> frozenset[str]:
         """Save the revisions in use once more, should another host have deleted them as unused.

@@ -17,13 +17,21 @@ RELEASED: Final = "released"
 
 def released_row(project: Project, now: datetime) -> RevisionRow:
     """The row that keeps it; `now` is aware."""
+    return RevisionRow(RELEASED, "", orjson.dumps(_sources(project)), int(now.timestamp() * 1000))
+
+
+def project_of(row: RevisionRow, read: Project) -> Project | None:
+    """The project of a row; None when this version of the server finds errors in it, or no flow.
+
+    When `read` has the same sources and no errors, it is the project: loading a large project again takes seconds.
+    """
+    sources = orjson.loads(row.sources)
+    project = read if not read.has_errors and sources == _sources(read) else load(sources)
+    return None if project.has_errors or not project.flows else project
+
+
+def _sources(project: Project) -> dict[str, str]:
     sources: dict[str, str] = {}
     for flow in project.flows.values():
         sources |= flow.sources
-    return RevisionRow(RELEASED, "", orjson.dumps(sources), int(now.timestamp() * 1000))
-
-
-def project_of(row: RevisionRow) -> Project | None:
-    """The project of a row; None when this version of the server finds errors in it, or no flow."""
-    project = load(orjson.loads(row.sources))
-    return None if project.has_errors or not project.flows else project
+    return sources

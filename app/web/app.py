@@ -121,7 +121,7 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
-        lifespan=_lifespan(settings, own, counters, lines, clock, telemetry=following, leaving=going),
+        lifespan=_lifespan(settings, own, counters, lines, clock, dev=dev, telemetry=following, leaving=going),
     )
     app.door = Door(settings, calls, counters, lines, dev=dev, deadline_s=deadline_s, clock=clock)
     if following is not None:
@@ -148,6 +148,7 @@ def _lifespan(
     log: FilteringBoundLogger,
     clock: Callable[[], datetime],
     *,
+    dev: bool,
     telemetry: Telemetry | None,
     leaving: Leaving,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -170,7 +171,9 @@ def _lifespan(
                 service.look_ups = lambda: TurnLookups(asking).ask
                 folders = (settings.flows, settings.templates)
                 seen = await asyncio.to_thread(stamps, folders)
-                await stack.enter_async_context(_flows_read(opening, service.library, metrics, log))
+                await stack.enter_async_context(
+                    _flows_read(opening, service.library, metrics, log, confirms_removals=dev)
+                )
                 await stack.enter_async_context(_running(count_calls(service.store, metrics, log, clock)))
                 if settings.retention_days is not None:
                     sweeping = sweeper(settings.retention_days, service, log, clock)
@@ -178,7 +181,12 @@ def _lifespan(
                 if settings.reload:
                     watching = partial(watch, folders, service.library, metrics, log, seen=seen)
                     await stack.enter_async_context(_running(opening.first(watching)))
-                await stack.enter_async_context(rotating(settings, _taking(app, service, signer), log))
+                confirmed = asyncio.Event()
+                confirming = _confirming(confirmed, service.library, metrics, log, reads=settings.reload)
+                await stack.enter_async_context(_running(confirming))
+                await stack.enter_async_context(
+                    rotating(settings, _taking(app, service, signer), metrics, log, on_hangup=confirmed.set)
+                )
                 await stack.enter_async_context(leaving_on_sigterm(leaving, settings.drain_s, log))
             gc.collect()
             gc.freeze()  # what is loaded now stays: a collection that walks it all would keep a caller waiting
@@ -202,16 +210,28 @@ def _taking(app: FastAPI, service: CallService, signer: Signer) -> TakeSecrets:
 
 @asynccontextmanager
 async def _flows_read(
-    opening: Opening, library: Library, metrics: Metrics, log: FilteringBoundLogger
+    opening: Opening, library: Library, metrics: Metrics, log: FilteringBoundLogger, *, confirms_removals: bool
 ) -> AsyncIterator[None]:
     """Read the flows, and once more when the store comes if there is none yet: it has to keep them."""
+    read = partial(first_read, library, metrics, log, confirms_removals=confirms_removals)
     if opening.is_done:
-        await first_read(library, metrics, log)
+        await read()
         yield
         return
-    await refresh(library, metrics, log)
-    async with _running(opening.first(partial(first_read, library, metrics, log))):
+    await refresh(library, metrics, log, confirms_removals=confirms_removals)
+    async with _running(opening.first(read)):
         yield
+
+
+async def _confirming(
+    confirmed: asyncio.Event, library: Library, metrics: Metrics, log: FilteringBoundLogger, *, reads: bool
+) -> None:
+    """Take over removals whenever they are confirmed. Without `reads`, only those that were refused at the start."""
+    while True:
+        await confirmed.wait()
+        confirmed.clear()
+        if reads or library.removed:
+            await refresh(library, metrics, log, confirms_removals=True)
 
 
 @asynccontextmanager

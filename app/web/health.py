@@ -9,7 +9,8 @@ import orjson
 from fastapi import APIRouter, Response
 
 from app.errors import StoreUnavailable
-from app.flow.issues import Issue
+from app.flow.nodes import Place
+from app.service.removals import CURE
 from app.web.calls import Calls
 from app.web.leaving import Leaving
 from app.web.metrics import CONTENT_TYPE, Metrics
@@ -45,7 +46,7 @@ async def readiness(calls: Calls, leaving: Leaving, deadline_s: float = STORE_DE
     """Whether new calls can be taken; the store must answer within `deadline_s`. A server that is leaving takes none.
 
     A project that was read and refused does not make a server unready while the last good one is in use: a bad save
-    must not take every host out of service. It is listed under `rejected`.
+    must not take every host out of service. It is listed under `rejected`, as are removals that nobody confirmed.
     """
     library = calls.library
     reasons = [GOING] if leaving.has_begun else []
@@ -53,13 +54,15 @@ async def readiness(calls: Calls, leaving: Leaving, deadline_s: float = STORE_DE
         reasons.append("no flows are loaded")
     if problem := await _store_problem(calls, deadline_s):
         reasons.append(problem)
-    issues = [_shown(issue) for issue in library.last.issues if issue.is_error]
+    errors = (issue for issue in library.last.issues if issue.is_error)
+    rejected = [_shown(issue.place, f"{issue.code} {issue.message}", issue.cure) for issue in errors]
+    rejected += [_shown(removal.place, removal.message, CURE) for removal in library.removed]
     return {
         "ready": not reasons,
         "reasons": reasons,
         "flows": sorted(library.current.flows),
         "loaded_at": library.loaded_at.isoformat() if library.loaded_at else None,
-        "rejected": issues[:ISSUES_SHOWN],
+        "rejected": rejected[:ISSUES_SHOWN],
     }
 
 
@@ -74,9 +77,8 @@ async def _store_problem(calls: Calls, deadline_s: float) -> str:
     return ""
 
 
-def _shown(issue: Issue) -> str:
-    place = issue.place
-    return f"{place.file}:{place.line}:{place.column} {issue.code} {issue.message} ({issue.cure})"
+def _shown(place: Place, problem: str, cure: str) -> str:
+    return f"{place.file}:{place.line}:{place.column} {problem} ({cure})"
 
 
 def _json(content: Any, status: int = 200) -> Response:

@@ -68,9 +68,11 @@ class Metrics:
         self._failsafes = count("ncco_failsafes", "Callers who heard the failsafe NCCO")
         self._without_store = count("ncco_store_unavailable", "Webhooks that got 503, since the store was away")
         self._refusals = count("ncco_signature_rejections", "Webhooks refused", ["reason"])
-        self._rejected = count("ncco_revisions_rejected", "Reads of the flows that had errors")
+        self._rejected = count("ncco_revisions_rejected", "Reads of the flows that were refused")
         self._flows = state("ncco_flows_loaded", "Flows that new calls can start in")
-        self._is_rejected = state("ncco_revision_rejected", "1 while the flows on disk have errors")
+        self._is_rejected = state("ncco_revision_rejected", "1 while the flows on disk are refused")
+        self._removals = state("ncco_removals_refused", "Numbers, flows and defaults gone from disk and still in use")
+        self._are_secrets_refused = state("ncco_secrets_refused", "1 while changed secrets cannot be used")
         self._open_calls = state("ncco_open_calls", "Calls begun in the last 4 hours whose end was not reported")
         self._hooks = count("ncco_hook_tries", "Tries to send a hook", ["outcome"])
         self._hooks_kept = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
@@ -138,12 +140,18 @@ class Metrics:
         self._hooks_kept.labels("waiting").set(waiting)
         self._hooks_kept.labels("parked").set(parked)
 
-    def loaded(self, read: Project, current: Project) -> None:
-        """Count one read of the flow files."""
-        if read.has_errors:
+    def loaded(self, read: Project, current: Project, removals: int = 0) -> None:
+        """Count one read of the flow files; `removals` are those that it was refused for."""
+        is_refused = read.has_errors or removals > 0
+        if is_refused:
             self._rejected.inc()
-        self._is_rejected.set(int(read.has_errors))
+        self._is_rejected.set(int(is_refused))
+        self._removals.set(removals)
         self._flows.set(len(current.flows))
+
+    def secrets_read(self, *, is_refused: bool) -> None:
+        """Record whether the secrets of now can be used; while they cannot, the ones before stay in use."""
+        self._are_secrets_refused.set(int(is_refused))
 
     def calls_open(self, calls: int) -> None:
         """Say how many calls are open."""

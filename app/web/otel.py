@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.engine import Lookup, LookupAnswer
-from app.flow.lookups import LookupRequest
+from app.flow.language.lookups import LookupRequest
 from app.service.carried import CARRIED, Carried
 from app.service.lookups.turn import Asking
 from app.service.outbox.sender import Post

@@ -14,6 +14,7 @@ from watchfiles import awatch
 from app.errors import AppError
 from app.flow.stamps import Stamps, stamps
 from app.service.library import Library
+from app.service.removals import CURE
 from app.web.metrics import Metrics
 
 LOOK_MS: Final = 1000
@@ -24,19 +25,35 @@ FIRST_TRIES: Final = 10
 """How often the flows are read at the start while the store cannot keep them."""
 SETTLE_MS: Final = 100
 """How long files must be quiet, so that a save of many files is read once."""
+HOLD_S: Final = 3.0
+"""How long a removal is held back before it is refused: files that are replaced are gone for a moment."""
 
 
-async def refresh(library: Library, metrics: Metrics, log: FilteringBoundLogger) -> None:
-    """Read the flows once. Raises nothing: whatever is wrong, the last good flows stay in use."""
+async def refresh(
+    library: Library,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+    *,
+    confirms_removals: bool = False,
+    hold_s: float = 0.0,
+) -> None:
+    """Read the flows once. Raises nothing: whatever is wrong, the last good flows stay in use.
+
+    When something is gone that callers can reach, the flows are read again `hold_s` seconds later, and only then
+    refused and reported.
+    """
     try:
-        read = await library.reload()
+        read = await library.reload(confirms_removals=confirms_removals)
+        if library.removed and hold_s:
+            await asyncio.sleep(hold_s)
+            read = await library.reload()
     except (AppError, OSError) as error:
         log.error("flows not read", problem=str(error))
         return
     except Exception:  # a fault of the loader must end neither the calls nor the watching
         log.exception("flows not read", problem="internal error")
         return
-    metrics.loaded(read, library.current)
+    metrics.loaded(read, library.current, len(library.removed))
     for issue in read.issues:
         place = issue.place
         write = log.error if issue.is_error else log.warning
@@ -47,16 +64,25 @@ async def refresh(library: Library, metrics: Metrics, log: FilteringBoundLogger)
             problem=issue.message,
             cure=issue.cure,
         )
-    if read.has_errors:
+    for place, message in library.removed:
+        log.error("removal refused", where=f"{place.file}:{place.line}:{place.column}", problem=message, cure=CURE)
+    if read.has_errors or library.removed:
         log.error("flows refused", in_use=sorted(library.current.flows))
     else:
         log.info("flows loaded", flows=sorted(read.flows))
 
 
-async def first_read(library: Library, metrics: Metrics, log: FilteringBoundLogger, *, wait_s: float = 0.5) -> None:
+async def first_read(
+    library: Library,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+    *,
+    confirms_removals: bool = False,
+    wait_s: float = 0.5,
+) -> None:
     """Read the flows at the start; a store that is away for a moment is asked again, for some seconds."""
     for _ in range(FIRST_TRIES):
-        await refresh(library, metrics, log)
+        await refresh(library, metrics, log, confirms_removals=confirms_removals)
         if not library.is_stale:
             return
         await asyncio.sleep(wait_s)
@@ -123,7 +149,7 @@ class _Watching:
     async def refresh(self) -> None:
         """Read the flows; whatever is saved meanwhile counts as a change again."""
         self.seen = await self.stamps()
-        await refresh(self._library, self._metrics, self._log)
+        await refresh(self._library, self._metrics, self._log, hold_s=HOLD_S)
 
     async def until_replaced(self, *, polls: bool) -> None:
         """Refresh on every change, until one of the folders is another one than before."""

@@ -120,7 +120,7 @@ def test_flows_that_were_saved_with_a_fault_cost_no_caller_anything_after_a_rest
 def test_a_database_that_keeps_nothing_has_no_flows_to_begin_with(tmp_path: Path) -> None:
     urls = ["memory://", f"sqlite:///{tmp_path}/none.db"]
 
-    assert [None, None] == [asyncio.run(last_released(url)) for url in urls]
+    assert [None, None] == [asyncio.run(last_released(url, load({}))) for url in urls]
     assert [] == list(tmp_path.iterdir())
 
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import RenderError
-from app.flow.templates import Expression, compile_expression
 from app.flow.issues import Issue
 from app.flow.model import Value, Variable
 from app.flow.nodes import Place, Text
 from app.flow.scope import scope_types
-from app.flow.templates import Escape, compile_file, compile_value
+from app.flow.templates import Escape, Expression, compile_expression, compile_file, compile_value
 from app.flow.types import TYPES, ValueType
 
 PLACE = Place("flows/test.yaml", 1, 1)

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from app.engine import Call
-from app.flow.templates import compile_expression
 from app.flow.nodes import Text
-from app.flow.templates import compile_value
+from app.flow.templates import compile_expression, compile_value
 from app.flow.types import TYPES, list_of, record
 from tests.engine.scripted_call import LEG, ScriptedCall, load_flow
 from tests.flow.expression_kit import PLACE, SCOPE, line, names

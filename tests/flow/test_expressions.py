@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from app.flow.expressions.tokens import MAX_TOKENS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import RenderError
-from app.flow.templates import compile_expression
-from app.flow.expressions.tokens import MAX_TOKENS
 from app.flow.nodes import Text
+from app.flow.templates import compile_expression
 from tests.flow.expression_kit import (
     NAMES,
     PLACE,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from jinja2.exceptions import SecurityError, TemplateError, UndefinedError
-
 from app.flow.expressions.fault import Unfit
-from app.flow.nodes import Text
 from app.flow.templates.plan import Plan, Unit, Written
 from app.flow.templates.rewriting import Differs, compiled
 from app.flow.templates.sandbox import SANDBOX, Missing
+from jinja2.exceptions import SecurityError, TemplateError, UndefinedError
+
+from app.flow.nodes import Text
 from tests.flow.expression_kit import PLACE
 
 

@@ -321,7 +321,7 @@ async def test_a_broken_file_keeps_the_last_good_flows_and_shows_the_issues(call
 async def test_a_caller_of_a_flow_that_has_gone_still_gets_the_stored_bytes(call: ServedCall, flows: Path) -> None:
     first = await call.ring()
     (flows / "menu.yaml").unlink()
-    await call.service.library.reload()
+    await call.service.library.reload(confirms_removals=True)
     again = await call.ring()
     other = await call.ring(uuid="other")
 
@@ -340,7 +340,7 @@ async def test_a_call_that_nobody_takes_since_it_cannot_be_read_is_told_as_such(
     problem: str, told: str, call: ServedCall, flows: Path
 ) -> None:
     (flows / "menu.yaml").unlink()
-    await call.service.library.reload()
+    await call.service.library.reload(confirms_removals=True)
     reply = await call.service.answer(replace(delivery({}), problem=problem))
 
     assert reply.is_failsafe

@@ -19,10 +19,10 @@ class Released(NamedTuple):
     at: datetime
 
 
-async def last_released(database_url: str) -> Released | None:
+async def last_released(database_url: str, read: Project) -> Released | None:
     """What a server on that database begins with when its flows have errors; None when nothing is there or readable.
 
-    Writes nothing, and makes no file. `database_url` is one that the settings took.
+    Writes nothing, and makes no file. `database_url` is one that the settings took; `read` are the flows on disk.
     """
     store = open_store(database_url)
     if not isinstance(store, Recorded):
@@ -36,7 +36,7 @@ async def last_released(database_url: str) -> Released | None:
             await records.close()
     except StoreError:
         return None
-    project = None if row is None else project_of(row)
+    project = None if row is None else project_of(row, read)
     if row is None or project is None:
         return None
     return Released(project, datetime.fromtimestamp(row.created_at / 1000, UTC))

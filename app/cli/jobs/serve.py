@@ -19,6 +19,7 @@ from app.cli.work import FINE, ISSUES, CannotRun
 from app.errors import SettingsError, StoreUnusable
 from app.flow.model import Project
 from app.flow.report import printable, report
+from app.service.removals import CURE, removals
 from app.settings import Settings, load_settings
 from app.store import open_store
 from app.store.memory import MemoryStore
@@ -33,6 +34,10 @@ note: workers on one SQLite file wait for each other: each commit locks it for a
 _AS_BEFORE: Final = """\
 the flows have errors, so calls go on with those that were last taken over, at {}; mend the errors, and the running
   server takes the flows over"""
+
+_REMOVED: Final = """\
+the flows lack what callers can reach, so calls go on with those that were last taken over, at {}
+{}cure: {}"""
 
 
 def run(
@@ -55,7 +60,7 @@ def run(
         _advise(settings.database_url, workers)
         found = find(Source(settings.flows, settings.templates), settings.policy().env)
         _show_issues(found)
-        project = _before(settings, dev=dev) if found.has_errors else found.project
+        project = _in_use(settings, found, dev=dev)
         if project is None:
             _say("the server does not start while its flows have errors")
             return ISSUES
@@ -105,15 +110,23 @@ def _show_issues(found: Findings) -> None:
     _say(shown, is_line=False)
 
 
-def _before(settings: Settings, *, dev: bool) -> Project | None:
-    """What callers hear while the flows have errors: those that were last good here; None when there are none.
+def _in_use(settings: Settings, found: Findings, *, dev: bool) -> Project | None:
+    """What callers hear: the flows on disk, or those that were last good here; None when there are none.
 
-    In development nobody rings, and whoever has made the errors is there to mend them.
+    The last good ones stay in use while the flows on disk have errors, or lack something that callers can reach. In
+    development nobody calls, and the author is there to correct the flows.
     """
-    before = None if dev else asyncio.run(last_released(settings.database_url))
+    before = None if dev else asyncio.run(last_released(settings.database_url, found.project))
     if before is None:
-        return None
-    _say(_AS_BEFORE.format(f"{before.at:%Y-%m-%d %H:%M} UTC"))
+        return None if found.has_errors else found.project
+    at = f"{before.at:%Y-%m-%d %H:%M} UTC"
+    if found.has_errors:
+        _say(_AS_BEFORE.format(at))
+        return before.project
+    removed = removals(before.project, found.project)
+    if not removed:
+        return found.project
+    _say(_REMOVED.format(at, "".join(f"  {place.file}:{place.line}: {message}\n" for place, message in removed), CURE))
     return before.project
 
 

@@ -16,12 +16,12 @@ from itertools import pairwise
 from typing import ClassVar
 
 from app.flow.exits.source import StepSource, Wired
-from app.flow.templates import Expression
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Part, Target
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.reader import Reader
 from app.flow.targets import read_target
+from app.flow.templates import Expression
 
 _LINE_HINTS = {
     "elif": "write another line `- if: ..` with its own `goto`",

@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 from app.flow.confidence import min_confidence
 from app.flow.exits.asking import retry_of
 from app.flow.exits.source import StepSource, Wired
-from app.flow.templates import Expression
 from app.flow.menu import Choice, read_menu
 from app.flow.model import (
     Again,
@@ -33,6 +32,7 @@ from app.flow.parts.asking import with_input
 from app.flow.phrases import find, fold
 from app.flow.reader import Reader
 from app.flow.retry import Retry
+from app.flow.templates import Expression
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from typing import Any, ClassVar
 from app.flow.confidence import min_confidence
 from app.flow.exits.asking import retry_of
 from app.flow.exits.source import StepSource, Wired
-from app.flow.templates import Expression
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Target, Variable
 from app.flow.nodes import Place, Text
@@ -26,6 +25,7 @@ from app.flow.reader import Reader
 from app.flow.retry import Retry
 from app.flow.scope import variable_type
 from app.flow.targets import read_target
+from app.flow.templates import Expression
 from app.flow.types import ValueType
 from app.flow.variables import is_variable_name
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.flow.exits.source import StepSource, Wired
-from app.flow.templates import Expression
 from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Part, Target
 from app.flow.nodes import Place
 from app.flow.reader import Reader
 from app.flow.targets import read_target
+from app.flow.templates import Expression
 
 
 @dataclass(frozen=True, slots=True)

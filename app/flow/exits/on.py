@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.flow.exits.source import StepSource, Wired
-from app.flow.templates import Expression
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Next, Outcome, Part, Target
 from app.flow.nodes import Map, Place
@@ -25,6 +24,7 @@ from app.flow.parts.connect import Connect
 from app.flow.parts.dial import connect_of, with_dial
 from app.flow.reader import Reader
 from app.flow.targets import read_target
+from app.flow.templates import Expression
 from app.ncco.suggest import nearest
 
 FAILURES = DIAL_FAILURES

@@ -17,7 +17,6 @@ from typing import ClassVar
 
 from app.flow.assignments import declared_under
 from app.flow.exits.source import StepSource, Wired
-from app.flow.templates import Expression
 from app.flow.fields import Fields, read_fields
 from app.flow.model import Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Runs, Target, Variable
 from app.flow.nodes import Place
@@ -25,6 +24,7 @@ from app.flow.reader import Reader
 from app.flow.scope import variable_type
 from app.flow.signature import Signature
 from app.flow.targets import RETURNED, read_run, read_target
+from app.flow.templates import Expression
 
 OTHERWISE = "otherwise"
 

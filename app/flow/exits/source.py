@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.flow.templates import Expression
 from app.flow.fields import Fields
 from app.flow.inherited import Defaults
 from app.flow.model import Exit, Part, Variable
 from app.flow.nodes import Place
 from app.flow.paths import is_inner
 from app.flow.played import Played
+from app.flow.templates import Expression
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ class Analysis:
 
     def _uses(self, node: nodes.Node, *, is_passed: bool = False) -> None:
         """Note the names of the flow that an expression looks up; `is_passed` as for `touched_names`."""
-        for name in touched_names(node, self.check.scope.unspoken, is_passed=is_passed):
+        for name in touched_names(self.check.template, node, self.check.scope.unspoken, is_passed=is_passed):
             known = {name} if root_of(name) in self._given else set()
             self.used_names |= self._origins.get(name, known)
         self.used_env |= used_env(node)
@@ -193,7 +193,7 @@ class Analysis:
     def _may_be_told(self, node: nodes.Expr) -> bool:
         """Whether everything in it may be said or sent. What is sent is kept with the call: nothing sensitive may."""
         is_heard, scope = self._context in self._contexts.spoken, self.check.scope
-        for name in sorted(touched_names(node, scope.unspoken) & scope.unspoken.keys()):
+        for name in sorted(touched_names(self.check.template, node, scope.unspoken) & scope.unspoken.keys()):
             is_setting = scope.is_setting(name)
             if is_heard or (not is_setting and self._contexts.is_sent):
                 place = "spoken" if is_heard else "sent in the open and kept with the call"
@@ -260,7 +260,7 @@ class Analysis:
             self._same_context(node, [context, self._context])
         self.check.scope = before
 
-    def _looped(self, of: nodes.Expr) -> Shape:
+    def _looped(self, of: nodes.Node) -> Shape:
         """The type of the entries that a loop goes over."""
         self._uses(of, is_passed=True)
         shape = type_of(self.check, of)
@@ -273,12 +273,12 @@ class Analysis:
         self._uses(node.node, is_passed=True)
         self._name(node.target, type_of(self.check, node.node) or ANY, node.node)
 
-    def _name(self, target: nodes.Node, shape: Shape, of: nodes.Expr, *entry: None) -> None:
+    def _name(self, target: nodes.Node, shape: Shape, of: nodes.Node, *entry: None) -> None:
         """Give a name to what `of` computes, or to an entry of it."""
         assert isinstance(target, nodes.Name)  # noqa: S101 - the syntax allows nothing else
         if self._may_set(target):
             given = _Given(target.name, shape, of, entry)
-            self.check.scope = _having(self.check.scope, self._origins, given)
+            self.check.scope = _having(self.check, self._origins, given)
 
     def _may_set(self, target: nodes.Name) -> bool:
         name = target.name
@@ -324,18 +324,18 @@ class _Given(NamedTuple):
 
     name: str
     shape: Shape
-    node: nodes.Expr
+    node: nodes.Node
     entry: tuple[None, ...] = ()
 
 
-def _having(scope: ScopeTypes, origins: dict[str, set[str]], given: _Given) -> ScopeTypes:
+def _having(check: Check, origins: dict[str, set[str]], given: _Given) -> ScopeTypes:
     """The scope with one more name.
 
     `origins` are the sensitive fields of the names that were given, each with the names of the flow that it stands for;
     those of this name are added.
     """
-    unspoken = scope.unspoken
-    touched = touched_names(given.node, unspoken, is_passed=True)
+    scope, unspoken = check.scope, check.scope.unspoken
+    touched = touched_names(check.template, given.node, unspoken, is_passed=True)
     why = next((why for known, why in unspoken.items() if known in touched), "")
     inner = [] if why else list(_inner(given, unspoken))
     for known, path in inner:

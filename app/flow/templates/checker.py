@@ -36,7 +36,7 @@ from app.flow.templates.operators import (
     need_bool,
     sum_type,
 )
-from app.flow.templates.references import root_names, touched_names
+from app.flow.templates.references import operand_of, root_names, touched_names
 from app.flow.types import ANY, DATETIME, TYPES, ValueType
 from app.ncco.suggest import nearest
 
@@ -57,7 +57,7 @@ def check_test(check: Check, node: nodes.Node) -> None:
     _Types(check).test(node)
 
 
-def may_be_missing(node: nodes.Node) -> bool:
+def may_be_missing(node: nodes.Node | None) -> bool:
     """Whether `default` and `is defined` may stand behind it: a name, an entry, a part, or a filter of one."""
     if isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Filter):
         return may_be_missing(node.node)
@@ -289,7 +289,7 @@ class _Types(NodeVisitor):
 
     def visit_CondExpr(self, node: nodes.CondExpr) -> Shape:
         self.test(node.test)
-        return common(self.of(node.expr1), self.of(node.expr2))
+        return common(self.of(node.expr1), self.of(node.expr2 or node.expr1))
 
     def visit_Add(self, node: nodes.Add | nodes.Sub) -> Shape | None:
         if (meant := self._hyphenated(node)) and not root_names(node.right) <= set(self.check.scope):
@@ -305,7 +305,8 @@ class _Types(NodeVisitor):
 
     def _hyphenated(self, node: nodes.Add | nodes.Sub) -> tuple[nodes.Getattr, str] | None:
         """The field and the key that `call.sip.X-Tenant` was meant to name, when `node` is such a mistake."""
-        template, left = self.check.template, node
+        template = self.check.template
+        left: nodes.Node = node
         while isinstance(left, nodes.Sub) and isinstance(left.right, nodes.Name):
             if template.end(left.left) + 1 != template.start(left.right):
                 break
@@ -329,7 +330,8 @@ class _Types(NodeVisitor):
     # filters
 
     def visit_Filter(self, node: nodes.Filter) -> Shape | None:
-        shape, args = self.of(node.node), [self.of(arg) for arg in node.args]
+        of = operand_of(node)
+        shape, args = self.of(of), [self.of(arg) for arg in node.args]
         known = FILTERS.get(node.name)
         if known is None:
             near = nearest(node.name, FILTERS)
@@ -341,9 +343,9 @@ class _Types(NodeVisitor):
             message = f"{node.name} takes {_count(known.needed, len(known.args))}"
             self.check.report_at("E306", node.lineno, len(node.name), message, f"write {known.example}")
             return None
-        if node.name == "default" and not may_be_missing(node.node):
-            message = f"default stands behind a name; {self.check.shown(node.node)} is computed"
-            self.check.report("E306", node.node, message, f"write {known.example} behind the name within it")
+        if node.name == "default" and not may_be_missing(of):
+            message = f"default stands behind a name; {self.check.shown(of)} is computed"
+            self.check.report("E306", of, message, f"write {known.example} behind the name within it")
             return None
         self._check_args(node, args)
         if shape is None or not self._takes(node, shape) or (known.speaks and not self._can_speak(node, shape)):
@@ -361,7 +363,7 @@ class _Types(NodeVisitor):
             self.check.report("E306", arg, message, f"write {FILTERS[node.name].example}")
 
     def _takes(self, node: nodes.Filter, shape: Shape) -> bool:
-        takes, shown = FILTERS[node.name].takes, self.check.shown(node.node)
+        takes, shown = FILTERS[node.name].takes, self.check.shown(operand_of(node))
         if not takes or kind_of(shape) in (*takes, "any"):
             return True
         *others, last = (_KINDS[kind] for kind in takes)
@@ -370,12 +372,12 @@ class _Types(NodeVisitor):
         cure = f"write {shown} | {through} | {node.name}" if through in takes else None
         if FILTERS[node.name].speaks:
             cure = f"write {shown} | list" if kind_of(shape) == "list" else None
-        self.check.report("E306", node.node, f"{node.name} takes {wanted}; {shown} is {described(shape)}", cure)
+        self.check.report("E306", operand_of(node), f"{node.name} takes {wanted}; {shown} is {described(shape)}", cure)
         return False
 
     def _defaulted(self, node: nodes.Filter, shape: Shape, args: list[Shape | None]) -> Shape:
-        if len(args) < 2 and _is_always_there(self.check.scope, node.node):
-            message = f"{self.check.shown(node.node)} is never missing, at most empty"
+        if len(args) < 2 and _is_always_there(self.check, operand_of(node)):
+            message = f"{self.check.shown(operand_of(node))} is never missing, at most empty"
             shown = self.check.shown(node.args[0]) if args else ""
             cure = f"to replace what is empty, write | default({shown}, true)" if args else None
             self.check.report_at("W304", node.lineno, len(node.name), message, cure)
@@ -391,7 +393,7 @@ class _Types(NodeVisitor):
             return True
         written = node.args[0]
         takes, find = _SPOKEN_ARGS[node.name]
-        found = find(written.value, self.check.shown(node.node), shape) if isinstance(written.value, takes) else None
+        found = find(written.value, self.check.shown(operand_of(node)), shape) if isinstance(written.value, takes) else None
         if found is not None:
             self.check.report(found[0], written, *found[1:])
         return found is None
@@ -416,20 +418,21 @@ def _owner(scope: ScopeTypes, name: str) -> str | None:
     return NAMES.get(name)
 
 
-def _is_always_there(scope: ScopeTypes, node: nodes.Node) -> bool:
+def _is_always_there(check: Check, node: nodes.Node) -> bool:
     """Whether every call has the value of a name, of one of its known fields, or of a SIP header ("" if not sent).
 
     A sensitive value is gone in a later turn, out of `input` too.
     """
+    scope = check.scope
     if isinstance(node, nodes.Name):
         secrets = scope.secrets
         return node.name not in secrets and (node.name != "input" or not secrets)
-    if any(is_inner(name) for name in touched_names(node, scope.unspoken, is_passed=True)):
+    if any(is_inner(name) for name in touched_names(check.template, node, scope.unspoken, is_passed=True)):
         return False
     shape = record_of(_shape_of_path(scope, node.node)) if isinstance(node, nodes.Getattr) else None
     if shape is None or not isinstance(node, nodes.Getattr):
         return False
-    return _is_always_there(scope, node.node) and (node.attr in shape.fields or shape is HEADERS)
+    return _is_always_there(check, node.node) and (node.attr in shape.fields or shape is HEADERS)
 
 
 def _shape_of_path(scope: ScopeTypes, node: nodes.Node) -> Shape | None:

@@ -118,7 +118,7 @@ def compile_expression(
         check_test(check, node)
     if node is None or any(issue.is_error for issue in check.issues):
         return None, check.issues
-    names, env = touched_names(node, scope.unspoken), used_env(node)
+    names, env = touched_names(template, node, scope.unspoken), used_env(node)
     return Expression(text.place, TYPES["bool"], text.value, template, language, names, env), check.issues
 
 
@@ -175,7 +175,7 @@ def _native(job: _Job, template: Template, node: nodes.Expr) -> tuple[Value | No
         check.report("E313", node, message, f"compute {wanted.described}")
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
-    names, env = touched_names(node, job.scope.unspoken), used_env(node)
+    names, env = touched_names(template, node, job.scope.unspoken), used_env(node)
     shown = check.shown(node)
     return Native(job.place, wanted, shown, template, job.language, names, env, frozenset(job.files)), check.issues
 

@@ -57,10 +57,10 @@ class Program:
 
 
 def _is_of(template: jinja2.Template, frame: Any) -> bool:
-    return frame.f_code.co_filename == (template.filename or "<template>")
+    return bool(frame.f_code.co_filename == (template.filename or "<template>"))
 
 
-def compiled_expression(template: Template, node: nodes.Expr, language: str) -> Run:
+def compiled_expression(template: Template, node: nodes.Node, language: str) -> Run:
     """The function that computes an expression: names by name → value. It raises UndefinedError and Unfit."""
     copied = _Rewriter(template, language, {}).copied(node)
     program = _compiled([nodes.Assign(nodes.Name(_RESULT, "store"), copied)])
@@ -119,11 +119,13 @@ class _Rewriter:
     def _plain(self, node: nodes.Node) -> Any:
         if not isinstance(node, _KEPT):
             raise TypeError(f"{type(node).__name__} is not compiled")
-        return type(node)(*(self.copied(value) for _, value in node.iter_fields()), lineno=node.lineno)
+        copy: Any = type(node)(*(self.copied(value) for _, value in node.iter_fields()), lineno=node.lineno)
+        return copy
 
     def _written(self, child: nodes.Expr) -> nodes.Expr:
         if isinstance(child, nodes.TemplateData):
-            return self._plain(child)
+            plain: nodes.Expr = self._plain(child)
+            return plain
         start = self.template.start(child)
         written = _call(self.escapers[start], self.copied(child))
         written.lineno = start

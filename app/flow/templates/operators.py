@@ -254,7 +254,7 @@ def _bracket_cure(check: Check, node: nodes.Add | nodes.Sub, left: Shape) -> str
     known = FILTERS[right.name]
     if kind_of(left) not in known.takes or not (known.speaks or kind_of(left) == "list"):
         return None
-    whole = f"({check.shown(node.left)} {node.operator} {check.shown(right.node)})"
+    whole = f"({check.shown(node.left)} {node.operator} {check.shown(right.node or right)})"
     return f"a filter takes what stands right before it: write {whole} | {right.name}"
 
 
@@ -264,7 +264,7 @@ def _list_cure(check: Check, node: nodes.Add | nodes.Sub, left: Shape) -> str:
     return f"write {first} + [{second}]" if kind_of(left) == "list" else f"write [{first}] + {second}"
 
 
-def need_bool(check: Check, node: nodes.Expr, shape: Shape) -> None:
+def need_bool(check: Check, node: nodes.Node, shape: Shape) -> None:
     """Report a test that is neither true nor false."""
     if kind_of(shape) in ("bool", "any"):
         return

@@ -213,7 +213,7 @@ class Template:
         """The offset of an expression."""
         match node:
             case nodes.Getattr() | nodes.Getitem() | nodes.Filter() | nodes.Test() | nodes.Call():
-                return self.start(node.node)
+                return self.start(node.node or node)
             case nodes.Not() if self.token(node.lineno).text == "is":
                 return self.start(node.node)
             case nodes.Compare():
@@ -270,10 +270,10 @@ class Template:
         """The token at an offset, or one further on."""
         return self._tokens[self._index[start] + further]
 
-    def written_at(self, start: int) -> nodes.Expr:
-        """The value that is written at an offset."""
-        outputs = nodes.Template(self.body).find_all(nodes.Output)
-        return next(child for output in outputs for child in output.nodes if self.start(child) == start)
+    def written(self) -> Iterator[nodes.Expr]:
+        """Every value that is written."""
+        for output in nodes.Template(self.body).find_all(nodes.Output):
+            yield from (child for child in output.nodes if not isinstance(child, nodes.TemplateData))
 
     def before(self, node: nodes.Node) -> Token:
         """The token in front of an expression and of the brackets around it."""
@@ -483,7 +483,9 @@ class _Reading:
     def _parsed(self) -> list[nodes.Node]:
         """The nodes of all braces that can be read; of any others, the first fault is noted."""
         while True:
-            found = [(piece, fault) for piece in self.pieces for fault in _faults_of_tokens(piece, is_bare=self.is_bare)]
+            found = [
+                (piece, fault) for piece in self.pieces for fault in _faults_of_tokens(piece, is_bare=self.is_bare)
+            ]
             body: list[nodes.Node] = []
             if not any(fault.code == "E311" for _, fault in found):
                 try:
@@ -492,7 +494,9 @@ class _Reading:
                     piece, index = self._where(error.lineno)
                     found.append((piece, _explained(piece, index, piece.at(index), is_bare=self.is_bare)))
                 found += self._refused(body)
-            first = {piece.start: (piece, fault) for piece, fault in sorted(found[::-1], key=lambda each: -each[1].start)}
+            first = {
+                piece.start: (piece, fault) for piece, fault in sorted(found[::-1], key=lambda each: -each[1].start)
+            }
             if not first:
                 return [_Plain(self.template).visit(node) for node in body]
             for piece, fault in first.values():
@@ -556,7 +560,7 @@ class _Tags:
     def _top(self) -> str:
         return self.open[-1].word if self.open else ""
 
-    def _broken(self, piece: _Piece) -> None:
+    def _broken(self, piece: _Piece) -> Fault | None:
         """Open and close blocks by broken tags too, so that no end is left over."""
         word = piece.at(0).text
         piece.tokens = piece.harmless()
@@ -566,6 +570,7 @@ class _Tags:
             self.open.pop()
         elif word != "elif" or self._top != "if":
             piece.tokens = []
+        return None
 
     def _tag(self, piece: _Piece) -> Fault | None:
         word, name = piece.at(0), piece.at(1)
@@ -652,7 +657,8 @@ class _Tags:
             length = 3 if self.reading.source[word.start] in "-+" else 2
             return Fault("E320", word.start, length, "an empty tag", "write {% if test %}, or leave it out")
         if word.text.removeprefix("end") in self.refused:
-            return self._take_as(meant, piece, word)
+            self._take_as(meant, piece, word)
+            return None
         if word.text == "endraw":
             return Fault("E322", word.start, length, 'nothing opens this "endraw"', "open it with {% raw %}")
         self.refused.add(word.text)

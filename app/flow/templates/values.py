@@ -176,7 +176,7 @@ class Computed(_Computing):
     def _failed(self, error: Exception) -> RenderError:
         code = "E391" if isinstance(error, UndefinedError) else error.code if isinstance(error, Unfit) else "E395"
         offset = self._program.offset_of(error)
-        node = self.template.written_at(offset) if offset in self.escapers else None
+        node = next((node for node in self.template.written() if self.template.start(node) == offset), None)
         if node is None:
             return self._error(code, str(error))
         message = str(error) if code == "E391" else f"{self.template.shown(node)}: {error}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.flow.expressions.check import Located
 from app.flow.nodes import Place
+from app.flow.templates.files import Located
 
 
 def place_of(text: Located, start: int, end: int) -> Place:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.flow.checks.prompts.texts import SpokenText
-from app.flow.expressions.check import Located
 from app.flow.nodes import Entry, Map, Node, Text
-from app.flow.templates.source import TemplateFile
+from app.flow.templates.files import Located, TemplateFile
 
 _INCLUDED = re.compile(r"""\{%[-+]?\s*include\s+["']([^"']+)["']""")
 _COMPUTED = re.compile(r"\{[{%]")

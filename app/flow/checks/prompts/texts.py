@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.flow.expressions.check import Located
 from app.flow.nodes import Place
+from app.flow.templates.files import Located
 
 
 @dataclass(frozen=True, slots=True)

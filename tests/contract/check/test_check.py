@@ -1,0 +1,60 @@
+"""`ncco check` of small projects: the code, place and severity of every issue, from the data files in this folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.contract.command import ncco
+
+FOLDER = Path(__file__).parent
+
+
+def _cases() -> list[Any]:
+    return [
+        pytest.param(
+            case,
+            id=f"{file.stem}: {case['name']}",
+            marks=[pytest.mark.xfail(strict=True, reason=case["defect"])] if "defect" in case else [],
+        )
+        for file in sorted(FOLDER.glob("*.yaml"))
+        for case in yaml.load(file.read_bytes(), yaml.CSafeLoader)
+    ]
+
+
+def _files(case: dict[str, Any]) -> dict[str, str | bytes]:
+    """Path → text: what the case holds itself, or a project of `projects/` with one passage replaced."""
+    if "project" not in case:
+        return dict(case["files"])
+    root = FOLDER / "projects" / case["project"]
+    files: dict[str, str | bytes] = {
+        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in root.glob("*/*")
+    }
+    if "replace" in case:
+        name, old, new = case["replace"]
+        text = files[name]
+        assert isinstance(text, str)
+        assert text.count(old) == 1, f"{name} holds {old!r} {text.count(old)} times"
+        files[name] = text.replace(old, new)
+    return files
+
+
+@pytest.mark.parametrize("case", _cases())
+def test_check_reports_exactly_these_issues(case: dict[str, Any], tmp_path: Path) -> None:
+    for name, text in _files(case).items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    env = {f"FLOW_{name}": value for name, value in case.get("env", {}).items()}
+    result = ncco("check", "--format", "json", cwd=tmp_path, env=env)
+    report = json.loads(result.stdout)
+    found = ["{file}:{line}:{column} {code} {severity}".format_map(issue) for issue in report["issues"]]
+
+    assert "\n".join(found) == "\n".join(case["issues"])
+    errors = sum(issue["severity"] == "error" for issue in report["issues"])
+    assert (report["errors"], report["warnings"], result.exit_code) == (errors, len(found) - errors, int(errors > 0))
