@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.templates.references import occurrences, references_in
-from app.flow.templates.syntax import Template, read_template
+from app.flow.templates.syntax import read_template
+from app.flow.templates.tree import Template
 
 _OPENERS = ("{{", "{%")
 

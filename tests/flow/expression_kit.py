@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import RenderError
-from app.flow.issues import Issue
+from app.flow.issues import Issue, by_place
 from app.flow.model import Value, Variable
 from app.flow.nodes import Place, Text
 from app.flow.scope import scope_types
@@ -93,7 +93,7 @@ def read(source: str) -> tuple[Expression | None, list[Issue]]:
 
 def faults(source: str) -> list[str]:
     """Every issue of an expression."""
-    return [line(issue, source) for issue in read(source)[1]]
+    return [line(issue, source) for issue in sorted(read(source)[1], key=by_place)]
 
 
 def expression(source: str) -> Expression:
@@ -141,7 +141,7 @@ def value_faults(
         f"{issue.place.file} {line(issue, files[issue.place.file])}"
         if issue.place.file in files
         else line(issue, source)
-        for issue in make(source, escape, type_, templates)[1]
+        for issue in sorted(make(source, escape, type_, templates)[1], key=by_place)
     ]
 
 

@@ -10,7 +10,8 @@ from app.flow.reader import Reader
 from app.flow.scope import Shape, item_of, kind_of
 from app.flow.templates.check import Check
 from app.flow.templates.checker import type_of
-from app.flow.templates.syntax import Template, read_template
+from app.flow.templates.syntax import read_template
+from app.flow.templates.tree import Template
 from app.flow.types import ValueType
 
 

@@ -19,7 +19,8 @@ from app.flow.templates.contexts import CONTEXT_NAMES, Contexts, Misplaced, Writ
 from app.flow.templates.environment import LOOP_FIELDS
 from app.flow.templates.files import MAX_FILE, Located, TemplateFile, missing_file
 from app.flow.templates.references import root_names, touched_names, used_env, way_of
-from app.flow.templates.syntax import Template, read_template
+from app.flow.templates.syntax import read_template
+from app.flow.templates.tree import Template
 from app.flow.types import ANY, TYPES
 
 MAX_LOOPS: Final = 2

@@ -9,7 +9,8 @@ from jinja2 import nodes
 from app.flow.issues import Issue
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
-from app.flow.templates.syntax import Fault, Template
+from app.flow.templates.pieces import Fault
+from app.flow.templates.tree import Template
 
 
 @dataclass(slots=True)

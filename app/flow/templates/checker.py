@@ -393,7 +393,9 @@ class _Types(NodeVisitor):
             return True
         written = node.args[0]
         takes, find = _SPOKEN_ARGS[node.name]
-        found = find(written.value, self.check.shown(operand_of(node)), shape) if isinstance(written.value, takes) else None
+        found = (
+            find(written.value, self.check.shown(operand_of(node)), shape) if isinstance(written.value, takes) else None
+        )
         if found is not None:
             self.check.report(found[0], written, *found[1:])
         return found is None

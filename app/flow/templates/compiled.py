@@ -21,7 +21,8 @@ from app.flow.templates.contexts import CONTEXTS
 from app.flow.templates.files import MAX_FILE, Located, TemplateFile, missing_file
 from app.flow.templates.filters import LANGUAGE
 from app.flow.templates.references import touched_names, used_env
-from app.flow.templates.syntax import Template, read_expression
+from app.flow.templates.syntax import read_expression
+from app.flow.templates.tree import Template
 from app.flow.templates.values import Computed, Escape, Expression, Literal, Native
 from app.flow.types import TYPES, ValueType
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import jinja2
@@ -15,7 +16,7 @@ from jinja2 import nodes
 
 from app.flow.templates.environment import ENVIRONMENT
 from app.flow.templates.filters import FILTERS
-from app.flow.templates.syntax import Template
+from app.flow.templates.tree import Template
 
 Run: TypeAlias = Callable[[Mapping[str, Any]], Any]
 
@@ -36,6 +37,9 @@ _KEPT: Final = (
     nodes.Assign,
     nodes.Scope,
 )
+MOST_KEPT: Final = 8_192
+"""How many compiled texts are kept for other fields that hold the same."""
+
 _RESULT: Final = "result"
 
 
@@ -56,8 +60,21 @@ class Program:
         return self._compiled.get_corresponding_lineno(lines[-1]) if lines else None
 
 
+@lru_cache(maxsize=MOST_KEPT)
+def program(template: Template, language: str, escapers: tuple[tuple[int, str], ...]) -> Program:
+    """A template, compiled once for all fields that hold the same text."""
+    return Program(template, language, dict(escapers))
+
+
 def _is_of(template: jinja2.Template, frame: Any) -> bool:
     return bool(frame.f_code.co_filename == (template.filename or "<template>"))
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def compiled_condition(template: Template, language: str) -> Run:
+    """The one expression of a template, compiled once for all fields that hold the same text."""
+    (node,) = template.written()
+    return compiled_expression(template, node, language)
 
 
 def compiled_expression(template: Template, node: nodes.Node, language: str) -> Run:
@@ -105,16 +122,23 @@ class _Rewriter:
                 return _call("_list", self._plain(node))
             case nodes.Filter() if FILTERS[node.name].speaks:
                 return _call(node.name, self.copied(node.node), self.language, *self.copied(node.args))
-            case nodes.Compare(expr=left, ops=[operand]):
-                return _call("_compare", self.copied(left), operand.op, self.copied(operand.expr))
-            case nodes.Add() | nodes.Sub():
-                name = "_add" if isinstance(node, nodes.Add) else "_subtract"
-                return _call(name, self.copied(node.left), self.copied(node.right))
-            case nodes.Neg():
-                return _call("_negative", self.copied(node.node))
+            case nodes.Compare() | nodes.Add() | nodes.Sub() | nodes.Neg():
+                return self._operator(node)
             case nodes.Getattr() | nodes.Getitem():
                 return self._entry(node)
         return self._plain(node)
+
+    def _operator(self, node: nodes.Expr) -> nodes.Expr:
+        match node:
+            case nodes.Compare(expr=left, ops=[operand]):
+                return _call("_compare", self.copied(left), operand.op, self.copied(operand.expr))
+            case nodes.Add(left=left, right=right):
+                return _call("_add", self.copied(left), self.copied(right))
+            case nodes.Sub(left=left, right=right):
+                return _call("_subtract", self.copied(left), self.copied(right))
+            case nodes.Neg(node=of):
+                return _call("_negative", self.copied(of))
+        raise TypeError(f"{type(node).__name__} is not compiled")
 
     def _plain(self, node: nodes.Node) -> Any:
         if not isinstance(node, _KEPT):

@@ -6,13 +6,14 @@ This is the one place that walks through templates for their names: checks, look
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from jinja2 import nodes
 
 from app.flow.nodes import Place
 from app.flow.paths import Path, is_inner, meet, path_of, root_of
-from app.flow.templates.syntax import Template
+from app.flow.templates.tree import Template
 
 COUNTING: Final = "length"
 """The filter that counts the entries of a list, and reads nothing of them."""
@@ -40,7 +41,7 @@ class Occurrence(NamedTuple):
     node: nodes.Node
     role: Literal["output", "set", "loop", "test", "condition"]
     tested: frozenset[str] = _NOTHING
-    given: Given = {}
+    given: Given = MappingProxyType({})
 
     @property
     def is_passed(self) -> bool:
@@ -228,19 +229,19 @@ def _parts(node: nodes.Node, state: _State, whole: nodes.Node) -> Iterator[tuple
         case nodes.Test(node=of):
             yield of, beside.asking(of)._replace(is_needed=False, is_asked=True)
         case nodes.CondExpr(test=test, expr1=then, expr2=other):
+            yield then, value.asking(test)
             yield test, beside._replace(is_truth=True, tested=state.tested | _asked_in(test))
-            yield from ((each, value.asking(test)) for each in (then, other) if each is not None)
-        case nodes.And(left=left, right=right) | nodes.Or(left=left, right=right):
+            if other is not None:
+                yield other, value.asking(test)
+        case nodes.And() | nodes.Or():
             tested = state.tested if state.is_truth is not None else state.tested | _asked_in(node)
             logic = state._replace(tested=tested, is_truth=state.is_truth is not False, is_held=False)
-            yield left, logic
-            yield right, logic.asking(left) if logic.is_truth else logic
+            yield from ((node.left, logic), (node.right, logic.asking(node.left) if logic.is_truth else logic))
         case nodes.Not(node=of) if not isinstance(of, nodes.Test):
             yield of, state._replace(is_held=False)
-        case nodes.Compare() | nodes.Operand():
-            yield from ((child, beside) for child in node.iter_child_nodes())
         case _:
-            yield from ((child, value) for child in node.iter_child_nodes())
+            inner = beside if isinstance(node, nodes.Compare | nodes.Operand) else value
+            yield from ((child, inner) for child in node.iter_child_nodes())
 
 
 def _asked_in(node: nodes.Node) -> frozenset[str]:

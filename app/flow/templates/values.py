@@ -14,9 +14,9 @@ from jinja2 import TemplateError, Undefined, UndefinedError, nodes
 
 from app.errors import RenderError
 from app.flow.nodes import Place
-from app.flow.templates.compiler import Program, Run, compiled_expression
+from app.flow.templates.compiler import Program, Run, compiled_condition, program
 from app.flow.templates.filters import Unfit
-from app.flow.templates.syntax import Template
+from app.flow.templates.tree import Template
 from app.flow.types import ValueType
 
 Escape: TypeAlias = typing.Literal["talk", "ssml", "url", "number", "header", "json", "text", "kept"]
@@ -101,7 +101,7 @@ class _OneExpression(_Computing):
 
     @cached_property
     def _run(self) -> Run:
-        return compiled_expression(self.template, self.node, self.language)
+        return compiled_condition(self.template, self.language)
 
     def _computed(self, names: Mapping[str, Any]) -> Any:
         try:
@@ -151,7 +151,7 @@ class Computed(_Computing):
 
     @cached_property
     def _program(self) -> Program:
-        return Program(self.template, self.language, self.escapers)
+        return program(self.template, self.language, tuple(self.escapers.items()))
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value in this call. Raises RenderError."""

@@ -155,7 +155,9 @@ class Literals:
                     self._compare(flow, part)
                 case nodes.Filter(node=nodes.Expr() as of) if part.name in ("contains", "starts_with", "ends_with"):
                     self._look_for(flow, of, spot_of(part), tuple(part.args))
-                case nodes.Filter(node=nodes.Expr() as of) if part.name in TAKEN and (formed := path_of(of)) is not None:
+                case nodes.Filter(node=nodes.Expr() as of) if (
+                    part.name in TAKEN and (formed := path_of(of)) is not None
+                ):
                     self._of(_qualified(flow, formed)).form = TAKEN[part.name]
                     self._change([_qualified(flow, formed)])
                 case nodes.Getitem() if not isinstance(part.arg, nodes.Slice):

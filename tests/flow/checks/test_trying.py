@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from app.flow.expressions.fault import Unfit
 
 from app.flow.checks.trying import MOST_TEXTS, TEXTS, others
 from app.flow.scope import SAMPLE, Sample
-from app.flow.templates.filters import FILTERS
+from app.flow.templates.filters import FILTERS, Unfit
 
 
 def test_each_text_is_tried_with_each_other() -> None:

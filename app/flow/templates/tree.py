@@ -1,0 +1,177 @@
+"""A template as a tree of Jinja2's nodes, with the place of each of them.
+
+The `lineno` of every node is an offset: the parser is given tokens that carry offsets in place of line numbers. With
+the tokens in hand, the beginning and the end of every node are known.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from jinja2 import nodes
+
+from app.flow.nodes import Place
+from app.flow.templates.files import Located
+
+
+class Token(NamedTuple):
+    """A token of Jinja2's lexer, with its offset."""
+
+    start: int
+    kind: str
+    text: str
+
+    @property
+    def end(self) -> int:
+        """The offset behind it."""
+        return self.start + len(self.text)
+
+    def says(self, *words: str) -> bool:
+        """Whether it is one of these operators or words."""
+        return self.kind in ("operator", "name") and self.text in words
+
+
+class Template:
+    """A text with everything it includes, as one tree. The offsets of all its texts follow each other.
+
+    Templates of the same texts are equal, so that they share what is compiled of them.
+
+    Attributes:
+        body: Jinja2's nodes. An entry named by a fixed text is a `Getattr`, however it is written.
+        files: the template files that it is made of.
+    """
+
+    def __init__(self, text: Located) -> None:
+        self.text = text
+        self.body: list[nodes.Node] = []
+        self.files: set[str] = set()
+        self.source = ""
+        self._texts: list[tuple[int, Located]] = []
+        self._tokens: list[Token] = []
+        self._index: dict[int, int] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Template) and (self.source, self.files) == (other.source, other.files)
+
+    def __hash__(self) -> int:
+        return hash(self.source)
+
+    def add(self, text: Located) -> int:
+        """Append a text; gives the offset of its beginning."""
+        base = len(self.source)
+        self._texts.append((base, text))
+        self.source += f"{text.value}\n"
+        return base
+
+    def learn(self, token: Token) -> None:
+        """Note a token of the text that was added last."""
+        self._index[token.start] = len(self._tokens)
+        self._tokens.append(token)
+
+    def place_at(self, start: int, length: int = 1) -> Place:
+        """The place of some characters."""
+        base, text = next(each for each in reversed(self._texts) if each[0] <= start)
+        return text.at(start - base, length)
+
+    def beginning(self, offset: int) -> int:
+        """Where the text begins that an offset is in."""
+        return max(base for base, _ in self._texts if base <= offset)
+
+    def place(self, node: nodes.Node) -> Place:
+        """The place of an expression."""
+        start = self.start(node)
+        return self.place_at(start, self.end(node) - start)
+
+    def shown(self, node: nodes.Node) -> str:
+        """An expression as it is written, at most 40 characters on one line."""
+        return shorten(self.source[self.start(node) : self.end(node)])
+
+    def start(self, node: nodes.Node) -> int:
+        """The offset of an expression."""
+        match node:
+            case nodes.Getattr() | nodes.Getitem() | nodes.Filter() | nodes.Test() | nodes.Call():
+                return self.start(node.node or node)
+            case nodes.Not() if self.token(node.lineno).text == "is":
+                return self.start(node.node)
+            case nodes.Compare():
+                return self.start(node.expr)
+            case nodes.BinExpr():
+                return self.start(node.left)
+            case nodes.CondExpr():
+                return self.start(node.expr1)
+            case nodes.Tuple() if node.items:
+                return self.start(node.items[0])
+        return node.lineno
+
+    def end(self, node: nodes.Node) -> int:
+        """The offset behind an expression."""
+        match node:
+            case nodes.Getattr() | nodes.Getitem():
+                return self._closed(node.lineno) or self.key(node).end
+            case nodes.Filter():
+                behind = self.token(node.lineno, 1)
+                return self._closed(behind.start) if behind.text == "(" else self.token(node.lineno).end
+            case nodes.Test():
+                return self.token(node.lineno, 2 if self.token(node.lineno, 1).text == "not" else 1).end
+            case nodes.Call() | nodes.List():
+                return self._closed(node.lineno)
+            case nodes.UnaryExpr():
+                return self.end(node.node)
+            case nodes.Compare():
+                return self.end(node.ops[-1].expr)
+            case nodes.BinExpr():
+                return self.end(node.right)
+            case nodes.CondExpr():
+                return self.end(node.expr2 or node.test)
+            case nodes.Tuple() if node.items:
+                return self.end(node.items[-1])
+        return self.token(node.lineno).end
+
+    def key(self, node: nodes.Node) -> Token:
+        """The token of the key of an entry."""
+        return self.token(node.lineno, 1)
+
+    def key_length(self, node: nodes.Node) -> int:
+        """How long a key is, without the brackets around it."""
+        end = self.end(node)
+        return end - self.key(node).start - (self.source[end - 1] == "]")
+
+    def operator(self, left: nodes.Node) -> Token:
+        """The token of the operator behind an operand."""
+        index = bisect_left(self._tokens, (self.end(left),))
+        while self._tokens[index].text == ")":
+            index += 1
+        return self._tokens[index]
+
+    def token(self, start: int, further: int = 0) -> Token:
+        """The token at an offset, or one further on."""
+        return self._tokens[self._index[start] + further]
+
+    def written(self) -> Iterator[nodes.Expr]:
+        """Every value that is written."""
+        for output in nodes.Template(self.body).find_all(nodes.Output):
+            yield from (child for child in output.nodes if not isinstance(child, nodes.TemplateData))
+
+    def before(self, node: nodes.Node) -> Token:
+        """The token in front of an expression and of the brackets around it."""
+        index = self._index[self.start(node)] - 1
+        while self._tokens[index].text == "(":
+            index -= 1
+        return self._tokens[index]
+
+    def _closed(self, start: int) -> int:
+        """The offset behind what closes the bracket at `start`; 0 when there is no bracket."""
+        depth = 0
+        for token in self._tokens[self._index[start] :]:
+            depth += token.says("(", "[") - token.says(")", "]")
+            if depth == 0:
+                return token.end if token.says(")", "]") else 0
+        return 0
+
+
+def shorten(text: str) -> str:
+    """At most 40 characters of `text`, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= 40 else f"{line[:37]}..."
