@@ -21,10 +21,9 @@ from app.flow.loader import load_files
 from app.flow.stamps import stamps
 from app.service.calls import CallService
 from app.service.library import Library
-from app.service.lookups import LookupClient
-from app.service.lookups.turn import Asking, TurnLookups
+from app.service.lookups import LookupAnswerer, LookupClient, TurnLookups
 from app.service.outbox import Signer
-from app.service.outgoing.transport import new_client
+from app.service.outgoing import new_client
 from app.settings import Settings
 from app.store import open_store
 from app.web.asking import CountedAsking
@@ -235,7 +234,7 @@ async def _confirming(
 
 
 @asynccontextmanager
-async def _asking(settings: Settings, metrics: Metrics, telemetry: Telemetry | None) -> AsyncIterator[Asking]:
+async def _asking(settings: Settings, metrics: Metrics, telemetry: Telemetry | None) -> AsyncIterator[LookupAnswerer]:
     project = settings.flows.resolve().parent
     async with new_client(settings.private_hosts) as http:
         marked = http if telemetry is None else telemetry.mark(http)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from app.engine import Lookup, LookupAnswer
-from app.service.lookups.turn import Asking
+from app.service.lookups import LookupAnswerer
 from app.web.metrics import Metrics
 
 
 class CountedAsking:
     """Asks as `asking` does."""
 
-    def __init__(self, asking: Asking, metrics: Metrics) -> None:
+    def __init__(self, asking: LookupAnswerer, metrics: Metrics) -> None:
         self._asking = asking
         self._metrics = metrics
         self.clock = asking.clock

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from structlog.typing import FilteringBoundLogger
 
 from app.service.outbox import Poster, Schedule, Sender, Signer, Verdict
-from app.service.outgoing.transport import new_client
+from app.service.outgoing import new_client
 from app.settings import Settings
 from app.store.contract import HookCounts, HookRow, Store
 from app.web.metrics import Metrics

@@ -28,7 +28,7 @@ from structlog.typing import FilteringBoundLogger
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupRequest
 from app.service.carried import CARRIED, Carried
-from app.service.lookups.turn import Asking
+from app.service.lookups import LookupAnswerer
 from app.service.outbox.sender import Post
 from app.service.outbox.verdict import Verdict
 from app.store.contract import HookRow
@@ -87,7 +87,7 @@ class Otel:
 
         return traced
 
-    def asking(self, asking: Asking) -> Asking:
+    def asking(self, asking: LookupAnswerer) -> LookupAnswerer:
         """What asks look-ups, with a span around each."""
         return _TracedAsking(asking, self)
 
@@ -189,7 +189,7 @@ class Otel:
 class _TracedAsking:
     """Asks as `asking` does, with a span around each look-up."""
 
-    def __init__(self, asking: Asking, otel: Otel) -> None:
+    def __init__(self, asking: LookupAnswerer, otel: Otel) -> None:
         self._asking = asking
         self._otel = otel
         self.clock = asking.clock

@@ -15,7 +15,7 @@ import httpx
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
-from app.service.lookups.turn import Asking
+from app.service.lookups import LookupAnswerer
 from app.service.outbox.sender import Post
 from app.web.answers import Answer
 
@@ -30,7 +30,7 @@ class Telemetry(Protocol):
     def around(self, door: ASGIApp) -> ASGIApp:
         """The door, with a span around each webhook: a child of what its `traceparent` names."""
 
-    def asking(self, asking: Asking) -> Asking:
+    def asking(self, asking: LookupAnswerer) -> LookupAnswerer:
         """What asks look-ups, with a span around each."""
 
     def posting(self, post: Post) -> Post:

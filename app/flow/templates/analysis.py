@@ -18,7 +18,7 @@ from app.flow.templates.checker import check_test, type_of
 from app.flow.templates.contexts import CONTEXT_NAMES, Contexts, Misplaced, Written, joined
 from app.flow.templates.environment import LOOP_FIELDS
 from app.flow.templates.files import MAX_FILE, Located, TemplateFile, missing_file
-from app.flow.templates.references import root_names, touched_names, used_env, way_of
+from app.flow.templates.references import root_names, touched_names, used_env, way_of, whole_values
 from app.flow.templates.syntax import read_template
 from app.flow.templates.tree import Template
 from app.flow.types import ANY, TYPES
@@ -158,8 +158,18 @@ class Analysis:
             message, cure = "a value in the name of a field", "write the name out, without braces"
             self.check.report_at("E334", data.lineno, 1, message, cure)
             self._context = ""
+        if self._context == "torn":
+            self._torn(data)
         if not self._is_json and self.check.template.token(data.lineno, -1).kind != "raw":
             check_braces(self.check, data.data, data.lineno)
+
+    def _torn(self, data: nodes.TemplateData) -> None:
+        """Report a text that joins a setting or a variable and makes another host of it."""
+        written = data.data.strip()
+        message = f'"{written}" directly behind a value changes where the URL leads'
+        cure = "begin the path with one /, or write the scheme and the host in front"
+        self.check.report_at("E332", data.lineno + data.data.index(written), len(written), message, cure)
+        self._context = "path"
 
     # values
 
@@ -170,11 +180,20 @@ class Analysis:
         self.escapers[start] = "_text"
         if shape is not None and self._is_one_value(node, shape):
             try:
-                value = Written(shape, root_names(node) == {"env"}, self.check.shown(node))
-                self.escapers[start] = self._contexts.escaper(self._context, value)
+                self.escapers[start] = self._contexts.escaper(self._context, self._written(node, shape))
             except Misplaced as fault:
                 self._misplaced(node, fault)
         self._context = self._contexts.after_value(self._context)
+
+    def _written(self, node: nodes.Expr, shape: Shape) -> Written:
+        values = tuple(whole_values(node))
+        fixed = [_is_fixed(value) for value in values]
+        is_url = all(is_one or self._is_url(value) for value, is_one in zip(values, fixed, strict=True))
+        return Written(shape, all(fixed), is_url, self.check.shown(node))
+
+    def _is_url(self, node: nodes.Node) -> bool:
+        silent = Check(self.check.template, self.check.scope)
+        return getattr(type_of(silent, node), "name", "") == "url"
 
     def _misplaced(self, node: nodes.Expr, fault: Misplaced) -> None:
         if fault.is_all_before:
@@ -290,6 +309,11 @@ class Analysis:
             message = f'"{name}" is set outside the loop, and a loop changes nothing outside itself'
         self.check.report_at("E325", target.lineno, len(name), message)
         return False
+
+
+def _is_fixed(node: nodes.Node) -> bool:
+    """Whether it is a setting of the server, or a text of the file."""
+    return root_names(node) == {"env"} or (isinstance(node, nodes.Const) and isinstance(node.value, str))
 
 
 # braces in literal text

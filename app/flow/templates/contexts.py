@@ -15,6 +15,8 @@ from app.flow.templates.json_contexts import SPOKEN, WITHIN, after_json, after_v
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://|(?P<sip>sips?:))")
+_BEHIND_BASE = re.compile(r"/(?!/)|[?#;@]|:(?:[0-9]+(?:[/?#;]|\Z)|\Z)")
+"""What may follow a value that holds a scheme and a host: a path, a port, or the host of a SIP user."""
 _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 
 
@@ -39,12 +41,14 @@ class Written(NamedTuple):
 
     Attributes:
         shape: its type.
-        is_env: whether it is a setting of the server, as it is.
+        is_fixed: whether it is made of settings of the server and of what the file says, and of nothing else.
+        is_url: whether it begins as such a value or as one of type url does.
         shown: how it is written.
     """
 
     shape: Shape
-    is_env: bool
+    is_fixed: bool
+    is_url: bool
     shown: str
 
 
@@ -125,6 +129,8 @@ def _after_url(context: str, text: str) -> str:
         return "odd"
     if context == "user" and "@" in text:
         context, text = "host", text[text.index("@") + 1 :]
+    if context == "base" and text.strip():
+        context = "host" if _BEHIND_BASE.match(text) else "torn"
     if context == "host" and re.search(r"[/?#;]", text):
         return "path"
     return context
@@ -133,9 +139,9 @@ def _after_url(context: str, text: str) -> str:
 def _url(context: str, value: Written) -> str:
     if context in ("user", "path"):
         return "_url"
-    if context == "" and (value.is_env or getattr(value.shape, "name", "") == "url"):
+    if context == "" and value.is_url:
         return "_url_base"
-    if context == "host" and value.is_env:
+    if context in ("base", "host") and value.is_fixed:
         return "_url_host"
     if context == "odd":
         cure = "begin with https:// and the host, or with a setting: {{ env.NAME }}"
@@ -153,6 +159,8 @@ CONTEXT_NAMES = {
     "user": "before the @",
     "host": "in the host",
     "path": "behind the host",
+    "base": "in the host",
+    "torn": "in the host",
     "odd": "in no URL",
 }
 """How messages call the contexts; any other is at the beginning or between."""
@@ -160,6 +168,8 @@ CONTEXT_NAMES = {
 
 def joined(contexts: set[str]) -> str | None:
     """The context behind branches that end in these contexts; None when they do not go together."""
+    if contexts == {"base", "host"}:
+        return "base"
     return next(iter(contexts)) if len(contexts) == 1 else joined_json(contexts)
 
 
@@ -167,7 +177,7 @@ CONTEXTS: dict[str, Contexts] = {
     "talk": Contexts(_after_talk, _talk, spoken=frozenset({"", "tag"})),
     "ssml": Contexts(_after_ssml, _ssml, spoken=frozenset({"", "tag", '"', "'"})),
     "json": Contexts(after_json, _json, after_value, SPOKEN),
-    "url": Contexts(_after_url, _url, lambda context: context or "host"),
+    "url": Contexts(_after_url, _url, lambda context: context or "base"),
     "number": _plain("_number"),
     "header": _plain("_header"),
     "text": _plain("_text"),

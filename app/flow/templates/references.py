@@ -306,6 +306,17 @@ def way_of(node: nodes.Node) -> tuple[str, Path] | None:
     return None
 
 
+def whole_values(node: nodes.Node) -> Iterator[nodes.Node]:
+    """The expressions whose value `node` may be, unchanged: both arms of a choice, a value and its default."""
+    match node:
+        case nodes.CondExpr(expr1=then, expr2=nodes.Expr() as other):
+            yield from (*whole_values(then), *whole_values(other))
+        case nodes.Filter(node=nodes.Expr() as of, name="default", args=[otherwise, *_]):
+            yield from (*whole_values(of), *whole_values(otherwise))
+        case _:
+            yield node
+
+
 def operand_of(node: nodes.Filter) -> nodes.Expr:
     """The value that a filter is applied to. Jinja2's filters of blocks, which have none, are never read."""
     assert node.node is not None  # noqa: S101 - see above
