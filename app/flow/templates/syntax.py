@@ -66,10 +66,10 @@ class _Reading:
                     piece, index = self._where(error.lineno)
                     found.append((piece, explained(piece, index, piece.at(index), is_bare=self.is_bare)))
                 found += self._refused(body)
-            first = {
-                piece.start: (piece, fault)
-                for piece, fault in sorted(found, key=lambda each: each[1].start, reverse=True)
-            }
+            first: dict[int, tuple[Piece, Fault]] = {}
+            for piece, fault in found:
+                if piece.start not in first or fault.start < first[piece.start][1].start:
+                    first[piece.start] = (piece, fault)
             if not first:
                 parts = [part for node in body for part in node.find_all((nodes.Getitem, nodes.Filter))]
                 return [_Plain(self.template).visit(node) for node in body] if parts else body
