@@ -172,9 +172,9 @@ class Scanner:
         self.pieces += [piece] if piece is not None else []
         return len(self.source)
 
-    def _tokens(self, begin: int) -> Iterator[Token]:
+    def _tokens(self, begin: int, state: str | None = None) -> Iterator[Token]:
         source, at = self.source.replace("\r\n", "\n").replace("\r", "\n"), begin
-        state = "variable" if self.is_bare else None
+        state = "variable" if self.is_bare else state
         for _, kind, text in ENVIRONMENT.lexer.tokeniter(source[begin:], None, None, state):
             token = Token(source.index(text, at), kind, text)
             at = token.end
@@ -225,8 +225,22 @@ class Scanner:
         if sign in "\"'":
             return Fault("E301", at, 1, f"the text that begins here has no closing {sign}", f"close it with {sign}")
         if sign in ")]":
-            return Fault("E301", at, 1, f'nothing opens this "{sign}"', "leave it out")
+            fault = Fault("E301", at, 1, f'nothing opens this "{sign}"', "leave it out")
+            return self._fault_behind(piece, at + 1) or fault
         return _meaningless(at, sign)
+
+    def _fault_behind(self, piece: Piece, at: int) -> Fault | None:
+        """The next token that is wrong by itself, behind a bracket at which Jinja2's lexer has stopped."""
+        token = Token(at, "", "")
+        try:
+            for token in self._tokens(at, "variable" if piece.opener == "{{" else "block"):
+                if token.kind in ("variable_end", "block_end"):
+                    return None
+                if fault := self._token_fault(piece, token):
+                    return fault
+        except TemplateSyntaxError:
+            return self._stopped_at(piece, token.end)
+        return None
 
     def _sign_fault(self, piece: Piece, at: int) -> Fault | None:
         if braces := _BRACES.match(self.source, at):
