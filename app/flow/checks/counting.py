@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from jinja2 import nodes
 
-from app.flow.exits.branch import Branch
+from app.flow.language.branch import Branch
 from app.flow.model import Edge
 from app.flow.moves import Assignment
 from app.flow.templates import Computed, Native
 from app.flow.templates.references import walk
 
 if TYPE_CHECKING:
-    from app.flow.steps import ReadStep
+    from app.flow.language.step import ReadStep
 
 _ORDERED: Final = frozenset({"lt", "lteq", "gt", "gteq", "eq"})
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from jinja2 import nodes
 
-from app.flow.exits.collect import Collect
+from app.flow.language.collect import Collect
 from app.flow.model import Flow, Step, Value
 from app.flow.parts.values import leaves
 from app.flow.templates import Expression
