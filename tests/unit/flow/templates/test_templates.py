@@ -10,7 +10,7 @@ from app.flow.model import Value
 from app.flow.nodes import Place, Text
 from app.flow.templates import Computed, Escape, Literal, Native, compile_file, compile_value
 from app.flow.types import TYPES, ValueType, words
-from tests.flow.expression_kit import (
+from tests.unit.flow.templates.cases import (
     CALL,
     NAMES,
     PLACE,
@@ -24,7 +24,7 @@ from tests.flow.expression_kit import (
     value,
     value_faults,
 )
-from tests.flow.template_files import FILES
+from tests.unit.flow.templates.template_files import FILES
 
 ESCAPES: dict[str, Escape] = {
     "talk": "talk",

@@ -8,7 +8,7 @@ from app.errors import RenderError
 from app.flow.nodes import Text
 from app.flow.templates import compile_expression
 from app.flow.templates.pieces import MAX_TOKENS
-from tests.flow.expression_kit import (
+from tests.unit.flow.templates.cases import (
     NAMES,
     PLACE,
     SCOPE,

@@ -8,7 +8,7 @@ from app.flow.rules import RULES, Rule
 from app.flow.rules.expressions import EXPRESSION_RULES, RENDER_RULES
 from app.flow.templates import Escape
 from app.flow.types import TYPES
-from tests.flow.expression_kit import NAMES, names, refusal, value
+from tests.unit.flow.templates.cases import NAMES, names, refusal, value
 
 BROKEN: dict[str, tuple[str, Escape, str, dict[str, Any]]] = {
     "E391": ("Hello {{ call.custom_data.nobody }}", "talk", "text", NAMES),

@@ -16,7 +16,7 @@ from app.errors import RenderError
 from app.flow.model import Value
 from app.flow.templates import Computed, Escape
 from app.flow.types import TYPES
-from tests.flow.expression_kit import CALL, NAMES, custom, make, names, refusal, rendered, value
+from tests.unit.flow.templates.cases import CALL, NAMES, custom, make, names, refusal, rendered, value
 
 NASTY = st.sampled_from(
     [
@@ -308,12 +308,12 @@ def outcome(found: Value, known: dict[str, Any]) -> str:
 @given(st.lists(PARTS, min_size=1, max_size=4).map("".join), JSON, HOSTILE)
 @settings(max_examples=200)
 @pytest.mark.parametrize("escape", ["talk", "text"])
-def test_with_and_without_jinja_the_text_is_the_same(escape: Escape, source: str, any_json: Any, hostile: str) -> None:
+def test_a_tag_changes_nothing_of_the_text_around_it(escape: Escape, source: str, any_json: Any, hostile: str) -> None:
     known = custom(any_json) | {"ticket": hostile}
-    straight = value(f"{source}.", escape)
-    jinja = value(f"{source}{{% if true %}}.{{% endif %}}", escape)
+    plain = value(f"{source}.", escape)
+    tagged = value(f"{source}{{% if true %}}.{{% endif %}}", escape)
 
-    assert outcome(straight, known) == outcome(jinja, known)
+    assert outcome(plain, known) == outcome(tagged, known)
 
 
 WORDS = r"""{{ }} {% %} {# #} if elif else endif for endfor in set include raw endraw ticket call.from items tries vip

@@ -13,7 +13,7 @@ from app.flow.templates.compiler import Program
 from app.flow.templates.environment import ENVIRONMENT
 from app.flow.templates.filters import Unfit
 from app.flow.templates.tree import Template
-from tests.flow.expression_kit import PLACE
+from tests.unit.flow.templates.cases import PLACE
 
 
 class Trap:

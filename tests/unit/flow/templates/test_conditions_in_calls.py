@@ -11,7 +11,7 @@ from app.flow.nodes import Text
 from app.flow.templates import compile_expression, compile_value
 from app.flow.types import TYPES, list_of, record
 from tests.engine.scripted_call import LEG, ScriptedCall, load_flow
-from tests.flow.expression_kit import PLACE, SCOPE, line, names
+from tests.unit.flow.templates.cases import PLACE, SCOPE, line, names
 
 SURVEY = """\
 flow: survey

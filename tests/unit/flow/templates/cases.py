@@ -1,4 +1,4 @@
-"""What the tests of expressions and templates stand on: a scope, a call, and issues as one line each."""
+"""What the tests of conditions and templates share: a scope, a call, and issues as one line each."""
 
 from __future__ import annotations
 
