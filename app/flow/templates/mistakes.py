@@ -17,6 +17,9 @@ MAX_DEPTH: Final = 30
 """How deep brackets and operators may be nested; our choice."""
 
 _NO_OPERANDS: Final = ("if", "else", "or", "and", "in", "is")
+_TIGHT: Final = ("==", "!=", "<", "<=", ">", ">=", "+", "-", "in")
+"""Operators that bind tighter than `not`."""
+
 _MISPLACED: Final = {
     "if": ('"if" within an expression', "for steps, use lines of a `branch`; for texts, write {{ a if test else b }}"),
     ")": ('nothing opens this ")"', "leave it out"),
@@ -65,6 +68,8 @@ def _word_faults(piece: Piece, index: int, token: Token, *, is_bare: bool) -> It
             yield Fault("E302", token.start, len(token.text), message, LITERALS[token.text])
         elif token.says(*_NO_OPERANDS) and not piece.ends_operator(index):
             yield explained(piece, index, token, is_bare=is_bare)
+        elif token.says("not") and index > piece.expression and piece.at(index - 1).says(*_TIGHT):
+            yield Fault("E301", token.start, 3, f'"not" behind "{piece.at(index - 1).text}"', "write (not ...)")
     elif token.says("is"):
         is_negated = piece.at(index + 1).says("not")
         asked = piece.at(index + 2 if is_negated else index + 1).text

@@ -64,6 +64,8 @@ class _Reading:
                     body = self._parse()
                 except TemplateSyntaxError as error:
                     piece, index = self._where(error.lineno)
+                    if piece.is_broken:  # what stands in for it can always be read; if not, reading ends here
+                        return []
                     found.append((piece, explained(piece, index, piece.at(index), is_bare=self.is_bare)))
                 found += self._refused(body)
             first: dict[int, tuple[Piece, Fault]] = {}
