@@ -176,7 +176,7 @@ class Analysis:
     def _output(self, node: nodes.Expr) -> None:
         self._uses(node)
         start = self.check.template.start(node)
-        shape = type_of(self.check, node) if self._may_be_told(node) else None
+        shape = type_of(self.check, node) if self._may_be_written(node) else None
         self.escapers[start] = "_text"
         if shape is not None and self._is_one_value(node, shape):
             try:
@@ -210,7 +210,7 @@ class Analysis:
             self.used_names |= self._origins.get(name, known)
         self.used_env |= used_env(node)
 
-    def _may_be_told(self, node: nodes.Expr) -> bool:
+    def _may_be_written(self, node: nodes.Expr) -> bool:
         """Whether everything in it may be said or sent. What is sent is kept with the call: nothing sensitive may."""
         is_heard, scope = self._context in self._contexts.spoken, self.check.scope
         for name in sorted(touched_names(self.check.template, node, scope.unspoken) & scope.unspoken.keys()):

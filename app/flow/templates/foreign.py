@@ -76,7 +76,7 @@ WORDS: dict[str, str] = {
     "xor": "write (a and not b) or (b and not a)",
     "unless": 'write "and not"',
 }
-"""Words that stand where an operator is due."""
+"""Words written in place of an operator."""
 
 LITERALS: dict[str, str] = {
     "TRUE": "write true",
@@ -92,7 +92,7 @@ LITERALS: dict[str, str] = {
     "NOT": 'write "not" in small letters',
     "Not": 'write "not" in small letters',
 }
-"""Words that stand where a value is due."""
+"""Words written in place of a value."""
 
 CALLS: dict[str, str] = {
     "len": "length",

@@ -78,7 +78,7 @@ def _word_faults(piece: Piece, index: int, token: Token, *, is_bare: bool) -> It
             yield Fault("E302", token.start, 2, '"is" asks only whether something `is defined`', cure)
 
 
-# what is wrong where Jinja2's parser stops
+# where Jinja2's parser stops
 
 
 def explained(piece: Piece, index: int, token: Token, *, is_bare: bool) -> Fault:
