@@ -19,7 +19,7 @@ from app.flow.linking import link
 from app.flow.model import Flow, Project, Signature
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.reader import Reader
-from app.flow.rules.prompts import PROMPT_RULES
+from app.flow.rules import PROMPT_RULES
 from app.flow.scope import scope_types
 from app.flow.settings import kept_settings
 from app.flow.source import names_written_in, read_yaml
@@ -29,8 +29,6 @@ _FLOWS = "flows/"
 _TEMPLATES = "templates/"
 _CALENDARS = "calendars/"
 _SUFFIXES = frozenset({".yaml", ".yml"})
-
-_OF_PROMPTS = frozenset(rule.code for rule in PROMPT_RULES)
 
 _UNKNOWN_NAME = frozenset({"E272", "E303", "E304", "E537", "E561", "E580"})
 """Rules about flows, names in expressions, calendars, lookups, locales and hooks that nobody declares."""
@@ -107,7 +105,7 @@ class _File:
         marred = {(issue.place.line, issue.place.column) for issue in self.found[: self.text_faults] if issue.is_error}
         yield from self.found[: self.text_faults]
         for issue in self.found[self.text_faults :]:
-            if not _follows(issue, self.path, marred) and not (marred and issue.code in _OF_PROMPTS):
+            if not _follows(issue, self.path, marred) and not (marred and issue.code in PROMPT_RULES):
                 yield issue
 
 
