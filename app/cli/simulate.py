@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,16 +13,22 @@ import click
 from click.core import ParameterSource
 
 from app.cli import options
-from app.cli.moments import read_moment
-from app.cli.work import hand_over
+from app.cli.environment import server_settings
+from app.cli.output import FINE, ISSUES, CannotRun
+from app.cli.server_under_test import START_IT, Method, is_url, refuse_remote_options, remote_application
+from app.cli.simulating.line import Network
+from app.cli.simulating.saving import check_path
+from app.cli.simulating.scripted import find_source_of, play_at, play_own
+from app.cli.simulating.scripts import Script
+from app.cli.simulating.simulation import Simulation, Wishes, say_live
+from app.cli.simulating.targets import find_called
+from app.cli.simulating.words import NOWHERE
+from app.simulator import Application
+from app.verify.scenarios.distant import NoServer
+from app.verify.scenarios.model import CallFacts
 
 HIDDEN: Final = frozenset({"", "anonymous", "unknown", "restricted", "private", "unavailable"})
 """What stands for the number of a caller who does not show it."""
-
-
-def _moment(_: click.Context, __: click.Parameter, at: str | None) -> datetime:
-    """The moment that is meant; without a time zone it is UTC."""
-    return datetime.now(UTC).replace(microsecond=0) if at is None else read_moment(at)
 
 
 def _number(_: click.Context, __: click.Parameter, number: str | None) -> str:
@@ -71,7 +78,6 @@ def _refuse_unheeded(context: click.Context, script: Path | None) -> None:
 
 @click.command(
     "simulate",
-    short_help="Call a flow, or any webhook server, in the terminal: hear, press, speak.",
     epilog="""\b
 Examples:
   ncco simulate                                  call the project in this folder
@@ -97,7 +103,9 @@ Exit codes: 0 the call was played, 1 the server did something wrong in it, its f
     callback=_caller,
     help="The caller: a number, sip:..., or anonymous.",
 )
-@click.option("--at", default=None, callback=_moment, help="When the call is made, UTC without a time zone [now].")
+@click.option(
+    "--at", default=None, callback=options.read_time, help="When the call is made, UTC without a time zone [now]."
+)
 @click.option("--script", type=click.Path(path_type=Path), default=None, help="Play the scenarios of a file.")
 @click.option("-k", "words", default="", metavar="WORDS", help="With --script: only scenarios that hold these words.")
 @click.option("--save", type=click.Path(path_type=Path), default=None, help="Add the call to a file of scenarios.")
@@ -122,7 +130,7 @@ Exit codes: 0 the call was played, 1 the server did something wrong in it, its f
     help="How long an audio file lasts [30 seconds].",
 )
 @options.chaos
-@options.server
+@options.remote_server
 @options.flows
 @options.templates
 @click.pass_context
@@ -144,36 +152,50 @@ def command(
     chaos: int | None,
     event_url: str,
     fallback_url: str,
-    method: str | None,
+    method: Method | None,
     signature_secret: str,
     flows: Path | None,
     templates: Path | None,
-) -> None:
+) -> int:
     """Call a flow, a project, or the answer URL of any webhook server, and be the caller.
 
     Without an argument the project in this folder is called. Nobody outside is asked or told anything: at a terminal
     you answer look-ups yourself, elsewhere their defaults hold.
     """
     _refuse_unheeded(context, script)
-    hand_over(
-        "simulate",
-        what=what,
-        to=to,
-        caller=caller,
-        at=at,
-        script=script,
-        words=words,
-        save=save,
-        shows=shows,
-        live=live,
-        real_time=real_time,
-        env=env,
-        streams=streams,
-        chaos=chaos,
-        event_url=event_url,
-        fallback_url=fallback_url,
-        method=method,
-        signature_secret=signature_secret,
-        flows=flows,
-        templates=templates,
-    )
+    address = remote_application(what or "" if is_url(what) else "", event_url, fallback_url, method, signature_secret)
+    if not is_url(what):
+        refuse_remote_options(event_url, fallback_url, method, signature_secret)
+    elif live or env:
+        raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL asks whom it asks")
+    if script is not None and save is not None:
+        raise CannotRun("--save and --script exclude each other", "leave one of them out")
+    facts = CallFacts(NOWHERE, to, caller, at=at)
+    try:
+        if script is not None:
+            scenarios = Script(script, words, real_time, shows, chaos)
+            return _run_script(scenarios, what, address, flows, templates, live=live)
+        if save is not None:
+            check_path(save)
+        called = None if is_url(what) else find_called(what, facts, flows, templates)
+        if called is None and not is_url(what):
+            return ISSUES
+        wishes = Wishes(facts, save, shows, live, real_time, env, Network(chaos, streams))
+        return asyncio.run(Simulation(called, address, wishes).run())
+    except NoServer as error:
+        raise CannotRun(str(error), START_IT) from error
+    except KeyboardInterrupt:
+        click.echo("\nthe call was left")
+        return FINE
+
+
+def _run_script(
+    script: Script, what: str | None, address: Application, flows: Path | None, templates: Path | None, *, live: bool
+) -> int:
+    """The scenarios on the server at `address` when `what` is a URL, else on that of a project."""
+    if is_url(what):
+        return asyncio.run(play_at(script, address))
+    if live:
+        say_live()
+    source = find_source_of(script, what, flows, templates)
+    return asyncio.run(play_own(script, source, server_settings().dial_allow, live=live))
