@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -22,8 +22,7 @@ from app.cli.output import FINE, ISSUES, counted, shows_colours
 from app.cli.recorded_calls import Entry, RecordedCall, entries_of, fallback_reason, recorded_call
 from app.flow.report import printable
 from app.service.desk import LONGEST_CALL_MS
-from app.store.contract import HookRow
-from app.store.records import CallRow, Records, Timeline, Wanted
+from app.store import CallRow, HookRow, Records, Timeline, Wanted
 
 POLL_S: Final = 0.5
 """How often `--follow` looks."""
@@ -173,7 +172,7 @@ async def _show_one(records: Records, name: str, screen: Screen, *, follow: bool
     return FINE
 
 
-async def follow_calls(records: Records, wanted: Wanted, limit: int, poll_s: float = POLL_S) -> AsyncIterator[CallRow]:
+async def follow_calls(records: Records, wanted: Wanted, limit: int, poll_s: float = POLL_S) -> AsyncGenerator[CallRow, None]:
     """Up to `limit` calls, the newest last; then each new call, and each of the newest ones when it has changed."""
     known: dict[str, CallRow] = {}
     most: int | None = limit

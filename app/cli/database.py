@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import click
 
@@ -13,50 +12,33 @@ from app.cli.environment import server_settings
 from app.cli.output import CannotRun
 from app.errors import StoreError, StoreUnusable
 from app.flow.report import printable
-from app.store import open_store
-from app.store.contract import Store
-from app.store.memory import MemoryStore
-from app.store.records import Recorded, Records, Timeline
-from app.store.retention import Retention
-from app.store.schema import Versioned
-from app.store.sqlite import SqliteStore
+from app.store import Records, Store, Timeline, open_store
 
 MOST_ALIKE: Final = 10
 """How many calls are named when an id is ambiguous."""
 
 
-class Database(Store, Retention, Versioned, Recorded, Protocol):
-    """A store that exists without a server."""
-
-
-def find_database() -> Database:
+def find_database() -> Store:
     """The database that the settings name; it need not exist yet. Raises CannotRun."""
     url = server_settings().database_url
     store = open_store(url)
-    if isinstance(store, MemoryStore):
+    if not store.is_durable:
         cure = "let the server use a file: NCCO_DATABASE_URL=sqlite:///ncco.db"
         raise CannotRun(f"{url.partition(':')[0]}:// stores nothing outside of the server", cure)
-    assert isinstance(store, Versioned) and isinstance(store, Retention) and isinstance(store, Recorded)  # noqa: S101
-    database: Database = store
-    return database
+    return store
 
 
-def existing_database() -> Database:
-    """The database that the settings name. Raises CannotRun when it does not exist."""
+def existing_database() -> Store:
+    """The database that the settings name. Raises CannotRun when it is a file that does not exist."""
     database = find_database()
-    if isinstance(database, SqliteStore) and not Path(database.path).is_file():
+    if database.path is not None and not database.path.is_file():
         cure = "run it in the server's folder, or set NCCO_DATABASE_URL to the server's database"
-        raise CannotRun(f"there is no database at {database.path}", cure)
+        raise CannotRun(f"there is no database at {database.label}", cure)
     return database
-
-
-def label_of(database: Database) -> str:
-    """Which database it is, without its password."""
-    return str(database.path if isinstance(database, SqliteStore) else getattr(database, "label", "the database"))
 
 
 @asynccontextmanager
-async def opened(database: Database) -> AsyncIterator[Database]:
+async def opened(database: Store) -> AsyncIterator[Store]:
     """The database while it is open for writing. Raises CannotRun, also when it becomes unavailable meanwhile."""
     async with reporting_faults():
         await database.open()
@@ -67,7 +49,7 @@ async def opened(database: Database) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def opened_records(database: Database) -> AsyncIterator[Records]:
+async def opened_records(database: Store) -> AsyncIterator[Records]:
     """The recorded calls while they are open for reading. Raises CannotRun, as `opened` does."""
     records = database.records()
     async with reporting_faults():

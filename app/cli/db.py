@@ -8,9 +8,9 @@ from typing import Literal
 import click
 
 from app.cli import options
-from app.cli.database import find_database, label_of, reporting_faults
+from app.cli.database import find_database, reporting_faults
 from app.cli.output import FINE, ISSUES, print_json
-from app.store.schema import Schema
+from app.store import Schema
 
 
 @click.group(
@@ -43,7 +43,7 @@ def status(form: Literal["text", "json"]) -> int:
         async with reporting_faults():
             return await database.schema()
 
-    schema, label = asyncio.run(read()), label_of(database)
+    schema, label = asyncio.run(read()), database.label
     if form == "json":
         print_json({"database": label, **schema._asdict()})
     elif not schema.missing:
@@ -77,5 +77,5 @@ def upgrade() -> int:
         done = f"was upgraded from schema {before.found} to {before.newest}"
     else:
         done = f"was created, with schema {before.newest}"
-    click.echo(f"{label_of(database)} {done}")
+    click.echo(f"{database.label} {done}")
     return FINE

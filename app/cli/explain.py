@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from typing import Final, Literal, Protocol
 
 import click
-import yaml
 
 import app
 from app.cli import options
@@ -23,6 +22,7 @@ from app.flow.rules import RULES as FLOW_RULES
 from app.flow.rules import Rule as FlowRule
 from app.flow.rules.running import RUNNING_RULES
 from app.ncco import RULES as NCCO_RULES
+from app.ncco.issue import RuleBook
 from app.ncco.suggest import nearest
 from app.verify.scenarios.rules import RULES as SCENARIO_RULES
 
@@ -36,6 +36,9 @@ FLOW_EXAMPLES: Final = _APP / "flow" / "examples"
 """An example is one flow file, or several behind lines `#=== path`; `#=== path -> target` is a link."""
 _EXAMPLE_FILE: Final = re.compile(rb"^#=== (?P<path>\S+)(?: -> (?P<link>\S+))?\n", re.MULTILINE)
 _HEAD: Final = re.compile(r"(?:# .*\n)*")
+
+
+Kind = Literal["bad", "good"]
 
 
 class Rule(Protocol):
@@ -58,19 +61,13 @@ class Rule(Protocol):
         """What to do in general."""
 
 
-def _proof_rules() -> dict[str, Rule]:
-    """What a proof finds, by kind."""
-    entries = yaml.safe_load((_APP / "verify" / "prove" / "rules.yaml").read_text(encoding="utf-8"))
-    return {kind: FlowRule(kind, **entry) for kind, entry in entries.items()}
-
-
 RULES: Final[Mapping[str, Rule]] = {
     **FLOW_RULES,
     **RUNNING_RULES,
     **JSON_RULES,
     **NCCO_RULES,
     **SCENARIO_RULES,
-    **_proof_rules(),
+    **RuleBook(FlowRule, _APP / "verify" / "prove" / "rules.yaml"),
 }
 """Every code that a command, the log or a trace can show."""
 
@@ -100,7 +97,8 @@ def command(code: str | None, form: Literal["text", "json"]) -> int:
     if rule is None:
         raise CannotRun(f"there is no code {printable(code)}", _similar(code))
     wrong, right = example(rule.code, "bad") or b"", example(rule.code, "good") or b""
-    about = f"Source: {rule.source}." if getattr(rule, "source", "") else about_of(right)
+    source = getattr(rule, "source", "")
+    about = f"Source: {source}." if source else about_of(right)
     right = right[len(_head(right).encode()) :]
     if form == "json":
         row = {"code": rule.code, "severity": rule.severity, "title": rule.title, "cure": rule.cure, "about": about}
@@ -143,12 +141,13 @@ def _similar(code: str) -> str:
     return f"near it are {', '.join(sorted(near_by[:NEAREST]))}; {every}" if near_by else every
 
 
-def example(code: str, kind: Literal["bad", "good"]) -> bytes | None:
+def example(code: str, kind: Kind) -> bytes | None:
     """The wrong or the right example of a code; None when it has none."""
-    folders = ((FLOW_EXAMPLES, "yaml"), (_APP / "ncco" / "examples", "json"), (_APP / "cli" / "examples", "json"))
-    paths = (folder / f"{code}.{kind}.{suffix}" for folder, suffix in folders)
-    found = next((path for path in paths if path.is_file()), None)
-    return found.read_bytes() if found else None
+    rule = NCCO_RULES.get(code) or JSON_RULES.get(code)
+    if rule is not None:
+        return (rule.bad if kind == "bad" else rule.good).encode()
+    path = FLOW_EXAMPLES / f"{code}.{kind}.yaml"
+    return path.read_bytes() if path.is_file() else None
 
 
 def about_of(right: bytes) -> str:

@@ -12,8 +12,7 @@ import click
 from app.cli import options
 from app.cli.database import existing_database, opened
 from app.cli.output import FINE, ISSUES, CannotRun, counted, print_json
-from app.store.retention import Forgotten
-from app.store.sqlite import SqliteStore
+from app.store import Forgotten
 
 REWRITTEN_BYTES: Final = 256 * 1024 * 1024
 """SQLite files up to this size are rewritten without --rewrite: it takes a second or two."""
@@ -33,8 +32,10 @@ Examples:
 It works beside a running server, on the database that NCCO_DATABASE_URL names. A call in progress is deleted too: its
 caller hears the failsafe NCCO next. It does not reach backups, or what hooks have sent to others. A SQLite file and
 its log are searched for copies of the number; PostgreSQL's files are on its own host, where deleted rows remain until
-their space is reused. Exit codes: 0 no row names the number, and nothing was found in a SQLite file, 1 older copies
-are left in free parts of the file, 2 it cannot run.""",
+their space is reused.
+
+Exit codes: 0 no row names the number, and nothing was found in a SQLite file, 1 older copies are left in free parts of
+the file, 2 it cannot run.""",
 )
 @click.option(
     "--number",
@@ -50,8 +51,8 @@ def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: Litera
     """Delete every call that came from a number, went to it or dialled it, with its webhooks, turns and hooks."""
     wanted = sorted({international(number) for number in numbers})
     database = existing_database()
-    is_file = isinstance(database, SqliteStore)
-    may_rewrite = rewrite or (isinstance(database, SqliteStore) and database.path.stat().st_size <= REWRITTEN_BYTES)
+    is_file = database.path is not None
+    may_rewrite = rewrite or (database.path is not None and database.path.stat().st_size <= REWRITTEN_BYTES)
 
     async def forget() -> Forgotten:
         async with opened(database) as store:

@@ -13,7 +13,7 @@ import click
 from app.cli import options
 from app.cli.database import existing_database, opened
 from app.cli.output import FINE, ISSUES, counted, print_json
-from app.store.contract import HookCounts, HookRow
+from app.store import HookCounts, HookRow
 
 MOST_HOOKS: Final = 100_000
 """How many hooks `retry` looks at, parked ones first."""

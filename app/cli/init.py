@@ -11,8 +11,9 @@ from typing import Final
 import click
 
 from app.cli.output import FINE, CannotRun, columns
+from app.flow.language.names import names_in
+from app.flow.language.schema import flow_schema
 from app.flow.report import printable
-from app.flow.schema import flow_schema, names_in
 from app.verify.scenarios.schema import scenario_schema
 
 SKELETON: Final = Path(__file__).parent / "skeleton"

@@ -11,8 +11,7 @@ import orjson
 
 from app.ncco.webhooks import FALLBACK_REASONS, unnested
 from app.service.desk import LONGEST_CALL_MS
-from app.store.contract import TurnRow, WebhookRow
-from app.store.records import CallRow, Timeline
+from app.store import CallRow, Timeline, TurnRow, WebhookRow
 
 MASKED: Final = "secret:"
 """Starts the token that is stored instead of something sensitive."""

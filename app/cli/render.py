@@ -21,7 +21,7 @@ from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
 from app.service.policy import Policy
-from app.store.memory import MemoryStore
+from app.store import open_store
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
 """Fixed, so that the same call has the same NCCO."""
@@ -121,14 +121,18 @@ def command(
 
     async def play() -> tuple[Reply, list[Mapping[str, Any]]]:
         """The last reply, and the trace of its turn."""
-        store = MemoryStore()
+        store = open_store("memory://")
         service = CallService(store, Library(store, lambda: found.project), policy)
         await store.open()
         await service.library.reload()
         reply = await service.answer(webhook(), flow)
         for keys in digits:
             reply = await service.resume("input", _input_token(reply, keys), webhook(dtmf={"digits": keys}))
-        return reply, json.loads(next(iter(store.turns.values()))[-1].trace)
+        records = store.records()
+        await records.open()
+        (call,) = await records.calls(1)
+        timeline = await records.timeline(call.session.id)
+        return reply, json.loads(timeline.turns[-1].trace) if timeline is not None else []
 
     reply, trace = asyncio.run(play())
     actions = json.loads(reply.ncco or b"[]")

@@ -29,8 +29,7 @@ from app.ncco.webhooks import FallbackWebhook, recognise
 from app.service.policy import Policy
 from app.service.rows import REFUSED, mask
 from app.service.tokens import MAC_BYTES, make_token
-from app.store.contract import RevisionRow
-from app.store.records import Timeline
+from app.store import RevisionRow, Timeline
 
 KEY: Final = b"ncco replay signs callbacks that nobody calls"
 _CALLBACK_URL: Final = re.compile(rb"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)")

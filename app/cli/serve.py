@@ -13,7 +13,6 @@ from typing import Final
 import click
 
 from app.cli import options
-from app.cli.database import label_of
 from app.cli.environment import folders, settings_refused
 from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
 from app.cli.project import Findings, Source, load_source
@@ -25,9 +24,6 @@ from app.service.released import RELEASED, project_of
 from app.service.removals import CURE, removals
 from app.settings import Settings, load_settings
 from app.store import open_store
-from app.store.memory import MemoryStore
-from app.store.records import Recorded
-from app.store.sqlite import SqliteStore
 from app.web.server import serve
 
 URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
@@ -134,10 +130,7 @@ async def last_served(database_url: str, read: Project) -> tuple[Project, dateti
 
     Writes nothing, and creates no file. `read` are the flows on disk.
     """
-    store = open_store(database_url)
-    if not isinstance(store, Recorded):
-        return None
-    records = store.records()
+    records = open_store(database_url).records()
     try:
         await records.open()
         try:
@@ -155,11 +148,11 @@ async def last_served(database_url: str, read: Project) -> tuple[Project, dateti
 def _database(url: str) -> str:
     """Where calls are stored, before the server opens it."""
     store = open_store(url)
-    if isinstance(store, MemoryStore):
+    if not store.is_durable:
         return "the memory of this process, and are lost when it ends"
-    if isinstance(store, SqliteStore):
+    if store.path is not None:
         return f"{printable(str(store.path.absolute()))}{'' if store.path.exists() else ', a new database'}"
-    return label_of(store)  # type: ignore[arg-type]
+    return store.label
 
 
 def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "") -> str:

@@ -23,7 +23,7 @@ from app.service.outbox import Poster, Signer
 from app.service.outgoing import new_client
 from app.settings import Settings
 from app.simulator import Application
-from app.store.contract import HookRow
+from app.store import HookRow
 from app.verify.scenarios.stage import BASE, BROKEN, Outside
 from app.web import create_app
 from app.web.door import DEADLINE_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
@@ -18,24 +18,12 @@ from app.flow import issues as flow_issues
 from app.flow.nodes import Place
 from app.flow.report import Format, report
 from app.ncco import Issue, Rule, check
+from app.ncco.issue import RuleBook
 
-NOT_JSON: Final = Rule(
-    "J100",
-    "error",
-    "The text is not JSON.",
-    "Correct the place shown; an NCCO is a list of actions, at least [].",
-    "RFC 8259",
-)
-REPEATED_NAME: Final = Rule(
-    "J101",
-    "error",
-    "A name is written twice in one object; JSON readers differ in which one counts.",
-    "Keep one of them.",
-    "RFC 8259, Objects",
-)
-RULES: Final = {rule.code: rule for rule in (NOT_JSON, REPEATED_NAME)}
+RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, Path(__file__).with_name("rules.yaml"))
 """What can be wrong with the text itself, by code."""
-
+NOT_JSON: Final = "J100"
+REPEATED_NAME: Final = "J101"
 UNKNOWN_OPTION: Final = "N105"
 """The rule that concerns a name, not its value."""
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
@@ -67,7 +55,7 @@ def command(file: str, form: Format) -> int:
     else:
         shown = report([fault.as_issue() for fault in faults], {name: text}, form, shows_colours())
         click.echo(shown, nl=False, color=shows_colours())
-    if any(fault.issue.code == NOT_JSON.code for fault in faults):
+    if any(fault.issue.code == NOT_JSON for fault in faults):
         return CANNOT_RUN
     return ISSUES if any(fault.issue.is_error for fault in faults) else FINE
 
@@ -115,12 +103,12 @@ def faults_of(name: str, text: str) -> tuple[Sequence[Fault], Any]:
         document = read_json(text)
     except NotJsonError as error:
         message = f"not JSON: {error.message}" if text.strip() else "the text is empty"
-        issue = NOT_JSON.at("", message, error.cure)
+        issue = RULES[NOT_JSON].at("", message, error.cure)
         return [Fault(issue, place(Span(error.offset, error.offset + 1)))], None
     faults = []
     for pointer, span in document.repeated:
         message = f"{text[span.start : span.end]} is written twice; only the last one counts"
-        faults.append(Fault(REPEATED_NAME.at(pointer, message), place(span)))
+        faults.append(Fault(RULES[REPEATED_NAME].at(pointer, message), place(span)))
     for issue in check(document.value):
         spans = document.names if issue.code == UNKNOWN_OPTION else document.values
         faults.append(Fault(issue, place(spans.get(issue.path, Span(0, 1)))))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.jobs.environment import FLOW_PREFIX, folders
+from app.cli.environment import FLOW_PREFIX, folders
 from app.settings import load, load_settings
 from tests.cli.played_projects import project
 from tests.cli.projects import SHOP, ncco, write_project

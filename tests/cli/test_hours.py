@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.jobs.hours import Shown
+from app.cli.hours import state_of
 from app.flow.hours import hours_view
 from app.flow.loader import load
 from tests.cli.projects import SHOP, TYPO, ncco, write_project
@@ -182,7 +182,7 @@ def test_the_state_says_why_it_is_closed_and_when_it_opens(now: str, state: str)
     office = load({"flows/shared.yaml": SHARED}, {}).calendars["office"]
     moment = hours_view({"office": office}, datetime.fromisoformat(now))["office"]
 
-    assert state == Shown("office", office, "flows/shared.yaml", moment).state
+    assert state == state_of(moment)
 
 
 def test_turns_that_never_come_are_null_for_a_program() -> None:

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.jobs.greeting import greeting
-from app.cli.jobs.released import last_released
+from app.cli.serve import greeting, last_served
 from app.flow.loader import load
 from app.settings import load_settings
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store
 from tests.cli.projects import SHOP, TYPO, WARNED, ncco, write_project
 from tests.cli.running import RunningServer, running_server
 
@@ -120,7 +119,7 @@ def test_flows_that_were_saved_with_a_fault_cost_no_caller_anything_after_a_rest
 def test_a_database_that_keeps_nothing_has_no_flows_to_begin_with(tmp_path: Path) -> None:
     urls = ["memory://", f"sqlite:///{tmp_path}/none.db"]
 
-    assert [None, None] == [asyncio.run(last_released(url, load({}))) for url in urls]
+    assert [None, None] == [asyncio.run(last_served(url, load({}))) for url in urls]
     assert [] == list(tmp_path.iterdir())
 
 
@@ -222,7 +221,7 @@ def test_where_calls_are_kept_is_said_before_the_first_one(url: str, told: str, 
 
 
 async def made(file: Path) -> None:
-    store = SqliteStore(file)
+    store = Store(SqliteDatabase(file))
     await store.open()
     await store.close()
 

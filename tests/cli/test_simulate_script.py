@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.jobs.simulating.words import NOWHERE
-from app.cli.jobs.simulating.writing import Played, written
+from app.cli.simulating.words import NOWHERE
+from app.cli.simulating.writing import Played, written
 from app.verify.scenarios import model
 from app.verify.scenarios.model import AT, CallFacts, Said
 from app.verify.scenarios.reading import read_scenarios

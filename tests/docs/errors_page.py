@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
-from app.cli.jobs.examples import about, example
-from app.cli.jobs.validate import RULES as JSON_RULES
+from app.cli.explain import about_of, example
+from app.cli.validate import RULES as JSON_RULES
 from app.flow.rules import RULES as FLOW_RULES
 from app.flow.rules.running import RUNNING_RULES
 from app.ncco import RULES as NCCO_RULES
@@ -85,7 +85,7 @@ def _chapter(title: str, of: Iterable[Rule]) -> str:
 def _section(rule: Rule) -> str:
     parts = [f"### {rule.code}", f"{_sentence(rule.title)} **Cure:** {_told(rule.cure)}."]
     if good := example(rule.code, "good"):
-        parts.append(_sentence(about(good)))
+        parts.append(_sentence(about_of(good)))
     return "\n\n".join(filter(None, [*parts, _block(example(rule.code, "bad"))])) + "\n"
 
 

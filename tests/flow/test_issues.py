@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.jobs.examples import FLOWS, about, example, unpack
+from app.cli.explain import FLOW_EXAMPLES, about_of, example, write_example
 from app.flow.issues import Issue
 from app.flow.loader import load_files
 from app.flow.rules import RULES
@@ -17,7 +17,7 @@ def issues_of(code: str, kind: str, root: Path) -> tuple[Issue, ...]:
     """What is found in an example of a rule; a good one may read variables of the environment."""
     data = example(code, "bad" if kind == "bad" else "good")
     assert data is not None, f"{code} has no {kind} example: write app/flow/examples/{code}.{kind}.yaml"
-    unpack(data, root)
+    write_example(data, root)
     return load_files(root / "flows", root / "templates", {} if kind == "bad" else None).issues
 
 
@@ -38,7 +38,9 @@ def test_the_good_example_of_a_rule_breaks_none(code: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("code", sorted({**RULES, **RUNNING_RULES}))
 def test_the_good_example_of_a_rule_says_why_the_rule_is_there(code: str) -> None:
-    assert 40 < len(about(example(code, "good") or b"")), f"app/flow/examples/{code}.good.yaml begins with no comment"
+    assert 40 < len(about_of(example(code, "good") or b"")), (
+        f"app/flow/examples/{code}.good.yaml begins with no comment"
+    )
 
 
 @pytest.mark.parametrize("code", sorted(RUNNING_RULES))
@@ -50,7 +52,7 @@ def test_examples_of_what_only_a_call_breaks_can_be_loaded(code: str, kind: str,
 def test_every_example_belongs_to_a_rule() -> None:
     due = {f"{code}.{kind}.yaml" for code in (*RULES, *RUNNING_RULES) for kind in ("bad", "good")}
 
-    assert set() == {path.name for path in FLOWS.iterdir()} - due
+    assert set() == {path.name for path in FLOW_EXAMPLES.iterdir()} - due
 
 
 @pytest.mark.parametrize("code", sorted(RULES))

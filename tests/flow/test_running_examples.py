@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.cli.jobs.examples import Kind, example
+from app.cli.explain import Kind, example
 from app.engine import Call
 from tests.engine.scripted_call import ScriptedCall, load_flow
 

@@ -12,12 +12,12 @@ from structlog.testing import capture_logs
 
 from app.service.outbox import Verdict
 from app.settings import load_settings
-from app.store.contract import HookCounts
-from app.store.memory import MemoryStore
+from app.store import HookCounts
 from app.web.hooks import Teller, sending
 from app.web.metrics import Metrics
 from tests.service.outbox.outbox_kit import put, until
 from tests.service.outbox.receiver import Receiver, receiving
+from tests.store.memory_store import MemoryStore
 from tests.store.stored_rows import hook_row
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
