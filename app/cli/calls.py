@@ -172,7 +172,9 @@ async def _show_one(records: Records, name: str, screen: Screen, *, follow: bool
     return FINE
 
 
-async def follow_calls(records: Records, wanted: Wanted, limit: int, poll_s: float = POLL_S) -> AsyncGenerator[CallRow, None]:
+async def follow_calls(
+    records: Records, wanted: Wanted, limit: int, poll_s: float = POLL_S
+) -> AsyncGenerator[CallRow, None]:
     """Up to `limit` calls, the newest last; then each new call, and each of the newest ones when it has changed."""
     known: dict[str, CallRow] = {}
     most: int | None = limit

@@ -51,7 +51,11 @@ def command(paths: tuple[Path, ...], flows: Path | None, templates: Path | None,
     """
     named = [source_at(path, templates) for path in paths]
     sources = _joined(named or [Source(*folders(flows, templates))])
-    return _watch(sources, form) if watch else _check(sources, form)
+    if watch:
+        return _watch(sources, form)
+    code, shown = _check(sources, form)
+    click.echo(shown, nl=False, color=shows_colours())
+    return code
 
 
 def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
@@ -64,16 +68,15 @@ def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
     return tuple(joined.values())
 
 
-def _check(sources: Sequence[Source], form: Format) -> int:
-    """Print the issues of all sources; the exit code. Raises CannotRun."""
+def _check(sources: Sequence[Source], form: Format) -> tuple[int, str]:
+    """The exit code, and the report of all sources. Raises CannotRun."""
     findings = [load_source(source) for source in sources]
     issues = [issue for found in findings for issue in found.issues]
     texts = {name: text for found in findings for name, text in found.texts.items()}
     shown = report(issues, texts, form, shows_colours())
     if form == "text" and not issues:
         shown = f"{_no_issues(findings)}\n"
-    click.echo(shown, nl=False, color=shows_colours())
-    return ISSUES if any(issue.is_error for issue in issues) else FINE
+    return ISSUES if any(issue.is_error for issue in issues) else FINE, shown
 
 
 def _no_issues(findings: list[Findings]) -> str:
@@ -89,17 +92,19 @@ def _watch(sources: Sequence[Source], form: Format) -> int:
     """
     watched = tuple(dict.fromkeys(folder for source in sources for folder in (source.flows, source.templates)))
     seen = stamps(watched, [Path(DOTENV)])
-    code = _check(sources, form)
+    code, shown = _check(sources, form)
+    click.echo(shown, nl=False, color=shows_colours())
     click.echo(f"\nwatching {', '.join(map(str, watched))}; Ctrl-C ends", err=True)
     try:
         while True:
             before, seen = seen, _next_change(watched, seen)
             click.echo(f"\nchanged: {_changed_files(before, seen)}", err=True)
             try:
-                code = _check(sources, form)
+                code, shown = _check(sources, form)
             except CannotRun as error:
                 error.show()
-                code = CANNOT_RUN
+                code, shown = CANNOT_RUN, ""
+            click.echo(shown, nl=False, color=shows_colours())
     except KeyboardInterrupt:
         return code
 

@@ -58,14 +58,7 @@ def write_main(folder: Path) -> None:
     (folder / "templates" / "hello.json.j2").write_text('[{"action": "talk", "text": "Hello."}]')
 
 
-def lines_of(*words: str) -> list[str]:
-    """What is printed of a step, blanks joined."""
-    shown = ncco("explain", *words)
-    assert 0 == shown.exit_code, shown.output
-    return [" ".join(line.split()) for line in shown.stdout.splitlines()]
-
-
-@pytest.mark.parametrize("code", sorted(RULES))
+@pytest.mark.parametrize("code", sorted(code for code in RULES if code[0] in "EWRJN"))
 def test_every_code_is_explained_with_a_wrong_and_a_right_example(code: str) -> None:
     shown = ncco("explain", code)
 
@@ -78,14 +71,14 @@ def test_every_code_is_explained_with_a_wrong_and_a_right_example(code: str) -> 
 def test_what_is_said_of_the_wrong_example_is_shown_with_its_caret() -> None:
     shown = ncco("explain", "e214").stdout
 
-    assert "What is said of it:\n  flows/bad.yaml:8:11  E214  unknown step" in shown
+    assert "What is reported:\n  flows/bad.yaml:8:11  E214  unknown step" in shown
     assert "       |           ^^^^^^ did you mean" in shown
 
 
 def test_a_rule_of_the_ncco_names_its_source_and_its_place_in_the_document() -> None:
     shown = ncco("explain", "N108").stdout
 
-    assert "It is stated in: NCCO reference" in shown
+    assert "Source: NCCO reference" in shown
     assert "N108  /0/timeout: 121 is not between 1 and 120." in shown
 
 

@@ -44,9 +44,7 @@ def test_it_writes_a_project_and_says_what_is_next(tmp_path: Path) -> None:
     assert WRITTEN == files_in(tmp_path / "shop")
     assert [f"  {name}" for name in WRITTEN] == shown.stdout.splitlines()[1 : len(WRITTEN) + 1]
     told = shown.stdout.partition("\nnext:\n")[2].splitlines()
-    assert ["cd shop", *(command for command, _ in NEXT_COMMANDS)] == [
-        line.strip().partition("   ")[0] for line in told
-    ]
+    assert ["cd shop", *(command for command, _ in NEXT_COMMANDS)] == [line.strip().partition("  ")[0] for line in told]
 
 
 def test_the_project_passes_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +76,7 @@ def test_every_command_of_its_page_works(tmp_path: Path, monkeypatch: pytest.Mon
     page = (tmp_path / "shop" / "README.md").read_text()
     lines = [re.split(r"  +| >", line)[0].split()[1:] for line in re.findall(r"^ncco .*", page, re.MULTILINE)]
 
-    assert 10 == len(lines)
+    assert 9 == len(lines)
     assert [] == [words for words in lines if "--watch" not in words and words[0] != "serve" and ncco(*words).exit_code]
 
 

@@ -10,7 +10,7 @@ import pytest
 from app.cli.calls import action_summary, follow_calls, state_of
 from app.cli.recorded_calls import recorded_call, summary
 from app.store import ANY, CallRow, open_store
-from tests.store.stored_rows import NOON_MS, new_call, session_row
+from tests.store.stored_rows import NOON_MS, new_call, session_row, webhook_row
 
 
 def open_call(**state: Any) -> CallRow:
@@ -107,7 +107,7 @@ async def test_follow_shows_new_calls_and_changed_ones() -> None:
     first = await anext(calls)
     await store.open_call(*new_call("second"))
     second = await anext(calls)
-    await store.end("first", webhook_row("over", session="first"))
+    await store.end("first", webhook_row("first"))
     changed = await anext(calls)
     await calls.aclose()
 
