@@ -139,7 +139,7 @@ def test_hooks_are_listed_parked_ones_first(database: Path) -> None:
         "    not tried yet; next try now",
         "5 waiting, 2 parked",
         "check their receivers, then run `ncco hooks retry ID` or `ncco hooks retry --all`",
-        "what could not be computed is sent by no try: correct the flow for the calls to come; what",
+        "a hook that could not be computed is never sent: correct the flow for later calls;",
         "it was about shows `ncco calls ID`, and `ncco hooks drop ID` forgets it",
     ] == shown.stdout.splitlines()
 

@@ -1,4 +1,4 @@
-"""Look-ups in a simulated call: a person answers them, the network does, or nobody and their defaults hold."""
+"""Lookups in a simulated call: a person answers them, the network does, or their defaults apply."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from app.cli.simulating.line import Line
-from app.cli.simulating.prompts import Prompt
-from app.cli.simulating.screen import Screen
+from app.cli.simulate.prompts import Prompt
+from app.cli.simulate.screen import Screen
+from app.cli.simulate.server import Line
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import AskedLookup, LookupDefinition
 from app.flow.language.returned import ReturnedValue

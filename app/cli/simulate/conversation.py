@@ -1,4 +1,4 @@
-"""A call in which a person plays the caller: what is heard is shown, what is typed is done."""
+"""A call in which a person plays the caller."""
 
 from __future__ import annotations
 
@@ -8,18 +8,114 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.cli.output import CannotRun
-from app.cli.simulating import hints, words
-from app.cli.simulating.line import Line
-from app.cli.simulating.pace import SLICE_S, Pace
-from app.cli.simulating.prompts import Prompt
-from app.cli.simulating.recorder import Recorder
-from app.cli.simulating.saving import check_path
-from app.cli.simulating.screen import Screen
+from app.cli.simulate import commands
+from app.cli.simulate.commands import NOWHERE
+from app.cli.simulate.prompts import Prompt
+from app.cli.simulate.saving import check_path
+from app.cli.simulate.screen import Screen
+from app.cli.simulate.server import Line
 from app.flow.report import printable
-from app.simulator import Moment
+from app.simulator import Moment, PhoneCall
 from app.simulator.acts import BETWEEN_KEYS_S
 from app.verify.scenarios import model
 from app.verify.scenarios.dialled import behaviour_of
+from app.verify.scenarios.heard import SPOKEN, plain
+from app.verify.scenarios.model import End, HangUp, Hear, ScriptStep, Wait
+
+SLICE_S: Final = 0.1
+"""How much of a call is played between two looks at the clock."""
+
+LONGEST_S: Final = 3600.0
+"""How much of a call is played at once when nobody waits for the caller."""
+
+
+class Pace:
+    """Plays a call on to where the caller is waited for. What the caller thinks meanwhile takes no time.
+
+    Args:
+        is_real: whether a second of the call takes a second.
+        sleep: lets time pass.
+    """
+
+    def __init__(self, *, is_real: bool, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self.is_real = is_real
+        self._sleep = sleep
+        self._is_interrupted = self._is_hurried = False
+
+    def interrupt(self) -> None:
+        """Stop where the call is now: the caller does something."""
+        self._is_interrupted = True
+
+    def hurry(self) -> None:
+        """Play what comes next at once."""
+        self._is_hurried = True
+
+    async def listen(self, call: PhoneCall, show: Callable[[], Awaitable[None]]) -> Moment:
+        """Play on until the caller is waited for, somebody interrupts, or to the end; `show` tells what was heard."""
+        is_paced = self.is_real and not self._is_hurried
+        self._is_interrupted = self._is_hurried = False
+        if not is_paced:
+            return await call.listen(at_most=LONGEST_S)
+        moment = Moment(call.at, "until")
+        while moment.kind == "until" and not self._is_interrupted:
+            await self._sleep(SLICE_S)
+            moment = await call.listen(until=call.at + SLICE_S)
+            await show()
+        return moment
+
+
+WAITING: Final = frozenset({"input", "record", "dial", "idle", "end"})
+"""Moments at which everything so far was heard to its end."""
+
+
+class Recorder:
+    """The script of one call.
+
+    Attributes:
+        script: so far; what was heard in the midst of it is added when it has come to its end.
+    """
+
+    def __init__(self, call: PhoneCall) -> None:
+        self._call = call
+        self._taken = 0
+        self.script: list[ScriptStep] = []
+
+    def add(self, step: ScriptStep, moment: Moment) -> None:
+        """The caller does something at `moment`."""
+        self.hear_out(moment)
+        self.script.append(step)
+
+    def wait(self, seconds: float) -> None:
+        """Time has passed; a scenario passes over what is heard in it."""
+        self.script.append(Wait(NOWHERE, seconds))
+        self._taken = len(self._call.transcript)
+
+    def hang_up(self, moment: Moment) -> None:
+        """The caller hangs up: at this second where nothing that is heard says when."""
+        before = len(self.script)
+        self.hear_out(moment)
+        is_told = len(self.script) > before and moment.kind in ("input", "dial")
+        self.script.append(HangUp(NOWHERE, None if is_told else max(self._call.at, 0.0)))
+
+    def end(self) -> None:
+        """The call is over."""
+        self.hear()
+        if self._call.ended_by == "platform":
+            self.script.append(End(NOWHERE))
+
+    def hear_out(self, moment: Moment) -> None:
+        """Write down what was heard up to a moment, when it has come to its end."""
+        if moment.kind in WAITING:
+            self.hear()
+
+    def hear(self) -> None:
+        """Write down what was heard since."""
+        transcript = self._call.transcript
+        for heard in transcript[self._taken :]:
+            if heard.kind in SPOKEN and (text := plain(heard.text)):
+                self.script.append(Hear(NOWHERE, text, NOWHERE))
+        self._taken = len(transcript)
+
 
 AHEAD: Final = ("wait", "?", "help", "ncco", "why", "webhook", "save", "quit", "exit", "hangup", "hang up")
 """What need not wait for the caller's turn."""
@@ -53,7 +149,7 @@ class Conversation:
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
             if not self._call.is_over:
-                await self._leave(words.Leave())
+                await self._leave(commands.Leave())
         self.recorder.end()
         await self._line.vonage.run()
         await self._screen.show_news(self._line)
@@ -62,7 +158,7 @@ class Conversation:
         while not self._call.is_over:
             line = await self._next_line()
             if line is None:
-                await self._leave(words.Leave())
+                await self._leave(commands.Leave())
             else:
                 await self._do_all(line)
 
@@ -91,7 +187,7 @@ class Conversation:
 
     async def _line_beside(self) -> str | None:
         """The same while the call goes on at the speed of speech: whoever types may interrupt it."""
-        self._prompt.offers = words.WORDS
+        self._prompt.offers = commands.WORDS
         reading = asyncio.create_task(self._prompt.read())
         playing = asyncio.create_task(self._listen())
         try:
@@ -116,27 +212,27 @@ class Conversation:
         await self._screen.show_news(self._line)
 
     def _hint(self) -> None:
-        text, self._prompt.offers = hints.hint(self._moment, self._line.insight, self._call.open)
+        text, self._prompt.offers = commands.hint(self._moment, self._line.insight, self._call.open)
         self._screen.say(text, "dim")
 
     async def _do_all(self, line: str) -> None:
         """Do what stands on a line; what cannot be done ends it."""
-        for number, piece in enumerate(words.pieces_of(line)):
+        for number, piece in enumerate(commands.pieces_of(line)):
             if self._is_stale and number and not piece.lower().startswith(AHEAD):
                 await self._listen()
             if self._call.is_over:
-                left = "; ".join(words.pieces_of(line)[number:])
+                left = "; ".join(commands.pieces_of(line)[number:])
                 if left:
                     self._screen.say(printable(f"the call is over, so this was not done: {left}"), "yellow")
                 return
-            typed = words.read_piece(piece, self._moment)
-            problem = hints.problem(typed, self._moment)
+            typed = commands.read_piece(piece, self._moment)
+            problem = commands.problem(typed, self._moment)
             if problem:
                 self._screen.say(problem, "red")
                 return
             await self._do(typed)
 
-    async def _do(self, typed: words.Typed) -> None:
+    async def _do(self, typed: commands.Typed) -> None:
         does: Mapping[type, Callable[[Any], Awaitable[None]]] = {
             model.Press: self._press,
             model.Speak: self._speak,
@@ -145,10 +241,10 @@ class Conversation:
             model.Dial: self._decide,
             model.Wait: self._wait,
             model.HangUp: self._leave,
-            words.Leave: self._leave,
-            words.GoOn: self._go_on,
-            words.Show: self._show,
-            words.Save: self._keep,
+            commands.Leave: self._leave,
+            commands.GoOn: self._go_on,
+            commands.Show: self._show,
+            commands.Save: self._keep,
         }
         await does[type(typed)](typed)
 
@@ -206,7 +302,7 @@ class Conversation:
 
     async def _decide(self, step: model.Dial) -> None:
         self._add(step)
-        self._screen.say(hints.decided(step), "green")
+        self._screen.say(commands.decided(step), "green")
         await self._call.decide(behaviour_of(step))
 
     async def _wait(self, step: model.Wait) -> None:
@@ -229,7 +325,7 @@ class Conversation:
         self._pace.hurry()
         self._is_stale = True
 
-    async def _show(self, show: words.Show) -> None:
+    async def _show(self, show: commands.Show) -> None:
         shows = {
             "ncco": self._screen.show_ncco,
             "webhook": self._screen.show_webhook,
@@ -239,7 +335,7 @@ class Conversation:
         }
         shows[show.what](self._line)
 
-    async def _keep(self, save: words.Save) -> None:
+    async def _keep(self, save: commands.Save) -> None:
         try:
             check_path(Path(save.path))
         except CannotRun as error:
