@@ -140,7 +140,7 @@ def test_hooks_are_listed_parked_ones_first(database: Path) -> None:
         "5 waiting, 2 parked",
         "check their receivers, then run `ncco hooks retry ID` or `ncco hooks retry --all`",
         "a hook that could not be computed is never sent: correct the flow for later calls;",
-        "it was about shows `ncco calls ID`, and `ncco hooks drop ID` forgets it",
+        "`ncco calls ID` shows what it was about, and `ncco hooks drop ID` deletes it",
     ] == shown.stdout.splitlines()
 
 
