@@ -19,8 +19,8 @@ from app.cli.validate import faults_of
 from app.flow.loader import load_files
 from app.flow.report import printable, report
 from app.flow.rules import RULES as FLOW_RULES
+from app.flow.rules import RUNNING_RULES
 from app.flow.rules import Rule as FlowRule
-from app.flow.rules.running import RUNNING_RULES
 from app.ncco import RULES as NCCO_RULES
 from app.ncco.issue import RuleBook
 from app.ncco.suggest import nearest
@@ -32,13 +32,7 @@ NEAREST: Final = 3
 """How many codes are named for one that does not exist."""
 
 _APP: Final = Path(app.__file__).parent
-FLOW_EXAMPLES: Final = _APP / "flow" / "examples"
-"""An example is one flow file, or several behind lines `#=== path`; `#=== path -> target` is a link."""
 _EXAMPLE_FILE: Final = re.compile(rb"^#=== (?P<path>\S+)(?: -> (?P<link>\S+))?\n", re.MULTILINE)
-_HEAD: Final = re.compile(r"(?:# .*\n)*")
-
-
-Kind = Literal["bad", "good"]
 
 
 class Rule(Protocol):
@@ -59,6 +53,14 @@ class Rule(Protocol):
     @property
     def cure(self) -> str:
         """What to do in general."""
+
+    @property
+    def bad(self) -> str | bytes:
+        """An example that breaks it; "" for none."""
+
+    @property
+    def good(self) -> str | bytes:
+        """The same without the fault; "" for none."""
 
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -96,20 +98,18 @@ def command(code: str | None, form: Literal["text", "json"]) -> int:
     rule = RULES.get(code) or RULES.get(code.upper())
     if rule is None:
         raise CannotRun(f"there is no code {printable(code)}", _similar(code))
-    wrong, right = example(rule.code, "bad") or b"", example(rule.code, "good") or b""
-    source = getattr(rule, "source", "")
-    about = f"Source: {source}." if source else about_of(right)
-    right = right[len(_head(right).encode()) :]
+    about = rule.about if isinstance(rule, FlowRule) else f"Source: {getattr(rule, 'source', '')}."
+    wrong, right = _decoded(rule.bad), _decoded(rule.good)
     if form == "json":
         row = {"code": rule.code, "severity": rule.severity, "title": rule.title, "cure": rule.cure, "about": about}
-        print_json({**row, "wrong": _decoded(wrong), "right": _decoded(right)})
+        print_json({**row, "wrong": wrong, "right": right})
         return FINE
     blocks = [
         _title(rule),
         textwrap.fill(about, WIDTH, break_long_words=False, break_on_hyphens=False),
-        _block("Wrong", [_shown(line) for line in _decoded(wrong).split("\n")]),
-        _block("What is reported", _report(rule.code, wrong).splitlines()),
-        _block("Right", [_shown(line) for line in _decoded(right).split("\n")]),
+        _block("Wrong", [_shown(line) for line in wrong.split("\n")]),
+        _block("What is reported", _report(rule).splitlines()),
+        _block("Right", [_shown(line) for line in right.split("\n")]),
     ]
     click.echo("\n\n".join(block for block in blocks if block), color=shows_colours())
     return FINE
@@ -141,22 +141,9 @@ def _similar(code: str) -> str:
     return f"near it are {', '.join(sorted(near_by[:NEAREST]))}; {every}" if near_by else every
 
 
-def example(code: str, kind: Kind) -> bytes | None:
-    """The wrong or the right example of a code; None when it has none."""
-    rule = NCCO_RULES.get(code) or JSON_RULES.get(code)
-    if rule is not None:
-        return (rule.bad if kind == "bad" else rule.good).encode()
-    path = FLOW_EXAMPLES / f"{code}.{kind}.yaml"
-    return path.read_bytes() if path.is_file() else None
-
-
-def about_of(right: bytes) -> str:
-    """Why a rule exists: the comment at the head of its right example; "" without one."""
-    return " ".join(line.removeprefix("# ") for line in _head(right).splitlines())
-
-
-def write_example(data: bytes, root: Path) -> None:
-    """Write the project of an example into an empty folder."""
+def write_example(example: str | bytes, root: Path) -> None:
+    """Write the project of an example into an empty folder. `app.flow.rules` describes its form."""
+    data = example.encode() if isinstance(example, str) else example
     (root / "flows").mkdir()
     (root / "templates").mkdir()
     marks = list(_EXAMPLE_FILE.finditer(data))
@@ -171,13 +158,8 @@ def write_example(data: bytes, root: Path) -> None:
             path.write_bytes(data[mark.end() : end])
 
 
-def _head(right: bytes) -> str:
-    found = _HEAD.match(right.decode(errors="replace"))
-    return found[0] if found else ""
-
-
-def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", errors="replace")
+def _decoded(example: str | bytes) -> str:
+    return example if isinstance(example, str) else example.decode("utf-8", errors="replace")
 
 
 def _title(rule: Rule) -> str:
@@ -186,17 +168,18 @@ def _title(rule: Rule) -> str:
     return f"{code}  {rule.severity}: {rule.title.removesuffix('.')}\ncure: {rule.cure}"
 
 
-def _report(code: str, wrong: bytes) -> str:
+def _report(rule: Rule) -> str:
     """What the commands print about the wrong example; "" for what only a call shows."""
-    if code in FLOW_RULES:
+    if rule.code in FLOW_RULES:
         with TemporaryDirectory() as folder:
             root = Path(folder)
-            write_example(wrong, root)
+            write_example(rule.bad, root)
             project = load_files(root / "flows", root / "templates", {})
             return report(project.issues, project.texts, "text", shows_colours()).replace(f"{root}/", "")
-    if code in NCCO_RULES or code in JSON_RULES:
-        faults, _ = faults_of("answer.json", _decoded(wrong))
-        return report([fault.as_issue() for fault in faults], {"answer.json": _decoded(wrong)}, "text", shows_colours())
+    if rule.code in NCCO_RULES or rule.code in JSON_RULES:
+        wrong = _decoded(rule.bad)
+        faults, _ = faults_of("answer.json", wrong)
+        return report([fault.as_issue() for fault in faults], {"answer.json": wrong}, "text", shows_colours())
     return ""
 
 

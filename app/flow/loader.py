@@ -20,7 +20,7 @@ from app.flow.model import Flow, Project, Signature
 from app.flow.nodes import Map, Node, Text
 from app.flow.reader import Reader
 from app.flow.remains import check_remains
-from app.flow.rules.prompts import PROMPT_RULES
+from app.flow.rules import PROMPT_RULES
 from app.flow.scope import scope_types
 from app.flow.settings import kept_settings
 from app.flow.source import read_remains, read_yaml
@@ -30,8 +30,6 @@ _FLOWS = "flows/"
 _TEMPLATES = "templates/"
 _CALENDARS = "calendars/"
 _SUFFIXES = frozenset({".yaml", ".yml"})
-
-_OF_PROMPTS = frozenset(rule.code for rule in PROMPT_RULES)
 
 Extent = Literal["revision", "files", "project"]
 
@@ -105,7 +103,7 @@ class _File:
         marred = {(issue.place.line, issue.place.column) for issue in self.found[: self.text_faults] if issue.is_error}
         yield from self.found[: self.text_faults]
         for issue in self.found[self.text_faults :]:
-            if not _follows(issue, self.path, marred) and not (marred and issue.code in _OF_PROMPTS):
+            if not _follows(issue, self.path, marred) and not (marred and issue.code in PROMPT_RULES):
                 yield issue
 
 

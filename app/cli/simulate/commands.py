@@ -19,13 +19,13 @@ from app.verify.scenarios.model import Dial, HangUp, Press, Record, Said, Script
 from app.verify.scenarios.script import OUTCOMES
 
 NOWHERE: Final = Place("", 0, 0)
-"""Where a step stands that nobody has written."""
+"""The place of a step that is in no file."""
 MESSAGE_S: Final = 5.0
-"""How long a caller speaks onto a recording, unless the person says so."""
+"""How long a caller speaks onto a recording, unless a time is given."""
 LONGEST_S: Final = 3600.0
 """How long a person may let a caller wait at once."""
 UNSURE: Final = 0.5
-"""How sure the recogniser is of what comes behind `|`."""
+"""The confidence of what is behind `|`."""
 
 View: TypeAlias = Literal["ncco", "webhook", "webhooks", "why", "help"]
 
@@ -46,7 +46,7 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The person has had enough: the caller hangs up."""
+    """The person leaves: the caller hangs up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,12 @@ _SPLIT: Final = re.compile(r"\s*;\s*")
 
 
 def pieces_of(line: str) -> list[str]:
-    """The things on a line; "" for an empty line, which means something."""
+    """The commands on a line; [""] for an empty line, which has a meaning of its own."""
     return [piece for piece in _SPLIT.split(line.strip()) if piece] if line.strip() else [""]
 
 
 def read_piece(piece: str, moment: Moment) -> Typed:
-    """What one of them means while the call stands at `moment`; for "", which is Enter alone, what is nearest."""
+    """What one of them means at this moment of the call; "", which is Enter alone, means the most likely action."""
     return _read(piece, moment) if piece else _nothing(moment)
 
 
@@ -217,7 +217,7 @@ SAID: Final[Mapping[str, str]] = {
     "unreachable": "unanswered", "declines": "rejected", "rejects": "rejected", "fails": "failed",
     "answering machine": "machine", "voicemail": "beep",
 }  # fmt: skip
-"""Words for what comes of a dial, beside its outcomes."""
+"""Words for the outcome of a dial, beside the names of its outcomes."""
 SHOWN: Final = ("answers", "busy", "no answer", "rejected", "failed", "unreachable", "machine")
 OF_SOCKETS: Final = ("answers", "disconnected", "unreachable", "failed")
 """What comes of dialling a WebSocket. Source: WebSocket guide."""
@@ -230,7 +230,7 @@ _CALLER: Final = re.compile(r"(?:the )?caller (?:hangs|hang) up")
 
 
 def ways_of_party(dialled: Waited) -> tuple[str, ...]:
-    """What may be said of whoever is dialled; what machine detection tells apart where the connect asks for it."""
+    """What the dialled party can do; `human` and `beep` only where the connect asks for machine detection."""
     if dialled.address.startswith(("ws:", "wss:")):
         return OF_SOCKETS
     is_heard_out = "advancedMachineDetection" in dialled.action
@@ -267,7 +267,7 @@ def _hangs_up(_: re.Match[str]) -> Iterator[tuple[str, Any]]:
 
 
 def _presses(match: re.Match[str]) -> Iterator[tuple[str, Any]]:
-    """One each time that somebody waits for keys; `-` is silence."""
+    """One for each time that keys are awaited; `-` is silence."""
     yield "presses", tuple(keys.strip().replace("-", "") for keys in match[1].split(","))
 
 
@@ -326,7 +326,7 @@ def decided(step: Dial) -> str:
 
 
 def problem(typed: Typed, moment: Moment) -> str:
-    """Why something cannot be done where the call stands; "" when it can."""
+    """Why something cannot be done at this moment of the call; "" when it can."""
     if isinstance(typed, Mistake):
         return printable(typed.message)
     if isinstance(typed, Show | Save | Leave | GoOn | HangUp):
@@ -339,7 +339,7 @@ def problem(typed: Typed, moment: Moment) -> str:
 
 
 def _deaf(typed: Typed, moment: Moment) -> str:
-    """Why keys or words reach nobody."""
+    """Why keys or words have no effect."""
     takes = moment.waited.takes if moment.waited is not None and moment.kind == "input" else None
     if takes is not None and isinstance(typed, Press) and "dtmf" not in takes:
         return "nobody listens for keys here; say something"

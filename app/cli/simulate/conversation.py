@@ -26,7 +26,7 @@ SLICE_S: Final = 0.1
 """How much of a call is played between two looks at the clock."""
 
 LONGEST_S: Final = 3600.0
-"""How much of a call is played at once when nobody waits for the caller."""
+"""How much of a call is played at once when the caller is not awaited."""
 
 
 class Pace:
@@ -51,7 +51,7 @@ class Pace:
         self._is_hurried = True
 
     async def listen(self, call: PhoneCall, show: Callable[[], Awaitable[None]]) -> Moment:
-        """Play on until the caller is waited for, somebody interrupts, or to the end; `show` tells what was heard."""
+        """Play on until the caller is awaited or interrupts, or to the end; `show` prints what was heard."""
         is_paced = self.is_real and not self._is_hurried
         self._is_interrupted = self._is_hurried = False
         if not is_paced:
@@ -186,7 +186,7 @@ class Conversation:
         return line
 
     async def _line_beside(self) -> str | None:
-        """The same while the call goes on at the speed of speech: whoever types may interrupt it."""
+        """The same while the call plays at the speed of speech; typing may interrupt it."""
         self._prompt.offers = commands.WORDS
         reading = asyncio.create_task(self._prompt.read())
         playing = asyncio.create_task(self._listen())
@@ -205,7 +205,7 @@ class Conversation:
             await asyncio.wait({reading})
 
     async def _listen(self) -> None:
-        """Play on, unless the call stands where the caller is waited for already."""
+        """Play on, unless the caller is awaited already."""
         if self._is_stale and not self._call.is_over:
             self._moment = await self._pace.listen(self._call, lambda: self._screen.show_news(self._line))
             self._is_stale = self._moment.kind == "until"
@@ -216,7 +216,7 @@ class Conversation:
         self._screen.say(text, "dim")
 
     async def _do_all(self, line: str) -> None:
-        """Do what stands on a line; what cannot be done ends it."""
+        """Do what is on a line, up to the first command that cannot be done."""
         for number, piece in enumerate(commands.pieces_of(line)):
             if self._is_stale and number and not piece.lower().startswith(AHEAD):
                 await self._listen()
@@ -281,7 +281,7 @@ class Conversation:
 
     @property
     def _inputs(self) -> int:
-        """How many inputs have told what was pressed or said."""
+        """How many inputs have reported what was pressed or said."""
         return sum(delivery.kind == "input" and delivery.message.is_played for delivery in self._call.log)
 
     async def _speak(self, step: model.Speak) -> None:

@@ -28,8 +28,8 @@ class Person:
 
     Args:
         flows: those of the project.
-        prompt: where the person types; nobody is asked when nobody sits there.
-        outside: asks the network instead; None: nobody does.
+        prompt: where the person types; without a person, defaults apply.
+        outside: asks the network instead; None: lookups are not sent.
 
     Attributes:
         line: where what has happened before is seen; None while the call is being placed.

@@ -20,10 +20,10 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 
 class Prompt(Protocol):
-    """Asks a person for lines.
+    """Reads lines from a person or a script.
 
     Attributes:
-        is_person: whether somebody sits there, who can be asked more than what a script would hold.
+        is_person: whether a person types, who can be asked for more than a script would hold.
         runs_beside: whether the call may go on while it waits for a line.
         offers: what can be typed now, for completion.
     """
@@ -107,9 +107,9 @@ class TerminalPrompt:
         )
 
     async def read(self, ask: str = "> ") -> str | None:
-        """See `Prompt`. What is printed meanwhile stands above the line.
+        """See `Prompt`. What is printed meanwhile appears above the line.
 
-        Whoever asks while another waits gets the next line, and the other one the line after it.
+        A second reader gets the next line, and the first one the line after it.
         """
         if self._is_reading:
             return await self._read_first(ask)

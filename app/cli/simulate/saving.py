@@ -18,7 +18,7 @@ from app.verify.scenarios.reading import read_scenarios
 
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z_-]*")
 _TYPED: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
-"""Words that YAML, or somebody who reads it, takes for something else than text."""
+"""Words that YAML, or a reader, may take for something else than text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Played:
 
 
 def written(name: str, played: Played) -> str:
-    """One scenario, to stand in a file below others."""
+    """The text of one scenario in a scenario file."""
     lines = [f"{_text(name)}:", f"  call: {_flow_style(_call(played.call))}"]
     lines += [f"  env: {_flow_style(played.env)}"] if played.env else []
     lines += [f"  streams: {_flow_style(played.streams)}"] if played.streams else []
@@ -156,7 +156,7 @@ _STEPS: Final[Mapping[type, Callable[[Any], str]]] = {
 
 
 MOST_ACTS: Final = 6
-"""What a caller does that a name tells."""
+"""How many actions of a caller a name lists."""
 _NO_WORD: Final = re.compile(r"[^\w ]")
 
 
@@ -198,7 +198,7 @@ def free_name(path: Path, name: str) -> str:
 
 
 def name_of(script: Sequence[ScriptStep]) -> str:
-    """A sentence that tells what the caller does: `a caller presses 1, is silent and hangs up`."""
+    """A sentence that says what the caller does: `a caller presses 1, is silent and hangs up`."""
     acts = [told for step in script if (told := _told(step))]
     shown = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts
     if not shown:

@@ -52,9 +52,9 @@ class Ways:
     """What a caller can do at an input.
 
     Attributes:
-        keys: what can be pressed, each with what it stands for; "" where nobody knows.
+        keys: what can be pressed, each with the choice that it means; "" where that is unknown.
         phrases: what can be said; () with `listens` for anything.
-        digits: how many keys are due, in words; "" when `keys` says it.
+        digits: how many keys are expected, in words; "" when `keys` says it.
         listens: whether speech is taken.
     """
 
