@@ -1,4 +1,4 @@
-"""The parser's events → nodes, with the faults that only show when a whole map or text is there."""
+"""The parser's events → nodes, with the issues that only show when a whole map or text is there."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import yaml
 
 from app.flow.issues import Issue
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.page import FILLER, Page, marks
 from app.flow.rules import RULES
-from app.flow.scalars import spell
-from app.flow.traps import check_empty, check_glued, check_key, check_scalar
+from app.flow.source.page import FILLER, Page, marks
+from app.flow.source.pitfalls import check_empty, check_glued, check_key, check_scalar
+from app.flow.source.scalars import spell
 
 
 @dataclass(slots=True)
 class Builder:
-    """Makes nodes of the parser's events, and reports what only shows then.
+    """Builds nodes from the parser's events, and reports the issues that show then.
 
-    `key` is the key under which a value stands, None for a list item; `name` is the nearest key's name for both.
+    `key` is the key of a value, None for a list item; `name` is the name of the nearest key for both.
     """
 
     page: Page
@@ -30,7 +30,7 @@ class Builder:
         """The document's node; None when there is none, or another one, which may hold what this one lacks."""
         next(self.events)
         if not isinstance(next(self.events), yaml.DocumentStartEvent):
-            self.issues.append(RULES["E120"].at(self.page.place(0), "the file says nothing"))
+            self.issues.append(RULES["E120"].at(self.page.place(0), "the file is empty"))
             return None
         node = self._node(next(self.events), None, "")
         next(self.events)
@@ -63,7 +63,7 @@ class Builder:
         return Map(tuple(entries.values()), first or self._extent(start, event))
 
     def _report_twice(self, key: Text, first: Text) -> None:
-        message = f'"{key.value}" stands here a second time; the first is in line {first.place.line}'
+        message = f'"{key.value}" is here for the second time; the first is in line {first.place.line}'
         self.issues.append(RULES["E102"].at(key.place, message))
 
     def _key(self, event: yaml.Event) -> Text | None:
@@ -72,7 +72,7 @@ class Builder:
                 self.issues.append(issue)
             return self._text(event)
         place = self._node(event, None, "").place
-        self.issues.append(RULES["E124"].at(place, "a list or a map stands where a key is due"))
+        self.issues.append(RULES["E124"].at(place, "a list or a map cannot be a key"))
         return None
 
     def _seq(self, start: yaml.Event, name: str) -> Seq:
@@ -101,9 +101,9 @@ class Builder:
         place = page.extent(event)
         is_quoted = style in ("'", '"')
         begin, stop = start + is_quoted, end - is_quoted
-        if style not in ("|", ">") and page.masked[begin:stop] == value:
+        if style not in ("|", ">") and page.parsed[begin:stop] == value:
             return Text(page.text[begin:stop], place, is_quoted)
-        pieces = spell(page.masked, start, end, style, value)
+        pieces = spell(page.parsed, start, end, style, value)
         if style in ("|", ">") and not _keeps_break(page.text[start:end]):
             pieces = pieces[:-1] if value.endswith("\n") else pieces
         meant = "".join(page.text[index] if char == FILLER else char for char, index in pieces)

@@ -1,4 +1,4 @@
-"""Where the parser stopped, and what a look at the lines around it tells."""
+"""The lines around the place where the YAML parser stopped."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import cached_property
 import yaml
 
 from app.flow.issues import Issue
-from app.flow.page import FILLER, Page
 from app.flow.rules import RULES
+from app.flow.source.page import FILLER, Page
 
 _HIDDEN = re.compile(r"""(?<![^\s\[{,:(-])(?:"(?:\\.|[^"\\])*(?:"|$)|'(?:''|[^'])*(?:'|$))|(?<!\S)#.*""")
 _OPENING = re.compile(
@@ -23,44 +23,17 @@ _LONGEST = 72
 EXPRESSIONS = frozenset({"if", "until", "check"})
 """Keys whose text is a bare expression: quotes inside it are part of it."""
 
-
 OF_KEYS = frozenset({"steps", "defaults", "vars", "choices", "retry", "on", "collect", "set"})
-"""Keys under which further keys stand."""
+"""Keys whose value is a map."""
 
 OF_ITEMS = frozenset({"do", "branch"})
-"""Keys under which a list stands."""
+"""Keys whose value is a list."""
 
-COMMON = (
-    OF_KEYS
-    | OF_ITEMS
-    | {
-        "flow",
-        "start",
-        "tail",
-        "min_confidence",
-        "entry",
-        "default",
-        "goto",
-        "then",
-        "if",
-        "else",
-        "talk",
-        "dtmf",
-        "speech",
-    }
+COMMON = (OF_KEYS | OF_ITEMS).union(
+    ("flow", "start", "entry", "default", "tail", "min_confidence", "goto", "then", "if", "else"),
+    ("talk", "dtmf", "speech"),
 )
-"""Keys that are hardly the beginning of a line of text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found; the page is masked already.
-
-    `keeps_meaning` tells that the masked text still says what its author meant, so that its nodes can be used.
-    """
-
-    issue: Issue
-    keeps_meaning: bool = True
+"""Keys that hardly begin a line of text."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +48,8 @@ class Line:
 
     @cached_property
     def text(self) -> str:
-        """The masked text."""
-        return self.page.line(self.number, masked=True)
+        """The line as the parser sees it."""
+        return self.page.line(self.number)
 
     @cached_property
     def start(self) -> int:
@@ -85,7 +58,7 @@ class Line:
 
     @property
     def end(self) -> int:
-        """The offset behind its last character."""
+        """The offset after its last character."""
         return self.start + len(self.text)
 
     @property
@@ -109,7 +82,7 @@ class Line:
 
     @property
     def content(self) -> int:
-        """The offset behind its dashes."""
+        """The offset after its dashes."""
         return self.start + (self._opening.end("dashes") if self._opening else self.indent)
 
     @property
@@ -119,24 +92,24 @@ class Line:
 
     @property
     def colon(self) -> int:
-        """The offset of the colon behind its key, -1 when it has none."""
+        """The offset of the colon after its key, -1 when it has none."""
         return self.start + self._opening.start("colon") if self.key and self._opening else -1
 
     @property
     def value(self) -> int:
-        """The offset of what stands behind the key (behind the dashes when there is none)."""
+        """The offset of what stands after the key (after the dashes when there is none)."""
         after = self.colon + 1 if self.key else self.content
         rest = self.text[after - self.start :]
         return after + len(rest) - len(rest.lstrip())
 
     @property
     def bare(self) -> str:
-        """The text with quoted texts and the comment blotted out, of the same length."""
+        """The text with quoted texts and the comment blanked out, of the same length."""
         return _HIDDEN.sub(lambda found: FILLER * len(found[0]), self.text)
 
     @property
     def content_end(self) -> int:
-        """The offset behind its last character that is neither comment nor blank."""
+        """The offset after its last character that is neither comment nor blank."""
         comment = re.search(r"(?<!\S)#", _HIDDEN.sub(_hide_quotes, self.text))
         text = self.text[: comment.start()] if comment else self.text
         return self.start + len(text.rstrip())
@@ -147,7 +120,7 @@ def _hide_quotes(found: re.Match[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Fault:
+class SyntaxFault:
     """Where the parser stopped.
 
     Attributes:
@@ -166,7 +139,7 @@ class Fault:
     last: yaml.Event | None
     in_flow: bool
 
-    def says(self, *words: str) -> bool:
+    def mentions(self, *words: str) -> bool:
         """Whether the parser's own words contain one of these."""
         return any(word in self.problem for word in words)
 
@@ -178,31 +151,21 @@ class Fault:
 
     @cached_property
     def above(self) -> Line | None:
-        """The nearest line above that says something."""
+        """The nearest line above that is not blank."""
         return self.above_of(self.line)
 
     def above_of(self, line: Line) -> Line | None:
-        """The nearest line above another that says something."""
+        """The nearest line above another that is not blank."""
         lines = (Line(self.page, number) for number in range(line.number - 1, 0, -1))
         return next((higher for higher in lines if not higher.is_blank), None)
 
-    def found(self, code: str, start: int, end: int, message: str, cure: str, *, keeps_meaning: bool = True) -> Finding:
-        """The finding that the characters from `start` to `end` break a rule."""
-        return Finding(RULES[code].at(self.page.place(start, end), message, cure), keeps_meaning)
-
-    def blank(self, line: Line) -> None:
-        """Hide a line and all that is indented as deep below it."""
-        number = line.number
-        while number <= len(self.page.starts):
-            below = Line(self.page, number)
-            if number > line.number and not below.is_blank and below.indent < max(line.indent, 1):
-                return
-            self.page.mask(below.start, below.end, " ")
-            number += 1
+    def issue(self, code: str, start: int, end: int, message: str, cure: str) -> Issue:
+        """The issue about the characters from `start` to `end`."""
+        return RULES[code].at(self.page.place(start, end), message, cure)
 
 
 def quote(text: str) -> str:
-    """`text` as an author would write it in quotes; a long one is cut, its end shown as three dots."""
+    """`text` as an author would write it in quotes; a long one is cut, and then ends with three dots."""
     shown = text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + " ..."
     if '"' not in shown and "\\" not in shown:
         return f'"{shown}"'

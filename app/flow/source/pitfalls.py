@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import chain, islice
+from typing import TypeGuard
 
 import yaml
 
-from app.flow.faults.fault import COMMON, EXPRESSIONS, OF_ITEMS, OF_KEYS, Line, quote
-from app.flow.faults.letters import braces
 from app.flow.issues import Issue
 from app.flow.nodes import Text
-from app.flow.page import FILLER, Mark, Page, marks
 from app.flow.rules import RULES
+from app.flow.source.lines import COMMON, EXPRESSIONS, OF_ITEMS, OF_KEYS, Line, quote
+from app.flow.source.page import Mark, Page, marks
+from app.flow.source.text_faults import braces
 
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]*)+")
 _SCHEMES = r"(?!(?:https?|wss?|sips?|tel|mailto|urn):)"
@@ -29,7 +30,7 @@ _KEYPAD = frozenset({"dtmf", "endOnKey"})
 _OPEN = re.compile(r"[\[{]")
 _OWN_LINE = re.compile(r"(?:- +)*[\w-]+:(?:[ \t]|$)|- ")
 _FOREIGN = re.compile(r"(?:^|[\s\[{,])[&!*]|(?:^|[\r\n:\-\[,{])[ \t]*\{\{")
-"""Where a value can begin with one of them; a page without such a place need not be walked."""
+"""Where a value can begin with one of them; a page without such a place has none."""
 _COLON = re.compile(r"[ \t]*:")
 _COMMENT = re.compile(r"([ \t]*)#([^\r\n]*)")
 _CURLY = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u201b"
@@ -37,33 +38,37 @@ _CURLY = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u201b"
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 
 
-def mask_foreign(page: Page, events: Sequence[yaml.Event]) -> list[Issue]:
-    """Report what flow files have no use for (tags, anchors, aliases, bare braces), and mask it: read again then."""
-    if not _FOREIGN.search(page.masked):
+def check_foreign(page: Page, events: Sequence[yaml.Event]) -> list[Issue]:
+    """The parts of YAML that flow files do not have: tags, anchors, aliases, braces without quotes."""
+    if not _FOREIGN.search(page.parsed):
         return []
-    issues = []
+    issues: list[Issue] = []
+    lines_with_braces = set[int]()
     for before, event, following in zip(chain((None,), events), events, islice(events, 1, None), strict=False):
         if isinstance(event, yaml.AliasEvent):
-            issue = _alias(page, event)
-            issues += [] if _is_merge(before) else [issue]
+            issues.append(_merge(page, before) if _is_merge(before) else _alias(page, event))
         elif isinstance(event, yaml.NodeEvent) and (event.anchor or getattr(event, "tag", None)):
             issues.append(_property(page, event))
         elif _is_braces(page, event, following):
             start = marks(event)[0].index
             line = Line(page, page.position(start)[0])
             in_flow = bool(_OPEN.search(line.bare[: start - line.start]))
-            issues.append(braces(page, line, start, in_flow).issue)
+            if line.number not in lines_with_braces:
+                issues.append(braces(page, line, start, in_flow))
+            lines_with_braces.add(line.number)
     return issues
 
 
-def _is_merge(before: yaml.Event | None) -> bool:
-    """Whether the key `<<` stands before, which is reported by itself."""
-    return isinstance(before, yaml.ScalarEvent) and before.value == "<<" and not before.style
+def _is_merge(event: yaml.Event | None) -> TypeGuard[yaml.ScalarEvent]:
+    return isinstance(event, yaml.ScalarEvent) and event.value == "<<" and not event.style
+
+
+def _merge(page: Page, key: yaml.ScalarEvent) -> Issue:
+    return RULES["E106"].at(page.extent(key), "<< merges maps in YAML, which flow files do not have")
 
 
 def _alias(page: Page, event: yaml.Event) -> Issue:
     start, end = (mark.index for mark in marks(event))
-    page.mask(start, start + 1)
     name = page.text[start:end]
     cure = f"write the value itself here; if it is a text, write {quote(name)}"
     return RULES["E106"].at(page.extent(event), f"{name} refers to a value elsewhere (an alias)", cure)
@@ -71,11 +76,10 @@ def _alias(page: Page, event: yaml.Event) -> Issue:
 
 def _property(page: Page, event: yaml.Event) -> Issue:
     start, stop = (mark.index for mark in marks(event))
-    found = _PROPERTIES.match(page.masked, start)
+    found = _PROPERTIES.match(page.parsed, start)
     name = found[0].rstrip() if found else page.text[start]
     end = start + len(name)
     is_text = isinstance(event, yaml.ScalarEvent) and not event.style
-    page.mask(start, end, FILLER if is_text else " ")
     whole = page.text[start : max(end, stop)]
     cure = f"delete it; if it is a text, write {quote(whole)}" if is_text else "delete it"
     if Line(page, page.position(start)[0]).key in EXPRESSIONS:
@@ -87,7 +91,7 @@ def _property(page: Page, event: yaml.Event) -> Issue:
 def _is_braces(page: Page, event: yaml.Event, following: yaml.Event) -> bool:
     if not isinstance(event, yaml.MappingStartEvent) or not isinstance(following, yaml.MappingStartEvent):
         return False
-    return page.masked.startswith("{{", marks(event)[0].index)
+    return page.parsed.startswith("{{", marks(event)[0].index)
 
 
 def check_scalar(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
@@ -101,14 +105,14 @@ def check_scalar(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
         return _curly(page, start.index, end.index)
     if end.line > start.line and (issue := _continued(page, start, end)):
         return issue
-    return _cut(page, event, key) if page.masked[end.index : end.index + 1] in _BLANKS else None
+    return _cut(page, event, key) if page.parsed[end.index : end.index + 1] in _BLANKS else None
 
 
 def check_glued(page: Page, event: yaml.ScalarEvent) -> Issue | None:
     """A text without quotes that has its line to itself and looks like a key: `- talk:Hello`."""
     found = None if event.style else _GLUED_KEY.match(event.value)
     start = marks(event)[0]
-    if not found or page.masked[page.starts[start.line] : start.index].strip(" -"):
+    if not found or page.parsed[page.starts[start.line] : start.index].strip(" -"):
         return None
     at = start.index + found.end(1)
     cure = f"write {found[1]}: {found[2]}; if it is one text, put quotes around it"
@@ -156,7 +160,7 @@ def _swallowed(page: Page, start: Mark, end: Mark) -> Issue | None:
 
 def _cut(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
     start, end = (mark.index for mark in marks(event))
-    found = _COMMENT.match(page.masked, end)
+    found = _COMMENT.match(page.parsed, end)
     if not found or not _is_cut(event.value, found[1], found[2], key):
         return None
     stop = end + len(found[0].rstrip())
@@ -179,8 +183,8 @@ def check_key(page: Page, event: yaml.ScalarEvent) -> Issue | None:
     """What is wrong with a key without quotes."""
     if event.style:
         return None
-    if event.value == "<<":
-        return RULES["E106"].at(page.extent(event), "<< merges maps in YAML, which flow files do not have")
+    if _is_merge(event):
+        return _merge(page, event)
     if not event.value:
         return RULES["E124"].at(page.extent(event), "no key stands in front of this colon")
     if _GLUED_DASH.match(event.value):
@@ -194,7 +198,7 @@ def check_empty(page: Page, event: yaml.ScalarEvent, key: Text | None) -> tuple[
     if event.style in ("'", '"') or event.value not in _NOTHING:
         return None
     start = marks(event)[0].index
-    found = _COMMENT.match(page.masked, start)
+    found = _COMMENT.match(page.parsed, start)
     if not event.value and found and _is_hash(found[2], key):
         place = page.place(found.start(2) - 1)
         return RULES["E108"].at(place, "YAML takes # for the beginning of a comment", 'write "#"'), "#"
@@ -221,7 +225,7 @@ def _nothing(page: Page, start: int, key: Text | None) -> Issue:
         message = f"the colon stands behind the condition instead of behind {found[1]}"
         return RULES["E116"].at(key.place, message, f"write {found[1]}: {found[2]}")
     message = f'"{key.value}" has no value'
-    if not _COLON.match(page.masked, page.starts[key.place.line - 1] + key.place.column - 1 + key.place.length):
+    if not _COLON.match(page.parsed, page.starts[key.place.line - 1] + key.place.column - 1 + key.place.length):
         found = None if key.quoted else _LOST_COLON.fullmatch(key.value)
         cure = f"write {found[1]}: {found[2]}, or, if it is a text, put quotes around all of it" if found else _NO_COLON
         return RULES["E103"].at(key.place, message, cure)
