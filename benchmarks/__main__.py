@@ -18,6 +18,7 @@ import time
 from typing import Final
 
 BENCHMARKS: Final = (
+    "path",
     "check_ncco",
     "check_flows",
     "signature",

@@ -111,7 +111,7 @@ def _wait_until_up(port: int) -> None:
 
 
 def _post(url: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310 - our own server
     with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - our own server
         time.sleep(0.2)  # what is counted and logged behind the reply
         ncco: list[dict[str, Any]] = json.loads(reply.read())

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 import structlog
 from hypothesis import settings
 
-settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault of what is tested
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs in the background
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine is not a fault
 settings.load_profile("unhurried")
 
 for name in [name for name in os.environ if name.startswith(("NCCO_", "VONAGE_", "FLOW_"))]:
-    del os.environ[name]  # what whoever runs the tests has set for a server of their own
+    del os.environ[name]  # settings of a server on this machine must not reach the tests
 
 
 @pytest.fixture(autouse=True)

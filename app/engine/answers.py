@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from app.engine.echoes import Echoes
 from app.engine.masking import leading_to
 from app.engine.standing import Standing
-from app.flow.lookups import Hushing
+from app.flow.language.returned import Hushing
 from app.flow.model import Asking
 
 Read: TypeAlias = list[tuple[Asking, Mapping[str, Any], str]]

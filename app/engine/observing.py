@@ -8,7 +8,7 @@ from typing import Any
 from app.engine.run import Run
 from app.engine.session import Session, WaitRef
 from app.engine.turn import Surroundings
-from app.flow.hooks import event_record
+from app.flow.language.hooks import event_record
 from app.flow.model import Flow, Sending
 from app.ncco.webhooks import StatusWebhook, Webhook
 

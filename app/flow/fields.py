@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.reader import Reader
@@ -40,6 +40,10 @@ class Fields:
         key = self.keys.get(word)
         return key.place if key else self.place
 
+    def without(self, *words: str) -> Fields:
+        """The same without some words."""
+        return replace(self, values={word: node for word, node in self.values.items() if word not in words})
+
     def need(self, word: str, cure: str, reader: Reader) -> Node | None:
         """The value of `word`; E204 when it is missing, unless a dropped entry may have been meant for it."""
         node = self.values.get(word)
@@ -56,14 +60,25 @@ def read_fields(
     *,
     place: Place | None = None,
     hints: Mapping[str, str] | None = None,
+    aliases: Mapping[str, str] | None = None,
     code: str = "E202",
 ) -> Fields:
     """The entries of `node` by known word.
 
-    Each other key is reported as `code` with a cure: its hint, or the nearest known word. It is then taken for the
-    word that the cure names, so that one slip of the pen is one issue.
+    Each other key is reported once, as `code`, and then taken for the word that is meant.
+
+    Args:
+        node: the map.
+        known: the words that it may have.
+        what: how messages call it.
+        reader: where faults go.
+        place: where to report what is missing; the map's own place without it.
+        hints: another word (in small letters) → what to write instead.
+        aliases: another word (in small letters) → the known word that it is taken for.
+        code: of the issue.
     """
     known = tuple(known)
+    hints = dict(hints or {}) | {word: f"write `{meant}`" for word, meant in (aliases or {}).items()}
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
     strays = [entry for entry in node.entries if entry.key.value not in known]
     fallen = fallen_out(node.entries, lambda entry: entry.key.value not in known)
@@ -72,7 +87,7 @@ def read_fields(
         if stray.key.value in fallen:
             continue
         word = stray.key.value
-        hint = (hints or {}).get(word.lower())
+        hint = hints.get(word.lower())
         meant = _synonym(hint, known) if hint else nearest(word, known)
         message = f'{what} has no "{word}"'
         if hint:

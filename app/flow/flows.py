@@ -11,13 +11,13 @@ from app.flow.constants import constant_types
 from app.flow.context import Context
 from app.flow.defaults import read_defaults
 from app.flow.displaced import put_back
-from app.flow.events import read_events
 from app.flow.exits import STEP_WORDS
 from app.flow.fields import Fields, fallen_out, read_fields
 from app.flow.heads import Head, read_head
 from app.flow.inherited import Defaults
 from app.flow.issues import Issue
-from app.flow.limits import read_limits
+from app.flow.language.events import read_events
+from app.flow.language.limits import read_limits
 from app.flow.model import Flow, Limit, Sending, Target, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.parts.inheritance import gather
@@ -102,7 +102,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
     sections, reader = read_sections(fields, reader, context.shared, context.dates)
     defaults = _read_defaults(fields, context.defaults, declared.variables, reader)
     reader = replace(reader, language=_language(defaults, sections))
-    events = read_events(fields.values["events"], reader) if "events" in fields.values else {}
+    events = read_events(fields.values["events"], "`events`", reader) if "events" in fields.values else {}
     limits = read_limits(fields.values["limits"], reader) if "limits" in fields.values else {}
     read = _read_steps(steps, declared.variables, defaults, reader)
     start = _read_start(fields, steps, reader)

@@ -16,9 +16,9 @@ from app.flow.signature import Param
 from app.flow.variables import is_variable_name, read_type, read_variable
 
 
-def read_params(node: Node, reader: Reader) -> dict[str, Param]:
+def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
     """The map under `params`: name → a type, a list of words, or a map as under `vars`."""
-    found = reader.map(node, "`params`", "write `params: {name: text}`")
+    found = reader.map(node, what, "write `params: {name: text}`")
     read = [_read_param(entry, reader) for entry in found.entries] if found else []
     return {param.variable.name: param for param in read if param is not None}
 

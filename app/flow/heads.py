@@ -50,7 +50,7 @@ def read_head(fields: Fields, reader: Reader) -> Head:
 
 def _read_outside(name: Text | None, fields: Fields, reader: Reader) -> Signature:
     before = len(reader.issues)
-    params = read_params(fields.values["params"], reader) if "params" in fields.values else {}
+    params = read_params(fields.values["params"], "`params`", reader) if "params" in fields.values else {}
     returns = read_typed(fields.values["returns"], "`returns`", reader) if "returns" in fields.values else {}
     outcomes = _read_outcomes(fields.values["outcomes"], reader) if "outcomes" in fields.values else {}
     is_whole = fields.is_whole and not any(issue.is_error for issue in reader.issues[before:])

@@ -187,7 +187,7 @@ class Flow:
         unasked: what look-ups are in scope as before they are asked, by name.
         hushed: the ways to the sensitive fields of look-ups, by look-up; none leads into another.
         events: as in `Step`, for every step.
-        limits: what it promises, by name (`app.flow.limits`); no running call looks at it.
+        limits: what it promises, by name (`app.flow.language.limits`); no running call looks at it.
         subs: the flows that a call may come to from here, by name.
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of every file it is made of; `load` makes the same flow of them again.

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from app.flow.fields import Fields
-from app.flow.hooks import HookDefinition, read_hooks
 from app.flow.hours import Calendar, hours_shape, read_hours
+from app.flow.language.hooks import HookDefinition, read_hooks
+from app.flow.language.lookups import LookupDefinition, read_lookups
 from app.flow.locales import Locale, read_locales
-from app.flow.lookups import LookupDefinition, read_lookups
 from app.flow.reader import Reader
 from app.flow.scope import ScopeTypes
 from app.flow.types import ANY, words

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from app.flow.assignments import read_sets
 from app.flow.checks.ncco import check_step
 from app.flow.checks.prompts import check_prompts_of
-from app.flow.events import check_events, read_events
 from app.flow.exits import EXITS, STEP_WORDS, Kind
 from app.flow.exits.goto import no_exit
 from app.flow.exits.on import steers
 from app.flow.exits.source import StepSource, Wired
 from app.flow.fields import Fields, read_fields
-from app.flow.hooks import read_sent
 from app.flow.inherited import Defaults
-from app.flow.lookups import read_asked
+from app.flow.language.events import check_events, read_events
+from app.flow.language.hooks import read_sent
+from app.flow.language.lookups import read_asked
 from app.flow.model import Exit, Step, Target, Variable
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.parts.dial import connect_of
@@ -83,9 +83,9 @@ def read_step(entry: Entry, variables: Mapping[str, Variable], defaults: Default
     source = _read_source(entry.key, fields, variables, defaults, reader)
     exits_from = len(reader.issues)
     error = _read_error(fields, reader)
-    asks = read_asked(fields.values["lookup"], reader.lookups, reader) if "lookup" in fields.values else ()
-    sends = read_sent(fields.values["send"], reader.hooks, reader) if "send" in fields.values else ()
-    events = read_events(fields.values["events"], reader) if "events" in fields.values else {}
+    asks = read_asked(fields.values["lookup"], "`lookup`", reader) if "lookup" in fields.values else ()
+    sends = read_sent(fields.values["send"], "`send`", reader) if "send" in fields.values else ()
+    events = read_events(fields.values["events"], "`events`", reader) if "events" in fields.values else {}
     kind = _choose_exit(source, reader)
     wired = _read_exit(kind, source, reader)
     tail = _read_tail(fields, reader)

@@ -16,7 +16,7 @@ import orjson
 from app.engine import Call, Session, Turn, Wait, WaitRef
 from app.engine.json_bytes import json_bytes
 from app.engine.state import to_json
-from app.flow.hooks import Hook
+from app.flow.language.hooks import Hook
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
 from app.service.carried import CARRIED
 from app.service.delivery import Delivery

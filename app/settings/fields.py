@@ -225,7 +225,9 @@ class Settings(BaseSettings):
         if self.is_signed and not fresh.is_signed:
             cure = "Write the new secret; a server that checks signatures does not stop to while it runs."
             raise SettingsError("VONAGE_SIGNATURE_SECRET", "is gone", cure)
-        return self.model_copy(update={name: getattr(fresh, name) for name in SECRETS})
+        changed = self.model_copy(update={name: getattr(fresh, name) for name in SECRETS})
+        changed._warnings = fresh._warnings
+        return changed
 
     @property
     def warnings(self) -> tuple[str, ...]:

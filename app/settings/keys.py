@@ -49,7 +49,7 @@ def stored(database_url: str) -> str:
 
 def _read(file: Path) -> str:
     text = file.read_text("ascii").strip()
-    if len(text) < 2 * _KEY_BYTES:
+    if len(text) < 2 * _KEY_BYTES or not text.isprintable():
         raise SettingsError("NCCO_KEY", f"is not set, and {file} holds no key", f"Delete {file}, or set NCCO_KEY.")
     return text
 

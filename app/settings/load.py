@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from app.errors import SettingsError
 from app.ncco.suggest import nearest
@@ -92,7 +92,12 @@ def _settings_error(fault: ValidationError, written: Mapping[str, str]) -> Setti
 def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> SettingsError:
     field = _field(str(error["loc"][0]))
     name = variable(field)
-    said = str(error["ctx"]["error"]) if error["type"] == "value_error" else f'"{written.get(name, "")}" does not fit'
+    if error["type"] == "value_error":
+        said = str(error["ctx"]["error"])
+    elif Settings.model_fields[field].annotation is SecretStr:
+        said = "is not text"  # without the value: it is a secret
+    else:
+        said = f'"{written.get(name, "")}" does not fit'
     cure = next((item.text for item in Settings.model_fields[field].metadata if isinstance(item, Cure)), "")
     return SettingsError(name, said, cure)
 

@@ -34,7 +34,7 @@ def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dic
 
 
 def read_file(variable: str, file: Path, *, may_be_gone: bool = False) -> str:
-    """The secret in a file, without the line end behind it. Raises SettingsError.
+    """The secret in a file, without the spaces and line ends around it. Raises SettingsError.
 
     Args:
         variable: that it stands for.
@@ -45,7 +45,7 @@ def read_file(variable: str, file: Path, *, may_be_gone: bool = False) -> str:
     cure = "Write the secret alone into the file, readable for the user that runs the server."
     try:
         with file.open("rb") as secret:
-            text = secret.read(MAX_BYTES + 1).decode("utf-8").strip()
+            text = secret.read(MAX_BYTES + 1).decode("utf-8").strip(" \t\r\n")
     except (OSError, UnicodeDecodeError, ValueError) as fault:
         if may_be_gone and isinstance(fault, FileNotFoundError):
             return ""

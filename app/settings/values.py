@@ -95,16 +95,36 @@ def read_word(text: object) -> object:
     return text.strip().lower() if isinstance(text, str) else text
 
 
+def secret_text(text: str) -> str:
+    """A secret without the spaces and line ends around it. "" stays "", which means that it is not set.
+
+    HMAC pads a key with zero bytes, so a key of NUL characters is the empty key. The error never contains the secret.
+
+    Raises:
+        ValueError: it has only spaces or quotes, or characters that cannot be printed (control characters, a
+            byte order mark, bytes that are not UTF-8).
+    """
+    secret = text.strip(" \t\r\n")
+    if text and not secret.strip("\"' "):
+        raise ValueError("has only spaces or quotes")
+    if not secret.isprintable():
+        code, place = next(
+            (ord(character), at) for at, character in enumerate(secret, 1) if not character.isprintable()
+        )
+        raise ValueError(f"has a character that cannot be printed (U+{code:04X} at position {place})")
+    return secret
+
+
 def read_secret(text: str) -> str:
-    """A signature secret; never printed."""
+    """A signature secret; never printed. The platform decides its length."""
     if "-----BEGIN" in text:
         raise ValueError("is a private or public key, not a signature secret")
-    return text.strip()
+    return secret_text(text)
 
 
 def read_key(text: str) -> str:
     """A secret of our own; never printed."""
-    key = text.strip()
+    key = secret_text(text)
     if key and len(key) < MIN_KEY_CHARACTERS:
         raise ValueError(f"has {len(key)} characters, which can be guessed")
     return key
@@ -112,18 +132,20 @@ def read_key(text: str) -> str:
 
 def read_hook_secret(text: str) -> str:
     """A signing secret of Standard Webhooks; never printed. Source: Standard Webhooks, Signature scheme."""
-    secret = text.strip()
+    secret = secret_text(text)
     if not secret:
         return ""
     if not secret.startswith(_HOOK_PREFIX):
         raise ValueError(f"does not begin with {_HOOK_PREFIX}")
     written = secret.removeprefix(_HOOK_PREFIX)
     try:
-        size = len(base64.b64decode(written + "=" * (-len(written) % 4), validate=True))
+        key = base64.b64decode(written + "=" * (-len(written) % 4), validate=True)
     except binascii.Error:
         raise ValueError(f"is no base64 behind {_HOOK_PREFIX}") from None
-    if not _HOOK_BYTES[0] <= size <= _HOOK_BYTES[1]:
-        raise ValueError(f"has {size} bytes, and {_HOOK_BYTES[0]} to {_HOOK_BYTES[1]} are needed")
+    if not _HOOK_BYTES[0] <= len(key) <= _HOOK_BYTES[1]:
+        raise ValueError(f"has {len(key)} bytes, and {_HOOK_BYTES[0]} to {_HOOK_BYTES[1]} are needed")
+    if not any(key):
+        raise ValueError("has only zero bytes, which is the empty key")
     return secret
 
 
@@ -134,6 +156,8 @@ def read_private_key(text: str) -> str:
     pem = text.replace("\\n", "\n") if "-----BEGIN" in text else _file_text(Path(text.strip()))
     if "PRIVATE KEY-----" not in pem:
         raise ValueError("holds no private key in PEM form")
+    if not re.sub(r"[\t\r\n]", "", pem).isprintable():
+        raise ValueError("has characters that cannot be printed")
     return pem.strip() + "\n"
 
 

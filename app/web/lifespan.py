@@ -60,7 +60,7 @@ def make_lifespan(config: WebhookConfig, service: CallService, readiness: Readin
             confirmed = asyncio.Event()
             await enter(running(_confirm_removals(confirmed, reader, reads=settings.reload)))
             use_secrets = partial(_use_secrets, config, service, signer)
-            await enter(rotating_secrets(settings, use_secrets, log, on_hangup=confirmed.set))
+            await enter(rotating_secrets(settings, use_secrets, metrics, log, on_hangup=confirmed.set))
             await enter(draining_on_sigterm(drain, settings.drain_s, log))
             yield
 

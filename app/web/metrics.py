@@ -67,6 +67,7 @@ class Metrics:
         self._flows = state("ncco_flows_loaded", "Flows that new calls can start in")
         self._is_rejected = state("ncco_revision_rejected", "1 while the flows on disk are refused")
         self._removals = state("ncco_removals_refused", "Numbers, flows and defaults gone from disk and still in use")
+        self._are_secrets_refused = state("ncco_secrets_refused", "1 while changed secrets cannot be used")
         self._open_calls = state("ncco_open_calls", "Calls begun in the last 4 hours whose end was not reported")
         self._hooks = count("ncco_hook_tries", "Tries to send a hook", ["outcome"])
         self._hooks_kept = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
@@ -140,6 +141,10 @@ class Metrics:
         self._is_rejected.set(int(is_refused))
         self._removals.set(removals)
         self._flows.set(len(current.flows))
+
+    def secrets_read(self, *, is_refused: bool) -> None:
+        """Record whether the secrets of now can be used; while they cannot, the ones before stay in use."""
+        self._are_secrets_refused.set(int(is_refused))
 
     def calls_open(self, calls: int) -> None:
         """Say how many calls are open."""

@@ -15,6 +15,7 @@ from app.errors import SettingsError
 from app.settings import Settings
 from app.settings.fields import SECRETS, variable
 from app.web.background import running
+from app.web.metrics import Metrics
 
 LOOK_S: Final = 1.0
 """How often the files are compared."""
@@ -27,6 +28,7 @@ UseSecrets = Callable[[Settings], None]
 async def rotating_secrets(
     settings: Settings,
     use: UseSecrets,
+    metrics: Metrics,
     log: FilteringBoundLogger,
     *,
     on_hangup: Callable[[], None] = lambda: None,
@@ -40,7 +42,8 @@ async def rotating_secrets(
         on_hangup()
 
     loop = asyncio.get_running_loop()
-    async with running(_rotate(settings, use, log, asked, look_s)):
+    rotation = _Rotation(settings, use, metrics, log)
+    async with running(rotation.run(asked, look_s)):
         with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):  # no such signal, or a thread
             loop.add_signal_handler(signal.SIGHUP, hang_up)
         try:
@@ -50,36 +53,52 @@ async def rotating_secrets(
                 loop.remove_signal_handler(signal.SIGHUP)
 
 
-async def _rotate(
-    settings: Settings, use: UseSecrets, log: FilteringBoundLogger, asked: asyncio.Event, look_s: float
-) -> None:
-    seen = [_identity(file) for file in settings.secret_files]
-    while True:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(look_s):
-                await asked.wait()
-        now = [_identity(file) for file in settings.secret_files]
-        if asked.is_set() or now != seen:
-            asked.clear()
-            seen = now
-            settings = _read_secrets(settings, use, log)
+class _Rotation:
+    """The settings whose secrets are in use, and how they are replaced."""
 
+    def __init__(self, settings: Settings, use: UseSecrets, metrics: Metrics, log: FilteringBoundLogger) -> None:
+        self._settings = settings
+        self._use = use
+        self._metrics = metrics
+        self._log = log
 
-def _read_secrets(settings: Settings, use: UseSecrets, log: FilteringBoundLogger) -> Settings:
-    """The settings with the secrets in use. What cannot be read or used changes nothing, and is logged."""
-    try:
-        fresh = settings.with_secrets_of_now()
-        changed = [variable(name) for name in SECRETS if getattr(fresh, name) != getattr(settings, name)]
-        if changed:
-            use(fresh)
-    except SettingsError as error:
-        log.error("secrets not changed", setting=error.setting, problem=error.message, cure=error.cure)
-        return settings
-    except OSError as error:  # no file can be opened at this moment
-        log.error("secrets not changed", problem=str(error), cure="send SIGHUP once it is over")
-        return settings
-    log.info("secrets changed" if changed else "secrets are the same", settings=changed)
-    return fresh
+    async def run(self, asked: asyncio.Event, look_s: float) -> None:
+        """Read the secrets whenever `asked` is set, or one of their files has changed."""
+        seen = self._files()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(look_s):
+                    await asked.wait()
+            now = self._files()
+            if asked.is_set() or now != seen:
+                asked.clear()
+                seen = now
+                self._read()
+
+    def _read(self) -> None:
+        """Read the secrets again. What cannot be read or used changes nothing, and is logged."""
+        before, log = self._settings, self._log
+        try:
+            fresh = before.with_secrets_of_now()
+            changed = [variable(name) for name in SECRETS if getattr(fresh, name) != getattr(before, name)]
+            if changed:
+                self._use(fresh)
+        except SettingsError as error:
+            self._metrics.secrets_read(is_refused=True)
+            log.error("secrets not changed", setting=error.setting, problem=error.message, cure=error.cure)
+            return
+        except OSError as error:  # no file can be opened at this moment
+            log.error("secrets not changed", problem=str(error), cure="send SIGHUP once it is over")
+            return
+        self._metrics.secrets_read(is_refused=False)
+        self._settings = fresh
+        log.info("secrets changed" if changed else "secrets are the same", settings=changed)
+        for text in fresh.warnings:
+            if text not in before.warnings:
+                log.warning("doubtful setting", problem=text)
+
+    def _files(self) -> list[tuple[int, int, int, int] | None]:
+        return [_identity(file) for file in self._settings.secret_files]
 
 
 def _identity(file: Path) -> tuple[int, int, int, int] | None:

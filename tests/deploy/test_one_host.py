@@ -97,7 +97,7 @@ def caddy(home: Path, server: str) -> Iterator[str]:
     """The proxy of the page without TLS on a free port, before a server; its own address."""
     port = free_port()
     text = CADDYFILE.replace("calls.example.com", f"http://127.0.0.1:{port}").replace("127.0.0.1:8000", server)
-    (home / "Caddyfile").write_text(f"{{\n\tadmin off\n\tauto_https off\n}}\n{text}")
+    (home / "Caddyfile").write_text(text.replace("\tservers {", "\tadmin off\n\tauto_https off\n\tservers {", 1))
     env = {"PATH": os.environ["PATH"], "HOME": str(home)}
     command = ["caddy", "run", "--adapter", "caddyfile", "--config", f"{home}/Caddyfile"]
     with (home / "caddy.log").open("wb") as log:

@@ -6,16 +6,16 @@ import re
 
 import pytest
 
-from app.flow.events import EVENTS
 from app.flow.exits import EXITS, STEP_WORDS
 from app.flow.exits.hold import OUTCOMES as HOLD_OUTCOMES
 from app.flow.exits.on import DIALLED
 from app.flow.expressions.filters import FILTERS
 from app.flow.flows import WORDS as FLOW_WORDS
-from app.flow.hooks.event import EVENT
 from app.flow.hours.reading import WORDS as HOURS_WORDS
+from app.flow.language.events import Events
+from app.flow.language.hooks import EVENT
+from app.flow.language.lookups import LookupDefinition
 from app.flow.locales import WORDS as LOCALE_WORDS
-from app.flow.lookups.reading import WORDS as LOOKUP_WORDS
 from app.flow.parts.items import KINDS
 from app.flow.played import ACTIONS
 from app.flow.scope import scope_types
@@ -43,7 +43,7 @@ CHAPTERS = [
 LISTED = [
     ("### `hours`", HOURS_WORDS),
     ("### `locales`", LOCALE_WORDS),
-    ("### `lookups`", LOOKUP_WORDS),
+    ("### `lookups`", LookupDefinition.words()),
 ]
 CODE = re.compile(r"\b[EWNJRL]\d{3}\b")
 
@@ -73,7 +73,7 @@ def test_the_table_of_outcomes_has_every_line_of_on() -> None:
 def test_the_table_of_events_has_every_event_and_no_other() -> None:
     rows = re.findall(r"^\| (`[^|]+) \|", section(FLOW, "### `events`"), re.M)
 
-    assert {*EVENTS} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert {*Events.words()} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
 
 
 @pytest.mark.parametrize("page", [FLOW, STEPS, ACTS, TEXT])

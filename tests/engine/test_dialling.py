@@ -4,7 +4,7 @@ import pytest
 
 from app.engine.dialling import refusal
 from app.engine.turn import LookupAnswer
-from app.flow.lookups import LookupRequest
+from app.flow.language.lookups import LookupRequest
 
 DESK = "sip:desk@pbx.example.com"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.engine import Surroundings, WaitRef, hang_up, observe
-from app.flow.hooks import Hook
+from app.flow.language.hooks import Hook
 from app.ncco.webhooks import recognise
 from tests.engine.scripted_call import FAILSAFE, NOON, ScriptedCall, link, load_flow, load_flows, mask
 

@@ -29,7 +29,7 @@ from typing import Any, TypeAlias
 from app.engine import Call, Surroundings, Turn, begin_other, hang_up, observe, resume
 from app.engine.observing import event_of
 from app.engine.session import WaitRef
-from app.flow.hooks import Hook
+from app.flow.language.hooks import Hook
 from app.flow.model import Flow
 from app.ncco import check
 from app.ncco.webhooks import recognise

@@ -11,7 +11,7 @@ from app.engine import Lookup, LookupAnswer
 from app.engine.answers import Answers
 from app.engine.echoes import Echoes
 from app.engine.standing import begun
-from app.flow.lookups import LookupRequest
+from app.flow.language.lookups import LookupRequest
 from app.flow.model import Decision, Go, Outcome, Target
 from app.flow.nodes import Place
 from app.ncco.webhooks import recognise

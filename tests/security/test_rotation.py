@@ -21,6 +21,7 @@ from app.errors import SettingsError
 from app.service.tokens import make_token, read_token
 from app.settings import Settings, load_settings
 from app.settings.fields import SECRETS, variable
+from app.web.metrics import Metrics
 from app.web.rotation import Rotation
 from tests.cli.projects import write_project
 from tests.cli.running import RunningServer, running_server
@@ -110,7 +111,7 @@ async def changed(settings: Settings, change: Callable[[], object]) -> tuple[lis
     """What is taken over, and logged, after a change."""
     taken: list[Settings] = []
     with capture_logs() as lines:
-        rotation = Rotation(settings, taken.append, structlog.get_logger(), look_s=0.01)
+        rotation = Rotation(settings, taken.append, Metrics(), structlog.get_logger(), look_s=0.01)
         change()
         task = asyncio.create_task(rotation.run())
         await asyncio.sleep(0.1)
@@ -224,7 +225,7 @@ class OutOfFiles(Settings):
 def test_a_moment_without_files_changes_nothing() -> None:
     taken: list[Settings] = []
     with capture_logs() as lines:
-        Rotation(OutOfFiles(), taken.append, structlog.get_logger()).read()
+        Rotation(OutOfFiles(), taken.append, Metrics(), structlog.get_logger()).read()
 
     assert [] == taken
     assert ["secrets not changed"] == [line["event"] for line in lines]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from app.flow.hooks import Hook
+from app.flow.language.hooks import Hook
 from app.service.rows import hook_rows
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -97,7 +97,7 @@ def test_every_setting_that_can_be_wrong_has_a_cure(field: str) -> None:
         ((HOOK_SECRET,), "hook_secrets", "NCCO_HOOK_SECRET", f" {HOOK_SECRET} "),
         ((HOOK_SECRET.rstrip("="),), "hook_secrets", "NCCO_HOOK_SECRET", HOOK_SECRET.rstrip("=")),
         ((HOOK_SECRET,), "hook_secrets", "NCCO_HOOK_SECRET_PREVIOUS", HOOK_SECRET),
-        ((), "hook_secrets", "NCCO_HOOK_SECRET", " "),
+        ((), "hook_secrets", "NCCO_HOOK_SECRET", ""),
         ("app-1", "application_id", "VONAGE_APPLICATION_ID", "app-1"),
         ("ab12cd34", "api_key", "VONAGE_API_KEY", "ab12cd34"),
         (8000, "port", "NCCO_PORT", ""),

@@ -20,8 +20,8 @@ from typing import ClassVar
 from app.flow.exits.source import StepSource, Wired
 from app.flow.expressions import Expression
 from app.flow.fields import Fields, read_fields
-from app.flow.lookups.durations import Bounds
-from app.flow.lookups.returned import OK
+from app.flow.language.durations import duration
+from app.flow.language.returned import OK
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Jump, Outcome, Part, Target
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.parts.dial import with_held
@@ -31,7 +31,7 @@ from app.flow.targets import read_target
 
 OUTCOMES = ("ready", "too_long")
 HELD = "held"
-_BOUNDS = Bounds("1s", "24h", "m")
+_UP_TO = duration("1s", "24h", "m")
 """Source: Voice API specification, length_timer: Vonage ends calls after 24 hours at most."""
 
 _HINTS = {
@@ -110,7 +110,7 @@ def read_hold(source: StepSource, reader: Reader) -> Wired | None:
     until_node = fields.need("until", "add `until: condition`", reader)
     up_to_node = fields.need("up_to", "add `up_to: 10m`: nobody waits for ever", reader)
     until = reader.expression(until_node, "`until`") if until_node else None
-    up_to = _BOUNDS.read(up_to_node, reader, "`up_to`") if up_to_node else None
+    up_to = _UP_TO.read(up_to_node, "`up_to`", reader) if up_to_node else None
     if until is None or up_to is None or lines is None:
         return None
     _check_changes(until, source, reader)

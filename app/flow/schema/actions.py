@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from app.flow.parts.address import BY_FIELDS
-from app.flow.parts.answering import ON_ANSWER
-from app.flow.parts.wire import ENDPOINT_TYPES, action_shape, endpoint_shape
-from app.flow.played import ACTIONS, KINDS
-from app.flow.schema.fields import FieldSchemas
-from app.flow.schema.names import Names
-from app.flow.schema.pieces import (
+from app.flow.language.json_schema import (
     ANYTHING,
     TEXT,
     JsonSchema,
@@ -27,6 +21,12 @@ from app.flow.schema.pieces import (
     one_of,
     ref,
 )
+from app.flow.parts.address import BY_FIELDS
+from app.flow.parts.answering import ON_ANSWER
+from app.flow.parts.wire import ENDPOINT_TYPES, action_shape, endpoint_shape
+from app.flow.played import ACTIONS, KINDS
+from app.flow.schema.fields import FieldSchemas
+from app.flow.schema.names import Names
 from app.ncco.models.actions import SHAPES
 from app.ncco.models.calls import ENDPOINT
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from app.flow.flows import WORDS as FLOW_WORDS
-from app.flow.limits import WORDS as LIMITS
+from app.flow.language.json_schema import FLAG, TEXT, JsonSchema, about, has, listed, mapped, named, offer, ref
+from app.flow.language.limits import Limits
+from app.flow.language.schema import schema_of
 from app.flow.schema.actions import ActionSchemas
 from app.flow.schema.names import Names
-from app.flow.schema.pieces import FLAG, TEXT, JsonSchema, about, has, listed, mapped, named, number, offer, ref
 from app.flow.schema.sections import section_definitions
 from app.flow.schema.steps import described, step_definitions
 from app.flow.shared import WORDS as SHARED_WORDS
@@ -34,12 +35,6 @@ FLOW: Final = {
     **_DECLARED,
     "events": "Whom to tell of what Vonage reports later, in every step.",
     "steps": "The steps of the call, by name.",
-}
-LIMIT: Final = {
-    "seconds_to_person": "Seconds after which a person rings at the latest, by the quickest way there.",
-    "steps": "Steps that a call enters at most, circles that the caller asks for counted once.",
-    "prompt_seconds": "Seconds that a caller listens at most before he can answer.",
-    "menu_options": "Choices that a menu has at most.",
 }
 SHARED: Final = {
     "shared": "true: this file holds parts for all flows.",
@@ -88,7 +83,7 @@ def _own(names: Names) -> dict[str, JsonSchema]:
         "outcomes": listed(TEXT),
         "returns": ref("params"),
         "vars": ref("vars"),
-        "limits": mapped(described(LIMITS, LIMIT, {word: number("integer", {"minimum": 1}) for word in LIMITS})),
+        "limits": schema_of(Limits),
         "events": about(ref("events"), FLOW["events"]),
         "steps": named(ref("step")),
     }

@@ -6,10 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.flow.parts.local import PerLocale
-from app.flow.parts.shapes import Json, Many, One, Record, Scalar, Shape, Speech
-from app.flow.schema.names import Names
-from app.flow.schema.pieces import (
+from app.flow.language.json_schema import (
     ANYTHING,
     FLAG,
     TEXT,
@@ -22,6 +19,9 @@ from app.flow.schema.pieces import (
     offer,
     one_of,
 )
+from app.flow.parts.local import PerLocale
+from app.flow.parts.shapes import Json, Many, One, Record, Scalar, Shape, Speech
+from app.flow.schema.names import Names
 from app.ncco.kinds.objects import Nested
 from app.ncco.kinds.shape import Option
 from app.ncco.kinds.shape import Shape as NccoShape

@@ -6,17 +6,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from app.flow.defaults import WORDS as DEFAULT_WORDS
-from app.flow.events import EVENTS
-from app.flow.hooks.reading import WORDS as HOOK_WORDS
 from app.flow.hours.days import DAYS
 from app.flow.hours.holidays import WORDS as REGION_WORDS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
-from app.flow.locales import WORDS as LOCALE_WORDS
-from app.flow.lookups.reading import WORDS as LOOKUP_WORDS
-from app.flow.played import ACTIONS
-from app.flow.schema.actions import ActionSchemas, confidence
-from app.flow.schema.names import Names
-from app.flow.schema.pieces import (
+from app.flow.language.events import Events
+from app.flow.language.hooks import HookDefinition
+from app.flow.language.json_schema import (
     ANYTHING,
     FLAG,
     TEXT,
@@ -31,6 +26,12 @@ from app.flow.schema.pieces import (
     one_of,
     ref,
 )
+from app.flow.language.lookups import LookupDefinition
+from app.flow.language.schema import schema_of
+from app.flow.locales import WORDS as LOCALE_WORDS
+from app.flow.played import ACTIONS
+from app.flow.schema.actions import ActionSchemas, confidence
+from app.flow.schema.names import Names
 from app.flow.schema.steps import described
 from app.flow.variables import DECLARABLE
 from app.flow.variables import WORDS as VARIABLE_WORDS
@@ -39,25 +40,6 @@ VARIABLE: Final = {
     "type": f"{', '.join(DECLARABLE)}, or a list of allowed words.",
     "default": "What it is at the beginning.",
     "sensitive": "true: the value is written nowhere, and forgotten after the turn that received it.",
-}
-LOOKUP: Final = {
-    "get": "The URL that is asked; values are escaped for their place.",
-    "post": "The URL that a body is sent to.",
-    "python": "package.module:function, plain or async.",
-    "json": "The body, as JSON.",
-    "with": "What the function is given, by name.",
-    "headers": "Header lines; keys come from `env`.",
-    "params": "What a step gives to it.",
-    "timeout": "How long it may take, 700ms or 2s.",
-    "returns": "Each field of the answer with its type.",
-    "default": "What holds when it is slow, down, or answers something else.",
-    "cache": "How long the same answer is good for, 30s or 5m.",
-}
-HOOK: Final = {
-    "post": "The URL that is told.",
-    "json": "The body, as JSON.",
-    "headers": LOOKUP["headers"],
-    "params": "What is given where it is sent.",
 }
 HOURS: Final = {
     "timezone": "Where the hours hold: Europe/London.",
@@ -85,32 +67,16 @@ def section_definitions(names: Names) -> dict[str, JsonSchema]:
         "vars": named(mapped(described(VARIABLE_WORDS, VARIABLE, _VARIABLE), required=["type"])),
         "params": named({"if": {"type": "object"}, "then": mapped(_variable()), "else": _TYPE}),
         "returned": _returned(),
-        "lookups": named(mapped(described(LOOKUP_WORDS, LOOKUP, _LOOKUP), required=["returns"])),
-        "hooks": named(mapped(described(HOOK_WORDS, HOOK, _HOOK), required=["post"])),
+        "lookups": named(schema_of(LookupDefinition)),
+        "hooks": named(schema_of(HookDefinition)),
         "hours": named(mapped(described(HOURS_WORDS, HOURS, _hours()), required=["timezone", "week"])),
         "locales": named(mapped(described(LOCALE_WORDS, LOCALE, _LOCALE), required=["language"])),
-        "events": mapped({event: about(ref("sent"), "A hook, or a list of them.") for event in EVENTS}),
+        "events": schema_of(Events),
     }
 
 
 _TYPE: Final[JsonSchema] = {"anyOf": [one_of(DECLARABLE), {"type": ["array", "object"]}]}
 _VARIABLE: Final[dict[str, JsonSchema]] = {"type": _TYPE, "default": ANYTHING, "sensitive": FLAG}
-_OBJECT: Final = named(ANYTHING)
-_LOOKUP: Final[dict[str, JsonSchema]] = {
-    **dict.fromkeys(("get", "post", "python", "timeout", "cache"), TEXT),
-    "json": ANYTHING,
-    "with": _OBJECT,
-    "headers": named(TEXT),
-    "params": ref("params"),
-    "returns": named(ref("returned")),
-    "default": _OBJECT,
-}
-_HOOK: Final[dict[str, JsonSchema]] = {
-    "post": TEXT,
-    "json": ANYTHING,
-    "headers": named(TEXT),
-    "params": ref("params"),
-}
 _LOCALE: Final[dict[str, JsonSchema]] = {
     "language": TEXT,
     "style": number("integer", {"minimum": 0}),

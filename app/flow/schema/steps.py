@@ -9,13 +9,7 @@ from app.flow.exits import STEP_WORDS
 from app.flow.exits.collect import WORDS as COLLECT_WORDS
 from app.flow.exits.hold import OUTCOMES as HELD
 from app.flow.exits.on import DIALLED
-from app.flow.menu import WORDS as CHOICE_WORDS
-from app.flow.retry import FAILURES, MOST_TRIES
-from app.flow.retry import WORDS as RETRY_WORDS
-from app.flow.schema.actions import confidence
-from app.flow.schema.fields import FieldSchemas, per_locale
-from app.flow.schema.names import Names
-from app.flow.schema.pieces import (
+from app.flow.language.json_schema import (
     ANYTHING,
     FLAG,
     TEXT,
@@ -30,6 +24,12 @@ from app.flow.schema.pieces import (
     offer,
     ref,
 )
+from app.flow.menu import WORDS as CHOICE_WORDS
+from app.flow.retry import FAILURES, MOST_TRIES
+from app.flow.retry import WORDS as RETRY_WORDS
+from app.flow.schema.actions import confidence
+from app.flow.schema.fields import FieldSchemas, per_locale
+from app.flow.schema.names import Names
 
 STEP: Final = {
     "lookup": "What is asked from outside on entering: names of look-ups, or `- name: {param: value}`.",

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 
 from app.engine import Lookup, LookupAnswer
-from app.flow.lookups import LookupRequest
+from app.flow.language.lookups import LookupRequest
 from app.service.lookups.bodies import read_json
 from app.service.lookups.circuits import Circuits
 from app.service.lookups.functions import Functions

@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from app.flow.lookups import LookupRequest
+from app.flow.language.lookups import LookupRequest
 
 MOST_ANSWERS: Final = 512
 """Of at most 64 KiB each."""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 import orjson
 
-from app.flow.lookups import LookupRequest
+from app.flow.language.lookups import LookupRequest
 from app.service.lookups.bodies import drain, read_body, read_json
 from app.service.lookups.problem import Problem
 from app.service.outgoing.transport import PrivateAddress

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from app.engine import Lookup, LookupAnswer, Turn
 from app.engine.walking import Playing
-from app.flow.lookups import AskedLookup
+from app.flow.language.lookups import AskedLookup
 from app.flow.model import Flow
 from app.verify.prove.values import Representatives
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from app.flow.checks.usage.walking import sent
 from app.flow.expressions import Expression
-from app.flow.lookups import AskedLookup
+from app.flow.language.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Flow, Part, Step, Target, Value
 from app.flow.parts.action import Action
 from app.flow.parts.document import Document

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from app.flow.lookups.returned import Fields, Many, Returned, Single
+from app.flow.language.returned import Returned, ReturnedList, ReturnedMap, ReturnedValue
 from app.flow.types import TYPES, ValueType
 from app.verify.prove.combining import combined
 from app.verify.prove.literals import Literals, entries
@@ -91,7 +91,7 @@ class Representatives:
         self.chosen[name] = tuple(found)
         return found
 
-    def answers(self, flow: str, name: str, returns: Fields) -> list[dict[str, Any]]:
+    def answers(self, flow: str, name: str, returns: ReturnedMap) -> list[dict[str, Any]]:
         """Answers of a look-up that stand for all that it may give."""
         found = self._records(flow, (name,), returns)
         for way in returns.secrets:
@@ -108,15 +108,15 @@ class Representatives:
 
     def _values(self, flow: str, path: Path, returned: Returned) -> list[Any]:
         match returned:
-            case Fields():
+            case ReturnedMap():
                 return self._records(flow, path, returned)
-            case Many(item=item):
+            case ReturnedList(item=item):
                 return self._lists(flow, path, item)
-            case Single(type=type_) if type_.name == "list":
+            case ReturnedValue(type=type_) if type_.name == "list":
                 return self._of_lengths(flow, path, ["something", "something else"])
-            case Single(type=type_) if type_.name == "map":
+            case ReturnedValue(type=type_) if type_.name == "map":
                 return self._maps(flow, path)
-            case Single(type=type_):
+            case ReturnedValue(type=type_):
                 return self.of_type(type_, self.literals.of(flow, path), ".".join(path))
         return [returned.empty]
 
@@ -148,7 +148,7 @@ class Representatives:
         numbers = beside([each for each in tested.literals if not isinstance(each, str)], is_whole=False)
         return different([*tested.texts, *numbers, *([] if numbers else _others(TYPES["text"], tested))])
 
-    def _records(self, flow: str, path: Path, returns: Fields) -> list[dict[str, Any]]:
+    def _records(self, flow: str, path: Path, returns: ReturnedMap) -> list[dict[str, Any]]:
         known = (each for each in self.literals.paths_of(flow, path[0]) if each[: len(path)] == path)
         read = {each[len(path)] for each in known if len(each) > len(path)}
         choices = {
@@ -187,11 +187,11 @@ def _of_length(items: list[Any], length: int) -> list[Any]:
 def _plain(returned: Returned) -> Any:
     """One value of a type that nobody looks at."""
     match returned:
-        case Fields(fields=fields):
+        case ReturnedMap(fields=fields):
             return {name: _plain(inner) for name, inner in fields.items()}
-        case Many():
+        case ReturnedList():
             return []
-        case Single(type=type_):
+        case ReturnedValue(type=type_):
             if type_.words:
                 return type_.words[0]
             return SAMPLES.get(type_.name, returned.empty)

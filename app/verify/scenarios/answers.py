@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from app.engine import Lookup, LookupAnswer
-from app.flow.lookups.asked import AskedLookup
-from app.flow.lookups.definition import LookupDefinition
-from app.flow.lookups.returned import Returned
+from app.flow.language.lookups import AskedLookup, LookupDefinition
+from app.flow.language.returned import Returned
 from app.flow.model import Flow
 from app.service.drive import LookUp
 from app.verify.scenarios.given import answer_of

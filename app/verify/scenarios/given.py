@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.flow.lookups.returned import Fields, Many, Returned, Single
+from app.flow.language.returned import Returned, ReturnedList, ReturnedMap, ReturnedValue
 from app.flow.nodes import Map, Node, Seq, Text
 from app.verify.scenarios.model import Answer, Fault, Given
 from app.verify.scenarios.reader import Reader, items, json_of
@@ -44,10 +44,10 @@ def _problem(text: str) -> str:
 def answer_of(node: Node, returned: Returned | None) -> Any:
     """What a look-up answers, as JSON. A text that is declared as one may look like a number."""
     if isinstance(node, Map):
-        fields = returned.fields if isinstance(returned, Fields) else {}
+        fields = returned.fields if isinstance(returned, ReturnedMap) else {}
         return {entry.key.value: answer_of(entry.value, fields.get(entry.key.value)) for entry in node.entries}
     if isinstance(node, Seq):
-        item = returned.item if isinstance(returned, Many) else None
+        item = returned.item if isinstance(returned, ReturnedList) else None
         return [answer_of(each, item) for each in node.items]
-    is_text = isinstance(returned, Single) and returned.type.kind == "text"
+    is_text = isinstance(returned, ReturnedValue) and returned.type.kind == "text"
     return node.value if is_text else json_of(node)

@@ -26,9 +26,26 @@ def _cases() -> list[Any]:
     ]
 
 
+def _files(case: dict[str, Any]) -> dict[str, str | bytes]:
+    """Path → text: what the case holds itself, or a project of `projects/` with one passage replaced."""
+    if "project" not in case:
+        return dict(case["files"])
+    root = FOLDER / "projects" / case["project"]
+    files: dict[str, str | bytes] = {
+        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in root.glob("*/*")
+    }
+    if "replace" in case:
+        name, old, new = case["replace"]
+        text = files[name]
+        assert isinstance(text, str)
+        assert text.count(old) == 1, f"{name} holds {old!r} {text.count(old)} times"
+        files[name] = text.replace(old, new)
+    return files
+
+
 @pytest.mark.parametrize("case", _cases())
 def test_check_reports_exactly_these_issues(case: dict[str, Any], tmp_path: Path) -> None:
-    for name, text in case["files"].items():
+    for name, text in _files(case).items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())

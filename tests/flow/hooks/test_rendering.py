@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.flow.hooks import EVENT, NO_EVENT, event_record
+from app.flow.language.hooks import EVENT, NO_EVENT, event_record
 from app.ncco.webhooks import recognise
 from tests.flow.hooks.telling import sent
 

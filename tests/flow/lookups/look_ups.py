@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textwrap import dedent, indent
 
+from app.flow.language.lookups import AskedLookup, LookupDefinition
 from app.flow.loader import load
-from app.flow.lookups import AskedLookup, LookupDefinition
 from app.flow.model import Project
 
 PATH = "flows/test.yaml"

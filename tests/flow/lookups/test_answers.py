@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.lookups.plain import plain_json
+from app.flow.language.outgoing import plain_json
 from tests.flow.lookups.look_ups import asked_of, definition_of
 
 URL = 'get: "https://crm.example.com/c"\n'

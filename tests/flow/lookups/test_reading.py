@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import RenderError
-from app.flow.lookups import LookupRequest
+from app.flow.language.lookups import LookupRequest
 from tests.flow.lookups.look_ups import GOOD, NAMES, asked_of, definition_of, faults_of, marked
 
 RETURNS = "returns: {name: text}\n"
@@ -178,7 +178,7 @@ def test_an_unset_setting_cannot_be_rendered() -> None:
             'python: "crm:customer"\nheaders: {X-A: b}\n' + RETURNS,
             "E540 `headers` has no effect beside `python` → delete it: a function is called, nothing is sent",
         ),
-        ("get: [a]\nreturns: {name: text}", "E201 `get` is a list → write a text here"),
+        ("get: [a]\nreturns: {name: text}", 'E201 `get` of the look-up "customer" is a list → write a text here'),
         (
             GOOD + "with: a",
             'E201 `with` of the look-up "customer" is a text → write `with: {number: "{{ call.from }}"}`',

@@ -15,12 +15,12 @@ from app.flow.defaults import WORDS as DEFAULT_WORDS
 from app.flow.exits import STEP_WORDS
 from app.flow.exits.collect import WORDS as COLLECT_WORDS
 from app.flow.flows import WORDS as FLOW_WORDS
-from app.flow.hooks.reading import WORDS as HOOK_WORDS
 from app.flow.hours.holidays import WORDS as REGION_WORDS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
+from app.flow.language.hooks import HookDefinition
+from app.flow.language.lookups import LookupDefinition
 from app.flow.loader import load_files
 from app.flow.locales import WORDS as LOCALE_WORDS
-from app.flow.lookups.reading import WORDS as LOOKUP_WORDS
 from app.flow.menu import WORDS as CHOICE_WORDS
 from app.flow.parts.wire import ENDPOINT_TYPES
 from app.flow.played import ACTIONS, KINDS
@@ -252,8 +252,8 @@ def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
         (("retry",), RETRY_WORDS),
         (("defaults",), DEFAULT_WORDS),
         (("vars", "additionalProperties"), VARIABLE_WORDS),
-        (("lookups", "additionalProperties"), LOOKUP_WORDS),
-        (("hooks", "additionalProperties"), HOOK_WORDS),
+        (("lookups", "additionalProperties"), LookupDefinition.words()),
+        (("hooks", "additionalProperties"), HookDefinition.words()),
         (("hours", "additionalProperties"), HOURS_WORDS),
         (("locales", "additionalProperties"), LOCALE_WORDS),
         (("item",), KINDS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.engine import Lookup, LookupAnswer
-from app.flow.lookups import LookupRequest
+from app.flow.language.lookups import LookupRequest
 from app.service.lookups import LookupClient
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from app.flow.lookups import LookupRequest
+from app.flow.language.lookups import LookupRequest
 from app.service.lookups import LookupClient
 from app.service.outgoing.transport import PrivateAddress
 from tests.service.lookups.asking import ask, ask_one, get, lookup

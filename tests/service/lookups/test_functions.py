@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.flow.lookups import LookupRequest
+from app.flow.language.lookups import LookupRequest
 from app.service.lookups import LookupClient
 from app.service.lookups.circuits import Circuits
 from app.service.lookups.functions import EACH

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.flow.lookups import LookupRequest
+from app.flow.language.lookups import LookupRequest
 from app.service.lookups import LookupClient
 from app.service.lookups.memory import Memory, key_of
 from tests.service.lookups.asking import ask, ask_one, get, lookup

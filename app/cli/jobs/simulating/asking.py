@@ -12,9 +12,8 @@ from app.cli.jobs.simulating.line import Line
 from app.cli.jobs.simulating.prompts import Prompt
 from app.cli.jobs.simulating.screen import Screen
 from app.engine import Lookup, LookupAnswer
-from app.flow.lookups.asked import AskedLookup
-from app.flow.lookups.definition import LookupDefinition
-from app.flow.lookups.returned import Single
+from app.flow.language.lookups import AskedLookup, LookupDefinition
+from app.flow.language.returned import ReturnedValue
 from app.flow.model import Flow
 from app.flow.report import printable
 from app.service.drive import LookUp
@@ -83,7 +82,7 @@ class Person:
 
 
 def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer | str:
-    """The answer that is typed; what is wrong with it. Fields that are left out are those of the default."""
+    """The answer that is typed; what is wrong with it. ReturnedMap that are left out are those of the default."""
     if not text:
         return _unanswered(DEFAULT)
     if text == "timeout":
@@ -109,7 +108,7 @@ def _fields(text: str, definition: LookupDefinition) -> dict[str, Any]:
             known = ", ".join(definition.returns.fields)
             raise ValueError(f'"{word}" gives no field a value; its fields are: {known}')
         returned = definition.returns.fields[name]
-        is_text = isinstance(returned, Single) and returned.type.kind == "text"
+        is_text = isinstance(returned, ReturnedValue) and returned.type.kind == "text"
         found[name] = value if is_text else json.loads(value)
     return found
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.flow.checks.usage.reading import reads_in
 from app.flow.checks.usage.walking import Used, sent, target_values, used_in
-from app.flow.hooks import SentHook
+from app.flow.language.hooks import SentHook
 from app.flow.model import Edge, Flow, Sending, Step, Target
 from app.flow.signature import Signature
 
@@ -75,7 +75,7 @@ class Facts:
         """A hook without a body of its own tells every variable that is no secret."""
         for sending in sendings:
             self.told.add(sending.name)
-            if isinstance(sending, SentHook) and sending.definition.json is None:
+            if isinstance(sending, SentHook) and sending.definition.body is None:
                 self.read.update(sending.variables)
 
     def _edge(self, edge: Edge) -> None:

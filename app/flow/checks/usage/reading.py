@@ -25,7 +25,7 @@ from app.flow.expressions.syntax import (
     root_names,
     walk,
 )
-from app.flow.lookups.returned import OK
+from app.flow.language.returned import OK
 from app.flow.model import Value
 from app.flow.nodes import Place
 from app.flow.parts.values import leaves

@@ -18,7 +18,7 @@ from app.flow.checks.usage.ways import returned_by, targets_of
 from app.flow.exits.on import On
 from app.flow.expressions import Expression
 from app.flow.issues import Issue
-from app.flow.lookups import AskedLookup
+from app.flow.language.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Exit, Step, Target
 from app.flow.parts.within import values_in
 from app.flow.paths import is_inner, path_of, root_of, written

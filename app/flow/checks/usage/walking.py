@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from app.flow.expressions import Expression
-from app.flow.hooks import SentHook
-from app.flow.hooks.definition import OWN_NAMES
-from app.flow.lookups import AskedLookup
+from app.flow.language.hooks import OWN_NAMES, SentHook
+from app.flow.language.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Part, Sending, Step, Target, Value
 from app.flow.parts.within import values_in
 

@@ -1,0 +1,84 @@
+"""Small pieces of JSON Schema (draft-07, which every editor's YAML support knows).
+
+A flow file is read as text, an editor reads YAML: `1` is a number to it and `true` a flag. So a text may be any of
+these, and what wants a number or a flag may be in quotes, or computed in braces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+JsonSchema = dict[str, Any]
+
+BRACES: Final = r"\{\{|\{%"
+TEXT: Final[JsonSchema] = {"type": ["string", "number", "boolean"]}
+ANYTHING: Final[JsonSchema] = {"type": ["string", "number", "boolean", "object", "array"]}
+FLAG: Final[JsonSchema] = {"anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["true", "false"]}]}
+
+
+def ref(name: str) -> JsonSchema:
+    """What is defined under a name."""
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def defined(name: str) -> JsonSchema:
+    """The same within the schema of a pydantic model, until `app.flow.language.schema` puts the reference there."""
+    return {"defined": name}
+
+
+def about(schema: JsonSchema, description: str) -> JsonSchema:
+    """The schema with a sentence that an editor shows."""
+    return {"description": description, **schema} if description else schema
+
+
+def computed(schema: JsonSchema) -> JsonSchema:
+    """The same, or a text in whose braces it is computed."""
+    return {"anyOf": [schema, {"type": "string", "pattern": BRACES}]}
+
+
+def number(kind: str, bounds: Mapping[str, Any] | None = None) -> JsonSchema:
+    """A number (`integer` or `number`), also in quotes; `bounds` are the keywords of its range."""
+    digits = r"^\s*[+-]?[0-9]+\s*$" if kind == "integer" else r"^\s*[+-]?[0-9]+(\.[0-9]+)?\s*$"
+    return {"anyOf": [{"type": kind, **(bounds or {})}, {"type": "string", "pattern": digits}]}
+
+
+def offer(names: Iterable[str]) -> JsonSchema:
+    """Any text; an editor offers the names. A name that is newer than the schema is no fault."""
+    known = list(names)
+    return {"anyOf": [{"enum": known}, TEXT]} if known else TEXT
+
+
+def one_of(words: Iterable[str]) -> JsonSchema:
+    """One of the words and nothing else."""
+    return {"enum": list(words)}
+
+
+def listed(item: JsonSchema) -> JsonSchema:
+    """A list, or a single value where a list of one is due."""
+    return {"anyOf": [item, {"type": "array", "items": item}]}
+
+
+def mapped(properties: Mapping[str, JsonSchema], *, required: Iterable[str] = ()) -> JsonSchema:
+    """A map of these words and no others."""
+    due = list(required)
+    schema: JsonSchema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
+    return schema | {"required": due} if due else schema
+
+
+def named(value: JsonSchema, *, names: Iterable[str] = ()) -> JsonSchema:
+    """A map with names that the author chooses; an editor offers `names`."""
+    return {"type": "object", "properties": dict.fromkeys(names, value), "additionalProperties": value}
+
+
+def choose(cases: Iterable[tuple[JsonSchema, JsonSchema]], otherwise: JsonSchema) -> JsonSchema:
+    """The schema behind the first condition that holds. Unlike `anyOf` it says exactly what is wrong."""
+    schema = otherwise
+    for condition, then in reversed(list(cases)):
+        schema = {"if": condition, "then": then, "else": schema}
+    return schema
+
+
+def has(*words: str) -> JsonSchema:
+    """The condition that a map has these words."""
+    return {"type": "object", "required": list(words)}

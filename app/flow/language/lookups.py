@@ -1,0 +1,408 @@
+"""Look-ups: what a flow asks from outside while a caller is on the line, and what comes of it.
+
+lookups:
+  customer:
+    get: "{{ env.CRM_URL }}/callers/{{ call.from }}"
+    timeout: 700ms
+    returns: {name: text, tier: [gold, standard]}
+    default: {name: "", tier: standard}
+
+A step asks them by name: `lookup: customer`, `lookup: [customer, {stock: {item: "{{ item }}"}}]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
+
+from pydantic import Field, SkipValidation, WithJsonSchema
+
+from app.flow.drafts import Value
+from app.flow.fields import Fields
+from app.flow.given import read_params
+from app.flow.issues import Issue
+from app.flow.language.base import FlowModel, Made, ReadWith
+from app.flow.language.durations import duration
+from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
+from app.flow.language.naming import Named, Naming
+from app.flow.language.outgoing import Body, Headers, Url, has_braces, read_json_map
+from app.flow.language.returned import OK, Hushing, Misfit, ReturnedMap
+from app.flow.language.returns import read_default, read_returns
+from app.flow.language.segments import check_segments
+from app.flow.nodes import Entry, Map, Node, Place, Text
+from app.flow.parts.values import Object
+from app.flow.paths import written
+from app.flow.reader import Reader
+from app.flow.scope import Record, ScopeTypes, variable_type
+from app.flow.signature import Param
+from app.flow.types import TYPES
+from app.flow.variables import is_variable_name
+
+Method: TypeAlias = Literal["GET", "POST", "PYTHON"]
+
+Answer: TypeAlias = Mapping[str, Any]
+"""The fields of `returns`, and `ok`."""
+
+_METHODS: Final[Mapping[str, Method]] = {"get": "GET", "post": "POST", "python": "PYTHON"}
+_QUERY: Final = 'write it behind the URL: "..?number={{ call.from }}"'
+_NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
+    ("get", "json"): "write `post` to send a body; a GET says everything in its URL",
+    ("get", "with"): _QUERY,
+    ("post", "with"): "write `json`",
+    ("python", "json"): "write `with: {name: value}`: the arguments of the function",
+    ("python", "headers"): "delete it: a function is called, nothing is sent",
+}
+"""A method and a word that it does not send → what to write instead."""
+
+_FUNCTION: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+_MODULES: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class LookupRequest(NamedTuple):
+    """One question to the outside, rendered for a call.
+
+    Attributes:
+        method: GET and POST go to `url`, PYTHON to `function`.
+        url: absolute, http or https; its host comes from the flow file or from `env`. "" for PYTHON.
+        json: the body of a POST: any JSON value; None when there is none.
+        headers: by name; values without line ends.
+        function: `package.module:function`; "" for GET and POST.
+        arguments: keyword arguments of the function, JSON values.
+        timeout_ms: how long the answer may take.
+        cache_ms: how long a good answer may be given again; 0 for not at all.
+        accepts: whether a value has what the look-up declares under `returns`; an answer that has not is not kept.
+    """
+
+    method: Method
+    url: str = ""
+    json: Any = None
+    headers: Mapping[str, str] = _NOTHING
+    function: str = ""
+    arguments: Mapping[str, Any] = _NOTHING
+    timeout_ms: int = 1000
+    cache_ms: int = 0
+    accepts: Callable[[Any], bool] | None = None
+
+    def __repr__(self) -> str:
+        """Whom it asks, and not what: that may be sensitive."""
+        return f"<look-up by {self.method}>"
+
+
+def _read_function(node: Node, what: str, reader: Reader) -> str | None:
+    """The function of `python`; E536 when it is not written as one."""
+    text = reader.text(node, what)
+    if text is None or _FUNCTION.fullmatch(text.value):
+        return text.value if text else None
+    cure = "it cannot be computed" if has_braces(text) else _meant(text.value)
+    reader.report("E536", text.place, f'"{text.value}" names no function', cure)
+    return None
+
+
+def _meant(text: str) -> str:
+    """The cure for a function that is written in another way."""
+    bare = text.strip().removesuffix("()").replace("/", ".").replace(".py:", ":").removesuffix(".py")
+    if _FUNCTION.fullmatch(bare):
+        return f'write "{bare}"'
+    module, _, function = bare.rpartition(".")
+    if module and _MODULES.fullmatch(bare):
+        return f'write "{module}:{function}"'
+    return 'write its module and its name: "package.module:function"'
+
+
+def _read_arguments(node: Node, what: str, reader: Reader) -> Object | None:
+    """The keyword arguments under `with`; E536 for a name that no argument has."""
+    found = reader.map(node, what, 'write `with: {number: "{{ call.from }}"}`')
+    if found is None:
+        return None
+    for key, _ in found.entries:
+        if not _MODULES.fullmatch(key.value) or "." in key.value:
+            cure = "write the name of an argument of the function"
+            reader.report("E536", key.place, f'no function takes "{key.value}"', cure)
+    return read_json_map(found, what, reader)
+
+
+class LookupDefinition(FlowModel):
+    """One entry of `lookups`. What is faulty in it is left out."""
+
+    aliases: ClassVar = {
+        **dict.fromkeys(("body", "data", "payload", "form"), "json"),
+        "header": "headers",
+        **dict.fromkeys(("ttl", "cache_seconds", "max_age", "expires"), "cache"),
+        **dict.fromkeys(("args", "arguments", "kwargs", "arg"), "with"),
+        **dict.fromkeys(("param", "parameters", "takes", "input"), "params"),
+        **dict.fromkeys(("function", "func", "call", "module"), "python"),
+        **dict.fromkeys(("return", "result", "results", "response", "output", "fields", "schema"), "returns"),
+        **dict.fromkeys(("fallback", "defaults", "else", "otherwise"), "default"),
+        **dict.fromkeys(("timeout_ms", "deadline", "wait"), "timeout"),
+    }
+    hints: ClassVar = {
+        **dict.fromkeys(
+            ("url", "uri", "method", "http", "request", "endpoint", "href"), "write `get: url` or `post: url`"
+        ),
+        **dict.fromkeys(("put", "patch", "delete", "head"), "write `post`: a look-up asks by GET or by POST"),
+        **dict.fromkeys(("query", "querystring", "qs", "search"), _QUERY),
+        **dict.fromkeys(
+            ("auth", "authorization", "token", "bearer", "api_key", "apikey"),
+            'write a header: `headers: {Authorization: "Bearer {{ env.TOKEN }}"}`',
+        ),
+        **dict.fromkeys(
+            ("sensitive", "secret", "secrets"), "say it of the field: `returns: {pin: {type: text, sensitive: true}}`"
+        ),
+        **dict.fromkeys(
+            ("retry", "retries", "tries"), "delete it: a look-up is asked once, since a caller is listening"
+        ),
+        "on": "delete it: without an answer the call goes on with `default`, and `.ok` is false",
+    }
+    is_named: ClassVar = True
+
+    name: Made[str]
+    place: Made[Place]
+    method: Made[Method]
+    get: Url | None = None
+    """The URL that is asked; values are escaped for their place."""
+    post: Url | None = None
+    """The URL that a body is sent to."""
+    function: Annotated[str, ReadWith(_read_function, TEXT)] = Field("", alias="python")
+    """package.module:function, plain or async."""
+    body: Body | None = Field(None, alias="json")
+    """The body, as JSON."""
+    arguments: Annotated[Object | None, ReadWith(_read_arguments, named(ANYTHING))] = Field(None, alias="with")
+    """What the function is given, by name."""
+    headers: Headers | None = None
+    """Header lines; keys come from `env`."""
+    params: Annotated[Mapping[str, Param], SkipValidation, WithJsonSchema(defined("params"))] = Field(
+        default_factory=dict
+    )
+    """What a step gives to it, by name."""
+    timeout_ms: Annotated[int, duration("50ms", "3500ms", "ms")] = Field(1000, alias="timeout")
+    """How long it may take, 700ms or 2s; 1s without it. `NCCO_LOOKUP_BUDGET_MS` bounds all of a turn together."""
+    returns: Annotated[ReturnedMap, SkipValidation, WithJsonSchema(named(defined("returned")))]
+    """Each field of the answer with its type."""
+    default: Annotated[Answer, SkipValidation, WithJsonSchema(named(ANYTHING))] = Field(default_factory=dict)
+    """What holds when it is slow, down, or answers something else."""
+    cache_ms: Annotated[int, duration("1s", "24h", "s")] = Field(0, alias="cache")
+    """How long the same answer is good for, 30s or 5m."""
+
+    @property
+    def url(self) -> Value | None:
+        """What is asked by GET or POST."""
+        return self.get or self.post
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """Everything in it that may be computed."""
+        found = (self.url, self.body, self.headers, self.arguments)
+        return tuple(value for value in found if value is not None)
+
+    @property
+    def used_names(self) -> frozenset[str]:
+        """The names that it looks up in the call; its own params are not among them."""
+        return frozenset[str]().union(*(value.used_names for value in self.values)) - self.params.keys()
+
+    @property
+    def used_files(self) -> frozenset[str]:
+        """The template files that it is made of."""
+        return frozenset[str]().union(*(value.used_files for value in self.values))
+
+    @property
+    def shape(self) -> Record:
+        """Its answer as expressions see it: the fields of `returns`, and `ok`."""
+        record = self.returns.shape
+        return Record({**record.fields, OK: TYPES["bool"]}, record.rest)
+
+    @property
+    def unasked(self) -> Answer:
+        """What its name stands for before it was asked: the default, and `ok` is false."""
+        return {**self.default, OK: False}
+
+    def render(self, names: Mapping[str, Any]) -> LookupRequest:
+        """What goes out in this call. `names` holds its params too. Raises RenderError.
+
+        A value that is a whole segment of the path must not be empty.
+        """
+        url = self.url.render(names) if self.url else ""
+        check_segments(self.url, url)
+        return LookupRequest(
+            self.method,
+            url,
+            self.body.render(names) if self.body else None,
+            self.headers.render(names) if self.headers else {},
+            self.function,
+            self.arguments.render(names) if self.arguments else {},
+            self.timeout_ms,
+            self.cache_ms,
+            self.accepts,
+        )
+
+    def read(self, value: object, problem: str = "") -> tuple[Answer, str]:
+        """The answer as the flow sees it, and why it is not real ("" when it is).
+
+        Args:
+            value: what came back.
+            problem: why nothing came back; `value` then means nothing.
+        """
+        if problem:
+            return self.unasked, problem
+        try:
+            return {**self.returns.read(value), OK: True}, ""
+        except Misfit as misfit:
+            return self.unasked, str(misfit)
+
+    def hush(self, answer: Answer, hushing: Hushing) -> tuple[Answer, str]:
+        """An answer that was read, with tokens for what it should not tell; and why it is none then, "" when it is."""
+        try:
+            return {**hushing.of(self.returns, answer, self.returns.secrets), OK: answer[OK]}, ""
+        except Misfit as misfit:
+            return self.unasked, str(misfit)
+
+    def accepts(self, value: object) -> bool:
+        """Whether an answer has what `returns` declares."""
+        return not self.read(value)[1]
+
+
+def read_lookups(node: Node, reader: Reader) -> dict[str, LookupDefinition]:
+    """The look-ups under `lookups` by name. What is faulty is defined all the same, so that steps may name it.
+
+    The scope of `reader` is that of the definitions: the names of the call, and of a flow also its variables.
+    """
+    found = reader.map(node, "`lookups`", 'write `lookups: {customer: {get: "https://..", returns: {name: text}}}`')
+    before = len(reader.issues)
+    read = [_read_definition(entry, reader) for entry in found.entries] if found else []
+    names = found.keys() if found else ()
+    reader.issues[before:] = [_with_cure_of_chains(issue, names) for issue in reader.issues[before:]]
+    return {definition.name: definition for definition in read if definition is not None}
+
+
+def _with_cure_of_chains(issue: Issue, names: tuple[str, ...]) -> Issue:
+    """The issue; where it names another look-up, the cure says how one is given what another has found."""
+    name = issue.message.removeprefix('unknown name "').removesuffix('"')
+    if issue.code != "E303" or name not in names:
+        return issue
+    cure = f'add `params: {{value: text}}`, and let the step give it: `- name: {{value: "{{{{ {name}.field }}}}"}}`'
+    return replace(issue, message=f'a look-up does not see "{name}", which is another one', cure=cure)
+
+
+def _read_definition(entry: Entry, reader: Reader) -> LookupDefinition | None:
+    name, place = entry.key.value, entry.key.place
+    what = f'the look-up "{name}"'
+    is_named = is_variable_name(entry.key, "a look-up", reader)
+    if is_named and name in reader.variables:
+        reader.report("E539", place, f'a variable has the name of the look-up "{name}" too')
+    found = reader.map(entry.value, what, f'write `{name}: {{get: "https://..", returns: {{name: text}}}}`')
+    if found is None:
+        return None
+    fields = LookupDefinition.read_words(found, what, reader, place=place)
+    if not is_named:
+        return None
+    word = _check_method(fields, reader)
+    params = _read_params(fields.get("params"), reader)
+    returns = read_returns(fields, reader)
+    inner = replace(reader, scope=_scope(params, reader))
+    definition = LookupDefinition.build(
+        fields.without(*{"get", "post"}.difference((word,))),
+        inner,
+        name=name,
+        place=place,
+        method=_METHODS[word],
+        params=params,
+        returns=returns,
+        default=read_default(fields, returns, reader),
+    )
+    if definition is not None:
+        _check_cache(definition, inner.scope.secrets, reader)
+    return definition
+
+
+def _check_method(fields: Fields, reader: Reader) -> str:
+    """`get`, `post` or `python`: E530 when it is none of them or several, E540 for what it does not send."""
+    found = [word for word in _METHODS if word in fields.values]
+    if not found:
+        cure = 'add `get: "{{ env.CRM_URL }}/callers/{{ call.from }}"`, `post: url` or `python: "module:function"`'
+        if fields.is_whole:
+            reader.report("E530", fields.place, f"{fields.what} does not say whom it asks", cure)
+        return "get"
+    if len(found) > 1:
+        message = f"{fields.what} has `{found[0]}` and `{found[1]}`"
+        reader.report("E530", fields.at(found[1]), message, "keep one of them")
+    for (method, word), cure in _NO_EFFECT.items():
+        if method == found[0] and word in fields.values:
+            reader.report("E540", fields.at(word), f"`{word}` has no effect beside `{method}`", cure)
+    return found[0]
+
+
+def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
+    """`params`; a value that stands there is meant for the query of the URL."""
+    if isinstance(node, Map):
+        values = [entry for entry in node.entries if isinstance(entry.value, Text) and has_braces(entry.value)]
+        for key, value in values:
+            message = f"`params` says which values a step gives, with their types, and `{key.value}` is a value"
+            reader.report("E203", value.place, message, _QUERY.replace("number", key.value))
+        node = node._replace(entries=tuple(entry for entry in node.entries if entry not in values))
+    return read_params(node, "`params`", reader) if node is not None else {}
+
+
+def _scope(params: Mapping[str, Param], reader: Reader) -> ScopeTypes:
+    """The names of the call and, in front of them, the params."""
+    scope = reader.scope
+    for name, param in params.items():
+        unspoken = "a sensitive param" if param.variable.sensitive else ""
+        scope = scope.having(name, variable_type(param.variable), unspoken)
+    return scope
+
+
+def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: Reader) -> None:
+    """E541 when an answer would be kept together with something sensitive that was asked for."""
+    if not definition.cache_ms:
+        return
+    what = f'the look-up "{definition.name}"'
+    used = frozenset[str]().union(*(value.used_names for value in definition.values))
+    told = sorted(written("", path) for path in definition.returns.secrets)
+    if asked := sorted(used & secrets):
+        message = f'"{asked[0]}" is sensitive, and what {what} is asked would be kept in memory'
+    elif told:
+        message = f'"{told[0].removeprefix(".")}" of {what} is sensitive, and its answer would be kept in memory'
+    else:
+        return
+    reader.report("E541", definition.at("cache"), message)
+
+
+_LOOKUPS: Final = Naming(
+    "look-up",
+    "E537",
+    "lookups",
+    frozenset({"get", "post", "python", "url", "returns", "default", "timeout"}),
+    '{get: "https://..", returns: {name: text}}',
+    is_in_scope=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedLookup(Named[LookupDefinition]):
+    """A look-up that a step asks on entering; its answer stands under its name in the scope."""
+
+    def request(self, names: Mapping[str, Any]) -> LookupRequest:
+        """What goes out in this call. Raises RenderError."""
+        return self.definition.render(self.scope(names))
+
+    def read(self, value: Any, problem: str) -> tuple[Answer, str]:
+        """The answer as the flow sees it, and why it is not real ("" when it is)."""
+        return self.definition.read(value, problem)
+
+    def hush(self, answer: Answer, hushing: Hushing) -> tuple[Answer, str]:
+        """The answer with tokens for what it should not tell, and why it is not real then."""
+        return self.definition.hush(answer, hushing)
+
+
+def read_asked(node: Node, what: str, reader: Reader) -> tuple[AskedLookup, ...]:
+    """The look-ups under `lookup` of a step. E537 for one that there is not, E538 for one asked twice."""
+    asked: dict[str, AskedLookup] = {}
+    for found in _LOOKUPS.read(node, reader.lookups, reader, what):
+        first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))
+        if first.place != found.place:
+            message = f'the look-up "{found.name}" is asked twice; the first is in line {first.place.line}'
+            reader.report("E538", found.place, message)
+    return tuple(asked.values())

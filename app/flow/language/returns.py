@@ -1,0 +1,291 @@
+"""Reads `returns` and `default` of a look-up.
+
+returns: {name: text, tier: [gold, standard], address: {city: text}, agents: [{name: text, number: phone}]}
+returns: {card: {number: {type: text, sensitive: true}}}      # at any depth; lives for the turn that has asked
+default: {tier: standard}      # what is left out is empty: "", 0, false, an empty list
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from app.flow.fields import Fields
+from app.flow.language.outgoing import has_braces, read_json
+from app.flow.language.returned import OK, Misfit, Returned, ReturnedList, ReturnedMap, ReturnedValue
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.paths import Path
+from app.flow.reader import Reader
+from app.flow.types import TYPES, words
+from app.flow.variables import DECLARABLE, read_type
+from app.ncco.suggest import nearest
+
+MAX_NESTED: Final = 5
+"""How deep declared maps may stand in each other; our choice."""
+
+_CURE: Final = "write `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
+
+
+def read_returns(fields: Fields, reader: Reader) -> ReturnedMap:
+    """The map under `returns`; E531 without one, E532 for what is no type."""
+    node = fields.get("returns")
+    if node is None:
+        if fields.is_whole:
+            reader.report("E531", fields.place, f"{fields.what} does not say what it returns", _CURE)
+        return ReturnedMap(is_sure=False)
+    what = f"`returns` of {fields.what}"
+    found = reader.map(node, what, _CURE)
+    if found is None:
+        return ReturnedMap(is_sure=False)
+    if not found.entries:
+        reader.report("E531", fields.at("returns"), f"{what} is empty", _CURE)
+        return ReturnedMap(is_sure=False)
+    if flag := flag_of(found):
+        reader.report("E532", flag.key.place, f"`sensitive` stands among the fields of {what}", say_of_each(found))
+        return ReturnedMap(is_sure=False)
+    reading = _Types(reader)
+    read = reading.fields(found, 0, ())
+    return replace(read, secrets=outermost(reading.secrets))
+
+
+@dataclass(slots=True)
+class _Types:
+    """Reads the types under one `returns`.
+
+    Attributes:
+        secrets: the ways to what is sensitive, as far as it was read.
+    """
+
+    reader: Reader
+    secrets: set[Path] = field(default_factory=set)
+
+    def fields(self, node: Map, depth: int, way: Path) -> ReturnedMap:
+        """A map of fields; `way` leads to it."""
+        read = {entry.key.value: self._entry(entry, depth, way) for entry in node.entries}
+        known = {name: returned for name, returned in read.items() if returned is not None}
+        return ReturnedMap(known, is_sure=len(known) == len(read))
+
+    def _entry(self, entry: Entry, depth: int, way: Path) -> Returned | None:
+        name = entry.key.value
+        if depth == 0 and name == OK:
+            message = "`ok` is a field of every look-up already: it tells whether the answer is real"
+            self.reader.report("E532", entry.key.place, message, "give the field of the answer another name")
+            return None
+        if not name or has_braces(entry.key):
+            message = f'a field cannot be named "{name}"'
+            self.reader.report("E532", entry.key.place, message, "write its name in the answer")
+            return None
+        return self._returned(entry.value, f'the field "{name}"', depth, (*way, name))
+
+    def _returned(self, node: Node, what: str, depth: int, way: Path) -> Returned | None:
+        if is_described(node):
+            if self.reader.flag(described(node, "sensitive"), f"`sensitive` of {what}"):
+                self.secrets.add(way)
+            node = described(node, "type")
+        if depth > MAX_NESTED:
+            message = f"{what} stands more than {MAX_NESTED} levels deep"
+            self.reader.report("E532", node.place, message, "write `map`, and leave open what is in it")
+            return None
+        if isinstance(node, Map):
+            is_wrong = report_misdescribed(node, what, self.reader)
+            return None if is_wrong else self.fields(node, depth + 1, way)
+        if isinstance(node, Seq) and (item := _only_type(node)) is not None:
+            inner = self._returned(item, f"an entry of {what}", depth + 1, (*way, None))
+            return ReturnedList(inner) if inner is not None else None
+        read = read_type(node, what, self.reader)
+        if read is None:
+            return None
+        type_name, allowed = read
+        return ReturnedValue(words(*allowed) if allowed else TYPES[type_name])
+
+
+def _only_type(node: Seq) -> Node | None:
+    """The type of the entries of a list: its one item, when that is a type and no allowed word."""
+    item = node.items[0] if len(node.items) == 1 else None
+    is_type = isinstance(item, Map | Seq) or (isinstance(item, Text) and item.value in DECLARABLE)
+    return item if is_type else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """What is being filled: of which look-up, how messages call it, and where to report what it lacks."""
+
+    what: str
+    within: str
+    place: Place
+
+    def below(self, name: str, place: Place) -> _Where:
+        """One level further in."""
+        return _Where(self.what, f"`{name}` in {self.within}", place)
+
+
+def read_default(fields: Fields, returns: ReturnedMap, reader: Reader) -> dict[str, Any]:
+    """What holds without an answer: `default`, filled up with empty values; E533 for what does not fit."""
+    node = fields.get("default")
+    where = _Where(fields.what, f"the default of {fields.what}", fields.at("default") if node else fields.place)
+    if node is None:
+        return _fill(Map((), where.place), returns, where, reader)
+    cure = f"write `default: {{{', '.join(f'{name}: ..' for name in returns.fields)}}}`"
+    found = reader.map(node, f"`default` of {fields.what}", cure)
+    return dict(returns.empty) if found is None else _fill(found, returns, where, reader)
+
+
+def _fill(node: Map, returns: ReturnedMap, where: _Where, reader: Reader) -> dict[str, Any]:
+    _report_strangers(node, returns, where, reader)
+    return {name: _default_of(name, inner, node, where, reader) for name, inner in returns.fields.items()}
+
+
+def _report_strangers(node: Map, returns: ReturnedMap, where: _Where, reader: Reader) -> None:
+    strangers = [entry.key for entry in node.entries if entry.key.value not in returns.fields]
+    for key in strangers if returns.is_sure else ():
+        message = f'{where.what} returns no "{key.value}"'
+        if key.value == OK:
+            reader.report("E533", key.place, message, "delete it: without an answer `ok` is always false")
+        else:
+            reader.unknown("E533", key, returns.fields, message)
+
+
+def _default_of(name: str, inner: Returned, node: Map, where: _Where, reader: Reader) -> Any:
+    written = node.get(name)
+    if written is not None:
+        return _read_value(written, inner, where.below(name, written.place), reader)
+    if isinstance(inner, ReturnedMap):
+        return _fill(Map((), where.place), inner, where, reader)
+    if inner.empty is None:
+        message = f'nothing says what "{name}" of {where.what} is without an answer'
+        words = inner.type.words
+        cure = f"add `{name}: {words[-1]}` to `default`, or another of {', '.join(words)}"
+        reader.report("E533", where.place, message, cure)
+    return inner.empty
+
+
+def _read_value(node: Node, inner: Returned, where: _Where, reader: Reader) -> Any:
+    if isinstance(inner, ReturnedMap) and isinstance(node, Map):
+        return _fill(node, inner, where, reader)
+    value = read_json(node, where.within, reader)
+    if value is None or not value.is_literal:
+        reader.report("E533", node.place, f"{where.within} is computed", "write the value itself, without braces")
+        return inner.empty
+    try:
+        return inner.read(node.value if isinstance(node, Text) else value.render({}))
+    except Misfit as misfit:
+        reader.report("E533", node.place, _told(node, where.within, misfit), _needed(inner, misfit))
+        return inner.empty
+
+
+def _told(node: Node, within: str, misfit: Misfit) -> str:
+    if isinstance(node, Text):
+        return f'{within} cannot be "{node.value}"'
+    return f"{within}: {misfit}" if misfit.path else f"{within} {misfit.problem}"
+
+
+def _needed(inner: Returned, misfit: Misfit) -> str:
+    return f"write {inner.type.described}" if misfit.problem.startswith("is not ") else "write it as the answer has it"
+
+
+_SENSITIVE: Final = "sensitive"
+_DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
+_OF_VARIABLES: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
+_FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
+
+
+def is_described(node: Node) -> bool:
+    """Whether it says the type of a field and whether that is sensitive.
+
+    `{type: text, sensitive: bool}` is none: an answer with two fields that are called so.
+    """
+    if not isinstance(node, Map) or set(node.keys()) != _DESCRIPTION:
+        return False
+    flag = node.get(_SENSITIVE)
+    return not (isinstance(flag, Text) and flag.value in DECLARABLE)
+
+
+def described(node: Node, word: str) -> Node:
+    """What a description has under a word."""
+    found = node.get(word) if isinstance(node, Map) else None
+    return node if found is None else found
+
+
+def say_of_each(node: Map) -> str:
+    """The cure for a `sensitive` that is said of a map of fields."""
+    name = next((key for key in node.keys() if key != _SENSITIVE), "pin")  # noqa: SIM118 - a Map is no dict
+    return f"say it of each field that is: `{name}: {{type: text, sensitive: true}}`"
+
+
+def flag_of(node: Map) -> Entry | None:
+    """`sensitive: true` among the fields of a map, where it is said of none of them."""
+    return next((entry for entry in node.entries if entry.key.value == _SENSITIVE and _is_flag(entry.value)), None)
+
+
+def _is_flag(node: Node | None) -> bool:
+    return isinstance(node, Text) and node.value in _FLAGS
+
+
+def outermost(ways: Iterable[Path]) -> frozenset[Path]:
+    """The ways without those that lead into another. A list of sensitive entries is sensitive as a whole."""
+    whole = {_up_to_list(way) for way in ways}
+    return frozenset(way for way in whole if not any(way[:end] in whole for end in range(1, len(way))))
+
+
+def _up_to_list(way: Path) -> Path:
+    return _up_to_list(way[:-1]) if way[-1] is None else way
+
+
+def report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
+    """Whether a map is none of fields: E532, where something else was meant."""
+    found = _almost_described(node, what, reader) or _like_a_variable(node, what, reader)
+    return found or _flagged(node, what, reader) or _without_fields(node, what, reader)
+
+
+def _almost_described(node: Map, what: str, reader: Reader) -> bool:
+    """A `type` or a `sensitive` that is misspelt."""
+    keys = [entry.key for entry in node.entries]
+    flagged = [entry.key for entry in node.entries if _is_flag(entry.value)]
+    strange = [key for key in keys if key.value not in _DESCRIPTION]
+    missing = _DESCRIPTION.difference(node.keys())
+    if len(keys) != 2 or len(strange) != 1 or len(flagged) != 1 or nearest(strange[0].value, missing) is None:
+        return False
+    if (strange[0] in flagged) != (_SENSITIVE in missing):
+        return False
+    reader.unknown("E532", strange[0], missing, f'{what} is described by an unknown "{strange[0].value}"')
+    return True
+
+
+def _like_a_variable(node: Map, what: str, reader: Reader) -> bool:
+    keys, written, flag = set(node.keys()), node.get("type"), node.get(_SENSITIVE)
+    is_field = isinstance(flag, Text) and flag.value in DECLARABLE
+    if is_field or not keys <= _OF_VARIABLES or not isinstance(written, Text | Seq):
+        return False
+    shown = written.value if isinstance(written, Text) else "[first, second]"
+    alone = f"the type alone: `{shown}`" if flag is None else f"no more than `{{type: {shown}, sensitive: true}}`"
+    cure = f"write {alone}; what holds without an answer stands under `default` of the look-up"
+    reader.report("E532", node.place, f"{what} is described like a variable", cure)
+    return True
+
+
+def _flagged(node: Map, what: str, reader: Reader) -> bool:
+    """`sensitive: true` beside the fields of a map, or without a type."""
+    flag = flag_of(node)
+    if flag is None:
+        return False
+    others = [key for key in node.keys() if key != _SENSITIVE]  # noqa: SIM118 - a Map is no dict
+    if others:
+        message = f"`sensitive` stands among the fields of {what}"
+        cure = f"{say_of_each(node)}; or of all of it: `{{type: {{{others[0]}: ..}}, sensitive: true}}`"
+    else:
+        message, cure = f"{what} does not say its type", "write `{type: text, sensitive: true}`"
+    reader.report("E532", flag.key.place, message, cure)
+    return True
+
+
+def _without_fields(node: Map, what: str, reader: Reader) -> bool:
+    if not node.entries:
+        reader.report("E532", node.place, f"{what} is a map without fields", "write `map`, or name its fields")
+        return True
+    allowed = node.get("enum") if len(node.entries) == 1 else None
+    if isinstance(allowed, Seq) and all(isinstance(item, Text) for item in allowed.items):
+        shown = ", ".join(item.value for item in allowed.items if isinstance(item, Text))
+        reader.report("E532", node.place, f"{what} is described by `enum`", f"write the list alone: [{shown}]")
+        return True
+    return False

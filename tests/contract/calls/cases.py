@@ -1,0 +1,126 @@
+"""The cases of this folder: each file holds a project, its settings, and calls to it with the expected replies.
+
+A file is a map:
+
+    settings    of the server; `{stand_in}` is the address of the stand-in
+    project     the name of a folder of examples/, or "" for flows/ of this repository; left out: none
+    files       texts by path, beside the project's or in place of them
+    nccos       NCCOs by name, for replies that many exchanges have
+    cases       a list
+
+A case is one call, or several that belong together:
+
+    case        the claim, in one sentence
+    flow        the text of its flow file; `flows`: several, by file name
+    answers     what the stand-in replies to lookups
+    exchanges   a list, in the order of the webhooks
+    asked       the requests for lookups, as `GET /path`, in any order; left out: not looked at
+    hooks       the hooks that came, as `{path: ..., json: ...}`, in any order; left out: none may come
+    hidden      texts that must be neither in the log nor in the database
+    xfail       why the present server does not do this
+
+An exchange is one webhook and its reply:
+
+    send        `answer`, `answer/{flow}`, `event`, `fallback`, or the name of a callback URL: `<input>`, `<event:2>`
+    of          the number of the exchange (counted from 1) whose reply has this URL; left out: the last that has one
+    with        fields, beside or in place of conversation.FACTS. body: a text, when that is no JSON
+    method      GET, or POST when left out
+    headers     more headers. signed: the claims of its token that differ, with `secret` and `age_s`
+    again       in place of all these: the number of an exchange whose bytes are delivered once more
+    status      of the reply, 200 when left out
+    ncco        of the reply, or a name of `nccos`; left out: the body is empty
+    same_as     in place of `ncco`: the number of an exchange whose reply has the same bytes
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+FOLDER: Final = Path(__file__).parent
+ROOT: Final = FOLDER.parents[2]
+
+
+class Part(BaseModel):
+    """A part of a file; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Exchange(Part):
+    """One webhook and its reply."""
+
+    send: str = ""
+    of: int | None = None
+    fields: dict[str, Any] = Field({}, alias="with")
+    body: str | None = None
+    method: str = "POST"
+    headers: dict[str, str] = {}
+    signed: dict[str, Any] | None = None
+    again: int | None = None
+    status: int = 200
+    ncco: Any = None
+    same_as: int | None = None
+
+
+class Case(Part):
+    """A call and what it shows."""
+
+    case: str
+    flow: str = ""
+    flows: dict[str, str] = {}
+    answers: dict[str, Any] = {}
+    exchanges: list[Exchange]
+    asked: list[str] | None = None
+    hooks: list[dict[str, Any]] = []
+    hidden: list[str] = []
+    xfail: str = ""
+
+
+class Project(Part):
+    """A project and the calls to it: a file of cases, or several that share a server."""
+
+    settings: dict[str, str] = {}
+    project: str | None = None
+    files: dict[str, str] = {}
+    nccos: dict[str, list[dict[str, Any]]] = {}
+    cases: list[Case]
+
+    def all_files(self) -> dict[str, str]:
+        """Every file of the project by its path, with the flows of the cases."""
+        found: dict[str, str] = {}
+        if self.project is not None:
+            home = ROOT / "examples" / self.project if self.project else ROOT
+            paths = [*home.glob("flows/*.yaml"), *home.glob("templates/*.j2")]
+            found = {path.relative_to(home).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+        for number, case in enumerate(self.cases):
+            found |= {f"flows/case-{number}.yaml": case.flow} if case.flow else {}
+            found |= {f"flows/{name}.yaml": text for name, text in case.flows.items()}
+        return found | self.files
+
+    def ncco(self, exchange: Exchange) -> Any:
+        """The NCCO that the reply to an exchange holds."""
+        return self.nccos[exchange.ncco] if isinstance(exchange.ncco, str) else exchange.ncco
+
+
+def load(file: Path) -> Project:
+    """A file of cases. Raises ValidationError."""
+    return Project.model_validate(yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
+
+
+def load_projects(folder: Path) -> dict[str, Project]:
+    """Every file of cases by its name. Files with the same settings and without a project share one server."""
+    found: dict[str, Project] = {}
+    shared: dict[str, str] = {}
+    for file in sorted(folder.rglob("*.yaml")):
+        project, name = load(file), file.stem
+        if project.project is None:
+            name = shared.setdefault(str(project.settings), name)
+        if name in found:
+            files, cases = found[name].files | project.files, [*found[name].cases, *project.cases]
+            project = project.model_copy(update={"files": files, "cases": cases})
+        found[name] = project
+    return found

@@ -1,0 +1,105 @@
+"""The commands of `ncco`: exit codes, JSON, what goes to which stream, and the files that they write."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.contract.command import ncco
+
+FOLDER = Path(__file__).parent
+HELP: dict[str, Any] = yaml.safe_load((FOLDER / "help.yaml").read_text(encoding="utf-8"))
+CODES: dict[str, str] = yaml.safe_load((FOLDER / "codes.yaml").read_text(encoding="utf-8"))
+PROJECTS: dict[str, dict[str, str]] = yaml.safe_load((FOLDER / "projects.yaml").read_text(encoding="utf-8"))
+
+
+def _cases() -> list[Any]:
+    return [
+        pytest.param(case, id=f"{file.stem}: {case['name']}")
+        for file in sorted((FOLDER / "commands").glob("*.yaml"))
+        for case in yaml.load(file.read_bytes(), yaml.CSafeLoader)
+    ]
+
+
+@pytest.mark.parametrize("case", _cases())
+def test_commands_behave_as_recorded(case: dict[str, Any], tmp_path: Path) -> None:
+    for name, text in {**PROJECTS.get(case.get("project", ""), {}), **case.get("files", {})}.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    before = _written(tmp_path)
+    for step in case["runs"]:
+        result = ncco(*shlex.split(step["run"]), cwd=tmp_path, env=case.get("env"), stdin=step.get("stdin"))
+        assert result.exit_code == step["exit"], f"{step['run']}\n{result.output}"
+        if "json" in step:
+            assert _matches(json.loads(result.stdout), step["json"]) == "", result.stdout
+        streams = {"stdout": result.stdout, "stderr": result.stderr}
+        assert [name for name, text in streams.items() if text.strip()] == step["prints"], f"{step['run']}\n{streams}"
+    written = _written(tmp_path) - before
+    assert set(case["writes"]) <= written if "writes" in case else sorted(written) == case.get("written", [])
+
+
+def _written(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def _matches(found: Any, expected: Any, path: str = "") -> str:
+    """Where the two differ; "" when nowhere. `*` in an expected text stands for any characters, alone for any value."""
+    if expected == "*":
+        return ""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        if found.keys() != expected.keys():
+            return f"{path}: keys {sorted(found)} instead of {sorted(expected)}"
+        pairs = [(found[key], expected[key], f"{path}/{key}") for key in expected]
+    elif isinstance(expected, list) and isinstance(found, list):
+        if len(found) != len(expected):
+            return f"{path}: {len(found)} entries instead of {len(expected)}"
+        pairs = [
+            (one, other, f"{path}/{index}") for index, (one, other) in enumerate(zip(found, expected, strict=True))
+        ]
+    elif isinstance(expected, str) and isinstance(found, str):
+        return "" if found == expected or fnmatchcase(found, expected) else f"{path}: {found!r} is not {expected!r}"
+    else:
+        return "" if found == expected and type(found) is type(expected) else f"{path}: {found!r} is not {expected!r}"
+    return next((fault for pair in pairs if (fault := _matches(*pair))), "")
+
+
+def _options(text: str) -> list[str]:
+    return sorted(set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)))
+
+
+@pytest.mark.parametrize("command", HELP["commands"])
+def test_help_lists_the_options(command: str, tmp_path: Path) -> None:
+    shown = ncco(*command.split(), "--help", cwd=tmp_path)
+
+    assert shown.exit_code == 0
+    assert set(HELP["commands"][command] or []) <= set(_options(shown.stdout))
+
+
+def test_help_lists_the_commands(tmp_path: Path) -> None:
+    shown = ncco("--help", cwd=tmp_path).stdout.partition("Commands:\n")[2].partition("\n\n")[0]
+
+    assert re.findall(r"^  (\w+)", shown, re.MULTILINE) == [name for name in HELP["commands"] if " " not in name]
+
+
+def test_every_code_is_explained_with_its_severity(tmp_path: Path) -> None:
+    rows = json.loads(ncco("explain", "--format", "json", cwd=tmp_path).stdout)
+    found = {row["code"]: row["severity"] for row in rows}
+
+    assert {code: found.get(code) for code in CODES} == CODES
+    assert {tuple(row) for row in rows} == {("code", "severity", "title", "cure")}
+
+
+@pytest.mark.parametrize("kind", ["flow", "ncco", "scenario"])
+def test_schema_is_a_json_schema(kind: str, tmp_path: Path) -> None:
+    shown = ncco("schema", kind, cwd=tmp_path)
+
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert json.loads(shown.stdout)["$schema"].startswith("http")

@@ -1,0 +1,97 @@
+"""`app.ncco`: the issues of documents, the actions of the builder, and the webhooks that it recognises."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from app.ncco import Ncco, check
+from app.ncco.webhooks import InputWebhook, recognise, webhook_type
+
+FOLDER = Path(__file__).parent
+SAMPLES = FOLDER.parents[1] / "samples" / "webhooks"
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("path", sorted((FOLDER / "documents").glob("*.jsonl")), ids=lambda path: path.stem)
+def test_each_document_has_exactly_these_issues(path: Path) -> None:
+    for case in _lines(path):
+        found = [f"{issue.code} {issue.severity} {issue.path}" for issue in check(case["document"])]
+        assert found == case["issues"], json.dumps(case["document"])
+
+
+@pytest.mark.parametrize("case", _lines(FOLDER / "builder.jsonl"), ids=lambda case: json.dumps(case["options"])[:60])
+def test_the_builder_makes_or_refuses_an_action(case: dict[str, Any]) -> None:
+    build = getattr(Ncco, case["action"])
+    if "errors" in case:
+        with pytest.raises(ValidationError) as refusal:
+            build(**case["options"])
+        assert [[*error["loc"], error["type"]] for error in refusal.value.errors()] == case["errors"]
+    else:
+        assert Ncco.build_ncco(build(**case["options"])) == [case["ncco"]]
+
+
+def test_the_builder_joins_the_actions_of_the_article() -> None:
+    talk = Ncco.Talk(text="Please wait while we connect you.")
+    connect = Ncco.Connect(endpoint={"type": "phone", "number": "123456789"}, from_="12345678", timeout="20")
+
+    assert Ncco.build_ncco(talk, connect) == [
+        {"action": "talk", "text": "Please wait while we connect you."},
+        {
+            "action": "connect",
+            "endpoint": [{"type": "phone", "number": "123456789"}],
+            "from": "12345678",
+            "timeout": 20,
+        },
+    ]
+    assert Ncco.build_ncco() == []
+    assert Ncco.build_ncco(talk, [talk, talk]) == Ncco.build_ncco(one for one in (talk, talk, talk))
+
+
+def test_the_builder_checks_rules_between_actions() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        Ncco.build_ncco(Ncco.Talk(text="Hello", barge_in=True), Ncco.Transfer(conversation_id="CON-1"), Ncco.Wait())
+
+    assert [(error["loc"], error["type"]) for error in refusal.value.errors()] == [
+        ((0, "bargeIn"), "N301"),
+        ((2,), "N302"),
+    ]
+
+
+@pytest.mark.parametrize("wrong", [{"action": "talk", "text": "Hello"}, [{"action": "talk"}], "talk", None])
+def test_the_builder_takes_actions_only(wrong: Any) -> None:
+    with pytest.raises(TypeError):
+        Ncco.build_ncco(wrong)
+
+
+def test_an_ncco_is_read_as_actions() -> None:
+    read = Ncco.read_ncco([{"action": "talk", "text": "Hello", "level": "0.5"}, {"action": "wait"}])
+
+    assert read == [Ncco.Talk(text="Hello", level=0.5), Ncco.Wait()]
+    with pytest.raises(ValidationError):
+        Ncco.read_ncco([{"action": "say"}])
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
+def test_every_sample_of_a_webhook_is_recognised(path: Path) -> None:
+    sample = json.loads(path.read_text(encoding="utf-8"))
+    webhook = recognise(sample["payload"])
+
+    assert (webhook_type(webhook), webhook.problems) == (sample["type"], ())
+
+
+@pytest.mark.parametrize("case", _lines(FOLDER / "webhooks.jsonl"), ids=lambda case: json.dumps(case["payload"])[:60])
+def test_a_webhook_is_recognised_whatever_it_lacks(case: dict[str, Any]) -> None:
+    webhook = recognise(case["payload"])
+
+    assert (webhook_type(webhook), list(webhook.problems)) == (case["type"], case["problems"])
+    if isinstance(webhook, InputWebhook):
+        results = [[result.text, result.confidence] for result in webhook.results]
+        assert [webhook.digits, webhook.timed_out, results] == [case["digits"], case["timed_out"], case["results"]]

@@ -1,0 +1,221 @@
+"""The server under test, `ncco serve` in a process of its own, and a stand-in for other servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+NCCO: Final = str(Path(sys.executable).with_name("ncco"))
+PUBLIC_URL: Final = "https://calls.example.com"
+STARTS_WITHIN_S: Final = 60.0
+HOOKS_WITHIN_S: Final = 10.0
+
+DEFAULTS: Final[Mapping[str, str]] = {
+    "NCCO_PUBLIC_URL": PUBLIC_URL,
+    "NCCO_INSECURE": "1",
+    "NCCO_RELOAD": "0",
+    "NCCO_LOG": "json",
+    "NCCO_FAILSAFE": "Please call again later.",
+}
+
+
+class Server:
+    """`ncco serve` for the project in `home`. It can be stopped or killed, and started again on the same database.
+
+    Attributes:
+        url: where it listens.
+        lines: everything that it printed.
+    """
+
+    def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
+        self.home = home
+        self.settings = {**DEFAULTS, "NCCO_DATABASE_URL": f"sqlite:///{home}/calls.db", **settings}
+        self.url = ""
+        self.lines: list[str] = []
+
+    def start(self) -> None:
+        """Start it and wait until it serves. Raises AssertionError with what it printed when it does not."""
+        port = free_port()
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), **self.settings, "NCCO_PORT": str(port)}
+        self._process = subprocess.Popen(
+            [NCCO, "serve"], cwd=self.home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.url = f"http://127.0.0.1:{port}"
+        until = time.monotonic() + STARTS_WITHIN_S
+        while not self._serves():
+            if self._process.poll() is not None or time.monotonic() > until:
+                self.end()
+                raise AssertionError("".join(["the server did not start:\n", *self.lines]))
+            time.sleep(0.05)
+
+    def end(self, number: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal and wait for the end. The exit code; negative after a kill."""
+        self._process.send_signal(number)
+        code = self._process.wait(timeout=30)
+        self._reader.join()
+        return code
+
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of its log."""
+        return [json.loads(line) for line in self.lines if line.startswith("{")]
+
+    def _serves(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as printed:
+            self.lines.extend(printed)
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def running(home: Path, files: Mapping[str, str], settings: Mapping[str, str]) -> Iterator[Server]:
+    """A server for the files of a project (by path), which are written to `home`. It is killed at the end."""
+    for folder in ("flows", "templates"):
+        (home / folder).mkdir(exist_ok=True)
+    for name, text in files.items():
+        (home / name).write_text(text, encoding="utf-8")
+    server = Server(home, settings)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.end()
+
+
+@dataclass
+class Received:
+    """A request that the stand-in got."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body) if self.body else None
+
+
+@dataclass
+class StandIn:
+    """Stands in for the servers of lookups and hooks.
+
+    Attributes:
+        answers: by request (`GET /callers?of=447700900123`, or without the query), what it answers: JSON, or a map with
+            the key `reply` and any of `status`, `type`, `location`, `after_s`, or `in_turn` with a list of such
+            answers, of which the last one stays. `POST /pins pin=4711` answers a body with that entry. Any other GET
+            gets 404, any other POST is taken as a hook and gets 200.
+        asked: the requests that had an answer, and every GET. hooks: the other ones.
+    """
+
+    url: str = ""
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    asked: list[Received] = field(default_factory=list)
+    hooks: list[Received] = field(default_factory=list)
+    _turns: dict[str, int] = field(default_factory=dict)
+
+    def reset(self, answers: Mapping[str, Any]) -> None:
+        """Forget what came, and answer this from now on."""
+        self.answers, self.asked, self.hooks, self._turns = answers, [], [], {}
+
+    def wait_for_hooks(self, number: int) -> list[Received]:
+        """The hooks that came, when there are so many or after some seconds."""
+        until = time.monotonic() + HOOKS_WITHIN_S
+        while len(self.hooks) < number and time.monotonic() < until:
+            time.sleep(0.01)
+        return self.hooks
+
+    def reply_to(self, request: Received) -> Any:
+        """What is answered; None when nothing is known. Keeps the request."""
+        path = f"{request.method} {request.path.partition('?')[0]}"
+        entries = request.json if request.body.startswith(b"{") else {}
+        keys = [
+            *(f"{path} {name}={value}" for name, value in entries.items()),
+            f"{request.method} {request.path}",
+            path,
+        ]
+        known = next((key for key in keys if key in self.answers), "")
+        (self.asked if known or request.method == "GET" else self.hooks).append(request)
+        answer = self.answers.get(known)
+        if isinstance(answer, dict) and "in_turn" in answer:
+            self._turns[known] = self._turns.get(known, -1) + 1
+            return answer["in_turn"][min(self._turns[known], len(answer["in_turn"]) - 1)]
+        return answer
+
+
+@contextmanager
+def standing_in() -> Iterator[StandIn]:
+    """A stand-in on a free port of the loopback."""
+    stand_in = StandIn()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.answer()
+
+        def do_POST(self) -> None:
+            self.answer()
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            found = stand_in.reply_to(Received(self.command, self.path, dict(self.headers), body))
+            if found is None:
+                found = {"reply": {}, "status": 404 if self.command == "GET" else 200}
+            more = found if isinstance(found, dict) and "reply" in found else {"reply": found}
+            time.sleep(more.get("after_s", 0))
+            reply = more["reply"]
+            content = reply.encode() if isinstance(reply, str) else json.dumps(reply).encode()
+            self.send_response(more.get("status", 200))
+            self.send_header("Content-Type", more.get("type", "application/json"))
+            self.send_header("Content-Length", str(len(content)))
+            if "location" in more:
+                self.send_header("Location", more["location"])
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: the requests are kept."""
+
+    class Quiet(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """Nothing: a client that does not wait for a slow answer is part of a test."""
+
+    with Quiet(("127.0.0.1", 0), Handler) as http:
+        stand_in.url = f"http://127.0.0.1:{http.server_port}"
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield stand_in
+        finally:
+            http.shutdown()
+            thread.join()

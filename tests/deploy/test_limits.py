@@ -1,0 +1,107 @@
+"""Limits and rights in the files of deploy/ and docker-compose.yml, read as a user's tools read them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.house.tracked import ROOT
+
+SERVICES: Final[dict[str, dict[str, Any]]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))[
+    "services"
+]
+CADDYFILE: Final = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
+NGINX: Final = re.sub(r"#.*", "", (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8"))
+PAGES: Final = ("docs/security.md", "docs/how-to/one-host.md", "docs/how-to/several-hosts.md")
+HEAD_BYTES: Final = 64 * 1024
+READ_WITHIN_S: Final = 10
+UNITS: Final = {"m": 1024**2, "g": 1024**3}
+
+
+def nginx(directive: str, text: str = NGINX) -> list[list[str]]:
+    """The arguments of each use of a directive."""
+    return [words.split() for words in re.findall(rf"^\s*{directive}\s+([^;{{]+);", text, re.M)]
+
+
+def locations() -> dict[str, str]:
+    return dict(re.findall(r"location ([^{]+?) \{(.*?)\}", NGINX, re.S))
+
+
+def caddy(option: str) -> list[str]:
+    return re.findall(rf"^\t+{option} (\S+)$", CADDYFILE.partition("\n}\n")[0], re.M)
+
+
+def test_caddy_limits_the_head_of_a_request() -> None:
+    assert CADDYFILE.partition("\n{\n")[1] or CADDYFILE.startswith("{")
+    assert [f"{HEAD_BYTES // 1024}KiB"] == caddy("max_header_size")
+    assert [True] * 2 == [int(wait.removesuffix("s")) <= READ_WITHIN_S for wait in caddy("read_(?:header|body)")]
+
+
+def test_nginx_limits_the_head_of_a_request() -> None:
+    ((count, size),) = nginx("large_client_header_buffers")
+    waits = nginx("client_header_timeout") + nginx("client_body_timeout")
+
+    assert HEAD_BYTES == int(count) * int(size.removesuffix("k")) * 1024
+    assert [True] * 2 == [int(wait.removesuffix("s")) <= READ_WITHIN_S for (wait,) in waits]
+
+
+def test_nginx_limits_the_connections_of_an_address_with_a_status_that_vonage_repeats() -> None:
+    ((key, zone),) = nginx("limit_conn_zone")
+    ((name, connections),) = nginx("limit_conn")
+
+    assert ("$binary_remote_addr", f"zone={name}") == (key, zone.rpartition(":")[0])
+    assert 0 < int(connections) < int(nginx("worker_connections")[0][0])
+    assert [["429"]] == nginx("limit_conn_status")  # not 503, which the error pages hand to another host
+    assert [["X-Forwarded-For"]] == nginx("real_ip_header")
+
+
+def test_nginx_serves_neither_readiness_nor_metrics() -> None:
+    served = locations()
+
+    assert {"/webhooks/", "= /alive", "@anybody", "@nobody", "= /healthz", "/"} == set(served)
+    assert "internal;" in served["= /alive"]
+    assert "return 404;" in served["/"]
+    assert "readyz" not in NGINX
+    assert "metrics" not in NGINX
+
+
+def test_a_webhook_that_gets_503_reaches_one_further_host_at_most() -> None:
+    tried = [word for words in nginx("proxy_next_upstream") for word in words]
+
+    assert [] == [word for word in tried if word.startswith("http_")]
+    assert {"error", "timeout", "non_idempotent"} == set(tried)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_has_limits_and_no_rights(name: str) -> None:
+    service = SERVICES[name]
+    memory = str(service["mem_limit"])
+
+    assert 128 * UNITS["m"] <= int(memory[:-1]) * UNITS[memory[-1]] <= 4 * UNITS["g"]
+    assert 0 < service["pids_limit"] <= 1024
+    assert service["read_only"] is True
+    assert "/tmp" in service["tmpfs"]  # noqa: S108 - of the container
+    assert ["ALL"] == service["cap_drop"]
+    assert ["no-new-privileges:true"] == service["security_opt"]
+    assert "cap_add" not in service
+
+
+def test_postgres_runs_as_its_own_user_and_writes_its_socket_to_memory() -> None:
+    assert "postgres" == SERVICES["postgres"]["user"]
+    assert "/var/run/postgresql" in SERVICES["postgres"]["tmpfs"]
+
+
+def test_no_service_has_a_default_password_and_the_single_server_needs_none() -> None:
+    written = [str(value) for service in SERVICES.values() for value in service.get("environment", {}).values()]
+    passwords = [value for value in written if "PASSWORD" in value]
+
+    # `:?` would stop `docker compose up` of the single server too: Compose reads the file before it looks at profiles.
+    assert {"${POSTGRES_PASSWORD:-}"} == set(passwords)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_says_that_the_server_needs_a_proxy(name: str) -> None:
+    assert re.search(r"[Nn]ever expose the server's own port", (ROOT / name).read_text(encoding="utf-8"))
