@@ -61,18 +61,18 @@ class _Rotation:
         self._use = use
         self._metrics = metrics
         self._log = log
+        self._seen = self._files()
 
     async def run(self, asked: asyncio.Event, look_s: float) -> None:
         """Read the secrets whenever `asked` is set, or one of their files has changed."""
-        seen = self._files()
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(look_s):
                     await asked.wait()
             now = self._files()
-            if asked.is_set() or now != seen:
+            if asked.is_set() or now != self._seen:
                 asked.clear()
-                seen = now
+                self._seen = now
                 self._read()
 
     def _read(self) -> None:

@@ -38,6 +38,8 @@ KEEP_ALIVE_S: Final = 75
 """Seconds that an idle connection stays open: longer than the 60 of load balancers, so that they close first."""
 MOST_FILES: Final = 65_536
 """Open files that a process asks the system for, if it may have so many. A connection is one."""
+WORKER_S: Final = 30
+"""Seconds after which the supervisor replaces a worker that does not answer it. A start on a busy machine takes some."""
 LOOK_S: Final = 0.1
 """How often the supervisor looks for a signal while it waits for its workers."""
 BACKLOG: Final = 2048
@@ -233,6 +235,7 @@ def _config(factory: Callable[[], FastAPI], dev: bool, workers: int) -> Config:
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=FINISH_S,
+        timeout_worker_healthcheck=WORKER_S,
         workers=workers,
     )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect
 from structlog.typing import FilteringBoundLogger
 
@@ -132,13 +133,15 @@ class _WebhookRequest:
             if isinstance(error, SignatureError):
                 config.metrics.signature_refused(error.reason)
             response = self._failed(error)
-        self._record(response, perf_counter() - started)
+        response.background = BackgroundTask(self._record, response, started)
         return response
 
     def _failed(self, error: Exception) -> WebhookResponse:
         return self._config.failures.response(error, self._path, self.delivery, is_read=self.is_read)
 
-    def _record(self, response: WebhookResponse, seconds: float) -> None:
+    async def _record(self, response: WebhookResponse, started: float) -> None:
+        """Count and log the webhook, once the response has been sent."""
+        seconds = perf_counter() - started
         config, route, method = self._config, self._path.split("/")[2], self._request.method
         config.metrics.webhook(response, seconds, route)
         if config.telemetry is not None:

@@ -19,7 +19,7 @@ from app.store.address import read_address
 from app.store.contract import HookRow
 from app.store.postgres import PostgresStore, outbox, statements, texts
 from app.store.postgres.records import COUNT_OPEN
-from app.web.door import DEADLINE_S
+from app.web.webhook import DEADLINE_S
 from tests.store import postgres_server
 from tests.store.broken_line import line_to
 from tests.store.postgres_stores import ask, empty_database, make_postgres

@@ -24,12 +24,11 @@ from app.store.contract import Store
 from app.store.sqlite import SqliteStore
 from app.store.sqlite.records import SqliteRecords
 from app.vonage.signatures import REASONS
-from app.web.answers import Answer
-from app.web.asking import CountedAsking
-from app.web.census import count_calls
+from app.web.background import CountedAsking, count_calls
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
+from app.web.responses import WebhookResponse
 from tests.store.stored_rows import NOON_MS, new_call
-from tests.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
+from tests.unit.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
 
 BROKEN = Project({}, (Issue("E101", "error", Place("flows/a.yaml", 1, 1), "no YAML", "write YAML"),), {})
 
@@ -56,7 +55,7 @@ class OneAnswer:
 def counted(*replies: Reply, route: str = "answer") -> Metrics:
     metrics = Metrics()
     for reply in replies:
-        metrics.webhook(Answer(reply), 0.002, route)
+        metrics.webhook(WebhookResponse(reply), 0.002, route)
     return metrics
 
 
@@ -159,15 +158,6 @@ async def test_webhooks_without_a_store_are_counted() -> None:
     await client.post("/webhooks/fallback")
 
     assert "ncco_store_unavailable_total 1.0" in (await client.get("/metrics")).text
-
-
-def test_whoever_watches_is_told_of_every_webhook() -> None:
-    told: list[tuple[Answer, float, str]] = []
-    metrics = Metrics()
-    metrics.watch = lambda *about: told.append(about)
-    metrics.webhook(Answer(ANSWERED), 0.5, "answer")
-
-    assert [(Answer(ANSWERED), 0.5, "answer")] == told
 
 
 def test_rejected_flows_are_told_until_they_are_mended() -> None:

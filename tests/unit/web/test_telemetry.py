@@ -23,12 +23,12 @@ from opentelemetry.trace import SpanKind, StatusCode
 from structlog.testing import CapturingLogger
 from structlog.typing import FilteringBoundLogger
 
+from app.service.calls import CallService
 from app.web import create_app
-from app.web.otel import CLOSE_S, Otel, start
-from app.web.otel_setup import make_providers, providers
+from app.web.otel import CLOSE_S, Telemetry, make_providers, providers, start
 from app.web.telemetry import find_telemetry, is_wanted
 from tests.service.outbox.receiver import Answer, Receiver, receiving
-from tests.web.fake_calls import FakeCalls, crash, settings_with
+from tests.unit.web.fake_calls import FakeCalls, crash, settings_with
 
 FLOW = """flow: desk
 default: true
@@ -57,14 +57,14 @@ PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 
 
 class Told:
-    """What an `Otel` has told so far."""
+    """What an `Telemetry` has told so far."""
 
     def __init__(self) -> None:
         self._spans = InMemorySpanExporter()
         self._reader = InMemoryMetricReader()
         tracers = TracerProvider(shutdown_on_exit=False)
         tracers.add_span_processor(SimpleSpanProcessor(self._spans))
-        self.otel = Otel(tracers, MeterProvider([self._reader], shutdown_on_exit=False))
+        self.otel = Telemetry(tracers, MeterProvider([self._reader], shutdown_on_exit=False))
 
     def spans(self, name: str) -> list[ReadableSpan]:
         return [span for span in self._spans.get_finished_spans() if span.name == name]
@@ -273,7 +273,7 @@ async def test_no_number_digit_or_word_of_a_caller_is_told(client: httpx.AsyncCl
 
 
 async def test_fault_is_told_by_its_type_alone(told: Told) -> None:
-    app = create_app(settings_with(), service=FakeCalls(crash), dev=True, telemetry=told.otel)
+    app = create_app(settings_with(), service=cast(CallService, FakeCalls(crash)), dev=True, telemetry=told.otel)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
         await client.post("/webhooks/answer", json=CALL)
 
@@ -283,13 +283,13 @@ async def test_fault_is_told_by_its_type_alone(told: Told) -> None:
     assert (0, False) == (len(span.events), "447700900123" in told.text)
 
 
-async def test_door_that_breaks_is_told_by_its_type(told: Told) -> None:
+async def test_application_that_fails_is_reported_by_its_type(told: Told) -> None:
     async def breaks(*_: Any) -> Any:
         raise OSError("447700900123")
 
     scope = {"type": "http", "path": "/webhooks/nowhere", "headers": []}
     with pytest.raises(OSError, match="447700900123"):
-        await told.otel.around(breaks)(scope, breaks, breaks)
+        await told.otel.middleware(breaks)(scope, breaks, breaks)
 
     assert "OSError" == about(told.span("webhook"))["error.type"]
     assert "447700900123" not in told.text
@@ -359,7 +359,7 @@ async def test_it_sends_where_the_environment_says(
         monkeypatch.setenv(name, value)
     found = find_telemetry(log_of(lines), environ)
     assert found is not None
-    app = create_app(settings_with(), service=FakeCalls(crash), dev=True, telemetry=found)
+    app = create_app(settings_with(), service=cast(CallService, FakeCalls(crash)), dev=True, telemetry=found)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
         await client.post("/webhooks/answer", json=CALL)
     await found.close()
@@ -406,7 +406,7 @@ async def test_receiver_that_is_away_keeps_nobody_waiting() -> None:
         def shutdown(self) -> None:
             held.wait(10)
 
-    otel = Otel(Stuck(shutdown_on_exit=False), MeterProvider(shutdown_on_exit=False))
+    otel = Telemetry(Stuck(shutdown_on_exit=False), MeterProvider(shutdown_on_exit=False))
     loop = asyncio.get_running_loop()
     before = loop.time()
     await otel.close()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
 from app.errors import StoreUnavailable, UnknownWait
 from app.flow.model import CallbackKind, Project
+from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
 from app.settings import Settings, load_settings
@@ -67,8 +68,6 @@ def give(result: object) -> Act:
 class FakeCalls:
     """Keeps every delivery, and does for each what `act` does."""
 
-    reads_at_once = True
-
     def __init__(self, act: Act = play, *, fallback: Act | None = None, store: MemoryStore | None = None) -> None:
         self.act = act
         self.fallback_act = fallback or act
@@ -111,6 +110,6 @@ def settings_with(**values: Any) -> Settings:
 
 def client_of(calls: FakeCalls, *, dev: bool = True, deadline_s: float = 4.0, **values: Any) -> httpx.AsyncClient:
     """A client in process; what the server raises becomes its 500, as with a real one."""
-    app = create_app(settings_with(**values), service=calls, dev=dev, deadline_s=deadline_s)
+    app = create_app(settings_with(**values), service=cast(CallService, calls), dev=dev, deadline_s=deadline_s)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
@@ -17,12 +16,11 @@ from structlog.testing import capture_logs
 from app.errors import StoreUnavailable
 from app.flow.loader import load_files
 from app.flow.model import Project
-from app.flow.stamps import stamps
 from app.service.library import Library
 from app.store.contract import RevisionRow
 from app.store.memory import MemoryStore
+from app.web.flow_watcher import FlowReader, watch_flows
 from app.web.metrics import Metrics
-from app.web.watch import first_read, refresh, watch
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "{text}"\n    goto: end\n'
 LOG = structlog.get_logger()
@@ -49,9 +47,9 @@ async def library(tmp_path: Path) -> AsyncIterator[Library]:
     await store.open()
     library = Library(store, lambda: load_files(tmp_path / "flows", tmp_path / "templates"))
     write(tmp_path / "flows", "one")
-    await library.reload()
-    task = asyncio.create_task(watch([tmp_path / "flows", tmp_path / "templates"], library, Metrics(), LOG, look_ms=50))
-    await asyncio.sleep(0.2)
+    reader = FlowReader([tmp_path / "flows", tmp_path / "templates"], library, Metrics(), LOG)
+    await reader.read()
+    task = asyncio.create_task(watch_flows(reader))
     yield library
     task.cancel()
     with suppress(asyncio.CancelledError):
@@ -105,7 +103,7 @@ async def test_without_any_folder_it_waits_for_one(tmp_path: Path) -> None:
     store = MemoryStore()
     await store.open()
     library = Library(store, lambda: load_files(tmp_path / "flows", tmp_path / "templates"))
-    task = asyncio.create_task(watch([tmp_path / "flows"], library, Metrics(), LOG, look_ms=50))
+    task = asyncio.create_task(watch_flows(FlowReader([tmp_path / "flows"], library, Metrics(), LOG)))
     await asyncio.sleep(0.1)
     write(tmp_path / "flows", "one")
     await until(lambda: "one" in said(library))
@@ -114,68 +112,12 @@ async def test_without_any_folder_it_waits_for_one(tmp_path: Path) -> None:
         await task
 
 
-async def silent(*_folders: Path, rust_timeout: int, **_options: object) -> AsyncIterator[set[object]]:
-    """A file system that tells of nothing, as some network drives and mounts into a container."""
-    while True:
-        await asyncio.sleep(rust_timeout / 1000)
-        yield set()
-
-
-async def test_a_save_that_the_system_does_not_tell_of_is_taken_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.web.watch.awatch", silent)
-    write(tmp_path / "flows", "one")
-    store = MemoryStore()
-    await store.open()
-    library = Library(store, lambda: load_files(tmp_path / "flows", tmp_path / "templates"))
-    seen = stamps([tmp_path / "flows"])
-    await library.reload()
-    write(tmp_path / "flows", "saved before anybody watched")
-    task = asyncio.create_task(watch([tmp_path / "flows"], library, Metrics(), LOG, seen=seen, look_ms=20))
-    await until(lambda: "saved before anybody watched" in said(library))
-    write(tmp_path / "flows", "saved later")
-    await until(lambda: "saved later" in said(library))
-    loaded = library.loaded_at
-    await asyncio.sleep(0.2)
-    task.cancel()
-
-    assert loaded == library.loaded_at, "nothing was saved, and yet it was read again"
-
-
-async def test_files_that_cannot_be_watched_for_a_while_are_written_of_and_watched_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WATCHFILES_FORCE_POLLING", "true")
-    write(tmp_path / "flows", "one")
-    store = MemoryStore()
-    await store.open()
-    library = Library(store, lambda: load_files(tmp_path / "flows", tmp_path / "templates"))
-    with capture_logs() as lines:
-        watching = watch([tmp_path / "flows"], library, Metrics(), LOG, look_ms=50, again_s=0.05)
-        task = asyncio.create_task(watching)
-        await asyncio.sleep(0.2)
-        (tmp_path / "flows" / "itself").symlink_to("itself")
-        await until(lambda: 2 <= len(problems(lines)))
-        (tmp_path / "flows" / "itself").unlink()
-        write(tmp_path / "flows", "two")
-        await until(lambda: "two" in said(library))
-        task.cancel()
-
-    assert [False, True] == [line["polls"] for line in problems(lines)][:2]
-    assert all("itself" in line["problem"] for line in problems(lines))
-
-
-def problems(lines: list[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
-    return [line for line in lines if line["event"] == "flow files cannot be watched"]
-
-
 async def test_issues_are_written_with_place_and_cure() -> None:
     store = MemoryStore()
     await store.open()
     library = Library(store, lambda: load_files(Path(os.devnull), Path(os.devnull)))
     with capture_logs() as lines:
-        await refresh(library, Metrics(), LOG)
+        await FlowReader([], library, Metrics(), LOG).read()
 
     assert {"flow issue", "flows refused"} >= {str(line["event"]) for line in lines} - {"flows loaded"}
 
@@ -187,7 +129,7 @@ async def test_a_read_that_fails_is_written_and_ends_nothing(fault: Exception) -
 
     library = Library(MemoryStore(), read)
     with capture_logs() as lines:
-        await refresh(library, Metrics(), LOG)
+        await FlowReader([], library, Metrics(), LOG).read()
 
     assert [("flows not read", "error")] == [(line["event"], line["log_level"]) for line in lines]
 
@@ -214,6 +156,6 @@ async def test_a_store_that_is_busy_at_the_start_is_asked_again(
     await store.open()
     write(tmp_path / "flows", "one")
     library = Library(store, lambda: load_files(tmp_path / "flows", tmp_path / "templates"))
-    await first_read(library, Metrics(), LOG, wait_s=0)
+    await FlowReader([], library, Metrics(), LOG).read_until_kept()
 
     assert flows == list(library.current.flows)

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -23,8 +23,8 @@ from app.service.library import Library
 from app.store.contract import SessionRow, TurnRow, WebhookRow
 from app.store.memory import MemoryStore
 from app.web import create_app
-from tests.web import vonage_platform
-from tests.web.fake_calls import FakeCalls, settings_with
+from tests.unit.web import vonage_platform
+from tests.unit.web.fake_calls import FakeCalls, settings_with
 
 FLOW = """
 flow: desk
@@ -198,7 +198,7 @@ async def test_with_a_lost_store_a_caller_hears_an_ncco_in_the_end(project: Path
 async def test_a_service_that_was_handed_over_is_neither_opened_nor_closed(project: Path) -> None:
     calls = FakeCalls()
     await calls.store.open()
-    app = create_app(settings_with(), service=calls)
+    app = create_app(settings_with(), service=cast(CallService, calls))
     async with app.router.lifespan_context(app):
         pass
     await calls.check()
@@ -219,7 +219,7 @@ FIELDS = st.dictionaries(
     | st.recursive(st.none() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=5)
     | st.dictionaries(st.sampled_from(["digits", "results", "error", "url"]), st.text(max_size=5) | st.none()),
 )
-FOLDER = Path(__file__).parents[1] / "samples" / "webhooks"
+FOLDER = Path(__file__).parents[2] / "samples" / "webhooks"
 SAMPLES = {path.stem: json.loads(path.read_text())["payload"] for path in sorted(FOLDER.glob("*.json"))}
 ROUTES = ["answer", "answer/desk", "fallback", "event", "event/{wait}", "input/{wait}", "notify/{wait}"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -11,12 +11,13 @@ from fastapi import FastAPI
 
 from app.flow.loader import load
 from app.flow.model import Project
+from app.service.calls import CallService
 from app.service.library import Library
 from app.store.memory import MemoryStore
 from app.web import create_app
-from app.web.health import readiness
-from app.web.leaving import Leaving
-from tests.web.fake_calls import FakeCalls, client_of, settings_with
+from app.web.drain import Drain
+from app.web.health import Readiness
+from tests.unit.web.fake_calls import FakeCalls, client_of, settings_with
 
 GOOD = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'
 
@@ -36,6 +37,13 @@ async def calls_with(*reads: Project) -> FakeCalls:
     return calls
 
 
+async def readyz(calls: FakeCalls) -> httpx.Response:
+    """What `/readyz` says after the store has been probed."""
+    app = create_app(settings_with(), service=cast(CallService, calls))
+    await app.state.readiness.probe()
+    return await httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x").get("/readyz")
+
+
 async def test_the_process_is_up_whatever_else_is_not() -> None:
     response = await client_of(FakeCalls()).get("/healthz")
 
@@ -43,20 +51,20 @@ async def test_the_process_is_up_whatever_else_is_not() -> None:
 
 
 async def test_a_server_with_flows_and_a_store_is_ready() -> None:
-    response = await client_of(await calls_with(project()), dev=False).get("/readyz")
+    response = await readyz(await calls_with(project()))
 
     assert (200, True, ["hello"]) == (response.status_code, response.json()["ready"], response.json()["flows"])
     assert response.json()["loaded_at"]
 
 
 async def test_a_server_without_flows_is_not_ready_and_says_why() -> None:
-    response = await client_of(await calls_with()).get("/readyz")
+    response = await readyz(await calls_with())
 
     assert (503, ["no flows are loaded"]) == (response.status_code, response.json()["reasons"])
 
 
 async def test_a_server_whose_first_flows_are_broken_is_not_ready() -> None:
-    response = await client_of(await calls_with(project(GOOD.replace("start: hi", "start: ho")))).get("/readyz")
+    response = await readyz(await calls_with(project(GOOD.replace("start: hi", "start: ho"))))
 
     assert 503 == response.status_code
     assert response.json()["rejected"][0].startswith("flows/hello.yaml:3:8 ")
@@ -64,7 +72,7 @@ async def test_a_server_whose_first_flows_are_broken_is_not_ready() -> None:
 
 async def test_a_broken_save_leaves_a_server_ready_and_is_shown() -> None:
     calls = await calls_with(project(), project(GOOD.replace("goto: end", "goto: nowhere")))
-    response = await client_of(calls).get("/readyz")
+    response = await readyz(calls)
 
     assert (200, ["hello"]) == (response.status_code, response.json()["flows"])
     assert "nowhere" in response.json()["rejected"][0]
@@ -73,20 +81,37 @@ async def test_a_broken_save_leaves_a_server_ready_and_is_shown() -> None:
 async def test_a_server_whose_store_is_closed_is_not_ready() -> None:
     calls = await calls_with(project())
     await calls.store.close()
-    response = await client_of(calls).get("/readyz")
+    response = await readyz(calls)
 
     assert 503 == response.status_code
     assert response.json()["reasons"][0].startswith("the store cannot be written: ")
 
 
-async def test_a_store_that_hangs_is_not_waited_for() -> None:
-    class Hanging(MemoryStore):
+async def test_a_request_for_readiness_does_not_write_to_the_store() -> None:
+    class Counting(MemoryStore):
+        checks = 0
+
         async def check(self) -> None:
-            await asyncio.sleep(3600)
+            self.checks += 1
 
-    state = await readiness(FakeCalls(store=Hanging()), Leaving(), deadline_s=0.01)
+    store = Counting()
+    calls = FakeCalls(store=store)
+    app = create_app(settings_with(), service=cast(CallService, calls))
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x")
+    for _ in range(10):
+        await client.get("/readyz")
 
-    assert (False, "the store does not answer within 0.01 seconds") == (state["ready"], state["reasons"][1])
+    assert 0 == store.checks
+
+
+async def test_a_draining_server_is_not_ready() -> None:
+    drain = Drain()
+    readiness = Readiness(cast(CallService, await calls_with(project())), drain)
+    await readiness.probe()
+    before = readiness.state()["ready"]
+    drain.has_begun = True
+
+    assert (True, False) == (before, readiness.state()["ready"])
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
@@ -102,7 +127,7 @@ async def test_other_methods_are_refused_as_json(path: str) -> None:
 
 
 def broken_app() -> FastAPI:
-    app = create_app(settings_with(), service=FakeCalls(), dev=True)
+    app = create_app(settings_with(), service=cast(CallService, FakeCalls()), dev=True)
 
     @app.get("/broken")
     async def broken() -> None:
@@ -120,7 +145,7 @@ async def test_a_fault_of_a_page_is_json_without_its_values() -> None:
 
 
 async def test_a_fault_of_middleware_is_json_too() -> None:
-    app = create_app(settings_with(), service=FakeCalls(), dev=True)
+    app = create_app(settings_with(), service=cast(CallService, FakeCalls()), dev=True)
 
     @app.middleware("http")
     async def broken(*_: object) -> None:
@@ -149,6 +174,21 @@ async def test_the_documentation_names_every_route() -> None:
         "/metrics",
     } == document["paths"].keys()
     assert {"get", "post"} == document["paths"]["/webhooks/input/{wait}"].keys()
+
+
+async def test_operation_ids_are_unique() -> None:
+    document = (await client_of(FakeCalls()).get("/openapi.json")).json()
+    names = [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()]
+
+    assert len(names) == len(set(names))
+
+
+async def test_the_page_of_the_api_needs_nothing_from_the_network() -> None:
+    page = (await client_of(FakeCalls()).get("/docs")).text
+
+    assert "POST /webhooks/input/{wait}" in page
+    assert "<script" not in page
+    assert "//" not in page.partition("<style>")[0] + page.partition("</style>")[2]
 
 
 def test_the_flows_of_these_tests_are_good() -> None:

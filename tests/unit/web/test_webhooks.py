@@ -9,7 +9,7 @@ import pytest
 
 from app.ncco.webhooks import AnswerWebhook, InputWebhook, StatusWebhook
 from app.service.delivery import Reply
-from tests.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of, give, record
+from tests.unit.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of, give, record
 
 ANSWER = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 

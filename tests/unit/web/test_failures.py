@@ -11,9 +11,9 @@ import pytest
 
 from app.service.delivery import Delivery, Reply
 from app.store.waiting import waited
-from app.web.door import DEADLINE_S
-from tests.web import vonage_platform
-from tests.web.fake_calls import (
+from app.web.webhook import DEADLINE_S
+from tests.unit.web import vonage_platform
+from tests.unit.web.fake_calls import (
     FAILSAFE,
     NCCO,
     Act,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import logging
+import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,9 +14,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from app.service.delivery import Reply
-from app.web import journal
-from app.web.steady import JsonLines
-from tests.web.fake_calls import FakeCalls, client_of, crash, give, play, settings_with
+from app.web.log import LineStream, configure_log
+from tests.unit.web.fake_calls import FakeCalls, client_of, crash, give, play, settings_with
 
 INPUT = {"dtmf": {"digits": "4711"}, "from": "447700900123", "to": "442079460000", "uuid": "leg-1"}
 
@@ -96,9 +96,8 @@ async def test_in_development_a_fault_does_not_show_what_a_caller_gave(given: di
 @pytest.mark.parametrize(("log", "is_terminal"), [("json", True), ("auto", False)])
 async def test_lines_are_json_for_a_machine(log: str, is_terminal: bool) -> None:
     out = Terminal(is_terminal=is_terminal)
-    journal.configure(settings_with(log=log), out)
+    configure_log(settings_with(log=log), out)
     await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
-    await asyncio.sleep(0)  # lines of one round of the loop are written at its end
 
     line: dict[str, Any] = json.loads(out.written)
     assert ("webhook", "info", "leg-1") == (line["event"], line["level"], line["uuid"])
@@ -108,7 +107,7 @@ async def test_lines_are_json_for_a_machine(log: str, is_terminal: bool) -> None
 @pytest.mark.parametrize(("log", "is_terminal"), [("console", False), ("auto", True)])
 async def test_lines_are_readable_on_a_terminal(log: str, is_terminal: bool) -> None:
     out = Terminal(is_terminal=is_terminal)
-    journal.configure(settings_with(log=log), out)
+    configure_log(settings_with(log=log), out)
     await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
 
     assert "webhook" in out.written
@@ -118,7 +117,7 @@ async def test_lines_are_readable_on_a_terminal(log: str, is_terminal: bool) -> 
 
 async def test_the_level_leaves_lines_out() -> None:
     out = Terminal(is_terminal=False)
-    journal.configure(settings_with(log_level="warning"), out)
+    configure_log(settings_with(log_level="warning"), out)
     await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
 
     assert "" == out.written
@@ -132,7 +131,7 @@ def test_lines_of_libraries_come_in_the_same_form(log: str, monkeypatch: pytest.
         monkeypatch.setattr(logging.getLogger(name), "disabled", False)
         monkeypatch.setattr(logging.getLogger(name), "level", logging.NOTSET)
     out = Terminal(is_terminal=False)
-    journal.configure(settings_with(log=log), out)
+    configure_log(settings_with(log=log), out)
     logging.getLogger("uvicorn.error").warning("port is %s", "hot")
     logging.getLogger("uvicorn.error").info("not this")
 
@@ -153,7 +152,7 @@ def failed(digits: str) -> None:
 @pytest.mark.parametrize("log", ["json", "console"])
 def test_an_exception_that_a_library_tells_of_shows_no_values(log: str) -> None:
     out = Terminal(is_terminal=False)
-    journal.configure(settings_with(log=log), out)
+    configure_log(settings_with(log=log), out)
     try:
         failed(DIGITS)
     except ValueError as error:
@@ -163,12 +162,12 @@ def test_an_exception_that_a_library_tells_of_shows_no_values(log: str) -> None:
     assert DIGITS not in out.written
     assert "Exception in a task" in out.written
     assert "ValueError" in out.written
-    assert "test_journal.py" in out.written
+    assert "test_log.py" in out.written
 
 
 def test_an_exception_on_a_terminal_shows_no_variables() -> None:
     out = Terminal(is_terminal=True)
-    journal.configure(settings_with(log="console"), out)
+    configure_log(settings_with(log="console"), out)
     try:
         failed(DIGITS)
     except ValueError:
@@ -180,7 +179,7 @@ def test_an_exception_on_a_terminal_shows_no_variables() -> None:
 
 async def test_a_log_that_cannot_be_written_costs_no_call() -> None:
     out = Terminal(is_terminal=False)
-    journal.configure(settings_with(log="json"), out)
+    configure_log(settings_with(log="json"), out)
     out.close()
     response = await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
 
@@ -189,7 +188,7 @@ async def test_a_log_that_cannot_be_written_costs_no_call() -> None:
 
 def test_an_exception_is_written_as_json_text() -> None:
     out = Terminal(is_terminal=False)
-    journal.configure(settings_with(log="json"), out)
+    configure_log(settings_with(log="json"), out)
     try:
         raise ValueError("bad")
     except ValueError:
@@ -211,25 +210,55 @@ async def test_a_fault_is_written_to_a_terminal_too(monkeypatch: pytest.MonkeyPa
     assert "error=KeyError" in shown.kept.getvalue().decode()
 
 
-class Pipe(io.BytesIO):
-    """Takes three bytes at a time, and then, when it is told to, none."""
+@pytest.mark.parametrize("log", ["json", "console"])
+def test_control_and_bidirectional_characters_are_escaped(log: str) -> None:
+    out = Terminal(is_terminal=False)
+    configure_log(settings_with(log=log), out)
+    structlog.get_logger().error("flow issue", problem="a\u009bb\u202ec\x1bd", flows=["\u202e"])
 
-    is_full = False
-
-    def write(self, line: Any) -> int:
-        return super().write(bytes(line)[: 0 if self.is_full else 3])
-
-
-def test_a_line_is_written_to_its_end_whatever_a_pipe_takes_at_a_time() -> None:
-    pipe = Pipe()
-    JsonLines(pipe).msg(b'{"event": "webhook"}')
-
-    assert b'{"event": "webhook"}\n' == pipe.getvalue()
+    assert {"\\u009b", "\\u202e"} <= {out.written[at : at + 6] for at in range(len(out.written))}
+    assert out.written.isascii()
 
 
-def test_a_pipe_that_takes_nothing_holds_up_no_call() -> None:
-    pipe = Pipe()
-    pipe.is_full = True
-    JsonLines(pipe).msg(b'{"event": "webhook"}')
+@pytest.fixture
+def pipe() -> Iterator[tuple[io.TextIOWrapper, int]]:
+    """A stream into a pipe, and the end that is read from."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with os.fdopen(writing, "w", encoding="utf-8") as stream:
+        yield stream, reading
+    os.close(reading)
 
-    assert b"" == pipe.getvalue()
+
+def test_a_full_pipe_blocks_nobody_and_the_lost_lines_are_counted(pipe: tuple[io.TextIOWrapper, int]) -> None:
+    stream, reading = pipe
+    lines = LineStream(stream)
+    for _ in range(200):
+        lines.write("x" * 999 + "\n")
+    first = os.read(reading, 1_000_000)
+    lines.write("next\n")
+    rest = os.read(reading, 1_000_000).splitlines()
+
+    assert first.count(b"\n") + json.loads(rest[-2])["lost"] == 200
+    assert b"next" == rest[-1]
+
+
+def test_a_line_that_was_cut_ends_before_the_next_one(pipe: tuple[io.TextIOWrapper, int]) -> None:
+    stream, reading = pipe
+    lines = LineStream(stream)
+    lines.write("x" * 1_000_000 + "\n")
+    os.read(reading, 1_000_000)
+    lines.write("next\n")
+
+    assert [b"", b"log lines lost", b"next"] == [
+        json.loads(line)["event"].encode() if line.startswith(b"{") else line
+        for line in os.read(reading, 1_000_000).splitlines()
+    ]
+
+
+def test_a_reader_that_has_gone_raises_nothing(pipe: tuple[io.TextIOWrapper, int]) -> None:
+    stream, reading = pipe
+    lines = LineStream(stream)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), reading)
+
+    assert 5 == lines.write("next\n")

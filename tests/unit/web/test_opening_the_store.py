@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from app.errors import StoreUnavailable, StoreUnusable
 from app.store.memory import MemoryStore
-from app.web.opening import opened
+from app.web.background import after, open_store
 
 AWAY = StoreUnavailable("it cannot be reached", "see that it runs")
 STRANGE = StoreUnusable("it belongs to another program", "name another one")
@@ -41,14 +41,10 @@ class Scripted(MemoryStore):
 async def seen(store: Scripted, patience_s: float = 1.0) -> tuple[list[bool], list[MutableMapping[str, Any]]]:
     """Whether it was open at first and in the end, and what was logged."""
     with capture_logs() as lines:
-        async with opened(store, structlog.get_logger(), patience_s=patience_s, retry_s=0.001) as opening:
-            at_first, done = opening.is_done, asyncio.Event()
-            await asyncio.wait_for(opening.first(lambda: _set(done)), 5)
-            return [at_first, opening.is_done and done.is_set()], lines
-
-
-async def _set(event: asyncio.Event) -> None:
-    event.set()
+        async with open_store(store, structlog.get_logger(), patience_s=patience_s, retry_s=0.001) as opened:
+            at_first = opened.is_set()
+            await asyncio.wait_for(after(opened, store.check), 5)
+            return [at_first, opened.is_set()], lines
 
 
 async def test_a_store_that_is_there_is_open_at_once() -> None:
@@ -90,7 +86,7 @@ async def test_a_store_that_takes_long_holds_up_nobody() -> None:
 
 async def test_nobody_waits_on_for_a_store_when_the_server_ends() -> None:
     store = Scripted(60.0)
-    async with asyncio.timeout(5), opened(store, structlog.get_logger(), patience_s=0.01) as opening:
-        is_done = opening.is_done
+    async with asyncio.timeout(5), open_store(store, structlog.get_logger(), patience_s=0.01) as opened:
+        is_done = opened.is_set()
 
     assert (False, 1) == (is_done, store.closed)
