@@ -39,7 +39,7 @@ KEEP_ALIVE_S: Final = 75
 MOST_FILES: Final = 65_536
 """Open files that a process asks the system for, if it may have so many. A connection is one."""
 WORKER_S: Final = 30
-"""Seconds after which the supervisor replaces a worker that does not answer it. A start on a busy machine takes some."""
+"""Seconds after which the supervisor replaces a worker that does not answer. Starting takes some on a busy machine."""
 LOOK_S: Final = 0.1
 """How often the supervisor looks for a signal while it waits for its workers."""
 BACKLOG: Final = 2048

@@ -80,6 +80,7 @@ PURE: Final = frozenset(
             "functools",
             "hashlib",
             "hmac",
+            "html",
             "inspect",
             "ipaddress",
             "itertools",
