@@ -55,12 +55,14 @@ class LookupAnswer(NamedTuple):
         value: what `json.loads` gave, or what the function returned; None when there is none.
         problem: why there is no value, in one short sentence; "" when there is one.
         ms: how long it took.
+        is_cached: whether it is an earlier answer. is_late: whether there was no time left for an answer.
     """
 
     value: Any
     problem: str = ""
     ms: int = 0
     is_cached: bool = False
+    is_late: bool = False
 
     def __repr__(self) -> str:
         """What came of it, without the value, which may be sensitive."""

@@ -1,1 +1,1 @@
-"""CallService: answer, resume, record an event. The only room that knows store, engine, network and clock."""
+"""What each webhook does to a call: CallService, and what it needs. Knows store, engine, network and clock."""

@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from app.engine import Lookup, LookupAnswer
 from app.errors import SettingsError, StoreError, StoreUnusable
 from app.service.calls import CallService
-from app.service.lookups.turn import Asking
+from app.service.lookups import LookupAnswerer
 from app.service.outbox import Verdict
 from app.service.rows import milliseconds
 from app.service.sweeper import Sweeper, Swept
@@ -177,7 +177,7 @@ class HookLog:
 class CountedAsking:
     """Asks lookups as `asking` does, and counts the results."""
 
-    def __init__(self, asking: Asking, metrics: Metrics) -> None:
+    def __init__(self, asking: LookupAnswerer, metrics: Metrics) -> None:
         self._asking = asking
         self._metrics = metrics
         self.clock = asking.clock

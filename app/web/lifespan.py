@@ -10,10 +10,9 @@ from functools import partial
 from fastapi import FastAPI
 
 from app.service.calls import CallService
-from app.service.lookups import LookupClient
-from app.service.lookups.turn import Asking, TurnLookups
+from app.service.lookups import LookupAnswerer, LookupClient, TurnLookups
 from app.service.outbox import Poster, Schedule, Sender, Signer
-from app.service.outgoing.transport import new_client
+from app.service.outgoing import new_client
 from app.settings import Settings
 from app.web.background import CountedAsking, HookLog, after, count_calls, make_sweeper, open_store, running
 from app.web.drain import Drain, draining_on_sigterm
@@ -100,7 +99,7 @@ async def _sending_hooks(
 
 
 @asynccontextmanager
-async def _asking_lookups(config: WebhookConfig) -> AsyncIterator[Asking]:
+async def _asking_lookups(config: WebhookConfig) -> AsyncIterator[LookupAnswerer]:
     settings, telemetry = config.settings, config.telemetry
     project = settings.flows.resolve().parent
     async with new_client(settings.private_hosts) as http:

@@ -39,8 +39,6 @@ KINDS: Final = frozenset(
 )
 ROUTES: Final = ("answer", "fallback", "event", "input", "notify", "onanswer")
 _RESULTS: Final = frozenset({"nomatch", "noinput", "error"})
-_LATE: Final = ("timed out", "not asked: the ")
-"""How the problem of a look-up begins that took too long, or was not asked since those before it did."""
 _LOOKUP_BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
 
@@ -159,7 +157,7 @@ def result_of(answer: LookupAnswer) -> str:
     """What came of a look-up, in one word."""
     if not answer.problem:
         return "cached" if answer.is_cached else "ok"
-    return "late" if answer.problem.startswith(_LATE) else "failed"
+    return "late" if answer.is_late else "failed"
 
 
 def shared_registry() -> CollectorRegistry:

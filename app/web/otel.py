@@ -33,7 +33,7 @@ from structlog.typing import FilteringBoundLogger
 
 from app.engine import Lookup, LookupAnswer
 from app.service.carried import CARRIED, Carried
-from app.service.lookups.turn import Asking
+from app.service.lookups import LookupAnswerer
 from app.service.outbox.sender import Post
 from app.service.outbox.verdict import Verdict
 from app.store.contract import HookRow
@@ -96,7 +96,7 @@ class Telemetry:
 
         return traced
 
-    def asking(self, asking: Asking) -> Asking:
+    def asking(self, asking: LookupAnswerer) -> LookupAnswerer:
         """What asks lookups, with a span around each."""
         return _TracedAsking(asking, self)
 
@@ -201,7 +201,7 @@ class Telemetry:
 class _TracedAsking:
     """Asks as `asking` does, with a span around each lookup."""
 
-    def __init__(self, asking: Asking, telemetry: Telemetry) -> None:
+    def __init__(self, asking: LookupAnswerer, telemetry: Telemetry) -> None:
         self._asking = asking
         self._telemetry = telemetry
         self.clock = asking.clock

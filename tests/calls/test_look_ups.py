@@ -14,10 +14,10 @@ from typing import Protocol
 import pytest
 
 from app.service.calls import CallService
-from app.service.lookups import LookupClient
-from app.service.lookups.circuits import Circuits
+from app.service.lookups import CircuitBreakers, LookupClient
 from app.store.memory import MemoryStore
-from tests.service.lookups.look_up_server import (
+from tests.service.served_call import POLICY, ServedCall, library
+from tests.unit.service.lookup_server import (
     Behaviour,
     Connection,
     LookUpServer,
@@ -34,7 +34,6 @@ from tests.service.lookups.look_up_server import (
     redirect,
     silent,
 )
-from tests.service.served_call import POLICY, ServedCall, library
 
 ACME = Path(__file__).parent / "acme" / "flows"
 CALLER = "callers/447700900123"
@@ -95,7 +94,7 @@ async def office_of(crm: LookUpServer) -> AsyncIterator[OpenOffice]:
     async with AsyncExitStack() as stack:
 
         async def opened(flows: Path, budget_ms: int = 2000, **env: str) -> Office:
-            client = LookupClient(budget_ms, circuits=Circuits(pause_s=PAUSE_S))
+            client = LookupClient(budget_ms, breakers=CircuitBreakers(pause_s=PAUSE_S))
             stack.push_async_callback(client.close)
             return await open_office(crm, client, flows, env)
 
@@ -326,10 +325,10 @@ default: true
 start: hello
 lookups:
   customer:
-    python: "tests.service.lookups.sample_functions:customer"
+    python: "tests.unit.service.sample_functions:customer"
     with: {number: "{{ call.from }}"}
     returns: {name: text}
-  broken: {python: "tests.service.lookups.sample_functions:raising", returns: {name: text}}
+  broken: {python: "tests.unit.service.sample_functions:raising", returns: {name: text}}
 steps:
   hello:
     lookup: [customer, broken]

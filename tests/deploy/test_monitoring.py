@@ -41,7 +41,11 @@ def scraped() -> dict[str, dict[str, set[str]]]:
         metrics.webhook(WebhookResponse(Reply(None, "answer", outcome), 401), 0.1, "answer")
     for result in ("nomatch", "noinput", "sales"):
         metrics.webhook(WebhookResponse(Reply(b"[]", "input-dtmf", result, "a", "b", heard_in="menu")), 0.1, "input")
-    for answer in (LookupAnswer({}), LookupAnswer(None, "timed out after 5 ms"), LookupAnswer(None, "status 500")):
+    for answer in (
+        LookupAnswer({}),
+        LookupAnswer(None, "timed out after 5 ms", is_late=True),
+        LookupAnswer(None, "status 500"),
+    ):
         metrics.looked_up("customer", answer)
     metrics.signature_refused("no authorization header")
     metrics.hook_tried("sent")

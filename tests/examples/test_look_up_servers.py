@@ -14,8 +14,8 @@ from app.service.calls import CallService
 from app.service.lookups import LookupClient
 from app.store.memory import MemoryStore
 from tests.examples.example_projects import EXAMPLES
-from tests.service.lookups.look_up_server import Behaviour, Connection, LookUpServer, html, silent
 from tests.service.served_call import POLICY, ServedCall, library
+from tests.unit.service.lookup_server import Behaviour, Connection, LookUpServer, html, silent
 
 CALLER = "447700900123"
 LEG = "leg-1"

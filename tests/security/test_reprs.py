@@ -16,7 +16,7 @@ from app.flow.model import Decision, Go, Outcome, Target
 from app.flow.nodes import Place
 from app.ncco.webhooks import recognise
 from app.service.delivery import Delivery
-from app.service.lookups.memory import Memory
+from app.service.lookups import AnswerCache
 from app.service.outbox.signing import Signer
 from app.service.policy import Policy
 from app.settings import load_settings
@@ -47,8 +47,8 @@ def echoes() -> Echoes:
     return known
 
 
-def memory() -> Memory:
-    kept = Memory(lambda: 0.0)
+def memory() -> AnswerCache:
+    kept = AnswerCache(lambda: 0.0)
     kept.put(b"key", KEYS.encode(), 1000)
     return kept
 

@@ -10,7 +10,7 @@ from app.cli.jobs.environment import flow_variables
 from app.cli.jobs.server_settings import server_settings
 from app.service.lookups import LookupClient
 from app.service.outbox import Poster, Signer
-from app.service.outgoing.transport import new_client
+from app.service.outgoing import new_client
 from app.store.contract import HookRow
 from app.verify.scenarios.stage import Outside
 

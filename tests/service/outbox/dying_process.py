@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from app.service.outbox import Poster, Sender, Signer
-from app.service.outgoing.transport import new_client
+from app.service.outgoing import new_client
 from app.store.sqlite import SqliteStore
 from tests.store.stored_rows import hook_row, new_call
 

@@ -18,7 +18,7 @@ import pytest_asyncio
 from standardwebhooks import Webhook
 
 from app.service.outbox import Poster, Schedule, Sender, Signer
-from app.service.outgoing.transport import new_client
+from app.service.outgoing import new_client
 from app.store.contract import HookRow
 from app.store.sqlite import SqliteStore
 from tests.service.outbox.outbox_kit import Heard, put, running, until

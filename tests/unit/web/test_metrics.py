@@ -18,7 +18,7 @@ from app.flow.issues import Issue
 from app.flow.model import Project
 from app.flow.nodes import Place
 from app.service.delivery import Reply
-from app.service.lookups.turn import TurnLookups
+from app.service.lookups import TurnLookups
 from app.service.rows import milliseconds
 from app.store.contract import Store
 from app.store.sqlite import SqliteStore
@@ -120,8 +120,8 @@ def test_steps_stop_growing() -> None:
     [
         ("ok", LookupAnswer({}, ms=20)),
         ("cached", LookupAnswer({}, is_cached=True)),
-        ("late", LookupAnswer(None, "timed out after 700 ms", 700)),
-        ("late", LookupAnswer(None, "not asked: the 2000 ms for all look-ups of a turn are used up")),
+        ("late", LookupAnswer(None, "timed out after 700 ms", 700, is_late=True)),
+        ("late", LookupAnswer(None, "not asked: the 2000 ms for all look-ups of a turn are used up", is_late=True)),
         ("failed", LookupAnswer(None, "status 500", 12)),
     ],
 )
@@ -143,7 +143,7 @@ def test_look_ups_stop_growing() -> None:
 
 async def test_look_ups_of_a_turn_are_counted_as_they_are_asked() -> None:
     metrics = Metrics()
-    asking = CountedAsking(OneAnswer(LookupAnswer(None, "timed out after 5 ms", 5)), metrics)
+    asking = CountedAsking(OneAnswer(LookupAnswer(None, "timed out after 5 ms", 5, is_late=True)), metrics)
     lookups = (Lookup("menu", "customer", None, "key"), Lookup("menu", "place", None, "key"))
 
     answers = await TurnLookups(asking).ask(lookups)

@@ -1,0 +1,240 @@
+"""Where lookups get their answers: an HTTP server, or a Python function of the project."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib
+import inspect
+import sys
+import traceback
+import zlib
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from app.flow.language.lookups import LookupRequest
+from app.service.outgoing import NoAddress, PrivateAddress, UntrustedCertificate
+from app.service.threads import Threads
+
+BODY_LIMIT: Final = 64 * 1024
+"""Bytes of an answer, also after it is decompressed."""
+KEY_LIMIT: Final = 255
+"""Characters of an `Idempotency-Key` header."""
+CALLS_PER_FUNCTION: Final = 16
+"""How often one function may run at once. One that never returns keeps its place until the server stops."""
+
+_TOO_LARGE: Final = f"larger than {BODY_LIMIT // 1024} KiB"
+_BOM: Final = b"\xef\xbb\xbf"
+_COMPRESSED: Final = frozenset({"gzip", "x-gzip", "deflate"})
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_DEFAULT_HEADERS: Final[Mapping[str, str]] = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+
+class LookupFailure(Exception):
+    """A lookup has no answer. The message goes into the trace and holds nothing of what was sent or came back.
+
+    Attributes:
+        is_outage: whether the source is down or overloaded, so that its circuit breaker counts this.
+        is_late: whether there was no time left.
+    """
+
+    def __init__(self, message: str, *, is_outage: bool = False, is_late: bool = False) -> None:
+        super().__init__(message)
+        self.is_outage = is_outage
+        self.is_late = is_late
+
+
+async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str) -> bytes:
+    """The JSON text that the server answers with. Raises LookupFailure. Sets no time limit."""
+    try:
+        asked = _http_request(client, request, key)
+        async with client.stream(asked.method, asked.url, headers=asked.headers, content=asked.content) as response:
+            if failure := _failure_of(response.status_code):
+                await _drain(response)
+                raise failure
+            body = await _read_body(response)
+    except PrivateAddress:
+        message = "the host leads to a private address; one that may is named in NCCO_PRIVATE_HOSTS"
+        raise LookupFailure(message) from None
+    except (httpx.InvalidURL, httpx.LocalProtocolError, httpx.UnsupportedProtocol, ValueError):
+        raise LookupFailure("the URL or a header cannot be sent") from None
+    except NoAddress:
+        raise LookupFailure("the host has no address", is_outage=True) from None
+    except UntrustedCertificate:
+        raise LookupFailure("the certificate of the host is not trusted", is_outage=True) from None
+    except (httpx.ConnectError, httpx.ConnectTimeout):
+        raise LookupFailure("the host cannot be reached", is_outage=True) from None
+    except httpx.TransportError:
+        raise LookupFailure("the connection broke off", is_outage=True) from None
+    read_json(body)
+    return body
+
+
+def _http_request(client: httpx.AsyncClient, request: LookupRequest, key: str) -> httpx.Request:
+    written = {name.lower() for name in request.headers}
+    headers = [(name, value) for name, value in _DEFAULT_HEADERS.items() if name.lower() not in written]
+    headers.append(("Idempotency-Key", idempotency_key(key)))
+    content = b""
+    if request.method == "POST" and request.json is not None:
+        content = orjson.dumps(request.json)
+        headers += [] if "content-type" in written else [("Content-Type", "application/json")]
+    encoded = [(name.encode(), value.encode()) for name, value in (*headers, *request.headers.items())]
+    return client.build_request(request.method, request.url, headers=encoded, content=content)
+
+
+def idempotency_key(key: str) -> str:
+    """`key` in characters that a header may hold; a long one is hashed. Parts of it come from outside."""
+    quoted = quote(key, safe=":._~@+=-", errors="replace")
+    return quoted if len(quoted) <= KEY_LIMIT else hashlib.sha256(key.encode(errors="replace")).hexdigest()
+
+
+def _failure_of(status: int) -> LookupFailure | None:
+    if 200 <= status < 300:
+        return None
+    if 300 <= status < 400:
+        return LookupFailure(f"status {status}: redirects are not followed")
+    return LookupFailure(f"status {status}", is_outage=status >= 500 or status == HTTPStatus.TOO_MANY_REQUESTS)
+
+
+def _raw_chunks(response: httpx.Response) -> AsyncIterable[bytes]:
+    """The body as it is sent, still compressed."""
+    return cast(httpx.AsyncByteStream, response.stream)
+
+
+async def _drain(response: httpx.Response) -> None:
+    """Read a short body that nobody needs, so that the connection can be used again."""
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and int(length) <= BODY_LIMIT:
+        async for _ in _raw_chunks(response):
+            pass
+
+
+async def _read_body(response: httpx.Response) -> bytes:
+    """The body, decompressed. Raises LookupFailure, and httpx.TransportError when it breaks off."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in _COMPRESSED and encoding not in ("identity", ""):
+        raise LookupFailure("packed in a way that was not asked for")
+    body = bytearray()
+    async for chunk in _raw_chunks(response):
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            raise LookupFailure(_TOO_LARGE)
+    return _decompressed(bytes(body)) if encoding in _COMPRESSED else bytes(body)
+
+
+def _decompressed(body: bytes) -> bytes:
+    """The decompressed body; never more than one byte over the limit is decompressed."""
+    decompressor = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        found = decompressor.decompress(body, BODY_LIMIT + 1)
+    except zlib.error:
+        raise LookupFailure("packed in a way that cannot be unpacked") from None
+    if len(found) > BODY_LIMIT:
+        raise LookupFailure(_TOO_LARGE)
+    if not decompressor.eof:
+        raise LookupFailure("packed in a way that cannot be unpacked")
+    return found
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON value of a body. Raises LookupFailure."""
+    body = body.removeprefix(_BOM)
+    if not body.strip():
+        raise LookupFailure("the answer is empty")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise LookupFailure("not JSON (HTML)" if body.lstrip().startswith(b"<") else "not JSON") from None
+
+
+class PythonFunctions:
+    """Calls the functions that flows name: a plain one in a thread, an async one in the server's event loop.
+
+    Args:
+        modules: a folder whose modules can be named, besides installed ones.
+    """
+
+    def __init__(self, modules: Path | None = None) -> None:
+        if modules is not None and str(modules) not in sys.path:
+            sys.path.append(str(modules))  # last, so that it hides nothing
+        self._threads = Threads(each=CALLS_PER_FUNCTION)
+        self._running: dict[str, asyncio.Semaphore] = {}
+
+    async def call(self, function: str, arguments: Mapping[str, Any]) -> bytes:
+        """What `package.module:function` returns, as JSON. Raises LookupFailure. Sets no time limit."""
+        result = await self._threads.run(function, partial(_call, function, dict(arguments)))
+        if isinstance(result, bytes):
+            return result
+        async with self._running.setdefault(function, asyncio.Semaphore(CALLS_PER_FUNCTION)):
+            return _as_json(await _awaited(result))
+
+
+def _call(function: str, arguments: Mapping[str, Any]) -> bytes | Awaitable[Any]:
+    """In a thread: what the function returns as JSON, or what is still to be awaited. Raises LookupFailure."""
+    found = _find(function)
+    _check_arguments(found, arguments)
+    try:
+        result = found(**arguments)
+    except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
+        raise _raised(error) from None
+    return result if inspect.isawaitable(result) else _as_json(result)
+
+
+def _find(function: str) -> Callable[..., Any]:
+    module_name, _, name = function.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except BaseException as error:  # noqa: BLE001 - importing runs the author's code
+        raise LookupFailure(f"{module_name} cannot be imported ({type(error).__name__})") from None
+    found = getattr(module, name, None)
+    if not callable(found):
+        raise LookupFailure(f"{module_name} has no function {name}")
+    return cast(Callable[..., Any], found)
+
+
+def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    try:
+        inspect.signature(function).bind(**arguments)
+    except TypeError:
+        given = f"the arguments {', '.join(arguments)}" if arguments else "no arguments"
+        raise LookupFailure(f"the function does not take {given}") from None
+    except ValueError:  # a function of a C library has no signature
+        return
+
+
+async def _awaited(result: Awaitable[Any]) -> Any:
+    try:
+        return await result
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise LookupFailure("the function was cancelled") from None
+    except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
+        raise _raised(error) from None
+
+
+def _raised(error: BaseException) -> LookupFailure:
+    """Type and line, never the message: it may hold what was asked for."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename != __file__]
+    where = f" in {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
+    return LookupFailure(f"the function raised {type(error).__name__}{where}")
+
+
+def _as_json(value: Any) -> bytes:
+    """What a function returned, as JSON. Raises LookupFailure."""
+    try:
+        body = orjson.dumps(value)
+    except (TypeError, RecursionError):
+        raise LookupFailure("gave back something that JSON does not have") from None
+    if len(body) > BODY_LIMIT:
+        raise LookupFailure(_TOO_LARGE)
+    return body

@@ -1,0 +1,282 @@
+"""Answers lookups: from a cache, or from outside, within a time budget and behind a circuit breaker."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import httpx
+import orjson
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import HALF_OPENED, OpenedState
+
+from app.engine import Lookup, LookupAnswer
+from app.flow.language.lookups import LookupRequest
+from app.service.lookup_sources import LookupFailure, PythonFunctions, fetch, read_json
+from app.service.outgoing import new_client
+
+BUDGET_MS: Final = 2000
+GRACE_MS: Final = 50
+"""How much longer than its limit a lookup may take to end by itself."""
+CACHE_SIZE: Final = 512
+"""Answers that are kept, of at most 64 KiB each."""
+FAILURES: Final = 5
+"""How often in a row a host may fail before its circuit opens."""
+PAUSE_S: Final = 10.0
+"""How long a circuit stays open; then one request tries again, for all."""
+
+_AFTER_HOST: Final = re.compile("[/?#]")
+_log = logging.getLogger(__name__)
+
+
+class LookupAnswerer(Protocol):
+    """What answers a single lookup. Others may wrap it, to count or to trace."""
+
+    @property
+    def budget_ms(self) -> int:
+        """What all lookups of a turn may take together."""
+
+    def clock(self) -> float:
+        """Monotonic seconds."""
+
+    async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
+        """What the lookup gives within `left_ms`. Never raises."""
+
+
+class TurnLookups:
+    """Answers the lookups of one turn: those of one step side by side, all within one budget."""
+
+    def __init__(self, answerer: LookupAnswerer) -> None:
+        self._answerer = answerer
+        self.left_ms: float = answerer.budget_ms
+
+    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        """One answer for each, in their order. Never raises; one that failed has a problem instead of a value."""
+        start = self._answerer.clock()
+        answers = await asyncio.gather(*(self._answerer.answer(lookup, self.left_ms) for lookup in lookups))
+        self.left_ms -= (self._answerer.clock() - start) * 1000
+        return tuple(answers)
+
+
+class LookupClient:
+    """Answers the lookups of all calls of a process.
+
+    Args:
+        budget_ms: what all lookups of one turn may take together.
+        private_hosts: names that may lead to private addresses.
+        modules: the folder whose Python modules flows may name; None: installed modules only.
+        http: the client to use, which is then not closed here.
+        breakers: with other limits than the usual ones.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        budget_ms: int = BUDGET_MS,
+        private_hosts: Collection[str] = (),
+        modules: Path | None = None,
+        *,
+        http: httpx.AsyncClient | None = None,
+        breakers: CircuitBreakers | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.budget_ms = budget_ms
+        self.clock = clock
+        self._http = http or new_client(private_hosts)
+        self._owns_http = http is None
+        self._breakers = breakers or CircuitBreakers()
+        self._functions = PythonFunctions(modules)
+        self._cache = AnswerCache(clock)
+        self._shared: dict[bytes, asyncio.Task[bytes]] = {}
+        self._tasks: set[asyncio.Task[bytes]] = set()
+
+    def for_turn(self) -> TurnLookups:
+        """What answers the lookups of one turn, which share one budget."""
+        return TurnLookups(self)
+
+    async def close(self) -> None:
+        """Cancel what is still being asked, and close every connection."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=GRACE_MS / 1000)
+        if self._owns_http:
+            await self._http.aclose()
+
+    async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
+        """What one lookup gives within its own time limit and `left_ms`. Never raises."""
+        start = self.clock()
+        request: LookupRequest = lookup.request
+        try:
+            body, is_cached = await self._body(request, lookup.key, left_ms)
+            return LookupAnswer(read_json(body), "", self._ms_since(start), is_cached)
+        except LookupFailure as failure:
+            return LookupAnswer(None, str(failure), self._ms_since(start), is_late=failure.is_late)
+        except Exception as error:  # noqa: BLE001 - a caller is on the line, and hears the default
+            where = "".join(traceback.format_tb(error.__traceback__))  # without the message, which may be secret
+            _log.error("the look-up %s failed by %s\n%s", lookup.name, type(error).__name__, where)
+            return LookupAnswer(None, f"failed: {type(error).__name__}", self._ms_since(start))
+
+    def _ms_since(self, start: float) -> int:
+        return round((self.clock() - start) * 1000)
+
+    async def _body(self, request: LookupRequest, key: str, left_ms: float) -> tuple[bytes, bool]:
+        """JSON text, and whether it comes from the cache. Raises LookupFailure."""
+        digest = cache_key(request) if request.cache_ms else b""
+        cached = self._cache.get(digest) if digest else None
+        if cached is not None and _is_accepted(request, cached):
+            return cached, True
+        if left_ms <= 0:
+            message = f"not asked: the {self.budget_ms} ms for all look-ups of a turn are used up"
+            raise LookupFailure(message, is_late=True)
+        if not digest:
+            return await self._in_time(self._start(self._ask(request, key)), request, left_ms), False
+        task = self._shared.get(digest)
+        if task is None:
+            task = self._shared[digest] = self._start(self._ask_and_cache(request, key, digest))
+            task.add_done_callback(lambda _: self._shared.pop(digest, None))
+        return await self._in_time(task, request, left_ms, is_shared=True), False
+
+    def _start(self, asking: Coroutine[Any, Any, bytes]) -> asyncio.Task[bytes]:
+        task = asyncio.create_task(asking)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[bytes]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # mark it as retrieved: nobody may be waiting for this task any more
+
+    async def _in_time(
+        self, task: asyncio.Task[bytes], request: LookupRequest, left_ms: float, *, is_shared: bool = False
+    ) -> bytes:
+        """What the task gives in time. A task that is not shared is cancelled then, without waiting for its end."""
+        limit_ms = self._limit_ms(request)
+        try:
+            patience_ms = left_ms if left_ms < limit_ms else limit_ms + GRACE_MS
+            done, _ = await asyncio.wait({task}, timeout=patience_ms / 1000)
+        finally:
+            if not is_shared:
+                task.cancel()
+        if task.cancelled():
+            raise LookupFailure("the server is closing")
+        if done:
+            return task.result()
+        if left_ms < limit_ms:
+            message = f"timed out after {left_ms:.0f} ms, which were left of {self.budget_ms} ms for all look-ups"
+            raise LookupFailure(message, is_late=True)
+        raise LookupFailure(f"timed out after {limit_ms} ms", is_late=True)
+
+    def _limit_ms(self, request: LookupRequest) -> int:
+        return min(request.timeout_ms, self.budget_ms)
+
+    async def _ask_and_cache(self, request: LookupRequest, key: str, digest: bytes) -> bytes:
+        body = await self._ask(request, key)
+        if _is_accepted(request, body):
+            self._cache.put(digest, body, request.cache_ms)
+        return body
+
+    async def _ask(self, request: LookupRequest, key: str) -> bytes:
+        """Ask outside. Raises LookupFailure."""
+        limit_ms = self._limit_ms(request)
+        async with self._breakers.closed(_source_of(request)):
+            try:
+                async with asyncio.timeout(limit_ms / 1000):
+                    if request.method == "PYTHON":
+                        return await self._functions.call(request.function, request.arguments)
+                    return await fetch(self._http, request, key)
+            except TimeoutError:
+                raise LookupFailure(f"timed out after {limit_ms} ms", is_outage=True, is_late=True) from None
+
+
+def _source_of(request: LookupRequest) -> str:
+    """Whose failures are counted together: the host with its port, or the function."""
+    return request.function or _AFTER_HOST.split(request.url.partition("://")[2], maxsplit=1)[0].lower()
+
+
+def _is_accepted(request: LookupRequest, body: bytes) -> bool:
+    return request.accepts is None or request.accepts(read_json(body))
+
+
+class AnswerCache:
+    """Good answers as JSON text, by what was asked. The least recently used one is dropped first."""
+
+    def __init__(self, clock: Callable[[], float], size: int = CACHE_SIZE) -> None:
+        self._clock = clock
+        self._size = size
+        self._entries: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
+
+    def get(self, key: bytes) -> bytes | None:
+        """The answer, or None when there is none or it has expired."""
+        expires_at, body = self._entries.get(key, (0.0, None))
+        if body is None or self._clock() >= expires_at:
+            self._entries.pop(key, None)
+            return None
+        self._entries.move_to_end(key)
+        return body
+
+    def put(self, key: bytes, body: bytes, cache_ms: int) -> None:
+        """Keep an answer for `cache_ms`."""
+        self._entries[key] = (self._clock() + cache_ms / 1000, body)
+        self._entries.move_to_end(key)
+        while len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+
+def cache_key(request: LookupRequest) -> bytes:
+    """A digest of everything that is sent, since headers hold secrets."""
+    headers, arguments = dict(request.headers), dict(request.arguments)
+    parts = (request.method, request.url, request.json, headers, request.function, arguments)
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+class CircuitBreakers:
+    """One circuit breaker per host or function: after several failures in a row it is not asked for a while."""
+
+    def __init__(self, failures: int = FAILURES, pause_s: float = PAUSE_S) -> None:
+        self._failures = failures
+        self._breakers = AsyncCircuitBreakerFactory(default_threshold=failures, default_ttl=pause_s)
+        self._probing: set[str] = set()
+
+    @asynccontextmanager
+    async def closed(self, name: str) -> AsyncIterator[None]:
+        """Ask `name` inside this context. Raises LookupFailure while its circuit is open.
+
+        A LookupFailure with `is_outage` counts; any other means that somebody answered. A cancellation counts as
+        nothing.
+        """
+        breaker = await self._breakers.get_breaker(name)
+        if name in self._probing:
+            raise self._open(name)
+        try:
+            await breaker.__aenter__()
+        except OpenedState:
+            raise self._open(name) from None
+        is_probe = breaker.context.state == HALF_OPENED
+        if is_probe:
+            self._probing.add(name)
+        try:
+            yield
+        except LookupFailure as failure:
+            outage = failure if failure.is_outage else None
+            await breaker.__aexit__(type(outage) if outage else None, outage, None)
+            raise
+        else:
+            await breaker.__aexit__(None, None, None)
+        finally:
+            if is_probe:
+                self._probing.discard(name)
+
+    def _open(self, name: str) -> LookupFailure:
+        return LookupFailure(f"not asked: {name} has failed {self._failures} times in a row and gets a pause")

@@ -1,0 +1,357 @@
+"""The HTTP client for lookups and hooks: it resolves each host itself, checks the addresses, and connects to those.
+
+No second DNS answer can lead elsewhere, no redirect is followed, and no proxy is used. Connections are pooled for each
+host apart, so that a slow host takes no place from another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+import h11
+import httpcore
+import httpx
+
+from app.service.addresses import is_allowed
+from app.service.threads import Threads
+
+Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
+
+REQUESTS_PER_HOST: Final = 200
+"""Requests to one host at once; further ones wait."""
+IDLE_PER_HOST: Final = 50
+"""Connections to one host that stay open while nobody uses them."""
+IDLE_S: Final = 4.0
+"""Shorter than what servers commonly keep open, so that a request rarely meets a connection that is being closed."""
+FIRST_TRY_S: Final = 0.25
+"""How long to wait for an address while there is another one. Source: RFC 8305, 8."""
+ADDRESS_LIMIT: Final = 4
+ANSWER_LIMIT: Final = 128 * 1024
+"""Bytes of an answer after which its connection is not used again."""
+
+_FAULTS: Final = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+)
+
+
+class NoAddress(httpx.ConnectError):
+    """The name of the host cannot be resolved."""
+
+
+class PrivateAddress(httpx.ConnectError):
+    """The host resolves to private addresses only, and is none itself."""
+
+
+class UntrustedCertificate(httpx.ConnectError):
+    """The certificate of the host is not valid for it."""
+
+
+class Disconnected(httpx.RemoteProtocolError):
+    """The connection was closed before an answer came."""
+
+
+def new_client(
+    private_hosts: Collection[str] = (),
+    resolve: Resolve | None = None,
+    network: httpcore.AsyncNetworkBackend | None = None,
+) -> httpx.AsyncClient:
+    """A client that follows no redirect, uses no proxy and reaches private addresses by `private_hosts` only.
+
+    It sets no time limit: each use has its own.
+    """
+    return httpx.AsyncClient(
+        transport=CheckedTransport(private_hosts, resolve or resolve_by_system, network),
+        headers={"User-Agent": "ncco-server"},
+        follow_redirects=False,
+        trust_env=False,
+        timeout=None,  # noqa: S113 - every use has its own deadline
+    )
+
+
+def resolve_by_system(host: str, port: int) -> Sequence[str]:
+    """The addresses of a host from the system's resolver. Raises OSError. Blocks."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+class CheckedTransport(httpx.AsyncBaseTransport):
+    """Keeps connections to each host, all opened by a network that checks addresses."""
+
+    def __init__(
+        self,
+        private_hosts: Collection[str] = (),
+        resolve: Resolve = resolve_by_system,
+        network: httpcore.AsyncNetworkBackend | None = None,
+    ) -> None:
+        self._ssl_context = httpx.create_ssl_context()
+        self._network = network or CheckedNetwork(frozenset(map(str.lower, private_hosts)), resolve)
+        self._hosts: dict[tuple[bytes, bytes, int], HostConnections] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request. Raises httpx.TransportError."""
+        url = request.url
+        if url.scheme not in ("http", "https"):
+            raise httpx.UnsupportedProtocol(f'no request can be sent to "{url.scheme}"')
+        asked = httpcore.Request(
+            request.method,
+            httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+        with _as_httpx():
+            answer, body = await self._host(asked.url.origin).send(asked)
+        return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=answer.extensions)
+
+    def _host(self, origin: httpcore.Origin) -> HostConnections:
+        key = origin.scheme, origin.host, origin.port
+        if key not in self._hosts:
+            self._hosts[key] = HostConnections(origin, self._ssl_context, self._network)
+        return self._hosts[key]
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for host in self._hosts.values():
+            await host.aclose()
+
+
+class HostConnections:
+    """The connections to one host: each request has one to itself until its answer has been read.
+
+    A request may be cancelled at any moment. A connection is listed here only while it is idle, so a cancelled request
+    leaves nothing to repair: its connection is closed. httpcore's own pool also lists connections in use, and loses
+    them for good when a task is cancelled at a wrong moment (docs/decisions.md).
+    """
+
+    def __init__(
+        self, origin: httpcore.Origin, ssl_context: ssl.SSLContext, network: httpcore.AsyncNetworkBackend
+    ) -> None:
+        self._origin = origin
+        self._ssl_context = ssl_context
+        self._network = network
+        self._places = asyncio.Semaphore(REQUESTS_PER_HOST)
+        self._idle: list[httpcore.AsyncHTTPConnection] = []
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def send(self, request: httpcore.Request) -> tuple[httpcore.Response, httpx.AsyncByteStream]:
+        """The beginning of the answer, and its body. Raises what httpcore raises."""
+        await self._places.acquire()
+        connection = self._idle_or_new()
+        try:
+            answer = await connection.handle_async_request(request)
+        except BaseException:
+            self.give_back(connection)
+            raise
+        return answer, _Body(self, connection, answer)
+
+    def give_back(self, connection: httpcore.AsyncHTTPConnection) -> None:
+        """A request is over: keep its connection if it can be used again, else close it."""
+        self._places.release()
+        is_usable = connection.is_idle() and not connection.is_closed() and not connection.has_expired()
+        if is_usable and len(self._idle) < IDLE_PER_HOST:
+            self._idle.append(connection)
+        else:
+            self._close(connection)
+
+    async def aclose(self) -> None:
+        """Close every idle connection."""
+        while self._idle:
+            self._close(self._idle.pop())
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    def _idle_or_new(self) -> httpcore.AsyncHTTPConnection:
+        """The idle connection that was used last, else a new one. Those that are too old are closed."""
+        for connection in [connection for connection in self._idle if connection.has_expired()]:
+            self._idle.remove(connection)
+            self._close(connection)
+        if self._idle:
+            return self._idle.pop()
+        return httpcore.AsyncHTTPConnection(
+            self._origin, self._ssl_context, keepalive_expiry=IDLE_S, network_backend=self._network
+        )
+
+    def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
+        """Close it in a task of its own, which is not cancelled with the request."""
+        task = asyncio.create_task(connection.aclose())
+        self._closing.add(task)
+        task.add_done_callback(self._closed)
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._closing.discard(task)
+        if not task.cancelled():
+            task.exception()  # a connection that did not close well is gone all the same
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer, as it arrives. Closing it gives its connection back; closing twice does no harm."""
+
+    def __init__(
+        self, host: HostConnections, connection: httpcore.AsyncHTTPConnection, answer: httpcore.Response
+    ) -> None:
+        self._host = host
+        self._connection = connection
+        self._answer = answer
+        self._is_closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _as_httpx():
+            async for chunk in self._answer.aiter_stream():
+                yield chunk
+
+    async def aclose(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            await self._answer.aclose()
+        finally:
+            self._host.give_back(self._connection)
+
+
+@contextmanager
+def _as_httpx() -> Iterator[None]:
+    """Raise the errors of httpcore, and of TLS below it, as those of httpx."""
+    try:
+        yield
+    except _FAULTS as error:
+        kind = getattr(httpx, type(error).__name__, httpx.TransportError)
+        if isinstance(error, _Unresolved):
+            kind = NoAddress
+        elif isinstance(error, _Refused):
+            kind = PrivateAddress
+        elif isinstance(error.__cause__, ssl.SSLCertVerificationError):
+            kind = UntrustedCertificate
+        elif isinstance(error, httpcore.RemoteProtocolError) and error.__cause__ is None:
+            kind = Disconnected
+        raise kind(str(error)) from error
+    except OSError as error:  # a TLS record that cannot be decrypted, which httpcore lets through
+        raise httpx.ReadError("the encryption broke") from error
+
+
+class _Unresolved(httpcore.ConnectError):
+    """The host has no address."""
+
+
+class _Refused(httpcore.ConnectError):
+    """The host has no address that it may lead to."""
+
+
+class CheckedNetwork(httpcore.AsyncNetworkBackend):
+    """Opens connections to addresses that `is_allowed`."""
+
+    def __init__(self, private_hosts: Collection[str], resolve: Resolve) -> None:
+        self._private_hosts = private_hosts
+        self._resolve = resolve
+        self._threads = Threads(each=4)
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the interface of httpcore
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """A connection to the first address of `host` that answers, IPv4 first. Raises httpcore.ConnectError."""
+        *others, last = await self._addresses(host, port)
+        for address in others:
+            limit = FIRST_TRY_S if timeout is None else min(timeout, FIRST_TRY_S)
+            try:
+                return _Stream(await self._network.connect_tcp(address, port, limit, local_address, socket_options))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return _Stream(await self._network.connect_tcp(last, port, timeout, local_address, socket_options))
+
+    async def _addresses(self, host: str, port: int) -> Sequence[str]:
+        try:
+            socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host.strip("[]"))
+            found: Sequence[str] = [host]
+        except OSError:  # a name
+            found = await self._resolved(host, port)
+        allowed = [address for address in dict.fromkeys(found) if is_allowed(host, address, self._private_hosts)]
+        if not allowed:
+            raise _Refused(f"{host} leads to a private address")
+        return sorted(allowed, key=lambda address: ":" in address)[:ADDRESS_LIMIT]
+
+    async def _resolved(self, host: str, port: int) -> Sequence[str]:
+        try:
+            found = await self._threads.run(host, partial(self._resolve, host, port))
+        except (OSError, UnicodeError) as error:
+            raise _Unresolved(f"{host} has no address") from error
+        if not found:
+            raise _Unresolved(f"{host} has no address")
+        return found
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection that is also closed when its TLS handshake is cancelled, and not reused after a surplus.
+
+    A server may send more than its answer. The next request on that connection would take the rest for its own answer,
+    and that request may belong to another call. So such a connection says that it was closed.
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._received = bytearray()
+        self._has_surplus = False
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - of httpcore
+        data = await self._stream.read(max_bytes, timeout)
+        if len(self._received) <= ANSWER_LIMIT:
+            self._received += data
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - of httpcore
+        self._received.clear()
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the interface of httpcore
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        except asyncio.CancelledError:
+            await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        """See httpcore; an idle connection that is readable is not used again."""
+        if info == "is_readable":
+            if self._received:
+                self._has_surplus = not _is_one_answer(bytes(self._received))
+                self._received.clear()
+            if self._has_surplus:
+                return True
+        return self._stream.get_extra_info(info)
+
+
+def _is_one_answer(received: bytes) -> bool:
+    """Whether this is one whole answer to a GET or POST, and nothing more."""
+    parser = h11.Connection(h11.CLIENT)
+    parser.send(h11.Request(method="GET", target="/", headers=[("Host", "-")]))
+    parser.send(h11.EndOfMessage())
+    parser.receive_data(received)
+    try:
+        event = parser.next_event()
+        while isinstance(event, h11.InformationalResponse | h11.Response | h11.Data):
+            event = parser.next_event()
+    except h11.RemoteProtocolError:
+        return False
+    return isinstance(event, h11.EndOfMessage) and not parser.trailing_data[0]

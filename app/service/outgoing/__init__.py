@@ -1,1 +1,0 @@
-"""How this server reaches others, for look-ups and hooks: which addresses, over which connections."""

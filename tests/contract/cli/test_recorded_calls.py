@@ -1,0 +1,189 @@
+"""`ncco calls`, `replay`, `hooks`, `forget` and `db` on the database of a server that has taken two calls."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.contract.command import ncco
+
+DESK = """\
+flow: desk
+numbers: ["442079460000"]
+vars:
+  pin: {type: text, sensitive: true}
+start: menu
+defaults: {on: {error: end}}
+hooks:
+  called: {post: "http://127.0.0.1:9/called"}
+steps:
+  menu:
+    do: [{talk: "For sales, press 1 or say sales."}]
+    choices:
+      sales: {dtmf: 1, speech: [sales], goto: sales}
+      pin: {dtmf: 2, goto: pin}
+    retry: {then: sales}
+  sales:
+    send: called
+    do:
+      - connect: "447700900111"
+        timeout: 20
+    on: {completed: end, otherwise: end}
+  pin:
+    do: [{talk: "Your PIN?"}]
+    collect: {into: pin, digits: 4, sensitive: true}
+    retry: {then: end}
+    goto: check
+  check:
+    branch:
+      - if: pin == "1234"
+        goto: sales
+      - else: end
+"""
+SALES, PIN = "aa01", "aa02"
+CALL_KEYS = {
+    *("id", "leg", "conversation", "from", "to", "flow", "revision", "state", "step", "failed"),
+    *("began_at", "ended_at", "seconds", "turns", "parent"),
+}
+
+
+def _post(url: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
+    response = httpx.post(url, json=fields, timeout=10)
+    response.raise_for_status()
+    ncco: list[dict[str, Any]] = response.json() if response.content else []
+    return ncco
+
+
+def _press(played: list[dict[str, Any]], uuid: str, digits: str) -> list[dict[str, Any]]:
+    (url,) = next(action["eventUrl"] for action in played if action["action"] == "input")
+    pressed = {"dtmf": {"digits": digits, "timed_out": False}, "speech": {"results": []}}
+    return _post(url, {**pressed, "uuid": uuid, "conversation_uuid": f"CON-{uuid}", "from": "447700900123"})
+
+
+def _take_calls(address: str) -> None:
+    """One call that is put through to sales and ends, one that keys in a PIN."""
+    caller = {"from": "447700900123", "to": "442079460000"}
+    for uuid in (SALES, PIN):
+        played = _post(f"{address}/webhooks/answer", {**caller, "uuid": uuid, "conversation_uuid": f"CON-{uuid}"})
+        played = _press(played, uuid, "9")
+        if uuid == SALES:
+            _press(played, uuid, "1")
+            _post(f"{address}/webhooks/event", {"uuid": uuid, "status": "completed", "duration": "42"})
+        else:
+            _press(_press(played, uuid, "2"), uuid, "4711")
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a server that has ended, with its database."""
+    folder = tmp_path_factory.mktemp("recorded")
+    (folder / "flows").mkdir()
+    (folder / "flows" / "desk.yaml").write_text(DESK, encoding="utf-8")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("NCCO_", "VONAGE_", "FLOW_"))}
+    env |= {"NCCO_PORT": "0", "NCCO_DATABASE_URL": "sqlite:///calls.db", "NCCO_DIAL_ALLOW": "44"}
+    command = [str(Path(sys.executable).with_name("ncco")), "serve", "--dev"]
+    with subprocess.Popen(
+        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            found = next(match for line in server.stdout if (match := re.search(r"http://127\.0\.0\.1:\d+", line)))
+            _take_calls(found[0])
+            server.send_signal(signal.SIGTERM)
+            server.communicate(timeout=30)
+        finally:
+            server.kill()
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _document(folder: Path, *words: str) -> Any:
+    result = ncco(*words, "--format", "json", cwd=folder, env={"NCCO_DATABASE_URL": "sqlite:///calls.db"})
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_calls_are_listed_newest_first(recorded: Path) -> None:
+    calls = _document(recorded, "calls")["calls"]
+
+    assert [call["id"] for call in calls] == [PIN, SALES]
+    assert all(call.keys() == CALL_KEYS for call in calls)
+    assert ("desk", "447700900123", "442079460000", "hung-up", 3) == tuple(
+        calls[1][key] for key in ("flow", "from", "to", "state", "turns")
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "ids"),
+    [
+        (["--number", "447700900123"], [PIN, SALES]),
+        (["--number", "900123"], [PIN, SALES]),
+        (["--number", "447700900999"], []),
+        (["--flow", "desk", "--limit", "1"], [PIN]),
+        (["--since", "1h"], [PIN, SALES]),
+        (["--since", "2020-01-01"], [PIN, SALES]),
+        (["--failed"], []),
+    ],
+)
+def test_calls_are_chosen(words: list[str], ids: list[str], recorded: Path) -> None:
+    assert [call["id"] for call in _document(recorded, "calls", *words)["calls"]] == ids
+
+
+def test_one_call_shows_its_webhooks_turns_and_hooks(recorded: Path) -> None:
+    call = _document(recorded, "calls", SALES)
+
+    assert [entry["kind"] for entry in call["timeline"]] == ["answer", "input-dtmf", "input-dtmf", "event-completed"]
+    turn = call["timeline"][2]["turn"]
+    assert (turn["number"], turn["outcome"], turn["ncco"][0]["action"]) == (3, "sales", "connect")
+    assert call["timeline"][2]["wait"] == {"turn": 2, "index": 0}
+    assert call["timeline"][3]["turn"] is None
+    assert all(line["where"].startswith("flows/desk.yaml:") for line in turn["why"] if line["where"])
+    assert [hook["hook"] for hook in call["hooks"]] == ["called"]
+
+
+def test_sensitive_keys_are_not_recorded(recorded: Path) -> None:
+    assert "4711" not in json.dumps(_document(recorded, "calls", PIN))
+    assert b"4711" not in (recorded / "calls.db").read_bytes()
+
+
+def test_a_recorded_call_is_replayed_with_the_same_nccos(recorded: Path) -> None:
+    replayed = _document(recorded, "replay", SALES)
+
+    assert [turn["same"] for turn in replayed["turns"]] == [True, True, True]
+
+
+def test_hooks_are_listed_retried_and_dropped(recorded: Path, tmp_path: Path) -> None:
+    shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
+    listed = _document(tmp_path, "hooks")
+
+    assert [(hook["hook"], hook["call"]) for hook in listed["hooks"]] == [("called", SALES)]
+    env = {"NCCO_DATABASE_URL": "sqlite:///calls.db"}
+    assert ncco("hooks", "retry", "--all", cwd=tmp_path, env=env).exit_code == 0
+    assert ncco("hooks", "drop", "--all", cwd=tmp_path, env=env).exit_code == 0
+
+
+def test_forget_deletes_every_call_of_a_number(recorded: Path, tmp_path: Path) -> None:
+    shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
+    counted = _document(tmp_path, "forget", "--number", "+447700900123", "--dry-run")
+    kept = _document(tmp_path, "calls")["calls"]
+    forgotten = _document(tmp_path, "forget", "--number", "+447700900123")
+
+    assert (counted["calls"], len(kept), forgotten["calls"]) == (2, 2, 2)
+    assert _document(tmp_path, "calls")["calls"] == []
+
+
+def test_the_schema_is_the_newest(recorded: Path) -> None:
+    status = _document(recorded, "db", "status")
+
+    assert (status["found"], status["missing"]) == (status["newest"], [])

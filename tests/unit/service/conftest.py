@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.service.lookups import CircuitBreakers, LookupClient
+from tests.unit.service.lookup_server import LookUpServer
+
+PAUSE_S = 0.8
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[LookUpServer]:
+    running = LookUpServer()
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[LookupClient]:
+    opened = LookupClient(budget_ms=2000, breakers=CircuitBreakers(pause_s=PAUSE_S))
+    yield opened
+    await opened.close()

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import pytest
+
+from app.service.addresses import is_allowed
+
+PUBLIC = "93.184.216.34"
+
+
+@pytest.mark.parametrize("address", [PUBLIC, "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34"])
+@pytest.mark.parametrize("host", ["crm.example.com", "crm", "localhost", "2130706433"])
+def test_any_host_may_lead_to_a_public_address(host: str, address: str) -> None:
+    assert is_allowed(host, address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.8.9.10",
+        "10.0.0.7",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.1.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "192.0.2.1",
+        "198.18.0.1",
+        "0.0.0.0",  # noqa: S104 - nothing is bound
+        "0.1.2.3",
+        "255.255.255.255",
+        "240.0.0.1",
+        "224.0.0.1",
+        "::",
+        "::1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fc00::1",
+        "fd00:ec2::254",
+        "fec0::1",
+        "ff02::1",
+        "2001:db8::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.7",
+        "::ffff:169.254.169.254",
+        "::127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::1",
+        "2002:a00:7::1",
+        "2001:0:4136:e378:8000:63bf:80ff:fffe",
+        "64:ff9b:1::7f00:1",
+        "64:ff9b:1:fffe::a00:7",
+        "::ffff:0:127.0.0.1",
+        "::ffff:0:a9fe:a9fe",
+        "2001:470::5efe:10.0.0.1",
+        "2001:470::200:5efe:a9fe:a9fe",
+        "3fff::1",
+        "5f00::1",
+        "fd00:ec2::254%1",
+        "::ffff:169.254.169.254%eth0",
+        "64:ff9b::ffff:10.0.0.1",
+        "64:ff9b:0:0:1::a00:1",
+        "192.0.0.8",
+        "168.63.129.16",
+        "::ffff:168.63.129.16",
+        "64:ff9b::168.63.129.16",
+        "100.100.100.200",
+        "no address",
+        "",
+    ],
+)
+@pytest.mark.parametrize("host", ["crm.example.com", "2130706433", "0x7f000001", "017700000001", "127.1", PUBLIC])
+def test_a_public_name_leads_to_no_private_address(host: str, address: str) -> None:
+    assert not is_allowed(host, address, {"other.example.com"})
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("10.0.0.7", "10.0.0.7"),
+        ("169.254.10.1", "169.254.10.1"),
+        ("168.63.129.16", "168.63.129.16"),
+        ("::1", "::1"),
+        ("[::1]", "::1"),
+        ("fd00::7", "fd00::7"),
+        ("::ffff:10.0.0.7", "10.0.0.7"),
+    ],
+)
+def test_a_host_that_is_a_private_address_leads_to_it(host: str, address: str) -> None:
+    assert is_allowed(host, address)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.8", "127.0.0.1", "0.0.0.0"])  # noqa: S104 - nothing is bound
+def test_a_host_that_is_an_address_leads_to_no_other(address: str) -> None:
+    assert not is_allowed("10.0.0.7", address)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "255.255.255.255", "224.0.0.1"])  # noqa: S104 - nothing is bound
+def test_nobody_is_reached_by_an_address_of_nobody_or_all(host: str) -> None:
+    assert not is_allowed(host, host)
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST", "crm", "crm.", "api.localhost", "crm.local", "db.internal", "nas.home.arpa"]
+)
+@pytest.mark.parametrize("address", ["127.0.0.1", "172.18.0.3", "fd00::3", "::1"])
+def test_a_name_of_the_local_network_may_lead_into_it(host: str, address: str) -> None:
+    assert is_allowed(host, address)
+
+
+@pytest.mark.parametrize("host", ["localhost", "metadata", "metadata.google.internal", "crm.example.com"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "fe80::1",
+        "::ffff:169.254.169.254",
+        "0.1.2.3",
+        "168.63.129.16",
+        "100.100.100.200",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "2002:a83f:8110::1",
+    ],
+)
+def test_no_name_leads_to_where_clouds_keep_their_keys(host: str, address: str) -> None:
+    assert not is_allowed(host, address, {"crm.example.com"})
+
+
+def test_a_named_host_may_lead_to_a_private_address() -> None:
+    assert is_allowed("CRM.example.com", "10.0.0.7", {"crm.example.com"})
+    assert not is_allowed("evil.crm.example.com", "10.0.0.7", {"crm.example.com"})

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from typing import Any
+
+from app.flow.language.lookups import LookupRequest
+from app.service.lookups import AnswerCache, LookupClient, cache_key
+from tests.unit.service.asking import ask, ask_one, get, lookup
+from tests.unit.service.lookup_server import LookUpServer, broken_json, failing, good, html
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def has_name(value: Any) -> bool:
+    return isinstance(value, dict) and "name" in value
+
+
+def has_number(value: Any) -> bool:
+    return isinstance(value, dict) and "number" in value
+
+
+async def test_a_good_answer_is_given_again(client: LookupClient, server: LookUpServer) -> None:
+    request = get(server.url("good"), cache_ms=30_000, accepts=has_name)
+
+    first, second = [await ask_one(client, request) for _ in range(2)]
+
+    assert (False, True) == (first.is_cached, second.is_cached)
+    assert first.value == second.value
+    assert first.value is not second.value
+    assert 1 == len(server.requests)
+
+
+async def test_an_answer_gets_old(server: LookUpServer) -> None:
+    clock = Clock()
+    client = LookupClient(clock=clock)
+    request = get(server.url("good"), cache_ms=30_000)
+
+    await ask_one(client, request)
+    clock.now = 29.9
+    young = await ask_one(client, request)
+    clock.now = 30
+    old = await ask_one(client, request)
+    await client.close()
+
+    assert (True, False) == (young.is_cached, old.is_cached)
+
+
+async def test_without_cache_nothing_is_kept(client: LookupClient, server: LookUpServer) -> None:
+    for _ in range(2):
+        await ask_one(client, get(server.url("good")))
+
+    assert 2 == len(server.requests)
+
+
+async def test_a_bad_answer_is_not_kept(client: LookupClient, server: LookUpServer) -> None:
+    request = get(server.url("c"), cache_ms=30_000)
+    problems = []
+    for behaviour in (html, broken_json, failing, good):
+        server.behaviours["c"] = behaviour
+        problems.append((await ask_one(client, request)).problem)
+
+    assert ["not JSON (HTML)", "not JSON", "status 503", ""] == problems
+
+
+async def test_an_answer_that_lacks_what_is_declared_is_not_kept(client: LookupClient, server: LookUpServer) -> None:
+    lying = get(server.url("good"), cache_ms=30_000, accepts=has_number)
+
+    answers = [await ask_one(client, lying) for _ in range(2)]
+
+    assert [False, False] == [answer.is_cached for answer in answers]
+    assert 2 == len(server.requests)
+
+
+async def test_what_is_kept_serves_only_who_accepts_it(client: LookupClient, server: LookUpServer) -> None:
+    await ask_one(client, get(server.url("good"), cache_ms=30_000, accepts=has_name))
+
+    answer = await ask_one(client, get(server.url("good"), cache_ms=30_000, accepts=has_number))
+
+    assert not answer.is_cached
+
+
+async def test_who_asks_the_same_at_the_same_time_asks_once(client: LookupClient, server: LookUpServer) -> None:
+    answers = await ask(client, *[get(server.url("slow"), cache_ms=30_000)] * 10)
+
+    assert {""} == {answer.problem for answer in answers}
+    assert 1 == len(server.requests)
+
+
+async def test_one_who_has_no_time_left_does_not_spoil_it_for_the_others(
+    client: LookupClient, server: LookUpServer
+) -> None:
+    request = lookup(get(server.url("slow"), cache_ms=30_000))
+    hasty = client.for_turn()
+    hasty.left_ms = 50
+
+    (short,) = await hasty.ask((request,))
+    (kept,) = await client.for_turn().ask((request,))
+    (hit,) = await hasty.ask((request,))
+    hasty.left_ms = 0
+    (still,) = await hasty.ask((request,))
+
+    assert short.problem.startswith("timed out after 50 ms, which were left of 2000 ms")
+    assert ("", "") == (kept.problem, hit.problem)
+    assert (True, True) == (hit.is_cached, still.is_cached)
+    assert 1 == len(server.requests)
+
+
+async def test_the_oldest_answer_goes_first() -> None:
+    memory = AnswerCache(Clock(), size=2)
+    for key in (b"a", b"b"):
+        memory.put(key, key, 1000)
+
+    memory.get(b"a")
+    memory.put(b"c", b"c", 1000)
+
+    assert (b"a", None, b"c") == (memory.get(b"a"), memory.get(b"b"), memory.get(b"c"))
+
+
+def test_whatever_is_sent_tells_two_requests_apart() -> None:
+    url = "https://crm.example.com"
+    requests = [
+        get(url),
+        get(url + "/"),
+        get(url, headers={"A": "1"}),
+        LookupRequest("POST", url),
+        LookupRequest("POST", url, {"a": 1}),
+        LookupRequest("PYTHON", function="crm:a"),
+        LookupRequest("PYTHON", function="crm:a", arguments={"a": 1}),
+    ]
+
+    assert 7 == len({cache_key(request) for request in requests})
+    assert cache_key(LookupRequest("POST", url, {"a": 1, "b": 2})) == cache_key(
+        LookupRequest("POST", url, {"b": 2, "a": 1}, timeout_ms=5)
+    )

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import asyncio
+import time
+
+from app.service.lookups import LookupClient
+from tests.unit.service.asking import ask, ask_one, get, lookup
+from tests.unit.service.conftest import PAUSE_S
+from tests.unit.service.lookup_server import LookUpServer, failing, good, missing, slow
+
+
+async def fail_often(client: LookupClient, server: LookUpServer, times: int = 5) -> None:
+    server.behaviours["c"] = failing
+    for _ in range(times):
+        await ask_one(client, get(server.url("c")))
+
+
+async def test_a_host_that_fails_five_times_gets_a_pause(client: LookupClient, server: LookUpServer) -> None:
+    await fail_often(client, server)
+    server.behaviours["c"] = good
+
+    answer = await ask_one(client, get(server.url("c")))
+
+    assert f"not asked: 127.0.0.1:{server.port} has failed 5 times in a row and gets a pause" == answer.problem
+    assert 5 == len(server.requests)
+
+
+async def test_a_host_is_asked_again_after_its_pause(client: LookupClient, server: LookUpServer) -> None:
+    await fail_often(client, server)
+    server.behaviours["c"] = good
+    await asyncio.sleep(PAUSE_S + 0.05)
+
+    answers = [await ask_one(client, get(server.url("c"))) for _ in range(3)]
+
+    assert ["", "", ""] == [answer.problem for answer in answers]
+
+
+async def test_after_a_pause_one_asks_for_all(client: LookupClient, server: LookUpServer) -> None:
+    await fail_often(client, server)
+    server.behaviours["c"] = slow
+    await asyncio.sleep(PAUSE_S + 0.05)
+
+    answers = await ask(client, *[get(server.url("c"))] * 4)
+
+    assert [False, False, False, True] == sorted(answer.problem == "" for answer in answers)
+    assert 6 == len(server.requests)
+
+
+async def test_a_host_that_fails_still_gets_another_pause(client: LookupClient, server: LookUpServer) -> None:
+    await fail_often(client, server)
+    await asyncio.sleep(PAUSE_S + 0.05)
+
+    first, second = [await ask_one(client, get(server.url("c"))) for _ in range(2)]
+
+    assert "status 503" == first.problem
+    assert second.problem.startswith("not asked: ")
+
+
+async def test_a_host_that_says_no_does_not_fail(client: LookupClient, server: LookUpServer) -> None:
+    await fail_often(client, server, 4)
+    server.behaviours["c"] = missing
+    await ask_one(client, get(server.url("c")))
+    await fail_often(client, server, 4)
+
+    answer = await ask_one(client, get(server.url("c")))
+
+    assert "status 503" == answer.problem
+
+
+async def test_another_host_is_asked_all_the_same(client: LookupClient, server: LookUpServer) -> None:
+    await fail_often(client, server)
+
+    answer = await ask_one(client, get(server.url("good", "localhost")))
+
+    assert "" == answer.problem
+
+
+async def test_a_host_that_was_cut_short_by_another_has_not_failed(client: LookupClient, server: LookUpServer) -> None:
+    short = [client.for_turn() for _ in range(6)]
+    for turn in short:
+        turn.left_ms = 20
+        await turn.ask((lookup(get(server.url("silent"))),))
+
+    assert "" == (await ask_one(client, get(server.url("good")))).problem
+
+
+async def test_a_server_that_goes_down_and_comes_back(client: LookupClient, server: LookUpServer) -> None:
+    request = get(server.url("good"), timeout_ms=200)
+    before = await ask_one(client, request)
+    await server.stop()
+
+    down = [await ask_one(client, request) for _ in range(7)]
+    await server.start()
+    started = time.monotonic()
+    still = await ask_one(client, request)
+    spent = time.monotonic() - started
+    await asyncio.sleep(PAUSE_S + 0.05)
+    after = await ask_one(client, request)
+
+    assert ("", "") == (before.problem, after.problem)
+    assert {"the host cannot be reached", "the connection broke off"} >= {answer.problem for answer in down[:5]}
+    assert {True} == {answer.problem.startswith("not asked: ") for answer in (*down[5:], still)}
+    assert spent < 0.1

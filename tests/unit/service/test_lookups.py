@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from app.flow.language.lookups import LookupRequest
+from app.service.lookups import LookupClient
+from app.service.outgoing import NoAddress, PrivateAddress, UntrustedCertificate
+from tests.unit.service.asking import ask, ask_one, get, lookup
+from tests.unit.service.lookup_server import LookUpServer
+
+ANN = {"name": "Ann", "tier": "gold"}
+
+
+async def test_a_good_server_answers(client: LookupClient, server: LookUpServer) -> None:
+    answer = await ask_one(client, get(server.url("good?number=1")))
+
+    assert (ANN, "", False) == (answer.value, answer.problem, answer.is_cached)
+    assert 0 <= answer.ms < 1000
+
+
+async def test_a_get_says_who_asks_and_under_which_key(client: LookupClient, server: LookUpServer) -> None:
+    await ask_one(client, get(server.url("good?number=%2B44"), headers={"Authorization": "Bearer t", "X-Name": "Zoë"}))
+
+    head = server.requests[0]
+    assert head.startswith("GET /good?number=%2B44 HTTP/1.1\r\n")
+    assert "\r\nAuthorization: Bearer t\r\n" in head
+    assert "\r\nX-Name: Zoë\r\n" in head
+    assert "\r\nIdempotency-Key: leg:1:flow.step.customer\r\n" in head
+    assert "\r\nUser-Agent: ncco-server\r\n" in head
+    assert "\r\nAccept: application/json\r\n" in head
+    assert "\r\nAccept-Encoding: identity\r\n" in head
+
+
+async def test_what_the_author_writes_wins(client: LookupClient, server: LookUpServer) -> None:
+    headers = {"accept": "application/vnd.crm+json", "content-type": "application/vnd.crm+json"}
+
+    await ask_one(client, LookupRequest("POST", server.url("good"), {"a": [1, None]}, headers))
+
+    head, _, body = server.requests[0].partition("\r\n\r\n")
+    assert '{"a":[1,null]}' == body
+    assert 1 == head.lower().count("accept:")
+    assert 1 == head.lower().count("content-type:")
+    assert "content-type: application/vnd.crm+json" in head
+
+
+async def test_a_post_sends_json_and_none_sends_nothing(client: LookupClient, server: LookUpServer) -> None:
+    await ask(client, LookupRequest("POST", server.url("good"), 0), LookupRequest("POST", server.url("good")))
+
+    first, second = sorted(server.requests, key=len, reverse=True)
+    assert first.startswith("POST /good HTTP/1.1\r\n")
+    assert "Content-Type: application/json\r\n" in first
+    assert first.endswith("\r\n\r\n0")
+    assert "Content-Type" not in second
+    assert second.endswith("\r\n\r\n")
+
+
+async def test_a_key_with_strange_characters_or_too_many_is_a_header_all_the_same(
+    client: LookupClient, server: LookUpServer
+) -> None:
+    request = get(server.url("good"))
+
+    answers = await client.for_turn().ask((lookup(request, key="a\r\nX: y\ud800"), lookup(request, key="k" * 300)))
+
+    heads = "".join(server.requests)
+    assert ["", ""] == [answer.problem for answer in answers]
+    assert "Idempotency-Key: a%0D%0AX:%20y" in heads
+    assert "k" * 256 not in heads
+
+
+async def test_connections_stay_open(client: LookupClient, server: LookUpServer) -> None:
+    await ask_one(client, get(server.url("good")))
+    await ask_one(client, get(server.url("missing")))
+    await ask_one(client, get(server.url("good")))
+
+    assert (3, 1) == (len(server.requests), server.connections)
+
+
+@pytest.mark.parametrize("path", ["good", "created", "packed", "deflated", "marked"])
+async def test_what_is_right_in_its_way_is_an_answer(client: LookupClient, server: LookUpServer, path: str) -> None:
+    answer = await ask_one(client, get(server.url(path)))
+
+    assert (ANN, "") == (answer.value, answer.problem)
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("html", "not JSON (HTML)"),
+        ("empty", "the answer is empty"),
+        ("broken_json", "not JSON"),
+        ("not_a_number", "not JSON"),
+        ("deep", "not JSON"),
+        ("large", "larger than 64 KiB"),
+        ("endless", "larger than 64 KiB"),
+        ("bomb", "larger than 64 KiB"),
+        ("badly_packed", "packed in a way that cannot be unpacked"),
+        ("half_packed", "packed in a way that cannot be unpacked"),
+        ("strangely_packed", "packed in a way that was not asked for"),
+        ("redirect", "status 302: redirects are not followed"),
+        ("missing", "status 404"),
+        ("missing_at_length", "status 404"),
+        ("failing", "status 503"),
+        ("overloaded", "status 429"),
+        ("many_headers", "the connection broke off"),
+        ("closing_early", "the connection broke off"),
+        ("hanging_up", "the connection broke off"),
+        ("dying", "the connection broke off"),
+        ("babbling", "the connection broke off"),
+        ("silent", "timed out after 150 ms"),
+        ("dribbling", "timed out after 150 ms"),
+        ("endless_headers", "timed out after 150 ms"),
+        ("never_now", "timed out after 150 ms"),
+    ],
+)
+async def test_a_bad_server_is_told_in_one_sentence(
+    client: LookupClient, server: LookUpServer, path: str, problem: str
+) -> None:
+    limit_ms = 150 if problem.startswith("timed out") else 1500
+    started = time.monotonic()
+
+    answer = await ask_one(client, get(server.url(path), timeout_ms=limit_ms))
+
+    assert (None, problem) == (answer.value, answer.problem)
+    assert time.monotonic() - started < 1
+    assert 1 == len(server.requests)
+
+
+async def test_a_server_that_is_not_there_is_told(client: LookupClient, server: LookUpServer) -> None:
+    await server.stop()
+
+    assert "the host cannot be reached" == (await ask_one(client, get(server.url("good")))).problem
+
+
+async def test_a_host_without_an_address_is_told(client: LookupClient) -> None:
+    answer = await ask_one(client, get("http://nobody.invalid/c", timeout_ms=1900))
+
+    assert answer.problem in {"the host has no address", "timed out after 1900 ms"}
+
+
+async def test_a_plain_server_is_no_tls_server(client: LookupClient, server: LookUpServer) -> None:
+    answer = await ask_one(client, get(server.url("good").replace("http:", "https:"), timeout_ms=500))
+
+    assert None is answer.value
+    assert answer.problem in {"the host cannot be reached", "timed out after 500 ms"}
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/c", "http://\x00/c"])
+async def test_a_url_that_cannot_be_sent_is_told(client: LookupClient, url: str) -> None:
+    assert "the URL or a header cannot be sent" == (await ask_one(client, get(url))).problem
+
+
+async def test_a_header_that_cannot_be_sent_is_told(client: LookupClient, server: LookUpServer) -> None:
+    answer = await ask_one(client, get(server.url("good"), headers={"X": "a\r\nb"}))
+
+    assert "the URL or a header cannot be sent" == answer.problem
+
+
+async def test_no_proxy_of_the_environment_is_asked(server: LookUpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    client = LookupClient()
+
+    answer = await ask_one(client, get(server.url("good")))
+    await client.close()
+
+    assert "" == answer.problem
+
+
+async def test_the_look_ups_of_a_step_are_asked_side_by_side(client: LookupClient, server: LookUpServer) -> None:
+    started = time.monotonic()
+
+    answers = await ask(client, *[get(server.url("slow"))] * 5, get(server.url("missing")))
+
+    assert ["", "", "", "", "", "status 404"] == [answer.problem for answer in answers]
+    assert time.monotonic() - started < 0.8
+
+
+async def test_all_steps_of_a_turn_share_one_budget(server: LookUpServer) -> None:
+    client = LookupClient(budget_ms=500)
+    turn = client.for_turn()
+    slow, silent = lookup(get(server.url("slow"))), lookup(get(server.url("silent"), timeout_ms=450))
+
+    (first,) = await turn.ask((slow,))
+    (second,) = await turn.ask((silent,))
+    (third,) = await turn.ask((slow,))
+    (another,) = await client.for_turn().ask((slow,))
+    await client.close()
+
+    assert "" == first.problem
+    assert second.problem.startswith("timed out after ")
+    assert second.problem.endswith(" ms, which were left of 500 ms for all look-ups")
+    assert second.ms < 400
+    assert "not asked: the 500 ms for all look-ups of a turn are used up" == third.problem
+    assert "" == another.problem
+
+
+async def test_a_time_limit_beyond_the_budget_is_the_budget(server: LookUpServer) -> None:
+    client = LookupClient(budget_ms=100)
+
+    answer = await ask_one(client, get(server.url("silent"), timeout_ms=3000))
+    await client.close()
+
+    assert "timed out after 100 ms" == answer.problem
+
+
+async def test_who_stops_waiting_stops_asking(client: LookupClient, server: LookUpServer) -> None:
+    asking = asyncio.create_task(ask_one(client, get(server.url("silent"), timeout_ms=3000)))
+    await asyncio.sleep(0.1)
+
+    asking.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await asyncio.sleep(0)
+    assert (await ask_one(client, get(server.url("good")))).value == ANN
+
+
+def answering(handler: Callable[[httpx.Request], httpx.Response]) -> LookupClient:
+    return LookupClient(http=httpx.AsyncClient(transport=httpx.MockTransport(handler)))
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (UntrustedCertificate("[SSL: CERTIFICATE_VERIFY_FAILED]"), "the certificate of the host is not trusted"),
+        (NoAddress("crm.example.com has no address"), "the host has no address"),
+        (
+            PrivateAddress("crm.example.com leads to a private address"),
+            "the host leads to a private address; one that may is named in NCCO_PRIVATE_HOSTS",
+        ),
+        (httpx.ReadError("secret"), "the connection broke off"),
+        (KeyError("secret"), "failed: KeyError"),
+    ],
+)
+async def test_why_a_host_cannot_be_asked_is_told(error: Exception, problem: str) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    assert problem == (await ask_one(answering(fail), get("https://crm.example.com"))).problem
+
+
+async def test_a_client_that_was_given_is_left_open() -> None:
+    http = httpx.AsyncClient(transport=httpx.MockTransport(lambda request: httpx.Response(200, json={"a": 1})))
+    client = LookupClient(http=http)
+
+    answer = await ask_one(client, get("https://crm.example.com"))
+    await client.close()
+
+    assert ({"a": 1}, False) == (answer.value, http.is_closed)
+    await http.aclose()
+
+
+async def test_closing_ends_what_is_still_asked(server: LookUpServer) -> None:
+    client = LookupClient()
+    asking = asyncio.create_task(ask_one(client, get(server.url("silent"), timeout_ms=1900)))
+    await asyncio.sleep(0.05)
+
+    await client.close()
+
+    assert "the server is closing" == (await asking).problem

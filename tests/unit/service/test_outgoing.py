@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpcore
+import httpx
+import pytest
+
+from app.service.outgoing import IDLE_PER_HOST, REQUESTS_PER_HOST, PrivateAddress, new_client
+from tests.unit.service.lookup_server import GOOD, LookUpServer
+
+NOWHERE = "192.0.2.1"
+
+
+class Names:
+    """A name server that gives its answers one after another, the last one for ever."""
+
+    def __init__(self, *answers: Sequence[str]) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    def __call__(self, host: str, port: int) -> Sequence[str]:
+        self.asked += 1
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+def failing(host: str, port: int) -> Sequence[str]:
+    raise OSError("no such host")
+
+
+def hanging(host: str, port: int) -> Sequence[str]:
+    time.sleep(0.5)
+    return []
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[LookUpServer]:
+    running = LookUpServer()
+    await running.start()
+    yield running
+    await running.stop()
+
+
+async def test_a_public_name_with_a_private_address_is_refused(server: LookUpServer) -> None:
+    async with new_client(resolve=Names(["127.0.0.1", "::1", "::ffff:127.0.0.1"])) as client:
+        with pytest.raises(PrivateAddress, match=r"crm\.example\.com leads to a private address"):
+            await client.get(server.url("good", "crm.example.com"))
+
+    assert [] == server.requests
+
+
+async def test_a_name_that_was_named_is_reached_under_its_own_name(server: LookUpServer) -> None:
+    names = Names(["127.0.0.1"])
+
+    async with new_client(["CRM.example.com"], names) as client:
+        answer = await client.get(server.url("good", "crm.example.com"))
+
+    assert 200 == answer.status_code
+    assert f"Host: crm.example.com:{server.port}\r\n" in server.requests[0]
+
+
+async def test_a_name_that_changes_its_mind_is_checked_each_time(server: LookUpServer) -> None:
+    names = Names(["10.255.255.1"], ["127.0.0.1"])
+
+    async with new_client(resolve=names) as client:
+        for _ in range(2):
+            with pytest.raises(PrivateAddress):
+                await client.get(server.url("good", "crm.example.com"))
+
+    assert (2, []) == (names.asked, server.requests)
+
+
+async def test_what_was_checked_is_what_is_reached(server: LookUpServer) -> None:
+    names = Names(["127.0.0.1"], [NOWHERE])
+
+    async with new_client(["crm.example.com"], names) as client:
+        await client.get(server.url("good", "crm.example.com"))
+        await client.get(server.url("good", "crm.example.com"))
+
+    assert (1, 2) == (names.asked, len(server.requests))
+
+
+async def test_the_next_address_is_tried_when_one_is_silent(server: LookUpServer) -> None:
+    names = Names(["::1", "127.0.0.2", "127.0.0.1"])
+
+    async with new_client(["crm.example.com"], names) as client:
+        answer = await client.get(server.url("good", "crm.example.com"), timeout=5)
+
+    assert 200 == answer.status_code
+
+
+@pytest.mark.parametrize("resolve", [failing, Names([])])
+async def test_a_name_without_an_address_is_told(resolve: Names) -> None:
+    async with new_client(resolve=resolve) as client:
+        with pytest.raises(httpx.ConnectError, match=r"crm\.example\.com has no address"):
+            await client.get("http://crm.example.com/")
+
+
+async def test_a_name_server_that_hangs_stops_nobody_else(server: LookUpServer) -> None:
+    async with new_client(resolve=hanging) as client:
+        lost = [asyncio.create_task(client.get("http://crm.example.com/")) for _ in range(20)]
+        await asyncio.sleep(0.02)
+        started = time.monotonic()
+        answer = await client.get(server.url("good"))
+        written = await asyncio.to_thread(lambda: "written")
+        spent = time.monotonic() - started
+        for task in lost:
+            task.cancel()
+        await asyncio.gather(*lost, return_exceptions=True)
+
+    assert (200, "written") == (answer.status_code, written)
+    assert spent < 0.3
+
+
+async def test_an_address_of_nobody_is_refused() -> None:
+    async with new_client() as client:
+        with pytest.raises(PrivateAddress):
+            await client.get("http://0.0.0.0:1/")
+
+
+async def test_no_redirect_is_followed(server: LookUpServer) -> None:
+    async with new_client() as client:
+        answer = await client.get(server.url("redirect"))
+
+    assert (302, 1) == (answer.status_code, len(server.requests))
+
+
+async def test_the_faults_of_a_connection_have_the_names_of_httpx(server: LookUpServer) -> None:
+    async with new_client() as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(server.url("closing_early"))
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get(server.url("silent"), timeout=0.05)
+        with pytest.raises(httpx.LocalProtocolError):
+            await client.get(server.url("good"), headers={"X": "a\r\nb"})
+
+
+class Garbled(httpcore.AsyncMockStream):
+    """A connection on which what comes in cannot be deciphered, behind what could be."""
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - of httpcore
+        return await super().read(max_bytes, timeout) or self._fail()
+
+    def _fail(self) -> bytes:
+        raise ssl.SSLError(1, "[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC]")
+
+
+class GarbledNetwork(httpcore.AsyncMockBackend):
+    """Opens such connections."""
+
+    async def connect_tcp(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
+        return Garbled(list(self._buffer))
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc"])
+async def test_what_cannot_be_deciphered_is_a_connection_that_broke(sent: bytes) -> None:
+    async with new_client(network=GarbledNetwork([sent])) as client:
+        with pytest.raises(httpx.ReadError, match="the encryption broke"):
+            await client.get("http://crm.example.com/")
+
+
+async def test_a_handshake_that_nobody_waits_for_is_ended(server: LookUpServer) -> None:
+    async with new_client() as client:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await client.get(server.url("good").replace("http:", "https:"))
+        await asyncio.sleep(0.05)
+
+    assert 0 == server.open_connections
+
+
+STEPS = 150
+"""No request passes control to others more often than that."""
+
+
+async def ask(client: httpx.AsyncClient, url: str) -> bytes:
+    async with client.stream("GET", url) as answer:
+        return await answer.aread()
+
+
+async def ask_and_give_up(client: httpx.AsyncClient, url: str, steps: int) -> bool:
+    """Whether the answer had not come after so many steps of the loop; nobody waits for it then."""
+    task = asyncio.create_task(ask(client, url))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    return task.cancelled()
+
+
+def held(port: int) -> int:
+    """How many connections to a port of this machine somebody holds open (established, or closed by the other side)."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[2] == f"0100007F:{port:04X}" and row[3] in ("01", "08") for row in rows)
+
+
+async def test_one_connection_serves_one_request_after_another(server: LookUpServer) -> None:
+    async with new_client() as client:
+        for _ in range(5):
+            await ask(client, server.url("good"))
+
+    assert 5 == len(server.requests)
+    assert 1 == server.connections
+
+
+async def test_what_comes_behind_an_answer_is_not_the_answer_to_the_next_request(server: LookUpServer) -> None:
+    async with new_client() as client:
+        answers = [await ask(client, server.url("surplus")) for _ in range(3)]
+
+    assert [GOOD] * 3 == answers
+    assert 3 == server.connections
+
+
+@pytest.mark.parametrize("path", ["good", "slow", "silent", "closing_early", "dribbling", "failing"])
+async def test_a_request_given_up_at_any_step_keeps_no_place_and_no_connection(server: LookUpServer, path: str) -> None:
+    async with new_client() as client:
+        given_up = [await ask_and_give_up(client, server.url(path), steps) for steps in range(STEPS)]
+        await asyncio.gather(*(ask_and_give_up(client, server.url(path), steps) for steps in range(STEPS)))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(5):
+            answers = await asyncio.gather(*(ask(client, server.url("good")) for _ in range(REQUESTS_PER_HOST)))
+        kept = held(server.port)
+    await asyncio.sleep(0.05)
+
+    assert given_up[0]
+    assert [GOOD] * REQUESTS_PER_HOST == answers
+    assert kept <= IDLE_PER_HOST
+    assert 0 == held(server.port)
+
+
+async def test_requests_that_are_given_up_while_the_server_is_busy_lose_nothing(server: LookUpServer) -> None:
+    chance = Random(7)  # noqa: S311 - the same moments in each run
+
+    async def ask_impatiently(client: httpx.AsyncClient) -> None:
+        for _ in range(60):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(chance.choice([0.003, 0.005, 0.008, 0.01, 0.02])):
+                    await ask(client, server.url(chance.choice(["good", "good", "good", "slow"])))
+            await asyncio.sleep(chance.random() * 0.03)
+
+    async with new_client() as client:
+        await asyncio.gather(*(ask_impatiently(client) for _ in range(8)))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(5):
+            answers = await asyncio.gather(*(ask(client, server.url("good")) for _ in range(REQUESTS_PER_HOST)))
+
+    assert [GOOD] * REQUESTS_PER_HOST == answers
+
+
+async def test_more_requests_than_places_wait_for_their_turn(server: LookUpServer) -> None:
+    async with new_client() as client, asyncio.timeout(20):
+        answers = await asyncio.gather(*(ask(client, server.url("good")) for _ in range(REQUESTS_PER_HOST + 50)))
+
+    assert [GOOD] * (REQUESTS_PER_HOST + 50) == answers
+
+
+async def test_an_old_connection_is_not_used_again_and_one_that_is_left_over_is_closed(server: LookUpServer) -> None:
+    async with new_client() as client:
+        await asyncio.gather(*(ask(client, server.url("good")) for _ in range(IDLE_PER_HOST + 10)))
+        await asyncio.sleep(0.05)
+        kept = held(server.port)
+        await server.stop()
+        await server.start()
+        answer = await ask(client, server.url("good"))
+
+    assert (IDLE_PER_HOST, GOOD) == (kept, answer)
+
+
+async def test_a_slow_host_takes_no_place_from_another(server: LookUpServer) -> None:
+    async with new_client() as client:
+        slow = [asyncio.create_task(ask(client, server.url("silent"))) for _ in range(REQUESTS_PER_HOST + 50)]
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(1):
+            answer = await ask(client, server.url("good", "localhost"))
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+
+    assert GOOD == answer

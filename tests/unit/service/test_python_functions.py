@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.flow.language.lookups import LookupRequest
+from app.service.lookup_sources import CALLS_PER_FUNCTION
+from app.service.lookups import CircuitBreakers, LookupClient
+from tests.unit.service import sample_functions
+from tests.unit.service.asking import ask, ask_one
+
+MODULE = "tests.unit.service.sample_functions"
+
+
+def calling(name: str, timeout_ms: int = 1000, /, **arguments: object) -> LookupRequest:
+    return LookupRequest("PYTHON", function=f"{MODULE}:{name}", arguments=arguments, timeout_ms=timeout_ms)
+
+
+@pytest.fixture
+def released() -> Iterator[None]:
+    sample_functions.released.clear()
+    yield
+    sample_functions.released.set()
+
+
+@pytest.mark.parametrize("name", ["customer", "async_customer", "awaitable_customer"])
+async def test_a_function_answers(client: LookupClient, name: str) -> None:
+    answer = await ask_one(client, calling(name, number="447700900123"))
+
+    assert ({"name": "Ann 447700900123"}, "") == (answer.value, answer.problem)
+
+
+async def test_a_plain_function_runs_beside_the_server(client: LookupClient) -> None:
+    assert {"is_main": False} == (await ask_one(client, calling("thread_of"))).value
+
+
+async def test_objects_come_back_as_json(client: LookupClient) -> None:
+    assert {"name": "Ann", "since": "2026-03-04T00:00:00+00:00"} == (await ask_one(client, calling("thing"))).value
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("raising", "the function raised KeyError in sample_functions.py:"),
+        ("async_raising", "the function raised KeyError in sample_functions.py:"),
+        ("leaving", "the function raised SystemExit in sample_functions.py:"),
+        ("async_leaving", "the function raised SystemExit in sample_functions.py:"),
+        ("stopping", "the function raised StopIteration in sample_functions.py:"),
+        ("cancelling", "the function was cancelled"),
+        ("unprintable", "gave back something that JSON does not have"),
+        ("circular", "gave back something that JSON does not have"),
+        ("large", "larger than 64 KiB"),
+        ("customer", "the function does not take no arguments"),
+        ("nobody", f"{MODULE} has no function nobody"),
+        ("not_callable", f"{MODULE} has no function not_callable"),
+    ],
+)
+async def test_a_function_that_fails_is_told_without_its_words(client: LookupClient, name: str, problem: str) -> None:
+    answer = await ask_one(client, calling(name))
+
+    assert None is answer.value
+    assert answer.problem.startswith(problem)
+    assert "secret" not in answer.problem
+
+
+@pytest.mark.parametrize(
+    ("module", "problem"),
+    [
+        ("tests.unit.service.nowhere", "tests.unit.service.nowhere cannot be imported (ModuleNotFoundError)"),
+        (
+            "tests.unit.service.sample_broken",
+            "tests.unit.service.sample_broken cannot be imported (RuntimeError)",
+        ),
+    ],
+)
+async def test_a_module_that_cannot_be_imported_is_told(client: LookupClient, module: str, problem: str) -> None:
+    assert problem == (await ask_one(client, LookupRequest("PYTHON", function=f"{module}:customer"))).problem
+
+
+async def test_arguments_that_it_does_not_take_are_named(client: LookupClient) -> None:
+    answer = await ask_one(client, calling("customer", name="x", n=1))
+
+    assert "the function does not take the arguments name, n" == answer.problem
+
+
+async def test_a_function_of_a_c_library_is_called_as_it_is(client: LookupClient) -> None:
+    request = LookupRequest("PYTHON", function="builtins:dict", arguments={"name": "Ann"})
+
+    assert {"name": "Ann"} == (await ask_one(client, request)).value
+
+
+@pytest.mark.parametrize("name", ["sleepy", "async_stuck", "stubborn"])
+async def test_a_function_that_is_slow_is_given_up_in_time(client: LookupClient, name: str) -> None:
+    started = time.monotonic()
+
+    answer = await ask_one(client, calling(name, 100))
+
+    assert "timed out after 100 ms" == answer.problem
+    assert time.monotonic() - started < 0.28
+
+
+async def test_a_function_that_never_returns_takes_nobody_else_along(client: LookupClient, released: None) -> None:
+    patient = LookupClient(breakers=CircuitBreakers(failures=1000))
+
+    stuck = await ask(patient, *[calling("stuck", 100)] * (CALLS_PER_FUNCTION + 5))
+    others = await ask(patient, *[calling("customer", number="1")] * 40)
+    store = await asyncio.to_thread(lambda: "written")
+    await patient.close()
+
+    assert {"timed out after 100 ms"} == {answer.problem for answer in stuck}
+    assert {""} == {answer.problem for answer in others}
+    assert "written" == store
+
+
+async def test_a_function_that_keeps_hanging_gets_a_pause(client: LookupClient) -> None:
+    for _ in range(5):
+        await ask_one(client, calling("async_stuck", 50))
+
+    answer = await ask_one(client, calling("async_stuck", 50))
+
+    assert f"not asked: {MODULE}:async_stuck has failed 5 times in a row and gets a pause" == answer.problem
+
+
+async def test_a_function_that_raises_is_asked_on(client: LookupClient) -> None:
+    for _ in range(6):
+        answer = await ask_one(client, calling("raising"))
+
+    assert answer.problem.startswith("the function raised KeyError")
+
+
+async def test_a_module_beside_the_flows_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "crm_of_this_test.py").write_text("def customer():\n    return {'name': 'Ann'}\n")
+    request = LookupRequest("PYTHON", function="crm_of_this_test:customer")
+    client, again = LookupClient(modules=tmp_path), LookupClient(modules=tmp_path)
+
+    answer = await ask_one(client, request)
+    await client.close()
+    await again.close()
+
+    assert {"name": "Ann"} == answer.value
+    assert 1 == sys.path.count(str(tmp_path))

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+
+import pytest
+
+from app.service.threads import Threads
+
+
+def stop() -> None:
+    raise StopIteration
+
+
+def leave() -> None:
+    sys.exit(1)
+
+
+def fail() -> None:
+    raise ValueError("no")
+
+
+async def test_a_function_runs_in_a_thread_of_its_own() -> None:
+    thread = await Threads(1).run("a", threading.current_thread)
+
+    assert thread is not threading.main_thread()
+    assert thread.daemon
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "text"),
+    [(fail, ValueError, "no"), (stop, RuntimeError, "Stop"), (leave, RuntimeError, "Exit")],
+)
+async def test_what_it_raises_is_raised_as_an_exception(function: object, error: type[Exception], text: str) -> None:
+    assert callable(function)
+
+    with pytest.raises(error, match=text):
+        await Threads(1).run("a", function)
+
+
+async def test_only_so_many_of_a_key_run_at_once() -> None:
+    threads, running, most = Threads(2), [0], [0]
+
+    def work() -> None:
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        time.sleep(0.02)
+        running[0] -= 1
+
+    await asyncio.gather(*(threads.run("a", work) for _ in range(6)))
+
+    assert 2 == most[0]
+
+
+async def test_one_that_hangs_stops_only_its_own_key() -> None:
+    threads, release = Threads(1), threading.Event()
+    hanging = asyncio.create_task(threads.run("a", lambda: release.wait(10)))
+    await asyncio.sleep(0.02)
+    waiting = asyncio.create_task(threads.run("a", lambda: "after"))
+
+    assert "other" == await threads.run("b", lambda: "other")
+    assert not waiting.done()
+    hanging.cancel()
+    release.set()
+    assert "after" == await waiting
+
+
+def test_a_thread_that_ends_after_its_loop_says_nothing() -> None:
+    release, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        release.wait(10)
+        ended.set()
+
+    async def start() -> None:
+        task = asyncio.create_task(Threads(1).run("a", work))
+        await asyncio.sleep(0.02)
+        task.cancel()
+
+    asyncio.run(start())
+    release.set()
+
+    assert ended.wait(5)
+
+
+async def test_a_machine_without_threads_keeps_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = Threads(1)
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start"):
+            await threads.run("a", lambda: 1)
+
+    assert 1 == await threads.run("a", lambda: 1)
