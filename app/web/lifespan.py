@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -20,6 +22,10 @@ from app.web.flow_watcher import FlowReader, watch_flows
 from app.web.health import Readiness
 from app.web.rotation import rotating_secrets
 from app.web.webhook import WebhookConfig
+
+COLLECT_AFTER: Final = 50_000
+"""New objects after which Python looks for cycles; the default is 700. Flows and libraries are many objects that stay:
+looking at them again and again takes a good part of the processor time of an answer (docs/performance.md)."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -61,6 +67,8 @@ def make_lifespan(config: WebhookConfig, service: CallService, readiness: Readin
             use_secrets = partial(_use_secrets, config, service, signer)
             await enter(rotating_secrets(settings, use_secrets, metrics, log, on_hangup=confirmed.set))
             await enter(draining_on_sigterm(drain, settings.drain_s, log))
+            gc.freeze()
+            gc.set_threshold(COLLECT_AFTER)
             yield
 
     return lifespan

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 
-from app.service.calls import CallService
-from app.service.delivery import Delivery
 from app.web.responses import WebhookResponse
-from app.web.webhook import WebhookRoute
-
-
-async def _calls(request: Request) -> CallService:
-    service: CallService = request.app.state.calls
-    return service
-
-
-async def _verified(request: Request) -> Delivery:
-    webhook: Delivery = request.state.webhook
-    return webhook
-
-
-Calls = Annotated[CallService, Depends(_calls)]
-VerifiedWebhook = Annotated[Delivery, Depends(_verified)]
+from app.web.webhook import WebhookRequest, WebhookRoute
 
 _NCCO: Final = {"type": "array", "items": {"type": "object"}}
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
@@ -42,58 +26,58 @@ rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
 
 @router.post("/answer", openapi_extra=_BODY)
 @router.get("/answer")
-async def answer(calls: Calls, webhook: VerifiedWebhook) -> WebhookResponse:
+async def answer(request: WebhookRequest) -> WebhookResponse:
     """The NCCO of a call, by the called number."""
-    return WebhookResponse(await calls.answer(webhook))
+    return WebhookResponse(await request.calls.answer(request.webhook))
 
 
 @router.post("/answer/{flow}", openapi_extra=_BODY)
 @router.get("/answer/{flow}")
-async def answer_flow(calls: Calls, webhook: VerifiedWebhook, flow: str) -> WebhookResponse:
+async def answer_flow(request: WebhookRequest, flow: str) -> WebhookResponse:
     """The NCCO of a call, by the name of its flow."""
-    return WebhookResponse(await calls.answer(webhook, flow))
+    return WebhookResponse(await request.calls.answer(request.webhook, flow))
 
 
 @router.post("/fallback", openapi_extra=_BODY)
 @router.get("/fallback")
-async def fallback(calls: Calls, webhook: VerifiedWebhook) -> WebhookResponse:
+async def fallback(request: WebhookRequest) -> WebhookResponse:
     """The NCCO after one of our replies failed."""
-    return WebhookResponse(await calls.fallback(webhook))
+    return WebhookResponse(await request.calls.fallback(request.webhook))
 
 
 @router.post("/event", openapi_extra=_BODY)
 @router.get("/event")
-async def event(calls: Calls, webhook: VerifiedWebhook) -> WebhookResponse:
+async def event(request: WebhookRequest) -> WebhookResponse:
     """Record an event of the application."""
-    return WebhookResponse(await calls.event(webhook))
+    return WebhookResponse(await request.calls.event(request.webhook))
 
 
 @router.post("/event/{wait}", openapi_extra=_BODY)
 @router.get("/event/{wait}")
-async def action_event(calls: Calls, webhook: VerifiedWebhook, wait: str) -> WebhookResponse:
+async def action_event(request: WebhookRequest, wait: str) -> WebhookResponse:
     """What happened to a connect, a recording or a transcription."""
-    return WebhookResponse(await calls.resume("event", wait, webhook))
+    return WebhookResponse(await request.calls.resume("event", wait, request.webhook))
 
 
 @router.post("/input/{wait}", openapi_extra=_BODY)
 @router.get("/input/{wait}")
-async def input_webhook(calls: Calls, webhook: VerifiedWebhook, wait: str) -> WebhookResponse:
+async def input_webhook(request: WebhookRequest, wait: str) -> WebhookResponse:
     """What the caller pressed or said: resume the call that waits for it."""
-    return WebhookResponse(await calls.resume("input", wait, webhook))
+    return WebhookResponse(await request.calls.resume("input", wait, request.webhook))
 
 
 @router.post("/notify/{wait}", openapi_extra=_BODY)
 @router.get("/notify/{wait}")
-async def notify(calls: Calls, webhook: VerifiedWebhook, wait: str) -> WebhookResponse:
+async def notify(request: WebhookRequest, wait: str) -> WebhookResponse:
     """A call has reached a checkpoint."""
-    return WebhookResponse(await calls.resume("notify", wait, webhook))
+    return WebhookResponse(await request.calls.resume("notify", wait, request.webhook))
 
 
 @router.post("/onanswer/{wait}", openapi_extra=_BODY)
 @router.get("/onanswer/{wait}")
-async def on_answer(calls: Calls, webhook: VerifiedWebhook, wait: str) -> WebhookResponse:
+async def on_answer(request: WebhookRequest, wait: str) -> WebhookResponse:
     """What a party that was called hears before it is connected."""
-    return WebhookResponse(await calls.resume("onanswer", wait, webhook))
+    return WebhookResponse(await request.calls.resume("onanswer", wait, request.webhook))
 
 
 @rtc_router.post("/rtc")

@@ -18,9 +18,11 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 from structlog.typing import FilteringBoundLogger
 
 from app.errors import SignatureError, WrongSignature
+from app.service.calls import CallService
 from app.service.delivery import Delivery
 from app.settings import Settings
 from app.vonage.signatures import SEVERAL, Verifier, require_payload
@@ -84,7 +86,7 @@ class WebhookConfig:
 
 
 class WebhookRoute(APIRoute):
-    """A route whose endpoint gets a verified webhook and returns a `WebhookResponse`."""
+    """A route whose endpoint gets a verified `WebhookRequest` and returns a `WebhookResponse`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler that FastAPI calls."""
@@ -92,43 +94,55 @@ class WebhookRoute(APIRoute):
         path = self.path
 
         async def handle(request: Request) -> Response:
-            return await _WebhookRequest(request, path).handle(call_endpoint)
+            return await WebhookRequest(request.scope, request.receive, path).handle(call_endpoint)
 
         return handle
 
 
-class _WebhookRequest:
-    """One request to a webhook route.
+class WebhookRequest(Request):
+    """A request to a webhook route.
 
     Attributes:
-        delivery: the webhook, once it has been parsed.
+        route_path: with its parameter (`/webhooks/input/{wait}`).
+        delivery: the webhook, once it has been verified and parsed.
         is_read: whether the whole body has come.
     """
 
-    def __init__(self, request: Request, path: str) -> None:
-        self._request = request
-        self._path = path
-        self._config: WebhookConfig = request.app.state.webhooks
+    def __init__(self, scope: Scope, receive: Receive, route_path: str) -> None:
+        super().__init__(scope, receive)
+        self.route_path = route_path
         self.delivery: Delivery | None = None
-        self.is_read = request.method == "GET"
+        self.is_read = self.method == "GET"
+        self._config: WebhookConfig = self.app.state.webhooks
+
+    @property
+    def calls(self) -> CallService:
+        """Serves the calls."""
+        service: CallService = self.app.state.calls
+        return service
+
+    @property
+    def webhook(self) -> Delivery:
+        """The verified webhook. Only for endpoints, which run after it has been parsed."""
+        if self.delivery is None:
+            raise RuntimeError("the webhook has not been parsed yet")
+        return self.delivery
 
     async def handle(self, call_endpoint: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
         """The response, whatever happens."""
         config, started = self._config, perf_counter()
         try:
             async with asyncio.timeout(config.deadline_s):
-                await self._receive()
-                self._request.state.webhook = self.delivery
-                response = _checked(await call_endpoint(self._request), self._path)
+                await self._receive_webhook()
+                response = _checked(await call_endpoint(self), self.route_path)
         except ClientDisconnect:
-            config.log.debug("client gone", route=self._path.split("/")[2])
+            config.log.debug("client gone", route=self._route)
             return Response(status_code=400)
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
-            response = self._failed(
-                RuntimeError("what it waited for was cancelled").with_traceback(error.__traceback__)
-            )
+            cancelled = RuntimeError("what it waited for was cancelled").with_traceback(error.__traceback__)
+            response = self._failed(cancelled)
         except Exception as error:  # noqa: BLE001 - the one broad except: a caller is on the line
             if isinstance(error, SignatureError):
                 config.metrics.signature_refused(error.reason)
@@ -136,49 +150,53 @@ class _WebhookRequest:
         response.background = BackgroundTask(self._record, response, started)
         return response
 
+    @property
+    def _route(self) -> str:
+        return self.route_path.split("/")[2]
+
     def _failed(self, error: Exception) -> WebhookResponse:
-        return self._config.failures.response(error, self._path, self.delivery, is_read=self.is_read)
+        return self._config.failures.response(error, self.route_path, self.delivery, is_read=self.is_read)
 
     async def _record(self, response: WebhookResponse, started: float) -> None:
         """Count and log the webhook, once the response has been sent."""
         seconds = perf_counter() - started
-        config, route, method = self._config, self._path.split("/")[2], self._request.method
+        config, route = self._config, self._route
         config.metrics.webhook(response, seconds, route)
         if config.telemetry is not None:
             config.telemetry.webhook(response, seconds, route)
-        request = {"route": route, "method": method}
+        request = {"route": route, "method": self.method}
         log_webhook(config.log, request, response, seconds, self.delivery, shows_values=config.dev)
 
-    async def _receive(self) -> None:
+    async def _receive_webhook(self) -> None:
         """Verify, read and parse. Raises SignatureError before the body of a stranger is read, BodyTooLarge."""
-        request, config = self._request, self._config
-        is_get, now = request.method == "GET", config.clock()
+        config = self._config
+        is_get, now = self.method == "GET", config.clock()
         claims = None
         if config.verifier is not None:
             try:
-                claims = _admit(config.verifier, request, now)
+                claims = _admit(config.verifier, self, now)
             except SignatureError:
                 await self._discard_body()
                 raise
         body = await self._read_body()
         came_at = perf_counter()
-        query: bytes = request.scope["query_string"]
+        query: bytes = self.scope["query_string"]
         payload = query if is_get else body
         if claims is not None:
-            require_payload(claims, request.method, payload)
+            require_payload(claims, self.method, payload)
         if is_get or (query and not body and claims is None):  # no hash covers the query of a POST
             fields, problem = read_query(query)
         else:
-            fields, problem = read_fields(body, request.headers.get("content-type", "").lower().encode("latin-1"))
-        base_url = config.base_url(request)
-        self.delivery = Delivery(request.method, payload, fields, base_url, now, problem, came_at)
+            fields, problem = read_fields(body, self.headers.get("content-type", "").lower().encode("latin-1"))
+        base_url = config.base_url(self)
+        self.delivery = Delivery(self.method, payload, fields, base_url, now, problem, came_at)
 
     async def _read_body(self) -> bytes:
         """The whole body. Raises BodyTooLarge, ClientDisconnect."""
         if self.is_read:
             return b""
         limit, size, chunks = self._config.settings.body_limit, 0, []
-        async for chunk in self._request.stream():
+        async for chunk in self.stream():
             size += len(chunk)
             if size <= limit:
                 chunks.append(chunk)

@@ -52,7 +52,7 @@ Databases: TypeAlias = Callable[[Path], Awaitable[str]]
 FRAME: Final = {
     ("app/web/middleware.py", "RequestHeadMiddleware.__call__"): "calls everything else, and sends the reply",
     ("app/web/webhook.py", "WebhookRoute.get_route_handler.<locals>.handle"): "calls what handles all failures",
-    ("app/web/webhook.py", "_WebhookRequest._record"): "runs after the reply",
+    ("app/web/webhook.py", "WebhookRequest._record"): "runs after the reply",
     ("app/service/outbox/sender.py", "Sender.run"): "the loop that outlives all that it does",
     ("app/service/outbox/sender.py", "Sender._outlives"): "what it outlives it by",
     ("app/store/postgres/writer.py", "Writer._run"): "the loop that outlives all that it does",

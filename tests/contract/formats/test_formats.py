@@ -123,9 +123,6 @@ def test_openapi_document_names_every_route(served: Served) -> None:
     assert FORMATS["routes"] == {path: sorted(methods) for path, methods in paths.items() if path in FORMATS["routes"]}
 
 
-@pytest.mark.xfail(
-    raises=AssertionError, reason="the page of the API's documentation loads its program from another host"
-)
 def test_documentation_of_the_api_needs_no_other_host(served: Served) -> None:
     page = httpx.get(f"{served.server.url}/docs").text
 
