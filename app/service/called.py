@@ -20,7 +20,7 @@ from app.service.facts import call_of
 from app.service.replies import repeat_reply
 from app.service.rows import answer_row, hook_rows, wait_at
 from app.service.tokens import read_token
-from app.store.contract import HookRow
+from app.store import HookRow
 
 KIND: Final = "onanswer"
 

@@ -17,7 +17,7 @@ from app.service.fallbacks import Fallbacks
 from app.service.library import Library
 from app.service.policy import Policy
 from app.service.waits import Waits
-from app.store.contract import Store
+from app.store import Store
 
 KEYS_KEPT: Final = 8
 """Keys that callback URLs may be signed with: those of now and those of changes before."""

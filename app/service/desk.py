@@ -17,7 +17,7 @@ from app.service.policy import Policy
 from app.service.replies import NOTHING_MORE, NOTHING_SAID, failsafe_reply, kind_of, turn_reply
 from app.service.rows import hook_rows, mask, milliseconds, session_row, turn_row
 from app.service.tokens import make_token
-from app.store.contract import HookRow, SessionRow, Store, WebhookRow
+from app.store import HookRow, SessionRow, Store, WebhookRow
 
 Result = TypeVar("Result")
 

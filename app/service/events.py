@@ -12,7 +12,7 @@ from app.service.delivery import Delivery, Reply
 from app.service.desk import Desk
 from app.service.replies import kind_of
 from app.service.rows import hook_rows, may_hold_input, status_of, webhook_row
-from app.store.contract import HookRow
+from app.store import HookRow
 
 _NUMBER: Final = re.compile(r"[0-9]{5,}")
 

@@ -15,7 +15,7 @@ from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.service.released import RELEASED, project_of, released_row
 from app.service.removals import Removal, removals
-from app.store.contract import RevisionRow, Store
+from app.store import RevisionRow, Store
 
 PINNED_LIMIT = 500
 """How many older revisions are kept loaded; others are loaded again from the store when a call needs them."""

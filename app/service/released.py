@@ -9,7 +9,7 @@ import orjson
 
 from app.flow.loader import load
 from app.flow.model import Project
-from app.store.contract import RevisionRow
+from app.store import RevisionRow
 
 RELEASED: Final = "released"
 """Its key among the revisions; those of flows are 64 hex digits."""

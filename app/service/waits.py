@@ -14,7 +14,7 @@ from app.service.desk import Desk, has_ended
 from app.service.replies import kind_of, recorded_reply, repeat_reply
 from app.service.rows import REFUSED, hook_rows, status_of, wait_at, webhook_row
 from app.service.tokens import read_token
-from app.store.contract import HookRow, SessionRow, WebhookRow
+from app.store import HookRow, SessionRow, WebhookRow
 
 ATTEMPTS: Final = 5
 """How often a webhook starts anew because another moved its session first; each time the other has got its answer."""

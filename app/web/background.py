@@ -12,15 +12,13 @@ from typing import Any, Final
 from structlog.typing import FilteringBoundLogger
 
 from app.engine import Lookup, LookupAnswer
-from app.errors import SettingsError, StoreError, StoreUnusable
+from app.errors import StoreError, StoreUnusable
 from app.service.calls import CallService
 from app.service.lookups import LookupAnswerer
 from app.service.outbox import Verdict
 from app.service.rows import milliseconds
 from app.service.sweeper import Sweeper, Swept
-from app.store.contract import HookCounts, HookRow, Store
-from app.store.records import Recorded
-from app.store.retention import Retention
+from app.store import HookCounts, HookRow, Store
 from app.web.metrics import Metrics
 
 RETRY_S: Final = 1.0
@@ -111,7 +109,7 @@ async def count_calls(
     count_s: float = COUNT_S,
 ) -> None:
     """Count the open calls now and then, for the metrics."""
-    while isinstance(store, Recorded):
+    while True:
         records = store.records()
         try:
             await records.open()
@@ -129,11 +127,7 @@ async def count_calls(
 
 
 def make_sweeper(days: int, service: CallService, log: FilteringBoundLogger, clock: Callable[[], datetime]) -> Sweeper:
-    """What deletes old calls, and logs how many. Raises SettingsError for a store that cannot delete."""
-    store = service.store
-    if not isinstance(store, Retention):
-        cure = "Remove it, or keep calls in another database."
-        raise SettingsError("NCCO_RETENTION_DAYS", "is set, and this database cannot delete old calls", cure)
+    """What deletes old calls, and logs how many."""
 
     def log_sweep(swept: Swept) -> None:
         if swept.problem:
@@ -141,7 +135,7 @@ def make_sweeper(days: int, service: CallService, log: FilteringBoundLogger, clo
         else:
             log.info("old calls deleted", rows=swept.rows, revisions=swept.revisions)
 
-    return Sweeper(store, service.library, days, log_sweep, clock=clock)
+    return Sweeper(service.store, service.library, days, log_sweep, clock=clock)
 
 
 class HookLog:

@@ -36,7 +36,7 @@ from app.service.carried import CARRIED, Carried
 from app.service.lookups import LookupAnswerer
 from app.service.outbox.sender import Post
 from app.service.outbox.verdict import Verdict
-from app.store.contract import HookRow
+from app.store import HookRow
 from app.web.metrics import KINDS, ROUTES, result_of
 from app.web.responses import WebhookResponse
 

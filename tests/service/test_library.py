@@ -13,8 +13,8 @@ from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.service.library import Library
 from app.service.released import RELEASED
-from app.store.contract import RevisionRow
-from app.store.memory import MemoryStore
+from app.store import RevisionRow
+from tests.store.memory_store import MemoryStore
 
 ASKING = """
 flow: NAME

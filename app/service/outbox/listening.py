@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from app.service.outbox.verdict import Verdict
-from app.store.contract import HookCounts, HookRow
+from app.store import HookCounts, HookRow
 
 
 class Listener(Protocol):

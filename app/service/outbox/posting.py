@@ -13,7 +13,7 @@ import orjson
 
 from app.service.outbox.signing import Signer
 from app.service.outbox.verdict import SENT, Verdict
-from app.store.contract import HookRow
+from app.store import HookRow
 
 TRY_S: Final = 15.0
 """Seconds that one try may take, connecting included. Source: Standard Webhooks, Request timeout (15 to 30 s)."""

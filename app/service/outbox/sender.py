@@ -16,7 +16,7 @@ from app.service.outbox.listening import Listener, Silent
 from app.service.outbox.receivers import Receivers
 from app.service.outbox.schedule import Schedule
 from app.service.outbox.verdict import Verdict
-from app.store.contract import HookRow, Outbox
+from app.store import HookRow, Store
 
 Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
 
@@ -64,7 +64,7 @@ class Sender:
 
     def __init__(
         self,
-        store: Outbox,
+        store: Store,
         post: Post,
         schedule: Schedule | None = None,
         listener: Listener | None = None,

@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 from app.service.outbox import Poster, Signer, Verdict
 from app.service.outbox.posting import ANSWER_LIMIT, BODY_LIMIT
 from app.service.outgoing import new_client
-from app.store.contract import HookRow
+from app.store import HookRow
 from tests.contract.server import free_port
 from tests.service.outbox.receiver import Answer, Receiver
 from tests.store.stored_rows import hook_row

@@ -11,9 +11,9 @@ import pytest_asyncio
 
 from app.errors import StoreUnavailable
 from app.service.outbox import Schedule, Sender, Verdict
-from app.store.contract import HookCounts, HookRow
-from app.store.memory import MemoryStore
+from app.store import HookCounts, HookRow
 from tests.service.outbox.outbox_kit import FAILED, GONE, SENT, Clock, Heard, ScriptedPost, put, running, until
+from tests.store.memory_store import MemoryStore
 from tests.store.stored_rows import NOON_MS, hook_row
 
 FIXED = Schedule(tries=3, draw=lambda: 0.5)

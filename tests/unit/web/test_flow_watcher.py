@@ -17,10 +17,10 @@ from app.errors import StoreUnavailable
 from app.flow.loader import load_files
 from app.flow.model import Project
 from app.service.library import Library
-from app.store.contract import RevisionRow
-from app.store.memory import MemoryStore
+from app.store import RevisionRow
 from app.web.flow_watcher import FlowReader, watch_flows
 from app.web.metrics import Metrics
+from tests.store.memory_store import MemoryStore
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "{text}"\n    goto: end\n'
 LOG = structlog.get_logger()

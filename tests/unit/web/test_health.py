@@ -13,10 +13,10 @@ from app.flow.loader import load
 from app.flow.model import Project
 from app.service.calls import CallService
 from app.service.library import Library
-from app.store.memory import MemoryStore
 from app.web import create_app
 from app.web.drain import Drain
 from app.web.health import Readiness
+from tests.store.memory_store import MemoryStore
 from tests.unit.web.fake_calls import FakeCalls, client_of, settings_with
 
 GOOD = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'

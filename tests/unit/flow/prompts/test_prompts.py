@@ -1,0 +1,25 @@
+"""Prompts and menus that agree, and those that do not, in six languages."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.flow.prompts.menu_files import Case, cases, flow_of, marked
+
+FAULTS = cases("faults.yaml")
+RIGHT = cases("right.yaml")
+
+
+@pytest.mark.parametrize("case", FAULTS, ids=[case["say"][:60] for case in FAULTS])
+def test_the_fault_of_a_menu_is_found_at_its_words(case: Case) -> None:
+    code, _, words = case["expected"].partition(" ")
+
+    found = marked(flow_of(case))
+
+    assert {code} == {issue.partition(" ")[0] for issue in found}
+    assert any(issue.startswith(f"{code} {words}") for issue in found)
+
+
+@pytest.mark.parametrize("case", RIGHT, ids=[case["say"][:60] for case in RIGHT])
+def test_a_right_menu_is_left_alone(case: Case) -> None:
+    assert [] == marked(flow_of(case))
