@@ -28,7 +28,7 @@ SECRETS: Final = (
     "signature_secret_previous",
 )
 """The settings that files may hold, and that can be changed while the server runs."""
-PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"
+PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
 """What docs/how-to/one-host.md writes in place of the signature secret."""
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
