@@ -52,6 +52,7 @@ FRAME: Final = {
     ("app/web/webhook.py", "WebhookRequest._record"): "runs after the reply",
     ("app/service/outbox/sender.py", "Sender.run"): "the loop that outlives all that it does",
     ("app/service/outbox/sender.py", "Sender._outlives"): "what it outlives it by",
+    ("app/store/sqlite.py", "Writer._run"): "the loop that outlives all that it does",
     ("app/store/postgres.py", "_GroupWriter._run"): "the loop that outlives all that it does",
     (
         "app/store/postgres.py",

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.flow.rules import RULES, RUNNING_RULES
+from app.flow.templates import Escape
+from app.flow.types import TYPES
+from tests.unit.flow.templates.cases import NAMES, names, refusal, value
+
+BROKEN: dict[str, tuple[str, Escape, str, dict[str, Any]]] = {
+    "E391": ("Hello {{ call.custom_data.nobody }}", "talk", "text", NAMES),
+    "E392": ("https://{{ env.TEAM }}", "url", "url", names(env={"TEAM": ""})),
+    "E393": ("{{ ticket }}", "number", "text", names(ticket="call me")),
+    "E394": ("{{ ticket }}", "talk", "text", names(ticket="x" * 10_001)),
+    "E395": ("{{ call.custom_data.name - 1 }}", "talk", "text", NAMES),
+}
+"""A value, its place and type, and a call in which it breaks the rule."""
+
+
+@pytest.mark.parametrize("code", BROKEN)
+def test_every_rule_of_a_running_call_can_be_broken(code: str) -> None:
+    source, escape, type_name, known = BROKEN[code]
+
+    assert code == refusal(value(source, escape, TYPES[type_name]), known)[:4]
+    assert code in RUNNING_RULES
+    assert code not in RULES
