@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from app.flow.nodes import Place
-from app.simulator import Moment, Parties, PhoneCall
-from app.simulator.errors import CallIsOver
+from app.simulator import CallIsOver, Moment, Parties, PhoneCall
 from app.verify.scenarios import model
 from app.verify.scenarios.bounds import AT_ONCE_S, FOR_EVER, LONGEST_S, MOST_WEBHOOKS, PATIENCE, PATIENCE_S, PIECE_S
 from app.verify.scenarios.dialled import behaviour_of, parties_of, plain_address, scripted_dials
@@ -94,7 +93,7 @@ class Caller:
         self._server.ordered.append(step.fault)
 
     async def _event(self, step: model.Event) -> None:
-        await self._call.tell(step.fields)
+        await self._call.send_event(step.fields)
 
     async def _listen(self) -> Moment:
         """Play on until the caller is waited for; idle when that takes more webhooks than anybody has patience for."""

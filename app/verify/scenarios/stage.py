@@ -20,7 +20,7 @@ from app.service.policy import Policy
 from app.settings.failsafe import DEFAULT as SORRY
 from app.settings.failsafe import read_failsafe
 from app.simulator import Application, AsgiServer, Chaos, Durations, PhoneCall, VirtualClock, Vonage
-from app.simulator.asgi import App
+from app.simulator.servers import App
 from app.store import HookRow
 from app.verify.scenarios.answers import Answers, Declared
 from app.verify.scenarios.away import AwayStore
