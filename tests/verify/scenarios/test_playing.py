@@ -119,7 +119,7 @@ NOTHING = "4: the caller cannot let anything time out: nothing happens until the
         ("- press: 2\n- record\n- hear: Good bye\n- hear: Again", "6: nothing is heard: the call is over"),
         (
             "- press: 2\n- record: {seconds: 300, key: '#'}",
-            "4: the call ended 65.907 s after the answer; nobody listens any more",
+            "4: the call ended 65.907 s after the answer",
         ),
         ("- press: 2\n- record\n- hear: Good bye\n- hangup", "6: the call is over before the caller hangs up"),
         ("- press: 2\n- record\n- hear: Good bye\n- press: 1", "6: the caller cannot press 1: the call is over"),
