@@ -75,6 +75,7 @@ class Caller:
             model.Dial: self._dial,
             model.Record: self._record,
             model.Wait: self._wait,
+            model.Until: self._until,
             model.HangUp: self._hang_up,
             model.End: self._end,
             model.Event: self._event,
@@ -238,6 +239,20 @@ class Caller:
                 raise Differs(Difference(step.place, message, at=self._call.at))
         self._listener.take(self._call.transcript)
         self._listener.skip()
+
+    async def _until(self, step: model.Until) -> None:
+        """Do nothing until a text is heard: inputs time out meanwhile, and so do recordings and dials."""
+        most, moment = len(self._call.log) + MOST_WEBHOOKS, None
+        self._listener.take(self._call.transcript)
+        while not self._listener.finds_later(step.text):
+            if moment is not None and (moment.kind in ("end", "idle") or len(self._call.log) >= most):
+                message = f"this is not heard: {told(moment)}"
+                raise Differs(Difference(step.place, message, step.text, at=self._call.at))
+            moment = await self._call.hear()
+            if moment.waited is not None:
+                await self._call.silence()
+            self._listener.take(self._call.transcript)
+        await self._hear_out()
 
     async def _hang_up(self, step: model.HangUp) -> None:
         if self._call.is_over:

@@ -102,7 +102,7 @@ def _expects(scenario: Scenario) -> bool:
     """Whether anything but the course of the call is looked at."""
     expect = scenario.expect
     found = (expect.end, expect.seconds, expect.variables, expect.said, expect.ncco, expect.without)
-    looks = any(type(step).__name__ in ("Hear", "Dial", "End", "Record") for step in scenario.script)
+    looks = any(type(step).__name__ in ("Hear", "Until", "Dial", "End", "Record") for step in scenario.script)
     return looks or any(found) or expect.hooks is not None
 
 
