@@ -10,8 +10,8 @@ from typing import Any, Final
 from app.flow.issues import Issue, by_place
 from app.flow.nodes import Entry, Node, Place
 from app.flow.source import read_yaml
+from app.verify.scenarios.answers import read_given
 from app.verify.scenarios.expecting import over, read_expect
-from app.verify.scenarios.given import read_given
 from app.verify.scenarios.model import CallFacts, Expect, Scenario
 from app.verify.scenarios.reader import Reader, items, json_of
 from app.verify.scenarios.script import read_script
