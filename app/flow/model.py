@@ -19,7 +19,7 @@ from app.flow.nodes import Place
 from app.flow.paths import Path
 
 if TYPE_CHECKING:
-    from app.flow.expressions import Expression
+    from app.flow.templates import Expression
 
 __all__ = [
     "Again",

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
 
 from app.flow.drafts import Value
-from app.flow.expressions.filters import MAX_TEXT
 from app.flow.language.addresses import ADDRESS, without_urls
 from app.flow.language.base import ReadWith
 from app.flow.language.json_schema import ANYTHING, TEXT, named
@@ -17,10 +16,11 @@ from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.parts.shapes import Json
 from app.flow.parts.values import Array, Object
 from app.flow.reader import Reader
+from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import TYPES, ValueType
 
 MAX_DEPTH: Final = 20
-"""How deep lists and maps may stand in each other; our choice."""
+"""How deep lists and maps may be nested; our choice."""
 
 _LARGE: Final = 2**63
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -79,7 +79,7 @@ def read_json(node: Node, what: str, reader: Reader) -> Value | None:
     """Anything JSON can say, with values in braces.
 
     Unquoted numbers, `true` and `false` stay what they are. `"{{ answers }}"` alone keeps the type of the value: a
-    list stays a list, a number a number; braces within a text make text. Sensitive values may stand in it: it is sent
+    list stays a list, a number a number; braces within a text make text. Sensitive values may be in it: it is sent
     and not written anywhere.
     """
     if isinstance(node, Map):
