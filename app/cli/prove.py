@@ -18,7 +18,7 @@ from app.cli.rehearsal import Rehearsed, rehearse
 from app.flow.issues import Issue
 from app.flow.model import Flow, Project
 from app.flow.report import Format, report
-from app.verify.coverage.count import Tally
+from app.verify.coverage import Tally
 from app.verify.outcomes import outcomes_of
 from app.verify.prove import Bounds, Permitted, Proof, Violation, never_run, prove, roots_of
 from app.verify.prove.examples import counter_example, covering, named_apart

@@ -31,8 +31,7 @@ from app.flow.graph import Drawing, as_dot, as_mermaid
 from app.flow.model import Project
 from app.flow.report import report
 from app.simulator import Application
-from app.verify.coverage.painting import paint
-from app.verify.coverage.telling import percent, told_coverage
+from app.verify.coverage import paint, percent, told_coverage
 from app.verify.scenarios.distant import DistantStage, NoServer
 from app.verify.scenarios.files import ScenarioFile, read_files
 from app.verify.scenarios.reports import as_github, as_json, as_junit

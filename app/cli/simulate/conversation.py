@@ -15,8 +15,7 @@ from app.cli.simulate.saving import check_path
 from app.cli.simulate.screen import Screen
 from app.cli.simulate.server import Line
 from app.flow.report import printable
-from app.simulator import Moment, PhoneCall
-from app.simulator.acts import BETWEEN_KEYS_S
+from app.simulator import BETWEEN_KEYS_S, Moment, PhoneCall
 from app.verify.scenarios import model
 from app.verify.scenarios.dialled import behaviour_of
 from app.verify.scenarios.heard import SPOKEN, plain

@@ -17,8 +17,7 @@ from app.cli.simulate.commands import HELP
 from app.cli.simulate.server import Line, reply_told
 from app.flow.issues import Issue
 from app.flow.report import printable, report
-from app.simulator import Delivery, Heard, PhoneCall
-from app.simulator.requests import Request
+from app.simulator import Delivery, Heard, PhoneCall, Request
 from app.verify.scenarios.complaints import advice_of, complaint_of
 from app.verify.scenarios.files import ScenarioFile, read_files
 from app.verify.scenarios.fitting import named
