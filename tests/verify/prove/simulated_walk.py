@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.cli.jobs.server_under_test import make_app
+from app.cli.server_under_test import make_app
 from app.engine import Session
 from app.flow.language.menu import Choices
 from app.flow.model import Project
 from app.flow.nodes import Entry, Map, Place, Text
 from app.simulator.parties import Outcome
-from app.verify.coverage.taken import Flows, Name, lines_of
+from app.verify.coverage import Flows, Name, lines_of
 from app.verify.scenarios.model import (
     Answer,
     CallFacts,
