@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from app.engine import Call, Session, Turn, Wait, WaitRef
+from app.engine import Call, Session, Turn, WaitRef
 from app.engine.json_bytes import json_bytes
 from app.engine.state import to_json
 from app.flow.language.hooks import Hook
@@ -54,6 +54,11 @@ def session_id(leg: str, flow: str | None) -> str:
         return secrets.token_hex(16)
     kept = leg if len(leg) <= ID_LIMIT else hashlib.sha256(leg.encode()).hexdigest()
     return f"{kept}/{flow}" if flow else kept
+
+
+def transfer_id(id_: str, conversation: str) -> str:
+    """The key of the session of a leg that was transferred again into the flow of session `id_`."""
+    return f"{id_}/{hashlib.sha256(conversation.encode()).hexdigest()[:16]}"
 
 
 def mask(key: bytes, session: str, secret: str) -> str:
@@ -220,13 +225,6 @@ def _headers_of(hook: Hook) -> dict[str, str]:
 def milliseconds(moment: datetime) -> int:
     """Milliseconds since 1970-01-01 UTC."""
     return int(moment.timestamp() * 1000)
-
-
-def wait_at(session: Session, ref: WaitRef) -> Wait | None:
-    """The wait that a token names, if the session's latest turn opened it."""
-    if ref.turn != session.turn or ref.index >= len(session.waits):
-        return None
-    return session.waits[ref.index]
 
 
 def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:

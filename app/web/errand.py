@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
+from app.service.calls import NeedsTask
 from app.service.delivery import Reply
-from app.service.drive import NeedsTask
 from app.web.answers import Answer
 from app.web.deadline import Deadline, Deadlines
 from app.web.letter import Letter

@@ -29,8 +29,7 @@ from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupRequest
 from app.service.carried import CARRIED, Carried
 from app.service.lookups import LookupAnswerer
-from app.service.outbox.sender import Post
-from app.service.outbox.verdict import Verdict
+from app.service.outbox import Post, Verdict
 from app.store.contract import HookRow
 from app.web.answers import Answer
 from app.web.metrics import KINDS, result_of

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from app.errors import MissingSignature, StoreUnavailable, UnknownWait, WrongSignature
-from app.service.delivery import Reply
-from app.service.replies import NOTHING_SAID
+from app.service.delivery import JOIN_SILENTLY, Reply
 from app.store.waiting import is_of_store
 from app.vonage import signatures
 from app.web.answers import CLOSE, Answer, refused
@@ -112,7 +111,7 @@ class Rescue:
 
         Who was called hears nothing, and is joined.
         """
-        failsafe = NOTHING_SAID if visit.route.is_called else self._failsafe
+        failsafe = JOIN_SILENTLY if visit.route.is_called else self._failsafe
         ncco = failsafe if visit.is_played else None
         leg, conversation = (getattr(visit.webhook, name, None) or "" for name in ("uuid", "conversation_uuid"))
         outcome = "failed" if ncco is None else "failsafe"

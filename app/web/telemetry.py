@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
 from app.service.lookups import LookupAnswerer
-from app.service.outbox.sender import Post
+from app.service.outbox import Post
 from app.web.answers import Answer
 
 ENDPOINTS: Final = tuple(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT" for kind in ("", "TRACES_", "METRICS_"))

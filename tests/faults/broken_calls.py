@@ -38,7 +38,7 @@ HEALED_S: Final = 30.0
 MOST_PROBLEMS: Final = 40
 TRIES: Final = 3
 """How often a run is begun, each time on a new stage, until the call that leads to it is played."""
-BACKGROUND: Final = ("app/service/outbox/", "app/web/hooks.py", "app/store/postgres/outbox.py")
+BACKGROUND: Final = ("app/service/outbox.py", "app/web/hooks.py", "app/store/postgres/outbox.py")
 """What works beside the webhooks: after a fault there, hooks must still go out."""
 OWN_TASK: Final = (
     *BACKGROUND,
@@ -58,8 +58,8 @@ FRAME: Final = {
     ("app/web/exchange.py", "Exchange._send_whole"): "sends the reply itself",
     ("app/web/exchange.py", "Exchange.send"): "sends the reply itself",
     ("app/web/app.py", "Application.__call__"): "calls the door, which keeps all others from breaking",
-    ("app/service/outbox/sender.py", "Sender.run"): "the loop that outlives all that it does",
-    ("app/service/outbox/sender.py", "Sender._outlives"): "what it outlives it by",
+    ("app/service/outbox.py", "Sender.run"): "the loop that outlives all that it does",
+    ("app/service/outbox.py", "Sender._succeeds"): "what it outlives it by",
     ("app/store/postgres/writer.py", "Writer._run"): "the loop that outlives all that it does",
     ("app/store/postgres/writer.py", "Writer._outlives"): "what it outlives it by",
 }

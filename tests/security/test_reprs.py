@@ -17,7 +17,7 @@ from app.flow.nodes import Place
 from app.ncco.webhooks import recognise
 from app.service.delivery import Delivery
 from app.service.lookups import AnswerCache
-from app.service.outbox.signing import Signer
+from app.service.outbox import Signer
 from app.service.policy import Policy
 from app.settings import load_settings
 from app.vonage.signatures import Verifier

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from app.errors import StoreUnavailable
+from app.service.calls import NeedsTask
 from app.service.delivery import Delivery, Reply
-from app.service.drive import NeedsTask
 from app.store.waiting import waited
 from app.web.deadline import Deadline
 from app.web.errand import Errand

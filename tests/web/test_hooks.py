@@ -16,9 +16,9 @@ from app.store.contract import HookCounts
 from app.store.memory import MemoryStore
 from app.web.hooks import Teller, sending
 from app.web.metrics import Metrics
-from tests.service.outbox.outbox_kit import put, until
-from tests.service.outbox.receiver import Receiver, receiving
 from tests.store.stored_rows import hook_row
+from tests.unit.service.outbox_kit import put, until
+from tests.unit.service.receiver import Receiver, receiving
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 

@@ -27,7 +27,7 @@ from app.web import create_app
 from app.web.otel import CLOSE_S, Otel, start
 from app.web.otel_setup import make_providers, providers
 from app.web.telemetry import find_telemetry, is_wanted
-from tests.service.outbox.receiver import Answer, Receiver, receiving
+from tests.unit.service.receiver import Answer, Receiver, receiving
 from tests.web.fake_calls import FakeCalls, crash, settings_with
 
 FLOW = """flow: desk

@@ -9,7 +9,7 @@ from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import AskedLookup, LookupDefinition
 from app.flow.language.returned import Returned
 from app.flow.model import Flow
-from app.service.drive import LookUp
+from app.service.calls import LookUp
 from app.verify.scenarios.given import answer_of
 from app.verify.scenarios.model import Fault, Given
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import orjson
 
-from app.service.desk import LONGEST_CALL_MS
+from app.service.calls import LONGEST_CALL_MS
 from app.store.records import CallRow
 
 State = Literal["open", "ended", "hung-up", "lost"]

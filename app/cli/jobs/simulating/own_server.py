@@ -16,8 +16,7 @@ from app.engine.state import from_json
 from app.flow.model import Asked, Flow, Project, Step
 from app.flow.phrases import fold
 from app.flow.report import printable
-from app.service.calls import CallService
-from app.service.drive import LookUp
+from app.service.calls import CallService, LookUp
 from app.service.library import Library
 from app.service.policy import Policy
 from app.settings.failsafe import DEFAULT as SORRY

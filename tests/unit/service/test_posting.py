@@ -13,12 +13,11 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
-from app.service.outbox import Poster, Signer, Verdict
-from app.service.outbox.posting import ANSWER_LIMIT, BODY_LIMIT
+from app.service.outbox import ANSWER_LIMIT, BODY_LIMIT, Poster, Signer, Verdict
 from app.service.outgoing import new_client
 from app.store.contract import HookRow
-from tests.service.outbox.receiver import Answer, Receiver
 from tests.store.stored_rows import hook_row
+from tests.unit.service.receiver import Answer, Receiver
 from tests.web.running_server import free_port
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
