@@ -165,10 +165,8 @@ class Door:
             )  # that of a POST counts only where nothing is signed: no hash covers it
         else:
             fields, visit.problem = read_fields(body, visit.headers.get(b"content-type", b"").lower())
-        written = {} if is_get or not query else read_query(query)[0]
-        visit.delivery = Delivery(
-            method, payload, fields, self._base(visit), now, visit.problem, came_at, query=written
-        )
+        more = {} if is_get or not query else read_query(query)[0]
+        visit.delivery = Delivery(method, payload, fields, self._base(visit), now, visit.problem, came_at, query=more)
         return visit.route.serve(self._calls, visit.delivery, visit.argument)
 
     def serving(self, visit: Visit) -> Serving:
