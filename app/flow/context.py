@@ -21,6 +21,7 @@ class Context:
         shared: parts for all flows. defaults: what every flow inherits.
         flows: what the flows take and give back, by name.
         kept: their variables that may hold a setting of the server, by flow.
+        caller_filled: their variables that may begin with a URL of a caller's choice, by flow.
     """
 
     templates: Mapping[str, str]
@@ -30,3 +31,4 @@ class Context:
     defaults: Map | None = None
     flows: Mapping[str, Signature] = field(default_factory=dict)
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    caller_filled: Mapping[str, frozenset[str]] = field(default_factory=dict)

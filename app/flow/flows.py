@@ -27,6 +27,7 @@ from app.flow.sections import SECTIONS, Sections, read_sections
 from app.flow.signature import Signature
 from app.flow.steps import ReadStep, read_step
 from app.flow.targets import read_target
+from app.flow.types import CALLER_URL, TYPES
 from app.flow.variables import Declared, read_variables, with_collected
 
 WORDS = (
@@ -120,7 +121,9 @@ def _scope(declared: Declared, flow: Map, outside: Signature, context: Context) 
     """The names that the values of the flow may use."""
     scope = declared.scope(context.env, context.kept.get(outside.name, ()))
     types = constant_types(declared.variables, flow, outside, context.flows.values())
-    return replace(scope, shapes={**scope.shapes, **types})
+    filled = context.caller_filled.get(outside.name, ())
+    texts = {name: CALLER_URL for name in filled if scope.get(name) == TYPES["url"]}
+    return replace(scope, shapes={**scope.shapes, **types, **texts})
 
 
 def _declare(fields: Fields, outside: Signature, steps: Map, reader: Reader) -> Declared:

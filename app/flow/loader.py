@@ -27,6 +27,7 @@ from app.flow.settings import kept_settings
 from app.flow.shared import is_shared, read_shared
 from app.flow.signature import Signature
 from app.flow.source import read_remains, read_yaml
+from app.flow.taint import caller_filled
 
 _FLOWS = "flows/"
 _TEMPLATES = "templates/"
@@ -59,10 +60,19 @@ def load(texts: Mapping[str, str], env: Mapping[str, str] | None = None, *, exte
     files = [_File(path, texts[path]) for path in sorted(filter(_is_flow_file, texts))]
     for file in files:
         file.node = _read_text(file)
-    shelf = Shelf({path.removeprefix(_TEMPLATES): texts[path] for path in texts if path.startswith(_TEMPLATES)})
+    templates = {path.removeprefix(_TEMPLATES): texts[path] for path in texts if path.startswith(_TEMPLATES)}
+    shelf = Shelf(templates)
     dates = {path: text for path, text in texts.items() if path.startswith(_CALENDARS)}
-    kept = _kept(files) if extent != "revision" else {}
-    context = Context(shelf, env, dates, flows=_signatures(files, env), kept=kept)
+    named = _named(files) if extent != "revision" else {}
+    shared = [file.node for file in files if isinstance(file.node, Map) and is_shared(file.node)]
+    context = Context(
+        shelf,
+        env,
+        dates,
+        flows=_signatures(files, env),
+        kept=kept_settings(named),
+        caller_filled=caller_filled(named, shared, templates),
+    )
     parts = [file for file in files if is_shared(file.node)]
     context = read_shared([(file.node, file.found) for file in parts if isinstance(file.node, Map)], context)
     shared_sources = {file.path: file.text for file in parts} | shelf.take_all()
@@ -132,10 +142,10 @@ def _signatures(files: list[_File], env: Mapping[str, str] | None) -> dict[str, 
     return {signature.name: signature for signature in nameless} | found
 
 
-def _kept(files: list[_File]) -> dict[str, frozenset[str]]:
-    """The variables that may hold a setting of the server, by flow."""
+def _named(files: list[_File]) -> dict[str, Map]:
+    """The nodes of each flow, by its name."""
     named = [(file.node.get("flow"), file.node) for file in files if isinstance(file.node, Map)]
-    return kept_settings({name.value: node for name, node in named if isinstance(name, Text)})
+    return {name.value: node for name, node in named if isinstance(name, Text)}
 
 
 def _read_file(file: _File, context: Context, shelf: Shelf) -> None:

@@ -9,21 +9,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from app.flow.entries import MAX_ITEMS, entries, kept_list, kept_map, pairs
 from app.ncco.suggest import nearest
 
 __all__ = [
     "ANY",
+    "CALLER_URL",
     "DATETIME",
     "MAX_ITEMS",
     "TYPES",
     "ValueType",
     "list_of",
     "record",
+    "url_of",
     "words",
     "write",
 ]
@@ -47,6 +50,7 @@ class ValueType:
         kind: values of the same kind can be compared with each other: phone, url and words are text, int is number.
         sample: a typical value, to try a step out with.
         words: the allowed words, when only those are allowed.
+        hosts: the allowed hosts of a URL, in lower case, when only those are allowed.
         item: the type of every entry of a list, or of a map of any keys, when it is known.
         fields: the type of each entry of a map whose entries are known; empty otherwise.
     """
@@ -56,6 +60,7 @@ class ValueType:
     sample: Any = field(compare=False)
     convert: Callable[[object], object] = field(compare=False)
     words: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
     item: ValueType | None = None
     fields: Mapping[str, ValueType] = field(default_factory=dict)
 
@@ -66,6 +71,8 @@ class ValueType:
     @property
     def described(self) -> str:
         """The type in a sentence: `text`, `a number`, `a list`, ..."""
+        if self.hosts:
+            return f"a URL of {' or '.join(self.hosts)}"
         return f"one of {', '.join(self.words)}" if self.words else _DESCRIBED[self.name]
 
 
@@ -174,6 +181,9 @@ TYPES: dict[str, ValueType] = {
 }
 """The types that an author may name, by name."""
 
+CALLER_URL = replace(TYPES["text"], sample=TYPES["url"].sample)
+"""What expressions see of a variable of type url that a caller may fill: it may not begin a URL. See `flow.taint`."""
+
 DATETIME = ValueType("datetime", "datetime", datetime(2026, 1, 5, 9, 30, tzinfo=UTC), _datetime)
 """`now`."""
 
@@ -238,3 +248,15 @@ def words(*allowed: str) -> ValueType:
         raise ValueError(f"one of {', '.join(allowed)} is needed{hint}")
 
     return ValueType("words", "text", allowed[0], convert, allowed)
+
+
+def url_of(*hosts: str) -> ValueType:
+    """The type of a URL whose host is one of `hosts`, which are in lower case; any port is allowed."""
+
+    def convert(value: object) -> str:
+        url = str(TYPES["url"].cast(value))
+        if urlsplit(url).hostname not in hosts:
+            raise ValueError(f"a URL of {' or '.join(hosts)} is needed")
+        return url
+
+    return replace(TYPES["url"], sample=f"https://{hosts[0]}/sample", convert=convert, hosts=hosts)

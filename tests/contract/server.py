@@ -129,9 +129,9 @@ class StandIn:
 
     Attributes:
         answers: by request (`GET /callers?of=447700900123`, or without the query), what it answers: JSON, or a map with
-            the key `reply` and any of `status`, `type`, `location`, `after_s`, or `in_turn` with a list of such
-            answers, of which the last one stays. `POST /pins pin=4711` answers a body with that entry. Any other GET
-            gets 404, any other POST is taken as a hook and gets 200.
+            the key `reply` and any of `status`, `type`, `location`, `padding` (blanks) and `after_s`, or `in_turn` with
+            a list of such answers, of which the last one stays. `POST /pins pin=4711` answers a body with that entry.
+            Any other GET gets 404, any other POST is taken as a hook and gets 200.
         asked: the requests that had an answer, and every GET. hooks: the other ones.
     """
 
@@ -192,7 +192,8 @@ def standing_in() -> Iterator[StandIn]:
             more = found if isinstance(found, dict) and "reply" in found else {"reply": found}
             time.sleep(more.get("after_s", 0))
             reply = more["reply"]
-            content = reply.encode() if isinstance(reply, str) else json.dumps(reply).encode()
+            content = b" " * more.get("padding", 0)
+            content += reply.encode() if isinstance(reply, str) else json.dumps(reply).encode()
             self.send_response(more.get("status", 200))
             self.send_header("Content-Type", more.get("type", "application/json"))
             self.send_header("Content-Length", str(len(content)))

@@ -185,3 +185,14 @@ def walk(node: Node) -> Iterator[Node]:
 def root_names(node: Node) -> frozenset[str]:
     """The names that it looks up."""
     return frozenset(part.name for part in walk(node) if isinstance(part, Name))
+
+
+def whole_values(node: Node) -> Iterator[Node]:
+    """The expressions whose value `node` may be, unchanged: both arms of a choice, a value and its default."""
+    match node:
+        case Either(then=then, other=other):
+            yield from (*whole_values(then), *whole_values(other))
+        case Filtered(name="default", of=of, args=args) if args:
+            yield from (*whole_values(of), *whole_values(args[0]))
+        case _:
+            yield node

@@ -2,11 +2,13 @@
 
 returns: {name: text, tier: [gold, standard], address: {city: text}, agents: [{name: text, number: phone}]}
 returns: {card: {number: {type: text, sensitive: true}}}      # at any depth; lives for the turn that has asked
+returns: {greeting: {type: url, hosts: [cdn.example.com]}}    # an answer with another host does not count
 default: {tier: standard}      # what is left out is empty: "", 0, false, an empty list
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -17,13 +19,14 @@ from app.flow.language.returned import OK, Misfit, Returned, ReturnedList, Retur
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.paths import Path
 from app.flow.reader import Reader
-from app.flow.types import TYPES, words
+from app.flow.types import TYPES, url_of, words
 from app.flow.variables import DECLARABLE, read_type
 from app.ncco.suggest import nearest
 
 MAX_NESTED: Final = 5
 """How deep declared maps may stand in each other; our choice."""
 
+_HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _CURE: Final = "write `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
 
 
@@ -79,9 +82,12 @@ class _Types:
         return self._returned(entry.value, f'the field "{name}"', depth, (*way, name))
 
     def _returned(self, node: Node, what: str, depth: int, way: Path) -> Returned | None:
-        if is_described(node):
-            if self.reader.flag(described(node, "sensitive"), f"`sensitive` of {what}"):
+        if isinstance(node, Map) and is_described(node):
+            flag, hosts = node.get("sensitive"), node.get(HOSTS)
+            if flag is not None and self.reader.flag(flag, f"`sensitive` of {what}"):
                 self.secrets.add(way)
+            if hosts is not None:
+                return self._url(hosts, what)
             node = described(node, "type")
         if depth > MAX_NESTED:
             message = f"{what} stands more than {MAX_NESTED} levels deep"
@@ -98,6 +104,17 @@ class _Types:
             return None
         type_name, allowed = read
         return ReturnedValue(words(*allowed) if allowed else TYPES[type_name])
+
+    def _url(self, node: Node, what: str) -> Returned:
+        """A URL that has one of the listed hosts; E532, and any URL, for what is no list of hosts."""
+        items = node.items if isinstance(node, Seq) else (node,)
+        hosts = tuple(item.value.lower() for item in items if isinstance(item, Text) and _HOST.fullmatch(item.value))
+        if hosts and isinstance(node, Seq) and len(hosts) == len(items):
+            return ReturnedValue(url_of(*hosts))
+        wrong = next((item for item in items if not (isinstance(item, Text) and _HOST.fullmatch(item.value))), node)
+        message = f"`hosts` of {what} is a list of host names, without scheme, port and path"
+        self.reader.report("E532", wrong.place, message, "write `{type: url, hosts: [cdn.example.com]}`")
+        return ReturnedValue(TYPES["url"])
 
 
 def _only_type(node: Seq) -> Node | None:
@@ -186,19 +203,26 @@ def _needed(inner: Returned, misfit: Misfit) -> str:
 
 _SENSITIVE: Final = "sensitive"
 _DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
+HOSTS: Final = "hosts"
+"""The word for the hosts that a URL may have."""
+
 _OF_VARIABLES: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
 _FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
 
 
 def is_described(node: Node) -> bool:
-    """Whether it says the type of a field and whether that is sensitive.
+    """Whether it says the type of a field, and whether that is sensitive or which hosts a URL may have.
 
-    `{type: text, sensitive: bool}` is none: an answer with two fields that are called so.
+    `{type: text, sensitive: bool}` is none: an answer with two fields that are called so. Nor is
+    `{type: url, hosts: [text]}`.
     """
-    if not isinstance(node, Map) or set(node.keys()) != _DESCRIPTION:
+    if not isinstance(node, Map) or not {"type"} < set(node.keys()) <= {*_DESCRIPTION, HOSTS}:
         return False
-    flag = node.get(_SENSITIVE)
-    return not (isinstance(flag, Text) and flag.value in DECLARABLE)
+    flag, hosts, type_ = node.get(_SENSITIVE), node.get(HOSTS), node.get("type")
+    if hosts is not None and not (isinstance(type_, Text) and type_.value == "url"):
+        return False
+    first = hosts.items[0] if isinstance(hosts, Seq) and len(hosts.items) == 1 else hosts
+    return not any(isinstance(each, Text) and each.value in DECLARABLE for each in (flag, first))
 
 
 def described(node: Node, word: str) -> Node:

@@ -85,11 +85,17 @@ _LOCALE: Final[dict[str, JsonSchema]] = {
 }
 
 
+_HOSTS: Final = "The hosts that the URL may have; an answer with another one does not count."
+
+
 def _returned() -> JsonSchema:
-    """The type of a field of an answer: a word, a list, a map of fields, or a type that is sensitive."""
+    """The type of a field of an answer: a word, a list, a map of fields, a sensitive type, or a URL of some hosts."""
     fields = {"type": ref("returned"), "sensitive": about(FLAG, VARIABLE["sensitive"])}
     is_described = has("type", "sensitive") | {"properties": {"sensitive": FLAG}}
+    of_hosts = fields | {"type": one_of(("url",)), "hosts": about({"type": "array", "items": TEXT}, _HOSTS)}
+    is_of_hosts = has("type", "hosts") | {"properties": {"type": one_of(("url",))}}
     cases = [
+        (is_of_hosts, mapped(of_hosts, required=("type", "hosts"))),
         (is_described, mapped(fields, required=fields)),
         ({"type": "object"}, named(ref("returned"))),
         ({"type": "array"}, {"items": {"if": {"type": "object"}, "then": ref("returned"), "else": ANYTHING}}),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.flow.expressions.check import Check, described, kind_of
 from app.flow.expressions.checker import test, type_of
 from app.flow.expressions.compiled import used_env
 from app.flow.expressions.fault import Fault
 from app.flow.expressions.kinds import item_of, record_of
-from app.flow.expressions.syntax import Node, root_names
+from app.flow.expressions.syntax import Const, Node, root_names, whole_values
 from app.flow.expressions.touching import touched_names
 from app.flow.issues import Issue
 from app.flow.paths import root_of
@@ -110,8 +110,18 @@ class _Walk:
             message, cure = "a value in the name of a field", "write the name out, without braces"
             self.check.report_at("E334", data.start, 1, message, cure)
             self.analyst.spot = ""
+        if self.analyst.spot == "torn":
+            self._torn(data)
         if not data.is_raw and not self.analyst.is_json:
             stray_braces(self.check, data)
+
+    def _torn(self, data: Data) -> None:
+        """Report a text that joins a setting or a variable and makes another host of it."""
+        written = data.text.strip()
+        message = f'"{written}" directly behind a value changes where the URL leads'
+        cure = "begin the path with one /, or write the scheme and the host in front"
+        self.check.report_at("E332", data.start + data.text.index(written), len(written), message, cure)
+        self.analyst.spot = "path"
 
     def _uses(self, node: Node, *, is_passed: bool = False) -> None:
         """Note the names of the flow that an expression looks up; `is_passed` as for `touched_names`."""
@@ -138,8 +148,15 @@ class _Walk:
 
     def _told(self, part: Output, shape: Shape) -> Told:
         node = part.node
-        is_env = root_names(node) == {"env"}
-        return Told(shape, is_env, self.check.shown(node), node.start, node.end - node.start, part.start)
+        values = tuple(whole_values(node))
+        fixed = [_is_fixed(value) for value in values]
+        is_url = all(is_one or self._is_url(value) for value, is_one in zip(values, fixed, strict=True))
+        length = node.end - node.start
+        return Told(shape, all(fixed), is_url, self.check.shown(node), node.start, length, part.start)
+
+    def _is_url(self, node: Node) -> bool:
+        silent = replace(self.check, issues=[])
+        return getattr(type_of(silent, node), "name", "") == "url"
 
     def _may_be_told(self, node: Node) -> bool:
         """Whether no name in it must be hushed up: what is sent is kept with the call, so nothing sensitive may go."""
@@ -259,6 +276,11 @@ class _Walk:
         files, analyst.files, analyst.scope = analyst.files, (*analyst.files, text.name), self.check.scope
         analyst.unit(unit)
         analyst.files = files
+
+
+def _is_fixed(node: Node) -> bool:
+    """Whether it is a setting of the server, or a text of the file."""
+    return root_names(node) == {"env"} or (isinstance(node, Const) and isinstance(node.value, str))
 
 
 def _named(check: Check, node: Node, shape: Shape) -> str | None:

@@ -25,6 +25,7 @@ _TAG = re.compile(r"[<>]")
 _LONE = re.compile(r"[\ud800-\udfff]")
 _NUMBER = re.compile(r"[0-9*#pP+(). -]*")
 _BASE = re.compile(r"[^\x00-\x20\x7f-\x9f\"<>\\^`{|}\ud800-\udfff]*")
+_BEGINS_URL = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]|sips?:)", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9.:-]*")
 _XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"})
 """As `xml.sax.saxutils` escapes, which brings an HTTP client with it when it is imported."""
@@ -77,7 +78,10 @@ def url(value: object, index: int) -> str:
 
 def url_base(value: object, index: int) -> str:
     """The beginning of a URL, from a setting of the server or a variable of type url."""
-    return _matching(_BASE, value, index, "a setting with characters that a URL does not have")
+    written = _matching(_BASE, value, index, "a setting with characters that a URL does not have")
+    if written and not _BEGINS_URL.match(written):
+        raise Refused("E392", "a URL with its scheme and host is needed, such as https://example.com", index)
+    return written
 
 
 def url_host(value: object, index: int) -> str:

@@ -16,6 +16,8 @@ from app.flow.templates.json_spots import SPOKEN, WITHIN, after_json, after_valu
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://|(?P<sip>sips?:))")
+_BEHIND_BASE = re.compile(r"/(?!/)|[?#;@]|:(?:[0-9]+(?:[/?#;]|\Z)|\Z)")
+"""What may follow a value that holds a scheme and a host: a path, a port, or the host of a SIP user."""
 _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 
 
@@ -25,13 +27,15 @@ class Told:
 
     Attributes:
         shape: its type.
-        is_env: whether it is a setting of the server, as it is.
+        is_fixed: whether it is made of settings of the server and of what the file says, and of nothing else.
+        is_url: whether it begins as such a value or as one of type url does.
         shown, start, length: how and where it is written.
         before: how much of the text stands before its braces.
     """
 
     shape: Shape
-    is_env: bool
+    is_fixed: bool
+    is_url: bool
     shown: str
     start: int
     length: int
@@ -119,6 +123,8 @@ def _after_url(spot: str, text: str) -> str:
         return "odd"
     if spot == "user" and "@" in text:
         spot, text = "host", text[text.index("@") + 1 :]
+    if spot == "base" and text.strip():
+        spot = "host" if _BEHIND_BASE.match(text) else "torn"
     if spot == "host" and re.search(r"[/?#;]", text):
         return "path"
     return spot
@@ -127,9 +133,9 @@ def _after_url(spot: str, text: str) -> str:
 def _url(spot: str, told: Told) -> str:
     if spot in ("user", "path"):
         return "_url"
-    if spot == "" and (told.is_env or getattr(told.shape, "name", "") == "url"):
+    if spot == "" and told.is_url:
         return "_url_base"
-    if spot == "host" and told.is_env:
+    if spot in ("base", "host") and told.is_fixed:
         return "_url_host"
     if spot == "odd":
         cure = "begin with https:// and the host, or with a setting: {{ env.NAME }}"
@@ -146,6 +152,8 @@ SPOT_NAMES = {
     "user": "before the @",
     "host": "in the host",
     "path": "behind the host",
+    "base": "in the host",
+    "torn": "in the host",
     "odd": "in no URL",
 }
 """How messages call the spots; any other is at the beginning or between."""
@@ -153,6 +161,8 @@ SPOT_NAMES = {
 
 def joined(spots: set[str]) -> str | None:
     """The spot behind branches that end in these spots; None when they do not go together."""
+    if spots == {"base", "host"}:
+        return "base"
     return next(iter(spots)) if len(spots) == 1 else joined_json(spots)
 
 
@@ -160,7 +170,7 @@ SPOTS: dict[str, Spots] = {
     "talk": Spots(_after_talk, _talk, spoken=frozenset({"", "tag"})),
     "ssml": Spots(_after_ssml, _ssml, spoken=frozenset({"", "tag", '"', "'"})),
     "json": Spots(after_json, _json, after_value, SPOKEN),
-    "url": Spots(_after_url, _url, lambda spot: spot or "host"),
+    "url": Spots(_after_url, _url, lambda spot: spot or "base"),
     "number": _plain("_number"),
     "header": _plain("_header"),
     "text": _plain("_text"),

@@ -194,7 +194,7 @@ def _plain(returned: Returned) -> Any:
         case ReturnedValue(type=type_):
             if type_.words:
                 return type_.words[0]
-            return SAMPLES.get(type_.name, returned.empty)
+            return type_.sample if type_.hosts else SAMPLES.get(type_.name, returned.empty)
     return returned.empty
 
 
@@ -227,7 +227,7 @@ def _texts(type_: ValueType, tested: Tested) -> list[Any]:
 
 def _others(type_: ValueType, tested: Tested) -> list[Any]:
     """Something that is none of what it is held against; two such things where it is held against another value."""
-    usual = _USUAL.get(type_.name, (type_.sample,))
+    usual = (type_.sample,) if type_.hosts else _USUAL.get(type_.name, (type_.sample,))
     fitting = [each for each in usual if tested.has_none(str(each))] or list(usual[:1])
     return fitting[: 2 if tested.is_related else 1]
 

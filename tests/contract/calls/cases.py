@@ -3,7 +3,8 @@
 A file is a map:
 
     settings    of the server; `{stand_in}` is the address of the stand-in
-    project     the name of a folder of examples/, or "" for flows/ of this repository; left out: none
+    project     the name of a folder of examples/, whose answers.json the stand-in knows, or "flows" for flows/ of this
+                repository; left out: none
     files       texts by path, beside the project's or in place of them
     nccos       NCCOs by name, for replies that many exchanges have
     cases       a list
@@ -34,6 +35,7 @@ An exchange is one webhook and its reply:
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,20 +88,26 @@ class Project(Part):
     settings: dict[str, str] = {}
     project: str | None = None
     files: dict[str, str] = {}
+    answers: dict[str, Any] = {}
     nccos: dict[str, list[dict[str, Any]]] = {}
     cases: list[Case]
 
-    def all_files(self) -> dict[str, str]:
-        """Every file of the project by its path, with the flows of the cases."""
+    def with_files(self) -> Project:
+        """The same with the files of its project and of its cases among its files, and what the stand-in knows."""
         found: dict[str, str] = {}
-        if self.project is not None:
-            home = ROOT / "examples" / self.project if self.project else ROOT
-            paths = [*home.glob("flows/*.yaml"), *home.glob("templates/*.j2")]
-            found = {path.relative_to(home).as_posix(): path.read_text(encoding="utf-8") for path in paths}
-        for number, case in enumerate(self.cases):
-            found |= {f"flows/case-{number}.yaml": case.flow} if case.flow else {}
+        answers: dict[str, Any] = {}
+        if self.project:
+            home = ROOT if self.project == "flows" else ROOT / "examples" / self.project
+            for path in [*home.glob("flows/*.yaml"), *home.glob("templates/*.j2")]:
+                prefix = f"{self.project}-" if path.suffix == ".yaml" else ""
+                found[f"{path.parent.name}/{prefix}{path.name}"] = path.read_text(encoding="utf-8")
+            known = home / "answers.json"
+            written = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}
+            answers = {key: {"in_turn": one} if isinstance(one, list) else one for key, one in written.items()}
+        for case in self.cases:
+            found |= {f"flows/{case.case}.yaml": case.flow} if case.flow else {}
             found |= {f"flows/{name}.yaml": text for name, text in case.flows.items()}
-        return found | self.files
+        return self.model_copy(update={"files": found | self.files, "answers": answers})
 
     def ncco(self, exchange: Exchange) -> Any:
         """The NCCO that the reply to an exchange holds."""
@@ -112,15 +120,11 @@ def load(file: Path) -> Project:
 
 
 def load_projects(folder: Path) -> dict[str, Project]:
-    """Every file of cases by its name. Files with the same settings and without a project share one server."""
-    found: dict[str, Project] = {}
-    shared: dict[str, str] = {}
-    for file in sorted(folder.rglob("*.yaml")):
-        project, name = load(file), file.stem
-        if project.project is None:
-            name = shared.setdefault(str(project.settings), name)
-        if name in found:
-            files, cases = found[name].files | project.files, [*found[name].cases, *project.cases]
-            project = project.model_copy(update={"files": files, "cases": cases})
-        found[name] = project
-    return found
+    """Every file of cases by its name. One server plays all files that have the same settings."""
+    projects = {file.stem: load(file).with_files() for file in sorted(folder.rglob("*.yaml"))}
+    together: dict[str, dict[str, Any]] = {}
+    for project in projects.values():
+        shared = together.setdefault(str(project.settings), {"files": {}, "answers": {}})
+        shared["files"] |= project.files
+        shared["answers"] |= project.answers
+    return {name: one.model_copy(update=together[str(one.settings)]) for name, one in projects.items()}

@@ -32,7 +32,7 @@ class Reply:
     """What the server replied to one webhook.
 
     Attributes:
-        ncco: the NCCO with names for what differs from run to run; None: an empty body.
+        ncco: the NCCO with names for what differs from run to run; None: an empty body, or an error.
         body: the bytes as they came.
     """
 
@@ -65,10 +65,10 @@ class Conversation:
         urls = {name: url for url, name in callback_names(response.text).items()}
         self._sent.append(request)
         self._urls.append(urls)
-        if not response.content:
-            return Reply(response.status_code, None, b"")
-        assert response.headers["content-type"] == "application/json", response.headers
-        return Reply(response.status_code, self.plain(response.json()), response.content)
+        if response.content:
+            assert response.headers["content-type"] == "application/json", response.headers
+        is_ncco = response.is_success and response.content
+        return Reply(response.status_code, self.plain(response.json()) if is_ncco else None, response.content)
 
     def named(self, text: str) -> str:
         """A text with names in place of what differs from run to run."""

@@ -27,7 +27,7 @@ class Played:
 
 @dataclass(frozen=True)
 class Stage:
-    """A server for the cases of a project."""
+    """A server, and the project that it serves; `play` needs no more of the project than its answers."""
 
     project: Project
     server: Server
@@ -37,7 +37,8 @@ class Stage:
     def play(self, case: Case) -> Played:
         """Play one case."""
         leg = hashlib.sha256(case.case.encode()).hexdigest()[:32]
-        self.stand_in.reset({key.replace("{call}", leg): answer for key, answer in case.answers.items()})
+        answers = {**self.project.answers, **case.answers}
+        self.stand_in.reset({key.replace("{call}", leg): answer for key, answer in answers.items()})
         conversation = Conversation(self.client, {"call": leg, "stand_in": self.stand_in.url})
         replies = [conversation.send(exchange) for exchange in case.exchanges]
         hooks = [
@@ -58,5 +59,5 @@ def staged(project: Project, home: Path) -> Iterator[Stage]:
     """A server for a project, in the folder `home`."""
     with standing_in() as stand_in:
         settings = {name: value.replace("{stand_in}", stand_in.url) for name, value in project.settings.items()}
-        with running(home, project.all_files(), settings) as server, httpx.Client(base_url=server.url) as client:
+        with running(home, project.files, settings) as server, httpx.Client(base_url=server.url) as client:
             yield Stage(project, server, stand_in, client)

@@ -7,40 +7,40 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.contract.calls.cases import FOLDER, Case, load_projects
+from tests.contract.calls.cases import FOLDER, Case, Project, load_projects
 from tests.contract.calls.playing import Stage, staged
 
-PROJECTS = load_projects(FOLDER)
 CASES = [
-    pytest.param(name, case, id=case.case, marks=[pytest.mark.xfail(reason=case.xfail)] if case.xfail else [])
-    for name, project in PROJECTS.items()
+    pytest.param(project, case, id=case.case, marks=[pytest.mark.xfail(reason=case.xfail)] if case.xfail else [])
+    for project in sorted(load_projects(FOLDER).values(), key=lambda project: str(project.settings))
     for case in project.cases
 ]
 
 
 @pytest.fixture(scope="session")
-def stage_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Stage]]:
-    """Starts the server of a project when a case of it comes first, and ends the one before."""
+def stage_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Project], Stage]]:
+    """Starts the server of a project when a case of it comes first, and ends the one with other settings before."""
     stack, stages = ExitStack(), dict[str, Stage]()
 
-    def started(name: str) -> Stage:
-        if name not in stages:
+    def started(project: Project) -> Stage:
+        settings = str(project.settings)
+        if settings not in stages:
             stack.close()
             stages.clear()
-            stages[name] = stack.enter_context(staged(PROJECTS[name], tmp_path_factory.mktemp("project")))
-        return stages[name]
+            stages[settings] = stack.enter_context(staged(project, tmp_path_factory.mktemp("project")))
+        return stages[settings]
 
     with stack:
         yield started
 
 
-@pytest.mark.parametrize(("name", "case"), CASES)
-def test_case(name: str, case: Case, stage_of: Callable[[str], Stage]) -> None:
-    stage = stage_of(name)
+@pytest.mark.parametrize(("project", "case"), CASES)
+def test_case(project: Project, case: Case, stage_of: Callable[[Project], Stage]) -> None:
+    stage = stage_of(project)
     played = stage.play(case)
 
     for number, (exchange, reply) in enumerate(zip(case.exchanges, played.replies, strict=True), 1):
-        expected = played.replies[exchange.same_as - 1].ncco if exchange.same_as else stage.project.ncco(exchange)
+        expected = played.replies[exchange.same_as - 1].ncco if exchange.same_as else project.ncco(exchange)
         assert (number, exchange.status, expected) == (number, reply.status, reply.ncco)
         assert not exchange.same_as or played.replies[exchange.same_as - 1].body == reply.body
     assert case.asked is None or sorted(case.asked) == sorted(played.asked)

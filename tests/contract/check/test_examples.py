@@ -1,0 +1,32 @@
+"""The sample flows and the examples are free of issues, and their scenarios hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.contract.command import ncco
+
+ROOT = Path(__file__).resolve().parents[3]
+PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
+
+
+@pytest.mark.parametrize("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
+def test_an_example_has_no_issue(project: Path, tmp_path: Path) -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (project / "flows").glob("*.yaml")]
+    env = {f"FLOW_{name}": "https://example.com" for text in texts for name in re.findall(r"env\.([A-Z_]+)", text)}
+    result = ncco("check", project, "--format", "json", cwd=tmp_path, env=env)
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["issues"] == []
+
+
+@pytest.mark.parametrize("project", PROJECTS[1:], ids=lambda path: path.name)
+def test_the_scenarios_of_an_example_hold(project: Path, tmp_path: Path) -> None:
+    result = ncco("test", project, "--format", "json", cwd=tmp_path)
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["played"] > 0

@@ -1,0 +1,107 @@
+"""Which URLs `ncco check` refuses because a caller, or a text that joins them, decides their host (E332).
+
+`faulty.yaml` and `sound.yaml` hold small projects. `flow` is the end of a flow file behind HEAD, `files` are further
+files by path. «» marks each text that E332 reports, with its exact line, column and length.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from app.cli import main
+
+HEAD = "flow: main\ndefault: true\nstart: hello\n"
+SETTINGS = {
+    "FLOW_CRM_URL": "https://crm.example.com",
+    "FLOW_CRM_HOST": "crm.example.com",
+    "FLOW_PORT": "8443",
+    "FLOW_SCHEME": "https",
+    "FLOW_PART": "https:/",
+}
+_FOLDER = Path(__file__).parent
+
+
+def _cases(file: str) -> list[Any]:
+    found = yaml.safe_load((_FOLDER / file).read_text())
+    return [pytest.param(case, id=case["name"]) for case in found]
+
+
+def _marked(path: str, text: str) -> list[tuple[str, int, int, int]]:
+    """The places between «» of a text: file, line, column and length."""
+    places = []
+    for number, line in enumerate(text.splitlines(), 1):
+        for before, match in enumerate(re.finditer("«(.*?)»", line)):
+            places.append((path, number, match.start() + 1 - 2 * before, len(match[1])))
+    return places
+
+
+def _check(case: dict[str, Any], home: Path) -> tuple[list[tuple[str, int, int, int]], list[dict[str, Any]]]:
+    """The places that are marked in a project, and the errors that `ncco check` reports for it."""
+    files = {"flows/main.yaml": HEAD + case["flow"], **case.get("files", {})}
+    for path, text in files.items():
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text(text.replace("«", "").replace("»", ""))
+    env = {name: None for name in os.environ if name.startswith(("NCCO_", "VONAGE_"))} | SETTINGS
+    words = ["check", str(home / "flows"), "--templates", str(home / "templates"), "--format", "json"]
+    issues = json.loads(CliRunner().invoke(main, words, env=env).output)["issues"]
+    places = [place for path, text in files.items() for place in _marked(path, text)]
+    return sorted(places), [issue for issue in issues if issue["severity"] == "error"]
+
+
+@pytest.mark.parametrize("case", _cases("faulty.yaml"))
+def test_url_whose_host_a_caller_decides_is_an_error(case: dict[str, Any], tmp_path: Path) -> None:
+    places, errors = _check(case, tmp_path)
+    assert places
+    assert [(*place, "E332") for place in places] == sorted(
+        (_path(issue, tmp_path), issue["line"], issue["column"], issue["length"], issue["code"]) for issue in errors
+    )
+
+
+@pytest.mark.parametrize("case", _cases("sound.yaml"))
+def test_url_whose_host_no_caller_decides_is_accepted(case: dict[str, Any], tmp_path: Path) -> None:
+    _, errors = _check(case, tmp_path)
+    assert [] == [(issue["code"], issue["line"], issue["message"]) for issue in errors]
+
+
+@pytest.mark.parametrize("case", _cases("hosts.yaml"))
+def test_hosts_of_an_answer_are_checked_when_a_flow_loads(case: dict[str, Any], tmp_path: Path) -> None:
+    flow = _LOOKUP.format(returns=case["returns"], default=case.get("default", "{}"))
+    _, errors = _check({"flow": flow}, tmp_path)
+    assert case["errors"] == [f"{issue['line']}:{issue['column']} {issue['code']}" for issue in errors]
+
+
+@pytest.mark.parametrize("case", _cases("calls.yaml"))
+def test_call_plays_only_urls_of_allowed_hosts(case: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows/main.yaml").write_text(HEAD + case["flow"])
+    (tmp_path / "scenario.yaml").write_text(json.dumps({"a call": case["call"]}))
+    words = ["test", str(tmp_path / "scenario.yaml"), "--flows", str(tmp_path / "flows")]
+    result = CliRunner().invoke(main, words, env=SETTINGS)
+    assert result.exit_code == 0, result.output
+
+
+_LOOKUP = """\
+lookups:
+  media:
+    get: "https://crm.example.com/{{{{ call.from }}}}"
+    returns: {returns}
+    default: {default}
+steps:
+  hello:
+    lookup: media
+    do:
+      - stream: "{{{{ media.audio }}}}"
+    goto: end
+"""
+
+
+def _path(issue: dict[str, Any], home: Path) -> str:
+    return str(Path(issue["file"]).relative_to(home)) if Path(issue["file"]).is_absolute() else issue["file"]
