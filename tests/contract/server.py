@@ -33,35 +33,46 @@ DEFAULTS: Final[Mapping[str, str]] = {
 }
 
 
+class NotStarted(Exception):
+    """The server ended, or did not serve in time; says what it printed."""
+
+
 class Server:
-    """`ncco serve` for the project in `home`. It can be stopped or killed, and started again on the same database.
+    """`ncco serve` for the project in `home`. It can be ended, and started again on the same port and database.
 
     Attributes:
+        words: options of `ncco serve`.
         url: where it listens.
         lines: everything that it printed.
     """
 
-    def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, home: Path, settings: Mapping[str, str], *words: str) -> None:
         self.home = home
-        self.settings = {**DEFAULTS, "NCCO_DATABASE_URL": f"sqlite:///{home}/calls.db", **settings}
-        self.url = ""
+        self.words = words
+        port = free_port()
+        database = {"NCCO_DATABASE_URL": f"sqlite:///{home}/calls.db"}
+        self.settings = {**DEFAULTS, "NCCO_PORT": str(port), **database, **settings}
+        self.url = f"http://127.0.0.1:{port}"
         self.lines: list[str] = []
 
     def start(self) -> None:
-        """Start it and wait until it serves. Raises AssertionError with what it printed when it does not."""
-        port = free_port()
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), **self.settings, "NCCO_PORT": str(port)}
+        """Start it and wait until it serves. Raises NotStarted."""
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), **self.settings}
         self._process = subprocess.Popen(
-            [NCCO, "serve"], cwd=self.home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [NCCO, "serve", *self.words],
+            cwd=self.home,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.url = f"http://127.0.0.1:{port}"
         until = time.monotonic() + STARTS_WITHIN_S
         while not self._serves():
             if self._process.poll() is not None or time.monotonic() > until:
                 self.end()
-                raise AssertionError("".join(["the server did not start:\n", *self.lines]))
+                raise NotStarted("".join(self.lines))
             time.sleep(0.05)
 
     def end(self, number: signal.Signals = signal.SIGKILL) -> int:
@@ -74,6 +85,12 @@ class Server:
     def log(self) -> list[dict[str, Any]]:
         """The lines of its log."""
         return [json.loads(line) for line in self.lines if line.startswith("{")]
+
+    def wait_for_lines(self, event: str, number: int) -> None:
+        """Wait until its log has so many lines of this event, at most some seconds."""
+        until = time.monotonic() + HOOKS_WITHIN_S
+        while sum(line["event"] == event for line in self.log()) < number and time.monotonic() < until:
+            time.sleep(0.02)
 
     def _serves(self) -> bool:
         try:
@@ -95,13 +112,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(home: Path, files: Mapping[str, str], settings: Mapping[str, str]) -> Iterator[Server]:
+def running(home: Path, files: Mapping[str, str], settings: Mapping[str, str], *words: str) -> Iterator[Server]:
     """A server for the files of a project (by path), which are written to `home`. It is killed at the end."""
     for folder in ("flows", "templates"):
         (home / folder).mkdir(exist_ok=True)
     for name, text in files.items():
         (home / name).write_text(text, encoding="utf-8")
-    server = Server(home, settings)
+    server = Server(home, settings, *words)
     server.start()
     try:
         yield server

@@ -29,7 +29,7 @@ An exchange is one webhook and its reply:
     headers     more headers. signed: the claims of its token that differ, with `secret` and `age_s`
     again       in place of all these: the number of an exchange whose bytes are delivered once more
     status      of the reply, 200 when left out
-    ncco        of the reply, or a name of `nccos`; left out: the body is empty
+    ncco        of the reply, or a name of `nccos`, or "*" for any; left out: the body is empty
     same_as     in place of `ncco`: the number of an exchange whose reply has the same bytes
 """
 
@@ -111,7 +111,7 @@ class Project(Part):
 
     def ncco(self, exchange: Exchange) -> Any:
         """The NCCO that the reply to an exchange holds."""
-        return self.nccos[exchange.ncco] if isinstance(exchange.ncco, str) else exchange.ncco
+        return self.nccos.get(exchange.ncco) if isinstance(exchange.ncco, str) else exchange.ncco
 
 
 def load(file: Path) -> Project:

@@ -53,7 +53,7 @@ class Conversation:
     """
 
     def __init__(self, client: httpx.Client, names: Mapping[str, str]) -> None:
-        self._client = client
+        self.client = client
         self._names = names
         self._sent: list[httpx.Request] = []
         self._urls: list[dict[str, str]] = [{}]
@@ -61,7 +61,7 @@ class Conversation:
     def send(self, exchange: Exchange) -> Reply:
         """Send the webhook of an exchange."""
         request = self._sent[exchange.again - 1] if exchange.again else self._request(exchange)
-        response = self._client.send(request)
+        response = self.client.send(request)
         urls = {name: url for url, name in callback_names(response.text).items()}
         self._sent.append(request)
         self._urls.append(urls)
@@ -94,7 +94,7 @@ class Conversation:
             hashed = json.dumps(query, separators=(",", ":")).encode()
         if exchange.signed is not None:
             headers["Authorization"] = f"Bearer {token(exchange.signed, hashed)}"
-        return self._client.build_request(exchange.method, path.removeprefix(PUBLIC_URL), content=body, headers=headers)
+        return self.client.build_request(exchange.method, path.removeprefix(PUBLIC_URL), content=body, headers=headers)
 
     def _filled(self, fields: Mapping[str, Any], urls: Mapping[str, str]) -> Any:
         """Fields with the values of the names in them, without those that are null."""

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Final
 
 import pytest
 
 from tests.contract.calls.cases import FOLDER, Case, Project, load_projects
 from tests.contract.calls.playing import Stage, staged
 
+ANY: Final = "*"
+
+
+def _marks(case: Case) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.xfail(reason=case.xfail, raises=AssertionError)] if case.xfail else []
+
+
 CASES = [
-    pytest.param(project, case, id=case.case, marks=[pytest.mark.xfail(reason=case.xfail)] if case.xfail else [])
+    pytest.param(project, case, id=case.case, marks=_marks(case))
     for project in sorted(load_projects(FOLDER).values(), key=lambda project: str(project.settings))
     for case in project.cases
 ]
@@ -41,7 +49,9 @@ def test_case(project: Project, case: Case, stage_of: Callable[[Project], Stage]
 
     for number, (exchange, reply) in enumerate(zip(case.exchanges, played.replies, strict=True), 1):
         expected = played.replies[exchange.same_as - 1].ncco if exchange.same_as else project.ncco(exchange)
-        assert (number, exchange.status, expected) == (number, reply.status, reply.ncco)
+        assert (number, exchange.status) == (number, reply.status)
+        if exchange.ncco != ANY:
+            assert (number, expected) == (number, reply.ncco)
         assert not exchange.same_as or played.replies[exchange.same_as - 1].body == reply.body
     assert case.asked is None or sorted(case.asked) == sorted(played.asked)
     assert sorted(case.hooks, key=str) == played.hooks
