@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 
 from app.errors import StoreUnavailable
 from app.flow.nodes import Place
-from app.service.removals import CURE
+from app.service.library import CURE
 from app.web.calls import Calls
 from app.web.leaving import Leaving
 from app.web.metrics import CONTENT_TYPE, Metrics

@@ -9,7 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from app.errors import SettingsError
 from app.service.calls import CallService
-from app.service.sweeper import Sweeper, Swept
+from app.service.retention import Sweeper, Swept
 from app.store.retention import Retention
 
 

@@ -13,8 +13,7 @@ from watchfiles import awatch
 
 from app.errors import AppError
 from app.flow.stamps import Stamps, stamps
-from app.service.library import Library
-from app.service.removals import CURE
+from app.service.library import CURE, Library
 from app.web.metrics import Metrics
 
 LOOK_MS: Final = 1000

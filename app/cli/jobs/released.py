@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from app.errors import StoreError
 from app.flow.model import Project
-from app.service.released import RELEASED, project_of
+from app.service.library import RELEASED, project_of
 from app.store import open_store
 from app.store.records import Recorded
 

@@ -19,7 +19,7 @@ from app.cli.work import FINE, ISSUES, CannotRun
 from app.errors import SettingsError, StoreUnusable
 from app.flow.model import Project
 from app.flow.report import printable, report
-from app.service.removals import CURE, removals
+from app.service.library import CURE, removals
 from app.settings import Settings, load_settings
 from app.store import open_store
 from app.store.memory import MemoryStore
