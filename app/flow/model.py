@@ -17,6 +17,7 @@ from app.flow.drafts import Callback, CallbackKind, Draft, Frame, Laid, Part, Va
 from app.flow.moves import Again, Asked, Assignment, Decision, Edge, Go, Jump, Next, Outcome, Runs, Target
 from app.flow.nodes import Place
 from app.flow.paths import Path
+from app.flow.types import TYPES
 
 if TYPE_CHECKING:
     from app.flow.expressions import Expression
@@ -67,6 +68,13 @@ class Variable:
     words: tuple[str, ...] = ()
     is_declared: bool = field(default=True, compare=False)
     has_default: bool = field(default=True, compare=False)
+
+    def cast(self, value: object) -> object:
+        """`value` as a value of this variable. Raises ValueError."""
+        fitting = TYPES[self.type_name].cast(value) if self.type_name in TYPES else value
+        if self.words and fitting not in self.words:
+            raise ValueError(f"one of {', '.join(self.words)} is needed")
+        return fitting
 
 
 class Asking(Protocol):

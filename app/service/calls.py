@@ -16,20 +16,19 @@ from app.engine import (
     Lookup,
     LookupAnswer,
     Session,
-    Surroundings,
     Turn,
+    TurnContext,
     Wait,
     WaitRef,
     begin,
-    begin_other,
+    begin_called,
     fail,
     hang_up,
     observe,
     refusal,
     resume,
 )
-from app.engine.json_bytes import json_bytes
-from app.engine.state import from_json
+from app.engine.session import from_json, json_bytes
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable, UnknownWait
 from app.flow.model import CallbackKind, Flow
 from app.ncco.webhooks import FallbackWebhook, InputWebhook, LegWebhook, StatusWebhook
@@ -145,14 +144,15 @@ class CallService:
         id_ = session_id(call.uuid, flow)
         if found is None:
             return await self._answer_without_flow(delivery, id_, flow)
+        given = {} if flow is None else delivery.params(found.params)
         try:
-            return await self._open(id_, begin(found, id_, call, self._surroundings(delivery)), delivery)
+            return await self._open(id_, begin(found, id_, call, self._surroundings(delivery), given), delivery)
         except AlreadyOpen:
             id_ = await self._answered_session(id_, call)
         if (repeat := await self._repeat_answer(id_, delivery)) is not None:
             return repeat
         try:  # the leg was transferred into the same flow
-            return await self._open(id_, begin(found, id_, call, self._surroundings(delivery)), delivery)
+            return await self._open(id_, begin(found, id_, call, self._surroundings(delivery), given), delivery)
         except AlreadyOpen:
             repeat = await self._repeat_answer(id_, delivery)
             return repeat or self._failsafe("answer", "the call is known, its first turn is not", call)
@@ -278,7 +278,7 @@ class CallService:
         flow = await self._flow_of(parent)
         if flow is None:
             return await self._join_silently(id_, delivery, _lost_revision(parent))
-        turn = await self._play(begin_other(flow, id_, parent, wait, self._surroundings(delivery)))
+        turn = await self._play(begin_called(flow, id_, parent, wait, self._surroundings(delivery)))
         webhook = answer_row(delivery, delivery.call, id_, self.policy.keys[0])._replace(kind="onanswer")
         try:
             return await self._write_first(turn, webhook, delivery, leg=delivery.call.uuid or id_)
@@ -462,7 +462,7 @@ class CallService:
         """The flow of a session in the revision that it began with; None when it is lost."""
         return await self.library.pinned(session.flow, session.revision)
 
-    def _surroundings(self, delivery: Delivery) -> Surroundings:
+    def _surroundings(self, delivery: Delivery) -> TurnContext:
         key, base, policy = self.policy.keys[0], delivery.base_url, self.policy
 
         def link(ref: WaitRef) -> str:
@@ -471,7 +471,7 @@ class CallService:
         def hide(session: str, secret: str) -> str:
             return mask(key, session, secret)
 
-        return Surroundings(
+        return TurnContext(
             now=delivery.received_at,
             link=link,
             mask=hide,
@@ -494,7 +494,11 @@ class CallService:
         """The hooks of a call whose leg has ended before its flow did."""
         session = from_json(row.state)
         flow = await self._flow_of(session)
-        hooks = hang_up(flow, session, delivery.webhook, self._surroundings(delivery)) if flow is not None else ()
+        if flow is None:
+            return ()
+        statuses = await self.store.statuses(session.id, session.turn)
+        seen = frozenset(status.partition(":")[0] for _, status in statuses)
+        hooks = hang_up(flow, session, delivery.webhook, self._surroundings(delivery), seen)
         return hook_rows(hooks, row.id, delivery.received_at)
 
     async def _advance(

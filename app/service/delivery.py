@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from app.engine import JOINED, Call, Session, Turn
-from app.engine.json_bytes import json_bytes
+from app.engine.session import json_bytes
 from app.ncco.webhooks import FALLBACK_REASONS, Webhook, as_text, recognise, unnested, webhook_type
 
 JOIN_SILENTLY: Final = json_bytes([JOINED])
@@ -24,6 +24,9 @@ Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean p
 
 _SIP_HEADER: Final = "SipHeader_"
 """Prefix of a custom SIP header. Source: webhook reference, Answer."""
+_ANSWER_FIELDS: Final = frozenset(
+    {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type", "custom_data"}
+)
 _DIRECTIONS: Final = frozenset({"inbound", "outbound"})
 
 
@@ -85,6 +88,11 @@ class Delivery:
             },
             custom_data=custom_data if isinstance(custom_data, dict) else {},
         )
+
+    def params(self, names: Collection[str]) -> dict[str, str]:
+        """What the query of the answer URL gives for these params; Vonage's own fields are none."""
+        query = self.fields if self.method == "GET" else self.query
+        return {name: as_text(query[name]) for name in names if name in query and name not in _ANSWER_FIELDS}
 
     @property
     def original(self) -> Delivery:

@@ -14,8 +14,7 @@ from typing import Any, Final
 import orjson
 
 from app.engine import Call, Session, Turn, WaitRef
-from app.engine.json_bytes import json_bytes
-from app.engine.state import to_json
+from app.engine.session import json_bytes, to_json
 from app.flow.language.hooks import Hook
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
 from app.service.carried import CARRIED
@@ -175,7 +174,7 @@ def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -
         turn.session.id,
         turn.session.turn,
         ncco,
-        turn.trace_json,
+        json_bytes(turn.trace),
         json_bytes(inputs),
         webhook.id,
         webhook.turn,

@@ -18,7 +18,7 @@ Files: TypeAlias = Mapping[str, Flow]
 
 
 class Line(Protocol):
-    """What a trace says; see `app.engine.trace.TraceLine`."""
+    """What a trace says; see `app.engine.turn.TraceLine`."""
 
     @property
     def did(self) -> str:

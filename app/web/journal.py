@@ -13,7 +13,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from app.engine.echoes import Echoes
+from app.engine.secrets import Secrets
 from app.settings import Settings
 from app.web.answers import Answer
 from app.web.steady import JsonLines, Steady
@@ -156,7 +156,7 @@ def _placed(error: BaseException) -> dict[str, Any]:
 
 def _told(error: BaseException, visit: Visit) -> str:
     """The message of an exception, unless it holds what the caller has pressed or said: that may be sensitive."""
-    given, fields = Echoes(), visit.delivery.fields if visit.delivery is not None else {}
+    given, fields = Secrets(), visit.delivery.fields if visit.delivery is not None else {}
     given.learn([fields.get("dtmf"), fields.get("speech")])
     return "not shown: it holds what the caller gave" if given.are_in(str(error)) else str(error)
 

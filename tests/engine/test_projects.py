@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.engine import Call, Turn, WaitRef, hang_up, observe
 from app.engine.run import STEP_LIMIT
-from app.engine.state import from_json, to_json
+from app.engine.session import from_json, to_json
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.ncco import check
@@ -75,7 +75,7 @@ def told(flow: Flow, turns: list[Turn]) -> bytes:
 
 
 def kept(turns: list[Turn]) -> list[tuple[bytes, bytes, bytes]]:
-    return [(orjson.dumps(turn.ncco), to_json(turn.session), turn.trace_json) for turn in turns]
+    return [(orjson.dumps(turn.ncco), to_json(turn.session), orjson.dumps(turn.trace)) for turn in turns]
 
 
 MODEST = settings(
@@ -99,7 +99,7 @@ def test_every_turn_is_right_whatever_the_flows_and_the_webhooks(texts: dict[str
             assert [] == [issue for issue in check(turn.ncco) if issue.severity == "error"]
             assert to_json(turn.session) == to_json(from_json(to_json(turn.session)))
             assert STEP_LIMIT >= sum(line.did == "entered" for line in turn.trace)
-            assert SECRET.encode() not in to_json(turn.session) + turn.trace_json
+            assert SECRET.encode() not in to_json(turn.session) + orjson.dumps(turn.trace)
             event("failsafe" if turn.is_failsafe else turn.outcome)
         assert SECRET.encode() not in told(flow, turns)
 

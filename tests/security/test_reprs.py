@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from app.engine import Lookup, LookupAnswer
-from app.engine.answers import Answers
-from app.engine.echoes import Echoes
-from app.engine.standing import begun
+from app.engine.scope import LookupAnswers, begun
+from app.engine.secrets import Secrets
 from app.flow.language.lookups import LookupRequest
 from app.flow.model import Decision, Go, Outcome, Target
 from app.flow.nodes import Place
@@ -41,8 +40,8 @@ steps:
 """
 
 
-def echoes() -> Echoes:
-    known = Echoes()
+def echoes() -> Secrets:
+    known = Secrets()
     known.learn(KEYS)
     return known
 
@@ -63,7 +62,7 @@ HOLDERS: list[Any] = [
     Decision(Go(Target("a", PLACE)), "a", PLACE, "because", values={"pin": KEYS}),
     begun(load_flow(FLOW), {"pin": KEYS}),
     echoes(),
-    Answers(str),
+    LookupAnswers(str),
     memory(),
     recognise(FIELDS),
     Policy((KEYS.encode(),), (), {"TOKEN": KEYS}),

@@ -182,8 +182,8 @@ _OPEN: Final = frozenset({"words", "bool"})
 _FREE: Final = frozenset({"list", "map"})
 
 
-class Echoes(Protocol):
-    """What is sensitive in this turn (`app.engine.echoes`)."""
+class Secrets(Protocol):
+    """What is sensitive in this turn (`app.engine.secrets`)."""
 
     def are_in(self, text: str) -> bool:
         """Whether a text holds something of it."""
@@ -200,7 +200,7 @@ class Hushing:
         mask: the token of a text.
     """
 
-    def __init__(self, echoes: Echoes, mask: Callable[[str], str]) -> None:
+    def __init__(self, echoes: Secrets, mask: Callable[[str], str]) -> None:
         self._echoes = echoes
         self._mask = mask
 

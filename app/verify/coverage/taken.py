@@ -15,7 +15,7 @@ from app.verify.outcomes import ENTERED, error_exits_of, outcomes_of
 
 
 class KeptLine(NamedTuple):
-    """A line of a trace as it was kept, as far as it is needed here; see `app.engine.trace.TraceLine`."""
+    """A line of a trace as it was kept, as far as it is needed here; see `app.engine.turn.TraceLine`."""
 
     did: str
     step: str

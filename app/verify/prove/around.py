@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from app.engine import Surroundings, Turn, WaitRef
+from app.engine import Turn, TurnContext, WaitRef
 from app.engine.dialling import DEAR
 from app.settings.failsafe import DEFAULT, read_failsafe
 from app.verify.prove.inputs import Input
@@ -45,6 +45,6 @@ def _mask(session: str, secret: str) -> str:
     return "hidden"
 
 
-def around(now: datetime, env: Mapping[str, str], dials: int) -> Surroundings:
+def around(now: datetime, env: Mapping[str, str], dials: int) -> TurnContext:
     """What a turn may look at; `dials` is how often a call may dial."""
-    return Surroundings(now, _link, _mask, env, FAILSAFE, ANYBODY, dials)
+    return TurnContext(now, _link, _mask, env, FAILSAFE, ANYBODY, dials)

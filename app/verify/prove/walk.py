@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
-from app.engine import Call, Session, Surroundings, Turn, Wait, begin, begin_other, fail, resume
+from app.engine import Call, Session, Turn, TurnContext, Wait, begin, begin_called, fail, resume
+from app.engine.interpreter import Playing
 from app.engine.scope import call_record
-from app.engine.walking import Playing
 from app.flow.model import Flow
 from app.verify.following import Files, Following, by_file
 from app.verify.prove.around import ANY_NUMBER, FAILSAFE, ago, around, sort_of
@@ -167,7 +167,7 @@ class Walker:
         return begin(self.root, "leg", call, self._around(now))
 
     def _answer_party(self, parent: Session, wait: Wait, now: datetime) -> Playing[Turn]:
-        return begin_other(self.root, "other", parent, wait, self._around(now))
+        return begin_called(self.root, "other", parent, wait, self._around(now))
 
     def _turn(self, session: Session, happened: Input, now: datetime) -> Playing[Turn] | Playing[Turn | None]:
         entered_at = session.entered_at
@@ -220,7 +220,7 @@ class Walker:
             entered += [(level.flow, level.step) for level in before.callers]
         return any(key in self.liveness.looks for key in entered)
 
-    def _around(self, now: datetime) -> Surroundings:
+    def _around(self, now: datetime) -> TurnContext:
         return around(now, self._env, self._dials)
 
     def _add(

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, Final, Protocol
 
-from app.engine.state import from_json
+from app.engine.session import from_json
 from app.flow.model import Flow, Project
 from app.service.calls import CallService, LookUp
 from app.service.library import Library

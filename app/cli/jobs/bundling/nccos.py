@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.engine.alone import Alone, keep_alone, play_alone
+from app.engine.offline import Offline, keep_offline, play_offline
 from app.flow.model import Flow, Project
 from app.settings import Settings
 from app.settings.failsafe import DEFAULT
@@ -49,7 +49,7 @@ def sayings(project: Project, settings: Settings) -> tuple[Saying, ...]:
     own_url = settings.public_url
 
     def of_flow(file: str, about: str, name: str, flow: Flow, to: str) -> Saying:
-        alone = play_alone(flow, to, dial_allow=settings.dial_allow, own_url=own_url)
+        alone = play_offline(flow, to, dial_allow=settings.dial_allow, own_url=own_url)
         if alone.actions:
             return Saying(file, about, name, alone.actions, flow.name)
         return Saying(file, about, name, failsafe, because=f"{flow.name}: {alone.because}{why_other}")
@@ -89,7 +89,7 @@ def _for_all(known: tuple[Saying, ...], failsafe: Actions, why_other: str) -> Sa
 
 def _failsafe(settings: Settings) -> tuple[Actions, str]:
     """The failsafe NCCO, and why it is another one than the settings name."""
-    kept: Alone = keep_alone(settings.failsafe, settings.public_url)
+    kept: Offline = keep_offline(settings.failsafe, settings.public_url)
     if kept.actions:
         return kept.actions, ""
     return _SORRY, f" (and NCCO_FAILSAFE is not played either: {kept.because})"

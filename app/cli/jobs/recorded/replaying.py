@@ -10,9 +10,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.cli.jobs.recorded.entries import MASKED, Entry
-from app.engine import Lookup, LookupAnswer, Session, Surroundings, Turn, WaitRef, begin, fail, resume
-from app.engine.json_bytes import json_bytes
-from app.engine.state import from_json
+from app.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, WaitRef, begin, fail, resume
+from app.engine.session import from_json, json_bytes
 from app.flow.model import Flow
 from app.ncco.webhooks import FallbackWebhook, Webhook, recognise
 from app.service.policy import Policy
@@ -114,7 +113,7 @@ class _Player:
         known = [each.webhook for each in before if each.webhook.turn == row.turn and each.webhook.wait >= 0]
         return frozenset(each.status.partition(":")[0] for each in known)
 
-    def _around(self, entry: Entry) -> Surroundings:
+    def _around(self, entry: Entry) -> TurnContext:
         """What the turn could look at then; settings are those of now."""
         base, key, policy = str(entry.inputs.get("base_url", "")), self._policy.keys[0], self._policy
 
@@ -125,7 +124,7 @@ class _Player:
             return mask(key, session, secret)
 
         now = datetime.fromisoformat(str(entry.inputs["now"]))
-        return Surroundings(now, link, hide, policy.env, policy.failsafe, policy.dial_allow, policy.dial_limit)
+        return TurnContext(now, link, hide, policy.env, policy.failsafe, policy.dial_allow, policy.dial_limit)
 
 
 def _first_sent(webhook: Webhook) -> Webhook:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from app.cli.jobs.server_under_test import make_app
 from app.cli.jobs.simulating.insight import Ways, ways_of
 from app.engine import Session
-from app.engine.state import from_json
+from app.engine.session import from_json
 from app.flow.model import Asked, Flow, Project, Step
 from app.flow.phrases import fold
 from app.flow.report import printable

@@ -1,19 +1,92 @@
-"""What a turn plays so far: its actions and the waits that they open, and whether Vonage would take them."""
+"""The NCCO of a turn while it is built: its actions, their waits, what is behind an `input`, and its check."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.engine.dialling import refusal
 from app.engine.session import Wait, WaitRef
-from app.engine.tail import Origin, failsafe_drafts, tail_drafts
-from app.engine.turn import Surroundings
+from app.engine.turn import TurnContext
 from app.errors import RenderError
-from app.flow.model import Callback, Draft, Flow, Part, Step
+from app.flow.model import Callback, Draft, Flow, Frame, Part, Step, Target
 from app.flow.nodes import Place
 from app.ncco import Issue, check, each_is_clean
+
+_HEARD = frozenset({"talk", "stream", "connect"})
+_OURS = ("eventUrl", "eventMethod", "eventType", "bargeIn")
+
+
+class Origin(NamedTuple):
+    """A step that may fail, in its flow, and what its flow may look at."""
+
+    flow: Flow
+    step: Step
+    frame: Frame
+
+    @property
+    def error(self) -> Target | None:
+        """Where it leads when it fails."""
+        return self.step.error or self.flow.error
+
+
+def tail_drafts(origins: Iterable[Origin], failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
+    """The talk, stream and connect actions of an `error` exit, or of the failsafe NCCO without one.
+
+    They ask for no webhook, since they are only played when webhooks fail.
+
+    Args:
+        origins: the step that asks, then those that wait until its flow comes back, the innermost first: the first one
+            with an error exit decides.
+        failsafe: the failsafe NCCO.
+    """
+    origin = next((origin for origin in origins if origin.error is not None), None)
+    start = _first_step(origin.flow, origin.step) if origin is not None else None
+    if origin is None or start is None:
+        return failsafe_drafts(failsafe)
+    try:
+        return _plain(_drafts_from(origin.flow, start, origin.frame._replace(position=0)))
+    except RenderError:
+        return failsafe_drafts(failsafe)
+
+
+def _first_step(flow: Flow, step: Step) -> str | None:
+    """The step that the `error` exit leads to; None: the failsafe NCCO stands behind the `input`."""
+    target = step.error or flow.error
+    return None if target is None or target.step == step.name else target.step  # another flow is not played there
+
+
+def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
+    drafts: list[Draft] = []
+    entered: set[str] = set()
+    target: str | None = name
+    while target is not None and target not in entered:
+        entered.add(target)
+        step = flow.steps[target]
+        drafts.extend(draft for part in step.parts for draft in part.render(frame))
+        jump = step.exit.enter(frame)
+        target = jump.target.step if jump else None
+    return drafts
+
+
+def failsafe_drafts(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
+    """The failsafe NCCO as it stands behind an `input`."""
+    return _plain([Draft(dict(action)) for action in failsafe])
+
+
+def _plain(drafts: list[Draft]) -> list[Draft]:
+    heard = [draft for draft in drafts if draft.action.get("action") in _HEARD]
+    for draft in heard:
+        for name in _OURS:
+            draft.action.pop(name, None)
+        if draft.heard is not None:  # nobody asks for what the other party would hear
+            (endpoint,) = draft.action["endpoint"]
+            draft.action["endpoint"] = [{name: value for name, value in endpoint.items() if name != "onAnswer"}]
+        draft.callback = draft.heard = None
+        draft.shape = -abs(draft.shape)
+    return heard
+
 
 SOUND_LIMIT = 10_000
 """Shapes of NCCOs that are remembered for one flow."""
@@ -22,14 +95,14 @@ _NO_TAIL = 1 << 30
 """Where the tail of an NCCO begins that has none, or whose tail is the failsafe NCCO."""
 
 
-class Script:
+class NccoBuilder:
     """The actions of one turn, each with the wait that it opens. `dialled` counts over the whole call."""
 
-    def __init__(self, root: Flow, session: str, turn: int, dialled: int, around: Surroundings) -> None:
+    def __init__(self, root: Flow, session: str, turn: int, dialled: int, context: TurnContext) -> None:
         self._root = root
         self._session = session
         self._turn = turn
-        self._around = around
+        self._around = context
         self.dialled = dialled
         self.waits: list[Wait] = []
         self._drafts: list[Draft] = []

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from app.engine.scope import NOTHING_HEARD
-from app.engine.standing import begun
+from app.engine.scope import NOTHING_HEARD, begun
 from app.errors import RenderError
 from app.flow.model import Draft, Flow, Frame, Step, Target
 from app.ncco import check
@@ -19,7 +18,7 @@ _WAITS_FOR_MESSAGE: Final = ("endOnSilence", "endOnKey", "timeOut")
 """Options that make a `record` wait for what the caller says. Source: NCCO reference, Record."""
 
 
-class Alone(NamedTuple):
+class Offline(NamedTuple):
     """What is played without a server: plain JSON values; nothing, when it cannot be, and why."""
 
     actions: tuple[dict[str, Any], ...]
@@ -37,7 +36,7 @@ class _Unknown(dict[str, Any]):
         raise RenderError("E391", f"call.{name} is not known before somebody calls")
 
 
-def play_alone(flow: Flow, to: str = "", *, dial_allow: tuple[str, ...] = (), own_url: str = "") -> Alone:
+def play_offline(flow: Flow, to: str = "", *, dial_allow: tuple[str, ...] = (), own_url: str = "") -> Offline:
     """What the error exit of a flow plays, as far as it is the same for every caller at any time.
 
     Nothing is played of an exit that asks the caller for something, records a message for this server, or depends on
@@ -52,26 +51,26 @@ def play_alone(flow: Flow, to: str = "", *, dial_allow: tuple[str, ...] = (), ow
     start = flow.steps[flow.start]
     target = start.error or flow.error
     if target is None:
-        return Alone((), "it has no `error` exit")
+        return Offline((), "it has no `error` exit")
     try:
-        drafts = list(_Walk(flow, to, dial_allow).drafts(target))
+        drafts = list(_OfflineCall(flow, to, dial_allow).drafts(target))
         return _sound([action for draft in drafts if (action := _without_us(draft, own_url)) is not None])
     except _NeedsServer as reason:
-        return Alone((), str(reason))
+        return Offline((), str(reason))
     except RenderError as error:
-        return Alone((), f"what it says differs from call to call: {error}")
+        return Offline((), f"what it says differs from call to call: {error}")
 
 
-def keep_alone(ncco: Iterable[Mapping[str, Any]], own_url: str = "") -> Alone:
+def keep_offline(ncco: Iterable[Mapping[str, Any]], own_url: str = "") -> Offline:
     """What of an NCCO that no flow has made can be played without a server, such as the failsafe NCCO."""
     try:
         drafts = [Draft(dict(action)) for action in ncco]
         return _sound([action for draft in drafts if (action := _without_us(draft, own_url)) is not None])
     except _NeedsServer as reason:
-        return Alone((), str(reason))
+        return Offline((), str(reason))
 
 
-class _Walk:
+class _OfflineCall:
     """Goes from step to step as a call does whose first NCCO failed."""
 
     def __init__(self, flow: Flow, to: str, dial_allow: tuple[str, ...]) -> None:
@@ -168,12 +167,12 @@ def _calls_us(draft: Draft, own_url: str) -> bool:
     return draft.callback is not None or is_nowhere or bool(own_url and url.startswith(f"{own_url}/"))
 
 
-def _sound(actions: list[dict[str, Any]]) -> Alone:
+def _sound(actions: list[dict[str, Any]]) -> Offline:
     """The actions, unless Vonage would refuse them or they say nothing."""
     if not any(action["action"] == "input" for action in actions):  # which a `bargeIn` must be followed by
         for action in actions:
             action.pop("bargeIn", None)
     faults = [issue for issue in check(actions) if issue.severity == "error"]
     if faults:
-        return Alone((), f"without its webhooks it is no valid NCCO: {faults[0].message}")
-    return Alone(tuple(actions)) if actions else Alone((), "it says nothing")
+        return Offline((), f"without its webhooks it is no valid NCCO: {faults[0].message}")
+    return Offline(tuple(actions)) if actions else Offline((), "it says nothing")
