@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.flow.exits.on import FAILURES
+from app.flow.language.outcomes import FAILURES
 from app.flow.model import Asked, Outcome
 from app.flow.phrases import find, fold
 from app.ncco.webhooks import InputWebhook, SpeechResult, StatusWebhook

@@ -1,20 +1,23 @@
-"""`set`: variables get new values."""
+"""New values of variables: `set`, what a flow gives back, and the `with` that gives params their values.
+
+set: {tries: "{{ tries + 1 }}", locale: fr}
+with: {team: sales}
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-from app.flow.locales import report_unknown
-from app.flow.model import Assignment, Value, Variable
-from app.flow.nodes import Entry, Map, Node, Seq, Text
+from app.flow.language.locales import report_unknown
+from app.flow.language.variables import warn_of_flags
+from app.flow.model import Assignment, Param, Signature, Value, Variable
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.parts.local import in_each_locale
 from app.flow.parts.shapes import Json
 from app.flow.paths import is_inner
 from app.flow.reader import Reader
 from app.flow.scope import RESERVED, variable_type
-from app.flow.signature import Signature
-from app.flow.variables import warn_of_flags
 from app.ncco.suggest import nearest
 
 _WRITTEN: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
@@ -22,28 +25,28 @@ _SUM = re.compile(r"[+-] *[0-9]+ *\}\}$")
 _OF_TEXTS = Json("kept", texts_only=True)
 
 
-def read_sets(node: Node, variables: Mapping[str, Variable], reader: Reader) -> tuple[Assignment, ...]:
+def read_sets(node: Node, what: str, reader: Reader) -> tuple[Assignment, ...]:
     """The map under `set`: variable → its new value, in the order of the file."""
-    found = reader.map(node, "`set`", "write `set: {variable: value}`")
-    read = [_read_assignment(entry, variables, reader) for entry in found.entries] if found else []
+    found = reader.map(node, what, "write `set: {variable: value}`")
+    read = [_read_assignment(entry, reader) for entry in found.entries] if found else []
     return tuple(assignment for assignment in read if assignment is not None)
 
 
-def _read_assignment(entry: Entry, variables: Mapping[str, Variable], reader: Reader) -> Assignment | None:
+def _read_assignment(entry: Entry, reader: Reader) -> Assignment | None:
     name = entry.key.value
     if name == "locale":
-        return _read_locale(entry, variables, reader)
+        return _read_locale(entry, reader)
     if name in RESERVED:
         reader.report("E206", entry.key.place, f'"{name}" belongs to the call and cannot be set')
         return None
-    variable = variables.get(name)
+    variable = reader.variables.get(name)
     if variable is None:
-        _report_undeclared(entry, variables, reader)
+        _report_undeclared(entry, reader)
         return None
     value = read_value(entry.value, variable, reader)
     if value is None:
         return None
-    check_secrecy(value, variable, variables, reader, where=declared_under(name, reader))
+    _check_secrecy(value, variable, reader, where=declared_under(name, reader))
     return Assignment(name, value, entry.key.place)
 
 
@@ -52,7 +55,7 @@ def declared_under(name: str, reader: Reader) -> str:
     return "`params`" if reader.own is not None and name in reader.own.params else "`vars`"
 
 
-def _read_locale(entry: Entry, variables: Mapping[str, Variable], reader: Reader) -> Assignment | None:
+def _read_locale(entry: Entry, reader: Reader) -> Assignment | None:
     """`locale: fr`: the call goes on in another locale; E562 in a flow without any, E561 when there is no such one."""
     if not reader.locales:
         reader.report("E562", entry.key.place, "`locale` is set, and this flow has no `locales`")
@@ -66,7 +69,7 @@ def _read_locale(entry: Entry, variables: Mapping[str, Variable], reader: Reader
     value = read_value(node, variable, reader)
     if value is None:
         return None
-    check_secrecy(value, variable, variables, reader)
+    _check_secrecy(value, variable, reader)
     return Assignment("locale", value, entry.key.place)
 
 
@@ -79,8 +82,8 @@ def read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
     return in_each_locale(node, reader, lambda local: local.value(node, type_, "kept", what))
 
 
-def _report_undeclared(entry: Entry, variables: Mapping[str, Variable], reader: Reader) -> None:
-    name = entry.key.value
+def _report_undeclared(entry: Entry, reader: Reader) -> None:
+    name, variables = entry.key.value, reader.variables
     near = nearest(name, variables)
     line = f"{name}: {{type: {_guess(entry.value)}}}"
     cure = f'did you mean "{near}"?' if near else f"add `vars: {{{line}}}` to the flow"
@@ -97,11 +100,9 @@ def _guess(value: Node) -> str:
     return "int" if is_number or _SUM.search(value.value) else "text"
 
 
-def check_secrecy(
-    value: Value, variable: Variable, variables: Mapping[str, Variable], reader: Reader, *, where: str = "`vars`"
-) -> None:
+def _check_secrecy(value: Value, variable: Variable, reader: Reader, *, where: str = "`vars`") -> None:
     """E226 when a sensitive value would be kept where everybody may read it; `where` the keeper is declared."""
-    named = (name for name in value.used_names if name in variables and variables[name].sensitive)
+    named = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
     secrets = sorted([*named, *filter(is_inner, value.used_names)])
     if secrets and not variable.sensitive:
         message = f'"{variable.name}" would keep the sensitive "{secrets[0]}" in the open'
@@ -134,5 +135,57 @@ def _read_handed_back(entry: Entry, own: Signature, reader: Reader) -> Assignmen
     value = read_value(entry.value, variable, reader)
     if value is None:
         return None
-    check_secrecy(value, variable, reader.variables, reader, where="`returns`")
+    _check_secrecy(value, variable, reader, where="`returns`")
     return Assignment(name, value, entry.key.place)
+
+
+def read_given(
+    node: Node | None,
+    params: Mapping[str, Param],
+    what: str,
+    place: Place,
+    reader: Reader,
+    *,
+    form: str = "with: {{{}}}",
+) -> tuple[Assignment, ...]:
+    """What a `with` gives to `params`; E270 for what they do not have, E271 for what they lack.
+
+    Args:
+        node: the map under `with`, None without one.
+        params: what is taken.
+        what: what takes them, for messages: `the flow "voicemail"`.
+        place: where to report what is missing.
+        reader: what values are compiled with.
+        form: how they are given, `{}` for what is missing.
+    """
+    found = reader.map(node, f"`with` of {what}", "write `with: {name: value}`") if node is not None else None
+    if node is not None and found is None:
+        return ()
+    entries = found.entries if found else ()
+    given = [assignment for entry in entries if (assignment := _read_one(entry, params, what, reader)) is not None]
+    written = {entry.key.value for entry in entries}
+    missing = [name for name, param in params.items() if param.is_required and name not in written]
+    if missing and all(name in params for name in written):
+        shown = ", ".join(f"{name}: .." for name in missing)
+        reader.report("E271", place, f"{what} needs {_listed(missing)}", f"write `{form.format(shown)}`")
+    return tuple(given)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _read_one(entry: Entry, params: Mapping[str, Param], what: str, reader: Reader) -> Assignment | None:
+    param = params.get(entry.key.value)
+    if param is None:
+        message = f'{what} takes no "{entry.key.value}"'
+        if params:
+            reader.unknown("E270", entry.key, params, message)
+        else:
+            reader.report("E270", entry.key.place, message, "delete it, or declare it there under `params`")
+        return None
+    value = read_value(entry.value, param.variable, reader)
+    if value is None:
+        return None
+    _check_secrecy(value, param.variable, reader, where=f"`params` of {what}")
+    return Assignment(param.variable.name, value, entry.key.place)

@@ -19,9 +19,9 @@ from app.flow.language.json_schema import (
     offer,
     one_of,
 )
+from app.flow.language.names import Names
 from app.flow.parts.local import PerLocale
 from app.flow.parts.shapes import Json, Many, One, Record, Scalar, Shape, Speech
-from app.flow.schema.names import Names
 from app.ncco.kinds.objects import Nested
 from app.ncco.kinds.shape import Option
 from app.ncco.kinds.shape import Shape as NccoShape
@@ -63,12 +63,7 @@ class FieldSchemas:
 
     def speech(self, shape: Speech, option: Option | None) -> JsonSchema:
         """A text, or the file it stands in."""
-        return {"anyOf": [TEXT, self.file()]}
-
-    def file(self) -> JsonSchema:
-        """`{template: greeting.j2}`."""
-        name = about(offer(self.names.templates), "A file of templates/ that is filled in for each call.")
-        return mapped({"template": name}, required=["template"])
+        return {"anyOf": [TEXT, file_schema(self.names)]}
 
     def local(self, shape: PerLocale, option: Option | None) -> JsonSchema:
         """A value, or a map with one for each locale."""
@@ -92,6 +87,12 @@ class FieldSchemas:
     def free(self, shape: Json, option: Option | None) -> JsonSchema:
         """Any JSON."""
         return ANYTHING
+
+
+def file_schema(names: Names) -> JsonSchema:
+    """`{template: greeting.j2}`."""
+    name = about(offer(names.templates), "A file of templates/ that is filled in for each call.")
+    return mapped({"template": name}, required=["template"])
 
 
 def per_locale(inner: JsonSchema, names: Names) -> JsonSchema:

@@ -13,57 +13,73 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import Annotated, ClassVar, Final
 
-from app.flow.exits.source import StepSource, Wired
+from pydantic import Field
+
 from app.flow.expressions import Expression
-from app.flow.fields import Fields, read_fields
-from app.flow.model import Asked, Decision, Edge, Frame, Jump, Outcome, Part, Target
+from app.flow.language.base import FlowModel, Made, ReadWith
+from app.flow.language.exits import StepExit, StepSource, Wired
+from app.flow.language.json_schema import TEXT, defined
+from app.flow.language.targets import read_target
+from app.flow.model import Edge, Frame, Jump, Part, Target
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.reader import Reader
-from app.flow.targets import read_target
 
-_LINE_HINTS = {
-    "elif": "write another line `- if: ..` with its own `goto`",
-    "then": "write `goto`",
-    "default": "write `- else: step`",
-    "otherwise": "write `- else: step`",
-    "run": "write `goto: {run: flow}`",
-    "return": "write `goto: {return: outcome}`",
-    "set": "write `goto: {goto: step, set: {..}}`",
-}
-_TORN = (("if",), ("goto",))
-_BLOCK = "write a list: `- if: condition` with `goto: step` under it, at last `- else: step`"
+_TORN: Final = (("if",), ("goto",))
+_BLOCK: Final = "write a list: `- if: condition` with `goto: step` under it, at last `- else: step`"
+
+
+def read_condition(node: Node, what: str, reader: Reader) -> Expression | None:
+    """A bare expression."""
+    return reader.expression(node, what)
+
+
+class Arm(FlowModel):
+    """One line: where it leads when its condition holds."""
+
+    aliases: ClassVar = {"then": "goto"}
+    hints: ClassVar = {
+        "elif": "write another line `- if: ..` with its own `goto`",
+        **dict.fromkeys(("default", "otherwise"), "write `- else: step`"),
+        "run": "write `goto: {run: flow}`",
+        "return": "write `goto: {return: outcome}`",
+        "set": "write `goto: {goto: step, set: {..}}`",
+    }
+    cures: ClassVar = {"goto": "write `goto: step` under the `if`"}
+
+    condition: Annotated[Expression, ReadWith(read_condition, TEXT)] = Field(alias="if")
+    """A condition: names, comparison, and, or, not, in, filters."""
+    target: Annotated[Target, ReadWith(read_target, defined("goto"))] = Field(alias="goto")
+    """Where the call goes when it holds."""
+    shown: Made[str] = ""
+
+    @property
+    def place(self) -> Place:
+        """Where its condition is written."""
+        return self.at("if")
+
+
+class Else(FlowModel):
+    """The last line: where the call goes when no condition holds."""
+
+    hints: ClassVar = {"goto": "write the step behind `else:` itself"}
+
+    target: Annotated[Target, ReadWith(read_target, defined("goto"))] = Field(alias="else")
+    """Where the call goes when no line holds; the last line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
-    """One line: where it leads when its condition holds. `shown` is the condition for the trace."""
-
-    condition: Expression
-    target: Target
-    place: Place
-    shown: str
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(StepExit):
     """Leads to the first line that holds, else to the last."""
 
-    word: ClassVar[str] = "branch"
-    is_steady: ClassVar[bool] = False
-    is_early: ClassVar[bool] = False
-    asks_again: ClassVar[bool] = False
-    words: ClassVar[frozenset[str]] = frozenset({"branch"})
+    word: ClassVar = "branch"
+    step_words: ClassVar = ("branch",)
+    is_steady: ClassVar = False
 
     arms: tuple[Arm, ...]
     otherwise: Target
     place: Place
-
-    @property
-    def asked(self) -> Asked | None:
-        """Nothing is asked."""
-        return None
 
     def edges(self) -> Iterator[Edge]:
         """Each line, and `else`."""
@@ -84,27 +100,24 @@ class Branch:
             others.append(f"{arm.shown} does not hold")
         return Jump(self.otherwise, self.otherwise.place, "else: no condition holds", tuple(others))
 
-    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """No webhook decides here."""
-        return None
-
-
-def read_branch(source: StepSource, reader: Reader) -> Wired | None:
-    """The `branch` of a step."""
-    node = source.fields.values["branch"]
-    if isinstance(node, Map):
-        reader.report("E201", source.fields.at("branch"), "`branch` is a map", _BLOCK)
-        return None
-    lines = reader.seq(node, "`branch`")
-    if lines is None:
-        return None
-    torn = _report_torn(lines.items, reader)
-    read = [None if line in torn else _read_line(line, source, reader) for line in lines.items]
-    otherwise = _read_else(lines.items, source.fields.at("branch"), reader)
-    arms = [line for line in read if isinstance(line, Arm)]
-    if otherwise is None or None in read:
-        return None
-    return Wired(Branch(tuple(arms), otherwise, source.fields.at("branch")), source.parts)
+    @classmethod
+    def read(cls, node: Node, source: StepSource) -> Wired | None:
+        """The `branch` of a step."""
+        reader, place = source.reader, source.fields.at("branch")
+        if isinstance(node, Map):
+            reader.report("E201", place, "`branch` is a map", _BLOCK)
+            return None
+        lines = reader.seq(node, "`branch`")
+        if lines is None:
+            return None
+        torn = _report_torn(lines.items, reader)
+        conditions = [line for line in lines.items if not _is_else(line)]
+        arms = [None if line in torn else _read_arm(line, source) for line in conditions]
+        otherwise = _read_else(lines.items, place, reader)
+        found = tuple(arm for arm in arms if arm is not None)
+        if otherwise is None or len(found) < len(arms):
+            return None
+        return Wired(cls(found, otherwise, place), source.parts)
 
 
 def _report_torn(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
@@ -122,31 +135,22 @@ def _is_else(line: Node) -> bool:
     return isinstance(line, Map) and line.get("else") is not None and line.get("if") is None
 
 
-def _read_line(line: Node, source: StepSource, reader: Reader) -> Arm | bool | None:
-    """A line with a condition; True for an `else`, None when it cannot be read."""
-    if _is_else(line):
-        return True
+def _read_arm(line: Node, source: StepSource) -> Arm | None:
+    """A line with a condition; None when it cannot be read."""
+    reader = source.reader
     if not isinstance(line, Map):
         reader.report("E201", line.place, "a line of `branch` is not a map", _BLOCK)
         return None
-    fields = read_fields(line, ("if", "goto", "else"), "a line of `branch`", reader, hints=_LINE_HINTS)
+    fields = Arm.read_words(line, "a line of `branch`", reader, more=("else",))
     if "else" in fields.values:
         message = "`if` and `else` stand in one line of `branch`"
         reader.report("E251", fields.at("else"), message, "write `- else: step` as a line of its own, the last one")
         return None
-    condition_node = fields.need("if", _lacking_if(fields), reader)
-    target_node = fields.need("goto", "write `goto: step` under the `if`", reader)
-    condition = reader.expression(condition_node, "`if`") if condition_node else None
-    target = read_target(target_node, "`goto`", reader) if target_node else None
-    if condition is None or target is None:
-        return None
-    return Arm(condition, target, fields.at("if"), source.shown(condition))
-
-
-def _lacking_if(fields: Fields) -> str:
     target = fields.get("goto")
     step = target.value if isinstance(target, Text) else "step"
-    return f"write `if: condition` in front of it; if this is the last line, write `- else: {step}`"
+    cure = f"write `if: condition` in front of it; if this is the last line, write `- else: {step}`"
+    arm = Arm.build(fields, reader, cures={"if": cure})
+    return arm.model_copy(update={"shown": source.shown(arm.condition)}) if arm else None
 
 
 def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target | None:
@@ -163,6 +167,5 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
     step = line.get("else")
     if isinstance(step, Text) and not step.value and not step.quoted:
         return None  # it is reported already that nothing stands behind `else:`
-    hints = {"goto": "write the step behind `else:` itself"}
-    fields = read_fields(line, ("else",), "the `else` line", reader, hints=hints)
-    return read_target(fields.values["else"], "`else`", reader)
+    otherwise = Else.parse(line, "the `else` line", reader)
+    return otherwise.target if otherwise else None

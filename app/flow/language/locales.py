@@ -11,14 +11,15 @@ Where a text, a stream, a phrase or a prompt differs, a map with one value for e
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar
 
-from app.flow.fields import Fields, read_fields
+from app.flow.fields import Fields
+from app.flow.language.base import FlowModel, Made, ReadWith
+from app.flow.language.json_schema import TEXT
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.reader import Reader
-from app.flow.types import TYPES
 from app.ncco.kinds.talk import BCP47
 from app.ncco.languages import IS_RECOGNISED, VOICES
 from app.ncco.models.actions import SHAPES
@@ -27,8 +28,6 @@ from app.ncco.suggest import nearest
 VOICE = ("language", "style", "premium")
 """The options of a talk that a locale may set. Source: NCCO reference, Talk."""
 
-WORDS = (*VOICE, "speech")
-_HINTS = {"lang": "write `language`", "code": "write `language`", "voice": "write `style`"}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _TAKEN = frozenset({"template", "action", *SHAPES["talk"].options, *SHAPES["stream"].options})
 _CODE = re.compile(r"[A-Za-z]{2}|[A-Za-z]{2,3}[-_][A-Za-z]{2,4}")
@@ -36,27 +35,42 @@ _HEARD_BY_DEFAULT = "en-US"
 """Source: NCCO reference, Input, Speech recognition settings (language)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Locale:
-    """One language that a flow speaks.
+def _read_code(node: Node, what: str, reader: Reader) -> str | None:
+    """A BCP-47 code; E203 for anything else."""
+    text = reader.text(node, what)
+    if text is None or BCP47.fullmatch(text.value):
+        return text.value if text else None
+    hyphened = text.value.strip().replace("_", "-")
+    shown = hyphened if BCP47.fullmatch(hyphened) else "en-GB"
+    cure = f"write the code of a language, such as {shown}"
+    reader.report("E203", text.place, f'{what} cannot be "{text.value}"', cure)
+    return None
 
-    Attributes:
-        name: as the flow calls it.
-        language: in which it speaks, a BCP-47 code.
-        options: options of every talk by name, `language` among them.
-        speech: in which it listens, where that is written.
-        places: where each of its words stands; "" is the name.
-    """
 
-    name: str
-    language: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    speech: str = ""
-    places: Mapping[str, Place] = field(default_factory=dict)
+class Locale(FlowModel):
+    """One language that a flow speaks. A faulty `language` becomes the one that the name suggests."""
 
-    def at(self, *words: str) -> Place:
-        """Where the first of these words stands that is written; else where the name does."""
-        return next((self.places[word] for word in words if word in self.places), self.places[""])
+    aliases: ClassVar = {**dict.fromkeys(("lang", "code"), "language"), "voice": "style"}
+    cures: ClassVar = {"language": "add `language` with a code such as en-GB"}
+
+    name: Made[str]
+    language: Annotated[str, ReadWith(_read_code, TEXT)] = ""
+    """In which it is spoken: en-GB."""
+    style: int | None = None
+    """The voice."""
+    premium: bool | None = None
+    """true: the better voice, which costs more."""
+    speech: Annotated[str, ReadWith(_read_code, TEXT)] = ""
+    """The language that is listened for, where it is another one."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Options of every talk by name, `language` among them."""
+        return {word: value for word in VOICE if (value := getattr(self, word)) is not None}
+
+    def place_of(self, *words: str) -> Place:
+        """Where the value of the first of these words is that is written; else where the name is."""
+        return next((self.written.values[word].place for word in words if word in self.written.values), self.place)
 
     @property
     def is_heard(self) -> bool:
@@ -73,42 +87,49 @@ def read_locales(node: Node, reader: Reader) -> Mapping[str, Locale]:
     """The map under `locales`. What is faulty is declared all the same."""
     found = reader.map(node, "`locales`", "write `locales: {en: {language: en-GB}, fr: {language: fr-FR}}`")
     if found is None:
-        return _meant_locales(node)
+        return _meant_locales(node, reader)
     if not found.entries:
         reader.report("E204", found.place, "`locales` is empty", "write `locales: {en: {language: en-GB}}`")
     read = [_read_locale(entry, reader) for entry in found.entries]
-    return {locale.name: locale for locale in read}
+    return {locale.name: locale for locale in read if locale is not None}
 
 
-def _meant_locales(node: Node) -> Mapping[str, Locale]:
+def _meant_locales(node: Node, reader: Reader) -> Mapping[str, Locale]:
     """What a list of languages is probably meant to declare."""
     codes = [item for item in node.items if isinstance(item, Text)] if isinstance(node, Seq) else []
-    named = {base(code.value): code for code in codes}
-    return {
-        name: Locale(name, code.value, {"language": code.value}, places={"": code.place})
-        for name, code in named.items()
-    }
+    found = {base(code.value): code for code in codes}
+    read = [_assumed(name, code.place, code.value, reader) for name, code in found.items()]
+    return {locale.name: locale for locale in read if locale is not None}
 
 
-def _read_locale(entry: Entry, reader: Reader) -> Locale:
-    name = entry.key
-    _check_name(name, reader)
-    guess = _language_for(name.value)
-    assumed = {"language": guess} if guess in VOICES else {}
+def _assumed(name: str, place: Place, language: str, reader: Reader) -> Locale | None:
+    """A locale of which only a language is known."""
+    nothing = Fields(f'the locale "{name}"', place, {}, {}, is_whole=False)
+    return Locale.build(nothing, reader, name=name, language=language)
+
+
+def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
+    name, place = entry.key.value, entry.key.place
+    _check_name(entry.key, reader)
+    guess = _known_language(name)
     if not isinstance(entry.value, Map):
         written = entry.value.value if isinstance(entry.value, Text) else ""
-        assumed = {"language": written} if written in VOICES else assumed
-        cure = f"write `{name.value}: {{language: {assumed.get('language', 'en-GB')}}}`"
-        reader.report("E201", entry.value.place, f'the locale "{name.value}" is not a map', cure)
-        return Locale(name.value, assumed.get("language", _HEARD_BY_DEFAULT), assumed, places={"": name.place})
-    what = f'the locale "{name.value}"'
-    fields = read_fields(entry.value, WORDS, what, reader, place=name.place, hints=_HINTS)
-    fields.need("language", f"add `language` with a code such as {assumed.get('language', 'en-GB')}", reader)
-    options = assumed | {word: value for word, value in _read_options(fields, reader) if value is not None}
-    places = {word: value.place for word, value in fields.values.items()}
-    language = str(options.get("language", _HEARD_BY_DEFAULT))
-    speech = _read_code(fields, "speech", reader) or ""
-    return Locale(name.value, language, options, speech, {"": name.place, **places})
+        guess = written if written in VOICES else guess
+        cure = f"write `{name}: {{language: {guess or 'en-GB'}}}`"
+        reader.report("E201", entry.value.place, f'the locale "{name}" is not a map', cure)
+        return _assumed(name, place, guess or _HEARD_BY_DEFAULT, reader)
+    fields = Locale.read_words(entry.value, f'the locale "{name}"', reader, place=place)
+    cures = {"language": f"add `language` with a code such as {guess or 'en-GB'}"}
+    locale = Locale.build(fields, reader, cures=cures, name=name)
+    if locale is None or locale.language:
+        return locale
+    return locale.model_copy(update={"language": guess or _HEARD_BY_DEFAULT})
+
+
+def _known_language(name: str) -> str:
+    """A language with a voice that a locale of this name probably speaks; "" for none."""
+    language = _language_for(name)
+    return language if language in VOICES else ""
 
 
 def _check_name(name: Text, reader: Reader) -> None:
@@ -118,30 +139,6 @@ def _check_name(name: Text, reader: Reader) -> None:
     elif not _NAME.fullmatch(name.value):
         cure = "use letters, digits, _ and -, a letter first, e.g. en or en-GB"
         reader.report("E205", name.place, f'a locale cannot be named "{name.value}"', cure)
-
-
-def _read_options(fields: Fields, reader: Reader) -> Iterator[tuple[str, Any]]:
-    yield "language", _read_code(fields, "language", reader)
-    style, premium = fields.get("style"), fields.get("premium")
-    if style is not None:
-        yield "style", reader.literal(style, TYPES["int"], "`style`")
-    if premium is not None:
-        yield "premium", reader.flag(premium, "`premium`")
-
-
-def _read_code(fields: Fields, word: str, reader: Reader) -> str | None:
-    """A BCP-47 code; E203 for anything else."""
-    node = fields.get(word)
-    text = reader.text(node, f"`{word}`") if node else None
-    if text is None:
-        return None
-    if BCP47.fullmatch(text.value):
-        return text.value
-    hyphened = text.value.strip().replace("_", "-")
-    shown = hyphened if BCP47.fullmatch(hyphened) else "en-GB"
-    cure = f"write the code of a language, such as {shown}"
-    reader.report("E203", text.place, f'`{word}` cannot be "{text.value}"', cure)
-    return None
 
 
 def base(language: str) -> str:

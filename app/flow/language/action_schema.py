@@ -5,28 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from app.flow.language.field_schema import FieldSchemas
 from app.flow.language.json_schema import (
     ANYTHING,
     TEXT,
     JsonSchema,
     about,
     choose,
-    computed,
     has,
     listed,
     mapped,
     named,
-    number,
     offer,
     one_of,
     ref,
 )
+from app.flow.language.names import Names
 from app.flow.parts.address import BY_FIELDS
 from app.flow.parts.answering import ON_ANSWER
 from app.flow.parts.wire import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.played import ACTIONS, KINDS
-from app.flow.schema.fields import FieldSchemas
-from app.flow.schema.names import Names
 from app.ncco.models.actions import SHAPES
 from app.ncco.models.calls import ENDPOINT
 
@@ -158,8 +156,3 @@ def _is_type(kind: str) -> JsonSchema:
 
 def _is_websocket() -> JsonSchema:
     return {"type": "object", "properties": {"uri": {"pattern": "^wss?:"}}, "required": ["uri"]}
-
-
-def confidence() -> JsonSchema:
-    """From 0 to 1."""
-    return computed(number("number", {"minimum": 0, "maximum": 1}))

@@ -9,29 +9,66 @@ return                                     # back to the flow that ran this one
 
 from __future__ import annotations
 
-from app.flow.assignments import read_returned, read_sets
-from app.flow.fields import Fields, read_fields
-from app.flow.given import read_given
-from app.flow.model import Assignment, Runs, Target
+from dataclasses import replace
+from typing import Annotated, ClassVar, Final
+
+from pydantic import Field
+
+from app.flow.language.assignments import read_given, read_returned, read_sets
+from app.flow.language.base import FlowModel, kept
+from app.flow.language.json_schema import ANYTHING, defined, named, offered
+from app.flow.model import Runs, Target
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.reader import Reader
 from app.ncco.suggest import nearest
 
-RETURNED = "return"
+RETURNED: Final = "return"
 """The outcome of a flow that comes back without naming one."""
 
-_ENDINGS = frozenset({"hangup", "stop", "exit", "quit", "finish", "none", "null"})
+_ENDINGS: Final = frozenset({"hangup", "stop", "exit", "quit", "finish", "none", "null"})
 """Other words for the end of a call."""
 
-_FORMS = {"goto": ("goto", "set"), "run": ("run", "with"), "return": ("return", "set")}
-_HINTS = {
-    "params": "write `with`",
-    "args": "write `with`",
-    "step": "write `goto`",
-    "flow": "write `run`",
-    "outcome": "write `return`",
-    "on": "only a step comes back from a flow: give the step `run` with `with` and `on`",
-}
+
+class _Form(FlowModel):
+    """A target that is written as a map; each form is known by its first word."""
+
+    aliases: ClassVar = {
+        **dict.fromkeys(("params", "args"), "with"),
+        "step": "goto",
+        "flow": "run",
+        "outcome": "return",
+    }
+    hints: ClassVar = {"on": "only a step comes back from a flow: give the step `run` with `with` and `on`"}
+
+
+class GotoForm(_Form):
+    """A step, with `set` on the way."""
+
+    goto: Annotated[Node, kept(offered("steps", "end", "return"))]
+    """A step, with `set` on the way."""
+    sets: Annotated[Node | None, kept(defined("sets"))] = Field(None, alias="set")
+    """Variables that change on the way."""
+
+
+class RunForm(_Form):
+    """Another flow, for good."""
+
+    run: Annotated[Node, kept(offered("flows"))]
+    """Another flow, for good."""
+    given: Annotated[Node | None, kept(named(ANYTHING))] = Field(None, alias="with")
+    """What the flow is given."""
+
+
+class ReturnForm(_Form):
+    """Back to the flow that ran this one."""
+
+    outcome: Annotated[Node, kept(offered("outcomes"))] = Field(alias="return")
+    """Back to the flow that ran this one, with this outcome."""
+    sets: Annotated[Node | None, kept(named(ANYTHING))] = Field(None, alias="set")
+    """What is given back."""
+
+
+FORMS: Final[dict[str, type[_Form]]] = {"goto": GotoForm, "run": RunForm, "return": ReturnForm}
 
 
 def read_target(node: Node, what: str, reader: Reader) -> Target | None:
@@ -42,19 +79,25 @@ def read_target(node: Node, what: str, reader: Reader) -> Target | None:
     """
     if isinstance(node, Text):
         return _read_word(node, reader)
-    form = next((form for form in _FORMS if isinstance(node, Map) and node.get(form) is not None), None)
+    form = next((form for form in FORMS if isinstance(node, Map) and node.get(form) is not None), None)
     if form is None or not isinstance(node, Map):
         found = "a list" if isinstance(node, Seq) else "a map"
         reader.report("E201", node.place, f"{what} is {found}", 'write the name of a step, or "end"')
         return None
-    fields = read_fields(node, _FORMS[form], f"{what} with `{form}`", reader, hints=_HINTS)
-    readers = {"goto": _read_goto, "run": _read_hand_over, "return": _read_return}
-    return readers[form](fields, reader)
+    match FORMS[form].parse(node, f"{what} with `{form}`", reader):
+        case GotoForm() as goto:
+            return _read_goto(goto, reader)
+        case RunForm() as run:
+            runs = read_run(run.run, run.given, reader)
+            return Target(None, run.run.place, runs=runs) if runs else None
+        case ReturnForm() as back:
+            return _read_return(back, reader)
+    return None
 
 
 def is_target(node: Map) -> bool:
     """Whether a map is meant to be a target."""
-    return any(node.get(form) is not None for form in _FORMS)
+    return any(node.get(form) is not None for form in FORMS)
 
 
 def _read_word(node: Text, reader: Reader) -> Target:
@@ -77,31 +120,20 @@ def _report_step(name: Text, reader: Reader) -> None:
     elif reader.own is not None and name.value in reader.own.outcomes:
         cure = f"to come back with the outcome of this name write `{{return: {name.value}}}`"
         reader.report("E214", name.place, message, cure)
-    elif (form := name.value.partition(" ")[0].rstrip(":")) in _FORMS:
+    elif (form := name.value.partition(" ")[0].rstrip(":")) in FORMS:
         rest = name.value.partition(" ")[2].strip()
         reader.report("E214", name.place, message, f"write `{{{form}: {rest}}}`" if form != "goto" else f"write {rest}")
     else:
         reader.unknown("E214", name, (*sorted(reader.steps), "end"), message)
 
 
-def _read_goto(fields: Fields, reader: Reader) -> Target | None:
-    text = reader.text(fields.values["goto"], "`goto`")
+def _read_goto(form: GotoForm, reader: Reader) -> Target | None:
+    text = reader.text(form.goto, "`goto`")
     target = _read_word(text, reader) if text else None
-    if target is None:
-        return None
-    return Target(target.step, target.place, returns=target.returns, sets=_read_sets(fields, target, reader))
-
-
-def _read_sets(fields: Fields, target: Target, reader: Reader) -> tuple[Assignment, ...]:
-    if "set" not in fields.values:
-        return ()
-    node = fields.values["set"]
-    return read_returned(node, reader) if target.returns else read_sets(node, reader.variables, reader)
-
-
-def _read_hand_over(fields: Fields, reader: Reader) -> Target | None:
-    runs = read_run(fields.values["run"], fields.get("with"), reader)
-    return Target(None, fields.values["run"].place, runs=runs) if runs else None
+    if target is None or form.sets is None:
+        return target
+    sets = read_returned(form.sets, reader) if target.returns else read_sets(form.sets, "`set`", reader)
+    return replace(target, sets=sets)
 
 
 def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool = False) -> Runs | None:
@@ -126,12 +158,12 @@ def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool
     return Runs(text.value, read_given(given, params, f'the flow "{text.value}"', text.place, reader), comes_back)
 
 
-def _read_return(fields: Fields, reader: Reader) -> Target | None:
-    text = reader.text(fields.values["return"], "`return`")
+def _read_return(form: ReturnForm, reader: Reader) -> Target | None:
+    text = reader.text(form.outcome, "`return`")
     if text is None:
         return None
     _check_outcome(text, reader)
-    sets = read_returned(fields.values["set"], reader) if "set" in fields.values else ()
+    sets = read_returned(form.sets, reader) if form.sets else ()
     return Target(None, text.place, returns=text.value, sets=sets)
 
 
