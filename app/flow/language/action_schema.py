@@ -25,8 +25,7 @@ from app.flow.parts.address import BY_FIELDS
 from app.flow.parts.answering import ON_ANSWER
 from app.flow.parts.wire import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.played import ACTIONS, KINDS
-from app.ncco.models.actions import SHAPES
-from app.ncco.models.calls import ENDPOINT
+from app.ncco.actions import ENDPOINT, SHAPES
 
 MAIN: Final = {
     "talk": "text",
@@ -139,7 +138,7 @@ class ActionSchemas:
         run = about(offer(self.names.flows), "The flow that the called party hears before it is joined.")
         tones = {name: schema for name, schema in plain["properties"].items() if name != "url"}
         ours = mapped({"run": run, "with": named(ANYTHING), **tones}, required=["run"])
-        return about({"if": has("run"), "then": ours, "else": plain}, known.about)
+        return about({"if": has("run"), "then": ours, "else": plain}, known.describe())
 
 
 def _is_action(word: str) -> JsonSchema:

@@ -22,9 +22,8 @@ from app.flow.language.json_schema import (
 from app.flow.language.names import Names
 from app.flow.parts.local import PerLocale
 from app.flow.parts.shapes import Json, Many, One, Record, Scalar, Shape, Speech
-from app.ncco.kinds.objects import Nested
-from app.ncco.kinds.shape import Option
-from app.ncco.kinds.shape import Shape as NccoShape
+from app.ncco.model import Nested, Option
+from app.ncco.model import Shape as NccoShape
 
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
@@ -45,7 +44,7 @@ class FieldSchemas:
         if option is None:
             return schema
         default = {} if option.default is None else {"default": option.default}
-        return about(schema | default, option.about)
+        return about(schema | default, option.describe())
 
     def shape(self, shape: Shape, option: Option | None = None) -> JsonSchema:
         """What may stand in a field; anything where its shape is a new one."""

@@ -20,10 +20,10 @@ from app.flow.language.base import FlowModel, Made, ReadWith
 from app.flow.language.json_schema import TEXT
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.reader import Reader
-from app.ncco.kinds.talk import BCP47
+from app.ncco.actions import SHAPES
 from app.ncco.languages import IS_RECOGNISED, VOICES
-from app.ncco.models.actions import SHAPES
 from app.ncco.suggest import nearest
+from app.ncco.types import BCP47
 
 VOICE = ("language", "style", "premium")
 """The options of a talk that a locale may set. Source: NCCO reference, Talk."""
