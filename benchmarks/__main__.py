@@ -23,7 +23,6 @@ BENCHMARKS: Final = (
     "check_flows",
     "signature",
     "store",
-    "loads",
     "disk",
     "workers",
     "served",

@@ -22,10 +22,7 @@ from typing import Final
 import asyncpg
 import uvloop
 
-from app.store.address import read_address
-from app.store.contract import SessionRow, Store
-from app.store.postgres import PostgresStore
-from app.store.sqlite import SqliteStore
+from app.store import SessionRow, Store, open_store
 from benchmarks.load.machine import processor
 from benchmarks.load.serving import cpu_us
 from benchmarks.store import SESSION, TURN, WEBHOOK, new_call
@@ -89,7 +86,7 @@ async def on_sqlite(path: Path, sessions: list[SessionRow]) -> list[Taken]:
     """A new call, and a further turn."""
     found = []
     for kind in (opening, advancing):
-        store = SqliteStore(path)
+        store = open_store(f"sqlite:///{path}")
         await store.open()
         before, begun = _bytes(path), time.process_time()
         await write_all(kind(store), sessions)
@@ -101,7 +98,7 @@ async def on_sqlite(path: Path, sessions: list[SessionRow]) -> list[Taken]:
 
 async def on_postgres(server: Server, url: str, sessions: list[SessionRow]) -> list[Taken]:
     """A new call, and a further turn."""
-    store = PostgresStore(read_address(url))
+    store = open_store(url)
     await store.open()
     looking = await asyncpg.connect(url)
     pid = int((server.home / "data" / "postmaster.pid").read_text(encoding="ascii").split()[0])

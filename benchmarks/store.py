@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from app.store.contract import SessionRow, Store, TurnRow, WebhookRow
-from app.store.memory import MemoryStore
-from app.store.sqlite import SqliteStore, statements
+from app.store import SessionRow, Store, TurnRow, WebhookRow, open_store
+from app.store.calls import SELECT_CALL
+from app.store.sqlite_file import in_sqlite
 from benchmarks.load.machine import fsync_ms, processor
 from benchmarks.load.stored import fill
 
@@ -55,7 +55,8 @@ async def calls_per_second(store: Store, tasks: int, count: int = CALLS) -> floa
 
 async def measure_commits(folder: Path) -> None:
     """Commits per second by number of tasks, and the same without a disk."""
-    stores: dict[str, Store] = {"sqlite": SqliteStore(folder / "commits.db"), "memory": MemoryStore()}
+    urls = {"sqlite": f"sqlite:///{folder}/commits.db", "memory": "memory://"}
+    stores = {name: open_store(url) for name, url in urls.items()}
     rates: dict[tuple[str, int], list[float]] = {}
     for store in stores.values():
         await store.open()
@@ -71,15 +72,15 @@ async def measure_commits(folder: Path) -> None:
 
 async def measure_reads(folder: Path) -> None:
     """A read in the loop's thread against the same read in another thread."""
-    store = SqliteStore(folder / "reads.db")
+    store, path = open_store(f"sqlite:///{folder}/reads.db"), folder / "reads.db"
     await store.open()
     session, turn, webhook = new_call()
     await store.open_call(session, turn, webhook)
-    connection = sqlite3.connect(store.path, check_same_thread=False)
+    connection = sqlite3.connect(path, check_same_thread=False)
     direct, hopped = [], []
 
     def read() -> list[object]:
-        return connection.execute(statements.SELECT_CALL, (session.id,)).fetchall()
+        return connection.execute(in_sqlite(SELECT_CALL), (session.id,)).fetchall()
 
     for _ in range(READS):
         before = time.perf_counter()
@@ -96,10 +97,11 @@ async def measure_reads(folder: Path) -> None:
 
 async def measure_growth(folder: Path) -> None:
     """The cost of a call in a small and in a large file, in turns."""
-    stores = {count: SqliteStore(folder / f"{count}.db") for count in (SMALL, LARGE)}
+    paths = {count: folder / f"{count}.db" for count in (SMALL, LARGE)}
+    stores = {count: open_store(f"sqlite:///{path}") for count, path in paths.items()}
     rates: dict[int, list[float]] = {count: [] for count in stores}
     for count, store in stores.items():
-        await asyncio.to_thread(fill, store.path, count)
+        await asyncio.to_thread(fill, paths[count], count)
         await store.open()
     for _ in range(ROUNDS):
         for count, store in stores.items():

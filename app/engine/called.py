@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.flow.exits.on import FAILURES
+from app.flow.language.outcomes import FAILURES
 
 JOINED: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 0.1}
 """Nothing to hear: an NCCO has at least one action. Source: NCCO reference, Wait (the shortest timeout)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.engine.session import Session, Wait
-from app.flow.exits.on import FAILURES
+from app.flow.language.outcomes import FAILURES
 from app.flow.model import Asked, Outcome, Step
 from app.flow.phrases import find, fold
 from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.flow.flows import ReadFlow
+from app.flow.language.flow import ReadFlow
 from app.flow.model import Flow
 
 

@@ -10,22 +10,19 @@ from typing import Literal
 
 from app.flow.checks.project import check_project
 from app.flow.checks.usage import check_usage
-from app.flow.context import Context
 from app.flow.files import read_project
-from app.flow.flows import ReadFlow, read_flow
-from app.flow.heads import is_flow_name, sample_signature
 from app.flow.hours import Calendar, calendar_sources
 from app.flow.issues import Issue, by_place
+from app.flow.language.flow import ReadFlow, is_flow_name, read_flow, sample_signature
+from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.linking import link
-from app.flow.model import Flow, Project
+from app.flow.model import Flow, Project, Signature
 from app.flow.nodes import Map, Node, Text
 from app.flow.reader import Reader
 from app.flow.remains import check_remains
 from app.flow.rules.prompts import PROMPT_RULES
 from app.flow.scope import scope_types
 from app.flow.settings import kept_settings
-from app.flow.shared import is_shared, read_shared
-from app.flow.signature import Signature
 from app.flow.source import read_remains, read_yaml
 from app.flow.taint import caller_filled
 

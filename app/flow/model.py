@@ -41,10 +41,12 @@ __all__ = [
     "Limit",
     "Next",
     "Outcome",
+    "Param",
     "Part",
     "Project",
     "Runs",
     "Sending",
+    "Signature",
     "Step",
     "Target",
     "Value",
@@ -75,6 +77,35 @@ class Variable:
         if self.words and fitting not in self.words:
             raise ValueError(f"one of {', '.join(self.words)} is needed")
         return fitting
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """What the user of a flow, a look-up or a hook gives to it."""
+
+    variable: Variable
+    is_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What other flows see of a flow.
+
+    Attributes:
+        params: what it takes, by name.
+        outcomes: the names of what may come of it.
+        returns: the values that it gives back, by name.
+        is_whole: all of it could be read; what is missing is then really missing.
+        places: where each outcome is declared.
+    """
+
+    name: str
+    place: Place
+    params: Mapping[str, Param] = field(default_factory=dict)
+    outcomes: tuple[str, ...] = ()
+    returns: Mapping[str, Variable] = field(default_factory=dict)
+    is_whole: bool = True
+    places: Mapping[str, Place] = field(default_factory=dict)
 
 
 class Asking(Protocol):

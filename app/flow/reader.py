@@ -12,11 +12,10 @@ from typing import Any
 
 from app.flow.expressions import Expression, compile_expression
 from app.flow.issues import Issue
-from app.flow.model import Value, Variable
+from app.flow.model import Signature, Value, Variable
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
-from app.flow.signature import Signature
 from app.flow.templates import Escape, compile_value
 from app.flow.types import TYPES, ValueType
 from app.ncco.suggest import nearest
@@ -41,6 +40,7 @@ class Reader:
         runs: the flows that targets have named so far.
         step_words: the words of a step, which an item of `do` may have got by a slip of its indentation.
         own: what this flow itself takes and gives back; None where no flow is read.
+        inherited: the options of every action of a kind, as `defaults` says them.
     """
 
     scope: ScopeTypes
@@ -56,6 +56,7 @@ class Reader:
     runs: set[str] = field(default_factory=set)
     step_words: Collection[str] = ()
     own: Signature | None = None
+    inherited: Mapping[str, Map] = field(default_factory=dict)
 
     def report(self, code: str, place: Place, message: str, cure: str | None = None) -> None:
         """Add one issue; `cure` is the rule's own unless a better one is known."""

@@ -10,9 +10,9 @@ import re
 from collections.abc import Collection, Iterator
 
 from app.flow.checks.ncco import concerns_a_value
-from app.flow.context import Context
-from app.flow.flows import read_flow
 from app.flow.issues import Issue
+from app.flow.language.flow import read_flow
+from app.flow.language.shared import Context
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.source import read_remains
 

@@ -2,7 +2,7 @@
 
 A URL may begin with a variable of type `url`. That is safe only as long as no caller decides what the variable holds,
 and `set`, `collect`, `with` and the values that a sub-flow returns all fill variables. This module finds the variables
-that a caller may fill. `app.flow.flows` gives them a type that may not begin a URL, so that E332 reports each use.
+that a caller may fill. `app.flow.language.flow` gives them a type that may not begin a URL, so E332 reports each use.
 
 The algorithm is reachability in a graph:
 

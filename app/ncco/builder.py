@@ -7,11 +7,20 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from app.ncco.actions import (
+    Action,
+    Connect,
+    Conversation,
+    Input,
+    Notify,
+    Record,
+    Stream,
+    Talk,
+    Transfer,
+    Wait,
+)
 from app.ncco.checker import check
-from app.ncco.models.actions import Action
-from app.ncco.models.base import NccoModel, validation_error
-from app.ncco.models.calls import Connect, Conversation, Notify, Transfer
-from app.ncco.models.prompts import Input, Record, Stream, Talk, Wait
+from app.ncco.model import NccoModel, validation_error
 
 _DOCUMENT: TypeAdapter[list[Action]] = TypeAdapter(list[Action])
 

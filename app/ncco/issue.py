@@ -1,13 +1,21 @@
-"""One fault found in an NCCO, and the rule behind it."""
+"""One fault found in an NCCO, and the rules behind the codes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
-from app.ncco.shown import encodable
+import yaml
 
 Severity = Literal["error", "warning"]
+R = TypeVar("R")
+LONGEST_SHOWN = 60
+"""Characters of a value that a message shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,10 @@ class Issue:
         """Whether the NCCO must not be sent because of it."""
         return self.severity == "error"
 
+    def inside(self, key: object) -> Issue:
+        """The same issue in a member (by key) or an item (by index) of a larger value."""
+        return replace(self, path=pointer(key) + self.path)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -40,8 +52,10 @@ class Rule:
 
     Attributes:
         title: what is wrong in general.
-        cure: how it is mended in general.
-        source: the place that states the rule, e.g. "NCCO reference, Record".
+        cure: how it is fixed in general.
+        source: the page that states the rule, e.g. "NCCO reference, Record".
+        bad: JSON text that breaks this rule and no other.
+        good: the same without the fault.
     """
 
     code: str
@@ -49,12 +63,84 @@ class Rule:
     title: str
     cure: str
     source: str
+    bad: str
+    good: str
 
     def at(self, path: str, message: str, cure: str | None = None) -> Issue:
         """The issue that this rule is broken at `path`; `cure` is the rule's own unless a better one is known."""
         return Issue(self.code, self.severity, path, message, self.cure if cure is None else cure)
 
 
-def member(path: str, name: object) -> str:
-    """The JSON Pointer of a member (by key) or an item (by index) of what `path` points to."""
-    return f"{path}/{encodable(str(name)).replace('~', '~0').replace('/', '~1')}"
+class RuleBook(Mapping[str, R]):
+    """Rules by code, from YAML files with one entry per code. The files are read on first use."""
+
+    def __init__(self, rule: Callable[..., R], *files: Path) -> None:
+        """Name the files; `rule` makes a rule of `code` and the fields of its entry."""
+        self._rule = rule
+        self._files = files
+
+    @cached_property
+    def _rules(self) -> Mapping[str, R]:
+        entries: dict[str, dict[str, Any]] = {}
+        for file in self._files:
+            entries |= yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        return {code: self._rule(code=code, **fields) for code, fields in entries.items()}
+
+    def __getitem__(self, code: str) -> R:
+        return self._rules[code]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rules)
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+
+RULES: Mapping[str, Rule] = RuleBook(Rule, Path(__file__).with_name("rules.yaml"))
+"""Every rule that `check` applies, by code."""
+
+
+def fault(code: str, message: str, cure: str | None = None, path: str = "") -> Issue:
+    """The issue that a rule is broken, at the value itself unless `path` says where in it."""
+    return RULES[code].at(path, message, cure)
+
+
+def pointer(key: object) -> str:
+    """The JSON Pointer of a member (by key) or an item (by index) of a value."""
+    return "/" + encodable(str(key)).replace("~", "~0").replace("/", "~1")
+
+
+def wrong_type(value: object, expected: str, cure: str) -> Issue:
+    """The issue that a value has another JSON type than `expected`, e.g. "a number"."""
+    if expected == "an object" and isinstance(value, str) and value.lstrip().startswith("{"):
+        cure = "Write the object itself, not text that holds it."
+    return fault("N107", f"{shown(value)} is not {expected}.", cure)
+
+
+def shown(value: object) -> str:
+    """The value as JSON, cut after 60 characters; arrays and objects are named, not shown."""
+    if isinstance(value, (dict, list, tuple)):
+        return "an object" if isinstance(value, dict) else "an array"
+    if isinstance(value, str):
+        short = value[: LONGEST_SHOWN - 3] + "..." if len(value) > LONGEST_SHOWN else value
+        return encodable(json.dumps(short, ensure_ascii=False))
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a number that JSON does not know"
+    try:
+        text = str(value) if isinstance(value, (int, float)) else type(value).__name__
+    except ValueError:  # an int of more digits than Python prints
+        return "a huge number"
+    return text if len(text) <= LONGEST_SHOWN else "a huge number"
+
+
+def encodable(text: str) -> str:
+    """The text with halves of surrogate pairs written as escapes, so that it can be printed."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def listed(words: Sequence[object], last: str = "or") -> str:
+    """`a, b or c`."""
+    *front, end = (str(word) for word in words)
+    return f"{', '.join(front)} {last} {end}" if front else end

@@ -1,10 +1,9 @@
-"""The JSON Schema of an NCCO, for editors. It is made of the same knowledge as `check`."""
+"""The JSON Schema of an NCCO, for editors, from the same models as `check`."""
 
 from __future__ import annotations
 
-from app.ncco.kinds.kind import JsonSchema
-from app.ncco.models.actions import SHAPES
-from app.ncco.models.calls import ENDPOINT
+from app.ncco.actions import ENDPOINT, SHAPES
+from app.ncco.types import JsonSchema
 
 
 def json_schema() -> JsonSchema:

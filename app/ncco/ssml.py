@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from app.ncco.issue import Issue
-from app.ncco.rules.advice import EMPTY_TEXT, LOOSE_TAG, UNKNOWN_TAG
-from app.ncco.rules.speech import DOCTYPE, NOT_WELL_FORMED, TAGS_WITHOUT_SPEAK, TEXT_TOO_LONG
-from app.ncco.shown import listed, shown
+from app.ncco.issue import Issue, fault, listed, shown
 
 LONGEST = 1500
 """Characters of a talk text, tags not counted. Source: NCCO reference, Talk (text)."""
@@ -22,7 +19,7 @@ SILENT = frozenset({"speak", "p", "s", "lang", "emphasis", "prosody", "phoneme",
 """Tags that make no sound by themselves; a break is a pause, and sub says its alias."""
 
 OTHER_TAGS = frozenset({"audio", "mark", "voice", "w", "amazon:effect", "google:style", "desc", "par", "seq", "media"})
-"""Tags of other SSML dialects: they mean SSML, but are not in Vonage's list."""
+"""Tags of other SSML dialects: they show that SSML is meant, but are not in Vonage's list."""
 
 _ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:speak[\s>/]|!DOCTYPE)", re.DOTALL)
 _NAMES = "|".join(sorted((re.escape(name) for name in TAGS | OTHER_TAGS), key=len, reverse=True))
@@ -34,7 +31,7 @@ class _DoctypeFound(Exception):
 
 
 @dataclass(slots=True)
-class _Reading:
+class _Content:
     """What is found while SSML is parsed."""
 
     characters: int = 0
@@ -49,14 +46,14 @@ class _Reading:
         self.is_blank = self.is_blank and characters.isspace()
 
 
-def look_at_text(text: str, path: str) -> Iterator[Issue]:
+def check_text(text: str) -> Iterator[Issue]:
     """What is wrong with a spoken text, plain or SSML. `text` must be encodable."""
     if "<" not in text:
-        yield from _too_long(len(text), path)
-    elif _ROOT.match(text):
-        yield from _look_at_ssml(text, path)
+        yield from _check_length(len(text))
+    elif is_ssml(text):
+        yield from _check_ssml(text)
     else:
-        yield from _look_at_plain(text, path)
+        yield from _check_plain(text)
 
 
 def is_ssml(text: str) -> bool:
@@ -64,46 +61,46 @@ def is_ssml(text: str) -> bool:
     return "<" in text and _ROOT.match(text) is not None
 
 
-def _too_long(characters: int, path: str) -> Iterator[Issue]:
+def _check_length(characters: int) -> Iterator[Issue]:
     if characters > LONGEST:
-        yield TEXT_TOO_LONG.at(path, f"The text has {characters} characters; {LONGEST} is the most.")
+        yield fault("N401", f"The text has {characters} characters; {LONGEST} is the most.")
 
 
-def _look_at_plain(text: str, path: str) -> Iterator[Issue]:
+def _check_plain(text: str) -> Iterator[Issue]:
     tags = list(dict.fromkeys(found[1].lower() for found in _TAG.finditer(text)))
-    yield from _too_long(len(_TAG.sub("", text)), path)
+    yield from _check_length(len(_TAG.sub("", text)))
     if tags == ["speak"]:
-        yield TAGS_WITHOUT_SPEAK.at(path, "The speak element does not enclose the whole text, or is in capitals.")
+        yield fault("N402", "The speak element does not enclose the whole text, or is in capitals.")
     elif tags:
         names = listed([f"<{tag}>" for tag in tags], "and")
-        yield TAGS_WITHOUT_SPEAK.at(path, f"The text does not begin with <speak>, but has tags: {names}.")
+        yield fault("N402", f"The text does not begin with <speak>, but has tags: {names}.")
     else:
-        yield LOOSE_TAG.at(path, "A plain text holds <.")
+        yield fault("N915", "A plain text holds <.")
 
 
-def _look_at_ssml(text: str, path: str) -> Iterator[Issue]:
-    reading = _Reading()
+def _check_ssml(text: str) -> Iterator[Issue]:
+    found = _Content()
     try:
-        _parse(text, reading)
+        _parse(text, found)
     except _DoctypeFound:
-        yield DOCTYPE.at(path, "The SSML declares a document type.")
-    except expat.ExpatError as fault:
-        yield NOT_WELL_FORMED.at(path, _located(text, fault), _xml_cure(text, fault))
+        yield fault("N404", "The SSML declares a document type.")
+    except expat.ExpatError as error:
+        yield fault("N403", _located(text, error), _xml_cure(text, error))
     else:
-        yield from _too_long(reading.characters, path)
-        if reading.is_blank and reading.names.keys() <= SILENT:
-            yield EMPTY_TEXT.at(path, "The SSML holds nothing to say.")
-        unknown = [name for name in reading.names if name not in TAGS]
+        yield from _check_length(found.characters)
+        if found.is_blank and found.names.keys() <= SILENT:
+            yield fault("N914", "The SSML holds nothing to say.")
+        unknown = [name for name in found.names if name not in TAGS]
         if unknown:
             names = listed([f"<{name}>" for name in unknown], "and")
-            yield UNKNOWN_TAG.at(path, f"Vonage's list of tags lacks {names}.")
+            yield fault("N916", f"Vonage's list of tags lacks {names}.")
 
 
-def _parse(text: str, reading: _Reading) -> None:
+def _parse(text: str, found: _Content) -> None:
     parser = expat.ParserCreate("UTF-8")
     parser.buffer_text = True
-    parser.StartElementHandler = reading.start
-    parser.CharacterDataHandler = reading.text
+    parser.StartElementHandler = found.start
+    parser.CharacterDataHandler = found.text
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.Parse(text.strip().encode(), True)
 
@@ -112,10 +109,10 @@ def _refuse_doctype(*_: object) -> None:
     raise _DoctypeFound
 
 
-def _located(text: str, fault: expat.ExpatError) -> str:
+def _located(text: str, error: expat.ExpatError) -> str:
     lines = text.strip().encode().split(b"\n")
-    rest = lines[fault.lineno - 1][fault.offset :].decode(errors="replace") if fault.lineno <= len(lines) else ""
-    reason = expat.errors.messages[fault.code]
+    rest = lines[error.lineno - 1][error.offset :].decode(errors="replace") if error.lineno <= len(lines) else ""
+    reason = expat.errors.messages[error.code]
     return f"The SSML breaks at {shown(rest[:40])}: {reason}." if rest else f"The SSML is cut short: {reason}."
 
 
@@ -123,9 +120,9 @@ _BARE_AMPERSAND = re.compile(r"&(?!#\d+;|#x[0-9a-fA-F]+;|amp;|lt;|gt;|quot;|apos
 _UNENDED_BREAK = re.compile(r"<break\b[^<>]*(?<!/)>(?!\s*</break)")
 
 
-def _xml_cure(text: str, fault: expat.ExpatError) -> str | None:
+def _xml_cure(text: str, error: expat.ExpatError) -> str | None:
     if _BARE_AMPERSAND.search(text):
         return "Write & as &amp;."
-    if fault.code == expat.errors.codes[expat.errors.XML_ERROR_TAG_MISMATCH] and _UNENDED_BREAK.search(text):
+    if error.code == expat.errors.codes[expat.errors.XML_ERROR_TAG_MISMATCH] and _UNENDED_BREAK.search(text):
         return "End the tag in itself: <break ... />."
     return None

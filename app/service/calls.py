@@ -50,7 +50,7 @@ from app.service.rows import (
     webhook_row,
 )
 from app.service.tokens import make_token, read_token
-from app.store.contract import HookRow, SessionRow, Store, WebhookRow
+from app.store import HookRow, SessionRow, Store, WebhookRow
 
 Result = TypeVar("Result")
 Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]

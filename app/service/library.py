@@ -16,8 +16,7 @@ from app.errors import StoreError
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.nodes import Place
-from app.store.contract import RevisionRow, Store
-from app.store.records import Recorded, Wanted
+from app.store import RevisionRow, Store, Wanted
 
 PINNED_BYTES: Final = 2 * 1024 * 1024
 """Source text of the older revisions that stay loaded, the last used ones. A loaded flow takes about 55 times as much
@@ -113,8 +112,6 @@ class Library:
 
     async def _preload(self) -> None:
         """Load the older revisions of open calls after a start, so that no caller waits for that."""
-        if not isinstance(self._store, Recorded):
-            return
         records = self._store.records()
         try:
             await records.open()

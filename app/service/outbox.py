@@ -24,7 +24,7 @@ from standardwebhooks import Webhook
 
 from app.errors import StoreUnavailable
 from app.service.outgoing import Disconnected
-from app.store.contract import HookCounts, HookRow, Outbox
+from app.store import HookCounts, HookRow, Store
 
 TRY_S: Final = 15.0
 """Seconds that one try may take, connecting included. Source: Standard Webhooks, Request timeout (15 to 30 s)."""
@@ -309,7 +309,7 @@ class Sender:
 
     def __init__(
         self,
-        store: Outbox,
+        store: Store,
         post: Post,
         schedule: Schedule | None = None,
         listener: Listener | None = None,

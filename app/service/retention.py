@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from app.errors import StoreUnavailable
 from app.service.library import Library
-from app.store.retention import Retention
+from app.store import Store
 
 EVERY_S: Final = 600.0
 """How often to look for what has become too old."""
@@ -47,7 +47,7 @@ class Sweeper:
 
     def __init__(
         self,
-        store: Retention,
+        store: Store,
         library: Library,
         days: int,
         told: Callable[[Swept], None],

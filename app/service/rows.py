@@ -19,7 +19,7 @@ from app.flow.language.hooks import Hook
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
 from app.service.carried import CARRIED
 from app.service.delivery import Delivery
-from app.store.contract import HookRow, SessionRow, TurnRow, WebhookRow
+from app.store import HookRow, SessionRow, TurnRow, WebhookRow
 
 ID_LIMIT: Final = 64
 """Characters of a leg uuid that are kept as they are; a longer one is kept by its SHA-256."""

@@ -1,4 +1,4 @@
-"""Durable calls, turns, webhooks and revisions."""
+"""Durable calls, turns, webhooks, revisions of flows, and hooks that are not sent yet."""
 
 from __future__ import annotations
 
@@ -6,11 +6,43 @@ from importlib import import_module
 from pathlib import Path
 
 from app.store.address import read_address
-from app.store.contract import Store
-from app.store.memory import MemoryStore
-from app.store.sqlite import SqliteStore
+from app.store.database import Database
+from app.store.records import Records
+from app.store.rows import (
+    ANY,
+    CallRow,
+    Forgotten,
+    HookCounts,
+    HookRow,
+    RevisionRow,
+    Schema,
+    SessionRow,
+    Timeline,
+    TurnRow,
+    Wanted,
+    WebhookRow,
+)
+from app.store.sqlite import SqliteDatabase
+from app.store.store import Store
 
-__all__ = ["open_store"]
+__all__ = [
+    "ANY",
+    "CallRow",
+    "Forgotten",
+    "HookCounts",
+    "HookRow",
+    "Records",
+    "RevisionRow",
+    "Schema",
+    "SessionRow",
+    "SqliteDatabase",
+    "Store",
+    "Timeline",
+    "TurnRow",
+    "Wanted",
+    "WebhookRow",
+    "open_store",
+]
 
 _CURE = (
     "write sqlite:///calls.db (a file in the working directory), sqlite:////var/lib/ncco/calls.db, "
@@ -21,28 +53,28 @@ _CURE = (
 def open_store(url: str) -> Store:
     """The store that `url` names, not opened yet.
 
-    `sqlite:///` is followed by a path, relative to the working directory or with a fourth slash absolute, taken as it
-    stands (no escapes, no options). `postgresql://` and `postgres://` are what `read_address` takes. `memory://` keeps
-    nothing. Raises ValueError with the cure.
+    `sqlite:///` is followed by a path, relative to the working directory or with a fourth slash absolute, taken
+    literally (no escapes, no options). `postgresql://` and `postgres://` are what `read_address` takes. `memory://`
+    keeps its calls until the process ends. Raises ValueError with the cure.
     """
     scheme, found, rest = url.strip().partition("://")
     if not found:
         raise ValueError(f"a database URL has a scheme and ://; {_CURE}")
     match scheme.lower():
         case "sqlite":
-            return SqliteStore(_file(rest))
+            return Store(SqliteDatabase(_file(rest)))
         case "postgresql" | "postgres":
-            return _postgres(url.strip())
+            return Store(_postgres(url))
         case "memory" if rest in ("", "/"):
-            return MemoryStore()
+            return Store(SqliteDatabase())
         case "memory":
             raise ValueError("memory:// takes nothing behind it; write memory://")
         case _:
             raise ValueError(f"this version has no store for {scheme}://; {_CURE}")
 
 
-def _postgres(url: str) -> Store:
-    """A store of the package that needs the driver, which only those have who want it."""
+def _postgres(url: str) -> Database:
+    """A database that needs a driver, which is installed on request."""
     address = read_address(url)
     try:
         module = import_module("app.store.postgres")
@@ -50,8 +82,8 @@ def _postgres(url: str) -> Store:
         if missing.name != "asyncpg":
             raise
         raise ValueError('PostgreSQL needs its driver; write pip install "ncco-server[postgres]"') from missing
-    store: Store = module.PostgresStore(address)
-    return store
+    database: Database = module.PostgresDatabase(address)
+    return database
 
 
 def _file(rest: str) -> Path:
@@ -65,11 +97,7 @@ def _file(rest: str) -> Path:
         raise ValueError(f"{name} is the name of a folder; write sqlite:///{name}calls.db")
     if "?" in name or "\0" in name:
         raise ValueError(f"a database URL takes no options and no control characters; {_CURE}")
-    return _at_home(name) if name.startswith("~/") else Path(name)
-
-
-def _at_home(name: str) -> Path:
     try:
-        return Path(name).expanduser()
+        return Path(name).expanduser() if name.startswith("~/") else Path(name)
     except RuntimeError as error:
         raise ValueError(f"this user has no home folder that ~ could mean; {_CURE}") from error

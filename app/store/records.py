@@ -1,13 +1,17 @@
-"""The part of a store that shows what it holds, to people and programs beside a running server. It writes nothing."""
+"""Reads recorded calls, for people and programs beside a running server. It writes nothing."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Any, Final
 
-from app.store.contract import HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
+from app.store.calls import SELECT_REVISION, SESSION_COLUMNS, session_row
+from app.store.database import Reader
+from app.store.hooks import SELECT_HOOKS_OF_SESSION, hook_row
+from app.store.rows import ANY, CallRow, RevisionRow, Timeline, TurnRow, Wanted, WebhookRow
 
 FAILURE: Final = b'"did":"failed"'
-"""Stands in the trace of a turn in which something could not be played. Texts in a trace have their quotes escaped."""
+"""Occurs in the trace of a turn in which something could not be played. Texts in a trace have their quotes escaped."""
 
 NEAR: Final = 2_000
 """Webhooks that were written shortly before a call was opened, or after its last one, among which to look for its own.
@@ -15,87 +19,126 @@ NEAR: Final = 2_000
 Vonage may report `started` and `ringing` before it asks for the NCCO; such webhooks belong to no call yet.
 """
 
+_HAS_FAILED: Final = "EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND position($1::bytea IN trace) > 0)"
 
-class Wanted(NamedTuple):
-    """Which calls to list; what is "" or 0 or False does not matter.
+_CALL: Final = f"""
+    SELECT key, {SESSION_COLUMNS}, (SELECT count(*) FROM turns WHERE call_key = calls.key), {_HAS_FAILED}
+    FROM calls
+"""
 
-    Attributes:
-        number: digits that stand somewhere in the state of the call.
-        flow: the flow that it began in.
-        since: not opened before (milliseconds since 1970).
-        is_open: not marked as over.
-        has_failed: a turn of it could not be played as it is written.
+COUNT_OPEN: Final = "SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1"
+
+SELECT_CALL: Final = f"{_CALL} WHERE id = $2"
+
+SELECT_CALLS_LIKE: Final = f"{_CALL} WHERE id >= $2 AND id < $3 ORDER BY id LIMIT $4"
+
+SELECT_TURNS: Final = """
+    SELECT number, ncco, trace, inputs, webhook, cause_turn, cause_wait, cause_status, created_at
+    FROM turns
+    WHERE call_key = $1
+    ORDER BY number
+"""
+
+_WEBHOOK: Final = "key, id, kind, session, turn, wait, status, leg, conversation, method, body, received_at"
+
+SELECT_WEBHOOKS: Final = f"SELECT {_WEBHOOK} FROM webhooks WHERE call_key = $1 ORDER BY key"
+
+SELECT_NEAR: Final = f"""
+    SELECT {_WEBHOOK}
+    FROM webhooks
+    WHERE key BETWEEN $1 AND $2 AND call_key IS NULL AND session IN ($3, $4) AND session <> ''
+    ORDER BY key
+"""
+
+
+class Records:
+    """Reads what a store holds. Every method may raise StoreUnavailable.
+
+    Args:
+        reader: of its database.
     """
 
-    number: str = ""
-    flow: str = ""
-    since: int = 0
-    is_open: bool = False
-    has_failed: bool = False
-
-
-ANY: Final = Wanted()
-"""Every call."""
-
-
-class CallRow(NamedTuple):
-    """A call in a list: its session, how many turns it has, and whether one of them could not be played as written.
-
-    `key` says where in the list it stands: later calls have greater ones.
-    """
-
-    key: int
-    session: SessionRow
-    turns: int
-    has_failed: bool
-
-
-class Timeline(NamedTuple):
-    """Everything of one call: its webhooks and its turns in the order of writing, and the hooks that are not sent.
-
-    Of the hooks parked ones come first, each kind oldest first.
-    """
-
-    call: CallRow
-    webhooks: tuple[WebhookRow, ...]
-    turns: tuple[TurnRow, ...]
-    hooks: tuple[HookRow, ...]
-
-
-class Records(Protocol):
-    """Reads what a store holds. Every method may raise StoreUnavailable."""
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
 
     async def open(self) -> None:
-        """Connect. Raises StoreUnusable for what is no store of ours, or one that this version cannot read."""
+        """Connect. Raises StoreUnusable for a database that is not ours or cannot be read by this version."""
+        await self._reader.open()
 
     async def close(self) -> None:
-        """Let go."""
+        """Disconnect."""
+        await self._reader.close()
 
     async def calls(self, limit: int, before: int | None = None, wanted: Wanted = ANY) -> list[CallRow]:
-        """Up to `limit` calls, newest first, from the one behind the key `before` on (None: from the newest)."""
+        """Up to `limit` calls, newest first, starting behind the key `before` (None: with the newest)."""
+        sql, values = _search(wanted, before)
+        values.append(limit)
+        rows = await self._reader.read(f"{sql} ORDER BY key DESC LIMIT ${len(values)}", *values)
+        return [_call_row(row) for row in rows]
 
     async def count_open(self, since: int) -> int:
-        """How many calls are not marked as over that began then or later (milliseconds). Holds up no event loop."""
+        """How many calls that began at `since` (milliseconds) or later are not marked as over."""
+        return int((await self._reader.read(COUNT_OPEN, since))[0][0])
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
-        """The call with this id alone; where there is none, up to `limit` whose ids begin so, in their order.
-
-        Of an id behind which a slash and a flow stand, what is before the slash is enough.
-        """
+        """The call with this id; if there is none, up to `limit` whose ids begin so, in their order."""
+        found = await self._reader.read(SELECT_CALL, FAILURE, name)
+        if not found and name:
+            found = await self._reader.read(SELECT_CALLS_LIKE, FAILURE, name, f"{name}\U0010ffff", limit)
+        return [_call_row(row) for row in found]
 
     async def timeline(self, session: str) -> Timeline | None:
         """Everything of the call with this id, or None.
 
-        Webhooks that name its leg and were written shortly before it was opened, or after its last one, are its own.
+        It includes webhooks that name its leg and were written shortly before it was opened, or after its last one.
         """
+        found = await self._reader.read(SELECT_CALL, FAILURE, session)
+        if not found:
+            return None
+        call = _call_row(found[0])
+        turns = [TurnRow(call.session.id, *row) for row in await self._reader.read(SELECT_TURNS, call.key)]
+        hooks = [hook_row(row) for row in await self._reader.read(SELECT_HOOKS_OF_SESSION, session)]
+        return Timeline(call, await self._webhooks(call), tuple(turns), tuple(hooks))
 
     async def revision(self, hash_: str) -> RevisionRow | None:
         """The revision with this hash, or None."""
+        rows = await self._reader.read(SELECT_REVISION, hash_)
+        return RevisionRow(*rows[0]) if rows else None
+
+    async def _webhooks(self, call: CallRow) -> tuple[WebhookRow, ...]:
+        rows = await self._reader.read(SELECT_WEBHOOKS, call.key)
+        if rows:
+            first, last = rows[0][0], rows[-1][0]
+            near = (first - NEAR, min(last + NEAR, first + 10 * NEAR))
+            rows += await self._reader.read(SELECT_NEAR, *near, call.session.id, call.session.leg)
+        return tuple(WebhookRow(*row[1:]) for row in sorted(rows, key=lambda row: int(row[0])))
 
 
-@runtime_checkable
-class Recorded(Protocol):
-    """A store whose contents can be read beside it."""
+def _search(wanted: Wanted, before: int | None) -> tuple[str, list[object]]:
+    """A query for calls without its end, and its values."""
+    conditions: list[str] = []
+    values: list[object] = [FAILURE]
 
-    def records(self) -> Records:
-        """What reads them, not opened yet. The store itself need not be open."""
+    def require(condition: str, value: object) -> None:
+        values.append(value)
+        conditions.append(condition.replace("?", f"${len(values)}"))
+
+    if before is not None:
+        require("key < ?", before)
+    if wanted.since:
+        # Keys grow with time: the newest call that is too old ends the search.
+        oldest = "SELECT key FROM calls WHERE created_at < ? ORDER BY key DESC LIMIT 1"
+        require(f"key > coalesce(({oldest}), -1)", wanted.since)
+    if wanted.flow:
+        require("flow = ?", wanted.flow)
+    if wanted.number:
+        require("position(?::bytea IN state) > 0", wanted.number.encode())
+    if wanted.is_open:
+        conditions.append("NOT is_over")
+    if wanted.has_failed:
+        conditions.append(_HAS_FAILED)
+    return f"{_CALL} WHERE {' AND '.join(conditions or ['true'])}", values
+
+
+def _call_row(row: Sequence[Any]) -> CallRow:
+    return CallRow(row[0], session_row(row[1:11]), row[11], bool(row[12]))

@@ -1,65 +1,83 @@
-"""The part of a store that forgets: everything of a phone number at once, and what is old little by little."""
+"""Deletes what is old, little by little, and everything about a phone number at once.
+
+Keys grow with time, so what is old comes first: the first row that is not old ends the search, and no index is needed.
+With a call go its turns and webhooks.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
+from app.store.database import Database, Many, Row, Work
+from app.store.hooks import delete_hooks
+from app.store.rows import Forgotten
+
+PIECE: Final = 500
+"""Rows that are read at once, and deleted in one transaction."""
+
+ROUNDS: Final = 3
+"""How often to look for a number: a running call may write on while it is being deleted."""
+
+_FRONT: Final = 64
+"""Rows of the front that are read with one statement."""
+
+# Each gives the key of a row, when it began, and whether it may go.
+FRONT_OF_CALLS: Final = "SELECT key, created_at, updated_at < $1 FROM calls WHERE key > $2 ORDER BY key LIMIT $3"
+
+FRONT_OF_WEBHOOKS: Final = """
+    SELECT key, received_at, call_key IS NULL AND received_at < $1 FROM webhooks WHERE key > $2 ORDER BY key LIMIT $3
+"""
+
+FRONT_OF_HOOKS: Final = "SELECT key, created_at, created_at < $1 FROM hooks WHERE key > $2 ORDER BY key LIMIT $3"
+
+DELETE_OLD_CALL: Final = "DELETE FROM calls WHERE key = $1 AND updated_at < $2 RETURNING key"
+
+DELETE_CALL: Final = "DELETE FROM calls WHERE key = $1 RETURNING key"
+
+DELETE_WEBHOOK: Final = "DELETE FROM webhooks WHERE key = $1 RETURNING key"
+
+SELECT_OLD_REVISIONS: Final = "SELECT hash FROM revisions WHERE created_at < $1"
+
+SELECT_REVISIONS_IN_USE: Final = "SELECT key, revision FROM calls WHERE key > $1 ORDER BY key LIMIT $2"
+
+DELETE_REVISION: Final = """
+    DELETE FROM revisions
+    WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM calls WHERE key > $2 AND revision = hash)
+    RETURNING hash
+"""
+
+_CALLS: Final = "SELECT key, state FROM calls WHERE key > $1 ORDER BY key LIMIT $2"
+_TURNS: Final = """
+    SELECT call_key, number, ncco, trace, inputs
+    FROM turns
+    WHERE call_key > $1 OR call_key = $1 AND number > $3
+    ORDER BY call_key, number
+    LIMIT $2
+"""
+_WEBHOOKS: Final = "SELECT key, call_key, body FROM webhooks WHERE key > $1 ORDER BY key LIMIT $2"
+_UNATTACHED: Final = """
+    SELECT key, session, leg, conversation
+    FROM webhooks
+    WHERE key > $1 AND call_key IS NULL
+    ORDER BY key
+    LIMIT $2
+"""
+_HOOKS: Final = "SELECT key, session, url, headers, body FROM hooks WHERE key > $1 ORDER BY key LIMIT $2"
+_COUNTED: Final = """
+    SELECT id, leg, conversation, is_over,
+        (SELECT count(*) FROM turns WHERE call_key = calls.key),
+        (SELECT count(*) FROM webhooks WHERE call_key = calls.key)
+    FROM calls
+    WHERE key = $1
+"""
+_SOURCES: Final = "SELECT sources FROM revisions"
+
 _ESCAPED: Final = re.compile(rb"\\u00([0-9a-fA-F]{2})")
-
-
-class Forgotten(NamedTuple):
-    """What was deleted, or would be.
-
-    Attributes:
-        calls, turns, webhooks, hooks: how many rows.
-        running: how many of the calls had not ended; who is on the line hears the failsafe NCCO next.
-        revisions: how many revisions of flows name one of the numbers. They stay: it is their authors who wrote it.
-        traces: how often a number still stands where the store keeps its data, besides those revisions.
-    """
-
-    calls: int = 0
-    running: int = 0
-    turns: int = 0
-    webhooks: int = 0
-    hooks: int = 0
-    revisions: int = 0
-    traces: int = 0
-
-
-@runtime_checkable
-class Retention(Protocol):
-    """What every store can forget. Every method may raise StoreUnavailable."""
-
-    async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, may_rewrite: bool = True) -> Forgotten:
-        """Delete every call that names one of the numbers, with its turns, webhooks and hooks.
-
-        A call names a number that it came from, went to or dialled, that a webhook of it told of, or that a look-up
-        answered. Webhooks and hooks that belong to no stored call go by themselves. What is deleted can then not be
-        found in the bytes that the store keeps either, as far as it has a say in them.
-
-        Args:
-            numbers: digits with the country code.
-            dry_run: count, and delete nothing.
-            may_rewrite: whether all data may be written anew, which keeps writers waiting, when older copies of what
-                was deleted are found among the bytes.
-        """
-
-    async def sweep(self, before: int, limit: int) -> int:
-        """Delete a little of what is older than `before` (milliseconds since 1970).
-
-        Up to `limit` calls whose last change is older, with their turns and webhooks; where there are fewer, up to as
-        many webhooks that belong to no call; and as many hooks. It costs the same however much is too old. Returns how
-        many rows of these three kinds were deleted; 0: there are no more.
-        """
-
-    async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
-        """Delete revisions from before that no call uses, save those with a hash of `keep`; returns how many.
-
-        It comes last in a sweep: what the sweep has deleted can then not be found in the store's own files either.
-        """
 
 
 class Numbers:
@@ -74,14 +92,148 @@ class Numbers:
         self.pattern: Final = re.compile(rb"(?<![0-9])(?:00)?(?:" + written + rb")(?![0-9])")
 
     def are_in(self, *documents: bytes) -> bool:
-        """Whether one of them stands in a document as a whole: as it is, in a query string, escaped in JSON."""
+        """Whether a whole number occurs in a document: as it is, in a query string, or escaped in JSON."""
         return any(self.pattern.search(document) or self._is_hidden_in(document) for document in documents)
 
     def _is_hidden_in(self, document: bytes) -> bool:
         if b"%" in document and self.pattern.search(unquote_to_bytes(document)):
             return True
-        return b"\\u00" in document and bool(self.pattern.search(_ESCAPED.sub(_letter, document)))
+        return b"\\u00" in document and bool(self.pattern.search(_ESCAPED.sub(_character, document)))
 
 
-def _letter(escape: re.Match[bytes]) -> bytes:
+def _character(escape: re.Match[bytes]) -> bytes:
     return bytes((int(escape[1], 16),))
+
+
+def sweep(before: int, limit: int) -> Work[int]:
+    """Delete up to `limit` calls, webhooks without a call, and hooks that are older than `before`; returns how many.
+
+    The webhooks of old calls come before others that are old: those follow once there are no more such calls.
+    """
+    calls = yield from _old(FRONT_OF_CALLS, before, limit)
+    deleted = len((yield Many(DELETE_OLD_CALL, [(key, before) for key in calls])))
+    if len(calls) < limit:
+        webhooks = yield from _old(FRONT_OF_WEBHOOKS, before, limit)
+        deleted += len((yield Many(DELETE_WEBHOOK, [(key,) for key in webhooks])))
+    hooks = yield from _old(FRONT_OF_HOOKS, before, limit)
+    return deleted + (yield from delete_hooks(hooks))
+
+
+def _old(sql: str, before: int, limit: int) -> Work[list[int]]:
+    """The keys of up to `limit` rows that may go. The first row that began later ends the search."""
+    found: list[int] = []
+    key = -1
+    while len(found) < limit and (rows := (yield sql, (before, key, _FRONT))):
+        for key, began_at, is_old in rows:
+            if began_at >= before:
+                return found[:limit]
+            if is_old:
+                found.append(key)
+    return found[:limit]
+
+
+async def sweep_revisions(database: Database, before: int, keep: Collection[str]) -> int:
+    """Delete revisions from before `before` that no call uses and that are not in `keep`; returns how many.
+
+    The calls are read in pieces outside of the transaction; only those that came meanwhile are read within it.
+    """
+    unused = {row[0] for row in await database.read(SELECT_OLD_REVISIONS, before)}.difference(keep)
+    seen = 0
+    while unused and (calls := await database.read(SELECT_REVISIONS_IN_USE, seen, PIECE)):
+        unused.difference_update(revision for _, revision in calls)
+        seen = calls[-1][0]
+    rows = [(hash_, seen) for hash_ in unused]
+    deleted = await database.write(partial(_delete_all, DELETE_REVISION, rows)) if rows else 0
+    await database.trim()
+    return deleted
+
+
+def _delete_all(sql: str, rows: Sequence[Sequence[Any]]) -> Work[int]:
+    return len((yield Many(sql, rows)))
+
+
+@dataclass(slots=True)
+class _Found:
+    """The keys of the rows that contain a number, and the rows of its calls as `_COUNTED` gives them."""
+
+    calls: set[int]
+    counted: list[Row]
+    webhooks: set[int]
+    hooks: set[int]
+
+    def count(self) -> Forgotten:
+        """How many rows they are, with what goes with the calls."""
+        return Forgotten(
+            calls=len(self.calls),
+            running=sum(not row[3] for row in self.counted),
+            turns=sum(row[4] for row in self.counted),
+            webhooks=len(self.webhooks) + sum(row[5] for row in self.counted),
+            hooks=len(self.hooks),
+        )
+
+
+async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, may_rewrite: bool) -> Forgotten:
+    """See `Store.forget`. Each transaction is short, and what is read is read in pieces: others may write meanwhile."""
+    wanted, total = Numbers(numbers), Forgotten()
+    for _ in range(ROUNDS):
+        found = await _find(database, wanted)
+        if not (found.calls or found.webhooks or found.hooks):
+            break
+        total = Forgotten(*(mine + its for mine, its in zip(total, found.count(), strict=True)))
+        if dry_run:
+            break
+        await _delete(database, found)
+    sources = [len(wanted.pattern.findall(row[0])) for row in await database.read(_SOURCES)]
+    total = total._replace(revisions=sum(map(bool, sources)))
+    if dry_run:
+        return total
+    return total._replace(traces=await database.purge(wanted.pattern, sum(sources), may_rewrite=may_rewrite))
+
+
+async def _find(database: Database, wanted: Numbers) -> _Found:
+    """Every row that contains one of the numbers, and the webhooks of the same leg or conversation."""
+    calls = {key async for key, state in _pieces(database, _CALLS) if wanted.are_in(state)}
+    calls |= {call async for call, _, *documents in _turns(database) if wanted.are_in(*documents)}
+    named = [(key, call) async for key, call, body in _pieces(database, _WEBHOOKS) if wanted.are_in(body)]
+    calls |= {call for _, call in named if call is not None}
+    counted = [row for key in sorted(calls) for row in await database.read(_COUNTED, key)]
+    sessions = {row[0] for row in counted}
+    related = {name for row in counted for name in row[:3] if name}
+    webhooks = {key for key, call in named if call is None}
+    webhooks |= {key async for key, *names in _pieces(database, _UNATTACHED) if not related.isdisjoint(names)}
+    hooks = {
+        key
+        async for key, session, url, *documents in _pieces(database, _HOOKS)
+        if session in sessions or wanted.are_in(url.encode(), *documents)
+    }
+    return _Found(calls, counted, webhooks, hooks)
+
+
+async def _pieces(database: Database, sql: str) -> AsyncIterator[Row]:
+    key = -1
+    while rows := await database.read(sql, key, PIECE):
+        for row in rows:
+            yield row
+        key = rows[-1][0]
+
+
+async def _turns(database: Database) -> AsyncIterator[Row]:
+    call, number = -1, -1
+    while rows := await database.read(_TURNS, call, PIECE, number):
+        for row in rows:
+            yield row
+        call, number = rows[-1][:2]
+
+
+async def _delete(database: Database, found: _Found) -> None:
+    for keys in _batches(found.hooks):
+        await database.write(partial(delete_hooks, keys))
+    for sql, all_keys in ((DELETE_CALL, found.calls), (DELETE_WEBHOOK, found.webhooks)):
+        for keys in _batches(all_keys):
+            await database.write(partial(_delete_all, sql, [(key,) for key in keys]))
+
+
+def _batches(keys: Iterable[int]) -> Iterator[list[int]]:
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), PIECE):
+        yield ordered[start : start + PIECE]

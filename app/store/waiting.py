@@ -1,4 +1,4 @@
-"""What waits for a store says so when it is cancelled: its caller is then told that the store is away."""
+"""Marks a cancelled task that was waiting for the store, so that its caller reports the store as unavailable."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _NOTE: Final = "it waited for the store"
 
 
 def waited(error: asyncio.CancelledError) -> None:
-    """Say of a cancelling that it struck while the store was being waited for."""
+    """Note on a cancellation that the task was waiting for the store."""
     error.add_note(_NOTE)
 
 
 def is_of_store(error: BaseException | None) -> bool:
-    """Whether `error` is the end of what waited for the store."""
+    """Whether `error` cancelled a task that was waiting for the store."""
     return _NOTE in getattr(error, "__notes__", ())

@@ -6,20 +6,19 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from app.flow.exits.branch import Branch
-from app.flow.exits.choices import Choices
-from app.flow.exits.collect import Collect
-from app.flow.exits.hold import Hold
-from app.flow.exits.on import On
-from app.flow.exits.run import Run
+from app.flow.language.branch import Branch
+from app.flow.language.collect import Collect
+from app.flow.language.hold import Hold
+from app.flow.language.menu import Choices
+from app.flow.language.outcomes import On, Run
+from app.flow.language.retry import FAILURES
 from app.flow.model import Step
-from app.flow.retry import FAILURES
 from app.verify.outcomes import DEFAULT, KEYS, REAL, SPEECH, arm_name, failed_try
 
 _TRY: Final = re.compile(r"failed try (\d+) of (\d+)")
 _NEXT: Final = re.compile(r"; target \d+ of \d+ is next$")
 _RUNS: Final = "run: "
-"""How the exits say why: `app.flow.retry`, `app.flow.exits.on`, `app.flow.exits.run`. A test holds this to them."""
+"""How the exits say why: `app.flow.language.retry` and `.outcomes`. A test holds this to them."""
 
 
 def asked(name: str, because: str) -> str:

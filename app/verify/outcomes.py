@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from app.flow.exits.branch import Branch
-from app.flow.exits.choices import Choices
-from app.flow.exits.collect import Collect
-from app.flow.exits.hold import Hold
-from app.flow.exits.on import On
-from app.flow.exits.run import Run
+from app.flow.language.branch import Branch
+from app.flow.language.collect import Collect
+from app.flow.language.hold import Hold
+from app.flow.language.menu import Choices
+from app.flow.language.outcomes import On, Run
+from app.flow.language.retry import FAILURES, Retry
 from app.flow.model import Asked, Flow, Step
 from app.flow.nodes import Place
-from app.flow.retry import FAILURES, Retry
 
 KEYS: Final = "by keys"
 SPEECH: Final = "by speech"
@@ -93,19 +92,19 @@ def _of_menu(menu: Choices) -> Iterator[tuple[str, Place]]:
     for choice in menu.choices.values():
         if choice.keys:
             yield f"{choice.name} {KEYS}", choice.place
-        if choice.phrases or any(choice.by_locale.values()):
+        if choice.phrases:
             yield f"{choice.name} {SPEECH}", choice.place
     for reason in FAILURES:
         yield from _tries(menu.retry, reason)
 
 
 def _of_collect(collect: Collect) -> Iterator[tuple[str, Place]]:
-    if collect.wanted.lengths is not None:
+    if collect.digits is not None:
         yield f"collected {KEYS}", collect.place
-    if collect.wanted.free_speech:
+    if collect.speech:
         yield f"collected {SPEECH}", collect.place
     yield from _tries(collect.retry, "noinput")
-    if not _fits_anything(collect, collect.wanted):
+    if not _fits_anything(collect, collect.asked):
         yield from _tries(collect.retry, "nomatch")
 
 

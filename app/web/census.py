@@ -12,8 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from app.errors import StoreError
 from app.service.rows import milliseconds
-from app.store.contract import Store
-from app.store.records import Recorded, Records
+from app.store import Records, Store
 from app.web.metrics import Metrics
 
 COUNT_S: Final = 15.0
@@ -39,7 +38,7 @@ async def count_calls(
     count_s: float = COUNT_S,
 ) -> None:
     """Count for ever, beside the store; what cannot be counted now is counted later."""
-    while isinstance(store, Recorded):
+    while True:
         try:
             await _count(store.records(), metrics, count_s, clock)
         except StoreError as error:

@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 from app.service.outbox import Poster, Schedule, Sender, Signer, Verdict
 from app.service.outgoing import new_client
 from app.settings import Settings
-from app.store.contract import HookCounts, HookRow, Store
+from app.store import HookCounts, HookRow, Store
 from app.web.metrics import Metrics
 from app.web.opening import Opening
 from app.web.telemetry import Telemetry

@@ -10,7 +10,7 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from app.errors import StoreError, StoreUnusable
-from app.store.contract import Store
+from app.store import Store
 
 RETRY_S: Final = 1.0
 """How often a store that is away is tried again."""

@@ -30,7 +30,7 @@ from app.flow.language.lookups import LookupRequest
 from app.service.carried import CARRIED, Carried
 from app.service.lookups import LookupAnswerer
 from app.service.outbox import Post, Verdict
-from app.store.contract import HookRow
+from app.store import HookRow
 from app.web.answers import Answer
 from app.web.metrics import KINDS, result_of
 from app.web.otel_setup import providers

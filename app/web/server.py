@@ -27,8 +27,7 @@ from uvicorn.supervisors.basereload import BaseReload
 import app
 from app.errors import SettingsError, StoreUnavailable
 from app.settings import Settings
-from app.store import open_store
-from app.store.schema import Schema, Versioned
+from app.store import Schema, open_store
 from app.web import journal
 from app.web.app import create_app
 from app.web.crowd import Crowd, most_files, room_for
@@ -120,7 +119,7 @@ async def _try_store(settings: Settings) -> Schema | None:
     """
     store = open_store(settings.database_url)
     with suppress(StoreUnavailable):
-        schema = await store.schema() if isinstance(store, Versioned) else None
+        schema = await store.schema() if store.is_durable else None
         await store.open()
         await store.close()
         return schema

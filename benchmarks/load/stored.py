@@ -7,8 +7,7 @@ import random
 from pathlib import Path
 from typing import Final
 
-from app.store.contract import SessionRow, TurnRow, WebhookRow
-from app.store.sqlite import SqliteStore
+from app.store import SessionRow, TurnRow, WebhookRow, open_store
 
 AT_ONCE: Final = 512
 NOW_MS: Final = 1_772_625_600_000
@@ -24,7 +23,7 @@ def fill(path: Path, count: int, seed: int = 1) -> None:
 
 
 async def _fill(path: Path, count: int, ids: random.Random) -> None:
-    store = SqliteStore(path)
+    store = open_store(f"sqlite:///{path}")
     await store.open()
     for first in range(0, count, AT_ONCE):
         calls = [_new_call(f"{ids.getrandbits(128):032x}") for _ in range(min(AT_ONCE, count - first))]

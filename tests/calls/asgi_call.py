@@ -15,8 +15,8 @@ from app.flow.loader import load_files
 from app.service.calls import CallService
 from app.service.library import Library
 from app.settings import load_settings
-from app.store.memory import MemoryStore
 from app.web import create_app
+from tests.store.memory_store import MemoryStore
 
 BASE = "https://calls.example.com"
 

@@ -13,11 +13,11 @@ from app.errors import StoreUnavailable
 from app.flow.loader import load_files
 from app.service.library import Library
 from app.settings import load_settings
-from app.store.memory import MemoryStore
 from app.web import journal
 from app.web.metrics import Metrics
 from app.web.watch import watch
 from tests.calls.asgi_call import BASE, Caller, Host, serving
+from tests.store.memory_store import MemoryStore
 
 FLOWS = Path(__file__).resolve().parents[2] / "flows"
 EMPTY = (200, b"")

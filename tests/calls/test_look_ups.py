@@ -15,8 +15,8 @@ import pytest
 
 from app.service.calls import CallService
 from app.service.lookups import CircuitBreakers, LookupClient
-from app.store.memory import MemoryStore
 from tests.service.served_call import POLICY, ServedCall, library
+from tests.store.memory_store import MemoryStore
 from tests.unit.service.lookup_server import (
     Behaviour,
     Connection,

@@ -52,15 +52,16 @@ def running_server(
     env: Mapping[str, str] | None = None,
     stdout: int | None = None,
     before: Sequence[str] = (),
+    ncco: str = NCCO,
 ) -> Iterator[RunningServer]:
     """`ncco serve` with `words` (`--dev` when there are none); kills what is still there at the end.
 
     Yields when it listens. What it prints is read, both streams; with `stdout` only its standard error is. `before` are
-    words of a program that becomes the server, as `env` and `setpriv` do.
+    words of a program that becomes the server, as `env` and `setpriv` do; `ncco` another command than this version's.
     """
     reading, writing = os.pipe()
     process = subprocess.Popen(
-        [*before, NCCO, "serve", *(words or ("--dev",))],
+        [*before, ncco, "serve", *(words or ("--dev",))],
         cwd=cwd,
         env=plain_environment(home, **(env or {})),
         stdout=writing if stdout is None else stdout,

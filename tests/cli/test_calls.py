@@ -25,12 +25,11 @@ from app.cli.jobs.recorded.played import short
 from app.cli.jobs.recorded.screen import call_line, heading, length, plain, state_of
 from app.service.calls import CallService
 from app.service.delivery import Delivery
-from app.store.memory import MemoryStore
-from app.store.records import ANY, CallRow
-from app.store.sqlite import SqliteStore
+from app.store import ANY, CallRow, SqliteDatabase, Store
 from tests.cli.projects import ncco, write_project
 from tests.cli.running import NCCO, plain_environment
 from tests.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, library
+from tests.store.memory_store import MemoryStore
 from tests.store.stored_rows import NOON_MS, new_call, session_row
 
 DESK = """flow: desk
@@ -73,7 +72,7 @@ def record(*plays: Play, path: Path = Path("ncco.db")) -> None:
     write_project(Path(), desk=DESK)
 
     async def run() -> None:
-        store = SqliteStore(path)
+        store = Store(SqliteDatabase(path))
         await store.open()
         service = CallService(store, library(store, Path("flows")), POLICY)
         await service.library.reload()
@@ -389,7 +388,7 @@ def test_foreign_database_is_told() -> None:
     shown = ncco("calls")
 
     assert 2 == shown.exit_code
-    assert "is a database of another program\n  cure: " in shown.stderr
+    assert "belongs to another program" in shown.stderr
 
 
 def test_locked_database_is_told() -> None:
@@ -519,7 +518,9 @@ async def test_all_new_calls_are_found_however_many_there_are(store: MemoryStore
             await store.open_call(*new_call(f"leg-{number}"))
 
     await store.open_call(*new_call("first"))
-    calls = follow_calls(store.records(), ANY, 1, look_s=0)
+    records = store.records()
+    await records.open()
+    calls = follow_calls(records, ANY, 1, look_s=0)
     first = await anext(calls)
     await come()
     found = [(await anext(calls)).session.id for _ in range(2 * PIECE)]
@@ -530,11 +531,13 @@ async def test_all_new_calls_are_found_however_many_there_are(store: MemoryStore
 
 async def test_call_that_is_forgotten_is_not_followed_any_more(store: MemoryStore) -> None:
     await store.open_call(*new_call("leg-1"))
-    timeline = await store.records().timeline("leg-1")
+    records = store.records()
+    await records.open()
+    timeline = await records.timeline("leg-1")
     assert timeline is not None
-    store.drop_call("leg-1")
+    await store.sweep(NOON_MS + 1, 1)
 
-    assert [] == [entry async for entry in follow_call(store.records(), timeline, look_s=0)]
+    assert [] == [entry async for entry in follow_call(records, timeline, look_s=0)]
 
 
 def open_call(**state: Any) -> CallRow:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from app.cli.jobs.recorded.following import KEPT, PIECE, follow_calls
-from app.store.memory_records import MemoryRecords
-from app.store.records import ANY, CallRow, Wanted
+from app.store import ANY, CallRow, Records, SqliteDatabase, Wanted
 from tests.store.stored_rows import session_row
 
 
-class ManyCalls(MemoryRecords):
+class ManyCalls(Records):
     """So many calls, and one more with each list that is asked for from the newest on."""
 
     def __init__(self, calls: int) -> None:
+        super().__init__(SqliteDatabase().reader())
         self.count = calls
         self.lists = 0
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store, open_store
 from tests.cli.projects import ncco, write_project
 from tests.cli.running import running_server
-from tests.store.postgres_stores import make_postgres
+from tests.store.postgres_stores import empty_database
 from tests.store.stored_rows import new_call, revision_row, rows_of
 
 NUMBER = "447700900123"
@@ -39,7 +39,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write_calls(path: Path) -> None:
     async def run() -> None:
-        store = SqliteStore(path)
+        store = Store(SqliteDatabase(path))
         await store.open()
         await store.open_call(*new_call("leg-1", state=b'{"from": "447700900123"}'))
         await store.open_call(*new_call("leg-2", state=b'{"from": "447700900999"}'))
@@ -154,11 +154,12 @@ def test_it_works_beside_a_running_server(tmp_path: Path, monkeypatch: pytest.Mo
 
 async def write_to_postgres() -> str:
     """A call of the number in the shared database of the tests, whose URL this is."""
-    store = make_postgres()
+    url = empty_database()
+    store = open_store(url)
     await store.open()
     await store.open_call(*new_call("leg-1", state=b'{"from": "447700900123"}'))
     await store.close()
-    return store.address.dsn
+    return url
 
 
 def test_postgres_is_promised_no_more_than_was_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,7 @@ from standardwebhooks import Webhook
 from app.cli.jobs.greeting import greeting
 from app.flow.loader import load
 from app.settings import load_settings
-from app.store.contract import HookRow
-from app.store.sqlite import SqliteStore
+from app.store import HookRow, SqliteDatabase, Store
 from tests.cli.projects import ncco, write_project
 from tests.cli.running import running_server
 from tests.store.stored_rows import hook_row, webhook_row
@@ -58,7 +57,7 @@ def put(
     """Hooks in the database of `path`; those of `tried` have failed once, those of `parked` are given up."""
 
     async def run() -> None:
-        store = SqliteStore(path)
+        store = Store(SqliteDatabase(path))
         await store.open()
         await store.record(webhook_row(), hooks=hooks)
         claimed = {hook.id for hook in await store.claim_hooks(hook_row().created_at, leased_until, 100)}
@@ -74,7 +73,7 @@ def put(
 
 def listed(path: Path) -> list[HookRow]:
     async def run() -> list[HookRow]:
-        store = SqliteStore(path)
+        store = Store(SqliteDatabase(path))
         await store.open()
         found = await store.hooks(100)
         await store.close()

@@ -14,7 +14,7 @@ import pytest
 from app.cli.jobs.replay import first_difference
 from app.engine import Lookup, LookupAnswer
 from app.service.calls import CallService
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store
 from tests.cli.projects import ncco, write_project
 from tests.service.served_call import ANSWER, LEG, POLICY, ServedCall, delivery, library
 
@@ -60,7 +60,7 @@ def record(play: Play, flow: str = DESK, *, asks: Any = crm) -> None:
     write_project(Path(), desk=flow)
 
     async def run() -> None:
-        store = SqliteStore(Path("ncco.db"))
+        store = Store(SqliteDatabase(Path("ncco.db")))
         await store.open()
         service = CallService(store, library(store, Path("flows")), POLICY)
         service.look_ups = lambda: asks

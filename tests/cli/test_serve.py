@@ -18,7 +18,7 @@ from app.cli.jobs.greeting import greeting
 from app.cli.jobs.released import last_released
 from app.flow.loader import load
 from app.settings import load_settings
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store
 from tests.cli.projects import SHOP, TYPO, WARNED, ncco, write_project
 from tests.cli.running import RunningServer, running_server
 
@@ -222,7 +222,7 @@ def test_where_calls_are_kept_is_said_before_the_first_one(url: str, told: str, 
 
 
 async def made(file: Path) -> None:
-    store = SqliteStore(file)
+    store = Store(SqliteDatabase(file))
     await store.open()
     await store.close()
 

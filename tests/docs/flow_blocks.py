@@ -13,8 +13,8 @@ from itertools import groupby
 from textwrap import indent
 from typing import Final
 
-from app.flow.exits import STEP_WORDS
-from app.flow.flows import WORDS as FLOW_WORDS
+from app.flow.language.flow import FlowWords
+from app.flow.language.step import StepWords
 from tests.docs.blocks import Block, blocks_of
 
 HOW_TO: Final = "docs/how-to/"
@@ -84,7 +84,7 @@ def as_project(code: str) -> dict[str, str]:
     if code.startswith("shared:"):
         return {"flows/shared.yaml": code, "flows/page.yaml": FRAME + _steps("  shown: {goto: end}\n")}
     around = {**OTHERS, **TEMPLATES, "flows/shared.yaml": SHARED}
-    return {**around, "flows/page.yaml": _in_step(code) if first in STEP_WORDS else _in_flow(code, first)}
+    return {**around, "flows/page.yaml": _in_step(code) if first in StepWords.words() else _in_flow(code, first)}
 
 
 def _in_step(code: str) -> str:
@@ -96,7 +96,7 @@ def _in_step(code: str) -> str:
 
 def _in_flow(code: str, first: str) -> str:
     written = [line.partition(":")[0] for line in code.splitlines() if line[:1].isalpha()]
-    if not set(written) & set(FLOW_WORDS):
+    if not set(written) & set(FlowWords.words()):
         start = FRAME.replace("shown", first)
         return start + _head() + _steps(indent(code, "  "), but=written)
     head = FRAME if "start" not in written else FRAME.replace("start: shown\n", "")

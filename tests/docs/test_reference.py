@@ -6,20 +6,20 @@ import re
 
 import pytest
 
-from app.flow.exits import EXITS, STEP_WORDS
-from app.flow.exits.hold import OUTCOMES as HOLD_OUTCOMES
-from app.flow.exits.on import DIALLED
 from app.flow.expressions.filters import FILTERS
-from app.flow.flows import WORDS as FLOW_WORDS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
 from app.flow.language.events import Events
+from app.flow.language.flow import FlowWords
+from app.flow.language.hold import HoldOutcomes
 from app.flow.language.hooks import EVENT
+from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
-from app.flow.locales import WORDS as LOCALE_WORDS
+from app.flow.language.outcomes import OUTCOMES
+from app.flow.language.shared import SharedWords
+from app.flow.language.step import EXITS, StepWords
 from app.flow.parts.items import KINDS
 from app.flow.played import ACTIONS
 from app.flow.scope import scope_types
-from app.flow.shared import WORDS as SHARED_WORDS
 from app.flow.types import TYPES
 from app.web.routes import ROUTES
 from tests.docs.blocks import pages
@@ -30,9 +30,9 @@ from tests.house.tracked import text_of
 FLOW, STEPS, ACTS = "docs/reference/flow.md", "docs/reference/steps.md", "docs/reference/actions.md"
 TEXT, HOOKS = "docs/reference/text.md", "docs/reference/webhooks.md"
 CHAPTERS = [
-    (FLOW, "## The head of a flow", sorted(FLOW_WORDS)),
-    (FLOW, "## Shared files", sorted({*SHARED_WORDS} - {*FLOW_WORDS})),
-    (STEPS, "", sorted(STEP_WORDS)),
+    (FLOW, "## The head of a flow", sorted(FlowWords.words())),
+    (FLOW, "## Shared files", sorted({*SharedWords.words()} - {*FlowWords.words()})),
+    (STEPS, "", sorted(StepWords.words())),
     (ACTS, "## Actions", sorted(ACTIONS)),
     (ACTS, "## Two words more", sorted({kind.word for kind in KINDS} - {*ACTIONS})),
     (TEXT, "## Types", sorted(TYPES)),
@@ -42,7 +42,7 @@ CHAPTERS = [
 ]
 LISTED = [
     ("### `hours`", HOURS_WORDS),
-    ("### `locales`", LOCALE_WORDS),
+    ("### `locales`", Locale.words()),
     ("### `lookups`", LookupDefinition.words()),
 ]
 CODE = re.compile(r"\b[EWNJRL]\d{3}\b")
@@ -67,7 +67,7 @@ def test_every_exit_is_told_in_the_chapter_of_exits() -> None:
 def test_the_table_of_outcomes_has_every_line_of_on() -> None:
     told = re.findall(r"`(\w+)`", section(STEPS, "## Outcomes"))
 
-    assert set() == {*DIALLED, *HOLD_OUTCOMES, "error", "noinput", "nomatch"} - {*told}
+    assert set() == {*OUTCOMES, *HoldOutcomes.words(), "error", "noinput", "nomatch"} - {*told}
 
 
 def test_the_table_of_events_has_every_event_and_no_other() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.engine.run import LEVEL_LIMIT, STEP_LIMIT
-from app.flow.exits.run import Run
+from app.flow.language.outcomes import Run
 from app.flow.loader import load
 from tests.engine.scripted_call import ScriptedCall, load_flows
 

@@ -12,9 +12,9 @@ import pytest
 
 from app.service.calls import CallService
 from app.service.lookups import LookupClient
-from app.store.memory import MemoryStore
 from tests.examples.example_projects import EXAMPLES
 from tests.service.served_call import POLICY, ServedCall, library
+from tests.store.memory_store import MemoryStore
 from tests.unit.service.lookup_server import Behaviour, Connection, LookUpServer, html, silent
 
 CALLER = "447700900123"

@@ -38,14 +38,11 @@ HEALED_S: Final = 30.0
 MOST_PROBLEMS: Final = 40
 TRIES: Final = 3
 """How often a run is begun, each time on a new stage, until the call that leads to it is played."""
-BACKGROUND: Final = ("app/service/outbox.py", "app/web/hooks.py", "app/store/postgres/outbox.py")
+BACKGROUND: Final = ("app/service/outbox.py", "app/web/hooks.py")
 """What works beside the webhooks: after a fault there, hooks must still go out."""
-OWN_TASK: Final = (
-    *BACKGROUND,
-    *(f"app/store/postgres/{name}.py" for name in ("writer", "batch", "connecting", "loads")),
-)
+OWN_TASK: Final = (*BACKGROUND, "app/store/postgres.py")
 """What runs in a task of its own, which nobody gives up but who ends the server."""
-OF_POSTGRES: Final = "app/store/postgres/"
+OF_POSTGRES: Final = "app/store/postgres"
 
 Databases: TypeAlias = Callable[[Path], Awaitable[str]]
 """Makes the URL of a new database for a stage with this folder."""
@@ -60,8 +57,11 @@ FRAME: Final = {
     ("app/web/app.py", "Application.__call__"): "calls the door, which keeps all others from breaking",
     ("app/service/outbox.py", "Sender.run"): "the loop that outlives all that it does",
     ("app/service/outbox.py", "Sender._succeeds"): "what it outlives it by",
-    ("app/store/postgres/writer.py", "Writer._run"): "the loop that outlives all that it does",
-    ("app/store/postgres/writer.py", "Writer._outlives"): "what it outlives it by",
+    ("app/store/postgres.py", "_GroupWriter._run"): "the loop that outlives all that it does",
+    (
+        "app/store/postgres.py",
+        "_Connections._once",
+    ): "gives a connection back, which asyncpg does by itself",
 }
 """What holds the rest. It is not broken, since nothing stands around it; each with its reason."""
 

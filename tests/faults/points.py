@@ -19,7 +19,6 @@ Function = TypeVar("Function", ast.FunctionDef, ast.AsyncFunctionDef)
 OUTSIDE: Final = frozenset(
     {
         *(
-            "alembic",
             "asyncio",
             "asyncpg",
             "gc",
@@ -39,7 +38,6 @@ OUTSIDE: Final = frozenset(
             "select",
             "signal",
             "socket",
-            "sqlalchemy",
             "sqlite3",
         ),
         *(

@@ -163,11 +163,11 @@ def _count(database: Database, races: Races) -> None:
     queries = {
         f"calls that have not {TURNS} turns": f"""
             SELECT count(*) FROM (SELECT call_key FROM turns GROUP BY call_key HAVING count(*) <> {TURNS}) AS wrong
-        """,  # noqa: S608 - a constant
+        """,
         "calls that are not over": "SELECT count(*) FROM calls WHERE NOT is_over",
         "calls whose first menu was not tried once": f"""
             SELECT count(*) FROM turns WHERE number = 2 AND {database.ncco} NOT LIKE '%That is no choice.%'
-        """,  # noqa: S608 - a constant
+        """,
     }
     for name, query in queries.items():
         if count := database.count(query):

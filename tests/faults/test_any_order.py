@@ -23,9 +23,9 @@ from app.flow.model import CallbackKind
 from app.ncco import check
 from app.service.calls import CallService
 from app.service.delivery import Reply
-from app.store.memory import MemoryStore
 from tests.faults.served import PROJECT
 from tests.service.served_call import ANSWER, LEG, POLICY, delivery, library
+from tests.store.memory_store import MemoryStore
 
 T = TypeVar("T")
 Url = tuple[CallbackKind, str]

@@ -46,7 +46,7 @@ def test_whatever_breaks_at_postgres_a_caller_hears_something_and_the_server_hea
 def test_what_is_broken_is_really_passed(on_sqlite: dict[str, Any], on_postgres: dict[str, Any]) -> None:
     assert 200 < on_sqlite["runs"]
     assert 0.8 < on_sqlite["struck"] / on_sqlite["runs"]
-    assert 50 < on_postgres["runs"]
+    assert 20 < on_postgres["runs"]
     assert 0.8 < on_postgres["struck"] / on_postgres["runs"]
 
 
@@ -62,7 +62,7 @@ def test_every_reason_stands_for_a_point_that_there_is() -> None:
     assert [] == [pattern for pattern in PATTERNS if not any(fnmatchcase(name, pattern) for name in names)]
 
 
-@pytest.mark.parametrize("room", ["service/waits", "store/sqlite/store", "store/postgres/store", "vonage/signatures"])
+@pytest.mark.parametrize("room", ["service/waits", "store/store", "store/postgres", "vonage/signatures"])
 def test_a_new_place_that_no_webhook_passes_is_named(room: str) -> None:
     source = "class New:\n    async def ask(self):\n        return await self.other.ask()\n"
     names = [point.name for point in breakable(f"app/{room}.py", source)[1]]

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from app.service.retention import Sweeper, Swept
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store
 from tests.faults.office import Office
 from tests.faults.served import PROJECT
 from tests.faults.stage import Heard, Request, Stage, application
@@ -172,7 +172,7 @@ async def test_a_sweep_behind_a_clock_that_has_jumped_back_deletes_nothing_too_e
     async with world.host(world.clock) as stage:
         await stage.ring()
         leg = stage.leg
-    store = SqliteStore(world.folder / "calls.db")
+    store = Store(SqliteDatabase(world.folder / "calls.db"))
     await store.open()
     library = stage.app.door._calls.library  # type: ignore[attr-defined]  # of the application that has ended
     sweeper = Sweeper(store, library, 1, list[Swept]().append, clock=world.clock)

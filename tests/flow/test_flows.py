@@ -135,7 +135,7 @@ DEFAULTS = [
     ("on: {busy: hello}", '5:8 E202 `on` of defaults has no "busy" → known are: error'),
     ("on: {error: helo}", '5:15 E214 unknown step "helo" → did you mean "hello"?'),
     ("on: {error: [a]}", '5:15 E201 `error` is a list → write the name of a step, or "end"'),
-    ("min_confidence: 2", "5:19 E203 `min_confidence` is 2 → write a number from 0 to 1, e.g. 0.5"),
+    ("min_confidence: 2", '5:19 E203 `min_confidence` cannot be "2" → write a number from 0 to 1'),
     ("retry: end", "5:10 E201 `retry` is a text → write `retry: {noinput: [..], nomatch: [..], then: step}`"),
     (
         "choices: end",

@@ -32,7 +32,7 @@ def test_the_head_of_a_flow_may_declare(head: str) -> None:
     ("head", "expected"),
     [
         ("params: team\n", "E201 `params` is a text"),
-        ("params: {team: string}\n", 'E203 "team" has the unknown type "string"'),
+        ("params: {team: string}\n", 'E203 there is no type "string"'),
         ("params: {team: {type: text, defualt: a}}\n", 'E202 the variable "team" has no "defualt"'),
         ("params: {call: text}\n", 'E206 "call" is a name that every call has already'),
         ("params: {my-team: text}\n", 'E205 a param cannot be named "my-team"'),
@@ -42,7 +42,7 @@ def test_the_head_of_a_flow_may_declare(head: str) -> None:
         ('outcomes: ["all done"]\n', 'E205 an outcome cannot be named "all done"'),
         ("outcomes: [[a]]\n", "E201 an outcome is a list"),
         ("returns: [account]\n", "E201 `returns` is a list"),
-        ("returns: {account: txt}\n", 'E203 "account" has the unknown type "txt"'),
+        ("returns: {account: txt}\n", 'E203 there is no type "txt"'),
     ],
 )
 def test_a_fault_in_the_head_is_reported_once(head: str, expected: str) -> None:

@@ -154,7 +154,7 @@ def test_prompts_inherit_the_talk_defaults_of_the_flow() -> None:
         ("{attempts: 3, then: end}", 'E202 `retry` has no "attempts" → write `tries`'),
         (
             "{tries: 3}",
-            "E240 a caller who never answers is asked for ever: no `then` says what follows the last try"
+            "E240 a caller who never answers is asked forever: no `then` says what follows the last try"
             " → add `retry: {then: step}`, here or under `defaults`",
         ),
         (
@@ -164,10 +164,10 @@ def test_prompts_inherit_the_talk_defaults_of_the_flow() -> None:
         ("{then: {silence: end, nomatch: end}}", 'E202 `then` has no "silence" → write `noinput`'),
         ("{then: [end]}", 'E201 `then` is a list → write the name of a step, or "end"'),
         ("{then: {noinput: [end], nomatch: end}}", 'E201 `noinput` is a list → write the name of a step, or "end"'),
-        ("{tries: 0, then: end}", "E203 `tries` is 0 → write a number from 1 to 10"),
-        ("{tries: 11, then: end}", "E203 `tries` is 11 → write a number from 1 to 10"),
+        ("{tries: 0, then: end}", 'E203 `tries` cannot be "0" → write a whole number from 1 to 10'),
+        ("{tries: 11, then: end}", 'E203 `tries` cannot be "11" → write a whole number from 1 to 10'),
         ("{tries: [3], then: end}", "E201 `tries` is a list → write a text here"),
-        ("{tries: two, then: end}", 'E203 `tries` cannot be "two" → a whole number is needed, such as 20'),
+        ("{tries: two, then: end}", 'E203 `tries` cannot be "two" → write a whole number from 1 to 10'),
         ("{reprompt: no, then: end}", 'E203 `reprompt` cannot be "no" → true or false is needed: write false'),
         (
             "{noinput: [[a]], then: end}",

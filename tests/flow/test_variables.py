@@ -71,10 +71,10 @@ def test_a_variable_may_be_sensitive() -> None:
         ("{it: {default: {a: b}}}", 'E204 the variable "it" has no `type` → write `type: map`'),
         ("{it: {}}", 'E204 the variable "it" has no `type` → write `type: text`'),
         ("{it: {type: [a, b]}}", 'E204 the variable "it" has no `default` → write `default: a`'),
-        ("{it: {type: []}}", 'E203 the variable "it" allows no word → list the allowed words'),
+        ("{it: {type: []}}", 'E203 `type` of the variable "it" allows no word → list the allowed words'),
         ("{it: {type: {a: b}}}", 'E201 `type` of the variable "it" is a map → write a text here'),
-        ("{it: {type: string}}", 'E203 the variable "it" has the unknown type "string" → write `text`'),
-        ("{it: {type: nubmer}}", 'E203 the variable "it" has the unknown type "nubmer" → did you mean "number"?'),
+        ("{it: {type: string}}", 'E203 there is no type "string" → write `text`'),
+        ("{it: {type: nubmer}}", 'E203 there is no type "nubmer" → did you mean "number"?'),
         (
             "{it: {type: int, default: two}}",
             'E203 `default` of the variable "it" cannot be "two" → a whole number is needed, such as 20',

@@ -24,7 +24,7 @@ from app.service.library import Library
 from app.service.lookups import LookupClient, TurnLookups
 from app.service.policy import Policy
 from app.settings import load_settings
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store
 from app.web import create_app, journal
 from app.web.metrics import Metrics
 from app.web.otel import Otel
@@ -117,7 +117,7 @@ async def canary_host(
     )
     raw = io.BytesIO()
     journal.configure(settings, io.TextIOWrapper(raw, encoding="utf-8", write_through=True))
-    store = SqliteStore(folder / "calls.db")
+    store = Store(SqliteDatabase(folder / "calls.db"))
     await store.open()
     env = {"CRM_URL": "http://crm"}
     library = Library(store, lambda: load_files(PROJECT / "flows", PROJECT / "templates", env))

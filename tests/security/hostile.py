@@ -24,10 +24,10 @@ from app.service.calls import CallService
 from app.service.library import Library
 from app.service.lookups import LookupClient
 from app.settings import load_settings
-from app.store.memory import MemoryStore
 from app.web import create_app
 from tests.house.tracked import ROOT
 from tests.security.nasty import Nasty
+from tests.store.memory_store import MemoryStore
 
 OWN: Final = "calls.example.com"
 CRM: Final = "crm.example.com"

@@ -13,10 +13,10 @@ from app.flow.loader import load
 from app.service.calls import CallService
 from app.service.library import Library
 from app.settings import load_settings
-from app.store.memory import MemoryStore
 from app.vonage.signatures import Verifier
 from app.web import create_app
 from tests.security.altered import ALTERATIONS, API_KEY, APPLICATION, NOW_S, SECRET, Request, altered_requests, genuine
+from tests.store.memory_store import MemoryStore
 
 FLOW = 'flow: a\ndefault: true\nstart: s\nsteps:\n  s: {do: [{talk: "Hello."}], goto: end}\n'
 COUNT = 10_000

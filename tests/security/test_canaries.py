@@ -140,7 +140,7 @@ async def test_keys_that_come_again_late_and_for_a_call_that_is_over(host: Canar
 
 async def test_keys_for_a_call_that_the_store_has_lost(host: CanaryHost) -> None:
     url = await host.ring("keys")
-    await host.service.store.forget(["447700900123"])  # type: ignore[attr-defined]  # of the store in SQLite
+    await host.service.store.forget(["447700900123"])
     await host.post(url, PRESSED)
 
     assert {} == host.traces_of(KEYS)

@@ -15,7 +15,7 @@ from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
 from app.service.policy import Policy
-from app.store.contract import Store
+from app.store import Store
 
 LEG = "3f9a1c77d2e84b0c9a5566778899aabb"
 ANSWER = {"to": "442079460000", "from": "447700900123", "uuid": LEG, "conversation_uuid": "CON-1"}

@@ -18,8 +18,7 @@ from app.service.calls import CallService, called_id
 from app.service.delivery import Reply
 from app.service.library import Library
 from app.service.tokens import make_token
-from app.store import open_store
-from app.store.contract import SessionRow, Store
+from app.store import SessionRow, Store, open_store
 from tests.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, library
 
 MAIN = """
@@ -266,7 +265,8 @@ async def test_a_token_that_was_never_given_out_is_none(service: CallService) ->
 
 async def test_a_revision_that_is_lost_joins_the_parties(caller: ServedCall, store: Store) -> None:
     party = Party(caller)
-    emptied = CallService(NoRevisions(store), Library(NoRevisions(store), lambda: caller.service.library.last), POLICY)
+    lost_store: Any = NoRevisions(store)
+    emptied = CallService(lost_store, Library(lost_store, lambda: caller.service.library.last), POLICY)
     lost = await emptied.resume("onanswer", party.asked, delivery(ASKED))
 
     assert SILENT == lost.ncco
@@ -276,8 +276,9 @@ async def test_a_revision_that_is_lost_joins_the_parties(caller: ServedCall, sto
 async def test_a_party_in_the_middle_of_a_lost_revision_is_joined(caller: ServedCall, store: Store) -> None:
     party = Party(caller)
     await party.ask()
-    shelf = Library(NoRevisions(store), lambda: caller.service.library.last)
-    party.service = CallService(NoRevisions(store), shelf, POLICY)
+    lost_store: Any = NoRevisions(store)
+    shelf = Library(lost_store, lambda: caller.service.library.last)
+    party.service = CallService(lost_store, shelf, POLICY)
     lost = await party.press("1")
     ended = await party.service.resume(
         "event", caller.token("event"), delivery({"status": "completed", "uuid": PARTY, "direction": "outbound"})

@@ -15,8 +15,7 @@ from app.errors import StoreUnavailable, UnknownWait
 from app.service.calls import CallService
 from app.service.library import Library
 from app.service.tokens import make_token
-from app.store import open_store
-from app.store.contract import Store, WebhookRow
+from app.store import Store, WebhookRow, open_store
 from tests.engine.test_interpreter import MENU, PIN
 from tests.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
 
@@ -237,7 +236,7 @@ class _Watched:
 
 
 async def test_a_sensitive_input_is_written_nowhere(store: Store, flows: Path) -> None:
-    watched = _Watched(store)
+    watched: Any = _Watched(store)
     shelf = library(watched, flows)
     await shelf.reload()
     call = ServedCall(CallService(watched, shelf, POLICY))
@@ -285,7 +284,8 @@ async def test_a_revision_that_nobody_has_gives_the_failsafe(call: ServedCall, s
     await call.ring()
     row = await store.load(LEG)
     assert row is not None
-    call.service = CallService(store, Library(_NoRevisions(store), lambda: call.service.library.current), POLICY)
+    emptied: Any = _NoRevisions(store)
+    call.service = CallService(store, Library(emptied, lambda: call.service.library.current), POLICY)
     reply = await call.press("1")
     refused = await call.service.fallback(_fallback("Invalid NCCO.", "https://x/webhooks/answer", ANSWER))
 
@@ -460,7 +460,8 @@ class _Away:
 
 
 async def test_without_a_store_the_fallback_says_the_failsafe_and_others_ask_again(service: CallService) -> None:
-    away = CallService(_Away(), service.library, POLICY)
+    store: Any = _Away()
+    away = CallService(store, service.library, POLICY)
     reply = await away.fallback(_fallback("Socket timeout.", "https://x/webhooks/answer", ANSWER))
 
     assert away.failsafe == reply.ncco

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 import pytest
@@ -17,25 +17,19 @@ from app.ncco import check
 from app.service.calls import CallService
 from app.service.delivery import Reply
 from app.service.rows import milliseconds
-from app.store.contract import Store
-from app.store.memory import MemoryStore
-from app.store.retention import Forgotten, Retention
-from app.store.sqlite import SqliteStore
+from app.store import Forgotten, SqliteDatabase, Store
 from tests.faults.served import PROJECT
 from tests.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
+from tests.store.memory_store import MemoryStore
 from tests.store.postgres_stores import make_postgres
 
 NUMBER = ANSWER["from"]
 WRITES = frozenset({"advance", "record", "end", "open_call"})
 
 
-class RetainingStore(Store, Retention, Protocol):
-    """A store that can forget."""
-
-
-STORES: dict[str, Callable[[Path], RetainingStore]] = {
+STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda folder: MemoryStore(),
-    "sqlite": lambda folder: SqliteStore(folder / "calls.db"),
+    "sqlite": lambda folder: Store(SqliteDatabase(folder / "calls.db")),
     "postgres": make_postgres,
 }
 
@@ -43,7 +37,7 @@ STORES: dict[str, Callable[[Path], RetainingStore]] = {
 class Interrupted:
     """A store in which something happens once, right before the next write."""
 
-    def __init__(self, store: RetainingStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self.before_write: Callable[[], Awaitable[object]] | None = None
 
@@ -62,7 +56,7 @@ class Interrupted:
 
 
 @pytest_asyncio.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RetainingStore]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     made = STORES[request.param](tmp_path)
     await made.open()
     yield made
@@ -70,7 +64,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 @pytest.fixture
-def interrupted(store: RetainingStore) -> Interrupted:
+def interrupted(store: Store) -> Interrupted:
     return Interrupted(store)
 
 
@@ -82,17 +76,17 @@ async def call(interrupted: Interrupted) -> ServedCall:
     return ServedCall(CallService(kept, shelf, POLICY))
 
 
-async def swept(store: RetainingStore) -> int:
+async def swept(store: Store) -> int:
     """The retention is over, by a clock that has jumped ahead."""
     return await store.sweep(milliseconds(NOON) + 1, 100)
 
 
-async def forgotten(store: RetainingStore) -> Forgotten:
+async def forgotten(store: Store) -> Forgotten:
     """What `ncco forget` does."""
     return await store.forget([NUMBER])
 
 
-Delete = Callable[[RetainingStore], Awaitable[object]]
+Delete = Callable[[Store], Awaitable[object]]
 
 
 class Late(NamedTuple):
@@ -148,7 +142,7 @@ def errors(reply: Reply) -> list[str]:
 @pytest.mark.parametrize("delete", [swept, forgotten])
 @pytest.mark.parametrize("late", [Late(nothing, press), Late(choose_sales, report_busy), Late(nothing, refuse_ncco)])
 async def test_who_waits_for_an_ncco_of_a_call_that_is_deleted_hears_one(
-    store: RetainingStore,
+    store: Store,
     interrupted: Interrupted,
     call: ServedCall,
     late: Late,
@@ -173,7 +167,7 @@ async def test_who_waits_for_an_ncco_of_a_call_that_is_deleted_hears_one(
     "late", [Late(choose_sales, report_ringing), Late(choose_message, bring_recording), Late(nothing, hang_up)]
 )
 async def test_what_comes_late_for_a_call_that_is_deleted_brings_nothing_of_it_back(
-    store: RetainingStore,
+    store: Store,
     interrupted: Interrupted,
     call: ServedCall,
     late: Late,
@@ -193,7 +187,7 @@ async def test_what_comes_late_for_a_call_that_is_deleted_brings_nothing_of_it_b
 
 @pytest.mark.parametrize("delete", [swept, forgotten])
 async def test_a_call_that_is_deleted_may_ring_again(
-    store: RetainingStore, interrupted: Interrupted, call: ServedCall, delete: Delete
+    store: Store, interrupted: Interrupted, call: ServedCall, delete: Delete
 ) -> None:
     first = await call.ring()
     interrupted.before_write = lambda: delete(store)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.service.calls import CallService
-from app.store.memory import MemoryStore
 from tests.service.served_call import POLICY, delivery, library
+from tests.store.memory_store import MemoryStore
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from app.errors import StoreUnavailable
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.service.library import RELEASED, Library, PinnedFlows
-from app.store.contract import RevisionRow, SessionRow, TurnRow, WebhookRow
-from app.store.memory import MemoryStore
+from app.store import RevisionRow, SessionRow, TurnRow, WebhookRow
+from tests.store.memory_store import MemoryStore
 
 ASKING = """
 flow: NAME

@@ -12,7 +12,7 @@ from app.errors import StoreUnavailable
 from app.flow.loader import load
 from app.service.library import Library
 from app.service.retention import PIECE, Sweeper, Swept
-from app.store.memory import MemoryStore
+from tests.store.memory_store import MemoryStore
 from tests.store.stored_rows import NOON_MS, new_call, revision_row
 
 FLOW = 'flow: a\ndefault: true\nstart: s\nsteps:\n  s: {do: [{talk: "Hello."}], goto: end}\n'
@@ -34,7 +34,8 @@ async def test_all_that_is_too_old_goes_and_the_flows_in_use_stay() -> None:
         await store.open_call(*new_call(f"leg-{number}"))
     await store.open_call(*new_call("young", updated_at=NOON_MS + 2 * 86_400_000))
     await store.save_revisions([revision_row("unused")])
-    store.revisions = {hash_: row._replace(created_at=NOON_MS) for hash_, row in store.revisions.items()}
+    for row in store.revisions.values():
+        await store.replace_revision(row._replace(created_at=NOON_MS))
 
     assert Swept(PIECE + 1, 1) == await sweeper.sweep()
     assert (["young"], in_use) == (list(store.sessions), frozenset(store.revisions))
@@ -43,7 +44,7 @@ async def test_all_that_is_too_old_goes_and_the_flows_in_use_stay() -> None:
 async def test_a_flow_in_use_that_another_host_has_deleted_is_saved_again() -> None:
     store = MemoryStore()
     sweeper = await made(store, [])
-    store.revisions.clear()
+    await store.sweep_revisions(2**60, ())
     await sweeper.sweep()
 
     assert 1 == len(store.revisions)

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.service.calls import CallService
-from app.store import open_store
-from app.store.contract import Store
+from app.store import Store, open_store
 from tests.service.served_call import LEG, POLICY, ServedCall, delivery, library
 
 FLOW = """

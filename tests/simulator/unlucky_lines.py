@@ -24,9 +24,9 @@ from app.service.policy import Policy
 from app.settings.failsafe import DEFAULT as SORRY
 from app.settings.failsafe import read_failsafe
 from app.simulator import Application
-from app.store.memory import MemoryStore
 from app.verify.scenarios.stage import stand_ins
 from app.web import create_app
+from tests.store.memory_store import MemoryStore
 
 ROOT: Final = Path(__file__).parents[2]
 BASE: Final = "https://ncco.example"

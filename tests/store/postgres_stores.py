@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from app.store.address import read_address
-from app.store.postgres import PostgresStore
+from app.store import Store, open_store
 from tests.store import postgres_server
 
 
-def make_postgres(folder: Path | None = None) -> PostgresStore:
+def make_postgres(folder: Path | None = None) -> Store:
     """A store in the database that the tests of this process share, without a row; skips where no server is."""
-    return PostgresStore(read_address(empty_database()))
+    return open_store(empty_database())
 
 
 def empty_database() -> str:

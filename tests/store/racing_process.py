@@ -1,20 +1,19 @@
 """A process that moves one call on a number of times, against others that do the same.
 
-python racing_process.py FILE SESSION COUNT
+python racing_process.py URL SESSION COUNT
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 
 from app.errors import Conflict
-from app.store.sqlite import SqliteStore
+from app.store import Store, open_store
 from tests.store.stored_rows import turn_row, webhook_row
 
 
-async def move_on(store: SqliteStore, id_: str) -> None:
+async def move_on(store: Store, id_: str) -> None:
     """Add one turn to the call, whatever its version has become."""
     while True:
         session = await store.load(id_)
@@ -26,9 +25,9 @@ async def move_on(store: SqliteStore, id_: str) -> None:
             continue
 
 
-async def main(path: Path, id_: str, count: int) -> None:
+async def main(url: str, id_: str, count: int) -> None:
     """Move the call on `count` times."""
-    store = SqliteStore(path)
+    store = open_store(url)
     await store.open()
     for _ in range(count):
         await move_on(store, id_)
@@ -36,4 +35,4 @@ async def main(path: Path, id_: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

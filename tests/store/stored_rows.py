@@ -1,13 +1,12 @@
-"""Rows for the tests of the store, and a SQLite store whose faults can be switched on."""
+"""Rows for the tests of the store."""
 
 from __future__ import annotations
 
 import sqlite3
-import threading
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from app.store.contract import HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
+from app.store import HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
 
 NOON_MS = 1_772_625_600_000
 
@@ -90,52 +89,20 @@ def hook_row(id_: str = "hook-1", **changes: Any) -> HookRow:
     return row._replace(**changes)
 
 
-class FaultyConnection(sqlite3.Connection):
-    """Fails the statements that `failing` names, with a disk's error. Each test has its own subclass.
-
-    Attributes:
-        failing: beginnings of statements.
-        made: every connection, oldest first.
-        statements: every statement that any of them ran.
-        held: beginnings of statements that wait, and for what.
-    """
-
-    failing: ClassVar[set[str]]
-    made: ClassVar[list[sqlite3.Connection]]
-    statements: ClassVar[list[str]]
-
-    held: ClassVar[dict[str, threading.Event]]
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.made.append(self)
-
-    @classmethod
-    def hold(cls, sql: str) -> threading.Event:
-        """Let statements that begin with `sql` wait until the event is set."""
-        return cls.held.setdefault(sql, threading.Event())
-
-    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-        self.statements.append(sql)
-        for beginning, event in self.held.items():
-            if sql.startswith(beginning):
-                event.wait(timeout=10)
-        if any(sql.startswith(beginning) for beginning in self.failing):
-            raise sqlite3.OperationalError("disk I/O error")
-        return super().execute(sql, *values)
-
-
-def faulty_connection() -> type[FaultyConnection]:
-    """A class of connections with switches of its own."""
-    return type(
-        "OwnFaultyConnection", (FaultyConnection,), {"failing": set(), "made": [], "statements": [], "held": {}}
-    )
-
-
 def rows_of(path: Path, sql: str) -> list[tuple[Any, ...]]:
     """What another program reads in the file."""
     connection = sqlite3.connect(path)
     try:
         return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def run_in(path: Path, *statements: str) -> None:
+    """What another program writes to the file."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        for statement in statements:
+            connection.execute(statement)
     finally:
         connection.close()

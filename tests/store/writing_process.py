@@ -1,6 +1,6 @@
 """A process that writes calls until it is killed, and prints the id of each one that was acknowledged.
 
-python writing_process.py FILE NAME [COUNT]      eight tasks write COUNT calls in all, or go on for ever
+python writing_process.py URL NAME [COUNT]      eight tasks write COUNT calls in all, or go on for ever
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ import asyncio
 import itertools
 import os
 import sys
-from pathlib import Path
 
-from app.store.sqlite import SqliteStore
+from app.store import Store, open_store
 from tests.store.stored_rows import new_call, next_turn
 
 TASKS = 8
 
 
-async def write(store: SqliteStore, ids: itertools.chain[str]) -> None:
+async def write(store: Store, ids: itertools.chain[str]) -> None:
     """Write each call with two turns; a line is out before the next call begins."""
     for id_ in ids:
         await store.open_call(*new_call(id_))
@@ -26,9 +25,9 @@ async def write(store: SqliteStore, ids: itertools.chain[str]) -> None:
         await asyncio.sleep(0)
 
 
-async def main(path: Path, name: str, count: int | None) -> None:
+async def main(url: str, name: str, count: int | None) -> None:
     """Open the store and write with all tasks; they share the ids."""
-    store = SqliteStore(path)
+    store = open_store(url)
     await store.open()
     numbers = itertools.count() if count is None else iter(range(count))
     ids = itertools.chain(f"{name}-{number}" for number in numbers)
@@ -37,4 +36,4 @@ async def main(path: Path, name: str, count: int | None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else None))
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else None))

@@ -20,9 +20,9 @@ from app.flow.loader import load, load_files
 from app.ncco import check
 from app.service.calls import CallService
 from app.service.library import Library
-from app.store.contract import SessionRow, TurnRow, WebhookRow
-from app.store.memory import MemoryStore
+from app.store import SessionRow, TurnRow, WebhookRow
 from app.web import create_app
+from tests.store.memory_store import MemoryStore
 from tests.web import vonage_platform
 from tests.web.fake_calls import FakeCalls, settings_with
 

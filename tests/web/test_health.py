@@ -12,10 +12,10 @@ from fastapi import FastAPI
 from app.flow.loader import load
 from app.flow.model import Project
 from app.service.library import Library
-from app.store.memory import MemoryStore
 from app.web import create_app
 from app.web.health import readiness
 from app.web.leaving import Leaving
+from tests.store.memory_store import MemoryStore
 from tests.web.fake_calls import FakeCalls, client_of, settings_with
 
 GOOD = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'

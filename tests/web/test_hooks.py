@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 
 from app.service.outbox import Verdict
 from app.settings import load_settings
-from app.store.contract import HookCounts
-from app.store.memory import MemoryStore
+from app.store import HookCounts
 from app.web.hooks import Teller, sending
 from app.web.metrics import Metrics
+from tests.store.memory_store import MemoryStore
 from tests.store.stored_rows import hook_row
 from tests.unit.service.outbox_kit import put, until
 from tests.unit.service.receiver import Receiver, receiving

@@ -7,7 +7,7 @@ import errno
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import structlog
@@ -20,9 +20,7 @@ from app.flow.nodes import Place
 from app.service.delivery import Reply
 from app.service.lookups import TurnLookups
 from app.service.rows import milliseconds
-from app.store.contract import Store
-from app.store.sqlite import SqliteStore
-from app.store.sqlite.records import SqliteRecords
+from app.store import Records, SqliteDatabase, Store
 from app.vonage.signatures import REASONS
 from app.web.answers import Answer
 from app.web.asking import CountedAsking
@@ -199,7 +197,7 @@ async def counted_calls(store: Store, metrics: Metrics) -> float | None:
 
 
 async def test_open_calls_are_counted_in_the_store(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "calls.db")
+    store = Store(SqliteDatabase(tmp_path / "calls.db"))
     await store.open()
     await store.open_call(*new_call("leg-1"))
     await store.open_call(*new_call("leg-2", is_over=True))
@@ -210,7 +208,7 @@ async def test_open_calls_are_counted_in_the_store(tmp_path: Path) -> None:
 
 
 async def test_store_that_is_away_is_counted_later(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "calls.db")
+    store = Store(SqliteDatabase(tmp_path / "calls.db"))
     metrics = Metrics()
     counting = asyncio.create_task(counted_calls(store, metrics))
     await asyncio.sleep(0.05)
@@ -221,19 +219,19 @@ async def test_store_that_is_away_is_counted_later(tmp_path: Path) -> None:
     await store.close()
 
 
-class OutOfFiles(SqliteStore):
+class OutOfFiles(Store):
     """A store whose first records can be opened, and not read: the process has no file left to open."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
+        super().__init__(SqliteDatabase(path))
         self._lent = 0
 
-    def records(self) -> SqliteRecords:
+    def records(self) -> Records:
         self._lent += 1
-        return super().records() if self._lent > 1 else NoFiles(self.path)
+        return super().records() if self._lent > 1 else NoFiles(self._database.reader())
 
 
-class NoFiles(SqliteRecords):
+class NoFiles(Records):
     async def count_open(self, since: int) -> int:
         raise OSError(errno.EMFILE, "Too many open files")
 
@@ -245,14 +243,6 @@ async def test_a_moment_without_files_does_not_end_the_counting(tmp_path: Path) 
 
     assert 1 == await counted_calls(store, Metrics())
     await store.close()
-
-
-async def test_store_that_cannot_be_read_beside_is_not_counted() -> None:
-    metrics = Metrics()
-
-    await count_calls(cast(Store, object()), metrics, structlog.get_logger(), lambda: NOON)
-
-    assert 0 == count(metrics, "ncco_open_calls")
 
 
 def test_refused_signatures_are_counted_by_reason() -> None:

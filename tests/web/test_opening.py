@@ -11,8 +11,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from app.errors import StoreUnavailable, StoreUnusable
-from app.store.memory import MemoryStore
 from app.web.opening import opened
+from tests.store.memory_store import MemoryStore
 
 AWAY = StoreUnavailable("it cannot be reached", "see that it runs")
 STRANGE = StoreUnusable("it belongs to another program", "name another one")

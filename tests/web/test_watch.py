@@ -19,10 +19,10 @@ from app.flow.loader import load_files
 from app.flow.model import Project
 from app.flow.stamps import stamps
 from app.service.library import Library
-from app.store.contract import RevisionRow
-from app.store.memory import MemoryStore
+from app.store import RevisionRow
 from app.web.metrics import Metrics
 from app.web.watch import first_read, refresh, watch
+from tests.store.memory_store import MemoryStore
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "{text}"\n    goto: end\n'
 LOG = structlog.get_logger()

@@ -17,7 +17,7 @@ from app.cli.jobs.recorded.following import follow_call, follow_calls
 from app.cli.jobs.recorded.opening import find_records, reading
 from app.cli.work import FINE, ISSUES
 from app.service.calls import LONGEST_CALL_MS
-from app.store.records import CallRow, Records, Timeline, Wanted
+from app.store import CallRow, Records, Timeline, Wanted
 
 
 def run(

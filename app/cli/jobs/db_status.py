@@ -9,19 +9,19 @@ from typing import Literal
 
 import click
 
-from app.cli.jobs.database import find_kept, name_of, schema_of
+from app.cli.jobs.database import find_kept, schema_of
 from app.cli.work import FINE, ISSUES
-from app.store.schema import Schema
+from app.store import Schema
 
 
 def run(form: Literal["text", "json"]) -> int:
     """Print the schema; ISSUES unless it is the newest. Raises CannotRun."""
     store = find_kept()
-    schema, name = asyncio.run(schema_of(store)), name_of(store)
+    schema = asyncio.run(schema_of(store))
     if form == "json":
-        click.echo(json.dumps({"database": name, **schema._asdict()}, indent=2))
+        click.echo(json.dumps({"database": store.label, **schema._asdict()}, indent=2))
     else:
-        click.echo("\n".join(_told(name, schema)))
+        click.echo("\n".join(_told(store.label, schema)))
     return ISSUES if schema.missing else FINE
 
 

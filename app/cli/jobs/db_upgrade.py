@@ -6,9 +6,9 @@ import asyncio
 
 import click
 
-from app.cli.jobs.database import Kept, find_kept, name_of, reaching, schema_of
+from app.cli.jobs.database import find_kept, reaching, schema_of
 from app.cli.work import FINE
-from app.store.schema import Schema
+from app.store import Schema, Store
 
 
 def run() -> int:
@@ -21,11 +21,11 @@ def run() -> int:
         told = f"is brought from schema {before.found} to {before.newest}"
     else:
         told = f"is made, with schema {before.newest}"
-    click.echo(f"{name_of(store)} {told}")
+    click.echo(f"{store.label} {told}")
     return FINE
 
 
-async def _upgrade(store: Kept) -> Schema:
+async def _upgrade(store: Store) -> Schema:
     before = await schema_of(store)
     async with reaching():
         await store.open()

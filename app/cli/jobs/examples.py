@@ -11,22 +11,24 @@ from pathlib import Path
 from typing import Final, Literal
 
 import app
+from app.cli.jobs.validate import RULES as JSON_RULES
+from app.ncco import RULES as NCCO_RULES
 
 Kind = Literal["bad", "good"]
 
 FLOWS: Final = Path(app.__file__).parent / "flow" / "examples"
-NCCOS: Final = Path(app.__file__).parent / "ncco" / "examples"
-TEXTS: Final = Path(app.__file__).parent / "cli" / "examples"
 
 _FILE = re.compile(rb"^#=== (?P<path>\S+)(?: -> (?P<link>\S+))?\n", re.MULTILINE)
 _HEAD = re.compile(r"(?:# .*\n)*")
 
 
 def example(code: str, kind: Kind) -> bytes | None:
-    """The file of a code; None when it has none."""
-    paths = (FLOWS / f"{code}.{kind}.yaml", NCCOS / f"{code}.{kind}.json", TEXTS / f"{code}.{kind}.json")
-    found = next((path for path in paths if path.is_file()), None)
-    return found.read_bytes() if found else None
+    """The example of a code; None when it has none."""
+    rule = NCCO_RULES.get(code) or JSON_RULES.get(code)
+    if rule:
+        return (rule.bad if kind == "bad" else rule.good).encode()
+    path = FLOWS / f"{code}.{kind}.yaml"
+    return path.read_bytes() if path.is_file() else None
 
 
 def about(good: bytes) -> str:

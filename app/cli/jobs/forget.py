@@ -11,11 +11,9 @@ from typing import Final, Literal
 import click
 
 from app.cli.jobs.counted import counted
-from app.cli.jobs.database import Kept
 from app.cli.jobs.outbox import find_store, opened
 from app.cli.work import FINE, ISSUES, CannotRun
-from app.store.retention import Forgotten
-from app.store.sqlite import SqliteStore
+from app.store import Forgotten, Store
 
 REWRITTEN_BYTES: Final = 256 * 1024 * 1024
 """Files up to this size are written anew without being asked to: it takes a second or two."""
@@ -36,8 +34,8 @@ def run(numbers: Sequence[str], dry_run: bool, rewrite: bool, form: Literal["tex
     """Forget the numbers, or count. Raises CannotRun."""
     wanted = sorted({read_number(number) for number in numbers})
     store = find_store()
-    is_file = isinstance(store, SqliteStore)
-    may_rewrite = rewrite or (isinstance(store, SqliteStore) and store.path.stat().st_size <= REWRITTEN_BYTES)
+    is_file = store.path is not None
+    may_rewrite = rewrite or (store.path is not None and store.path.stat().st_size <= REWRITTEN_BYTES)
     found = asyncio.run(_forget(store, wanted, dry_run, may_rewrite))
     if form == "json":
         seen = found._asdict() if is_file else {**found._asdict(), "traces": None}
@@ -47,7 +45,7 @@ def run(numbers: Sequence[str], dry_run: bool, rewrite: bool, form: Literal["tex
     return ISSUES if found.traces else FINE
 
 
-async def _forget(store: Kept, numbers: Sequence[str], dry_run: bool, may_rewrite: bool) -> Forgotten:
+async def _forget(store: Store, numbers: Sequence[str], dry_run: bool, may_rewrite: bool) -> Forgotten:
     async with opened(store):
         return await store.forget(numbers, dry_run=dry_run, may_rewrite=may_rewrite)
 

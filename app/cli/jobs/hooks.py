@@ -11,10 +11,9 @@ from typing import Any, Literal
 import click
 
 from app.cli.jobs.counted import counted
-from app.cli.jobs.database import Kept
 from app.cli.jobs.outbox import find_store, opened
 from app.cli.work import FINE, ISSUES
-from app.store.contract import HookCounts, HookRow
+from app.store import HookCounts, HookRow, Store
 
 
 def run(limit: int, form: Literal["text", "json"]) -> int:
@@ -29,7 +28,7 @@ def run(limit: int, form: Literal["text", "json"]) -> int:
     return ISSUES if counts.parked else FINE
 
 
-async def _read(store: Kept, limit: int) -> tuple[Sequence[HookRow], HookCounts]:
+async def _read(store: Store, limit: int) -> tuple[Sequence[HookRow], HookCounts]:
     async with opened(store) as outbox:
         return await outbox.hooks(limit), await outbox.count_hooks()
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import click
 
 from app.cli.jobs.counted import counted
-from app.cli.jobs.database import Kept
 from app.cli.jobs.outbox import find_store, opened
 from app.cli.work import FINE, ISSUES
+from app.store import Store
 
 
 def run(ids: Sequence[str] | None) -> int:
@@ -23,6 +23,6 @@ def run(ids: Sequence[str] | None) -> int:
     return ISSUES if missed else FINE
 
 
-async def _drop(store: Kept, ids: Sequence[str] | None) -> int:
+async def _drop(store: Store, ids: Sequence[str] | None) -> int:
     async with opened(store) as outbox:
         return await outbox.drop_hooks(ids)

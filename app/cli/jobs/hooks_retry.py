@@ -10,9 +10,9 @@ from typing import Final
 import click
 
 from app.cli.jobs.counted import counted
-from app.cli.jobs.database import Kept
 from app.cli.jobs.outbox import find_store, opened
 from app.cli.work import FINE, ISSUES
+from app.store import Store
 
 MOST: Final = 100_000
 """Hooks that are looked at; parked ones come first."""
@@ -34,7 +34,7 @@ def run(ids: Sequence[str] | None) -> int:
     return ISSUES if missed or unsendable else FINE
 
 
-async def _retry(store: Kept, ids: Sequence[str] | None) -> tuple[int, int]:
+async def _retry(store: Store, ids: Sequence[str] | None) -> tuple[int, int]:
     """How many are tried again, and how many of those that are meant no try can send."""
     async with opened(store) as outbox:
         found = await outbox.hooks(MOST)

@@ -12,8 +12,9 @@ import click
 
 import app
 from app.cli.work import FINE, CannotRun
+from app.flow.language.names import names_in
+from app.flow.language.schema import flow_schema
 from app.flow.report import printable
-from app.flow.schema import flow_schema, names_in
 from app.verify.scenarios.schema import scenario_schema
 
 SKELETON: Final = Path(app.__file__).parent / "cli" / "skeleton"

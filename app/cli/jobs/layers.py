@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from app.flow.language.shared import is_shared
 from app.flow.model import Flow
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.shared import is_shared
 from app.flow.source import read_yaml
 
 SHORT = 50

@@ -11,7 +11,7 @@ from app.cli.jobs.server_settings import server_settings
 from app.service.lookups import LookupClient
 from app.service.outbox import Poster, Signer
 from app.service.outgoing import new_client
-from app.store.contract import HookRow
+from app.store import HookRow
 from app.verify.scenarios.stage import Outside
 
 

@@ -9,7 +9,6 @@ from app.errors import StoreError
 from app.flow.model import Project
 from app.service.library import RELEASED, project_of
 from app.store import open_store
-from app.store.records import Recorded
 
 
 class Released(NamedTuple):
@@ -24,10 +23,7 @@ async def last_released(database_url: str, read: Project) -> Released | None:
 
     Writes nothing, and makes no file. `database_url` is one that the settings took; `read` are the flows on disk.
     """
-    store = open_store(database_url)
-    if not isinstance(store, Recorded):
-        return None
-    records = store.records()
+    records = open_store(database_url).records()
     try:
         await records.open()
         try:

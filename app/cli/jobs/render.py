@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library
 from app.service.policy import Policy
-from app.store.memory import MemoryStore
+from app.store import Store, open_store
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
 """The same in every run, so that the same call has the same NCCO."""
@@ -52,12 +52,12 @@ def run(
         return ISSUES
     named = _flow(found.project, flow)
     fields = {**call, "to": call["to"] or next(iter(named.numbers), "442079460000")}
-    store = MemoryStore()
+    store = open_store("memory://")
     service = CallService(store, Library(store, lambda: found.project), _policy())
     caller = _Caller(service, fields, at, public_url.rstrip("/"))
     reply = asyncio.run(caller.play(named.name, digits))
     _show(reply, form)
-    for line in _failures(store):
+    for line in asyncio.run(_failures(store)):
         click.echo(line, err=True)
     return ISSUES if reply.is_failsafe else FINE
 
@@ -101,12 +101,18 @@ def _policy() -> Policy:
     return Policy(keys=(KEY,), failsafe=settings.failsafe, env=flow_variables(), dial_allow=settings.dial_allow)
 
 
-def _failures(store: MemoryStore) -> Iterator[str]:
+async def _failures(store: Store) -> list[str]:
     """Why a step of the last turn could not be played, one sentence each."""
-    turn = next(iter(store.turns.values()))[-1]
-    for line in json.loads(turn.trace):
-        if line["did"] == "failed" and line["step"]:
-            yield f'step "{line["step"]}" could not be played: {line["what"]}: {line["because"]}'
+    records = store.records()
+    await records.open()
+    (call,) = await records.calls(1)
+    timeline = await records.timeline(call.session.id)
+    trace = json.loads(timeline.turns[-1].trace) if timeline else []
+    return [
+        f'step "{line["step"]}" could not be played: {line["what"]}: {line["because"]}'
+        for line in trace
+        if line["did"] == "failed" and line["step"]
+    ]
 
 
 def _sendable(value: object) -> object:

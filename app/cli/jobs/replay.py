@@ -23,8 +23,7 @@ from app.cli.work import FINE, ISSUES, CannotRun
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.service.policy import Policy
-from app.store.contract import RevisionRow
-from app.store.records import Timeline
+from app.store import RevisionRow, Timeline
 
 KEY: Final = b"ncco replay signs callbacks that nobody calls"
 

@@ -11,7 +11,8 @@ import click
 from app.cli.jobs.environment import folders
 from app.cli.work import FINE
 from app.flow.files import read_project
-from app.flow.schema import Names, flow_schema, names_in
+from app.flow.language.names import Names, names_in
+from app.flow.language.schema import flow_schema
 from app.ncco import json_schema
 from app.verify.scenarios.schema import scenario_schema
 

@@ -22,8 +22,6 @@ from app.flow.report import printable, report
 from app.service.library import CURE, removals
 from app.settings import Settings, load_settings
 from app.store import open_store
-from app.store.memory import MemoryStore
-from app.store.sqlite import SqliteStore
 from app.web.server import serve
 
 _ONE_WRITER: Final = """\
@@ -98,11 +96,11 @@ def _say(text: str, *, is_line: bool = True) -> None:
 def _database(url: str) -> str:
     """Where calls are kept, before the server opens it: a file that is new holds none of the calls that are on."""
     store = open_store(url)
-    if isinstance(store, MemoryStore):
+    if not store.is_durable:
         return "the memory of this process, which ends with it"
-    if isinstance(store, SqliteStore):
+    if store.path is not None:
         return f"{printable(str(store.path.absolute()))}{'' if store.path.exists() else ', a new database'}"
-    return str(getattr(store, "label", "the database"))
+    return store.label
 
 
 def _show_issues(found: Findings) -> None:

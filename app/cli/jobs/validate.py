@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -19,24 +19,11 @@ from app.flow import issues as flow_issues
 from app.flow.nodes import Place
 from app.flow.report import report
 from app.ncco import Issue, Rule, check
+from app.ncco.issue import RuleBook
 
 Format = Literal["text", "json", "github"]
 
-NOT_JSON: Final = Rule(
-    "J100",
-    "error",
-    "The text is not JSON.",
-    "Mend it where it stands; an NCCO is a list of actions, at least [].",
-    "RFC 8259",
-)
-DOUBLED: Final = Rule(
-    "J101",
-    "error",
-    "A name stands twice in one object; readers of JSON differ in which one counts.",
-    "Keep one of them.",
-    "RFC 8259, Objects",
-)
-RULES: Final = {rule.code: rule for rule in (NOT_JSON, DOUBLED)}
+RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, Path(__file__).parents[1] / "rules.yaml")
 """What can be wrong with the text itself, by code."""
 
 UNKNOWN_OPTION: Final = "N105"
@@ -91,7 +78,7 @@ def _show(faults: Sequence[_Fault], name: str, text: str, form: Format) -> None:
 
 def _not_json(name: str, text: str, error: NotJsonError) -> _Fault:
     message = f"not JSON: {error.message}" if text.strip() else "the text is empty"
-    return _Fault(NOT_JSON.at("", message, error.cure), _place(name, text, Span(error.offset, error.offset + 1)))
+    return _Fault(RULES["J100"].at("", message, error.cure), _place(name, text, Span(error.offset, error.offset + 1)))
 
 
 def _as_json(faults: Sequence[_Fault]) -> str:
@@ -112,7 +99,7 @@ def faults_of(name: str, text: str) -> list[flow_issues.Issue]:
 def _faults(name: str, text: str, document: Document) -> Iterator[_Fault]:
     for doubled in document.doubled:
         key = text[doubled.span.start : doubled.span.end]
-        issue = DOUBLED.at(doubled.pointer, f"{key} stands twice; only the last one counts")
+        issue = RULES["J101"].at(doubled.pointer, f"{key} is written twice; only the last one counts")
         yield _Fault(issue, _place(name, text, doubled.span))
     for issue in check(document.value):
         spans = document.names if issue.code == UNKNOWN_OPTION else document.spans

@@ -11,8 +11,8 @@ from app.flow.model import Edge, Runs
 from app.flow.rules import RULES
 
 if TYPE_CHECKING:
-    from app.flow.flows import ReadFlow
-    from app.flow.steps import ReadStep
+    from app.flow.language.flow import ReadFlow
+    from app.flow.language.step import ReadStep
 
 _BETWEEN = "\0"
 """Between the flow and the step in the name of a node."""

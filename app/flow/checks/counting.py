@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Final
 
-from app.flow.exits.branch import Branch
 from app.flow.expressions.syntax import Compared, Const, Name, Node, Sum, walk
+from app.flow.language.branch import Branch
 from app.flow.model import Edge
 from app.flow.moves import Assignment
 from app.flow.templates.tree import Output
 from app.flow.templates.values import Computed, Native
 
 if TYPE_CHECKING:
-    from app.flow.steps import ReadStep
+    from app.flow.language.step import ReadStep
 
 _ORDERED: Final = frozenset({"<", "<=", ">", ">=", "=="})
 

@@ -13,7 +13,7 @@ from app.flow.rules import RULES
 from app.ncco.suggest import nearest
 
 if TYPE_CHECKING:
-    from app.flow.steps import ReadStep
+    from app.flow.language.step import ReadStep
 
 
 def check_reachable(start: str, steps: Mapping[str, ReadStep], error: Target | None) -> Iterator[Issue]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from app.flow.checks.circles import check_circles, check_recursion
 from app.flow.checks.rooms import check_rooms
-from app.flow.heads import is_flow_name
 from app.flow.issues import Issue
+from app.flow.language.flow import is_flow_name
 from app.flow.nodes import Place
 from app.flow.rules import RULES
 
 if TYPE_CHECKING:
-    from app.flow.flows import ReadFlow
+    from app.flow.language.flow import ReadFlow
 
 
 def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[Issue]:

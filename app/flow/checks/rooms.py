@@ -13,7 +13,7 @@ from app.flow.parts.action import Action
 from app.flow.rules import RULES
 
 if TYPE_CHECKING:
-    from app.flow.flows import ReadFlow
+    from app.flow.language.flow import ReadFlow
 
 
 def check_rooms(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:

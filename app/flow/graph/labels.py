@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.flow.exits.branch import Branch
-from app.flow.exits.choices import Choices
-from app.flow.exits.collect import Collect
-from app.flow.exits.hold import HELD, Hold
-from app.flow.exits.run import Run
 from app.flow.graph.drawing import Look
-from app.flow.menu import Choice
+from app.flow.language.branch import Branch
+from app.flow.language.collect import Collect
+from app.flow.language.hold import HELD, Hold
+from app.flow.language.menu import Choice, Choices
+from app.flow.language.outcomes import Run
+from app.flow.language.retry import FAILURES
 from app.flow.model import Edge, Exit, Part, Step
 from app.flow.parts.action import Action
 from app.flow.parts.address import address_of
 from app.flow.parts.checkpoint import CONNECTED
 from app.flow.parts.connect import Connect
-from app.flow.retry import FAILURES
 
 LONGEST = 48
 """Characters of a prompt, a condition or a phrase that are shown."""

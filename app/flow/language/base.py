@@ -20,7 +20,6 @@ from pydantic import (
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
-    SkipValidation,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
@@ -37,7 +36,20 @@ from app.flow.types import TYPES, ValueType
 
 T = TypeVar("T")
 
-Made: TypeAlias = Annotated[T, SkipValidation, SkipJsonSchema(), "made"]
+
+class Trusted:
+    """Annotates a field whose value the code makes: it is never validated."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Part of pydantic's protocol for annotations."""
+        return core_schema.any_schema()
+
+
+class _NoWord(Trusted):
+    """Annotates a field that no file writes."""
+
+
+Made: TypeAlias = Annotated[T, _NoWord(), SkipJsonSchema()]
 """A field that the code fills in: it is no word of the file."""
 
 _SCALARS: Final[Mapping[Any, ValueType]] = {
@@ -68,6 +80,11 @@ class ReadWith:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Part of pydantic's protocol for annotations."""
         return handler(schema) if self.schema is None else dict(self.schema)
+
+
+def kept(schema: Mapping[str, Any]) -> ReadWith:
+    """Annotates a field that keeps its node: it is read once more is known."""
+    return ReadWith(lambda node, what, reader: node, schema)
 
 
 class FlowModel(BaseModel):
@@ -108,7 +125,14 @@ class FlowModel(BaseModel):
 
     @classmethod
     def read_words(
-        cls, node: Map, what: str, reader: Reader, *, place: Place | None = None, hints: Mapping[str, str] | None = None
+        cls,
+        node: Map,
+        what: str,
+        reader: Reader,
+        *,
+        place: Place | None = None,
+        hints: Mapping[str, str] | None = None,
+        more: tuple[str, ...] = (),
     ) -> Fields:
         """The words of a map; each that is none is reported once, and taken for the one that is meant.
 
@@ -118,10 +142,18 @@ class FlowModel(BaseModel):
             reader: where faults go.
             place: where what is missing is reported; the map's own place without it.
             hints: more of them, for this map alone.
+            more: words that it may have and that are no fields.
         """
         known = {**cls.hints, **(hints or {})}
         return read_fields(
-            node, cls.words(), what, reader, place=place, hints=known, aliases=cls.aliases, code=cls.unknown_code
+            node,
+            (*cls.words(), *more),
+            what,
+            reader,
+            place=place,
+            hints=known,
+            aliases=cls.aliases,
+            code=cls.unknown_code,
         )
 
     @classmethod
@@ -130,14 +162,28 @@ class FlowModel(BaseModel):
         return cls.build(cls.read_words(node, what, reader, place=place), reader, **made)
 
     @classmethod
-    def build(cls, fields: Fields, reader: Reader, **made: Any) -> Self | None:
-        """The model of words whose values are still nodes; `made` are fields that are given as they are."""
-        for word, cure in cls.cures.items():
+    def build(
+        cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str] | None = None, **made: Any
+    ) -> Self | None:
+        """The model of words whose values are still nodes.
+
+        Args:
+            fields: the words.
+            reader: what values are read with, and where faults go.
+            cures: those of this map alone, for words that are missing.
+            made: fields that are given as they are.
+        """
+        for word, cure in {**cls.cures, **(cures or {})}.items():
             fields.need(word, cure, reader)
         try:
             return cls.model_validate({**fields.values, **made, "written": fields}, context=reader)
         except ValidationError:
             return None  # each fault is reported when its field is read
+
+    @property
+    def place(self) -> Place:
+        """Where the map is written, or the key in front of it."""
+        return self.written.place
 
     def at(self, word: str) -> Place:
         """Where a word is written; the place of the map when it is not."""
@@ -188,7 +234,7 @@ def _kinds(model: type[FlowModel]) -> Mapping[str, tuple[str, ReadWith | ValueTy
     return {
         name: (field.alias or name, _kind(field))
         for name, field in fields
-        if not any(each == "made" for each in field.metadata)
+        if not any(isinstance(each, _NoWord) for each in field.metadata)
     }
 
 

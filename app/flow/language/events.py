@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, TypeAlias
 
-from app.flow.exits.source import StepSource
 from app.flow.language.base import FlowModel, ReadWith
+from app.flow.language.exits import StepSource
 from app.flow.language.hooks import SentHook, read_sent
 from app.flow.language.json_schema import defined
 from app.flow.nodes import Map, Node, Seq
@@ -75,9 +75,9 @@ def read_events(node: Node, what: str, reader: Reader) -> Mapping[str, tuple[Sen
     return {name: getattr(events, name) for name in events.written.values} if events else {}
 
 
-def check_events(source: StepSource, reader: Reader) -> None:
+def check_events(source: StepSource) -> None:
     """W288 for what nothing in the step brings: a recording, a transcription of one."""
-    node = source.fields.get("events")
+    node, reader = source.fields.get("events"), source.reader
     kinds = {item.kind for item in source.played}
     if not isinstance(node, Map) or not source.plays_whole or "ncco" in kinds:
         return
@@ -95,7 +95,7 @@ def check_events(source: StepSource, reader: Reader) -> None:
 
 def _is_written(option: str, source: StepSource) -> bool:
     """Whether an action of the step, or a default of its actions, has the option."""
-    actions = (source.defaults.actions.get(item.kind) for item in source.played)
+    actions = (source.reader.inherited.get(item.kind) for item in source.played)
     return any(action is not None and _holds(action, option) for action in (source.fields.get("do"), *actions))
 
 

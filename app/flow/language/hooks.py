@@ -19,21 +19,21 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
-from pydantic import Field, SkipValidation, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from app.errors import RenderError
 from app.flow.drafts import Value
 from app.flow.fields import Fields
-from app.flow.given import read_params
-from app.flow.language.base import FlowModel, Made, ReadWith
+from app.flow.language.base import FlowModel, Made, ReadWith, Trusted
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
 from app.flow.language.naming import Named, Naming
 from app.flow.language.outgoing import plain_json, read_headers, read_json, read_url
-from app.flow.nodes import Entry, Map, Node, Place, Text
+from app.flow.language.variables import read_params
+from app.flow.model import Param
+from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.parts.values import Object, leaves
 from app.flow.reader import Reader
 from app.flow.scope import Record, ScopeTypes, variable_type
-from app.flow.signature import Param
 from app.flow.templates import Native
 from app.flow.types import TYPES
 from app.ncco.webhooks import Webhook
@@ -156,16 +156,13 @@ class HookDefinition(FlowModel):
     is_named: ClassVar = True
 
     name: Made[str]
-    place: Made[Place]
     url: Annotated[Value | None, ReadWith(_read_post, TEXT)] = Field(None, alias="post")
     """The URL that is told."""
     body: Annotated[Value | None, ReadWith(_read_body, ANYTHING)] = Field(None, alias="json")
     """The whole body, as JSON; without it the hook tells what happened, in the shape of the Standard Webhooks."""
     headers: Annotated[Object | None, ReadWith(_read_headers, named(TEXT))] = None
     """Header lines; keys come from `env`."""
-    params: Annotated[Mapping[str, Param], SkipValidation, WithJsonSchema(defined("params"))] = Field(
-        default_factory=dict
-    )
+    params: Annotated[Mapping[str, Param], Trusted(), WithJsonSchema(defined("params"))] = Field(default_factory=dict)
     """What is given where it is sent, by name."""
 
     @property
@@ -257,7 +254,7 @@ def _read_hook(entry: Entry, reader: Reader) -> HookDefinition | None:
     node = fields.get("params")
     params = _without_own_names(read_params(node, "`params`", reader), reader) if node else {}
     inner = replace(reader, scope=_scope(reader.scope, params))
-    hook = HookDefinition.build(fields, inner, name=name, place=place, params=params)
+    hook = HookDefinition.build(fields, inner, name=name, params=params)
     for value in hook.values if hook else ():
         _check_hidden(value, reader)
     return hook

@@ -27,6 +27,11 @@ def defined(name: str) -> JsonSchema:
     return {"defined": name}
 
 
+def offered(kind: str, *more: str) -> JsonSchema:
+    """A text for which an editor offers names of a project (`app.flow.schema.Names`), and `more`."""
+    return {"offered": kind, "more": list(more)}
+
+
 def about(schema: JsonSchema, description: str) -> JsonSchema:
     """The schema with a sentence that an editor shows."""
     return {"description": description, **schema} if description else schema

@@ -41,9 +41,9 @@ class Limits(FlowModel):
     """Choices that a menu has at most."""
 
 
-def read_limits(node: Node, reader: Reader) -> Mapping[str, Limit]:
+def read_limits(node: Node, what: str, reader: Reader) -> Mapping[str, Limit]:
     """The numbers under `limits`, by name."""
-    found = reader.map(node, "`limits`", "write `limits: {seconds_to_person: 60}`")
-    limits = Limits.parse(found, "`limits`", reader) if found else None
+    found = reader.map(node, what, "write `limits: {seconds_to_person: 60}`")
+    limits = Limits.parse(found, what, reader) if found else None
     written = limits.model_dump(exclude_none=True, exclude={"written"}) if limits else {}
     return {word: Limit(number, limits.at(word)) for word, number in written.items()} if limits else {}

@@ -18,13 +18,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
-from pydantic import Field, SkipValidation, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from app.flow.drafts import Value
 from app.flow.fields import Fields
-from app.flow.given import read_params
 from app.flow.issues import Issue
-from app.flow.language.base import FlowModel, Made, ReadWith
+from app.flow.language.base import FlowModel, Made, ReadWith, Trusted
 from app.flow.language.durations import duration
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
 from app.flow.language.naming import Named, Naming
@@ -32,14 +31,14 @@ from app.flow.language.outgoing import Body, Headers, Url, has_braces, read_json
 from app.flow.language.returned import OK, Hushing, Misfit, ReturnedMap
 from app.flow.language.returns import read_default, read_returns
 from app.flow.language.segments import check_segments
-from app.flow.nodes import Entry, Map, Node, Place, Text
+from app.flow.language.variables import is_variable_name, read_params
+from app.flow.model import Param
+from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.parts.values import Object
 from app.flow.paths import written
 from app.flow.reader import Reader
 from app.flow.scope import Record, ScopeTypes, variable_type
-from app.flow.signature import Param
 from app.flow.types import TYPES
-from app.flow.variables import is_variable_name
 
 Method: TypeAlias = Literal["GET", "POST", "PYTHON"]
 
@@ -160,7 +159,6 @@ class LookupDefinition(FlowModel):
     is_named: ClassVar = True
 
     name: Made[str]
-    place: Made[Place]
     method: Made[Method]
     get: Url | None = None
     """The URL that is asked; values are escaped for their place."""
@@ -174,15 +172,13 @@ class LookupDefinition(FlowModel):
     """What the function is given, by name."""
     headers: Headers | None = None
     """Header lines; keys come from `env`."""
-    params: Annotated[Mapping[str, Param], SkipValidation, WithJsonSchema(defined("params"))] = Field(
-        default_factory=dict
-    )
+    params: Annotated[Mapping[str, Param], Trusted(), WithJsonSchema(defined("params"))] = Field(default_factory=dict)
     """What a step gives to it, by name."""
     timeout_ms: Annotated[int, duration("50ms", "3500ms", "ms")] = Field(1000, alias="timeout")
     """How long it may take, 700ms or 2s; 1s without it. `NCCO_LOOKUP_BUDGET_MS` bounds all of a turn together."""
-    returns: Annotated[ReturnedMap, SkipValidation, WithJsonSchema(named(defined("returned")))]
+    returns: Annotated[ReturnedMap, Trusted(), WithJsonSchema(named(defined("returned")))]
     """Each field of the answer with its type."""
-    default: Annotated[Answer, SkipValidation, WithJsonSchema(named(ANYTHING))] = Field(default_factory=dict)
+    default: Annotated[Answer, Trusted(), WithJsonSchema(named(ANYTHING))] = Field(default_factory=dict)
     """What holds when it is slow, down, or answers something else."""
     cache_ms: Annotated[int, duration("1s", "24h", "s")] = Field(0, alias="cache")
     """How long the same answer is good for, 30s or 5m."""
@@ -306,7 +302,6 @@ def _read_definition(entry: Entry, reader: Reader) -> LookupDefinition | None:
         fields.without(*{"get", "post"}.difference((word,))),
         inner,
         name=name,
-        place=place,
         method=_METHODS[word],
         params=params,
         returns=returns,

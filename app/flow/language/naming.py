@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from app.flow.given import defaults_of, read_given
-from app.flow.model import Assignment
+from app.flow.language.assignments import read_given
+from app.flow.model import Assignment, Param
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.reader import Reader
-from app.flow.signature import Param
 from app.ncco.suggest import nearest
 
 
@@ -73,7 +72,8 @@ class Named(Generic[D]):
     def scope(self, names: Mapping[str, Any]) -> dict[str, Any]:
         """Everything in its scope in this call: `names` and its params. Raises RenderError."""
         given = {assignment.name: assignment.value.render(names) for assignment in self.given}
-        return {**names, **defaults_of(self.definition.params), **given}
+        defaults = {name: param.variable.default for name, param in self.definition.params.items()}
+        return {**names, **defaults, **given}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from typing import Any, Final
 from app.flow.fields import Fields
 from app.flow.language.outgoing import has_braces, read_json
 from app.flow.language.returned import OK, Misfit, Returned, ReturnedList, ReturnedMap, ReturnedValue
+from app.flow.language.variables import DECLARABLE, read_type
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.paths import Path
 from app.flow.reader import Reader
 from app.flow.types import TYPES, url_of, words
-from app.flow.variables import DECLARABLE, read_type
 from app.ncco.suggest import nearest
 
 MAX_NESTED: Final = 5

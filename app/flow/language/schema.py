@@ -1,14 +1,231 @@
-"""JSON Schemas of the models of the flow language, for editors."""
+"""The JSON Schema of flow files, for editors: derived from the models of the flow language.
+
+A file that loads is valid, as an editor reads it. What expressions, templates and names mean is left to the checks.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from app.flow.hours.days import DAYS
+from app.flow.hours.holidays import WORDS as REGION_WORDS
+from app.flow.hours.reading import WORDS as HOURS_WORDS
+from app.flow.language.action_schema import ActionSchemas
 from app.flow.language.base import FlowModel
-from app.flow.language.json_schema import FLAG, TEXT, JsonSchema, number, ref
+from app.flow.language.branch import Arm, Else
+from app.flow.language.collect import Collect
+from app.flow.language.defaults import DefaultWords, ErrorLine
+from app.flow.language.events import Events
+from app.flow.language.field_schema import file_schema, per_locale
+from app.flow.language.flow import FlowWords
+from app.flow.language.hold import Hold, HoldOutcomes
+from app.flow.language.hooks import HookDefinition
+from app.flow.language.json_schema import (
+    ANYTHING,
+    FLAG,
+    TEXT,
+    JsonSchema,
+    about,
+    choose,
+    has,
+    listed,
+    mapped,
+    named,
+    number,
+    offer,
+    one_of,
+    ref,
+)
+from app.flow.language.limits import Limits
+from app.flow.language.locales import Locale
+from app.flow.language.lookups import LookupDefinition
+from app.flow.language.menu import Choice
+from app.flow.language.names import Names
+from app.flow.language.outcomes import OUTCOMES
+from app.flow.language.retry import FAILURES, RetryWords, Then
+from app.flow.language.shared import SharedWords
+from app.flow.language.step import StepWords
+from app.flow.language.targets import FORMS
+from app.flow.language.variables import DECLARABLE, TYPE, Declaration
+from app.flow.played import ACTIONS
+
+_HOSTS: Final = "The hosts that the URL may have; an answer with another one does not count."
+HOURS: Final = {
+    "timezone": "Where the hours hold: Europe/London.",
+    "week": "Days with their hours: mon-fri: 09:00-17:30.",
+    "holidays": "Days that are closed: {country: GB}, dates, or a list of both.",
+    "override": "Single dates whose hours win over week and holidays.",
+}
+REGION: Final = {
+    "country": "Two letters: GB.",
+    "subdivision": "A part of the country: ENG.",
+    "language": "In which the holidays are named.",
+}
+
+
+def flow_schema(names: Names | None = None) -> JsonSchema:
+    """The JSON Schema (draft-07) of flow files.
+
+    With `names` an editor offers them; others are no fault, since a file may be newer than the schema.
+    """
+    known = names or Names()
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Flow",
+        "description": "A flow of ncco-server, or parts that its flows share.",
+        "type": "object",
+        "if": has("shared"),
+        "then": ref("shared_file"),
+        "else": ref("flow_file"),
+        "definitions": _definitions(known),
+    }
+    return dict(_resolved(schema, known))
+
+
+def _definitions(names: Names) -> dict[str, JsonSchema]:
+    """Each part by its name."""
+    actions = ActionSchemas(names)
+    return {
+        "flow_file": schema_of(FlowWords),
+        "shared_file": schema_of(SharedWords),
+        **actions.definitions(),
+        **_step_definitions(names),
+        "defaults": _defaults(actions),
+        "error_line": schema_of(ErrorLine),
+        "limits": schema_of(Limits),
+        "vars": named(schema_of(Declaration)),
+        "params": named({"if": {"type": "object"}, "then": schema_of(Declaration), "else": TYPE}),
+        "returned": _returned(),
+        "lookups": named(schema_of(LookupDefinition)),
+        "hooks": named(schema_of(HookDefinition)),
+        "hours": named(mapped(_described(HOURS_WORDS, HOURS, _hours()), required=["timezone", "week"])),
+        "locales": named(schema_of(Locale)),
+        "events": schema_of(Events),
+    }
+
+
+def _step_definitions(names: Names) -> dict[str, JsonSchema]:
+    """A step and what it is made of, by name."""
+    phrases = listed(TEXT)
+    lines = {"if": has("else"), "then": schema_of(Else), "else": schema_of(Arm)}
+    then = {"if": {"anyOf": [has(name) for name in FAILURES]}, "then": schema_of(Then), "else": ref("goto")}
+    return {
+        "step": schema_of(StepWords),
+        "goto": _goto(names),
+        "choices": named(schema_of(Choice)),
+        "phrases": {"if": {"type": "object"}, "then": per_locale(phrases, names), "else": phrases},
+        "collect": schema_of(Collect),
+        "hold": schema_of(Hold),
+        "branch": {"type": "array", "items": lines, "contains": has("else")},
+        "on": _on(names),
+        "retry": schema_of(RetryWords),
+        "prompts": _prompts(names),
+        "then": then,
+        "sets": named(ANYTHING, names=names.variables),
+        "asked": _several(names.lookups),
+        "sent": _several(names.hooks),
+    }
+
+
+def _goto(names: Names) -> JsonSchema:
+    """A step, or one of the forms of a target that are maps."""
+    forms = {word: schema_of(form) for word, form in FORMS.items()}
+    words = {word: about({}, schema["properties"][word]["description"]) for word, schema in forms.items()}
+    found = choose(((has(word), schema) for word, schema in forms.items()), mapped(words, required=["goto"]))
+    step = offer((*names.steps, "end", "return"))
+    return {"anyOf": [*_texts(step), {"type": "object", "properties": words, **found}]}
+
+
+def _on(names: Names) -> JsonSchema:
+    """Lines by outcome; checkpoints and the outcomes of flows have names of their own."""
+    held = schema_of(HoldOutcomes)["properties"]
+    error = schema_of(ErrorLine)["properties"]
+    known = {word: about(ref("goto"), meaning) for word, meaning in OUTCOMES.items()}
+    own = {name: about(ref("goto"), "An outcome of the flow that is run.") for name in names.outcomes}
+    words = {**own, **known, **error, **held}
+    return {"type": "object", "properties": words, "additionalProperties": ref("goto"), "minProperties": 1}
+
+
+def _prompts(names: Names) -> JsonSchema:
+    """A list of prompts or one: a text, a file, an item of `do` that is heard, or one of these for each locale."""
+    item = {"anyOf": [has("talk"), has("stream"), has("action")]}
+    one: JsonSchema = {"anyOf": [TEXT, file_schema(names), ref("item")]}
+    cases = [(item, ref("item")), (has("template"), file_schema(names))]
+    local = per_locale({"anyOf": [one, {"type": "array", "items": one}]}, names)
+    prompt = {"if": {"type": "object"}, "then": choose(cases, local), "else": TEXT}
+    return {"if": {"type": "array"}, "then": {"type": "array", "items": prompt}, "else": prompt}
+
+
+def _several(known: tuple[str, ...]) -> JsonSchema:
+    """A name, `name: {param: value}`, or a list of these."""
+    one = [*_texts(offer(known)), named(named(ANYTHING), names=known)]
+    return {"anyOf": [*one, {"type": "array", "items": {"anyOf": one}}]}
+
+
+def _texts(text: JsonSchema) -> list[JsonSchema]:
+    """The alternatives of a text, flat: an editor offers nothing from deeper ones."""
+    return list(text["anyOf"]) if "anyOf" in text else [text]
+
+
+def _defaults(actions: ActionSchemas) -> JsonSchema:
+    """The words of `defaults`, and the options of each action."""
+    schema = schema_of(DefaultWords)
+    options = {
+        word: about(
+            mapped(actions.options_around() if word == "connect" else actions.options(word)),
+            f"Options that every {word} has unless it says otherwise.",
+        )
+        for word in ACTIONS
+    }
+    return {**schema, "properties": {**options, **schema["properties"]}}
+
+
+def _described(
+    words: tuple[str, ...], texts: Mapping[str, str], shapes: Mapping[str, JsonSchema]
+) -> dict[str, JsonSchema]:
+    return {word: about(shapes[word], texts[word]) for word in words}
+
+
+def _returned() -> JsonSchema:
+    """The type of a field of an answer: a word, a list, a map of fields, a sensitive type, or a URL of some hosts."""
+    fields = {
+        "type": ref("returned"),
+        "sensitive": about(FLAG, "true: its value is written nowhere."),
+    }
+    is_described = has("type", "sensitive") | {"properties": {"sensitive": FLAG}}
+    of_hosts = fields | {"type": one_of(("url",)), "hosts": about({"type": "array", "items": TEXT}, _HOSTS)}
+    is_of_hosts = has("type", "hosts") | {"properties": {"type": one_of(("url",))}}
+    cases = [
+        (is_of_hosts, mapped(of_hosts, required=("type", "hosts"))),
+        (is_described, mapped(fields, required=fields)),
+        ({"type": "object"}, named(ref("returned"))),
+        ({"type": "array"}, {"items": {"if": {"type": "object"}, "then": ref("returned"), "else": ANYTHING}}),
+    ]
+    return choose(cases, one_of(DECLARABLE))
+
+
+def _hours() -> dict[str, JsonSchema]:
+    spans = listed(TEXT)
+    day = about(spans, "09:00-12:00, a list of these, or closed.")
+    region = mapped(_described(REGION_WORDS, REGION, dict.fromkeys(REGION_WORDS, TEXT)), required=["country"])
+    dates = named(TEXT)
+    one: JsonSchema = {
+        "if": {"required": ["country"], "type": "object"},
+        "then": region,
+        "else": {"anyOf": [TEXT, dates]},
+    }
+    special = mapped({"hours": spans, "name": TEXT}, required=["hours"])
+    override = named({"if": {"type": "object"}, "then": special, "else": spans})
+    return {
+        "timezone": TEXT,
+        "week": named(day, names=(*DAYS, "mon-fri", "sat,sun")),
+        "holidays": {"anyOf": [one, {"type": "array", "items": one}]},
+        "override": override,
+    }
 
 
 class _FlowJsonSchema(GenerateJsonSchema):
@@ -50,17 +267,19 @@ def _number(kind: str, schema: JsonSchemaValue) -> JsonSchemaValue:
 
 
 def schema_of(model: type[FlowModel]) -> JsonSchema:
-    """The JSON Schema of a map of a flow file."""
+    """The JSON Schema of a map of a flow file, in which `defined` and `offered` are still to be resolved."""
     schema = model.model_json_schema(schema_generator=_FlowJsonSchema)
-    found = _linked({key: value for key, value in schema.items() if key not in ("title", "description")})
-    return dict(found)
+    return {key: value for key, value in schema.items() if key not in ("title", "description")}
 
 
-def _linked(schema: Any) -> Any:
-    """A schema with references in the place of what is defined elsewhere."""
+def _resolved(schema: Any, names: Names) -> Any:
+    """A schema with references in the place of what is defined elsewhere, and with the names that are offered."""
     if isinstance(schema, list):
-        return [_linked(each) for each in schema]
+        return [_resolved(each, names) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    inner = {key: _linked(value) for key, value in schema.items() if key != "defined"}
+    if isinstance(kind := schema.get("offered"), str):
+        rest = {key: value for key, value in schema.items() if key not in ("offered", "more")}
+        return {**rest, **offer((*getattr(names, kind), *schema["more"]))}
+    inner = {key: _resolved(value, names) for key, value in schema.items() if key != "defined"}
     return {**inner, **ref(schema["defined"])} if isinstance(schema.get("defined"), str) else inner

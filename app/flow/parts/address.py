@@ -8,7 +8,7 @@ from typing import Any
 
 from app.flow.nodes import Entry, Map, Text
 from app.flow.reader import Reader
-from app.ncco.spelling import FOREIGN_ENDPOINTS
+from app.ncco.hints import ENDPOINT_NAMES
 
 _NUMBER = re.compile(r"[+\d(][\d\s().\-/]*")
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -74,7 +74,7 @@ def type_of(target: Map, known: Collection[str], reader: Reader) -> str | None:
     if text is None:
         return None
     if text.value not in known:
-        meant = FOREIGN_ENDPOINTS.get(text.value.lower())
+        meant = ENDPOINT_NAMES.get(text.value.lower())
         reader.unknown("E405", text._replace(value=meant or text.value), known, f'there is no endpoint "{text.value}"')
         return None
     return text.value

@@ -9,11 +9,11 @@ Source: NCCO reference, Phone (onAnswer).
 from __future__ import annotations
 
 from app.flow.fields import read_fields
+from app.flow.language.targets import read_run
 from app.flow.model import Runs
 from app.flow.nodes import Entry, Map, Place, Text
 from app.flow.parts.checkpoint import DIAL_FAILURES
 from app.flow.reader import Reader
-from app.flow.targets import read_run
 
 ON_ANSWER = "onAnswer"
 _TONES = ("ringbackTone", "ringback")

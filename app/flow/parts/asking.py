@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.flow.locales import Locale
+from app.flow.language.locales import Locale
 from app.flow.model import Callback, Part, Value
 from app.flow.nodes import Map, Place
 from app.flow.parts.action import Action
@@ -154,8 +154,8 @@ def _heard(reader: Reader) -> Value:
         if not locale.is_heard:
             message = f"callers of the locale {locale.name} are heard in {locale.hears}: {locale.language} is in no"
             message += " list of recognised languages"
-            reader.report("W567", locale.at("language"), message)
-    by_locale = {name: Given(locale.hears, locale.at("speech", "language")) for name, locale in locales.items()}
+            reader.report("W567", locale.place_of("language"), message)
+    by_locale = {name: Given(locale.hears, locale.place_of("speech", "language")) for name, locale in locales.items()}
     return localised(by_locale, next(iter(by_locale.values())).place)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.flow.locales import mixes_locales, stands_for_locales
+from app.flow.language.locales import mixes_locales, stands_for_locales
 from app.flow.model import Callback, Part, Value
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.parts.action import Action, literal, observer

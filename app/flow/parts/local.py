@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from app.flow.locales import Locale, split, stands_for_locales, within
+from app.flow.language.locales import Locale, split, stands_for_locales, within
 from app.flow.model import Value
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.parts.shapes import Shape

@@ -9,7 +9,7 @@ from typing import Any
 from app.errors import RenderError
 from app.flow.model import Value
 from app.flow.nodes import Place
-from app.ncco.kinds.phone import E164
+from app.ncco.addresses import E164
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from app.flow.locales import VOICE, Locale, speaks_several
+from app.flow.language.locales import VOICE, Locale, speaks_several
 from app.flow.model import Value
 from app.flow.nodes import Entry, Text
 from app.flow.parts.values import Given, Localised, localised
@@ -60,7 +60,7 @@ def _speaking(language: str, reader: Reader) -> Reader:
     """The reader for a talk that is spoken in one language, whatever the locale."""
     if not language or (language == reader.language and not reader.locales):
         return reader
-    locales = {name: replace(locale, language=language) for name, locale in reader.locales.items()}
+    locales = {name: locale.model_copy(update={"language": language}) for name, locale in reader.locales.items()}
     return replace(reader, language=language, locales=locales)
 
 
@@ -87,7 +87,7 @@ def _inherited(word: str, inherited: tuple[Entry, ...], reader: Reader) -> Value
 
 def _of(locale: Locale, word: str) -> Value:
     """An option of a locale, at its place."""
-    return Given(locale.options.get(word, _UNWRITTEN[word]), locale.at(word))
+    return Given(locale.options.get(word, _UNWRITTEN[word]), locale.place_of(word))
 
 
 def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Reader) -> None:

@@ -12,17 +12,23 @@ from typing import Any
 from app.flow.parts.local import PerLocale
 from app.flow.parts.shapes import Json, Many, One, Record, Scalar, Shape, Speech
 from app.flow.types import TYPES, words
-from app.ncco.kinds import shape as ncco
-from app.ncco.kinds.kind import Kind
-from app.ncco.kinds.lists import AloneOrList, ListOf
-from app.ncco.kinds.objects import USER_TO_USER, Free, Nested, StandardHeaders
-from app.ncco.kinds.phone import Keys, PhoneNumber, Shaken
-from app.ncco.kinds.plain import Flag, Number, Word
-from app.ncco.kinds.talk import Spoken
-from app.ncco.kinds.web import SipUri, Url
-from app.ncco.models.actions import SHAPES
-from app.ncco.models.calls import ENDPOINT
-from app.ncco.spelling import FOREIGN_OPTIONS
+from app.ncco.actions import ENDPOINT, SHAPES
+from app.ncco.addresses import Keys, PhoneNumber, Shaken, SipUri, Url
+from app.ncco.hints import OPTION_NAMES
+from app.ncco.model import Nested
+from app.ncco.model import Shape as NccoShape
+from app.ncco.types import (
+    USER_TO_USER,
+    AloneOrList,
+    Flag,
+    Free,
+    Kind,
+    ListOf,
+    Number,
+    SpokenText,
+    StandardHeaders,
+    Word,
+)
 
 _HEADER = Scalar(TYPES["text"], "header")
 _ADDRESS = Scalar(TYPES["text"], "url")
@@ -34,7 +40,7 @@ _BY_KIND: Mapping[type[Kind], Callable[[Any], Shape]] = {
     PhoneNumber: lambda kind: Scalar(TYPES["phone"], "number"),
     Keys: lambda kind: Scalar(TYPES["text"], "number"),
     Shaken: lambda kind: _HEADER,
-    Spoken: lambda kind: PerLocale(Speech()),
+    SpokenText: lambda kind: PerLocale(Speech()),
     Url: lambda kind: One(Scalar(TYPES["url"], "url")),
     SipUri: lambda kind: _ADDRESS,
     ListOf: lambda kind: Many(_shape(kind.item)),
@@ -71,17 +77,17 @@ def endpoint_shape(kind: str) -> Record:
     return _record(ENDPOINT.shapes[kind])
 
 
-def _record(shape: ncco.Shape) -> Record:
+def _record(shape: NccoShape) -> Record:
     options = shape.options.items()
     fields = {name: _BY_NAME.get((shape.title, name)) or _shape(option.kind) for name, option in options}
     return Record(fields, _hints(shape))
 
 
-def _hints(shape: ncco.Shape) -> dict[str, str]:
+def _hints(shape: NccoShape) -> dict[str, str]:
     """Cures for options of nested maps, and for what other platforms call an option."""
     nested = {name: f"write it inside `{holder}`" for name, holder in shape.inside.items()}
     by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake(name))}
-    foreign = FOREIGN_OPTIONS.get(shape.title, {})
+    foreign = OPTION_NAMES.get(shape.title, {})
     return {word: f"here it is called {name}" for word, name in foreign.items()} | by_word
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
-from app.ncco.models.actions import ACTIONS
+from app.ncco.actions import ACTIONS
 from app.simulator.kernel import Process, Signal, Steps
 from app.simulator.leg import Leg
 from app.simulator.platform import Platform
@@ -14,8 +14,6 @@ from app.simulator.platform import Platform
 Action: TypeAlias = dict[str, Any]
 Ncco: TypeAlias = list[Action]
 Play: TypeAlias = Callable[[Platform, Leg, Ncco], Steps[None]]
-
-MODELS: Final = {model.title: model for model in ACTIONS}
 
 
 class Stage:
@@ -43,7 +41,7 @@ class Stage:
         """
         self.barges = False
         self.silence()
-        actions = [MODELS[action["action"]].from_ncco(action).to_ncco() for action in ncco]
+        actions = [ACTIONS[action["action"]].from_ncco(action).to_ncco() for action in ncco]
         self._written = {id(action): written for action, written in zip(actions, ncco, strict=True)}
         return deque(actions)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from app.flow.exits.branch import Branch
-from app.flow.exits.choices import Choices
-from app.flow.exits.collect import Collect
-from app.flow.exits.goto import Goto
 from app.flow.graph import Arrow, Drawing, draw
 from app.flow.graph.drawing import Stroke
 from app.flow.graph.labels import heard_by, ways
+from app.flow.language.branch import Branch
+from app.flow.language.collect import Collect
+from app.flow.language.exits import Goto
+from app.flow.language.menu import Choices
+from app.flow.language.retry import FAILURES
 from app.flow.model import Exit, Flow
-from app.flow.retry import FAILURES
 from app.verify.coverage.count import Coverage
 from app.verify.outcomes import KEYS, LAST, SPEECH, arm_name
 

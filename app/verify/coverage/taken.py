@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from app.engine.outcome import hear_connected
 from app.engine.session import Session
-from app.flow.exits.on import On
+from app.flow.language.outcomes import On
 from app.flow.model import Flow
 from app.verify.following import Following, Line, by_file
 from app.verify.outcomes import ENTERED, error_exits_of, outcomes_of

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from app.engine import Call
-from app.flow.exits.collect import Collect
+from app.flow.language.collect import Collect
 from app.flow.model import Flow
 from app.flow.parts.values import leaves
 from app.flow.templates import Computed, Native
@@ -177,8 +177,8 @@ def _fitting(root: Flow, tested: Tested, name: str, number: int) -> str:
     for flow, *rest in tested.names:
         for step in flows[flow].steps.values() if flow else ():
             exit_ = step.exit
-            if isinstance(exit_, Collect) and rest == [exit_.into] and exit_.wanted.lengths:
-                return str(number % 9 + 1) * exit_.wanted.lengths[0]
+            if isinstance(exit_, Collect) and rest == [exit_.into] and exit_.digits:
+                return str(number % 9 + 1) * exit_.digits[0]
     texts = [each for each in tested.literals if isinstance(each, str)]
     return texts[0] if texts else f"https://{name.lower().replace('_', '-')}.example.com"
 

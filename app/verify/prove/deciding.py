@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.engine import Session, Turn
-from app.flow.exits.choices import Choices
-from app.flow.exits.on import On
+from app.flow.language.menu import Choices
+from app.flow.language.outcomes import On
 from app.flow.model import Flow
 from app.verify.prove.states import before_trying
 from app.verify.prove.walked import State

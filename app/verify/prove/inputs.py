@@ -8,9 +8,9 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from app.engine import Session, Wait
 from app.engine.outcome import CONNECTED
-from app.flow.exits.collect import Collect
-from app.flow.exits.hold import HELD, Hold
-from app.flow.exits.on import DETECTED, DISCONNECTED, FAILURES, On
+from app.flow.language.collect import Collect
+from app.flow.language.hold import HELD, Hold
+from app.flow.language.outcomes import DETECTED, DISCONNECTED, FAILURES, On
 from app.flow.model import Asked, Flow, Step
 from app.flow.parts.values import Object
 from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook

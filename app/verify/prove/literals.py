@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from app.flow.exits.collect import Collect
 from app.flow.expressions import Expression
 from app.flow.expressions.syntax import Compared, Const, Field, Filtered, Node, Picked, walk
+from app.flow.language.collect import Collect
 from app.flow.model import Flow, Step, Value
 from app.flow.parts.values import leaves
 from app.verify.prove.flows import DECIDES, assigned, family, runs_of, uses_in

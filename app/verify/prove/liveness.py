@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from app.flow.exits.choices import Choices
-from app.flow.exits.collect import Collect
+from app.flow.language.collect import Collect
+from app.flow.language.menu import Choices
 from app.flow.model import Assignment, Edge, Flow, Step, Target
 from app.verify.prove.flows import (
     DECIDES,

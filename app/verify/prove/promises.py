@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.flow.exits.choices import Choices
+from app.flow.language.menu import Choices
 from app.flow.model import Limit
 from app.verify.prove.flows import family
 from app.verify.prove.graph import Graph

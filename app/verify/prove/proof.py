@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final, Literal
 
 from app.flow.model import Flow
-from app.ncco.between import LONGEST_PLAIN
+from app.ncco.ssml import LONGEST
 from app.verify.outcomes import Outcome, outcomes_of
 from app.verify.prove.callers import calls_to, variables_for, variants_of
 from app.verify.prove.certainty import is_certain
@@ -114,7 +114,7 @@ def _is_full(walk: Walk) -> bool:
     """Whether a prompt has no room for the long texts that a look-up may give; they are walked only then."""
     nccos = {id(edge.ncco): edge.ncco for edge in walk.edges}.values()
     talks = (action for ncco in nccos for action in ncco.actions if action["action"] == "talk")
-    return any(may_get_longer(str(action["text"]), LONGEST_PLAIN) for action in talks)
+    return any(may_get_longer(str(action["text"]), LONGEST) for action in talks)
 
 
 def _prove(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from app.engine import Session
-from app.flow.exits.on import DETECTED, On
+from app.flow.language.outcomes import DETECTED, On
 from app.flow.model import Flow
 from app.verify.prove.inputs import Input
 from app.verify.prove.walked import Edge, Walk

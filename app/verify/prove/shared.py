@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from app.flow.exits.collect import Collect
+from app.flow.language.collect import Collect
 from app.flow.model import Flow
 from app.verify.prove.flows import family
 from app.verify.prove.reading import Path
@@ -31,5 +31,5 @@ def _keyed_in(root: Flow, path: Path) -> Iterator[str]:
     """Two texts of digits that a data entry takes."""
     for step in family(root)[path[0]].steps.values() if path[0] in family(root) else ():
         exit_ = step.exit
-        if isinstance(exit_, Collect) and exit_.into == path[1] and exit_.wanted.lengths:
-            yield from (digit * exit_.wanted.lengths[0] for digit in "23")
+        if isinstance(exit_, Collect) and exit_.into == path[1] and exit_.digits:
+            yield from (digit * exit_.digits[0] for digit in "23")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from typing import Final, NamedTuple
 
-from app.flow.exits.on import DETECTED
+from app.flow.language.outcomes import DETECTED
 from app.flow.model import Flow
 from app.verify.prove.after_faults import after_faults
 from app.verify.prove.flows import targets_of

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from inspect import iscoroutinefunction
 from typing import Any, NoReturn
 
 from app.errors import StoreUnavailable
-from app.store.memory import MemoryStore
+from app.store import HookRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
 
 
-class AwayStore(MemoryStore):
+class AwayStore(Store):
     """A store in memory.
 
     Attributes:
-        is_away: whether whoever asks it for anything gets StoreUnavailable.
+        is_away: whether every method raises StoreUnavailable.
+        opened: the ids of all calls, oldest first.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(SqliteDatabase())
         self.is_away = False
+        self.opened: list[str] = []
+
+    async def open_call(
+        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+    ) -> None:
+        """Write a new call, and remember its id."""
+        await super().open_call(session, turn, webhook, hooks=hooks)
+        self.opened.append(session.id)
 
     def __getattribute__(self, name: str) -> Any:
         """What it is asked for; while it is away, everything that a server waits for fails."""

@@ -9,7 +9,7 @@ from typing import Any
 from app.engine import Session
 from app.flow.nodes import Place
 from app.simulator import Delivery, Heard, PhoneCall, VirtualClock
-from app.store.contract import HookRow, TurnRow
+from app.store import HookRow, TurnRow
 from app.verify.scenarios.model import Hear, Scenario
 
 

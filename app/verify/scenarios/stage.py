@@ -20,7 +20,7 @@ from app.settings.failsafe import DEFAULT as SORRY
 from app.settings.failsafe import read_failsafe
 from app.simulator import Application, AsgiServer, Chaos, Durations, PhoneCall, VirtualClock, Vonage
 from app.simulator.asgi import App
-from app.store.contract import HookRow
+from app.store import HookRow
 from app.verify.scenarios.answers import Answers, Declared
 from app.verify.scenarios.away import AwayStore
 from app.verify.scenarios.caller import Caller
@@ -124,7 +124,7 @@ class Stage:
         application = application_of(scenario.call)
         lasting, seed = Durations(scenario.streams), self._seed(scenario)
         vonage = Vonage(application, platform, clock, parties, durations=lasting, chaos=luck, seed=seed)
-        known, logged = len(server.store.sessions), len(server.log)
+        known, logged = len(server.store.opened), len(server.log)
         call = await vonage.call(**call_facts(scenario.call, self.flows))
         caller = Caller(call, result, platform, parties)
         await caller.play(scenario.script[len(first) :])
@@ -183,12 +183,15 @@ class _Server:
 
     async def records(self, known: int) -> tuple[Record, ...]:
         """The sessions behind the first `known` ones."""
-        rows = list(self.store.sessions.values())[known:]
+        records = self.store.records()
+        await records.open()
         found = []
-        for row in rows:
-            session = from_json(row.state)
-            statuses = await self.store.statuses(row.id, session.turn)
-            found.append(Record(session, tuple(self.store.turns[row.id]), statuses))
+        for id_ in self.store.opened[known:]:
+            timeline = await records.timeline(id_)
+            if timeline is not None:
+                session = from_json(timeline.call.session.state)
+                statuses = await self.store.statuses(id_, session.turn)
+                found.append(Record(session, timeline.turns, statuses))
         return tuple(found)
 
     async def take_hooks(self) -> tuple[HookRow, ...]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from app.flow.exits.choices import Choices
+from app.flow.language.menu import Choices
 from app.flow.model import Flow
 from app.simulator import Heard
 from app.verify.scenarios.bounds import FOR_EVER

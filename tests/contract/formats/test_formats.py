@@ -133,7 +133,6 @@ def test_documentation_of_the_api_needs_no_other_host(served: Served) -> None:
     assert "https://" not in page
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="the file of a new database can be read by everybody on the machine")
 def test_database_file_is_readable_by_its_owner_alone(served: Served) -> None:
     assert (served.server.home / "calls.db").stat().st_mode & 0o077 == 0
 

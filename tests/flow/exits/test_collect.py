@@ -196,16 +196,16 @@ def test_only_what_is_collected_passes_input() -> None:
         ("{into: a, dtmf: 4}", 'E202 `collect` has no "dtmf" → write `digits: 4`, or a range such as `digits: 6..8`'),
         (
             "{into: a, digits: 4, min_confidence: 0.5}",
-            "E219 `min_confidence` stands in a `collect` without speech → delete it, or add `speech: any`",
+            "E219 `min_confidence` is in a `collect` without speech → delete it, or add `speech: any`",
         ),
         ("{into: a, digits: 4, sensitive: maybe}", 'E203 `sensitive` cannot be "maybe" → true or false is needed'),
         (
             "{into: a, speech: any, min_confidence: 50}",
-            "E203 `min_confidence` is 50 → write a number from 0 to 1, e.g. 0.5",
+            'E203 `min_confidence` cannot be "50" → write a number from 0 to 1',
         ),
         (
             "{into: a, speech: any, min_confidence: high}",
-            'E203 `min_confidence` cannot be "high" → a number is needed, such as 20 or 0.5',
+            'E203 `min_confidence` cannot be "high" → write a number from 0 to 1',
         ),
         (
             "{into: a, digits: 4, goto: end}",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from textwrap import dedent
 from typing import Any
 
-from app.flow.exits import STEP_WORDS
+from app.flow.language.step import StepWords
 from app.flow.model import Draft, Frame, Part, Variable
 from app.flow.nodes import Map, Node, Place
 from app.flow.parts.asking import with_input
@@ -48,7 +48,7 @@ NAMES: Mapping[str, Any] = {
 
 
 def a_reader(templates: Mapping[str, str] | None = None) -> Reader:
-    return Reader(scope_types(_VARIABLES), templates or {}, frozenset({"menu"}), step_words=STEP_WORDS)
+    return Reader(scope_types(_VARIABLES), templates or {}, frozenset({"menu"}), step_words=StepWords.words())
 
 
 def nodes(text: str) -> Node:

@@ -11,23 +11,24 @@ import jsonschema
 import pytest
 
 from app.cli.jobs.examples import FLOWS, unpack
-from app.flow.defaults import WORDS as DEFAULT_WORDS
-from app.flow.exits import STEP_WORDS
-from app.flow.exits.collect import WORDS as COLLECT_WORDS
-from app.flow.flows import WORDS as FLOW_WORDS
 from app.flow.hours.holidays import WORDS as REGION_WORDS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
+from app.flow.language.collect import Collect
+from app.flow.language.defaults import DefaultWords
+from app.flow.language.flow import FlowWords
 from app.flow.language.hooks import HookDefinition
+from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
+from app.flow.language.menu import Choice
+from app.flow.language.names import Names, names_in
+from app.flow.language.retry import RetryWords
+from app.flow.language.schema import flow_schema
+from app.flow.language.shared import SharedWords
+from app.flow.language.step import StepWords
+from app.flow.language.variables import Declaration
 from app.flow.loader import load_files
-from app.flow.locales import WORDS as LOCALE_WORDS
-from app.flow.menu import WORDS as CHOICE_WORDS
 from app.flow.parts.wire import ENDPOINT_TYPES
 from app.flow.played import ACTIONS, KINDS
-from app.flow.retry import WORDS as RETRY_WORDS
-from app.flow.schema import Names, flow_schema, names_in
-from app.flow.shared import WORDS as SHARED_WORDS
-from app.flow.variables import WORDS as VARIABLE_WORDS
 from tests.flow.schema.editor_yaml import as_editor_reads
 from tests.house.tracked import ROOT, tracked_files
 
@@ -244,18 +245,18 @@ def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        (("flow_file",), FLOW_WORDS),
-        (("shared_file",), SHARED_WORDS),
-        (("step",), STEP_WORDS),
-        (("step", "properties", "collect"), COLLECT_WORDS),
-        (("choices", "additionalProperties"), CHOICE_WORDS),
-        (("retry",), RETRY_WORDS),
-        (("defaults",), DEFAULT_WORDS),
-        (("vars", "additionalProperties"), VARIABLE_WORDS),
+        (("flow_file",), FlowWords.words()),
+        (("shared_file",), SharedWords.words()),
+        (("step",), StepWords.words()),
+        (("collect",), Collect.words()),
+        (("choices", "additionalProperties"), Choice.words()),
+        (("retry",), RetryWords.words()),
+        (("defaults",), (*ACTIONS, *DefaultWords.words())),
+        (("vars", "additionalProperties"), Declaration.words()),
         (("lookups", "additionalProperties"), LookupDefinition.words()),
         (("hooks", "additionalProperties"), HookDefinition.words()),
         (("hours", "additionalProperties"), HOURS_WORDS),
-        (("locales", "additionalProperties"), LOCALE_WORDS),
+        (("locales", "additionalProperties"), Locale.words()),
         (("item",), KINDS),
     ],
 )
@@ -292,7 +293,7 @@ def test_every_endpoint_takes_its_own_fields_and_those_of_the_connect(kind: str)
 def test_the_names_of_a_project_are_offered() -> None:
     schema = flow_schema(names_in({"flows/rich.yaml": RICH, "flows/shared.yaml": SHARED, "templates/hello.j2": "Hi"}))
     definitions = schema["definitions"]
-    into = definitions["step"]["properties"]["collect"]["properties"]["into"]
+    into = definitions["collect"]["properties"]["into"]
 
     steps = ["branch", "collect", "hello", "hold", "run"]
     assert {"enum": [*steps, "end", "return"]} in definitions["goto"]["anyOf"]
@@ -301,7 +302,7 @@ def test_the_names_of_a_project_are_offered() -> None:
     assert {"enum": ["rich"]} in definitions["step"]["properties"]["run"]["anyOf"]
     assert {"enum": ["hello.j2"]} in definitions["ncco_item"]["properties"]["ncco"]["anyOf"]
     assert {"enum": ["seen", "team", "ticket", "tier", "tries"]} in into["anyOf"]
-    assert {"done"} <= set(definitions["step"]["properties"]["on"]["properties"])
+    assert {"done"} <= set(definitions["on"]["properties"])
     assert {"en", "fr"} == set(definitions["talk_item"]["properties"]["talk"]["anyOf"][0]["anyOf"][1]["properties"])
 
 

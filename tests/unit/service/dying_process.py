@@ -13,12 +13,12 @@ from pathlib import Path
 
 from app.service.outbox import Poster, Sender, Signer
 from app.service.outgoing import new_client
-from app.store.sqlite import SqliteStore
+from app.store import SqliteDatabase, Store
 from tests.store.stored_rows import hook_row, new_call
 
 
 async def main(how: str, path: str, url: str) -> None:
-    store = SqliteStore(Path(path))
+    store = Store(SqliteDatabase(Path(path)))
     await store.open()
     await store.open_call(*new_call("leg-1"), hooks=[hook_row("h1", url=f"{url}/h1"), hook_row("h2", url=f"{url}/h2")])
     if how == "send":

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from app.service.outbox import Sender, Verdict
-from app.store.contract import HookCounts, HookRow, Store
+from app.store import HookCounts, HookRow, Store
 from tests.store.stored_rows import NOON_MS, webhook_row
 
 NOON = datetime.fromtimestamp(NOON_MS / 1000, UTC)

@@ -19,8 +19,7 @@ from standardwebhooks import Webhook
 
 from app.service.outbox import Poster, Schedule, Sender, Signer
 from app.service.outgoing import new_client
-from app.store.contract import HookRow
-from app.store.sqlite import SqliteStore
+from app.store import HookRow, SqliteDatabase, Store
 from tests.store.stored_rows import hook_row
 from tests.unit.service.outbox_kit import Heard, put, running, until
 from tests.unit.service.receiver import Answer, Receiver, receiving
@@ -31,15 +30,15 @@ QUICK = Schedule(tries=8, first_s=0.001)
 
 
 @pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    made = SqliteStore(tmp_path / "calls.db")
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    made = Store(SqliteDatabase(tmp_path / "calls.db"))
     await made.open()
     yield made
     await made.close()
 
 
 @asynccontextmanager
-async def sending(store: SqliteStore, ahead_s: float = 0.0, try_s: float = 5.0) -> AsyncIterator[Heard]:
+async def sending(store: Store, ahead_s: float = 0.0, try_s: float = 5.0) -> AsyncIterator[Heard]:
     """A sender on `store`, whose clock is `ahead_s` ahead."""
     heard = Heard()
     async with new_client() as client:
@@ -55,7 +54,7 @@ def hook(receiver: Receiver, id_: str, session: str = "leg-1") -> HookRow:
     return hook_row(id_, session=session, url=f"{receiver.url}/{session}/{id_}", body=json.dumps({"id": id_}).encode())
 
 
-async def test_hook_that_is_refused_at_first_arrives_with_the_same_id(store: SqliteStore, receiver: Receiver) -> None:
+async def test_hook_that_is_refused_at_first_arrives_with_the_same_id(store: Store, receiver: Receiver) -> None:
     receiver.answering(Answer(500), Answer(307, {"location": "/elsewhere"}), Answer(429), Answer(200))
     await put(store, hook(receiver, "h1"))
     async with sending(store) as heard:
@@ -66,7 +65,7 @@ async def test_hook_that_is_refused_at_first_arrives_with_the_same_id(store: Sql
     assert ["/leg-1/h1"] * 4 == receiver.paths
 
 
-async def test_hook_waits_for_a_receiver_that_is_down_and_comes_back(store: SqliteStore) -> None:
+async def test_hook_waits_for_a_receiver_that_is_down_and_comes_back(store: Store) -> None:
     with receiving() as receiver:
         await put(store, hook(receiver, "h1"), hook(receiver, "h2"))
     async with sending(store) as heard:
@@ -77,7 +76,7 @@ async def test_hook_waits_for_a_receiver_that_is_down_and_comes_back(store: Sqli
     assert ["/leg-1/h1", "/leg-1/h2"] == back.paths
 
 
-async def test_receiver_that_is_too_slow_gets_it_again(store: SqliteStore, receiver: Receiver) -> None:
+async def test_receiver_that_is_too_slow_gets_it_again(store: Store, receiver: Receiver) -> None:
     receiver.answering(Answer(after_s=2), Answer(200))
     await put(store, hook(receiver, "h1"))
     async with sending(store, try_s=0.1) as heard:
@@ -86,7 +85,7 @@ async def test_receiver_that_is_too_slow_gets_it_again(store: SqliteStore, recei
     assert ["again", "sent"] == [outcome for _, outcome, _ in heard.told]
 
 
-async def test_hooks_of_a_call_never_overtake_each_other(store: SqliteStore, receiver: Receiver) -> None:
+async def test_hooks_of_a_call_never_overtake_each_other(store: Store, receiver: Receiver) -> None:
     answers = [Answer(status, after_s=0.01) for status in (500, 200, 503, 500, 200, 200, 404)]
     receiver.answering(*answers * 4, Answer(200))
     calls = [f"leg-{number}" for number in range(4)]
@@ -104,10 +103,8 @@ def paths_of(receiver: Receiver, call: str) -> list[str]:
     return [path for path in receiver.paths if path.startswith(f"/{call}/")]
 
 
-async def test_two_senders_on_one_file_send_each_hook_once(
-    store: SqliteStore, receiver: Receiver, tmp_path: Path
-) -> None:
-    other = SqliteStore(tmp_path / "calls.db")
+async def test_two_senders_on_one_file_send_each_hook_once(store: Store, receiver: Receiver, tmp_path: Path) -> None:
+    other = Store(SqliteDatabase(tmp_path / "calls.db"))
     await other.open()
     receiver.answering(Answer(after_s=0.005))
     await put(store, *(hook(receiver, f"h{number}", f"leg-{number % 20}") for number in range(60)))
@@ -125,7 +122,7 @@ async def test_hook_of_a_server_that_was_killed_is_sent_by_the_next(
     receiver.answering(*([Answer(after_s=30)] * len(posts_before)), Answer(200))
     path = tmp_path / "calls.db"
     died = await asyncio.to_thread(kill_it, how, path, receiver, len(posts_before))
-    store = SqliteStore(path)
+    store = Store(SqliteDatabase(path))
     await store.open()
     async with sending(store, ahead_s) as heard:
         await until(lambda: len(heard.told) == 2, within_s=10)

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 
 from app.service.outbox import ANSWER_LIMIT, BODY_LIMIT, Poster, Signer, Verdict
 from app.service.outgoing import new_client
-from app.store.contract import HookRow
+from app.store import HookRow
 from tests.store.stored_rows import hook_row
 from tests.unit.service.receiver import Answer, Receiver
 from tests.web.running_server import free_port

@@ -13,7 +13,7 @@ from typing import Final
 
 from app.cli.jobs.server_under_test import make_app
 from app.engine import Session
-from app.flow.exits.choices import Choices
+from app.flow.language.menu import Choices
 from app.flow.model import Project
 from app.flow.nodes import Entry, Map, Place, Text
 from app.simulator.parties import Outcome

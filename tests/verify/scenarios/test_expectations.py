@@ -8,7 +8,7 @@ import json
 import pytest
 
 from app.engine import Lookup, LookupAnswer
-from app.store.contract import HookRow
+from app.store import HookRow
 from app.verify.scenarios.stage import Outside
 from app.verify.scenarios.suite import run_suite
 from tests.verify.scenarios.playing import file_of, messages, played, run, stage_for

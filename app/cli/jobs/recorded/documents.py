@@ -10,7 +10,7 @@ import orjson
 
 from app.cli.jobs.recorded.entries import Entry, fallback_reason
 from app.cli.jobs.recorded.facts import CallFacts, moment
-from app.store.contract import HookRow
+from app.store import HookRow
 
 
 def dumped(document: Any, *, is_line: bool = False) -> str:

@@ -10,8 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from app.ncco.webhooks import FALLBACK_REASONS, unnested
-from app.store.contract import TurnRow, WebhookRow
-from app.store.records import Timeline
+from app.store import Timeline, TurnRow, WebhookRow
 
 MASKED: Final = "secret:"
 """How the token begins that is written in place of what is sensitive."""

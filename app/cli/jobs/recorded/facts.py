@@ -10,7 +10,7 @@ from typing import Any, Literal
 import orjson
 
 from app.service.calls import LONGEST_CALL_MS
-from app.store.records import CallRow
+from app.store import CallRow
 
 State = Literal["open", "ended", "hung-up", "lost"]
 

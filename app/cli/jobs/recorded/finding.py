@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from app.cli.jobs.recorded.screen import plain
-from app.store.records import Records, Timeline
+from app.store import Records, Timeline
 
 LIKE_LIMIT: Final = 10
 """Calls that are named when what was given fits several."""

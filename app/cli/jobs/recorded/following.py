@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from app.cli.jobs.recorded.entries import Entry, entries_of
-from app.store.records import CallRow, Records, Timeline, Wanted
+from app.store import CallRow, Records, Timeline, Wanted
 
 LOOK_S: Final = 0.5
 """How often to look."""

@@ -8,16 +8,14 @@ from contextlib import asynccontextmanager
 from app.cli.jobs.server_settings import server_settings
 from app.cli.work import CannotRun
 from app.errors import StoreError, StoreUnusable
-from app.store import open_store
-from app.store.memory import MemoryStore
-from app.store.records import Recorded, Records
+from app.store import Records, open_store
 
 
 def find_records() -> Records:
     """What reads the server's database. Raises CannotRun when nothing of it can be read from outside."""
     settings = server_settings()
     store = open_store(settings.database_url)
-    if isinstance(store, MemoryStore) or not isinstance(store, Recorded):
+    if not store.is_durable:
         message = f"{settings.database_url.partition(':')[0]}:// keeps nothing that could be read beside the server"
         raise CannotRun(message, "let the server use a file: NCCO_DATABASE_URL=sqlite:///ncco.db")
     return store.records()

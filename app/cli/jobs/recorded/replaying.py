@@ -17,7 +17,7 @@ from app.ncco.webhooks import FallbackWebhook, Webhook, recognise
 from app.service.policy import Policy
 from app.service.rows import REFUSED, mask
 from app.service.tokens import MAC_BYTES, make_token
-from app.store.records import Timeline
+from app.store import Timeline
 
 _URL: Final = re.compile(rb"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)")
 

@@ -16,7 +16,7 @@ from app.cli.jobs.recorded.entries import Entry
 from app.cli.jobs.recorded.facts import CallFacts, moment
 from app.cli.jobs.recorded.played import short
 from app.cli.terminal import takes_colour
-from app.store.contract import HookRow
+from app.store import HookRow
 
 WIDE: Final = 118
 """Columns that a table needs."""

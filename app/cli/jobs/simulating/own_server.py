@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.cli.jobs.server_under_test import make_app
 from app.cli.jobs.simulating.insight import Ways, ways_of
@@ -22,14 +22,15 @@ from app.service.policy import Policy
 from app.settings.failsafe import DEFAULT as SORRY
 from app.settings.failsafe import read_failsafe
 from app.simulator import VirtualClock, Waited
-from app.store.contract import HookRow
-from app.store.memory import MemoryStore
+from app.store import HookRow, Timeline, open_store
 from app.verify.scenarios.result import Decided
 from app.verify.scenarios.stage import BROKEN, KEY, MOST_HOOKS, Outside
 from app.verify.scenarios.telling import Rename, decision
 
 PATIENCE_S: Final = 24 * 3600.0
 """Real seconds that a webhook may take: a person may be asked for the answer of a look-up."""
+MOST_CALLS: Final = 100
+"""Calls of the server that are looked at: the caller's, and those of parties that it dials."""
 TOLD: Final = ("decided", "failed", "refused")
 
 
@@ -67,7 +68,8 @@ class Inside:
 
     def __init__(self, own: Own) -> None:
         self._own = own
-        self._store = MemoryStore()
+        self._store = open_store("memory://")
+        self._calls: list[Timeline] = []  # oldest first
         self._log: list[str] = []
         self._logged = self._decided = 0
         self._start_s = 0.0
@@ -79,7 +81,13 @@ class Inside:
         policy = Policy(keys=(KEY,), failsafe=read_failsafe(SORRY), env=own.env, dial_allow=own.dial_allow)
         service = CallService(self._store, Library(self._store, lambda: own.project), policy)
         service.look_ups = lambda: own.look_up
-        self.app = make_app(service, clock, self._log, deadline_s=PATIENCE_S)
+        answer = make_app(service, clock, self._log, deadline_s=PATIENCE_S)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await answer(scope, receive, send)
+            await self._look()
+
+        self.app = app
         await self._store.open()
         await service.library.reload()
 
@@ -123,6 +131,13 @@ class Inside:
             await self._store.hook_sent(hook.id, hook.created_at)
         return told
 
+    async def _look(self) -> None:
+        """Read what the store holds now."""
+        records = self._store.records()
+        await records.open()
+        found = [await records.timeline(call.session.id) for call in reversed(await records.calls(MOST_CALLS))]
+        self._calls = [timeline for timeline in found if timeline is not None]
+
     async def _sent(self, hook: HookRow) -> str:
         if hook.problem:
             return f"hook {hook.name} cannot be sent: {hook.problem}"
@@ -134,8 +149,7 @@ class Inside:
 
     def _session(self) -> Session | None:
         """Of the caller, whose call came first."""
-        row = next(iter(self._store.sessions.values()), None)
-        return from_json(row.state) if row is not None else None
+        return from_json(self._calls[0].call.session.state) if self._calls else None
 
     def _step(self, session: Session) -> Step | None:
         flow: Flow | None = self._own.project.flows.get(session.at or session.flow)
@@ -143,7 +157,7 @@ class Inside:
 
     def _lines(self) -> list[Decided]:
         """The trace of every turn, in the order of time. Seconds of the clock; the store cuts milliseconds off."""
-        turns = [turn for turns in self._store.turns.values() for turn in turns]
+        turns = [turn for call in self._calls for turn in call.turns]
         return [
             Decided(
                 self._seconds(turn.created_at), number, line["did"], line["step"], line["what"],

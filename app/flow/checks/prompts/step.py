@@ -7,17 +7,16 @@ from collections.abc import Iterator
 from app.flow.checks.prompts.check import check_prompts
 from app.flow.checks.prompts.spoken import Voice, spoken_in
 from app.flow.checks.prompts.texts import DataEntry, MenuEntry, SpokenText
-from app.flow.exits.choices import Choices
-from app.flow.exits.collect import Collect
-from app.flow.exits.source import StepSource, Wired
 from app.flow.issues import Issue
+from app.flow.language.collect import Collect
+from app.flow.language.exits import StepSource, Wired
+from app.flow.language.menu import Choices
+from app.flow.language.retry import FAILURES, as_item, prompt_items
 from app.flow.model import Exit
 from app.flow.nodes import Map, Node, Seq
 from app.flow.parts.action import Action
 from app.flow.parts.values import Object
-from app.flow.prompts import as_item, prompt_items
 from app.flow.reader import Reader
-from app.flow.retry import FAILURES
 
 _UNHEARD = frozenset({"stream", "ncco"})
 """What may say anything."""
@@ -37,7 +36,7 @@ def check_prompts_of(source: StepSource, wired: Wired, reader: Reader) -> list[I
             also = _ENDS_RECORDING if source.first("record") else frozenset[str]()
             issues = check_prompts(texts, menu, is_whole=_is_whole(source, reader), heard_elsewhere=also)
         else:
-            entry = DataEntry(exit_.wanted.lengths, _ends_with_hash(wired))
+            entry = DataEntry(exit_.digits, _ends_with_hash(wired))
             issues = check_prompts(texts, entry=entry)
         found |= dict.fromkeys(issues)
     return list(found)
@@ -45,7 +44,7 @@ def check_prompts_of(source: StepSource, wired: Wired, reader: Reader) -> list[I
 
 def _texts(source: StepSource, exit_: Exit, locale: str, reader: Reader) -> Iterator[SpokenText]:
     """Everything that a caller may hear in one locale: `do`, then the prompts of `retry`."""
-    voice = Voice(locale, reader.locales, source.defaults.actions.get("talk"), reader.templates)
+    voice = Voice(locale, reader.locales, reader.inherited.get("talk"), reader.templates)
     do = source.fields.get("do")
     yield from spoken_in(_items(do), voice, is_inherited=False, is_retry=False)
     if not isinstance(exit_, Choices | Collect):
@@ -55,8 +54,8 @@ def _texts(source: StepSource, exit_: Exit, locale: str, reader: Reader) -> Iter
         if failure in own:
             yield from spoken_in(own[failure], voice, is_inherited=False, is_retry=True)
         else:
-            inherited = source.defaults.retry.prompts.get(failure, ())
-            items = (prompt.item for prompt in inherited if prompt.item is not None)
+            inherited = source.defaults.retry.prompts.get(failure, ()) if source.defaults.retry else ()
+            items = (prompt.item for prompt in inherited)
             yield from spoken_in(items, voice, is_inherited=True, is_retry=True)
 
 

@@ -16,10 +16,10 @@ from app.flow.checks.usage.unset import check_never_set, check_unset
 from app.flow.checks.usage.unused import check_flow, check_shared, check_templates
 from app.flow.checks.usage.words import check_words
 from app.flow.issues import Issue
-from app.flow.sections import Sections
+from app.flow.language.shared import Sections
 
 if TYPE_CHECKING:
-    from app.flow.flows import ReadFlow
+    from app.flow.language.flow import ReadFlow
 
 _SAID_AS_WRITTEN = frozenset({"W303", "W414"})
 _NAME = re.compile(r"[\w./-]+")

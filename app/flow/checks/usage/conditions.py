@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from app.flow.checks.usage.domains import Domains, key_of
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.walking import tests_of
-from app.flow.exits.collect import Collect
 from app.flow.expressions import Expression
 from app.flow.expressions.syntax import Const, Field, Logic, Name
 from app.flow.issues import Issue
+from app.flow.language.collect import Collect
 from app.flow.model import Exit, Step
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
@@ -53,13 +53,13 @@ def _tests(tests: Sequence[Expression], scope: ScopeTypes) -> Iterator[Issue]:
 
 def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
     """W642 for the check of a `collect` that holds for nothing that can be keyed in."""
-    if not isinstance(exit_, Collect) or exit_.check is None or exit_.wanted.lengths is None:
+    if not isinstance(exit_, Collect) or exit_.check is None or exit_.digits is None:
         return
     into, digits = Name(exit_.into, 0, 0), Field(Name("input", 0, 0), "digits", 0, 0, 0)
     is_plain = exit_.type.name in ("text", "int", "number")
-    if exit_.wanted.free_speech or not is_plain:
+    if exit_.speech or not is_plain:
         return
-    low, high = exit_.wanted.lengths
+    low, high = exit_.digits
     domains = Domains(scope, dict.fromkeys((key_of(into), key_of(digits)), (low, high)))
     formula = domains.formula(exit_.check.node)
     worlds = domains.worlds(MOST)

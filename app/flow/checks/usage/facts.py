@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from app.flow.checks.usage.reading import reads_in
 from app.flow.checks.usage.walking import Used, sent, target_values, used_in
 from app.flow.language.hooks import SentHook
-from app.flow.model import Edge, Flow, Sending, Step, Target
-from app.flow.signature import Signature
+from app.flow.model import Edge, Flow, Sending, Signature, Step, Target
 
 if TYPE_CHECKING:
-    from app.flow.flows import ReadFlow
+    from app.flow.language.flow import ReadFlow
 
 
 @dataclass(slots=True)

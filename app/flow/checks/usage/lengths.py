@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from app.flow.checks.usage.domains import shape_of
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.walking import parts_of
-from app.flow.exits.collect import Collect
 from app.flow.expressions.syntax import Const, Cut, Either, Filtered, Name, Node, Sum
 from app.flow.issues import Issue
+from app.flow.language.collect import Collect
 from app.flow.model import Step
 from app.flow.parts.action import Action
 from app.flow.parts.values import leaves
@@ -57,8 +57,8 @@ def _entered(facts: Facts) -> dict[str, int]:
     found: dict[str, int] = {}
     for step in facts.flow.steps.values():
         exit_ = step.exit
-        if isinstance(exit_, Collect) and exit_.wanted.lengths and not exit_.wanted.free_speech:
-            found[exit_.into] = max(exit_.wanted.lengths[1], found.get(exit_.into, 0))
+        if isinstance(exit_, Collect) and exit_.digits and not exit_.speech:
+            found[exit_.into] = max(exit_.digits[1], found.get(exit_.into, 0))
     return {name: length for name, length in found.items() if name not in facts.written}
 
 

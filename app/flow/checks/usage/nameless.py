@@ -11,10 +11,10 @@ from app.flow.checks.usage.lengths import texts_of
 from app.flow.checks.usage.needing import Need, needs_in
 from app.flow.checks.usage.reading import reads_in
 from app.flow.checks.usage.walking import tests_of
-from app.flow.exits.branch import Branch
 from app.flow.expressions.syntax import Const, walk
 from app.flow.hours import Calendar
 from app.flow.issues import Issue
+from app.flow.language.branch import Branch
 from app.flow.model import Step
 from app.flow.rules import RULES
 

@@ -15,10 +15,10 @@ from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.needing import Need, asked_for, needs_in
 from app.flow.checks.usage.walking import Used, asked_in, sent, tests_of
 from app.flow.checks.usage.ways import returned_by, targets_of
-from app.flow.exits.on import On
 from app.flow.expressions import Expression
 from app.flow.issues import Issue
 from app.flow.language.lookups import AskedLookup
+from app.flow.language.outcomes import On
 from app.flow.model import Assignment, Edge, Exit, Step, Target
 from app.flow.parts.within import values_in
 from app.flow.paths import is_inner, path_of, root_of, written

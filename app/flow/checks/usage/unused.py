@@ -8,11 +8,11 @@ from typing import Any
 
 from app.flow.checks.usage.facts import Facts
 from app.flow.issues import Issue
-from app.flow.locales import Locale
+from app.flow.language.locales import Locale
+from app.flow.language.shared import Sections
+from app.flow.language.targets import RETURNED
 from app.flow.nodes import Place
 from app.flow.rules import RULES
-from app.flow.sections import Sections
-from app.flow.targets import RETURNED
 
 _WHOLE = ""
 """All of `hours`, in `Facts.open`."""
@@ -109,7 +109,7 @@ def _locales(locales: list[Locale]) -> Iterator[Issue]:
         names = ", ".join(locale.name for locale in locales[1:])
         message = f"every call stays in the locale {locales[0].name}: nothing sets `locale` to {names}"
         cure = f"add `set: {{locale: {locales[1].name}}}` to a choice or a step"
-        yield RULES["W637"].at(locales[1].places[""], message, cure)
+        yield RULES["W637"].at(locales[1].place, message, cure)
 
 
 def check_templates(unused: Iterable[str]) -> Iterator[Issue]:

@@ -1,0 +1,218 @@
+"""`collect`: data entry by keys, or free speech; what was given goes into a variable.
+
+collect: {into: pin, digits: 4, sensitive: true, check: pin == env.PIN}
+collect: {into: account, digits: 6..8}                                       # ends with #
+collect: {into: reason, speech: any, min_confidence: 0.5}
+
+`goto` beside it says where the call goes then; what does not fit counts as a failed try.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Final
+
+from pydantic import Field
+
+from app.flow.expressions import Expression
+from app.flow.language.base import FlowModel, Made, ReadWith
+from app.flow.language.branch import read_condition
+from app.flow.language.exits import StepExit, StepSource, Wired
+from app.flow.language.json_schema import TEXT, offered
+from app.flow.language.menu import Confidence
+from app.flow.language.retry import Retry
+from app.flow.language.variables import is_variable_name
+from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Outcome, Part, Target, Variable
+from app.flow.nodes import Node, Text
+from app.flow.parts.asking import with_input
+from app.flow.reader import Reader
+from app.flow.scope import variable_type
+from app.flow.types import ValueType
+
+_DIGITS: Final = re.compile(r"(\d{1,3})(?:\s*\.\.\s*(\d{1,3}))?")
+_DIGITS_SCHEMA: Final = {
+    "anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^\d{1,3}(\s*\.\.\s*\d{1,3})?$"}]
+}
+_SLIPPED_DIGITS: Final = re.compile(r"(\d{1,3})\s*(?:-|\.|\.{3}|to|\u2013|\u2026)\s*(\d{1,3})")
+_MOST_DIGITS: Final = 20
+"""Source: NCCO reference, DTMF Input Settings (maxDigits)."""
+
+
+def _read_into(node: Node, what: str, reader: Reader) -> Variable | None:
+    """The variable that takes what is given."""
+    text = reader.text(node, what)
+    is_named = text is not None and is_variable_name(text, "a variable", reader)
+    return reader.variables.get(text.value) if text is not None and is_named else None
+
+
+def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | None:
+    """The lowest and the highest number of digits."""
+    text = reader.text(node, what)
+    if text is None:
+        return None
+    found = _DIGITS.fullmatch(text.value)
+    if found is None:
+        slipped = _SLIPPED_DIGITS.fullmatch(text.value)
+        cure = f"write {slipped[1]}..{slipped[2]}" if slipped else None
+        reader.report("E246", text.place, f'{what} is "{text.value}"', cure)
+        return None
+    low = int(found[1])
+    high = int(found[2] or found[1])
+    if not 1 <= low <= high <= _MOST_DIGITS:
+        reader.report("E246", text.place, f'{what} is "{text.value}"', _digits_cure(low, high))
+        return None
+    return low, high
+
+
+def _digits_cure(low: int, high: int) -> str:
+    if low > high:
+        return f"write the smaller number first: {high}..{low}"
+    return f"an `input` takes 1 to {_MOST_DIGITS} digits: write a number or a range within"
+
+
+def _read_speech(node: Node, what: str, reader: Reader) -> bool:
+    if isinstance(node, Text) and node.value == "any":
+        return True
+    reader.report("E203", node.place, f"{what} of `collect` takes any words", "write `speech: any`, or use `choices`")
+    return False
+
+
+class Collect(FlowModel, StepExit):
+    """Waits for an `input`, checks what came, and keeps it."""
+
+    word: ClassVar = "collect"
+    step_words: ClassVar = ("collect", "goto", "retry", "tail")
+    aliases: ClassVar = {**dict.fromkeys(("variable", "name"), "into"), "if": "check"}
+    hints: ClassVar = {
+        "goto": "write `goto` beside `collect`, not inside it",
+        "retry": "write `retry` beside `collect`, not inside it",
+        **dict.fromkeys(("dtmf", "maxdigits", "length"), "write `digits: 4`, or a range such as `digits: 6..8`"),
+    }
+    cures: ClassVar = {"into": "add `into: name`, the variable that keeps what was given"}
+
+    variable: Annotated[Variable, ReadWith(_read_into, offered("variables"))] = Field(alias="into")
+    """The variable that takes what was given."""
+    digits: Annotated[tuple[int, int] | None, ReadWith(_read_digits, _DIGITS_SCHEMA)] = None
+    """How many: 4, or a range such as 6..8, which ends with #."""
+    speech: Annotated[bool, ReadWith(_read_speech, TEXT)] = False
+    """any: words are taken."""
+    sensitive: bool = False
+    """true: the value is written nowhere, and forgotten after the turn that received it."""
+    check: Annotated[Expression | None, ReadWith(read_condition, TEXT)] = None
+    """A condition that has to hold for what was given; else it counts as a failed try."""
+    min_confidence: Confidence | None = None
+    """From 0 to 1: what the recogniser is less sure of does not count."""
+    target: Made[Target]
+    retry: Made[Retry]
+    inherited_confidence: Made[float]
+
+    @property
+    def asked(self) -> Asked:
+        """How many digits, or free speech."""
+        least = self.inherited_confidence if self.min_confidence is None else self.min_confidence
+        is_sensitive = self.variable.sensitive
+        return Asked(lengths=self.digits, free_speech=self.speech, min_confidence=least, sensitive=is_sensitive)
+
+    @property
+    def into(self) -> str:
+        """The name of the variable."""
+        return self.variable.name
+
+    @property
+    def type(self) -> ValueType:
+        """What is given is cast to it."""
+        return variable_type(self.variable)
+
+    def edges(self) -> Iterator[Edge]:
+        """Where it goes with what was given, and where the last try leads."""
+        yield Edge("collected", self.target, passes_input=True, fills=self.into)
+        yield from self.retry.edges()
+
+    def uses(self) -> Iterator[Part | Expression]:
+        """The check, and the prompts of its retry."""
+        if self.check is not None:
+            yield self.check
+        yield from self.retry.parts()
+
+    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
+        """Keep what fits, else another try. Raises RenderError when `check` cannot be computed."""
+        match outcome.name:
+            case "collected":
+                return self._keep(outcome, frame, tries)
+            case "noinput" | "nomatch":
+                return self.retry.decide(outcome.name, outcome.because, tries)
+            case "asr_error":
+                return Decision(Again(blame=False), outcome.name, self.place, f"{outcome.because}: asked again")
+            case _:
+                return None
+
+    def _keep(self, outcome: Outcome, frame: Frame, tries: int) -> Decision:
+        fault = self._length_fault(outcome)
+        if fault:
+            return self.retry.decide("nomatch", fault, tries)
+        try:
+            value = self.type.cast(outcome.digits or outcome.text)
+        except ValueError as error:
+            fault = f"it does not fit the type of {self.into}" + ("" if self.variable.sensitive else f": {error}")
+            return self.retry.decide("nomatch", fault, tries)
+        if self.check is not None and not self.check.evaluate({**frame.names, self.into: value}):
+            return self.retry.decide("nomatch", f"{self.shown_check} does not hold", tries)
+        given = f"{len(outcome.digits)} digits go" if outcome.digits else "what was said goes"
+        because = f"{given} into {self.into}" + (f"; {self.shown_check} holds" if self.check else "")
+        return Decision(Go(self.target), "collected", self.place, because, values={self.into: value})
+
+    @property
+    def shown_check(self) -> str:
+        """The check, for the trace; of a sensitive value not what it is compared with."""
+        return f"check: {self.check.source}" if self.check and not self.variable.sensitive else "the check"
+
+    def _length_fault(self, outcome: Outcome) -> str:
+        if not outcome.digits:
+            return "" if self.speech else "speech was given, but keys were asked for"
+        if self.digits is None:
+            return "keys were pressed, but speech was asked for"
+        low, high = self.digits
+        if not outcome.digits.isdigit():
+            return "digits are due, and another key was pressed"
+        if low <= len(outcome.digits) <= high:
+            return ""
+        due = f"{low}" if low == high else f"{low} to {high}"
+        return f"length: {len(outcome.digits)} digits were entered where {due} are due"
+
+    @classmethod
+    def read(cls, node: Node, source: StepSource) -> Wired | None:
+        """The `collect` of a step with the `goto` beside it."""
+        reader, place = source.reader, source.fields.at("collect")
+        found = reader.map(node, "`collect`", "write `collect: {into: name, digits: 4}`")
+        target = source.needed_target("goto", "add `goto: step` beside `collect`")
+        retry = source.retry(place)
+        if found is None:
+            return None
+        fields = cls.read_words(found, "`collect`", reader, place=place)
+        least = source.defaults.min_confidence
+        into = fields.get("into")
+        if not isinstance(into, Text) or into.value not in reader.variables:
+            fields = fields.without("check")
+        collect = cls.build(fields, reader, target=target, retry=retry, inherited_confidence=least)
+        if "min_confidence" in fields.values and "speech" not in fields.values:
+            message = "`min_confidence` is in a `collect` without speech"
+            reader.report("E219", fields.at("min_confidence"), message, "delete it, or add `speech: any`")
+        if not {"digits", "speech"} & fields.values.keys():
+            if fields.is_whole:
+                reader.report("E245", place, "`collect` takes neither digits nor speech")
+            return None
+        if collect is None or target is None or retry is None:
+            return None
+        needs, secret = _needs(collect.asked), collect.variable.sensitive
+        parts = with_input(source.parts, needs, secret, place, reader, defaults=reader.inherited)
+        return Wired(collect, parts)
+
+
+def _needs(asked: Asked) -> Mapping[str, Any]:
+    kinds = {"dtmf": asked.lengths is not None, "speech": asked.free_speech}
+    needs: dict[str, Any] = {"type": [kind for kind, is_asked in kinds.items() if is_asked]}
+    if asked.lengths:
+        low, high = asked.lengths
+        needs["dtmf"] = {"maxDigits": high} if low == high else {"maxDigits": high, "submitOnHash": True}
+    return needs

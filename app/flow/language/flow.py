@@ -1,0 +1,440 @@
+"""One flow file: what is at its top, then its steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Final
+
+from pydantic import Field
+
+from app.flow.checks.graph import check_cycles, check_reachable
+from app.flow.fields import Fields, fallen_out
+from app.flow.issues import Issue
+from app.flow.language.base import ReadWith, kept
+from app.flow.language.defaults import Defaults, read_defaults
+from app.flow.language.events import read_events
+from app.flow.language.json_schema import TEXT, defined, listed, named, offered
+from app.flow.language.limits import read_limits
+from app.flow.language.shared import Context, Declarations, Sections, read_sections
+from app.flow.language.step import ReadStep, StepWords, read_step
+from app.flow.language.targets import read_target
+from app.flow.language.variables import (
+    Declared,
+    constant_types,
+    read_params,
+    read_returned_types,
+    read_variables,
+    with_collected,
+)
+from app.flow.model import Flow, Limit, Sending, Signature, Target, Variable
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.parts.inheritance import gather
+from app.flow.reader import Reader
+from app.flow.scope import ScopeTypes, scope_types
+from app.flow.types import CALLER_URL, TYPES
+from app.ncco.suggest import nearest
+
+_FLOW_NAME: Final = re.compile(r"[a-z0-9_-]+")
+_OUTCOME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_TAKEN: Final = frozenset({"error", "otherwise", "end"})
+_STEP_NAME: Final = re.compile(r"\w[\w-]*")
+_RESERVED_STEPS: Final = frozenset({"end", "return"})
+
+
+def is_flow_name(name: str) -> bool:
+    """Whether a flow can be named so."""
+    return _FLOW_NAME.fullmatch(name) is not None
+
+
+def sample_signature(node: Map, reader: Reader) -> Signature:
+    """What other flows see of the flow in a file; its name is "" when it has none. Faults are left to `read_head`."""
+    keys = {entry.key.value: entry.key for entry in node.entries}
+    values = {entry.key.value: entry.value for entry in node.entries}
+    fields = Fields("the flow", node.place, keys, values)
+    name = values.get("flow")
+    return _read_outside(name if isinstance(name, Text) else None, fields, reader)
+
+
+def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
+    text = reader.text(node, what)
+    if text is not None and not is_flow_name(text.value):
+        cure = "use a to z, 0 to 9, _ and -"
+        reader.report("E205", text.place, f'a flow cannot be named "{text.value}"', cure)
+    return text
+
+
+def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Place], ...]:
+    """The numbers, tidied, each with its place; E211 for one that is given twice."""
+    if not isinstance(node, Seq):
+        shown = node.value if isinstance(node, Text) else "442079460000"
+        reader.report("E201", node.place, "`numbers` is not a list", f'write `numbers: ["{shown}"]`')
+        return ()
+    found: dict[str, Place] = {}
+    for item in node.items:
+        number = reader.literal(item, TYPES["phone"], "`numbers`")
+        if isinstance(number, str):
+            if number in found:
+                reader.report("E211", item.place, f"{number} is given twice", "delete one of the two")
+            found.setdefault(number, item.place)
+    return tuple(found.items())
+
+
+class FlowWords(Declarations):
+    """A flow file."""
+
+    aliases: ClassVar = {"name": "flow", "variables": "vars", "languages": "locales"}
+    hints: ClassVar = {
+        "number": "write `numbers`, a list",
+        "on": "write it under `defaults`: `defaults: {on: {error: step}}`",
+        "talk": "write it under `defaults`: `defaults: {talk: {..}}`",
+        "retry": "write it under `defaults`: `defaults: {retry: {..}}`",
+        "choices": "write it under `defaults`, to add it to every menu, or in a step",
+        "do": "put it into a step, under `steps`",
+        "goto": "put it into a step, under `steps`",
+    }
+    cures: ClassVar = {
+        "flow": "begin the file with `flow: name`",
+        "start": "add `start: step`",
+        "steps": "write the steps of the call under `steps:`",
+    }
+
+    name: Annotated[Text | None, ReadWith(_read_name, TEXT)] = Field(None, alias="flow")
+    """Its name: a to z, digits, - and _."""
+    numbers: Annotated[tuple[tuple[str, Place], ...], ReadWith(_read_numbers, {"type": "array", "items": TEXT})] = ()
+    """Calls to these numbers start here; in quotes, with the country code."""
+    default: bool | None = None
+    """true: calls to any number that no flow lists start here."""
+    entry: bool | None = None
+    """true: the address /webhooks/answer/NAME starts it."""
+    start: Annotated[Node | None, kept(offered("steps"))] = None
+    """The first step."""
+    params: Annotated[Node | None, kept(defined("params"))] = None
+    """What it takes from a flow that runs it, each with its type."""
+    outcomes: Annotated[Node | None, kept(listed(TEXT))] = None
+    """What may come of it for a flow that runs it."""
+    returns: Annotated[Node | None, kept(defined("params"))] = None
+    """What it gives back to a flow that runs it, each with its type."""
+    limits: Annotated[Mapping[str, Limit], ReadWith(read_limits, defined("limits"))] = Field(default_factory=dict)
+    """What `ncco prove` holds it to."""
+    vars: Annotated[Node | None, kept(defined("vars"))] = None
+    """What the call remembers, each with its type."""
+    events: Annotated[Node | None, kept(defined("events"))] = None
+    """Whom to tell of what Vonage reports later, in every step."""
+    steps: Annotated[Node | None, kept(named(defined("step")))] = None
+    """The steps of the call, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What stands at the top of the file.
+
+    Attributes:
+        has_entrance: calls can start here, or were meant to.
+        outside: what other flows see of it.
+    """
+
+    name: Text | None
+    place: Place
+    numbers: tuple[tuple[str, Place], ...]
+    default: Place | None
+    entry: bool
+    has_entrance: bool
+    outside: Signature
+
+
+def _read_head(words: FlowWords, reader: Reader) -> Head:
+    """Name, numbers, flags, params, outcomes and returned values."""
+    fields = words.written
+    written = fields.get("numbers")
+    is_listed = written is not None and not (isinstance(written, Seq) and not written.items)
+    flags = {"default": words.default, "entry": words.entry}
+    has_entrance = is_listed or any(word in fields.values and flag is not False for word, flag in flags.items())
+    default = fields.at("default") if words.default else None
+    outside = _read_outside(words.name, fields, reader)
+    return Head(words.name, fields.at("flow"), words.numbers, default, words.entry is True, has_entrance, outside)
+
+
+def _read_outside(name: Text | None, fields: Fields, reader: Reader) -> Signature:
+    before = len(reader.issues)
+    params = read_params(fields.values["params"], "`params`", reader) if "params" in fields.values else {}
+    returns = read_returned_types(fields.values["returns"], "`returns`", reader) if "returns" in fields.values else {}
+    outcomes = _read_outcomes(fields.values["outcomes"], reader) if "outcomes" in fields.values else {}
+    is_whole = fields.is_whole and not any(issue.is_error for issue in reader.issues[before:])
+    called = name.value if name else ""
+    return Signature(called, fields.at("flow"), params, tuple(outcomes), returns, is_whole, outcomes)
+
+
+def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
+    """The names of what may come of the flow, and where each stands."""
+    found = reader.seq(node, "`outcomes`") if not isinstance(node, Text) else Seq((node,), node.place)
+    names: dict[str, Place] = {}
+    for item in found.items if found else ():
+        text = reader.text(item, "an outcome")
+        if text is None:
+            continue
+        if text.value in _TAKEN:
+            reader.report("E206", text.place, f'an outcome cannot be named "{text.value}"')
+        elif not _OUTCOME.fullmatch(text.value):
+            reader.report("E205", text.place, f'an outcome cannot be named "{text.value}"')
+        names.setdefault(text.value, text.place)
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFlow:
+    """A flow file as far as it could be read.
+
+    Attributes:
+        head: its name, which is None when the file gives none, and its numbers.
+        steps: as far as they could be read, by name.
+        start: the first of them; None when it is not known.
+        runs: the flows that it may lead to.
+        is_whole: nothing at the top of the file was dropped as unknown.
+        flow: None when the file has an error.
+        sections: its parts and the shared ones.
+        scope: what its values may use.
+    """
+
+    head: Head
+    steps: Mapping[str, ReadStep]
+    start: str | None
+    runs: frozenset[str]
+    is_whole: bool
+    flow: Flow | None
+    sections: Sections
+    scope: ScopeTypes
+
+    @property
+    def name(self) -> str:
+        """Of the flow; empty when the file gives none."""
+        return self.head.name.value if self.head.name else ""
+
+
+def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | None:
+    """Read one file's nodes; every fault goes to `issues`, which may hold those of its text already."""
+    reader = Reader(scope_types({}, context.env), context.templates, frozenset(), issues, flows=context.flows)
+    if not isinstance(node, Map):
+        cure = "begin with `flow: name`, `start: step` and `steps:`"
+        reader.report("E201", node.place, "a flow file is a map, and this is none", cure)
+        return None
+    first = node.entries[0].key.place if node.entries else node.place
+    fields = _mend_default(FlowWords.read_words(node, "the flow", reader, place=first), reader)
+    words = FlowWords.build(fields, reader, cures={"start": f"add `start: {_first_step(fields.get('steps'))}`"})
+    if words is None:
+        return None
+    head = _read_head(words, reader)
+    steps = _read_steps_map(words, reader)
+    declared = _declare(fields, head.outside, steps, reader)
+    reader = replace(
+        reader,
+        scope=_scope(declared, node, head.outside, context),
+        steps=frozenset(_step_names(steps)),
+        variables=declared.variables,
+        own=head.outside,
+        step_words=StepWords.words(),
+    )
+    sections, reader = read_sections(fields, reader, context.shared, context.dates)
+    defaults = _read_defaults(words.defaults, context.defaults, reader)
+    reader = replace(reader, language=_language(defaults, sections))
+    reader = replace(reader, inherited=defaults.actions)
+    events = read_events(words.events, "`events`", reader) if words.events else {}
+    read = _read_steps(steps, defaults, reader)
+    start = _read_start(words.start, steps, reader)
+    issues.extend(check_cycles(read))
+    if start is not None and fields.is_whole and defaults.is_whole:
+        issues.extend(check_reachable(start, read, defaults.error))
+    flow = None
+    if head.name is not None and start is not None and not any(issue.is_error for issue in issues):
+        own = sections, events, words.limits
+        flow = _make(head.name, head, start, read, declared.variables, error=defaults.error, own=own)
+    return ReadFlow(head, read, start, frozenset(reader.runs), fields.is_whole, flow, sections, reader.scope)
+
+
+def _scope(declared: Declared, flow: Map, outside: Signature, context: Context) -> ScopeTypes:
+    """The names that the values of the flow may use."""
+    scope = declared.scope(context.env, context.kept.get(outside.name, ()))
+    types = constant_types(declared.variables, flow, outside, context.flows.values())
+    filled = context.caller_filled.get(outside.name, ())
+    texts = {name: CALLER_URL for name in filled if scope.get(name) == TYPES["url"]}
+    return replace(scope, shapes={**scope.shapes, **types, **texts})
+
+
+def _declare(fields: Fields, outside: Signature, steps: Map, reader: Reader) -> Declared:
+    """The variables of the flow: its params, those under `vars`, and those that a `collect` fills."""
+    node = fields.get("vars")
+    declared = read_variables(node, reader) if node else Declared({})
+    for name in outside.params.keys() & declared.variables.keys():
+        place = declared.variables[name].place
+        reader.report("E206", place, f'"{name}" is a param of the flow already', "delete one of the two")
+    params = {name: param.variable for name, param in outside.params.items()}
+    return with_collected(replace(declared, variables={**declared.variables, **params}), steps)
+
+
+def _read_defaults(own: Node | None, shared: Map | None, reader: Reader) -> Defaults:
+    """What every step inherits: the flow's `defaults` over the shared ones."""
+    if own is None or not isinstance(own, Map) or shared is None:
+        node = own or shared
+        return read_defaults(node, reader) if node else Defaults()
+    return read_defaults(gather(own.entries, shared.entries, own.place), reader)
+
+
+def _language(defaults: Defaults, sections: Sections) -> str:
+    """The language that the flow speaks where nothing else says so."""
+    talk = defaults.actions.get("talk")
+    written = talk.get("language") if talk else None
+    first = next(iter(sections.locales.values()), None)
+    if first is not None:
+        return first.language
+    return written.value if isinstance(written, Text) and "{" not in written.value else "en-US"
+
+
+def _mend_default(fields: Fields, reader: Reader) -> Fields:
+    """A map under `default` is meant to be `defaults`."""
+    node = fields.get("default")
+    if not isinstance(node, Map) or "defaults" in fields.values:
+        return fields
+    reader.report("E201", fields.at("default"), "`default` is a map, and it takes true or false", "write `defaults`")
+    values = {"defaults" if word == "default" else word: value for word, value in fields.values.items()}
+    return replace(fields, values=values)
+
+
+def _make(
+    name: Text,
+    head: Head,
+    start: str,
+    read: Mapping[str, ReadStep],
+    variables: Mapping[str, Variable],
+    *,
+    error: Target | None,
+    own: tuple[Sections, Mapping[str, tuple[Sending, ...]], Mapping[str, Limit]],
+) -> Flow:
+    """The flow, all of whose steps could be read; `own` are its parts, its events and its limits."""
+    sections, events, limits = own
+    return Flow(
+        name=name.value,
+        place=head.place,
+        start=start,
+        steps={step.name: step.step for step in read.values() if step.step is not None},
+        variables=variables,
+        numbers=tuple(number for number, _ in head.numbers),
+        default=head.default is not None,
+        entry=head.entry,
+        error=error,
+        params={name: param.variable for name, param in head.outside.params.items()},
+        outcomes=head.outside.outcomes,
+        locales=sections.locales,
+        calendars=sections.calendars,
+        unasked={name: lookup.unasked for name, lookup in sections.lookups.items()},
+        hushed={name: found for name, lookup in sections.lookups.items() if (found := lookup.returns.secrets)},
+        events=events,
+        limits=limits,
+    )
+
+
+def _read_steps_map(words: FlowWords, reader: Reader) -> Map:
+    """The map of steps; an empty one when there is none."""
+    node = words.steps
+    found = (
+        reader.map(node, "`steps`", "write each step below the other, its name in front: `welcome:`") if node else None
+    )
+    if found is not None and not found.entries:
+        reader.report("E204", words.at("steps"), "`steps` is empty", words.cures["steps"])
+    return put_back(found, reader) if found else Map((), words.place)
+
+
+def _first_step(steps: Node | None) -> str:
+    return next(iter(_step_names(steps)), "welcome") if isinstance(steps, Map) else "welcome"
+
+
+def _step_names(steps: Map) -> Iterable[str]:
+    """What a target may name. A step with a faulty name may be meant by the name without what is faulty in it."""
+    for entry in steps.entries:
+        name = entry.key.value
+        if name not in _RESERVED_STEPS:
+            yield name
+            if not _STEP_NAME.fullmatch(name):
+                yield re.sub(r"[^\w-]+", "", name)
+
+
+def _read_start(node: Node | None, steps: Map, reader: Reader) -> str | None:
+    """The first step of a call; None when it is missing or no step."""
+    target = read_target(node, "`start`", reader) if node else None
+    if target is not None and target.step is None:
+        cure = f"name a step, e.g. `start: {_first_step(steps)}`"
+        reader.report("E214", target.place, "a call cannot start at its end", cure)
+    return target.step if target else None
+
+
+def _read_steps(steps: Map, defaults: Defaults, reader: Reader) -> dict[str, ReadStep]:
+    known = StepWords.words()
+    fallen = fallen_out(steps.entries, lambda entry: entry.key.value in known)
+    entries = [entry for entry in steps.entries if entry.key.value not in fallen]
+    for entry in entries:
+        _check_step_name(entry, reader)
+    read = [read_step(entry, defaults, reader) for entry in entries]
+    return {step.name: step for step in read if step.name not in _RESERVED_STEPS}
+
+
+def _check_step_name(entry: Entry, reader: Reader) -> None:
+    name = entry.key.value
+    if name in _RESERVED_STEPS:
+        reader.report(
+            "E206", entry.key.place, f'a step cannot be named "{name}": as a target it is the end of the call'
+        )
+    elif not _STEP_NAME.fullmatch(name):
+        reader.report("E205", entry.key.place, f'a step cannot be named "{name}"')
+
+
+def put_back(steps: Map, reader: Reader) -> Map:
+    """The steps, each with the words that stand right behind it in their column; E201 for each such word.
+
+    A step that stands among the words of the one before it is a step of its own, with E202. So one line in the wrong
+    column is one issue. A step may have the name of a word: then its value is a step.
+    """
+    kept: list[Entry] = []
+    for entry in [each for written in steps.entries for each in _apart(written, reader)]:
+        before = kept[-1] if kept else None
+        if before is None or not isinstance(before.value, Map) or not _is_displaced(entry):
+            kept.append(entry)
+            continue
+        _report_displaced(entry.key, before.key, before.value, reader)
+        if before.value.get(entry.key.value) is None:
+            kept[-1] = Entry(before.key, before.value._replace(entries=(*before.value.entries, entry)))
+    return steps._replace(entries=tuple(kept))
+
+
+def _apart(entry: Entry, reader: Reader) -> Iterator[Entry]:
+    """The step without the steps in it, then those."""
+    step = entry.value
+    if not isinstance(step, Map):
+        yield entry
+        return
+    inner = [
+        each for each in step.entries if _is_step(each.value) and nearest(each.key.value, StepWords.words()) is None
+    ]
+    yield Entry(entry.key, step._replace(entries=tuple(each for each in step.entries if each not in inner)))
+    for each in inner:
+        cure = f"indent it by {entry.key.place.column - 1} spaces: it is a step of its own"
+        reader.report("E202", each.key.place, f'step "{entry.key.value}" has no "{each.key.value}"', cure)
+        yield each
+
+
+def _is_step(node: Node) -> bool:
+    keys = set(node.keys()) if isinstance(node, Map) else set[str]()
+    return not keys.isdisjoint(StepWords.words()) and keys.isdisjoint({"dtmf", "speech"})
+
+
+def _is_displaced(entry: Entry) -> bool:
+    return entry.key.value in StepWords.words() and not _is_step(entry.value) and _has_value(entry)
+
+
+def _has_value(entry: Entry) -> bool:
+    return not isinstance(entry.value, Text) or entry.value.quoted or bool(entry.value.value)
+
+
+def _report_displaced(word: Text, step: Text, inner: Map, reader: Reader) -> None:
+    indent = inner.entries[0].key.place.column - 1 if inner.entries else step.place.column + 1
+    cure = f'indent it by {indent} spaces: it belongs to the step "{step.value}"'
+    reader.report("E201", word.place, f"`{word.value}` stands among the steps", cure)

@@ -1,0 +1,233 @@
+"""`locales`: the languages that a flow speaks.
+
+locales:
+  en: {language: en-GB, style: 2}           # the first is the default
+  fr: {language: fr-FR, premium: true}
+  cy: {language: cy-GB, speech: en-GB}      # speaks Welsh, listens in English
+
+Where a text, a stream, a phrase or a prompt differs, a map with one value for each locale stands in its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar
+
+from app.flow.fields import Fields
+from app.flow.language.base import FlowModel, Made, ReadWith
+from app.flow.language.json_schema import TEXT
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.reader import Reader
+from app.ncco.actions import SHAPES
+from app.ncco.languages import IS_RECOGNISED, VOICES
+from app.ncco.suggest import nearest
+from app.ncco.types import BCP47
+
+VOICE = ("language", "style", "premium")
+"""The options of a talk that a locale may set. Source: NCCO reference, Talk."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_TAKEN = frozenset({"template", "action", *SHAPES["talk"].options, *SHAPES["stream"].options})
+_CODE = re.compile(r"[A-Za-z]{2}|[A-Za-z]{2,3}[-_][A-Za-z]{2,4}")
+_HEARD_BY_DEFAULT = "en-US"
+"""Source: NCCO reference, Input, Speech recognition settings (language)."""
+
+
+def _read_code(node: Node, what: str, reader: Reader) -> str | None:
+    """A BCP-47 code; E203 for anything else."""
+    text = reader.text(node, what)
+    if text is None or BCP47.fullmatch(text.value):
+        return text.value if text else None
+    hyphened = text.value.strip().replace("_", "-")
+    shown = hyphened if BCP47.fullmatch(hyphened) else "en-GB"
+    cure = f"write the code of a language, such as {shown}"
+    reader.report("E203", text.place, f'{what} cannot be "{text.value}"', cure)
+    return None
+
+
+class Locale(FlowModel):
+    """One language that a flow speaks. A faulty `language` becomes the one that the name suggests."""
+
+    aliases: ClassVar = {**dict.fromkeys(("lang", "code"), "language"), "voice": "style"}
+    cures: ClassVar = {"language": "add `language` with a code such as en-GB"}
+
+    name: Made[str]
+    language: Annotated[str, ReadWith(_read_code, TEXT)] = ""
+    """In which it is spoken: en-GB."""
+    style: int | None = None
+    """The voice."""
+    premium: bool | None = None
+    """true: the better voice, which costs more."""
+    speech: Annotated[str, ReadWith(_read_code, TEXT)] = ""
+    """The language that is listened for, where it is another one."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Options of every talk by name, `language` among them."""
+        return {word: value for word in VOICE if (value := getattr(self, word)) is not None}
+
+    def place_of(self, *words: str) -> Place:
+        """Where the value of the first of these words is that is written; else where the name is."""
+        return next((self.written.values[word].place for word in words if word in self.written.values), self.place)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether speech can be recognised in it."""
+        return bool(self.speech) or self.language.lower() in IS_RECOGNISED
+
+    @property
+    def hears(self) -> str:
+        """The language in which callers are listened to: Vonage's own default where it does not know this one."""
+        return self.speech or (self.language if self.is_heard else _HEARD_BY_DEFAULT)
+
+
+def read_locales(node: Node, reader: Reader) -> Mapping[str, Locale]:
+    """The map under `locales`. What is faulty is declared all the same."""
+    found = reader.map(node, "`locales`", "write `locales: {en: {language: en-GB}, fr: {language: fr-FR}}`")
+    if found is None:
+        return _meant_locales(node, reader)
+    if not found.entries:
+        reader.report("E204", found.place, "`locales` is empty", "write `locales: {en: {language: en-GB}}`")
+    read = [_read_locale(entry, reader) for entry in found.entries]
+    return {locale.name: locale for locale in read if locale is not None}
+
+
+def _meant_locales(node: Node, reader: Reader) -> Mapping[str, Locale]:
+    """What a list of languages is probably meant to declare."""
+    codes = [item for item in node.items if isinstance(item, Text)] if isinstance(node, Seq) else []
+    found = {base(code.value): code for code in codes}
+    read = [_assumed(name, code.place, code.value, reader) for name, code in found.items()]
+    return {locale.name: locale for locale in read if locale is not None}
+
+
+def _assumed(name: str, place: Place, language: str, reader: Reader) -> Locale | None:
+    """A locale of which only a language is known."""
+    nothing = Fields(f'the locale "{name}"', place, {}, {}, is_whole=False)
+    return Locale.build(nothing, reader, name=name, language=language)
+
+
+def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
+    name, place = entry.key.value, entry.key.place
+    _check_name(entry.key, reader)
+    guess = _known_language(name)
+    if not isinstance(entry.value, Map):
+        written = entry.value.value if isinstance(entry.value, Text) else ""
+        guess = written if written in VOICES else guess
+        cure = f"write `{name}: {{language: {guess or 'en-GB'}}}`"
+        reader.report("E201", entry.value.place, f'the locale "{name}" is not a map', cure)
+        return _assumed(name, place, guess or _HEARD_BY_DEFAULT, reader)
+    fields = Locale.read_words(entry.value, f'the locale "{name}"', reader, place=place)
+    cures = {"language": f"add `language` with a code such as {guess or 'en-GB'}"}
+    locale = Locale.build(fields, reader, cures=cures, name=name)
+    if locale is None or locale.language:
+        return locale
+    return locale.model_copy(update={"language": guess or _HEARD_BY_DEFAULT})
+
+
+def _known_language(name: str) -> str:
+    """A language with a voice that a locale of this name probably speaks; "" for none."""
+    language = _language_for(name)
+    return language if language in VOICES else ""
+
+
+def _check_name(name: Text, reader: Reader) -> None:
+    if name.value in _TAKEN:
+        message = f'a locale cannot be named "{name.value}": that is an option of talk or stream'
+        reader.report("E206", name.place, message, "name it by its language, e.g. en")
+    elif not _NAME.fullmatch(name.value):
+        cure = "use letters, digits, _ and -, a letter first, e.g. en or en-GB"
+        reader.report("E205", name.place, f'a locale cannot be named "{name.value}"', cure)
+
+
+def base(language: str) -> str:
+    """The language without its region: `en` of `en-GB`."""
+    return language.lower().partition("-")[0]
+
+
+def speaks_several(locales: Mapping[str, Locale]) -> bool:
+    """Whether the locales are more than regions of one language."""
+    return len({base(locale.language) for locale in locales.values()}) > 1
+
+
+def within(reader: Reader, locale: Locale) -> Reader:
+    """A reader for what is said in one locale. Its reports go where those of `reader` go."""
+    return replace(reader, language=locale.language)
+
+
+def stands_for_locales(node: Node, reader: Reader, options: Collection[str]) -> bool:
+    """Whether a map is meant to hold one value for each locale, and not `options`."""
+    keys = node.keys() if isinstance(node, Map) else ()
+    if not keys or any(key in options for key in keys):
+        return False
+    if any(key in reader.locales for key in keys) or all(map(_CODE.fullmatch, keys)):
+        return True
+    return bool(reader.locales) and len(keys) > 1 and not any(nearest(key, options) for key in keys)
+
+
+def mixes_locales(node: Map, reader: Reader, options: Collection[str]) -> bool:
+    """Whether a map holds locales beside `options`; E563 then."""
+    keys = [entry.key for entry in node.entries]
+    local = next((key for key in keys if key.value in reader.locales), None)
+    if local is None or not any(key.value in options for key in keys):
+        return False
+    reader.report("E563", local.place, f'the locale "{local.value}" stands among options')
+    return True
+
+
+def split(node: Map, what: str, reader: Reader) -> dict[str, Node] | None:
+    """What a map holds for each locale, in the order of `locales`.
+
+    None, once it is reported, when a locale is missing (E560), when a key is none (E561), or when the flow has none
+    (E562).
+
+    Args:
+        node: the map.
+        what: what differs from locale to locale, for messages.
+        reader: knows the locales.
+    """
+    if not reader.locales:
+        reader.report(
+            "E562", node.place, f"{what} is written by locale, and this flow has no `locales`", _lacking(node)
+        )
+        return None
+    strange = [entry.key for entry in node.entries if entry.key.value not in reader.locales]
+    for key in strange:
+        report_unknown(key, f'{what}: this flow has no locale "{key.value}"', reader)
+    found = {name: value for name in reader.locales if (value := node.get(name)) is not None}
+    missing = [name for name in reader.locales if name not in found]
+    if strange:
+        return None
+    for name in missing:
+        reader.report("E560", node.place, f'{what} lacks the locale "{name}"', f"add `{name}: ..` to this map")
+    return None if missing else found
+
+
+def _lacking(node: Map) -> str:
+    """The `locales` that a map is written for."""
+    shown = ", ".join(f"{key}: {{language: {_language_for(key)}}}" for key in node.keys())  # noqa: SIM118 - a Map
+    return f"add `locales: {{{shown}}}` at the top of the flow"
+
+
+def _language_for(key: str) -> str:
+    """A language that a locale of this name probably speaks."""
+    code = key.replace("_", "-").lower()
+    known = [voice for voice in VOICES if code in {voice.lower(), base(voice)}]
+    usual = [voice for voice in known if voice in {"en-GB", f"{code}-{code.upper()}"}]
+    return next(iter(usual or known), code)
+
+
+def report_unknown(key: Text, message: str, reader: Reader) -> None:
+    """E561 with the locale that is meant."""
+    meant = _meant(key.value, reader.locales)
+    cure = f'did you mean "{meant}"?' if meant else f"known are: {', '.join(reader.locales)}"
+    reader.report("E561", key.place, message, cure)
+
+
+def _meant(key: str, locales: Mapping[str, Locale]) -> str | None:
+    """The locale that a strange name is probably meant for: the same language, or a slip of the pen."""
+    code = key.replace("_", "-").lower()
+    same = [name for name, locale in locales.items() if code in {name.lower(), locale.language.lower()}]
+    alike = [name for name, locale in locales.items() if base(code) in {name.lower(), base(locale.language)}]
+    return next(iter(same or alike), None) or nearest(key, locales)

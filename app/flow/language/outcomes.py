@@ -1,0 +1,310 @@
+"""`on`: where a call goes by what came of the step: of its connect, of a checkpoint, or of the flow that it runs.
+
+on:
+  completed: end           # they spoke, and the other party hung up
+  busy: voicemail
+  otherwise: reception     # the rest of busy, timeout, unanswered, rejected, failed
+
+Naming an outcome of the connect makes its events steer. Every failure must lead somewhere; `machine`, `human` and
+`beep` only steer when they are named. `error` may be in the `on` of every step, whatever its exit.
+
+run: pin_check
+with: {tries: 3}
+on:
+  verified: account        # one of the `outcomes` that flow declares
+  otherwise: reception     # the rest of them
+
+That flow comes back with `goto: {return: verified, set: {..}}`. An error that it does not handle is `error` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final, NamedTuple
+
+from app.flow.fields import Fields, read_fields
+from app.flow.language.assignments import declared_under
+from app.flow.language.exits import StepExit, StepSource, Wired
+from app.flow.language.targets import RETURNED, read_run, read_target
+from app.flow.model import Decision, Edge, Frame, Go, Jump, Next, Outcome, Runs, Signature, Target, Variable
+from app.flow.nodes import Map, Node, Place
+from app.flow.parts.checkpoint import DIAL_FAILURES
+from app.flow.parts.connect import Connect
+from app.flow.parts.dial import connect_of, with_dial
+from app.flow.reader import Reader
+from app.flow.scope import variable_type
+from app.ncco.suggest import nearest
+
+OUTCOMES: Final = {
+    "completed": "They spoke, and the other party hung up.",
+    "busy": "The other party is on the phone.",
+    "timeout": "It rang for too long.",
+    "unanswered": "Nobody answered, or the call was declined.",
+    "rejected": "The call was refused before it rang.",
+    "failed": "The call could not be connected.",
+    "disconnected": "A websocket was closed at the other end.",
+    "machine": "A machine answered.",
+    "human": "A person answered.",
+    "beep": "A machine has played its tone.",
+    "otherwise": "Whatever has no line of its own.",
+}
+"""Every line of `on` that decides what came of a connect, and what it stands for."""
+
+FAILURES: Final = DIAL_FAILURES
+DETECTED: Final = ("machine", "human", "beep")
+DISCONNECTED: Final = "disconnected"
+OTHERWISE: Final = "otherwise"
+ERROR: Final = "error"
+_OBSERVED: Final = frozenset(
+    {"started", "ringing", "answered", "cancelled", "record", "recording", "recorded", "transcription", "transcribed"}
+    | {"transfer", "hangup"}
+)
+"""What only tells somebody something."""
+
+_ALIASES: Final = {
+    **dict.fromkeys(("else", "default"), OTHERWISE),
+    **dict.fromkeys(("success", "connected"), "completed"),
+}
+_HINTS: Final = {
+    **dict.fromkeys(("noinput", "nomatch"), "write it under `retry`: `retry: {then: {noinput: step, nomatch: step}}`"),
+    **dict.fromkeys(("no_answer", "noanswer", "no-answer"), "write `unanswered` and `timeout`, or `otherwise`"),
+}
+
+
+class Line(NamedTuple):
+    """One outcome and where it leads."""
+
+    target: Target
+    place: Place
+
+
+def _lines(fields: Fields, reader: Reader) -> dict[str, Line]:
+    """The lines of an `on` but `error`, each with its target."""
+    nodes = {name: node for name, node in fields.values.items() if name != ERROR}
+    targets = {name: read_target(node, f"`{name}`", reader) for name, node in nodes.items()}
+    return {name: Line(target, fields.at(name)) for name, target in targets.items() if target is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class On(StepExit):
+    """Waits for the events of a connect, or for a checkpoint."""
+
+    word: ClassVar = "on"
+    step_words: ClassVar = ("on",)
+    is_early: ClassVar = True
+
+    lines: Mapping[str, Line]
+    covered: frozenset[str]
+    connect: Connect | None
+    place: Place
+
+    def edges(self) -> Iterator[Edge]:
+        """Each line. No input of the caller passes here."""
+        for name, line in self.lines.items():
+            yield Edge(name, line.target, passes_input=False)
+
+    def enter(self, frame: Frame) -> Jump | None:
+        """A webhook decides, unless a list has nobody to ring: then what follows a failure does, and nothing is played.
+
+        Raises RenderError.
+        """
+        if self.connect is None or not self.connect.rings_several:
+            return None
+        if frame.dials_left > 0 and next(self.connect.rung(frame), None) is not None:
+            return None
+        line = self.lines.get("otherwise") or self.lines["failed"]
+        why = "its list has nobody to ring" if frame.dials_left > 0 else "the call has dialled as often as it may"
+        return Jump(line.target, line.place, why)
+
+    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
+        """The line of the outcome; None for a status that does not steer here. Raises RenderError."""
+        name = "completed" if outcome.name == "connected" else outcome.name
+        if name in FAILURES and self.connect is not None and self.connect.rings_several:
+            count = sum(1 for _ in self.connect.rung(frame))
+            if count - frame.position > 1 and frame.dials_left > 0:
+                rung = f"{outcome.because}; target {frame.position + 2} of {count} is next"
+                return Decision(Next(), name, self.place, rung)
+        found = name if name in self.lines else "otherwise" if name in self.covered else ""
+        line = self.lines.get(found)
+        if line is None:
+            return None
+        how = 'no line of its own, so "otherwise" decides' if found == "otherwise" else f'the line "{name}" decides'
+        others = tuple(f"{other}: it was {name}" for other in self.lines if other != found)
+        return Decision(Go(line.target), name, line.place, f"{outcome.because}; {how}", others)
+
+    @classmethod
+    def read(cls, node: Node, source: StepSource) -> Wired | None:
+        """The `on` of a step without another exit."""
+        reader, place = source.reader, source.fields.at("on")
+        found = reader.map(node, "`on`", "write `on: {completed: end, otherwise: step}`")
+        if found is None:
+            return None
+        fields = _read_dial_lines(found, source)
+        lines = _lines(fields, reader)
+        connect = source.first("connect")
+        dialled = [name for name in fields.values if name in OUTCOMES]
+        failures = (*FAILURES, DISCONNECTED) if connect and connect.has_websocket else FAILURES
+        exit_ = cls(lines, frozenset(failures), None, place)
+        if dialled and connect is None:
+            if source.fields.is_whole and source.plays_whole:
+                message = f"`{dialled[0]}` is an outcome of a connect, and this step has none"
+                reader.report("E264", fields.at(dialled[0]), message)
+            return Wired(exit_, source.parts)
+        if dialled:
+            _check_dial(fields, failures, source)
+        if not source.plays_whole:
+            return Wired(exit_, source.parts)
+        ends = "completed" in lines and lines["completed"].target.is_end
+        parts = with_dial(source.parts, frozenset(lines), completed_ends=ends, place=place, reader=reader)
+        return Wired(replace(exit_, connect=connect_of(parts)), parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Run(StepExit):
+    """Leads into another flow; what that flow returns decides."""
+
+    word: ClassVar = "run"
+    step_words: ClassVar = ("run", "with", "on")
+
+    runs: Runs
+    lines: Mapping[str, Line]
+    outcomes: tuple[str, ...]
+    place: Place
+
+    def edges(self) -> Iterator[Edge]:
+        """Into the other flow, and on from here by each line."""
+        yield Edge(f"run {self.runs.flow}", Target(None, self.place, runs=self.runs), passes_input=False)
+        for name, line in self.lines.items():
+            yield Edge(name, line.target, passes_input=False)
+
+    def enter(self, frame: Frame) -> Jump | None:
+        """Into the other flow, at once."""
+        return Jump(Target(None, self.place, runs=self.runs), self.place, f"run: {self.runs.flow}")
+
+    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
+        """The line of what was returned."""
+        found = outcome.name if outcome.name in self.lines else OTHERWISE
+        line = self.lines.get(found)
+        if line is None:
+            return None
+        others = tuple(f"{other}: it was {outcome.name}" for other in self.lines if other != found)
+        return Decision(Go(line.target), outcome.name, line.place, f'{outcome.because}; "{found}" decides', others)
+
+    @classmethod
+    def read(cls, node: Node, source: StepSource) -> Wired | None:
+        """The `run` of a step with its `with` and `on`."""
+        fields, reader, place = source.fields, source.reader, source.fields.at("run")
+        runs = read_run(node, fields.get("with"), reader, comes_back=True)
+        signature = reader.flows.get(runs.flow) if runs else None
+        cure = _lines_cure(signature)
+        on = fields.need("on", cure, reader)
+        found = reader.map(on, "`on`", cure) if on else None
+        if runs is None or found is None:
+            return None
+        outcomes = _outcomes(signature)
+        is_known = signature is not None and signature.is_whole
+        known = (*(outcomes if is_known else found.keys()), OTHERWISE, ERROR)
+        written = read_fields(found, known, "`on`", reader, place=fields.at("on"), code="E275")
+        lines = _lines(written, reader)
+        if signature is not None and signature.is_whole:
+            _check_lines(written, signature, reader)
+            _check_returned(signature, place, reader)
+        return Wired(cls(runs, lines, outcomes, place), source.parts)
+
+
+def steers(node: Map) -> bool:
+    """Whether an `on` is an exit: it names anything but `error`."""
+    return any(key != "error" for key in node.keys())  # noqa: SIM118 - a Map is no dict
+
+
+def _read_dial_lines(node: Map, source: StepSource) -> Fields:
+    """The lines by outcome; E262 for what cannot steer, E263 for what is no outcome of this step.
+
+    Beside a fault of `do` a strange name is taken for a checkpoint that could not be read.
+    """
+    reader = source.reader
+    observed = {entry.key.value: entry for entry in node.entries if _only_observes(entry.key.value, source)}
+    for name, entry in observed.items():
+        cure = "write `completed` for what follows the conversation; what only observes it belongs under `events`"
+        reader.report("E262", entry.key.place, f"`{name}` cannot steer a call", cure if name == "answered" else None)
+    kept = Map(tuple(entry for entry in node.entries if entry.key.value not in observed), node.place)
+    known = (*OUTCOMES, ERROR, *sorted(source.checkpoints.difference(OUTCOMES, ("",))))
+    strange = [name for name in kept.keys() if name not in known and not nearest(name, known)]  # noqa: SIM118 - a Map
+    if not source.plays_whole:
+        known = (*known, *(name for name in strange if name.lower() not in {**_ALIASES, **_HINTS}))
+    listed = f"known are: {', '.join(known)}, and the checkpoints of `do`"
+    hints = dict.fromkeys((name.lower() for name in strange), listed) | _HINTS
+    place = source.fields.at("on")
+    fields = read_fields(kept, known, "`on`", reader, place=place, hints=hints, aliases=_ALIASES, code="E263")
+    return replace(fields, is_whole=fields.is_whole and not observed)
+
+
+def _only_observes(name: str, source: StepSource) -> bool:
+    return name in _OBSERVED and name not in source.checkpoints
+
+
+def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -> None:
+    reader = source.reader
+    missing = [name for name in failures if name not in fields.values]
+    if DISCONNECTED in fields.values and DISCONNECTED not in failures:
+        message = "`disconnected` is an outcome of a websocket, and this connect leads to none"
+        reader.report("E263", fields.at(DISCONNECTED), message, "delete the line")
+    connect = connect_of(source.parts)
+    may_be_empty = connect is not None and any(target.numbers is not None for target in connect.targets)
+    if "otherwise" in fields.values and not missing and not may_be_empty:
+        reader.report("W267", fields.at("otherwise"), "`otherwise` catches nothing: every failure has its own line")
+    if not fields.is_whole:
+        return
+    if "otherwise" not in fields.values and missing:
+        named = ", ".join(missing)
+        message = f"`on` does not say where a call goes on {named}"
+        reader.report("E260", fields.place, message, f"add `otherwise: step`, or a line each for {named}")
+    if "completed" not in fields.values:
+        reader.report("E261", fields.place, "`on` does not say what follows a completed call")
+
+
+def _check_returned(signature: Signature, place: Place, reader: Reader) -> None:
+    """What comes back fills the variables of the same names: E203 for another type, E226 for a secret in the open."""
+    for name, returned in signature.returns.items():
+        variable = reader.variables.get(name)
+        if variable is None:
+            continue
+        if not _fits(returned, variable):
+            message = f'the flow "{signature.name}" returns "{name}" as {variable_type(returned).described}'
+            message = f"{message}, and the variable of this flow is {variable_type(variable).described}"
+            reader.report("E203", place, message, "declare both alike, or give one of them another name")
+        if returned.sensitive and not variable.sensitive:
+            message = f'the flow "{signature.name}" returns the sensitive "{name}", and this flow keeps it in the open'
+            cure = f"declare `{name}` with `sensitive: true` under {declared_under(name, reader)}"
+            reader.report("E226", place, message, cure)
+
+
+def _fits(returned: Variable, variable: Variable) -> bool:
+    """Whether every value of the one may be kept in the other."""
+    if variable.words:
+        return bool(returned.words) and set(returned.words) <= set(variable.words)
+    is_wider = variable.type_name in {"text", "number"}
+    if is_wider:
+        return variable_type(returned).kind == variable_type(variable).kind
+    return returned.type_name == variable.type_name and not returned.words
+
+
+def _outcomes(signature: Signature | None) -> tuple[str, ...]:
+    return (signature.outcomes or (RETURNED,)) if signature else ()
+
+
+def _lines_cure(signature: Signature | None) -> str:
+    shown = ", ".join(f"{name}: step" for name in _outcomes(signature) or ("outcome",))
+    return f"add `on: {{{shown}}}`"
+
+
+def _check_lines(lines: Fields, signature: Signature, reader: Reader) -> None:
+    missing = [name for name in _outcomes(signature) if name not in lines.values]
+    if OTHERWISE in lines.values and not missing:
+        message = f"`otherwise` catches nothing: every outcome of {signature.name} has its own line"
+        reader.report("W267", lines.at(OTHERWISE), message)
+    elif OTHERWISE not in lines.values and missing and lines.is_whole:
+        shown = ", ".join(missing)
+        message = f'`on` does not say where a call goes when the flow "{signature.name}" returns {shown}'
+        reader.report("E276", lines.place, message, f"add `otherwise: step`, or a line each for {shown}")

@@ -1,0 +1,295 @@
+"""What happens when the caller says nothing, or nothing that fits: `retry`.
+
+retry:
+  noinput: ["Sorry, I did not hear you.", "You can also press a key."]    # first failed try, second and later
+  nomatch: ["Sorry, that is not one of the choices."]
+  tries: 3              # how often it is asked altogether
+  reprompt: true        # after the prompt, `do` is played again
+  then: reception       # after the last try; or {noinput: a, nomatch: b}
+
+A list or a prompt may also be a map by locale: `noinput: {en: ["Sorry?"], fr: ["Pardon ?"]}`, which has as many prompts
+for each, or `noinput: [{en: "Sorry?", fr: "Pardon ?"}]`. One counter serves both lists. Every step that asks has a
+`then`, its own or the flow's, so that no menu asks forever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Final
+
+from pydantic import Field
+
+from app.flow.checks.ncco import check_step
+from app.flow.fields import Fields
+from app.flow.language.base import FlowModel, ReadWith
+from app.flow.language.json_schema import defined
+from app.flow.language.locales import split, stands_for_locales
+from app.flow.language.targets import is_target, read_target
+from app.flow.model import Again, Decision, Edge, Go, Part, Target
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.parts.action import Action
+from app.flow.parts.items import read_do
+from app.flow.parts.values import Given
+from app.flow.reader import Reader
+
+FAILURES: Final = ("noinput", "nomatch")
+MOST_TRIES: Final = 10
+"""How often a step may ask at most. Our choice: a caller who has not answered ten times is better served by `then`."""
+
+_OPTIONS: Final = ("talk", "stream", "template", "action")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One prompt; `kind` is `talk` or `stream`, `item` how it stands in the file, as an item of `do`."""
+
+    kind: str
+    place: Place
+    parts: tuple[Part, ...]
+    item: Map
+
+    def before(self, kinds: frozenset[str]) -> tuple[Part, ...]:
+        """The prompt as it stands before actions of these `kinds` and then the `input`.
+
+        The caller can interrupt it unless it says otherwise, or actions of another kind follow.
+        Source: NCCO reference, Talk and Stream (bargeIn).
+        """
+        return tuple(map(_interruptible, self.parts)) if kinds <= {self.kind} else self.parts
+
+
+def _interruptible(part: Part) -> Part:
+    if not isinstance(part, Action) or "bargeIn" in part.fields:
+        return part
+    return part.with_fields({"bargeIn": Given(True, part.place)})
+
+
+def _read_prompts(node: Node, what: str, reader: Reader) -> tuple[Prompt, ...]:
+    prompts = [_read_prompt(item, reader) for item in prompt_items(node, reader)]
+    return tuple(prompt for prompt in prompts if prompt is not None)
+
+
+def _read_prompt(node: Node, reader: Reader) -> Prompt | None:
+    """A text, `{template: x.j2}`, `{stream: url}`, or a talk with fields of its own: `{talk: .., style: 3}`."""
+    item = as_item(node)
+    kind = next((kind for kind in ("talk", "stream") if item and item.get(kind) is not None), None)
+    if item is None or kind is None:
+        cure = "write a text, {template: file.j2} or {stream: url}"
+        reader.report("E201", node.place, "a prompt of `retry` is neither spoken nor streamed", cure)
+        return None
+    before = len(reader.issues)
+    parts = read_do(Seq((item,), node.place), reader, reader.inherited)
+    if len(reader.issues) == before:
+        reader.issues.extend(check_step(parts, reader.scope, goes_on=True))
+    return Prompt(kind, node.place, parts, item)
+
+
+def _read_then(node: Node, what: str, reader: Reader) -> Mapping[str, Target] | None:
+    """Where the last try leads, by failure; None when a fault hides it."""
+    if not isinstance(node, Map) or is_target(node):
+        target = read_target(node, what, reader)
+        return dict.fromkeys(FAILURES, target) if target else None
+    found = Then.parse(node, what, reader)
+    if found is None or not found.written.is_whole:
+        return None
+    targets = {name: getattr(found, name) for name in FAILURES if name in found.written.values}
+    return None if None in targets.values() else targets
+
+
+class Then(FlowModel):
+    """Where the last try leads, by what the caller failed to do."""
+
+    aliases: ClassVar = dict.fromkeys(("silence", "timeout"), "noinput")
+    hints: ClassVar = {"error": "write it under `on` of the step"}
+
+    noinput: Annotated[Target | None, ReadWith(read_target, defined("goto"))] = None
+    """When the caller said and pressed nothing."""
+    nomatch: Annotated[Target | None, ReadWith(read_target, defined("goto"))] = None
+    """When it did not fit."""
+
+
+class RetryWords(FlowModel):
+    """A `retry` as it is written; what is None is inherited."""
+
+    aliases: ClassVar = {
+        **dict.fromkeys(("max", "attempts", "count"), "tries"),
+        **dict.fromkeys(("goto", "else"), "then"),
+    }
+    hints: ClassVar = dict.fromkeys(("prompt", "prompts"), "write `noinput: [..]` and `nomatch: [..]`")
+
+    noinput: Annotated[tuple[Prompt, ...] | None, ReadWith(_read_prompts, defined("prompts"))] = None
+    """What is said when the caller said and pressed nothing; the first after the first failed try, and so on."""
+    nomatch: Annotated[tuple[Prompt, ...] | None, ReadWith(_read_prompts, defined("prompts"))] = None
+    """What is said when it did not fit."""
+    tries: Annotated[int, Field(ge=1, le=MOST_TRIES)] | None = None
+    """How often it is asked altogether."""
+    reprompt: bool | None = None
+    """false: after the prompt, `do` is not played again."""
+    then: Annotated[Mapping[str, Target] | None, ReadWith(_read_then, defined("then"))] = None
+    """Where the call goes after the last try; or `{noinput: a, nomatch: b}`."""
+
+    @property
+    def prompts(self) -> Mapping[str, tuple[Prompt, ...]]:
+        """Those that are written, by failure."""
+        found = {"noinput": self.noinput, "nomatch": self.nomatch}
+        return {name: prompts for name, prompts in found.items() if prompts is not None}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what is missing is really missing."""
+        return self.written.is_whole and (self.then is not None or "then" not in self.written.values)
+
+
+def read_retry(node: Node, reader: Reader, place: Place) -> RetryWords | None:
+    """A `retry` map; `place` is where the word is written. One that is no map is reported, and hides what it says."""
+    found = reader.map(node, "`retry`", "write `retry: {noinput: [..], nomatch: [..], then: step}`")
+    if found is None:
+        return unreadable_retry(place, reader)
+    words = RetryWords.parse(found, "`retry`", reader, place=place)
+    if words is not None and words.tries is not None:
+        for name, prompts in words.prompts.items():
+            _check_heard(name, prompts, words.tries, reader)
+    return words
+
+
+def unreadable_retry(place: Place, reader: Reader) -> RetryWords | None:
+    """A `retry` of which nothing is known."""
+    return RetryWords.build(Fields("`retry`", place, {}, {}, is_whole=False), reader)
+
+
+def _check_heard(name: str, prompts: tuple[Prompt, ...], tries: int, reader: Reader) -> None:
+    """W241 for a prompt behind the last one that `tries` lets the caller hear."""
+    if len(prompts) >= tries:
+        asked = "once" if tries == 1 else f"{tries} times"
+        message = f"prompt {tries} of `{name}` is never played: the caller is asked {asked}, then comes `then`"
+        cure = f"write `tries: {len(prompts) + 1}`, or delete the prompt"
+        reader.report("W241", prompts[tries - 1].place, message, cure)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """What a step does after a failed try; `tries` counts the first time it asks."""
+
+    prompts: Mapping[str, tuple[tuple[Part, ...], ...]]
+    then: Mapping[str, Target]
+    tries: int
+    reprompt: bool
+    place: Place
+
+    def edges(self) -> Iterator[Edge]:
+        """Where the last try leads. No input of the caller passes here."""
+        for name in FAILURES:
+            yield Edge(name, self.then[name], passes_input=False)
+
+    def parts(self) -> Iterator[Part]:
+        """Every prompt."""
+        for prompts in self.prompts.values():
+            for prompt in prompts:
+                yield from prompt
+
+    def decide(self, failure: str, because: str, tries: int, others: tuple[str, ...] = ()) -> Decision:
+        """Ask again, or go on where `then` leads, after `tries` failed tries before this one."""
+        number = tries + 1
+        count = f"{because}; failed try {number} of {self.tries}"
+        if number >= self.tries:
+            target = self.then[failure]
+            leads = f"{count}: retry.then leads to {'the end' if target.is_end else target.shown}"
+            return Decision(Go(target), failure, target.place, leads, others)
+        said = self.prompts[failure]
+        prompt = said[min(number, len(said)) - 1] if said else ()
+        place = prompt[0].place if prompt else self.place
+        return Decision(Again(prompt, self.reprompt), failure, place, f"{count}: asked again", others)
+
+
+def finish_retry(
+    own: RetryWords | None, inherited: RetryWords | None, place: Place, kinds: frozenset[str], reader: Reader
+) -> Retry | None:
+    """The retry of a step that asks; E240 (and None) when nothing says what follows the last try.
+
+    Args:
+        own: what the step says.
+        inherited: what the flow says.
+        place: the exit's, for when nothing is written.
+        kinds: the kinds of action that the step plays before its `input`.
+        reader: for the report.
+    """
+    layers = [words for words in (inherited, own) if words is not None]
+    then = {name: target for words in layers for name, target in (words.then or {}).items()}
+    place = layers[-1].written.place if layers else place
+    if missing := [name for name in FAILURES if name not in then]:
+        if all(words.is_whole for words in layers):
+            _report_open_end(missing, place, reader)
+        return None
+    written = {name: prompts for words in layers for name, prompts in words.prompts.items()}
+    longest = max((len(prompts) for prompts in written.values()), default=0)
+    tries = next((words.tries for words in reversed(layers) if words.tries), longest + 1 if longest else 3)
+    reprompt = next((words.reprompt for words in reversed(layers) if words.reprompt is not None), True)
+    behind = kinds if reprompt else frozenset[str]()
+    prompts = {name: tuple(prompt.before(behind) for prompt in written.get(name, ())) for name in FAILURES}
+    return Retry(prompts, then, tries, reprompt, place)
+
+
+def _report_open_end(missing: list[str], place: Place, reader: Reader) -> None:
+    if len(missing) == len(FAILURES):
+        message = "a caller who never answers is asked forever: no `then` says what follows the last try"
+        reader.report("E240", place, message)
+    else:
+        message = f"`then` does not say what follows the last try after {missing[0]}"
+        reader.report("E240", place, message, f"add `{missing[0]}: step` to `then`")
+
+
+def prompt_items(node: Node, reader: Reader) -> tuple[Node, ...]:
+    """The prompts under `noinput` or `nomatch`, each as it is written or with its locales under one action."""
+    if isinstance(node, Map) and stands_for_locales(node, reader, _OPTIONS):
+        found = split(node, "this list of prompts", reader)
+        return _transposed(found, node.place, reader) if found else ()
+    items = (_each(item, reader) for item in _items(node))
+    return tuple(item for item in items if item is not None)
+
+
+def as_item(node: Node) -> Map | None:
+    """A prompt as an item of `do`; None for a list, which is none."""
+    if isinstance(node, Map) and node.get("template") is None:
+        return node
+    if isinstance(node, Seq):
+        return None
+    return Map((Entry(Text("talk", node.place), node),), node.place)
+
+
+def _items(node: Node) -> tuple[Node, ...]:
+    return node.items if isinstance(node, Seq) else (node,)
+
+
+def _each(node: Node, reader: Reader) -> Node | None:
+    """One prompt of a list, which may be a map by locale."""
+    if not isinstance(node, Map) or not stands_for_locales(node, reader, _OPTIONS):
+        return node
+    found = split(node, "this prompt", reader)
+    return _joined(found, node.place, reader) if found else None
+
+
+def _transposed(lists: Mapping[str, Node], place: Place, reader: Reader) -> tuple[Node, ...]:
+    """A list of prompts for each locale as one list; E564 when one of them is longer."""
+    items = {name: _items(node) for name, node in lists.items()}
+    (first, most), *others = ((name, len(each)) for name, each in items.items())
+    other = next(((name, count) for name, count in others if count != most), None)
+    if other is not None:
+        message = f"there are {most} prompts in {first} and {other[1]} in {other[0]}"
+        reader.report("E564", place, message)
+        return ()
+    tries = [{name: each[number] for name, each in items.items()} for number in range(most)]
+    found = [_joined(each, place, reader) for each in tries]
+    return tuple(item for item in found if item is not None)
+
+
+def _joined(by_locale: Mapping[str, Node], place: Place, reader: Reader) -> Map | None:
+    """The prompts of one try as an item of `do`; E564 unless all are spoken or all are streamed."""
+    items = {name: as_item(node) for name, node in by_locale.items()}
+    entries = {name: item.entries[0] for name, item in items.items() if item is not None and len(item.entries) == 1}
+    kinds = {entry.key.value for entry in entries.values()}
+    if len(entries) < len(items) or len(kinds) > 1 or not kinds <= {"talk", "stream"}:
+        cure = "write a text for each, or {stream: url} for each; other fields go beside `talk: {en: .., fr: ..}`"
+        reader.report("E564", place, "a prompt is not spoken, or not streamed, in every locale alike", cure)
+        return None
+    inner = tuple(Entry(Text(name, entry.key.place), entry.value) for name, entry in entries.items())
+    return Map((Entry(Text(kinds.pop(), place), Map(inner, place)),), place)

@@ -1,0 +1,315 @@
+"""A step of a flow: what the caller hears, then where the caller goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Final, TypeAlias
+
+from pydantic import Field
+
+from app.flow.checks.ncco import check_step
+from app.flow.checks.prompts import check_prompts_of
+from app.flow.fields import Fields
+from app.flow.language.assignments import read_sets
+from app.flow.language.base import FlowModel, ReadWith, kept
+from app.flow.language.branch import Branch
+from app.flow.language.collect import Collect
+from app.flow.language.defaults import Defaults
+from app.flow.language.events import check_events, read_events
+from app.flow.language.exits import Goto, StepSource, Wired
+from app.flow.language.hold import Hold
+from app.flow.language.hooks import SentHook, read_sent
+from app.flow.language.json_schema import ANYTHING, defined, named, offered
+from app.flow.language.lookups import AskedLookup, read_asked
+from app.flow.language.menu import Choices, Confidence
+from app.flow.language.outcomes import On, Run, steers
+from app.flow.language.targets import read_target
+from app.flow.model import Assignment, Exit, Step, Target
+from app.flow.nodes import Entry, Map, Node, Seq, Text
+from app.flow.parts.dial import connect_of
+from app.flow.parts.items import read_do
+from app.flow.played import ACTIONS, Played, scan
+from app.flow.reader import Reader
+
+ExitKind: TypeAlias = type[Choices | Collect | Hold | Run | Branch | Goto | On]
+
+EXITS: Final[tuple[ExitKind, ...]] = (Choices, Collect, Hold, Run, Branch, Goto, On)
+"""Every kind of exit; where a step seems to have two, the first in this order is taken to be meant."""
+
+_LOSSES: Final = frozenset(
+    {"E201", "E202", "E204", "E206", "W217", "E218", "E240", "E245", "E250", "E251", "E262", "E263"}
+)
+"""Faults that may have cost a step one of its ways out."""
+
+
+class StepWords(FlowModel):
+    """A step as it is written; its exit is read once it is known which of them is meant."""
+
+    aliases: ClassVar = {
+        **dict.fromkeys(("menu", "options"), "choices"),
+        **dict.fromkeys(("params", "args"), "with"),
+        **dict.fromkeys(("lookups", "fetch"), "lookup"),
+        **dict.fromkeys(("hooks", "notify_us"), "send"),
+    }
+    hints: ClassVar = {
+        **{action: f"put it under `do`, as the line `- {action}: ..`" for action in (*ACTIONS, "ncco", "checkpoint")},
+        **dict.fromkeys(("end", "hangup", "hang_up", "stop", "exit"), "to end the call write `goto: end`"),
+        **dict.fromkeys(("then", "next"), "write `goto: step`"),
+        **dict.fromkeys(("say", "speak", "prompt"), "under `do` write `- talk: ..`"),
+        **dict.fromkeys(("play", "audio"), "under `do` write `- stream: ..`"),
+        **dict.fromkeys(("dial", "call"), "under `do` write `- connect: ..`"),
+        **dict.fromkeys(("if", "switch", "when"), "write `branch`, a list of `- if: ..` with `goto`"),
+        **dict.fromkeys(
+            ("else", "elif"), "write it as a line of `branch`: `- else: step` at last, `- if: ..` with `goto` before"
+        ),
+        **dict.fromkeys(("noinput", "nomatch", "tries"), "write it under `retry`"),
+        **dict.fromkeys(("error", "busy", "completed", "otherwise"), "write it under `on`"),
+        "timeout": "as an outcome, write it under `on`; as an option, indent it in `do` as far as its `connect`",
+        **dict.fromkeys(("dtmf", "speech", "digits"), "write it under `choices` or `collect`"),
+        **dict.fromkeys(("until", "up_to"), "write it under `hold`: `hold: {until: .., up_to: 10m}`"),
+        "return": "write `goto: {return: outcome}`",
+    }
+
+    asks: Annotated[tuple[AskedLookup, ...], ReadWith(read_asked, defined("asked"))] = Field((), alias="lookup")
+    """What is asked from outside on entering: names of look-ups, or `- name: {param: value}`."""
+    sets: Annotated[tuple[Assignment, ...], ReadWith(read_sets, defined("sets"))] = Field((), alias="set")
+    """Variables that change on entering, line by line."""
+    sends: Annotated[tuple[SentHook, ...], ReadWith(read_sent, defined("sent"))] = Field((), alias="send")
+    """Whom to tell on entering: names of hooks, or `- name: {param: value}`."""
+    do: Annotated[Node | None, kept({"type": "array", "items": defined("item")})] = None
+    """What the caller hears: a list of NCCO actions."""
+    events: Annotated[Mapping[str, tuple[SentHook, ...]], ReadWith(read_events, defined("events"))] = Field(
+        default_factory=dict
+    )
+    """Whom to tell of what Vonage reports later: a recording, a transcription, the end of the call."""
+    choices: Annotated[Node | None, kept(defined("choices"))] = None
+    """A menu: each choice with `dtmf`, `speech` or both, and where it leads."""
+    min_confidence: Confidence | None = None
+    """From 0 to 1: what the recogniser is less sure of does not count."""
+    retry: Annotated[Node | None, kept(defined("retry"))] = None
+    """What happens when the caller says nothing, or nothing that fits."""
+    tail: bool = True
+    """false: nothing is played behind the question for when no webhook gets through."""
+    collect: Annotated[Node | None, kept(defined("collect"))] = None
+    """Keys or words that go into a variable; `goto` beside it says where the call goes then."""
+    goto: Annotated[Node | None, kept(defined("goto"))] = None
+    """Where the call goes: a step, `end`, `return`, or another flow."""
+    hold: Annotated[Node | None, kept(defined("hold"))] = None
+    """The caller waits for something, and hears `do` for as long as it takes."""
+    on: Annotated[Node | None, kept(defined("on"))] = None
+    """What came of the connect, the checkpoint, the hold or the flow; `error` beside any exit."""
+    run: Annotated[Node | None, kept(offered("flows"))] = None
+    """Another flow takes over; `on` says where the call goes by what came of it."""
+    given: Annotated[Node | None, kept(named(ANYTHING))] = Field(None, alias="with")
+    """What the flow under `run` is given."""
+    branch: Annotated[Node | None, kept(defined("branch"))] = None
+    """The first line whose condition holds decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStep:
+    """A step as far as it could be read.
+
+    Attributes:
+        exit: None when it could not be read.
+        has_all_edges: every way out that its author wrote is known.
+    """
+
+    name: str
+    key: Text
+    step: Step | None
+    exit: Exit | None
+    error: Target | None
+    has_all_edges: bool
+
+
+def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep:
+    """One entry of `steps`. Whatever its faults, the step exists."""
+    name, place = entry.key.value, entry.key.place
+    unread = ReadStep(name, entry.key, None, None, None, has_all_edges=False)
+    if not isinstance(entry.value, Map):
+        cure = f"write `{name}: {{do: [..], goto: step}}`"
+        reader.report("E201", entry.value.place, f'step "{name}" is not a map', cure)
+        return unread
+    before = len(reader.issues)
+    hints = _slipped_choices(entry.value)
+    fields = StepWords.read_words(entry.value, f'step "{name}"', reader, place=place, hints=hints)
+    words = StepWords.build(fields if "choices" in fields.values else fields.without("min_confidence"), reader)
+    if words is None:
+        return unread
+    source = _read_source(name, fields, words, defaults, reader)
+    exits_from = len(reader.issues)
+    on = fields.get("on")
+    error_node = on.get("error") if isinstance(on, Map) else None
+    error = read_target(error_node, "`error`", reader) if error_node else None
+    kind = _choose_exit(source)
+    wired = _read_exit(kind, source)
+    _check_words(kind, source)
+    check_events(source)
+    lost = any(issue.code in _LOSSES for issue in reader.issues[exits_from:]) or not fields.is_whole
+    lost = lost or (kind is None and not source.plays_whole)
+    _check_played(source, wired, before)
+    if wired is None:
+        return ReadStep(name, entry.key, None, None, error, has_all_edges=False)
+    step = Step(
+        name, place, words.sets, wired.parts, wired.exit, error, words.tail, words.asks, words.sends, words.events
+    )
+    return ReadStep(name, entry.key, step, wired.exit, error, has_all_edges=not lost)
+
+
+def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults, reader: Reader) -> StepSource:
+    before = len(reader.issues)
+    parts = read_do(words.do, reader, reader.inherited) if words.do else ()
+    plays_whole = not any(issue.is_error for issue in reader.issues[before:])
+    least = defaults.min_confidence if words.min_confidence is None else words.min_confidence
+    return StepSource(name, fields.place, fields, parts, scan(words.do), plays_whole, least, defaults, reader)
+
+
+def _slipped_choices(step: Map) -> dict[str, str]:
+    """How to put back each choice of the step's menu that is indented too little."""
+    menu = step.get("choices")
+    first = menu.entries[0].key.place if isinstance(menu, Map) and menu.entries else None
+    if first is None:
+        return {}
+    cure = f"indent it by {first.column - 1} spaces: it is one of the `choices`"
+    values = ((entry.key.value.lower(), entry.value) for entry in step.entries)
+    return {name: cure for name, value in values if isinstance(value, Map) and {"dtmf", "speech"} & {*value.keys()}}
+
+
+def _check_played(source: StepSource, wired: Wired | None, before: int) -> None:
+    """The NCCO rules on what the step plays; beside other faults of the step only those on each action by itself."""
+    reader = source.reader
+    errors = [issue for issue in reader.issues[before:] if issue.is_error]
+    if wired is not None and not errors:
+        reader.issues.extend(check_step(wired.parts, reader.scope, goes_on=_goes_on(wired.exit)))
+        reader.issues.extend(check_prompts_of(source, wired, reader))
+        return
+    places = {issue.place for issue in errors}
+    found = check_step(wired.parts if wired else source.parts, reader.scope, goes_on=True, is_whole=False)
+    reader.issues.extend(issue for issue in found if issue.is_error and issue.place not in places)
+
+
+def _goes_on(exit_: Exit) -> bool:
+    """Whether the actions of another step may stand behind those of this one, in one NCCO."""
+    return exit_.word in {"goto", "branch", "run"} and any(not edge.target.is_end for edge in exit_.edges())
+
+
+def _choose_exit(source: StepSource) -> ExitKind | None:
+    """The step's exit; E218 for each further one. An `on` that holds but `error` is none."""
+    fields = source.fields
+    on = fields.get("on")
+    is_exit = {"on": not isinstance(on, Map) or steers(on)}
+    kinds = [kind for kind in EXITS if kind.word in fields.values and is_exit.get(kind.word, True)]
+    first = kinds[0] if kinds else None
+    for kind in kinds[1:]:
+        if first and kind.word not in first.step_words:
+            message = f"{fields.what} has two exits, `{first.word}` and `{kind.word}`"
+            source.reader.report("E218", fields.at(kind.word), message, _one_exit(first, kind, source))
+    return first
+
+
+def _one_exit(first: ExitKind, second: ExitKind, source: StepSource) -> str:
+    """How to make one exit of two."""
+    if second is not On:
+        return f"keep one of them; `{second.word}` may stand in a step of its own"
+    if source.first("connect") is None and not source.checkpoints:
+        if told := _told(source.fields.get("on")):
+            return f"write `events: {{{told}: hook}}`: that is told to somebody, and leads nowhere"
+        return "keep of `on` at most `error`: this step dials nobody"
+    if first is Goto:
+        return "delete `goto`; where it leads becomes a line of `on`, e.g. `completed: step`"
+    return "put the connect with its `on` into a step of its own"
+
+
+def _told(on: Node | None) -> str:
+    """The first line of an `on` that is no outcome but an event; "" without one."""
+    names = on.keys() if isinstance(on, Map) else ()
+    return next((name for name in names if name in ("record", "transcription", "hangup")), "")
+
+
+def _read_exit(kind: ExitKind | None, source: StepSource) -> Wired | None:
+    if kind is not None:
+        return kind.read(source.fields.values[kind.word], source)
+    return Goto.without_exit(source) if source.fields.is_whole else None
+
+
+def _check_words(kind: ExitKind | None, source: StepSource) -> None:
+    """Words without effect, an `input` that nobody decides on, a connect without `on`, a step without exit."""
+    fields = source.fields
+    if not fields.is_whole and kind is None:
+        return
+    for word in ("retry", "tail", "min_confidence", "with"):
+        if word in fields.values and (kind is None or word not in kind.step_words):
+            _report_no_effect(word, kind, source)
+    written_input = source.first("input")
+    if written_input and kind not in (Choices, Collect):
+        _report_open_input(written_input, source.reader)
+    _check_connect(kind, source)
+
+
+def _report_open_input(written: Played, reader: Reader) -> None:
+    """An `input` in a step that asks nothing: somebody else must decide on it, or it only reports keys."""
+    if written.event_url is not None:
+        reader.report("W221", written.event_url, "another server gets the answer of this input and decides on it")
+    elif not written.is_asynchronous:
+        reader.report("E220", written.place, "nothing decides on the answer of this input")
+
+
+def _report_no_effect(word: str, kind: ExitKind | None, source: StepSource) -> None:
+    if word == "with":
+        message, cure = "`with` has no effect in a step that runs no flow", "delete it, or add `run: flow`"
+    elif kind is Collect:
+        message, cure = f"`{word}` has no effect beside `collect`", f"write `{word}` inside `collect`"
+    else:
+        message = f"`{word}` has no effect in a step that asks nothing"
+        cure = "delete it, or add `choices` or `collect`"
+    source.reader.report("E219", source.fields.at(word), message, cure)
+
+
+def _check_connect(kind: ExitKind | None, source: StepSource) -> None:
+    """A connect whose outcome decides nothing: E265 for a list of targets, W266 for one; W217 without any exit.
+
+    Behind an `input` it is played when no webhook gets through, so nothing can decide.
+    """
+    connect = source.first("connect")
+    on = source.fields.get("on")
+    if on is not None and (not isinstance(on, Map) or _says_more(on, source) or (not connect and steers(on))):
+        return
+    if connect is not None and not _plays_on(source.fields):
+        _report_undecided(connect, kind, source)
+    elif kind is None and source.plays_whole and source.first("transfer") is None:
+        message = f'step "{source.name}" has no exit: the call ends here'
+        source.reader.report("W217", source.place, message)
+
+
+def _plays_on(fields: Fields) -> bool:
+    """Whether an `on` has slipped into `do`, which is reported (E403)."""
+    do = fields.get("do")
+    items = [item for item in do.items if isinstance(item, Map)] if isinstance(do, Seq) else []
+    inner = [entry.value for item in items for entry in item.entries if isinstance(entry.value, Map)]
+    return any(node.get("on") is not None for node in (*items, *inner))
+
+
+def _says_more(on: Map, source: StepSource) -> bool:
+    """Whether it has lines beside `error` and checkpoints: of the dial, or such that are reported already."""
+    return not {"error", *source.checkpoints}.issuperset(on.keys())
+
+
+def _report_undecided(connect: Played, kind: ExitKind | None, source: StepSource) -> None:
+    read = connect_of(source.parts)
+    if connect.targets > 1 or (read is not None and read.rings_several):
+        message = "only `on` rings the targets of a list one after another, and this step has none"
+        source.reader.report("E265", connect.place, message)
+    elif all(item.kind != "input" for item in source.played[: source.played.index(connect)]):
+        message = "this connect has no `on`: whether it was busy, unanswered or completed decides nothing"
+        source.reader.report("W266", connect.place, message, _dial_cure(kind))
+
+
+def _dial_cure(kind: ExitKind | None) -> str | None:
+    """How to let the outcome of a connect decide, beside the exit that is there."""
+    if kind in (None, On):
+        return None
+    if kind is Goto:
+        return "replace `goto` by `on: {completed: step, otherwise: step}`"
+    return "put the connect into a step of its own, with `on: {completed: step, otherwise: step}`"

@@ -1,0 +1,330 @@
+"""What a flow declares with a type: `vars`, `params`, `returns`, and the variables that a `collect` fills.
+
+vars: {ticket: {type: text, default: ""}}
+params: {team: text, tries: {type: int, default: 3}}      # one without a default has to be given
+returns: {account: text}
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Final, NamedTuple
+
+from app.flow.fields import fallen_out
+from app.flow.language.base import FlowModel, ReadWith, kept
+from app.flow.language.json_schema import ANYTHING, JsonSchema, one_of
+from app.flow.model import Param, Signature, Variable
+from app.flow.nodes import Entry, Map, Node, Seq, Text
+from app.flow.reader import Reader
+from app.flow.scope import RESERVED, ScopeTypes, scope_types, variable_type
+from app.flow.types import ANY, TYPES, ValueType
+from app.ncco.suggest import nearest
+
+DECLARABLE: Final = ("text", "int", "number", "bool", "phone", "url", "list", "map")
+TYPE: Final[JsonSchema] = {"anyOf": [one_of(DECLARABLE), {"type": ["array", "object"]}]}
+"""JSON Schema of a type."""
+
+_FOREIGN: Final = {
+    **dict.fromkeys(("string", "str"), "text"),
+    **dict.fromkeys(("float", "decimal"), "number"),
+    **dict.fromkeys(("dict", "object"), "map"),
+    "integer": "int",
+    "boolean": "bool",
+    "array": "list",
+    "enum": "[first, second]",
+}
+"""Types of other languages → what they are here."""
+
+_FAMILIAR: Final = frozenset({"set", "do", "choices", "branch", "goto", "on", "retry", "digits", "speech", "check"})
+"""Words that are no misspelling of another one."""
+
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_EMPTY: Final[Mapping[str, object]] = {"int": 0, "number": 0.0, "bool": False, "list": [], "map": {}}
+
+
+class DeclaredType(NamedTuple):
+    """The name of a type, and the allowed words when it is a list of them."""
+
+    name: str
+    words: tuple[str, ...] = ()
+
+
+def read_type(node: Node, what: str, reader: Reader) -> DeclaredType | None:
+    """A type, or a list of allowed words; E203 for what is none."""
+    if isinstance(node, Seq):
+        allowed = tuple(text.value for item in node.items if (text := reader.text(item, f"a word of {what}")))
+        if not node.items:
+            reader.report("E203", node.place, f"{what} allows no word", "list the allowed words")
+        return DeclaredType("text", allowed) if allowed else None
+    text = reader.text(node, what)
+    if text is None or text.value in DECLARABLE:
+        return DeclaredType(text.value) if text else None
+    message = f'there is no type "{text.value}"'
+    if text.value.lower() in _FOREIGN:
+        reader.report("E203", text.place, message, f"write `{_FOREIGN[text.value.lower()]}`")
+    else:
+        reader.unknown("E203", text, DECLARABLE, message)
+    return None
+
+
+class Declaration(FlowModel):
+    """A variable or a param that is described by a map."""
+
+    is_named: ClassVar = True
+    cures: ClassVar = {"type": "write `type: text`"}
+
+    type: Annotated[DeclaredType | None, ReadWith(read_type, TYPE)] = None
+    """text, int, number, bool, phone, url, list, map, or a list of allowed words."""
+    default: Annotated[Node | None, kept(ANYTHING)] = None
+    """What it is at the beginning."""
+    sensitive: bool = False
+    """true: the value is written nowhere, and forgotten after the turn that received it."""
+
+
+def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
+    """Whether a variable may have this name; E205 or E206 otherwise."""
+    if not _NAME.fullmatch(text.value):
+        cleaned = re.sub(r"[^A-Za-z0-9_]+", "_", text.value).strip("_")
+        near = cleaned if _NAME.fullmatch(cleaned) and cleaned not in RESERVED else ""
+        cure = "use letters, digits and _" + (f", e.g. {near}" if near else "")
+        reader.report("E205", text.place, f'{what} cannot be named "{text.value}"', cure)
+        return False
+    if text.value in RESERVED:
+        reader.report("E206", text.place, f'"{text.value}" is a name that every call has already')
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What `vars` declares. `unsure` are the names whose type could not be read: they may be of any type."""
+
+    variables: Mapping[str, Variable]
+    unsure: frozenset[str] = frozenset()
+
+    def scope(self, env: Iterable[str] | None, settings: Iterable[str] = ()) -> ScopeTypes:
+        """The names that the values of the flow may use; `settings` may hold a setting of the server."""
+        scope = scope_types(self.variables, env, settings)
+        for name in sorted(self.unsure):
+            scope = scope.having(name, ANY)
+        return scope
+
+
+def read_variables(node: Node, reader: Reader) -> Declared:
+    """The map under `vars`, e.g. `ticket: {type: text, default: ""}`.
+
+    Without a `default` a variable begins empty (`""`, 0, false, an empty list or map); one with a list of allowed
+    words needs one. What is faulty is declared all the same.
+    """
+    found = reader.map(node, "`vars`", "write `vars: {name: {type: text}}`")
+    variables: dict[str, Variable] = {}
+    unsure: set[str] = set()
+    entries = found.entries if found else ()
+    fallen = fallen_out(entries, lambda entry: entry.key.value in Declaration.words())
+    for entry in entries:
+        name = entry.key.value
+        if name in fallen:
+            continue
+        is_named = is_variable_name(entry.key, "a variable", reader)
+        variable, is_sure = _read_variable(entry, reader, needs_default=True)
+        meant = {name} if is_named else {name, *(re.sub(r"[^A-Za-z0-9_]+", filling, name) for filling in ("", "_"))}
+        variables |= {each: replace(variable, name=each) for each in meant}
+        if is_named and not is_sure:
+            unsure.add(name)
+    return Declared(variables, frozenset(unsure))
+
+
+def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
+    """The map under `params`: name → a type, a list of words, or a map as under `vars`."""
+    found = reader.map(node, what, "write `params: {name: text}`")
+    named = [entry for entry in found.entries if is_variable_name(entry.key, "a param", reader)] if found else []
+    return {entry.key.value: Param(_read_typed(entry, reader), not _has_default(entry.value)) for entry in named}
+
+
+def _has_default(node: Node) -> bool:
+    return isinstance(node, Map) and node.get("default") is not None
+
+
+def read_returned_types(node: Node, what: str, reader: Reader) -> dict[str, Variable]:
+    """The map under `returns` of a flow: name → type."""
+    found = reader.map(node, what, "write `name: text`")
+    named = [entry for entry in found.entries if is_variable_name(entry.key, "a value", reader)] if found else []
+    return {entry.key.value: _read_typed(entry, reader) for entry in named}
+
+
+def _read_typed(entry: Entry, reader: Reader) -> Variable:
+    name = entry.key.value
+    if isinstance(entry.value, Map):
+        return _read_variable(entry, reader, needs_default=False)[0]
+    type_name, allowed = read_type(entry.value, f'"{name}"', reader) or DeclaredType("text")
+    return Variable(name, type_name, "", entry.key.place, words=allowed)
+
+
+def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> tuple[Variable, bool]:
+    """The variable that a map describes, and whether its type is known."""
+    name, place = entry.key.value, entry.key.place
+    bare = Variable(name, "text", "", place)
+    if not isinstance(entry.value, Map):
+        cure = _shape_cure(name, entry.value)
+        reader.report("E201", entry.value.place, f"the variable {name} is not described by a map", cure)
+        return bare, False
+    fields = Declaration.read_words(entry.value, f'the variable "{name}"', reader, place=place)
+    cures = {"type": f"write `type: {_guess(fields.get('default'))}`"}
+    found = Declaration.build(fields, reader, cures=cures)
+    if found is None:
+        return bare, False
+    type_name, allowed = found.type or DeclaredType("text")
+    empty, default = _EMPTY.get(type_name, ""), found.default
+    draft = Variable(name, type_name, empty, place, found.sensitive, allowed, has_default=default is not None)
+    if default is None and allowed and needs_default:
+        found.written.need("default", f"write `default: {allowed[0]}`", reader)
+    if default is None or found.type is None:
+        return draft, found.type is not None
+    return replace(draft, default=_read_default(default, draft, reader)), True
+
+
+def _shape_cure(name: str, node: Node) -> str:
+    if isinstance(node, Text) and node.value in DECLARABLE:
+        return f"write `{name}: {{type: {node.value}}}`"
+    if isinstance(node, Text):
+        default = f'"{node.value}"' if _guess(node) == "text" else node.value
+        return f"write `{name}: {{type: {_guess(node)}, default: {default}}}`"
+    if isinstance(node, Seq) and node.items and isinstance(first := node.items[0], Text):
+        word = f"`{{type: [..], default: {first.value}}}`"
+        return f"write `{name}: {{type: list, default: [..]}}`; for one of these words, {word}"
+    return f'write `{name}: {{type: text, default: ""}}`'
+
+
+def _guess(default: Node | None) -> str:
+    """The type that a default looks like."""
+    if isinstance(default, Seq | Map):
+        return "list" if isinstance(default, Seq) else "map"
+    text = default.value if default and not default.quoted else ""
+    if text in {"true", "false"}:
+        return "bool"
+    return "int" if _WHOLE.fullmatch(text) else "text"
+
+
+def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
+    """The default, cast; E203 when it does not fit. An empty text fits phone and url: nothing is known yet."""
+    if computed := [text for text in _texts(node) if "{{" in text.value or "{%" in text.value]:
+        cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
+        for text in computed:
+            reader.report("E203", text.place, f'`default` of the variable "{variable.name}" has braces', cure)
+        return variable.default
+    warn_of_flags(node, reader)
+    value = plain(node)
+    if value == "" and variable.type_name in {"phone", "url"}:
+        return value
+    try:
+        return variable_type(variable).cast(value)
+    except ValueError as error:
+        shown = f'"{value}"' if isinstance(value, str) else "a list" if isinstance(value, list) else "a map"
+        message = f'`default` of the variable "{variable.name}" cannot be {shown}'
+        reader.report("E203", node.place, message, str(error))
+        return variable.default
+
+
+def _texts(node: Node) -> Iterator[Text]:
+    if isinstance(node, Text):
+        yield node
+    for inner in node.items if isinstance(node, Seq) else ():
+        yield from _texts(inner)
+    for entry in node.entries if isinstance(node, Map) else ():
+        yield from _texts(entry.value)
+
+
+def warn_of_flags(node: Node, reader: Reader) -> None:
+    """W265 for each bare true and false within a list or a map: there it is a text, and "false" counts as true."""
+    for text in () if isinstance(node, Text) else _texts(node):
+        if not text.quoted and text.value in ("true", "false"):
+            message = f"what is written in a list or a map is text, {text.value} too"
+            cure = f'write "{text.value}" in quotes, and ask for the text: == "{text.value}"'
+            reader.report("W265", text.place, message, cure)
+
+
+def plain(node: Node) -> object:
+    """A node as text, lists and dicts."""
+    if isinstance(node, Text):
+        return node.value
+    if isinstance(node, Seq):
+        return [plain(item) for item in node.items]
+    return {entry.key.value: plain(entry.value) for entry in node.entries}
+
+
+def with_collected(declared: Declared, steps: Map) -> Declared:
+    """What is declared, and each variable that a `collect` of `steps` fills.
+
+    One that is not declared is a text that begins empty. `sensitive: true` of any `collect` that fills it makes it
+    sensitive. Nothing is reported here: the `collect` does when it is read.
+    """
+    found = dict(declared.variables)
+    for entry in steps.entries:
+        collect = _meant(entry.value, "collect") if isinstance(entry.value, Map) else None
+        into = _meant(collect, "into") if isinstance(collect, Map) else None
+        if isinstance(collect, Map) and isinstance(into, Text) and _NAME.fullmatch(into.value):
+            flag = _meant(collect, "sensitive")
+            is_sensitive = isinstance(flag, Text) and flag.value == "true"
+            bare = Variable(into.value, "text", "", into.place, is_declared=False, has_default=False)
+            known = found.get(into.value, bare)
+            found[into.value] = replace(known, sensitive=is_sensitive or known.sensitive)
+    return replace(declared, variables=found)
+
+
+def _meant(node: Map, word: str) -> Node | None:
+    """The value of `word`, or of a key that is `word` misspelt."""
+    strange = (entry for entry in node.entries if entry.key.value not in _FAMILIAR)
+    misspelt = (entry.value for entry in strange if nearest(entry.key.value, (word,)))
+    return node.get(word) or next(misspelt, None)
+
+
+def constant_types(
+    variables: Mapping[str, Variable], flow: Map, own: Signature, flows: Iterable[Signature]
+) -> Mapping[str, ValueType]:
+    """The types of the lists and maps that nothing ever changes, by name, with the type of their entries.
+
+    Left out are those whose entries are not all of one type, and empty ones.
+
+    Args:
+        variables: of the flow.
+        flow: the whole file, where `set` and `into` may stand in any part.
+        own: what the flow is given: its params.
+        flows: those of the project; what one gives back fills a variable of the same name.
+    """
+    changed = {*_changed(flow), *own.params, *(name for each in flows for name in each.returns)}
+    constant = {name: variable.default for name, variable in variables.items() if name not in changed}
+    types = {name: _type_of(default) for name, default in constant.items()}
+    return {name: type_ for name, type_ in types.items() if type_ is not None and type_.item is not None}
+
+
+def _changed(node: Node) -> Iterator[str]:
+    """The names that some `set` or `into` may give another value."""
+    for item in node.items if isinstance(node, Seq) else ():
+        yield from _changed(item)
+    for key, value in node.entries if isinstance(node, Map) else ():
+        if isinstance(value, Text) and key.value == "into":
+            yield value.value
+        elif isinstance(value, Map) and key.value == "set":
+            yield from value.keys()
+        yield from _changed(value)
+
+
+def _type_of(default: object) -> ValueType | None:
+    match default:
+        case str():
+            return TYPES["text"]
+        case list():
+            return _holding("list", default)
+        case dict():
+            return _holding("map", default.values())
+    return None
+
+
+def _holding(name: str, entries: Iterable[object]) -> ValueType:
+    """A list or a map, with the type of its entries when that is one for all."""
+    types = [_type_of(entry) for entry in entries]
+    is_one = bool(types) and all(type_ == types[0] for type_ in types)
+    return replace(TYPES[name], item=types[0] if is_one else None)

@@ -1,0 +1,273 @@
+"""Rules between the options of one object, and between the actions of one NCCO.
+
+Each takes any values, since the values may be wrong too, and reports paths relative to the object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from app.ncco.issue import Issue, fault, listed, pointer, shown
+from app.ncco.languages import VOICE_OF, spans
+from app.ncco.ssml import LONGEST, check_text, is_ssml
+from app.ncco.types import as_number, encodes, is_false, is_true, size_as_json
+
+Options = Mapping[str, Any]
+
+LARGEST_HEADERS = 512
+"""Bytes of WebSocket metadata. Source: WebSocket guide."""
+LONGEST_HEADER = 8191
+"""Characters of an Authorization header. Source: Java SDK."""
+OTHER_AUDIO = (".ogg", ".oga", ".flac", ".aac", ".m4a", ".wma", ".aiff", ".amr", ".opus", ".webm", ".mp4", ".m3u8")
+_URI_MARK = re.compile(r"[:/@\s]")
+_NOT_A_TOKEN = re.compile(r"[^\w.!%*+`'~-]|^$", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def channels_need_split(options: Options) -> Iterator[Issue]:
+    """Source: NCCO reference, Record (channels)."""
+    if options.get("channels") is not None and options.get("split") is None:
+        yield fault("N203", "channels is given without split: conversation.", path="/channels")
+
+
+def mute_or_can_speak(options: Options) -> Iterator[Issue]:
+    """Source: NCCO reference, Conversation (mute) and Transfer (mute)."""
+    if options.get("canSpeak") is None or options.get("mute") is None:
+        return
+    if is_true(options["mute"]):
+        yield fault("N201", "mute is true although canSpeak is given.", path="/mute")
+    elif is_false(options["mute"]):
+        yield fault("N909", "mute is not supported beside canSpeak.", path="/mute")
+
+
+def transcription_needs_record(options: Options) -> Iterator[Issue]:
+    """Source: NCCO reference, Conversation (transcription)."""
+    if options.get("transcription") is not None and not is_true(options.get("record")):
+        yield fault("N204", "transcription is given, but record is not true.", path="/transcription")
+
+
+def one_caller_number(options: Options) -> Iterator[Issue]:
+    """`from` or `randomFromNumber`; a phone needs one. Source: NCCO reference, Connect (from, randomFromNumber)."""
+    is_random = is_true(options.get("randomFromNumber"))
+    if options.get("from") is None:
+        if not is_random and _calls_a_phone(options):
+            yield fault("N902", "connect calls a phone without from or randomFromNumber.")
+    elif is_random:
+        yield fault("N202", "randomFromNumber is true although from is given.", path="/randomFromNumber")
+
+
+def no_ringback_for_phones(options: Options) -> Iterator[Issue]:
+    """Source: NCCO reference, Connect (ringbackTone)."""
+    if options.get("ringbackTone") is not None and _calls_a_phone(options):
+        yield fault("N903", "ringbackTone is given for a phone, whose carrier sends its own.", path="/ringbackTone")
+
+
+def _calls_a_phone(options: Options) -> bool:
+    endpoints = options.get("endpoint")
+    first = endpoints[0] if isinstance(endpoints, list) and endpoints else endpoints
+    return isinstance(first, dict) and first.get("type") == "phone"
+
+
+def sip_target(options: Options) -> Iterator[Issue]:
+    """`uri`, or `user` with `domain`. Source: NCCO reference, SIP."""
+    uri, user, domain = (options.get(name) is not None for name in ("uri", "user", "domain"))
+    if uri and (user or domain):
+        yield fault("N205", "uri is given together with user or domain.")
+    elif not uri and domain and not user:
+        yield fault("N962", "domain is given without user.", 'Add "user".')
+    elif not uri and user and not domain:
+        yield fault("N206", "user is given without domain.", 'Add "domain".')
+    elif not uri and not user:
+        yield fault("N206", "The SIP endpoint has neither uri nor user and domain.")
+
+
+def sip_parts_are_names(options: Options) -> Iterator[Issue]:
+    """`user` and `domain` are not URIs, a header is one line. Source: NCCO reference, SIP (user, domain, headers)."""
+    for name in ("user", "domain"):
+        value = options.get(name)
+        if isinstance(value, str) and _URI_MARK.search(value):
+            cure = f"Write the {name} alone, or the whole URI as uri."
+            yield fault("N962", f"{shown(value)} is not a name, but a URI or part of one.", cure, f"/{name}")
+    headers = options.get("headers")
+    for name, value in headers.items() if isinstance(headers, dict) else ():
+        if _NOT_A_TOKEN.search(str(name)) or (isinstance(value, str) and _CONTROL.search(value)):
+            message = "The name or the value of the header holds what a header cannot carry."
+            yield fault("N920", message, path=f"/headers{pointer(name)}")
+
+
+def one_header_spelling(options: Options) -> Iterator[Issue]:
+    """Our own choice: two spellings of one option at once are a slip."""
+    if options.get("standardHeaders") is not None and options.get("standard_headers") is not None:
+        yield fault("N960", "standardHeaders is given in two spellings.", "Leave out standard_headers.")
+
+
+def websocket_handshake(options: Options) -> Iterator[Issue]:
+    """Content type, size of the metadata, authorization. Source: WebSocket guide; Voice API specification."""
+    authorization = options.get("authorization")
+    if isinstance(authorization, dict):
+        value = authorization.get("value")
+        if authorization.get("type") == "custom" and not value:
+            yield fault("N208", "The authorization is of type custom, but has no value.", path="/authorization")
+        if isinstance(value, str) and len(value) > LONGEST_HEADER:
+            message = f"The value of the authorization has {len(value)} characters; {LONGEST_HEADER} is the most."
+            yield fault("N920", message, path="/authorization")
+        elif isinstance(value, str) and not (value.isascii() and value.isprintable()):
+            message = "The value of the authorization holds a character that headers do not."
+            yield fault("N920", message, path="/authorization")
+    if options.get("content-type") is None:
+        yield fault("N919", "The WebSocket endpoint has no content-type.")
+    headers = options.get("headers")
+    if isinstance(headers, dict) and (size := size_as_json(headers)) > LARGEST_HEADERS:
+        yield fault("N918", f"The headers are {size} bytes; {LARGEST_HEADERS} is the most.", path="/headers")
+
+
+def talk_can_be_spoken(options: Options) -> Iterator[Issue]:
+    """The text can be spoken in the style. Source: NCCO reference, Talk (text, style); Text-To-Speech guide."""
+    text = options.get("text")
+    if not isinstance(text, str) or ("<" not in text and len(text) <= LONGEST):
+        yield from _style_exists(options, ssml=False)
+    elif encodes(text) and text.strip():
+        yield from (issue.inside("text") for issue in check_text(text))
+        yield from _style_exists(options, ssml=is_ssml(text))
+
+
+def _style_exists(options: Options, *, ssml: bool) -> Iterator[Issue]:
+    language = options.get("language")
+    language = "en-US" if language is None else language
+    style = as_number(options.get("style", 0))
+    voice = VOICE_OF.get(language.lower()) if isinstance(language, str) else None
+    if voice is None or voice.styles is None or voice.ssml_styles is None or style is None or style % 1:
+        return
+    if style not in voice.styles and not (style == 0 and options.get("style") is None):
+        cure = f"Write {listed(spans(voice.styles))}."
+        yield fault("N907", f"{language} has no style {shown(style)}.", cure, "/style")
+    elif ssml and style not in voice.ssml_styles:
+        yield fault("N908", f"Style {style} of {language} does not support SSML.", path="/text")
+
+
+def stream_is_audio(options: Options) -> Iterator[Issue]:
+    """Source: NCCO reference, Stream (streamUrl)."""
+    urls = options.get("streamUrl")
+    url = urls[0] if isinstance(urls, list) and urls else urls
+    if isinstance(url, str) and url.partition("?")[0].lower().endswith(OTHER_AUDIO):
+        yield fault("N917", "The file is neither mp3 nor wav by its name.", path="/streamUrl")
+
+
+def settings_fit_the_input(options: Options) -> Iterator[Issue]:
+    """Settings belong to a type that is asked for, and to synchronous mode. Source: NCCO reference, Input."""
+    types = options.get("type")
+    asked = types if isinstance(types, list) else [types]
+    dtmf = options.get("dtmf")
+    if options.get("mode") == "asynchronous":
+        if isinstance(dtmf, dict) and any(setting is not None for setting in dtmf.values()):
+            yield fault("N207", "dtmf has settings, but mode is asynchronous.", path="/dtmf")
+        if "dtmf" not in asked and types is not None:
+            yield fault("N909", "mode applies to DTMF only, which type does not name.", path="/mode")
+    for name in ("dtmf", "speech"):
+        if options.get(name) and name not in asked and types is not None:
+            cure = f'Add "{name}" to type, or leave {name} out.'
+            yield fault("N909", f"{name} has settings, but type does not name it.", cure, f"/{name}")
+
+
+def one_target(options: Options) -> Iterator[Issue]:
+    """Our own choice: two spellings of the target at once are a slip."""
+    if options.get("conversationId") is not None and options.get("conversation_id") is not None:
+        yield fault("N960", "conversationId is given in two spellings.", "Leave out conversation_id.")
+
+
+def one_ringback(options: Options) -> Iterator[Issue]:
+    """Our own choice: the former name beside the present one is a slip."""
+    answer = options.get("onAnswer")
+    if isinstance(answer, dict) and answer.get("ringbackTone") is not None and answer.get("ringback") is not None:
+        yield fault("N956", "ringback and ringbackTone are both given.", "Leave out ringback.", "/onAnswer")
+
+
+PROMPTS = ("talk", "stream")
+UNKNOWN = "?"
+"""Stands for an entry that is not a known action; what follows it cannot be judged."""
+
+
+def check_order(actions: Sequence[object], known: Collection[str]) -> Iterator[Issue]:
+    """What is wrong with the order of the actions of an NCCO; `known` are the names of all actions."""
+    names = [_name(action, known) for action in actions]
+    yield from _barge_in_needs_input(actions, names)
+    if "transfer" in names[:-1]:
+        path = pointer(names.index("transfer") + 1)
+        yield fault("N302", "transfer ends this NCCO, so this action never runs.", path=path)
+    yield from _nothing_after_endless_loop(actions, names)
+    yield from _last_record_records(actions, names)
+
+
+def _name(action: object, known: Collection[str]) -> str:
+    name = action.get("action") if isinstance(action, dict) else None
+    return name if isinstance(name, str) and name in known else UNKNOWN
+
+
+def _option(action: object, name: str) -> object:
+    return action.get(name) if isinstance(action, dict) else None
+
+
+def _barge_in_needs_input(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
+    """An interruptible prompt stays so until an input, which must follow the prompts at once.
+
+    talk asks for an input as the next action that is not talk, stream for one as the next that is not stream; a
+    mixture of both before the input is only a warning.
+
+    Source: NCCO reference, Talk (bargeIn) and Stream (bargeIn).
+    """
+    index = 0
+    while index < len(names):
+        if names[index] in PROMPTS and is_true(_option(actions[index], "bargeIn")):
+            end = next((at for at in range(index, len(names)) if names[at] not in PROMPTS), len(names))
+            follower = names[end] if end < len(names) else None
+            path = f"/{index}/bargeIn"
+            if follower not in ("input", UNKNOWN):
+                after = f"{follower} follows" if follower else "nothing follows"
+                yield fault("N301", f"bargeIn waits for an input, but {after}.", path=path)
+            elif follower == "input" and len(set(names[index:end])) > 1:
+                yield fault("N911", "talk and stream are mixed between bargeIn and its input.", path=path)
+            index = end
+        index += 1
+
+
+def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
+    """Loop 0 never ends, unless the caller may interrupt it. Source: NCCO reference, Talk (loop) and Stream (loop)."""
+    barges = False
+    for index, name in enumerate(names[:-1]):
+        if name == "input":
+            barges = False
+        if name not in PROMPTS:
+            continue
+        barges = barges or is_true(_option(actions[index], "bargeIn"))
+        if as_number(_option(actions[index], "loop")) == 0 and not barges:
+            prompt = next((at for at in range(index + 1, len(names)) if names[at] in PROMPTS), None)
+            if prompt is None:
+                message = f"Action {index} loops forever, so this action is never reached."
+                yield fault("N912", message, path=f"/{index + 1}")
+            else:
+                yield fault("N303", f"Action {index} loops forever, so nobody hears this one.", path=f"/{prompt}")
+            return
+
+
+def _last_record_records(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
+    """A record without an end condition lasts as long as the call, and nothing waits for it.
+
+    With a beep it asks for a message, which nobody can leave while only prompts follow.
+
+    Source: NCCO reference, Record.
+    """
+    last = max((at for at, name in enumerate(names) if name not in PROMPTS), default=None)
+    if last is None or names[last] != "record":
+        return
+    record, prompts = actions[last], actions[last + 1 :]
+    if any(_option(record, end) is not None for end in ("endOnSilence", "endOnKey", "timeOut")):
+        return
+    if not prompts:
+        yield fault("N913", "The call ends as soon as this recording has begun.", path=f"/{last}")
+        return
+    is_endless = any(as_number(_option(prompt, "loop")) == 0 for prompt in prompts)
+    if is_true(_option(record, "beepStart")) and not is_endless:
+        cure = "Give it endOnSilence, endOnKey or timeOut, so that the call waits for the message."
+        yield fault("N913", "What follows does not wait for this recording, and ends the call.", cure, f"/{last}")

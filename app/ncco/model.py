@@ -1,0 +1,396 @@
+"""What every model of an NCCO object has in common, and the shape that the checker derives from it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property, partial
+from itertools import pairwise
+from typing import Any, ClassVar, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from app.ncco.hints import ENDPOINT_NAMES, folded, meant_name, meant_option, near
+from app.ncco.issue import Issue, fault, listed, pointer, shown, wrong_type
+from app.ncco.types import JsonSchema, Kind, check_value
+
+OptionRule = Callable[[Mapping[str, Any]], Iterable[Issue]]
+"""A rule between the options of one object; paths are relative to it. Options may have any values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """What Vonage takes when the option is missing. It is documented, never sent."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option.
+
+    Attributes:
+        name: as it is written in an NCCO.
+        field: as it is called in Python.
+        describe: says what it does, in a sentence or two.
+        default: what Vonage takes when it is missing; None when it takes nothing.
+    """
+
+    name: str
+    field: str
+    kind: Kind
+    required: bool
+    describe: Callable[[], str]
+    default: object = None
+
+    def json_schema(self) -> JsonSchema:
+        """The JSON Schema of its values; null is allowed where it may be left out."""
+        schema = self.kind.json_schema() | {"description": self.describe()}
+        if not self.required:
+            if "enum" in schema:
+                schema["enum"] = [*schema["enum"], None]
+            elif "anyOf" in schema:
+                schema["anyOf"] = [*schema["anyOf"], {"type": "null"}]
+            else:
+                types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+                schema["type"] = [*types, "null"]
+        return schema if self.default is None else schema | {"default": self.default}
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A warning about the mere presence of a key, which is then not an unknown option."""
+
+    code: str
+    message: str
+    cure: str | None = None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An object made of options.
+
+    Attributes:
+        title: what it is called in messages, e.g. `talk` or `phone endpoint`.
+        about: what it is, in a sentence.
+        tag: the key that names it (`action` or `type`) and its value; None for settings.
+        spellings: other spellings that are taken, and the option each stands for.
+        notes: warnings by key.
+        rules: rules between its options, and those of settings inside it; settings have no rules of their own.
+    """
+
+    title: str
+    about: str
+    options: Mapping[str, Option]
+    tag: tuple[str, str] | None = None
+    spellings: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, Note] = field(default_factory=dict)
+    rules: tuple[OptionRule, ...] = ()
+
+    def check(self, value: Mapping[Any, Any]) -> list[Issue]:
+        """What is wrong with an object of this shape: its options one by one, then the rules between them."""
+        issues: list[Issue] = []
+        unknown: list[Any] = []
+        for key, entry in value.items():
+            if self.tag is not None and key == self.tag[0]:
+                continue
+            option = self.options.get(key)
+            if option is not None and entry is not None and key not in self.notes:
+                if found := check_value(option.kind, entry):
+                    issues += [issue.inside(key) for issue in found]
+            else:
+                issues += [issue.inside(key) for issue in self._check_unusual(key, entry)]
+                if not self._is_known(key):
+                    unknown.append(key)
+        meant = {key: name for key in unknown if (name := meant_name(key, self.title, self.options, self.inside))}
+        missing = [name for name in self._required if value.get(name) is None]
+        if missing:
+            given = {self.spellings.get(key, meant.get(key)) for key in value if value[key] is not None}
+            issues += [self._missing(name) for name in missing if name not in given]
+        return issues + self._check_between(value, meant)
+
+    def _missing(self, name: str) -> Issue:
+        about = self.options[name].describe()
+        return fault("N106", f"{self.title} needs {name}.", f'Add "{name}": {about[:1].lower()}{about[1:]}')
+
+    def _check_unusual(self, key: object, entry: object) -> list[Issue]:
+        """A key with a note, of another spelling, unknown, or with null for a value."""
+        note = self.notes.get(str(key))
+        issues = [fault(note.code, note.message, note.cure)] if note else []
+        option = self.options.get(self.spellings.get(str(key), str(key)))
+        if option is None:
+            if note is None:
+                cure = meant_option(key, self.title, self.options, self.inside)
+                cure = cure or f"Its options are {listed(tuple(self.options))}."
+                issues.append(fault("N105", f"{self.title} has no option {shown(str(key))}.", cure))
+        elif entry is not None:
+            issues += check_value(option.kind, entry)
+        elif not option.required:
+            issues.append(fault("N958", f"{option.name} is null."))
+        return issues
+
+    def _check_between(self, value: Mapping[Any, Any], meant: Mapping[Any, str]) -> list[Issue]:
+        """The rules between the options; a misspelt one counts as the intended one, at the place of its key."""
+        slips = {name: key for key, name in meant.items() if name in self.options and value.get(name) is None}
+        if not slips:
+            return [issue for rule in self.rules for issue in rule(value)]
+        options = {**value, **{name: value[key] for name, key in slips.items()}}
+        issues = [issue for rule in self.rules for issue in rule(options)]
+        written = {pointer(name): pointer(key) for name, key in slips.items()}
+        return [replace(issue, path=written[issue.path]) if issue.path in written else issue for issue in issues]
+
+    def _is_known(self, key: object) -> bool:
+        name = self.spellings.get(str(key), str(key))
+        return name in self.options or name in self.notes
+
+    @cached_property
+    def _required(self) -> tuple[str, ...]:
+        return tuple(name for name, option in self.options.items() if option.required)
+
+    @cached_property
+    def python_names(self) -> Mapping[str, str]:
+        """Every spelling that the models take, and the option each stands for."""
+        return dict(self.spellings) | {option.field: option.name for option in self.options.values()}
+
+    @cached_property
+    def inside(self) -> Mapping[str, str]:
+        """The options of nested objects, and the option that holds each."""
+        held = ((name, shape) for name, option in self.options.items() for shape in option.kind.shapes_inside())
+        return {inner: name for name, shape in held for inner in ((shape.tag or ())[:1] + tuple(shape.options))}
+
+    def read(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """The options under their NCCO names with the values as models hold them.
+
+        null is dropped, and so is what has no effect; unknown options are kept, and so is a second spelling of one.
+        """
+        wire: dict[str, Any] = {}
+        for key, entry in value.items():
+            name = self.python_names.get(key, key)
+            name = key if name in wire or name in value else name
+            option = self.options.get(name)
+            if entry is not None and (option or key not in self.notes):
+                wire[name] = option.kind.read(entry) if option else entry
+        return wire
+
+    def json_schema(self) -> JsonSchema:
+        """The JSON Schema of objects without an error; the rules between the options are left out."""
+        properties: JsonSchema = {name: option.json_schema() for name, option in self.options.items()}
+        properties |= {key: properties[name] for key, name in self.spellings.items()}
+        properties |= {key: {"description": note.message} for key, note in self.notes.items() if key not in properties}
+        required = [
+            name for name, option in self.options.items() if option.required and name not in self.spellings.values()
+        ]
+        if self.tag:
+            properties = {self.tag[0]: {"const": self.tag[1]}} | properties
+            required = [self.tag[0], *required]
+        schema: JsonSchema = {"type": "object", "description": self.about}
+        return schema | {"properties": properties, "required": required, "additionalProperties": False}
+
+
+@dataclass(frozen=True)
+class Nested(Kind):
+    """A settings object of a shape."""
+
+    shape: Shape
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        if isinstance(value, dict):
+            return self.shape.check(value)
+        return [wrong_type(value, "an object", f'Write an object: {{"{next(iter(self.shape.options))}": ...}}.')]
+
+    def shapes_inside(self) -> tuple[Shape, ...]:
+        """The shape of the settings."""
+        return (self.shape,)
+
+    def read(self, value: object) -> object:
+        """The object under its NCCO names."""
+        return self.shape.read(value) if isinstance(value, Mapping) else value
+
+    def json_schema(self) -> JsonSchema:
+        """An object of the shape."""
+        return self.shape.json_schema()
+
+
+@dataclass(frozen=True)
+class Tagged(Kind):
+    """An endpoint: an object whose `type` names its shape."""
+
+    shapes: Mapping[str, Shape]
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        if not isinstance(value, dict):
+            return [wrong_type(value, "an endpoint", 'Write an object: {"type": "phone", "number": "..."}.')]
+        kind = value.get("type")
+        if kind is None:
+            return [fault("N120", "The endpoint has no type.", self._type_cure(value))]
+        if isinstance(kind, str) and kind in self.shapes:
+            return self.shapes[kind].check(value)
+        meant = ENDPOINT_NAMES.get(folded(kind)) or near(kind, self.shapes) if isinstance(kind, str) else None
+        cure = f'Did you mean "{meant}"?' if meant else None
+        return [fault("N121", f"There is no endpoint type {shown(kind)}.", cure, "/type")]
+
+    def _type_cure(self, value: Mapping[Any, Any]) -> str | None:
+        """The one type that has all known options of the endpoint; None when they leave more than one."""
+        known = {str(key) for key in value} & {name for shape in self.shapes.values() for name in shape.options}
+        uri = value.get("uri")
+        scheme = uri.partition(":")[0] if isinstance(uri, str) else ""
+        by_scheme = {"ws": "websocket", "wss": "websocket", "sip": "sip"}.get(scheme)
+        fitting = [name for name, shape in self.shapes.items() if known and known <= shape.options.keys()]
+        fitting = [name for name in fitting if by_scheme in (None, name)]
+        return f'Add "type": "{fitting[0]}".' if len(fitting) == 1 else None
+
+    def shapes_inside(self) -> tuple[Shape, ...]:
+        """The shapes of all types."""
+        return tuple(self.shapes.values())
+
+    def read(self, value: object) -> object:
+        """The endpoint under its NCCO names."""
+        kind = value.get("type") if isinstance(value, Mapping) else None
+        shape = self.shapes.get(kind) if isinstance(kind, str) else None
+        return shape.read(value) if shape and isinstance(value, Mapping) else value
+
+    def json_schema(self) -> JsonSchema:
+        """One of the types."""
+        return {"oneOf": [{"$ref": f"#/$defs/{shape.title.replace(' ', '_')}"} for shape in self.shapes.values()]}
+
+
+def to_wire(name: str) -> str:
+    """The NCCO name of a Python name: `event_url` is eventUrl, `from_` is from."""
+    return to_camel(name.removesuffix("_"))
+
+
+_SPELLINGS: ConfigDict = {"populate_by_name": True, "extra": "forbid"}
+"""Hidden from the mypy plugin, which would otherwise refuse camelCase keyword arguments."""
+
+
+class NccoModel(BaseModel):
+    """An object of an NCCO.
+
+    Takes arguments in Python's spelling and in the NCCO's, a single value for an array, and digits as text.
+    Raises pydantic's `ValidationError` with every fault, each with its cure.
+    """
+
+    model_config = ConfigDict(alias_generator=to_wire, frozen=True, **_SPELLINGS)
+
+    title: ClassVar[str]
+    """What it is called in messages, e.g. `talk` or `phone endpoint`."""
+    spellings: ClassVar[Mapping[str, str]] = {}
+    notes: ClassVar[Mapping[str, Note]] = {}
+    rules: ClassVar[tuple[OptionRule, ...]] = ()
+
+    @classmethod
+    def shape(cls) -> Shape:
+        """What the checker knows about the object, taken from the fields."""
+        return _shape_of(cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _explain(cls, data: Any) -> Any:
+        """Refuse wrong options before pydantic does, with all faults and their cures."""
+        if not isinstance(data, Mapping):
+            return data
+        wire = cls.shape().read(_plain(data))
+        faults = [issue for issue in cls.shape().check(wire) if issue.is_error]
+        if faults:
+            raise validation_error(cls.__name__, wire, faults)
+        return wire
+
+    def to_ncco(self) -> dict[str, Any]:
+        """The object as it is sent: NCCO names, real types, nothing that was left out."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+    @classmethod
+    def from_ncco(cls, wire: Mapping[str, Any]) -> Self:
+        """The model of an object of an NCCO."""
+        return cls.model_validate(wire)
+
+
+def validation_error(title: str, wire: object, faults: list[Issue]) -> ValidationError:
+    """Issues as pydantic's error; each message ends with the cure."""
+    return ValidationError.from_exception_data(title, [_detail(wire, issue) for issue in faults])
+
+
+def _detail(wire: object, issue: Issue) -> InitErrorDetails:
+    place: list[str | int] = []
+    value = wire
+    for key in issue.path.split("/")[1:]:
+        step = int(key) if isinstance(value, list) else key.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, list) and isinstance(step, int):
+            value = value[step]
+        else:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        place.append(step)
+    text = PydanticCustomError(issue.code, "{text}", {"text": f"{issue.message} {issue.cure}"})
+    return InitErrorDetails(type=text, loc=tuple(place), input=value)
+
+
+def _plain(value: Any) -> Any:
+    """The value with models inside it as the objects they stand for."""
+    if isinstance(value, NccoModel):
+        return value.to_ncco()
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {name: entry if isinstance(entry, Mapping) else _plain(entry) for name, entry in value.items()}
+    return value
+
+
+@cache
+def _shape_of(model: type[NccoModel]) -> Shape:
+    fields = model.model_fields
+    tag = next((name for name in ("action", "type") if name in fields and not fields[name].is_required()), None)
+    options = [_option(model, name, info) for name, info in fields.items() if name != tag]
+    return Shape(
+        title=model.title,
+        about=" ".join((model.__doc__ or "").split()),
+        options={option.name: option for option in options},
+        tag=(tag, fields[tag].default) if tag else None,
+        spellings=model.spellings,
+        notes=model.notes,
+        rules=model.rules,
+    )
+
+
+def _option(model: type[NccoModel], name: str, info: FieldInfo) -> Option:
+    default = next((entry.value for entry in info.metadata if isinstance(entry, Default)), None)
+    describe = partial(_description, model, name)
+    return Option(info.alias or name, name, _kind(info), info.is_required(), describe, default)
+
+
+def _kind(info: FieldInfo) -> Kind:
+    """The kind that the field is annotated with; a settings model is a kind by itself."""
+    named = next((entry for entry in info.metadata if isinstance(entry, Kind)), None)
+    models = (model for model in get_args(info.annotation) if isinstance(model, type) and issubclass(model, NccoModel))
+    return named or Nested(next(models).shape())
+
+
+def _description(model: type, name: str) -> str:
+    return next((texts[name] for texts in map(_descriptions, model.__mro__) if name in texts), "")
+
+
+@cache
+def _descriptions(model: type) -> dict[str, str]:
+    """The text under each field of one class; {} where its source is not at hand.
+
+    Read when somebody asks. pydantic's `use_attribute_docstrings` reads it for every class on import, which takes
+    longer than the rest of the import.
+    """
+    try:
+        source = textwrap.dedent(inspect.getsource(model))
+    except (OSError, TypeError):
+        return {}
+    (definition,) = ast.parse(source).body
+    return {
+        line.target.id: " ".join(str(text.value.value).split())
+        for line, text in pairwise(definition.body if isinstance(definition, ast.ClassDef) else [])
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }

@@ -1,1 +1,0 @@
-"""The actions, endpoints and settings of an NCCO as typed models."""

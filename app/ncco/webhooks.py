@@ -1,0 +1,505 @@
+"""What Vonage sends: a model for each webhook, and `recognise`, which finds the right one."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Final, Self
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+
+DEPTH_LIMIT = 64
+"""Levels of nested JSON text that are read. Our choice: real webhooks have four."""
+
+NESTED = frozenset({"dtmf", "speech", "payload", "custom_data", "original_request", "headers"})
+"""Fields that arrive as one query parameter holding JSON text when the method is GET. Source: webhook reference."""
+
+
+def unnested(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields, with JSON text in a nested field decoded.
+
+    Text that is no JSON object, array or null stays as it came.
+    """
+    return {str(name): _decoded(value) if name in NESTED else value for name, value in fields.items()}
+
+
+def _decoded(value: object) -> object:
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return None if value == "null" else value
+    try:
+        decoded: object = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        decoded = _repaired(value)
+    return value if decoded is None or _is_deep(decoded, DEPTH_LIMIT) else decoded
+
+
+def _repaired(text: str) -> object:
+    """What a lenient reader makes of it, without what JSON cannot hold: half surrogate pairs, NaN, Infinity."""
+    try:
+        decoded = json.loads(text, parse_constant=lambda _: None, strict=False)
+        repaired: object = orjson.loads(json.dumps(decoded, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):  # RecursionError: text nested thousands deep
+        return None
+    return repaired
+
+
+def _is_deep(value: object, left: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return left < 0 or any(_is_deep(each, left - 1) for each in inner)
+
+
+def _as_text(value: object) -> object:
+    """Numbers become text; a bool does not, so that pydantic refuses it, as it does an int with too many digits."""
+    if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    return value
+
+
+def as_text(value: object) -> str:
+    """Text or a number as text; "" for anything else, as `Text` reads it."""
+    if isinstance(value, str):
+        return value
+    try:
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    except ValueError:  # more digits than Python prints
+        return ""
+
+
+def _as_number(value: object) -> object:
+    """Blank text is no number rather than a wrong one; a bool is refused."""
+    if isinstance(value, str) and not value.strip():
+        return None
+    return str(value) if isinstance(value, bool) else value
+
+
+Text = Annotated[str | None, BeforeValidator(_as_text)]
+Whole = Annotated[int | None, BeforeValidator(_as_number)]
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value when it is an object, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+PYTHON_NAMES = frozenset({"from_", "type_"})
+"""Names that only Python knows; a field that is sent under one of them is ignored."""
+
+
+class Webhook(BaseModel):
+    """One request from Vonage, read as far as it can be read.
+
+    Nothing in it is required, since live traffic leaves out and adds fields: what is missing or of a wrong type is
+    None. Unknown keys are kept in `extras`. Source: webhook reference.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True, hide_input_in_errors=True)
+
+    kind: ClassVar[str] = "unknown"
+    """Which webhook this is: one word, the same for all of a class."""
+
+    conversation_uuid: Text = None
+    timestamp: Text = None
+    """ISO 8601 with milliseconds, as sent; compare it to put late events in order."""
+
+    _unread: Mapping[str, object] = PrivateAttr(default_factory=dict)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Names, as sent, of the fields whose values could not be read."""
+        return tuple(self._unread)
+
+    @property
+    def extras(self) -> Mapping[str, Any]:
+        """Fields that the class does not name, and the raw values of those that could not be read."""
+        return {**(self.model_extra or {}), **self._unread}
+
+    @classmethod
+    def read(cls, fields: Mapping[str, object]) -> Self:
+        """The webhook of these fields. Never raises: a wrong value becomes None and is named in `problems`."""
+        wire = {name: value for name, value in fields.items() if name not in PYTHON_NAMES}
+        try:
+            return cls.model_validate(wire)
+        except ValidationError as fault:
+            errors = fault.errors(include_url=False, include_input=False, include_context=False)
+            wrong = dict.fromkeys(str(error["loc"][0]) for error in errors)
+        webhook = cls.model_validate({name: value for name, value in wire.items() if name not in wrong})
+        webhook._unread = {name: wire[name] for name in wrong}
+        return webhook
+
+
+class LegWebhook(Webhook):
+    """A webhook about one leg."""
+
+    uuid: Text = None
+    """The leg. `human` and `machine` events send it as `call_uuid`; it is found here all the same."""
+    from_: Text = Field(default=None, alias="from")
+    to: Text = None
+
+
+class AnswerWebhook(LegWebhook):
+    """A call has reached one of our numbers, or an outbound call was picked up: which NCCO is played?
+
+    It carries no status, direction or timestamp. Source: webhook reference, Answer.
+    """
+
+    kind: ClassVar[str] = "answer"
+
+    from_user: Text = None
+    """The name of a Client SDK user who calls; then `from_` is missing."""
+    endpoint_type: Text = None
+    """phone, sip, websocket, app or vbc."""
+    region_url: Text = None
+    """The REST host that controls this call."""
+    custom_data: Any = None
+    """What a Client SDK application sent along."""
+
+    @property
+    def sip_headers(self) -> Mapping[str, str]:
+        """Custom SIP headers by their own name (`X-Tenant`, `User-to-User`), without Vonage's `SipHeader_`."""
+        prefix = "SipHeader_"
+        return {
+            name.removeprefix(prefix): value
+            for name, value in self.extras.items()
+            if name.startswith(prefix) and isinstance(value, str)
+        }
+
+
+FALLBACK_REASONS: Final = (
+    "Connection closed.",
+    "Connection reset.",
+    "Socket timeout.",
+    "Invalid NCCO.",
+    "Invalid response code.",
+)
+"""Why a webhook comes to the fallback URL. Source: webhook reference, Fallback."""
+
+
+class FallbackWebhook(LegWebhook):
+    """A webhook that expected an NCCO has failed; this is the second chance.
+
+    It has the fields of the failed request, which `original` reads. Source: webhook reference, Fallback.
+    """
+
+    kind: ClassVar[str] = "fallback"
+
+    reason: Text = None
+    """One of FALLBACK_REASONS."""
+    original_request: Any = None
+    _original: Webhook = PrivateAttr(default_factory=Webhook)
+
+    @property
+    def original(self) -> Webhook:
+        """The webhook that failed, as far as its fields were sent again."""
+        return self._original
+
+    @property
+    def original_url(self) -> str | None:
+        """The URL that failed."""
+        return self._of_request("url")
+
+    @property
+    def original_type(self) -> str | None:
+        """`answer` or `event`."""
+        return self._of_request("type")
+
+    def _of_request(self, name: str) -> str | None:
+        value = mapping(self.original_request).get(name)
+        return value if isinstance(value, str) else None
+
+
+class StatusWebhook(LegWebhook):
+    """A leg has changed its state. Source: webhook reference, Call status events."""
+
+    kind: ClassVar[str] = "event"
+
+    status: Text = None
+    """started, ringing, answered, human, machine, busy, cancelled, unanswered, timeout, rejected, failed,
+    disconnected or completed; others may come."""
+    direction: Text = None
+    """inbound or outbound; not sent for human, machine and websocket legs."""
+    detail: Text = None
+    sub_state: Text = None
+    """beep_start or beep_timeout, with status machine."""
+    sip_code: Whole = None
+    disconnected_by: Text = None
+    """platform or user, with status completed."""
+    start_time: Text = None
+    end_time: Text = None
+    duration: Whole = None
+    """Seconds, with status completed."""
+    rate: Text = None
+    price: Text = None
+    network: Text = None
+
+
+class RecordWebhook(Webhook):
+    """A recording is ready. It names no leg. Source: webhook reference, Record."""
+
+    kind: ClassVar[str] = "record"
+
+    recording_url: Text = None
+    """Where the audio is; needs the application's JWT."""
+    recording_uuid: Text = None
+    size: Whole = None
+    """Bytes."""
+    start_time: Text = None
+    end_time: Text = None
+
+
+class TranscriptionWebhook(Webhook):
+    """A recording has been transcribed. Source: webhook reference, Transcription."""
+
+    kind: ClassVar[str] = "transcription"
+
+    transcription_url: Text = None
+    """Where the transcript is; needs the application's JWT."""
+    recording_uuid: Text = None
+    status: Text = None
+
+
+class NotifyWebhook(Webhook):
+    """A call has reached a `notify` action. It names no leg. Source: webhook reference, Notify."""
+
+    kind: ClassVar[str] = "notify"
+
+    payload: Any = None
+    """The action's own payload."""
+
+
+class TransferWebhook(Webhook):
+    """A leg has moved from one conversation to another. Source: webhook reference, Transfer."""
+
+    kind: ClassVar[str] = "transfer"
+
+    uuid: Text = None
+    conversation_uuid_from: Text = None
+    conversation_uuid_to: Text = None
+
+
+class ErrorWebhook(Webhook):
+    """Vonage could not do something, such as read our NCCO. Source: webhook reference, Error."""
+
+    kind: ClassVar[str] = "error"
+
+    reason: Text = None
+
+
+class PaymentWebhook(LegWebhook):
+    """The outcome of the former `pay` action: `status` is success or failure. Source: webhook reference, Payment."""
+
+    kind: ClassVar[str] = "payment"
+
+    status: Text = None
+    type_: Text = Field(default=None, alias="type")
+
+
+class UnknownWebhook(Webhook):
+    """None of the others. Its fields are in `extras`."""
+
+    kind: ClassVar[str] = "unknown"
+
+
+NOT_LISTENED = ("Speech was not enabled", "Speech overridden by DTMF")
+"""What `speech.error` says when keys were asked for or pressed; any other text is a fault of the recogniser.
+
+Source: webhook reference, Input (speech recognition results).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechResult:
+    """One guess of the speech recogniser.
+
+    Attributes:
+        text: what the caller may have said.
+        confidence: 0 to 1, None when it was not sent or cannot be read.
+    """
+
+    text: str
+    confidence: float | None
+
+
+class InputWebhook(LegWebhook):
+    """What the caller pressed or said, in reply to an `input` action.
+
+    `dtmf` was plain text until 2020 and is an object since; either may be missing, as may `speech`.
+    Source: webhook reference, Input; NCCO reference, Input.
+    """
+
+    kind: ClassVar[str] = "input"
+
+    dtmf: Any = Field(default=None, repr=False)
+    speech: Any = Field(default=None, repr=False)
+
+    @property
+    def digits(self) -> str | None:
+        """The pressed keys; None or "" when there were none."""
+        raw = self.dtmf.get("digits") if isinstance(self.dtmf, Mapping) else self.dtmf
+        if isinstance(raw, int) and not isinstance(raw, bool):
+            return _number_text(raw)
+        return raw if isinstance(raw, str) else None
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether a time-out closed the input. True also with digits, so it never means "no digits"."""
+        source = self.dtmf if isinstance(self.dtmf, Mapping) else self.extras
+        return str(source.get("timed_out")).lower() == "true"
+
+    @property
+    def results(self) -> tuple[SpeechResult, ...]:
+        """What was recognised, best first; empty when nothing was, or when the list cannot be read."""
+        raw = mapping(self.speech).get("results")
+        guesses = [guess for item in (raw if isinstance(raw, list) else []) if (guess := _guess(item))]
+        return tuple(sorted(guesses, key=_by_confidence))
+
+    @property
+    def speech_error(self) -> str | None:
+        """Why speech was not recognised, in Vonage's words; None when it did not say."""
+        return _text(self.speech, "error")
+
+    @property
+    def timeout_reason(self) -> str | None:
+        """Why listening ended: end_on_silence_timeout, max_duration or start_timeout."""
+        return _text(self.speech, "timeout_reason")
+
+    @property
+    def recording_url(self) -> str | None:
+        """Where the caller's words are, when the action asked for `saveAudio`; needs the application's JWT."""
+        return _text(self.speech, "recording_url")
+
+    @property
+    def is_speech(self) -> bool:
+        """Whether this is about speech: words and no digits, or a listening that ended or failed without a key."""
+        if self.digits:
+            return False
+        listened = bool(self.results) or self.timeout_reason is not None
+        return listened or self._has_failed or (self.dtmf is None and self.speech is not None)
+
+    @property
+    def _has_failed(self) -> bool:
+        return self.speech_error is not None and self.speech_error not in NOT_LISTENED
+
+
+def _number_text(number: int) -> str | None:
+    try:
+        return str(number)
+    except ValueError:  # more digits than Python prints; no keypad sends them
+        return None
+
+
+def _text(source: object, name: str) -> str | None:
+    value = mapping(source).get(name)
+    return value if isinstance(value, str) else None
+
+
+def _guess(item: object) -> SpeechResult | None:
+    text = _text(item, "text")
+    return None if text is None else SpeechResult(text, _confidence(mapping(item).get("confidence")))
+
+
+def _confidence(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _by_confidence(guess: SpeechResult) -> float:
+    """The order of guesses: the most confident first, those of unknown confidence last, else as sent."""
+    return math.inf if guess.confidence is None else -guess.confidence
+
+
+Fields = Mapping[str, object]
+
+
+def _is_fallback(fields: Fields) -> bool:
+    return "original_request" in fields
+
+
+def _is_transfer(fields: Fields) -> bool:
+    return "conversation_uuid_from" in fields or fields.get("type") == "transfer"
+
+
+def _is_transcription(fields: Fields) -> bool:
+    """By its URL or status, or by the type alone: a transcription that failed has neither, and is no event of a leg."""
+    if "transcription_url" in fields or fields.get("status") == "transcribed":
+        return True
+    return fields.get("type") == "record" and "recording_url" not in fields
+
+
+def _is_payment(fields: Fields) -> bool:
+    return fields.get("type") == "payment" or fields.get("status") in ("success", "failure")
+
+
+def _is_status(fields: Fields) -> bool:
+    return isinstance(fields.get("status"), (str, int, float))
+
+
+def _is_answer(fields: Fields) -> bool:
+    """No field marks an answer webhook: one that says who calls or is called, and nothing else, is taken for one."""
+    if isinstance(fields.get("type"), str):  # RTC events have `from` and a type
+        return False
+    parties = any(fields.get(name) is not None for name in ("to", "from", "from_user"))
+    return parties or {"uuid", "conversation_uuid"} <= fields.keys()
+
+
+ORDER: tuple[tuple[type[Webhook], Callable[[Fields], bool]], ...] = (
+    (FallbackWebhook, _is_fallback),
+    (TransferWebhook, _is_transfer),
+    (TranscriptionWebhook, _is_transcription),
+    (RecordWebhook, lambda fields: "recording_url" in fields),
+    (NotifyWebhook, lambda fields: "payload" in fields),
+    (InputWebhook, lambda fields: "dtmf" in fields or "speech" in fields),
+    (PaymentWebhook, _is_payment),
+    (StatusWebhook, _is_status),
+    (ErrorWebhook, lambda fields: fields.get("reason") is not None),
+    (AnswerWebhook, _is_answer),
+)
+"""The first class whose test holds is the one. Source: webhook reference; the order is that of the official SDKs."""
+
+
+def recognise(fields: Fields) -> Webhook:
+    """The webhook of a JSON body, a form or a query string.
+
+    Never raises. Nested JSON text (GET) is decoded, `call_uuid` is found under `uuid`, and what fits none of the
+    classes is an `UnknownWebhook` with the raw fields.
+    """
+    wire = unnested(fields)
+    if wire.get("uuid") in (None, "") and "call_uuid" in wire:
+        wire["uuid"] = wire["call_uuid"]
+    webhook = _found(wire).read(wire)
+    if isinstance(webhook, FallbackWebhook):
+        webhook._original = _original(wire)
+    return webhook
+
+
+def _found(wire: Fields) -> type[Webhook]:
+    """The class that fits the values; null fields count only when nothing else decides, since events carry nulls."""
+    values = {name: value for name, value in wire.items() if value is not None}
+    found = next((webhook for webhook, fits in ORDER if fits(values)), UnknownWebhook)
+    if found not in (AnswerWebhook, ErrorWebhook, UnknownWebhook):
+        return found
+    return next((webhook for webhook, fits in ORDER if fits(wire)), UnknownWebhook)
+
+
+def _original(fields: Fields) -> Webhook:
+    return recognise({name: value for name, value in fields.items() if name not in ("original_request", "reason")})
+
+
+def webhook_type(webhook: Webhook) -> str:
+    """One word for logs and metrics.
+
+    It is answer, event-<status>, input-dtmf, input-speech, notify, record, transcription, transfer, error, fallback,
+    payment or unknown.
+    """
+    if isinstance(webhook, StatusWebhook):
+        return f"{webhook.kind}-{webhook.status}"
+    if isinstance(webhook, InputWebhook):
+        return f"{webhook.kind}-{'speech' if webhook.is_speech else 'dtmf'}"
+    return webhook.kind

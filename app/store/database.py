@@ -1,0 +1,135 @@
+"""What a store needs of a database: it runs statements in transactions.
+
+Every operation that writes is a generator: it yields statements and is sent their rows, so that one text serves both
+databases.
+
+    def hook_sent(id_, now):
+        for (session,) in (yield DELETE_HOOK, (id_,)):
+            yield FREE_NEXT, (now, session)
+
+SQL is written for PostgreSQL, with `$1` for the first value; SQLite's few differences are a table in
+`app.store.sqlite_file`. An operation raises StoreError only before it has written anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from app.store.rows import Schema
+
+Row: TypeAlias = tuple[Any, ...]
+
+
+class Many(NamedTuple):
+    """One statement for many rows of values. Its result is the rows of all of them."""
+
+    sql: str
+    rows: Sequence[Sequence[Any]]
+
+
+Statement: TypeAlias = tuple[str, Sequence[Any]] | Many
+
+T = TypeVar("T")
+Work: TypeAlias = Generator[Statement, list[Row], T]
+
+
+class Reader(Protocol):
+    """Reads a database beside the servers that write it."""
+
+    async def open(self) -> None:
+        """Connect. Raises StoreUnusable for a database that is not ours or cannot be read by this version."""
+
+    async def close(self) -> None:
+        """Disconnect."""
+
+    async def read(self, sql: str, *values: object) -> list[Row]:
+        """Every row of a query. Blocks no event loop, and may take long. Raises StoreUnavailable."""
+
+
+class Database(Protocol):
+    """Runs what a store reads and writes.
+
+    Attributes:
+        label: names the database in messages, without user and password.
+        path: the file, where the database is one.
+        is_durable: whether it outlives the process.
+        reads_at_once: whether `read` returns without waiting.
+    """
+
+    label: str
+    path: Path | None
+    is_durable: bool
+    reads_at_once: bool
+
+    async def open(self) -> None:
+        """Connect, migrate to the newest schema, check that it can be written.
+
+        Raises StoreUnusable; StoreUnavailable when the same may succeed later.
+        """
+
+    async def close(self) -> None:
+        """Finish what was begun and disconnect; a closed database can be opened again."""
+
+    async def schema(self) -> Schema:
+        """Which schema it has; changes nothing, creates nothing. It need not be open.
+
+        Raises StoreUnusable when it belongs to a newer version or to another program, and StoreUnavailable.
+        """
+
+    async def read(self, sql: str, *values: object) -> list[Row]:
+        """Every row of a query, as of the last commit. Raises StoreUnavailable."""
+
+    async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
+        """Run an operation in one transaction; returns or raises what it does, once that is on disk.
+
+        A task that is cancelled meanwhile does not know whether its rows were written; never some of them are. Raises
+        StoreError for rows that cannot be stored, and StoreUnavailable.
+
+        Args:
+            work: makes the generator; it may be called again after a failed transaction.
+            keys: names of all calls that it may touch. Work with keys goes first and is grouped. Of its statements,
+                those that return rows return their first value in the first column; none is a `Many`.
+        """
+
+    async def trim(self) -> None:
+        """Remove what was deleted from the log too, as far as possible in a moment."""
+
+    async def purge(self, pattern: re.Pattern[bytes], known: int, *, may_rewrite: bool) -> int:
+        """Remove what was deleted from the files too, as far as possible.
+
+        Returns how often `pattern` is still found in them, less `known`; 0 where files cannot be searched.
+
+        Args:
+            pattern: of what was deleted.
+            known: how often it occurs in rows that stay.
+            may_rewrite: whether all data may be rewritten, which blocks writers meanwhile.
+        """
+
+    def reader(self) -> Reader:
+        """Reads beside this database, which need not be open."""
+
+
+@dataclass(slots=True, eq=False)
+class WriteItem:
+    """One operation in a queue of writes, and the task that waits for it."""
+
+    work: Callable[[], Work[Any]]
+    done: asyncio.Future[Any]
+    keys: frozenset[str] = frozenset()
+    result: Any = None
+    error: Exception | None = None
+
+    def settle(self) -> None:
+        """Wake the task, in its own loop, unless it was cancelled meanwhile."""
+        if self.done.done():
+            return
+        if self.error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(self.error)
+            self.done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it

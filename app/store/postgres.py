@@ -1,0 +1,516 @@
+"""The database of a store in PostgreSQL, which several hosts may share.
+
+Webhooks of calls are written in groups by one task: while one group is committed, the next one gathers. What the
+operations of a group ask for at the same step is sent to PostgreSQL together.
+
+Needs asyncpg: `pip install "ncco-server[postgres]"`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from app.errors import StoreError, StoreUnavailable, StoreUnusable
+from app.store import postgres_faults as faults
+from app.store.address import Address
+from app.store.calls import probe
+from app.store.database import Many, Row, Statement, T, Work, WriteItem
+from app.store.migrations import POSTGRES, TABLES, find_schema, require_readable, upgrade
+from app.store.rows import Schema
+from app.store.waiting import waited
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+QUEUE_LIMIT: Final = 2_000
+"""Writes that may wait; a further one is refused at once, since it would miss the caller's deadline."""
+
+GROUP_LIMIT: Final = 128
+"""Writes committed together at most, so that the first of them does not wait forever."""
+
+READERS: Final = 2
+"""Connections on which calls are read."""
+
+BACKGROUND: Final = 2
+"""Connections for what no caller waits for."""
+
+TRIES: Final = 3
+"""How often to try what another host was in the way of, or what was read on a connection that is gone."""
+
+CONNECT_S: Final = 3.0
+READ_S: Final = 2.0
+COMMIT_S: Final = 3.5
+"""Seconds that a group of writes may take with all that it waits for; Vonage gives up after 5."""
+
+BACKGROUND_S: Final = 10.0
+SEARCH_S: Final = 30.0
+"""Seconds that a search of recorded calls may take."""
+
+OPEN_S: Final = 60.0
+"""Seconds that `open` may take: another host may be migrating a large database."""
+
+LOCK: Final = 7_093_221_054_881
+"""The advisory lock under which a schema is changed; a number that nobody else uses."""
+
+LIST_TABLES: Final = (
+    f"SELECT name FROM unnest('{{{','.join(TABLES)}}}'::text[]) AS name WHERE to_regclass(name) IS NOT NULL"
+)
+
+_SETTINGS: Final = {
+    "statement_timeout": "3000",
+    "lock_timeout": "2000",
+    "idle_in_transaction_session_timeout": "5000",
+    "jit": "off",
+}
+"""Milliseconds. PostgreSQL itself ends what a host has begun that hangs or died in the middle."""
+
+_DURABLE: Final = (
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
+"""What was acknowledged is on disk, whatever the database's own setting says."""
+
+_SUBSTITUTE: Final = "\x1a"
+"""Begins an escape, `\\x1a0` for NUL, which PostgreSQL cannot store, and `\\x1a1` for itself."""
+
+_DRIVER_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
+class PostgresDatabase:
+    """A PostgreSQL database.
+
+    Args:
+        address: of the database.
+        queue_limit: writes that may wait.
+
+    Attributes:
+        label, path, is_durable, reads_at_once: see `Database`.
+    """
+
+    path: Path | None = None
+    is_durable = True
+    reads_at_once = False
+
+    def __init__(self, address: Address, *, queue_limit: int = QUEUE_LIMIT) -> None:
+        self.label = address.label
+        self._address = address
+        self._queue_limit = queue_limit
+        self._reading: _Connections | None = None
+        self._background: _Connections | None = None
+        self._writer: _GroupWriter | None = None
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> None:
+        """See `Database.open`."""
+        async with self._opening:
+            if self._writer is None:
+                await _on_a_connection(self._address, _prepare)
+                self._reading = await _Connections.opened(self._address, READERS, READ_S)
+                self._background = await _Connections.opened(self._address, BACKGROUND, BACKGROUND_S)
+                self._writer = _GroupWriter(await _Connections.opened(self._address, 1, COMMIT_S), self._queue_limit)
+
+    async def close(self) -> None:
+        """See `Database.close`."""
+        parts = (self._writer, self._background, self._reading)
+        self._writer = self._background = self._reading = None
+        for part in parts:
+            if part is not None:
+                await part.close()
+
+    async def schema(self) -> Schema:
+        """See `Database.schema`."""
+        return await _on_a_connection(self._address, _schema)
+
+    async def read(self, sql: str, *values: object) -> list[Row]:
+        """See `Database.read`."""
+        if self._reading is None:
+            raise self._not_open()
+        return await self._reading.fetch(sql, values)
+
+    async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
+        """See `Database.write`."""
+        if self._writer is None or self._background is None:
+            raise self._not_open()
+        if keys:
+            result: T = await self._writer.write(work, keys)
+            return result
+        return await self._background.use(partial(_transact, work=work), faults.is_clash)
+
+    async def trim(self) -> None:
+        """See `Database.trim`. Autovacuum does it."""
+
+    async def purge(self, pattern: re.Pattern[bytes], known: int, *, may_rewrite: bool) -> int:
+        """See `Database.purge`.
+
+        VACUUM frees what was deleted; VACUUM FULL cuts it out of the files. Free parts of pages, PostgreSQL's log and
+        backups cannot be searched from here.
+        """
+        if self._writer is None:
+            raise self._not_open()
+
+        async def vacuum(connection: Connection, _: str) -> int:
+            await connection.execute("SET statement_timeout = 0")
+            for table in ("calls", "turns", "webhooks", "hooks"):
+                await connection.execute(f"VACUUM (FULL {may_rewrite}) {table}")
+            return 0
+
+        return await _on_a_connection(self._address, vacuum, limit_s=None)
+
+    def reader(self) -> PostgresReader:
+        """See `Database.reader`."""
+        return PostgresReader(self._address)
+
+    def _not_open(self) -> StoreUnavailable:
+        return StoreUnavailable(f"{self.label} is not open")
+
+
+class PostgresReader:
+    """Reads a PostgreSQL database beside the servers that write it."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._reading: _Connections | None = None
+
+    async def open(self) -> None:
+        """See `Reader.open`."""
+        require_readable(await _on_a_connection(self._address, _schema, limit_s=CONNECT_S), self._address.label)
+        self._reading = await _Connections.opened(self._address, 1, SEARCH_S, statement_s=SEARCH_S)
+
+    async def close(self) -> None:
+        """See `Reader.close`."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            await reading.close()
+
+    async def read(self, sql: str, *values: object) -> list[Row]:
+        """See `Reader.read`."""
+        if self._reading is None:
+            raise StoreUnavailable(f"{self._address.label} is not open")
+        return await self._reading.fetch(sql, values)
+
+
+class _Connections:
+    """A pool whose faults are those of a store. It connects when a connection is needed."""
+
+    def __init__(self, address: Address, size: int, limit_s: float, *, statement_s: float | None = None) -> None:
+        self.label = address.label
+        self._limit_s = limit_s
+        self._pool = asyncpg.create_pool(
+            min_size=0,
+            max_size=size,
+            init=None if address.is_pooled else _make_durable,
+            reset=_keep,
+            **_options(address, statement_s),
+        )
+
+    @classmethod
+    async def opened(
+        cls, address: Address, size: int, limit_s: float, *, statement_s: float | None = None
+    ) -> _Connections:
+        """A pool that is ready. It has no connection yet."""
+        made = cls(address, size, limit_s, statement_s=statement_s)
+        await made._pool
+        return made
+
+    async def fetch(self, sql: str, values: Sequence[object]) -> list[Row]:
+        """Every row of a query."""
+        return await self.use(lambda connection: _fetch(connection, sql, values), faults.is_lost)
+
+    async def use(self, work: Callable[[Connection], Awaitable[T]], may_retry: Callable[[BaseException], bool]) -> T:
+        """What `work` returns. Raises StoreUnavailable, StoreError for rows that cannot be stored, and what it raises.
+
+        After a restart of PostgreSQL all connections of the pool are lost; each is replaced when it is used.
+        """
+        try:
+            async with asyncio.timeout(self._limit_s):
+                for left in range(TRIES, 0, -1):
+                    try:
+                        return await self._once(work)
+                    except _DRIVER_ERRORS as error:
+                        if left == 1 or isinstance(error, ConnectionRefusedError) or not may_retry(error):
+                            raise
+                raise AssertionError("the last try returns or raises")
+        except asyncio.CancelledError as error:
+            waited(error)
+            raise
+        except _DRIVER_ERRORS as error:
+            if faults.is_of_row(error):
+                raise faults.refused(self.label, error) from error
+            raise faults.unavailable(self.label, error) from error
+
+    async def _once(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        connection = await self._pool.acquire()
+        try:
+            return await work(connection)
+        except (asyncpg.PostgresError, StoreError) as error:
+            if faults.is_of_standby(error):
+                await self._pool.expire_connections()  # new ones may lead to the primary
+            raise  # the connection is whole
+        except BaseException:
+            connection.terminate()  # in the middle of something: do not wait for its end
+            raise
+        finally:
+            await self._pool.release(connection)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+
+class _GroupWriter:
+    """Commits operations in groups, one group after another.
+
+    When the connection is lost during a commit, nobody knows whether PostgreSQL has committed: the whole group has
+    StoreUnavailable, and a webhook that comes again finds what was written, or writes it.
+    """
+
+    def __init__(self, connections: _Connections, queue_limit: int) -> None:
+        self._connections = connections
+        self._queue_limit = queue_limit
+        self._queue: deque[WriteItem] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    async def write(self, work: Callable[[], Work[Any]], keys: Iterable[str]) -> Any:
+        """Write an operation with a group; returns or raises what it does, once that is committed."""
+        if len(self._queue) >= self._queue_limit:
+            raise StoreUnavailable(f"{self._queue_limit} writes to {self._connections.label} are waiting already")
+        item = WriteItem(work, asyncio.get_running_loop().create_future(), frozenset(keys) - {""})
+        self._queue.append(item)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name=f"writer of {self._connections.label}")
+        try:
+            return await item.done
+        except asyncio.CancelledError as error:
+            waited(error)
+            raise
+
+    async def close(self) -> None:
+        """Write what is queued, and disconnect."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+        await self._connections.close()
+
+    async def _run(self) -> None:
+        group: list[WriteItem] = []
+        try:
+            while self._queue:
+                group = self._next_group()
+                if group:
+                    await self._write(group)
+        finally:
+            for item in (*group, *self._queue):  # the loop ends in the middle: nobody must wait forever
+                item.error = item.error or StoreUnavailable(f"{self._connections.label} is not open")
+                item.settle()
+
+    def _next_group(self) -> list[WriteItem]:
+        """Operations on different calls, in one order on all hosts; those of one call keep their order."""
+        group: list[WriteItem] = []
+        later: list[WriteItem] = []
+        names: set[str] = set()
+        for _ in range(min(len(self._queue), 2 * GROUP_LIMIT)):
+            item = self._queue.popleft()
+            is_free = names.isdisjoint(item.keys) and len(group) < GROUP_LIMIT
+            (group if is_free else later).append(item)
+            names |= item.keys
+        self._queue.extendleft(reversed(later))
+        return sorted((item for item in group if not item.done.cancelled()), key=lambda item: sorted(item.keys))
+
+    async def _write(self, group: list[WriteItem]) -> None:
+        try:
+            await self._connections.use(
+                partial(_write_group, group=group, label=self._connections.label), faults.is_clash
+            )
+        except Exception as error:  # noqa: BLE001 - handed to every waiting task
+            if isinstance(error.__cause__, TimeoutError):  # those behind would only hear of it later
+                group = [*group, *self._queue]
+                self._queue.clear()
+            for item in group:
+                is_ours = isinstance(error, StoreError)
+                item.error = error if is_ours else faults.unavailable(self._connections.label, error)
+        for item in group:
+            item.settle()
+
+
+async def _write_group(connection: Connection, group: Sequence[WriteItem], label: str) -> None:
+    """Write operations in one transaction; each has its result or its error afterwards."""
+    try:
+        async with _transaction(connection):
+            await _run_side_by_side(connection, group)
+        return
+    except _DRIVER_ERRORS as error:
+        if not faults.is_of_row(error):
+            raise
+    async with _transaction(connection):
+        for item in group:
+            await connection.execute("SAVEPOINT item")
+            try:
+                await _run_side_by_side(connection, [item])
+            except _DRIVER_ERRORS as error:
+                if not faults.is_of_row(error):
+                    raise
+                item.error = faults.refused(label, error)
+                await connection.execute("ROLLBACK TO item")
+            await connection.execute("RELEASE item")
+
+
+async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) -> None:
+    """Run operations on different calls: statements that they share at one step are sent together."""
+    steps: dict[WriteItem, tuple[Work[Any], Statement]] = {}
+
+    def go_on(item: WriteItem, work: Work[Any], rows: Any) -> None:
+        try:
+            steps[item] = (work, work.send(rows))
+        except StopIteration as done:
+            item.result = done.value
+            steps.pop(item, None)
+        except StoreError as refusal:
+            item.error = refusal
+            steps.pop(item, None)
+
+    for item in items:
+        item.error = None
+        go_on(item, item.work(), None)
+    while steps:
+        together: dict[str, list[WriteItem]] = {}
+        for item, (_, statement) in steps.items():
+            together.setdefault(statement[0], []).append(item)
+        for sql in sorted(together):
+            some = [(item, _stored(steps[item][1][1])) for item in together[sql]]
+            found: dict[Any, list[Row]] = {}
+            for row in await connection.fetchmany(sql, [values for _, values in some]):
+                found.setdefault(row[0], []).append(_loaded(row))
+            for item, values in some:
+                go_on(item, steps[item][0], found.get(values[0], []))
+
+
+async def _transact(connection: Connection, work: Callable[[], Work[T]]) -> T:
+    async with _transaction(connection):
+        return await _run(connection, work())
+
+
+async def _run(connection: Connection, work: Work[T]) -> T:
+    """Run an operation inside a transaction of the caller; returns or raises what it does."""
+    try:
+        statement = next(work)
+        while True:
+            if not isinstance(statement, Many):
+                rows = await _fetch(connection, *statement)
+            elif statement.rows:
+                found = await connection.fetchmany(statement.sql, [_stored(values) for values in statement.rows])
+                rows = [_loaded(row) for row in found]
+            else:
+                rows = []
+            statement = work.send(rows)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+async def _fetch(connection: Connection, sql: str, values: Sequence[object]) -> list[Row]:
+    return [_loaded(row) for row in await connection.fetch(sql, *_stored(values))]
+
+
+@asynccontextmanager
+async def _transaction(connection: Connection) -> AsyncIterator[None]:
+    """BEGIN, and COMMIT unless an exception passes.
+
+    asyncpg's own waits for a ROLLBACK even when it is cancelled, on a network that may be gone.
+    """
+    await connection.execute("BEGIN")
+    try:
+        yield
+    except Exception:
+        if not connection.is_closed():
+            await connection.execute("ROLLBACK")
+        raise
+    await connection.execute("COMMIT")
+
+
+def _stored(values: Iterable[object]) -> list[object]:
+    return [stored_text(value) if isinstance(value, str) else value for value in values]
+
+
+def stored_text(text: str) -> str:
+    """`text` as it is written. Lone surrogates, which UTF-8 cannot hold, become their escape."""
+    if text.isascii() and "\0" not in text and _SUBSTITUTE not in text:
+        return text
+    kept = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return kept.replace(_SUBSTITUTE, f"{_SUBSTITUTE}1").replace("\0", f"{_SUBSTITUTE}0")
+
+
+def _loaded(row: Iterable[Any]) -> Row:
+    """A row with its texts as they were before they were stored."""
+    return tuple(loaded_text(value) if isinstance(value, str) and _SUBSTITUTE in value else value for value in row)
+
+
+def loaded_text(text: str) -> str:
+    """A text as it was before `stored_text`."""
+    return text.replace(f"{_SUBSTITUTE}0", "\0").replace(f"{_SUBSTITUTE}1", _SUBSTITUTE)
+
+
+def _options(address: Address, statement_s: float | None = None) -> dict[str, Any]:
+    """How to connect. A pooler by transactions keeps neither settings nor prepared statements of a session."""
+    settings = _SETTINGS if statement_s is None else {**_SETTINGS, "statement_timeout": str(int(statement_s * 1000))}
+    name = {} if "application_name=" in address.dsn else {"application_name": "ncco-server"}
+    return {
+        "dsn": address.dsn,
+        "timeout": CONNECT_S,
+        "server_settings": name if address.is_pooled else {**name, **settings},
+        "statement_cache_size": 0 if address.is_pooled else 200,
+        "max_cached_statement_lifetime": 0,
+    }
+
+
+async def _make_durable(connection: Connection) -> None:
+    await connection.execute(_DURABLE)
+
+
+async def _keep(_: object) -> None:
+    """A connection that comes back to the pool needs no reset: nothing here leaves a state behind."""
+
+
+async def _on_a_connection(
+    address: Address, work: Callable[[Connection, str], Awaitable[T]], *, limit_s: float | None = OPEN_S
+) -> T:
+    """What `work` returns on a connection of its own. Raises StoreUnusable, StoreUnavailable."""
+    try:
+        async with asyncio.timeout(limit_s):
+            connection = await asyncpg.connect(**_options(address))
+            try:
+                return await work(connection, address.label)
+            finally:
+                connection.terminate()
+    except _DRIVER_ERRORS as error:
+        raise faults.unusable(address.label, error) from error
+
+
+async def _schema(connection: Connection, label: str) -> Schema:
+    return await _run(connection, find_schema(POSTGRES, LIST_TABLES, label))
+
+
+async def _prepare(connection: Connection, label: str) -> None:
+    """Migrate the database and see that it can be written. Of hosts that start at once, one migrates."""
+    encoding = await connection.fetchval("SHOW server_encoding")
+    if encoding != "UTF8":
+        cure = "name one in UTF-8: createdb --encoding=UTF8 --template=template0 NAME"
+        raise StoreUnusable(f"{label} keeps texts in {encoding}, which lacks letters that callers have", cure)
+    if (await _schema(connection, label)).missing:
+        async with _transaction(connection):
+            await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+            await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+            await _run(connection, upgrade(POSTGRES, LIST_TABLES, label))
+    await _transact(connection, probe)

@@ -1,0 +1,196 @@
+"""The rows of a store.
+
+All times are integers: milliseconds since 1970-01-01 UTC. All documents (`state`, `ncco`, `trace`, `body`, ...) are
+bytes that the store does not parse.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class WebhookRow(NamedTuple):
+    """A webhook as it came (secrets masked).
+
+    Attributes:
+        id: random, made by the caller of the store.
+        kind: `answer`, `fallback`, `input`, `notify`, `event`, ... as recognised.
+        session: the session it belongs to, "" when none is known.
+        turn, wait: the wait it came in on; -1 for none.
+        status: what tells deliveries of one wait apart: a call status with its sub state, "" for input and notify.
+        leg, conversation: as sent, "" when missing.
+        method: `GET` or `POST`.
+        body: raw body or query string.
+    """
+
+    id: str
+    kind: str
+    session: str
+    turn: int
+    wait: int
+    status: str
+    leg: str
+    conversation: str
+    method: str
+    body: bytes
+    received_at: int
+
+
+class SessionRow(NamedTuple):
+    """One call. `version` counts its writes from 1; `state` is the session as JSON."""
+
+    id: str
+    leg: str
+    conversation: str
+    flow: str
+    revision: str
+    version: int
+    state: bytes
+    is_over: bool
+    created_at: int
+    updated_at: int
+
+
+class TurnRow(NamedTuple):
+    """One turn. `ncco` is what went out; `webhook` the id of the webhook that caused it.
+
+    `cause_turn`, `cause_wait`, `cause_status` name the delivery that it answers, so that a second one gets the same
+    bytes: -1, -1, "" for the answer webhook.
+    """
+
+    session: str
+    number: int
+    ncco: bytes
+    trace: bytes
+    inputs: bytes
+    webhook: str
+    cause_turn: int
+    cause_wait: int
+    cause_status: str
+    created_at: int
+
+
+class RevisionRow(NamedTuple):
+    """The sources of one revision of a flow, as JSON, so that any host can finish any call."""
+
+    hash: str
+    flow: str
+    sources: bytes
+    created_at: int
+
+
+class HookRow(NamedTuple):
+    """A hook that is not sent yet. Once it is sent, its row is deleted.
+
+    The hooks of one session go out in the order of writing: none is due while an earlier one waits. A parked hook no
+    longer waits.
+
+    Attributes:
+        id: random; the receiver recognises a second delivery by it.
+        name: of the hook in its flow.
+        headers: those that the flow writes, as JSON.
+        due_at: when to try next; None while an earlier hook of its session waits.
+        leased_until: until then, whoever claimed it is trying.
+        tries: how often it was claimed.
+        problem: the result of the last try, "" before it.
+        is_parked: given up until somebody asks to try again. A hook that could not be built is parked from the start.
+    """
+
+    id: str
+    session: str
+    name: str
+    url: str
+    headers: bytes
+    body: bytes
+    created_at: int
+    due_at: int | None
+    leased_until: int = 0
+    tries: int = 0
+    problem: str = ""
+    is_parked: bool = False
+
+
+class HookCounts(NamedTuple):
+    """How many hooks wait, and how many are parked."""
+
+    waiting: int
+    parked: int
+
+
+class Schema(NamedTuple):
+    """The version of a store's tables, and of those that this program knows.
+
+    Attributes:
+        found: the version that it has, "" when it is empty or does not exist.
+        newest: the last one that this program knows.
+        missing: the versions between, oldest first.
+    """
+
+    found: str
+    newest: str
+    missing: tuple[str, ...]
+
+
+class Wanted(NamedTuple):
+    """Which calls to list; "", 0 and False mean any.
+
+    Attributes:
+        number: digits that occur somewhere in the state of the call.
+        flow: the flow that it began in.
+        since: opened then or later (milliseconds since 1970).
+        is_open: not marked as over.
+        has_failed: a turn of it could not be played as it is written.
+    """
+
+    number: str = ""
+    flow: str = ""
+    since: int = 0
+    is_open: bool = False
+    has_failed: bool = False
+
+
+ANY: Final = Wanted()
+"""Every call."""
+
+
+class CallRow(NamedTuple):
+    """A call in a list: its session, its number of turns, and whether one of them could not be played as written.
+
+    `key` is its position in the list: later calls have greater ones.
+    """
+
+    key: int
+    session: SessionRow
+    turns: int
+    has_failed: bool
+
+
+class Timeline(NamedTuple):
+    """Everything of one call: its webhooks and its turns in the order of writing, and the hooks that are not sent.
+
+    Parked hooks come first, each kind oldest first.
+    """
+
+    call: CallRow
+    webhooks: tuple[WebhookRow, ...]
+    turns: tuple[TurnRow, ...]
+    hooks: tuple[HookRow, ...]
+
+
+class Forgotten(NamedTuple):
+    """What was deleted, or would be.
+
+    Attributes:
+        calls, turns, webhooks, hooks: how many rows.
+        running: how many of the calls had not ended; their callers hear the failsafe NCCO next.
+        revisions: how many revisions of flows contain one of the numbers. They stay: their authors wrote it.
+        traces: how often a number is still found in the files of the store, not counting those revisions.
+    """
+
+    calls: int = 0
+    running: int = 0
+    turns: int = 0
+    webhooks: int = 0
+    hooks: int = 0
+    revisions: int = 0
+    traces: int = 0

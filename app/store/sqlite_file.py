@@ -1,0 +1,316 @@
+"""A SQLite file: connecting, preparing it for a server, running statements, and what its faults mean."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from app.errors import StoreError, StoreUnavailable, StoreUnusable
+from app.store.calls import probe
+from app.store.database import Many, Row, Statement, T, Work
+from app.store.migrations import SQLITE, find_schema, upgrade
+from app.store.rows import Schema
+
+LEAST_VERSION: Final = (3, 35)
+"""Of the SQLite library: the first with RETURNING."""
+
+CHECKED_BYTES: Final = 64 * 1024 * 1024
+"""Files up to this size are read whole when they are opened, to see that they are not damaged; about 0.1 s."""
+
+LIST_TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table'"
+
+_BLOCK: Final = 1 << 20
+_OVERLAP: Final = 64
+"""Bytes of a file that are searched at once, and how many of them once more with the next ones."""
+
+_PAUSE_S: Final = 0.02
+
+_PRAGMAS: Final = (
+    "PRAGMA synchronous = FULL",
+    "PRAGMA fullfsync = ON",  # macOS: a plain fsync leaves data in the drive's cache
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",  # what is deleted or replaced is overwritten with zeros
+    "PRAGMA cache_size = -16384",  # KiB
+    "PRAGMA wal_autocheckpoint = 16384",  # pages; long before, the writer does it while nobody waits
+    "PRAGMA journal_size_limit = 67108864",  # bytes; a burst leaves no large log behind
+)
+
+# The statements of a store are written for PostgreSQL. This is all that SQLite wants otherwise.
+_DIFFERENCES: Final = (
+    (re.compile(r"left\(leg, 200\) = left\(\$1, 200\) AND "), ""),  # its index of legs holds them whole
+    (re.compile(r"\$(\d+)"), r"?\1"),  # it numbers values so
+    (re.compile(r"::\w+"), ""),  # it needs no types of values
+    (re.compile(r"\s+FOR (NO KEY )?(UPDATE|SHARE)( SKIP LOCKED)?"), ""),  # there is one writer, and no lock of a row
+    (re.compile(r"NOT ((\w+\.)?is_\w+)"), r"\1 = 0"),  # its partial indexes are defined so
+    (re.compile(r"position\((\S+) IN (\w+)\)"), r"instr(\2, \1)"),
+)
+
+
+class SqliteFault(NamedTuple):
+    """What is wrong with a file, after its name in a sentence, and how to fix it."""
+
+    message: str
+    cure: str
+
+
+_RIGHTS: Final = "give the user that runs the server the right to write to the file and to its folder"
+_OTHER: Final = SqliteFault(
+    "cannot be used", "read what SQLite says, repair the file or name another in NCCO_DATABASE_URL"
+)
+_FAULTS: Final = {
+    sqlite3.SQLITE_BUSY: SqliteFault(
+        "is locked by another process", "end the process that holds it; `fuser` on the file names it"
+    ),
+    sqlite3.SQLITE_LOCKED: SqliteFault("is locked", "end what else uses the file"),
+    sqlite3.SQLITE_CANTOPEN: SqliteFault("cannot be opened", _RIGHTS),
+    sqlite3.SQLITE_PERM: SqliteFault("may not be opened", _RIGHTS),
+    sqlite3.SQLITE_AUTH: SqliteFault("may not be used", _RIGHTS),
+    sqlite3.SQLITE_READONLY: SqliteFault("cannot be written", f"{_RIGHTS}; a read-only file system cannot hold it"),
+    sqlite3.SQLITE_FULL: SqliteFault("has no room to grow", "free space on its disk, or raise the quota"),
+    sqlite3.SQLITE_IOERR: SqliteFault(
+        "cannot be read or written to disk", "look at the disk: is it full, over quota or failing?"
+    ),
+    sqlite3.SQLITE_NOTADB: SqliteFault(
+        "is not a SQLite database", "name another file in NCCO_DATABASE_URL, or move this one away"
+    ),
+    sqlite3.SQLITE_CORRUPT: SqliteFault(
+        "is damaged",
+        "put a backup in its place, or move it away to start empty (`sqlite3 FILE .recover` saves what can be read)",
+    ),
+}
+_PASSING: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+"""Faults that may end without anybody changing the settings."""
+
+_PASSING_OF_FOLDER: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
+
+
+def _code(error: Exception) -> int:
+    """The primary result code of SQLite; 0 for errors of Python's own binding."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another process holds the file, so that a retry may succeed."""
+    return _code(error) == sqlite3.SQLITE_BUSY
+
+
+def is_of_row(error: Exception) -> bool:
+    """Whether what was to be written cannot be stored, and the file itself is fine."""
+    is_value = isinstance(error, OverflowError | UnicodeEncodeError | sqlite3.InterfaceError)
+    return is_value or isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError)
+
+
+def refused(label: str, error: Exception) -> StoreError:
+    """One operation cannot be written, now or later."""
+    return StoreError(f"{label} refuses what was to be written ({error})")
+
+
+def unavailable(label: str, error: Exception) -> StoreUnavailable:
+    """The same request may succeed later."""
+    return StoreUnavailable(f"{label} {_FAULTS.get(_code(error), _OTHER).message} ({error})")
+
+
+def unusable(label: str, error: sqlite3.Error) -> StoreError:
+    """The server cannot start on this file: StoreUnusable, or StoreUnavailable when it may later."""
+    fault = _FAULTS.get(_code(error), _OTHER)
+    kind = StoreUnavailable if _code(error) in _PASSING else StoreUnusable
+    return kind(f"{label} {fault.message} ({error})", fault.cure)
+
+
+@lru_cache(maxsize=512)
+def in_sqlite(sql: str) -> str:
+    """A statement as SQLite takes it."""
+    for pattern, replacement in _DIFFERENCES:
+        sql = pattern.sub(replacement, sql)
+    return sql
+
+
+def fetch(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> list[Row]:
+    """Run one statement; returns its rows. Lone surrogates, which UTF-8 cannot hold, become their escape."""
+    try:
+        return connection.execute(in_sqlite(sql), values).fetchall()
+    except UnicodeEncodeError:
+        escaped = [
+            each.encode("utf-8", "backslashreplace").decode() if isinstance(each, str) else each for each in values
+        ]
+        return connection.execute(in_sqlite(sql), escaped).fetchall()
+
+
+def run(connection: sqlite3.Connection, work: Work[T]) -> T:
+    """Run an operation inside a transaction of the caller; returns or raises what it does."""
+    try:
+        statement = next(work)
+        while True:
+            statement = work.send(_rows(connection, statement))
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def _rows(connection: sqlite3.Connection, statement: Statement) -> list[Row]:
+    if isinstance(statement, Many):
+        return [row for values in statement.rows for row in fetch(connection, statement.sql, values)]
+    return fetch(connection, *statement)
+
+
+def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connection:
+    """A connection whose statements wait `busy_ms` for another process. Raises sqlite3.Error.
+
+    Args:
+        path: absolute; None for a database in memory.
+        busy_ms: milliseconds.
+        mode: `rw`, or `ro` for reading alone.
+    """
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}" if path else ":memory:",
+        uri=path is not None,
+        timeout=busy_ms / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(pragma).close()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def prepare(path: Path, wait_ms: int) -> None:
+    """Make `path` a file that the server can use: migrated, whole and writable. Raises StoreUnusable, StoreUnavailable.
+
+    A new file can be read and written by its owner alone. Waits at most `wait_ms` for another process.
+    """
+    if sqlite3.sqlite_version_info < LEAST_VERSION:
+        cure = "run it with a Python that brings a newer one, such as those of uv or of the Docker image"
+        raise StoreUnusable(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 is needed", cure)
+    _make_file(path)
+    try:
+        with closing(connect(path, wait_ms)) as connection:
+            _require_ours(path, connection)
+            _write_ahead(path, connection, wait_ms)
+            connection.execute("BEGIN IMMEDIATE")
+            run(connection, upgrade(SQLITE, LIST_TABLES, str(path)))
+            run(connection, probe())
+            connection.execute("COMMIT")
+            _require_whole(path, connection)
+    except sqlite3.Error as error:
+        raise unusable(str(path), error) from error
+
+
+def schema_of(path: Path, wait_ms: int) -> Schema:
+    """The schema of a file; a file that does not exist or is empty has none. Raises StoreError. Blocks."""
+    try:
+        with closing(connect(path, wait_ms, "ro") if path.is_file() else connect(None, 0)) as connection:
+            return _require_ours(path, connection)
+    except sqlite3.Error as error:
+        raise unusable(str(path), error) from error
+
+
+def _require_ours(path: Path, connection: sqlite3.Connection) -> Schema:
+    connection.execute("BEGIN")  # one moment: another server may be making the tables
+    try:
+        return run(connection, find_schema(SQLITE, LIST_TABLES, str(path)))
+    finally:
+        connection.execute("COMMIT")
+
+
+def _make_file(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_folder, is_other = path.is_dir(), path.exists() and not path.is_file()
+    except OSError as error:
+        if error.errno in _PASSING_OF_FOLDER:
+            cure = "check its disk, or what mounts it"
+            raise StoreUnavailable(f"{path} cannot be reached ({error})", cure) from error
+        cure = "make the folder, writable for the user that runs the server, or name another in NCCO_DATABASE_URL"
+        raise StoreUnusable(f"{path} cannot be reached ({error})", cure) from error
+    if is_folder:
+        raise StoreUnusable(f"{path} is a folder", f"name a file in NCCO_DATABASE_URL, such as {path / 'ncco.db'}")
+    if is_other:
+        raise StoreUnusable(f"{path} is a device or a pipe", "name a file in NCCO_DATABASE_URL")
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))  # SQLite gives its log the same rights
+    except OSError as error:
+        fault = _FAULTS[sqlite3.SQLITE_CANTOPEN]
+        raise StoreUnusable(f"{path} {fault.message} ({error})", fault.cure) from error
+
+
+def _write_ahead(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
+    """Switch to WAL. SQLite does not wait for another process that switches at the same moment, so this does."""
+    until = time.monotonic() + wait_ms / 1000
+    while True:
+        try:
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchall()[0][0]
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            break
+    if mode != "wal":
+        cure = "put the file on a local disk"
+        raise StoreUnusable(f"{path} is on a file system without shared memory, which WAL needs", cure)
+
+
+def _require_whole(path: Path, connection: sqlite3.Connection) -> None:
+    if path.stat().st_size > CHECKED_BYTES:
+        return
+    found = connection.execute("PRAGMA quick_check(1)").fetchall()[0][0]
+    if found != "ok":
+        fault = _FAULTS[sqlite3.SQLITE_CORRUPT]
+        raise StoreUnusable(f"{path} {fault.message} ({found.splitlines()[-1]})", fault.cure)
+
+
+def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
+    """Write the write-ahead log back and truncate it; try again for a while if it is in use. Whether it is empty."""
+    until = time.monotonic() + patience_s
+    while is_used := bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]):
+        if time.monotonic() > until:
+            break
+        time.sleep(_PAUSE_S)
+    return not is_used
+
+
+def trim(path: Path, patience_s: float) -> None:
+    """See `Database.trim`. Raises sqlite3.Error. Blocks."""
+    with closing(connect(path, 0)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # most of it while others write
+        empty_log(connection, patience_s)
+
+
+def purge(path: Path, pattern: re.Pattern[bytes], known: int, patience_s: float, *, may_rewrite: bool) -> int:
+    """See `Database.purge`. Raises sqlite3.Error. Blocks."""
+    with closing(connect(path, int(patience_s * 1000))) as connection:
+        empty_log(connection, patience_s)
+        traces = _hits(path, pattern) - known
+        if traces > 0 and may_rewrite:
+            connection.execute("VACUUM")
+            empty_log(connection, patience_s)
+            traces = _hits(path, pattern) - known
+    return max(traces, 0)
+
+
+def _hits(path: Path, pattern: re.Pattern[bytes]) -> int:
+    """How often a pattern occurs in the bytes of the file and of its log."""
+    hits = 0
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        if not file.exists():
+            continue
+        tail = b""
+        with file.open("rb") as data:
+            while block := data.read(_BLOCK):
+                text = tail + block
+                hits += sum(match.end() > len(tail) for match in pattern.finditer(text))
+                tail = text[-_OVERLAP:]
+    return hits

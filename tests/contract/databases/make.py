@@ -1,0 +1,158 @@
+"""Makes the databases of this folder with an earlier version: `python -m tests.contract.databases.make NCCO`.
+
+NCCO is the `ncco` command of that version. README.md says what the files are.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from tests.contract.databases.serving import HERE, serving
+from tests.store.postgres_server import USER, Server, running_server
+
+FIRST, SECOND, DIALLED, FAILED, OVER, TERMS = (f"{letter * 8}-0000-4000-8000-000000000001" for letter in "123456")
+
+
+class Caller:
+    """Sends webhooks as Vonage does, and keeps what came back."""
+
+    def __init__(self, address: str, legs: dict[str, str]) -> None:
+        self._address = address
+        self._latest = legs
+        self.sent: list[dict[str, Any]] = []
+
+    def send(self, path: str, fields: dict[str, Any]) -> None:
+        """A webhook; the NCCO that comes back is played."""
+        reply = httpx.post(f"http://{self._address}{path}", json=fields)
+        assert reply.status_code in (200, 204), (path, reply.status_code, reply.text)
+        self.sent.append({"path": path, "json": fields, "status": reply.status_code, "reply": reply.text})
+        if reply.text:
+            self._latest[fields["uuid"]] = reply.text
+
+    def ring(self, leg: str) -> None:
+        """A new call."""
+        self.send("/webhooks/answer", {**facts(leg), "to": "442079460000", "from": "447700900123"})
+
+    def press(self, leg: str, digits: str) -> None:
+        """Keys, for the input that is played."""
+        self.send(self._path(leg, "input"), {**facts(leg), "dtmf": {"digits": digits, "timed_out": False}})
+
+    def dial(self, leg: str, status: str) -> None:
+        """What became of the dialled party."""
+        self.send(self._path(leg, "connect"), {**facts(leg), "status": status, "direction": "outbound"})
+
+    def hear_terms(self, leg: str) -> None:
+        """The checkpoint is reached."""
+        payload = next(action["payload"] for action in json.loads(self._latest[leg]) if action["action"] == "notify")
+        self.send(self._path(leg, "notify"), {**facts(leg), "payload": payload})
+
+    def record(self, leg: str) -> None:
+        """A recording is ready."""
+        self.send(self._path(leg, "record"), {**facts(leg), "recording_url": "https://api.nexmo.com/v1/files/1"})
+
+    def hang_up(self, leg: str) -> None:
+        """The end of the call."""
+        self.send("/webhooks/event", {**facts(leg), "status": "completed", "direction": "inbound"})
+
+    def _path(self, leg: str, kind: str) -> str:
+        action = next(action for action in json.loads(self._latest[leg]) if action["action"] == kind)
+        url = action["eventUrl"]
+        return urlsplit(url[0] if isinstance(url, list) else url).path
+
+
+def facts(leg: str) -> dict[str, Any]:
+    """What every webhook of a call has."""
+    return {"uuid": leg, "conversation_uuid": f"CON-{leg}"}
+
+
+def play(ncco: str, url: str, home: Path) -> dict[str, Any]:
+    """Play the calls; returns what was sent before the database is kept, and what came of the rest."""
+    legs: dict[str, str] = {}
+    with serving(home, url, "first", ncco=ncco) as address:
+        caller = Caller(address, legs)
+        for leg in (FIRST, DIALLED, FAILED, OVER):
+            caller.ring(leg)
+        caller.press(DIALLED, "1")
+        caller.press(FAILED, "9")
+        caller.press(OVER, "2")
+        caller.record(OVER)
+        caller.hang_up(OVER)
+    with serving(home, url, "second", ncco=ncco) as address:
+        later = Caller(address, legs)
+        for leg in (SECOND, TERMS):
+            later.ring(leg)
+        later.press(TERMS, "3")
+    return {"before": caller.sent + later.sent, "legs": legs}
+
+
+def finish(ncco: str, url: str, home: Path, legs: dict[str, str]) -> list[dict[str, Any]]:
+    """Play the open calls on."""
+    with serving(home, url, "second", ncco=ncco) as address:
+        caller = Caller(address, legs)
+        caller.press(FIRST, "1")
+        caller.dial(DIALLED, "busy")
+        caller.press(FAILED, "3")
+        caller.press(SECOND, "1")
+        caller.hear_terms(TERMS)
+        caller.press(TERMS, "2")
+    return caller.sent
+
+
+def make_sqlite(ncco: str) -> None:
+    """A file, closed, with the key file beside it."""
+    folder = HERE / "sqlite"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        url = f"sqlite:///{home}/ncco.db"
+        played = play(ncco, url, home)
+        for file in home.glob("ncco.*"):
+            shutil.copy(file, folder)
+        write(folder, played["before"], finish(ncco, url, home, played["legs"]))
+
+
+def make_postgres(ncco: str) -> None:
+    """A dump in SQL. The key is that of `serving`."""
+    folder = HERE / "postgres"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    with tempfile.TemporaryDirectory() as name, running_server() as server:
+        home, database = Path(name), server.new_database()
+        url = server.url(database)
+        played = play(ncco, url, home)
+        (folder / "ncco.sql").write_text(dump(server, database), encoding="utf-8")
+        write(folder, played["before"], finish(ncco, url, home, played["legs"]))
+
+
+def dump(server: Server, database: str) -> str:
+    """The database as statements that any client can run."""
+    words = ["--inserts", "--no-owner", "--no-privileges", "--no-comments", f"--port={server.port}", "--host=127.0.0.1"]
+    command = [str(server.programs / "pg_dump"), *words, f"--username={USER}", database]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    kept = (
+        line
+        for line in text.splitlines()
+        if line and not line.startswith(("--", "\\", "SET ", "SELECT pg_catalog.set_config"))
+    )
+    return "\n".join(kept) + "\n"
+
+
+def write(folder: Path, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
+    """Keep what was sent, with the replies."""
+    text = json.dumps({"before": before, "after": after}, indent=1, ensure_ascii=False)
+    (folder / "webhooks.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    make_sqlite(sys.argv[1])
+    make_postgres(sys.argv[1])

@@ -1,0 +1,127 @@
+"""Databases of an earlier version: this one goes on with their calls. README.md says how they were made."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cli.running import NCCO
+from tests.contract.databases.serving import HERE, serving, settings
+from tests.store.postgres_server import shared_server
+from tests.store.postgres_stores import empty_database
+from tests.store.stored_rows import run_in
+
+DELIVERED_WITHIN_S = 20.0
+AS_IF_NEW = (
+    "UPDATE calls SET created_at = {now}",  # calls end by age
+    "UPDATE hooks SET url = replace(url, '127.0.0.1:9', '{receiver}'), due_at = 0 WHERE due_at IS NOT NULL",
+)
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """Takes hooks, and keeps their paths and calls."""
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.taken.append((self.path, body["data"]["call"] if "data" in body else body["call"]))  # type: ignore[attr-defined]
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[HTTPServer]:
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    server.taken = []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def copy_sqlite(home: Path, statements: list[str]) -> str:
+    for file in ("ncco.db", "ncco.db-key"):
+        shutil.copy(HERE / "sqlite" / file, home)
+    run_in(home / "ncco.db", *statements)
+    return f"sqlite:///{home}/ncco.db"
+
+
+def copy_postgres(home: Path, statements: list[str]) -> str:
+    empty_database()  # starts the server, or skips
+    server = shared_server()
+    database = server.new_database()
+    server.run((HERE / "postgres" / "ncco.sql").read_text("utf-8"), database)
+    for statement in statements:
+        server.run(statement, database)
+    return server.url(database)
+
+
+COPIES: dict[str, Callable[[Path, list[str]], str]] = {"sqlite": copy_sqlite, "postgres": copy_postgres}
+
+
+@pytest.fixture(params=COPIES)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def url(kind: str, tmp_path: Path, receiver: HTTPServer) -> str:
+    place = f"127.0.0.1:{receiver.server_port}"
+    return COPIES[kind](tmp_path, [each.format(now=int(time.time() * 1000), receiver=place) for each in AS_IF_NEW])
+
+
+def webhooks(kind: str, part: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((HERE / kind / "webhooks.json").read_text("utf-8"))[part]
+    return found
+
+
+def sent(address: str, webhook: dict[str, Any]) -> dict[str, Any]:
+    """A webhook with what comes back now."""
+    reply = httpx.post(f"http://{address}{webhook['path']}", json=webhook["json"], timeout=20)
+    return {**webhook, "status": reply.status_code, "reply": reply.text}
+
+
+def test_calls_of_an_earlier_version_go_on(kind: str, url: str, tmp_path: Path, receiver: HTTPServer) -> None:
+    """The same webhooks get the same bytes, input on an open wait gets what the earlier version said, hooks go out."""
+    with serving(tmp_path, url, "second") as address:
+        again = [sent(address, webhook) for webhook in webhooks(kind, "before")]
+        further = [sent(address, webhook) for webhook in webhooks(kind, "after")]
+        until = time.monotonic() + DELIVERED_WITHIN_S
+        while len(receiver.taken) < 2 and time.monotonic() < until:  # type: ignore[attr-defined]
+            time.sleep(0.05)
+
+    assert webhooks(kind, "before") == again
+    assert webhooks(kind, "after") == further
+    assert {"/routed", "/saved"} == {path for path, _ in receiver.taken}  # type: ignore[attr-defined]
+
+
+def ncco(tmp_path: Path, url: str, *words: str) -> Any:
+    """What a command prints as JSON."""
+    command = [NCCO, *words, "--format", "json"]
+    env = settings(tmp_path, url, "second")
+    done = subprocess.run(command, env=env, cwd=tmp_path, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def test_records_of_an_earlier_version_can_be_read(url: str, tmp_path: Path) -> None:
+    calls = ncco(tmp_path, url, "calls")["calls"]
+    ended = ncco(tmp_path, url, "calls", next(call["id"] for call in calls if call["state"] == "ended"))
+
+    assert ["ended", *["open"] * 5] == sorted(call["state"] for call in calls)
+    assert ["answer", "input-dtmf", "record", "event-completed"] == [webhook["kind"] for webhook in ended["timeline"]]
+    assert ["saved"] == [hook["hook"] for hook in ended["hooks"]]
+    assert [] == ncco(tmp_path, url, "db", "status")["missing"]

@@ -1,0 +1,436 @@
+"""What a store does with calls, webhooks and revisions."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from app.errors import AlreadyOpen, Conflict, StoreUnavailable
+from app.store import Store
+from tests.store.stored_rows import NOON_MS, new_call, next_turn, revision_row, session_row, turn_row, webhook_row
+
+# A new call
+
+
+async def test_new_call_is_there_as_it_was_written(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+
+    assert session_row("leg-1") == await store.load("leg-1")
+    assert b"ncco leg-1 0" == await store.reply("leg-1", -1, -1, None)
+
+
+async def test_session_is_over_is_a_truth_value_after_loading(store: Store) -> None:
+    await store.open_call(*new_call("leg-1", is_over=True))
+
+    loaded = await store.load("leg-1")
+
+    assert loaded is not None
+    assert loaded.is_over is True
+
+
+async def test_unknown_call_is_none(store: Store) -> None:
+    assert await store.load("nobody") is None
+
+
+async def test_second_opening_of_a_call_is_refused_and_writes_nothing(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+
+    with pytest.raises(AlreadyOpen):
+        await store.open_call(
+            session_row("leg-1", state=b"other"), turn_row("leg-1", ncco=b"other"), webhook_row("leg-1", 0, 0, "x")
+        )
+
+    assert session_row("leg-1") == await store.load("leg-1")
+    assert b"ncco leg-1 0" == await store.reply("leg-1", -1, -1, None)
+    assert () == await store.statuses("leg-1", 0)
+
+
+async def test_of_many_openings_at_once_one_is_written_and_the_others_can_read_it(store: Store) -> None:
+    async def open_or_read(number: int) -> bytes | None:
+        ncco = f"ncco {number}".encode()
+        try:
+            await store.open_call(session_row("leg-1"), turn_row("leg-1", ncco=ncco), webhook_row("leg-1"))
+        except AlreadyOpen:
+            return await store.reply("leg-1", -1, -1, None)
+        return ncco
+
+    heard = await asyncio.gather(*(open_or_read(number) for number in range(8)))
+
+    assert [b"ncco 0"] * 8 == heard
+
+
+# The next turn
+
+
+async def test_next_turn_replaces_the_session_and_adds_its_reply(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+
+    await store.advance(*next_turn("leg-1", 1))
+
+    assert next_turn("leg-1", 1)[0] == await store.load("leg-1")
+    assert b"ncco leg-1 0" == await store.reply("leg-1", -1, -1, None)
+    assert b"ncco leg-1 1" == await store.reply("leg-1", 0, 0, "")
+    assert ((0, ""),) == await store.statuses("leg-1", 0)
+
+
+async def test_every_column_of_a_session_can_change_but_its_id(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    changed = session_row(
+        "leg-1",
+        leg="leg-2",
+        conversation="CON-other",
+        flow="other",
+        revision="beef",
+        version=2,
+        state=b"",
+        is_over=True,
+        created_at=0,
+        updated_at=2**53,
+    )
+
+    await store.advance(changed, turn_row("leg-1", 1), webhook_row("leg-1", 0, 0))
+
+    assert changed == await store.load("leg-1")
+
+
+async def test_turn_on_an_old_version_is_a_conflict_and_writes_nothing(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.advance(*next_turn("leg-1", 1))
+
+    with pytest.raises(Conflict):
+        await store.advance(
+            session_row("leg-1", version=2, state=b"late"),
+            turn_row("leg-1", 2, ncco=b"late"),
+            webhook_row("leg-1", 1, 0, "late"),
+        )
+
+    assert next_turn("leg-1", 1)[0] == await store.load("leg-1")
+    assert await store.reply("leg-1", 1, 0, None) is None
+    assert () == await store.statuses("leg-1", 1)
+
+
+async def test_turn_that_skips_a_version_is_a_conflict(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+
+    with pytest.raises(Conflict):
+        await store.advance(*next_turn("leg-1", 2))
+
+
+async def test_turn_of_an_unknown_call_is_a_conflict_and_writes_nothing(store: Store) -> None:
+    with pytest.raises(Conflict):
+        await store.advance(*next_turn("leg-1", 1))
+
+    assert await store.load("leg-1") is None
+
+
+async def test_turn_whose_number_is_taken_is_a_conflict_and_writes_nothing(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+
+    with pytest.raises(Conflict):
+        await store.advance(session_row("leg-1", version=2), turn_row("leg-1", 0), webhook_row("leg-1", 0, 0))
+
+    assert session_row("leg-1") == await store.load("leg-1")
+    assert () == await store.statuses("leg-1", 0)
+
+
+async def test_of_two_turns_at_once_the_first_is_written(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    session, turn, webhook = next_turn("leg-1", 1)
+    late = turn_row("leg-1", 1, ncco=b"late")
+
+    results = await asyncio.gather(
+        store.advance(session, turn, webhook), store.advance(session, late, webhook), return_exceptions=True
+    )
+
+    assert [type(None), Conflict] == [type(result) for result in results]
+    assert b"ncco leg-1 1" == await store.reply("leg-1", 0, 0, "")
+    assert ((0, ""),) == await store.statuses("leg-1", 0)
+
+
+async def test_turn_after_a_refused_one_is_written(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    session, turn, webhook = next_turn("leg-1", 1)
+    taken = turn_row("leg-1", 0)
+
+    results = await asyncio.gather(
+        store.advance(session, taken, webhook), store.advance(session, turn, webhook), return_exceptions=True
+    )
+
+    assert [Conflict, type(None)] == [type(result) for result in results]
+    assert session == await store.load("leg-1")
+    assert ((0, ""),) == await store.statuses("leg-1", 0)
+
+
+# Webhooks that steer nothing
+
+
+async def test_statuses_are_those_of_the_turns_waits_oldest_first(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.open_call(*new_call("leg-2"))
+
+    await store.record(webhook_row("leg-1", 0, 1, "ringing", received_at=NOON_MS + 9))
+    await store.record(webhook_row("leg-1", 0, 0, "busy"))
+    await store.record(webhook_row("leg-1", 1, 0, "of another turn"))
+    await store.record(webhook_row("leg-1", 0, -1, "of no wait"))
+    await store.record(webhook_row("leg-2", 0, 0, "of another call"))
+    await store.record(webhook_row("", 0, 0, "of no call"))
+    await store.record(webhook_row("leg-1", 0, 1, "ringing"))
+
+    assert ((1, "ringing"), (0, "busy"), (1, "ringing")) == await store.statuses("leg-1", 0)
+
+
+async def test_webhook_of_a_call_that_is_not_stored_is_recorded_and_counts_for_no_call(store: Store) -> None:
+    await store.record(webhook_row("leg-1", 0, 0, "busy"))
+    await store.open_call(*new_call("leg-1"))
+
+    assert () == await store.statuses("leg-1", 0)
+    assert () == await store.statuses("", 0)
+
+
+# The end of a call
+
+
+async def test_end_marks_every_open_call_of_a_leg(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.open_call(*new_call("whisper", leg="leg-1"))
+    await store.open_call(*new_call("leg-2"))
+
+    ended = await store.end("leg-1", webhook_row("leg-1", received_at=NOON_MS + 5))
+
+    over = {"version": 2, "is_over": True, "updated_at": NOON_MS + 5}
+    assert 2 == ended
+    assert session_row("leg-1", **over) == await store.load("leg-1")
+    assert session_row("whisper", leg="leg-1", **over) == await store.load("whisper")
+    assert session_row("leg-2") == await store.load("leg-2")
+
+
+async def test_second_end_of_a_leg_finds_nothing_open(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.end("leg-1", webhook_row("leg-1"))
+
+    assert 0 == await store.end("leg-1", webhook_row("leg-1"))
+    assert session_row("leg-1", version=2, is_over=True) == await store.load("leg-1")
+
+
+async def test_end_leaves_a_call_that_its_flow_ended(store: Store) -> None:
+    await store.open_call(*new_call("leg-1", is_over=True))
+
+    assert 0 == await store.end("leg-1", webhook_row("leg-1"))
+    assert session_row("leg-1", is_over=True) == await store.load("leg-1")
+
+
+async def test_end_finds_a_call_under_the_leg_that_it_has_now(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.advance(session_row("leg-1", leg="leg-9", version=2), turn_row("leg-1", 1), webhook_row("leg-1", 0, 0))
+
+    assert 0 == await store.end("leg-1", webhook_row("leg-1"))
+    assert 1 == await store.end("leg-9", webhook_row("leg-1"))
+
+
+async def test_open_calls_of_a_leg_are_found_oldest_first(store: Store) -> None:
+    await store.open_call(session_row("leg-1/menu", leg="leg-1", created_at=2), turn_row("leg-1/menu"), webhook_row())
+    await store.open_call(session_row("leg-1", created_at=3), turn_row("leg-1"), webhook_row())
+    await store.open_call(session_row("child", leg="leg-1", created_at=1), turn_row("child"), webhook_row())
+    await store.open_call(session_row("leg-2"), turn_row("leg-2"), webhook_row())
+    await store.open_call(session_row("over", leg="leg-1", is_over=True), turn_row("over"), webhook_row())
+    await store.open_call(session_row("curl", leg=""), turn_row("curl"), webhook_row())
+
+    assert ["child", "leg-1/menu", "leg-1"] == [row.id for row in await store.calls_of("leg-1")]
+    assert session_row("leg-2") == (await store.calls_of("leg-2"))[0]
+    assert [] == await store.calls_of("")
+    assert [] == await store.calls_of("leg-3")
+
+
+async def test_end_without_a_leg_records_and_ends_nothing(store: Store) -> None:
+    await store.open_call(*new_call("curl", leg=""))
+
+    ended = await store.end("", webhook_row("curl", 0, 0, "completed"))
+
+    assert 0 == ended
+    assert session_row("curl", leg="") == await store.load("curl")
+    assert ((0, "completed"),) == await store.statuses("curl", 0)
+
+
+async def test_turn_that_was_computed_before_the_end_is_a_conflict(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.end("leg-1", webhook_row("leg-1"))
+
+    with pytest.raises(Conflict):
+        await store.advance(*next_turn("leg-1", 1))
+
+
+# Replies
+
+
+async def test_reply_is_told_apart_by_wait_and_status(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.advance(
+        session_row("leg-1", version=2),
+        turn_row("leg-1", 1, cause_turn=0, cause_wait=2, cause_status="busy", ncco=b"voicemail"),
+        webhook_row("leg-1", 0, 2, "busy"),
+    )
+
+    assert b"voicemail" == await store.reply("leg-1", 0, 2, "busy")
+    assert b"voicemail" == await store.reply("leg-1", 0, 2, None)
+    assert await store.reply("leg-1", 0, 2, "timeout") is None
+    assert await store.reply("leg-1", 0, 1, "busy") is None
+    assert await store.reply("leg-1", 1, 2, "busy") is None
+    assert await store.reply("nobody", 0, 2, "busy") is None
+
+
+async def test_reply_to_any_status_is_the_first(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    for number, status in enumerate(("machine", "beep"), start=1):
+        await store.advance(
+            session_row("leg-1", version=number + 1),
+            turn_row("leg-1", number, cause_turn=0, cause_wait=0, cause_status=status, ncco=status.encode()),
+            webhook_row("leg-1", 0, 0, status),
+        )
+
+    assert b"machine" == await store.reply("leg-1", 0, 0, None)
+    assert b"beep" == await store.reply("leg-1", 0, 0, "beep")
+
+
+async def test_empty_reply_is_not_a_missing_one(store: Store) -> None:
+    await store.open_call(session_row("leg-1"), turn_row("leg-1", ncco=b""), webhook_row("leg-1"))
+
+    assert b"" == await store.reply("leg-1", -1, -1, None)
+
+
+# Revisions
+
+
+async def test_revision_is_there_as_it_was_first_written(store: Store) -> None:
+    await store.save_revisions([revision_row("c0ffee")])
+    await store.save_revisions(iter([revision_row("c0ffee", flow="other"), revision_row("beef")]))
+
+    assert revision_row("c0ffee") == await store.revision("c0ffee")
+    assert revision_row("beef") == await store.revision("beef")
+    assert await store.revision("dead") is None
+
+
+async def test_revision_that_is_replaced_is_there_as_it_was_last_written(store: Store) -> None:
+    newer = revision_row("c0ffee", flow="other", sources=b"{}", created_at=2)
+    await store.save_revisions([revision_row("c0ffee")])
+    await store.replace_revision(newer)
+    await store.replace_revision(revision_row("beef"))
+
+    assert newer == await store.revision("c0ffee")
+    assert revision_row("beef") == await store.revision("beef")
+
+
+async def test_no_revisions_are_no_trouble(store: Store) -> None:
+    await store.save_revisions([])
+
+    assert await store.revision("c0ffee") is None
+
+
+# What callers send
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "naïve 🂡 日本", 'it\'s "quoted"; DROP TABLE calls --', "nul \0 inside", "%s ? :x", "x" * 100_000],
+    ids=["empty", "beyond-ascii", "sql", "nul", "placeholders", "long"],
+)
+async def test_any_text_comes_back_as_it_was(store: Store, text: str) -> None:
+    row = session_row(text, leg=text, conversation=text, flow=text, revision=text)
+
+    await store.open_call(row, turn_row(text, cause_status=text, webhook=text), webhook_row(text, 0, 0, text))
+
+    assert row == await store.load(text)
+    assert b"" != await store.reply(text, -1, -1, text)
+    assert ((0, text),) == await store.statuses(text, 0)
+
+
+async def test_text_that_is_no_unicode_is_found_again(store: Store) -> None:
+    await store.open_call(*new_call("\ud800"))
+    await store.advance(
+        session_row("\ud800", version=2),
+        turn_row("\ud800", 1, cause_turn=0, cause_wait=0, cause_status="\udfff", ncco=b"second"),
+        webhook_row("\ud800", 0, 0, "\udfff"),
+    )
+
+    assert await store.load("\ud800") is not None
+    assert await store.load("\ud801") is None
+    assert b"second" == await store.reply("\ud800", 0, 0, "\udfff")
+    assert 1 == await store.end("\ud800", webhook_row("\ud800"))
+
+
+async def test_any_bytes_come_back_as_they_were(store: Store) -> None:
+    body = bytes(range(256)) * 16_384
+    row = session_row("leg-1", state=body)
+
+    await store.open_call(row, turn_row("leg-1", ncco=body), webhook_row("leg-1", body=body))
+
+    assert row == await store.load("leg-1")
+    assert body == await store.reply("leg-1", -1, -1, None)
+
+
+# Opening and closing
+
+
+async def test_open_store_can_be_written_and_the_check_leaves_nothing(store: Store) -> None:
+    await store.check()
+
+    assert await store.load("leg-1") is None
+    assert () == await store.statuses("leg-1", 1)
+
+
+async def test_opening_twice_is_opening_once(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.open()
+
+    assert session_row("leg-1") == await store.load("leg-1")
+
+
+async def test_closed_store_is_unavailable(closed_store: Store) -> None:
+    with pytest.raises(StoreUnavailable, match="not open"):
+        await closed_store.load("leg-1")
+    with pytest.raises(StoreUnavailable, match="not open"):
+        await closed_store.open_call(*new_call("leg-1"))
+    with pytest.raises(StoreUnavailable, match="not open"):
+        await closed_store.check()
+
+
+async def test_closing_a_closed_store_does_nothing(closed_store: Store) -> None:
+    await closed_store.close()
+
+    with pytest.raises(StoreUnavailable, match="not open"):
+        await closed_store.load("leg-1")
+
+
+async def test_store_that_is_opened_again_has_what_was_written(closed_store: Store) -> None:
+    await closed_store.open()
+    await closed_store.open_call(*new_call("leg-1"))
+    await closed_store.close()
+    await closed_store.open()
+
+    assert session_row("leg-1") == await closed_store.load("leg-1")
+
+    await closed_store.close()
+
+
+async def test_close_finishes_what_was_begun(closed_store: Store) -> None:
+    await closed_store.open()
+    begun = [asyncio.ensure_future(closed_store.open_call(*new_call(f"leg-{number}"))) for number in range(20)]
+    await asyncio.sleep(0)
+    await closed_store.close()
+    await asyncio.gather(*begun)
+    await closed_store.open()
+
+    assert session_row("leg-0") == await closed_store.load("leg-0")
+    assert session_row("leg-19") == await closed_store.load("leg-19")
+
+    await closed_store.close()
+
+
+async def test_reads_see_the_write_that_was_just_acknowledged(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    seen = []
+    for number in range(1, 30):
+        await store.advance(*next_turn("leg-1", number))
+        seen.append(await store.load("leg-1"))
+
+    assert [next_turn("leg-1", number)[0] for number in range(1, 30)] == seen

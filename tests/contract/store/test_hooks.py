@@ -1,0 +1,426 @@
+"""What a store does with hooks that are not sent yet."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from app.errors import AlreadyOpen, Conflict, StoreUnavailable
+from app.store import HookCounts, HookRow, Store
+from tests.store.stored_rows import NOON_MS, hook_row, new_call, next_turn, turn_row, webhook_row
+
+LEASE_MS = 60_000
+LEASED = NOON_MS + LEASE_MS
+
+
+async def claimed(store: Store, now: int = NOON_MS, limit: int = 10) -> list[str]:
+    return [hook.id for hook in await store.claim_hooks(now, now + LEASE_MS, limit)]
+
+
+async def listed(store: Store) -> list[str]:
+    return [hook.id for hook in await store.hooks(100)]
+
+
+async def put(store: Store, *hooks: HookRow) -> None:
+    await store.record(webhook_row(), hooks=hooks)
+
+
+# Coming in
+
+
+async def test_hook_comes_in_with_a_new_call_as_it_was_written(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"), hooks=[hook_row("h1")])
+
+    assert [hook_row("h1")] == await store.hooks(10)
+    assert HookCounts(1, 0) == await store.count_hooks()
+
+
+async def test_hook_of_a_call_that_is_open_already_is_not_written(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+
+    with pytest.raises(AlreadyOpen):
+        await store.open_call(*new_call("leg-1"), hooks=[hook_row("h1")])
+
+    assert [] == await store.hooks(10)
+
+
+async def test_hook_comes_in_with_a_turn_and_not_with_one_that_is_refused(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.advance(*next_turn("leg-1", 1), hooks=[hook_row("h1")])
+
+    with pytest.raises(Conflict):
+        await store.advance(*next_turn("leg-1", 1), hooks=[hook_row("h2")])
+
+    assert ["h1"] == await listed(store)
+
+
+async def test_hook_of_a_turn_whose_number_is_taken_is_not_written(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    session, _, webhook = next_turn("leg-1", 1)
+
+    with pytest.raises(Conflict):
+        await store.advance(session, turn_row("leg-1", 0), webhook, hooks=[hook_row("h1")])
+
+    assert [] == await store.hooks(10)
+
+
+async def test_hooks_come_in_with_a_webhook_and_with_the_end_of_a_call(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.record(webhook_row("leg-1"), hooks=[hook_row("recorded")])
+    await store.end("leg-1", webhook_row("leg-1"), hooks=[hook_row("ended")])
+
+    assert ["recorded", "ended"] == await listed(store)
+
+
+async def test_second_delivery_of_a_webhook_brings_no_hooks(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.record(webhook_row("leg-1", 0, 1, "record"), hooks=[hook_row("first")])
+    await store.record(webhook_row("leg-1", 0, 1, "record", id="again"), hooks=[hook_row("second")])
+    await store.end("leg-1", webhook_row("leg-1", 0, 1, "record", id="and again"), hooks=[hook_row("third")])
+
+    assert ["first"] == await listed(store)
+    assert ((1, "record"),) * 3 == await store.statuses("leg-1", 0)
+
+
+@pytest.mark.parametrize(
+    ("session", "turn", "wait", "status"),
+    [("leg-2", 0, 1, ""), ("leg-1", 1, 1, ""), ("leg-1", 0, 2, ""), ("leg-1", 0, 1, "x")],
+)
+async def test_another_webhook_brings_its_hooks(store: Store, session: str, turn: int, wait: int, status: str) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.open_call(*new_call("leg-2"))
+    await store.record(webhook_row("leg-1", 0, 1), hooks=[hook_row("first")])
+    await store.record(webhook_row(session, turn, wait, status), hooks=[hook_row("second")])
+
+    assert ["first", "second"] == await listed(store)
+
+
+async def test_webhook_of_no_wait_brings_its_hooks_each_time(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.record(webhook_row("leg-1"), hooks=[hook_row("first")])
+    await store.record(webhook_row("leg-1", id="again"), hooks=[hook_row("second")])
+
+    assert ["first", "second"] == await listed(store)
+
+
+async def test_hooks_of_a_turn_come_in_whatever_was_recorded_before(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    session, turn, webhook = next_turn("leg-1", 1)
+    await store.record(webhook)
+    await store.advance(session, turn, webhook._replace(id="again"), hooks=[hook_row("h1")])
+
+    assert ["h1"] == await listed(store)
+
+
+async def test_second_end_of_a_call_brings_no_hooks(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.end("leg-1", webhook_row("leg-1"), hooks=[hook_row("first")])
+    await store.end("leg-1", webhook_row("leg-1", id="again"), hooks=[hook_row("second")])
+    await store.end("", webhook_row("leg-1", id="of nobody"), hooks=[hook_row("third")])
+
+    assert ["first"] == await listed(store)
+
+
+async def test_deliveries_at_the_same_moment_bring_their_hooks_once(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await asyncio.gather(
+        *(store.record(webhook_row("leg-1", 0, 1, id=f"w{i}"), hooks=[hook_row(f"told {i}")]) for i in range(20)),
+        *(store.end("leg-1", webhook_row("leg-1", id=f"e{i}"), hooks=[hook_row(f"left {i}")]) for i in range(20)),
+    )
+
+    assert ["left 0", "told 0"] == sorted(await listed(store))
+
+
+async def test_texts_and_bytes_of_a_hook_come_back(store: Store) -> None:
+    odd = hook_row("h1", session="é\0", name="naïve", url="https://x/%20", headers=b"{}", body=bytes(range(256)))
+    await put(store, odd)
+
+    assert [odd] == await store.hooks(10)
+
+
+async def test_hook_that_could_not_be_made_comes_in_parked_and_holds_nobody_up(store: Store) -> None:
+    unmade = hook_row("h1", url="", is_parked=True, problem="E391: this call has no ticket")
+    await put(store, unmade, hook_row("h2"))
+
+    assert [unmade._replace(due_at=None), hook_row("h2")] == await store.hooks(10)
+    assert HookCounts(1, 1) == await store.count_hooks()
+
+
+# Claiming
+
+
+async def test_hook_that_is_not_due_is_not_claimed(store: Store) -> None:
+    await put(store, hook_row("h1", due_at=NOON_MS + 1))
+
+    assert not await store.has_due_hooks(NOON_MS)
+    assert [] == await claimed(store, NOON_MS)
+    assert await store.has_due_hooks(NOON_MS + 1)
+    assert ["h1"] == await claimed(store, NOON_MS + 1)
+
+
+async def test_claimed_hook_says_how_often_it_was_tried_and_until_when_it_is_leased(store: Store) -> None:
+    await put(store, hook_row("h1"))
+
+    assert [hook_row("h1", tries=1, leased_until=LEASED)] == await store.claim_hooks(NOON_MS, LEASED, 10)
+    assert [hook_row("h1", tries=1, leased_until=LEASED)] == await store.hooks(10)
+
+
+async def test_claimed_hook_is_nobody_elses_until_its_lease_ends(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await store.claim_hooks(NOON_MS, LEASED, 10)
+
+    assert not await store.has_due_hooks(LEASED - 1)
+    assert [] == await claimed(store, LEASED - 1)
+    assert await store.has_due_hooks(LEASED)
+    assert ["h1"] == await claimed(store, LEASED)
+
+
+async def test_of_two_that_claim_at_once_one_gets_each_hook(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2", session="leg-2"))
+
+    first, second = await asyncio.gather(claimed(store), claimed(store))
+
+    assert ["h1", "h2"] == sorted(first + second)
+
+
+async def test_claim_takes_no_more_than_it_may_and_the_longest_due_first(store: Store) -> None:
+    await put(store, hook_row("late", session="a", due_at=NOON_MS), hook_row("early", session="b", due_at=NOON_MS - 5))
+
+    assert ["early"] == await claimed(store, limit=1)
+    assert ["late"] == await claimed(store, limit=1)
+
+
+async def test_later_hook_of_a_call_waits_until_the_earlier_is_sent(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2"), hook_row("h3"))
+    await put(store, hook_row("other", session="leg-2"))
+
+    assert ["h1", "other"] == await claimed(store)
+    assert [] == await claimed(store)
+
+    await store.hook_sent("h1", NOON_MS + 7)
+
+    assert [] == await claimed(store, NOON_MS + 6)
+    assert ["h2"] == await claimed(store, NOON_MS + 7)
+
+
+async def test_later_hook_that_came_with_another_turn_waits_too(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await put(store, hook_row("h2"))
+
+    assert ["h1"] == await claimed(store)
+    assert [None, LEASED] == sorted([hook.due_at and hook.leased_until for hook in await store.hooks(9)], key=bool)
+
+
+async def test_later_hook_of_a_call_waits_while_the_earlier_fails(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2"))
+    await claimed(store)
+    await store.hook_failed("h1", 1, NOON_MS + 1_000, "status 500")
+
+    assert [] == await claimed(store, NOON_MS + 999)
+    assert ["h1"] == await claimed(store, NOON_MS + 1_000)
+
+
+# Sent
+
+
+async def test_sent_hook_is_gone(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.hook_sent("h1", NOON_MS)
+    await store.hook_sent("h1", NOON_MS)
+
+    assert [] == await store.hooks(10)
+    assert [] == await claimed(store, LEASED)
+    assert HookCounts(0, 0) == await store.count_hooks()
+
+
+async def test_hook_after_the_last_one_was_sent_is_due(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.hook_sent("h1", NOON_MS)
+    await put(store, hook_row("h2"))
+
+    assert ["h2"] == await claimed(store)
+
+
+# Failed
+
+
+async def test_failed_hook_keeps_its_tries_and_says_why(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.hook_failed("h1", 1, NOON_MS + 5, "status 500")
+
+    assert [hook_row("h1", tries=1, due_at=NOON_MS + 5, problem="status 500")] == await store.hooks(10)
+    assert 2 == (await store.claim_hooks(NOON_MS + 5, LEASED, 1))[0].tries
+
+
+async def test_failure_told_after_the_lease_was_lost_changes_nothing(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await claimed(store, LEASED)
+    await store.hook_failed("h1", 1, NOON_MS, "too late")
+    await store.park_hook("h1", 1, "too late", NOON_MS)
+
+    assert [hook_row("h1", tries=2, leased_until=LEASED + LEASE_MS)] == await store.hooks(10)
+
+
+async def test_failure_of_a_hook_that_is_gone_changes_nothing(store: Store) -> None:
+    await store.hook_failed("nobody", 1, NOON_MS, "status 500")
+    await store.park_hook("nobody", 1, "status 410", NOON_MS)
+
+    assert [] == await store.hooks(10)
+
+
+async def test_hook_that_is_put_off_has_not_been_tried(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.put_off_hook("h1", 1, NOON_MS + 5)
+    await store.put_off_hook("h1", 1, NOON_MS + 9)
+
+    assert [hook_row("h1", due_at=NOON_MS + 5)] == await store.hooks(10)
+    assert 1 == (await store.claim_hooks(NOON_MS + 5, LEASED, 1))[0].tries
+
+
+# Parked
+
+
+async def test_parked_hook_is_kept_and_lets_the_next_go(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2"))
+    await claimed(store)
+    await store.park_hook("h1", 1, "status 410", NOON_MS + 3)
+
+    parked, following = await store.hooks(10)
+
+    assert hook_row("h1", tries=1, due_at=None, problem="status 410", is_parked=True) == parked
+    assert hook_row("h2", due_at=NOON_MS + 3) == following
+    assert HookCounts(1, 1) == await store.count_hooks()
+    assert ["h2"] == await claimed(store, LEASED)
+
+
+async def test_parked_hook_cannot_fail(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.park_hook("h1", 1, "status 410", NOON_MS)
+    await store.hook_failed("h1", 1, NOON_MS, "status 500")
+
+    assert ["status 410"] == [hook.problem for hook in await store.hooks(10)]
+
+
+async def test_parked_hook_does_not_hold_up_a_new_one(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.park_hook("h1", 1, "status 410", NOON_MS)
+    await put(store, hook_row("h2"))
+
+    assert ["h2"] == await claimed(store)
+
+
+# Tried again
+
+
+async def test_parked_hook_that_is_tried_again_has_all_its_tries(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.park_hook("h1", 1, "status 410", NOON_MS)
+
+    assert 1 == await store.retry_hooks(["h1", "h1", "nobody"], NOON_MS + 9)
+    assert [hook_row("h1", due_at=NOON_MS + 9, problem="status 410")] == await store.hooks(10)
+    assert HookCounts(1, 0) == await store.count_hooks()
+    assert ["h1"] == await claimed(store, NOON_MS + 9)
+
+
+async def test_waiting_hook_that_is_tried_again_is_due_and_keeps_its_tries(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+    await store.hook_failed("h1", 1, NOON_MS + 99_999, "status 500")
+
+    assert 1 == await store.retry_hooks(None, NOON_MS)
+    assert 2 == (await store.claim_hooks(NOON_MS, LEASED, 1))[0].tries
+
+
+async def test_retry_of_all_takes_parked_and_waiting_ones_but_none_behind_another(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2"), hook_row("h3"))
+    await claimed(store)
+    await store.park_hook("h1", 1, "status 410", NOON_MS)
+
+    assert 2 == await store.retry_hooks(None, NOON_MS)
+    assert ["h1"] == await claimed(store)
+
+
+async def test_retry_of_nothing_named_tries_nothing(store: Store) -> None:
+    await put(store, hook_row("h1", due_at=NOON_MS + 5))
+
+    assert 0 == await store.retry_hooks([], NOON_MS)
+    assert [] == await claimed(store)
+
+
+async def test_hook_behind_another_cannot_be_tried_before_it(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2"))
+
+    assert 0 == await store.retry_hooks(["h2"], NOON_MS)
+    assert ["h1"] == await claimed(store)
+
+
+async def test_hook_in_flight_that_is_to_be_tried_again_is_not_sent_twice(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await claimed(store)
+
+    assert 1 == await store.retry_hooks(None, NOON_MS + 1)
+    assert [] == await claimed(store, NOON_MS + 1)
+
+
+async def test_parked_hook_that_is_tried_again_goes_before_the_later_ones(store: Store) -> None:
+    await put(store, hook_row("h1"), hook_row("h2"), hook_row("h3"))
+    await claimed(store)
+    await store.park_hook("h1", 1, "status 410", NOON_MS)
+    await store.retry_hooks(["h1"], NOON_MS)
+
+    assert ["h1"] == await claimed(store)
+
+    await store.hook_sent("h1", NOON_MS)
+
+    assert ["h2"] == await claimed(store)
+
+    await store.hook_sent("h2", NOON_MS)
+
+    assert ["h3"] == await claimed(store)
+
+
+# Dropped
+
+
+async def test_parked_hooks_are_dropped_and_waiting_ones_stay(store: Store) -> None:
+    await put(store, *(hook_row(f"h{number}", session=f"leg-{number}", is_parked=number < 4) for number in range(1, 6)))
+
+    assert 1 == await store.drop_hooks(["h1", "h1", "h5", "nobody"])
+    assert ["h2", "h3", "h4", "h5"] == await listed(store)
+    assert 2 == await store.drop_hooks(None)
+    assert ["h4", "h5"] == await listed(store)
+    assert 0 == await store.drop_hooks([])
+
+
+# Looking
+
+
+async def test_parked_hooks_are_listed_first_each_kind_oldest_first(store: Store) -> None:
+    await put(store, *(hook_row(f"h{number}", session=f"leg-{number}") for number in range(1, 5)))
+    await claimed(store)
+    await store.park_hook("h4", 1, "gone", NOON_MS)
+    await store.park_hook("h2", 1, "gone", NOON_MS)
+
+    assert ["h2", "h4", "h1", "h3"] == await listed(store)
+    assert ["h2", "h4", "h1"] == [hook.id for hook in await store.hooks(3)]
+
+
+async def test_hooks_are_there_after_closing_and_opening(store: Store) -> None:
+    await put(store, hook_row("h1"))
+    await store.close()
+
+    with pytest.raises(StoreUnavailable, match="not open"):
+        await store.has_due_hooks(NOON_MS)
+
+    await store.open()
+
+    assert ["h1"] == await claimed(store)

@@ -1,0 +1,606 @@
+"""PostgreSQL alone: groups, hosts that write at once, and what happens when it goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, overload
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
+from app.store import HookRow, Store, open_store
+from app.store.address import read_address
+from app.store.postgres import PostgresDatabase
+from app.web.door import DEADLINE_S
+from tests.store import postgres_server
+from tests.store.broken_line import line_to
+from tests.store.postgres_stores import ask, empty_database, make_postgres
+from tests.store.stored_rows import NOON_MS, hook_row, new_call, next_turn, session_row, turn_row, webhook_row
+
+PEOPLE = tuple(f"leg-{number}" for number in range(8))
+MANY = 100
+BOUND_S = 10.0
+"""Far more than the limits of the store, and far less than for ever: the machine may be busy."""
+WHAT_CALLS_HAVE = """
+    SELECT id,
+           (SELECT count(*) FROM turns WHERE call_key = calls.key),
+           (SELECT count(*) FROM webhooks WHERE call_key = calls.key)
+    FROM calls
+    ORDER BY id
+"""
+
+
+@pytest_asyncio.fixture
+async def store() -> AsyncIterator[Store]:
+    made = make_postgres()
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def other_host(store: Store) -> AsyncIterator[Store]:
+    made = open_store(empty_url())
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres_server.Server]:
+    """One that tests may stop; it runs before and after each of them."""
+    reason = postgres_server.why_not()
+    if reason:
+        pytest.skip(reason)
+    with postgres_server.running_server() as own:
+        yield own
+
+
+@pytest.fixture
+def database(server: postgres_server.Server) -> str:
+    return server.new_database()
+
+
+@contextmanager
+def held(table: str = "webhooks") -> Iterator[None]:
+    """Let nobody write to a table meanwhile."""
+    url, is_locked, is_over = empty_url(), threading.Event(), threading.Event()
+
+    async def hold() -> None:
+        connection = await asyncpg.connect(url)
+        async with connection.transaction():
+            await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            is_locked.set()
+            await asyncio.to_thread(is_over.wait, 20)
+        await connection.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(hold()))
+    thread.start()
+    is_locked.wait(10)
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def empty_url() -> str:
+    return postgres_server.shared_server().url(postgres_server.shared_database())
+
+
+async def until(claim: Callable[[], bool]) -> None:
+    """Wait for what a process does that nobody waits for."""
+    async with asyncio.timeout(30):
+        while not claim():  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def start(*writes: Coroutine[Any, Any, object]) -> list[asyncio.Task[object]]:
+    """Begin writes in this order, the first alone; the others wait for its commit and then share one."""
+    first = asyncio.ensure_future(writes[0])
+    await asyncio.sleep(0.1)
+    others = [asyncio.ensure_future(write) for write in writes[1:]]
+    await asyncio.sleep(0)
+    return [first, *others]
+
+
+async def test_hooks_that_hang_leave_callers_their_connections(store: Store) -> None:
+    await store.open_call(*new_call("leg-0"))
+    with held("hooks"):
+        hooks = [asyncio.ensure_future(store.hook_sent(f"hook-{number}", NOON_MS)) for number in range(MANY)]
+        await asyncio.sleep(0.1)
+        found = await asyncio.gather(*(store.load("leg-0") for _ in range(MANY)))
+        were_done = [hook.done() for hook in hooks]
+    await asyncio.gather(*hooks, return_exceptions=True)
+
+    assert [session_row("leg-0")] * MANY == found
+    assert [False] * MANY == were_done
+
+
+# Groups
+
+
+async def test_writes_that_wait_for_a_commit_share_the_next_one(store: Store) -> None:
+    with held():
+        begun = await start(*(store.open_call(*new_call(id_)) for id_ in PEOPLE))
+    await asyncio.gather(*begun)
+
+    assert [(2,)] == ask("SELECT count(DISTINCT xmin::text) FROM calls")
+    assert [(id_, 1, 1) for id_ in PEOPLE] == ask(WHAT_CALLS_HAVE)
+
+
+async def test_refused_items_leave_nothing_and_their_neighbours_stay(store: Store) -> None:
+    session, turn, webhook = next_turn("leg-1", 1)
+    with held():
+        begun = await start(
+            store.record(webhook_row("")),
+            store.open_call(*new_call("leg-1")),
+            store.open_call(*new_call("leg-1")),
+            store.advance(session, turn_row("leg-1", 0), webhook),
+            store.open_call(session_row("huge", created_at=2**70), turn_row("huge"), webhook_row("huge")),
+            store.advance(session, turn, webhook),
+            store.advance(session, turn, webhook),
+            store.record(webhook_row("leg-1", 0, 0, "last"), hooks=[hook_row("h1"), hook_row("h1")]),
+            store.record(webhook_row("leg-1", 0, 0, "last"), hooks=[hook_row("h2")]),
+        )
+    results = await asyncio.gather(*begun, return_exceptions=True)
+
+    none = type(None)
+    expected = [int, none, AlreadyOpen, Conflict, StoreError, none, Conflict, StoreError, none]
+    assert expected[1:] == [type(result) for result in results][1:]
+    assert "refuses what was to be written" in str(results[4])
+    assert session == await store.load("leg-1")
+    assert await store.load("huge") is None
+    assert ["h2"] == [hook.id for hook in await store.hooks(9)]
+    assert ((0, ""), (0, "last")) == await store.statuses("leg-1", 0)
+
+
+async def test_flood_of_one_call_does_not_hold_up_others_for_long(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    flood = [asyncio.ensure_future(store.record(webhook_row("leg-1", 0, 0, str(number)))) for number in range(300)]
+    await store.open_call(*new_call("leg-2"))
+
+    assert any(not write.done() for write in flood)
+
+    await asyncio.gather(*flood)
+
+    assert tuple((0, str(number)) for number in range(300)) == await store.statuses("leg-1", 0)
+
+
+async def test_full_queue_refuses_at_once() -> None:
+    store = Store(PostgresDatabase(read_address(empty_database()), queue_limit=2))
+    await store.open()
+    with held():
+        begun = await start(store.record(webhook_row()))
+        begun += [asyncio.ensure_future(store.record(webhook_row())) for _ in range(2)]
+        await asyncio.sleep(0)
+
+        with pytest.raises(StoreUnavailable, match=r"2 writes to postgresql://.* are waiting already"):
+            await store.record(webhook_row())
+
+    await asyncio.gather(*begun)
+    await store.record(webhook_row())
+    await store.close()
+
+    assert [(4,)] == ask("SELECT count(*) FROM webhooks")
+
+
+class Unreadable(Sequence[HookRow]):
+    """Hooks that raise when the writer reads them."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __len__(self) -> int:
+        return 1
+
+    @overload
+    def __getitem__(self, index: int) -> HookRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[HookRow]: ...
+    def __getitem__(self, index: int | slice) -> HookRow | Sequence[HookRow]:
+        raise self._error
+
+
+async def test_what_nobody_foresees_ends_no_writing(store: Store) -> None:
+    with pytest.raises(StoreUnavailable, match="cannot be used"):
+        await store.record(webhook_row(), hooks=Unreadable(RuntimeError("odd")))
+    await store.open_call(*new_call("a"))
+
+    assert [("a", 1, 1)] == ask(WHAT_CALLS_HAVE)
+
+
+async def test_cancelled_before_its_turn_is_not_written(store: Store) -> None:
+    with held():
+        first, second, third = await start(
+            store.record(webhook_row("")), store.open_call(*new_call("a")), store.open_call(*new_call("b"))
+        )
+        second.cancel()
+    await asyncio.gather(first, third)
+
+    assert second.cancelled()
+    assert [("b", 1, 1)] == ask(WHAT_CALLS_HAVE)
+
+
+async def test_cancelled_while_it_is_written_is_whole_and_disturbs_nobody(store: Store) -> None:
+    with held():
+        (first,) = await start(store.open_call(*new_call("a")))
+        first.cancel()
+    await store.open_call(*new_call("b"))
+
+    assert first.cancelled()
+    assert [("a", 1, 1), ("b", 1, 1)] == ask(WHAT_CALLS_HAVE)
+
+
+async def test_lock_that_does_not_end_is_unavailable_after_a_bounded_wait(store: Store) -> None:
+    await store.open_call(*new_call("a"))
+    with held(), pytest.raises(StoreUnavailable, match="is locked by another transaction"):
+        await asyncio.wait_for(store.open_call(*new_call("b")), BOUND_S)
+    await store.open_call(*new_call("b"))
+
+    assert [("a", 1, 1), ("b", 1, 1)] == ask(WHAT_CALLS_HAVE)
+
+
+async def test_read_that_does_not_end_is_unavailable_after_a_bounded_wait(store: Store) -> None:
+    with held("calls"), pytest.raises(StoreUnavailable, match=r"does not answer in time|is locked"):
+        await asyncio.wait_for(store.load("a"), BOUND_S)
+
+    assert await store.load("a") is None
+
+
+async def test_cancelled_read_leaves_a_pool_that_works() -> None:
+    store = open_store(empty_database())
+    await store.open()
+    with held("calls"):
+        (reading,) = await start(store.load("a"))
+        reading.cancel()
+    await store.check()
+
+    assert await store.load("a") is None
+
+    await store.close()
+
+
+def test_loop_that_ends_in_the_middle_leaves_nobody_waiting() -> None:
+    store = make_postgres()
+    heard: list[BaseException] = []
+    listening: list[asyncio.Task[None]] = []
+
+    async def leave() -> None:
+        await store.open()
+        listening.append(asyncio.ensure_future(listen()))
+        await asyncio.sleep(0.05)
+
+    async def listen() -> None:
+        try:
+            await store.open_call(*new_call("a"))
+        except BaseException as error:
+            heard.append(error)
+            raise
+
+    with held():
+        asyncio.run(leave())
+
+    assert [asyncio.CancelledError] == [type(error) for error in heard]
+
+
+# Several hosts
+
+
+async def test_of_two_hosts_that_open_a_call_one_does(store: Store, other_host: Store) -> None:
+    async def open_or_read(host: Store, id_: str) -> bytes | None:
+        ncco = f"ncco {id(host)}".encode()
+        try:
+            await host.open_call(session_row(id_), turn_row(id_, ncco=ncco), webhook_row(id_))
+        except AlreadyOpen:
+            return await host.reply(id_, -1, -1, None)
+        return ncco
+
+    ids = [f"leg-{number}" for number in range(100)]
+    mine = asyncio.gather(*(open_or_read(store, id_) for id_ in ids))
+    theirs = asyncio.gather(*(open_or_read(other_host, id_) for id_ in reversed(ids)))
+
+    assert await mine == list(reversed(await theirs))
+    assert [(100,)] == ask("SELECT count(*) FROM turns")
+
+
+async def test_of_two_hosts_that_move_calls_on_in_any_order_one_does(store: Store, other_host: Store) -> None:
+    ids = [f"leg-{number}" for number in range(100)]
+    await asyncio.gather(*(store.open_call(*new_call(id_)) for id_ in ids))
+    hosts = (store, other_host)
+    turns = [host.advance(*next_turn(id_, 1)) for place, id_ in enumerate(ids) for host in hosts[:: 1 - place % 2 * 2]]
+    results = await asyncio.gather(*turns, return_exceptions=True)
+
+    assert [100, 100] == [sum(isinstance(result, kind) for result in results) for kind in (type(None), Conflict)]
+    assert [(200,)] == ask("SELECT count(*) FROM turns")
+
+
+async def test_hooks_of_a_delivery_are_written_once_by_two_hosts_at_once(store: Store, other_host: Store) -> None:
+    ids = [f"leg-{number}" for number in range(100)]
+    await asyncio.gather(*(store.open_call(*new_call(id_)) for id_ in ids))
+    await asyncio.gather(
+        *(
+            host.record(webhook_row(id_, 0, 0, "busy"), hooks=[hook_row(f"{name} {id_}", session=id_)])
+            for name, host, order in (("a", store, ids), ("b", other_host, ids[::-1]))
+            for id_ in order
+        )
+    )
+
+    assert [(100, 100)] == ask("SELECT count(*), count(DISTINCT session) FROM hooks")
+    assert [(200,)] == ask("SELECT count(*) FROM webhooks WHERE turn = 0")
+
+
+async def test_hook_behind_one_that_another_host_has_just_sent_is_never_forgotten(
+    store: Store, other_host: Store
+) -> None:
+    sent: list[str] = []
+
+    async def come_in(host: Store, name: str) -> None:
+        for number in range(60):
+            await host.record(webhook_row(""), hooks=[hook_row(f"{name}{number:02}", session="leg-1")])
+
+    async def send(host: Store) -> None:
+        while len(sent) < 120:
+            for hook in await host.claim_hooks(NOON_MS, NOON_MS + 1, 5):
+                await host.hook_sent(hook.id, NOON_MS)
+                sent.append(hook.id)
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(come_in(store, "a"), come_in(other_host, "b"), send(store), send(other_host))
+
+    assert sorted([f"{name}{number:02}" for name in "ab" for number in range(60)]) == sorted(sent)
+
+
+async def test_two_hosts_never_claim_the_same_hook(store: Store, other_host: Store) -> None:
+    for number in range(40):
+        await store.record(webhook_row(""), hooks=[hook_row(f"h{number}", session=f"s{number}")])
+    claims = [host.claim_hooks(NOON_MS, NOON_MS + 9, 5) for _ in range(6) for host in (store, other_host)]
+    found = [hook.id for hooks in await asyncio.gather(*claims) for hook in hooks]
+
+    assert len(found) == len(set(found))
+    assert {1} == {tries for (tries,) in ask("SELECT tries FROM hooks WHERE leased_until > 0")}
+
+
+async def test_call_ends_once_by_two_hosts(store: Store, other_host: Store) -> None:
+    ids = [f"leg-{number}" for number in range(40)]
+    await asyncio.gather(*(store.open_call(*new_call(id_)) for id_ in ids))
+    ends = [
+        host.end(id_, webhook_row(id_), hooks=[hook_row(f"{name} {id_}", session=id_)])
+        for name, host, order in (("a", store, ids), ("b", other_host, ids[::-1]))
+        for id_ in order
+    ]
+    ended = await asyncio.gather(*ends)
+
+    assert 40 == sum(ended)
+    assert [(40, 40)] == ask("SELECT count(*), count(DISTINCT session) FROM hooks")
+    assert {2} == {version for (version,) in ask("SELECT version FROM calls")}
+
+
+async def test_pooler_by_transactions_needs_no_prepared_statements() -> None:
+    store = open_store(f"{empty_database()}?pooler=transaction")
+    await store.open()
+    await store.open_call(*new_call("a"))
+    await store.advance(*next_turn("a", 1))
+    await store.record(webhook_row("a", 1, 0, "busy"), hooks=[hook_row()])
+
+    assert ((0, "busy"),) == await store.statuses("a", 1)
+
+    await store.close()
+
+
+async def test_commits_wait_for_the_disk_whatever_the_database_says(store: Store) -> None:
+    ask(f"ALTER DATABASE {postgres_server.shared_database()} SET synchronous_commit = off")
+    fresh = PostgresDatabase(read_address(empty_url()))
+    await fresh.open()
+
+    assert [("on",)] == await fresh.read("SHOW synchronous_commit")
+
+    await fresh.close()
+    ask(f"ALTER DATABASE {postgres_server.shared_database()} RESET synchronous_commit")
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize(
+    ("expected", "user", "database"),
+    [
+        ("refuses the user", f"{postgres_server.GUARDED}:wr0ng", "postgres"),
+        ("does not exist", postgres_server.USER, "nowhere"),
+    ],
+)
+async def test_what_no_waiting_cures_is_unusable(
+    server: postgres_server.Server, expected: str, user: str, database: str
+) -> None:
+    server.ask("DROP ROLE IF EXISTS guarded")
+    server.ask("CREATE ROLE guarded LOGIN PASSWORD 'right'")
+    store = open_store(server.url(database, user))
+
+    with pytest.raises(StoreUnusable, match=expected) as refused:
+        await store.open()
+
+    assert "wr0ng" not in f"{refused.value} {refused.value.cure}"
+
+
+async def test_password_of_the_url_is_used(server: postgres_server.Server, database: str) -> None:
+    server.ask("DROP ROLE IF EXISTS guarded")
+    server.ask("CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 's3cret word/%'")
+    store = open_store(server.url(database, "guarded:s3cret%20word%2F%25"))
+    await store.open()
+
+    assert None is await store.load("leg-1")
+
+    await store.close()
+
+
+async def test_database_without_unicode_is_unusable(server: postgres_server.Server) -> None:
+    server.ask("CREATE DATABASE ascii TEMPLATE template0 ENCODING SQL_ASCII LOCALE 'C'")
+
+    with pytest.raises(StoreUnusable, match="keeps texts in SQL_ASCII"):
+        await open_store(server.url("ascii")).open()
+
+
+async def test_user_who_may_not_make_tables_is_told(server: postgres_server.Server, database: str) -> None:
+    server.ask("CREATE ROLE poor LOGIN")
+    server.ask("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database=database)
+
+    with pytest.raises(StoreUnusable, match="may not be written by this user") as refused:
+        await open_store(server.url(database, "poor")).open()
+
+    assert "let the user own the database" in refused.value.cure
+
+
+async def test_database_that_cannot_be_reached_is_unavailable() -> None:
+    store = open_store("postgresql://ann:s3cret@127.0.0.1:1/ncco")
+
+    with pytest.raises(StoreUnavailable, match=r"postgresql://127.0.0.1:1/ncco cannot be reached") as refused:
+        await store.open()
+
+    assert "s3cret" not in str(refused.value)
+
+
+async def test_standby_is_unavailable_until_it_can_be_written(server: postgres_server.Server, database: str) -> None:
+    store = open_store(server.url(database))
+    await store.open()
+    await store.open_call(*new_call("a"))
+    await store.close()
+    await store.open()
+    server.ask(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+
+    with pytest.raises(StoreUnavailable, match="can only be read"):
+        await store.open_call(*new_call("b"))
+    with pytest.raises(StoreUnavailable, match="can only be read"):
+        await store.check()
+
+    assert await store.load("a") is not None
+
+    server.ask(f"ALTER DATABASE {database} RESET default_transaction_read_only")
+    await store.open_call(*new_call("b"))
+    await asyncio.gather(*(store.check() for _ in range(8)))
+    await store.close()
+
+
+async def test_restart_of_the_server_needs_no_restart_of_ours(server: postgres_server.Server, database: str) -> None:
+    store = open_store(server.url(database))
+    await store.open()
+    await store.open_call(*new_call("a"))
+    await asyncio.gather(*(store.load("a") for _ in range(8)))
+    await asyncio.to_thread(server.stop)
+
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        await store.open_call(*new_call("b"))
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        await store.load("a")
+
+    await asyncio.to_thread(server.start)
+    await asyncio.sleep(0.25)
+
+    assert [session_row("a")] * 8 == await asyncio.gather(*(store.load("a") for _ in range(8)))
+
+    await store.open_call(*new_call("b"))
+    await store.close()
+
+
+async def test_crash_under_load_loses_nothing_that_was_acknowledged(
+    server: postgres_server.Server, database: str
+) -> None:
+    store, acknowledged = open_store(server.url(database)), set[str]()
+    await store.open()
+
+    async def write(name: str) -> None:
+        for number in range(10_000):
+            try:
+                await store.open_call(*new_call(f"{name}-{number}"))
+            except StoreUnavailable:
+                return
+            acknowledged.add(f"{name}-{number}")
+
+    writing = [asyncio.ensure_future(write(str(number))) for number in range(16)]
+    await until(lambda: len(acknowledged) > MANY)
+    await asyncio.to_thread(server.crash)
+    await asyncio.gather(*writing)
+    await asyncio.to_thread(server.start)
+    await asyncio.sleep(0.25)
+    await store.open_call(*new_call("after"))
+    await store.close()
+    whole = {
+        id_ for id_, turns, webhooks in server.ask(WHAT_CALLS_HAVE, database=database) if (turns, webhooks) == (1, 1)
+    }
+    stored = {id_ for (id_,) in server.ask("SELECT id FROM calls", database=database)}
+
+    assert acknowledged
+    assert set() == acknowledged - stored
+    assert whole == stored
+
+
+async def test_line_that_is_cut_behind_a_commit_leaves_the_outcome_to_the_second_delivery(
+    server: postgres_server.Server, database: str
+) -> None:
+    async with line_to(server.port) as line:
+        store = open_store(f"postgresql://{postgres_server.USER}@127.0.0.1:{line.port}/{database}")
+        await store.open()
+        await store.open_call(*new_call("before"))
+        line.cut_at = b"COMMIT"
+
+        with pytest.raises(StoreUnavailable, match="cannot be reached"):
+            await store.open_call(*new_call("leg-1"))
+        await until(lambda: bool(server.ask("SELECT 1 FROM calls WHERE id = 'leg-1'", database=database)))
+        with pytest.raises(AlreadyOpen):
+            await store.open_call(*new_call("leg-1"))
+
+        assert b"ncco leg-1 0" == await store.reply("leg-1", -1, -1, "")
+
+        await store.close()
+
+
+async def test_network_that_swallows_everything_is_unavailable_after_a_bounded_wait(
+    server: postgres_server.Server, database: str
+) -> None:
+    async with line_to(server.port) as line:
+        store = open_store(f"postgresql://{postgres_server.USER}@127.0.0.1:{line.port}/{database}")
+        await store.open()
+        await store.load("a")
+        await store.check()
+        line.is_silent = True
+        write, read = store.open_call(*new_call("a")), store.load("a")
+        results = await asyncio.wait_for(asyncio.gather(write, read, return_exceptions=True), BOUND_S)
+        line.is_silent = False
+        line.cut()
+        await asyncio.sleep(0.25)
+
+        assert [StoreUnavailable] * 2 == [type(result) for result in results]
+
+        await store.open_call(*new_call("b"))
+        await store.close()
+
+
+async def test_who_waits_behind_a_group_that_hangs_hears_of_it_with_the_group(
+    server: postgres_server.Server, database: str
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def waited(number: int) -> tuple[type[Exception] | None, bool]:
+        await asyncio.sleep(number * 0.3)
+        began = loop.time()
+        try:
+            await slow.open_call(*new_call(f"leg-{number}"))
+        except StoreUnavailable as error:
+            return type(error), loop.time() - began < DEADLINE_S
+        return None, True
+
+    async with line_to(server.port) as line:
+        slow = open_store(f"postgresql://{postgres_server.USER}@127.0.0.1:{line.port}/{database}")
+        await slow.open()
+        await slow.open_call(*new_call("before"))
+        line.is_silent = True
+        results = await asyncio.gather(*map(waited, range(10)))
+        line.is_silent = False
+        line.cut()
+        await slow.close()
+
+    assert [(StoreUnavailable, True)] * 10 == results

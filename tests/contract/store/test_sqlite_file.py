@@ -1,0 +1,544 @@
+"""A SQLite file: where it may be, who may read it, what may be in it, and what happens when it cannot be used."""
+
+# ruff: noqa: ASYNC240 - nothing else runs in the loops of these tests
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import shutil
+import sqlite3
+import stat
+import tempfile
+import threading
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
+from app.store import SqliteDatabase, Store, open_store
+from app.store.migrations import SQLITE
+from app.store.records import COUNT_OPEN
+from app.store.sqlite_file import CHECKED_BYTES, in_sqlite
+from tests.store.stored_rows import new_call, next_turn, rows_of, session_row, turn_row, webhook_row
+
+NEWEST = SQLITE[-1].version
+WHAT_CALLS_HAVE = """
+    SELECT id,
+           (SELECT count(*) FROM turns WHERE call_key = calls.key),
+           (SELECT count(*) FROM webhooks WHERE call_key = calls.key)
+    FROM calls
+    ORDER BY key
+"""
+PEOPLE = tuple(f"leg-{number}" for number in range(8))
+
+
+def refusal(path: Path) -> StoreUnusable:
+    """Why a store on `path` does not open."""
+    with pytest.raises(StoreUnusable) as refused:
+        asyncio.run(Store(SqliteDatabase(path, open_wait_ms=100)).open())
+    return refused.value
+
+
+def absence(path: Path) -> StoreUnavailable:
+    """Why a store on `path` does not open now, and may later."""
+    with pytest.raises(StoreUnavailable) as absent:
+        asyncio.run(Store(SqliteDatabase(path, open_wait_ms=100)).open())
+    return absent.value
+
+
+def make(path: Path, *statements: str) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def make_calls(path: Path, count: int) -> None:
+    async def run() -> None:
+        store = open_store(f"sqlite:///{path}")
+        await store.open()
+        for number in range(count):
+            await store.open_call(*new_call(f"leg-{number}", state=b"s" * 900))
+        await store.close()
+
+    asyncio.run(run())
+
+
+async def store_with_a_call(path: Path) -> Store:
+    """A store that holds no lock yet, since it was just opened."""
+    store = Store(SqliteDatabase(path, busy_ms=300))
+    await store.open()
+    await store.open_call(*new_call("leg-1"))
+    await store.close()
+    await store.open()
+    return store
+
+
+# Places and rights
+
+
+@pytest.mark.parametrize("name", ["var/lib/calls.db", "a b?c#d%20e.db", "é日.db", "it's.db", "x&mode=ro"])
+def test_any_name_is_taken_literally_and_missing_folders_are_made(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    asyncio.run(opened_and_closed(SqliteDatabase(path)))
+
+    assert [(NEWEST,)] == rows_of(path, "SELECT version_num FROM ncco_schema")
+    assert [path.name] == [entry.name for entry in path.parent.iterdir()]
+
+
+async def opened_and_closed(database: SqliteDatabase) -> None:
+    await database.open()
+    await database.close()
+
+
+async def test_working_directory_may_change_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = open_store("sqlite:///calls.db")
+    await store.open()
+    monkeypatch.chdir("/")
+    await store.open_call(*new_call("leg-0"))
+
+    assert session_row("leg-0") == await store.load("leg-0")
+
+    await store.close()
+    assert [("leg-0",)] == rows_of(tmp_path / "calls.db", "SELECT id FROM calls")
+
+
+async def test_new_files_are_their_owners_alone(path: Path) -> None:
+    mask = os.umask(0o022)
+    try:
+        store = await store_with_a_call(path)
+        await store.open_call(*new_call("leg-2"))
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+        await store.close()
+    finally:
+        os.umask(mask)
+
+    assert {"calls.db": 0o600, "calls.db-wal": 0o600, "calls.db-shm": 0o600} == modes
+
+
+async def test_rights_of_an_existing_file_are_left_alone(path: Path) -> None:
+    path.touch()
+    path.chmod(0o640)
+    await (await store_with_a_call(path)).close()
+
+    assert 0o640 == stat.S_IMODE(path.stat().st_mode)
+
+
+def test_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = refusal(tmp_path / "file" / "below" / "calls.db")
+
+    assert "cannot be reached" in refused.message
+    assert "make the folder, writable for the user" in refused.cure
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFDIR])
+def test_what_is_no_file_is_no_database(path: Path, kind: int) -> None:
+    path.mkdir() if kind == stat.S_IFDIR else os.mknod(path, kind | 0o600)
+    refused = refusal(path)
+
+    assert "is a folder" in refused.message or "is a device or a pipe" in refused.message
+    assert "name a file in NCCO_DATABASE_URL" in refused.cure
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that everyone may enter."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def without_privileges() -> Iterator[None]:
+    """Tests that run as root are nobody in here: root may do everything."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65_534)
+    yield
+    os.seteuid(user)
+
+
+@pytest.mark.parametrize(
+    ("expected", "name"), [("cannot be opened", "calls.db"), ("cannot be reached", "new/calls.db")]
+)
+def test_folder_without_the_right_to_write_is_refused(public_folder: Path, expected: str, name: str) -> None:
+    public_folder.chmod(0o555)
+    with without_privileges():
+        refused = refusal(public_folder / name)
+
+    assert expected in refused.message
+    assert "the user that runs the server" in refused.cure
+
+
+@pytest.mark.parametrize(("expected", "mode"), [("cannot be written", 0o444), ("cannot be opened", 0o000)])
+def test_file_without_the_right_to_write_is_refused(public_folder: Path, expected: str, mode: int) -> None:
+    path = public_folder / "calls.db"
+    make_calls(path, 1)
+    path.chmod(mode)
+    public_folder.chmod(0o777)
+    with without_privileges():
+        refused = refusal(path)
+
+    assert expected in refused.message
+    assert "the right to write to the file and to its folder" in refused.cure
+
+
+# What is in the file
+
+
+def test_empty_file_is_a_new_store(path: Path) -> None:
+    path.touch()
+    make_calls(path, 1)
+
+    assert [("leg-0",)] == rows_of(path, "SELECT id FROM calls")
+
+
+def test_text_file_is_no_database(path: Path) -> None:
+    path.write_text("flow: acme\n" * 500)
+
+    assert "is not a SQLite database" in refusal(path).message
+    assert "flow: acme\n" * 500 == path.read_text()
+
+
+@pytest.mark.parametrize(("first_page", "pages"), [(20, 10), (20, 1), (1, 1), (40, 0)])
+def test_damaged_file_is_refused(path: Path, first_page: int, pages: int) -> None:
+    make_calls(path, 100)
+    with path.open("r+b") as file:
+        file.seek(first_page * 4096)
+        file.write(b"\xff" * 4096 * pages)
+        if not pages:
+            file.truncate()
+    refused = refusal(path)
+
+    assert "is damaged" in refused.message
+    assert "put a backup in its place" in refused.cure
+
+
+def test_large_file_is_not_read_whole(path: Path) -> None:
+    make_calls(path, 1)
+    os.truncate(path, CHECKED_BYTES + 4096)  # read whole, it would be damaged
+
+    make_calls(path, 0)
+
+
+def test_database_of_another_program_is_left_alone(path: Path) -> None:
+    make(path, "CREATE TABLE places (url TEXT)")
+
+    assert "belongs to another program" in refusal(path).message
+    assert [("places",)] == rows_of(path, "SELECT name FROM sqlite_master")
+    assert [("delete",)] == rows_of(path, "PRAGMA journal_mode")
+
+
+@pytest.mark.parametrize("schema", ["9999", "later"])
+def test_newer_schema_is_refused(path: Path, schema: str) -> None:
+    make_calls(path, 1)
+    make(path, f"UPDATE ncco_schema SET version_num = '{schema}'")
+    refused = refusal(path)
+
+    assert f"{path} has schema {schema}, and this version knows none after {NEWEST}" == refused.message
+    assert "start the newer version" in refused.cure
+
+
+def test_schema_that_lacks_its_tables_is_refused(path: Path) -> None:
+    make(path, "CREATE TABLE ncco_schema (version_num TEXT)", f"INSERT INTO ncco_schema VALUES ('{NEWEST}')")
+
+    assert "no such table" in refusal(path).message
+
+
+# Other processes
+
+
+@pytest.mark.parametrize("how", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_file_that_stays_locked_is_away(path: Path, other: sqlite3.Connection, how: str) -> None:
+    make_calls(path, 1)
+    other.execute(how)
+    before = time.monotonic()
+    absent = absence(path)
+
+    assert "is locked by another process" in str(absent)
+    assert "end the process that holds it" in absent.cure
+    assert time.monotonic() - before < 20
+
+
+def test_file_that_another_program_reads_is_waited_for(path: Path, other: sqlite3.Connection) -> None:
+    other.execute("BEGIN")
+    other.execute("SELECT name FROM sqlite_master").fetchall()
+    threading.Timer(0.2, other.execute, ["COMMIT"]).start()
+    make_calls(path, 1)
+
+    assert [("wal",)] == rows_of(path, "PRAGMA journal_mode")
+
+
+async def test_many_stores_can_open_a_new_file_at_once(path: Path) -> None:
+    stores = [open_store(f"sqlite:///{path}") for _ in range(4)]
+    await asyncio.gather(*(store.open() for store in stores), *(store.open() for store in stores))
+    await asyncio.gather(*(store.open_call(*new_call(f"leg-{n}")) for n, store in enumerate(stores)))
+    writers = [thread.name for thread in threading.enumerate() if path.name in thread.name]
+    await asyncio.gather(*(store.close() for store in stores))
+
+    assert [(4,)] == rows_of(path, "SELECT count(*) FROM calls")
+    assert [f"writer of {path.name}"] * 4 == writers
+
+
+async def test_locked_file_is_unavailable_after_a_bounded_wait_and_works_when_free(
+    path: Path, other: sqlite3.Connection
+) -> None:
+    store = await store_with_a_call(path)
+    other.execute("BEGIN IMMEDIATE")
+    before = time.monotonic()
+
+    with pytest.raises(StoreUnavailable, match="is locked by another process"):
+        await store.open_call(*new_call("leg-2"))
+
+    assert time.monotonic() - before < 10
+    assert await store.load("leg-1") is not None
+
+    other.execute("COMMIT")
+    await store.open_call(*new_call("leg-2"))
+    await store.close()
+
+
+async def test_read_waits_for_an_exclusive_lock_without_blocking_the_loop(
+    path: Path, other: sqlite3.Connection
+) -> None:
+    store = await store_with_a_call(path)
+    lock_exclusively(other)
+    reading = asyncio.ensure_future(store.load("leg-1"))
+    await asyncio.sleep(0.05)
+
+    assert not reading.done()
+
+    other.close()
+
+    assert session_row("leg-1") == await reading
+
+    await store.close()
+
+
+async def test_read_of_a_locked_file_is_unavailable_after_a_bounded_wait(path: Path, other: sqlite3.Connection) -> None:
+    store = await store_with_a_call(path)
+    lock_exclusively(other)
+
+    with pytest.raises(StoreUnavailable, match="is locked by another process"):
+        await store.load("leg-1")
+
+    other.close()
+    await store.close()
+
+
+def lock_exclusively(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("COMMIT")
+
+
+# Groups of writes
+
+
+async def start(*writes: Coroutine[Any, Any, object]) -> list[asyncio.Task[object]]:
+    """Begin writes in this order, the first alone; the others wait for its commit and then share one."""
+    first = asyncio.ensure_future(writes[0])
+    await asyncio.sleep(0.1)
+    others = [asyncio.ensure_future(write) for write in writes[1:]]
+    await asyncio.sleep(0)
+    return [first, *others]
+
+
+async def test_refused_operations_leave_nothing_and_their_neighbours_stay(
+    sqlite_store: Store, other: sqlite3.Connection
+) -> None:
+    session, turn, webhook = next_turn("leg-1", 1)
+    other.execute("BEGIN IMMEDIATE")
+    begun = await start(
+        sqlite_store.check(),
+        sqlite_store.open_call(*new_call("leg-1")),
+        sqlite_store.open_call(*new_call("leg-1")),
+        sqlite_store.advance(session, turn_row("leg-1", 0), webhook),
+        sqlite_store.open_call(session_row("huge"), turn_row("huge", created_at=2**70), webhook_row("huge")),
+        sqlite_store.advance(session, turn, webhook),
+        sqlite_store.advance(session, turn, webhook),
+        sqlite_store.record(webhook_row("leg-1", 0, 0, "last")),
+    )
+    assert not any(write.done() for write in begun)
+    assert await sqlite_store.load("leg-1") is None
+    other.execute("COMMIT")
+    results = await asyncio.gather(*begun, return_exceptions=True)
+
+    none = type(None)
+    assert [none, none, AlreadyOpen, Conflict, StoreError, none, Conflict, none] == [type(r) for r in results]
+    assert session == await sqlite_store.load("leg-1")
+    assert b"ncco leg-1 1" == await sqlite_store.reply("leg-1", 0, 0, "")
+    assert ((0, ""), (0, "last")) == await sqlite_store.statuses("leg-1", 0)
+    assert await sqlite_store.load("huge") is None
+
+
+async def test_full_queue_refuses_at_once(path: Path, other: sqlite3.Connection) -> None:
+    store = Store(SqliteDatabase(path, queue_limit=2))
+    await store.open()
+    other.execute("BEGIN IMMEDIATE")
+    begun = await start(store.check())
+    begun += [asyncio.ensure_future(store.record(webhook_row())) for _ in range(2)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(StoreUnavailable, match=r"2 writes to .* are waiting already"):
+        await store.record(webhook_row())
+
+    other.execute("COMMIT")
+    await asyncio.gather(*begun)
+    await store.record(webhook_row())
+    await store.close()
+
+    assert [(3,)] == rows_of(path, "SELECT count(*) FROM webhooks")
+
+
+async def test_cancelled_writes_are_whole_or_missing_and_disturb_nobody(
+    sqlite_store: Store, other: sqlite3.Connection, path: Path
+) -> None:
+    other.execute("BEGIN IMMEDIATE")
+    first, second, third = await start(*(sqlite_store.open_call(*new_call(id_)) for id_ in "abc"))
+    first.cancel()
+    second.cancel()
+    other.execute("COMMIT")
+    await third
+    await sqlite_store.check()
+
+    assert first.cancelled()
+    assert [("a", 1, 1), ("c", 1, 1)] == rows_of(path, WHAT_CALLS_HAVE)
+
+
+def test_loop_that_is_gone_does_not_stop_the_writer(path: Path, other: sqlite3.Connection) -> None:
+    store = Store(SqliteDatabase(path))
+
+    async def leave_a_write_behind() -> None:
+        await store.open()
+        other.execute("BEGIN IMMEDIATE")
+        await start(store.open_call(*new_call("a")))
+
+    async def go_on() -> None:
+        other.execute("COMMIT")
+        await store.open_call(*new_call("b"))
+        await store.close()
+
+    asyncio.run(leave_a_write_behind())
+    asyncio.run(go_on())
+
+    assert ("b", 1, 1) == rows_of(path, WHAT_CALLS_HAVE)[-1]
+
+
+# What goes wrong while it runs
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file of this process grows beyond `size` bytes: what a quota or a full disk does to a write."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_full_disk_is_unavailable_and_heals(path: Path) -> None:
+    store = await store_with_a_call(path)
+    acknowledged = ["leg-1"]
+    with largest_file(400_000), pytest.raises(StoreUnavailable, match=r"cannot be read or written|has no room"):
+        for number in range(5_000):
+            await store.open_call(*new_call(f"call-{number}", state=b"s" * 2_000))
+            acknowledged.append(f"call-{number}")
+
+    assert acknowledged == [id_ for (id_,) in rows_of(path, "SELECT id FROM calls ORDER BY key")]
+
+    await store.check()
+    await store.open_call(*new_call("after"))
+    await store.close()
+
+    assert [("after",)] == rows_of(path, "SELECT id FROM calls ORDER BY key DESC LIMIT 1")
+    assert [("ok",)] == rows_of(path, "PRAGMA integrity_check")
+
+
+def test_new_file_on_a_full_disk_is_away(path: Path) -> None:
+    with largest_file(8_000):
+        absent = absence(path)
+
+    assert "cannot be read or written to disk" in str(absent) or "no room" in str(absent)
+
+
+async def test_file_that_is_damaged_while_it_runs_is_unavailable(path: Path) -> None:
+    store = await store_with_a_call(path)
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+
+    with pytest.raises(StoreUnavailable, match="is damaged"):
+        await store.load("leg-1")
+    with pytest.raises(StoreUnavailable, match="is damaged"):
+        await store.open_call(*new_call("leg-2"))
+
+    await store.close()
+
+
+async def test_moved_file_takes_no_writes_until_it_is_back(path: Path) -> None:
+    store = open_store(f"sqlite:///{path}")
+    await store.open()
+    away = path.with_name("away.db")
+    path.rename(away)
+
+    with pytest.raises(StoreUnavailable, match="moved or replaced"):
+        await store.open_call(*new_call("leg-1"))
+    with pytest.raises(StoreUnavailable, match="cannot be opened"):
+        await store.load("leg-1")
+
+    away.rename(path)
+    await store.open_call(*new_call("leg-1"))
+
+    assert session_row("leg-1") == await store.load("leg-1")
+
+    await store.close()
+
+
+async def test_deleted_log_takes_no_writes_and_what_it_held_is_there_after_a_restart(path: Path) -> None:
+    store = open_store(f"sqlite:///{path}")
+    await store.open()
+    await store.open_call(*new_call("leg-1"))
+    path.with_name(f"{path.name}-wal").unlink()
+
+    with pytest.raises(StoreUnavailable, match="log was deleted"):
+        await store.open_call(*new_call("leg-2"))
+
+    await store.close()
+    await store.open()
+
+    assert session_row("leg-1") == await store.load("leg-1")
+    assert await store.load("leg-2") is None
+
+    await store.close()
+
+
+async def test_log_stays_small_while_calls_come_in(path: Path) -> None:
+    store = open_store(f"sqlite:///{path}")
+    await store.open()
+    for _ in range(4):
+        await asyncio.gather(*(store.open_call(*new_call(f"{_}-{n}", state=b"s" * 4_000)) for n in range(300)))
+    size = path.with_name(f"{path.name}-wal").stat().st_size
+    await store.close()
+
+    assert size < path.stat().st_size
+
+
+async def test_open_calls_are_counted_by_their_index_alone(path: Path) -> None:
+    await (await store_with_a_call(path)).close()
+    connection = sqlite3.connect(path)
+    (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {in_sqlite(COUNT_OPEN)}", (0,)).fetchall()
+    connection.close()
+
+    assert "SEARCH calls USING COVERING INDEX open_calls_by_beginning (created_at>?)" == plan[3]

@@ -1,0 +1,47 @@
+"""A store in memory whose rows tests can look at."""
+
+from __future__ import annotations
+
+from app.store import RevisionRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
+from app.store.calls import SESSION_COLUMNS, session_row
+
+
+class MemoryStore(Store):
+    """Keeps its rows until the process ends."""
+
+    def __init__(self) -> None:
+        self.database = SqliteDatabase()
+        super().__init__(self.database)
+
+    @property
+    def sessions(self) -> dict[str, SessionRow]:
+        """By id, oldest first."""
+        rows = self.database.read_apart(f"SELECT {SESSION_COLUMNS} FROM calls ORDER BY key", ())
+        return {row[0]: session_row(row) for row in rows}
+
+    @property
+    def turns(self) -> dict[str, list[TurnRow]]:
+        """By session, oldest first."""
+        found: dict[str, list[TurnRow]] = {id_: [] for id_ in self.sessions}
+        for row in self.database.read_apart(
+            f"SELECT id, {', '.join(f'turns.{name}' for name in TurnRow._fields[1:])} FROM turns "
+            "JOIN calls ON calls.key = call_key ORDER BY turns.key",
+            (),
+        ):
+            found[row[0]].append(TurnRow(*row))
+        return found
+
+    @property
+    def webhooks(self) -> list[WebhookRow]:
+        """Every one, oldest first."""
+        columns = ", ".join(WebhookRow._fields)
+        return [
+            WebhookRow(*row) for row in self.database.read_apart(f"SELECT {columns} FROM webhooks ORDER BY key", ())
+        ]
+
+    @property
+    def revisions(self) -> dict[str, RevisionRow]:
+        """By hash."""
+        columns = ", ".join(RevisionRow._fields)
+        rows = self.database.read_apart(f"SELECT {columns} FROM revisions ORDER BY rowid", ())
+        return {row[0]: RevisionRow(*row) for row in rows}

@@ -1,0 +1,69 @@
+"""The JSON Schema says what `check` says, as far as a JSON Schema can."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from app.ncco import RULES, check, json_schema
+
+SCHEMA = json_schema()
+VALIDATOR = Draft202012Validator(SCHEMA)
+WARNINGS = [code for code, rule in RULES.items() if rule.severity == "warning"]
+IN_THE_SCHEMA = (
+    *("N101", "N102", "N103", "N104", "N105", "N106", "N107", "N108", "N109", "N110", "N111", "N112", "N113"),
+    *("N114", "N115", "N116", "N117", "N118", "N120", "N121", "N122", "N124"),
+)
+
+
+def bad(code: str) -> Any:
+    return json.loads(RULES[code].bad)
+
+
+def test_the_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+    assert json.loads(json.dumps(SCHEMA)) == SCHEMA
+
+
+def test_actions_and_endpoints_are_defined_by_their_names() -> None:
+    assert [
+        *("record", "conversation", "connect", "talk", "stream", "input", "notify", "wait", "transfer"),
+        *("phone_endpoint", "app_endpoint", "websocket_endpoint", "sip_endpoint", "vbc_endpoint"),
+    ] == list(SCHEMA["$defs"])
+
+
+def test_every_option_has_a_description() -> None:
+    bare = [
+        f"{name}.{option}"
+        for name, shape in SCHEMA["$defs"].items()
+        for option, schema in shape["properties"].items()
+        if option not in ("action", "type") and not schema.get("description")
+    ]
+
+    assert bare == []
+
+
+def test_ranges_and_defaults_are_given() -> None:
+    timeout = SCHEMA["$defs"]["connect"]["properties"]["timeout"]
+
+    assert (timeout["minimum"], timeout["maximum"], timeout["default"]) == (1, 120, 60)
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_good_examples_are_valid(code: str) -> None:
+    VALIDATOR.validate(json.loads(RULES[code].good))
+
+
+@pytest.mark.parametrize("code", WARNINGS)
+def test_examples_with_warnings_are_valid(code: str) -> None:
+    VALIDATOR.validate(bad(code))
+
+
+@pytest.mark.parametrize("code", IN_THE_SCHEMA)
+def test_examples_of_a_wrong_shape_are_invalid(code: str) -> None:
+    assert check(bad(code))
+    assert not VALIDATOR.is_valid(bad(code))

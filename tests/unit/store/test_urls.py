@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.store import Store, open_store
+
+
+@pytest.mark.parametrize(
+    ("expected", "url"),
+    [
+        (Path("calls.db"), "sqlite:///calls.db"),
+        (Path("data/my calls%20.db"), "sqlite:///data/my calls%20.db"),
+        (Path("../calls"), "sqlite:///../calls"),
+        (Path("/var/lib/ncco/calls.db"), "sqlite:////var/lib/ncco/calls.db"),
+        (Path("calls.db"), " SQLite:///calls.db\n"),
+        (Path.home() / "calls.db", "sqlite:///~/calls.db"),
+        (Path("~calls.db"), "sqlite:///~calls.db"),
+    ],
+)
+def test_sqlite_url_names_a_file(expected: Path, url: str) -> None:
+    store = open_store(url)
+
+    assert isinstance(store, Store)
+    assert expected == store.path
+
+
+@pytest.mark.parametrize("url", ["memory://", "memory:///", "Memory://"])
+def test_memory_url_keeps_nothing(url: str) -> None:
+    assert not open_store(url).is_durable
+
+
+@pytest.mark.parametrize(
+    ("expected", "url"),
+    [
+        ("a database URL has a scheme and ://; write sqlite:///calls.db", ""),
+        ("a database URL has a scheme and ://; write sqlite:///calls.db", "calls.db"),
+        ("a database URL has a scheme and ://; write sqlite:///calls.db", "sqlite:calls.db"),
+        ("no store for mysql://; write sqlite:///calls.db", "mysql://ann:secret@db/ncco"),
+        ("it names no database", "postgresql://ann:secret@db"),
+        ("no store for ://; write sqlite:///calls.db", "://calls.db"),
+        ("sqlite:// takes no host, so a third slash comes before the path; write", "sqlite://calls.db"),
+        ("sqlite:// takes no host, so a third slash comes before the path; write", "sqlite://"),
+        ("sqlite:/// needs the name of a file; write", "sqlite:///"),
+        ("sqlite:/// needs the name of a file; write", "sqlite:////"),
+        ("sqlite:/// needs the name of a file; write", "sqlite:///:memory:"),
+        ("data/ is the name of a folder; write sqlite:///data/calls.db", "sqlite:///data/"),
+        ("a database URL takes no options and no control characters", "sqlite:///calls.db?mode=ro"),
+        ("a database URL takes no options and no control characters", "sqlite:///calls\0.db"),
+        ("memory:// takes nothing behind it; write memory://", "memory://calls.db"),
+    ],
+)
+def test_url_that_names_no_store_is_refused_with_the_cure(expected: str, url: str) -> None:
+    with pytest.raises(ValueError, match="write") as refused:
+        open_store(url)
+
+    assert expected in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql://ann:secret@db/ncco", "postgres://ann:secret@db/ncco"])
+def test_postgresql_url_names_a_database(url: str) -> None:
+    store = open_store(url)
+
+    assert ("postgresql://db/ncco", None, True) == (store.label, store.path, store.is_durable)
+
+
+def test_postgresql_without_its_driver_says_what_to_install() -> None:
+    program = """
+import sys
+from app.store import open_store
+sys.modules["asyncpg"] = None
+try:
+    open_store("postgresql://ann:secret@db/ncco")
+except ValueError as refused:
+    print(refused)
+"""
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert 'PostgreSQL needs its driver; write pip install "ncco-server[postgres]"' == ran.stdout.strip()
+
+
+def test_importing_the_store_imports_no_driver() -> None:
+    program = "import sys, app.store; print({'asyncpg'} & set(sys.modules))"
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "set()" == ran.stdout.strip()
