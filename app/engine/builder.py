@@ -52,7 +52,7 @@ def tail_drafts(origins: Iterable[Origin], failsafe: Iterable[Mapping[str, Any]]
 
 
 def _first_step(flow: Flow, step: Step) -> str | None:
-    """The step that the `error` exit leads to; None: the failsafe NCCO stands behind the `input`."""
+    """The step that the `error` exit leads to; None: the failsafe NCCO is behind the `input`."""
     target = step.error or flow.error
     return None if target is None or target.step == step.name else target.step  # another flow is not played there
 
@@ -71,7 +71,7 @@ def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
 
 
 def failsafe_drafts(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
-    """The failsafe NCCO as it stands behind an `input`."""
+    """The failsafe NCCO in its form behind an `input`."""
     return _plain([Draft(dict(action)) for action in failsafe])
 
 
@@ -102,18 +102,18 @@ class NccoBuilder:
         self._root = root
         self._session = session
         self._turn = turn
-        self._around = context
+        self._context = context
         self.dialled = dialled
         self.waits: list[Wait] = []
         self._drafts: list[Draft] = []
         self._tail_at = _NO_TAIL
 
     def mark(self) -> tuple[int, int, int]:
-        """How far it is."""
+        """The current position."""
         return len(self._drafts), len(self.waits), self.dialled
 
     def take_back(self, mark: tuple[int, int, int]) -> None:
-        """Forget what was added since `mark`."""
+        """Remove what was added since `mark`."""
         drafts, waits, self.dialled = mark
         self._tail_at = _NO_TAIL
         del self._drafts[drafts:]
@@ -141,18 +141,18 @@ class NccoBuilder:
             self._drafts.extend(self._tail(chain((origin,), origins)))
 
     def _tail(self, origins: Iterable[Origin]) -> list[Draft]:
-        """What stands behind an `input`; the failsafe NCCO where the `error` exit would dial what it may not."""
-        drafts = tail_drafts(origins, self._around.failsafe)
+        """The actions behind an `input`; the failsafe NCCO if the `error` exit may not dial its numbers."""
+        drafts = tail_drafts(origins, self._context.failsafe)
         dials = [draft for draft in drafts if draft.action.get("action") == "connect"]
-        is_allowed = self.dialled + len(dials) <= self._around.dial_limit and all(map(self._may_dial, dials))
-        return drafts if is_allowed else failsafe_drafts(self._around.failsafe)
+        is_allowed = self.dialled + len(dials) <= self._context.dial_limit and all(map(self._may_dial, dials))
+        return drafts if is_allowed else failsafe_drafts(self._context.failsafe)
 
     def _may_dial(self, draft: Draft) -> bool:
         return not draft.dials or not self.refusal(draft.dials)
 
     def refusal(self, number: str) -> str:
         """Why a computed number or address may not be dialled; "" when it may."""
-        return refusal(number, self._around.dial_allow)
+        return refusal(number, self._context.dial_allow)
 
     def _add_all(self, flow: Flow, step: Step, drafts: list[Draft]) -> None:
         for draft in drafts:
@@ -168,7 +168,7 @@ class NccoBuilder:
         index = len(self.waits)
         wait = Wait(index, callback.kind, callback.name, step.name, callback.steers, callback.sensitive, where)
         self.waits.append(wait)
-        draft.action["eventUrl"] = [self._around.link(WaitRef(callback.kind, self._session, self._turn, index))]
+        draft.action["eventUrl"] = [self._context.link(WaitRef(callback.kind, self._session, self._turn, index))]
         draft.action["eventMethod"] = "POST"
 
     def _open_leg(self, flow: Flow, step: Step, draft: Draft, heard: Mapping[str, Any]) -> None:
@@ -176,14 +176,14 @@ class NccoBuilder:
         where = "" if flow is self._root else flow.name
         index = len(self.waits)
         self.waits.append(Wait(index, "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard))
-        link = self._around.link(WaitRef("onanswer", self._session, self._turn, index))
+        link = self._context.link(WaitRef("onanswer", self._session, self._turn, index))
         (endpoint,) = draft.action["endpoint"]
         draft.action["endpoint"] = [{**endpoint, "onAnswer": {**endpoint["onAnswer"], "url": link}}]
 
     @property
     def dials_left(self) -> int:
         """How often the call may still dial."""
-        return self._around.dial_limit - self.dialled
+        return self._context.dial_limit - self.dialled
 
     @property
     def is_empty(self) -> bool:
@@ -198,8 +198,8 @@ class NccoBuilder:
         if draft.action.get("action") != "connect":
             return
         self.dialled += 1
-        if self.dialled > self._around.dial_limit:
-            message = f"this call has dialled {self._around.dial_limit} times, which is all it may"
+        if self.dialled > self._context.dial_limit:
+            message = f"this call has dialled {self._context.dial_limit} times, which is all it may"
             raise RenderError("R102", message, str(place))
         if not self._may_dial(draft):
             message = f"the computed number {draft.dials} {self.refusal(draft.dials)}"
@@ -218,7 +218,7 @@ class NccoBuilder:
         found = self._fault()
         if found is None or found[0] < self._tail_at:
             return found
-        self._drafts[self._tail_at :] = failsafe_drafts(self._around.failsafe)
+        self._drafts[self._tail_at :] = failsafe_drafts(self._context.failsafe)
         self._tail_at = _NO_TAIL
         return self._fault()
 

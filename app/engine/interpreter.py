@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from app.engine.outcome import hear
 from app.engine.run import Run
-from app.engine.scope import begun, heard_record
+from app.engine.scope import heard_record, new_scope
 from app.engine.session import NOTHING, Call, Session, Wait
 from app.engine.turn import Lookup, LookupAnswer, Turn, TurnContext, answered, entered, jumped
 from app.errors import RenderError
@@ -73,7 +73,7 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
 
 
 def _enter(run: Run, step: Step) -> Playing[Target | None]:
-    """Ask its look-ups, set its variables, play it; where it jumps to, or None when it waits. Raises RenderError."""
+    """Ask its lookups, set its variables, play it; where it jumps to, or None when it waits. Raises RenderError."""
     if step.asks:
         yield from ask(run, step)
     set_all(run, step.sets)
@@ -92,7 +92,7 @@ def _enter(run: Run, step: Step) -> Playing[Target | None]:
 
 
 def ask(run: Run, step: Step) -> Playing[None]:
-    """Ask the look-ups of a step, all at once; what fails is not ok, and the call goes on."""
+    """Ask the lookups of a step side by side; one that fails is not ok, and the call goes on."""
     names, asked = run.names(), []
     for asking in step.asks:
         try:
@@ -106,14 +106,14 @@ def ask(run: Run, step: Step) -> Playing[None]:
 
 
 def _key(run: Run, step: Step, asking: Asking) -> str:
-    """What names a question: the same in each try of the turn, another each time that the turn asks it."""
+    """The idempotency key of a lookup: the same in each try of the turn, a new one each time the turn asks it."""
     asked = f"{run.before.id}:{run.before.turn + 1}:{run.flow.name}.{step.name}.{asking.name}"
     run.asked[asked] += 1
     return asked if run.asked[asked] == 1 else f"{asked}:{run.asked[asked]}"
 
 
 def _hear_answers(run: Run, step: Step, answers: list[tuple[Asking, LookupAnswer]]) -> None:
-    """Put answers that came together into scope: what is sensitive in one, another may tell."""
+    """Put answers that came together into scope: another answer may repeat what is sensitive in one."""
     problems = run.keep([(asking, *asking.read(answer.value, answer.problem)) for asking, answer in answers])
     for (asking, answer), problem in zip(answers, problems, strict=True):
         took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
@@ -122,7 +122,7 @@ def _hear_answers(run: Run, step: Step, answers: list[tuple[Asking, LookupAnswer
 
 
 def _take_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
-    """Forget what the failed step added; where its failure leads, and from which step. None: the failsafe."""
+    """Remove what the failed step added; return where its failure leads, and from which step. None: the failsafe."""
     where = step.place if step else None
     run.note("failed", step.name if step else "", error.code, where=where, because=run.shown(error))
     run.take_back_last(step)
@@ -215,11 +215,11 @@ def begin_called(flow: Flow, session_id: str, parent: Session, wait: Wait, conte
         flow: the flow of the call that dialled, in the revision that it began with.
         session_id: of the new leg.
         parent: the session of the call that dialled.
-        wait: its wait, whose `runs` says what is heard.
+        wait: its wait, whose `runs` names the flow.
         context: what the turn may look at.
     """
     runs = wait.runs or {}
-    heard = begun(flow.named(str(runs.get("flow", ""))), dict(runs.get("given", {})))
+    heard = new_scope(flow.named(str(runs.get("flow", ""))), dict(runs.get("given", {})))
     at = "" if heard.flow is flow else heard.flow.name
     session = Session(
         session_id,

@@ -1,4 +1,4 @@
-"""Whom a flow tells of what Vonage reports: recordings that are ready, callers who hang up in the middle."""
+"""The hooks of events: recordings that are ready, callers who hang up before the flow ends."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def hang_up(
     if session.is_over or not session.step or _dial_was_last(session, webhook, seen):
         return ()
     run = Run(flow, session, context)
-    for name, step in _standing(session):
+    for name, step in _levels(session):
         run.look_from(name)
         told = run.flow.steps[step].events.get(HANGUP) or run.flow.events.get(HANGUP)
         if told:
@@ -83,7 +83,7 @@ def _who_opened(session: Session, ref: WaitRef) -> tuple[str, str] | None:
     return next(((observer.flow, observer.step) for observer in known), None)
 
 
-def _standing(session: Session) -> Iterator[tuple[str, str]]:
+def _levels(session: Session) -> Iterator[tuple[str, str]]:
     """The flows that a call is in, the innermost first, each with its step."""
     yield session.at, session.step
     for level in reversed(session.callers):

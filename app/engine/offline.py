@@ -1,11 +1,11 @@
-"""What a caller can hear while no server answers: the words of an `error` exit, if they need nobody to be asked."""
+"""What a caller can hear while no server answers: the actions of an `error` exit that need no webhook."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from app.engine.scope import NOTHING_HEARD, begun
+from app.engine.scope import NOTHING_HEARD, new_scope
 from app.errors import RenderError
 from app.flow.model import Draft, Flow, Frame, Step, Target
 from app.ncco import check
@@ -13,20 +13,20 @@ from app.ncco import check
 _OURS: Final = ("eventUrl", "eventMethod", "eventType")
 _RECORDED: Final = ("record", "transcription")
 _ASKS: Final = frozenset({"input", "notify", "record"})
-"""Actions that are for nothing without a webhook."""
+"""Actions that do nothing without a webhook."""
 _WAITS_FOR_MESSAGE: Final = ("endOnSilence", "endOnKey", "timeOut")
 """Options that make a `record` wait for what the caller says. Source: NCCO reference, Record."""
 
 
 class Offline(NamedTuple):
-    """What is played without a server: plain JSON values; nothing, when it cannot be, and why."""
+    """The actions that can be played without a server, as plain JSON; none, with the reason, if there are none."""
 
     actions: tuple[dict[str, Any], ...]
     because: str = ""
 
 
 class _NeedsServer(Exception):
-    """What is to be played needs a server that answers."""
+    """The actions need a server that answers."""
 
 
 class _Unknown(dict[str, Any]):
@@ -40,7 +40,7 @@ def play_offline(flow: Flow, to: str = "", *, dial_allow: tuple[str, ...] = (), 
     """What the error exit of a flow plays, as far as it is the same for every caller at any time.
 
     Nothing is played of an exit that asks the caller for something, records a message for this server, or depends on
-    who calls, on the time, or on `env`: what it says must make sense to the end. Look-ups have their defaults.
+    who calls, on the time, or on `env`: what it says must make sense to the end. Lookups have their defaults.
 
     Args:
         flow: the flow that calls start in.
@@ -71,11 +71,11 @@ def keep_offline(ncco: Iterable[Mapping[str, Any]], own_url: str = "") -> Offlin
 
 
 class _OfflineCall:
-    """Goes from step to step as a call does whose first NCCO failed."""
+    """Walks from step to step like a call whose first NCCO failed."""
 
     def __init__(self, flow: Flow, to: str, dial_allow: tuple[str, ...]) -> None:
         self._root = self._flow = flow
-        self._standing = begun(flow, {})
+        self._scope = new_scope(flow, {})
         self._call = _Unknown(
             {"uuid": ""} | ({"to": to} if to else {})
         )  # a checkpoint, which is left out, names the leg
@@ -118,11 +118,11 @@ class _OfflineCall:
             raise _NeedsServer(f"it waits for what comes of the flow {runs.flow}")
         given = {each.name: each.value.render(self._names()) for each in runs.given}
         self._flow = self._root.named(runs.flow)
-        self._standing = begun(self._flow, given)
+        self._scope = new_scope(self._flow, given)
         return self._step(self._flow.start)
 
     def _step(self, name: str) -> Step:
-        """A step with its variables set. None is entered twice: a loaded flow goes round by input alone."""
+        """A step with its variables set. No step is entered twice: a loaded flow has no cycle without input."""
         step = self._flow.steps[name]
         for assignment in step.sets:
             self._assign(assignment.name, assignment.value.render(self._names()))
@@ -132,12 +132,12 @@ class _OfflineCall:
         if name == "locale":
             self._locale = str(value)
         else:
-            self._standing.assign(name, value)
+            self._scope.assign(name, value)
 
     def _names(self) -> dict[str, Any]:
         """What is known without a call: no `env`, which may hold secrets, no time, and of the caller nothing."""
         known = {"call": self._call, "input": NOTHING_HEARD, "locale": self._flow.locale_for(self._locale)}
-        return self._standing.names({**known, **self._flow.unasked})
+        return self._scope.names({**known, **self._flow.unasked})
 
     def _may_dial(self, number: str) -> bool:
         return bool(number) and number.startswith(self._dial_allow or ("\0",))

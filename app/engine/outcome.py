@@ -119,11 +119,11 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
 
 
 ASR_ERRORS = 2
-"""How often a fault of the speech recogniser is asked again without counting as a failed try."""
+"""How often an error of the speech recogniser is followed by another try that does not count."""
 
 
 def hear(step: Step, session: Session, wait: Wait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:
-    """What came of a wait that steers; None for what does not, `error` for what cannot be read."""
+    """The outcome of a wait that steers; None for a webhook that does not, `error` for one that cannot be read."""
     match wait.kind:
         case "input":
             return _hear_answer(step, session, webhook)

@@ -9,19 +9,19 @@ from functools import partial
 from typing import Any
 
 from app.engine.builder import NccoBuilder, Origin
-from app.engine.called import JOINED, parting
+from app.engine.called import JOINED, last_actions
 from app.engine.scope import (
     NOTHING_HEARD,
     FlowScope,
     LookupAnswers,
     Read,
     Savepoint,
-    begun,
     call_record,
     levels,
     names_in,
+    new_scope,
     observers,
-    of_session,
+    scopes_of,
 )
 from app.engine.session import Session
 from app.engine.turn import TraceLine, Turn, TurnContext, line
@@ -32,7 +32,7 @@ from app.ncco import Issue
 
 
 class ErrorExits:
-    """The error exits of one turn. None leads to a step that has failed in it, or where one has led before."""
+    """The error exits of one turn. None leads to a step that has failed in this turn, or to the same place twice."""
 
     def __init__(self) -> None:
         self._spent: set[tuple[str, str]] = set()
@@ -92,7 +92,7 @@ class Run:
         self._marks: list[Savepoint] = []
         self._error_exits = ErrorExits()
         self._trace: list[TraceLine] = []
-        self._set_scopes(of_session(root, before))
+        self._set_scopes(scopes_of(root, before))
 
     def _set_scopes(self, scopes: list[FlowScope]) -> None:
         self._scopes = scopes
@@ -100,10 +100,10 @@ class Run:
         self.flow = self._scope.flow
 
     def look_from(self, flow: str) -> None:
-        """Look at things as the flow of this name does; one that the call has left knows nothing any more."""
+        """Use the scope of the flow with this name; a flow that the call has left begins with its defaults."""
         name = flow or self.root.name
         known = [scope for scope in self._scopes if scope.flow.name == name]
-        self._scope = known[-1] if known else begun(self.root.named(name), {})
+        self._scope = known[-1] if known else new_scope(self.root.named(name), {})
         self.flow = self._scope.flow
 
     @property
@@ -116,7 +116,7 @@ class Run:
         return Frame(names, position, waited, self._may_dial, self._builder.dials_left)
 
     def _may_dial(self, number: str) -> bool:
-        """Whether a list may ring a computed number; the trace tells once in a turn of what it passes over."""
+        """Whether a list may ring a computed number; the trace shows each refused number once."""
         refused = self._builder.refusal(number)
         if refused and self.step and number not in self._refused:
             self._refused.add(number)
@@ -152,22 +152,22 @@ class Run:
         )
 
     def assign(self, name: str, value: Any, *, is_literal: bool = False) -> None:
-        """Set a variable, or the locale of the call; `is_literal` says that the value stands in the flow."""
+        """Set a variable, or the locale of the call; `is_literal`: the value is written in the flow."""
         if name == "locale":
             self.locale = str(value)
         elif self._scope.assign(name, value) and not is_literal:
             self.answers.secrets.learn(value)
 
     def keep(self, read: Read) -> list[str]:
-        """Put what came of look-ups into scope; see `LookupAnswers.keep`."""
+        """Put the answers of lookups into scope; see `LookupAnswers.keep`."""
         return self.answers.keep(self._scope, read)
 
     def send(self, sending: Sending, names: Mapping[str, Any]) -> None:
-        """Tell somebody, once the reply is out. Raises RenderError."""
+        """Add a hook, which is sent after the reply. Raises RenderError."""
         self.hooks.append(sending.render(names))
 
     def start_step(self, now: datetime) -> None:
-        """Begin to count anew: a step is entered, not repeated."""
+        """Reset the counters: a step is entered, not repeated."""
         self.tries = self.asr_errors = self.position = 0
         self.entered_at = now
 
@@ -175,7 +175,7 @@ class Run:
         """Go on in another flow: this one waits, or is left for good. Raises RenderError."""
         names = self.names()
         given = {assignment.name: assignment.value.render(names) for assignment in runs.given}
-        sub = begun(self.root.named(runs.flow), given)
+        sub = new_scope(self.root.named(runs.flow), given)
         self.answers.secrets.learn([given[name] for name in sub.secrets])
         if not runs.comes_back:
             self._set_scopes([sub])
@@ -212,7 +212,7 @@ class Run:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
 
     def take_back(self, mark: Savepoint) -> None:
-        """Forget everything that was added since `mark`."""
+        """Remove everything that was added since `mark`."""
         del self._marks[self._marks.index(mark) :]
         del self.hooks[mark.hooks :]
         self._builder.take_back(mark.script)
@@ -221,7 +221,7 @@ class Run:
         self.returned = ""
 
     def take_back_last(self, step: Step | None) -> None:
-        """Forget what `step` has added, if it was entered in this turn and not taken back yet."""
+        """Remove what `step` has added, if it was entered in this turn and not taken back yet."""
         if self._marks and self._marks[-1].step is step:
             self.take_back(self._marks[-1])
 
@@ -240,7 +240,7 @@ class Run:
         """The call ends when what was added has been played; the other party of a connect is then joined."""
         self.step = ""
         if self.before.parent:
-            self._builder.add(parting(self.returned, is_silent=self._builder.is_empty))
+            self._builder.add(last_actions(self.returned, is_silent=self._builder.is_empty))
 
     def fall_back(self, because: str) -> None:
         """Play the failsafe NCCO, since nothing of the flow can be played."""
@@ -251,7 +251,7 @@ class Run:
         self.note("failed", "", "failsafe", because=because)
 
     def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
-        """Where a failure of `step` leads, and the step that leads there; None: the failsafe.
+        """Where a failure of `step` leads, and the step whose exit leads there; None: the failsafe.
 
         What a flow does not handle is the outcome `error` of the step that runs it; that flow has then been left.
         """
@@ -264,7 +264,7 @@ class Run:
             self._scope.step = ""
 
     def shown(self, error: RenderError) -> str:
-        """An error as the trace may tell it: its sentence may hold what was given, which may be sensitive."""
+        """An error as the trace may show it: its sentence may hold sensitive input."""
         has_secrets = bool(self.answers.secrets) or any(each.has_secrets for each in self._scopes)
         return f"{error.code} (not shown: sensitive)" if has_secrets else str(error)
 
@@ -278,7 +278,7 @@ class Run:
         return (marks or self._marks)[-1], issue
 
     def finish(self, outcome: str) -> Turn:
-        """The turn as it stands. What is sensitive leaves it as a token."""
+        """The finished turn. Sensitive values leave it as tokens."""
         before, scope = self.before, self._scope
         waits = tuple(self._builder.waits)
         is_over = True not in [wait.steers for wait in waits]

@@ -39,7 +39,7 @@ def call_record(call: Call) -> dict[str, Any]:
 
 
 def _is_number(text: str) -> bool:
-    """Whether a caller can be told and called back by it: no word such as `anonymous`, no SIP address, not ""."""
+    """Whether it identifies a caller who can be called back: no word such as `anonymous`, no SIP address, not ""."""
     digits = text.removeprefix("+")
     return digits.isascii() and digits.isdigit() and len(digits) in _NUMBER_LENGTHS and not digits.startswith("0")
 
@@ -53,7 +53,7 @@ def names_in(
     now: datetime,
     locale: str,
 ) -> dict[str, Any]:
-    """What every step of a flow may look at; its look-ups as they are before they are asked."""
+    """What every step of a flow may look at; its lookups as they are before they are asked."""
     names: dict[str, Any] = {
         "call": call,
         "input": heard,
@@ -69,18 +69,18 @@ def names_in(
 
 
 def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
-    """`input` as flows see it after an outcome; what is sensitive is only in its variable."""
+    """`input` as flows see it after an outcome; a sensitive value is only in its variable."""
     confidence = {"confidence": outcome.confidence or 0.0}
     return confidence if sensitive else {"digits": outcome.digits, "text": outcome.text, **confidence}
 
 
 OBSERVER_LIMIT = 50
-"""Waits of earlier turns whose webhooks are told of; the oldest are forgotten first. Our choice."""
+"""Waits of earlier turns whose events still send hooks; the oldest are dropped first. Our choice."""
 
 
 @dataclass(slots=True)
 class FlowScope:
-    """What a call knows in one flow. A turn changes it as it goes.
+    """The variables and lookups of a call in one flow. A turn changes them.
 
     Attributes:
         variables: by name, without those in `tokens`.
@@ -102,7 +102,7 @@ class FlowScope:
     hidden: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def copy(self) -> FlowScope:
-        """One that may be changed by itself."""
+        """An independent copy."""
         return replace(
             self,
             variables=dict(self.variables),
@@ -112,7 +112,7 @@ class FlowScope:
         )
 
     def names(self, others: Mapping[str, Any]) -> dict[str, Any]:
-        """`others`, what came of its look-ups, and its variables; none of them whose value is gone."""
+        """`others`, the answers of its lookups, and its variables, without those whose value is gone."""
         lookups = self.lookups if self.flow.unasked else {}
         names = {**others, **lookups, **self.variables}
         for gone in self.tokens:
@@ -129,7 +129,7 @@ class FlowScope:
         return True
 
     def keep(self, name: str, answer: Mapping[str, Any]) -> None:
-        """Put what came of a look-up into scope."""
+        """Put the answer of a lookup into scope."""
         self.lookups[name] = answer
         self.asked |= {name}
         self.hidden.pop(name, None)
@@ -140,12 +140,12 @@ class FlowScope:
         return bool(self.secrets) or not self.asked.isdisjoint(self.flow.hushed)
 
     def masked(self, name: str, mask: Callable[[str], str]) -> Mapping[str, Any]:
-        """What came of a look-up in this turn, as it leaves the turn."""
+        """The answer of a lookup, masked as it leaves the turn."""
         answer: Mapping[str, Any] = masked(self.lookups[name], self.flow.hushed.get(name, ()), mask)
         return answer
 
     def kept_lookups(self, mask: Callable[[str], str]) -> dict[str, Any]:
-        """What came of its look-ups, as it leaves the turn."""
+        """The answers of its lookups as they leave the turn."""
         if not self.flow.hushed:
             return self.lookups
         return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
@@ -169,30 +169,30 @@ class Savepoint:
     locale: str
 
 
-def begun(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
-    """The beginning of a flow with what it was given."""
+def new_scope(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
+    """The scope at the beginning of a flow, with the given params."""
     scope = FlowScope(flow, {name: variable.default for name, variable in flow.variables.items()}, {})
     for name, value in given.items():
         scope.assign(name, value)
     return scope
 
 
-def of_session(root: Flow, session: Session) -> list[FlowScope]:
-    """Where a session stands, the flow that waits longest first."""
-    now = _standing(root.named(session.at), session.variables, session.lookups)
+def scopes_of(root: Flow, session: Session) -> list[FlowScope]:
+    """The scopes of a session, the outermost flow first."""
+    now = _restored(root.named(session.at), session.variables, session.lookups)
     if not session.callers:
         return [now]
     return [*(_waiting(root, level) for level in session.callers), now]
 
 
 def _waiting(root: Flow, level: Level) -> FlowScope:
-    scope = _standing(root.named(level.flow), level.variables, level.lookups)
+    scope = _restored(root.named(level.flow), level.variables, level.lookups)
     scope.step = level.step
     return scope
 
 
-def _standing(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, Any]) -> FlowScope:
-    """Of a sensitive variable that has got a value nothing but the token is left; its default everybody may read."""
+def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, Any]) -> FlowScope:
+    """A scope of a session. Only the token is left of a sensitive variable with a value; its default is public."""
     given = [name for name, each in flow.variables.items() if each.sensitive and variables.get(name) != each.default]
     known = dict(variables)
     tokens = {name: known.pop(name) for name in given if name in known}
@@ -208,7 +208,7 @@ def levels(scopes: list[FlowScope], mask: Callable[[str], str]) -> tuple[Level, 
 
 
 def observers(root: Flow, before: Session) -> tuple[Observer, ...]:
-    """The waits of earlier turns that somebody is told of, and those of the turn that is over now."""
+    """The waits of earlier turns whose events send hooks, and those of the turn that is over now."""
     told = (Observer(before.turn, wait.index, wait.flow, wait.step) for wait in before.waits if _tells(root, wait))
     return (*before.observers, *told)[-OBSERVER_LIMIT:]
 

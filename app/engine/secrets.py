@@ -1,4 +1,4 @@
-"""Sensitive values that come back in answers which do not say that they are sensitive.
+"""Sensitive values that come back in lookup answers, in fields that are not declared as sensitive.
 
 A server that is sent a PIN may tell it again, in a message or as a field of its own. Such a text is known by what the
 turn has received. Six characters and more are found wherever they stand. Four or five have to stand by themselves,
@@ -54,7 +54,7 @@ class Secrets:
         return folded in self._whole or self._is_part_of(folded)
 
     def are_part_of(self, value: object) -> bool:
-        """Whether a number, a phone number or a URL holds one of them; short ones are in too many to tell."""
+        """Whether a number, a phone number or a URL holds one of them; short ones occur in too many by chance."""
         return self._is_part_of(_folded(str(value)))
 
     def _is_part_of(self, folded: str) -> bool:
@@ -114,7 +114,7 @@ def _is_in_groups(secrets: set[str], groups: list[str]) -> bool:
 
 
 def _fills(secret: str, groups: list[str]) -> bool:
-    """Whether one number, or several that follow each other, are the secret and no more."""
+    """Whether one number, or several in a row, are the secret and nothing more."""
     for first in range(len(groups)):
         joined = ""
         for group in groups[first:]:

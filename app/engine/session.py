@@ -12,7 +12,7 @@ import orjson
 from app.flow.model import CallbackKind
 
 NOTHING: Final[Mapping[str, Any]] = {}
-"""What Vonage did not send. Nobody writes into it."""
+"""A field that Vonage did not send. Never written to."""
 
 
 class Call(NamedTuple):
@@ -72,7 +72,7 @@ class Wait:
 
 
 class Level(NamedTuple):
-    """A flow that waits until the flow that one of its steps runs comes back.
+    """A flow that waits until a flow that it runs returns.
 
     Attributes:
         flow: its name. step: the step with the `run`.
@@ -86,7 +86,7 @@ class Level(NamedTuple):
 
 
 class Observer(NamedTuple):
-    """A wait of an earlier turn whose webhooks are told to somebody when they come, hours later if need be.
+    """A wait of an earlier turn whose events still send hooks, hours later if need be.
 
     Attributes:
         turn, wait: which one. flow, step: who tells.
@@ -147,7 +147,7 @@ class Session(NamedTuple):
 
 
 def json_bytes(value: Any) -> bytes:
-    """The value as JSON, in no more memory than it needs: the writer itself leaves kilobytes of room behind it."""
+    """The value as JSON, copied to its size: orjson leaves kilobytes of unused memory behind it."""
     return bytes(memoryview(orjson.dumps(value)))
 
 
@@ -176,7 +176,7 @@ def to_json(session: Session) -> bytes:
 
 
 def _fields_seldom_used(session: Session) -> dict[str, Any]:
-    """What most calls do not have, and need not be written then."""
+    """Fields that most calls do not have, and that are left out then."""
     fields: dict[str, Any] = {}
     if session.at:
         fields["at"] = session.at

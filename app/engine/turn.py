@@ -13,7 +13,7 @@ from app.flow.nodes import Place
 
 
 class TurnContext(NamedTuple):
-    """Everything from outside that a turn may look at; the engine asks for nothing else.
+    """Everything from outside that a turn may use.
 
     Attributes:
         now: aware, UTC.
@@ -38,7 +38,7 @@ class Lookup(NamedTuple):
     """What the interpreter needs from outside. It yields a tuple of them, to be asked side by side.
 
     Attributes:
-        step: where in the flow. name: of the look-up. flow: whose it is.
+        step: where in the flow. name: of the lookup. flow: whose it is.
         request: what to ask (`app.flow.lookups.LookupRequest`).
         key: the same for each try of the same turn: an idempotency key.
     """
@@ -51,7 +51,7 @@ class Lookup(NamedTuple):
 
 
 class LookupAnswer(NamedTuple):
-    """What came of a look-up; one is sent back for each, in their order.
+    """The answer to a lookup; one is sent back for each, in their order.
 
     Attributes:
         value: what `json.loads` gave, or what the function returned; None when there is none.
@@ -67,7 +67,7 @@ class LookupAnswer(NamedTuple):
     is_late: bool = False
 
     def __repr__(self) -> str:
-        """What came of it, without the value, which may be sensitive."""
+        """The answer without its value, which may be sensitive."""
         return f"<answer: {self.problem or 'there'}, in {self.ms} ms>"
 
 
@@ -81,7 +81,7 @@ class Turn(NamedTuple):
         outcome: what the webhook was taken for (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
         is_failsafe: nothing of the flow could be played.
         hooks: webhooks of ours to send after the reply (`app.flow.hooks.Hook`).
-        lookups: what came of look-ups, by name, as the turn saw it.
+        lookups: what came of lookups, by name, as the turn saw it.
     """
 
     ncco: list[dict[str, Any]]

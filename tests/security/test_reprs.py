@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.engine import Lookup, LookupAnswer
-from app.engine.scope import LookupAnswers, begun
+from app.engine.scope import LookupAnswers, new_scope
 from app.engine.secrets import Secrets
 from app.flow.language.lookups import LookupRequest
 from app.flow.model import Decision, Go, Outcome, Target
@@ -60,7 +60,7 @@ HOLDERS: list[Any] = [
     [LookupAnswer(KEYS, "", 3)],
     Outcome("collected", digits=KEYS, text=KEYS),
     Decision(Go(Target("a", PLACE)), "a", PLACE, "because", values={"pin": KEYS}),
-    begun(load_flow(FLOW), {"pin": KEYS}),
+    new_scope(load_flow(FLOW), {"pin": KEYS}),
     echoes(),
     LookupAnswers(str),
     memory(),

@@ -137,8 +137,8 @@ class Walker:
             if happened.fault == "away":
                 self._lose_store(number, state)
                 continue
-            begun = partial(self._turn, state.session, happened)
-            for moment, played in self._at_moments(state.moment, state.session, begun, seen):
+            new_scope = partial(self._turn, state.session, happened)
+            for moment, played in self._at_moments(state.moment, state.session, new_scope, seen):
                 if played.turn is not None:
                     self._add(number, happened, moment, played, faulted=faulted)
             if self._line and happened.kind == "input" and is_menu(self.root, state.session):
@@ -185,7 +185,7 @@ class Walker:
         self,
         first: datetime,
         before: Session | None,
-        begun: Callable[[datetime], Playing[Turn] | Playing[Turn | None]],
+        new_scope: Callable[[datetime], Playing[Turn] | Playing[Turn | None]],
         seen: set[str] | None = None,
     ) -> Iterator[tuple[datetime, Played]]:
         """Every turn at one moment; at all moments when anything in it looks at the clock or at opening hours.
@@ -194,7 +194,7 @@ class Walker:
         """
         turns: list[Played] = []
         is_again = False
-        for played in self.driver.turns(partial(begun, first)):
+        for played in self.driver.turns(partial(new_scope, first)):
             turns.append(played)
             if seen is None or len(turns) > 1:
                 continue
@@ -208,7 +208,7 @@ class Walker:
         yield from ((first, played._replace(is_timed=looks)) for played in turns)
         for moment in self.moments if looks and not is_again else ():
             if moment != first:
-                for played in self.driver.turns(partial(begun, moment)):
+                for played in self.driver.turns(partial(new_scope, moment)):
                     yield moment, played._replace(is_timed=True)
 
     def _looks(self, before: Session | None, turn: Turn | None) -> bool:
