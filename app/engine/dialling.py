@@ -47,7 +47,7 @@ def refusal(number: str, allowed: Sequence[str]) -> str:
     A prefix allows what begins with it, except numbers with a longer prefix of `PREMIUM_PREFIXES`: `44` allows the
     United Kingdom without its premium numbers, `449` allows those. A text that is no number is an address, which only a
     prefix of addresses allows: `sip:` all of them, `sip:desk` each user that begins so, `sip:@pbx.example.com` every
-    user of that host, `sip:desk@pbx.example.com` that address. The empty prefix, which no setting is, allows everything.
+    user of that host, `sip:desk@pbx.example.com` that address. The empty prefix, which no setting is, allows all.
     """
     if not (number.isascii() and number.isdecimal()):
         if "" in allowed:
