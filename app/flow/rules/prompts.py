@@ -7,19 +7,6 @@ from app.flow.rules.rule import Rule
 PROMPT_RULES: tuple[Rule, ...] = (
     Rule("W600", "warning", "a prompt tells a key that no choice has", "say a key of the menu, or add the choice"),
     Rule("W601", "warning", "no prompt mentions a choice", "say it in the prompt, or delete the choice"),
-    Rule("W602", "warning", "a prompt tells the key of another choice", "say the key that the choice has"),
-    Rule(
-        "W603",
-        "warning",
-        "a prompt asks to say words that no choice listens for",
-        "add the words to the `speech` of a choice, or leave them out",
-    ),
-    Rule(
-        "W604",
-        "warning",
-        "a text is in another language than its voice",
-        "write the `language` of the text, or translate it",
-    ),
     Rule(
         "W605",
         "warning",
@@ -36,6 +23,6 @@ PROMPT_RULES: tuple[Rule, ...] = (
         "W607",
         "warning",
         "a prompt asks for the hash key behind an entry that ends with its last digit",
-        "leave the hash key out of the prompt, or take fewer digits too, which it then ends: `digits: 4..6` for `6`",
+        "leave the hash key out of the prompt",
     ),
 )

@@ -1,102 +1,103 @@
-"""Which of six languages a text is written in, by its frequent words."""
+"""The words of six languages with which prompts name keys, from words.yaml, and which language a text is in."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, lru_cache
-from typing import Final, NamedTuple
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
 
-from app.flow.checks.prompts.places import place_of
-from app.flow.checks.prompts.texts import SpokenText
-from app.flow.checks.prompts.tokens import Token, tokens_of
-from app.flow.checks.prompts.tongues import TONGUES, Tongue, tongue_of
-from app.flow.issues import Issue
-from app.flow.rules import RULES
+import yaml
 
-DEFAULT: Final = "en-US"
-"""The voice of a talk without a language. Source: NCCO reference, Talk (language)."""
+from app.flow.phrases import fold
 
-_LEAST_WEIGHT = 3
-_LEAST_WORDS = 2
-_MARK = 2
-_SWITCHING = re.compile(r"<(?:lang|voice)\b|xml:lang")
-"""SSML that speaks a part of the text in another language."""
+_FILE = Path(__file__).with_name("words.yaml")
+_TYPICAL_WEIGHT = 2
 
 
-class Foreign(NamedTuple):
-    """A text in another language than its voice; offsets of its first and last word."""
+@dataclass(frozen=True, eq=False)
+class Language:
+    """The words of one language, folded; words.yaml says what each list is for."""
 
-    tongue: Tongue
-    start: int
-    end: int
+    code: str
+    numbers: dict[str, str]
+    """Word → digit."""
+    press: frozenset[str]
+    dial: frozenset[str]
+    final_verbs: frozenset[str]
+    say: frozenset[str]
+    star: frozenset[str]
+    hash: frozenset[str]
+    hash_beside_key: frozenset[str]
+    nouns: frozenset[str]
+    with_: frozenset[str]
+    fillers: frozenset[str]
+    purpose: frozenset[str]
+    after_key: frozenset[str]
+    conjunctions: frozenset[str]
+    range: frozenset[str]
+    before_quantities: frozenset[str]
+    units: frozenset[str]
+    digits: frozenset[str]
+    at_most: frozenset[str]
+    at_least: frozenset[str]
+    end_of_entry: frozenset[str]
+    enter: frozenset[str]
+    negations: frozenset[str]
+    example: frozenset[str]
+    common: frozenset[str]
+    typical: frozenset[str]
 
-
-@cache
-def _by_word() -> dict[str, tuple[tuple[Tongue, int], ...]]:
-    """Word → each language that has it, with its weight."""
-    found: dict[str, list[tuple[Tongue, int]]] = {}
-    for tongue in TONGUES:
-        for word in tongue.words.common:
-            found.setdefault(word, []).append((tongue, _MARK if word in tongue.words.marks else 1))
-        for word in (tongue.words.press | tongue.words.say) - tongue.words.common:
-            found.setdefault(word, []).append((tongue, 1))
-    return {word: tuple(tongues) for word, tongues in found.items()}
-
-
-def likely(tokens: Sequence[Token], told: Tongue | None) -> tuple[Tongue, ...]:
-    """The six languages, the likeliest first; of equally likely ones that of the voice."""
-    weights = dict.fromkeys((tongue.code for tongue in TONGUES), 0)
-    by_word = _by_word()
-    for word in {token.word for token in tokens if token.kind == "w"}:
-        for tongue, weight in by_word.get(word, ()):
-            weights[tongue.code] += weight
-    return tuple(sorted(TONGUES, key=lambda tongue: (-weights[tongue.code], tongue is not told)))
-
-
-def check_language(spoken: Iterable[SpokenText]) -> Iterator[Issue]:
-    """W604: a text that is surely in another language than its voice; of those without a language the first one."""
-    is_told = False
-    for each in spoken:
-        if each.is_default and is_told:
-            continue
-        language = DEFAULT if each.is_default else each.language
-        voice = tongue_of(language)
-        if voice is None or not _own_words(voice).isdisjoint(each.text.value.lower().split()):
-            continue
-        found = _foreign(each.text.value, voice)
-        if found is not None:
-            message = f"this text is {found.tongue.shown}, and a voice for {voice.shown} ({language}) speaks it"
-            cure = f"write `language: {found.tongue.example}`, or translate the text"
-            if each.is_default:
-                is_told, cure = True, f"write `defaults: {{talk: {{language: {found.tongue.example}}}}}` in the flow"
-                message += ", since nothing says its language"
-            yield RULES["W604"].at(place_of(each.text, found.start, found.end), message, cure)
+    @property
+    def verbs(self) -> frozenset[str]:
+        """Everything that can ask for a key."""
+        return self.press | self.dial
 
 
 @cache
-def _own_words(tongue: Tongue) -> frozenset[str]:
-    """Words that no other of the six languages has: a text with one of them is not surely in another language."""
-    return frozenset(
-        word for word, tongues in _by_word().items() if len(word) > 1 and [t for t, _ in tongues] == [tongue]
-    )
+def languages() -> tuple[Language, ...]:
+    """The six languages, English first."""
+    written: dict[str, dict[str, str]] = yaml.load(_FILE.read_bytes(), yaml.CSafeLoader)
+    return tuple(_language(code, lists) for code, lists in written.items())
 
 
-@lru_cache(maxsize=2048)
-def _foreign(text: str, voice: Tongue) -> Foreign | None:
-    """The language of a text, if there are several words of it and none of its voice's."""
-    tokens = tokens_of(text)
-    best = likely(tokens, voice)[0]
-    if best is voice or _SWITCHING.search(text):
-        return None
-    by_word = _by_word()
-    shown: dict[str, int] = {}
-    for token in tokens:
-        weights = {tongue.code: weight for tongue, weight in by_word.get(token.word, ())} if len(token.word) > 1 else {}
-        if voice.code in weights and best.code not in weights:
-            return None
-        if best.code in weights and voice.code not in weights:
-            shown[token.word] = weights[best.code]
-    if len(shown) < _LEAST_WORDS or sum(shown.values()) < _LEAST_WEIGHT:
-        return None
-    return Foreign(best, tokens[0].start, tokens[-1].end)
+def _language(code: str, lists: dict[str, str]) -> Language:
+    names = (field.name for field in fields(Language) if field.name not in {"code", "numbers"})
+    words = {name: frozenset(map(fold, lists.get(name.rstrip("_"), "").split())) for name in names}
+    words["after_key"] |= words["purpose"] | words["conjunctions"] | words["nouns"] | words["range"]
+    digits = enumerate(lists["numbers"].split())
+    numbers = {fold(word): str(digit) for digit, group in digits for word in group.split("/")}
+    return Language(code, numbers, **words)
+
+
+@cache
+def words_that_begin_a_key() -> frozenset[str]:
+    """Words of any language from which a key can be read."""
+    return frozenset[str]().union(*(each.verbs | each.final_verbs | each.nouns | each.with_ for each in languages()))
+
+
+@cache
+def names_of_signs() -> dict[str, str]:
+    """Word of any language → the key that it names, `*` or `#`."""
+    found = {word: "*" for each in languages() for word in each.star}
+    return found | {word: "#" for each in languages() for word in each.hash}
+
+
+def likeliest_languages(words: Iterable[str], voice: str) -> tuple[Language, ...]:
+    """All languages, the one of a text with these words first; `voice` is the language code of its voice or ""."""
+    weights: Counter[str] = Counter()
+    for word in set(words):
+        weights.update(_weights().get(word, {}))
+    spoken = voice.partition("-")[0].lower()
+    return tuple(sorted(languages(), key=lambda language: (-weights[language.code], language.code != spoken)))
+
+
+@cache
+def _weights() -> dict[str, dict[str, int]]:
+    """Word → language code → how much the word says for it."""
+    found: dict[str, dict[str, int]] = {}
+    for language in languages():
+        for word in language.common | language.typical | language.press | language.say:
+            found.setdefault(word, {})[language.code] = _TYPICAL_WEIGHT if word in language.typical else 1
+    return found

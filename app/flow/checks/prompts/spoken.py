@@ -1,4 +1,4 @@
-"""The texts that a list of actions says, out of its nodes: in one locale, each with the language of its voice."""
+"""The texts that the talks of a step speak in one locale, each with the language of its voice."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.flow.checks.prompts.texts import SpokenText
 from app.flow.expressions.check import Located
-from app.flow.nodes import Entry, Map, Node, Text
+from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.templates.source import TemplateFile
 
 _INCLUDED = re.compile(r"""\{%[-+]?\s*include\s+["']([^"']+)["']""")
@@ -18,8 +17,34 @@ _DEEPEST = 10
 
 
 @dataclass(frozen=True, slots=True)
+class SpokenText:
+    """One text that a caller hears.
+
+    Attributes:
+        text: as written, braces and tags included.
+        language: the code of its voice, e.g. `en-GB`; "" when that is not known.
+        is_inherited: it comes from the flow's defaults, so other menus say it too.
+    """
+
+    text: Located
+    language: str = ""
+    is_inherited: bool = False
+
+    def words(self, start: int, end: int) -> str:
+        """The characters from `start` to `end` on one line."""
+        return " ".join(self.text.value[start:end].split())
+
+    def place(self, start: int, end: int) -> Place:
+        """Where they are in the file, cut at the end of the first line."""
+        first = self.text.at(start)
+        places = (self.text.at(offset) for offset in range(end - 1, start - 1, -1))
+        last = next(place for place in places if place.line == first.line)
+        return first._replace(length=max(1, last.column - first.column + 1))
+
+
+@dataclass(frozen=True, slots=True)
 class Voice:
-    """What decides about the language of a text.
+    """What decides the language of a text.
 
     Attributes:
         locale: the name of the locale; "" in a flow without any.
@@ -45,23 +70,17 @@ class Voice:
         default = self.inherited.get("language") if self.inherited else None
         return self.language(default) if default is not None else ""
 
-    def is_default(self, written: Node | None) -> bool:
-        """Whether nobody has written a language, so that the platform takes its own."""
-        inherited = self.inherited.get("language") if self.inherited else None
-        return written is None and not self.locale and inherited is None
 
-
-def spoken_in(items: Iterable[Map], voice: Voice, *, is_inherited: bool, is_retry: bool) -> Iterator[SpokenText]:
-    """What the talks among some items of `do` without errors say."""
+def spoken_in(items: Iterable[Map], voice: Voice, *, is_inherited: bool) -> Iterator[SpokenText]:
+    """What the talks among items of `do` without errors say."""
     for item in items:
         talk = _talk(item)
         if talk is not None:
             text, beside = talk
             written = beside.get("language")
             language = voice.language(written, is_for_all=_local(text, voice.locale) is text)
-            is_default = voice.is_default(written)
             for each in _texts(_local(text, voice.locale), voice.templates):
-                yield SpokenText(each, language, is_inherited, is_retry, is_default)
+                yield SpokenText(each, language, is_inherited)
 
 
 def _talk(item: Map) -> tuple[Node | None, Map] | None:

@@ -1,11 +1,14 @@
-"""Whatever a text says, reading it never fails, and what is marked lies within it."""
+"""Reading a prompt never fails, whatever it says, and its issues point into it."""
 
 from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.checks.prompts import DataEntry, MenuEntry, SpokenText, check_prompts
+from app.flow.checks.prompts.entry import DataEntry, check_entry
+from app.flow.checks.prompts.menu import MenuEntry, check_menu
+from app.flow.checks.prompts.spoken import SpokenText
+from app.flow.checks.prompts.text import read_prompt
 from app.flow.nodes import Place, Text
 
 WORDS = """
@@ -19,7 +22,7 @@ PIECES = WORDS.split()
 MENU = (
     MenuEntry("sales", ("1", "*"), ("sales",), Place("flows/a.yaml", 1, 1)),
     MenuEntry("support_desk", (), ("support", "help"), Place("flows/a.yaml", 2, 1)),
-    MenuEntry("de", ("22",), (), Place("flows/a.yaml", 3, 1), "vertrieb"),
+    MenuEntry("de", ("22",), (), Place("flows/a.yaml", 3, 1)),
 )
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=25).map(" ".join)
 LANGUAGES = st.sampled_from(["", "en-GB", "de-DE", "fr-FR", "es-MX", "it-IT", "pt-BR", "nl-NL"])
@@ -27,12 +30,14 @@ LANGUAGES = st.sampled_from(["", "en-GB", "de-DE", "fr-FR", "es-MX", "it-IT", "p
 
 @settings(max_examples=200, deadline=None)
 @given(text=TEXTS, language=LANGUAGES, lengths=st.sampled_from([None, (4, 4), (1, 1), (2, 8)]), is_hash=st.booleans())
-def test_any_text_is_read_and_marked_within(
+def test_any_text_is_read_and_its_issues_point_into_it(
     text: str, language: str, lengths: tuple[int, int] | None, is_hash: bool
 ) -> None:
-    spoken = [SpokenText(Text(text, Place("flows/b.yaml", 1, 1)), language)]
+    spoken = SpokenText(Text(text, Place("flows/b.yaml", 1, 1)), language)
+    heard = [(spoken, read_prompt(text, language))]
 
-    found = [*check_prompts(spoken, MENU), *check_prompts(spoken, entry=DataEntry(lengths, is_hash))]
+    found = [*check_menu(heard, MENU, is_complete=True, other_keys=frozenset())]
+    found += check_entry(heard, DataEntry(lengths, is_hash))
 
     marked = [issue.place for issue in found if issue.place.file == "flows/b.yaml"]
     assert all(1 <= place.column and place.column - 1 + place.length <= len(text) for place in marked)

@@ -1,4 +1,4 @@
-"""Makes a flow of a menu or a data entry of `faults.yaml` and `right.yaml`, and says what is found in it."""
+"""Builds a flow from a menu or a data entry of `faults.yaml` and `right.yaml`, and lists its issues."""
 
 from __future__ import annotations
 
