@@ -20,7 +20,7 @@ from app.flow.paths import Path
 from app.flow.types import TYPES
 
 if TYPE_CHECKING:
-    from app.flow.expressions import Expression
+    from app.flow.templates import Expression
 
 __all__ = [
     "Again",

@@ -10,13 +10,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.flow.expressions import Expression, compile_expression
 from app.flow.issues import Issue
 from app.flow.model import Signature, Value, Variable
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
-from app.flow.templates import Escape, compile_value
+from app.flow.templates import Escape, Expression, compile_expression, compile_value
 from app.flow.types import TYPES, ValueType
 from app.ncco.suggest import nearest
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Final, TypeAlias
 
 from app.flow.model import Variable
 from app.flow.paths import Path, root_of, written
-from app.flow.types import ANY, DATETIME, TYPES, ValueType, words
+from app.flow.types import ANY, DATETIME, TYPES, ValueType, list_of, words
 
 RESERVED = frozenset(
     {"call", "input", "env", "now", "locale", "hours", "vars", "loop", "self", "end"}
@@ -175,3 +176,44 @@ def scope_types(
     unspoken |= {name: "a sensitive variable" for name, variable in variables.items() if variable.sensitive}
     shapes = {**{name: variable_type(variable) for name, variable in variables.items()}, **_BASE}
     return ScopeTypes(shapes, unspoken, None if env is None else frozenset(env))
+
+
+def kind_of(shape: Shape) -> str:
+    """What it can be compared with: `text`, `number`, `bool`, `list`, `map`, `datetime`, or `any`."""
+    return "map" if isinstance(shape, Record) else shape.kind
+
+
+def described(shape: Shape) -> str:
+    """The type in a sentence: `text`, `a number`, `a map`, ..."""
+    return "a map" if isinstance(shape, Record) else shape.described
+
+
+def item_of(shape: Shape) -> ValueType:
+    """The type of an entry of a list, or of a map of any keys."""
+    return shape.item if isinstance(shape, ValueType) and shape.item is not None else ANY
+
+
+def record_of(shape: Shape | None) -> Record | None:
+    """The known fields of a map; None when it is no map, or when nothing is known of it."""
+    if isinstance(shape, ValueType):
+        return Record(shape.fields) if shape.fields else None
+    return shape
+
+
+def common(left: Shape | None, right: Shape | None) -> Shape:
+    """The type of what is one or the other."""
+    if left is None or right is None:
+        return ANY
+    if left == right:
+        return left
+    if isinstance(left, Record) or isinstance(right, Record) or left.kind != right.kind:
+        return ANY
+    if left.kind == "list":
+        return joined_list([item_of(left), item_of(right)])
+    return TYPES.get(left.kind, left)
+
+
+def joined_list(items: Iterable[Shape | None]) -> ValueType:
+    """The type of a list that has entries of all these types; there is at least one."""
+    item = reduce(common, items)
+    return TYPES["list"] if item is None or isinstance(item, Record) or item == ANY else list_of(item)

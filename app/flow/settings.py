@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from app.flow.expressions.syntax import Compared, Defined, Either, Filtered, Logic, Name, Node, Not, Picked, children
-from app.flow.expressions.touching import COUNTING
-from app.flow.nodes import Map, Seq, Text
-from app.flow.nodes import Node as Written
-from app.flow.templates.tree import For, If, Output, Part, Set, TreeReader
+from app.flow.nodes import Map, Node, Seq, Text
+from app.flow.templates.references import occurrences, references_in
+from app.flow.templates.syntax import read_template
+from app.flow.templates.tree import Template
 
 _OPENERS = ("{{", "{%")
 
@@ -81,7 +80,7 @@ def _is_harmless(flows: Mapping[str, Map], to: _Holder) -> bool:
     return False
 
 
-def _moves_in(node: Written, flow: str) -> Iterator[_Move | _Run]:
+def _moves_in(node: Node, flow: str) -> Iterator[_Move | _Run]:
     """Everything in the nodes of a flow that fills a variable, and the flows that it runs."""
     if isinstance(node, Seq):
         for item in node.items:
@@ -96,50 +95,20 @@ def _moves_in(node: Written, flow: str) -> Iterator[_Move | _Run]:
             yield from _moves_in(entry.value, flow)
 
 
-def _assigned(node: Written | None, flow: str, to: str, *, is_back: bool = False) -> Iterator[_Move]:
+def _assigned(node: Node | None, flow: str, to: str, *, is_back: bool = False) -> Iterator[_Move]:
     for entry in node.entries if isinstance(node, Map) else ():
         if names := frozenset(_held_in(entry.value)):
             yield _Move(names, flow, _Holder(to, entry.key.value, is_back))
 
 
-def _held_in(node: Written) -> Iterator[str]:
+def _held_in(node: Node) -> Iterator[str]:
     """The names whose values may be in what is written."""
-    if isinstance(node, Text):
-        parts = TreeReader(node.value).read() if any(opener in node.value for opener in _OPENERS) else ()
-        yield from _held_in_parts(parts)
-    elif isinstance(node, Seq):
+    if isinstance(node, Seq):
         yield from (name for item in node.items for name in _held_in(item))
-    else:
+    elif isinstance(node, Map):
         yield from (name for entry in node.entries for name in _held_in(entry.value))
-
-
-def _held_in_parts(parts: Iterable[Part]) -> Iterator[str]:
-    for part in parts:
-        match part:
-            case Output(node=node) | Set(node=node):
-                yield from _held(node)
-            case If(arms=arms):
-                yield from (name for _, body in arms for name in _held_in_parts(body))
-            case For(of=of, body=body, other=other):
-                yield from _held(of) if of is not None else ()
-                yield from _held_in_parts((*body, *other))
-            case _:
-                pass
-
-
-def _held(node: Node) -> Iterator[str]:
-    """The names whose values an expression may be made of."""
-    match node:
-        case Compared() | Defined() | Logic() | Not():
-            return
-        case Filtered(name=name) if name == COUNTING:
-            return
-        case Name(name=name):
-            yield name
-        case Either(then=then, other=other):
-            yield from (*_held(then), *_held(other))
-        case Picked(of=of):
-            yield from _held(of)
-        case _:
-            for child in children(node):
-                yield from _held(child)
+    elif any(opener in node.value for opener in _OPENERS):
+        template = Template(node)
+        template.body, _ = read_template(template, node)
+        found = (occurrence for occurrence in occurrences(template) if occurrence.role != "test")
+        yield from (each.name for occurrence in found for each in references_in(occurrence) if each.is_held)

@@ -9,7 +9,7 @@ The algorithm is reachability in a graph:
 1. A *cell* is a variable of a flow, or a value that a flow returns, in one of two aspects. `ANY`: a part of the value
    is a caller's. `BEGINNING`: a caller decides the beginning of the value, where a URL has its scheme and host.
 2. An *edge* leads from a cell to a cell that is computed of it. For each text under `set` or `with`, the literal text
-   in front of a value decides, as it does where a URL is written (`app.flow.templates.spots`):
+   in front of a value decides, as it does where a URL is written (`app.flow.templates.contexts`):
 
    - behind a scheme and host (`https://cdn.example.com/{{ x }}`), the caller's part in `x` stays a part: ANY → ANY;
    - at the beginning, a value as it is (`{{ x }}`, `{{ x | default(y) }}`, `{{ x if c else y }}`) keeps its aspects;
@@ -212,11 +212,11 @@ def _sources(node: Node, scope: _Scope) -> Iterator[tuple[Cell, Aspect]]:
         for entry in node.entries:
             yield from _sources(entry.value, scope)
     else:
-        for value in values_in(node.value, scope.templates):
+        for value in values_in(node, scope.templates):
             any_part = scope.cell(value.name, value.path, Aspect.ANY)
             beginning = scope.cell(value.name, value.path, Aspect.BEGINNING)
             if any_part is not None:
                 yield any_part, Aspect.ANY
-            source = beginning if value.is_whole and value.spot == "" else any_part
-            if source is not None and value.spot != "path":
+            source = beginning if value.is_whole and value.context == "" else any_part
+            if source is not None and value.context != "path":
                 yield source, Aspect.BEGINNING

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from app.flow.expressions.filters import FILTERS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
 from app.flow.language.events import Events
 from app.flow.language.flow import FlowWords
@@ -20,6 +19,7 @@ from app.flow.language.step import EXITS, StepWords
 from app.flow.parts.items import KINDS
 from app.flow.played import ACTIONS
 from app.flow.scope import scope_types
+from app.flow.templates.filters import FILTERS
 from app.flow.types import TYPES
 from app.web.routes import ROUTES
 from tests.docs.blocks import pages

@@ -57,6 +57,7 @@ FRAME: Final = {
     ("app/web/app.py", "Application.__call__"): "calls the door, which keeps all others from breaking",
     ("app/service/outbox.py", "Sender.run"): "the loop that outlives all that it does",
     ("app/service/outbox.py", "Sender._succeeds"): "what it outlives it by",
+    ("app/store/sqlite.py", "Writer._run"): "the loop that outlives all that it does",
     ("app/store/postgres.py", "_GroupWriter._run"): "the loop that outlives all that it does",
     (
         "app/store/postgres.py",

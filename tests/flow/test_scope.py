@@ -4,7 +4,7 @@ import pytest
 
 from app.flow.scope import RESERVED, Record, header, is_name, scope_types, variable_type
 from app.flow.types import ANY, TYPES
-from tests.flow.expression_kit import SCOPE, VARIABLES, rendered
+from tests.unit.flow.templates.cases import SCOPE, VARIABLES, rendered
 
 
 def test_a_scope_has_the_call_and_the_variables() -> None:

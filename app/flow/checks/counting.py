@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Final
 
-from app.flow.expressions.syntax import Compared, Const, Name, Node, Sum, walk
+from jinja2 import nodes
+
 from app.flow.language.branch import Branch
 from app.flow.model import Edge
 from app.flow.moves import Assignment
-from app.flow.templates.tree import Output
-from app.flow.templates.values import Computed, Native
+from app.flow.templates import Computed, Native
+from app.flow.templates.references import walk
 
 if TYPE_CHECKING:
     from app.flow.language.step import ReadStep
 
-_ORDERED: Final = frozenset({"<", "<=", ">", ">=", "=="})
+_ORDERED: Final = frozenset({"lt", "lteq", "gt", "gteq", "eq"})
 
 
 def is_counted(group: Set[str], graph: Mapping[str, Mapping[str, Edge]], steps: Mapping[str, ReadStep]) -> bool:
@@ -54,17 +55,12 @@ def _assigned(step: ReadStep) -> Iterator[Assignment]:
 def _direction(assignment: Assignment) -> int:
     """1 for `x + 2`, -1 for `x - 2`, 0 for anything else."""
     value = assignment.value
-    if not isinstance(value, Native | Computed) or len(value.unit.parts) != 1:
-        return 0
-    part = value.unit.parts[0]
-    if not isinstance(part, Output) or not isinstance(part.node, Sum):
-        return 0
-    left, right = part.node.left, part.node.right
-    is_own = isinstance(left, Name) and left.name == assignment.name
-    step = right.value if isinstance(right, Const) else None
-    if not is_own or isinstance(step, bool) or not isinstance(step, int | float) or step <= 0:
-        return 0
-    return 1 if part.node.op == "+" else -1
+    match value.template.body if isinstance(value, Native | Computed) else []:
+        case [nodes.Output(nodes=[nodes.BinExpr(left=nodes.Name(name=name), right=nodes.Const(value=step)) as node])]:
+            is_count = isinstance(step, int | float) and not isinstance(step, bool) and step > 0
+            if is_count and name == assignment.name:
+                return {nodes.Add: 1, nodes.Sub: -1}.get(type(node), 0)
+    return 0
 
 
 def _asks(step: ReadStep, counter: str, group: Set[str]) -> bool:
@@ -75,9 +71,10 @@ def _asks(step: ReadStep, counter: str, group: Set[str]) -> bool:
     return leaves and any(_tests(arm.condition.node, counter) for arm in step.exit.arms)
 
 
-def _tests(node: Node, counter: str) -> bool:
-    compared = (part for part in walk(node) if isinstance(part, Compared) and part.op in _ORDERED)
-    return any(isinstance(side, Name) and side.name == counter for each in compared for side in (each.left, each.right))
+def _tests(node: nodes.Node, counter: str) -> bool:
+    compared = (part for part in walk(node) if isinstance(part, nodes.Compare) and part.ops[0].op in _ORDERED)
+    sides = (side for each in compared for side in (each.expr, each.ops[0].expr))
+    return any(isinstance(side, nodes.Name) and side.name == counter for side in sides)
 
 
 def _goes_round(among: Set[str], graph: Mapping[str, Mapping[str, Edge]]) -> bool:

@@ -17,7 +17,6 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from app.flow.expressions import Expression
 from app.flow.language.base import FlowModel, Made, ReadWith
 from app.flow.language.exits import StepExit, StepSource, Wired
 from app.flow.language.json_schema import TEXT, defined
@@ -25,6 +24,7 @@ from app.flow.language.targets import read_target
 from app.flow.model import Edge, Frame, Jump, Part, Target
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.reader import Reader
+from app.flow.templates import Expression
 
 _TORN: Final = (("if",), ("goto",))
 _BLOCK: Final = "write a list: `- if: condition` with `goto: step` under it, at last `- else: step`"

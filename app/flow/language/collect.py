@@ -15,7 +15,6 @@ from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
-from app.flow.expressions import Expression
 from app.flow.language.base import FlowModel, Made, ReadWith
 from app.flow.language.branch import read_condition
 from app.flow.language.exits import StepExit, StepSource, Wired
@@ -28,6 +27,7 @@ from app.flow.nodes import Node, Text
 from app.flow.parts.asking import with_input
 from app.flow.reader import Reader
 from app.flow.scope import variable_type
+from app.flow.templates import Expression
 from app.flow.types import ValueType
 
 _DIGITS: Final = re.compile(r"(\d{1,3})(?:\s*\.\.\s*(\d{1,3}))?")

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from app.flow.expressions import Expression
 from app.flow.fields import Fields
 from app.flow.language.retry import Retry, RetryWords, finish_retry, read_retry
 from app.flow.language.targets import read_target
@@ -18,6 +17,7 @@ from app.flow.nodes import Node, Place
 from app.flow.paths import is_inner
 from app.flow.played import Played
 from app.flow.reader import Reader
+from app.flow.templates import Expression
 
 if TYPE_CHECKING:
     from app.flow.language.defaults import Defaults

@@ -18,7 +18,6 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from app.flow.expressions import Expression
 from app.flow.language.base import FlowModel, Made, ReadWith
 from app.flow.language.branch import read_condition
 from app.flow.language.durations import duration
@@ -30,6 +29,7 @@ from app.flow.model import Again, Decision, Edge, Frame, Go, Jump, Outcome, Part
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.parts.dial import with_held
 from app.flow.scope import Record
+from app.flow.templates import Expression
 
 HELD: Final = "held"
 _ON: Final = "add `on: {ready: step, too_long: step}`"

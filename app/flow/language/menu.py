@@ -16,7 +16,6 @@ from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 from pydantic import Field
 
-from app.flow.expressions import Expression
 from app.flow.language.assignments import read_sets
 from app.flow.language.base import FlowModel, Made, ReadWith
 from app.flow.language.exits import StepExit, StepSource, Wired
@@ -29,6 +28,7 @@ from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.parts.asking import with_input
 from app.flow.phrases import find, fold
 from app.flow.reader import Reader
+from app.flow.templates import Expression
 
 Confidence: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 

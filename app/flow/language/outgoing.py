@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
 
 from app.flow.drafts import Value
-from app.flow.expressions.filters import MAX_TEXT
 from app.flow.language.addresses import ADDRESS, without_urls
 from app.flow.language.base import ReadWith
 from app.flow.language.json_schema import ANYTHING, TEXT, named
@@ -17,6 +16,7 @@ from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.parts.shapes import Json
 from app.flow.parts.values import Array, Object
 from app.flow.reader import Reader
+from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import TYPES, ValueType
 
 MAX_DEPTH: Final = 20

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from app.flow.expressions.filters import MAX_TEXT
 from app.flow.language.outgoing import MAX_DEPTH, plain_json, plain_text
 from app.flow.paths import Path, by_step
 from app.flow.scope import Record
+from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import ANY, MAX_ITEMS, TYPES, ValueType, list_of, record
 
 OK = "ok"

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from jinja2 import nodes
+
 from app.errors import RenderError
-from app.flow.expressions.syntax import root_names
 from app.flow.model import Value
 from app.flow.templates import Computed
-from app.flow.templates.scanner import Data
-from app.flow.templates.tree import Output
+from app.flow.templates.references import root_names
 
 _END = re.compile(r"[?#]")
 _VALUE = "\0"
@@ -31,13 +31,14 @@ def check_segments(written: Value | None, url: str) -> None:
 def _segments(written: Computed) -> Iterator[str]:
     """The segments of the path as they are written, `_VALUE` for a whole one; none where tags decide on them."""
     text = ""
-    for part in written.unit.parts:
-        if isinstance(part, Output):
-            text += _VALUE if root_names(part.node) != {"env"} else "env"
-        elif isinstance(part, Data):
-            text += part.text
-        else:
+    for node in written.template.body:
+        if not isinstance(node, nodes.Output):
             return
+        for part in node.nodes:
+            if isinstance(part, nodes.TemplateData):
+                text += part.data
+            else:
+                text += _VALUE if root_names(part) != {"env"} else "env"
         if _END.search(text):
             break
     yield from _END.split(text)[0].split("/")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from app.flow.expressions.check import Check, kind_of
-from app.flow.expressions.checker import type_of
-from app.flow.expressions.kinds import item_of
+from jinja2 import nodes
+
 from app.flow.model import Value
 from app.flow.nodes import Node, Text
 from app.flow.reader import Reader
-from app.flow.scope import Shape
-from app.flow.templates.tree import Output, TreeReader
+from app.flow.scope import Shape, item_of, kind_of
+from app.flow.templates.check import Check
+from app.flow.templates.checker import type_of
+from app.flow.templates.syntax import read_template
+from app.flow.templates.tree import Template
 from app.flow.types import ValueType
 
 
@@ -35,8 +37,9 @@ def computed_type(node: Node | None, reader: Reader) -> Shape | None:
     """
     if not isinstance(node, Text) or not node.value.startswith("{{"):
         return None
-    tree = TreeReader(node.value)
-    parts = tree.read()
-    if tree.faults or len(parts) != 1 or not isinstance(parts[0], Output):
-        return None
-    return type_of(Check(node, reader.scope, braces=True), parts[0].node)
+    template = Template(node)
+    template.body, faults = read_template(template, node)
+    match template.body:
+        case [nodes.Output(nodes=[computed])] if not faults and not isinstance(computed, nodes.TemplateData):
+            return type_of(Check(template, reader.scope), computed)
+    return None

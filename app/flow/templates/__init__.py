@@ -1,8 +1,19 @@
-"""Values with braces: literal texts, texts with `{{ }}`, and template files."""
+"""Templates and conditions: the texts of a flow that are computed for each call."""
 
 from __future__ import annotations
 
-from app.flow.templates.compiled import compile_file, compile_value
-from app.flow.templates.values import Computed, Escape, Literal, Native
+from app.flow.templates.compiled import compile_expression, compile_file, compile_value
+from app.flow.templates.filters import LANGUAGE
+from app.flow.templates.values import Computed, Escape, Expression, Literal, Native
 
-__all__ = ["Computed", "Escape", "Literal", "Native", "compile_file", "compile_value"]
+__all__ = [
+    "LANGUAGE",
+    "Computed",
+    "Escape",
+    "Expression",
+    "Literal",
+    "Native",
+    "compile_expression",
+    "compile_file",
+    "compile_value",
+]

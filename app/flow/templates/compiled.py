@@ -1,44 +1,51 @@
-"""Makes values of the texts of a flow: literal ones, ones with braces, and template files."""
+"""Makes values of the texts of a flow: literal ones, ones with braces, template files, and conditions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from app.flow.expressions import LANGUAGE
-from app.flow.expressions.check import Check, Located, described, kind_of
-from app.flow.expressions.checker import type_of
-from app.flow.expressions.compiled import used_env
-from app.flow.expressions.evaluator import compiled as compiled_node
-from app.flow.expressions.syntax import Node
-from app.flow.expressions.touching import touched_names
+from jinja2 import nodes
+
 from app.flow.issues import Issue
 from app.flow.model import Value
 from app.flow.nodes import Place, Text
 from app.flow.rules import RULES
-from app.flow.scope import ScopeTypes
-from app.flow.templates import rewriting
-from app.flow.templates.beginnings import check_beginning
-from app.flow.templates.checking import Analyst
-from app.flow.templates.includes import MAX_FILE, missing_file
-from app.flow.templates.plan import Plan, Unit
-from app.flow.templates.scanner import Data
-from app.flow.templates.source import TemplateFile
-from app.flow.templates.spots import SPOTS
-from app.flow.templates.straight import Pieces, straight
-from app.flow.templates.stray import stray_braces
-from app.flow.templates.tree import Output, TreeReader
-from app.flow.templates.values import Computed, Escape, Literal, Native
-from app.flow.types import ValueType
+from app.flow.scope import ScopeTypes, described, kind_of
+from app.flow.templates.analysis import Analysis, check_braces, read_with_includes
+from app.flow.templates.check import Check
+from app.flow.templates.checker import check_test, type_of
+from app.flow.templates.contexts import CONTEXTS
+from app.flow.templates.files import MAX_FILE, Located, TemplateFile, missing_file
+from app.flow.templates.filters import LANGUAGE
+from app.flow.templates.references import touched_names, used_env
+from app.flow.templates.syntax import read_expression
+from app.flow.templates.tree import Template
+from app.flow.templates.values import Computed, Escape, Expression, Literal, Native
+from app.flow.types import TYPES, ValueType
+
+MAX_LENGTH: Final = 1_000
+"""Characters of a condition; our choice."""
 
 _OPENER = re.compile(r"\{[{%#]")
 _SPEAK = re.compile(r"<speak[\s>]")
-_INCLUDED = re.compile(r"""\binclude\s+["']([^"']+)["']""")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_SHOWN = 40
-_TEXTUAL = frozenset({"text", "phone", "url", "words"})
+_BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
+_PORT = re.compile(r"://[^/?#]*:[0-9]*$")
+_SHOWN: Final = 40
+_TEXTUAL: Final = frozenset({"text", "phone", "url", "words"})
+_FITTING: Final = {
+    "int": ("number", "text"),
+    "number": ("number", "text"),
+    "bool": ("bool", "text"),
+    "list": ("list",),
+    "map": ("map",),
+    "any": ("text", "number", "bool", "list", "map", "datetime"),
+}
+"""The kinds of values that can be cast to a type; for any other type, those of its own kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +75,8 @@ def compile_value(
 ) -> tuple[Value | None, list[Issue]]:
     """The value of one field: what is written, cast to `type_`; with braces, what they make of each call.
 
-    `what` names the field in messages, `language` is what its filters speak. Returns None for the value when an issue
-    stands in its way; warnings come with a value.
+    `what` names the field in messages, `language` is that of its filters. Returns None for the value when an issue
+    prevents it; warnings come with a value.
     """
     return _compiled(_Job(text, text.place, type_, escape, scope, templates, language, what=what))
 
@@ -85,7 +92,7 @@ def compile_file(
 ) -> tuple[Value | None, list[Issue]]:
     """The value that the template file `name` makes; its filters speak `language`.
 
-    Issues within the file carry the file's own place.
+    Issues within the file have their place in it.
     """
     if name.value not in templates:
         return None, [RULES["E323"].at(name.place, *missing_file(name.value, templates))]
@@ -96,19 +103,44 @@ def compile_file(
     return _compiled(_Job(text, name.place, type_, escape, scope, templates, language, (name.value,)))
 
 
+def compile_expression(
+    text: Text, scope: ScopeTypes, *, language: str = LANGUAGE
+) -> tuple[Expression | None, list[Issue]]:
+    """The condition that `text` is, or None with the issues that prevent it; its filters speak `language`."""
+    template = Template(text)
+    if len(text.value) > MAX_LENGTH:
+        message = f"an expression of more than {MAX_LENGTH:,} characters"
+        return None, [RULES["E311"].at(text.at(0), message)]
+    node, fault = read_expression(template, text)
+    check = Check(template, scope, is_bare=True)
+    if fault is not None:
+        check.report_fault(fault)
+    elif node is not None:
+        check_test(check, node)
+    if node is None or any(issue.is_error for issue in check.issues):
+        return None, check.issues
+    names, env = touched_names(template, node, scope.unspoken), used_env(node)
+    return Expression(text.place, TYPES["bool"], text.value, template, language, names, env), check.issues
+
+
 def _compiled(job: _Job) -> tuple[Value | None, list[Issue]]:
     if not _OPENER.search(job.text.value):
         return _literal(job)
-    if job.type.name not in _TEXTUAL and (node := _only_expression(job)):
-        return _native(job, node)
-    return _computed(job)
+    template, faults = read_with_includes(job.text, job.templates, job.files)
+    if job.type.name not in _TEXTUAL and not faults:
+        match template.body:
+            case [nodes.Output(nodes=[node])] if not isinstance(node, nodes.TemplateData):
+                if job.text.value == job.text.value.strip():
+                    return _native(job, template, node)
+    return _computed(job, template, faults)
 
 
 def _literal(job: _Job) -> tuple[Value | None, list[Issue]]:
-    check = Check(job.text, job.scope, braces=True)
-    text = job.text.value
+    template, text = Template(job.text), job.text.value
+    template.add(job.text)
+    check = Check(template, job.scope)
     if "}" in text and job.escape != "json":
-        stray_braces(check, Data(text, 0))
+        check_braces(check, text)
     if job.escape in ("talk", "ssml"):
         text = text.strip()
     try:
@@ -136,88 +168,52 @@ def _misfit(job: _Job, text: str, needed: str) -> tuple[str, str]:
     return f'{job.what} cannot be "{shown}"', cure
 
 
-def _only_expression(job: _Job) -> Node | None:
-    """The expression, when the text is one pair of braces and nothing else."""
-    reader = TreeReader(job.text.value.strip())
-    parts = reader.read()
-    if reader.faults or len(parts) != 1 or not isinstance(parts[0], Output):
-        return None
-    return parts[0].node if job.text.value == job.text.value.strip() else None
-
-
-def _native(job: _Job, node: Node) -> tuple[Value | None, list[Issue]]:
-    check = Check(job.text, job.scope, braces=True)
-    _check_type(check, node, job.type)
+def _native(job: _Job, template: Template, node: nodes.Expr) -> tuple[Value | None, list[Issue]]:
+    check = Check(template, job.scope)
+    shape, wanted = type_of(check, node), job.type
+    if shape is not None and kind_of(shape) not in ("any", *_FITTING.get(wanted.name, (wanted.kind,))):
+        message = f"{check.shown(node)} is {described(shape)}; {wanted.described} is needed"
+        check.report("E313", node, message, f"compute {wanted.described}")
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
-    run, names, env = compiled_node(node, job.language), touched_names(node, job.scope.unspoken), used_env(node)
-    unit = Unit(job.text, (Output(node, node.start, node.end),))
-    value = Native(job.place, job.type, run, check.shown(node), unit, names, env, frozenset(job.files))
+    names, env = touched_names(template, node, job.scope.unspoken), used_env(node)
+    shown = check.shown(node)
+    return Native(job.place, wanted, shown, template, job.language, names, env, frozenset(job.files)), check.issues
+
+
+def _computed(job: _Job, template: Template, faults: list[Issue]) -> tuple[Value | None, list[Issue]]:
+    escape: Escape = "ssml" if job.escape == "talk" and _SPEAK.search(template.source) else job.escape
+    check = Check(template, job.scope, issues=faults)
+    analysis = Analysis(check, CONTEXTS[escape], is_json=escape == "json")
+    analysis.block(template.body)
+    if escape == "url":
+        _check_beginning(job, check)
+    if any(issue.is_error for issue in check.issues):
+        return None, check.issues
+    value = Computed(
+        job.place,
+        job.type,
+        job.text.value,
+        template,
+        job.language,
+        frozenset(analysis.used_names),
+        frozenset(analysis.used_env),
+        frozenset(template.files),
+        escape,
+        analysis.escapers,
+    )
     return value, check.issues
 
 
-_FITTING = {
-    "int": ("number", "text"),
-    "number": ("number", "text"),
-    "bool": ("bool", "text"),
-    "list": ("list",),
-    "map": ("map",),
-    "any": ("text", "number", "bool", "list", "map", "datetime"),
-}
-
-
-def _check_type(check: Check, node: Node, wanted: ValueType) -> None:
-    """Report what can never become the wanted type."""
-    shape = type_of(check, node)
-    if shape is None or kind_of(shape) in ("any", *_FITTING.get(wanted.name, (wanted.kind,))):
+def _check_beginning(job: _Job, check: Check) -> None:
+    """E313 when the scheme or the host in front of the first braces is wrong, whatever they make of a call."""
+    found = _BEGINNING.match(job.text.value)
+    if found is None or found[0].endswith("["):  # braces may give an address between brackets
         return
-    message = f"{check.shown(node)} is {described(shape)}; {wanted.described} is needed"
-    check.report("E313", node, message, f"compute {wanted.described}")
-
-
-def _computed(job: _Job) -> tuple[Value | None, list[Issue]]:
-    escape: Escape = "ssml" if job.escape == "talk" and _is_ssml(job.text.value, job.templates) else job.escape
-    plan = Plan(Unit(job.text), job.language, used_files=set(job.files))
-    analyst = Analyst(
-        job.templates,
-        SPOTS[escape],
-        is_json=escape == "json",
-        scope=job.scope,
-        plan=plan,
-        files=job.files,
-        given=frozenset(job.scope),
-    )
-    analyst.unit(plan.unit)
-    if escape == "url":
-        check_beginning(Check(job.text, job.scope, braces=True, issues=analyst.issues), job.type, job.what)
-    if any(issue.is_error for issue in analyst.issues):
-        return None, analyst.issues
-    pieces = straight(plan)
-    if pieces is None:
-        try:
-            pieces = rewriting.compiled(plan)
-        except rewriting.Differs as differs:
-            return None, [*analyst.issues, RULES["E320"].at(job.text.at(0, 1), f"Jinja2 cannot read this: {differs}")]
-    return _value(job, escape, plan, pieces), analyst.issues
-
-
-def _is_ssml(source: str, templates: Mapping[str, str], depth: int = 0) -> bool:
-    """Whether the text, or a file that it includes, has a `<speak` tag."""
-    if _SPEAK.search(source):
-        return True
-    names = _INCLUDED.findall(source) if depth < 10 else []
-    return any(_is_ssml(templates.get(name, ""), templates, depth + 1) for name in names)
-
-
-def _value(job: _Job, escape: Escape, plan: Plan, pieces: Pieces) -> Computed:
-    return Computed(
-        job.place,
-        job.type,
-        escape,
-        pieces,
-        tuple(plan.values),
-        plan.unit,
-        frozenset(plan.used_names),
-        frozenset(plan.used_env),
-        frozenset(plan.used_files),
-    )
+    written = found[0]
+    try:
+        job.type.cast(written + ("1" if _PORT.search(written) else "x"))
+    except ValueError as error:
+        start = len(written) - len(written.lstrip())
+        message = f'{job.what} cannot begin with "{written.strip()}"'
+        check.report_at("E313", start, len(written) - start, message, str(error))

@@ -1,4 +1,4 @@
-"""A field of a flow file, compiled."""
+"""The values of a flow's fields: literal ones, ones with braces, and conditions."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
-from jinja2.exceptions import TemplateError, UndefinedError
+from jinja2 import TemplateError, Undefined, UndefinedError, nodes
 
 from app.errors import RenderError
-from app.flow.expressions.evaluator import Run
-from app.flow.expressions.fault import Absent, Unfit, lacking
 from app.flow.nodes import Place
-from app.flow.templates.escapes import Refused
-from app.flow.templates.plan import Shown, Unit
-from app.flow.templates.straight import Pieces
+from app.flow.templates.compiler import Program, Run, compiled_condition, program
+from app.flow.templates.filters import Unfit
+from app.flow.templates.tree import Template
 from app.flow.types import ValueType
 
 Escape: TypeAlias = typing.Literal["talk", "ssml", "url", "number", "header", "json", "text", "kept"]
 
-MAX_OUTPUT: dict[str, int] = {
+MAX_OUTPUT: Final[dict[str, int]] = {
     "talk": 10_000,
     "ssml": 10_000,
     "url": 8_000,
@@ -58,15 +57,25 @@ class Literal:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Native:
-    """`"{{ expression }}"` and nothing else, in a place that takes no text: the value itself, cast to its type."""
+@dataclass(frozen=True)
+class _Computing:
+    """What a value or a condition is computed of.
+
+    Attributes:
+        place: where it is written.
+        type: what the result is cast to.
+        source: how it is written.
+        template: its tree; `language` is that of its filters.
+        used_names: the root names that it looks up, and the sensitive fields (`name.field`).
+        used_env: the settings that it looks up (`CRM_URL` for `env.CRM_URL`).
+        used_files: the template files that it is made of.
+    """
 
     place: Place
     type: ValueType
-    run: Run
     source: str
-    unit: Unit = field(compare=False, repr=False)
+    template: Template = field(compare=False, repr=False)
+    language: str
     used_names: frozenset[str] = frozenset()
     used_env: frozenset[str] = frozenset()
     used_files: frozenset[str] = frozenset()
@@ -76,71 +85,102 @@ class Native:
         """False."""
         return False
 
+    def _error(self, code: str, message: str, place: Place | None = None) -> RenderError:
+        return RenderError(code, message, str(place or self.place))
+
+
+@dataclass(frozen=True)
+class _OneExpression(_Computing):
+    """It is computed by one expression."""
+
+    @property
+    def node(self) -> nodes.Expr:
+        """The expression."""
+        (output,) = self.template.body
+        return output.nodes[0]  # type: ignore[attr-defined, no-any-return] # an Output
+
+    @cached_property
+    def _run(self) -> Run:
+        return compiled_condition(self.template, self.language)
+
+    def _computed(self, names: Mapping[str, Any]) -> Any:
+        try:
+            value = self._run(names)
+            return str(value) if isinstance(value, Undefined) else value
+        except UndefinedError as error:
+            raise self._error("E391", str(error)) from None
+        except Unfit as unfit:
+            raise self._error(unfit.code, str(unfit)) from None
+
+
+@dataclass(frozen=True)
+class Expression(_OneExpression):
+    """A condition: the text of `if`, `until` or `check`."""
+
+    def evaluate(self, names: Mapping[str, Any]) -> Any:
+        """Whether it holds in this call. Raises RenderError when a value is missing or does not fit."""
+        value = self._computed(names)
+        if value is True or value is False:
+            return value
+        raise self._error("E395", f"{self.source} is neither true nor false in this call")
+
+
+@dataclass(frozen=True)
+class Native(_OneExpression):
+    """`"{{ expression }}"` and nothing else, where no text is needed: the value itself, cast to its type."""
+
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value in this call. Raises RenderError."""
         try:
-            return self.type.cast(self.run(names))
-        except Absent as absent:
-            raise self._error("E391", lacking(absent)) from None
-        except Unfit as unfit:
-            raise self._error("E395", str(unfit)) from None
+            return self.type.cast(self._computed(names))
         except ValueError as error:
             raise self._error("E392", f"{self.source} does not fit: {error}") from None
 
-    def _error(self, code: str, message: str) -> RenderError:
-        return RenderError(code, message, str(self.place))
 
+@dataclass(frozen=True)
+class Computed(_Computing):
+    """A text with braces: rendered for each call, then cast to its type.
 
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """A text with braces: rendered for each call, then cast to its type."""
+    Attributes:
+        escape: the kind of place that it is written into.
+        escapers: the name of what escapes each value, by the offset of the value.
+    """
 
-    place: Place
-    type: ValueType
-    escape: Escape
-    pieces: Pieces
-    values: tuple[Shown, ...]
-    unit: Unit = field(compare=False, repr=False)
-    used_names: frozenset[str] = frozenset()
-    used_env: frozenset[str] = frozenset()
-    used_files: frozenset[str] = frozenset()
+    escape: Escape = "text"
+    escapers: Mapping[int, str] = field(default_factory=dict, compare=False, repr=False)
 
-    @property
-    def is_literal(self) -> bool:
-        """False."""
-        return False
+    @cached_property
+    def _program(self) -> Program:
+        return program(self.template, self.language, tuple(self.escapers.items()))
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value in this call. Raises RenderError."""
         try:
-            return self._finished(self._text(names))
-        except Refused as refused:
-            raise self._refused(refused) from None
-        except UndefinedError as error:
-            raise self._error("E391", str(error)) from None
+            text = "".join(self._bounded(self._program.pieces(names)))
         except (Unfit, TemplateError, TypeError, ArithmeticError, RecursionError) as error:
-            raise self._error("E395", str(error)) from None
+            raise self._failed(error) from None
+        try:
+            return self._finished(text)
         except ValueError as error:
             raise self._error("E392", f"the result does not fit: {error}") from None
 
-    def _text(self, names: Mapping[str, Any]) -> str:
-        pieces = self.pieces(names if isinstance(names, dict) else dict(names))
-        text = "".join(pieces if isinstance(pieces, list) else self._bounded(pieces))
-        if len(text) > MAX_OUTPUT[self.escape]:
-            raise self._too_long()
-        return text
-
     def _bounded(self, pieces: Iterable[str]) -> Iterator[str]:
-        """The pieces, until there are too many: a loop may write for ever."""
+        """The pieces, until there are too many: a loop may write forever."""
         size = 0
         for piece in pieces:
             size += len(piece)
             if size > MAX_OUTPUT[self.escape]:
-                raise self._too_long()
+                raise self._error("E394", f"the result is longer than {MAX_OUTPUT[self.escape]:,} characters")
             yield piece
 
-    def _too_long(self) -> RenderError:
-        return self._error("E394", f"the result is longer than {MAX_OUTPUT[self.escape]:,} characters")
+    def _failed(self, error: Exception) -> RenderError:
+        code = "E391" if isinstance(error, UndefinedError) else error.code if isinstance(error, Unfit) else "E395"
+        offset = self._program.offset_of(error)
+        node = next((node for node in self.template.written() if self.template.start(node) == offset), None)
+        if node is None:
+            return self._error(code, str(error))
+        message = str(error) if code == "E391" else f"{self.template.shown(node)}: {error}"
+        return self._error(code, message, self.template.place(node))
 
     def _finished(self, text: str) -> Any:
         if self.escape in ("talk", "ssml"):
@@ -155,13 +195,3 @@ class Computed:
             raise self._error("E393", 'a URL whose path goes up with ".."')
         if _CONTROL.search(path):
             raise self._error("E393", "a URL with control characters in its path")
-
-    def _refused(self, refused: Refused) -> RenderError:
-        shown = self.values[refused.index]
-        message = f"{shown.source}: {refused.message}"
-        if refused.code == "E391":
-            message = lacking(shown.source)
-        return RenderError(refused.code, message, str(shown.place))
-
-    def _error(self, code: str, message: str) -> RenderError:
-        return RenderError(code, message, str(self.place))

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from app.flow.checks.usage.walking import sent
-from app.flow.expressions import Expression
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Flow, Part, Step, Target, Value
 from app.flow.parts.action import Action
 from app.flow.parts.document import Document
 from app.flow.parts.values import find
 from app.flow.parts.within import values_in
+from app.flow.templates import Expression
 
 TOLD: Final = 1
 """What is only said or sent: it decides nothing, but it may be missing or of the wrong kind."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-from app.flow.expressions.syntax import Const, Node, Sum
+from jinja2 import nodes
+
 from app.flow.model import Value
 from app.flow.parts.values import leaves
 from app.flow.templates import Computed, Native
-from app.flow.templates.scanner import Data
-from app.flow.templates.tree import Output
 
 Pieces: TypeAlias = tuple[str | None, ...]
 """What a text is made of: texts, and None for what is computed."""
@@ -23,22 +22,21 @@ def pieces_of(value: Value) -> Iterator[Pieces]:
     """The pieces of each text in a value that is more than one computed piece."""
     for leaf in leaves(value):
         if isinstance(leaf, Native | Computed):
-            parts = leaf.unit.parts
-            if all(isinstance(part, Data | Output) for part in parts):
-                pieces = [piece for part in parts for piece in _of_part(part)]
-                if len(pieces) > 1:
-                    yield tuple(pieces)
+            body = leaf.template.body
+            parts = [part for output in body if isinstance(output, nodes.Output) for part in output.nodes]
+            pieces = tuple(piece for part in parts for piece in pieces_in(part))
+            if len(pieces) > 1 and all(isinstance(each, nodes.Output) for each in body):
+                yield pieces
 
 
-def _of_part(part: object) -> Pieces:
-    return (part.text,) if isinstance(part, Data) else pieces_in(part.node) if isinstance(part, Output) else ()
-
-
-def pieces_in(node: Node) -> Pieces:
+def pieces_in(node: nodes.Node) -> Pieces:
     """The pieces that an expression joins."""
-    if isinstance(node, Sum) and node.op == "+":
-        return (*pieces_in(node.left), *pieces_in(node.right))
-    return (node.value,) if isinstance(node, Const) and isinstance(node.value, str) else (None,)
+    match node:
+        case nodes.Add(left=left, right=right):
+            return (*pieces_in(left), *pieces_in(right))
+        case nodes.TemplateData(data=text) | nodes.Const(value=str() as text):
+            return (text,)
+    return (None,)
 
 
 def fillings(pieces: Pieces, text: str) -> Iterator[str]:

@@ -10,17 +10,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from app.flow.expressions import Expression
-from app.flow.expressions.syntax import Compared, Const, Field, Filtered, Node, Picked, walk
+from jinja2 import nodes
+
 from app.flow.language.collect import Collect
 from app.flow.model import Flow, Step, Value
 from app.flow.parts.values import leaves
+from app.flow.templates import Expression
+from app.flow.templates.references import Occurrence, is_computed, walk
 from app.verify.prove.flows import DECIDES, assigned, family, runs_of, uses_in
 from app.verify.prove.forms import TAKEN, form_of, placed_in
 from app.verify.prove.growth import asked_for_truth, growth_of, is_held_as_it_is, offsets_in
 from app.verify.prove.joined import fillings, pieces_in, pieces_of
 from app.verify.prove.notes import Notes
-from app.verify.prove.reading import ENTRY, LENGTH, Path, Tree, is_plain, path_of, paths_in, read_by, trees_of
+from app.verify.prove.reading import ENTRY, LENGTH, Path, is_plain, path_of, paths_in, read_by, trees_of
 from app.verify.prove.shared import shared_by
 from app.verify.prove.spots import Spot, parts_against, spot_of
 from app.verify.prove.tested import Tested
@@ -142,21 +144,23 @@ class Literals:
         if isinstance(const, str | int | float) and not isinstance(const, bool):
             notes.consts[const] = None
 
-    def _read(self, flow: str, tree: Tree) -> None:
+    def _read(self, flow: str, tree: Occurrence) -> None:
         for path in paths_in(tree.node):
             self._top(_qualified(flow, path))
             if path[-1] in (ENTRY, LENGTH):
                 self._top(_qualified(flow, path[:-1]))
         for part in walk(tree.node):
             match part:
-                case Compared():
+                case nodes.Compare():
                     self._compare(flow, part)
-                case Filtered(of=of) if part.name in ("contains", "starts_with", "ends_with"):
-                    self._look_for(flow, of, spot_of(part), part.args)
-                case Filtered(of=of) if part.name in TAKEN and (formed := path_of(of)) is not None:
+                case nodes.Filter(node=nodes.Expr() as of) if part.name in ("contains", "starts_with", "ends_with"):
+                    self._look_for(flow, of, spot_of(part), tuple(part.args))
+                case nodes.Filter(node=nodes.Expr() as of) if (
+                    part.name in TAKEN and (formed := path_of(of)) is not None
+                ):
                     self._of(_qualified(flow, formed)).form = TAKEN[part.name]
                     self._change([_qualified(flow, formed)])
-                case Picked() | Field():
+                case nodes.Getitem() if not isinstance(part.arg, nodes.Slice):
                     self._pick(flow, part)
                 case _:
                     pass
@@ -174,34 +178,36 @@ class Literals:
                 notes.form = notes.form or form
                 notes.consts |= dict.fromkeys(words)
 
-    def _pick(self, flow: str, node: Picked | Field) -> None:
+    def _pick(self, flow: str, node: nodes.Getitem) -> None:
         """An entry of a list is looked at: it may be there or not."""
-        of = path_of(node.of)
-        if isinstance(node, Picked):
+        of = path_of(node.node)
+        if is_computed(node.arg):
             known = dict.fromkeys((0, 1, *keys_written(family(self.root)[flow], of)))
-            for path in paths_in(node.key):
+            for path in paths_in(node.arg):
                 self._of(_qualified(flow, path)).consts |= known
                 self._change([_qualified(flow, path)])
                 if of is not None:
                     self._of(_qualified(flow, of)).keys[_qualified(flow, path)] = None
             return
-        if isinstance(node.key, int) and of is not None:
-            self._add(_qualified(flow, (*of, LENGTH)), node.key if node.key >= 0 else -node.key - 1)
+        number = node.arg.value if isinstance(node.arg, nodes.Const) else None
+        if isinstance(number, int) and of is not None:
+            self._add(_qualified(flow, (*of, LENGTH)), number if number >= 0 else -number - 1)
 
     def keys_of(self, flow: str, path: Path) -> Iterator[str]:
         """The texts that the entries of a map are looked up by."""
         keys = [key for each in self.of(flow, path).names for key in self._of(each).keys]
         yield from dict.fromkeys(text for key in keys for text in self._found[self._top(key)].texts)
 
-    def _compare(self, flow: str, node: Compared) -> None:
-        for held, against in ((node.left, node.right), (node.right, node.left)):
+    def _compare(self, flow: str, node: nodes.Compare) -> None:
+        left, right = node.expr, node.ops[0].expr
+        for held, against in ((left, right), (right, left)):
             spot = spot_of(held)
             if spot is not None:
                 self._look_for(flow, held, spot, (against,))
                 return
         self._hold_against(flow, node)
 
-    def _look_for(self, flow: str, held: Node, spot: Spot | None, against: tuple[Node, ...]) -> None:
+    def _look_for(self, flow: str, held: nodes.Node, spot: Spot | None, against: tuple[nodes.Node, ...]) -> None:
         """A part of a text is held against something."""
         paths = [_qualified(flow, path) for node in (held, *against) for path in paths_in(node)]
         self._change(paths)
@@ -214,14 +220,14 @@ class Literals:
         if len(set(paths)) > 1:
             self._of(paths[0]).marks.add("related")
 
-    def _hold_against(self, flow: str, node: Compared) -> None:
-        sides = [[_qualified(flow, path) for path in paths_in(side)] for side in (node.left, node.right)]
+    def _hold_against(self, flow: str, node: nodes.Compare) -> None:
+        sides = [[_qualified(flow, path) for path in paths_in(side)] for side in (node.expr, node.ops[0].expr)]
         paths = [path for side in sides for path in side]
         self._change([] if is_held_as_it_is(node) else paths)
         for path in paths:
             self._join(paths[0], path)
-            self._compute(path, node.left)
-            self._compute(path, node.right)
+            self._compute(path, node.expr)
+            self._compute(path, node.ops[0].expr)
         if len(set(paths)) > 1:
             self._of(paths[0]).marks.add("related")
 
@@ -232,11 +238,11 @@ class Literals:
             if path[-1] in (ENTRY, LENGTH):
                 self._of(path[:-1]).marks.add("changed")
 
-    def _compute(self, path: Path, node: Node) -> None:
+    def _compute(self, path: Path, node: nodes.Node) -> None:
         """What an expression that a value is held against, or is part of, says of it."""
         notes = self._of(path)
         for part in walk(node):
-            if isinstance(part, Const):
+            if isinstance(part, nodes.Const):
                 self._add(path, part.value)
         notes.offsets |= dict.fromkeys(offsets_in(node))
         pieces = pieces_in(node)

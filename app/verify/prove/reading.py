@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
-from app.flow.expressions import Expression
-from app.flow.expressions.syntax import Cut, Field, Filtered, Name, Node, Picked, Sum, children
+from jinja2 import nodes
+
 from app.flow.model import Value
 from app.flow.parts.values import Localised, OfCall, OurNumber, leaves
-from app.flow.templates import Computed, Native
-from app.flow.templates.plan import Unit, Written
-from app.flow.templates.tree import For, If, Output, Part, Set
+from app.flow.templates import Computed, Expression, Native
+from app.flow.templates.references import Occurrence, is_computed, occurrences, operand_of
 
 Path: TypeAlias = tuple[str, ...]
 """A name, then the fields within it; `[]` is any entry of a list, `#` a length."""
@@ -27,79 +26,52 @@ _ANYTHING: Final = frozenset({"text", "any"})
 """Types that every value fits which can be written."""
 
 
-class Tree(NamedTuple):
-    """One expression of a value; `is_test` says that it decides, by being true or false."""
-
-    node: Node
-    is_test: bool
-
-
-def trees_of(source: Value | Expression) -> Iterator[Tree]:
+def trees_of(source: Value | Expression) -> Iterator[Occurrence]:
     """Every expression that a value or a condition is made of."""
     if isinstance(source, Expression):
-        yield Tree(source.node, True)
+        yield from occurrences(source.template, is_condition=True)
         return
     for leaf in leaves(source):
         if isinstance(leaf, Native | Computed):
-            yield from _of_unit(leaf.unit)
+            yield from occurrences(leaf.template)
 
 
-def _of_unit(unit: Unit) -> Iterator[Tree]:
-    yield from _of_parts(unit.parts)
-    for mark in unit.marks:
-        if isinstance(mark, Unit):
-            yield from _of_unit(mark)
+def is_test(tree: Occurrence) -> bool:
+    """Whether an expression decides, by being true or false."""
+    return tree.role != "output"
 
 
-def _of_parts(parts: tuple[Part, ...]) -> Iterator[Tree]:
-    for part in parts:
-        match part:
-            case Output():
-                yield Tree(part.node, False)
-            case Set():
-                yield Tree(part.node, True)
-            case If():
-                for test, body in part.arms:
-                    if test is not None:
-                        yield Tree(test, True)
-                    yield from _of_parts(body)
-            case For():
-                if part.of is not None:
-                    yield Tree(part.of, True)
-                yield from _of_parts(part.body + part.other)
-            case _:
-                pass
-
-
-def paths_in(node: Node) -> Iterator[Path]:
+def paths_in(node: nodes.Node) -> Iterator[Path]:
     """The longest paths in an expression."""
     path = path_of(node)
     if path is not None:
         yield path
         yield from _keys_in(node)
         return
-    for child in children(node):
+    for child in node.iter_child_nodes():
         yield from paths_in(child)
 
 
-def _keys_in(node: Node) -> Iterator[Path]:
+def _keys_in(node: nodes.Node) -> Iterator[Path]:
     """What the computed keys of a path read."""
-    while not isinstance(node, Name):
-        if isinstance(node, Picked):
-            yield from paths_in(node.key)
-        (node, *_) = children(node)
+    while isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Filter):
+        if isinstance(node, nodes.Getitem) and is_computed(node.arg):
+            yield from paths_in(node.arg)
+        node = operand_of(node) if isinstance(node, nodes.Filter) else node.node
 
 
-def path_of(node: Node) -> Path | None:
+def path_of(node: nodes.Node) -> Path | None:
     """The path that a node is; None when it computes something."""
     match node:
-        case Name(name=name):
+        case nodes.Name(name=name):
             return (name,)
-        case Cut(of=of):
+        case nodes.Getitem(node=of, arg=nodes.Slice()):
             return path_of(of)
-        case Field(of=of, key=str(key)) | Filtered(of=of, name=str(key)):
-            step = _FILTERS.get(key) if isinstance(node, Filtered) else key
-        case Field(of=of) | Picked(of=of):
+        case nodes.Getattr(node=of, attr=attr):
+            step: str | None = attr
+        case nodes.Filter(node=nodes.Expr() as of, name=name):
+            step = _FILTERS.get(name)
+        case nodes.Getitem(node=of):
             step = ENTRY
         case _:
             return None
@@ -114,7 +86,7 @@ def read_by(source: Value | Expression) -> Iterator[tuple[Path, bool]]:
     may lead to the error exit, and others not.
     """
     for tree in trees_of(source):
-        yield from ((path, tree.is_test or decides) for path, decides in _weighed(tree.node, decides=False))
+        yield from ((path, is_test(tree) or decides) for path, decides in _weighed(tree.node, decides=False))
     if isinstance(source, Expression):
         return
     for leaf in leaves(source):
@@ -132,7 +104,7 @@ def may_fail_by(value: Value) -> set[str]:
     """The names whose values may make an assignment fail, but for sums, which numbers do not."""
     found: set[str] = set()
     for tree in trees_of(value):
-        weighed = _weighed(tree.node, decides=tree.is_test, sums=False)
+        weighed = _weighed(tree.node, decides=is_test(tree), sums=False)
         found |= {path[0] for path, decides in weighed if decides}
     return found
 
@@ -140,38 +112,29 @@ def may_fail_by(value: Value) -> set[str]:
 def is_choosy(leaf: Native | Computed) -> bool:
     """Whether only some values can be written there, or are of the type that is needed."""
     is_cast = leaf.type.name not in _ANYTHING or bool(leaf.type.words)
-    return is_cast or any(mark.escaper in _CHOOSY for mark in _marks(leaf.unit))
+    return is_cast or (isinstance(leaf, Computed) and not _CHOOSY.isdisjoint(leaf.escapers.values()))
 
 
-def _marks(unit: Unit) -> Iterator[Written]:
-    for mark in unit.marks:
-        if isinstance(mark, Unit):
-            yield from _marks(mark)
-        else:
-            yield mark
-
-
-def _weighed(node: Node, *, decides: bool, sums: bool = True) -> Iterator[tuple[Path, bool]]:
+def _weighed(node: nodes.Node, *, decides: bool, sums: bool = True) -> Iterator[tuple[Path, bool]]:
     """Each path in an expression, and whether its value decides there."""
     if is_plain(node):
         path = path_of(node)
         if path is not None:
             yield path, decides
-    elif isinstance(node, Filtered) and node.name in _HARMLESS:
-        yield from _weighed(node.of, decides=decides, sums=sums)
-        for arg in node.args:
-            yield from _weighed(arg, decides=decides, sums=sums)
+    elif isinstance(node, nodes.Filter) and node.name in _HARMLESS:
+        for part in (operand_of(node), *node.args):
+            yield from _weighed(part, decides=decides, sums=sums)
     else:
-        decides = decides or sums or not isinstance(node, Sum)
+        decides = decides or sums or not isinstance(node, nodes.Add | nodes.Sub)
         path = path_of(node)
         if path is not None:
             yield path, decides
-        for child in children(node):
+        for child in node.iter_child_nodes():
             yield from _weighed(child, decides=decides, sums=sums)
 
 
-def is_plain(node: Node) -> bool:
+def is_plain(node: nodes.Node) -> bool:
     """A name, or fields within it by their names."""
-    while isinstance(node, Field) and isinstance(node.key, str):
-        node = node.of
-    return isinstance(node, Name)
+    while isinstance(node, nodes.Getattr):
+        node = node.node
+    return isinstance(node, nodes.Name)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
-from app.flow.expressions.syntax import Const, Cut, Filtered, Node, walk
+from jinja2 import nodes
+
+from app.flow.templates.references import walk
 from app.verify.prove.tested import Part
 
 
@@ -27,14 +29,14 @@ _THROUGH: Final = frozenset({"lower", "upper", "title", "capitalize", "trim", "t
 """Filters that leave the parts of a text where they are."""
 
 
-def spot_of(node: Node) -> Spot | None:
+def spot_of(node: nodes.Node) -> Spot | None:
     """The part that an expression looks at; None when it is the whole, or something that is computed."""
     match node:
-        case Cut(low=low, high=high):
+        case nodes.Getitem(arg=nodes.Slice(start=nodes.Const(value=low), stop=nodes.Const(value=high))):
             return _of_cut(low or 0, high)
-        case Filtered(of=of, name=name) if name in _THROUGH:
+        case nodes.Filter(node=nodes.Expr() as of, name=name) if name in _THROUGH:
             return spot_of(of)
-        case Filtered(name=name):
+        case nodes.Filter(name=name):
             return _FILTERS.get(name)
     return None
 
@@ -46,8 +48,8 @@ def _of_cut(low: int, high: int | None) -> Spot:
     return Spot("at", low) if low else Spot("begins")
 
 
-def parts_against(spot: Spot | None, node: Node) -> Iterator[Part]:
+def parts_against(spot: Spot | None, node: nodes.Node) -> Iterator[Part]:
     """What the part is held against: every text in an expression."""
     for part in walk(node):
-        if spot is not None and isinstance(part, Const) and isinstance(part.value, str):
+        if spot is not None and isinstance(part, nodes.Const) and isinstance(part.value, str):
             yield Part(spot.where, part.value, spot.low)

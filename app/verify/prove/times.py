@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from app.flow.expressions import LANGUAGE
-from app.flow.expressions.evaluator import Run, compiled
-from app.flow.expressions.fault import Absent, Unfit
-from app.flow.expressions.syntax import Compared, Filtered, Node, root_names, walk
+from jinja2 import UndefinedError, nodes
+
+from app.flow.checks.usage.domains import Key, key_of
 from app.flow.model import Flow
+from app.flow.templates import LANGUAGE
+from app.flow.templates.compiler import Run, compiled_expression
+from app.flow.templates.filters import Unfit
+from app.flow.templates.references import Occurrence, root_names, walk
 from app.verify.prove.flows import assigned, family, uses_in
 from app.verify.prove.reading import trees_of
 
@@ -25,26 +28,29 @@ _LOOKING: Final = frozenset({"contains", "starts_with", "ends_with"})
 
 def asked_of_time(root: Flow) -> Asked:
     """Every question that only the time decides, and every value that is kept of it."""
-    found: dict[tuple[str, Node], Run] = {}
+    found: dict[tuple[str, Key], Run] = {}
     for flow in family(root).values():
         languages = dict.fromkeys((LANGUAGE, *(locale.language for locale in flow.locales.values())))
-        for node in _questions(flow):
-            if root_names(node) == {"now"}:
-                found |= {(language, node): compiled(node, language) for language in languages}
+        for asked in _questions(flow):
+            if root_names(asked.node) == {"now"}:
+                for language in languages:
+                    run = compiled_expression(asked.template, asked.node, language)
+                    found.setdefault((language, key_of(asked.node)), run)
     return tuple(found.values())
 
 
-def _questions(flow: Flow) -> Iterator[Node]:
+def _questions(flow: Flow) -> Iterator[Occurrence]:
     for use in uses_in(flow):
         for tree in trees_of(use.source):
-            yield from (node for node in walk(tree.node) if _is_question(node))
+            parts = (part for part in walk(tree.node) if isinstance(part, nodes.Expr) and _is_question(part))
+            yield from (tree._replace(node=part) for part in parts)
     for step in flow.steps.values():
         for _, _, assignment in assigned(flow, step):
-            yield from (tree.node for tree in trees_of(assignment.value))
+            yield from trees_of(assignment.value)
 
 
-def _is_question(node: Node) -> bool:
-    return isinstance(node, Compared) or (isinstance(node, Filtered) and node.name in _LOOKING)
+def _is_question(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Compare) or (isinstance(node, nodes.Filter) and node.name in _LOOKING)
 
 
 def moments_by(asked: Asked, now: datetime) -> Iterator[datetime]:
@@ -64,5 +70,5 @@ def told(asked: Asked, moments: list[datetime]) -> dict[datetime, tuple[Any, ...
 def _answer(run: Run, moment: datetime) -> str:
     try:
         return repr(run({"now": moment}))
-    except (Absent, Unfit):
+    except (UndefinedError, Unfit):
         return ""

@@ -527,7 +527,7 @@ async def test_deleted_log_takes_no_writes_and_what_it_held_is_there_after_a_res
 async def test_log_stays_small_while_calls_come_in(path: Path) -> None:
     store = open_store(f"sqlite:///{path}")
     await store.open()
-    for _ in range(4):
+    for _ in range(12):
         await asyncio.gather(*(store.open_call(*new_call(f"{_}-{n}", state=b"s" * 4_000)) for n in range(300)))
     size = path.with_name(f"{path.name}-wal").stat().st_size
     await store.close()

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from app.flow.checks.trying import MOST_TEXTS, TEXTS, others
-from app.flow.expressions.fault import Unfit
-from app.flow.expressions.filters import FILTERS
 from app.flow.scope import SAMPLE, Sample
+from app.flow.templates.filters import FILTERS, Unfit
 
 
 def test_each_text_is_tried_with_each_other() -> None:

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.flow.expressions.check import Located
 from app.flow.nodes import Entry, Map, Node, Place, Text
-from app.flow.templates.source import TemplateFile
+from app.flow.templates.files import Located, TemplateFile
 
 _INCLUDED = re.compile(r"""\{%[-+]?\s*include\s+["']([^"']+)["']""")
 _COMPUTED = re.compile(r"\{[{%]")

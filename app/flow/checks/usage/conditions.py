@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from jinja2 import nodes
+
 from app.flow.checks.usage.domains import Domains, key_of
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.walking import tests_of
-from app.flow.expressions import Expression
-from app.flow.expressions.syntax import Const, Field, Logic, Name
 from app.flow.issues import Issue
 from app.flow.language.collect import Collect
 from app.flow.model import Exit, Step
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
+from app.flow.templates import Expression
 
 MOST = 8_192
 """How often conditions of one step are tried with values; our choice."""
@@ -30,7 +31,7 @@ def check_conditions(facts: Facts) -> Iterator[Issue]:
 
 def _only_waits(step: Step, test: Expression) -> bool:
     """Whether it is the `until: false` of a step that holds the caller for some time."""
-    return step.exit.word == "hold" and isinstance(test.node, Const) and test.node.value is False
+    return step.exit.word == "hold" and isinstance(test.node, nodes.Const) and test.node.value is False
 
 
 def _tests(tests: Sequence[Expression], scope: ScopeTypes) -> Iterator[Issue]:
@@ -55,7 +56,7 @@ def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
     """W642 for the check of a `collect` that holds for nothing that can be keyed in."""
     if not isinstance(exit_, Collect) or exit_.check is None or exit_.digits is None:
         return
-    into, digits = Name(exit_.into, 0, 0), Field(Name("input", 0, 0), "digits", 0, 0, 0)
+    into, digits = nodes.Name(exit_.into, "load"), nodes.Getattr(nodes.Name("input", "load"), "digits", "load")
     is_plain = exit_.type.name in ("text", "int", "number")
     if exit_.speech or not is_plain:
         return
@@ -71,8 +72,7 @@ def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
 
 def _meant(test: Expression, written: str, other: str) -> str | None:
     """The other one of `and` and `or`, where comparisons are joined."""
-    node = test.node
-    is_meant = isinstance(node, Logic) and node.op == written
+    is_meant = isinstance(test.node, nodes.And if written == "and" else nodes.Or)
     return f'did you mean "{other}" in the place of "{written}"?' if is_meant else None
 
 

@@ -12,9 +12,10 @@ from itertools import pairwise, product
 from math import prod
 from typing import Any, TypeAlias
 
-from app.flow.expressions.computing import compare
-from app.flow.expressions.syntax import Compared, Const, Field, Items, Logic, Name, Node, Not, children
+from jinja2 import nodes
+
 from app.flow.scope import Record, ScopeTypes, Shape
+from app.flow.templates.environment import compare
 from app.flow.types import ValueType
 
 Key: TypeAlias = tuple[Any, ...]
@@ -23,25 +24,25 @@ Formula: TypeAlias = Callable[[World], bool]
 
 _OTHER = "\0"
 """A text that differs from all that is written."""
-_FORMS = {"!=": "==", "not in": "in", ">=": "<", "<=": ">"}
+_FORMS = {"ne": "eq", "notin": "in", "gteq": "lt", "lteq": "gt"}
 """Comparisons that are the opposite of another one."""
 
 
-def key_of(node: Node) -> Key:
+def key_of(node: nodes.Node) -> Key:
     """What tells two expressions apart, wherever they stand."""
-    own = (getattr(node, name, None) for name in ("value", "name", "key", "op", "negated", "low", "high"))
+    own = (value for _, value in node.iter_fields())
     plain = tuple((type(value).__name__, value) for value in own if isinstance(value, str | int | float))
-    return (type(node).__name__, plain, tuple(key_of(child) for child in children(node)))
+    return (type(node).__name__, plain, tuple(key_of(child) for child in node.iter_child_nodes()))
 
 
-def shape_of(scope: ScopeTypes, node: Node) -> Shape | None:
+def shape_of(scope: ScopeTypes, node: nodes.Node) -> Shape | None:
     """The type of a name or of a field of one; None for anything else."""
-    if isinstance(node, Name):
+    if isinstance(node, nodes.Name):
         return scope.get(node.name)
-    of = shape_of(scope, node.of) if isinstance(node, Field) else None
-    if isinstance(node, Field) and isinstance(of, Record):
-        return of.fields.get(str(node.key), of.rest)
-    return of.fields.get(str(node.key)) if isinstance(node, Field) and isinstance(of, ValueType) else None
+    of = shape_of(scope, node.node) if isinstance(node, nodes.Getattr) else None
+    if isinstance(node, nodes.Getattr) and isinstance(of, Record):
+        return of.fields.get(node.attr, of.rest)
+    return of.fields.get(node.attr) if isinstance(node, nodes.Getattr) and isinstance(of, ValueType) else None
 
 
 @dataclass(slots=True)
@@ -58,21 +59,21 @@ class Domains:
     lengths: Mapping[Key, tuple[int, int]] = field(default_factory=dict)
     values: dict[Key, dict[Any, None]] = field(default_factory=dict)
 
-    def formula(self, node: Node) -> Formula:
+    def formula(self, node: nodes.Node) -> Formula:
         """The condition, to be asked with a value for every key."""
         match node:
-            case Logic(op=op, left=left, right=right):
+            case nodes.And(left=left, right=right) | nodes.Or(left=left, right=right):
                 first, second = self.formula(left), self.formula(right)
-                if op == "and":
+                if isinstance(node, nodes.And):
                     return lambda world: first(world) and second(world)
                 return lambda world: first(world) or second(world)
-            case Not(of=of):
+            case nodes.Not(node=of):
                 inner = self.formula(of)
                 return lambda world: not inner(world)
-            case Const(value=bool() as value):
+            case nodes.Const(value=bool() as value):
                 return lambda world: value
-            case Compared():
-                return self._compared(node)
+            case nodes.Compare(expr=left, ops=[nodes.Operand(op=op, expr=right)]):
+                return self._compared(left, op, right)
             case _:
                 return self._atom(node)
 
@@ -87,35 +88,33 @@ class Domains:
         """Those of the values that can have been keyed in."""
         return tuple(filter(_keyed(*self.lengths[key]), values)) if key in self.lengths else values
 
-    def _atom(self, node: Node) -> Formula:
+    def _atom(self, node: nodes.Node) -> Formula:
         key = key_of(node)
         self.values.setdefault(key, {True: None, False: None})
         return lambda world: bool(world[key])
 
-    def _compared(self, node: Compared) -> Formula:
-        is_opposite = node.op in _FORMS
-        op = _FORMS.get(node.op, node.op)
-        known = self._known(node, op)
+    def _compared(self, left: nodes.Expr, written: str, right: nodes.Expr) -> Formula:
+        is_opposite, op = written in _FORMS, _FORMS.get(written, written)
+        known = self._known(left, op, right)
         if known is None:
-            plain = Compared(node.left, op, node.right, node.start, node.end, node.op_start)
-            known = self._atom(plain)
+            known = self._atom(nodes.Compare(left, [nodes.Operand(op, right)]))
         found = known
         return (lambda world: not found(world)) if is_opposite else found
 
-    def _known(self, node: Compared, op: str) -> Formula | None:
+    def _known(self, left: nodes.Expr, op: str, right: nodes.Expr) -> Formula | None:
         """A comparison of a name with literals."""
-        if op != "in" and isinstance(node.left, Const):
-            op = {"<": ">", ">": "<"}.get(op, op)
-            return self._with_literal(node.right, op, _literal(node.left))
-        return self._with_literal(node.left, op, _literal(node.right))
+        if op != "in" and isinstance(left, nodes.Const):
+            op = {"lt": "gt", "gt": "lt"}.get(op, op)
+            return self._with_literal(right, op, _literal(left))
+        return self._with_literal(left, op, _literal(right))
 
-    def _with_literal(self, node: Node, op: str, literal: Any) -> Formula | None:
+    def _with_literal(self, node: nodes.Node, op: str, literal: Any) -> Formula | None:
         shape = shape_of(self.scope, node)
         written = literal if isinstance(literal, tuple) else (literal,)
         if not isinstance(shape, ValueType) or None in written or (op == "in") != isinstance(literal, tuple):
             return None
         values = _values(shape, written)
-        if values is None or (op in ("<", ">") and shape.kind != "number"):
+        if values is None or (op in ("lt", "gt") and shape.kind != "number"):
             return None
         key = key_of(node)
         if key in self.lengths and shape.kind == "number":
@@ -124,12 +123,12 @@ class Domains:
         return lambda world: compare(op, world[key], literal)
 
 
-def _literal(node: Node) -> Any:
+def _literal(node: nodes.Node) -> Any:
     """A literal, or a tuple of them; None for anything else."""
-    if isinstance(node, Const):
+    if isinstance(node, nodes.Const):
         return node.value
-    if isinstance(node, Items) and all(isinstance(item, Const) for item in node.items):
-        return tuple(item.value for item in node.items if isinstance(item, Const))
+    if isinstance(node, nodes.List) and all(isinstance(item, nodes.Const) for item in node.items):
+        return tuple(item.value for item in node.items if isinstance(item, nodes.Const))
     return None
 
 

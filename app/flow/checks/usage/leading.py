@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from jinja2 import nodes
+
 from app.flow.checks.usage.facts import Facts
-from app.flow.checks.usage.needing import needs_in
-from app.flow.expressions.syntax import Field, Name
+from app.flow.checks.usage.reading import needs_in
 from app.flow.issues import Issue
 from app.flow.model import Step, Value
 from app.flow.nodes import Place
@@ -19,8 +20,6 @@ from app.flow.parts.party import Party
 from app.flow.parts.values import Object, find
 from app.flow.rules import RULES
 from app.flow.templates import Computed, Native
-from app.flow.templates.scanner import Data
-from app.flow.templates.tree import Output
 
 _OURS = "to"
 """The field of `call` that is a number of ours."""
@@ -51,7 +50,7 @@ def _computed(step: Step) -> Iterator[str]:
     """The addresses that a step computes, as they are written."""
     for target in _parties(step):
         each = (find(target.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
-        yield from (value.unit.text.value for value in each if isinstance(value, Computed | Native))
+        yield from (value.source for value in each if isinstance(value, Computed | Native))
 
 
 def _parties(step: Step) -> Iterator[Party]:
@@ -76,12 +75,17 @@ def _is_called_number(value: Value) -> bool:
     """Whether a value is nothing but `{{ call.to }}`, the number that the call came in on."""
     if not isinstance(value, Computed):
         return False
-    parts = [part for part in value.unit.parts if not isinstance(part, Data) or part.text.strip(" +")]
-    return all(isinstance(part, Output) and _is_of_call(part.node, _OURS) for part in parts)
+    body = value.template.body
+    parts = body[0].nodes if len(body) == 1 and isinstance(body[0], nodes.Output) else [*body, nodes.Const("")]
+    computed = [part for part in parts if not isinstance(part, nodes.TemplateData) or part.data.strip(" +")]
+    return all(_is_of_call(part, _OURS) for part in computed)
 
 
 def _is_of_call(node: object, key: str) -> bool:
-    return isinstance(node, Field) and node.key == key and isinstance(node.of, Name) and node.of.name == "call"
+    match node:
+        case nodes.Getattr(node=nodes.Name(name="call"), attr=attr):
+            return bool(attr == key)
+    return False
 
 
 def _from(target: Party) -> Iterator[Issue]:

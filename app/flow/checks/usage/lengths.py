@@ -7,13 +7,14 @@ digits that a `collect` takes. Of any other text nothing is counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+from jinja2 import nodes
 
 from app.flow.checks.usage.domains import shape_of
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.walking import parts_of
-from app.flow.expressions.syntax import Const, Cut, Either, Filtered, Name, Node, Sum
 from app.flow.issues import Issue
 from app.flow.language.collect import Collect
 from app.flow.model import Step
@@ -22,9 +23,6 @@ from app.flow.parts.values import leaves
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 from app.flow.templates import Computed
-from app.flow.templates.plan import Unit
-from app.flow.templates.scanner import Data
-from app.flow.templates.tree import For, If, Include, Output, Part
 from app.flow.types import ValueType
 from app.ncco.ssml import LONGEST
 
@@ -63,7 +61,7 @@ def _entered(facts: Facts) -> dict[str, int]:
 
 
 def _text(value: Computed, measure: _Measure) -> Iterator[Issue]:
-    longest = measure.unit(value.unit)
+    longest = measure.block(value.template.body)
     if longest > LONGEST:
         message = f"this text has {longest:,} characters when its values are at their longest; {LONGEST:,} can be said"
         yield RULES["W641"].at(value.place, message)
@@ -81,52 +79,45 @@ class _Measure:
     scope: ScopeTypes
     entered: Mapping[str, int]
 
-    def unit(self, unit: Unit) -> int:
+    def block(self, body: Iterable[nodes.Node]) -> int:
         """The characters of a text without its tags, and of what it includes."""
-        return self._parts(unit.parts, (mark for mark in unit.marks if isinstance(mark, Unit)))
+        return sum(self._part(part) for part in body)
 
-    def _parts(self, parts: tuple[Part, ...], included: Iterator[Unit]) -> int:
-        return sum(self._part(part, included) for part in parts)
-
-    def _part(self, part: Part, included: Iterator[Unit]) -> int:
+    def _part(self, part: nodes.Node) -> int:
         match part:
-            case Data():
-                return len(_TAG.sub("", part.text))
-            case Output():
-                return self.value(part.node)
-            case If():
-                return max([self._parts(body, included) for _, body in part.arms])
-            case For():
-                return self._parts(part.body, included) + self._parts(part.other, included)
-            case Include():
-                return self.unit(next(included))
-            case _:
-                return 0
+            case nodes.Output():
+                return self.block(part.nodes)
+            case nodes.TemplateData():
+                return len(_TAG.sub("", part.data))
+            case nodes.If():
+                return max(self.block(body) for body in (part.body, *(arm.body for arm in part.elif_), part.else_))
+            case nodes.For():
+                return self.block(part.body) + self.block(part.else_)
+            case nodes.Scope():
+                return self.block(part.body)
+            case nodes.Expr():
+                return self.value(part)
+        return 0
 
-    def value(self, node: Node) -> int:
+    def value(self, node: nodes.Expr) -> int:
         """The characters of a value; 0 where its type does not tell."""
         match node:
-            case Const(value=str() as text):
+            case nodes.Const(value=str() as text):
                 return len(text)
-            case Name(name=name) if name in self.entered:
+            case nodes.Name(name=name) if name in self.entered:
                 return self.entered[name]
-            case Cut(low=low, high=high) if high is not None and high > 0:
-                return max(0, high - max(low or 0, 0))
-            case Either() | Sum() | Filtered():
-                return self._joined(node)
-            case _:
-                return self._typed(node)
+            case nodes.Getitem(arg=nodes.Slice(start=low, stop=nodes.Const(value=int() as high))) if high > 0:
+                first = low.value if isinstance(low, nodes.Const) and low.value else 0
+                return max(0, high - max(first, 0))
+            case nodes.CondExpr(expr1=then, expr2=nodes.Expr() as other):
+                return max(self.value(then), self.value(other))
+            case nodes.BinExpr(left=left, right=right) if isinstance(node, nodes.Add | nodes.Sub):
+                return self.value(left) + self.value(right)
+            case nodes.Filter(node=nodes.Expr() as of, name=name, args=args):
+                return 3 * self.value(of) if name in _APART else max([self.value(of), *map(self.value, args)])
+        return self._typed(node)
 
-    def _joined(self, node: Either | Sum | Filtered) -> int:
-        if isinstance(node, Either):
-            return max(self.value(node.then), self.value(node.other))
-        if isinstance(node, Sum):
-            return self.value(node.left) + self.value(node.right)
-        if node.name in _APART:
-            return 3 * self.value(node.of)
-        return max([self.value(node.of), *map(self.value, node.args)])
-
-    def _typed(self, node: Node) -> int:
+    def _typed(self, node: nodes.Expr) -> int:
         shape = shape_of(self.scope, node)
         if not isinstance(shape, ValueType):
             return 0

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
+from jinja2 import nodes
+
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.lengths import texts_of
-from app.flow.checks.usage.needing import Need, needs_in
-from app.flow.checks.usage.reading import reads_in
+from app.flow.checks.usage.reading import needs_in
 from app.flow.checks.usage.walking import tests_of
-from app.flow.expressions.syntax import Const, walk
 from app.flow.hours import Calendar
 from app.flow.issues import Issue
 from app.flow.language.branch import Branch
 from app.flow.model import Step
 from app.flow.rules import RULES
+from app.flow.templates.references import Reference, walk
 
 _FIELD: Final = "holiday"
 
@@ -47,17 +48,15 @@ def _told(name: str, day: date, is_override: bool) -> tuple[str, str]:
     return message, f"name it under `holidays`: `{{{day}: stocktaking}}`"
 
 
-def _said(facts: Facts) -> Iterator[tuple[Step, Need]]:
+def _said(facts: Facts) -> Iterator[tuple[Step, Reference]]:
     """Where a text says what a day is called, and nothing around it asks whether there is a name."""
     for step in facts.flow.steps.values():
         for text in texts_of(step):
             if "hours" in text.used_names:
-                bare = {read.place for read in reads_in(text) if read.is_bare}
-                needs = (need for need in needs_in(text) if _is_name(need) and need.place in bare)
-                yield from ((step, need) for need in needs)
+                yield from ((step, need) for need in needs_in(text) if _is_name(need) and need.is_bare)
 
 
-def _is_name(need: Need) -> bool:
+def _is_name(need: Reference) -> bool:
     return need.name == "hours" and need.path[1:] == (_FIELD,)
 
 
@@ -71,7 +70,7 @@ def _reasons(facts: Facts, step: Step) -> frozenset[str]:
     """For which of the two reasons a call comes to a step, as far as the branches that lead to it ask."""
     branches = [each.exit for each in facts.flow.steps.values() if isinstance(each.exit, Branch)]
     tests = [arm.condition.node for each in branches for arm in each.arms if arm.target.step == step.name]
-    asked = {node.value for test in tests for node in walk(test) if isinstance(node, Const)}
+    asked = {node.value for test in tests for node in walk(test) if isinstance(node, nodes.Const)}
     return frozenset(asked & {"holiday", "override"}) or frozenset({"holiday"})
 
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from app.flow.checks.usage.facts import Facts
-from app.flow.checks.usage.needing import Need, asked_for, needs_in
+from app.flow.checks.usage.reading import names_asked_for, needs_in, reads_in
 from app.flow.checks.usage.walking import Used, asked_in, sent, tests_of
 from app.flow.checks.usage.ways import returned_by, targets_of
-from app.flow.expressions import Expression
 from app.flow.issues import Issue
 from app.flow.language.lookups import AskedLookup
 from app.flow.language.outcomes import On
@@ -23,6 +22,8 @@ from app.flow.model import Assignment, Edge, Exit, Step, Target
 from app.flow.parts.within import values_in
 from app.flow.paths import is_inner, path_of, root_of, written
 from app.flow.rules import RULES
+from app.flow.templates import Expression
+from app.flow.templates.references import Reference
 
 State: TypeAlias = Mapping[str, str]
 """What some way here has received, each with the step that has waited since; "" when none has."""
@@ -69,7 +70,7 @@ class _Late:
     """A value that needs what is gone; `waited` is the step that has waited, "" for the one that reads."""
 
     name: str
-    need: Need
+    need: Reference
     waited: str
 
 
@@ -160,7 +161,7 @@ class _Ways:
     def _test(self, step: Step, state: State) -> None:
         """The conditions of its exit; a `check` sees what was just collected."""
         tests = tuple(tests_of(step))
-        asked = asked_for(test.node for test in tests)
+        asked = _asked_for(tests)
         into = (edge.fills for edge in step.exit.edges())
         self._read((Used(test, own=asked) for test in tests), self._received(state, into), step.name)
 
@@ -168,7 +169,7 @@ class _Ways:
         """Follow one way out; what is received on it."""
         runs = edge.target.runs
         if step.exit.word == "branch":
-            asked = asked_for(test.node for test in tests_of(step))
+            asked = _asked_for(tests_of(step))
             state = {name: where for name, where in state.items() if name not in asked}
         elif step.exit.word == "run" and (runs is None or not runs.comes_back):
             state = self._back(step, edge.label, state)
@@ -227,14 +228,19 @@ class _Ways:
                     self.late[name] = _Late(name, need, "" if is_own else gone[name])
 
 
-def _gone(need: Need, gone: State) -> str:
+def _asked_for(tests: Iterable[Expression]) -> frozenset[str]:
+    """The names of which conditions ask whether they are defined."""
+    return names_asked_for(read for test in tests for read in reads_in(test))
+
+
+def _gone(need: Reference, gone: State) -> str:
     """What of a name that is needed is gone: a variable, or the sensitive field of a look-up; "" for nothing."""
     if need.name == _INPUT:
         return _INPUT if _INPUT in gone and need.field not in ("confidence", "") else ""
     if need.name in gone:
         return need.name
     inner = sorted(name for name in gone if is_inner(name) and root_of(name) == need.name)
-    return next((name for name in inner if need.needs(path_of(name))), "")
+    return next((name for name in inner if need.holds(path_of(name))), "")
 
 
 def _merged(one: State, other: State) -> State:

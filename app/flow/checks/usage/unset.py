@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from app.flow.checks.usage.facts import Facts
-from app.flow.checks.usage.reading import Read, reads_in
+from app.flow.checks.usage.reading import reads_in
 from app.flow.checks.usage.walking import parts_of, used_in
 from app.flow.checks.usage.ways import Ways, returned_by, way_to
 from app.flow.issues import Issue
@@ -18,6 +18,8 @@ from app.flow.parts.address import ADDRESS_FIELDS
 from app.flow.parts.values import Object, find
 from app.flow.parts.within import actions_of
 from app.flow.rules import RULES
+from app.flow.templates import Expression
+from app.flow.templates.references import Reference
 
 _SAID = {"talk": "text", "stream": "streamUrl", "transfer": "conversationId", "conversation": "name"}
 _EMPTY = frozenset({"text", "phone", "url"})
@@ -29,7 +31,7 @@ class _Found:
     """A read of a name in a step."""
 
     step: Step
-    read: Read
+    read: Reference
     is_early: bool = False
 
 
@@ -83,7 +85,7 @@ def _lookup_reads(facts: Facts, names: set[str]) -> dict[str, list[_Found]]:
     file, unasked = facts.flow.place.file, names - facts.asked
     for step in facts.flow.steps.values():
         for source, is_early, is_told, own in used_in(step):
-            for read in reads_in(source) if not is_told and not names.isdisjoint(source.used_names) else ():
+            for read in _own_reads(source) if not is_told and not names.isdisjoint(source.used_names) else ():
                 needs = read.is_bare or (read.name in unasked and read.place.file == file)
                 if needs and read.name in names and read.name not in own:
                     found.setdefault(read.name, []).append(_Found(step, read, is_early))
@@ -94,10 +96,15 @@ def _said_reads(facts: Facts, texts: Mapping[str, Variable]) -> dict[str, list[_
     found: dict[str, list[_Found]] = {}
     for step in facts.flow.steps.values():
         for value in (value for part in parts_of(step) for value in _said(part)):
-            for read in reads_in(value) if not value.used_names.isdisjoint(texts) else ():
+            for read in _own_reads(value) if not value.used_names.isdisjoint(texts) else ():
                 if read.is_bare and read.name in texts:
                     found.setdefault(read.name, []).append(_Found(step, read))
     return found
+
+
+def _own_reads(source: Value | Expression) -> Iterator[Reference]:
+    """The names that are read as such, not through a name that a template gives."""
+    return (read for read in reads_in(source) if not read.is_given)
 
 
 def _said(part: Part) -> Iterator[Value]:

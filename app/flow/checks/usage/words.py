@@ -62,7 +62,7 @@ def _words(leaf: Value, scope: ScopeTypes) -> Words:
     """What decides on a value, when nothing but declared words does; else nothing."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for read in reads_in(leaf):
-        shape: object = scope.get(read.name)
+        shape: object = scope.get(read.name) if not read.is_given else None
         if isinstance(shape, Record) and read.field:
             shape = shape.fields.get(read.field)
         if not isinstance(shape, ValueType) or not shape.words:

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.checks.usage.domains import Domains
-from app.flow.expressions import compile_expression
 from app.flow.model import Variable
 from app.flow.nodes import Place, Text
 from app.flow.scope import scope_types
+from app.flow.templates import compile_expression
 from tests.flow.checks.usage.whole_projects import CUSTOMER, codes, faults
 
 HEAD = (

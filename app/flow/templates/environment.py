@@ -1,0 +1,247 @@
+"""The Jinja2 environment of all templates: it reads entries of maps and lists and calls the listed filters only.
+
+- No attribute of a Python object is ever read: `customer.items` is the entry "items".
+- Nothing can be called. There are no globals, no loader, no extensions, no tests but `defined`.
+- A value that the call does not have is `Missing`: `default` and `is defined` catch it, everything else refuses it.
+
+The operators are replaced by the functions in `OPERATORS` before a template is compiled, so that results are bounded
+and a wrong operand is an `Unfit`.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from jinja2 import StrictUndefined, Undefined, UndefinedError
+from jinja2.runtime import LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+
+from app.flow.scope import header
+from app.flow.templates.escapers import ESCAPERS
+from app.flow.templates.filters import FILTERS, Absent, Unfit, bounded, default
+from app.flow.types import MAX_ITEMS
+
+LOOP_FIELDS: Final = ("index", "index0", "first", "last", "length")
+"""The fields of `loop` within a `for`."""
+
+_OF_SERVER: Final = re.compile(r"env\.(\w+)")
+
+
+def lacking(path: str) -> str:
+    """The sentence for a missing value, given as written. A variable of the server is named as it is set."""
+    variable = _OF_SERVER.match(path)
+    return f"FLOW_{variable[1]} is not set" if variable else f"this call has no {path}"
+
+
+class Missing(StrictUndefined):
+    """A value that this call does not have. Whatever uses it raises UndefinedError with the sentence for it."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        hint: str | None = None,
+        obj: Any = missing,
+        name: str | None = None,
+        exc: type[UndefinedError] = UndefinedError,
+    ) -> None:
+        super().__init__(hint or lacking(name or "value"), obj, name, exc)
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja2 with nothing but what the flow language has."""
+
+    def __init__(self) -> None:
+        super().__init__(undefined=Missing)
+        self.globals.clear()
+        self.tests = {"defined": lambda value: not _is_missing(value)}
+        self.filters = {name: _passing_missing(known.apply) for name, known in FILTERS.items()}
+        self.filters |= {name: _passing_missing(apply) for name, apply in OPERATORS.items()}
+        self.filters |= {"default": _default, "_items": _items, "_list": _list, **ESCAPERS}
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Nothing: `_entry` reads entries."""
+        return Missing(name=attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Nothing: `_entry` reads entries."""
+        return Missing(name=str(argument))
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        """Nothing is."""
+        return False
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or isinstance(value, Undefined)
+
+
+def _passing_missing(apply: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which gives back a missing operand, so that a `default` behind it finds it."""
+
+    def passing(*operands: Any) -> Any:
+        for operand in operands:
+            if operand is None or isinstance(operand, Undefined):
+                return operand
+        try:
+            return apply(*operands)
+        except Absent as absent:
+            return Missing(name=str(absent))
+
+    return passing
+
+
+def _default(value: Any, otherwise: Any = "", also_empty: Any = False) -> Any:
+    return otherwise if _is_missing(value) else default(value, otherwise, also_empty)
+
+
+def _entry(of: Any, key: str | int, path: str) -> Any:
+    """An entry of a map by its key, of a list by its number, or a field of `loop`. Never an attribute."""
+    if isinstance(of, LoopContext) and key in LOOP_FIELDS:
+        return getattr(of, str(key))
+    if isinstance(of, Mapping) if isinstance(key, str) else isinstance(of, list | tuple):
+        try:
+            value = of[key]
+        except (LookupError, TypeError):
+            value = None
+        if value is not None:
+            return value
+    return Missing(name=path)
+
+
+def _computed_entry(of: Any, key: Any, path: str) -> Any:
+    """An entry by a computed key. There is none before the first one."""
+    if isinstance(key, float) and key.is_integer():
+        key = int(key)
+    if isinstance(key, bool) or not isinstance(key, str | int):
+        raise Unfit("an entry is named by a whole number or a text")
+    if isinstance(of, list | tuple) and isinstance(key, str):
+        raise Unfit("an entry of a list is named by a whole number")
+    if isinstance(of, Mapping) and isinstance(key, int):
+        raise Unfit("an entry of a map is named by a text")
+    return Missing(name=path) if isinstance(key, int) and key < 0 else _entry(of, key, path)
+
+
+def _sip_header(headers: Any, name: Any) -> str:
+    """An entry of `call.sip`, "" when the header was not sent."""
+    if not isinstance(headers, Mapping) or not isinstance(name, str):
+        raise Unfit("call.sip is not a map of headers")
+    return header(headers, name)
+
+
+_COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "lteq": operator.le,
+    "gt": operator.gt,
+    "gteq": operator.ge,
+    "in": lambda item, items: item in items,
+    "notin": lambda item, items: item not in items,
+}
+SIGNS: Final = {
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "lteq": "<=",
+    "gt": ">",
+    "gteq": ">=",
+    "in": "in",
+    "notin": "not in",
+}
+"""How the comparisons of Jinja2 are written."""
+
+
+def compare(op: str, left: Any, right: Any) -> bool:
+    """Compare two values; `op` is one of `SIGNS`. Raises Unfit when they cannot be compared so."""
+    if op in ("in", "notin") and not isinstance(right, list | tuple | Mapping):
+        raise Unfit(f'"{SIGNS[op]}" needs a list')
+    try:
+        return bool(_COMPARE[op](left, right))
+    except TypeError:
+        raise Unfit(f'"{SIGNS[op]}" cannot compare {_described(left, right)}') from None
+
+
+def _add(left: Any, right: Any) -> Any:
+    """A sum of numbers, or two texts or two lists joined."""
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        if len(left) + len(right) > MAX_ITEMS:
+            raise Unfit(f"a list became longer than {MAX_ITEMS} entries")
+        return [*left, *right]
+    if isinstance(left, str) and isinstance(right, str):
+        return bounded(left + right)
+    if _is_number(left) and _is_number(right):
+        return left + right
+    raise Unfit(f'"+" cannot be computed with {_described(left, right)}')
+
+
+def _subtract(left: Any, right: Any) -> Any:
+    if _is_number(left) and _is_number(right):
+        return left - right
+    raise Unfit(f'"-" cannot be computed with {_described(left, right)}')
+
+
+def _negative(of: Any) -> Any:
+    if not _is_number(of):
+        raise Unfit('"-" needs a number')
+    return -of
+
+
+def _cut(of: Any, low: int | str, high: int | str) -> Any:
+    """A part of a text or a list; "" is a bound that is not written."""
+    if not isinstance(of, str | list | tuple):
+        raise Unfit("only a text or a list can be cut")
+    return of[low if isinstance(low, int) else None : high if isinstance(high, int) else None]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_TYPE_NAMES = ((bool, "true or false"), (str, "a text"), (int | float, "a number"), (list | tuple, "a list"))
+
+
+def _described(left: Any, right: Any) -> str:
+    """The types of two values, never the values: they may be a caller's."""
+    types = [
+        next((name for type_, name in (*_TYPE_NAMES, (Mapping, "a map")) if isinstance(side, type_)), "a point in time")
+        for side in (left, right)
+    ]
+    hint = "; a text of digits needs `| number`" if set(types) == {"a text", "a number"} else ""
+    return f"{types[0]} and {types[1]}{hint}"
+
+
+def _list(entries: list[Any]) -> Any:
+    """A list, unless one of its entries is missing: then that."""
+    return next((entry for entry in entries if _is_missing(entry)), entries)
+
+
+def _items(value: Any) -> list[Any]:
+    """What a loop goes over: a list of bounded length. A missing one is refused: it is not an empty one."""
+    if _is_missing(value):
+        iter(Missing() if value is None else value)
+    if not isinstance(value, list | tuple):
+        raise Unfit("a loop goes over a list")
+    if len(value) > MAX_ITEMS:
+        raise Unfit(f"a loop goes over at most {MAX_ITEMS} entries")
+    return list(value)
+
+
+OPERATORS: Final[dict[str, Callable[..., Any]]] = {
+    "_add": _add,
+    "_compare": lambda left, op, right: compare(op, left, right),
+    "_computed_entry": _computed_entry,
+    "_cut": _cut,
+    "_entry": _entry,
+    "_negative": _negative,
+    "_sip_header": _sip_header,
+    "_subtract": _subtract,
+}
+"""The functions that operators are replaced by, as filters whose names no author can write."""
+
+ENVIRONMENT: Final = Sandbox()
+"""One for all templates; how values are escaped is written into each template."""

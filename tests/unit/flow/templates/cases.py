@@ -1,0 +1,165 @@
+"""What the tests of conditions and templates share: a scope, a call, and issues as one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.errors import RenderError
+from app.flow.issues import Issue, by_place
+from app.flow.model import Value, Variable
+from app.flow.nodes import Place, Text
+from app.flow.scope import scope_types
+from app.flow.templates import Escape, Expression, compile_expression, compile_file, compile_value
+from app.flow.types import TYPES, ValueType
+
+PLACE = Place("flows/test.yaml", 1, 1)
+
+
+def variable(
+    name: str, type_name: str, default: Any, *, sensitive: bool = False, words: tuple[str, ...] = ()
+) -> Variable:
+    return Variable(name, type_name, default, PLACE, sensitive, words)
+
+
+VARIABLES = {
+    found.name: found
+    for found in (
+        variable("tries", "int", 0),
+        variable("vip", "bool", default=False),
+        variable("tier", "text", "gold", words=("gold", "standard")),
+        variable("ticket", "text", ""),
+        variable("music", "url", "https://example.com/music.mp3"),
+        variable("items", "list", []),
+        variable("info", "map", {}),
+        variable("balance", "number", 0),
+        variable("pin", "text", "", sensitive=True),
+    )
+}
+SCOPE = scope_types(VARIABLES, {"CRM_URL", "TEAM"})
+CALL: Mapping[str, Any] = {
+    "to": "442079460000",
+    "from": "447700900123",
+    "is_hidden": False,
+    "from_user": "",
+    "uuid": "aaaa",
+    "conversation_uuid": "CON-1",
+    "region_url": "https://api-eu-3.vonage.com",
+    "endpoint_type": "phone",
+    "direction": "inbound",
+    "sip": {"X-Tenant": "blue"},
+    "custom_data": {"name": "Ann", "age": 41, "vip": True, "gone": None, "list": ["a", "b"], "deep": {"key": "found"}},
+}
+NAMES: dict[str, Any] = {
+    "call": CALL,
+    "input": {"digits": "1", "text": "sales please", "confidence": 0.75},
+    "env": {"CRM_URL": "https://crm.example.com", "TEAM": "blue"},
+    "now": datetime(2026, 1, 5, 9, 30, tzinfo=UTC),
+    "locale": "en",
+    "tries": 2,
+    "vip": True,
+    "tier": "gold",
+    "ticket": "T-17",
+    "music": "https://example.com/music.mp3",
+    "items": ["red", "blue"],
+    "info": {"items": "an entry", "count": 3},
+    "balance": 1.5,
+    "pin": "1234",
+}
+
+
+def names(**changed: Any) -> dict[str, Any]:
+    """What a call knows, with some of it changed."""
+    return {**NAMES, **changed}
+
+
+def custom(value: Any) -> dict[str, Any]:
+    """A call whose `call.custom_data.x` is `value`."""
+    return names(call={**CALL, "custom_data": {"x": value}})
+
+
+def line(issue: Issue, source: str) -> str:
+    """An issue as `code «what it points at» message → cure`."""
+    text = source.split("\n")[issue.place.line - 1]
+    marked = text[issue.place.column - 1 :][: issue.place.length]
+    return f"{issue.code} «{marked}» {issue.message} → {issue.cure}"
+
+
+def read(source: str) -> tuple[Expression | None, list[Issue]]:
+    return compile_expression(Text(source, PLACE), SCOPE)
+
+
+def faults(source: str) -> list[str]:
+    """Every issue of an expression."""
+    return [line(issue, source) for issue in sorted(read(source)[1], key=by_place)]
+
+
+def expression(source: str) -> Expression:
+    """An expression without errors."""
+    found, issues = read(source)
+    assert found is not None, issues
+    return found
+
+
+def holds(source: str, known: Mapping[str, Any] = NAMES) -> bool:
+    """Whether an expression holds."""
+    result = expression(source).evaluate(known)
+    assert isinstance(result, bool)
+    return result
+
+
+def make(
+    source: str, escape: Escape = "talk", type_: ValueType = TYPES["text"], templates: Mapping[str, str] | None = None
+) -> tuple[Value | None, list[Issue]]:
+    return compile_value(Text(source, PLACE._replace(length=len(source))), type_, escape, SCOPE, templates or {})
+
+
+def value(
+    source: str, escape: Escape = "talk", type_: ValueType = TYPES["text"], templates: Mapping[str, str] | None = None
+) -> Value:
+    """A value without errors."""
+    found, issues = make(source, escape, type_, templates)
+    assert found is not None, issues
+    return found
+
+
+def rendered(
+    source: str, escape: Escape = "talk", known: Mapping[str, Any] = NAMES, type_: ValueType = TYPES["text"]
+) -> Any:
+    """What a value is in a call."""
+    return value(source, escape, type_).render(known)
+
+
+def value_faults(
+    source: str, escape: Escape = "talk", type_: ValueType = TYPES["text"], templates: Mapping[str, str] | None = None
+) -> list[str]:
+    """Every issue of a value; those in a template file begin with its path."""
+    files = {f"templates/{name}": text for name, text in (templates or {}).items()}
+    return [
+        f"{issue.place.file} {line(issue, files[issue.place.file])}"
+        if issue.place.file in files
+        else line(issue, source)
+        for issue in sorted(make(source, escape, type_, templates)[1], key=by_place)
+    ]
+
+
+def file_value(name: str, templates: Mapping[str, str], escape: Escape = "talk") -> tuple[Value | None, list[Issue]]:
+    return compile_file(Text(name, PLACE), TYPES["text"], escape, SCOPE, templates)
+
+
+def refusal(found: Value | Expression, known: Mapping[str, Any] = NAMES) -> str:
+    """The error that a value or an expression gives in a call, as `code where: message`."""
+    try:
+        result = found.evaluate(known) if isinstance(found, Expression) else found.render(known)
+    except RenderError as error:
+        return f"{error.code} {error}"
+    raise AssertionError(f"{result!r} instead of an error")
+
+
+def blocks(file: str) -> list[tuple[str, list[str]]]:
+    """The blocks of a table in this folder: a source, and under it, indented, what comes of it."""
+    text = (Path(__file__).parent / file).read_text(encoding="utf-8")
+    rows = [block.split("\n") for block in text.rstrip("\n").split("\n\n")]
+    return [(source, [row.removeprefix("    ") for row in expected]) for source, *expected in rows]

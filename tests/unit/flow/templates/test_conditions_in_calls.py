@@ -1,0 +1,245 @@
+"""Lists, maps and filters that speak in whole calls, and in values of declared forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.engine import Call
+from app.flow.nodes import Text
+from app.flow.templates import compile_expression, compile_value
+from app.flow.types import TYPES, list_of, record
+from tests.engine.scripted_call import LEG, ScriptedCall, load_flow
+from tests.unit.flow.templates.cases import PLACE, SCOPE, line, names
+
+SURVEY = """\
+flow: survey
+default: true
+start: begin
+vars:
+  questions: {type: list}
+  number: {type: int}
+  answers: {type: list}
+  thanks: {type: map, default: {good: "Thank you very much.", bad: "We are sorry."}}
+defaults:
+  talk: {language: en-GB}
+  retry: {noinput: ["Sorry?"], nomatch: ["Not that one."], then: done}
+  on: {error: broken}
+steps:
+  begin:
+    set: {questions: "{{ call.custom_data.questions }}"}
+    goto: next
+  next:
+    branch:
+      - if: number < (questions | length)
+        goto: ask
+      - else: done
+  ask:
+    do:
+      - talk: >-
+          Question {{ (number + 1) | spoken }}.
+          {{ questions[number].text }} {{ questions[number].hint | default('') }}
+    collect: {into: answer, digits: 1, check: "answer | int <= questions[number].max"}
+    goto: keep
+  keep:
+    set:
+      answers: "{{ answers + [input.digits] }}"
+      number: "{{ number + 1 }}"
+    goto: next
+  done:
+    do:
+      - talk: "You said {{ answers | list }}. {{ thanks['good' if '5' in answers else 'bad'] }}"
+      - talk: {template: all.j2}
+    goto: end
+  broken:
+    do:
+      - talk: "Something broke."
+    goto: end
+"""
+ALL = """\
+{% for q in questions -%}
+  {{ q.text }} {{ answers[loop.index0] | default('Nothing') }}.
+{% endfor %}
+"""
+QUESTIONS = [{"text": "How are you?", "max": 5}, {"text": "How are we?", "max": 3, "hint": "From 1 to 3."}]
+
+
+def survey(questions: Any) -> ScriptedCall:
+    call = Call(to="442079460000", from_number="447700900123", uuid=LEG, custom_data={"questions": questions})
+    return ScriptedCall(load_flow(SURVEY, {"templates/all.j2": ALL}), call=call)
+
+
+def test_a_survey_of_unknown_length_is_asked_to_its_end() -> None:
+    call = survey(QUESTIONS)
+
+    assert ["Question 1. How are you?"] == call.said
+    call.press("5")
+    assert ["Question 2. How are we? From 1 to 3."] == call.said
+    call.press("4")
+    assert ["Not that one.", "Question 2. How are we? From 1 to 3."] == call.said
+    call.press("2")
+    assert ["You said 5 and 2. Thank you very much.", "How are you? 5.\nHow are we? 2."] == call.said
+
+
+def test_a_survey_that_is_left_early_tells_what_there_is() -> None:
+    call = survey(QUESTIONS)
+    call.press("1")
+    call.silence()
+    call.silence()
+
+    assert ["You said 1. We are sorry.", "How are you? 1.\nHow are we? Nothing."] == call.said
+
+
+def test_a_survey_without_questions_ends_at_once() -> None:
+    assert survey([]).said[0] == "You said . We are sorry."
+
+
+@pytest.mark.parametrize("questions", ["none", {"text": "x"}, [{"max": 3}], ["x"], [[]], [None], None, [{}] * 201])
+def test_questions_of_another_form_take_the_error_exit(questions: Any) -> None:
+    assert ["Something broke."] == survey(questions).said
+
+
+SPOKEN = """\
+flow: spoken
+default: true
+start: tell
+defaults:
+  talk: {language: %s}
+steps:
+  tell:
+    do:
+      - talk: "{{ now | in_zone('Europe/Paris') | spoken }}. {{ call.from | digits }}. {{ 12.5 | spoken('EUR') }}."
+      - talk: "<speak>{{ ['<b>', 'R & D'] | list }} <break time='1s'/>{{ '<&' | spell }}</speak>"
+    goto: end
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "plain", "ssml"),
+    [
+        (
+            "en-GB",
+            "Wednesday 4 March at 1 PM. 4 4, 7 7 0, 0 9 0, 0 1 2 3. 12 euros and 50 cents.",
+            "<speak>&lt;b&gt; and R &amp; D <break time='1s'/>&lt;, and</speak>",
+        ),
+        (
+            "fr-FR",
+            "mercredi 4 mars à 13 heures. 4 4, 7 7 0, 0 9 0, 0 1 2 3. 12 euros et 50 centimes.",
+            "<speak>&lt;b&gt; et R &amp; D <break time='1s'/>&lt;, et</speak>",
+        ),
+    ],
+)
+def test_a_talk_says_values_in_its_own_language(language: str, plain: str, ssml: str) -> None:
+    assert [plain, ssml] == ScriptedCall(load_flow(SPOKEN % language)).said
+
+
+QUESTION = record({"text": TYPES["text"], "max": TYPES["int"]})
+DECLARED = SCOPE.having("survey", record({"questions": list_of(QUESTION), "title": TYPES["text"]}))
+KNOWN = names(survey={"questions": [{"text": "How?", "max": 5}, {"text": "Why?", "max": 3}], "title": "Us"})
+
+
+def faults(source: str) -> list[str]:
+    return [line(issue, source) for issue in compile_expression(Text(source, PLACE), DECLARED)[1]]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("survey.questions[tries - 1].max == 3", []),
+        ('survey.questions[0].text + survey.title == "How?Us"', []),
+        ("survey.questions | last == survey.questions[1]", []),
+        ('(survey.questions | first).text == "How?"', []),
+        ("survey.questions[9].max | default(1) == 1", []),
+        (
+            "survey.questions[0].maxx == 3",
+            ['E304 «maxx» survey.questions[0] has no "maxx" → did you mean "max"?'],
+        ),
+        (
+            'survey.questions[tries].max == "3"',
+            ['E307 «"3"» survey.questions[tries].max is a whole number, "3" is text → write 3 without quotes'],
+        ),
+        (
+            "survey.question[0].max == 3",
+            ['E304 «question» survey has no "question" → did you mean "questions"?'],
+        ),
+        (
+            "survey[0] == 3",
+            [
+                'E304 «0» survey is not a list → write the name of a field: survey["name"]; '
+                "its fields are: questions, title"
+            ],
+        ),
+        (
+            "survey.questions[0]",
+            [
+                "E309 «survey.questions[0]» survey.questions[0] is a map, neither true nor false → "
+                "name a field of it: survey.questions[0].text, survey.questions[0].max"
+            ],
+        ),
+        (
+            "survey.questions[0] == 3",
+            [
+                "E307 «3» survey.questions[0] is a map, 3 is a whole number → "
+                "name a field of it: survey.questions[0].text, survey.questions[0].max"
+            ],
+        ),
+        (
+            "3 in survey.questions",
+            [
+                "E307 «3» 3 is a whole number; every entry of survey.questions is a map → "
+                "compare text with text and numbers with numbers"
+            ],
+        ),
+        (
+            'survey.title | default("x") == "x"',
+            [
+                "W304 «default» survey.title is never missing, at most empty → "
+                'to replace what is empty, write | default("x", true)'
+            ],
+        ),
+        ('survey.sub-tier == "x"', ['E304 «sub» survey has no "sub" → its fields are: questions, title']),
+    ],
+)
+def test_values_of_a_declared_form_are_checked_through_and_through(source: str, expected: list[str]) -> None:
+    assert expected == faults(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("{% for q in survey.questions %}{{ q.max + 1 }}{% endfor %}", "64"),
+        ("{% for q in survey.questions %}{% set m = q.max %}{{ m | spoken }} {% endfor %}", "5 3"),
+        ("{{ survey.questions[tries - 1].text }} {{ survey.questions[tries].text | default('Done.') }}", "Why? Done."),
+    ],
+)
+def test_templates_go_through_lists_of_a_declared_form(source: str, expected: str) -> None:
+    found, issues = compile_value(Text(source, PLACE), TYPES["text"], "talk", DECLARED, {})
+
+    assert [] == issues
+    assert found is not None
+    assert expected == found.render(KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            "{% for q in survey.questions %}{{ q.txt }}{% endfor %}",
+            'E304 «txt» q has no "txt" → did you mean "text"?',
+        ),
+        (
+            "{% for q in survey.questions %}{{ q }}{% endfor %}",
+            "E336 «q» q is a map → name a field of it: q.text, q.max",
+        ),
+        (
+            "{% if vip %}{% set q = survey.questions[0] %}{% endif %}{{ q.max }}{{ survey }}",
+            "E336 «survey» survey is a map → name a field of it: survey.questions, survey.title",
+        ),
+    ],
+)
+def test_templates_are_checked_against_a_declared_form(source: str, expected: str) -> None:
+    found, issues = compile_value(Text(source, PLACE), TYPES["text"], "talk", DECLARED, {})
+
+    assert found is None
+    assert [expected] == [line(issue, source) for issue in issues]

@@ -1,0 +1,416 @@
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from app.flow.issues import Issue
+from app.flow.model import Value
+from app.flow.nodes import Place, Text
+from app.flow.templates import Computed, Escape, Literal, Native, compile_file, compile_value
+from app.flow.types import TYPES, ValueType, words
+from tests.unit.flow.templates.cases import (
+    CALL,
+    NAMES,
+    PLACE,
+    SCOPE,
+    blocks,
+    custom,
+    file_value,
+    names,
+    refusal,
+    rendered,
+    value,
+    value_faults,
+)
+from tests.unit.flow.templates.template_files import FILES
+
+ESCAPES: dict[str, Escape] = {
+    "talk": "talk",
+    "ssml": "ssml",
+    "url": "url",
+    "number": "number",
+    "header": "header",
+    "json": "json",
+    "text": "text",
+}
+
+
+@pytest.mark.parametrize(("case", "expected"), blocks("template_faults.txt"))
+def test_each_mistake_has_its_place_and_its_cure(case: str, expected: list[str]) -> None:
+    escape, type_name, source = case.split(" ", 2)
+
+    assert expected == value_faults(source, ESCAPES[escape], TYPES[type_name], FILES)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("Hello", "Hello"),
+        ("Hello {{ call.from }}", "Hello 447700900123"),
+        ("{{tries}} {{ balance }} {{ vip }} {{ ticket }}", "2 1.5 true T-17"),
+        ("{{ tries + 1 }} {{ -tries }} {{ 1.0 }}", "3 -2 1"),
+        ('{{ "yes" if vip else "no" }}', "yes"),
+        ('{{ ticket if tries > 2 else "a" if tries > 1 else "b" }}', "a"),
+        ('{{ call.from_user or "friend" }}', "friend"),
+        ("{{ info.items }} {{ info.count }}", "an entry 3"),
+        ('{{ call.sip["x-tenant"] }}{{ call.sip["X-Other"] }}', "blue"),
+        ('{{ call.custom_data.nobody.at.all | upper | default("z") }}', "z"),
+        ("{{ call.custom_data.nobody is defined }}", "false"),
+        ("{{ items | join(' and ') }}", "red and blue"),
+        ("{{ call.from[-4:] }}", "0123"),
+        ("{% if vip %}Sir{% else %}You{% endif %}", "Sir"),
+        ("{% if tries == 1 %}one{% elif tries == 2 %}two{% else %}many{% endif %}", "two"),
+        ("{% if call.from_user %}known{% endif %} caller", "caller"),
+        ('{% if not call.from_user and ticket | starts_with("T") %}yes{% endif %}', "yes"),
+        ('{% if call.sip.X == "" and call.sip["X-TENANT"] == "blue" %}yes{% endif %}', "yes"),
+        ('{% if "red" in items and "x" not in info %}yes{% endif %}', "yes"),
+        ("{% if call.custom_data.nobody is not defined %}yes{% endif %}", "yes"),
+        ('{% if call.custom_data.a.b | default("x") == "x" %}yes{% endif %}', "yes"),
+        ("{% if -tries < 0 and 3 - tries == 1 and ticket[:1] + 'x' == 'Tx' %}yes{% endif %}", "yes"),
+        (
+            "{% for i in items %}{{ loop.index }} {{ i }}{% if not loop.last %}, {% endif %}{% endfor %}",
+            "1 red, 2 blue",
+        ),
+        ("{% for i in items[2:] %}{{ i }}{% else %}none{% endfor %}", "none"),
+        ("{% for i in items %}{% set n = loop.index %}{{ n }}{% endfor %}", "12"),
+        ("{% set x = tries + 1 %}{{ x }}", "3"),
+        ("{% if vip %}{% set x = 1 %}{% else %}{% set x = 'a' %}{% endif %}{{ x }}", "1"),
+        ("{% if vip %}{{ items[0] }} {{ items[-1] }} {{ items | first }}{% endif %}", "red blue red"),
+        ("{% if vip %}{{ 'a' if tries > 5 else [1, 2] | join('-') }}{% endif %}", "1-2"),
+        ("{# nothing #}a{# {{ nothing }} #}", "a"),
+        ("{% raw %}{{ x }} { y }{% endraw %}", "{{ x }} { y }"),
+        ("a {{- tries -}} b {%- if vip -%} c {%- endif %}", "a2bc"),
+        ("{{ '}}' }}{{ \"%}\" }}", "}}%}"),
+        ("  Hello\n", "Hello"),
+        ("{{ (call if vip else info).direction }}", "inbound"),
+        ("{% if vip %}{{ call['sip']['X-Tenant'] }}{{ (call if vip else info)['uuid'] }}{% endif %}", "blueaaaa"),
+        ("{% if vip %}{{ ticket[2:] }}{{ ticket[:-3] }}{{ ticket[-2:-1] }}{{ ticket[:] }}{% endif %}", "17T1T-17"),
+        ("{% if vip %}{{ call.custom_data.nobody[1:] | default('x') }}{% endif %}", "x"),
+        ("{% if vip %}{{ items[5:] | first | default('x') }}{% endif %}", "x"),
+        ("  Hello {{ tries }}\n", "Hello 2"),
+        ("{% if vip %}\n  Hello\n{% endif %}\n", "Hello"),
+        ("100 % of {them}", "100 % of {them}"),
+        ("{{ items[tries - 1] }} {{ items[tries] | default('none') }}", "blue none"),
+        ("{% if vip %}{{ items[tries - 1] }} {{ items[tries - 3] | default('none') }}{% endif %}", "blue none"),
+        ("{% for i in items %}{{ items[loop.index0] }}{{ items[-1] }} {% endfor %}", "redblue blueblue"),
+        ("{% if vip %}{{ call.sip['X-' + 'tenant'] }}{{ info['it' + 'ems'] }}{% endif %}", "bluean entry"),
+        ("{% if vip %}{{ items[call.custom_data.nobody] | default('x') }}{% endif %}", "x"),
+        ("{% for i in items + ['green'] %}{{ i | upper }} {% endfor %}", "RED BLUE GREEN"),
+        ("{% for i in [[1, 2], [3]] %}{{ i | list }}; {% endfor %}", "1 and 2; 3;"),
+        ("{{ items | list }}, {{ [tries, balance] | list('or') }}", "red and blue, 2 or 1.5"),
+        ("{% set x = now | spoken %}{{ x }}", "Monday, January 5 at 9:30 AM"),
+        ("{% if vip %}{{ now | in_zone('Europe/Berlin') | spoken('time') }}{% endif %}", "10:30 AM"),
+        ("{% if vip %}{{ 12 | spoken('GBP') }} {{ '123456' | digits(2) }}{% endif %}", "12 pounds 1 2, 3 4, 5 6"),
+        ("{{ call.custom_data.nobody | spoken | default('never') }}", "never"),
+        ("{% if vip %}{{ call.custom_data.nobody | spoken('time') | default('never') }}{% endif %}", "never"),
+    ],
+)
+def test_a_text_is_rendered(source: str, expected: str) -> None:
+    assert expected == rendered(source)
+
+
+def test_a_file_is_rendered_with_what_it_includes() -> None:
+    found, issues = file_value("greeting.j2", FILES)
+
+    assert [] == issues
+    assert found is not None
+    assert found.render(NAMES) == "Hello 447700900123.\nYour ticket is T-17."
+    assert frozenset({"greeting.j2", "part.j2"}) == found.used_files
+    assert frozenset({"call", "ticket"}) == found.used_names
+
+
+def test_a_file_without_braces_is_literal() -> None:
+    found, _ = file_value("plain.j2", FILES)
+
+    assert found is not None
+    assert found.is_literal
+    assert found.render({}) == "Good morning."
+    assert frozenset({"plain.j2"}) == found.used_files
+
+
+def test_an_include_within_a_text_is_ssml_when_the_file_is() -> None:
+    text = value("{% include 'speech.j2' %}", templates=FILES)
+
+    assert text.render(names(ticket="a & <b>")) == "<speak>Hello a &amp; &lt;b&gt;</speak>"
+
+
+def test_a_set_within_an_included_file_stays_there() -> None:
+    files = {"set.j2": "{% set x = 1 %}{{ x }}"}
+
+    assert ['E303 «x» unknown name "x" → did you mean "info"?'] != value_faults(
+        "{% include 'set.j2' %}", templates=files
+    )
+    assert value_faults("{% include 'set.j2' %}{{ x }}", templates=files)[0].startswith('E303 «x» unknown name "x"')
+
+
+def test_an_unknown_file_has_an_issue_where_it_is_named() -> None:
+    found, issues = file_value("greting.j2", FILES)
+
+    assert found is None
+    assert [
+        Issue("E323", "error", PLACE, 'there is no file "greting.j2" in templates/', 'did you mean "greeting.j2"?')
+    ] == issues
+
+
+@pytest.mark.parametrize(
+    ("templates", "cure"),
+    [({}, "put the file into templates/"), ({"other.j2": ""}, "files are: other.j2")],
+)
+def test_an_unknown_file_has_a_cure(templates: dict[str, str], cure: str) -> None:
+    _, issues = file_value("x", templates)
+
+    assert cure == issues[0].cure
+
+
+def test_a_file_that_is_too_long_is_refused() -> None:
+    found, issues = file_value("long.j2", FILES)
+
+    assert found is None
+    assert issues[0].message == "long.j2 has more than 100,000 characters"
+
+
+def test_issues_in_a_file_have_its_own_place() -> None:
+    _, issues = file_value("faulty.j2", FILES)
+    places = {issue.code: issue.place for issue in issues}
+
+    assert {"E304": Place("templates/faulty.j2", 2, 11, 4), "E322": Place("templates/faulty.j2", 3, 1, 2)} == places
+
+
+def test_includes_are_bounded() -> None:
+    assert ["E311"] == [fault[:4] for fault in value_faults('{% include "plain.j2" %}' * 51, templates=FILES)]
+
+
+def test_includes_that_nest_too_deep_are_refused() -> None:
+    deep = "{% if vip %}" * 10
+    files = {f"{n}.j2": f'{deep}{{% include "{n + 1}.j2" %}}{"{% endif %}" * 10}' for n in range(10)}
+    faults = value_faults("{% include '0.j2' %}", templates={**files, "10.j2": "x"})
+
+    assert ["templates/4.j2 E311 «{%» tags nested more than 40 deep"] == [fault.partition(" →")[0] for fault in faults]
+
+
+def test_issues_point_at_the_line_of_a_block_scalar() -> None:
+    origins = tuple((2, 7 + at) for at in range(6)) + tuple((3, 7 + at) for at in range(20))
+    _, issues = compile_value(Text("Hello\n{{ call.fron }}", PLACE, origins=origins), TYPES["text"], "talk", SCOPE, {})
+
+    assert [Place("flows/test.yaml", 3, 15, 4)] == [issue.place for issue in issues]
+
+
+@pytest.mark.parametrize(
+    ("source", "escape", "type_name", "expected"),
+    [
+        ("{{ tries + 1 }}", "text", "int", 3),
+        ("{{ ticket[2:] }}", "text", "int", 17),
+        ("{{ tries }}0", "text", "int", 20),
+        ("20", "text", "int", 20),
+        ("0.5", "text", "number", 0.5),
+        ("{{ balance }}", "text", "number", 1.5),
+        ("{{ vip }}", "text", "bool", True),
+        ("{{ vip and tries > 5 }}", "text", "bool", False),
+        ("{{ call.custom_data.vip }}", "text", "bool", True),
+        ("true", "text", "bool", True),
+        ("{{ items }}", "text", "list", ["red", "blue"]),
+        ("{{ call.custom_data.list }}", "text", "list", ["a", "b"]),
+        ("{{ items + [ticket] }}", "text", "list", ["red", "blue", "T-17"]),
+        ("{{ [now, tries] }}", "text", "list", ["2026-01-05T09:30:00+00:00", 2]),
+        ("{{ items[tries - 1] }}", "text", "text", "blue"),
+        ("{{ info }}", "text", "map", {"items": "an entry", "count": 3}),
+        ("{{ call.from }}", "number", "phone", "447700900123"),
+        ("+44 7700 900123", "number", "phone", "447700900123"),
+        ("+{{ call.from }}", "number", "phone", "447700900123"),
+        ("{{ input.digits }}#", "number", "text", "1#"),
+        ("https://example.com/{{ ticket }}?a={{ call.from }}", "url", "url", "https://example.com/T-17?a=447700900123"),
+        ("{{ env.CRM_URL }}/{{ ticket }}", "url", "url", "https://crm.example.com/T-17"),
+        ("https://{{ env.TEAM }}.example.com/x", "url", "url", "https://blue.example.com/x"),
+        ("{{ music }}", "url", "url", "https://example.com/music.mp3"),
+        ("sip:{{ ticket }}@pbx.example.com;x={{ tries }}", "url", "text", "sip:T-17@pbx.example.com;x=2"),
+        (
+            "{% if vip %}https://a.example.com/{% else %}https://b.example.com/{% endif %}x",
+            "url",
+            "url",
+            "https://a.example.com/x",
+        ),
+        ('{"a": {{ tries }}, "b": "{{ ticket }}", "c": {{ vip }}}', "json", "text", '{"a": 2, "b": "T-17", "c": true}'),
+        (
+            '{"a": "{% if vip %}<speak>x</speak>{% else %}x{% endif %}{{ info.count }}", "b": {{ tries }}}',
+            "json",
+            "text",
+            '{"a": "<speak>x</speak>3", "b": 2}',
+        ),
+        (
+            '{"a": {% if vip %}"{{ ticket }}"{% else %}"none"{% endif %}{% for i in items %}, "{{ i }}"{% endfor %}}',
+            "json",
+            "text",
+            '{"a": "T-17", "red", "blue"}',
+        ),
+        ('{"a": "{{ ticket }}", "text": {% if vip %}"b"{% endif %}}', "json", "text", '{"a": "T-17", "text": "b"}'),
+        ("\\ <speak {{ tries }}", "json", "text", "\\ <speak 2"),
+        ('{"a": {"b": {"c": 1}}}', "json", "text", '{"a": {"b": {"c": 1}}}'),
+        ("{{ now }}", "text", "text", "2026-01-05T09:30:00+00:00"),
+        ("{{ call.custom_data.name }}", "text", "text", "Ann"),
+    ],
+)
+def test_a_value_is_cast_to_its_type(source: str, escape: str, type_name: str, expected: object) -> None:
+    result = rendered(source, ESCAPES[escape], type_=TYPES[type_name])
+
+    assert expected == result
+    assert type(expected) is type(result)
+
+
+def test_a_word_is_cast_to_one_of_the_allowed() -> None:
+    assert rendered("{{ tier }}", "text", type_=words("gold", "silver")) == "gold"
+    assert refusal(value("{{ ticket }}", "text", words("gold", "silver"))) == (
+        "E392 flows/test.yaml:1:1: the result does not fit: one of gold, silver is needed"
+    )
+
+
+@pytest.mark.parametrize(("case", "expected"), blocks("template_errors.txt"))
+def test_what_a_call_lacks_or_does_not_fit_is_an_error(case: str, expected: list[str]) -> None:
+    escape, type_name, source = case.split(" ", 2)
+
+    assert expected == [refusal(value(source, ESCAPES[escape], TYPES[type_name]))]
+
+
+def test_a_line_end_in_a_literal_header_is_an_issue() -> None:
+    assert ["E313"] == [fault[:4] for fault in value_faults("a\nb", "header")]
+
+
+@pytest.mark.parametrize(
+    ("source", "known", "message"),
+    [
+        ("{{ ticket }}", names(ticket="x" * 10_001), "ticket: a value of more than 10,000 characters"),
+        ("{{ ticket }}{{ ticket }}", names(ticket="x" * 6_000), "the result is longer than 10,000 characters"),
+        (
+            "{% for i in call.custom_data.x %}{{ ticket }}{% endfor %}",
+            custom([1] * 200) | {"ticket": "x" * 51},
+            "the result is longer than 10,000 characters",
+        ),
+    ],
+)
+def test_a_result_is_bounded(source: str, known: dict[str, Any], message: str) -> None:
+    error = refusal(value(source), known)
+
+    assert error.startswith("E394 flows/test.yaml:1:")
+    assert error.endswith(message)
+
+
+def test_a_loop_over_a_long_list_is_refused() -> None:
+    text = value("{% for i in call.custom_data.x %}{% endfor %}")
+
+    assert refusal(text, custom([1] * 201)) == "E395 flows/test.yaml:1:1: a loop goes over at most 200 entries"
+
+
+def test_two_loops_over_the_longest_lists_take_no_time() -> None:
+    text = value("{% for a in call.custom_data.x %}{% for b in call.custom_data.x %}{% endfor %}{% endfor %}a")
+
+    assert text.render(custom([1] * 200)) == "a"
+
+
+def test_a_name_that_the_engine_does_not_give_is_an_error() -> None:
+    assert refusal(value("{{ ticket }}"), {}) == "E391 flows/test.yaml:1:4: this call has no ticket"
+    assert refusal(value("{% if vip %}{{ ticket }}{% endif %}"), {"vip": True}) == (
+        "E391 flows/test.yaml:1:16: this call has no ticket"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ env.TEAM }}/a",
+        "{{ env.TEAM }}",
+        "https://x/{% if vip %}{{ env.TEAM }}{% endif %}",
+        "{{ env.TEAM | upper }}/a",
+    ],
+)
+def test_a_variable_of_the_server_that_is_not_set_is_named_as_it_is_set(text: str) -> None:
+    assert refusal(value(text, "url"), {"env": {}, "vip": True}).endswith(": FLOW_TEAM is not set")
+
+
+def test_names_may_be_any_mapping() -> None:
+    assert value("{% if vip %}{{ ticket }}{% endif %}").render(MappingProxyType(NAMES)) == "T-17"
+
+
+@pytest.mark.parametrize(
+    ("source", "type_", "kind"),
+    [
+        ("Hello", TYPES["text"], Literal),
+        ("{{ tries }}", TYPES["int"], Native),
+        ("{{ tries }}", TYPES["text"], Computed),
+        ("{% if vip %}1{% endif %}", TYPES["int"], Computed),
+    ],
+)
+def test_a_value_knows_whether_it_is_literal(source: str, type_: ValueType, kind: type[Value]) -> None:
+    found = value(source, "text", type_)
+
+    assert isinstance(found, kind)
+    assert found.is_literal is (kind is Literal)
+    assert PLACE[:3] == found.place[:3]
+
+
+def test_a_value_knows_what_it_looks_up() -> None:
+    text = value("https://example.com/{% set x = ticket %}{{ x }}/{{ env.TEAM }}{% if vip %}{% endif %}", "url")
+
+    assert isinstance(text, Computed)
+    assert {"ticket", "env", "vip"} == text.used_names
+    assert {"TEAM"} == text.used_env
+
+
+def test_a_call_is_never_changed() -> None:
+    known = {"call": dict(CALL), "items": ["a"], "ticket": "x", "vip": True}
+    value("{% if vip %}{% set y = items %}{{ y | join }}{% endif %}").render(known)
+
+    assert {"call": dict(CALL), "items": ["a"], "ticket": "x", "vip": True} == known
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ now | spoken }}", "{% if vip %}{{ now | spoken }}{% endif %}", "{% include 'when.j2' %}"]
+)
+def test_filters_speak_the_language_that_the_value_is_compiled_for(source: str) -> None:
+    files = {"when.j2": "{% set when = now | spoken %}{{ when }}"}
+    german, _ = compile_value(Text(source, PLACE), TYPES["text"], "talk", SCOPE, files, language="de-DE")
+    french, _ = compile_value(Text(source, PLACE), TYPES["text"], "talk", SCOPE, files, language="fr-FR")
+
+    assert german is not None
+    assert german.render(NAMES) == "Montag, 5. Januar, um 9 Uhr 30"
+    assert french is not None
+    assert french.render(NAMES) == "lundi 5 janvier à 9 heures 30"
+
+
+def test_filters_of_a_file_speak_its_language() -> None:
+    files = {"when.j2": "{{ now | spoken('day') }}"}
+    found, _ = compile_file(Text("when.j2", PLACE), TYPES["text"], "talk", SCOPE, files, language="es-ES")
+
+    assert found is not None
+    assert found.render(NAMES) == "lunes, 5 de enero"
+
+
+def test_what_filters_say_is_escaped_like_every_value() -> None:
+    plain, ssml = value("{{ items | list }}"), value("<speak>{{ items | list }}{{ ticket | spell }}</speak>")
+    known = names(items=["<break/>", "b & c"], ticket="<")
+
+    assert plain.render(known) == "break/  and b & c"
+    assert ssml.render(known) == "<speak>&lt;break/&gt; and b &amp; c&lt;</speak>"
+
+
+def test_compile_file_gives_types_too() -> None:
+    found, _ = compile_file(Text("n.j2", PLACE), TYPES["int"], "text", SCOPE, {"n.j2": "{{ tries }}"})
+
+    assert found is not None
+    assert found.render(NAMES) == 2
+
+
+def test_a_value_of_another_type_is_marked_with_its_quotes() -> None:
+    text = Text("07700900123", Place("flows/test.yaml", 3, 9, 13), quoted=True)
+
+    _, (issue,) = compile_value(text, TYPES["phone"], "number", SCOPE, {})
+
+    assert ("E313", text.place) == (issue.code, issue.place)
+
+
+def test_a_file_of_another_type_is_marked_in_its_first_line() -> None:
+    name = Text("number.j2", Place("flows/test.yaml", 3, 9, 9))
+
+    _, (issue,) = compile_file(name, TYPES["phone"], "number", SCOPE, {"number.j2": "077\n"})
+
+    assert ("E313", Place("templates/number.j2", 1, 1, 3)) == (issue.code, issue.place)
