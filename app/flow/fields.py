@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.reader import Reader
 from app.ncco.suggest import nearest
-
-_INSTEAD = re.compile(r"write `(\w+)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ class Fields:
         return self.values.get(word)
 
     def at(self, word: str) -> Place:
-        """Where the key `word` stands; the map's own place when it is missing."""
+        """Where the key `word` is; the map's own place when it is missing."""
         key = self.keys.get(word)
         return key.place if key else self.place
 
@@ -74,11 +71,11 @@ def read_fields(
         reader: where faults go.
         place: where to report what is missing; the map's own place without it.
         hints: another word (in small letters) → what to write instead.
-        aliases: another word (in small letters) → the known word that it is taken for.
+        aliases: another word (in small letters) → the word that it is taken for.
         code: of the issue.
     """
     known = tuple(known)
-    hints = dict(hints or {}) | {word: f"write `{meant}`" for word, meant in (aliases or {}).items()}
+    hints, aliases = hints or {}, aliases or {}
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
     strays = [entry for entry in node.entries if entry.key.value not in known]
     fallen = fallen_out(node.entries, lambda entry: entry.key.value not in known)
@@ -87,25 +84,26 @@ def read_fields(
         if stray.key.value in fallen:
             continue
         word = stray.key.value
-        hint = hints.get(word.lower())
-        meant = _synonym(hint, known) if hint else nearest(word, known)
+        hint, alias = hints.get(word.lower()), aliases.get(word.lower())
         message = f'{what} has no "{word}"'
-        if hint:
-            reader.report(code, stray.key.place, message, hint)
-        else:
+        if hint is None and alias is None:
             reader.unknown(code, stray.key, known, message)
-        if meant:
+        else:
+            reader.report(code, stray.key.place, message, hint or f"write `{alias}`")
+        meant = None if hint is not None else alias or nearest(word, known)
+        if meant in known:
             entries.setdefault(meant, stray)
-        is_whole = is_whole and meant is not None
+        else:
+            is_whole = False
     keys = {word: entry.key for word, entry in entries.items()}
     values = {word: entry.value for word, entry in entries.items()}
     return Fields(what, place or node.place, keys, values, is_whole)
 
 
 def fallen_out(entries: Iterable[Entry], may_fall: Callable[[Entry], bool]) -> frozenset[str]:
-    """The keys that stand right behind one without a value, and were to be indented below it.
+    """The keys that follow one without a value, and were to be indented below it.
 
-    That it has no value is reported when the text is read; `may_fall` tells what cannot stand where it stands.
+    That it has no value is reported when the text is read; `may_fall` says what cannot be where it is.
     """
     fallen: list[str] = []
     is_behind = False
@@ -116,9 +114,3 @@ def fallen_out(entries: Iterable[Entry], may_fall: Callable[[Entry], bool]) -> f
             value = entry.value
             is_behind = isinstance(value, Text) and not value.value and not value.quoted
     return frozenset(fallen)
-
-
-def _synonym(hint: str, known: tuple[str, ...]) -> str | None:
-    """The known word that a hint says to write instead, when it says nothing more."""
-    found = _INSTEAD.fullmatch(hint)
-    return found[1] if found and found[1] in known else None

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from app.flow.hours.reading import WORDS as HOURS_WORDS
-from app.flow.language.events import Events
+from app.flow.language.events import EventWords
 from app.flow.language.flow import FlowWords
 from app.flow.language.hold import HoldOutcomes
 from app.flow.language.hooks import EVENT
@@ -73,7 +73,7 @@ def test_the_table_of_outcomes_has_every_line_of_on() -> None:
 def test_the_table_of_events_has_every_event_and_no_other() -> None:
     rows = re.findall(r"^\| (`[^|]+) \|", section(FLOW, "### `events`"), re.M)
 
-    assert {*Events.words()} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert {*EventWords.words()} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
 
 
 @pytest.mark.parametrize("page", [FLOW, STEPS, ACTS, TEXT])

@@ -557,7 +557,7 @@ def test_a_number_that_tells_a_secret_is_no_answer(count: Any) -> None:
     asked = [line.because for line in caller.turn.trace if line.what == "bank"]
 
     assert ["Wrong. nobody 987654", "Press 1."] == caller.said
-    assert ["not ok: `count` tells something sensitive, and is not declared so, in 0 ms"] == asked
+    assert ["not ok: `count` holds something sensitive, and is not declared so, in 0 ms"] == asked
     assert {"valid", "message", "tier", "seen", "more", "count", "ok"} == caller.session.lookups["bank"].keys()
 
 

@@ -35,7 +35,7 @@ DIAL = 'do: [{connect: "447700900111"}]'
         (
             (TALK, MENU, THEN, "goto: end"),
             'E218 step "hello" has two exits, `choices` and `goto`'
-            " → keep one of them; `goto` may stand in a step of its own",
+            " → keep one of them; `goto` goes into a step of its own",
         ),
         (
             (TALK, "goto: end", "on: {busy: end}"),
@@ -81,7 +81,7 @@ DIAL = 'do: [{connect: "447700900111"}]'
         (
             ("do: [{record: {endOnSilence: 4}}]", "goto: end", "on: {record: saved}"),
             'E218 step "hello" has two exits, `goto` and `on`'
-            " → write `events: {record: hook}`: that is told to somebody, and leads nowhere",
+            " → write `events: {record: hook}`: it only notifies, and leads nowhere",
         ),
         (
             (DIAL, "on: {answered: end}"),
@@ -234,9 +234,9 @@ hello:
 )
 def test_a_word_beside_its_step_is_one_issue_that_says_how_far_to_indent(steps: str, word: str) -> None:
     assert [f"E201 {word}"] == marked(steps)
-    assert [
-        f'E201 `{word}` stands among the steps → indent it by 4 spaces: it belongs to the step "hello"'
-    ] == faults_of(steps)
+    assert [f'E201 `{word}` is among the steps → indent it by 4 spaces: it belongs to the step "hello"'] == faults_of(
+        steps
+    )
 
 
 def test_a_word_beside_its_step_that_has_it_already_is_dropped() -> None:
@@ -247,7 +247,7 @@ def test_a_word_beside_its_step_that_has_it_already_is_dropped() -> None:
 
 def test_a_word_beside_an_empty_step_is_indented_as_its_words_would_be() -> None:
     assert [
-        'E201 `goto` stands among the steps → indent it by 4 spaces: it belongs to the step "hello"',
+        'E201 `goto` is among the steps → indent it by 4 spaces: it belongs to the step "hello"',
     ] == faults_of("hello: {}\ngoto: end")
 
 

@@ -7,8 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.entries import MAX_ENTRIES, MAX_NESTING
-from app.flow.types import ANY, DATETIME, MAX_ITEMS, TYPES, ValueType, list_of, record, words, write
+from app.flow.types import (
+    ANY,
+    DATETIME,
+    MAX_ENTRIES,
+    MAX_ITEMS,
+    MAX_NESTING,
+    TYPES,
+    ValueType,
+    list_of,
+    record,
+    words,
+    write,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -25,13 +25,13 @@ def check_project(flows: Iterable[ReadFlow], *, is_whole: bool) -> Iterator[Issu
         is_whole: there are no others.
     """
     flows = tuple(flows)
-    names = ((flow.head.name.value, flow.head.name.place) for flow in flows if flow.head.name)
+    names = ((flow.words.name.value, flow.words.name.place) for flow in flows if flow.words.name)
     for name, place, first in _doubled(names):
         yield RULES["E210"].at(place, f'the flow "{name}" is there already, in {first.file}:{first.line}')
-    numbers = ((number, place) for flow in flows for number, place in flow.head.numbers)
+    numbers = ((number, place) for flow in flows for number, place in flow.words.numbers)
     for number, place, first in _doubled(numbers):
         yield RULES["E211"].at(place, f"calls to {number} start in {first.file}:{first.line} already")
-    defaults = (("default", flow.head.default) for flow in flows if flow.head.default)
+    defaults = (("default", flow.words.at("default")) for flow in flows if flow.words.default)
     for _, place, first in _doubled(defaults):
         yield RULES["E212"].at(place, f"{first.file}:{first.line} is the default already")
     if is_whole and all(flow.is_whole for flow in flows):
@@ -47,8 +47,8 @@ def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[Issue]:
     run = {name for flow in flows for name in flow.runs if name != flow.name}
     counts = Counter(flow.name for flow in flows)
     for flow in flows:
-        written = flow.head.name if is_flow_name(flow.name) and counts[flow.name] == 1 else None
-        if written is not None and not flow.head.has_entrance and flow.name not in run:
+        written = flow.words.name if is_flow_name(flow.name) and counts[flow.name] == 1 else None
+        if written is not None and not flow.words.has_entrance and flow.name not in run:
             yield RULES["W213"].at(written.place, f'no call can start in the flow "{flow.name}"')
 
 

@@ -16,10 +16,10 @@ from app.flow.reader import Reader
 from app.ncco.suggest import nearest
 
 WORDS = ("country", "subdivision", "language")
-_HINTS = {
-    **dict.fromkeys(("subdiv", "state", "province", "region", "prov", "county", "canton"), "write `subdivision`"),
-    **dict.fromkeys(("lang", "locale", "names"), "write `language`"),
-    "code": "write `country`",
+_ALIASES = {
+    **dict.fromkeys(("subdiv", "state", "province", "region", "prov", "county", "canton"), "subdivision"),
+    **dict.fromkeys(("lang", "locale", "names"), "language"),
+    "code": "country",
 }
 _KINGDOM = {"england": "ENG", "scotland": "SCT", "wales": "WLS", "northern ireland": "NIR"}
 _EXAMPLE = "write `holidays: {country: GB}`, or a list of dates: `holidays: [2026-12-24]`"
@@ -100,8 +100,8 @@ def _read_named(entry: Entry, holidays: Holidays, what: str, reader: Reader) -> 
 
 def _read_region(node: Map, holidays: Holidays, what: str, reader: Reader, dates: Mapping[str, str]) -> None:
     stray_dates = [key for key in node.keys() if key[:1].isdigit()]  # noqa: SIM118 - a node is no dict
-    hints = _HINTS | dict.fromkeys(stray_dates, "write a list: `[{country: GB}, 2026-12-24]`")
-    fields = read_fields(node, WORDS, what, reader, hints=hints)
+    hints = dict.fromkeys(stray_dates, "write a list: `[{country: GB}, 2026-12-24]`")
+    fields = read_fields(node, WORDS, what, reader, hints=hints, aliases=_ALIASES)
     fields.need("country", "write `country: GB`", reader)
     texts: dict[str, Text] = {}
     for word in WORDS:

@@ -13,11 +13,11 @@ from app.flow.hours.times import read_spans
 from app.flow.nodes import Entry, Map, Node
 from app.flow.reader import Reader
 
-_HINTS = {
-    **dict.fromkeys(("open", "times", "spans", "time", "week"), "write `hours`"),
-    **dict.fromkeys(("from", "to", "start", "end", "opens", "closes"), "write both times as `hours: 09:00-12:00`"),
-    **dict.fromkeys(("reason", "title", "label", "holiday", "text"), "write `name`"),
+_ALIASES = {
+    **dict.fromkeys(("open", "times", "spans", "time", "week"), "hours"),
+    **dict.fromkeys(("reason", "title", "label", "holiday", "text"), "name"),
 }
+_HINTS = dict.fromkeys(("from", "to", "start", "end", "opens", "closes"), "write both times as `hours: 09:00-12:00`")
 
 
 def read_override(node: Node, what: str, reader: Reader) -> Mapping[date, Special]:
@@ -38,7 +38,8 @@ def _read_special(entry: Entry, what: str, reader: Reader) -> Special:
     what = f"{what}, {entry.key.value}"
     if not isinstance(entry.value, Map):
         return Special(read_spans(entry.value, what, reader) or ())
-    fields = read_fields(entry.value, ("hours", "name"), what, reader, place=entry.key.place, hints=_HINTS)
+    words, place = ("hours", "name"), entry.key.place
+    fields = read_fields(entry.value, words, what, reader, place=place, hints=_HINTS, aliases=_ALIASES)
     hours = fields.need("hours", "write `hours: closed`, or `hours: 09:00-12:00`", reader)
     name_node = fields.get("name")
     name = reader.text(name_node, f"`name` of {what}") if name_node is not None else None

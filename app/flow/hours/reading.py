@@ -18,10 +18,12 @@ from app.flow.reader import Reader
 from app.flow.scope import RESERVED
 
 WORDS = ("timezone", "week", "holidays", "override")
+_ALIASES = {
+    **dict.fromkeys(("tz", "zone"), "timezone"),
+    **dict.fromkeys(("days", "weekly", "schedule", "hours", "opening_hours"), "week"),
+    **dict.fromkeys(("exceptions", "except", "special", "specials", "dates"), "override"),
+}
 _HINTS = {
-    **dict.fromkeys(("tz", "zone"), "write `timezone`"),
-    **dict.fromkeys(("days", "weekly", "schedule", "hours", "opening_hours"), "write `week`"),
-    **dict.fromkeys(("exceptions", "except", "special", "specials", "dates"), "write `override`"),
     **dict.fromkeys(("country", "subdivision"), "write it under `holidays`: {country: GB}"),
     "closed": "write dates that are closed under `holidays`: [2026-12-24]",
 }
@@ -73,7 +75,8 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
         reader.map(entry.value, what, _EXAMPLE)
         return empty
     before = len(reader.issues)
-    fields = read_fields(entry.value, WORDS, what, reader, place=key.place, hints=_HINTS | _of_days(entry.value))
+    hints = _HINTS | _of_days(entry.value)
+    fields = read_fields(entry.value, WORDS, what, reader, place=key.place, hints=hints, aliases=_ALIASES)
     zone_node = fields.need("timezone", "write `timezone: Europe/London`", reader)
     week_node = fields.need("week", "write `week: {mon-fri: 09:00-17:30}`", reader)
     zone_text = reader.text(zone_node, f"`timezone` of {what}") if zone_node is not None else None

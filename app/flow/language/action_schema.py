@@ -36,7 +36,7 @@ MAIN: Final = {
     "transfer": "conversationId",
     "notify": "payload",
 }
-"""The field whose value may stand under the name of an action."""
+"""The field whose value may be written under the name of an action."""
 
 _OURS: Final = {
     "checkpoint": "Tells the server that the call has come this far; named in `on`, it decides how the call goes on.",
@@ -77,7 +77,7 @@ class ActionSchemas:
         return found
 
     def _any_item(self) -> JsonSchema:
-        """An item is told by the first of these words; `record` beside a `conversation` is a field of it."""
+        """An item is recognised by the first of these words; `record` beside a `conversation` is a field of it."""
         cases = [(has("action"), choose(((_is_action(word), ref(f"{word}_pasted")) for word in ACTIONS), _no_action()))]
         first = sorted(KINDS, key=lambda word: word != "conversation")
         cases += [(has(word), ref(f"{word}_item")) for word in first]
@@ -94,7 +94,7 @@ class ActionSchemas:
         return mapped({**options, word: about(self._main(word, options), ABOUT[word])})
 
     def _main(self, word: str, options: dict[str, JsonSchema]) -> JsonSchema:
-        """What stands under the name: the main value, or a map of fields."""
+        """What is written under the name: the main value, or a map of fields."""
         fields = mapped(options)
         if word == "record":
             return {"anyOf": [{"enum": [True, "true"]}, fields]}

@@ -1,4 +1,4 @@
-"""The URL of a look-up: its host stands in the flow file or comes from `env`, and is one that can be told apart."""
+"""The URL of a look-up: its host is in the flow file or comes from `env`, and is unambiguous."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.flow.types import TYPES, ValueType
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
 _BRACKETS: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")
 _STRANGE: Final = re.compile(r"[%\s\\\u3002\uff0e\uff61]")
-"""The last three are dots to whoever looks the host up."""
+"""The last three are read as dots when the host is looked up."""
 
 
 def _convert(value: object) -> str:
@@ -22,7 +22,7 @@ def _convert(value: object) -> str:
     if not url.lower().startswith(("http://", "https://")):
         raise ValueError("a URL that begins with https:// or http:// is needed")
     if "#" in url:
-        raise ValueError("a URL without # is needed: what stands behind it is never sent")
+        raise ValueError("a URL without # is needed: what comes after it is never sent")
     _check_host(url)
     return url
 

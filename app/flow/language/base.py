@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from inspect import get_annotations
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias, TypeVar, Union, get_args, get_origin
 
@@ -220,8 +221,13 @@ class FlowModel(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The words that have a cure for when they are missing are required, too."""
+        """The words in their order, with their defaults; what has a cure for when it is missing is required."""
         found = handler.resolve_ref_schema(handler(schema))
+        found["properties"] = {word: found["properties"][word] for word in cls.words()}
+        for name, (word, kind) in _kinds(cls).items():
+            default = cls.model_fields[name].default
+            if isinstance(kind, ValueType) and isinstance(default, bool | int | float):
+                found["properties"][word]["default"] = default
         if required := {*found.get("required", ()), *cls.cures}:
             found["required"] = [word for word in cls.words() if word in required]
         return found
@@ -229,8 +235,12 @@ class FlowModel(BaseModel):
 
 @cache
 def _kinds(model: type[FlowModel]) -> Mapping[str, tuple[str, ReadWith | ValueType]]:
-    """The word of each field, and how it is read: by a function, or as a single value of a type."""
-    fields = model.model_fields.items()
+    """The word of each field, and how it is read: by a function, or as a single value of a type.
+
+    The words that only this model has come before those that it inherits.
+    """
+    own = get_annotations(model)
+    fields = sorted(model.model_fields.items(), key=lambda item: item[0] not in own)
     return {
         name: (field.alias or name, _kind(field))
         for name, field in fields

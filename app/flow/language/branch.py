@@ -142,7 +142,7 @@ def _read_arm(line: Node, source: StepSource) -> Arm | None:
         return None
     fields = Arm.read_words(line, "a line of `branch`", reader, more=("else",))
     if "else" in fields.values:
-        message = "`if` and `else` stand in one line of `branch`"
+        message = "`if` and `else` are in one line of `branch`"
         reader.report("E251", fields.at("else"), message, "write `- else: step` as a line of its own, the last one")
         return None
     target = fields.get("goto")
@@ -162,9 +162,9 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
         return None
     index, line = found[0]
     for behind in lines[index + 1 :]:
-        reader.report("E251", behind.place, "this line of `branch` stands behind `else` and is never looked at")
+        reader.report("E251", behind.place, "this line of `branch` comes after `else` and is never reached")
     step = line.get("else")
     if isinstance(step, Text) and not step.value and not step.quoted:
-        return None  # it is reported already that nothing stands behind `else:`
+        return None  # it is reported already that nothing follows `else:`
     otherwise = Else.parse(line, "the `else` line", reader)
     return otherwise.target if otherwise else None

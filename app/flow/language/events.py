@@ -1,4 +1,4 @@
-"""`events`: whom a flow tells of what Vonage reports later.
+"""`events`: which hooks are sent for what Vonage reports later.
 
 events: {record: voicemail_saved, hangup: abandoned}      # of a step, or of the whole flow
 """
@@ -18,8 +18,8 @@ from app.flow.reader import Reader
 SentHooks: TypeAlias = Annotated[tuple[SentHook, ...], ReadWith(read_sent, defined("sent"))]
 
 
-class Events(FlowModel):
-    """Each event with the hooks that are told; `hangup` is ours.
+class EventWords(FlowModel):
+    """Each event with the hooks that are sent; `hangup` is ours.
 
     Source: webhook reference, Call status events, Record, Transcription.
     """
@@ -69,9 +69,9 @@ class Events(FlowModel):
 
 
 def read_events(node: Node, what: str, reader: Reader) -> Mapping[str, tuple[SentHook, ...]]:
-    """The map under `events`: event → the hooks that are told."""
+    """The map under `events`: event → the hooks that are sent."""
     found = reader.map(node, what, "write `events: {record: hook}`")
-    events = Events.parse(found, what, reader) if found else None
+    events = EventWords.parse(found, what, reader) if found else None
     return {name: getattr(events, name) for name in events.written.values} if events else {}
 
 

@@ -35,7 +35,7 @@ class FieldSchemas:
     names: Names
 
     def record(self, record: Record, known: NccoShape | None) -> dict[str, JsonSchema]:
-        """Each field by its name; `known` is what `app.ncco` tells of the same object."""
+        """Each field by its name; `known` is what `app.ncco` knows of the same object."""
         options = known.options if known else {}
         return {name: self._field(shape, options.get(name)) for name, shape in record.fields.items()}
 
@@ -47,7 +47,7 @@ class FieldSchemas:
         return about(schema | default, option.describe())
 
     def shape(self, shape: Shape, option: Option | None = None) -> JsonSchema:
-        """What may stand in a field; anything where its shape is a new one."""
+        """What a field may hold; anything where its shape is a new one."""
         make: Callable[..., JsonSchema] | None = _MAKERS.get(type(shape))
         return make(self, shape, option) if make else ANYTHING
 
@@ -61,7 +61,7 @@ class FieldSchemas:
         return computed(FLAG) if kind == "bool" else TEXT
 
     def speech(self, shape: Speech, option: Option | None) -> JsonSchema:
-        """A text, or the file it stands in."""
+        """A text, or the file that holds it."""
         return {"anyOf": [TEXT, file_schema(self.names)]}
 
     def local(self, shape: PerLocale, option: Option | None) -> JsonSchema:

@@ -21,14 +21,14 @@ from app.flow.language.shared import Context, Declarations, Sections, read_secti
 from app.flow.language.step import ReadStep, StepWords, read_step
 from app.flow.language.targets import read_target
 from app.flow.language.variables import (
-    Declared,
+    DeclaredVariables,
     constant_types,
     read_params,
     read_returned_types,
     read_variables,
     with_collected,
 )
-from app.flow.model import Flow, Limit, Sending, Signature, Target, Variable
+from app.flow.model import Flow, Limit, Signature
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.parts.inheritance import gather
 from app.flow.reader import Reader
@@ -121,39 +121,17 @@ class FlowWords(Declarations):
     vars: Annotated[Node | None, kept(defined("vars"))] = None
     """What the call remembers, each with its type."""
     events: Annotated[Node | None, kept(defined("events"))] = None
-    """Whom to tell of what Vonage reports later, in every step."""
+    """Which hooks are sent for what Vonage reports later, in every step."""
     steps: Annotated[Node | None, kept(named(defined("step")))] = None
     """The steps of the call, by name."""
 
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What stands at the top of the file.
-
-    Attributes:
-        has_entrance: calls can start here, or were meant to.
-        outside: what other flows see of it.
-    """
-
-    name: Text | None
-    place: Place
-    numbers: tuple[tuple[str, Place], ...]
-    default: Place | None
-    entry: bool
-    has_entrance: bool
-    outside: Signature
-
-
-def _read_head(words: FlowWords, reader: Reader) -> Head:
-    """Name, numbers, flags, params, outcomes and returned values."""
-    fields = words.written
-    written = fields.get("numbers")
-    is_listed = written is not None and not (isinstance(written, Seq) and not written.items)
-    flags = {"default": words.default, "entry": words.entry}
-    has_entrance = is_listed or any(word in fields.values and flag is not False for word, flag in flags.items())
-    default = fields.at("default") if words.default else None
-    outside = _read_outside(words.name, fields, reader)
-    return Head(words.name, fields.at("flow"), words.numbers, default, words.entry is True, has_entrance, outside)
+    @property
+    def has_entrance(self) -> bool:
+        """Whether calls can start here, or were meant to."""
+        numbers = self.written.get("numbers")
+        is_listed = numbers is not None and not (isinstance(numbers, Seq) and not numbers.items)
+        flags = {"default": self.default, "entry": self.entry}
+        return is_listed or any(word in self.written.values and flag is not False for word, flag in flags.items())
 
 
 def _read_outside(name: Text | None, fields: Fields, reader: Reader) -> Signature:
@@ -167,7 +145,7 @@ def _read_outside(name: Text | None, fields: Fields, reader: Reader) -> Signatur
 
 
 def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
-    """The names of what may come of the flow, and where each stands."""
+    """The names of what may come of the flow, and where each is written."""
     found = reader.seq(node, "`outcomes`") if not isinstance(node, Text) else Seq((node,), node.place)
     names: dict[str, Place] = {}
     for item in found.items if found else ():
@@ -187,21 +165,21 @@ class ReadFlow:
     """A flow file as far as it could be read.
 
     Attributes:
-        head: its name, which is None when the file gives none, and its numbers.
+        words: what is at its top.
+        outside: what other flows see of it.
         steps: as far as they could be read, by name.
         start: the first of them; None when it is not known.
         runs: the flows that it may lead to.
-        is_whole: nothing at the top of the file was dropped as unknown.
         flow: None when the file has an error.
         sections: its parts and the shared ones.
         scope: what its values may use.
     """
 
-    head: Head
+    words: FlowWords
+    outside: Signature
     steps: Mapping[str, ReadStep]
     start: str | None
     runs: frozenset[str]
-    is_whole: bool
     flow: Flow | None
     sections: Sections
     scope: ScopeTypes
@@ -209,7 +187,12 @@ class ReadFlow:
     @property
     def name(self) -> str:
         """Of the flow; empty when the file gives none."""
-        return self.head.name.value if self.head.name else ""
+        return self.words.name.value if self.words.name else ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing at the top of the file was dropped as unknown."""
+        return self.words.written.is_whole
 
 
 def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | None:
@@ -224,21 +207,20 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
     words = FlowWords.build(fields, reader, cures={"start": f"add `start: {_first_step(fields.get('steps'))}`"})
     if words is None:
         return None
-    head = _read_head(words, reader)
+    outside = _read_outside(words.name, fields, reader)
     steps = _read_steps_map(words, reader)
-    declared = _declare(fields, head.outside, steps, reader)
+    declared = _declare(words.vars, outside, steps, reader)
     reader = replace(
         reader,
-        scope=_scope(declared, node, head.outside, context),
+        scope=_scope(declared, node, outside, context),
         steps=frozenset(_step_names(steps)),
         variables=declared.variables,
-        own=head.outside,
+        own=outside,
         step_words=StepWords.words(),
     )
     sections, reader = read_sections(fields, reader, context.shared, context.dates)
     defaults = _read_defaults(words.defaults, context.defaults, reader)
-    reader = replace(reader, language=_language(defaults, sections))
-    reader = replace(reader, inherited=defaults.actions)
+    reader = replace(reader, language=_language(defaults, sections), inherited=defaults.actions)
     events = read_events(words.events, "`events`", reader) if words.events else {}
     read = _read_steps(steps, defaults, reader)
     start = _read_start(words.start, steps, reader)
@@ -246,13 +228,30 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
     if start is not None and fields.is_whole and defaults.is_whole:
         issues.extend(check_reachable(start, read, defaults.error))
     flow = None
-    if head.name is not None and start is not None and not any(issue.is_error for issue in issues):
-        own = sections, events, words.limits
-        flow = _make(head.name, head, start, read, declared.variables, error=defaults.error, own=own)
-    return ReadFlow(head, read, start, frozenset(reader.runs), fields.is_whole, flow, sections, reader.scope)
+    if words.name is not None and start is not None and not any(issue.is_error for issue in issues):
+        flow = Flow(
+            name=words.name.value,
+            place=words.at("flow"),
+            start=start,
+            steps={step.name: step.step for step in read.values() if step.step is not None},
+            variables=declared.variables,
+            numbers=tuple(number for number, _ in words.numbers),
+            default=words.default is True,
+            entry=words.entry is True,
+            error=defaults.error,
+            params={name: param.variable for name, param in outside.params.items()},
+            outcomes=outside.outcomes,
+            locales=sections.locales,
+            calendars=sections.calendars,
+            unasked={name: lookup.unasked for name, lookup in sections.lookups.items()},
+            hushed={name: found for name, lookup in sections.lookups.items() if (found := lookup.returns.secrets)},
+            events=events,
+            limits=words.limits,
+        )
+    return ReadFlow(words, outside, read, start, frozenset(reader.runs), flow, sections, reader.scope)
 
 
-def _scope(declared: Declared, flow: Map, outside: Signature, context: Context) -> ScopeTypes:
+def _scope(declared: DeclaredVariables, flow: Map, outside: Signature, context: Context) -> ScopeTypes:
     """The names that the values of the flow may use."""
     scope = declared.scope(context.env, context.kept.get(outside.name, ()))
     types = constant_types(declared.variables, flow, outside, context.flows.values())
@@ -261,10 +260,9 @@ def _scope(declared: Declared, flow: Map, outside: Signature, context: Context) 
     return replace(scope, shapes={**scope.shapes, **types, **texts})
 
 
-def _declare(fields: Fields, outside: Signature, steps: Map, reader: Reader) -> Declared:
+def _declare(node: Node | None, outside: Signature, steps: Map, reader: Reader) -> DeclaredVariables:
     """The variables of the flow: its params, those under `vars`, and those that a `collect` fills."""
-    node = fields.get("vars")
-    declared = read_variables(node, reader) if node else Declared({})
+    declared = read_variables(node, reader) if node else DeclaredVariables({})
     for name in outside.params.keys() & declared.variables.keys():
         place = declared.variables[name].place
         reader.report("E206", place, f'"{name}" is a param of the flow already', "delete one of the two")
@@ -298,39 +296,6 @@ def _mend_default(fields: Fields, reader: Reader) -> Fields:
     reader.report("E201", fields.at("default"), "`default` is a map, and it takes true or false", "write `defaults`")
     values = {"defaults" if word == "default" else word: value for word, value in fields.values.items()}
     return replace(fields, values=values)
-
-
-def _make(
-    name: Text,
-    head: Head,
-    start: str,
-    read: Mapping[str, ReadStep],
-    variables: Mapping[str, Variable],
-    *,
-    error: Target | None,
-    own: tuple[Sections, Mapping[str, tuple[Sending, ...]], Mapping[str, Limit]],
-) -> Flow:
-    """The flow, all of whose steps could be read; `own` are its parts, its events and its limits."""
-    sections, events, limits = own
-    return Flow(
-        name=name.value,
-        place=head.place,
-        start=start,
-        steps={step.name: step.step for step in read.values() if step.step is not None},
-        variables=variables,
-        numbers=tuple(number for number, _ in head.numbers),
-        default=head.default is not None,
-        entry=head.entry,
-        error=error,
-        params={name: param.variable for name, param in head.outside.params.items()},
-        outcomes=head.outside.outcomes,
-        locales=sections.locales,
-        calendars=sections.calendars,
-        unasked={name: lookup.unasked for name, lookup in sections.lookups.items()},
-        hushed={name: found for name, lookup in sections.lookups.items() if (found := lookup.returns.secrets)},
-        events=events,
-        limits=limits,
-    )
 
 
 def _read_steps_map(words: FlowWords, reader: Reader) -> Map:
@@ -388,9 +353,9 @@ def _check_step_name(entry: Entry, reader: Reader) -> None:
 
 
 def put_back(steps: Map, reader: Reader) -> Map:
-    """The steps, each with the words that stand right behind it in their column; E201 for each such word.
+    """The steps, each with the words that follow it in its own column; E201 for each such word.
 
-    A step that stands among the words of the one before it is a step of its own, with E202. So one line in the wrong
+    A step that is among the words of the one before it is a step of its own, with E202. So one line in the wrong
     column is one issue. A step may have the name of a word: then its value is a step.
     """
     kept: list[Entry] = []
@@ -437,4 +402,4 @@ def _has_value(entry: Entry) -> bool:
 def _report_displaced(word: Text, step: Text, inner: Map, reader: Reader) -> None:
     indent = inner.entries[0].key.place.column - 1 if inner.entries else step.place.column + 1
     cure = f'indent it by {indent} spaces: it belongs to the step "{step.value}"'
-    reader.report("E201", word.place, f"`{word.value}` stands among the steps", cure)
+    reader.report("E201", word.place, f"`{word.value}` is among the steps", cure)

@@ -1,4 +1,4 @@
-"""Hooks: whom a flow tells what has happened, after the caller has heard the reply.
+"""Hooks: webhooks of ours that say what has happened, sent after the caller has heard the reply.
 
 hooks:
   voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}
@@ -26,7 +26,7 @@ from app.flow.drafts import Value
 from app.flow.fields import Fields
 from app.flow.language.base import FlowModel, Made, ReadWith, Trusted
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
-from app.flow.language.naming import Named, Naming
+from app.flow.language.naming import Named, NamedKind
 from app.flow.language.outgoing import plain_json, read_headers, read_json, read_url
 from app.flow.language.variables import read_params
 from app.flow.model import Param
@@ -150,16 +150,16 @@ class HookDefinition(FlowModel):
         **dict.fromkeys(("tries", "retries", "retry"), "delete it: the setting NCCO_HOOK_TRIES says it for all hooks"),
         "timeout": "delete it: nobody waits for a hook, and every try has the same time",
         "secret": "delete it: the setting NCCO_HOOK_SECRET signs all hooks",
-        "python": "write `post`; a hook tells another server",
+        "python": "write `post`: a hook goes to another server",
     }
     cures: ClassVar = {"post": 'write `post: "https://.."`'}
     is_named: ClassVar = True
 
     name: Made[str]
     url: Annotated[Value | None, ReadWith(_read_post, TEXT)] = Field(None, alias="post")
-    """The URL that is told."""
+    """The URL that it is posted to."""
     body: Annotated[Value | None, ReadWith(_read_body, ANYTHING)] = Field(None, alias="json")
-    """The whole body, as JSON; without it the hook tells what happened, in the shape of the Standard Webhooks."""
+    """The whole body, as JSON; without it the hook says what happened, in the shape of the Standard Webhooks."""
     headers: Annotated[Object | None, ReadWith(_read_headers, named(TEXT))] = None
     """Header lines; keys come from `env`."""
     params: Annotated[Mapping[str, Param], Trusted(), WithJsonSchema(defined("params"))] = Field(default_factory=dict)
@@ -187,7 +187,7 @@ class HookDefinition(FlowModel):
         Args:
             names: everything in scope of the step, its `step` and `flow`, this hook's params, and `event` if there
                 is one.
-            variables: the names of those variables of the flow that the default body may tell.
+            variables: the names of those variables of the flow that the default body may hold.
         """
         names = {"event": NO_EVENT, **names}
         try:
@@ -212,7 +212,7 @@ def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], va
         name: of the hook.
         names: everything in its scope.
         params: the names of its params. Sensitive ones are not among them.
-        variables: the names of the flow's variables that may be told. Sensitive ones are not among them.
+        variables: the names of the flow's variables that it may hold. Sensitive ones are not among them.
 
     Raises:
         ValueError: a value is nothing that JSON has.
@@ -282,7 +282,9 @@ def _check_hidden(value: Value, reader: Reader) -> None:
         reader.report("E582", place, message, f'give the variable "{name}" another name')
 
 
-_HOOKS: Final = Naming("hook", "E580", "hooks", frozenset({"post", "url", "json", "headers"}), '{post: "https://.."}')
+_HOOKS: Final = NamedKind(
+    "hook", "E580", "hooks", frozenset({"post", "url", "json", "headers"}), '{post: "https://.."}'
+)
 
 
 @dataclass(frozen=True, slots=True)

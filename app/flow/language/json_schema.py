@@ -60,7 +60,7 @@ def one_of(words: Iterable[str]) -> JsonSchema:
 
 
 def listed(item: JsonSchema) -> JsonSchema:
-    """A list, or a single value where a list of one is due."""
+    """A list, or a single value where a list of one is required."""
     return {"anyOf": [item, {"type": "array", "items": item}]}
 
 

@@ -5,7 +5,7 @@ locales:
   fr: {language: fr-FR, premium: true}
   cy: {language: cy-GB, speech: en-GB}      # speaks Welsh, listens in English
 
-Where a text, a stream, a phrase or a prompt differs, a map with one value for each locale stands in its place.
+Where a text, a stream, a phrase or a prompt differs, a map with one value for each locale takes its place.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def mixes_locales(node: Map, reader: Reader, options: Collection[str]) -> bool:
     local = next((key for key in keys if key.value in reader.locales), None)
     if local is None or not any(key.value in options for key in keys):
         return False
-    reader.report("E563", local.place, f'the locale "{local.value}" stands among options')
+    reader.report("E563", local.place, f'the locale "{local.value}" is among the options')
     return True
 
 

@@ -26,7 +26,7 @@ from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, Made, ReadWith, Trusted
 from app.flow.language.durations import duration
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
-from app.flow.language.naming import Named, Naming
+from app.flow.language.naming import Named, NamedKind
 from app.flow.language.outgoing import Body, Headers, Url, has_braces, read_json_map
 from app.flow.language.returned import OK, Hushing, Misfit, ReturnedMap
 from app.flow.language.returns import read_default, read_returns
@@ -212,7 +212,7 @@ class LookupDefinition(FlowModel):
 
     @property
     def unasked(self) -> Answer:
-        """What its name stands for before it was asked: the default, and `ok` is false."""
+        """What its name means before it was asked: the default, and `ok` is false."""
         return {**self.default, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest:
@@ -249,7 +249,7 @@ class LookupDefinition(FlowModel):
             return self.unasked, str(misfit)
 
     def hush(self, answer: Answer, hushing: Hushing) -> tuple[Answer, str]:
-        """An answer that was read, with tokens for what it should not tell; and why it is none then, "" when it is."""
+        """An answer that was read, with tokens for what is sensitive; and why it is none then, "" when it is."""
         try:
             return {**hushing.of(self.returns, answer, self.returns.secrets), OK: answer[OK]}, ""
         except Misfit as misfit:
@@ -330,7 +330,7 @@ def _check_method(fields: Fields, reader: Reader) -> str:
 
 
 def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
-    """`params`; a value that stands there is meant for the query of the URL."""
+    """`params`; a value that is written there is meant for the query of the URL."""
     if isinstance(node, Map):
         values = [entry for entry in node.entries if isinstance(entry.value, Text) and has_braces(entry.value)]
         for key, value in values:
@@ -365,7 +365,7 @@ def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: 
     reader.report("E541", definition.at("cache"), message)
 
 
-_LOOKUPS: Final = Naming(
+_LOOKUPS: Final = NamedKind(
     "look-up",
     "E537",
     "lookups",
@@ -377,7 +377,7 @@ _LOOKUPS: Final = Naming(
 
 @dataclass(frozen=True, slots=True)
 class AskedLookup(Named[LookupDefinition]):
-    """A look-up that a step asks on entering; its answer stands under its name in the scope."""
+    """A look-up that a step asks on entering; its answer is in scope under its name."""
 
     def request(self, names: Mapping[str, Any]) -> LookupRequest:
         """What goes out in this call. Raises RenderError."""
@@ -388,7 +388,7 @@ class AskedLookup(Named[LookupDefinition]):
         return self.definition.read(value, problem)
 
     def hush(self, answer: Answer, hushing: Hushing) -> tuple[Answer, str]:
-        """The answer with tokens for what it should not tell, and why it is not real then."""
+        """The answer with tokens for what is sensitive, and why it is not real then."""
         return self.definition.hush(answer, hushing)
 
 

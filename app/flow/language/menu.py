@@ -194,7 +194,7 @@ def _check_translated(speech: Node, what: str, reader: Reader) -> None:
 class Choices(StepExit):
     """Waits for an `input`; each choice leads to its target.
 
-    `needs` tells for each locale ("" in a flow without any) what the caller had to do for each choice.
+    `needs` holds for each locale ("" in a flow without any) what the caller had to do for each choice.
     """
 
     word: ClassVar = "choices"

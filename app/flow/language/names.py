@@ -1,4 +1,4 @@
-"""The names that a project's own files give to things: what an editor offers where one of them may stand."""
+"""The names that a project's own files give to things: what an editor offers where one of them may be written."""
 
 from __future__ import annotations
 

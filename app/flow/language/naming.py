@@ -1,4 +1,4 @@
-"""Declared things that a step names, with what it gives to their params: look-ups and hooks.
+"""Definition things that a step names, with what it gives to their params: look-ups and hooks.
 
 lookup: customer
 send: [survey_done, {ticket_opened: {ticket: "{{ ticket }}"}}]
@@ -17,7 +17,7 @@ from app.flow.reader import Reader
 from app.ncco.suggest import nearest
 
 
-class Declared(Protocol):
+class Definition(Protocol):
     """What a flow declares once and its steps name."""
 
     @property
@@ -26,7 +26,7 @@ class Declared(Protocol):
 
     @property
     def params(self) -> Mapping[str, Param]:
-        """What whoever names it gives to it, by name."""
+        """What is given to it where it is named."""
 
     @property
     def used_names(self) -> frozenset[str]:
@@ -37,7 +37,7 @@ class Declared(Protocol):
         """The template files that it is made of."""
 
 
-D = TypeVar("D", bound=Declared)
+D = TypeVar("D", bound=Definition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Named(Generic[D]):
     """A declared thing as a step or a flow names it.
 
     Attributes:
-        given: the values of its params, in the scope of whoever names it.
+        given: the values of its params, in the scope in which it is named.
     """
 
     definition: D
@@ -77,7 +77,7 @@ class Named(Generic[D]):
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class NamedKind:
     """One kind of declared things, in the words of the messages about them.
 
     Attributes:
@@ -86,7 +86,7 @@ class Naming:
         section: the word under which they are declared, such as `hooks`.
         words: those of a declaration, which a step takes for a name when it declares in place of naming.
         example: the value of a declaration.
-        is_in_scope: whether its name stands in the scope of the flow, where a variable of that name hides it.
+        is_in_scope: whether its name is in the scope of the flow, where a variable of that name hides it.
     """
 
     noun: str
@@ -97,13 +97,13 @@ class Naming:
     is_in_scope: bool = False
 
     def read(self, node: Node, definitions: Mapping[str, D], reader: Reader, what: str) -> tuple[Named[D], ...]:
-        """Each one that is named, in order; one that is named twice stands twice.
+        """Each one that is named, in order; one that is named twice comes twice.
 
         Args:
             node: a name, a map of name → params, or a list of both.
             definitions: every one that may be named.
             reader: its scope is that of the params' values.
-            what: the word that it stands under, for messages.
+            what: the word that it is written under, for messages.
         """
         items = node.items if isinstance(node, Seq) else (node,)
         return tuple(named for item in items for named in self._item(item, definitions, reader, what))
@@ -129,7 +129,7 @@ class Naming:
             return
         message, cure = f'there is no {self.noun} "{name.value}"', self._cure(name.value, definitions)
         if self.is_in_scope and name.value in reader.variables:
-            message = f'"{name.value}" is a variable of this flow, and stands before any {self.noun} of that name'
+            message = f'"{name.value}" is a variable of this flow, and hides any {self.noun} of that name'
             cure = "give the variable another name"
         reader.report(self.code, name.place, message, cure)
 
@@ -143,7 +143,7 @@ class Naming:
             return f"known are: {', '.join(sorted(definitions))}"
         return f"declare it: `{self.section}: {{{name}: {self.example}}}`"
 
-    def _given(self, definition: Declared, node: Node | None, place: Place, reader: Reader) -> tuple[Assignment, ...]:
+    def _given(self, definition: Definition, node: Node | None, place: Place, reader: Reader) -> tuple[Assignment, ...]:
         what, params = f'the {self.noun} "{definition.name}"', definition.params
         if node is not None and not isinstance(node, Map):
             shown = ", ".join(f"{name}: .." for name in params)

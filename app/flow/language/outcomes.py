@@ -49,7 +49,7 @@ OUTCOMES: Final = {
     "beep": "A machine has played its tone.",
     "otherwise": "Whatever has no line of its own.",
 }
-"""Every line of `on` that decides what came of a connect, and what it stands for."""
+"""Every line of `on` that decides what came of a connect, and what it means."""
 
 FAILURES: Final = DIAL_FAILURES
 DETECTED: Final = ("machine", "human", "beep")
@@ -60,7 +60,7 @@ _OBSERVED: Final = frozenset(
     {"started", "ringing", "answered", "cancelled", "record", "recording", "recorded", "transcription", "transcribed"}
     | {"transfer", "hangup"}
 )
-"""What only tells somebody something."""
+"""What is only observed."""
 
 _ALIASES: Final = {
     **dict.fromkeys(("else", "default"), OTHERWISE),
@@ -72,18 +72,18 @@ _HINTS: Final = {
 }
 
 
-class Line(NamedTuple):
+class OutcomeLine(NamedTuple):
     """One outcome and where it leads."""
 
     target: Target
     place: Place
 
 
-def _lines(fields: Fields, reader: Reader) -> dict[str, Line]:
+def _lines(fields: Fields, reader: Reader) -> dict[str, OutcomeLine]:
     """The lines of an `on` but `error`, each with its target."""
     nodes = {name: node for name, node in fields.values.items() if name != ERROR}
     targets = {name: read_target(node, f"`{name}`", reader) for name, node in nodes.items()}
-    return {name: Line(target, fields.at(name)) for name, target in targets.items() if target is not None}
+    return {name: OutcomeLine(target, fields.at(name)) for name, target in targets.items() if target is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class On(StepExit):
     step_words: ClassVar = ("on",)
     is_early: ClassVar = True
 
-    lines: Mapping[str, Line]
+    lines: Mapping[str, OutcomeLine]
     covered: frozenset[str]
     connect: Connect | None
     place: Place
@@ -168,7 +168,7 @@ class Run(StepExit):
     step_words: ClassVar = ("run", "with", "on")
 
     runs: Runs
-    lines: Mapping[str, Line]
+    lines: Mapping[str, OutcomeLine]
     outcomes: tuple[str, ...]
     place: Place
 
@@ -234,7 +234,7 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
     if not source.plays_whole:
         known = (*known, *(name for name in strange if name.lower() not in {**_ALIASES, **_HINTS}))
     listed = f"known are: {', '.join(known)}, and the checkpoints of `do`"
-    hints = dict.fromkeys((name.lower() for name in strange), listed) | _HINTS
+    hints = dict.fromkeys({name.lower() for name in strange}.difference(_ALIASES), listed) | _HINTS
     place = source.fields.at("on")
     fields = read_fields(kept, known, "`on`", reader, place=place, hints=hints, aliases=_ALIASES, code="E263")
     return replace(fields, is_whole=fields.is_whole and not observed)

@@ -20,7 +20,7 @@ from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import TYPES, ValueType
 
 MAX_DEPTH: Final = 20
-"""How deep lists and maps may stand in each other; our choice."""
+"""How deep lists and maps may be nested; our choice."""
 
 _LARGE: Final = 2**63
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -79,7 +79,7 @@ def read_json(node: Node, what: str, reader: Reader) -> Value | None:
     """Anything JSON can say, with values in braces.
 
     Unquoted numbers, `true` and `false` stay what they are. `"{{ answers }}"` alone keeps the type of the value: a
-    list stays a list, a number a number; braces within a text make text. Sensitive values may stand in it: it is sent
+    list stays a list, a number a number; braces within a text make text. Sensitive values may be in it: it is sent
     and not written anywhere.
     """
     if isinstance(node, Map):

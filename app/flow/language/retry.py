@@ -41,8 +41,8 @@ _OPTIONS: Final = ("talk", "stream", "template", "action")
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """One prompt; `kind` is `talk` or `stream`, `item` how it stands in the file, as an item of `do`."""
+class RetryPrompt:
+    """One prompt; `kind` is `talk` or `stream`, `item` how it is written, as an item of `do`."""
 
     kind: str
     place: Place
@@ -50,7 +50,7 @@ class Prompt:
     item: Map
 
     def before(self, kinds: frozenset[str]) -> tuple[Part, ...]:
-        """The prompt as it stands before actions of these `kinds` and then the `input`.
+        """The prompt as it is played before actions of these `kinds` and then the `input`.
 
         The caller can interrupt it unless it says otherwise, or actions of another kind follow.
         Source: NCCO reference, Talk and Stream (bargeIn).
@@ -64,12 +64,12 @@ def _interruptible(part: Part) -> Part:
     return part.with_fields({"bargeIn": Given(True, part.place)})
 
 
-def _read_prompts(node: Node, what: str, reader: Reader) -> tuple[Prompt, ...]:
+def _read_prompts(node: Node, what: str, reader: Reader) -> tuple[RetryPrompt, ...]:
     prompts = [_read_prompt(item, reader) for item in prompt_items(node, reader)]
     return tuple(prompt for prompt in prompts if prompt is not None)
 
 
-def _read_prompt(node: Node, reader: Reader) -> Prompt | None:
+def _read_prompt(node: Node, reader: Reader) -> RetryPrompt | None:
     """A text, `{template: x.j2}`, `{stream: url}`, or a talk with fields of its own: `{talk: .., style: 3}`."""
     item = as_item(node)
     kind = next((kind for kind in ("talk", "stream") if item and item.get(kind) is not None), None)
@@ -81,7 +81,7 @@ def _read_prompt(node: Node, reader: Reader) -> Prompt | None:
     parts = read_do(Seq((item,), node.place), reader, reader.inherited)
     if len(reader.issues) == before:
         reader.issues.extend(check_step(parts, reader.scope, goes_on=True))
-    return Prompt(kind, node.place, parts, item)
+    return RetryPrompt(kind, node.place, parts, item)
 
 
 def _read_then(node: Node, what: str, reader: Reader) -> Mapping[str, Target] | None:
@@ -117,9 +117,9 @@ class RetryWords(FlowModel):
     }
     hints: ClassVar = dict.fromkeys(("prompt", "prompts"), "write `noinput: [..]` and `nomatch: [..]`")
 
-    noinput: Annotated[tuple[Prompt, ...] | None, ReadWith(_read_prompts, defined("prompts"))] = None
+    noinput: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, defined("prompts"))] = None
     """What is said when the caller said and pressed nothing; the first after the first failed try, and so on."""
-    nomatch: Annotated[tuple[Prompt, ...] | None, ReadWith(_read_prompts, defined("prompts"))] = None
+    nomatch: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, defined("prompts"))] = None
     """What is said when it did not fit."""
     tries: Annotated[int, Field(ge=1, le=MOST_TRIES)] | None = None
     """How often it is asked altogether."""
@@ -129,7 +129,7 @@ class RetryWords(FlowModel):
     """Where the call goes after the last try; or `{noinput: a, nomatch: b}`."""
 
     @property
-    def prompts(self) -> Mapping[str, tuple[Prompt, ...]]:
+    def prompts(self) -> Mapping[str, tuple[RetryPrompt, ...]]:
         """Those that are written, by failure."""
         found = {"noinput": self.noinput, "nomatch": self.nomatch}
         return {name: prompts for name, prompts in found.items() if prompts is not None}
@@ -157,7 +157,7 @@ def unreadable_retry(place: Place, reader: Reader) -> RetryWords | None:
     return RetryWords.build(Fields("`retry`", place, {}, {}, is_whole=False), reader)
 
 
-def _check_heard(name: str, prompts: tuple[Prompt, ...], tries: int, reader: Reader) -> None:
+def _check_heard(name: str, prompts: tuple[RetryPrompt, ...], tries: int, reader: Reader) -> None:
     """W241 for a prompt behind the last one that `tries` lets the caller hear."""
     if len(prompts) >= tries:
         asked = "once" if tries == 1 else f"{tries} times"

@@ -1,6 +1,6 @@
 """What a look-up gives back: the types under `returns`, and how an answer is held against them.
 
-An answer comes from somebody else's server. What does not fit is told by its field and by what was needed, never by
+An answer comes from somebody else's server. What does not fit is named by its field and by what was needed, never by
 its value, which may be secret.
 """
 
@@ -17,7 +17,7 @@ from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import ANY, MAX_ITEMS, TYPES, ValueType, list_of, record
 
 OK = "ok"
-"""The field of every look-up that tells whether its answer is real."""
+"""The field of every look-up that says whether its answer is real."""
 
 
 class Misfit(Exception):
@@ -51,7 +51,7 @@ class Returned(Protocol):
 
     @property
     def empty(self) -> Any:
-        """What stands for it as long as nothing is known; None when there is no such value."""
+        """What it is as long as nothing is known; None when there is no such value."""
 
     def read(self, value: object) -> Any:
         """The value of an answer, cast. Raises Misfit."""
@@ -182,7 +182,7 @@ _OPEN: Final = frozenset({"words", "bool"})
 _FREE: Final = frozenset({"list", "map"})
 
 
-class Secrets(Protocol):
+class SensitiveValues(Protocol):
     """What is sensitive in this turn (`app.engine.secrets`)."""
 
     def are_in(self, text: str) -> bool:
@@ -196,11 +196,11 @@ class Hushing:
     """Makes tokens of what is sensitive.
 
     Args:
-        echoes: tell what is.
+        echoes: know what is.
         mask: the token of a text.
     """
 
-    def __init__(self, echoes: Secrets, mask: Callable[[str], str]) -> None:
+    def __init__(self, echoes: SensitiveValues, mask: Callable[[str], str]) -> None:
         self._echoes = echoes
         self._mask = mask
 
@@ -231,7 +231,7 @@ class Hushing:
         if type_.name == "text" or type_.name in _FREE:
             return self._json(value)
         if self._echoes.are_part_of(value):
-            raise Misfit("tells something sensitive, and is not declared so")
+            raise Misfit("holds something sensitive, and is not declared so")
         return value
 
     def _json(self, value: Any) -> Any:

@@ -24,7 +24,7 @@ from app.flow.types import TYPES, url_of, words
 from app.ncco.suggest import nearest
 
 MAX_NESTED: Final = 5
-"""How deep declared maps may stand in each other; our choice."""
+"""How deep declared maps may be nested; our choice."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _CURE: Final = "write `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
@@ -45,7 +45,7 @@ def read_returns(fields: Fields, reader: Reader) -> ReturnedMap:
         reader.report("E531", fields.at("returns"), f"{what} is empty", _CURE)
         return ReturnedMap(is_sure=False)
     if flag := flag_of(found):
-        reader.report("E532", flag.key.place, f"`sensitive` stands among the fields of {what}", say_of_each(found))
+        reader.report("E532", flag.key.place, f"`sensitive` is among the fields of {what}", say_of_each(found))
         return ReturnedMap(is_sure=False)
     reading = _Types(reader)
     read = reading.fields(found, 0, ())
@@ -72,7 +72,7 @@ class _Types:
     def _entry(self, entry: Entry, depth: int, way: Path) -> Returned | None:
         name = entry.key.value
         if depth == 0 and name == OK:
-            message = "`ok` is a field of every look-up already: it tells whether the answer is real"
+            message = "`ok` is a field of every look-up already: it says whether the answer is real"
             self.reader.report("E532", entry.key.place, message, "give the field of the answer another name")
             return None
         if not name or has_braces(entry.key):
@@ -90,7 +90,7 @@ class _Types:
                 return self._url(hosts, what)
             node = described(node, "type")
         if depth > MAX_NESTED:
-            message = f"{what} stands more than {MAX_NESTED} levels deep"
+            message = f"{what} is more than {MAX_NESTED} levels deep"
             self.reader.report("E532", node.place, message, "write `map`, and leave open what is in it")
             return None
         if isinstance(node, Map):
@@ -283,7 +283,7 @@ def _like_a_variable(node: Map, what: str, reader: Reader) -> bool:
         return False
     shown = written.value if isinstance(written, Text) else "[first, second]"
     alone = f"the type alone: `{shown}`" if flag is None else f"no more than `{{type: {shown}, sensitive: true}}`"
-    cure = f"write {alone}; what holds without an answer stands under `default` of the look-up"
+    cure = f"write {alone}; what holds without an answer goes under `default` of the look-up"
     reader.report("E532", node.place, f"{what} is described like a variable", cure)
     return True
 
@@ -295,7 +295,7 @@ def _flagged(node: Map, what: str, reader: Reader) -> bool:
         return False
     others = [key for key in node.keys() if key != _SENSITIVE]  # noqa: SIM118 - a Map is no dict
     if others:
-        message = f"`sensitive` stands among the fields of {what}"
+        message = f"`sensitive` is among the fields of {what}"
         cure = f"{say_of_each(node)}; or of all of it: `{{type: {{{others[0]}: ..}}, sensitive: true}}`"
     else:
         message, cure = f"{what} does not say its type", "write `{type: text, sensitive: true}`"

@@ -19,7 +19,7 @@ from app.flow.language.base import FlowModel
 from app.flow.language.branch import Arm, Else
 from app.flow.language.collect import Collect
 from app.flow.language.defaults import DefaultWords, ErrorLine
-from app.flow.language.events import Events
+from app.flow.language.events import EventWords
 from app.flow.language.field_schema import file_schema, per_locale
 from app.flow.language.flow import FlowWords
 from app.flow.language.hold import Hold, HoldOutcomes
@@ -104,7 +104,7 @@ def _definitions(names: Names) -> dict[str, JsonSchema]:
         "hooks": named(schema_of(HookDefinition)),
         "hours": named(mapped(_described(HOURS_WORDS, HOURS, _hours()), required=["timezone", "week"])),
         "locales": named(schema_of(Locale)),
-        "events": schema_of(Events),
+        "events": schema_of(EventWords),
     }
 
 
@@ -252,10 +252,8 @@ class _FlowJsonSchema(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """A default is shown when a file writes it as it is."""
-        inner, default = self.generate_inner(schema["schema"]), schema.get("default")
-        is_shown = isinstance(default, bool | int | float) and schema["schema"]["type"] != "function-wrap"
-        return {**inner, "default": default} if is_shown else inner
+        """The models say which defaults are shown."""
+        return self.generate_inner(schema["schema"])
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         """The words of a file are their own titles."""

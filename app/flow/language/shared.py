@@ -81,7 +81,7 @@ class Declarations(FlowModel):
     lookups: Annotated[Node | None, kept(defined("lookups"))] = None
     """What is asked from outside, by name."""
     hooks: Annotated[Node | None, kept(defined("hooks"))] = None
-    """Whom to tell, by name."""
+    """Webhooks of ours, by name."""
 
 
 class SharedWords(Declarations):

@@ -76,13 +76,13 @@ class StepWords(FlowModel):
     sets: Annotated[tuple[Assignment, ...], ReadWith(read_sets, defined("sets"))] = Field((), alias="set")
     """Variables that change on entering, line by line."""
     sends: Annotated[tuple[SentHook, ...], ReadWith(read_sent, defined("sent"))] = Field((), alias="send")
-    """Whom to tell on entering: names of hooks, or `- name: {param: value}`."""
+    """Which hooks are sent on entering: names of hooks, or `- name: {param: value}`."""
     do: Annotated[Node | None, kept({"type": "array", "items": defined("item")})] = None
     """What the caller hears: a list of NCCO actions."""
     events: Annotated[Mapping[str, tuple[SentHook, ...]], ReadWith(read_events, defined("events"))] = Field(
         default_factory=dict
     )
-    """Whom to tell of what Vonage reports later: a recording, a transcription, the end of the call."""
+    """Which hooks are sent for what Vonage reports later: a recording, a transcription, the end of the call."""
     choices: Annotated[Node | None, kept(defined("choices"))] = None
     """A menu: each choice with `dtmf`, `speech` or both, and where it leads."""
     min_confidence: Confidence | None = None
@@ -191,7 +191,7 @@ def _check_played(source: StepSource, wired: Wired | None, before: int) -> None:
 
 
 def _goes_on(exit_: Exit) -> bool:
-    """Whether the actions of another step may stand behind those of this one, in one NCCO."""
+    """Whether the actions of another step may follow those of this one, in one NCCO."""
     return exit_.word in {"goto", "branch", "run"} and any(not edge.target.is_end for edge in exit_.edges())
 
 
@@ -212,10 +212,10 @@ def _choose_exit(source: StepSource) -> ExitKind | None:
 def _one_exit(first: ExitKind, second: ExitKind, source: StepSource) -> str:
     """How to make one exit of two."""
     if second is not On:
-        return f"keep one of them; `{second.word}` may stand in a step of its own"
+        return f"keep one of them; `{second.word}` goes into a step of its own"
     if source.first("connect") is None and not source.checkpoints:
         if told := _told(source.fields.get("on")):
-            return f"write `events: {{{told}: hook}}`: that is told to somebody, and leads nowhere"
+            return f"write `events: {{{told}: hook}}`: it only notifies, and leads nowhere"
         return "keep of `on` at most `error`: this step dials nobody"
     if first is Goto:
         return "delete `goto`; where it leads becomes a line of `on`, e.g. `completed: step`"

@@ -99,7 +99,7 @@ def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class DeclaredVariables:
     """What `vars` declares. `unsure` are the names whose type could not be read: they may be of any type."""
 
     variables: Mapping[str, Variable]
@@ -113,7 +113,7 @@ class Declared:
         return scope
 
 
-def read_variables(node: Node, reader: Reader) -> Declared:
+def read_variables(node: Node, reader: Reader) -> DeclaredVariables:
     """The map under `vars`, e.g. `ticket: {type: text, default: ""}`.
 
     Without a `default` a variable begins empty (`""`, 0, false, an empty list or map); one with a list of allowed
@@ -134,7 +134,7 @@ def read_variables(node: Node, reader: Reader) -> Declared:
         variables |= {each: replace(variable, name=each) for each in meant}
         if is_named and not is_sure:
             unsure.add(name)
-    return Declared(variables, frozenset(unsure))
+    return DeclaredVariables(variables, frozenset(unsure))
 
 
 def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
@@ -255,7 +255,7 @@ def plain(node: Node) -> object:
     return {entry.key.value: plain(entry.value) for entry in node.entries}
 
 
-def with_collected(declared: Declared, steps: Map) -> Declared:
+def with_collected(declared: DeclaredVariables, steps: Map) -> DeclaredVariables:
     """What is declared, and each variable that a `collect` of `steps` fills.
 
     One that is not declared is a text that begins empty. `sensitive: true` of any `collect` that fills it makes it
@@ -290,7 +290,7 @@ def constant_types(
 
     Args:
         variables: of the flow.
-        flow: the whole file, where `set` and `into` may stand in any part.
+        flow: the whole file, where `set` and `into` may be in any part.
         own: what the flow is given: its params.
         flows: those of the project; what one gives back fills a variable of the same name.
     """

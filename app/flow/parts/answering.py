@@ -20,11 +20,11 @@ _TONES = ("ringbackTone", "ringback")
 _NAMED = "https://example.com/webhooks"
 """Stands for our URL until a call writes the true one."""
 
-_HINTS = {
-    **dict.fromkeys(("flow", "goto", "ncco", "answer"), "write `run`"),
-    **dict.fromkeys(("params", "args", "set"), "write `with`"),
-    "on": "the flow says by `return` what came of it: see `onAnswer` in the documentation",
+_ALIASES = {
+    **dict.fromkeys(("flow", "goto", "ncco", "answer"), "run"),
+    **dict.fromkeys(("params", "args", "set"), "with"),
 }
+_HINTS = {"on": "the flow says by `return` what came of it: see `onAnswer` in the documentation"}
 _REFUSING = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
 """Outcomes that sound as if nobody were joined, and are no failure of a dial."""
 
@@ -65,7 +65,8 @@ def _read_runs(node: Map, entry: Entry, reader: Reader) -> Runs | None:
         message = "`onAnswer` names a flow and another server, and the other party hears one of them"
         reader.report("E285", url.key.place, message, "keep `run` or `url`")
     kept = Map(tuple(each for each in node.entries if each is not url), node.place)
-    fields = read_fields(kept, ("run", "with", *_TONES), "`onAnswer`", reader, place=entry.key.place, hints=_HINTS)
+    words = ("run", "with", *_TONES)
+    fields = read_fields(kept, words, "`onAnswer`", reader, place=entry.key.place, hints=_HINTS, aliases=_ALIASES)
     name = fields.need("run", "add `run: flow`", reader)
     runs = read_run(name, fields.get("with"), reader) if name else None
     if runs is not None and name is not None:

@@ -40,7 +40,7 @@ def faults(do: str, *, goes_on: bool = False, templates: Mapping[str, str] | Non
         ("- connect: {type: sip, headers: {a: b}}", "E401 1:12 N206: "),
         ("- notify: {a: b}\n- transfer: CON-1\n- talk: a", "E401 3:3 N302: "),
         ("- stream: https://example.com/a.mp3\n  level: 0.55", "E401 2:10 N119: "),
-        ("- talk: a\n- talk: b\n  loop: 0\n- talk: c", "E401 4:3 N303: The talk in line 2 loops for ever, "),
+        ("- talk: a\n- talk: b\n  loop: 0\n- talk: c", "E401 4:3 N303: The talk in line 2 loops forever, "),
     ],
 )
 def test_a_broken_rule_is_reported_where_the_field_stands(do: str, fault: str) -> None:

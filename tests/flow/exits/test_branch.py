@@ -107,12 +107,12 @@ def test_edges_are_the_lines_and_none_passes_input() -> None:
         ),
         (
             "branch: [{else: end}, {else: end}]",
-            "E251 this line of `branch` stands behind `else` and is never looked at"
+            "E251 this line of `branch` comes after `else` and is never reached"
             " → let `else` be the last line, and only once",
         ),
         (
             "branch: [{if: call.from == '1', else: end}]",
-            "E251 `if` and `else` stand in one line of `branch`"
+            "E251 `if` and `else` are in one line of `branch`"
             " → write `- else: step` as a line of its own, the last one",
         ),
         (

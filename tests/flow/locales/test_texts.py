@@ -90,7 +90,7 @@ def test_a_stream_that_is_written_once_is_played_in_every_locale() -> None:
         ('talk: {en: "Hello.", frr: "A."}', 'E561 `text` of talk: this flow has no locale "frr" → did you mean "fr"?'),
         (
             'talk: {en: "Hello.", fr: "Bonjour.", loop: 2}',
-            'E563 the locale "en" stands among options → put the locales under an option of their own',
+            'E563 the locale "en" is among the options → put the locales under an option of their own',
         ),
         (
             'talk: {en: "Hello.", french: "Bonjour."}',

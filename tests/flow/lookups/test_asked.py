@@ -34,7 +34,7 @@ def test_a_look_up_is_asked_by_its_name(lookup: str) -> None:
         ('"customer, customer"', 'E537 there is no look-up "customer, customer" → write a list: [customer, customer]'),
         (
             "item",
-            'E537 "item" is a variable of this flow, and stands before any look-up of that name → give the variable '
+            'E537 "item" is a variable of this flow, and hides any look-up of that name → give the variable '
             "another name",
         ),
         (

@@ -79,7 +79,7 @@ def test_a_field_that_is_not_returned_is_an_error() -> None:
     [
         (
             "{ok: bool}",
-            "E532 `ok` is a field of every look-up already: it tells whether the answer is real → give the field "
+            "E532 `ok` is a field of every look-up already: it says whether the answer is real → give the field "
             "of the answer another name",
         ),
         ('{"{{ item }}": text}', 'E532 a field cannot be named "{{ item }}" → write its name in the answer'),
@@ -88,12 +88,12 @@ def test_a_field_that_is_not_returned_is_an_error() -> None:
         (
             "{a: {type: text}}",
             'E532 the field "a" is described like a variable → write the type alone: `text`; what holds without an '
-            "answer stands under `default` of the look-up",
+            "answer goes under `default` of the look-up",
         ),
         (
             "{a: {type: [x, y], default: x}}",
             'E532 the field "a" is described like a variable → write the type alone: `[first, second]`; what holds '
-            "without an answer stands under `default` of the look-up",
+            "without an answer goes under `default` of the look-up",
         ),
         (
             "{a: {type: text, sensitive: perhaps}}",
@@ -102,7 +102,7 @@ def test_a_field_that_is_not_returned_is_an_error() -> None:
         (
             "{a: {b: {type: text, sensitive: true, default: x}}}",
             'E532 the field "b" is described like a variable → write no more than `{type: text, sensitive: true}`; '
-            "what holds without an answer stands under `default` of the look-up",
+            "what holds without an answer goes under `default` of the look-up",
         ),
         (
             "{a: [{b: {type: text, sensitive: perhaps}}]}",
@@ -118,7 +118,7 @@ def test_a_field_that_is_not_returned_is_an_error() -> None:
         ),
         (
             "{a: {b: text, sensitive: true}}",
-            'E532 `sensitive` stands among the fields of the field "a" → say it of each field that is: `b: {type: '
+            'E532 `sensitive` is among the fields of the field "a" → say it of each field that is: `b: {type: '
             "text, sensitive: true}`; or of all of it: `{type: {b: ..}, sensitive: true}`",
         ),
         (
@@ -131,7 +131,7 @@ def test_a_field_that_is_not_returned_is_an_error() -> None:
         ),
         (
             "{a: text, sensitive: true}",
-            'E532 `sensitive` stands among the fields of `returns` of the look-up "customer" → say it of each field '
+            'E532 `sensitive` is among the fields of `returns` of the look-up "customer" → say it of each field '
             "that is: `a: {type: text, sensitive: true}`",
         ),
         (
@@ -144,7 +144,7 @@ def test_a_field_that_is_not_returned_is_an_error() -> None:
         ("{a: []}", 'E203 the field "a" allows no word → list the allowed words'),
         (
             "{a: {a: {a: {a: {a: {a: {a: text}}}}}}}",
-            'E532 the field "a" stands more than 5 levels deep → write `map`, and leave open what is in it',
+            'E532 the field "a" is more than 5 levels deep → write `map`, and leave open what is in it',
         ),
         (
             "text",

@@ -100,5 +100,5 @@ class Facts:
 def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts]:
     """The facts of every flow without errors; `meant` are names that a text says where it should look them up."""
     flows, meant = tuple(flows), frozenset(meant)
-    outside = {flow.name: flow.head.outside for flow in flows}
+    outside = {flow.name: flow.outside for flow in flows}
     return [Facts(flow, flow.flow, outside, meant) for flow in flows if flow.flow is not None]

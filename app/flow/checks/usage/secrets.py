@@ -59,7 +59,7 @@ class Secrets:
     def _of(self, facts: Facts) -> _Ways:
         name = facts.flow.name
         if name not in self._ways:
-            params = facts.source.head.outside.params
+            params = facts.source.outside.params
             self._ways[name] = _Ways(facts, self)
             self._ways[name].follow(param for param in params if (name, param) in self._given)
         return self._ways[name]

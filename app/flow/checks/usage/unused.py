@@ -46,7 +46,7 @@ def _variables(facts: Facts) -> Iterator[Issue]:
 
 
 def _outside(facts: Facts) -> Iterator[Issue]:
-    outside = facts.source.head.outside
+    outside = facts.source.outside
     for name, param in outside.params.items():
         if name not in facts.read:
             yield RULES["W632"].at(param.variable.place, f'nothing reads the param "{name}"')

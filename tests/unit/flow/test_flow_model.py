@@ -1,0 +1,106 @@
+"""The maps of a flow file as pydantic models: each fault is reported once, at its place, and nothing else is lost."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import pytest
+from pydantic import Field
+
+from app.flow.language.base import FlowModel, Made, ReadWith
+from app.flow.nodes import Map, Node
+from app.flow.reader import Reader
+from app.flow.scope import scope_types
+from app.flow.source import read_yaml
+
+
+def read_shout(node: Node, what: str, reader: Reader) -> str | None:
+    text = reader.text(node, what)
+    return text.value.upper() if text else None
+
+
+class Queue(FlowModel):
+    """An invented map."""
+
+    aliases: ClassVar = {"max": "most"}
+    hints: ClassVar = {"music": "write `- stream: ..` under `do`"}
+    cures: ClassVar = {"most": "add `most: 5`"}
+
+    most: Annotated[int, Field(ge=1, le=10)]
+    """How many callers wait."""
+    order: Literal["first", "last"] = "first"
+    """Who is next."""
+    is_open: bool = Field(True, alias="open")
+    """Whether it takes callers."""
+    title: Annotated[str | None, ReadWith(read_shout, {"type": "string"})] = None
+    """Its name in capitals."""
+    number: Made[int] = 0
+
+
+def read(text: str, **made: Any) -> tuple[Queue | None, list[str]]:
+    node, issues = read_yaml("flows/test.yaml", text)
+    assert isinstance(node, Map), issues
+    reader = Reader(scope_types({}), {}, frozenset())
+    queue = Queue.parse(node, "`queue`", reader, **made)
+    return queue, [f"{each.place.line}:{each.place.column} {each.code} {each.cure}" for each in reader.issues]
+
+
+def test_words_become_fields_of_their_types() -> None:
+    queue, issues = read("{most: 5, order: last, open: false, title: help}", number=3)
+
+    assert [] == issues
+    assert queue is not None
+    assert (5, "last", False, "HELP", 3) == (queue.most, queue.order, queue.is_open, queue.title, queue.number)
+
+
+@pytest.mark.parametrize(
+    ("text", "issue"),
+    [
+        ("{moost: 5}", '1:2 E202 did you mean "most"?'),
+        ("{max: 5}", "1:2 E202 write `most`"),
+        ("{most: 5, music: x.mp3}", "1:11 E202 write `- stream: ..` under `do`"),
+        ("{most: 5, colour: red}", "1:11 E202 known are: most, order, open, title"),
+        ("{most: 5, order: third}", "1:18 E203 write first or last"),
+        ("{most: 5, open: maybe}", "1:17 E203 true or false is needed"),
+        ("{most: 5, open: [yes]}", "1:17 E201 write a text here"),
+        ("{most: 5, title: {a: b}}", "1:18 E201 write a text here"),
+    ],
+)
+def test_a_fault_is_reported_once_and_the_rest_is_read(text: str, issue: str) -> None:
+    queue, issues = read(text)
+
+    assert [issue] == issues
+    assert queue is not None
+    assert (5, "first", True, None) == (queue.most, queue.order, queue.is_open, queue.title)
+
+
+@pytest.mark.parametrize(
+    ("text", "issue"),
+    [
+        ("{order: last}", "1:1 E204 add `most: 5`"),
+        ("{most: 50}", "1:8 E203 write a whole number from 1 to 10"),
+        ("{most: many}", "1:8 E203 write a whole number from 1 to 10"),
+    ],
+)
+def test_a_fault_in_a_required_word_leaves_no_model(text: str, issue: str) -> None:
+    assert (None, [issue]) == read(text)
+
+
+def test_what_is_missing_is_not_reported_when_an_unknown_word_may_be_meant_for_it() -> None:
+    assert (None, ["1:2 E202 known are: most, order, open, title"]) == read("{colour: red}")
+
+
+def test_every_fault_of_a_map_is_reported() -> None:
+    _, issues = read("{most: 0, order: third, open: maybe, titel: x}")
+
+    assert ["E202", "E203", "E203", "E203"] == sorted(issue.split()[1] for issue in issues)
+
+
+def test_the_schema_has_the_words_with_their_ranges_and_defaults() -> None:
+    schema = Queue.model_json_schema()
+
+    assert ["most", "order", "open", "title"] == list(schema["properties"])
+    assert ["most"] == schema["required"]
+    assert (1, 10) == (schema["properties"]["most"]["minimum"], schema["properties"]["most"]["maximum"])
+    assert schema["properties"]["open"]["default"] is True
+    assert "Who is next." == schema["properties"]["order"]["description"]
