@@ -154,7 +154,7 @@ def test_number_that_was_called_is_not_known_for_all_numbers() -> None:
     ("expected", "item"),
     [
         ("call.from", 'talk: "{{ call.from }}"'),
-        ("FLOW_MEDIA is not set", 'stream: "{{ env.MEDIA }}/sorry.mp3"'),
+        ("env", 'stream: "{{ env.MEDIA }}/sorry.mp3"'),
         ("now", 'talk: "{{ now | spoken }}"'),
     ],
 )
