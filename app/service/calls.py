@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
@@ -83,10 +82,6 @@ _KINDS: Final[Mapping[str, CallbackKind]] = {
 _NUMBER: Final = re.compile(r"[0-9]{5,}")
 
 
-class NeedsTask(Exception):
-    """A turn has lookups, and no asyncio task runs that could wait for them. Nothing was done yet."""
-
-
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
     """The answers of a server that has no lookup client."""
     return tuple(LookupAnswer(None, "this server asks nobody") for _ in wanted)
@@ -121,7 +116,6 @@ class CallService:
         self.look_ups = look_ups
         self.hooks_written = hooks_written
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
-        self.reads_at_once = store.reads_at_once
 
     def take_keys(self, keys: tuple[bytes, ...]) -> None:
         """Sign callback URLs with the first of `keys` from now on; tokens signed with earlier keys stay valid."""
@@ -443,14 +437,9 @@ class CallService:
     # What all webhooks share
 
     async def _play(self, playing: Playing[Result]) -> Result:
-        """Drive the interpreter: answer what it asks for, until it returns.
-
-        Raises NeedsTask when there is something to ask and this does not run in a task.
-        """
+        """Drive the interpreter: answer what it asks for, until it returns."""
         try:
             wanted = next(playing)
-            if asyncio.current_task() is None:
-                raise NeedsTask
             look_up = self.look_ups()
             while True:
                 wanted = playing.send(await look_up(wanted))

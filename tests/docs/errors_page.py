@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
-from app.cli.jobs.examples import about, example
 from app.cli.jobs.validate import RULES as JSON_RULES
 from app.flow.rules import RULES as FLOW_RULES
-from app.flow.rules.running import RUNNING_RULES
+from app.flow.rules import RUNNING_RULES
+from app.flow.rules import Rule as FlowRule
 from app.ncco import RULES as NCCO_RULES
 from tests.house.tracked import ROOT
 
@@ -52,6 +52,8 @@ class Rule(Protocol):
     def title(self) -> str: ...
     @property
     def cure(self) -> str: ...
+    @property
+    def bad(self) -> str | bytes: ...
 
 
 def rules() -> Iterator[Rule]:
@@ -84,16 +86,14 @@ def _chapter(title: str, of: Iterable[Rule]) -> str:
 
 def _section(rule: Rule) -> str:
     parts = [f"### {rule.code}", f"{_sentence(rule.title)} **Cure:** {_told(rule.cure)}."]
-    if good := example(rule.code, "good"):
-        parts.append(_sentence(about(good)))
-    return "\n\n".join(filter(None, [*parts, _block(example(rule.code, "bad"))])) + "\n"
+    if isinstance(rule, FlowRule):
+        parts.append(_sentence(rule.about))
+    return "\n\n".join(filter(None, [*parts, _block(rule.bad)])) + "\n"
 
 
-def _block(bad: bytes | None) -> str:
+def _block(bad: str | bytes) -> str:
     """An example as a block; "" for one that a page cannot show: its fault is a byte, a blank at an end, a link."""
-    if bad is None:
-        return ""
-    text = bad.decode(errors="replace")
+    text = bad if isinstance(bad, str) else bad.decode(errors="replace")
     lines = text.splitlines()
     is_plain = all(sign.isprintable() or sign == "\n" for sign in text) and "\ufffd" not in text
     if (

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from app.flow.rules.running import RUNNING_RULES
+from app.flow.rules import RUNNING_RULES
 
 APP = Path(__file__).resolve().parents[2] / "app"
 _RAISED = re.compile(r'RenderError\(\s*"([ER]\d+)"')

@@ -12,7 +12,7 @@ from typing import Final, Literal, Protocol
 
 import click
 
-from app.cli.jobs.examples import about, example, unpack, without_head
+from app.cli.jobs.examples import unpack
 from app.cli.jobs.validate import RULES as JSON_RULES
 from app.cli.jobs.validate import faults_of
 from app.cli.terminal import takes_colour
@@ -20,7 +20,8 @@ from app.cli.work import FINE, CannotRun
 from app.flow.loader import load_files
 from app.flow.report import printable, report
 from app.flow.rules import RULES as FLOW_RULES
-from app.flow.rules.running import RUNNING_RULES
+from app.flow.rules import RUNNING_RULES
+from app.flow.rules import Rule as FlowRule
 from app.ncco import RULES as NCCO_RULES
 
 WIDTH: Final = 100
@@ -44,7 +45,15 @@ class Rule(Protocol):
 
     @property
     def cure(self) -> str:
-        """How it is mended in general."""
+        """How it is fixed in general."""
+
+    @property
+    def bad(self) -> str | bytes:
+        """An example that breaks it."""
+
+    @property
+    def good(self) -> str | bytes:
+        """The same without the fault."""
 
 
 RULES: Final[Mapping[str, Rule]] = {**FLOW_RULES, **RUNNING_RULES, **JSON_RULES, **NCCO_RULES}
@@ -71,9 +80,8 @@ def explain_code(code: str, form: Literal["text", "json"]) -> int:
     rule = RULES.get(code)
     if rule is None:
         raise CannotRun(f"there is no code {code}", _meant(code))
-    bad, good = example(code, "bad") or b"", example(code, "good") or b""
     colour = takes_colour() and form == "text"
-    found = _Explained(rule, _about(rule, good), _text(bad), _shown(code, bad, colour), _text(without_head(good)))
+    found = _Explained(rule, _about(rule), _text(rule.bad), _shown(rule, colour), _text(rule.good))
     click.echo(_as_json(found) if form == "json" else _as_text(found, colour), color=colour)
     return FINE
 
@@ -99,24 +107,24 @@ def _meant(code: str) -> str:
     return f"near it are {', '.join(sorted(near[:NEAREST]))}; {ALL}" if near else ALL
 
 
-def _about(rule: Rule, good: bytes) -> str:
-    """Why the rule is there: the head of its right example; for an NCCO the place that states it."""
-    source = getattr(rule, "source", "")
-    return f"It is stated in: {source}." if source else about(good)
+def _about(rule: Rule) -> str:
+    """Why the rule is there; for an NCCO the page that states it."""
+    return rule.about if isinstance(rule, FlowRule) else f"It is stated in: {getattr(rule, 'source', '')}."
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", errors="replace")
+def _text(example: str | bytes) -> str:
+    return example if isinstance(example, str) else example.decode("utf-8", errors="replace")
 
 
-def _shown(code: str, bad: bytes, colour: bool) -> str:
-    if code in RUNNING_RULES or not bad:
+def _shown(rule: Rule, colour: bool) -> str:
+    if rule.code in RUNNING_RULES:
         return ""
-    if code not in FLOW_RULES:
-        return report(faults_of("answer.json", _text(bad)), {"answer.json": _text(bad)}, "text", colour)
+    if rule.code not in FLOW_RULES:
+        bad = _text(rule.bad)
+        return report(faults_of("answer.json", bad), {"answer.json": bad}, "text", colour)
     with TemporaryDirectory() as folder:
         root = Path(folder)
-        unpack(bad, root)
+        unpack(rule.bad, root)
         project = load_files(root / "flows", root / "templates", {})
         return report(project.issues, project.texts, "text", colour).replace(f"{root}/", "")
 

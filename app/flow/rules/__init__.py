@@ -1,34 +1,67 @@
-"""The one table of rules of the flow language: every code that a check can report."""
+"""The rules of the flow language: every code that a check or a running call can report.
+
+A rule is one entry of a YAML file in this folder:
+
+    E214:
+      severity: error
+      title: a target names a step that does not exist
+      cure: name a step of this flow, or end
+      about: Why the rule is there.
+      bad: a project that breaks this rule and no other
+      good: the same project without the fault
+
+An example is one flow file, or several files after lines `#=== path`; `#=== path -> target` is a symbolic link.
+"""
 
 from __future__ import annotations
 
-from app.flow.rules.expressions import EXPRESSION_RULES
-from app.flow.rules.hooks import HOOK_RULES
-from app.flow.rules.hours import HOUR_RULES
-from app.flow.rules.locales import LOCALE_RULES
-from app.flow.rules.lookups import LOOKUP_RULES
-from app.flow.rules.ncco import NCCO_RULES
-from app.flow.rules.prompts import PROMPT_RULES
-from app.flow.rules.rule import Rule
-from app.flow.rules.structure import STRUCTURE_RULES
-from app.flow.rules.text import TEXT_RULES
-from app.flow.rules.usage import USAGE_RULES
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = ["RULES", "Rule"]
+from app.flow.issues import Issue, Severity
+from app.flow.nodes import Place
+from app.ncco.issue import RuleBook
 
-RULES: dict[str, Rule] = {
-    rule.code: rule
-    for rule in (
-        *TEXT_RULES,
-        *STRUCTURE_RULES,
-        *EXPRESSION_RULES,
-        *NCCO_RULES,
-        *LOCALE_RULES,
-        *PROMPT_RULES,
-        *HOUR_RULES,
-        *LOOKUP_RULES,
-        *HOOK_RULES,
-        *USAGE_RULES,
-    )
-}
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        title: what is wrong in general.
+        cure: how it is fixed in general.
+        about: why the rule is there.
+        bad: a project that breaks this rule and no other; bytes where it is not UTF-8.
+        good: the same project without the fault.
+    """
+
+    code: str
+    severity: Severity
+    title: str
+    cure: str
+    about: str = ""
+    bad: str | bytes = ""
+    good: str | bytes = ""
+
+    def at(self, place: Place, message: str, cure: str | None = None) -> Issue:
+        """The issue that this rule is broken at `place`; `cure` is the rule's own unless a better one is known."""
+        return Issue(self.code, self.severity, place, message, self.cure if cure is None else cure)
+
+
+def _book(*names: str) -> Mapping[str, Rule]:
+    return RuleBook(Rule, *(FOLDER / f"{name}.yaml" for name in names))
+
+
+RULES = _book(
+    *("text", "structure", "expressions", "ncco", "locales", "prompts", "hours", "lookups", "hooks", "usage"),
+)
 """By code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. W: warnings."""
+
+PROMPT_RULES = _book("prompts")
+"""Those about what prompts say."""
+
+RUNNING_RULES = _book("running")
+"""By code: what only a running call can break. `ncco check` never reports these."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.flow.rules.rule import Rule
+from app.flow.rules import Rule
 
 _RULES: Final = (
     Rule("S101", "error", "a part of a scenario has another shape", "write it as docs/reference/scenarios.md shows"),

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from app.cli.jobs.examples import FLOWS, unpack
+from app.cli.jobs.examples import unpack
 from app.flow.hours.holidays import WORDS as REGION_WORDS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
 from app.flow.language.collect import Collect
@@ -29,6 +29,7 @@ from app.flow.language.variables import Declaration
 from app.flow.loader import load_files
 from app.flow.parts.wire import ENDPOINT_TYPES
 from app.flow.played import ACTIONS, KINDS
+from app.flow.rules import RULES, RUNNING_RULES
 from tests.flow.schema.editor_yaml import as_editor_reads
 from tests.house.tracked import ROOT, tracked_files
 
@@ -40,10 +41,11 @@ FOREIGN_NAMES = flow_schema(Names(("a",), ("b",), ("c",), ("d",), ("e",), ("f",)
 
 def loading_texts() -> Iterator[tuple[str, str]]:
     """Every flow file of the repository that loads without an error: examples of rules, and whole projects."""
-    for example in sorted(FLOWS.iterdir()):
-        with TemporaryDirectory() as folder:
-            unpack(example.read_bytes(), Path(folder))
-            yield from sound_files(Path(folder), example.name)
+    for rule in (*RULES.values(), *RUNNING_RULES.values()):
+        for kind, example in {"bad": rule.bad, "good": rule.good}.items():
+            with TemporaryDirectory() as folder:
+                unpack(example, Path(folder))
+                yield from sound_files(Path(folder), f"{rule.code}.{kind}")
     for flows in sorted({Path(name).parent for name in tracked_files() if Path(name).parent.name == "flows"}):
         if not flows.parts[0].startswith(("app", "tests")):
             yield from sound_files(ROOT / flows.parent, str(flows.parent))
@@ -304,12 +306,6 @@ def test_the_names_of_a_project_are_offered() -> None:
     assert {"enum": ["seen", "team", "ticket", "tier", "tries"]} in into["anyOf"]
     assert {"done"} <= set(definitions["on"]["properties"])
     assert {"en", "fr"} == set(definitions["talk_item"]["properties"]["talk"]["anyOf"][0]["anyOf"][1]["properties"])
-
-
-def test_names_are_read_from_files_with_faults_too() -> None:
-    broken = RICH.replace("entry: true", "entry: true: false")
-
-    assert "hello" in names_in({"flows/rich.yaml": broken}).steps
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "flow: [a]\nsteps: [b]\noutcomes: done\nvars: x\n", "{{{", "\x00"])

@@ -1,0 +1,78 @@
+"""Every rule has an example that breaks it alone, one that breaks none, and a cure that removes the issue."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.cli.jobs.examples import unpack
+from app.flow.issues import Issue
+from app.flow.loader import load_files
+from app.flow.rules import RULES, RUNNING_RULES
+from tests.unit.flow.cures import cured
+
+CHOICES = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        E103 E107 E109 E110 E111 E112 E113 E114 E115 E116 E119 E120 E121 E122 E123 E124 E201 E202
+        E203 E205 E206 E210 E211 E212 E216 E220 E226 E230 E231 E233 E234 E235 E240 E245 E246 E251
+        E263 E264 E265 E270 E271 E276 E277 E278 E280 E282 E285 E286 E287 E291 E301 E308 E310 E311
+        E312 E313 E321 E322 E324 E325 E330 E331 E332 E333 E334 E335 E336 E340 E343 E401 E404 E407
+        E408 E409 E411 E413 E503 E505 E506 E512 E513 E531 E532 E535 E539 E540 E560 E563 E564 E582
+        E583 E631 W126 W215 W266 W286 W302 W304 W413 W520 W521 W522 W523 W565 W566 W567 W600
+        W605 W606 W630 W631 W632 W636 W638 W639 W640 W641 W642 W643 W645 W646
+        """,
+    )
+)
+"""Codes whose cure leaves a choice to the author, or needs a change in another place than the issue's."""
+
+
+def issues_of(example: str | bytes, root: Path, env: dict[str, str] | None = None) -> tuple[Issue, ...]:
+    """What is found in an example; without `env` its settings are whatever it names."""
+    unpack(example, root)
+    return load_files(root / "flows", root / "templates", env).issues
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_the_bad_example_of_a_rule_breaks_it_alone(code: str, tmp_path: Path) -> None:
+    issues = issues_of(RULES[code].bad, tmp_path, env={})
+
+    assert [(code, RULES[code].severity)] == [(issue.code, issue.severity) for issue in issues]
+    assert issues[0].message
+    assert issues[0].cure
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_the_good_example_of_a_rule_breaks_none(code: str, tmp_path: Path) -> None:
+    assert [] == [f"{issue.code} {issue.place} {issue.message}" for issue in issues_of(RULES[code].good, tmp_path)]
+
+
+@pytest.mark.parametrize("code", sorted(RULES.keys() - CHOICES))
+def test_the_cure_of_a_rule_removes_the_issue(code: str, tmp_path: Path) -> None:
+    (issue,) = issues_of(RULES[code].bad, tmp_path, env={})
+    file = tmp_path / issue.place.file
+    for text in cured(file.read_text(encoding="utf-8"), issue):
+        file.write_text(text, encoding="utf-8")
+        left = load_files(tmp_path / "flows", tmp_path / "templates", {}).issues
+        if not [each for each in left if each.code == code or each.is_error]:
+            return
+    pytest.fail(f"{issue.cure!r} cannot be applied; add {code} to CHOICES if that is right")
+
+
+@pytest.mark.parametrize("code", RUNNING_RULES)
+@pytest.mark.parametrize("kind", ["bad", "good"])
+def test_examples_of_what_only_a_call_breaks_can_be_loaded(code: str, kind: str, tmp_path: Path) -> None:
+    rule = RUNNING_RULES[code]
+
+    assert issues_of(rule.bad if kind == "bad" else rule.good, tmp_path) == ()
+
+
+@pytest.mark.parametrize("code", [*RULES, *RUNNING_RULES])
+def test_a_rule_says_why_it_is_there(code: str) -> None:
+    rule = RULES.get(code) or RUNNING_RULES[code]
+
+    assert len(rule.about) > 40
+    assert rule.severity == ("warning" if code.startswith("W") else "error")
