@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from app.flow.model import Callback, Draft, Frame, Laid, Part, Value
+from app.flow.model import Callback, Draft, Frame, Part, Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.parts.action import observer
 from app.flow.parts.address import endpoint_of, type_of
@@ -71,10 +71,6 @@ class Connect:
         """The action of the target whose turn it is; none when a list has nobody to ring. Raises RenderError."""
         rung = tuple(islice(self.rung(frame), frame.position + 1))
         return [target.draft(names) for target, names in rung[-1:]]
-
-    def laid_out(self) -> Laid | None:
-        """The action of the first target; None when a call has to add to it."""
-        return None if self.targets[0].differs else self.targets[0].laid_out()
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback) -> Connect:
         """The same targets with more fields each, and another webhook."""

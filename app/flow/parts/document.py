@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import RenderError
-from app.flow.model import Draft, Frame, Laid, Part, Value
+from app.flow.model import Draft, Frame, Part, Value
 from app.flow.nodes import Place, Text
 from app.flow.parts.action import observer
 from app.flow.parts.address import address_of
@@ -43,10 +43,6 @@ class Document:
         if self.is_opening and frame.position:
             return []
         return self.drafts(self.value.render(frame.names))
-
-    def laid_out(self) -> Laid | None:
-        """None: the template decides which actions there are."""
-        return None
 
     def drafts(self, text: str) -> list[Draft]:
         """The actions that a rendered template holds. Raises RenderError (E413)."""

@@ -50,13 +50,16 @@ class Party(Action):
             yield from each_number(self.numbers, frame)
 
     def may_be_dialled(self, frame: Frame) -> bool:
-        """Whether a computed address may be dialled; one that cannot be computed fails when its turn comes."""
+        """Whether a computed address of a list may be dialled: it is allowed, and a value of its type.
+
+        One that cannot be computed at all fails when its turn comes.
+        """
         if not self.is_computed:
             return True
         try:
             address = address_of(self.fields["endpoint"].render(frame.names)[0])
-        except RenderError:
-            return True
+        except RenderError as error:
+            return error.code != "E392" or frame.may_dial("")
         return not address or frame.may_dial(address)
 
     def draft(self, names: Mapping[str, Any]) -> Draft:
