@@ -118,7 +118,7 @@ class Laid(NamedTuple):
 
 
 class Part(Protocol):
-    """One item of `do`, in its file under app/flow/parts/."""
+    """One item of `do`, in its file under app/flow/actions/."""
 
     @property
     def place(self) -> Place:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import Final
 
+from app.flow.actions.connect import Connect
 from app.flow.model import Flow, Step
-from app.flow.parts.connect import Connect
 from app.settings import Settings
 
 URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))

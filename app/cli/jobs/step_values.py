@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from app.cli.jobs.layers import Layers, leaves, within
+from app.flow.actions.action import Action
+from app.flow.actions.connect import Connect, Party
+from app.flow.actions.document import Document
+from app.flow.actions.values import Array, Given, Localised, Object, OfCall, OurNumber
 from app.flow.model import Flow, Part, Step, Value
 from app.flow.nodes import Map, Node, Place, Text
-from app.flow.parts.action import Action
-from app.flow.parts.connect import Connect
-from app.flow.parts.document import Document
-from app.flow.parts.party import Party
-from app.flow.parts.values import Array, Given, Localised, Object, OfCall, OurNumber
 
 SERVER: Final = "the server"
 BEFORE: Final = ("lookup", "set", "send")
