@@ -24,7 +24,6 @@ over .env. Exit codes: 0 stopped, 1 the flows have errors and the database
 knows no good ones, 2 a setting is wrong or the address is taken.""",
 )
 @click.option("--dev", is_flag=True, help="Development mode: unsigned webhooks are taken, on loopback only.")
-@click.option("--reload", is_flag=True, help="Start anew whenever a Python file of the server changes.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that serve.")
 @click.option("--host", help="Address to listen on [NCCO_HOST, else 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [NCCO_PORT, else 8000].")
@@ -33,7 +32,6 @@ knows no good ones, 2 a setting is wrong or the address is taken.""",
 def command(
     *,
     dev: bool,
-    reload: bool,
     workers: int,
     host: str | None,
     port: int | None,
@@ -41,4 +39,4 @@ def command(
     templates: Path | None,
 ) -> None:
     """Run the server, and print the URLs to enter at Vonage."""
-    hand_over("serve", dev=dev, reload=reload, workers=workers, host=host, port=port, flows=flows, templates=templates)
+    hand_over("serve", dev=dev, workers=workers, host=host, port=port, flows=flows, templates=templates)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from app.flow.issues import Issue
 from app.flow.nodes import Place
-from app.flow.page import Page
 from app.flow.rules import RULES
+from app.flow.source.page import Page
 
 MAX_BYTES = 1_048_576
 """A larger file is not read: 1 MiB is a hundred times what a flow or a prompt needs."""

@@ -17,19 +17,21 @@ from app.flow.language.flow import ReadFlow, is_flow_name, read_flow, sample_sig
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.linking import link
 from app.flow.model import Flow, Project, Signature
-from app.flow.nodes import Map, Node, Text
+from app.flow.nodes import Map, Node, Place, Text
 from app.flow.reader import Reader
-from app.flow.remains import check_remains
 from app.flow.rules import PROMPT_RULES
 from app.flow.scope import scope_types
 from app.flow.settings import kept_settings
-from app.flow.source import read_remains, read_yaml
+from app.flow.source import names_written_in, read_yaml
 from app.flow.taint import caller_filled
 
 _FLOWS = "flows/"
 _TEMPLATES = "templates/"
 _CALENDARS = "calendars/"
 _SUFFIXES = frozenset({".yaml", ".yml"})
+
+_UNKNOWN_NAME = frozenset({"E272", "E303", "E304", "E537", "E561", "E580"})
+"""Rules about flows, names in expressions, calendars, lookups, locales and hooks that nobody declares."""
 
 Extent = Literal["revision", "files", "project"]
 
@@ -126,14 +128,16 @@ def _signatures(files: list[_File], env: Mapping[str, str] | None) -> dict[str, 
     found: dict[str, Signature] = {}
     nameless: list[Signature] = []
     for file in files:
-        node = file.node or read_remains(file.path, file.text)
+        node = file.node
+        if node is None:
+            name = names_written_in(file.text)[0] or PurePosixPath(file.path).stem
+            found.setdefault(name, Signature(name, Place(file.path, 1, 1), is_whole=False))
         if isinstance(node, Map) and not is_shared(node):
             signature = sample_signature(node, Reader(scope_types({}, env), {}, frozenset()))
-            whole = replace(signature, is_whole=signature.is_whole and file.node is not None)
-            if whole.name in found or not is_flow_name(whole.name):
-                nameless.append(replace(whole, name=PurePosixPath(file.path).stem, is_whole=False))
-            if whole.name:
-                found.setdefault(whole.name, whole)
+            if signature.name in found or not is_flow_name(signature.name):
+                nameless.append(replace(signature, name=PurePosixPath(file.path).stem, is_whole=False))
+            if signature.name:
+                found.setdefault(signature.name, signature)
     return {signature.name: signature for signature in nameless} | found
 
 
@@ -146,8 +150,6 @@ def _named(files: list[_File]) -> dict[str, Map]:
 def _read_file(file: _File, context: Context, shelf: Shelf) -> None:
     """One flow file with the templates that it uses."""
     if file.node is None:
-        file.found += check_remains(file.path, file.text, context, file.found)
-        file.text_faults = len(file.found)
         return
     file.read = read_flow(file.node, context, file.found)
     file.templates = shelf.take_all()
@@ -158,7 +160,8 @@ def _project(
 ) -> Project:
     read = [file.read for file in files if file.read is not None]
     between = check_project(read, is_whole=all(file.node for file in files))
-    issues = {issue for file in files for issue in file.issues} | set(between)
+    unread = frozenset[str]().union(*(names_written_in(file.text)[1] for file in files if file.node is None))
+    issues = {issue for file in files for issue in file.issues if not _is_unread(issue, file, unread)} | set(between)
     dates = calendar_sources(context.shared.calendars)
     sources = {
         file.read.name: {file.path: file.text, **file.templates, **shared_sources, **dates, **_dates(file.read.flow)}
@@ -184,6 +187,14 @@ def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calenda
         if shared.get(name) is not calendar
     }
     return {**shared, **own}
+
+
+def _is_unread(issue: Issue, file: _File, names: Set[str]) -> bool:
+    """Whether an issue is about a name that may be declared in a file with a syntax error."""
+    if not names or file.node is None or issue.code not in _UNKNOWN_NAME or issue.place.file != file.path:
+        return False
+    line = file.text.splitlines()[issue.place.line - 1]
+    return line[issue.place.column - 1 :][: issue.place.length] in names
 
 
 def _follows(issue: Issue, path: str, marred: Set[tuple[int, int]]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ SECRETS: Final = (
     "signature_secret_previous",
 )
 """The settings that files may hold, and that can be changed while the server runs."""
+PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
+"""What docs/how-to/one-host.md writes in place of the signature secret."""
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +242,8 @@ class Settings(BaseSettings):
         """Refuse to serve strangers: without signatures anybody could steer calls and run up a bill.
 
         Raises:
-            SettingsError: there is no signature secret and this is neither development on loopback nor meant so, or
-                callback URLs would lead nowhere.
+            SettingsError: there is no signature secret and this is neither development on loopback nor meant so,
+                every webhook would be refused, or callback URLs would lead nowhere.
         """
         if not self.is_signed and not self.insecure and not (dev and values.is_loopback(self.host)):
             where = f"{self.host}:{self.port}"
@@ -248,6 +252,18 @@ class Settings(BaseSettings):
                 f"is not set, so anybody who reaches {where} could send webhooks",
                 "Set it to the signature secret from the API settings of the Vonage dashboard. To try things out, use "
                 "`ncco serve --dev` with NCCO_HOST=127.0.0.1; NCCO_INSECURE=1 does without signatures anywhere.",
+            )
+        if self.signature_secret.get_secret_value() == PLACEHOLDER_SECRET:
+            raise SettingsError(
+                "VONAGE_SIGNATURE_SECRET",
+                "is the placeholder of the guide, so every webhook would be refused",
+                "Set it to the signature secret from the API settings of the Vonage dashboard.",
+            )
+        if self.is_signed and self.application_id and not _UUID.fullmatch(self.application_id):
+            raise SettingsError(
+                "VONAGE_APPLICATION_ID",
+                "is not a UUID, so every webhook would be refused",
+                "Copy the application ID from the Vonage dashboard, or leave it unset.",
             )
         if not (self.public_url or dev or self.insecure):  # behind a proxy, this machine alone is everybody
             raise SettingsError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,6 @@ from app.settings import values
 from app.settings.fields import PREFIX, SECRETS, Cure, Settings, variable
 from app.settings.secret_files import SUFFIX, named_files, read_file
 
-_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 FLOW_PREFIX: Final = "FLOW_"
 DOTENV: Final = Path(".env")
 PREVIOUS: Final = "_previous"
@@ -144,8 +142,6 @@ def _unreachable(settings: Settings) -> Iterator[str]:
         yield f"NCCO_PUBLIC_URL is {settings.public_url}: Vonage cannot reach this machine by that name."
     elif settings.is_signed and url.scheme == "http":
         yield "NCCO_PUBLIC_URL begins with http://: what callers press crosses the network for everybody to read."
-    if settings.application_id and not _UUID.fullmatch(settings.application_id):
-        yield "VONAGE_APPLICATION_ID is no UUID: webhooks of every application are refused."
 
 
 def _short(settings: Settings) -> list[str]:

@@ -13,22 +13,18 @@ async with AsgiServer(create_app(settings, clock=clock), clock) as server:
 from __future__ import annotations
 
 from app.simulator.application import Application
-from app.simulator.asgi import AsgiServer
+from app.simulator.calls import CallIsOver, Moment, NothingToDecide, PhoneCall, Vonage
 from app.simulator.chaos import Chaos, Disturbance
-from app.simulator.clock import VirtualClock
-from app.simulator.courier import Attempt, Delivery, Message
+from app.simulator.delivery import Attempt, Delivery, Message, Verdict
 from app.simulator.durations import Durations
-from app.simulator.errors import CallIsOver, NothingToDecide
-from app.simulator.leg import Waited
-from app.simulator.over_http import HttpServer
+from app.simulator.legs import BETWEEN_KEYS_S, Heard, Waited
 from app.simulator.parties import ENDLESS, Act, Behaviour, HangUp, Keys, Outcome, Parties, Silence, Words
-from app.simulator.phone_call import Moment, PhoneCall
-from app.simulator.replies import Verdict
 from app.simulator.requests import Request, Response, Server
-from app.simulator.transcript import Heard
-from app.simulator.vonage import Vonage
+from app.simulator.scheduler import VirtualClock
+from app.simulator.servers import AsgiServer, HttpServer
 
 __all__ = [
+    "BETWEEN_KEYS_S",
     "ENDLESS",
     "Act",
     "Application",

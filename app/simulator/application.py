@@ -1,4 +1,4 @@
-"""The settings of one voice application, and of the platform where its documents disagree or say nothing."""
+"""The settings of one voice application, and of the platform where its documents disagree or are silent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Application:
     """What the dashboard knows of an application, and which reading of the documents the platform follows.
 
     Attributes:
-        answer_url: asked for the first NCCO. event_url: told of everything else that has no URL of its own.
+        answer_url: asked for the first NCCO. event_url: gets everything else that has no URL of its own.
         fallback_url: asked when a request that expects an NCCO has failed; "" for none.
         answer_method: also of the fallback. Source: webhook reference, methods (answer and fallback GET, event POST).
         signature_secret: of the account; "" sends unsigned webhooks.
@@ -32,7 +32,7 @@ class Application:
             "Speech was not enabled". Both were seen.
         records_block: whether a record with an end condition is waited for. Source: NCCO reference, Record; its own
             table and introduction disagree.
-        detection_s: seconds until a machine is told from a person.
+        detection_s: seconds until machine detection knows who answered.
         recording_s, transcription_s: seconds from the end of a recording to its webhook, and from there to its text.
         region_url: the REST host that webhooks name.
     """

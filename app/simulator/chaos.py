@@ -1,4 +1,4 @@
-"""The bad luck of a network, as a seed: the same seed, the same bad luck."""
+"""Network faults drawn from a seed: the same seed gives the same faults."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """What befalls one delivery. It always gets through in the end: by its retry, or by the fallback.
+    """What happens to one delivery. It always gets through in the end: by its retry, or by the fallback.
 
     Attributes:
-        late_s: seconds until it is sent at all. Later ones may overtake it, save where the call waits for its reply.
+        late_s: seconds until it is sent at all. Later ones may overtake it, unless the call waits for its reply.
         slow_s: seconds that the reply takes longer; less than the time-out.
         is_doubled: sent twice, the second time `again_s` seconds after the first; the reply to that is lost.
         loses_reply: the server gets it, the platform not the reply: a time-out, and a retry.
@@ -30,11 +30,11 @@ class Disturbance:
 
     @property
     def of_retry(self) -> Disturbance:
-        """What befalls the same delivery when it is sent again."""
-        return Disturbance(loses_reply=True) if self.loses_every_reply else CALM
+        """What happens to the same delivery when it is sent again."""
+        return Disturbance(loses_reply=True) if self.loses_every_reply else UNDISTURBED
 
 
-CALM: Final = Disturbance()
+UNDISTURBED: Final = Disturbance()
 
 
 class Chaos:
@@ -59,7 +59,7 @@ class Chaos:
         self._random = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
 
     def next_disturbance(self, *, is_awaited: bool) -> Disturbance:
-        """What befalls the next delivery.
+        """What happens to the next delivery.
 
         Args:
             is_awaited: whether the call waits for its reply.

@@ -1,7 +1,7 @@
 """How long speech and audio last.
 
-The platform documents no durations. These are our estimates: they are near enough to tell a prompt of four seconds from
-one of forty, and the same in every run.
+The platform documents no durations. These are our estimates. They are the same in every run, and near
+enough to distinguish a prompt of four seconds from one of forty.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _parts(text: str) -> Iterable[tuple[str, float] | float]:
 
 
 def _walk(root: ET.Element) -> Iterable[tuple[str, float] | float]:
-    """The parts of SSML in no particular order; without recursion, since nobody limits how deep tags are nested."""
+    """The parts of SSML in no particular order; without recursion, since tags may be nested without limit."""
     pending = [(root, 1.0)]
     while pending:
         element, rate = pending.pop()

@@ -98,7 +98,7 @@ class Parties:
     """What is known of all parties that may be dialled.
 
     Attributes:
-        known: by number, user, URI or extension: one behaviour for every dial, or one after another, the last for ever.
+        known: by number, user, URI or extension: one behaviour for all dials, or one for each, the last repeating.
         other: everybody else; None: each dial waits until it is decided (`PhoneCall.decide`).
     """
 

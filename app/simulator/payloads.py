@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from app.simulator.leg import Leg
+from app.simulator.legs import Leg
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -33,7 +33,7 @@ def whole_seconds(moment: datetime, zone: str = ".000Z") -> str:
 def of_leg(leg: Leg) -> Fields:
     """What most webhooks say of a leg."""
     identity = leg.identity
-    return {"from": identity.from_, "to": identity.to, "uuid": leg.uuid, "conversation_uuid": leg.room.uuid}
+    return {"from": identity.from_, "to": identity.to, "uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
 
 
 def answer(leg: Leg, region_url: str) -> Fields:
@@ -41,7 +41,7 @@ def answer(leg: Leg, region_url: str) -> Fields:
     identity = leg.identity
     fields: Fields = {"to": identity.to, "endpoint_type": identity.endpoint_type}
     fields |= {"from_user": identity.from_user} if identity.from_user else {"from": identity.from_}
-    fields |= {"conversation_uuid": leg.room.uuid, "uuid": leg.uuid, "region_url": region_url}
+    fields |= {"conversation_uuid": leg.conversation.uuid, "uuid": leg.uuid, "region_url": region_url}
     if identity.custom_data is not None:
         fields["custom_data"] = identity.custom_data
     if identity.endpoint_type != "websocket":

@@ -1,4 +1,4 @@
-"""What all calls of one virtual platform share."""
+"""The virtual platform: what all its calls share, and how legs end."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from typing import Any
 from app.simulator import payloads
 from app.simulator.application import Application
 from app.simulator.chaos import Chaos
-from app.simulator.clock import VirtualClock
-from app.simulator.courier import Courier, Message, deliver
+from app.simulator.conversations import Conversation
+from app.simulator.delivery import Deliveries, Message, Verdict
 from app.simulator.durations import Durations
-from app.simulator.ids import Ids
-from app.simulator.kernel import Kernel, Steps, first_of
-from app.simulator.leg import EndedBy, Identity, Leg
+from app.simulator.legs import EndedBy, Heard, Identity, Ids, Leg
 from app.simulator.parties import Parties
-from app.simulator.replies import Verdict
-from app.simulator.requests import Method, Server
-from app.simulator.room import Room
-from app.simulator.transcript import Heard
+from app.simulator.requests import Method, Request, Response, Server, in_time
+from app.simulator.scheduler import Scheduler, Steps, VirtualClock, first_of
 
 
 class Platform:
@@ -40,32 +36,48 @@ class Platform:
         self.parties = parties
         self.durations = durations
         self.ids = Ids(seed)
-        self.kernel = Kernel(clock, lambda request: deliver(server, request))
-        self.courier = Courier(self.kernel, server, application, Ids(f"tokens of {seed}"), chaos)
-        self.rooms: dict[str, Room] = {}
-        self.named: dict[str, Room] = {}
+        self._server = server
+        self.scheduler = Scheduler(clock, self._deliver)
+        self.deliveries = Deliveries(self.scheduler, server, application, Ids(f"tokens of {seed}"), chaos)
+        self.conversations: dict[str, Conversation] = {}
+        self.named: dict[str, Conversation] = {}
 
-    def own_room(self, leg: Leg, room: Room) -> None:
+    async def _deliver(self, request: Request) -> Response:
+        """Send a request; a response that comes too late is a time-out."""
+        return in_time(request, await self._server.deliver(request))
+
+    def new_inbound_leg(self, identity: Identity) -> Leg:
+        """The leg of a caller, alone in a conversation of its own."""
+        conversation = Conversation(self.ids.conversation())
+        leg = self.new_leg(identity, conversation, {})
+        self.own_conversation(leg, conversation)
+        return leg
+
+    def own_conversation(self, leg: Leg, conversation: Conversation) -> None:
         """Put a leg into a conversation that its own NCCO controls."""
-        room.controller = leg
-        self.rooms.setdefault(room.uuid, room)
-        room.join(leg)
+        conversation.controller = leg
+        self.conversations.setdefault(conversation.uuid, conversation)
+        conversation.join(leg)
 
-    def room_named(self, name: str) -> Room:
+    def conversation_named(self, name: str) -> Conversation:
         """The conversation of a name; it is made when there is none.
 
         Source: NCCO reference, Conversation: the same name is the same conversation, within an application.
         """
-        room = self.named.get(name)
-        if room is None or room.over.is_fired:
-            room = self.named[name] = Room(room.uuid if room is not None else self.ids.conversation(), name)
-            self.rooms[room.uuid] = room
-        return room
+        conversation = self.named.get(name)
+        if conversation is None or conversation.over.is_fired:
+            conversation = self.named[name] = Conversation(
+                conversation.uuid if conversation is not None else self.ids.conversation(), name
+            )
+            self.conversations[conversation.uuid] = conversation
+        return conversation
 
-    def new_leg(self, identity: Identity, room: Room, action: Mapping[str, Any], root: Leg | None = None) -> Leg:
+    def new_leg(
+        self, identity: Identity, conversation: Conversation, action: Mapping[str, Any], root: Leg | None = None
+    ) -> Leg:
         """A leg that is about to ring; its states go where `action` says, else to the application's event URL."""
         url, method = self.target(action)
-        return Leg(identity, self.clock, room, event_url=url, event_method=method, root=root)
+        return Leg(identity, self.clock, conversation, event_url=url, event_method=method, root=root)
 
     def target(self, action: Mapping[str, Any]) -> tuple[str, Method]:
         """Where webhooks of an action go. Source: webhooks guide, precedence: the most specific URL wins."""
@@ -75,22 +87,30 @@ class Platform:
         url = written if isinstance(written, str) else written[0]
         return url, "GET" if str(action.get("eventMethod", "POST")).upper() == "GET" else "POST"
 
-    def tell(self, kind: str, fields: Mapping[str, Any], leg: Leg, action: Mapping[str, Any] | None = None) -> None:
-        """Send a webhook that nobody waits for; to the application's event URL without an action."""
+    def send(self, kind: str, fields: Mapping[str, Any], leg: Leg, action: Mapping[str, Any] | None = None) -> None:
+        """Send a webhook that nobody waits for; without an action, to the application's event URL."""
         url, method = self.target(action or {})
-        self.courier.tell(Message(kind, url, method, fields, leg.root.uuid))
+        self.deliveries.send(Message(kind, url, method, fields, leg.root.uuid))
 
-    def tell_status(self, leg: Leg, name: str, **extra: Any) -> None:
+    def send_status(self, leg: Leg, name: str, **extra: Any) -> None:
         """Send a state of a leg to where its states go."""
         fields = payloads.status(leg, name, self.clock.now, **extra)
-        self.courier.tell(Message("event", leg.event_url, leg.event_method, fields, leg.root.uuid))
+        self.deliveries.send(Message("event", leg.event_url, leg.event_method, fields, leg.root.uuid))
 
     def ask(self, kind: str, url: str, method: Method, fields: Mapping[str, Any], leg: Leg) -> Steps[Verdict]:
         """Send a webhook and wait for what is played because of it."""
         is_answer = kind in ("answer", "onanswer")
-        call, room = leg.root.uuid, leg.room.uuid
-        message = Message(kind, url, method, fields, call, is_played=True, is_answer=is_answer, conversation=room)
-        process = self.courier.ask(message)
+        message = Message(
+            kind,
+            url,
+            method,
+            fields,
+            leg.root.uuid,
+            is_played=True,
+            is_answer=is_answer,
+            conversation=leg.conversation.uuid,
+        )
+        process = self.deliveries.ask(message)
         yield from first_of(process.done)
         return process.result or Verdict()
 
@@ -118,7 +138,7 @@ class Platform:
         if leg.is_answered or by == "platform":  # the latter without an answer is unverified
             self._tell_completed(leg)
         else:
-            self.tell_status(leg, "cancelled")
+            self.send_status(leg, "cancelled")
             self.complete_after(leg, "cancelled")
 
     def give_up(self, leg: Leg, status: str = "cancelled", **extra: Any) -> None:
@@ -127,7 +147,7 @@ class Platform:
             return
         leg.ended_ms, leg.ended_by = self.clock.ms, "platform"
         leg.over.fire()
-        self.tell_status(leg, status, **extra)
+        self.send_status(leg, status, **extra)
         self.complete_after(leg, status)
 
     def complete_after(self, leg: Leg, status: str) -> None:
@@ -142,29 +162,29 @@ class Platform:
         nobody stays without the leg whose NCCO it plays (unverified).
         Source: NCCO reference, Conversation (endOnExit).
         """
-        room = leg.room
-        if leg not in room.legs:
+        conversation = leg.conversation
+        if leg not in conversation.legs:
             return
-        room.leave(leg)
-        for listener in room.legs:
+        conversation.leave(leg)
+        for listener in conversation.legs:
             listener.hears(Heard(0, "", "left", leg.name))
-        if room.name and (leg in room.moderators or not room.legs):
-            self.close(room)
-        elif leg is room.controller:
-            self._end_guests(room)
+        if conversation.name and (leg in conversation.moderators or not conversation.legs):
+            self.close(conversation)
+        elif leg is conversation.controller:
+            self._end_guests(conversation)
 
-    def close(self, room: Room) -> None:
-        """A named conversation is over: recordings end, and whoever is in it goes on with its own NCCO."""
-        for recording in room.recordings:
+    def close(self, conversation: Conversation) -> None:
+        """A named conversation is over: recordings end, and every leg in it goes on with its own NCCO."""
+        for recording in conversation.recordings:
             recording.end()
-        room.over.fire()
-        self._end_guests(room)
+        conversation.over.fire()
+        self._end_guests(conversation)
 
-    def _end_guests(self, room: Room) -> None:
+    def _end_guests(self, conversation: Conversation) -> None:
         """End the legs that have been moved here and have no NCCO of their own to go on with."""
-        for guest in [leg for leg in room.legs if leg.player is None or leg.player.is_over]:
+        for guest in [leg for leg in conversation.legs if leg.player is None or leg.player.is_over]:
             self.end(guest, "platform")
 
     def _tell_completed(self, leg: Leg) -> None:
         fields = payloads.completed(leg, self.clock.now)
-        self.courier.tell(Message("event", leg.event_url, leg.event_method, fields, leg.root.uuid))
+        self.deliveries.send(Message("event", leg.event_url, leg.event_method, fields, leg.root.uuid))

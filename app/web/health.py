@@ -6,75 +6,102 @@ import asyncio
 from typing import Any, Final
 
 import orjson
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from app.errors import StoreUnavailable
 from app.flow.nodes import Place
+from app.service.calls import CallService
 from app.service.removals import CURE
-from app.web.calls import Calls
-from app.web.leaving import Leaving
+from app.web.drain import Drain
 from app.web.metrics import CONTENT_TYPE, Metrics
 
-STORE_DEADLINE_S: Final = 2.0
+PROBE_S: Final = 2.0
+"""How often the store is probed, and how long one probe may take."""
 ISSUES_SHOWN: Final = 20
-GOING: Final = "the server is going: it was told to end, and still answers"
+DRAINING: Final = "the server is going: it was told to end, and still answers"
+
+router = APIRouter(tags=["health"])
+metrics_router = APIRouter(tags=["health"])
 
 
-def health_router(calls: Calls, metrics: Metrics, leaving: Leaving, *, with_metrics: bool) -> APIRouter:
-    """`/healthz`, `/readyz` and, if wanted, `/metrics`."""
-    router = APIRouter(tags=["health"])
+class Readiness:
+    """Whether new calls can be taken. A server that drains takes none.
 
-    @router.get("/healthz", summary="The process is up")
-    async def healthz() -> Response:
-        return _json({"status": "up"})
+    The store is probed in the background: requests for `/readyz` come from strangers too, and a probe writes.
 
-    @router.get("/readyz", summary="Flows are loaded and the store can be written; 503 with the reasons otherwise")
-    async def readyz() -> Response:
-        state = await readiness(calls, leaving)
-        return _json(state, 200 if state["ready"] else 503)
-
-    if with_metrics:
-
-        @router.get("/metrics", summary="Counters for Prometheus")
-        async def metrics_page() -> Response:
-            return Response(metrics.render(), media_type=CONTENT_TYPE)
-
-    return router
-
-
-async def readiness(calls: Calls, leaving: Leaving, deadline_s: float = STORE_DEADLINE_S) -> dict[str, Any]:
-    """Whether new calls can be taken; the store must answer within `deadline_s`. A server that is leaving takes none.
-
-    A project that was read and refused does not make a server unready while the last good one is in use: a bad save
-    must not take every host out of service. It is listed under `rejected`, as are removals that nobody confirmed.
+    Args:
+        calls: serves the calls.
+        drain: whether the server drains.
     """
-    library = calls.library
-    reasons = [GOING] if leaving.has_begun else []
-    if not library.current.flows:
-        reasons.append("no flows are loaded")
-    if problem := await _store_problem(calls, deadline_s):
-        reasons.append(problem)
-    errors = (issue for issue in library.last.issues if issue.is_error)
-    rejected = [_shown(issue.place, f"{issue.code} {issue.message}", issue.cure) for issue in errors]
-    rejected += [_shown(removal.place, removal.message, CURE) for removal in library.removed]
-    return {
-        "ready": not reasons,
-        "reasons": reasons,
-        "flows": sorted(library.current.flows),
-        "loaded_at": library.loaded_at.isoformat() if library.loaded_at else None,
-        "rejected": rejected[:ISSUES_SHOWN],
-    }
+
+    def __init__(self, calls: CallService, drain: Drain) -> None:
+        self._calls = calls
+        self._drain = drain
+        self._store_problem = "the store has not been checked yet"
+
+    async def probe_forever(self) -> None:
+        """Probe the store every `PROBE_S` seconds."""
+        while True:
+            await self.probe()
+            await asyncio.sleep(PROBE_S)
+
+    async def probe(self) -> None:
+        """Write to the store once."""
+        try:
+            async with asyncio.timeout(PROBE_S):
+                await self._calls.check()
+        except StoreUnavailable as error:
+            self._store_problem = f"the store cannot be written: {error}"
+        except TimeoutError:
+            self._store_problem = f"the store does not answer within {PROBE_S:g} seconds"
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the probing
+            self._store_problem = f"the store cannot be checked: {type(error).__name__}"
+        else:
+            self._store_problem = ""
+
+    def state(self) -> dict[str, Any]:
+        """What `/readyz` shows.
+
+        Flows that were read and refused do not make the server unready while the last good ones are in use: a bad save
+        must not take every host out of service. They are listed under `rejected`, as are unconfirmed removals.
+        """
+        library = self._calls.library
+        reasons = [DRAINING] if self._drain.has_begun else []
+        if not library.current.flows:
+            reasons.append("no flows are loaded")
+        if self._store_problem:
+            reasons.append(self._store_problem)
+        errors = (issue for issue in library.last.issues if issue.is_error)
+        rejected = [_shown(issue.place, f"{issue.code} {issue.message}", issue.cure) for issue in errors]
+        rejected += [_shown(removal.place, removal.message, CURE) for removal in library.removed]
+        return {
+            "ready": not reasons,
+            "reasons": reasons,
+            "flows": sorted(library.current.flows),
+            "loaded_at": library.loaded_at.isoformat() if library.loaded_at else None,
+            "rejected": rejected[:ISSUES_SHOWN],
+        }
 
 
-async def _store_problem(calls: Calls, deadline_s: float) -> str:
-    try:
-        async with asyncio.timeout(deadline_s):
-            await calls.check()
-    except StoreUnavailable as error:
-        return f"the store cannot be written: {error}"
-    except TimeoutError:
-        return f"the store does not answer within {deadline_s:g} seconds"
-    return ""
+@router.get("/healthz", summary="The process is up")
+async def healthz() -> Response:
+    """Always 200."""
+    return _json({"status": "up"})
+
+
+@router.get("/readyz", summary="Flows are loaded and the store can be written; 503 with the reasons otherwise")
+async def readyz(request: Request) -> Response:
+    """See `Readiness`."""
+    readiness: Readiness = request.app.state.readiness
+    state = readiness.state()
+    return _json(state, 200 if state["ready"] else 503)
+
+
+@metrics_router.get("/metrics", summary="Counters for Prometheus")
+async def metrics(request: Request) -> Response:
+    """The exposition format of Prometheus."""
+    counters: Metrics = request.app.state.webhooks.metrics
+    return Response(counters.render(), media_type=CONTENT_TYPE)
 
 
 def _shown(place: Place, problem: str, cure: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -18,8 +17,7 @@ from app.engine import LookupAnswer
 from app.flow.model import Project
 from app.service.delivery import Reply
 from app.vonage.signatures import REASONS
-from app.web.answers import Answer
-from app.web.routes import ROUTES
+from app.web.responses import WebhookResponse
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 MULTIPROCESS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -39,17 +37,14 @@ KINDS: Final = frozenset(
         *(f"event-{status}" for status in _STATUSES),
     }
 )
+ROUTES: Final = ("answer", "fallback", "event", "input", "notify", "onanswer")
 _RESULTS: Final = frozenset({"nomatch", "noinput", "error"})
 _LOOKUP_BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
 
 
 class Metrics:
-    """The counters of one application.
-
-    Attributes:
-        watch: is told of every webhook with its answer, the seconds that it took, and its route; None: nobody is.
-    """
+    """The counters of one application."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -77,18 +72,18 @@ class Metrics:
         for reason in REASONS:
             self._refusals.labels(reason)
         self._series: dict[tuple[str, str], Counter] = {}
-        self._by_route = {route.name: self._seconds.labels(route.name) for route in ROUTES}
+        for route in ROUTES:
+            self._seconds.labels(route)
         self._inputs_of: dict[tuple[str, str, str], Counter] = {}
         self._lookup_names: set[str] = set()
-        self.watch: Callable[[Answer, float, str], None] | None = None
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
 
-    def webhook(self, answer: Answer, seconds: float, route: str) -> None:
+    def webhook(self, response: WebhookResponse, seconds: float, route: str) -> None:
         """Count one webhook."""
-        reply = answer.reply
+        reply = response.reply
         (self._series.get((reply.kind, reply.outcome)) or self._new_series(reply.kind, reply.outcome)).inc()
-        self._by_route[route].observe(seconds)
+        self._seconds.labels(route).observe(seconds)
         if route == "input" and reply.heard_in:
             self._input(reply)
         if route == "fallback":
@@ -97,10 +92,8 @@ class Metrics:
             self._repeats.inc()
         if reply.is_failsafe:
             self._failsafes.inc()
-        if answer.status == 503 and reply.outcome == "no-store":
+        if response.status_code == 503 and reply.outcome == "no-store":
             self._without_store.inc()
-        if self.watch is not None:
-            self.watch(answer, seconds, route)
 
     def _new_series(self, kind: str, outcome: str) -> Counter:
         pair = (kind if kind in KINDS else "other", outcome)

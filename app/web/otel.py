@@ -1,24 +1,30 @@
 """OpenTelemetry: a span for each webhook, look-up and hook, and their durations as metrics.
 
-Needs opentelemetry-sdk: `pip install "ncco-server[otel]"`. Only `app.web.telemetry` imports this module.
+No digits, words or numbers of callers are in them. Needs opentelemetry-sdk (`pip install "ncco-server[otel]"`); only
+`app.web.telemetry` imports this module.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
 import orjson
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricExporter, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
@@ -26,33 +32,34 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.engine import Lookup, LookupAnswer
-from app.flow.language.lookups import LookupRequest
 from app.service.carried import CARRIED, Carried
 from app.service.lookups import LookupAnswerer
 from app.service.outbox.sender import Post
 from app.service.outbox.verdict import Verdict
 from app.store import HookRow
-from app.web.answers import Answer
-from app.web.metrics import KINDS, result_of
-from app.web.otel_setup import providers
-from app.web.routes import find
+from app.web.metrics import KINDS, ROUTES, result_of
+from app.web.responses import WebhookResponse
 
 CLOSE_S: Final = 3.0
 """Seconds that sending what is left may take when the server stops."""
 
+PROTOCOL: Final = "http/protobuf"
+"""The only one whose exporter is installed. Source: OpenTelemetry Protocol Exporter, OTEL_EXPORTER_OTLP_PROTOCOL."""
+
 _NAME: Final = "ncco-server"
 _CONTEXT: Final = TraceContextTextMapPropagator()
-_CARRIED: Final = (b"traceparent", b"tracestate")
+_TRACE_HEADERS: Final = ("traceparent", "tracestate")
+Exporter = TypeVar("Exporter")
 
 
-def start(environ: Mapping[str, str], log: FilteringBoundLogger) -> Otel | None:
-    """Telemetry as the environment says; None when that cannot be, which the log then says."""
+def start(environ: Mapping[str, str], log: FilteringBoundLogger) -> Telemetry | None:
+    """The telemetry that the environment asks for; None when it cannot work, which is logged."""
     found = providers(environ, log)
-    return Otel(*found) if found is not None else None
+    return Telemetry(*found) if found is not None else None
 
 
-class Otel:
-    """See `app.web.telemetry.Telemetry`.
+class Telemetry:
+    """Follows webhooks, lookups and hooks.
 
     Args:
         tracers: makes spans. meters: makes instruments. Both are closed with this.
@@ -67,20 +74,22 @@ class Otel:
         self._lookups = meter.create_histogram("ncco.lookup.duration", "s", "Time to ask a look-up")
         self._hooks = meter.create_counter("ncco.hook.tries", "{try}", "Tries to send a hook")
 
-    def around(self, door: ASGIApp) -> ASGIApp:
-        """The door, with a span around each webhook."""
+    def middleware(self, app: ASGIApp) -> ASGIApp:
+        """The application, with a span around each webhook: a child of what its `traceparent` names."""
 
         async def traced(scope: Scope, receive: Receive, send: Send) -> None:
-            parent = _CONTEXT.extract(_headers(scope))
-            found = find(scope["path"])
-            name = f"webhook {found[0].name}" if found is not None else "webhook"
-            with self._span(name, SpanKind.SERVER, parent) as span:
-                headers: dict[str, str] = {}
-                _CONTEXT.inject(headers)
-                carried = Carried(headers)
+            if scope["type"] != "http" or not scope["path"].startswith("/webhooks/"):
+                await app(scope, receive, send)
+                return
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            route = scope["path"].split("/")[2]
+            with self._span(f"webhook {route}" if route in ROUTES else "webhook", SpanKind.SERVER, headers) as span:
+                sent: dict[str, str] = {}
+                _CONTEXT.inject(sent)
+                carried = Carried(sent)
                 token = CARRIED.set(carried)
                 try:
-                    await door(scope, receive, send)
+                    await app(scope, receive, send)
                 finally:
                     CARRIED.reset(token)
                     span.set_attributes({"ncco.lookups": carried.lookups, "ncco.hooks": carried.hooks})
@@ -88,14 +97,14 @@ class Otel:
         return traced
 
     def asking(self, asking: LookupAnswerer) -> LookupAnswerer:
-        """What asks look-ups, with a span around each."""
+        """What asks lookups, with a span around each."""
         return _TracedAsking(asking, self)
 
     def posting(self, post: Post) -> Post:
         """What sends hooks, with a span around each try."""
 
         async def traced(hook: HookRow, now: datetime) -> Verdict:
-            with self._span(f"hook {hook.name}", SpanKind.PRODUCER, _CONTEXT.extract(_carried_by(hook))) as span:
+            with self._span(f"hook {hook.name}", SpanKind.PRODUCER, orjson.loads(hook.headers)) as span:
                 span.set_attributes({"ncco.hook": hook.name, "ncco.try": hook.tries, "server.address": _host(hook.url)})
                 verdict = await post(hook, now)
                 span.set_attribute("ncco.outcome", verdict.outcome)
@@ -115,9 +124,9 @@ class Otel:
         client.event_hooks = {"request": [inject]}
         return client
 
-    def webhook(self, answer: Answer, seconds: float, route: str) -> None:
-        """A webhook was answered: what it was, on the span around it."""
-        reply = answer.reply
+    def webhook(self, response: WebhookResponse, seconds: float, route: str) -> None:
+        """Say on the current span what the webhook was."""
+        reply = response.reply
         kind = reply.kind if reply.kind in KINDS else "other"
         about: dict[str, AttributeValue] = {"ncco.route": route, "ncco.kind": kind, "ncco.outcome": reply.outcome}
         self._webhooks.record(seconds, about)
@@ -131,35 +140,38 @@ class Otel:
                 "ncco.heard_in": reply.heard_in,
                 "ncco.repeat": reply.is_repeat,
                 "ncco.failsafe": reply.is_failsafe,
-                "http.response.status_code": answer.status,
+                "http.response.status_code": response.status_code,
             }
         )
-        if answer.error is not None:  # its type alone: its text may hold what a caller said
-            span.set_attribute("error.type", type(answer.error).__name__)
-        if answer.error is not None or reply.is_failsafe or answer.status >= 500:
+        if response.error is not None:  # its type alone: its text may hold what a caller said
+            span.set_attribute("error.type", type(response.error).__name__)
+        if response.error is not None or reply.is_failsafe or response.status_code >= 500:
             span.set_status(StatusCode.ERROR)
 
-    def looked_up(self, lookup: Lookup, answer: LookupAnswer) -> None:
-        """A look-up was asked, within the span around it."""
-        result = result_of(answer)
-        self._lookups.record(answer.ms / 1000, {"ncco.lookup": lookup.name, "ncco.result": result})
-        span = trace.get_current_span()
-        span.set_attributes({"ncco.result": result, "ncco.ms": answer.ms})
-        if answer.problem:
-            span.set_status(StatusCode.ERROR)
-
-    @contextmanager
-    def look_up_span(self, lookup: Lookup) -> Iterator[Span]:
-        """A span around a look-up."""
+    async def trace_lookup(self, lookup: Lookup, asked: Awaitable[LookupAnswer]) -> LookupAnswer:
+        """The answer to a lookup, with a span around it."""
+        if (carried := CARRIED.get()) is not None:
+            carried.lookups += 1
         with self._span(f"look-up {lookup.name}", SpanKind.CLIENT) as span:
-            span.set_attributes(
-                {"ncco.lookup": lookup.name, "ncco.step": lookup.step, "server.address": _asked(lookup.request)}
-            )
-            yield span
+            address = lookup.request.function or _host(lookup.request.url)
+            span.set_attributes({"ncco.lookup": lookup.name, "ncco.step": lookup.step, "server.address": address})
+            answer = await asked
+            result = result_of(answer)
+            self._lookups.record(answer.ms / 1000, {"ncco.lookup": lookup.name, "ncco.result": result})
+            span.set_attributes({"ncco.result": result, "ncco.ms": answer.ms})
+            if answer.problem:
+                span.set_status(StatusCode.ERROR)
+        return answer
 
     @contextmanager
-    def _span(self, name: str, kind: SpanKind, parent: Context | None = None) -> Iterator[Span]:
-        """The current span within. An exception is not told with its text, which may hold what a caller said."""
+    def _span(self, name: str, kind: SpanKind, headers: Mapping[str, object] | None = None) -> Iterator[Span]:
+        """The current span within, in the trace that `headers` name.
+
+        The text of an exception is not recorded: it may hold what a caller said.
+        """
+        parent: Context | None = None
+        if headers is not None:
+            parent = _CONTEXT.extract({name: str(headers[name]) for name in _TRACE_HEADERS if name in headers})
         with self._tracer.start_as_current_span(
             name, parent, kind, record_exception=False, set_status_on_exception=False
         ) as span:
@@ -187,40 +199,17 @@ class Otel:
 
 
 class _TracedAsking:
-    """Asks as `asking` does, with a span around each look-up."""
+    """Asks as `asking` does, with a span around each lookup."""
 
-    def __init__(self, asking: LookupAnswerer, otel: Otel) -> None:
+    def __init__(self, asking: LookupAnswerer, telemetry: Telemetry) -> None:
         self._asking = asking
-        self._otel = otel
+        self._telemetry = telemetry
         self.clock = asking.clock
-
-    @property
-    def budget_ms(self) -> int:
-        """What all look-ups of a turn may take together."""
-        return self._asking.budget_ms
+        self.budget_ms = asking.budget_ms
 
     async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        """What comes of it within `left_ms`. Never raises."""
-        carried = CARRIED.get()
-        if carried is not None:
-            carried.lookups += 1
-        with self._otel.look_up_span(lookup):
-            answer = await self._asking.answer(lookup, left_ms)
-            self._otel.looked_up(lookup, answer)
-        return answer
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    return {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _CARRIED}
-
-
-def _carried_by(hook: HookRow) -> Mapping[str, str]:
-    headers = orjson.loads(hook.headers)
-    return {name: str(headers[name]) for name in ("traceparent", "tracestate") if name in headers}
-
-
-def _asked(request: LookupRequest) -> str:
-    return request.function or _host(request.url)
+        """The answer within `left_ms`. Never raises."""
+        return await self._telemetry.trace_lookup(lookup, self._asking.answer(lookup, left_ms))
 
 
 def _host(url: str) -> str:
@@ -228,3 +217,53 @@ def _host(url: str) -> str:
         return httpx.URL(url).host
     except httpx.InvalidURL:
         return ""
+
+
+def providers(environ: Mapping[str, str], log: FilteringBoundLogger) -> tuple[TracerProvider, MeterProvider] | None:
+    """What makes spans and metrics, each sent where the environment says; None when nothing can be sent."""
+    protocol = environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip()
+    if protocol not in ("", PROTOCOL):
+        cure = f"set OTEL_EXPORTER_OTLP_PROTOCOL={PROTOCOL}, and the endpoint to the port for it (4318)"
+        log.warning("telemetry is off", problem=f"{protocol} is no protocol that is installed", cure=cure)
+        return None
+    spans = _exporter("OTEL_TRACES_EXPORTER", OTLPSpanExporter, ConsoleSpanExporter, environ, log)
+    metrics = _exporter("OTEL_METRICS_EXPORTER", OTLPMetricExporter, ConsoleMetricExporter, environ, log)
+    return make_providers(environ, spans, metrics) if spans is not None or metrics is not None else None
+
+
+def make_providers(
+    environ: Mapping[str, str], spans: SpanExporter | None, metrics: MetricExporter | None
+) -> tuple[TracerProvider, MeterProvider]:
+    """Providers that send to these exporters, and nothing for None."""
+    resource = Resource.create(_about(environ))
+    tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
+    if spans is not None:
+        tracers.add_span_processor(BatchSpanProcessor(spans))
+    readers = [PeriodicExportingMetricReader(metrics)] if metrics is not None else []
+    return tracers, MeterProvider(readers, resource, shutdown_on_exit=False)
+
+
+def _about(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the environment does not say of this process by itself."""
+    is_named = environ.get("OTEL_SERVICE_NAME") or "service.name=" in environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    return {"service.version": version(_NAME)} | ({} if is_named else {"service.name": _NAME})
+
+
+def _exporter(
+    variable: str,
+    otlp: Callable[[], Exporter],
+    console: Callable[[], Exporter],
+    environ: Mapping[str, str],
+    log: FilteringBoundLogger,
+) -> Exporter | None:
+    """The exporter that a variable names, OTLP when it names none."""
+    match environ.get(variable, "").strip():
+        case "" | "otlp":
+            return otlp()
+        case "console":
+            return console()
+        case "none":
+            return None
+        case other:
+            log.warning("telemetry is not sent", problem=f"{variable} is {other}", cure="write otlp, console or none")
+            return None

@@ -1,4 +1,4 @@
-"""Secrets are changed while the server runs: a file that holds one is written anew, or SIGHUP says that one is."""
+"""Changes secrets while the server runs: when a file that holds one is written, and on SIGHUP."""
 
 from __future__ import annotations
 
@@ -14,115 +14,97 @@ from structlog.typing import FilteringBoundLogger
 from app.errors import SettingsError
 from app.settings import Settings
 from app.settings.fields import SECRETS, variable
+from app.web.background import running
 from app.web.metrics import Metrics
 
 LOOK_S: Final = 1.0
-"""How often to look whether a file is another one than before."""
+"""How often the files are compared."""
 
-Take = Callable[[Settings], None]
-"""Takes the settings with the secrets of now."""
+UseSecrets = Callable[[Settings], None]
+"""Uses the secrets of these settings from now on. Raises SettingsError, and changes nothing then."""
 
 
-class Rotation:
-    """Hands new secrets to whoever uses them. What cannot be read or used changes nothing, and is logged.
+@asynccontextmanager
+async def rotating_secrets(
+    settings: Settings,
+    use: UseSecrets,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+    *,
+    on_hangup: Callable[[], None] = lambda: None,
+    look_s: float = LOOK_S,
+) -> AsyncIterator[None]:
+    """Change secrets for as long as the application runs; `on_hangup` is called on each SIGHUP, too."""
+    asked = asyncio.Event()
 
-    Args:
-        settings: those of the start.
-        take: see there.
-        metrics: records whether the secrets were refused.
-        log: where to write; never a secret.
-        look_s: see `LOOK_S`.
-    """
+    def hang_up() -> None:
+        asked.set()
+        on_hangup()
 
-    def __init__(
-        self, settings: Settings, take: Take, metrics: Metrics, log: FilteringBoundLogger, look_s: float = LOOK_S
-    ) -> None:
+    loop = asyncio.get_running_loop()
+    rotation = _Rotation(settings, use, metrics, log)
+    async with running(rotation.run(asked, look_s)):
+        with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):  # no such signal, or a thread
+            loop.add_signal_handler(signal.SIGHUP, hang_up)
+        try:
+            yield
+        finally:
+            with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
+                loop.remove_signal_handler(signal.SIGHUP)
+
+
+class _Rotation:
+    """The settings whose secrets are in use, and how they are replaced."""
+
+    def __init__(self, settings: Settings, use: UseSecrets, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._settings = settings
-        self._take = take
+        self._use = use
         self._metrics = metrics
         self._log = log
-        self._look_s = look_s
-        self._asked = asyncio.Event()
-        self._seen = self._look()
+        self._seen = self._files()
 
-    def ask(self) -> None:
-        """Read the secrets again, soon."""
-        self._asked.set()
-
-    async def run(self) -> None:
-        """Look for ever."""
+    async def run(self, asked: asyncio.Event, look_s: float) -> None:
+        """Read the secrets whenever `asked` is set, or one of their files has changed."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._look_s):
-                    await self._asked.wait()
-            seen = self._look()
-            if self._asked.is_set() or seen != self._seen:
-                self._asked.clear()
-                self._seen = seen
-                self.read()
+                async with asyncio.timeout(look_s):
+                    await asked.wait()
+            now = self._files()
+            if asked.is_set() or now != self._seen:
+                asked.clear()
+                self._seen = now
+                self._read()
 
-    def read(self) -> None:
-        """Read the secrets again, and hand over what has changed."""
+    def _read(self) -> None:
+        """Read the secrets again. What cannot be read or used changes nothing, and is logged."""
+        before, log = self._settings, self._log
         try:
-            fresh = self._settings.with_secrets_of_now()
-            changed = [variable(name) for name in SECRETS if getattr(fresh, name) != getattr(self._settings, name)]
+            fresh = before.with_secrets_of_now()
+            changed = [variable(name) for name in SECRETS if getattr(fresh, name) != getattr(before, name)]
             if changed:
-                self._take(fresh)
+                self._use(fresh)
         except SettingsError as error:
             self._metrics.secrets_read(is_refused=True)
-            self._log.error("secrets not changed", setting=error.setting, problem=error.message, cure=error.cure)
+            log.error("secrets not changed", setting=error.setting, problem=error.message, cure=error.cure)
             return
         except OSError as error:  # no file can be opened at this moment
-            self._log.error("secrets not changed", problem=str(error), cure="send SIGHUP once it is over")
+            log.error("secrets not changed", problem=str(error), cure="send SIGHUP once it is over")
             return
         self._metrics.secrets_read(is_refused=False)
-        new_warnings = [text for text in fresh.warnings if text not in self._settings.warnings]
         self._settings = fresh
-        self._log.info("secrets changed" if changed else "secrets are the same", settings=changed)
-        for text in new_warnings:
-            self._log.warning("doubtful setting", problem=text)
+        log.info("secrets changed" if changed else "secrets are the same", settings=changed)
+        for text in fresh.warnings:
+            if text not in before.warnings:
+                log.warning("doubtful setting", problem=text)
 
-    def _look(self) -> tuple[object, ...]:
-        return tuple(_identity(file) for file in self._settings.secret_files)
+    def _files(self) -> list[tuple[int, int, int, int] | None]:
+        return [_identity(file) for file in self._settings.secret_files]
 
 
-def _identity(file: Path) -> object:
-    """What tells a file from the one before; None when there is none."""
+def _identity(file: Path) -> tuple[int, int, int, int] | None:
+    """What distinguishes a file from the one before; None when there is none."""
     try:
         found = file.stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
-
-
-@asynccontextmanager
-async def rotating(
-    settings: Settings,
-    take: Take,
-    metrics: Metrics,
-    log: FilteringBoundLogger,
-    *,
-    on_hangup: Callable[[], None] = lambda: None,
-) -> AsyncIterator[Rotation]:
-    """Change secrets for as long as the application runs; SIGHUP asks for it, where the system has it.
-
-    `on_hangup` is called on each SIGHUP too.
-    """
-    rotation = Rotation(settings, take, metrics, log)
-
-    def hang_up() -> None:
-        rotation.ask()
-        on_hangup()
-
-    task = asyncio.create_task(rotation.run())
-    loop = asyncio.get_running_loop()
-    with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):  # no such signal, or another thread
-        loop.add_signal_handler(signal.SIGHUP, hang_up)
-    try:
-        yield rotation
-    finally:
-        with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
-            loop.remove_signal_handler(signal.SIGHUP)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

@@ -1,124 +1,87 @@
-"""The webhook routes: which there are, and what each asks of the service."""
+"""The webhook routes. Vonage calls them by POST or GET, as the application is configured."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Final
 
-from app.ncco.webhooks import StatusWebhook, Webhook
-from app.service.delivery import Delivery, Reply
-from app.web.calls import Calls
+from fastapi import APIRouter, Response
 
-Serving = Coroutine[Any, None, Reply]
-Serve = Callable[[Calls, Delivery, str], Serving]
+from app.web.responses import WebhookResponse
+from app.web.webhook import WebhookRequest, WebhookRoute
 
-PREFIX: Final = "webhooks"
-STEERING: Final = frozenset({"busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"})
-"""Statuses of a connect whose reply Vonage plays. Source: webhook reference; connect with synchronous events."""
+_NCCO: Final = {"type": "array", "items": {"type": "object"}}
+_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "An NCCO, or an empty reply, after which the call goes on as it is",
+        "content": {"application/json": {"schema": _NCCO}},
+    },
+    401: {"description": "The signature is wrong"},
+    503: {"description": "Not signed, or the store is away: send it again"},
+}
+_BODY: Final = {"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}}
 
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One kind of URL.
-
-    Attributes:
-        name: for logs and metrics.
-        parameter: what stands behind the last slash, in the words of the API's documentation; "" when nothing does.
-        summary: what it is for, for the API's documentation.
-        serve: asks the service; its last argument is what stood behind the last slash.
-        plays: whether Vonage plays the reply, so that a caller must hear something whatever happens; None: only for
-            some statuses.
-        is_called: whether who hears the reply was called, and is not to hear what is said to callers.
-        needs_store: whether it must be refused while the store is away, so that Vonage asks again.
-    """
-
-    name: str
-    parameter: str
-    summary: str
-    serve: Serve
-    plays: bool | None
-    needs_store: bool = True
-    is_called: bool = False
-
-    @property
-    def path(self) -> str:
-        """As the API's documentation writes it."""
-        return f"/{PREFIX}/{self.name}" + (f"/{{{self.parameter}}}" if self.parameter else "")
-
-    def is_played(self, webhook: Webhook | None) -> bool:
-        """Whether Vonage plays the reply to this webhook (None: it could not be read)."""
-        if self.plays is not None:
-            return self.plays
-        return isinstance(webhook, StatusWebhook) and webhook.status in STEERING
+router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=WebhookRoute, responses=_RESPONSES)
+rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
 
 
-def _answer(calls: Calls, delivery: Delivery, _: str) -> Serving:
-    return calls.answer(delivery)
+@router.post("/answer", openapi_extra=_BODY)
+@router.get("/answer")
+async def answer(request: WebhookRequest) -> WebhookResponse:
+    """The NCCO of a call, by the called number."""
+    return WebhookResponse(await request.calls.answer(request.webhook))
 
 
-def _answer_flow(calls: Calls, delivery: Delivery, flow: str) -> Serving:
-    return calls.answer(delivery, flow)
+@router.post("/answer/{flow}", openapi_extra=_BODY)
+@router.get("/answer/{flow}")
+async def answer_flow(request: WebhookRequest, flow: str) -> WebhookResponse:
+    """The NCCO of a call, by the name of its flow."""
+    return WebhookResponse(await request.calls.answer(request.webhook, flow))
 
 
-def _fallback(calls: Calls, delivery: Delivery, _: str) -> Serving:
-    return calls.fallback(delivery)
+@router.post("/fallback", openapi_extra=_BODY)
+@router.get("/fallback")
+async def fallback(request: WebhookRequest) -> WebhookResponse:
+    """The NCCO after one of our replies failed."""
+    return WebhookResponse(await request.calls.fallback(request.webhook))
 
 
-def _event(calls: Calls, delivery: Delivery, _: str) -> Serving:
-    return calls.event(delivery)
+@router.post("/event", openapi_extra=_BODY)
+@router.get("/event")
+async def event(request: WebhookRequest) -> WebhookResponse:
+    """Record an event of the application."""
+    return WebhookResponse(await request.calls.event(request.webhook))
 
 
-def _input(calls: Calls, delivery: Delivery, wait: str) -> Serving:
-    return calls.resume("input", wait, delivery)
+@router.post("/event/{wait}", openapi_extra=_BODY)
+@router.get("/event/{wait}")
+async def action_event(request: WebhookRequest, wait: str) -> WebhookResponse:
+    """What happened to a connect, a recording or a transcription."""
+    return WebhookResponse(await request.calls.resume("event", wait, request.webhook))
 
 
-def _notify(calls: Calls, delivery: Delivery, wait: str) -> Serving:
-    return calls.resume("notify", wait, delivery)
+@router.post("/input/{wait}", openapi_extra=_BODY)
+@router.get("/input/{wait}")
+async def input_webhook(request: WebhookRequest, wait: str) -> WebhookResponse:
+    """What the caller pressed or said: resume the call that waits for it."""
+    return WebhookResponse(await request.calls.resume("input", wait, request.webhook))
 
 
-def _on_answer(calls: Calls, delivery: Delivery, wait: str) -> Serving:
-    return calls.resume("onanswer", wait, delivery)
+@router.post("/notify/{wait}", openapi_extra=_BODY)
+@router.get("/notify/{wait}")
+async def notify(request: WebhookRequest, wait: str) -> WebhookResponse:
+    """A call has reached a checkpoint."""
+    return WebhookResponse(await request.calls.resume("notify", wait, request.webhook))
 
 
-def _wait_event(calls: Calls, delivery: Delivery, wait: str) -> Serving:
-    return calls.resume("event", wait, delivery)
+@router.post("/onanswer/{wait}", openapi_extra=_BODY)
+@router.get("/onanswer/{wait}")
+async def on_answer(request: WebhookRequest, wait: str) -> WebhookResponse:
+    """What a party that was called hears before it is connected."""
+    return WebhookResponse(await request.calls.resume("onanswer", wait, request.webhook))
 
 
-ROUTES: Final = (
-    Route("answer", "", "The NCCO of a call, by the called number", _answer, plays=True),
-    Route("answer", "flow", "The NCCO of a call, by the name of its flow", _answer_flow, plays=True),
-    Route("fallback", "", "The NCCO when a reply of ours failed", _fallback, plays=True, needs_store=False),
-    Route("event", "", "Every event of the application", _event, plays=False),
-    Route("event", "wait", "What becomes of a connect, a recording or a transcription", _wait_event, plays=None),
-    Route("input", "wait", "What the caller pressed or said", _input, plays=True),
-    Route("notify", "wait", "A call has come to a checkpoint", _notify, plays=True),
-    Route("onanswer", "wait", "What a party that was called hears first", _on_answer, plays=True, is_called=True),
-)
-
-RTC: Final = "rtc"
-"""Events of Vonage's other voice interface, which an application may be told to send as well; none concerns us."""
-
-_BY_NAME: Final = {(route.name, bool(route.parameter)): route for route in ROUTES}
-
-_AS_WE_WRITE_IT: Final = {route.path: route for route in ROUTES if not route.parameter}
-
-
-def find(path: str) -> tuple[Route, str] | None:
-    """The route of a path and what stands behind its last slash. Doubled and trailing slashes do not count."""
-    known = _AS_WE_WRITE_IT.get(path)
-    if known is not None:
-        return known, ""
-    parts = [part for part in path.split("/") if part]
-    if len(parts) == 3:
-        route, argument = _BY_NAME.get((parts[1], True)), parts[2]
-    elif len(parts) == 2:
-        route, argument = _BY_NAME.get((parts[1], False)), ""
-    else:
-        return None
-    return None if route is None else (route, argument)
-
-
-def is_rtc(path: str) -> bool:
-    """Whether a path is that of the events nobody needs."""
-    return path.strip("/") == f"{PREFIX}/{RTC}"
+@rtc_router.post("/rtc")
+@rtc_router.get("/rtc")
+async def rtc() -> Response:
+    """Ignore events of Vonage's other voice interface, which an application may be configured to send here too."""
+    return Response(status_code=204)

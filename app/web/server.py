@@ -1,4 +1,4 @@
-"""Run the application under uvicorn: one process, several, or one that starts anew when the code changes."""
+"""Run the application under uvicorn, in one process or in several."""
 
 from __future__ import annotations
 
@@ -12,55 +12,50 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from importlib import import_module
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 import structlog
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_asgi_app
 from uvicorn import Config, Server
-from uvicorn.supervisors import ChangeReload, Multiprocess
-from uvicorn.supervisors.basereload import BaseReload
+from uvicorn.supervisors import Multiprocess
 
-import app
 from app.errors import SettingsError, StoreUnavailable
 from app.settings import Settings
 from app.store import Schema, open_store
-from app.web import journal
 from app.web.app import create_app
-from app.web.crowd import Crowd, most_files, room_for
-from app.web.leaving import Leaving
+from app.web.http_protocol import LimitedHeadProtocol
+from app.web.log import configure_log
 from app.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
-from app.web.protocol import PatientProtocol
-from app.web.stopping import Stop, stopping
 
 FINISH_S: Final = 10
 """Seconds that running requests get to finish once the port is closed; none takes more than half of it."""
-LOOK_S: Final = 0.1
-"""How often the supervisor looks for a signal while it waits for its workers."""
 KEEP_ALIVE_S: Final = 75
 """Seconds that an idle connection stays open: longer than the 60 of load balancers, so that they close first."""
+MOST_FILES: Final = 65_536
+"""Open files that a process asks the system for, if it may have so many. A connection is one."""
+WORKER_S: Final = 30
+"""Seconds after which the supervisor replaces a worker that does not answer. Starting takes some on a busy machine."""
+LOOK_S: Final = 0.1
+"""How often the supervisor looks for a signal while it waits for its workers."""
 BACKLOG: Final = 2048
-_OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all that it has."
+_OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of its addresses."
 
 Ready = Callable[[str, int], None]
-"""Told the address and port that the server listens on, once it does."""
+"""Called with the address and port that the server listens on, once it does."""
 
 
-def serve(
-    settings: Settings, *, dev: bool = False, reload: bool = False, workers: int = 1, ready: Ready | None = None
-) -> None:
-    """Serve until SIGTERM or SIGINT; returns when running requests are done. Prints nothing.
+def serve(settings: Settings, *, dev: bool = False, workers: int = 1, ready: Ready | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; returns when running requests are finished. Prints nothing.
 
-    After SIGTERM the port stays open for `settings.drain_s`; a second signal ends that time. What starts anew on new
-    code, and what is told to end by SIGINT, does without it.
+    After SIGTERM the port stays open for `settings.drain_s`; a second signal ends that time, and so does SIGINT.
 
     Args:
         settings: see `load_settings`.
         dev: see `create_app`.
-        reload: start anew whenever a Python file of the server changes; one worker.
         workers: processes that serve, at least 1.
         ready: called once the port is bound, before the first request.
 
@@ -71,51 +66,45 @@ def serve(
     settings.require_safe(dev)
     settings.policy()  # makes the key file, so that workers find it
     schema = asyncio.run(_try_store(settings))
-    journal.configure(settings)
+    configure_log(settings)
     if schema is not None and schema.found and schema.missing:
         structlog.get_logger().warning("schema_upgraded", found=schema.found, newest=schema.newest)
-    with stopping() as stop, listening(settings.host, settings.port) as bound:
+    _raise_file_limit()
+    with listening(settings.host, settings.port) as bound, suppress(KeyboardInterrupt):
         host, port = bound.getsockname()[:2]
-        if ready is not None:
-            ready(str(host), int(port))
-        settings = settings.model_copy(update={"port": int(port)})  # 0 has become the port that callbacks come in on
-        if reload or workers > 1:
-            _supervise(settings, bound, stop, dev=dev, reload=reload, workers=workers)
-        else:
-            _run_here(settings, bound, stop, dev=dev)
+        settings = settings.model_copy(update={"port": int(port)})  # of port 0, the one that callbacks come in on
+        run = _run_workers if workers > 1 else _run_here
+        run(settings, bound, lambda: ready(str(host), int(port)) if ready is not None else None, dev, workers)
 
 
 @contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket bound to an address. Raises SettingsError when it cannot be, which names the part that is wrong."""
+def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "NCCO_PORT")) -> Iterator[socket.socket]:
+    """A socket bound to an address. Raises SettingsError, which names the setting of `names` that is wrong."""
+    host_setting, port_setting = names
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         bound = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise SettingsError("NCCO_HOST", f"{host} is no address here: {error.strerror}", _OWN_ADDRESS) from error
+        raise SettingsError(host_setting, f"{host} is no address here: {error.strerror}", _OWN_ADDRESS) from error
     with bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind(address)
             bound.listen(BACKLOG)
         except OSError as error:
-            raise _deaf(host, port, error, "NCCO_HOST", "NCCO_PORT") from error
+            message = f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}"
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise SettingsError(host_setting, message, _OWN_ADDRESS) from error
+            cure = "Choose another port, or stop the program that uses it."
+            raise SettingsError(port_setting, message, cure) from error
         bound.set_inheritable(True)
         yield bound
 
 
-def _deaf(host: str, port: int, error: OSError, host_setting: str, port_setting: str) -> SettingsError:
-    """Why nobody can listen on an address: this machine does not have it, or its port is somebody's."""
-    message = f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}"
-    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return SettingsError(host_setting, message, _OWN_ADDRESS)
-    return SettingsError(port_setting, message, "Choose another port, or stop the program that uses it.")
-
-
 async def _try_store(settings: Settings) -> Schema | None:
-    """Open the store once before anything listens: what is wrong with it is then said in one sentence.
+    """Open the store once before anything listens, so that what is wrong with it is reported in one sentence.
 
-    Returns the schema that it had before; None when nobody knows. One that is away is waited for while the server runs.
+    Returns the schema that it had before; None when it is not known. A store that is away is waited for later.
     """
     store = open_store(settings.database_url)
     with suppress(StoreUnavailable):
@@ -126,128 +115,116 @@ async def _try_store(settings: Settings) -> Schema | None:
     return None
 
 
-def _run_here(settings: Settings, bound: socket.socket, stop: Stop, *, dev: bool) -> None:
-    metrics, leaving = Metrics(), Leaving()
-    factory = partial(create_app, settings, dev=dev, metrics=metrics, leaving=leaving)
-    config = _config(factory, settings, leaving, dev=dev)
-    with _metrics_port(settings, metrics.registry):
-        server = Server(config)
-        stop.tell(partial(setattr, server, "should_exit", True))
-        server.run(sockets=[bound])
+def _raise_file_limit() -> None:
+    """Let this process and its workers open more files than the usual 1,024."""
+    with suppress(ImportError, OSError, ValueError):  # a system without such a limit, or with another one below
+        resource = import_module("resource")
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _supervise(settings: Settings, bound: socket.socket, stop: Stop, *, dev: bool, reload: bool, workers: int) -> None:
-    """Serve from child processes, which count into one directory."""
-    leaving = Leaving()  # each has its own copy
-    settings = settings.model_copy(update={"drain_s": 0}) if reload else settings
-    factory = partial(make_worker_app, settings, dev=dev, leaving=leaving)
-    with _counted_together():
-        config = _config(factory, settings, leaving, dev=dev, reload=reload, workers=workers)
-        with _metrics_port(settings, shared_registry()):
-            supervisor: BaseReload | Multiprocess
-            if reload:
-                supervisor = ChangeReload(config, target=Server(config).run, sockets=[bound])
-            else:
+def _run_here(settings: Settings, bound: socket.socket, ready: Callable[[], None], dev: bool, workers: int) -> None:
+    metrics = Metrics()
+    server = Server(_config(partial(create_app, settings, dev=dev, metrics=metrics), dev, workers))
+
+    def stop(*_: object) -> None:
+        """Handle SIGTERM before uvicorn does, and when uvicorn raises it again after it has stopped."""
+        server.should_exit = True
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with _metrics_port(settings, metrics.registry):
+            ready()
+            server.run(sockets=[bound])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run_workers(settings: Settings, bound: socket.socket, ready: Callable[[], None], dev: bool, workers: int) -> None:
+    """Serve from child processes, which share a directory of counters."""
+    with TemporaryDirectory(prefix="ncco-metrics-") as folder:
+        os.environ[MULTIPROCESS_DIR] = folder  # the workers inherit it
+        try:
+            config = _config(partial(make_worker_app, settings, dev=dev), dev, workers)
+            with _metrics_port(settings, shared_registry()):
                 supervisor = Supervisor(config, sockets=[bound])
-            stop.tell(supervisor.should_exit.set)
-            supervisor.run()
+                ready()
+                supervisor.run()
+        finally:
+            del os.environ[MULTIPROCESS_DIR]
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's own, which no longer listens once its workers are told to end.
+    """uvicorn's supervisor, except that SIGHUP goes to the workers, and that nothing is accepted while they finish.
 
-    Else whoever connects while they finish would be let in by the system, and wait for nobody. They listen on until
-    they close the port themselves; SIGINT, or a second signal, tells them to do so at once.
+    A connection that the system accepts for the supervisor's copy of the socket would wait for nobody. The workers
+    listen on until they close the port themselves; SIGINT or a second signal ends their drain time at once.
     """
 
     _is_urgent = False
 
     def handle_hup(self) -> None:
         """Let all workers read their secrets again; they go on serving."""
-        self._tell(signal.SIGHUP)
+        self._signal_workers(signal.SIGHUP)
 
     def handle_term(self) -> None:
-        """End; told so twice before it was seen once, without the time before the port is closed."""
+        """Stop; at once when this is the second signal."""
         self._is_urgent |= self.should_exit.is_set()
         super().handle_term()
 
     def handle_int(self) -> None:
-        """End without the time before the port is closed."""
+        """Stop at once."""
         self._is_urgent = True
         super().handle_int()
 
     def terminate_all(self) -> None:
-        """Tell all workers to finish what they do."""
+        """Tell all workers to finish."""
         for listener in self.sockets:
             listener.close()
         super().terminate_all()
         if self._is_urgent:
-            self._tell(signal.SIGINT)
+            self._signal_workers(signal.SIGINT)
 
     def join_all(self) -> None:
-        """Wait until all workers have ended; a further signal hurries them."""
+        """Wait until all workers have ended; a further signal ends their drain time."""
         for process in self.processes:
             while process.process.is_alive():
                 process.process.join(LOOK_S)
                 if {signal.SIGTERM, signal.SIGINT} & set(self.signal_queue):
                     self.signal_queue.clear()
-                    self._tell(signal.SIGINT)
+                    self._signal_workers(signal.SIGINT)
 
-    def _tell(self, number: signal.Signals) -> None:
+    def _signal_workers(self, number: signal.Signals) -> None:
         for process in self.processes:
             if process.pid is not None and process.exitcode is None:
-                with suppress(ProcessLookupError):  # it has just died; the next one reads the secrets of now
+                with suppress(ProcessLookupError):  # it has just died
                     os.kill(process.pid, number)
 
 
-@contextmanager
-def _counted_together() -> Iterator[None]:
-    """A directory where child processes keep their counters; they find its name in their environment."""
-    with TemporaryDirectory(prefix="ncco-metrics-") as folder:
-        os.environ[MULTIPROCESS_DIR] = folder
-        try:
-            yield
-        finally:
-            del os.environ[MULTIPROCESS_DIR]
-
-
-def make_worker_app(settings: Settings, *, dev: bool, leaving: Leaving | None = None) -> FastAPI:
-    """The application of a child process, with its log and the secrets of now. It ends when its parent has ended."""
-    journal.configure(settings)
+def make_worker_app(settings: Settings, *, dev: bool) -> FastAPI:
+    """The application of a worker, with its log and the present secrets. The worker ends when its supervisor does."""
+    configure_log(settings)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), name="end with the parent", daemon=True).start()
-    with suppress(SettingsError):  # told by the workers that have read it already; the secrets before still hold
+    with suppress(SettingsError):  # the other workers have logged it; the previous secrets stay in use
         settings = settings.with_secrets_of_now()
-    return create_app(settings, dev=dev, leaving=leaving)
+    return create_app(settings, dev=dev)
 
 
 def _end_with(parent: BaseProcess) -> None:
-    """Wait until a supervisor is gone, and end well then: without one, nobody could ever stop or replace this process.
-
-    One that is killed cannot tell its children.
-    """
+    """Stop when the supervisor has ended: one that is killed cannot stop its workers, and the port must be free."""
     parent.join()
-    os.kill(os.getpid(), signal.SIGINT)  # at once: the next supervisor needs the port
+    os.kill(os.getpid(), signal.SIGINT)
 
 
-def _config(
-    factory: Callable[[], FastAPI],
-    settings: Settings,
-    leaving: Leaving,
-    *,
-    dev: bool,
-    reload: bool = False,
-    workers: int = 1,
-) -> Config:
+def _config(factory: Callable[[], FastAPI], dev: bool, workers: int) -> Config:
     return Config(
         factory,
         factory=True,
-        host=settings.host,
-        port=settings.port,
-        http=partial(  # type: ignore[arg-type]  # makes protocols, as a class does
-            PatientProtocol, leaving=leaving, crowd=Crowd(room_for(most_files()))
-        ),
+        http=LimitedHeadProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -257,26 +234,37 @@ def _config(
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=FINISH_S,
+        timeout_worker_healthcheck=WORKER_S,
         workers=workers,
-        reload=reload,
-        reload_dirs=[str(Path(app.__file__).parent)] if reload and app.__file__ else None,
     )
 
 
 @contextmanager
 def _metrics_port(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
-    """Serve the counters on a port of their own, if one is set."""
+    """Serve the counters on a port of their own, if one is set.
+
+    One thread with an event loop serves any number of connections, beside one process as beside a supervisor.
+    """
     if settings.metrics_port is None:
         yield
         return
-    try:
-        server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
-    except OSError as error:
-        names = ("NCCO_METRICS_HOST", "NCCO_METRICS_PORT")
-        raise _deaf(settings.metrics_host, settings.metrics_port, error, *names) from error
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    names = ("NCCO_METRICS_HOST", "NCCO_METRICS_PORT")
+    with listening(settings.metrics_host, settings.metrics_port, names=names) as bound:
+        config = Config(
+            make_asgi_app(registry),
+            http=LimitedHeadProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        server = Server(config)
+        thread = threading.Thread(target=server.run, args=([bound],), name="metrics")
+        thread.start()
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -13,9 +13,9 @@ from app.errors import StoreUnavailable
 from app.flow.loader import load_files
 from app.service.library import Library
 from app.settings import load_settings
-from app.web import journal
+from app.web.flow_watcher import FlowReader, watch_flows
+from app.web.log import configure_log
 from app.web.metrics import Metrics
-from app.web.watch import watch
 from tests.calls.asgi_call import BASE, Caller, Host, serving
 from tests.store.memory_store import MemoryStore
 
@@ -150,7 +150,7 @@ async def test_flows_that_were_saved_while_the_store_was_away_are_taken_over_lat
     library = Library(store, lambda: load_files(flows, tmp_path / "templates"))
     await library.reload()
     before = library.current
-    task = asyncio.create_task(watch([flows], library, Metrics(), structlog.get_logger(), look_ms=100))
+    task = asyncio.create_task(watch_flows(FlowReader([flows], library, Metrics(), structlog.get_logger())))
     await asyncio.sleep(0.5)
     store.is_away = True
     file.write_text(text.replace("Old", "New"))
@@ -174,7 +174,7 @@ async def _until(holds: Callable[[], bool]) -> None:
 
 async def test_a_log_line_stays_short_and_holds_no_control_characters(capfd: pytest.CaptureFixture[str]) -> None:
     settings = load_settings(None, log="console", public_url=BASE, database_url="memory://")
-    journal.configure(settings)
+    configure_log(settings)
     async with serving(FLOWS) as host:
         await Caller(host).send(
             "/webhooks/event", {"status": "ringing", "uuid": "\x1b[31mred", "conversation_uuid": "c" * 90_000}

@@ -133,7 +133,6 @@ def test_a_database_that_keeps_nothing_has_no_flows_to_begin_with(tmp_path: Path
         (["--dev"], {"NCCO_DATABASE_URL": "mysql://x"}, "NCCO_DATABASE_URL: "),
         (["--dev"], {"NCCO_DATABASE_URL": "sqlite:///not.db"}, "the store cannot be used: "),
         (["--dev", "--flows", "nowhere"], {}, "there is no folder of flows at nowhere\n  cure: "),
-        (["--dev", "--reload", "--workers", "2"], {}, "--reload and --workers exclude each other\n  cure: "),
     ],
 )
 def test_what_keeps_the_server_from_starting_is_said_with_its_cure(

@@ -272,7 +272,7 @@ def loop_server() -> FastAPI:
 
 
 def test_a_call_that_stands_still_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.simulator.kernel.MOST_STEPS", 50)
+    monkeypatch.setattr("app.simulator.scheduler.MOST_STEPS", 50)
     with served(loop_server()) as address:
         done = call(f"{address}/again")
 

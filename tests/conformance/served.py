@@ -12,9 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from app.simulator import Application, HttpServer, Request
-from app.simulator.replies import judge
-from app.simulator.requests import Method, in_time
-from app.simulator.signing import authorization, payload_hash
+from app.simulator.delivery import judge
+from app.simulator.requests import Method, authorization, in_time, payload_hash
 from tests.conformance.played import Sent
 from tests.conformance.suite import BASE
 

@@ -10,6 +10,7 @@ from typing import Any
 from app.simulator import (
     Application,
     Behaviour,
+    CallIsOver,
     Durations,
     Keys,
     Parties,
@@ -19,7 +20,6 @@ from app.simulator import (
     VirtualClock,
     Vonage,
 )
-from app.simulator.errors import CallIsOver
 from tests.conformance.played import Played, Sent, filled, legs_of
 from tests.conformance.suite import BASE, SOUNDS, Act, Caller, Case, Party, Reply, Sound
 

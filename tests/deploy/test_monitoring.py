@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.engine import LookupAnswer
 from app.service.delivery import Reply
-from app.web.answers import Answer
 from app.web.metrics import Metrics
+from app.web.responses import WebhookResponse
 from tests.house.tracked import ROOT
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "ncco-server.json"
@@ -36,11 +36,11 @@ MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 def scraped() -> dict[str, dict[str, set[str]]]:
     """Every sample of a server on which everything has happened once: its labels with their values."""
     metrics = Metrics()
-    metrics.webhook(Answer(Reply(b"[]", "answer", "answer")), 0.1, "answer")
+    metrics.webhook(WebhookResponse(Reply(b"[]", "answer", "answer")), 0.1, "answer")
     for outcome in ("unsigned", "wrong-signature"):
-        metrics.webhook(Answer(Reply(None, "answer", outcome), 401), 0.1, "answer")
+        metrics.webhook(WebhookResponse(Reply(None, "answer", outcome), 401), 0.1, "answer")
     for result in ("nomatch", "noinput", "sales"):
-        metrics.webhook(Answer(Reply(b"[]", "input-dtmf", result, "a", "b", heard_in="menu")), 0.1, "input")
+        metrics.webhook(WebhookResponse(Reply(b"[]", "input-dtmf", result, "a", "b", heard_in="menu")), 0.1, "input")
     for answer in (
         LookupAnswer({}),
         LookupAnswer(None, "timed out after 5 ms", is_late=True),

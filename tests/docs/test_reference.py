@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from fastapi.routing import APIRoute
 
 from app.flow.actions.items import KINDS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
@@ -21,7 +22,7 @@ from app.flow.played import ACTIONS
 from app.flow.scope import scope_types
 from app.flow.templates.filters import FILTERS
 from app.flow.types import TYPES
-from app.web.routes import ROUTES
+from app.web.routes import router
 from tests.docs.blocks import pages
 from tests.docs.errors_page import rules
 from tests.docs.headings import section, things_of
@@ -38,7 +39,7 @@ CHAPTERS = [
     (TEXT, "## Types", sorted(TYPES)),
     (TEXT, "## Names", sorted({*scope_types({}), "hours", "event"})),
     (TEXT, "## Filters", sorted(FILTERS)),
-    (HOOKS, "## Webhooks", sorted(route.path for route in ROUTES)),
+    (HOOKS, "## Webhooks", sorted({route.path for route in router.routes if isinstance(route, APIRoute)})),
 ]
 LISTED = [
     ("### `hours`", HOURS_WORDS),

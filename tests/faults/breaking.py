@@ -96,7 +96,7 @@ class Faults:
             await awaitable
         elif self._how == "given up":
             task = asyncio.current_task()
-            if task is not None:  # a letter has none that anybody could give up
+            if task is not None:
                 task.cancel()
             return await awaitable
         elif inspect.iscoroutine(awaitable):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import re
 import statistics
 import sys
 import time
@@ -38,7 +37,7 @@ HEALED_S: Final = 30.0
 MOST_PROBLEMS: Final = 40
 TRIES: Final = 3
 """How often a run is begun, each time on a new stage, until the call that leads to it is played."""
-BACKGROUND: Final = ("app/service/outbox/", "app/web/hooks.py")
+BACKGROUND: Final = ("app/service/outbox/",)
 """What works beside the webhooks: after a fault there, hooks must still go out."""
 OWN_TASK: Final = (*BACKGROUND, "app/store/postgres.py")
 """What runs in a task of its own, which nobody gives up but who ends the server."""
@@ -48,13 +47,9 @@ Databases: TypeAlias = Callable[[Path], Awaitable[str]]
 """Makes the URL of a new database for a stage with this folder."""
 
 FRAME: Final = {
-    ("app/web/answers.py", "send_answer"): "sends the reply itself: whoever broke that can be told nothing",
-    ("app/web/door.py", "Door.__call__"): "sends the reply itself",
-    ("app/web/errand.py", "Errand._answer"): "asks the door, which keeps all others from breaking, and sends the reply",
-    ("app/web/letter.py", "Letter.reply"): "sends the reply itself",
-    ("app/web/exchange.py", "Exchange._send_whole"): "sends the reply itself",
-    ("app/web/exchange.py", "Exchange.send"): "sends the reply itself",
-    ("app/web/app.py", "Application.__call__"): "calls the door, which keeps all others from breaking",
+    ("app/web/middleware.py", "RequestHeadMiddleware.__call__"): "calls everything else, and sends the reply",
+    ("app/web/webhook.py", "WebhookRoute.get_route_handler.<locals>.handle"): "calls what handles all failures",
+    ("app/web/webhook.py", "WebhookRequest._record"): "runs after the reply",
     ("app/service/outbox/sender.py", "Sender.run"): "the loop that outlives all that it does",
     ("app/service/outbox/sender.py", "Sender._outlives"): "what it outlives it by",
     ("app/store/sqlite.py", "Writer._run"): "the loop that outlives all that it does",
@@ -67,34 +62,15 @@ FRAME: Final = {
 """What holds the rest. It is not broken, since nothing stands around it; each with its reason."""
 
 
-class Passing(NamedTuple):
-    """One webhook that passes a point.
-
-    Attributes:
-        by_letter: see `Stage`.
-    """
-
-    scene: Scene
-    by_letter: bool
-
-    def __str__(self) -> str:
-        return f"{self.scene.name} by letter" if self.by_letter else self.scene.name
-
-
 class Run(NamedTuple):
     """One point, broken in one way, while one webhook is answered."""
 
-    passing: Passing
+    scene: Scene
     point: Point
     how: How
 
-    @property
-    def scene(self) -> Scene:
-        """What is played."""
-        return self.passing.scene
-
     def __str__(self) -> str:
-        return f"{self.passing} | {self.point.name} | {self.how}"
+        return f"{self.scene.name} | {self.point.name} | {self.how}"
 
 
 class Report(NamedTuple):
@@ -102,7 +78,7 @@ class Report(NamedTuple):
 
     Attributes:
         problems: one line each, the run and what was wrong.
-        reached: the points that a webhook has passed, with the names of its scenes and how each came.
+        reached: the points that a webhook has passed, with the names of its scenes.
     """
 
     runs: int
@@ -112,62 +88,51 @@ class Report(NamedTuple):
     points: list[str]
 
 
-async def explore(stage: Stage, faults: Faults) -> tuple[dict[str, list[Passing]], float]:
+async def explore(stage: Stage, faults: Faults) -> tuple[dict[str, list[Scene]], float]:
     """Which points each webhook passes when nothing is broken, and how long the deadline may be on this machine."""
-    found: dict[str, list[Passing]] = {}
+    found: dict[str, list[Scene]] = {}
     seconds: list[float] = []
     for scene in SCENES:
         if scene.needs_connections and not _is_postgres(stage.database):
             continue
-        texts: list[list[str]] = []
-        for by_letter in (True, False):
-            heard = await _passed(stage, faults, Passing(scene, by_letter))
-            seconds.append(heard.seconds)
-            texts.append(_texts(heard))
-            for name in faults.reached:
-                found.setdefault(name, []).append(Passing(scene, by_letter))
-        assert texts[0] == texts[1], (scene.name, texts)
+        heard = await _passed(stage, faults, scene)
+        seconds.append(heard.seconds)
+        for name in faults.reached:
+            found.setdefault(name, []).append(scene)
     shortest, longest = DEADLINES_S
     return found, min(max(SLOWER * statistics.median(seconds), shortest), longest)
 
 
-async def _passed(stage: Stage, faults: Faults, passing: Passing) -> Heard:
+async def _passed(stage: Stage, faults: Faults, scene: Scene) -> Heard:
     """Play a webhook while nothing is broken. Raises AssertionError when the reply is no good."""
-    scene, stage.by_letter = passing
     request = await scene.prepare(stage)
     faults.reached.clear()
     heard = await stage.ask(request)
     await asyncio.sleep(TOLD_S if scene.is_told else 0)
     problem = _reply_problem(scene, heard, "fails")
-    assert not problem, (str(passing), problem)
+    assert not problem, (scene.name, problem)
     return heard
-
-
-def _texts(heard: Heard) -> list[str]:
-    """What a reply says; of a flow that has been changed in between, without the numbers."""
-    actions = json.loads(heard.body) if heard.body else []
-    return [re.sub(r"\d+", "", action.get("text", action["action"])) for action in actions]
 
 
 def _is_postgres(database: str) -> bool:
     return database.startswith("postgresql:")
 
 
-def chosen(reached: dict[str, list[Passing]], ways: int, within: str) -> Iterator[Run]:
+def chosen(reached: dict[str, list[Scene]], ways: int, within: str) -> Iterator[Run]:
     """The runs: each point in so many ways, with one webhook each; 0: in every way with every webhook that passes.
 
     `within` is where the files of the points begin.
     """
     points = {point.name: point for point in all_points()}
     turn = itertools.count()
-    for name, passing in sorted(reached.items()):
+    for name, scenes in sorted(reached.items()):
         point = points[name]
         if (point.file, point.function) in FRAME or not point.file.startswith(within):
             continue
         if not ways:
-            yield from (Run(each, point, how) for each in passing for how in ways_of(point))
+            yield from (Run(each, point, how) for each in scenes for how in ways_of(point))
         for number in [next(turn) for _ in range(ways)]:
-            yield Run(passing[number // 2 % len(passing)], point, ways_of(point)[number % len(ways_of(point))])
+            yield Run(scenes[number % len(scenes)], point, ways_of(point)[number % len(ways_of(point))])
 
 
 def ways_of(point: Point) -> tuple[How, ...]:
@@ -183,7 +148,6 @@ def ways_of(point: Point) -> tuple[How, ...]:
 
 async def play(stage: Stage, faults: Faults, run: Run) -> tuple[str, int]:
     """What was wrong, "" when nothing was, and how often the point was passed while it was broken."""
-    stage.by_letter = run.passing.by_letter
     request = await run.scene.prepare(stage)
     with faults.breaking(run.point.name, run.how):
         heard = await stage.ask(request)
@@ -298,7 +262,7 @@ async def play_all(faults: Faults, ways: int, server: str, only: str, part: str)
                 if problem:
                     problems.append(f"{run} | {problem}")
                     break
-    names = {name: [str(each) for each in passing] for name, passing in reached.items()}
+    names = {name: [each.name for each in scenes] for name, scenes in reached.items()}
     return Report(runs, struck, problems, names, [point.name for point in all_points()])
 
 

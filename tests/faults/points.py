@@ -78,6 +78,7 @@ PURE: Final = frozenset(
             "functools",
             "hashlib",
             "hmac",
+            "html",
             "inspect",
             "ipaddress",
             "itertools",

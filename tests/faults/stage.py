@@ -24,8 +24,8 @@ from fastapi import FastAPI
 
 from app.ncco import check
 from app.settings import Settings, load_settings
-from app.web import create_app, journal
-from tests.faults.letters import Letters, Said
+from app.web import create_app
+from app.web.log import configure_log
 from tests.faults.office import Office
 from tests.faults.served import PROJECT
 
@@ -54,6 +54,14 @@ class Request(NamedTuple):
     fields: dict[str, Any]
 
 
+class Said(NamedTuple):
+    """What came back; status 0 when nothing did."""
+
+    status: int
+    body: bytes
+    error: str = ""
+
+
 class Heard(NamedTuple):
     """What came back; status 0 when nothing did.
 
@@ -78,8 +86,6 @@ class Stage:
         older: how many other revisions of the flows have had a call there.
         sign: makes the signature of a body; None: nothing is signed.
         company: webhooks of other calls that are sent at the same moment as the next one, and before it.
-        by_letter: whether a POST comes as it does from the platform, whole and on a connection that stays, and is read
-            by the server's own protocol; else the application is called as any server calls it, as for every GET.
     """
 
     app: FastAPI
@@ -92,11 +98,6 @@ class Stage:
     company: list[Request] = field(default_factory=list)
     ncco: list[dict[str, Any]] = field(default_factory=list)
     leg: str = ""
-    by_letter: bool = False
-    letters: Letters = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.letters = Letters(self.app)
 
     async def ask(self, request: Request) -> Heard:
         """Send a webhook, and what keeps it company; what comes back of that one."""
@@ -107,17 +108,12 @@ class Stage:
     async def _ask(self, request: Request) -> Heard:
         """Send a webhook; one to which nothing comes back in time is given up."""
         begun = time.perf_counter()
-        sending = self._post if self.by_letter and request.method == "POST" else self._call
-        task = asyncio.ensure_future(sending(request))
+        task = asyncio.ensure_future(self._call(request))
         await asyncio.wait({task}, timeout=self.deadline_s + GRACE_S + PATIENCE_S)
         seconds = time.perf_counter() - begun
         error = await _end_of(task)
         said = Said(0, b"", error) if error else task.result()
         return Heard(said.status, said.body, seconds, said.error, seconds > self.deadline_s + GRACE_S)
-
-    async def _post(self, request: Request) -> Said:
-        body = orjson.dumps(request.fields)
-        return await self.letters.ask(request.path, self._headers(body), body)
 
     async def _call(self, request: Request) -> Said:
         """Send a webhook as the server under the application does."""
@@ -276,7 +272,7 @@ async def application(
 ) -> AsyncIterator[FastAPI]:
     """The application, open. With a `secret` it checks signatures."""
     settings = settings_of(folder, office, flows, database, secret)
-    journal.configure(settings, io.TextIOWrapper(io.BytesIO()))
+    configure_log(settings, io.TextIOWrapper(io.BytesIO()))
     app = create_app(settings, deadline_s=deadline_s, clock=clock)
     async with app.router.lifespan_context(app):
         await _ready(Stage(app, office, folder, database, deadline_s))

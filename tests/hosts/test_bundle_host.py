@@ -16,8 +16,8 @@ import pytest
 
 from app.cli.jobs.bundling.hosts import NGINX as WRITTEN
 from tests.cli.projects import SHOP, ncco, write_project
+from tests.contract.server import free_port
 from tests.hosts.proxy import NGINX, wait_until_up
-from tests.web.running_server import free_port
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 

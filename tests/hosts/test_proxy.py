@@ -22,10 +22,10 @@ import pytest
 from app.ncco import check
 from tests.cli.projects import SHOP, write_project
 from tests.cli.running import RunningServer, running_server
+from tests.contract.server import free_port
 from tests.hosts.host import wait_until_ready
 from tests.hosts.proxy import NGINX, proxy
 from tests.security.signing import signed_post
-from tests.web.running_server import free_port
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 

@@ -25,9 +25,10 @@ from app.service.lookups import LookupClient, TurnLookups
 from app.service.policy import Policy
 from app.settings import load_settings
 from app.store import SqliteDatabase, Store
-from app.web import create_app, journal
+from app.web import create_app
+from app.web.log import configure_log
 from app.web.metrics import Metrics
-from app.web.otel import Otel
+from app.web.otel import Telemetry
 
 BASE = "https://calls.example.com"
 LEG = "3f9a1c77d2e84b0c9a5566778899aabb"
@@ -44,7 +45,7 @@ class Spans:
         self._spans, self._reader = InMemorySpanExporter(), InMemoryMetricReader()
         tracers = TracerProvider(shutdown_on_exit=False)
         tracers.add_span_processor(SimpleSpanProcessor(self._spans))
-        self.otel = Otel(tracers, MeterProvider([self._reader], shutdown_on_exit=False))
+        self.otel = Telemetry(tracers, MeterProvider([self._reader], shutdown_on_exit=False))
 
     @property
     def text(self) -> str:
@@ -116,7 +117,7 @@ async def canary_host(
         None, public_url=BASE, database_url=url, insecure=True, log=form, log_level=level, reload=False
     )
     raw = io.BytesIO()
-    journal.configure(settings, io.TextIOWrapper(raw, encoding="utf-8", write_through=True))
+    configure_log(settings, io.TextIOWrapper(raw, encoding="utf-8", write_through=True))
     store = Store(SqliteDatabase(folder / "calls.db"))
     await store.open()
     env = {"CRM_URL": "http://crm"}

@@ -17,8 +17,8 @@ import yaml
 
 from tests.cli.projects import SHOP, write_project
 from tests.cli.running import NCCO, RunningServer, plain_environment, running_server
+from tests.contract.server import free_port
 from tests.security.signing import signed_post
-from tests.web.running_server import free_port
 
 CASES: Final = yaml.safe_load(Path(__file__).with_name("refused_secrets.yaml").read_text(encoding="utf-8"))
 GOOD, NEW = "the-signature-secret-of-the-account", "the-new-signature-secret-of-the-account"

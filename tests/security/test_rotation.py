@@ -22,7 +22,7 @@ from app.service.tokens import make_token, read_token
 from app.settings import Settings, load_settings
 from app.settings.fields import SECRETS, variable
 from app.web.metrics import Metrics
-from app.web.rotation import Rotation
+from app.web.rotation import rotating_secrets
 from tests.cli.projects import write_project
 from tests.cli.running import RunningServer, running_server
 from tests.security.signing import signed_post
@@ -111,13 +111,11 @@ async def changed(settings: Settings, change: Callable[[], object]) -> tuple[lis
     """What is taken over, and logged, after a change."""
     taken: list[Settings] = []
     with capture_logs() as lines:
-        rotation = Rotation(settings, taken.append, Metrics(), structlog.get_logger(), look_s=0.01)
-        change()
-        task = asyncio.create_task(rotation.run())
-        await asyncio.sleep(0.1)
-        rotation.ask()
-        await asyncio.sleep(0.1)
-        task.cancel()
+        async with rotating_secrets(settings, taken.append, Metrics(), structlog.get_logger(), look_s=0.01):
+            change()
+            await asyncio.sleep(0.1)
+            signal.raise_signal(signal.SIGHUP)
+            await asyncio.sleep(0.1)
     return taken, [dict(line) for line in lines]
 
 
@@ -222,10 +220,8 @@ class OutOfFiles(Settings):
         raise OSError(errno.EMFILE, "Too many open files")
 
 
-def test_a_moment_without_files_changes_nothing() -> None:
-    taken: list[Settings] = []
-    with capture_logs() as lines:
-        Rotation(OutOfFiles(), taken.append, Metrics(), structlog.get_logger()).read()
+async def test_a_moment_without_files_changes_nothing() -> None:
+    taken, lines = await changed(OutOfFiles(), lambda: None)
 
     assert [] == taken
     assert ["secrets not changed"] == [line["event"] for line in lines]

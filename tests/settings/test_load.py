@@ -96,7 +96,6 @@ def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPat
             "begins with http://: what callers press",
             {"signature_secret": "x" * 16, "public_url": "http://calls.example.com"},
         ),
-        ("VONAGE_APPLICATION_ID is no UUID", {"application_id": "my application"}),
         ("NCCO_FLOWS: there is no folder missing", {"flows": Path("missing")}),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.settings import load_settings
 from app.simulator import Application, AsgiServer, Behaviour, Chaos, Parties, VirtualClock, Vonage
-from app.simulator.clock import START
+from app.simulator.scheduler import START
 from app.web import create_app
 
 ROOT = Path(__file__).parents[2]

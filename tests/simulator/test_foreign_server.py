@@ -9,7 +9,7 @@ import pytest
 
 from app.simulator import Application, AsgiServer, HttpServer, Server, VirtualClock, Vonage
 from tests.simulator.foreign_server import app
-from tests.simulator.scripted_server import sounds
+from tests.unit.simulator.scripted_server import sounds
 
 URL = "http://news.example.com"
 MENU = "talk Press 1 for news, press 2 to hang up, or say news."

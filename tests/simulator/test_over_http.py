@@ -11,7 +11,7 @@ import pytest
 
 from app.simulator import Application, HttpServer, Request, VirtualClock, Vonage
 from tests.cli.running import running_server
-from tests.simulator.scripted_server import sounds
+from tests.unit.simulator.scripted_server import sounds
 
 ROOT = Path(__file__).parents[2]
 REQUEST = Request("POST", "http://server.example.com/answer", {"content-type": "application/json"}, b"{}")

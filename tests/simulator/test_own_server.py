@@ -11,7 +11,7 @@ import pytest
 
 from app.simulator import Behaviour, Chaos, Keys, PhoneCall
 from tests.simulator.own_server import ROOT, own_line
-from tests.simulator.scripted_server import sounds
+from tests.unit.simulator.scripted_server import sounds
 
 FLOWS = ROOT / "flows"
 EXAMPLES = ROOT / "examples"

@@ -25,7 +25,7 @@ from app.simulator import (
     Vonage,
     Waited,
 )
-from app.simulator.asgi import App
+from app.simulator.servers import App
 from tests.simulator.unlucky_lines import APPLICATION, Line, LookUps
 
 FIRST: Final = datetime(2026, 12, 21, tzinfo=UTC)

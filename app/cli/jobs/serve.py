@@ -41,7 +41,6 @@ the flows lack what callers can reach, so calls go on with those that were last 
 def run(
     *,
     dev: bool,
-    reload: bool,
     workers: int,
     host: str | None,
     port: int | None,
@@ -49,8 +48,6 @@ def run(
     templates: Path | None,
 ) -> int:
     """Serve until SIGINT or SIGTERM: FINE. ISSUES when the flows have errors. Raises CannotRun."""
-    if reload and workers > 1:
-        raise CannotRun("--reload and --workers exclude each other", "leave one of them out")
     try:
         if flows is not None and templates is None:
             flows, templates = folders(flows, None)
@@ -62,7 +59,7 @@ def run(
         if project is None:
             _say("the server does not start while its flows have errors")
             return ISSUES
-        _serve(settings, project, dev=dev, reload=reload, workers=workers)
+        _serve(settings, project, dev=dev, workers=workers)
     except SettingsError as error:
         raise refused(error) from error
     except StoreUnusable as error:
@@ -128,7 +125,7 @@ def _in_use(settings: Settings, found: Findings, *, dev: bool) -> Project | None
     return before.project
 
 
-def _serve(settings: Settings, project: Project, *, dev: bool, reload: bool, workers: int) -> None:
+def _serve(settings: Settings, project: Project, *, dev: bool, workers: int) -> None:
     database = _database(settings.database_url)
 
     def greet(host: str, port: int) -> None:
@@ -136,4 +133,4 @@ def _serve(settings: Settings, project: Project, *, dev: bool, reload: bool, wor
         _say(greeting(bound, project.flows.values(), dev=dev, database=database))
 
     with suppress(KeyboardInterrupt):  # Ctrl-C before the server has its own way with signals
-        serve(settings, dev=dev, reload=reload, workers=workers, ready=greet)
+        serve(settings, dev=dev, workers=workers, ready=greet)

@@ -16,7 +16,7 @@ from app.service.calls import CallService
 from app.settings import Settings
 from app.verify.scenarios.stage import BASE, BROKEN
 from app.web import create_app
-from app.web.door import DEADLINE_S
+from app.web.webhook import DEADLINE_S
 
 
 class BareSettings(Settings):

@@ -23,7 +23,7 @@ from app.cli.jobs.testing.summary import falls_short, print_summary
 from app.cli.terminal import takes_colour
 from app.cli.work import FINE, ISSUES, CannotRun
 from app.flow.report import report
-from app.verify.coverage.telling import told_coverage
+from app.verify.coverage import told_coverage
 from app.verify.scenarios.distant import DistantStage, NoServer
 from app.verify.scenarios.files import ScenarioFile, read_files
 from app.verify.scenarios.result import Result

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from app.flow.nodes import Map, Node, Text
-from app.flow.source import read_remains, read_yaml
+from app.flow.source import read_yaml
 
 _TEMPLATES = "templates/"
 
@@ -27,7 +27,7 @@ class Names:
 
 
 def names_in(texts: Mapping[str, str]) -> Names:
-    """The names in a project's files (path → text). A file with faults gives those that can still be read."""
+    """The names in a project's files (path → text). A file with a syntax error gives none."""
     roots = [node for path, text in texts.items() if path.startswith("flows/") for node in _nodes(path, text)]
     return Names(
         steps=_sorted(_keys(roots, "steps")),
@@ -43,7 +43,7 @@ def names_in(texts: Mapping[str, str]) -> Names:
 
 
 def _nodes(path: str, text: str) -> Iterator[Map]:
-    node: Node | None = read_yaml(path, text)[0] or read_remains(path, text)
+    node: Node | None = read_yaml(path, text)[0]
     if isinstance(node, Map):
         yield node
 

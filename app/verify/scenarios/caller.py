@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from app.flow.nodes import Place
-from app.simulator import Moment, Parties, PhoneCall
-from app.simulator.errors import CallIsOver
+from app.simulator import CallIsOver, Moment, Parties, PhoneCall
 from app.verify.scenarios import model
 from app.verify.scenarios.bounds import AT_ONCE_S, FOR_EVER, LONGEST_S, MOST_WEBHOOKS, PATIENCE, PATIENCE_S, PIECE_S
 from app.verify.scenarios.dialled import behaviour_of, parties_of, plain_address, scripted_dials
@@ -76,6 +75,7 @@ class Caller:
             model.Dial: self._dial,
             model.Record: self._record,
             model.Wait: self._wait,
+            model.Until: self._until,
             model.HangUp: self._hang_up,
             model.End: self._end,
             model.Event: self._event,
@@ -94,7 +94,7 @@ class Caller:
         self._server.ordered.append(step.fault)
 
     async def _event(self, step: model.Event) -> None:
-        await self._call.tell(step.fields)
+        await self._call.send_event(step.fields)
 
     async def _listen(self) -> Moment:
         """Play on until the caller is waited for; idle when that takes more webhooks than anybody has patience for."""
@@ -239,6 +239,20 @@ class Caller:
                 raise Differs(Difference(step.place, message, at=self._call.at))
         self._listener.take(self._call.transcript)
         self._listener.skip()
+
+    async def _until(self, step: model.Until) -> None:
+        """Do nothing until a text is heard: inputs time out meanwhile, and so do recordings and dials."""
+        most, moment = len(self._call.log) + MOST_WEBHOOKS, None
+        self._listener.take(self._call.transcript)
+        while not self._listener.finds_later(step.text):
+            if moment is not None and (moment.kind in ("end", "idle") or len(self._call.log) >= most):
+                message = f"this is not heard: {told(moment)}"
+                raise Differs(Difference(step.place, message, step.text, at=self._call.at))
+            moment = await self._call.hear()
+            if moment.waited is not None:
+                await self._call.silence()
+            self._listener.take(self._call.transcript)
+        await self._hear_out()
 
     async def _hang_up(self, step: model.HangUp) -> None:
         if self._call.is_over:

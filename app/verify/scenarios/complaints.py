@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app.simulator import Delivery, PhoneCall
-from app.simulator.courier import NOT_RETRIEVED, SYNTAX_ERROR
+from app.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR
 
 
 def complaints(call: PhoneCall) -> Iterable[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from inspect import iscoroutinefunction
+from typing import Any, Final, Literal, NoReturn, TypeAlias
 from urllib.parse import urlsplit
 
+from app.errors import StoreUnavailable
 from app.simulator import Request, Response, Server
-from app.verify.scenarios.away import AwayStore
+from app.store import HookRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
 
 Kind: TypeAlias = Literal["unreadable", "lost", "refused", "away", "gone"]
 
@@ -19,6 +22,37 @@ and then as a fallback, the store is away; every delivery of it gets lost, also 
 FALLBACK: Final = "/fallback"
 """Ends the URL that is asked when a webhook has failed."""
 _REFUSED: Final = b'[{"action": "refused"}]'
+
+
+class AwayStore(Store):
+    """A store in memory that can be unavailable, as one on a machine of its own sometimes is.
+
+    Attributes:
+        is_away: whether every method raises StoreUnavailable.
+        opened: the ids of all calls, oldest first.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(SqliteDatabase())
+        self.is_away = False
+        self.opened: list[str] = []
+
+    async def open_call(
+        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+    ) -> None:
+        """Write a new call, and remember its id."""
+        await super().open_call(session, turn, webhook, hooks=hooks)
+        self.opened.append(session.id)
+
+    def __getattribute__(self, name: str) -> Any:
+        """What it is asked for; while it is away, everything that a server waits for fails."""
+        found = super().__getattribute__(name)
+        is_away = not name.startswith("_") and name != "is_away" and iscoroutinefunction(found) and self.is_away
+        return _fail if is_away else found
+
+
+async def _fail(*_: object, **__: object) -> NoReturn:
+    raise StoreUnavailable("the scenario has taken it away")
 
 
 class FaultyServer:

@@ -60,6 +60,15 @@ class Listener:
         self._move(at + len(sought))
         return True
 
+    def finds_later(self, wanted: str) -> bool:
+        """Whether a text is heard anywhere from here on; then what follows it is heard next."""
+        sought = plain(wanted)
+        at = self._text().find(sought)
+        if at < 0:
+            return False
+        self._move(at + len(sought))
+        return True
+
     def may_find(self, wanted: str) -> bool:
         """Whether what is left ends with the beginning of a text, so that more of it may follow."""
         sought, rest = plain(wanted), f"{self._text()} "

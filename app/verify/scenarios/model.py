@@ -110,6 +110,14 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Until:
+    """Nothing is done until `text` is heard; what is heard before passes by."""
+
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """The caller hangs up. `at`: as in `Press`; None: now."""
 
@@ -140,7 +148,7 @@ class Event:
     fields: Mapping[str, Any]
 
 
-ScriptStep: TypeAlias = Hear | Press | Speak | Silence | Dial | Record | Wait | HangUp | End | Event | Disturb
+ScriptStep: TypeAlias = Hear | Press | Speak | Silence | Dial | Record | Wait | Until | HangUp | End | Event | Disturb
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any, Final
 from app.flow.issues import Issue, by_place
 from app.flow.nodes import Entry, Node, Place
 from app.flow.source import read_yaml
+from app.verify.scenarios.answers import read_given
 from app.verify.scenarios.expecting import over, read_expect
-from app.verify.scenarios.given import read_given
 from app.verify.scenarios.model import CallFacts, Expect, Scenario
 from app.verify.scenarios.reader import Reader, items, json_of
 from app.verify.scenarios.script import read_script
@@ -102,7 +102,7 @@ def _expects(scenario: Scenario) -> bool:
     """Whether anything but the course of the call is looked at."""
     expect = scenario.expect
     found = (expect.end, expect.seconds, expect.variables, expect.said, expect.ncco, expect.without)
-    looks = any(type(step).__name__ in ("Hear", "Dial", "End", "Record") for step in scenario.script)
+    looks = any(type(step).__name__ in ("Hear", "Until", "Dial", "End", "Record") for step in scenario.script)
     return looks or any(found) or expect.hooks is not None
 
 

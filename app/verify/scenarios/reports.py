@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from app.flow.issues import Issue
 from app.flow.report import printable, report
-from app.verify.coverage.count import Coverage, FlowCoverage
+from app.verify.coverage import Coverage, FlowCoverage
 from app.verify.outcomes import Outcome
 from app.verify.scenarios.result import Difference, Result
 from app.verify.scenarios.suite import Suite

@@ -86,6 +86,7 @@ STEPS: Final[Mapping[str, Schema]] = {
     "dial": {"anyOf": [TEXT, _map(DIAL_WORDS, DIAL)], "description": "who is dialled next, and what comes of it"},
     "record": {"anyOf": [SECONDS, _map(RECORD_WORDS, RECORD)]},
     "wait": SECONDS,
+    "until": TEXT | {"description": "nothing is done until this is heard; a part of it is enough"},
     "hangup": TEXT | {"description": "now, or how many seconds after the call was answered"},
     "event": ANY_MAP | {"description": "the fields of a webhook"},
     "fault": {"enum": list(FAULTS), "description": "what befalls the next webhook whose reply is played"},

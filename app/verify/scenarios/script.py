@@ -10,6 +10,7 @@ from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.suggest import nearest
 from app.simulator.parties import Outcome
 from app.verify.scenarios.faults import FAULTS
+from app.verify.scenarios.heard import plain
 from app.verify.scenarios.model import (
     Dial,
     Disturb,
@@ -23,6 +24,7 @@ from app.verify.scenarios.model import (
     ScriptStep,
     Silence,
     Speak,
+    Until,
     Wait,
 )
 from app.verify.scenarios.reader import Reader, items, json_of
@@ -243,6 +245,16 @@ def _wait(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[Sc
     return (Wait(place, seconds),) if seconds is not None else ()
 
 
+def _until(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
+    text = reader.text(node, "`until`", "write a part of what the caller is to hear")
+    if text is None:
+        return ()
+    if not plain(text.value):
+        reader.report("S104", text.place, "`until` is empty", "write a part of what the caller is to hear")
+        return ()
+    return (Until(place, text.value),)
+
+
 def _event(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
     found = reader.map(node, "`event`", "write the fields of the webhook: `event: {status: failed}`")
     for entry in found.entries if found else ():
@@ -278,6 +290,7 @@ READERS: Final[Mapping[str, Read]] = {
     "dial": _dial,
     "record": _record,
     "wait": _wait,
+    "until": _until,
     "hangup": _hangup,
     "end": _only_alone,
     "event": _event,

@@ -20,14 +20,13 @@ from app.service.policy import Policy
 from app.settings.failsafe import DEFAULT as SORRY
 from app.settings.failsafe import read_failsafe
 from app.simulator import Application, AsgiServer, Chaos, Durations, PhoneCall, VirtualClock, Vonage
-from app.simulator.asgi import App
+from app.simulator.servers import App
 from app.store import HookRow
 from app.verify.scenarios.answers import Answers, Declared
-from app.verify.scenarios.away import AwayStore
 from app.verify.scenarios.caller import Caller
 from app.verify.scenarios.complaints import complaints
 from app.verify.scenarios.dialled import parties_of, scripted_dials
-from app.verify.scenarios.faults import FaultyServer, Kind
+from app.verify.scenarios.faults import AwayStore, FaultyServer, Kind
 from app.verify.scenarios.fitting import Fitting
 from app.verify.scenarios.model import AT, CallFacts, Disturb, Scenario
 from app.verify.scenarios.reader import Reader

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from app.flow.issues import Issue, by_place
 from app.flow.model import Flow
-from app.verify.coverage.count import Coverage, Tally
+from app.verify.coverage import Coverage, Tally
 from app.verify.scenarios.checks import check_expectations
 from app.verify.scenarios.files import ScenarioFile
 from app.verify.scenarios.fitting import named

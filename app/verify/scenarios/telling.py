@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from app.flow.report import printable
-from app.simulator import Heard
-from app.simulator.acts import BETWEEN_KEYS_S
+from app.simulator import BETWEEN_KEYS_S, Heard
 from app.verify.scenarios.result import Decided, Difference, Result
 
 Rename = Callable[[str], str]

@@ -61,7 +61,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path, stand_in: StandIn) ->
 
 
 def test_call_goes_on_after_a_kill_and_a_new_key(server: Server, stand_in: StandIn) -> None:
-    stand_in.reset({"POST /began": {"reply": {}, "status": 503}})
+    stand_in.reset({"POST /began": {"reply": {}, "status": 503, "after_s": 6}})  # the kill comes during the first try
     with httpx.Client(base_url=server.url, timeout=20) as client:
         conversation = Conversation(client, {"call": "leg-1"})
         before = [conversation.send(exchange) for exchange in (ANSWER, SILENCE, ONE)]

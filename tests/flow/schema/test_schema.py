@@ -308,12 +308,6 @@ def test_the_names_of_a_project_are_offered() -> None:
     assert {"en", "fr"} == set(definitions["talk_item"]["properties"]["talk"]["anyOf"][0]["anyOf"][1]["properties"])
 
 
-def test_names_are_read_from_files_with_faults_too() -> None:
-    broken = RICH.replace("entry: true", "entry: true: false")
-
-    assert "hello" in names_in({"flows/rich.yaml": broken}).steps
-
-
 @pytest.mark.parametrize("text", ["", "- a\n", "flow: [a]\nsteps: [b]\noutcomes: done\nvars: x\n", "{{{", "\x00"])
 def test_names_of_what_is_no_flow_are_none(text: str) -> None:
     assert Names() == names_in({"flows/x.yaml": text})

@@ -17,7 +17,7 @@ from app.flow.language.menu import Choices
 from app.flow.model import Project
 from app.flow.nodes import Entry, Map, Place, Text
 from app.simulator.parties import Outcome
-from app.verify.coverage.taken import Flows, Name, lines_of
+from app.verify.coverage import Flows, Name, lines_of
 from app.verify.scenarios.model import (
     Answer,
     CallFacts,

@@ -12,7 +12,7 @@ from app.cli.jobs.counted import counted
 from app.cli.jobs.rehearsal import Rehearsed, rehearse
 from app.cli.work import CannotRun
 from app.flow.model import Project
-from app.verify.coverage.count import Tally
+from app.verify.coverage import Tally
 from app.verify.outcomes import outcomes_of
 from app.verify.prove import Proof, Violation
 from app.verify.prove.examples import covering, named_apart

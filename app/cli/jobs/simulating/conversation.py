@@ -16,8 +16,7 @@ from app.cli.jobs.simulating.saving import check_path
 from app.cli.jobs.simulating.screen import Screen
 from app.cli.work import CannotRun
 from app.flow.report import printable
-from app.simulator import Moment
-from app.simulator.acts import BETWEEN_KEYS_S
+from app.simulator import BETWEEN_KEYS_S, Moment
 from app.verify.scenarios import model
 from app.verify.scenarios.dialled import behaviour_of
 

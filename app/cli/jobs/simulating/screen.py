@@ -14,8 +14,7 @@ from app.cli.jobs.simulating.hints import HELP
 from app.cli.jobs.simulating.line import Line
 from app.cli.terminal import takes_colour
 from app.flow.report import printable
-from app.simulator import Delivery, Heard, PhoneCall
-from app.simulator.requests import Request
+from app.simulator import Delivery, Heard, PhoneCall, Request
 from app.verify.scenarios.complaints import advice_of, complaint_of
 from app.verify.scenarios.telling import Ink, entry
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from app.cli.work import CannotRun
 from app.flow.graph import Drawing, as_dot, as_mermaid
-from app.verify.coverage.painting import paint
+from app.verify.coverage import paint
 from app.verify.scenarios.files import ScenarioFile
 from app.verify.scenarios.suite import Suite
 from app.verify.scenarios.updating import updated

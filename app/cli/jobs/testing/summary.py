@@ -10,7 +10,7 @@ import click
 from app.cli.jobs.counted import counted
 from app.cli.jobs.testing.run import Run
 from app.cli.terminal import takes_colour
-from app.verify.coverage.telling import percent
+from app.verify.coverage import percent
 from app.verify.scenarios.reports import as_github, as_json, as_junit
 from app.verify.scenarios.suite import Suite
 

@@ -1,0 +1,247 @@
+"""Texts that YAML reads without complaint, but not as their author meant them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import chain, islice
+from typing import TypeGuard
+
+import yaml
+
+from app.flow.issues import Issue
+from app.flow.nodes import Text
+from app.flow.rules import RULES
+from app.flow.source.lines import COMMON, EXPRESSIONS, OF_ITEMS, OF_KEYS, Line, quote
+from app.flow.source.page import Mark, Page, marks
+from app.flow.source.text_faults import braces
+
+_PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]*)+")
+_SCHEMES = r"(?!(?:https?|wss?|sips?|tel|mailto|urn):)"
+_CONTINUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S*)")
+_GLUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S.*)")
+_PROSE = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
+_NO_COLON = "write a colon and a value behind it; if the comma is part of a text, put quotes around it, of a list, [ ]"
+_CONDITION = re.compile(rf"({'|'.join(sorted(EXPRESSIONS))}) +(\S.*)")
+_LOST_COLON = re.compile(r"([A-Za-z_][\w-]*)[ =]+([\w*#]+)")
+_GLUED_DASH = re.compile(r"-[^\W\d]")
+_BLANKS = (" ", "\t")
+_KEYPAD = frozenset({"dtmf", "endOnKey"})
+_OPEN = re.compile(r"[\[{]")
+_OWN_LINE = re.compile(r"(?:- +)*[\w-]+:(?:[ \t]|$)|- ")
+_FOREIGN = re.compile(r"(?:^|[\s\[{,])[&!*]|(?:^|[\r\n:\-\[,{])[ \t]*\{\{")
+"""Where a value can begin with one of them; a page without such a place has none."""
+_COLON = re.compile(r"[ \t]*:")
+_COMMENT = re.compile(r"([ \t]*)#([^\r\n]*)")
+_CURLY = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u201b"
+"""Double ones, angle ones, single ones: opening and closing, low and high."""
+_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+def check_foreign(page: Page, events: Sequence[yaml.Event]) -> list[Issue]:
+    """The parts of YAML that flow files do not have: tags, anchors, aliases, braces without quotes."""
+    if not _FOREIGN.search(page.parsed):
+        return []
+    issues: list[Issue] = []
+    lines_with_braces = set[int]()
+    for before, event, following in zip(chain((None,), events), events, islice(events, 1, None), strict=False):
+        if isinstance(event, yaml.AliasEvent):
+            issues.append(_merge(page, before) if _is_merge(before) else _alias(page, event))
+        elif isinstance(event, yaml.NodeEvent) and (event.anchor or getattr(event, "tag", None)):
+            issues.append(_property(page, event))
+        elif _is_braces(page, event, following):
+            start = marks(event)[0].index
+            line = Line(page, page.position(start)[0])
+            in_flow = bool(_OPEN.search(line.bare[: start - line.start]))
+            if line.number not in lines_with_braces:
+                issues.append(braces(page, line, start, in_flow))
+            lines_with_braces.add(line.number)
+    return issues
+
+
+def _is_merge(event: yaml.Event | None) -> TypeGuard[yaml.ScalarEvent]:
+    return isinstance(event, yaml.ScalarEvent) and event.value == "<<" and not event.style
+
+
+def _merge(page: Page, key: yaml.ScalarEvent) -> Issue:
+    return RULES["E106"].at(page.extent(key), "<< merges maps in YAML, which flow files do not have")
+
+
+def _alias(page: Page, event: yaml.Event) -> Issue:
+    start, end = (mark.index for mark in marks(event))
+    name = page.text[start:end]
+    cure = f"write the value itself here; if it is a text, write {quote(name)}"
+    return RULES["E106"].at(page.extent(event), f"{name} refers to a value elsewhere (an alias)", cure)
+
+
+def _property(page: Page, event: yaml.Event) -> Issue:
+    start, stop = (mark.index for mark in marks(event))
+    found = _PROPERTIES.match(page.parsed, start)
+    name = found[0].rstrip() if found else page.text[start]
+    end = start + len(name)
+    is_text = isinstance(event, yaml.ScalarEvent) and not event.style
+    whole = page.text[start : max(end, stop)]
+    cure = f"delete it; if it is a text, write {quote(whole)}" if is_text else "delete it"
+    if Line(page, page.position(start)[0]).key in EXPRESSIONS:
+        cure = f"write not {whole.removeprefix('!').lstrip()}"
+    code, what = ("E105", "a YAML tag") if name.startswith("!") else ("E106", "a YAML anchor")
+    return RULES[code].at(page.place(start, end), f"{name} is {what}, which flow files do not have", cure)
+
+
+def _is_braces(page: Page, event: yaml.Event, following: yaml.Event) -> bool:
+    if not isinstance(event, yaml.MappingStartEvent) or not isinstance(following, yaml.MappingStartEvent):
+        return False
+    return page.parsed.startswith("{{", marks(event)[0].index)
+
+
+def check_scalar(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
+    """What is wrong with a text under `key`: cut, continued or closed by mistake, or in typographic quotes."""
+    start, end = marks(event)
+    if event.style in ("'", '"'):
+        return _swallowed(page, start, end) if end.line > start.line else None
+    if event.style or not event.value:
+        return None
+    if event.value[0] in _CURLY:
+        return _curly(page, start.index, end.index)
+    if end.line > start.line and (issue := _continued(page, start, end)):
+        return issue
+    return _cut(page, event, key) if page.parsed[end.index : end.index + 1] in _BLANKS else None
+
+
+def check_glued(page: Page, event: yaml.ScalarEvent) -> Issue | None:
+    """A text without quotes that has its line to itself and looks like a key: `- talk:Hello`."""
+    found = None if event.style else _GLUED_KEY.match(event.value)
+    start = marks(event)[0]
+    if not found or page.parsed[page.starts[start.line] : start.index].strip(" -"):
+        return None
+    at = start.index + found.end(1)
+    cure = f"write {found[1]}: {found[2]}; if it is one text, put quotes around it"
+    return RULES["E116"].at(page.place(at), "a space is missing behind the colon", cure)
+
+
+def _curly(page: Page, start: int, end: int) -> Issue | None:
+    text = page.text[start:end]
+    if text[-1] not in _CURLY and any(char in _CURLY for char in text[1:]):
+        return None
+    message = f"{text[0]} is a typographic quote: YAML takes it for a letter of the text"
+    cure = f"write {quote(text.strip(_CURLY))}" if text[-1] in _CURLY else "use straight quotes for the whole text"
+    return RULES["E118"].at(page.place(start, start + 1), message, cure)
+
+
+def _continued(page: Page, start: Mark, end: Mark) -> Issue | None:
+    """A line that was meant as a key or a list item, but is read as the rest of the text above it."""
+    first = start.line + 1
+    for number in range(first + 1, end.line + 2):
+        line = Line(page, number)
+        text = page.text[line.first : line.content_end]
+        place = page.place(line.first, line.content_end)
+        if found := _CONTINUED_KEY.match(text):
+            message = f"this line is read as the rest of the text in line {first}: no space behind the colon"
+            cure = f"write {found[1]}: {found[2]}, indented like its neighbours; a text of several lines needs quotes"
+            return RULES["E116"].at(place, message, cure)
+        if re.match(r"-[ A-Za-z]", text):
+            message = f"this line is read as the rest of the text in line {first}, not as a list item"
+            cure = "delete that text or indent this line like its neighbours; a text of several lines needs quotes"
+            return RULES["E115"].at(place, message, cure)
+    return None
+
+
+def _swallowed(page: Page, start: Mark, end: Mark) -> Issue | None:
+    """A quote that was forgotten, and closed by the next one that happened to stand below."""
+    above = Line(page, start.line + 1)
+    lines = [Line(page, number) for number in range(above.number + 1, end.line + 2)]
+    if not any(_OWN_LINE.match(line.text, line.indent) for line in lines if line.indent <= above.indent):
+        return None
+    mark = page.text[start.index]
+    message = f"this {mark} is closed only in line {lines[-1].number}: all between is read as one text"
+    cure = f"write {mark} at the end of the text as well; if it is one text, indent its lines further"
+    return RULES["E113"].at(page.place(start.index), message, cure)
+
+
+def _cut(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
+    start, end = (mark.index for mark in marks(event))
+    found = _COMMENT.match(page.parsed, end)
+    if not found or not _is_cut(event.value, found[1], found[2], key):
+        return None
+    stop = end + len(found[0].rstrip())
+    cure = (
+        f"if it belongs to the text, write {quote(page.text[start:stop])}; if it is a comment, put two spaces before #"
+    )
+    return RULES["E104"].at(page.place(found.start(2) - 1, stop), "the text is cut here: # begins a comment", cure)
+
+
+def _is_cut(value: str, space: str, comment: str, key: str) -> bool:
+    """Whether `value # comment` looks like one text. Two spaces, one word or an expression speak for a comment."""
+    if not comment.strip() or comment[0].isdigit():
+        return True
+    if space != " " or key in EXPRESSIONS or not any(char.isalpha() for char in value):
+        return False
+    return key in _PROSE or " " in value
+
+
+def check_key(page: Page, event: yaml.ScalarEvent) -> Issue | None:
+    """What is wrong with a key without quotes."""
+    if event.style:
+        return None
+    if _is_merge(event):
+        return _merge(page, event)
+    if not event.value:
+        return RULES["E124"].at(page.extent(event), "no key stands in front of this colon")
+    if _GLUED_DASH.match(event.value):
+        cure = f"write - {event.value[1:]}: ..."
+        return RULES["E116"].at(page.place(marks(event)[0].index), "a space is missing behind the dash", cure)
+    return check_scalar(page, event, "")
+
+
+def check_empty(page: Page, event: yaml.ScalarEvent, key: Text | None) -> tuple[Issue, str] | None:
+    """The issue that nothing (or YAML's null) stands where a value is due, and the text that was probably meant."""
+    if event.style in ("'", '"') or event.value not in _NOTHING:
+        return None
+    start = marks(event)[0].index
+    found = _COMMENT.match(page.parsed, start)
+    if not event.value and found and _is_hash(found[2], key):
+        place = page.place(found.start(2) - 1)
+        return RULES["E108"].at(place, "YAML takes # for the beginning of a comment", 'write "#"'), "#"
+    if event.value:
+        message = f"{event.value} means nothing at all in YAML"
+        cure = f'write "{event.value}" in quotes if it is a word, or "" for an empty text'
+        return RULES["E103"].at(page.extent(event), message, cure), ""
+    return _nothing(page, start, key), ""
+
+
+def _is_hash(comment: str, key: Text | None) -> bool:
+    return not comment.strip() or (key is not None and key.value in _KEYPAD)
+
+
+def _nothing(page: Page, start: int, key: Text | None) -> Issue:
+    if key is None:
+        return RULES["E103"].at(
+            page.place(start), "this list item is empty", "write it behind the dash, or delete the dash"
+        )
+    if not key.quoted and (found := re.match(r"([A-Za-z_][\w-]*):(\S.*)", key.value)):
+        message = "a space is missing behind the colon"
+        return RULES["E116"].at(key.at(len(found[1])), message, f"write {found[1]}: {found[2]}")
+    if not key.quoted and (found := _CONDITION.fullmatch(key.value)):
+        message = f"the colon stands behind the condition instead of behind {found[1]}"
+        return RULES["E116"].at(key.place, message, f"write {found[1]}: {found[2]}")
+    message = f'"{key.value}" has no value'
+    if not _COLON.match(page.parsed, page.starts[key.place.line - 1] + key.place.column - 1 + key.place.length):
+        found = None if key.quoted else _LOST_COLON.fullmatch(key.value)
+        cure = f"write {found[1]}: {found[2]}, or, if it is a text, put quotes around all of it" if found else _NO_COLON
+        return RULES["E103"].at(key.place, message, cure)
+    if below := _sibling_block(page, key):
+        cure = f'indent line {below} and what belongs to it by two more spaces, or delete "{key.value}:"'
+        return RULES["E103"].at(key.place, message, cure)
+    cure = 'write a value behind its colon, or indented below it; "" is an empty text, {} an empty map'
+    return RULES["E103"].at(key.place, message, cure)
+
+
+def _sibling_block(page: Page, key: Text) -> int:
+    """The line below a key when it looks like a part of it that was not indented; else 0."""
+    if key.place.line == len(page.starts):
+        return 0
+    below = Line(page, key.place.line + 1)
+    if below.content - below.start != key.place.column - 1 or not below.key:
+        return 0
+    is_block = below.value == below.end and (key.value in OF_KEYS | OF_ITEMS or below.key == "do")
+    return below.number if is_block or (key.value in OF_KEYS and below.key not in COMMON) else 0

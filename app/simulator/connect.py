@@ -1,0 +1,330 @@
+"""`connect`. Source: NCCO reference, Connect; webhook reference, Connect events and Machine detection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from app.simulator import payloads
+from app.simulator.conversations import Conversation, Sound
+from app.simulator.delivery import Message, Verdict
+from app.simulator.legs import Heard, Identity, Leg, Waited
+from app.simulator.parties import (
+    DETAILS,
+    ENDLESS,
+    FAILURES,
+    MACHINES,
+    SOMEBODY,
+    Behaviour,
+    HangUp,
+    Keys,
+    Words,
+    address_of,
+)
+from app.simulator.platform import Platform
+from app.simulator.playback import Action, Ncco, Playback
+from app.simulator.scheduler import Process, Signal, Steps, first_of
+
+
+def connect(playback: Playback, action: Action) -> Steps[Ncco | None]:
+    """Dial, join the parties when somebody answers, and go on when the dial is over.
+
+    Source: NCCO reference, Connect: after it the next action is processed.
+    """
+    dial = Dial(playback, action)
+    try:
+        return (yield from dial.run())
+    finally:
+        dial.ringing.stop()
+
+
+class Dial:
+    """One connect action and the leg that it makes."""
+
+    def __init__(self, playback: Playback, action: Action) -> None:
+        platform, caller = playback.platform, playback.leg
+        self._playback = playback
+        self._platform = platform
+        self._caller = caller
+        self._action = action
+        self._endpoint: dict[str, Any] = action["endpoint"][0]
+        self._address = address_of(self._endpoint)
+        self._is_synchronous = action.get("eventType") == "synchronous"
+        self._is_socket = self._endpoint["type"] == "websocket"
+        identity = Identity(
+            platform.ids.leg(), "outbound", self._endpoint["type"], self._address, self._from(),
+            headers=self._endpoint.get("headers") or {},
+        )  # fmt: skip
+        self._leg = platform.new_leg(identity, Conversation(caller.conversation.uuid), action, caller.root)
+        caller.dependents.append(self._leg)
+        self.ringing = self._ring()
+
+    def run(self) -> Steps[Ncco | None]:
+        """The replacement NCCO that one of its events brings; None when the NCCO goes on."""
+        self._platform.send_status(self._leg, "started")
+        self._platform.send_status(self._leg, "ringing")
+        behaviour = yield from self._behaviour()
+        longest = float(self._action.get("timeout", 60))
+        rung = (self._platform.clock.ms - self._leg.started_ms) / 1000
+        rings = 0.0 if self._is_socket else behaviour.rings_s
+        if behaviour.outcome == "timeout" or rings >= longest:
+            behaviour, rings = replace(behaviour, outcome="timeout"), longest
+        if (yield from first_of(self._leg.declined, within=rings - rung)) is not None:
+            behaviour = replace(behaviour, outcome="rejected")
+        if behaviour.outcome in FAILURES:
+            return (yield from self._fail(behaviour))
+        return (yield from self._answered(behaviour))
+
+    def _from(self) -> str | None:
+        """What the called party sees. That it is our number where none is written is unverified."""
+        written = self._action.get("from")
+        if written is not None or (self._endpoint["type"] == "phone" and not self._action.get("randomFromNumber")):
+            return None if written is None else str(written)
+        numbers = self._platform.application.numbers
+        return numbers[0] if numbers else self._caller.root.identity.to
+
+    def _ring(self) -> Sound:
+        """Source: NCCO reference, Connect (ringbackTone), Phone (onAnswer)."""
+        on_answer = self._endpoint.get("onAnswer") or {}
+        tone = self._action.get("ringbackTone") or on_answer.get("ringbackTone") or on_answer.get("ringback")
+        return self._caller.conversation.play("tone" if tone else "ringing", tone or self._address, None, self._action)
+
+    def _behaviour(self) -> Steps[Behaviour]:
+        """What comes of it. A number that is not ours is shown to no phone: the dial fails.
+
+        Source: NCCO reference, Connect (from).
+        """
+        own, shown = self._platform.application.numbers, self._leg.identity.from_
+        if self._endpoint["type"] == "phone" and (shown is None or (own and shown not in own)):
+            theirs = f"{shown} is no number of the application" if shown else "a phone is dialled `from` a number"
+            self._leg.problem = f"{theirs}, so {self._address} is not reached"
+            return Behaviour("failed", rings_s=0)
+        known = self._platform.parties.next_dial(self._address)
+        return known if known is not None else (yield from self._decided())
+
+    def _decided(self) -> Steps[Behaviour]:
+        """Wait until somebody decides; a timeout when nobody does in time."""
+        decided, choices = Signal(), [Behaviour("timeout")]
+
+        def decide(behaviour: Behaviour) -> None:
+            choices.append(behaviour)
+            decided.fire()
+
+        caller = self._caller
+        caller.decide = decide
+        caller.wait_for_party(Waited("dial", self._action, address=self._address))
+        try:
+            yield from first_of(decided, within=float(self._action.get("timeout", 60)))
+        finally:
+            caller.decide = None
+            caller.wait_no_more()
+        return choices[-1]
+
+    def _fail(self, behaviour: Behaviour) -> Steps[Ncco | None]:
+        """Nobody answers; with eventType synchronous some replies count. Source: webhook reference, Connect events."""
+        platform, status = self._platform, behaviour.outcome
+        detail, sip_code = (None, None) if self._is_socket else DETAILS[status]
+        detail, sip_code = behaviour.detail or detail, behaviour.sip_code or sip_code
+        self.ringing.stop()
+        if not self._is_synchronous or status not in platform.application.steering:
+            platform.give_up(self._leg, status, detail=detail, sip_code=sip_code)
+            return None
+        self._leg.over.fire()
+        asking = self._ask(status, detail=detail, sip_code=sip_code)
+        platform.complete_after(self._leg, status)
+        return (yield from _replacement(asking))
+
+    def _ask(self, status: str, **extra: Any) -> Process[Verdict]:
+        """Send a state whose reply is played."""
+        leg = self._leg
+        fields = payloads.status(leg, status, self._platform.clock.now, **extra)
+        url, method, conversation = leg.event_url, leg.event_method, self._caller.conversation.uuid
+        message = Message("event", url, method, fields, leg.root.uuid, is_played=True, conversation=conversation)
+        return self._platform.deliveries.ask(message)
+
+    def _answered(self, behaviour: Behaviour) -> Steps[Ncco | None]:
+        """Somebody picks up. Source: NCCO reference, Phone (dtmfAnswer): the keys are sent at once."""
+        leg, platform = self._leg, self._platform
+        leg.answered_ms = platform.clock.ms
+        platform.send_status(leg, "answered")
+        if self._endpoint.get("dtmfAnswer"):
+            leg.hears(Heard(0, "", "keys", self._endpoint["dtmfAnswer"]))
+        if self._endpoint.get("onAnswer"):
+            yield from self._whisper(self._endpoint["onAnswer"]["url"], behaviour)
+        events = _detections(self._action, behaviour, platform.application.detection_s)
+        if events and events[0].holds and not leg.over.is_fired:
+            if self._is_gone_before(events[0], behaviour):
+                return (yield from self._together(behaviour, ()))
+            replacement = yield from self._detect(events)
+            events = ()
+            if replacement is not None:
+                return replacement
+        if leg.over.is_fired or leg.is_guest:
+            return None  # it is gone, or its own NCCO has moved it into another conversation
+        self._join()
+        return (yield from self._together(behaviour, events))
+
+    def _whisper(self, url: str, behaviour: Behaviour) -> Steps[None]:
+        """Play the called party an NCCO of its own before it is joined.
+
+        How it is asked for is not documented: here by GET with the fields of an answer webhook. Without a ringback tone
+        the caller hears nothing meanwhile. Source: NCCO reference, Phone (onAnswer).
+        """
+        platform, leg = self._platform, self._leg
+        if self.ringing.heard.kind == "ringing":
+            self.ringing.stop()
+        leg.conversation.join(leg)
+        fields = payloads.answer(leg, platform.application.region_url)
+        verdict = yield from platform.ask("onanswer", url, "GET", fields, leg)
+        if leg.over.is_fired:
+            return
+        if verdict.failure:
+            platform.end(leg, "platform")
+            return
+        leg.player = platform.scheduler.spawn(self._playback.play(platform, leg, verdict.ncco or []))
+        script = platform.scheduler.spawn(_follow(platform, leg, behaviour))
+        leg.processes += [leg.player, script]
+        yield from first_of(leg.player.done, leg.over)
+        script.cancel()
+
+    def _is_gone_before(self, detection: Detection, behaviour: Behaviour) -> bool:
+        """Whether somebody hangs up before detection has a result. A party with the outcome `human` or a machine stays.
+
+        Source: webhook reference, Machine detection (about 5 s of analysis); that there is no event then is inferred.
+        """
+        passed = (self._platform.clock.ms - (self._leg.answered_ms or 0)) / 1000
+        return behaviour.outcome in SOMEBODY and behaviour.talks_s < detection.after_s - passed
+
+    def _join(self) -> None:
+        leg, caller = self._leg, self._caller
+        self.ringing.stop()
+        leg.conversation.leave(leg)
+        for listener in caller.conversation.legs:
+            listener.hears(Heard(0, "", "joined", leg.name))
+        caller.conversation.join(leg)
+        leg.hears(Heard(0, "", "joined", caller.name))
+
+    def _together(self, behaviour: Behaviour, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
+        """The parties talk until one hangs up or the time is over. Source: NCCO reference, Connect (limit)."""
+        leg, platform, begun_ms = self._leg, self._platform, self._platform.clock.ms
+        limit = float(self._action.get("limit") or 7200)
+        ends = min(behaviour.talks_s, limit)
+        latest = ends + (begun_ms - (leg.answered_ms or 0)) / 1000
+        replacement = yield from self._detect(tuple(event for event in events if event.after_s < latest))
+        if replacement is not None or leg.over.is_fired:
+            return replacement
+        passed = (platform.clock.ms - begun_ms) / 1000
+        if (yield from first_of(leg.over, within=ends - passed)) is not None:
+            return None
+        if behaviour.talks_s > limit:
+            platform.end(leg, "platform")
+        elif behaviour.outcome == "disconnected":
+            return (yield from self._disconnect())
+        elif behaviour.hangs_up_first:
+            platform.end(leg, "user")
+        else:
+            platform.end(self._caller, "user")
+            yield from first_of()
+        return None
+
+    def _disconnect(self) -> Steps[Ncco | None]:
+        """A WebSocket is closed by its server: the reply is played whatever `eventType` says.
+
+        Source: webhook reference, Call status events (disconnected); WebSocket guide.
+        """
+        asking = self._ask("disconnected")
+        self._platform.end(self._leg, "user")
+        return (yield from _replacement(asking))
+
+    def _detect(self, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
+        """Send what was detected. Source: webhook reference, Machine detection."""
+        leg = self._leg
+        for event in events:
+            passed = (self._platform.clock.ms - (leg.answered_ms or 0)) / 1000
+            if (yield from first_of(leg.over, within=event.after_s - passed)) is not None:
+                return None
+            if event.hangs_up:
+                self._platform.send_status(leg, event.status, sub_state=event.sub_state)
+                self._platform.end(leg, "platform")
+                return None
+            replacement = yield from _replacement(self._ask(event.status, sub_state=event.sub_state))
+            if replacement is not None:
+                self._platform.end(leg, "platform")
+                return replacement
+        return None
+
+
+def _replacement(asking: Process[Verdict]) -> Steps[Ncco | None]:
+    """The NCCO that a reply brings, once it is there."""
+    yield from first_of(asking.done)
+    return asking.result.ncco if asking.result is not None else None
+
+
+def _follow(platform: Platform, leg: Leg, behaviour: Behaviour) -> Steps[None]:
+    """What a called party does while an NCCO of its own is played; at last it hangs up, unless it is joined before."""
+    for act in behaviour.script:
+        while leg.waited is None:
+            yield from first_of(leg.waits)
+        if isinstance(act, Keys):
+            yield from leg.press(act.digits)
+        elif isinstance(act, Words):
+            seconds = platform.durations.speech(act.text)
+            yield from leg.speak(seconds, [{"text": act.text, "confidence": str(act.confidence)}])
+        elif isinstance(act, HangUp):
+            platform.end(leg, "user")
+        else:
+            leg.waited = None
+    yield from first_of(within=None if behaviour.talks_s == ENDLESS else behaviour.talks_s)
+    platform.end(leg, "user")
+
+
+BEEP_TIMEOUT_S: Final = 45.0
+"""Seconds to wait for a beep when nothing is written; the documents state no default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One event of machine detection.
+
+    Attributes:
+        after_s: seconds from answering.
+        hangs_up: whether the leg ends with it.
+        holds: whether the parties are not joined before.
+    """
+
+    after_s: float
+    status: str
+    sub_state: str | None = None
+    hangs_up: bool = False
+    holds: bool = False
+
+
+def _detections(action: Mapping[str, Any], behaviour: Behaviour, detection_s: float) -> tuple[Detection, ...]:
+    """The events of a connect that was answered, in order; () without detection. The advanced one wins over the other.
+
+    Source: NCCO reference, Connect (machineDetection, advancedMachineDetection).
+    """
+    is_machine = behaviour.outcome in MACHINES
+    status = "machine" if is_machine else "human"
+    advanced = action.get("advancedMachineDetection")
+    if advanced is None:
+        written = action.get("machineDetection")
+        hangs_up = written == "hangup" and is_machine
+        return (Detection(detection_s, status, hangs_up=hangs_up),) if written else ()
+    mode = advanced.get("mode", "detect")
+    holds = mode != "default"
+    hangs_up = advanced.get("behavior") == "hangup" and is_machine
+    first = Detection(detection_s, status, hangs_up=hangs_up, holds=holds)
+    if not is_machine or mode == "detect" or (hangs_up and mode == "default"):
+        return (first,)
+    beep = _beep(behaviour, float(advanced.get("beep_timeout") or BEEP_TIMEOUT_S), detection_s)
+    beep = Detection(beep.after_s, "machine", beep.sub_state, hangs_up=hangs_up, holds=holds)
+    return (first, beep) if mode == "default" else (beep,)
+
+
+def _beep(behaviour: Behaviour, beep_timeout_s: float, detection_s: float) -> Detection:
+    """Source: Voice API specification, beep_timeout; that it counts from the detection is unverified."""
+    if behaviour.outcome == "beep" and behaviour.beeps_s <= detection_s + beep_timeout_s:
+        return Detection(max(behaviour.beeps_s, detection_s), "machine", "beep_start")
+    return Detection(detection_s + beep_timeout_s, "machine", "beep_timeout")

@@ -1,0 +1,327 @@
+"""Delivers webhooks: signed, retried, then to the fallback; and judges the replies.
+
+Source: delivery rules; webhook reference, Fallback.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from app.ncco import Issue, check
+from app.simulator import payloads
+from app.simulator.application import Application
+from app.simulator.chaos import UNDISTURBED, Chaos, Disturbance
+from app.simulator.legs import Ids
+from app.simulator.requests import (
+    Method,
+    Request,
+    Response,
+    Server,
+    authorization,
+    encoded,
+    payload_hash,
+    with_query,
+)
+from app.simulator.scheduler import Ask, Process, Scheduler, Steps, pause
+
+RETRIED: Final = frozenset({429, 503, 504})
+"""Statuses after which a request is sent again. Source: support article 115016024247."""
+GOOD: Final = range(200, 206)
+"""Source: webhooks guide, 200 to 205."""
+INVALID: Final = "Invalid NCCO."
+BAD_STATUS: Final = "Invalid response code."
+REASONS: Final = {
+    "connect timeout": "Socket timeout.",
+    "timeout": "Socket timeout.",
+    "closed": "Connection closed.",
+    "reset": "Connection reset.",
+}
+"""`reason` of a fallback by what failed; that a connect time-out has no word of its own is unverified.
+
+Source: webhook reference, Fallback.
+"""
+REFUSED_TYPES: Final = ("text/html", "application/xml", "text/xml")
+"""Content types of which no NCCO is read. Source: support article 115016024247."""
+PLAYED_ANYWAY: Final = frozenset({"N301", "N302", "N303"})
+"""Faults in the order of actions, which leave an NCCO well-formed (unverified).
+
+Source: webhook reference, Error: what is refused has an "invalid value type or action".
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reply comes to.
+
+    Attributes:
+        ncco: what is played from now on; None: what runs goes on.
+        failure: `reason` of the fallback; "" when nothing failed.
+        is_retried: whether the same request is sent again.
+        problem: the fault in one sentence.
+        issues: of the NCCO, errors and warnings.
+    """
+
+    ncco: list[dict[str, Any]] | None = None
+    failure: str = ""
+    is_retried: bool = False
+    problem: str = ""
+    issues: tuple[Issue, ...] = ()
+
+
+def judge(response: Response, application: Application, *, is_played: bool, is_answer: bool) -> Verdict:
+    """What a reply comes to.
+
+    Args:
+        response: what came.
+        application: how disputed replies are read.
+        is_played: whether an NCCO in it counts; of other requests only the status does.
+        is_answer: whether nothing is running yet, so that nothing can go on.
+    """
+    if response.failure:
+        reason = REASONS[response.failure]
+        return Verdict(failure=reason, is_retried=True, problem=f"no reply: {response.failure}")
+    if response.status not in GOOD:
+        problem = f"the status is {response.status}"
+        return Verdict(failure=BAD_STATUS, is_retried=response.status in RETRIED, problem=problem)
+    return _read(response, application, is_answer=is_answer) if is_played else Verdict()
+
+
+def _read(response: Response, application: Application, *, is_answer: bool) -> Verdict:
+    if response.status == 204 or not response.body.strip():
+        return _invalid("the reply is empty") if is_answer else Verdict()
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in REFUSED_TYPES:
+        return _invalid(f"the reply is {kind}")
+    try:
+        document = json.loads(response.body)
+    except ValueError:
+        return _invalid("the reply is not JSON")
+    return Verdict() if not is_answer and _changes_nothing(document, application) else _checked(document)
+
+
+def _changes_nothing(document: Any, application: Application) -> bool:
+    """Whether a reply to an event lets the call go on. What `[]` and objects do is disputed."""
+    if isinstance(document, dict):
+        return application.object_reply == "ignore"
+    return document is None or (document == [] and application.empty_array == "ignore")
+
+
+def _checked(document: Any) -> Verdict:
+    issues = tuple(check(document))
+    error = next((issue for issue in issues if issue.is_error and issue.code not in PLAYED_ANYWAY), None)
+    if error is not None:
+        return Verdict(failure=INVALID, problem=f"{error.code} {error.path}: {error.message}", issues=issues)
+    return Verdict(ncco=document, issues=issues)
+
+
+def _invalid(problem: str) -> Verdict:
+    return Verdict(failure=INVALID, problem=problem)
+
+
+SYNTAX_ERROR = "Syntax error in NCCO. Invalid value type or action."
+NOT_RETRIEVED = "failed to retrieve the ncco"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One webhook that is to be delivered.
+
+    Attributes:
+        kind: answer, onanswer, event, input, notify, record, transcription, transfer, error or fallback.
+        fields: what it says.
+        call: the leg of the inbound call that it belongs to.
+        is_played: whether the call waits for the reply, and plays an NCCO in it.
+        is_answer: whether nothing runs yet that could go on.
+        conversation: for an error event.
+        is_spared: whether chaos leaves it alone.
+    """
+
+    kind: str
+    url: str
+    method: Method
+    fields: Mapping[str, Any]
+    call: str
+    is_played: bool = False
+    is_answer: bool = False
+    conversation: str = ""
+    is_spared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request of a delivery and what came back.
+
+    Attributes:
+        at: seconds of the clock when it was sent.
+        verdict: the platform's reading of it.
+        disturbance: what chaos did to it, in words; "" for nothing.
+    """
+
+    at: float
+    request: Request
+    response: Response
+    verdict: Verdict
+    disturbance: str = ""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A webhook, how it was delivered, and what came of it. A line of the log.
+
+    Attributes:
+        at: seconds of the clock when it was due.
+        attempts: every request; that of the fallback is a delivery of its own.
+        verdict: of the last attempt; None while there is none.
+        is_over: whether no further attempt will be made.
+    """
+
+    at: float
+    message: Message
+    attempts: list[Attempt] = field(default_factory=list)
+    verdict: Verdict | None = None
+    is_over: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Which webhook it is."""
+        return self.message.kind
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """What it says."""
+        return self.message.fields
+
+    @property
+    def ncco(self) -> list[dict[str, Any]] | None:
+        """What is played because of it; None when it changes nothing."""
+        return self.verdict.ncco if self.verdict is not None else None
+
+
+class Deliveries:
+    """Delivers, and keeps the log."""
+
+    def __init__(
+        self, scheduler: Scheduler, server: Server, application: Application, ids: Ids, chaos: Chaos | None
+    ) -> None:
+        self._scheduler = scheduler
+        self._server = server
+        self._application = application
+        self._ids = ids
+        self._chaos = chaos
+        self.log: list[Delivery] = []
+
+    def send(self, message: Message) -> Process[Verdict] | None:
+        """Deliver without waiting; without a URL nothing is sent (None), and an error event is only logged."""
+        if message.url:
+            return self._scheduler.spawn(self._attempts(message))
+        if message.kind == "error":
+            self.log.append(Delivery(self._scheduler.clock.ms / 1000, message, is_over=True))
+        return None
+
+    def ask(self, message: Message) -> Process[Verdict]:
+        """Deliver something whose reply is played; the process comes to what is played in the end.
+
+        It runs by itself: a party that hangs up meanwhile does not take the request back.
+        """
+        return self._scheduler.spawn(self._instruction(message))
+
+    def _instruction(self, message: Message) -> Steps[Verdict]:
+        """Source: webhook reference, Fallback: after it, an answered call ends and a running NCCO goes on."""
+        if not message.url:
+            return Verdict()
+        verdict = yield from self._attempts(message)
+        if verdict.failure and self._application.fallback_url:
+            if verdict.failure == INVALID:
+                self._report(message, SYNTAX_ERROR)
+            verdict = yield from self._attempts(self._fallback_of(message, verdict.failure))
+        if verdict.failure:
+            self._report(message, SYNTAX_ERROR if verdict.failure == INVALID else NOT_RETRIEVED)
+        return verdict
+
+    def _fallback_of(self, message: Message, reason: str) -> Message:
+        fields = payloads.fallback(message.fields, message.url, "answer" if message.is_answer else "event", reason)
+        url, method = self._application.fallback_url, self._application.answer_method
+        return replace(message, kind="fallback", url=url, method=method, fields=fields)
+
+    def _report(self, message: Message, reason: str) -> None:
+        """The error event: of each NCCO with a fault, and when nothing has helped (the latter unverified in detail).
+
+        Source: webhook reference, Answer (reply) and Error.
+        """
+        fields = payloads.error(reason, message.conversation, self._scheduler.clock.now)
+        own = self._application
+        self.send(Message("error", own.event_url, own.event_method, fields, message.call))
+
+    def _attempts(self, message: Message) -> Steps[Verdict]:
+        delivery = Delivery(self._scheduler.clock.ms / 1000, message)
+        self.log.append(delivery)
+        disturbance = self._next_disturbance(message)
+        if disturbance.late_s:
+            yield from pause(disturbance.late_s)
+        verdict = yield from self._attempt(delivery, disturbance)
+        for _ in range(self._application.retries if verdict.is_retried else 0):
+            yield from pause(self._application.retry_after_s)
+            verdict = yield from self._attempt(delivery, disturbance.of_retry)
+            if not verdict.is_retried:
+                break
+        delivery.is_over = True
+        return verdict
+
+    def _next_disturbance(self, message: Message) -> Disturbance:
+        """A fallback is never disturbed: it is what recovers from all other faults."""
+        if self._chaos is None or message.kind == "fallback" or message.is_spared:
+            return UNDISTURBED
+        return self._chaos.next_disturbance(is_awaited=message.is_played)
+
+    def _attempt(self, delivery: Delivery, disturbance: Disturbance) -> Steps[Verdict]:
+        message, sent_at = delivery.message, self._scheduler.clock.ms / 1000
+        request = self._request(message, is_signed=not disturbance.is_unsigned)
+        response: Response = yield Ask(request)
+        if disturbance.is_doubled:
+            self._scheduler.spawn(_again(request, disturbance.again_s))
+        if disturbance.slow_s:
+            yield from pause(disturbance.slow_s)
+        if disturbance.loses_reply:
+            yield from pause(request.answer_s)
+            response = Response(0, failure="timeout", seconds=request.answer_s)
+        verdict = judge(response, self._application, is_played=message.is_played, is_answer=message.is_answer)
+        delivery.attempts.append(Attempt(sent_at, request, response, verdict, _described(disturbance)))
+        delivery.verdict = verdict
+        return verdict
+
+    def _request(self, message: Message, *, is_signed: bool) -> Request:
+        own = self._application
+        is_post = message.method == "POST"
+        url = message.url if is_post else with_query(message.url, message.fields)
+        body = encoded(message.fields) if is_post else b""
+        headers = {"user-agent": "Apache-HttpAsyncClient/4.1 (simulated)"}
+        if is_post:
+            headers["content-type"] = "application/json"
+        if is_signed and own.signature_secret:
+            hashed = payload_hash(message.method, url, body)
+            accounts = {"api_key": own.api_key, "application_id": own.application_id}
+            headers |= authorization(own.signature_secret, self._server.now, self._ids.dashed(), hashed, **accounts)
+        is_awaited = message.is_played and message.kind != "fallback"
+        answer_s = own.answer_s if message.is_played else own.event_s
+        return Request(message.method, url, headers, body, own.connect_s, answer_s, is_awaited)
+
+
+def _again(request: Request, seconds: float) -> Steps[None]:
+    """Send the very same request again; its reply is ignored."""
+    yield from pause(seconds)
+    yield Ask(request)
+
+
+def _described(disturbance: Disturbance) -> str:
+    effects = {
+        f"late by {disturbance.late_s:g} s": disturbance.late_s,
+        f"slow by {disturbance.slow_s:g} s": disturbance.slow_s,
+        f"sent again {disturbance.again_s:g} s later": disturbance.is_doubled,
+        "reply lost": disturbance.loses_reply,
+        "and so are all others": disturbance.loses_every_reply,
+        "not signed": disturbance.is_unsigned,
+    }
+    return ", ".join(text for text, happened in effects.items() if happened)

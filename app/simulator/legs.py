@@ -1,0 +1,327 @@
+"""Legs: one party's connection to the platform, what the party does there and what it hears."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from app.simulator.parties import Behaviour
+from app.simulator.requests import Method
+from app.simulator.scheduler import Process, Signal, Steps, VirtualClock, first_of, pause
+
+if TYPE_CHECKING:
+    from app.simulator.conversations import Conversation, Recording
+
+EndedBy: TypeAlias = Literal["user", "platform"]
+"""Who ended a leg: its own party, or the platform. Source: webhook reference, completed (disconnected_by)."""
+BETWEEN_KEYS_S: Final = 0.25
+"""How fast people press keys; our estimate."""
+
+
+class Ids:
+    """Makes ids of a seed and a counter. Source: webhook reference, identifiers (opaque, in these forms)."""
+
+    def __init__(self, seed: str = "") -> None:
+        self._seed = seed
+        self._count = 0
+
+    def leg(self) -> str:
+        """32 hexadecimal digits without dashes, as live legs have."""
+        return self._next().hex
+
+    def conversation(self) -> str:
+        """`CON-` and a dashed uuid."""
+        return f"CON-{self._next()}"
+
+    def dashed(self) -> str:
+        """A dashed uuid: recordings, files, tokens."""
+        return str(self._next())
+
+    def _next(self) -> uuid.UUID:
+        self._count += 1
+        digest = hashlib.sha256(f"{self._seed}:{self._count}".encode()).digest()
+        return uuid.UUID(bytes=digest[:16], version=4)
+
+
+Kind: TypeAlias = Literal[
+    "ringing", "talk", "stream", "tone", "music", "beep", "keys", "joined", "left", "voice", "pressed", "spoke",
+    "hung up", "ended",
+]  # fmt: skip
+"""ringing: the number that is dialled rings. tone: a ringback tone. music: of a conversation that has not begun.
+keys: tones that were sent to the line. joined, left: another party. voice: what another party says.
+pressed, spoke, hung up: what this party did. ended: the platform hung up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One thing in the experience of a party.
+
+    Attributes:
+        at: seconds since its call was answered; before that, negative.
+        leg: whose experience it is.
+        kind: what it was.
+        text: what was said, the URL of a file, a number, keys.
+        seconds: how long it lasted, or would have; None for something endless that still goes on.
+        is_cut: whether a prompt ended before its end, by a key, speech or a hang-up.
+        action: the NCCO action behind it; None when there is none.
+    """
+
+    at: float
+    leg: str
+    kind: Kind
+    text: str = ""
+    seconds: float | None = 0.0
+    is_cut: bool = False
+    action: dict[str, Any] | None = None
+
+
+class Transcript:
+    """What a leg has heard so far, in milliseconds of the clock until it is read."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[int, Heard]] = []
+
+    def add(self, ms: int, heard: Heard) -> int:
+        """Add an entry that begins now; returns its number, for `cut`."""
+        self._entries.append((ms, heard))
+        return len(self._entries) - 1
+
+    def cut(self, number: int, ms: int) -> None:
+        """Something that was being heard ends now. What has come to its end by itself is left as it is."""
+        begun, heard = self._entries[number]
+        lasted = (ms - begun) / 1000
+        if heard.seconds is None or lasted < heard.seconds:
+            self._entries[number] = begun, replace(heard, seconds=lasted, is_cut=heard.kind in ("talk", "stream"))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def since(self, zero_ms: int) -> tuple[Heard, ...]:
+        """All of it, with times in seconds since `zero_ms`."""
+        return tuple(replace(heard, at=(ms - zero_ms) / 1000) for ms, heard in self._entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: a digit, * or #."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Somebody begins to speak.
+
+    Attributes:
+        seconds: how long it lasts.
+        results: what the recogniser makes of it, best first: `text` and `confidence`, both as text.
+        error: what the recogniser says instead; "" for nothing.
+    """
+
+    seconds: float
+    results: tuple[Mapping[str, str], ...] = ()
+    error: str = ""
+
+
+PartyInput: TypeAlias = Key | Speech
+
+
+class InputQueue:
+    """What a party has done since the queue was opened, in order; nothing is lost between two calls of `take`."""
+
+    def __init__(self) -> None:
+        self._items: deque[PartyInput] = deque()
+        self._arrived = Signal()
+
+    def put(self, item: PartyInput) -> None:
+        """Add an input."""
+        self._items.append(item)
+        self._arrived.fire()
+
+    def take(self, within: float | None, unless: Signal | None = None) -> Steps[PartyInput | None]:
+        """The next thing that is done; None when `within` seconds have passed before, or `unless` has happened."""
+        if not self._items:
+            self._arrived = Signal()
+            yield from first_of(self._arrived, *([unless] if unless is not None else ()), within=within)
+        return self._items.popleft() if self._items else None
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """The simulation waits for what a party does.
+
+    Attributes:
+        kind: `input`: keys or words are listened for and nothing is played; `record`: a recording that the party ends
+            by silence or a key; `dial`: somebody must decide what comes of a dial.
+        action: the NCCO action that waits.
+        takes: `dtmf`, `speech` or both, of an input.
+        address: who is dialled.
+    """
+
+    kind: Literal["input", "record", "dial"]
+    action: Mapping[str, Any]
+    takes: frozenset[str] = frozenset()
+    address: str = ""
+
+    def is_met_by(self, given: PartyInput) -> bool:
+        """Whether it comes to its end by itself once this was done; nothing that is done decides a dial."""
+        if self.kind == "input":
+            return ("dtmf" if isinstance(given, Key) else "speech") in self.takes
+        if isinstance(given, Key):
+            return self.kind == "record" and given.digit == self.action.get("endOnKey")
+        return self.kind == "record" and any(self.action.get(name) is not None for name in ("endOnSilence", "timeOut"))
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What webhooks say of a leg.
+
+    Attributes:
+        from_: the calling number or URI; None for a Client SDK user, whose name is `from_user` then.
+        headers: SIP headers, or the metadata of a WebSocket.
+        custom_data: what a Client SDK application sent along.
+    """
+
+    uuid: str
+    direction: Literal["inbound", "outbound"]
+    endpoint_type: str
+    to: str
+    from_: str | None
+    from_user: str = ""
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    custom_data: Any = None
+
+
+class Leg:
+    """One party's connection.
+
+    Attributes:
+        conversation: the conversation that it is in.
+        root: the leg of the inbound call that it belongs to; itself for that one.
+        event_url, event_method: where its states go.
+        open: what its party can do something about: the input that listens, also while a prompt still plays; the
+            recording; the dial to decide on.
+        waited: the same while nothing has been done about it and nothing is played; None when it plays on by itself.
+        player: plays its NCCO; None for a leg that has none of its own.
+        processes: end with it, the player among them.
+        is_guest: whether a transfer has brought it where it is: nothing but that conversation ends it.
+        dependents: legs that end with it. recordings: that end with it.
+        performed: of a root, the NCCO actions of its call whose turn has come, as they were written, in order.
+        problem: why it could not be dialled at all; "" when it could.
+        declined: its party has refused the call.
+        over: it has ended.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        clock: VirtualClock,
+        conversation: Conversation,
+        *,
+        event_url: str,
+        event_method: Method,
+        root: Leg | None,
+    ) -> None:
+        self.identity = identity
+        self.uuid = identity.uuid
+        self.clock = clock
+        self.conversation = conversation
+        self.event_url = event_url
+        self.event_method: Method = event_method
+        self.root = root or self
+        self.is_guest = False
+        self.started_ms = clock.ms
+        self.answered_ms: int | None = None
+        self.ended_ms: int | None = None
+        self.ended_by: EndedBy | None = None
+        self.waited: Waited | None = None
+        self.open: Waited | None = None
+        self.waits = Signal()
+        self.player: Process[Any] | None = None
+        self.processes: list[Process[Any]] = []
+        self.decide: Callable[[Behaviour], None] | None = None
+        self.dependents: list[Leg] = []
+        self.problem = ""
+        self.recordings: list[Recording] = []
+        self.performed: list[Mapping[str, Any]] = []
+        self.declined, self.over = Signal(), Signal()
+        self._transcript = Transcript()
+        self._listeners: list[tuple[InputQueue, type[PartyInput]]] = []
+
+    @property
+    def name(self) -> str:
+        """Who its party is to others."""
+        identity = self.identity
+        return identity.to if identity.direction == "outbound" else identity.from_ or identity.from_user
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether somebody or something has picked up."""
+        return self.answered_ms is not None
+
+    @property
+    def transcript(self) -> tuple[Heard, ...]:
+        """What its party has experienced; times count from when it was answered, or begun if it never was."""
+        return self._transcript.since(self.started_ms if self.answered_ms is None else self.answered_ms)
+
+    @property
+    def experienced(self) -> int:
+        """How many entries its transcript has."""
+        return len(self._transcript)
+
+    def hears(self, heard: Heard) -> int:
+        """Add to the transcript what its party hears or does now; returns the number of the entry."""
+        return self._transcript.add(self.clock.ms, replace(heard, leg=self.uuid))
+
+    def cut(self, number: int) -> None:
+        """Something that it hears ends now."""
+        self._transcript.cut(number, self.clock.ms)
+
+    def does(self, given: PartyInput) -> None:
+        """Its party does something; it goes to every queue that collects that kind of input."""
+        if self.waited is not None and self.waited.is_met_by(given):
+            self.waited = None
+        for queue, kind in self._listeners:
+            if isinstance(given, kind):
+                queue.put(given)
+
+    @contextmanager
+    def collected_in(self, queue: InputQueue, *kinds: type[PartyInput]) -> Iterator[None]:
+        """Put what its party does from now on into a queue, as far as it is of these kinds."""
+        listeners = [(queue, kind) for kind in kinds]
+        self._listeners += listeners
+        try:
+            yield
+        finally:
+            self._listeners = [entry for entry in self._listeners if entry not in listeners]
+
+    def press(self, digits: str) -> Steps[None]:
+        """Its party presses keys one after another."""
+        for index, digit in enumerate(digits):
+            if index:
+                yield from pause(BETWEEN_KEYS_S)
+            self.hears(Heard(0, "", "pressed", digit))
+            self.does(Key(digit))
+
+    def speak(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Steps[None]:
+        """Its party says something; `results` is what the recogniser makes of it, best first."""
+        text = results[0]["text"] if results else ""
+        self.hears(Heard(0, "", "spoke", text, seconds))
+        self.conversation.carry(self, text, seconds)
+        self.does(Speech(seconds, tuple(results), error))
+        yield from pause(seconds)
+
+    def wait_for_party(self, waited: Waited) -> None:
+        """From now on its party is waited for."""
+        self.open = self.waited = waited
+        waits, self.waits = self.waits, Signal()
+        waits.fire()
+
+    def wait_no_more(self) -> None:
+        """What its party was waited for is over."""
+        self.open = self.waited = None

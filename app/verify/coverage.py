@@ -1,0 +1,261 @@
+"""Outcome coverage: what calls can take in each flow, what scenarios have taken, and its report and drawing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from app.engine.outcome import hear_connected
+from app.engine.session import Session
+from app.flow.graph import Arrow, Drawing, draw
+from app.flow.graph.drawing import Stroke
+from app.flow.graph.labels import heard_by, ways
+from app.flow.language.branch import Branch
+from app.flow.language.collect import Collect
+from app.flow.language.exits import Goto
+from app.flow.language.menu import Choices
+from app.flow.language.outcomes import On
+from app.flow.language.retry import FAILURES
+from app.flow.model import Exit, Flow
+from app.verify.following import Following, Line, by_file
+from app.verify.outcomes import ENTERED, KEYS, LAST, SPEECH, Outcome, arm_name, error_exits_of, outcomes_of
+from app.verify.scenarios.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class FlowCoverage:
+    """The coverage of one flow.
+
+    Attributes:
+        outcomes: every one, with how many calls have taken it.
+        error_exits: the same of the exits that only faults take; they do not count towards `percent`.
+    """
+
+    flow: Flow
+    outcomes: Mapping[Outcome, int]
+    error_exits: Mapping[Outcome, int]
+
+    @property
+    def taken(self) -> int:
+        """How many outcomes were taken."""
+        return sum(1 for count in self.outcomes.values() if count)
+
+    @property
+    def missing(self) -> tuple[Outcome, ...]:
+        """Those that were never taken, in the order of the file."""
+        return tuple(outcome for outcome, count in self.outcomes.items() if not count)
+
+    @property
+    def percent(self) -> float:
+        """0 to 100; a flow has one outcome at least."""
+        return 100 * self.taken / len(self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The coverage of all flows of a project, by name."""
+
+    flows: Mapping[str, FlowCoverage]
+
+    @property
+    def outcomes(self) -> int:
+        """How many there are."""
+        return sum(len(flow.outcomes) for flow in self.flows.values())
+
+    @property
+    def taken(self) -> int:
+        """How many were taken."""
+        return sum(flow.taken for flow in self.flows.values())
+
+    @property
+    def percent(self) -> float:
+        """Of all flows together, 0 to 100."""
+        return 100 * self.taken / self.outcomes if self.outcomes else 100.0
+
+    @property
+    def missing(self) -> tuple[Outcome, ...]:
+        """Those that were never taken, by flow."""
+        return tuple(outcome for flow in self.flows.values() for outcome in flow.missing)
+
+
+class Tally:
+    """Counts call after call."""
+
+    def __init__(self, flows: Iterable[Flow]) -> None:
+        self._flows = Flows(flows)
+        self._counts: dict[Name, int] = {}
+        self._lines: dict[bytes, tuple[KeptLine, ...]] = {}
+
+    def add(self, result: Result) -> None:
+        """Count what the calls of a scenario have taken, each outcome once."""
+        found: set[Name] = set()
+        for record in result.records:
+            for turn in record.turns:
+                found.update(self._flows.taken(self._read(turn.trace)))
+            found.update(self._flows.connected(record.session, record.statuses))
+        for name in found:
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def _read(self, trace: bytes) -> tuple[KeptLine, ...]:
+        """Most turns are alike: each trace is read once."""
+        if trace not in self._lines:
+            self._lines[trace] = lines_of(trace)
+        return self._lines[trace]
+
+    def coverage(self) -> Coverage:
+        """What has been counted so far, by the names of the flows."""
+        flows = self._flows
+        return Coverage(
+            {
+                name: FlowCoverage(flow, self._counted(flows.outcomes[name]), self._counted(flows.error_exits[name]))
+                for name, flow in sorted(flows.flows.items())
+            }
+        )
+
+    def _counted(self, outcomes: Iterable[Outcome]) -> dict[Outcome, int]:
+        return {outcome: self._counts.get(Name(*outcome[:3]), 0) for outcome in outcomes}
+
+
+def told_coverage(coverage: Coverage, rename: Callable[[str], str], *, is_whole: bool = True) -> Iterator[str]:
+    """Lines without colours: a table of the flows, then what is missing, if all scenarios were played (`is_whole`)."""
+    if not coverage.flows:
+        return
+    width = max(len(name) for name in coverage.flows)
+    yield "outcomes taken:"
+    for name, flow in coverage.flows.items():
+        exits = len(flow.error_exits)
+        faulty = f"   error exits {sum(map(bool, flow.error_exits.values()))} of {exits}" if exits else ""
+        taken = f"{flow.taken:4} of {len(flow.outcomes):<4}"
+        yield f"  {name:<{width}}  {percent(flow.percent):>7}  {taken}{faulty}".rstrip()
+    missing = coverage.missing if is_whole else ()
+    if missing:
+        yield ""
+        yield "never taken:"
+    for outcome in missing:
+        where = f"{rename(outcome.place.file)}:{outcome.place.line}"
+        yield f"  {where}  {outcome.flow}: {outcome.step}: {outcome.name}"
+
+
+def percent(value: float) -> str:
+    """A percentage that is 100 % only when nothing is missing."""
+    return "100 %" if value >= 100 else f"{min(value, 99.9):.1f} %"
+
+
+def paint(coverage: Coverage) -> Drawing:
+    """Every flow of a project: what was taken with the number of calls, and what never was."""
+    flows = [flow.flow for flow in coverage.flows.values()]
+    drawing = draw(flows)
+    counts = {
+        (outcome.flow, outcome.step, outcome.name): count
+        for flow in coverage.flows.values()
+        for outcome, count in flow.outcomes.items()
+    }
+    shown = [coverage.flows[frame.title].flow for frame in drawing.frames]
+    taken = [found for flow in shown for found in _counts_of(flow, counts)]
+    return replace(drawing, arrows=tuple(map(_painted, drawing.arrows, taken)))
+
+
+def _painted(arrow: Arrow, count: int | None) -> Arrow:
+    """An arrow with its count; None is one that no outcome belongs to."""
+    if count is None:
+        return arrow
+    stroke: Stroke = "taken" if count else "missed"
+    said = "never" if not count else "1 call" if count == 1 else f"{count} calls"
+    return replace(arrow, lines=(*arrow.lines, said), stroke=stroke)
+
+
+def _counts_of(flow: Flow, counts: Mapping[tuple[str, str, str], int]) -> Iterator[int | None]:
+    """How many calls have gone along each arrow of a flow, in the order in which they are drawn."""
+    yield None  # from the entrance to the first step
+    for step in flow.steps.values():
+        for number, (lines, _) in enumerate(ways(step.exit)):
+            names = list(_outcomes_of(step.exit, number, lines))
+            found = [counts[flow.name, step.name, name] for name in names if (flow.name, step.name, name) in counts]
+            yield sum(found) if found else None
+        yield from (None for _ in heard_by(step))
+
+
+def _outcomes_of(exit_: Exit, number: int, lines: tuple[str, ...]) -> Iterable[str]:
+    """The names of the outcomes that lead along one way out."""
+    first = lines[0] if lines else ""
+    if isinstance(exit_, Goto):
+        return ()
+    if isinstance(exit_, Branch):
+        return (arm_name(exit_, number),)
+    if isinstance(exit_, Choices | Collect):
+        failures = [name for name in first.split(", ") if name in FAILURES]
+        made = "collected" if isinstance(exit_, Collect) else first
+        return [f"{name}, {LAST}" for name in failures] or (f"{made} {KEYS}", f"{made} {SPEECH}")
+    return first.split(", ")
+
+
+class KeptLine(NamedTuple):
+    """A line of a trace as it was kept, as far as it is needed here; see `app.engine.trace.TraceLine`."""
+
+    did: str
+    step: str
+    what: str
+    where: str
+    because: str
+    others: tuple[str, ...]
+
+
+class Name(NamedTuple):
+    """An outcome without its place."""
+
+    flow: str
+    step: str
+    name: str
+
+
+def lines_of(trace: bytes) -> tuple[KeptLine, ...]:
+    """The lines of a stored trace."""
+    return tuple(
+        KeptLine(
+            line["did"],
+            line["step"],
+            line["what"],
+            line.get("where", ""),
+            line.get("because", ""),
+            tuple(line.get("others", ())),
+        )
+        for line in json.loads(trace)
+    )
+
+
+class Flows:
+    """The flows of a project, and how a line of a trace is understood in them."""
+
+    def __init__(self, flows: Iterable[Flow]) -> None:
+        self.flows: Mapping[str, Flow] = {flow.name: flow for flow in flows}
+        self._files = by_file(self.flows.values())
+        self.outcomes = {name: outcomes_of(flow) for name, flow in self.flows.items()}
+        self.error_exits = {name: error_exits_of(flow) for name, flow in self.flows.items()}
+
+    def taken(self, lines: Iterable[Line]) -> Iterator[Name]:
+        """What one turn has taken."""
+        follow = Following(self._files).read(lines)
+        if follow.begun is not None:
+            yield Name(follow.begun.name, follow.begun.start, ENTERED)
+        for name, step in follow.entered:
+            if step == self.flows[name].start:
+                yield Name(name, step, ENTERED)
+        for name, step, _ in follow.failed:
+            own = self.flows[name].steps.get(step)
+            yield Name(name, step if own is not None and own.error is not None else "", "error")
+        yield from (Name(*key) for key in follow.taken)
+
+    def connected(self, session: Session, statuses: Iterable[tuple[int, str]]) -> Iterator[Name]:
+        """`completed: end` of the dial that a call was in last: nothing asks the server what follows it."""
+        seen = list(statuses)
+        for wait in session.waits:
+            flow = self.flows.get(wait.flow or session.flow)
+            exit_ = flow.steps[wait.step].exit if flow is not None and wait.step in flow.steps else None
+            if flow is None or not isinstance(exit_, On) or wait.kind != "event" or "completed" not in exit_.lines:
+                continue
+            reported = frozenset(status for number, status in seen if number == wait.index)
+            is_end = exit_.lines["completed"].target.is_end
+            if is_end and "answered" in reported and hear_connected(reported).name == "completed":
+                yield Name(flow.name, wait.step, "completed")

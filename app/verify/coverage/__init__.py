@@ -1,1 +1,0 @@
-"""Outcome coverage: which ways of a flow the scenarios have taken."""

@@ -1,0 +1,62 @@
+"""The time between SIGTERM and the closing of the port, in which balancers learn to send calls to other hosts."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from structlog.typing import FilteringBoundLogger
+
+
+class Drain:
+    """Whether the server is draining: it answers, is not ready, and closes each connection after its response."""
+
+    has_begun = False
+
+
+@asynccontextmanager
+async def draining_on_sigterm(drain: Drain, drain_s: float, log: FilteringBoundLogger) -> AsyncIterator[None]:
+    """Delay the effect of SIGTERM by `drain_s` seconds, for as long as the application runs.
+
+    A second SIGTERM ends the delay, except in a worker: it gets one from its supervisor, and possibly another one from
+    whoever signals the whole process group. SIGINT is not delayed. With 0, or outside of the main thread, nothing
+    changes.
+    """
+    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+    timer: asyncio.TimerHandle | None = None
+
+    def restore() -> None:
+        loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, before)
+
+    def end() -> None:
+        restore()
+        signal.raise_signal(signal.SIGTERM)
+
+    def on_sigterm() -> None:
+        nonlocal timer
+        if timer is None:
+            drain.has_begun = True
+            timer = loop.call_later(drain_s, end)
+            log.info("leaving", drain_s=drain_s)
+        elif multiprocessing.parent_process() is None:
+            timer.cancel()
+            end()
+
+    if not drain_s:
+        yield
+        return
+    try:
+        loop.add_signal_handler(signal.SIGTERM, on_sigterm)
+    except (NotImplementedError, RuntimeError, ValueError):  # no such signals on this system, or another thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        if timer is not None:
+            timer.cancel()
+        restore()

@@ -1,0 +1,123 @@
+"""Reads the flows at the start, and again whenever a file of them changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from app.errors import AppError
+from app.flow.stamps import Stamps, stamps
+from app.service.library import Library
+from app.service.removals import CURE
+from app.web.metrics import Metrics
+
+LOOK_S: Final = 0.5
+"""How often the files are compared. Notifications of the system are no substitute: network drives, some mounts and
+replaced folders send none."""
+SETTLE_S: Final = 0.1
+"""How long files must be unchanged before they are read, so that a save of many files is read once."""
+SETTLE_LIMIT_S: Final = 2.0
+"""After this time files are read although they still change."""
+HOLD_S: Final = 3.0
+"""How long a removal waits before it is refused: files that are being replaced disappear for a moment."""
+FIRST_TRIES: Final = 10
+"""How often the flows are read at the start while the store cannot keep them."""
+FIRST_WAIT_S: Final = 0.5
+
+
+class FlowReader:
+    """Reads the flow files into the library, and reports the result to the log and the metrics.
+
+    Args:
+        folders: of flows and templates.
+        library: takes what loads without errors.
+        metrics: counts the reads.
+        log: gets one line for each issue, and one for each read.
+    """
+
+    def __init__(self, folders: Sequence[Path], library: Library, metrics: Metrics, log: FilteringBoundLogger) -> None:
+        self.library = library
+        self._folders = folders
+        self._metrics = metrics
+        self._log = log
+        self._seen: Stamps = {}
+
+    async def stamps(self) -> Stamps:
+        """Which files there are, and when each was saved. In a thread: a network drive may be slow."""
+        return await asyncio.to_thread(stamps, self._folders)
+
+    async def has_changed(self) -> bool:
+        """Whether the files differ from those that were read last."""
+        return await self.stamps() != self._seen
+
+    async def read(self, *, confirms_removals: bool = False, hold_s: float = 0.0) -> None:
+        """Read the flows once. Raises nothing: whatever is wrong, the last good flows stay in use.
+
+        If something that callers can reach is gone, the flows are read again `hold_s` seconds later, and only then
+        refused and reported.
+        """
+        library, log = self.library, self._log
+        self._seen = await self.stamps()
+        try:
+            project = await library.reload(confirms_removals=confirms_removals)
+            if library.removed and hold_s:
+                await asyncio.sleep(hold_s)
+                self._seen = await self.stamps()
+                project = await library.reload()
+        except (AppError, OSError) as error:
+            log.error("flows not read", problem=str(error))
+            return
+        except Exception:  # a fault of the loader must end neither the calls nor the watching
+            log.exception("flows not read", problem="internal error")
+            return
+        self._metrics.loaded(project, library.current, len(library.removed))
+        for issue in project.issues:
+            place = issue.place
+            write = log.error if issue.is_error else log.warning
+            write(
+                "flow issue",
+                where=f"{place.file}:{place.line}:{place.column}",
+                code=issue.code,
+                problem=issue.message,
+                cure=issue.cure,
+            )
+        for place, message in library.removed:
+            log.error("removal refused", where=f"{place.file}:{place.line}:{place.column}", problem=message, cure=CURE)
+        if project.has_errors or library.removed:
+            log.error("flows refused", in_use=sorted(library.current.flows))
+        else:
+            log.info("flows loaded", flows=sorted(project.flows))
+
+    async def read_until_kept(self, *, confirms_removals: bool = False) -> None:
+        """Read the flows at the start, again for some seconds while the store cannot keep them."""
+        for _ in range(FIRST_TRIES):
+            await self.read(confirms_removals=confirms_removals)
+            if not self.library.is_stale:
+                return
+            await asyncio.sleep(FIRST_WAIT_S)
+
+
+async def watch_flows(reader: FlowReader) -> None:
+    """Read the flows whenever their files change, or while the store has not kept them. Ends when it is cancelled."""
+    while True:
+        await asyncio.sleep(LOOK_S)
+        if await reader.has_changed():
+            await _settled(reader)
+        elif not reader.library.is_stale:
+            continue
+        await reader.read(hold_s=HOLD_S)
+
+
+async def _settled(reader: FlowReader) -> None:
+    """Wait until the files are unchanged for a moment."""
+    before = await reader.stamps()
+    for _ in range(round(SETTLE_LIMIT_S / SETTLE_S)):
+        await asyncio.sleep(SETTLE_S)
+        now = await reader.stamps()
+        if now == before:
+            return
+        before = now

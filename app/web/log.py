@@ -1,0 +1,206 @@
+"""The log: one line for each webhook, as JSON or for a terminal. Never digits, words or numbers of callers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import select
+import stat
+import sys
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO, cast
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
+
+from app.engine.echoes import Echoes
+from app.service.delivery import Delivery
+from app.settings import Settings
+from app.web.responses import WebhookResponse
+
+TEXT_LIMIT: Final = 300
+"""Characters of a text from outside in a line."""
+FRAMES: Final = 12
+"""Innermost frames of a stack in a line."""
+PIPE_BYTES: Final = 4096
+"""Bytes that a pipe takes at once when it is writable. Source: POSIX, PIPE_BUF on Linux."""
+
+
+def configure_log(settings: Settings, out: TextIO | None = None) -> None:
+    """Send the log of this process to `out` (standard output), and what libraries log with it."""
+    stream = sys.stdout if out is None else out
+    is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
+    lines = cast("TextIO", LineStream(stream))
+    stamps: list[Processor] = [structlog.processors.add_log_level, structlog.processors.TimeStamper("iso", utc=True)]
+    rendered: list[Processor] = [structlog.processors.JSONRenderer()]  # escapes everything that is not ASCII
+    if not is_json:
+        plain = structlog.dev.plain_traceback  # another one shows the values of variables
+        rendered = [
+            _escaped,
+            structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False, exception_formatter=plain),
+        ]
+    structlog.configure(
+        processors=[*stamps, *([structlog.processors.format_exc_info] if is_json else []), *rendered],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
+        context_class=dict,
+        logger_factory=structlog.WriteLoggerFactory(lines),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*stamps, _without_values],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+
+
+class LineStream:
+    """A text stream that neither blocks nor raises: a log that cannot be written must not cost a call.
+
+    The server has one thread for all callers. Lines are dropped while nobody reads the pipe or the terminal behind the
+    stream; the next line that can be written is preceded by the number of dropped ones.
+
+    Args:
+        stream: text; its binary buffer is written to directly.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        buffer = stream.buffer
+        self._write = getattr(buffer, "raw", buffer).write
+        self._poll = _poll(stream)
+        self._lost = 0
+        self._is_cut = False
+
+    def write(self, text: str) -> int:
+        """Write one line, or drop it."""
+        rest = text.encode("utf-8", "replace")
+        try:
+            if not self._is_writable():
+                self._lost += 1
+                return len(text)
+            rest = self._notice() + rest
+            while rest:
+                if not self._is_writable():
+                    self._is_cut = True
+                    self._lost += 1
+                    break
+                size = len(rest) if self._poll is None else PIPE_BYTES
+                rest = rest[self._write(rest[:size]) or len(rest) :]
+        except (OSError, ValueError):  # the reader has gone, as in `ncco serve | head`
+            pass
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+    def _is_writable(self) -> bool:
+        return self._poll is None or bool(self._poll.poll(0))
+
+    def _notice(self) -> bytes:
+        """What precedes the next line: the end of one that was cut, and the number of lines that were dropped."""
+        lost, is_cut = self._lost, self._is_cut
+        self._lost, self._is_cut = 0, False
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = {"event": "log lines lost", "lost": lost, "level": "error", "timestamp": now}
+        return (b"\n" if is_cut else b"") + (json.dumps(line).encode() + b"\n" if lost else b"")
+
+
+def _poll(stream: TextIO) -> select.poll | None:
+    """What says whether the stream can be written without waiting; None for files on disk, which always can."""
+    try:
+        number = stream.fileno()
+        mode = os.fstat(number).st_mode
+    except (OSError, ValueError):
+        return None
+    never_waits = stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not os.isatty(number))
+    if never_waits or not hasattr(select, "poll"):
+        return None
+    poll = select.poll()
+    poll.register(number, select.POLLOUT)
+    return poll
+
+
+def _escaped(_: object, __: str, line: EventDict) -> EventDict:
+    """Control and bidirectional characters escaped, which could rewrite what a terminal shows."""
+    return {name: _escape(value) if isinstance(value, str) else value for name, value in line.items()}
+
+
+def _escape(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}" for letter in text)
+
+
+def _without_values(_: object, __: str, line: EventDict) -> EventDict:
+    """A line of a library: the first line of its text, and of an exception only type and place.
+
+    An event loop logs failed tasks with everything that their exceptions say.
+    """
+    found = line.pop("exc_info", None)
+    error = found[1] if isinstance(found, tuple) else found
+    line["event"] = str(line["event"]).partition("\n")[0]
+    line.update(_place(error) if isinstance(error, BaseException) else {})
+    return line
+
+
+def log_webhook(
+    log: FilteringBoundLogger,
+    request: Mapping[str, str],
+    response: WebhookResponse,
+    seconds: float,
+    delivery: Delivery | None,
+    *,
+    shows_values: bool,
+) -> None:
+    """Log one webhook, and what is known of its request.
+
+    `shows_values`: show messages of exceptions. In development only: they may hold a caller's number.
+    """
+    reply = response.reply
+    line: dict[str, Any] = {
+        **request,
+        "kind": reply.kind,
+        "outcome": reply.outcome,
+        "flow": reply.flow,
+        "step": reply.step,
+        "uuid": _short(reply.uuid),
+        "conversation_uuid": _short(reply.conversation_uuid),
+        "status": response.status_code,
+        "ms": round(seconds * 1000, 2),
+    }
+    problem = _short(reply.problem or (delivery.problem if delivery is not None else ""))
+    if response.error is not None:
+        message = {"message": _message(response.error, delivery)} if shows_values else {}
+        log.error("webhook", **line, problem=problem, **_place(response.error), **message)
+    elif problem:
+        log.warning("webhook", **line, problem=problem)
+    else:
+        log.info("webhook", **line)
+
+
+def _place(error: BaseException) -> dict[str, Any]:
+    """The type and the stack of an exception."""
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    names = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "frames": names}
+
+
+def _message(error: BaseException, delivery: Delivery | None) -> str:
+    """The message of an exception, unless it holds what the caller has pressed or said: that may be sensitive."""
+    given, fields = Echoes(), delivery.fields if delivery is not None else {}
+    given.learn([fields.get("dtmf"), fields.get("speech")])
+    return "not shown: it holds what the caller gave" if given.are_in(str(error)) else str(error)
+
+
+def _short(text: str) -> str:
+    """A text from outside, fit for one line of a log: cut, and without control characters."""
+    if len(text) <= TEXT_LIMIT and text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:TEXT_LIMIT])

@@ -1,0 +1,114 @@
+"""The time between SIGTERM and the closing of the port: callers are answered, and `/readyz` says 503."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.contract.http.serving import Running, running
+from tests.contract.server import free_port
+
+CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
+HELLO = b'[{"action":"talk","text":"Hello."}]'
+NEVER = "300"
+WORKERS = ("--dev", "--workers", "2")
+AT_ONCE_S = 20.0
+"""What an end takes on a busy machine; far less than NEVER."""
+
+
+def until_unready(server: Running) -> httpx.Response:
+    """What /readyz says once it no longer says 200."""
+    until = time.monotonic() + 20
+    while (response := httpx.get(f"{server.url}/readyz", timeout=10)).status_code == 200:
+        assert time.monotonic() < until, "still ready"
+        time.sleep(0.02)
+    return response
+
+
+def until_refused(port: int) -> None:
+    """Wait until nobody listens."""
+    with suppress(ConnectionRefusedError):
+        while True:
+            with suppress(ConnectionResetError), socket.create_connection(("127.0.0.1", port), timeout=10):
+                time.sleep(0.05)
+
+
+def children(process: int) -> Iterator[int]:
+    """Processes that a process has started."""
+    listed = Path(f"/proc/{process}/task/{process}/children").read_text("ascii")
+    yield from map(int, listed.split())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_draining_server_answers_and_is_not_ready_until_a_second_signal(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with running(tmp_path, "--dev", NCCO_DRAIN_S=NEVER) as server, httpx.Client(base_url=server.url) as client:
+        kept = client.post("/webhooks/answer", json=CALL)
+        server.process.terminate()
+        ready = until_unready(server)
+        closed = client.post("/webhooks/answer", json=CALL | {"uuid": "leg-2"})
+        up = client.get("/healthz")
+        begun = time.monotonic()
+        server.process.send_signal(number)
+        code = server.process.wait(60)
+        took = time.monotonic() - begun
+
+    assert (503, False) == (ready.status_code, ready.json()["ready"])
+    assert (200, HELLO, None) == (kept.status_code, kept.content, kept.headers.get("connection"))
+    assert (200, HELLO, "close") == (closed.status_code, closed.content, closed.headers["connection"])
+    assert 200 == up.status_code
+    assert 0 == code
+    assert took < AT_ONCE_S
+
+
+def test_the_port_closes_after_the_drain_time(tmp_path: Path) -> None:
+    with running(tmp_path, "--dev", NCCO_DRAIN_S="2") as server:
+        begun = time.monotonic()
+        server.process.terminate()
+        code = server.process.wait(60)
+        took = time.monotonic() - begun
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{server.url}/healthz")
+
+    assert 0 == code
+    assert took >= 2
+
+
+def test_workers_count_together_and_drain_until_a_further_signal(tmp_path: Path) -> None:
+    port = free_port()
+    with running(tmp_path, *WORKERS, NCCO_METRICS_PORT=str(port), NCCO_DRAIN_S=NEVER) as server:
+        for number in range(20):
+            httpx.post(f"{server.url}/webhooks/answer", json=CALL | {"uuid": f"leg-{number}"})
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        for process in (*children(server.process.pid), server.process.pid):
+            os.kill(process, signal.SIGTERM)
+        until_unready(server)
+        time.sleep(1)  # the supervisor has signalled the workers, too
+        answer = httpx.post(f"{server.url}/webhooks/answer", json=CALL)
+        begun = time.monotonic()
+        server.process.send_signal(signal.SIGINT)
+        code = server.process.wait(60)
+        took = time.monotonic() - begun
+
+    assert 'ncco_webhooks_total{kind="answer",outcome="answer"} 20.0' in text
+    assert "ncco_flows_loaded 1.0" in text
+    assert (200, HELLO, 0) == (answer.status_code, answer.content, code)
+    assert took < AT_ONCE_S
+
+
+def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
+    with running(tmp_path, *WORKERS, NCCO_DRAIN_S=NEVER) as server:
+        begun = time.monotonic()
+        server.process.kill()
+        until_refused(server.port)
+
+    assert time.monotonic() - begun < AT_ONCE_S

@@ -1,0 +1,390 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.flow.nodes import Map, Node, Place, Seq, Text
+from app.flow.source import MAX_CHARACTERS, MAX_DEPTH, read_yaml
+
+FILE = "flows/a.yaml"
+
+
+def read(text: str) -> Node:
+    node, issues = read_yaml(FILE, text)
+    assert [] == issues
+    assert node is not None
+    return node
+
+
+def value(text: str, key: str = "key") -> Text:
+    node = read(text)
+    assert isinstance(node, Map)
+    found = node.get(key)
+    assert isinstance(found, Text)
+    return found
+
+
+def texts(node: Node) -> list[Text]:
+    if isinstance(node, Text):
+        return [node]
+    if isinstance(node, Seq):
+        return [text for item in node.items for text in texts(item)]
+    return [text for entry in node.entries for text in (entry.key, *texts(entry.value))]
+
+
+def written(source: str, place: Place) -> str:
+    line = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")[place.line - 1]
+    return line[place.column - 1 : place.column - 1 + place.length]
+
+
+@pytest.mark.parametrize(
+    "plain", ["on", "no", "yes", "true", "17:30", "09:00-17:30", "0044", "0", "1_000", "1e3", "+44", "2026-12-24", ".5"]
+)
+def test_a_text_without_quotes_stays_what_was_written(plain: str) -> None:
+    assert plain == value(f"key: {plain}\n").value
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        "sip:a@example.com",
+        "https://example.com:8080/x#top",
+        "don't",
+        'a "quoted" word',
+        "Press * now",
+        "C# is fine",
+        "\u201cAcme\u201d is our name",
+        "Hello {{ name }}",
+        "a, b",
+        "a - b",
+        "<speak>Hi</speak>",
+        "\n  sip:a@example.com",
+        "\n  17:30",
+        "wrapped\n  https://example.com",
+    ],
+)
+def test_a_text_that_yaml_reads_as_meant_needs_no_quotes(plain: str) -> None:
+    assert plain.replace("\n ", "").strip() == value(f"key: {plain}\n").value
+
+
+@pytest.mark.parametrize(
+    "commented",
+    [
+        "goto: menu # back",
+        "timeout: 20 # seconds",
+        "from: 44 7700 # ours",
+        'if: a == "b" # why',
+        "talk: Hello there  # a greeting",
+        'talk: "Press #" # quoted',
+        "steps: # all of them\n  a: b",
+        "a: [b, # first\n  c]",
+        "a: b # c ] d",
+    ],
+)
+def test_a_comment_is_a_comment(commented: str) -> None:
+    assert ([],) == read_yaml(FILE, commented + "\n")[1:]
+
+
+@pytest.mark.parametrize(
+    "legit",
+    [
+        "%YAML 1.2\n---\na: b\n...\n",
+        '[{"action":"talk","text":"Hi"}]',
+        'a: "one\n  two"\n',
+        "a: [b,\n  c,\n]\n",
+        "a:\n- b\n- c: d\n  e: f\n",
+        "a: \u05e9\u05dc\u05d5\u05dd \u200f!\n",
+        "a: Bonjour\xa0! tapez\xa01\n",
+        "a:\tb\n",
+    ],
+)
+def test_unusual_but_clear_yaml_is_read(legit: str) -> None:
+    node, issues = read_yaml(FILE, legit)
+
+    assert node is not None
+    assert [] == issues
+
+
+@pytest.mark.parametrize("quoted", ['""', "''", '"~"', "'null'", '"null"'])
+def test_quotes_make_a_text_of_nothing(quoted: str) -> None:
+    assert quoted[1:-1] == value(f"key: {quoted}\n").value
+
+
+@pytest.mark.parametrize("key", ["on", "no", "1", "0044", "17:30", "true", "a b"])
+def test_keys_are_texts(key: str) -> None:
+    node = read(f"{key}: x\n")
+
+    assert isinstance(node, Map)
+    assert (key,) == node.keys()
+
+
+def test_nodes_know_where_they_stand() -> None:
+    node = read('steps:\n  - a: {b: "c", d: [e]}\n')
+
+    assert isinstance(node, Map)
+    assert Place(FILE, 1, 1, 5) == node.place
+    steps = node.get("steps")
+    assert isinstance(steps, Seq)
+    assert Place(FILE, 2, 3, 1) == steps.place
+    item = steps.items[0]
+    assert isinstance(item, Map)
+    assert Place(FILE, 2, 5, 1) == item.place
+    inner = item.get("a")
+    assert isinstance(inner, Map)
+    assert Place(FILE, 2, 8, 16) == inner.place
+    quoted, listed = inner.get("b"), inner.get("d")
+    assert Text("c", Place(FILE, 2, 12, 3), quoted=True) == quoted
+    assert isinstance(listed, Seq)
+    assert Place(FILE, 2, 20, 3) == listed.place
+    assert Text("e", Place(FILE, 2, 21, 1)) == listed.items[0]
+
+
+def test_an_empty_map_and_an_empty_list_have_a_place() -> None:
+    node = read("a: {}\nb: []\n")
+
+    assert Map((), Place(FILE, 1, 4, 2)) == node.get("a")  # type: ignore[union-attr]  # it is a map
+    assert Seq((), Place(FILE, 2, 4, 2)) == node.get("b")  # type: ignore[union-attr]  # it is a map
+
+
+def test_a_list_over_several_lines_is_placed_on_its_first() -> None:
+    node = read("a: [b,\n  c]\n")
+
+    assert Place(FILE, 1, 4, 3) == node.get("a").place  # type: ignore[union-attr]  # it is a map with this key
+
+
+@pytest.mark.parametrize(
+    ("source", "meant"),
+    [
+        ("key: one\n  two\n\n  three\n", "one two\nthree"),
+        ("key: 'it''s\n  fine'\n", "it's fine"),
+        ('key: "a\\tb\\x41\\u00e9\\U0001F600\\"\\\\ \\/"\n', 'a\tbAé😀"\\ /'),
+        ('key: "one \\\n   two\\\n\n   three"\n', "one two\nthree"),
+        ("key: |\n  one\n   two\n\n  three\n", "one\n two\n\nthree"),
+        ("key: |+\n  one\n\n", "one\n\n"),
+        ("key: |-\n  one\n", "one"),
+        ("key: |2\n   one\n", " one"),
+        ("key: |\n\n  one\n", "\none"),
+        ("key: >\n  one\n  two\n\n  three\n    four\n  five\n", "one two\nthree\n  four\nfive"),
+        ("key: >-\n  one", "one"),
+        ("key: |+\n   \n\n", "\n\n"),
+        ("key: |  # a comment\n  one # none\n", "one # none"),
+        ("key: >\r\n  one\r\n  two\r\n", "one two"),
+        ("key: one\r\n  two\r\n", "one two"),
+    ],
+)
+def test_scalars_of_every_style_say_what_yaml_says(source: str, meant: str) -> None:
+    assert meant == value(source).value
+
+
+@pytest.mark.parametrize(
+    ("source", "offset", "at"),
+    [
+        ("key: one\n", 2, (1, 8)),
+        ("key: 'one'\n", 2, (1, 9)),
+        ("key: one\n  two\n", 3, (1, 9)),
+        ("key: one\n  two\n", 4, (2, 3)),
+        ("key: 'it''s'\n", 3, (1, 11)),
+        ('key: "a\\tb"\n', 2, (1, 10)),
+        ('key: "\\U0001F600b"\n', 1, (1, 17)),
+        ("key: |\n  one\n   two\n", 4, (3, 3)),
+        ("key: >\n  one\n  two\n", 4, (3, 3)),
+        ("key: >\n  one\n\n  two\n", 3, (2, 6)),
+        ("key: >\r\n  one\r\n  two\r\n", 4, (3, 3)),
+        ("key: 日本 x\n", 3, (1, 9)),
+        ("key: |\n\n  one\n", 1, (3, 3)),
+        ("key: one\n", 99, (1, 105)),
+        ("key: >\n  one\n", 99, (2, 5)),
+        ("key: one\n", -1, (1, 6)),
+    ],
+)
+def test_each_character_of_a_text_knows_its_place(source: str, offset: int, at: tuple[int, int]) -> None:
+    place = value(source).at(offset)
+
+    assert at == (place.line, place.column)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file() -> None:
+    assert Place(FILE, 1, 1, 3) == read("\ufeffkey: x\n").place
+
+
+@pytest.mark.parametrize("breaks", ["\n", "\r\n", "\r"])
+def test_every_sort_of_line_end_counts_as_one_line(breaks: str) -> None:
+    node = read(f"a: b{breaks}{breaks}c: d{breaks}")
+
+    assert [1, 1, 3, 3] == [text.place.line for text in texts(node)]
+
+
+def test_a_file_too_large_is_refused_at_once() -> None:
+    node, issues = read_yaml(FILE, "#" * (MAX_CHARACTERS + 1))
+
+    assert node is None
+    assert ["E119"] == [issue.code for issue in issues]
+
+
+def test_the_deepest_allowed_nesting_is_read() -> None:
+    node, issues = read_yaml(FILE, "[" * MAX_DEPTH + "x" + "]" * MAX_DEPTH)
+
+    assert isinstance(node, Seq)
+    assert [] == issues
+
+
+def test_aliases_are_never_followed() -> None:
+    bomb = "a: &a [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 9))
+
+    node, issues = read_yaml(FILE, bomb.replace("*a0", "*a"))
+
+    assert node is None
+    assert {"E106"} == {issue.code for issue in issues}
+
+
+def test_an_empty_value_is_an_unquoted_empty_text() -> None:
+    node, issues = read_yaml(FILE, "a:\n")
+
+    assert isinstance(node, Map)
+    assert Text("", Place(FILE, 1, 1, 1)) == node.get("a")
+    assert ["E103"] == [issue.code for issue in issues]
+
+
+def test_only_the_first_of_two_like_keys_is_kept() -> None:
+    node, issues = read_yaml(FILE, "a: first\na: second\n")
+
+    assert isinstance(node, Map)
+    assert ["first"] == [entry.value.value for entry in node.entries]  # type: ignore[union-attr]  # it is a text
+    assert ["E102"] == [issue.code for issue in issues]
+
+
+@pytest.mark.parametrize("path", sorted(Path("flows").glob("*.yaml")), ids=str)
+def test_both_parsers_read_alike(path: Path) -> None:
+    text = path.read_text()
+
+    assert read_yaml(FILE, text) == read_yaml(FILE, text, loader=yaml.SafeLoader)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '? ax y:=a]}}>a~\x00 #\n    &{%<<é\n  !%}["`',
+        "goto\r=é>%{:: :\n---\n{%",
+        " # {{{ x }}\n    \n- item%[key: value\rx y#]& #goto1\tgototalk{{%}",
+        "{: #[ #c {",
+        "{a: : b}",
+    ],
+)
+def test_texts_that_once_led_astray_are_faulty_and_no_more(text: str) -> None:
+    node, issues = read_yaml(FILE, text)
+
+    assert node is None
+    assert 1 <= len(issues) <= 6
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "talk",
+            "goto",
+            "a",
+            "x y",
+            "don't",
+            "é",
+            "😀",
+            "日本",
+            "\n",
+            "\n  ",
+            "\n    ",
+            "\r\n",
+            "\r",
+            " ",
+            "\t",
+            "- ",
+            "-",
+        ),
+        *(
+            ": ",
+            ":",
+            ", ",
+            ",",
+            "{",
+            "}",
+            "[",
+            "]",
+            '"',
+            "'",
+            "\\",
+            "#",
+            " #",
+            " # c",
+            "{{",
+            "}}",
+            "{{ x }}",
+            "{% if %}",
+        ),
+        *(
+            "*",
+            "&a",
+            "!t",
+            "|",
+            "|\n",
+            ">\n",
+            "@",
+            "`",
+            "%",
+            "? ",
+            "---",
+            "\n---\n",
+            "...",
+            "~",
+            "null",
+            "<<",
+            "=",
+            "\uff1a",
+        ),
+        *(
+            "\xa0",
+            "\u200b",
+            "\u2028",
+            "\u202a",
+            "\x00",
+            "\x1b",
+            "\ud800",
+            "\ufeff",
+            "“",
+            "”",
+            "\nkey: ",
+            "\n- item",
+            "1",
+        ),
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(st.text(), st.lists(PIECES, max_size=40).map("".join)))
+def test_no_text_makes_the_reader_raise_and_every_fault_has_a_place(text: str) -> None:
+    node, issues = read_yaml(FILE, text)
+
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    assert node is not None or issues
+    assert all(1 <= issue.place.line <= len(lines) for issue in issues)
+    assert all(1 <= issue.place.column <= len(lines[issue.place.line - 1]) + 1 for issue in issues)
+    assert all(issue.message and issue.cure for issue in issues)
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs")), min_size=1, max_size=9)
+"""Without spaces but the one of the space bar: where a line begins, others are a fault of their own (E117)."""
+TEXTS = st.lists(st.one_of(WORDS, st.sampled_from([" ", "\n", "'", '"', "\\", ": ", " #", "\n\n", "\t"])), max_size=12)
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXTS.map("".join), st.sampled_from([None, "'", '"', "|", ">"]), st.sampled_from(["\n", "\r\n"]))
+def test_every_character_of_a_text_is_found_at_its_place(text: str, style: str | None, breaks: str) -> None:
+    source = yaml.dump({"key": [text]}, default_style=style, width=20, allow_unicode=True, line_break=breaks)
+    node, _ = read_yaml(FILE, source)
+
+    assert isinstance(node, Map)
+    found = texts(node)[-1]
+    pairs = [(char, written(source, found.at(index))) for index, char in enumerate(found.value)]
+    assert all(char == shown or char in " \n" or shown in ("\\", "'") for char, shown in pairs)

@@ -1,0 +1,258 @@
+"""What a caller can do, and what goes wrong when it cannot be done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from app.simulator import Behaviour, CallIsOver, Parties, VirtualClock
+from tests.unit.simulator.scripted_server import Line, ask, dial, heard, playing, talk
+
+
+async def test_listening_twice_changes_nothing() -> None:
+    line = Line({"answer": [talk("one"), ask()]})
+
+    call = await line.call()
+    first = await call.listen()
+    second = await call.listen()
+
+    assert first == second
+
+
+async def test_listening_until_a_time_stops_there() -> None:
+    line = Line({"answer": [talk("one two three"), ask()]})
+
+    call = await line.call()
+    moment = await call.listen(until=0.5)
+
+    assert ("until", 0.5, None) == (moment.kind, moment.at, moment.waited)
+
+
+async def test_listening_until_a_time_lets_inputs_time_out() -> None:
+    line = Line({"answer": [ask(), talk("one")]})
+
+    call = await line.call()
+    moment = await call.listen(until=60)
+
+    assert ("end", 3.387) == (moment.kind, call.transcript[-1].at)
+
+
+async def test_silence_plays_on_to_the_input_first() -> None:
+    line = Line({"answer": [talk("one two three"), ask()]})
+
+    call = await line.call()
+    await call.silence()
+
+    assert 4.161 == call.at
+
+
+async def test_silence_after_the_end_is_no_fault() -> None:
+    line = Line({"answer": [talk("one")]})
+
+    call = await line.call()
+    await call.silence()
+
+    assert call.is_over
+
+
+@pytest.mark.parametrize("keys", ["", "12a", "1 2", "ä"])
+async def test_there_are_twelve_keys(keys: str) -> None:
+    line = Line({"answer": [ask()]})
+    call = await line.call()
+
+    with pytest.raises(ValueError, match="not made of the keys 0 to 9"):
+        await call.press(keys)
+
+
+async def test_the_past_is_over() -> None:
+    line = Line({"answer": [ask()]})
+    call = await line.call()
+    await call.listen(until=2)
+
+    with pytest.raises(ValueError, match=r"1 s have passed: it is 2 s since the answer"):
+        await call.press("1", at=1)
+
+
+async def test_nobody_listens_after_the_end() -> None:
+    line = Line({"answer": [talk("one")]})
+    call = await line.call()
+
+    await line.vonage.run(3)
+    with pytest.raises(CallIsOver, match=r"the call ended 0\.387 s after the answer"):
+        await call.press("1", at=5)
+
+
+async def test_hanging_up_after_the_end_is_no_fault() -> None:
+    line = Line({"answer": [talk("one")]})
+    call = await line.call()
+
+    await call.hang_up(at=5)
+
+    assert "platform" == call.ended_by
+
+
+async def test_a_caller_may_give_up_before_the_call_is_answered() -> None:
+    """Source: webhook reference, Call status events (cancelled)."""
+    line = Line({"answer": playing([talk("late")], seconds=3)})
+
+    call = await line.call(gives_up_after=2)
+    await line.vonage.run()
+
+    assert (True, False, "user") == (call.is_over, call.is_answered, call.ended_by)
+    assert [(2.0, "hung up", "")] == heard(call)
+    assert ["started", "ringing", "cancelled", "completed"] == [body["status"] for body in line.bodies("event")]
+
+
+async def test_a_caller_that_is_answered_in_time_does_not_give_up() -> None:
+    line = Line({"answer": playing([ask()], seconds=1)})
+
+    call = await line.call(gives_up_after=2)
+
+    assert (True, 0.0) == (call.is_answered, call.at)
+
+
+async def test_ringing_of_an_unanswered_call_has_its_time_from_the_beginning() -> None:
+    line = Line({"answer": playing([{"action": "hangup"}])}, fallback_url="")
+
+    call = await line.call()
+
+    assert (False, True, [(0.0, "ended", "")]) == (call.is_answered, call.is_over, heard(call))
+
+
+async def test_numbers_of_confidence_are_sent_as_text() -> None:
+    line = Line({"answer": [ask(type=["speech"])]})
+
+    call = await line.call()
+    await call.speak(("sales", 0.5), "sails")
+    await call.listen()
+
+    assert ["0.5", "0.9"] == [result["confidence"] for result in line.bodies("input")[0]["speech"]["results"]]
+
+
+def test_a_clock_needs_a_time_zone() -> None:
+    with pytest.raises(ValueError, match="needs a time zone"):
+        VirtualClock(datetime(2026, 3, 4))  # noqa: DTZ001 - what is wrong
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"outcome": "bussy"}, 'there is no outcome "bussy"'),
+        ({"rings_s": -1}, "rings_s is -1; it is a number of seconds, 0 or more"),
+        ({"talks_s": float("nan")}, "talks_s is nan"),
+    ],
+)
+def test_a_behaviour_is_checked(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Behaviour(**options)
+
+
+def test_a_party_without_a_behaviour_is_one_of_the_others() -> None:
+    other = Behaviour("busy")
+
+    assert other is Parties({"447700900456": []}, other).next_dial("447700900456")
+
+
+async def test_a_day_is_long_enough_for_a_caller() -> None:
+    """An NCCO that goes round for ever, taking time."""
+    loop = [
+        {"action": "wait", "timeout": 600},
+        {"action": "notify", "payload": {}, "eventUrl": ["https://c.example.com/n"]},
+    ]
+    line = Line({"answer": loop, "n": loop})
+
+    call = await line.call()
+    moment = await call.listen()
+
+    assert ("idle", 24 * 3600.0) == (moment.kind, moment.at)
+
+
+async def test_a_clock_may_begin_anew_for_the_next_simulation() -> None:
+    clock = VirtualClock()
+    clock.move_to(5000)
+
+    clock.restart(datetime(2027, 1, 1, 13, tzinfo=timezone(timedelta(hours=1))))
+
+    assert (0, datetime(2027, 1, 1, 12, tzinfo=UTC)) == (clock.ms, clock())
+
+
+async def test_the_log_of_a_call_has_the_webhooks_of_the_parties_it_dialled() -> None:
+    line = Line({"answer": [dial()]})
+
+    call = await line.call()
+    await call.listen()
+
+    assert 9 == len(call.log)
+    assert call.log == call.dialled[0].log
+
+
+async def test_silence_after_a_first_key_ends_that_input_and_not_the_next() -> None:
+    line = Line({"answer": [ask()], "input": [talk("one"), ask("next")]})
+
+    call = await line.call()
+    await call.press("1")
+    await call.silence()
+    moment = await call.listen()
+
+    assert ("1", "input", 3.387) == (line.bodies("input")[0]["dtmf"]["digits"], moment.kind, moment.at)
+
+
+async def test_silence_after_words_ends_that_recording() -> None:
+    record = {"action": "record", "endOnSilence": 3}
+    line = Line({"answer": [record, ask()]})
+
+    call = await line.call()
+    await call.speak("one", seconds=2)
+    await call.silence()
+
+    assert (5.0, "input") == (call.at, (await call.listen()).kind)
+
+
+async def test_silence_during_a_prompt_plays_it_to_its_end() -> None:
+    line = Line({"answer": [talk("one two three", bargeIn=True), ask()]})
+
+    call = await line.call()
+    await call.silence()
+
+    assert (4.161, [1.161]) == (call.at, [entry.seconds for entry in call.transcript if entry.kind == "talk"])
+
+
+async def test_silence_in_an_idle_call_changes_nothing() -> None:
+    line = Line({"answer": [{"action": "conversation", "name": "weekly"}]})
+
+    call = await line.call()
+    await call.silence()
+
+    assert (0.0, False) == (call.at, call.is_over)
+
+
+@pytest.mark.parametrize("doing", ["press", "speak"])
+@pytest.mark.parametrize(
+    ("ncco", "kind"),
+    [
+        ([dial(eventType="synchronous")], "dial"),
+        ([{"action": "record", "endOnKey": "#"}], "record"),
+    ],
+)
+async def test_what_changes_nothing_leaves_the_party_waited_for(doing: str, ncco: list[Any], kind: str) -> None:
+    line = Line({"answer": ncco}, asks=True)
+
+    call = await line.call()
+    before = await call.listen()
+    await getattr(call, doing)("1")
+    after = await call.listen()
+
+    assert (kind, before.waited) == (after.kind, after.waited)
+
+
+async def test_a_dial_is_decided_after_a_key() -> None:
+    line = Line({"answer": [dial(eventType="synchronous")], "connect": [talk("bye")]}, asks=True)
+
+    call = await line.call()
+    await call.press("1", at=2)
+    await call.decide(Behaviour("busy", rings_s=3))
+    await call.listen()
+
+    assert [(3.0, "talk", "bye")] == heard(call)[2:3]

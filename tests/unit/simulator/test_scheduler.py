@@ -1,0 +1,187 @@
+"""Processes, signals and the order of things."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.simulator import Request, Response, VirtualClock
+from app.simulator.scheduler import Ask, Process, Scheduler, Signal, Steps, first_of, pause
+
+REQUEST = Request("GET", "https://calls.example.com/", {})
+
+
+async def answer(_: Request) -> Response:
+    return Response(200, seconds=1.5)
+
+
+@pytest.fixture
+def scheduler() -> Scheduler:
+    return Scheduler(VirtualClock(), answer)
+
+
+async def run(scheduler: Scheduler, until_ms: int | None = None) -> None:
+    await scheduler.advance(lambda: False, until_ms)
+
+
+async def test_time_passes_only_where_somebody_waits(scheduler: Scheduler) -> None:
+    log: list[tuple[str, int]] = []
+
+    def steps(name: str, seconds: float) -> Steps[None]:
+        yield from pause(seconds)
+        log.append((name, scheduler.clock.ms))
+
+    for name, seconds in (("c", 2), ("a", 1), ("b", 1), ("z", 7200)):
+        scheduler.spawn(steps(name, seconds))
+    await run(scheduler)
+
+    assert [("a", 1000), ("b", 1000), ("c", 2000), ("z", 7_200_000)] == log
+
+
+async def test_a_request_takes_the_time_of_its_response(scheduler: Scheduler) -> None:
+    def steps() -> Steps[int]:
+        response: Response = yield Ask(REQUEST)
+        return response.status
+
+    process = scheduler.spawn(steps())
+    await run(scheduler)
+
+    assert (200, 1500, True) == (process.result, scheduler.clock.ms, process.is_over)
+
+
+async def test_the_first_signal_wins_and_a_later_time_out_is_forgotten(scheduler: Scheduler) -> None:
+    one, two = Signal(), Signal()
+    found: list[Any] = []
+
+    def waiting() -> Steps[None]:
+        found.append((yield from first_of(one, two, within=5)))
+        found.append((yield from first_of(one, within=1)))
+        found.append((yield from first_of(two, within=10)))
+
+    def firing() -> Steps[None]:
+        yield from pause(2)
+        one.fire()
+        one.fire()
+
+    scheduler.spawn(waiting())
+    scheduler.spawn(firing())
+    await run(scheduler)
+
+    assert [one, one, None] == found
+    assert 12_000 == scheduler.clock.ms
+
+
+async def test_a_cancelled_process_runs_its_finally_and_nothing_else(scheduler: Scheduler) -> None:
+    log: list[str] = []
+
+    def steps() -> Steps[None]:
+        try:
+            yield from pause(5)
+            log.append("never")
+        finally:
+            log.append("finally")
+
+    process = scheduler.spawn(steps())
+    await run(scheduler, 1000)
+    process.cancel()
+    process.cancel()
+    await run(scheduler)
+
+    assert (["finally"], True, None, 1000) == (log, process.is_over, process.result, scheduler.clock.ms)
+
+
+async def test_a_process_that_cancels_itself_ends_at_its_next_wait(scheduler: Scheduler) -> None:
+    log: list[str] = []
+    processes: list[Process[None]] = []
+
+    def steps() -> Steps[None]:
+        processes[0].cancel()
+        log.append("before")
+        yield from pause(1)
+        log.append("never")
+
+    processes.append(scheduler.spawn(steps()))
+    await run(scheduler)
+
+    assert (["before"], True) == (log, processes[0].is_over)
+
+
+async def test_a_process_that_is_cancelled_before_its_first_step_never_begins(scheduler: Scheduler) -> None:
+    log: list[str] = []
+
+    def steps() -> Steps[None]:
+        log.append("never")
+        yield from pause(1)
+
+    scheduler.spawn(steps()).cancel()
+    await run(scheduler)
+
+    assert [] == log
+
+
+async def test_a_stop_comes_after_all_that_happens_at_the_moment(scheduler: Scheduler) -> None:
+    log: list[int] = []
+
+    def steps(number: int) -> Steps[None]:
+        yield from pause(1)
+        log.append(number)
+
+    for number in range(3):
+        scheduler.spawn(steps(number))
+    await scheduler.advance(lambda: bool(log))
+
+    assert [0, 1, 2] == log
+
+
+@pytest.mark.parametrize(("until_ms", "latest_ms", "now_ms"), [(500, None, 500), (None, 500, 0), (3000, None, 3000)])
+async def test_two_ways_to_say_how_long(
+    scheduler: Scheduler, until_ms: int | None, latest_ms: int | None, now_ms: int
+) -> None:
+    scheduler.spawn(pause(1))
+
+    await scheduler.advance(lambda: False, until_ms, latest_ms)
+
+    assert now_ms == scheduler.clock.ms
+
+
+async def test_two_tasks_do_not_move_time_at_once(scheduler: Scheduler) -> None:
+    def steps() -> Steps[int]:
+        response: Response = yield Ask(REQUEST)
+        return response.status
+
+    processes = [scheduler.spawn(steps()), scheduler.spawn(steps())]
+    await asyncio.gather(run(scheduler), run(scheduler))
+
+    assert [200, 200] == [process.result for process in processes]
+
+
+async def test_whoever_has_what_it_waited_for_acts_before_time_goes_on(scheduler: Scheduler) -> None:
+    log: list[tuple[str, int]] = []
+
+    async def waiting(name: str, *times: int) -> None:
+        for ms in times:
+            await run(scheduler, ms)
+            log.append((name, scheduler.clock.ms))
+
+    await asyncio.gather(waiting("a", 1000, 4000), waiting("b", 500, 2000, 2500), waiting("c", 9000))
+
+    assert [("b", 500), ("a", 1000), ("b", 2000), ("b", 2500), ("a", 4000), ("c", 9000)] == log
+
+
+async def test_who_waits_for_anything_is_held_while_another_can_still_act(scheduler: Scheduler) -> None:
+    signal, log = Signal(), []
+
+    def steps() -> Steps[None]:
+        yield from first_of(signal)
+        log.append(scheduler.clock.ms)
+
+    async def firing() -> None:
+        await run(scheduler, 3000)
+        signal.fire()
+
+    scheduler.spawn(steps())
+    await asyncio.gather(scheduler.advance(lambda: bool(log), None, 1000), firing())
+
+    assert [3000] == log

@@ -1,0 +1,115 @@
+"""A service that plays what a test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import httpx
+
+from app.errors import StoreUnavailable, UnknownWait
+from app.flow.model import CallbackKind, Project
+from app.service.calls import CallService
+from app.service.delivery import Delivery, Reply
+from app.service.library import Library
+from app.settings import Settings, load_settings
+from app.web import create_app
+from tests.store.memory_store import MemoryStore
+
+NCCO = b'[{"action":"talk","text":"Welcome."}]'
+FAILSAFE = b'[{"action":"talk","text":"Please call later."}]'
+ANSWERED = Reply(NCCO, "answer", "answer", "acme", "menu", "leg-1", "CON-1")
+RECORDED = Reply(None, "event-ringing", "recorded", uuid="leg-1", conversation_uuid="CON-1")
+EMPTY = Project({}, (), {})
+
+Act = Callable[[Delivery], Awaitable[Any]]
+
+
+async def play(_: Delivery) -> Any:
+    return ANSWERED
+
+
+async def record(_: Delivery) -> Any:
+    return RECORDED
+
+
+async def crash(_: Delivery) -> Any:
+    raise KeyError("447700900123")
+
+
+async def be_cancelled(_: Delivery) -> Any:
+    raise asyncio.CancelledError
+
+
+async def hang(_: Delivery) -> Any:
+    await asyncio.sleep(3600)
+
+
+async def lose_store(_: Delivery) -> Any:
+    raise StoreUnavailable("disk full")
+
+
+async def not_know_wait(_: Delivery) -> Any:
+    raise UnknownWait("no such wait")
+
+
+async def exhaust_stack(_: Delivery) -> Any:
+    raise RecursionError
+
+
+def give(result: object) -> Act:
+    async def act(_: Delivery) -> Any:
+        return result
+
+    return act
+
+
+class FakeCalls:
+    """Keeps every delivery, and does for each what `act` does."""
+
+    def __init__(self, act: Act = play, *, fallback: Act | None = None, store: MemoryStore | None = None) -> None:
+        self.act = act
+        self.fallback_act = fallback or act
+        self.failsafe = FAILSAFE
+        self.store = store or MemoryStore()
+        self.library = Library(self.store, lambda: EMPTY)
+        self.asked: list[tuple[str, str, Delivery]] = []
+
+    async def check(self) -> None:
+        await self.store.check()
+
+    async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
+        return await self._act("answer", flow or "", delivery)
+
+    async def resume(self, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
+        return await self._act(kind, token, delivery)
+
+    async def event(self, delivery: Delivery) -> Reply:
+        return await self._act("events", "", delivery)
+
+    async def fallback(self, delivery: Delivery) -> Reply:
+        self.asked.append(("fallback", "", delivery))
+        reply: Reply = await self.fallback_act(delivery)
+        return reply
+
+    async def _act(self, what: str, argument: str, delivery: Delivery) -> Reply:
+        self.asked.append((what, argument, delivery))
+        reply: Reply = await self.act(delivery)
+        return reply
+
+    @property
+    def delivery(self) -> Delivery:
+        """The last one."""
+        return self.asked[-1][2]
+
+
+def settings_with(**values: Any) -> Settings:
+    return load_settings(None, **({"database_url": "memory://"} | values))
+
+
+def client_of(calls: FakeCalls, *, dev: bool = True, deadline_s: float = 4.0, **values: Any) -> httpx.AsyncClient:
+    """A client in process; what the server raises becomes its 500, as with a real one."""
+    app = create_app(settings_with(**values), service=cast(CallService, calls), dev=dev, deadline_s=deadline_s)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")

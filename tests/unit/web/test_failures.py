@@ -1,0 +1,214 @@
+"""Whatever breaks behind the door, the caller hears something."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from app.service.delivery import Delivery, Reply
+from app.store.waiting import waited
+from app.web.webhook import DEADLINE_S
+from tests.unit.web import vonage_platform
+from tests.unit.web.fake_calls import (
+    FAILSAFE,
+    NCCO,
+    Act,
+    FakeCalls,
+    be_cancelled,
+    client_of,
+    crash,
+    exhaust_stack,
+    give,
+    hang,
+    lose_store,
+    not_know_wait,
+    play,
+)
+
+INSTRUCTIONS = [
+    "/webhooks/answer",
+    "/webhooks/answer/acme",
+    "/webhooks/fallback",
+    "/webhooks/input/t",
+    "/webhooks/notify/t",
+]
+BROKEN: list[Act] = [
+    crash,
+    be_cancelled,
+    hang,
+    exhaust_stack,
+    give(None),
+    give("[]"),
+    give({"ncco": []}),
+    give(Reply(b"<html>", "answer", "answer")),
+    give(Reply(b'{"action":"talk"}', "answer", "answer")),
+    give(Reply(b"", "answer", "answer")),
+    give(Reply(b"\xff", "answer", "answer")),
+]
+FIELDS = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
+
+
+@pytest.mark.parametrize("act", BROKEN)
+@pytest.mark.parametrize("path", INSTRUCTIONS)
+async def test_a_broken_service_plays_the_failsafe(path: str, act: Act) -> None:
+    response = await client_of(FakeCalls(act), deadline_s=0.05).post(path, json=FIELDS)
+
+    assert (200, FAILSAFE) == (response.status_code, response.content)
+    assert "application/json" == response.headers["content-type"]
+
+
+@pytest.mark.parametrize("act", BROKEN)
+async def test_a_called_party_is_joined_without_a_word_when_the_service_breaks(act: Act) -> None:
+    response = await client_of(FakeCalls(act), deadline_s=0.05).get("/webhooks/onanswer/t", params=FIELDS)
+
+    assert [{"action": "wait", "timeout": 0.1}] == response.json()
+    assert response.status_code == httpx.codes.OK
+
+
+async def hang_in_the_store(_: Delivery) -> None:
+    try:
+        await asyncio.sleep(3600)
+    except asyncio.CancelledError as error:
+        waited(error)
+        raise
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/webhooks/answer", 503),
+        ("/webhooks/input/t", 503),
+        ("/webhooks/event", 503),
+        ("/webhooks/fallback", 200),
+    ],
+)
+async def test_who_waits_for_the_store_too_long_is_asked_again_save_on_the_last_chance(path: str, status: int) -> None:
+    client = client_of(FakeCalls(hang_in_the_store), deadline_s=0.05)
+
+    response = await client.post(path, json=FIELDS)
+
+    assert status == response.status_code
+    assert (status == 200) == (response.content == FAILSAFE)
+    assert (status == 503) == ("ncco_store_unavailable_total 1.0" in (await client.get("/metrics")).text)
+
+
+@pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/answer/acme"])
+async def test_an_answer_without_an_ncco_plays_the_failsafe(path: str) -> None:
+    response = await client_of(FakeCalls(give(Reply(None, "answer", "recorded")))).post(path, json=FIELDS)
+
+    assert (200, FAILSAFE) == (response.status_code, response.content)
+
+
+@pytest.mark.parametrize("stored", [b"[garbage]", b"[]x", b'[{"action":"talk"'])
+async def test_a_repeat_that_the_store_has_spoiled_plays_the_failsafe(stored: bytes) -> None:
+    reply = Reply(stored, "answer", "repeat", is_repeat=True)
+    response = await client_of(FakeCalls(give(reply))).post("/webhooks/answer", json=FIELDS)
+
+    assert (200, FAILSAFE) == (response.status_code, response.content)
+
+
+@pytest.mark.parametrize("act", BROKEN)
+async def test_an_event_that_may_not_be_written_is_asked_for_again_and_the_call_goes_on_by_itself(act: Act) -> None:
+    response = await client_of(FakeCalls(act), deadline_s=0.05).post("/webhooks/event", json={"status": "busy"})
+
+    assert (503, {"error", "cure"}) == (response.status_code, response.json().keys())
+
+
+@pytest.mark.parametrize(
+    "status", ["busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"]
+)
+async def test_a_failed_connect_whose_reply_is_played_gets_the_failsafe(status: str) -> None:
+    response = await client_of(FakeCalls(crash)).post("/webhooks/event/t", json={"status": status, "uuid": "leg-2"})
+
+    assert (200, FAILSAFE) == (response.status_code, response.content)
+
+
+@pytest.mark.parametrize("fields", [{"status": "ringing"}, {"status": "completed"}, {"recording_url": "https://x"}, {}])
+async def test_an_event_of_an_action_that_is_not_played_is_asked_for_again(fields: dict[str, Any]) -> None:
+    response = await client_of(FakeCalls(crash)).post("/webhooks/event/t", json=fields)
+
+    assert (503, {"error", "cure"}) == (response.status_code, response.json().keys())
+
+
+@pytest.mark.parametrize("path", [*INSTRUCTIONS[:2], *INSTRUCTIONS[3:], "/webhooks/event", "/webhooks/event/t"])
+async def test_a_lost_store_asks_for_the_webhook_again(path: str) -> None:
+    response = await client_of(FakeCalls(lose_store)).post(path, json=FIELDS)
+
+    assert (503, {"error", "cure"}) == (response.status_code, response.json().keys())
+
+
+async def test_a_lost_store_on_the_fallback_url_plays_the_failsafe() -> None:
+    response = await client_of(FakeCalls(lose_store)).post("/webhooks/fallback", json=FIELDS)
+
+    assert (200, FAILSAFE) == (response.status_code, response.content)
+
+
+@pytest.mark.parametrize("path", ["/webhooks/input/x", "/webhooks/notify/x", "/webhooks/event/x"])
+async def test_a_wait_that_was_never_given_out_is_not_found(path: str) -> None:
+    response = await client_of(FakeCalls(not_know_wait)).post(path, json=FIELDS)
+
+    assert (404, {"error", "cure"}) == (response.status_code, response.json().keys())
+
+
+@pytest.mark.parametrize("act", [*BROKEN, lose_store, not_know_wait])
+@pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/input/t", "/webhooks/notify/t"])
+async def test_by_the_rules_of_the_platform_a_caller_hears_an_ncco_in_the_end(path: str, act: Act) -> None:
+    client = client_of(FakeCalls(act), deadline_s=0.02)
+
+    assert await vonage_platform.heard(client, path, FIELDS)
+
+
+async def test_an_ncco_of_the_fallback_is_played_when_the_answer_breaks() -> None:
+    client = client_of(FakeCalls(lose_store, fallback=play))
+
+    assert [{"action": "talk", "text": "Welcome."}] == await vonage_platform.heard(client, "/webhooks/answer", FIELDS)
+
+
+async def slowly() -> AsyncIterator[bytes]:
+    yield b'{"to":'
+    await asyncio.sleep(3600)
+
+
+@pytest.mark.parametrize(("status", "path"), [(200, "/webhooks/answer"), (408, "/webhooks/event")])
+async def test_a_body_that_never_ends_is_not_waited_for(status: int, path: str) -> None:
+    response: httpx.Response = await client_of(FakeCalls(), deadline_s=0.05).post(path, content=slowly())
+
+    assert (status, "close") == (response.status_code, response.headers["connection"])
+    assert "the body did not come within 0.05 seconds" == response.headers["ncco-problem"]
+
+
+async def test_an_event_that_breaks_before_it_is_read_is_asked_for_again() -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"{"
+        raise KeyError
+
+    response = await client_of(FakeCalls()).post("/webhooks/event/t", content=broken())
+
+    assert (503, {"error", "cure"}) == (response.status_code, response.json().keys())
+
+
+async def test_a_task_that_is_told_to_end_answers_nothing() -> None:
+    asking = asyncio.create_task(client_of(FakeCalls(hang)).post("/webhooks/answer", json=FIELDS))
+    await asyncio.sleep(0.05)
+    asking.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+async def test_a_reply_within_the_deadline_is_sent() -> None:
+    async def late(_: object) -> Any:
+        await asyncio.sleep(0.02)
+        return Reply(NCCO, "answer", "answer")
+
+    response = await client_of(FakeCalls(late)).post("/webhooks/answer", json=FIELDS)
+
+    assert NCCO == response.content
+
+
+def test_the_deadline_leaves_time_for_the_way_back() -> None:
+    assert 4.0 == DEADLINE_S

@@ -1,0 +1,161 @@
+"""Flow files that change while calls are on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from app.errors import StoreUnavailable
+from app.flow.loader import load_files
+from app.flow.model import Project
+from app.service.library import Library
+from app.store import RevisionRow
+from app.web.flow_watcher import FlowReader, watch_flows
+from app.web.metrics import Metrics
+from tests.store.memory_store import MemoryStore
+
+FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "{text}"\n    goto: end\n'
+LOG = structlog.get_logger()
+
+
+def write(folder: Path, text: str) -> None:
+    """As editors do: under another name, then moved into place."""
+    folder.mkdir(exist_ok=True)
+    draft = folder / "hello.yaml~"
+    draft.write_text(FLOW.replace("{text}", text))
+    draft.replace(folder / "hello.yaml")
+
+
+async def until(claim: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not claim():  # noqa: ASYNC110 - a file system sends no events
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def library(tmp_path: Path) -> AsyncIterator[Library]:
+    """A library whose folders are watched."""
+    store = MemoryStore()
+    await store.open()
+    library = Library(store, lambda: load_files(tmp_path / "flows", tmp_path / "templates"))
+    write(tmp_path / "flows", "one")
+    reader = FlowReader([tmp_path / "flows", tmp_path / "templates"], library, Metrics(), LOG)
+    await reader.read()
+    task = asyncio.create_task(watch_flows(reader))
+    yield library
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def said(library: Library) -> str:
+    return library.current.texts.get("flows/hello.yaml", "")
+
+
+async def test_a_saved_flow_is_taken_over(library: Library, tmp_path: Path) -> None:
+    write(tmp_path / "flows", "two")
+    await until(lambda: "two" in said(library))
+
+    assert ["hello"] == list(library.current.flows)
+
+
+async def test_a_broken_save_leaves_the_last_good_flow_until_it_is_mended(library: Library, tmp_path: Path) -> None:
+    write(tmp_path / "flows", 'two"\n      - tlak: "x')
+    await until(lambda: library.rejected > 0)
+    kept = said(library)
+    write(tmp_path / "flows", "three")
+    await until(lambda: "three" in said(library))
+
+    assert "one" in kept
+
+
+async def test_a_folder_that_is_replaced_is_read_and_watched(library: Library, tmp_path: Path) -> None:
+    write(tmp_path / "new", "two")
+    shutil.rmtree(tmp_path / "flows")
+    (tmp_path / "new").rename(tmp_path / "flows")
+    await until(lambda: "two" in said(library))
+    await asyncio.sleep(0.3)
+    write(tmp_path / "flows", "three")
+    await until(lambda: "three" in said(library))
+
+    assert ["hello"] == list(library.current.flows)
+
+
+async def test_a_folder_that_comes_later_is_watched(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    await asyncio.sleep(0.5)
+    before = library.loaded_at
+    (tmp_path / "templates" / "greeting.j2").write_text("Hello.")
+    await until(lambda: library.loaded_at != before)
+
+    assert "templates/greeting.j2" in library.current.texts
+
+
+async def test_without_any_folder_it_waits_for_one(tmp_path: Path) -> None:
+    store = MemoryStore()
+    await store.open()
+    library = Library(store, lambda: load_files(tmp_path / "flows", tmp_path / "templates"))
+    task = asyncio.create_task(watch_flows(FlowReader([tmp_path / "flows"], library, Metrics(), LOG)))
+    await asyncio.sleep(0.1)
+    write(tmp_path / "flows", "one")
+    await until(lambda: "one" in said(library))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_issues_are_written_with_place_and_cure() -> None:
+    store = MemoryStore()
+    await store.open()
+    library = Library(store, lambda: load_files(Path(os.devnull), Path(os.devnull)))
+    with capture_logs() as lines:
+        await FlowReader([], library, Metrics(), LOG).read()
+
+    assert {"flow issue", "flows refused"} >= {str(line["event"]) for line in lines} - {"flows loaded"}
+
+
+@pytest.mark.parametrize("fault", [StoreUnavailable("disk full"), OSError("gone"), TypeError("a fault of the loader")])
+async def test_a_read_that_fails_is_written_and_ends_nothing(fault: Exception) -> None:
+    def read() -> Project:
+        raise fault
+
+    library = Library(MemoryStore(), read)
+    with capture_logs() as lines:
+        await FlowReader([], library, Metrics(), LOG).read()
+
+    assert [("flows not read", "error")] == [(line["event"], line["log_level"]) for line in lines]
+
+
+class _BusyAtFirst(MemoryStore):
+    """Keeps no revisions until it has been asked some times."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+    async def save_revisions(self, revisions: Iterable[RevisionRow]) -> None:
+        self.refusals -= 1
+        if self.refusals >= 0:
+            raise StoreUnavailable("locked for a moment")
+        await super().save_revisions(revisions)
+
+
+@pytest.mark.parametrize(("refusals", "flows"), [(0, ["hello"]), (3, ["hello"]), (1000, [])])
+async def test_a_store_that_is_busy_at_the_start_is_asked_again(
+    tmp_path: Path, refusals: int, flows: list[str]
+) -> None:
+    store = _BusyAtFirst(refusals)
+    await store.open()
+    write(tmp_path / "flows", "one")
+    library = Library(store, lambda: load_files(tmp_path / "flows", tmp_path / "templates"))
+    await FlowReader([], library, Metrics(), LOG).read_until_kept()
+
+    assert flows == list(library.current.flows)

@@ -1,0 +1,196 @@
+"""Up, ready, and the pages that no caller waits for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.flow.loader import load
+from app.flow.model import Project
+from app.service.calls import CallService
+from app.service.library import Library
+from app.web import create_app
+from app.web.drain import Drain
+from app.web.health import Readiness
+from tests.store.memory_store import MemoryStore
+from tests.unit.web.fake_calls import FakeCalls, client_of, settings_with
+
+GOOD = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'
+
+
+def project(text: str = GOOD) -> Project:
+    return load({"flows/hello.yaml": text})
+
+
+async def calls_with(*reads: Project) -> FakeCalls:
+    """A service whose store is open and whose library has read these, one after the other."""
+    calls = FakeCalls(store=MemoryStore())
+    await calls.store.open()
+    coming = iter(reads)
+    calls.library = Library(calls.store, lambda: next(coming))
+    for _ in reads:
+        await calls.library.reload()
+    return calls
+
+
+async def readyz(calls: FakeCalls) -> httpx.Response:
+    """What `/readyz` says after the store has been probed."""
+    app = create_app(settings_with(), service=cast(CallService, calls))
+    await app.state.readiness.probe()
+    return await httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x").get("/readyz")
+
+
+async def test_the_process_is_up_whatever_else_is_not() -> None:
+    response = await client_of(FakeCalls()).get("/healthz")
+
+    assert (200, {"status": "up"}) == (response.status_code, response.json())
+
+
+async def test_a_server_with_flows_and_a_store_is_ready() -> None:
+    response = await readyz(await calls_with(project()))
+
+    assert (200, True, ["hello"]) == (response.status_code, response.json()["ready"], response.json()["flows"])
+    assert response.json()["loaded_at"]
+
+
+async def test_a_server_without_flows_is_not_ready_and_says_why() -> None:
+    response = await readyz(await calls_with())
+
+    assert (503, ["no flows are loaded"]) == (response.status_code, response.json()["reasons"])
+
+
+async def test_a_server_whose_first_flows_are_broken_is_not_ready() -> None:
+    response = await readyz(await calls_with(project(GOOD.replace("start: hi", "start: ho"))))
+
+    assert 503 == response.status_code
+    assert response.json()["rejected"][0].startswith("flows/hello.yaml:3:8 ")
+
+
+async def test_a_broken_save_leaves_a_server_ready_and_is_shown() -> None:
+    calls = await calls_with(project(), project(GOOD.replace("goto: end", "goto: nowhere")))
+    response = await readyz(calls)
+
+    assert (200, ["hello"]) == (response.status_code, response.json()["flows"])
+    assert "nowhere" in response.json()["rejected"][0]
+
+
+async def test_a_server_whose_store_is_closed_is_not_ready() -> None:
+    calls = await calls_with(project())
+    await calls.store.close()
+    response = await readyz(calls)
+
+    assert 503 == response.status_code
+    assert response.json()["reasons"][0].startswith("the store cannot be written: ")
+
+
+async def test_a_request_for_readiness_does_not_write_to_the_store() -> None:
+    class Counting(MemoryStore):
+        checks = 0
+
+        async def check(self) -> None:
+            self.checks += 1
+
+    store = Counting()
+    calls = FakeCalls(store=store)
+    app = create_app(settings_with(), service=cast(CallService, calls))
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x")
+    for _ in range(10):
+        await client.get("/readyz")
+
+    assert 0 == store.checks
+
+
+async def test_a_draining_server_is_not_ready() -> None:
+    drain = Drain()
+    readiness = Readiness(cast(CallService, await calls_with(project())), drain)
+    await readiness.probe()
+    before = readiness.state()["ready"]
+    drain.has_begun = True
+
+    assert (True, False) == (before, readiness.state()["ready"])
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_other_methods_are_refused_as_json(path: str) -> None:
+    response = await client_of(FakeCalls()).post(path)
+
+    assert (405, "GET", "application/json") == (
+        response.status_code,
+        response.headers["allow"],
+        response.headers["content-type"],
+    )
+    assert {"error", "cure"} == response.json().keys()
+
+
+def broken_app() -> FastAPI:
+    app = create_app(settings_with(), service=cast(CallService, FakeCalls()), dev=True)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("447700900123")
+
+    return app
+
+
+async def test_a_fault_of_a_page_is_json_without_its_values() -> None:
+    transport = httpx.ASGITransport(broken_app(), raise_app_exceptions=False)
+    response = await httpx.AsyncClient(transport=transport, base_url="http://x").get("/broken")
+
+    assert (500, "application/json") == (response.status_code, response.headers["content-type"])
+    assert "4477" not in response.text
+
+
+async def test_a_fault_of_middleware_is_json_too() -> None:
+    app = create_app(settings_with(), service=cast(CallService, FakeCalls()), dev=True)
+
+    @app.middleware("http")
+    async def broken(*_: object) -> None:
+        raise RuntimeError
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    response = await httpx.AsyncClient(transport=transport, base_url="http://x").get("/healthz")
+
+    assert (500, {"error", "cure"}) == (response.status_code, response.json().keys())
+
+
+async def test_the_documentation_names_every_route() -> None:
+    document = (await client_of(FakeCalls()).get("/openapi.json")).json()
+
+    assert {
+        "/webhooks/answer",
+        "/webhooks/answer/{flow}",
+        "/webhooks/fallback",
+        "/webhooks/event",
+        "/webhooks/event/{wait}",
+        "/webhooks/input/{wait}",
+        "/webhooks/notify/{wait}",
+        "/webhooks/onanswer/{wait}",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    } == document["paths"].keys()
+    assert {"get", "post"} == document["paths"]["/webhooks/input/{wait}"].keys()
+
+
+async def test_operation_ids_are_unique() -> None:
+    document = (await client_of(FakeCalls()).get("/openapi.json")).json()
+    names = [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()]
+
+    assert len(names) == len(set(names))
+
+
+async def test_the_page_of_the_api_needs_nothing_from_the_network() -> None:
+    page = (await client_of(FakeCalls()).get("/docs")).text
+
+    assert "POST /webhooks/input/{wait}" in page
+    assert "<script" not in page
+    assert "//" not in page.partition("<style>")[0] + page.partition("</style>")[2]
+
+
+def test_the_flows_of_these_tests_are_good() -> None:
+    assert not project().has_errors
+    assert not Path("flows/hello.yaml").exists()

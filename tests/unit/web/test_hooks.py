@@ -1,0 +1,73 @@
+"""Hooks go out while the application runs; each try is counted and logged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from app.service.outbox import Verdict
+from app.store import HookCounts
+from app.web.background import HookLog
+from app.web.metrics import Metrics
+from tests.store.stored_rows import hook_row
+
+SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+
+
+def told(verdict: Verdict, next_s: float | None) -> tuple[Metrics, list[Any]]:
+    """What is counted and logged of one try."""
+    metrics = Metrics()
+    with capture_logs() as lines:
+        HookLog(metrics, structlog.get_logger()).tried(hook_row("msg_1", tries=3), verdict, next_s)
+    return metrics, list(lines)
+
+
+def tries(metrics: Metrics, outcome: str) -> float | None:
+    return metrics.registry.get_sample_value("ncco_hook_tries_total", {"outcome": outcome})
+
+
+ABOUT = {"hook": "voicemail_saved", "id": "msg_1", "session": "leg-1", "tries": 3}
+
+
+def test_sent_hook_is_counted_and_logged() -> None:
+    metrics, lines = told(Verdict("sent"), None)
+
+    assert 1 == tries(metrics, "sent")
+    assert [{"event": "hook sent", "log_level": "info", **ABOUT}] == lines
+
+
+def test_failed_hook_is_counted_and_logged_with_its_next_try() -> None:
+    metrics, lines = told(Verdict("again", "status 500"), 20.4)
+
+    assert 1 == tries(metrics, "failed")
+    assert [
+        {"event": "hook not sent", "log_level": "warning", **ABOUT, "problem": "status 500", "next_try_s": 20}
+    ] == lines
+
+
+@pytest.mark.parametrize("verdict", [Verdict("never", "status 410"), Verdict("again", "status 410")])
+def test_parked_hook_is_counted_and_logged_with_its_cure(verdict: Verdict) -> None:
+    metrics, lines = told(verdict, None)
+
+    cure = "check its receiver, then `ncco hooks retry msg_1`"
+
+    assert 1 == tries(metrics, "parked")
+    assert [{"event": "hook parked", "log_level": "error", **ABOUT, "problem": "status 410", "cure": cure}] == lines
+
+
+def test_what_is_kept_is_a_gauge() -> None:
+    metrics = Metrics()
+    HookLog(metrics, structlog.get_logger()).counted(HookCounts(5, 2))
+
+    assert 5 == metrics.registry.get_sample_value("ncco_hooks", {"state": "waiting"})
+    assert 2 == metrics.registry.get_sample_value("ncco_hooks", {"state": "parked"})
+
+
+def test_store_that_is_away_is_logged() -> None:
+    with capture_logs() as lines:
+        HookLog(Metrics(), structlog.get_logger()).troubled("the disk is full")
+
+    assert [{"event": "hooks not sent", "log_level": "error", "problem": "the disk is full"}] == lines

@@ -1,0 +1,264 @@
+"""What the log says of a webhook, and what it never says."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from app.service.delivery import Reply
+from app.web.log import LineStream, configure_log
+from tests.unit.web.fake_calls import FakeCalls, client_of, crash, give, play, settings_with
+
+INPUT = {"dtmf": {"digits": "4711"}, "from": "447700900123", "to": "442079460000", "uuid": "leg-1"}
+
+
+class Terminal(io.TextIOWrapper):
+    """A stream in memory that may be a terminal."""
+
+    def __init__(self, *, is_terminal: bool) -> None:
+        self.kept = io.BytesIO()
+        self.is_terminal = is_terminal
+        super().__init__(self.kept, encoding="utf-8", write_through=True)
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+    @property
+    def written(self) -> str:
+        return self.kept.getvalue().decode()
+
+
+async def test_each_webhook_is_one_line() -> None:
+    with capture_logs() as lines:
+        await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+
+    [line] = lines
+    assert line.pop("ms") >= 0
+    assert {
+        "event": "webhook",
+        "log_level": "info",
+        "route": "input",
+        "method": "POST",
+        "kind": "answer",
+        "outcome": "answer",
+        "flow": "acme",
+        "step": "menu",
+        "uuid": "leg-1",
+        "conversation_uuid": "CON-1",
+        "status": 200,
+    } == line
+
+
+async def test_a_problem_is_a_warning() -> None:
+    reply = Reply(b"[]", "answer", "failsafe", problem="no flow takes this call")
+    with capture_logs() as lines:
+        await client_of(FakeCalls(give(reply))).post("/webhooks/input/t", json=INPUT)
+
+    assert [("warning", "no flow takes this call")] == [(line["log_level"], line["problem"]) for line in lines]
+
+
+async def test_a_fault_is_an_error_with_its_place_and_without_its_values() -> None:
+    with capture_logs() as lines:
+        await client_of(FakeCalls(crash), dev=False).post("/webhooks/input/t", json=INPUT)
+
+    [line] = lines
+    assert ("error", "KeyError", "leg-1") == (line["log_level"], line["error"], line["uuid"])
+    assert "crash" in line["frames"][-1]
+    assert "4477" not in json.dumps(line)
+    assert "4711" not in json.dumps(line)
+
+
+async def test_in_development_a_fault_shows_its_values() -> None:
+    with capture_logs() as lines:
+        await client_of(FakeCalls(crash)).post("/webhooks/input/t", json=INPUT)
+
+    assert ["'447700900123'"] == [line["message"] for line in lines]
+
+
+@pytest.mark.parametrize(
+    "given", [{"dtmf": {"digits": "447700900123"}}, {"speech": {"results": [{"text": "447700900123"}]}}]
+)
+async def test_in_development_a_fault_does_not_show_what_a_caller_gave(given: dict[str, Any]) -> None:
+    with capture_logs() as lines:
+        await client_of(FakeCalls(crash)).post("/webhooks/input/t", json={**INPUT, **given})
+
+    assert ["not shown: it holds what the caller gave"] == [line["message"] for line in lines]
+
+
+@pytest.mark.parametrize(("log", "is_terminal"), [("json", True), ("auto", False)])
+async def test_lines_are_json_for_a_machine(log: str, is_terminal: bool) -> None:
+    out = Terminal(is_terminal=is_terminal)
+    configure_log(settings_with(log=log), out)
+    await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+
+    line: dict[str, Any] = json.loads(out.written)
+    assert ("webhook", "info", "leg-1") == (line["event"], line["level"], line["uuid"])
+    assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize(("log", "is_terminal"), [("console", False), ("auto", True)])
+async def test_lines_are_readable_on_a_terminal(log: str, is_terminal: bool) -> None:
+    out = Terminal(is_terminal=is_terminal)
+    configure_log(settings_with(log=log), out)
+    await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+
+    assert "webhook" in out.written
+    assert not out.written.startswith("{")
+    assert is_terminal == ("\x1b[" in out.written)
+
+
+async def test_the_level_leaves_lines_out() -> None:
+    out = Terminal(is_terminal=False)
+    configure_log(settings_with(log_level="warning"), out)
+    await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+
+    assert "" == out.written
+
+
+@pytest.mark.parametrize("log", ["json", "console"])
+def test_lines_of_libraries_come_in_the_same_form(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("uvicorn", "uvicorn.error"):  # a server that another test started has loggers of its own
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
+        monkeypatch.setattr(logging.getLogger(name), "level", logging.NOTSET)
+    out = Terminal(is_terminal=False)
+    configure_log(settings_with(log=log), out)
+    logging.getLogger("uvicorn.error").warning("port is %s", "hot")
+    logging.getLogger("uvicorn.error").info("not this")
+
+    assert 1 == out.written.count("\n")
+    assert "port is hot" in out.written
+    assert (log == "json") == out.written.startswith("{")
+
+
+DIGITS = "840217395"
+
+
+def failed(digits: str) -> None:
+    """Raises an error with a value in its text, and another one in a variable."""
+    variable = f"{digits} in a variable"
+    raise ValueError(f"{digits} in the text", len(variable))
+
+
+@pytest.mark.parametrize("log", ["json", "console"])
+def test_an_exception_that_a_library_tells_of_shows_no_values(log: str) -> None:
+    out = Terminal(is_terminal=False)
+    configure_log(settings_with(log=log), out)
+    try:
+        failed(DIGITS)
+    except ValueError as error:
+        logging.getLogger("library").exception("Exception in a task\nfuture: <Task exception=%r>", error)
+        structlog.get_logger().error("own", exc_info=KeyError("text"))
+
+    assert DIGITS not in out.written
+    assert "Exception in a task" in out.written
+    assert "ValueError" in out.written
+    assert "test_log.py" in out.written
+
+
+def test_an_exception_on_a_terminal_shows_no_variables() -> None:
+    out = Terminal(is_terminal=True)
+    configure_log(settings_with(log="console"), out)
+    try:
+        failed(DIGITS)
+    except ValueError:
+        structlog.get_logger().exception("flows not read")
+
+    assert "in a variable" not in out.written
+    assert "in the text" in out.written
+
+
+async def test_a_log_that_cannot_be_written_costs_no_call() -> None:
+    out = Terminal(is_terminal=False)
+    configure_log(settings_with(log="json"), out)
+    out.close()
+    response = await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
+
+    assert 200 == response.status_code
+
+
+def test_an_exception_is_written_as_json_text() -> None:
+    out = Terminal(is_terminal=False)
+    configure_log(settings_with(log="json"), out)
+    try:
+        raise ValueError("bad")
+    except ValueError:
+        structlog.get_logger().exception("flows not read", where=object)
+
+    assert "ValueError: bad" in json.loads(out.written)["exception"]
+
+
+async def test_a_fault_is_written_to_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal(is_terminal=True)
+    console = structlog.dev.ConsoleRenderer(colors=False)
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(shown), processors=[structlog.processors.add_log_level, console]
+    )
+    monkeypatch.setattr(structlog, "get_logger", lambda: logger)
+    reply = await client_of(FakeCalls(crash)).post("/webhooks/input/t", json=INPUT)
+
+    assert 200 == reply.status_code
+    assert "error=KeyError" in shown.kept.getvalue().decode()
+
+
+@pytest.mark.parametrize("log", ["json", "console"])
+def test_control_and_bidirectional_characters_are_escaped(log: str) -> None:
+    out = Terminal(is_terminal=False)
+    configure_log(settings_with(log=log), out)
+    structlog.get_logger().error("flow issue", problem="a\u009bb\u202ec\x1bd", flows=["\u202e"])
+
+    assert {"\\u009b", "\\u202e"} <= {out.written[at : at + 6] for at in range(len(out.written))}
+    assert out.written.isascii()
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[io.TextIOWrapper, int]]:
+    """A stream into a pipe, and the end that is read from."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with os.fdopen(writing, "w", encoding="utf-8") as stream:
+        yield stream, reading
+    os.close(reading)
+
+
+def test_a_full_pipe_blocks_nobody_and_the_lost_lines_are_counted(pipe: tuple[io.TextIOWrapper, int]) -> None:
+    stream, reading = pipe
+    lines = LineStream(stream)
+    for _ in range(200):
+        lines.write("x" * 999 + "\n")
+    first = os.read(reading, 1_000_000)
+    lines.write("next\n")
+    rest = os.read(reading, 1_000_000).splitlines()
+
+    assert first.count(b"\n") + json.loads(rest[-2])["lost"] == 200
+    assert b"next" == rest[-1]
+
+
+def test_a_line_that_was_cut_ends_before_the_next_one(pipe: tuple[io.TextIOWrapper, int]) -> None:
+    stream, reading = pipe
+    lines = LineStream(stream)
+    lines.write("x" * 1_000_000 + "\n")
+    os.read(reading, 1_000_000)
+    lines.write("next\n")
+
+    assert [b"", b"log lines lost", b"next"] == [
+        json.loads(line)["event"].encode() if line.startswith(b"{") else line
+        for line in os.read(reading, 1_000_000).splitlines()
+    ]
+
+
+def test_a_reader_that_has_gone_raises_nothing(pipe: tuple[io.TextIOWrapper, int]) -> None:
+    stream, reading = pipe
+    lines = LineStream(stream)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), reading)
+
+    assert 5 == lines.write("next\n")

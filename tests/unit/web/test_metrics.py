@@ -1,0 +1,294 @@
+"""What is counted, under a bounded number of names."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from app.engine import Lookup, LookupAnswer
+from app.errors import WrongSignature
+from app.flow.issues import Issue
+from app.flow.model import Project
+from app.flow.nodes import Place
+from app.service.delivery import Reply
+from app.service.lookups import TurnLookups
+from app.service.rows import milliseconds
+from app.store import Records, SqliteDatabase, Store
+from app.vonage.signatures import REASONS
+from app.web.background import CountedAsking, count_calls
+from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
+from app.web.responses import WebhookResponse
+from tests.store.stored_rows import NOON_MS, new_call
+from tests.unit.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
+
+BROKEN = Project({}, (Issue("E101", "error", Place("flows/a.yaml", 1, 1), "no YAML", "write YAML"),), {})
+
+
+def count(metrics: Metrics, name: str, /, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+class OneAnswer:
+    """Whatever is asked, this comes of it."""
+
+    budget_ms = 2000
+
+    def __init__(self, given: LookupAnswer) -> None:
+        self._given = given
+
+    def clock(self) -> float:
+        return 0.0
+
+    async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
+        return self._given
+
+
+def counted(*replies: Reply, route: str = "answer") -> Metrics:
+    metrics = Metrics()
+    for reply in replies:
+        metrics.webhook(WebhookResponse(reply), 0.002, route)
+    return metrics
+
+
+def test_webhooks_are_counted_by_kind_and_outcome() -> None:
+    metrics = counted(ANSWERED, ANSWERED, Reply(None, "event-busy", "recorded"))
+
+    assert 2 == count(metrics, "ncco_webhooks_total", kind="answer", outcome="answer")
+    assert 1 == count(metrics, "ncco_webhooks_total", kind="event-busy", outcome="recorded")
+    assert 3 == count(metrics, "ncco_webhook_seconds_count", route="answer")
+
+
+def test_repeats_fallbacks_and_failsafes_are_counted() -> None:
+    metrics = counted(
+        Reply(b"[]", "fallback", "repeat", is_repeat=True),
+        Reply(b"[]", "fallback", "failsafe", is_failsafe=True),
+        route="fallback",
+    )
+
+    assert (2, 1, 1) == tuple(
+        count(metrics, name) for name in ("ncco_fallbacks_total", "ncco_repeats_total", "ncco_failsafes_total")
+    )
+
+
+def test_a_kind_that_nobody_knows_is_counted_as_other() -> None:
+    metrics = counted(Reply(None, "event-made-up", "recorded"))
+
+    assert 1 == count(metrics, "ncco_webhooks_total", kind="other", outcome="recorded")
+
+
+def test_names_stop_growing() -> None:
+    metrics = counted(*(Reply(None, "input-dtmf", f"choice-{number}") for number in range(SERIES_LIMIT + 50)))
+
+    assert 50 == count(metrics, "ncco_webhooks_total", kind="input-dtmf", outcome="other")
+    assert SERIES_LIMIT + 1 == metrics.render().count(b"ncco_webhooks_total{")
+
+
+def heard(outcome: str, step: str = "menu", **changes: Any) -> Reply:
+    return Reply(NCCO, "input-dtmf", outcome, "acme", "next", heard_in=step)._replace(**changes)
+
+
+def test_what_comes_of_asking_is_counted_by_the_step_that_asked() -> None:
+    metrics = counted(
+        heard("nomatch"), heard("noinput"), heard("sales"), heard("support"), heard("", ""), route="input"
+    )
+
+    assert (1, 1, 2) == tuple(
+        count(metrics, "ncco_inputs_total", flow="acme", step="menu", result=result)
+        for result in ("nomatch", "noinput", "understood")
+    )
+    assert 3 == metrics.render().count(b"ncco_inputs_total{")
+
+
+def test_steps_stop_growing() -> None:
+    metrics = counted(*(heard("sales", f"step-{number}") for number in range(SERIES_LIMIT + 7)), route="input")
+
+    assert 7 == count(metrics, "ncco_inputs_total", flow="other", step="other", result="understood")
+    assert SERIES_LIMIT + 1 == metrics.render().count(b"ncco_inputs_total{")
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer"),
+    [
+        ("ok", LookupAnswer({}, ms=20)),
+        ("cached", LookupAnswer({}, is_cached=True)),
+        ("late", LookupAnswer(None, "timed out after 700 ms", 700, is_late=True)),
+        ("late", LookupAnswer(None, "not asked: the 2000 ms for all look-ups of a turn are used up", is_late=True)),
+        ("failed", LookupAnswer(None, "status 500", 12)),
+    ],
+)
+def test_look_ups_are_counted_by_what_came_of_them(expected: str, answer: LookupAnswer) -> None:
+    metrics = Metrics()
+    metrics.looked_up("customer", answer)
+
+    assert 1 == count(metrics, "ncco_lookups_total", name="customer", result=expected)
+    assert answer.ms / 1000 == count(metrics, "ncco_lookup_seconds_sum", name="customer")
+
+
+def test_look_ups_stop_growing() -> None:
+    metrics = Metrics()
+    for number in range(SERIES_LIMIT + 7):
+        metrics.looked_up(f"look-up-{number}", LookupAnswer({}))
+
+    assert 7 == count(metrics, "ncco_lookups_total", name="other", result="ok")
+
+
+async def test_look_ups_of_a_turn_are_counted_as_they_are_asked() -> None:
+    metrics = Metrics()
+    asking = CountedAsking(OneAnswer(LookupAnswer(None, "timed out after 5 ms", 5, is_late=True)), metrics)
+    lookups = (Lookup("menu", "customer", None, "key"), Lookup("menu", "place", None, "key"))
+
+    answers = await TurnLookups(asking).ask(lookups)
+
+    assert ["timed out after 5 ms"] * 2 == [answer.problem for answer in answers]
+    assert 1 == count(metrics, "ncco_lookups_total", name="place", result="late")
+
+
+async def test_webhooks_without_a_store_are_counted() -> None:
+    client = client_of(FakeCalls(lose_store))
+    await client.post("/webhooks/answer")
+    await client.post("/webhooks/fallback")
+
+    assert "ncco_store_unavailable_total 1.0" in (await client.get("/metrics")).text
+
+
+def test_rejected_flows_are_told_until_they_are_mended() -> None:
+    metrics = Metrics()
+    metrics.loaded(BROKEN, EMPTY)
+    before = count(metrics, "ncco_revision_rejected")
+    metrics.loaded(EMPTY, EMPTY)
+
+    assert (1, 0) == (before, count(metrics, "ncco_revision_rejected"))
+
+
+# Open calls
+
+
+NOON = datetime.fromtimestamp(NOON_MS / 1000, UTC)
+
+
+async def counted_calls(store: Store, metrics: Metrics) -> float | None:
+    """The gauge, once it was set."""
+    task = asyncio.create_task(count_calls(store, metrics, structlog.get_logger(), lambda: NOON, count_s=0.01))
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        if found := count(metrics, "ncco_open_calls"):
+            break
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    return found
+
+
+async def test_open_calls_are_counted_in_the_store(tmp_path: Path) -> None:
+    store = Store(SqliteDatabase(tmp_path / "calls.db"))
+    await store.open()
+    await store.open_call(*new_call("leg-1"))
+    await store.open_call(*new_call("leg-2", is_over=True))
+    await store.open_call(*new_call("never-reported", created_at=milliseconds(NOON - timedelta(hours=5))))
+
+    assert 1 == await counted_calls(store, Metrics())
+    await store.close()
+
+
+async def test_store_that_is_away_is_counted_later(tmp_path: Path) -> None:
+    store = Store(SqliteDatabase(tmp_path / "calls.db"))
+    metrics = Metrics()
+    counting = asyncio.create_task(counted_calls(store, metrics))
+    await asyncio.sleep(0.05)
+    await store.open()
+    await store.open_call(*new_call("leg-1"))
+
+    assert 1 == await counting
+    await store.close()
+
+
+class OutOfFiles(Store):
+    """A store whose first records can be opened, and not read: the process has no file left to open."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(SqliteDatabase(path))
+        self._lent = 0
+
+    def records(self) -> Records:
+        self._lent += 1
+        return super().records() if self._lent > 1 else NoFiles(self._database.reader())
+
+
+class NoFiles(Records):
+    async def count_open(self, since: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+async def test_a_moment_without_files_does_not_end_the_counting(tmp_path: Path) -> None:
+    store = OutOfFiles(tmp_path / "calls.db")
+    await store.open()
+    await store.open_call(*new_call("leg-1"))
+
+    assert 1 == await counted_calls(store, Metrics())
+    await store.close()
+
+
+def test_refused_signatures_are_counted_by_reason() -> None:
+    metrics = Metrics()
+    metrics.signature_refused(WrongSignature("issued too long ago").reason)
+
+    assert 1 == count(metrics, "ncco_signature_rejections_total", reason="issued too long ago")
+
+
+def test_every_reason_to_refuse_is_there_with_0_so_that_its_first_refusal_is_seen_as_a_rise() -> None:
+    metrics = Metrics()
+
+    assert {0} == {count(metrics, "ncco_signature_rejections_total", reason=reason) for reason in REASONS}
+
+
+def test_reads_of_the_flows_are_counted() -> None:
+    metrics = Metrics()
+    metrics.loaded(BROKEN, EMPTY)
+    metrics.loaded(EMPTY, EMPTY)
+
+    assert (1, 0) == (count(metrics, "ncco_revisions_rejected_total"), count(metrics, "ncco_flows_loaded"))
+
+
+async def test_the_page_shows_the_counters_in_development() -> None:
+    client = client_of(FakeCalls(give(ANSWERED)))
+    await client.get("/webhooks/answer")
+    page = await client.get("/metrics")
+
+    assert 'ncco_webhooks_total{kind="answer",outcome="answer"} 1.0' in page.text
+    assert page.headers["content-type"].startswith("text/plain")
+
+
+async def test_the_page_is_not_there_when_the_server_is_public() -> None:
+    response = await client_of(FakeCalls(), dev=False).get("/metrics")
+
+    assert 404 == response.status_code
+
+
+@pytest.mark.parametrize(("dev", "status"), [(True, 200), (False, 404)])
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+async def test_the_documentation_is_for_development(path: str, dev: bool, status: int) -> None:
+    assert status == (await client_of(FakeCalls(), dev=dev).get(path)).status_code
+
+
+async def test_a_refused_signature_and_a_failsafe_are_counted_at_the_door() -> None:
+    values: dict[str, Any] = {"signature_secret": "a-secret-of-sufficient-length"}
+    signed = client_of(FakeCalls(), **values)
+    await signed.post("/webhooks/answer")
+    broken = client_of(FakeCalls(crash))
+    await broken.post("/webhooks/answer")
+
+    assert 'reason="no authorization header"} 1.0' in (await signed.get("/metrics")).text
+    assert "ncco_failsafes_total 1.0" in (await broken.get("/metrics")).text
+
+
+def test_processes_are_counted_together(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MULTIPROCESS_DIR, str(tmp_path))
+
+    assert b"" == Metrics().render()

@@ -1,0 +1,126 @@
+"""Bodies and queries as they come, not as they should be."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.ncco.webhooks import recognise
+from app.web.payloads import read_fields, read_query
+
+JSON = b"application/json"
+FORM = b"application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("content_type", [JSON, b"", FORM, b"text/html", b"text/plain; charset=latin-1", b"\xff"])
+def test_json_is_read_whatever_the_content_type_says(content_type: bytes) -> None:
+    assert ({"to": "1", "dtmf": {"digits": "2"}}, "") == read_fields(b' {"to":"1","dtmf":{"digits":"2"}}', content_type)
+
+
+@pytest.mark.parametrize("content_type", [FORM, b"", b"text/html"])
+def test_a_form_is_read_whatever_the_content_type_says(content_type: bytes) -> None:
+    assert ({"to": "+44", "speech": "", "x y": "é"}, "") == read_fields(
+        b"to=%2B44&speech=&x+y=%C3%A9\r\n", content_type
+    )
+
+
+@pytest.mark.parametrize(
+    ("problem", "body"),
+    [
+        ("the body is empty", b""),
+        ("the body is empty", b" \n"),
+        ("the body is a JSON array, where an object is expected", b"[]"),
+        ("the body is a JSON text, where an object is expected", b'"a"'),
+        ("the body is a JSON number, where an object is expected", b"1"),
+        ("the body is a JSON number, where an object is expected", b"1.5"),
+        ("the body is a JSON truth value, where an object is expected", b"true"),
+        ("the body is nested deeper than 64 levels", b'{"a":' * 70 + b"1" + b"}" * 70),
+        ("the body is nested deeper than 64 levels", b"[" * 100_000),
+        ("the body is nested deeper than 64 levels", b'{"x":"]]]","a":' + b"[" * 200),
+    ],
+)
+def test_what_cannot_be_read_is_said(problem: str, body: bytes) -> None:
+    assert ({}, problem) == read_fields(body, JSON)
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b'{"a":1}}', b"to=1", b"hello", b"\xff\xfe", b"{'a': 1}", b'{"a":' + b"9" * 5000]
+)
+def test_what_is_no_json_is_said_with_its_place(body: bytes) -> None:
+    fields, problem = read_fields(body, JSON)
+
+    assert ({}, "the body is no JSON: ") == (fields, problem[:21])
+    assert "at byte" in problem
+
+
+def test_a_multipart_body_is_said_to_be_one() -> None:
+    assert "multipart" in read_fields(b"--x\r\n", b"multipart/form-data; boundary=x")[1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ({"from_user": "Zo\ufffd"}, b'{"from_user":"Zo\xeb"}'),
+        ({"a": "?"}, b'{"a":"\\ud800"}'),
+        ({"a": None, "b": None}, b'{"a":NaN,"b":-Infinity}'),
+        ({"a": None, "b": 1.5}, b'{"a":1e999,"b":1.5}'),
+        ({"a": None, "b": 7}, b'{"a":' + b"9" * 5000 + b',"b":7}'),
+        ({"a": "x\ny"}, b'{"a":"x\ny"}'),
+        ({"to": "1"}, b'\xef\xbb\xbf{"to":"1"}'),
+        ({"a": "2"}, b'{"a":"1","a":"2"}'),
+    ],
+)
+def test_a_call_is_not_lost_to_one_bad_letter(fields: dict[str, Any], body: bytes) -> None:
+    assert (fields, "") == read_fields(body, JSON)
+
+
+def test_many_shallow_lists_are_not_deep() -> None:
+    body = orjson.dumps({"speech": {"results": [{"text": "[{[{", "n": [i]} for i in range(100)]}})
+
+    assert "" == read_fields(body, JSON)[1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "query"),
+    [
+        ({}, b""),
+        ({"a": "2", "b": ""}, b"a=1&b&a=2"),
+        ({"a": "\ufffd"}, b"a=%ff"),
+        ({"a": "\ufffd"}, b"a=\xff"),
+        ({"": "x"}, b"=x"),
+        ({"a": "1 2+3"}, b"a=1+2%2B3"),
+        ({"a": "%zz"}, b"a=%zz"),
+    ],
+)
+def test_a_query_is_read_as_it_comes_and_the_last_of_a_name_counts(fields: dict[str, str], query: bytes) -> None:
+    assert (fields, "") == read_query(query)
+
+
+@pytest.mark.parametrize("content_type", [FORM, b""])
+def test_too_many_fields_are_said(content_type: bytes) -> None:
+    assert ({}, "the form has more than 1000 fields") == read_fields(b"a=1&" * 1001, content_type)
+    assert ({}, "the query has more than 1000 fields") == read_query(b"a=1&" * 1001)
+
+
+@given(st.binary(max_size=400), st.sampled_from([JSON, FORM, b"", b"text/html"]))
+def test_any_bytes_are_read_or_refused_and_never_raise(body: bytes, content_type: bytes) -> None:
+    fields, problem = read_fields(body, content_type)
+
+    assert (fields == {}) or (problem == "")
+    assert recognise(fields).kind
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_what_was_read_can_be_written_again(value: object) -> None:
+    fields, _ = read_fields(json.dumps({"a": value}).encode(), JSON)
+
+    assert orjson.dumps(fields)
