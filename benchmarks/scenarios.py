@@ -15,7 +15,7 @@ import time
 from itertools import cycle, islice
 from pathlib import Path
 
-from app.cli.jobs.server_under_test import make_app
+from app.cli.server_under_test import make_app
 from app.flow.loader import load_files
 from app.verify.scenarios.files import files_of, read_files
 from app.verify.scenarios.stage import Stage

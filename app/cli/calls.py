@@ -2,49 +2,80 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
-from datetime import UTC, datetime, timedelta
+import shutil
+import sys
+import textwrap
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
+import orjson
 
 from app.cli import options
-from app.cli.work import hand_over
+from app.cli.database import find_call, find_database, opened_records
+from app.cli.output import FINE, ISSUES, counted, shows_colours
+from app.cli.recorded_calls import Entry, RecordedCall, entries_of, fallback_reason, recorded_call
+from app.flow.report import printable
+from app.service.desk import LONGEST_CALL_MS
+from app.store import CallRow, HookRow, Records, Timeline, Wanted
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+POLL_S: Final = 0.5
+"""How often `--follow` looks."""
+FOLLOWED: Final = 200
+"""The newest calls, which `--follow` looks at."""
+WIDE: Final = 118
+"""Columns that a table needs."""
+SHORT_ID: Final = 12
+WHOLE_ID: Final = 32
+SHORT_HASH: Final = 8
+_INDENT: Final = " " * 8
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
-    """The moment that is meant: so long ago, or a point in time, which is UTC without a time zone."""
+def _since(_: click.Context, __: click.Parameter, text: str | None) -> timedelta | datetime | None:
+    """So long ago, or a point in time."""
     if text is None:
         return None
     if ago := re.fullmatch(r"(\d{1,5})\s*([smhd])", text.strip()):
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        moment = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:
         cure = "write 90m, 2h or 3d, or a point in time as 2026-12-25 or 2026-12-25T10:00+01:00"
         raise click.BadParameter(f"{text} is no time; {cure}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _number(_: click.Context, __: click.Parameter, text: str | None) -> str:
+    """The digits of a number without leading zeros: 07700 900123 is a part of 447700900123."""
     digits = re.sub(r"[ ()./+-]", "", text or "")
     if text is not None and not re.fullmatch(r"[0-9]{1,15}", digits):
         raise click.BadParameter(f"{text} is no phone number, nor a part of one")
-    return digits
+    return digits.lstrip("0") or digits
+
+
+def _zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise click.BadParameter(f"{name} is no time zone; write one such as Europe/London") from None
 
 
 @click.command(
     "calls",
-    short_help="Show recorded calls; of one what came in, what went out, and why.",
     epilog="""\b
 Examples:
   ncco calls                                 the newest calls
   ncco calls --number 447700900123           from or to this number
   ncco calls --failed --since 2h             in which a step could not be played
+  ncco calls --timezone Europe/London        with the times of that time zone
   ncco calls 3f9a1c77                        one call: each webhook, each NCCO, and why
   ncco calls 3f9a1c77 --ncco                 with the NCCOs as they went out
-  ncco calls --follow                        new calls as they come, until Ctrl-C
+  ncco calls --follow                        new calls, and each change of a call, until Ctrl-C
   ncco calls --follow --format json          the same, one JSON document a line
 
 It only reads, beside a running server, the database that NCCO_DATABASE_URL names. Sensitive digits and words are not in
@@ -54,33 +85,400 @@ it. Exit codes: 0 shown, 1 there is no such call, 2 there is no database that ca
 @click.option("--number", callback=_number, help="Calls from or to this number, or a part of it.")
 @click.option("--flow", default="", help="Calls that began in this flow.")
 @click.option("--since", callback=_since, help="Calls since then: 90m, 2h, 3d, or a point in time.")
-@click.option("--open", "is_open", is_flag=True, help="Calls that are on.")
+@click.option("--open", "is_open", is_flag=True, help="Calls in progress.")
 @click.option("--failed", "has_failed", is_flag=True, help="Calls in which a step could not be played as written.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many to show.")
+@click.option("--timezone", "zone", default="UTC", show_default=True, callback=_zone, help="Of the times.")
 @click.option("--ncco", "whole", is_flag=True, help="Of one call: the NCCOs as they went out.")
-@click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Continue with what comes, until Ctrl-C.")
 @options.output("text", "json")
 def command(
     *,
     session: str | None,
     number: str,
     flow: str,
-    since: datetime | None,
+    since: timedelta | datetime | None,
     is_open: bool,
     has_failed: bool,
     limit: int,
+    zone: tzinfo,
     whole: bool,
     follow: bool,
-    form: str,
-) -> None:
-    """Show the newest calls, or the one whose SESSION (the leg's uuid, or how it begins) is named, with its timeline.
+    form: Literal["text", "json"],
+) -> int:
+    """Show the newest calls, or the timeline of the one whose SESSION (the leg's uuid, or how it begins) is given.
 
-    A timeline tells when each webhook came, what the caller pressed or said, the NCCO that went out, which line of the
-    flow decided, and the hooks that are not sent yet. Times are UTC.
+    A timeline shows when each webhook came, what the caller pressed or said, the NCCO that went out, which line of the
+    flow decided, and the hooks that are not sent yet. Times in JSON are UTC.
     """
-    filters = {"number": number, "flow": flow, "since": since, "is_open": is_open, "has_failed": has_failed}
-    if session is not None and any(filters.values()):
+    if session is not None and (number or flow or since or is_open or has_failed):
         raise click.UsageError("one call is named; leave out the options that choose among calls")
     if session is None and whole:
         raise click.UsageError("--ncco is for one call: name it")
-    hand_over("calls", session=session, filters=filters, limit=limit, whole=whole, follow=follow, form=form)
+    earliest = _earliest(since, zone)
+    if is_open:
+        earliest = max(earliest, _now() - LONGEST_CALL_MS)
+    wanted = Wanted(number, flow, earliest, is_open, has_failed)
+    screen = Screen(zone, is_json=form == "json", whole=whole)
+    database = find_database()
+
+    async def show() -> int:
+        async with opened_records(database) as records:
+            if session is not None:
+                return await _show_one(records, session, screen, follow=follow)
+            if follow:
+                async for call in follow_calls(records, wanted, limit):
+                    screen.print_call(call)
+            found = [call for call in await records.calls(limit + 1, None, wanted) if call.session.leg or not is_open]
+            screen.print_list(found[:limit], has_more=len(found) > limit)
+        return FINE
+
+    try:
+        return asyncio.run(show())
+    except (KeyboardInterrupt, BrokenPipeError):
+        return FINE
+
+
+def _now() -> int:
+    return int(datetime.now(UTC).timestamp() * 1000)
+
+
+def _earliest(since: timedelta | datetime | None, zone: tzinfo) -> int:
+    """Milliseconds since 1970; 0 for any time."""
+    if since is None:
+        return 0
+    if isinstance(since, timedelta):
+        since = datetime.now(UTC) - since
+    return max(0, int((since if since.tzinfo else since.replace(tzinfo=zone)).timestamp() * 1000))
+
+
+async def _show_one(records: Records, name: str, screen: Screen, *, follow: bool) -> int:
+    """Print the timeline of a call; ISSUES when there is no such call."""
+    timeline = await find_call(records, name)
+    if timeline is None:
+        return ISSUES
+    if not follow:
+        screen.print_timeline(timeline)
+        return FINE
+    screen.print_head(timeline.call)
+    seen: set[str] = set()
+    while timeline is not None:
+        for entry in entries_of(timeline):
+            if entry.webhook.id not in seen:
+                seen.add(entry.webhook.id)
+                screen.print_entry(entry)
+        await asyncio.sleep(POLL_S)
+        timeline = await records.timeline(timeline.call.session.id)
+    return FINE
+
+
+async def follow_calls(
+    records: Records, wanted: Wanted, limit: int, poll_s: float = POLL_S
+) -> AsyncGenerator[CallRow, None]:
+    """Up to `limit` calls, the newest last; then each new call, and each of the newest ones when it has changed."""
+    known: dict[str, CallRow] = {}
+    most: int | None = limit
+    while True:
+        found = await records.calls(max(limit, FOLLOWED), None, wanted)
+        changed = [call for call in found if known.get(call.session.id) != call]
+        for call in reversed(changed[:most]):
+            yield call
+        known = {call.session.id: call for call in found}
+        most = None
+        await asyncio.sleep(poll_s)
+
+
+class Screen:
+    """Prints calls, for a person or a program.
+
+    Args:
+        zone: of the times that a person reads.
+        whole: whether NCCOs are printed as they went out.
+    """
+
+    def __init__(self, zone: tzinfo, *, is_json: bool, whole: bool) -> None:
+        self._zone = zone
+        self._is_json = is_json
+        self._whole = whole
+        # None where the output goes to a file or a program, and nothing is cut.
+        self._columns = max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+
+    def print_list(self, calls: Sequence[CallRow], *, has_more: bool) -> None:
+        """Calls as a table."""
+        if self._is_json:
+            now = _now()
+            _print_json({"calls": [call_document(recorded_call(call, now), now) for call in calls], "more": has_more})
+            return
+        if not calls:
+            click.echo("no calls", err=True)
+            return
+        if not self._is_narrow:
+            heads = " ".join(f"{name:<{size}}" for name, size in self._table)
+            click.echo(f"{heads} turns     took  state")
+        for call in calls:
+            self.print_call(call)
+        if has_more:
+            click.echo("there are more: see --limit, --since, --number", err=True)
+
+    def print_call(self, row: CallRow) -> None:
+        """One call, on one line; on a narrow terminal on two."""
+        now = _now()
+        call = recorded_call(row, now)
+        if self._is_json:
+            _print_json(call_document(call, now), is_line=True)
+            return
+        began = f"{self._time(call.began_at):%Y-%m-%d %H:%M:%S}"
+        caller, called = printable(call.caller) or "-", printable(call.called) or "-"
+        took, state = _duration(call.seconds(now)), state_of(call)
+        if self._is_narrow:
+            head = f"{began}  {printable(call.id)[:SHORT_ID]}  {printable(call.flow)}"
+            rest = f"    {caller} to {called}, {counted(call.turns, 'turn')}, {took}: {state}"
+            click.echo(f"{head[: self._columns]}\n{_coloured(call, rest[: self._columns])}")
+            return
+        values = (printable(call.id), began, caller, called, printable(call.flow), call.revision[:SHORT_HASH])
+        cells = [
+            f"{value if self._columns is None else value[:size]:<{size}}"
+            for value, (_, size) in zip(values, self._table, strict=True)
+        ]
+        click.echo(_coloured(call, f"{' '.join(cells)} {call.turns:>5} {took:>8}  {state}"[: self._columns]))
+
+    def print_timeline(self, timeline: Timeline) -> None:
+        """One call, with all its webhooks, turns and hooks."""
+        entries = list(entries_of(timeline))
+        if self._is_json:
+            now = _now()
+            _print_json(
+                {
+                    "call": call_document(recorded_call(timeline.call, now), now),
+                    "timeline": [entry_document(entry) for entry in entries],
+                    "hooks": [_hook_document(hook) for hook in timeline.hooks],
+                }
+            )
+            return
+        self.print_head(timeline.call)
+        for entry in entries:
+            self.print_entry(entry)
+        for hook in timeline.hooks:
+            state = "parked" if hook.is_parked else "not sent yet"
+            problem = f": {printable(hook.problem)}" if hook.problem else ""
+            click.echo(
+                f"  hook {printable(hook.name)}  {hook.id}  {state}, {counted(hook.tries, 'try', 'tries')}{problem}"
+            )
+
+    def print_head(self, row: CallRow) -> None:
+        """What is above a timeline; nothing in JSON."""
+        if self._is_json:
+            return
+        now = _now()
+        call = recorded_call(row, now)
+        began = self._time(call.began_at)
+        click.echo(
+            f"call {printable(call.id)}" + (f", dialled by call {printable(call.parent)}" if call.parent else "")
+        )
+        click.echo(f"  from {printable(call.caller) or '-'} to {printable(call.called) or '-'}")
+        click.echo(f"  flow {printable(call.flow)}, revision {call.revision[:SHORT_HASH]}")
+        turns, took = counted(call.turns, "turn"), _duration(call.seconds(now))
+        state = _coloured(call, state_of(call))
+        click.echo(f"  began {began:%Y-%m-%d %H:%M:%S} {self._zone}, {turns}, {took}: {state}")
+
+    def print_entry(self, entry: Entry) -> None:
+        """One webhook with its turn."""
+        if self._is_json:
+            _print_json(entry_document(entry), is_line=True)
+            return
+        what = f": {printable(entry.what)}" if entry.what else ""
+        again = " (delivered again)" if entry.is_again else ""
+        took = f"  [made in {entry.ms:.1f} ms]" if entry.ms is not None else ""
+        head = f"{self._time(entry.webhook.received_at):%H:%M:%S.%f}"[:12]
+        line = f"{head}  {printable(entry.webhook.kind)}{what}{again}{took}"
+        click.echo(click.style(line, fg="cyan") if shows_colours() else line)
+        if entry.turn is None:
+            return
+        self._print_labelled("why", _reasons(entry.trace))
+        ncco = entry.ncco
+        if ncco is None:
+            click.echo(f"{'    ncco':<8} nothing: the call continues as it was")
+        elif self._whole:
+            click.echo("    ncco")
+            click.echo(textwrap.indent(json.dumps(ncco, ensure_ascii=False, indent=2), _INDENT))
+        else:
+            self._print_labelled("ncco", (printable(action_summary(action)) for action in ncco))
+
+    @property
+    def _is_narrow(self) -> bool:
+        return self._columns is not None and self._columns < WIDE
+
+    @property
+    def _table(self) -> Sequence[tuple[str, int]]:
+        """The columns of the table with their widths; a pipe gets whole ids."""
+        id_width = SHORT_ID if self._columns is not None else WHOLE_ID
+        began = (f"began ({self._zone})", max(19, len(f"began ({self._zone})")))
+        return (("call", id_width), began, ("from", 15), ("to", 15), ("flow", 14), ("revision", 8))
+
+    def _time(self, at_ms: int) -> datetime:
+        return datetime.fromtimestamp(at_ms / 1000, self._zone)
+
+    def _print_labelled(self, label: str, lines: Iterable[str]) -> None:
+        """Lines behind a label; long ones are wrapped on a terminal."""
+        start = f"    {label}"
+        for line in lines:
+            click.echo(
+                textwrap.fill(
+                    line,
+                    self._columns or 10_000_000,
+                    initial_indent=f"{start:<{len(_INDENT)}} ",
+                    subsequent_indent=f"{_INDENT}   ",
+                    break_on_hyphens=False,
+                )
+            )
+            start = ""
+
+
+def state_of(call: RecordedCall) -> str:
+    """The state of a call in a few words."""
+    step = printable(call.step)
+    match call.state:
+        case "open":
+            words = f"waits in {step}" if step else "plays its last words"
+        case "hung-up":
+            words = f"hung up in {step}" if step else "hung up"
+        case "lost":
+            why = "no end was reported" if call.leg else "no call of Vonage"
+            words = f"{why}, last in {step}" if step else why
+        case _:
+            words = "played to its end"
+    return f"{words}; something failed" if call.has_failed else words
+
+
+def _coloured(call: RecordedCall, line: str) -> str:
+    colour = "red" if call.has_failed else "green" if call.state == "open" else ""
+    return click.style(line, fg=colour) if colour and shows_colours() else line
+
+
+def _duration(seconds: float | None) -> str:
+    """`42 s`, `3:05`, `1:02:03`; `?` when it is unknown."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What a turn did and why. The line that led to a step says that it was entered."""
+    for line, following in zip(trace, (*trace[1:], None), strict=True):
+        is_repeated = line["did"] == "heard" and following is not None and following["did"] == "decided"
+        if line["did"] == "entered" or is_repeated:
+            continue
+        step = f"{line['step']}: " if line["step"] else ""
+        because = f" ({line['because']})" if line["because"] else ""
+        where = f"  {line['where']}" if line["where"] else ""
+        yield printable(f"{line['did']} {step}{line['what']}{because}{where}")
+
+
+def action_summary(action: Mapping[str, Any]) -> str:
+    """An action of an NCCO in one line: what it plays, whom it rings, what it asks for."""
+    words = ""
+    match action.get("action"):
+        case "talk":
+            words = f'"{action.get("text", "")}"'
+        case "stream":
+            words = " ".join(str(url) for url in action.get("streamUrl") or ())
+        case "connect":
+            endpoints = (each for each in action.get("endpoint") or () if isinstance(each, dict))
+            words = ", ".join(f"{each.get('type', '')} {_address(each)}".strip() for each in endpoints)
+            words += f", for {action['timeout']} s" if "timeout" in action else ""
+        case "conversation":
+            words = str(action.get("name", ""))
+        case "input":
+            most = (action.get("dtmf") or {}).get("maxDigits")
+            words = " or ".join(str(kind) for kind in action.get("type") or ())
+            words += f", up to {most} digits" if most and most > 1 else ""
+        case "record":
+            ends = ("endOnKey", "endOnSilence", "timeOut")
+            words = ", ".join(f"{name} {action[name]}" for name in ends if name in action)
+        case "notify":
+            words = str((action.get("payload") or {}).get("checkpoint", ""))
+        case "wait":
+            words = f"{action.get('timeout', 10)} s"
+        case "transfer":
+            words = str(action.get("conversationId", ""))
+    return f"{action.get('action', '?')} {words}".rstrip()
+
+
+def _address(endpoint: Mapping[str, Any]) -> str:
+    names = ("number", "uri", "user", "extension", "domain")
+    return next((str(endpoint[name]) for name in names if endpoint.get(name)), "")
+
+
+def _print_json(document: Any, *, is_line: bool = False) -> None:
+    """Print JSON, on one line when several documents follow one another."""
+    click.echo(orjson.dumps(document, default=str, option=0 if is_line else orjson.OPT_INDENT_2).decode())
+
+
+def call_document(call: RecordedCall, now: int) -> dict[str, Any]:
+    """A call as JSON."""
+    return {
+        "id": call.id,
+        "leg": call.leg,
+        "conversation": call.conversation,
+        "from": call.caller,
+        "to": call.called,
+        "flow": call.flow,
+        "revision": call.revision,
+        "state": call.state,
+        "step": call.step,
+        "failed": call.has_failed,
+        "began_at": _json_time(call.began_at),
+        "ended_at": _json_time(call.ended_at),
+        "seconds": call.seconds(now),
+        "turns": call.turns,
+        "parent": call.parent or None,
+    }
+
+
+def entry_document(entry: Entry) -> dict[str, Any]:
+    """A webhook as JSON, with the turn that answered it."""
+    row, turn = entry.webhook, entry.turn
+    return {
+        "at": _json_time(row.received_at),
+        "kind": row.kind,
+        "told": entry.what,
+        "status": row.status,
+        "wait": {"turn": row.turn, "index": row.wait} if row.wait >= 0 else None,
+        "method": row.method,
+        "fallback": fallback_reason(entry.fields) or None,
+        "fields": entry.fields,
+        "again": entry.is_again,
+        "turn": None
+        if turn is None
+        else {
+            "number": turn.number,
+            "outcome": entry.inputs.get("outcome"),
+            "ms": entry.ms,
+            "lookups": entry.inputs.get("lookups", {}),
+            "why": entry.trace,
+            "ncco": entry.ncco,
+        },
+    }
+
+
+def _hook_document(hook: HookRow) -> dict[str, Any]:
+    """A hook that is not sent yet as JSON, without its body and address, which may be secret."""
+    return {
+        "id": hook.id,
+        "hook": hook.name,
+        "state": "parked" if hook.is_parked else "waiting",
+        "tries": hook.tries,
+        "problem": hook.problem,
+        "written_at": _json_time(hook.created_at),
+        "next_try_at": _json_time(hook.due_at),
+    }
+
+
+def _json_time(at_ms: int | None) -> str | None:
+    if at_ms is None:
+        return None
+    time = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

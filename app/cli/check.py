@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import click
+from watchfiles import watch as watch_files
 
 from app.cli import options
-from app.cli.work import hand_over
+from app.cli.environment import DOTENV, folders
+from app.cli.output import CANNOT_RUN, FINE, ISSUES, CannotRun, counted, shows_colours
+from app.cli.project import Findings, Source, load_source, source_at
+from app.flow.report import Format, printable, report
+from app.flow.stamps import Stamps, stamps
+
+POLL_MS: Final = 1_000
+"""How often to look at the files when the system reports no change, for example because a folder was replaced."""
+SETTLE_MS: Final = 100
+"""How long files must be quiet, so that a save of many files is checked once."""
+MOST_NAMED: Final = 3
+"""How many changed files are named."""
 
 
 @click.command(
     "check",
-    short_help="Show every fault of the flow files, with its place and its cure.",
     epilog="""\b
 Examples:
   ncco check                               the project in this folder: flows/ and templates/
@@ -22,16 +37,90 @@ Examples:
   ncco check --watch                       again whenever a file is saved; Ctrl-C ends
 
 Exit codes: 0 no errors (there may be warnings), 1 errors, 2 nothing could be read; with --watch that of the last check.
-What a code means tells: ncco explain E214""",
+To see what a code means: ncco explain E214""",
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @options.flows
 @options.templates
 @options.output("text", "json", "github")
 @click.option("--watch", "-w", is_flag=True, help="Check again whenever a file is saved, until Ctrl-C.")
-def command(paths: tuple[Path, ...], flows: Path | None, templates: Path | None, form: str, *, watch: bool) -> None:
+def command(paths: tuple[Path, ...], flows: Path | None, templates: Path | None, form: Format, *, watch: bool) -> int:
     """Show every fault of flows and templates, with its place and its cure.
 
     PATHS are project folders (with a flows folder in them), folders of flow files, or flow files.
     """
-    hand_over("recheck" if watch else "check", paths=paths, flows=flows, templates=templates, form=form)
+    named = [source_at(path, templates) for path in paths]
+    sources = _joined(named or [Source(*folders(flows, templates))])
+    if watch:
+        return _watch(sources, form)
+    code, shown = _check(sources, form)
+    click.echo(shown, nl=False, color=shows_colours())
+    return code
+
+
+def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
+    """The same sources, with the files of one folder joined, so that they are checked against each other."""
+    joined: dict[tuple[Path, Path, bool], Source] = {}
+    for source in sources:
+        key = (source.flows, source.templates, bool(source.files))
+        before = joined.get(key, replace(source, files=()))
+        joined[key] = replace(before, files=tuple(dict.fromkeys((*before.files, *source.files))))
+    return tuple(joined.values())
+
+
+def _check(sources: Sequence[Source], form: Format) -> tuple[int, str]:
+    """The exit code, and the report of all sources. Raises CannotRun."""
+    findings = [load_source(source) for source in sources]
+    issues = [issue for found in findings for issue in found.issues]
+    texts = {name: text for found in findings for name, text in found.texts.items()}
+    shown = report(issues, texts, form, shows_colours())
+    if form == "text" and not issues:
+        shown = f"{_no_issues(findings)}\n"
+    return ISSUES if any(issue.is_error for issue in issues) else FINE, shown
+
+
+def _no_issues(findings: list[Findings]) -> str:
+    files = len({name for found in findings for name in found.texts})
+    flows = sum(len(found.project.flows) for found in findings)
+    return f"no issues: {counted(flows, 'flow')} in {counted(files, 'file')}"
+
+
+def _watch(sources: Sequence[Source], form: Format) -> int:
+    """Check until Ctrl-C; the exit code of the last check.
+
+    Raises CannotRun when nothing can be read at the start; later that is printed, and checked again after a change.
+    """
+    watched = tuple(dict.fromkeys(folder for source in sources for folder in (source.flows, source.templates)))
+    seen = stamps(watched, [Path(DOTENV)])
+    code, shown = _check(sources, form)
+    click.echo(shown, nl=False, color=shows_colours())
+    click.echo(f"\nwatching {', '.join(map(str, watched))}; Ctrl-C ends", err=True)
+    try:
+        while True:
+            before, seen = seen, _next_change(watched, seen)
+            click.echo(f"\nchanged: {_changed_files(before, seen)}", err=True)
+            try:
+                code, shown = _check(sources, form)
+            except CannotRun as error:
+                error.show()
+                code, shown = CANNOT_RUN, ""
+            click.echo(shown, nl=False, color=shows_colours())
+    except KeyboardInterrupt:
+        return code
+
+
+def _next_change(watched: Sequence[Path], seen: Stamps) -> Stamps:
+    """Wait until the files differ from those `seen`."""
+    while (found := stamps(watched, [Path(DOTENV)])) == seen:
+        try:
+            present = [folder for folder in watched if folder.is_dir()]
+            next(watch_files(*present, step=SETTLE_MS, rust_timeout=POLL_MS, yield_on_timeout=True))
+        except OSError:  # a folder was deleted, or the system cannot report changes
+            time.sleep(POLL_MS / 1000)
+    return found
+
+
+def _changed_files(before: Stamps, after: Stamps) -> str:
+    files = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    more = len(files) - MOST_NAMED
+    return ", ".join(printable(file) for file in files[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Literal
+
 import click
 
 from app.cli import options
-from app.cli.work import hand_over
+from app.cli.database import find_database, reporting_faults
+from app.cli.output import FINE, ISSUES, print_json
+from app.store import Schema
 
 
 @click.group(
     "db",
-    short_help="Show the database's schema, or bring it to the newest.",
     epilog="""\b
 Examples:
   ncco db status                     which schema it has, and which this version needs
   ncco db upgrade                    bring it to the newest one, before servers start
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco db status --format json
 
-A server brings its database to the newest schema by itself when it starts. With several hosts do it once, before
-the first of them starts with a new version; those that run go on meanwhile. Exit codes: 0 it is the newest,
-1 it is older or there is none yet, 2 it is newer than this version knows, or cannot be reached or changed.""",
+A server brings its database to the newest schema when it starts. With several hosts do it once, before the first of
+them starts with a new version; those that run continue meanwhile. Exit codes: 0 it is the newest, 1 it is older or
+does not exist yet, 2 it is newer than this version knows, or cannot be reached or changed.""",
 )
 def command() -> None:
     """Show the schema of the database that NCCO_DATABASE_URL names, or bring it to the newest."""
@@ -27,19 +31,51 @@ def command() -> None:
 
 @command.command("status", short_help="Show the schema; change nothing.")
 @options.output("text", "json")
-def status(form: str) -> None:
+def status(form: Literal["text", "json"]) -> int:
     """Show the schema of the database; change nothing.
 
-    Exit codes: 0 it is the newest, 1 it is older or there is none yet, 2 it is newer than this version knows, belongs
+    Exit codes: 0 it is the newest, 1 it is older or does not exist yet, 2 it is newer than this version knows, belongs
     to another program, or cannot be reached.
     """
-    hand_over("db_status", form=form)
+    database = find_database()
+
+    async def read() -> Schema:
+        async with reporting_faults():
+            return await database.schema()
+
+    schema, label = asyncio.run(read()), database.label
+    if form == "json":
+        print_json({"database": label, **schema._asdict()})
+    elif not schema.missing:
+        click.echo(f"{label} has schema {schema.found}, the newest")
+    else:
+        has = f"has schema {schema.found}" if schema.found else "has no tables yet"
+        click.echo(f"{label} {has}; this version needs {schema.newest}")
+        click.echo("  cure: run `ncco db upgrade`, or start the server, which upgrades it")
+    return ISSUES if schema.missing else FINE
 
 
 @command.command("upgrade", short_help="Bring the database to the newest schema.")
-def upgrade() -> None:
-    """Bring the database to the newest schema: all of the way or not at all. A new database gets its tables.
+def upgrade() -> int:
+    """Bring the database to the newest schema, in one transaction. A new database gets its tables.
 
     Exit codes: 0 it has the newest schema, 2 it is newer than this version knows, or cannot be changed.
     """
-    hand_over("db_upgrade")
+    database = find_database()
+
+    async def run() -> Schema:
+        async with reporting_faults():
+            before = await database.schema()
+            await database.open()
+            await database.close()
+        return before
+
+    before = asyncio.run(run())
+    if not before.missing:
+        done = f"has schema {before.found}, the newest: nothing to do"
+    elif before.found:
+        done = f"was upgraded from schema {before.found} to {before.newest}"
+    else:
+        done = f"was created, with schema {before.newest}"
+    click.echo(f"{database.label} {done}")
+    return FINE

@@ -1,35 +1,193 @@
-"""`ncco explain`: what a code means, or where each value of a step comes from."""
+"""`ncco explain`: what the code of an issue means."""
 
 from __future__ import annotations
 
+import re
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, Literal, Protocol
 
 import click
 
+import app
 from app.cli import options
-from app.cli.work import hand_over
+from app.cli.output import FINE, CannotRun, print_json, shows_colours
+from app.cli.validate import RULES as JSON_RULES
+from app.cli.validate import faults_of
+from app.flow.loader import load_files
+from app.flow.report import printable, report
+from app.flow.rules import RULES as FLOW_RULES
+from app.flow.rules import RUNNING_RULES
+from app.flow.rules import Rule as FlowRule
+from app.ncco import RULES as NCCO_RULES
+from app.ncco.issue import RuleBook
+from app.ncco.suggest import nearest
+from app.verify.scenarios.rules import RULES as SCENARIO_RULES
+
+WIDTH: Final = 100
+"""Columns of running text."""
+NEAREST: Final = 3
+"""How many codes are named for one that does not exist."""
+
+_APP: Final = Path(app.__file__).parent
+_EXAMPLE_FILE: Final = re.compile(rb"^#=== (?P<path>\S+)(?: -> (?P<link>\S+))?\n", re.MULTILINE)
+
+
+class Rule(Protocol):
+    """What the rules of all tables have."""
+
+    @property
+    def code(self) -> str:
+        """Its code."""
+
+    @property
+    def severity(self) -> str:
+        """`error` or `warning`."""
+
+    @property
+    def title(self) -> str:
+        """What is wrong in general."""
+
+    @property
+    def cure(self) -> str:
+        """What to do in general."""
+
+    @property
+    def bad(self) -> str | bytes:
+        """An example that breaks it; "" for none."""
+
+    @property
+    def good(self) -> str | bytes:
+        """The same without the fault; "" for none."""
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    **FLOW_RULES,
+    **RUNNING_RULES,
+    **JSON_RULES,
+    **NCCO_RULES,
+    **SCENARIO_RULES,
+    **RuleBook(FlowRule, _APP / "verify" / "prove" / "rules.yaml"),
+}
+"""Every code that a command, the log or a trace can show."""
 
 
 @click.command(
     "explain",
-    short_help="Tell what an issue's code means, or where each value of a step comes from.",
     epilog="""\b
 Examples:
   ncco explain E214                  what it means, a file that has it, and the same file without it
   ncco explain N108                  the same for a rule of the NCCO
+  ncco explain dead_end              a fault that `ncco prove` finds
   ncco explain                       every code, one a line
-  ncco explain reception menu        each value of step menu, with the file and the line it comes from
 
-Exit codes: 0 told, 1 the flow has errors, 2 there is no such code, flow or step.""",
+Exit codes: 0 explained, 2 there is no such code.""",
 )
-@click.argument("what", metavar="[CODE|FLOW]", required=False)
-@click.argument("step", required=False)
-@options.flows
-@options.templates
+@click.argument("code", required=False)
 @options.output("text", "json")
-def command(what: str | None, step: str | None, flows: Path | None, templates: Path | None, form: str) -> None:
-    """Tell what the issue CODE means, or where each value of STEP in FLOW comes from.
+def command(code: str | None, form: Literal["text", "json"]) -> int:
+    """Explain the CODE of an issue: what it means, what causes it, and how it is fixed.
 
-    Without either, list the codes.
+    Without CODE, list the codes.
     """
-    hand_over("explain", what=what, step=step, flows=flows, templates=templates, form=form)
+    if code is None:
+        _list_codes(form)
+        return FINE
+    rule = RULES.get(code) or RULES.get(code.upper())
+    if rule is None:
+        raise CannotRun(f"there is no code {printable(code)}", _similar(code))
+    about = rule.about if isinstance(rule, FlowRule) else f"Source: {getattr(rule, 'source', '')}."
+    wrong, right = _decoded(rule.bad), _decoded(rule.good)
+    if form == "json":
+        row = {"code": rule.code, "severity": rule.severity, "title": rule.title, "cure": rule.cure, "about": about}
+        print_json({**row, "wrong": wrong, "right": right})
+        return FINE
+    blocks = [
+        _title(rule),
+        textwrap.fill(about, WIDTH, break_long_words=False, break_on_hyphens=False),
+        _block("Wrong", [_shown(line) for line in wrong.split("\n")]),
+        _block("What is reported", _report(rule).splitlines()),
+        _block("Right", [_shown(line) for line in right.split("\n")]),
+    ]
+    click.echo("\n\n".join(block for block in blocks if block), color=shows_colours())
+    return FINE
+
+
+def _list_codes(form: Literal["text", "json"]) -> None:
+    rules = [RULES[code] for code in sorted(RULES)]
+    if form == "json":
+        keys = ("code", "severity", "title", "cure")
+        print_json([{key: getattr(rule, key) for key in keys} for rule in rules])
+    else:
+        click.echo("\n".join(f"{rule.code}  {rule.title.removesuffix('.')}" for rule in rules))
+
+
+def _similar(code: str) -> str:
+    """The cure for an unknown code: the same number under another letter, or the nearest codes."""
+    every = "`ncco explain` lists all of them"
+    if not re.fullmatch(r"[A-Za-z][0-9]{1,4}", code):
+        near = nearest(code, RULES)
+        return f"did you mean {near}? {every}" if near else every
+    letter, number = code[0].upper(), code[1:4].ljust(3, "0")
+    numbered = sorted(known for known in RULES if known[1:].isdigit())
+    same = [known for known in numbered if known[1:] == number]
+    if same:
+        return f"did you mean {', '.join(same)}? {every}"
+    near_by = sorted(
+        (known for known in numbered if known[0] == letter), key=lambda each: abs(int(each[1:]) - int(number))
+    )
+    return f"near it are {', '.join(sorted(near_by[:NEAREST]))}; {every}" if near_by else every
+
+
+def write_example(example: str | bytes, root: Path) -> None:
+    """Write the project of an example into an empty folder. `app.flow.rules` describes its form."""
+    data = example.encode() if isinstance(example, str) else example
+    (root / "flows").mkdir()
+    (root / "templates").mkdir()
+    marks = list(_EXAMPLE_FILE.finditer(data))
+    if not marks:
+        (root / "flows/bad.yaml").write_bytes(data)
+    ends = [mark.start() for mark in marks[1:]] + [len(data)]
+    for mark, end in zip(marks, ends, strict=False):
+        path = root / mark["path"].decode()
+        if mark["link"]:
+            path.symlink_to(mark["link"].decode())
+        else:
+            path.write_bytes(data[mark.end() : end])
+
+
+def _decoded(example: str | bytes) -> str:
+    return example if isinstance(example, str) else example.decode("utf-8", errors="replace")
+
+
+def _title(rule: Rule) -> str:
+    ink = {"error": "red", "warning": "yellow"}[rule.severity] if shows_colours() else None
+    code = click.style(rule.code, fg=ink, bold=True) if ink else rule.code
+    return f"{code}  {rule.severity}: {rule.title.removesuffix('.')}\ncure: {rule.cure}"
+
+
+def _report(rule: Rule) -> str:
+    """What the commands print about the wrong example; "" for what only a call shows."""
+    if rule.code in FLOW_RULES:
+        with TemporaryDirectory() as folder:
+            root = Path(folder)
+            write_example(rule.bad, root)
+            project = load_files(root / "flows", root / "templates", {})
+            return report(project.issues, project.texts, "text", shows_colours()).replace(f"{root}/", "")
+    if rule.code in NCCO_RULES or rule.code in JSON_RULES:
+        wrong = _decoded(rule.bad)
+        faults, _ = faults_of("answer.json", wrong)
+        return report([fault.as_issue() for fault in faults], {"answer.json": wrong}, "text", shows_colours())
+    return ""
+
+
+def _shown(line: str) -> str:
+    return printable(line.replace("\t", "    "))
+
+
+def _block(title: str, lines: list[str]) -> str:
+    while lines and not lines[-1]:
+        lines = lines[:-1]
+    return f"{title}:\n" + "\n".join(f"  {line}".rstrip() for line in lines) if lines else ""

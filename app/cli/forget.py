@@ -1,27 +1,41 @@
-"""`ncco forget`: every call of a phone number, deleted for good."""
+"""`ncco forget`: delete every call of a phone number."""
 
 from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import Final, Literal
 
 import click
 
 from app.cli import options
-from app.cli.work import hand_over
+from app.cli.database import existing_database, opened
+from app.cli.output import FINE, ISSUES, CannotRun, counted, print_json
+from app.store import Forgotten
+
+REWRITTEN_BYTES: Final = 256 * 1024 * 1024
+"""SQLite files up to this size are rewritten without --rewrite: it takes a second or two."""
+LEAST_DIGITS: Final = 11
+"""Digits of a number without a +: a shorter one may lack its country code, and would mean somebody else."""
+_PHONE_NUMBER: Final = re.compile(r"[1-9][0-9]{6,14}")
 
 
 @click.command(
     "forget",
-    short_help="Delete every call of a phone number, for good.",
     epilog="""\b
 Examples:
   ncco forget --number +447700900123 --dry-run      how many there are
   ncco forget --number +447700900123                delete them
   ncco forget --number +447700900123 --number +447700900456 --format json
 
-It works beside a running server, on the database that NCCO_DATABASE_URL names. A call that is still on is
-deleted too: who is on the line hears the failsafe NCCO next. Backups, and what hooks have told others, are out
-of its reach. A SQLite file and its log are searched for what is left of the number; PostgreSQL's files are on
-its own host, where deleted rows stand until their place is used anew. Exit codes: 0 no row names the number,
-and nothing was found in a SQLite file, 1 older copies are left in free parts of the file, 2 it cannot run.""",
+It works beside a running server, on the database that NCCO_DATABASE_URL names. A call in progress is deleted too: its
+caller hears the failsafe NCCO next. It does not reach backups, or what hooks have sent to others. A SQLite file and
+its log are searched for copies of the number; PostgreSQL's files are on its own host, where deleted rows remain until
+their space is reused.
+
+Exit codes: 0 no row names the number, and nothing was found in a SQLite file, 1 older copies are left in free parts of
+the file, 2 it cannot run.""",
 )
 @click.option(
     "--number",
@@ -31,8 +45,55 @@ and nothing was found in a SQLite file, 1 older copies are left in free parts of
     help="The number, with + and the country code. May be given several times.",
 )
 @click.option("--dry-run", is_flag=True, help="Count, and delete nothing.")
-@click.option("--rewrite", is_flag=True, help="Write a large file anew if need be, which holds up calls meanwhile.")
+@click.option("--rewrite", is_flag=True, help="Rewrite a large file if needed, which delays calls meanwhile.")
 @options.output("text", "json")
-def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -> None:
+def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: Literal["text", "json"]) -> int:
     """Delete every call that came from a number, went to it or dialled it, with its webhooks, turns and hooks."""
-    hand_over("forget", numbers=numbers, dry_run=dry_run, rewrite=rewrite, form=form)
+    wanted = sorted({international(number) for number in numbers})
+    database = existing_database()
+    is_file = database.path is not None
+    may_rewrite = rewrite or (database.path is not None and database.path.stat().st_size <= REWRITTEN_BYTES)
+
+    async def forget() -> Forgotten:
+        async with opened(database) as store:
+            return await store.forget(wanted, dry_run=dry_run, may_rewrite=may_rewrite)
+
+    found = asyncio.run(forget())
+    if form == "json":
+        rows = found._asdict() if is_file else {**found._asdict(), "traces": None}
+        print_json({"numbers": wanted, "dry_run": dry_run, **rows})
+    else:
+        _print(wanted, found, dry_run=dry_run)
+        if not is_file and not dry_run:
+            click.echo("no row names it any more; free parts of PostgreSQL's files and its log were not searched")
+            click.echo("  their space is reused in time; --rewrite removes them at once, which delays calls meanwhile")
+    return ISSUES if found.traces else FINE
+
+
+def international(written: str) -> str:
+    """The digits of a number with its country code. Raises CannotRun when it may mean several numbers, or none."""
+    number = re.sub(r"[ ().\-]", "", written.strip())
+    has_prefix = number.startswith(("+", "00"))
+    digits = number.removeprefix("+") if number.startswith("+") else number.removeprefix("00")
+    if not (digits.isascii() and digits.isdecimal()):
+        raise CannotRun(f'"{written}" is no phone number', "write it with + and the country code: +447700900123")
+    if digits.startswith("0") or not (has_prefix or len(digits) >= LEAST_DIGITS):
+        cure = "write it with + and the country code, such as +447700900123 for 07700 900123"
+        raise CannotRun(f'"{written}" has no country code', cure)
+    if not _PHONE_NUMBER.fullmatch(digits):
+        raise CannotRun(f'"{written}" has {len(digits)} digits, and phone numbers have 7 to 15', "write all of it")
+    return digits
+
+
+def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
+    shown = ", ".join(f"+{number}" for number in numbers)
+    counts = ", ".join(counted(getattr(found, f"{noun}s"), noun) for noun in ("call", "turn", "webhook", "hook"))
+    done = "would be deleted" if dry_run else "deleted"
+    click.echo(f"{shown}: {counts} {done}" if any(found[:5]) else f"{shown}: nothing names it")
+    if found.running:
+        click.echo(f"{counted(found.running, 'call')} of them had not ended")
+    if found.revisions:
+        click.echo(f"{counted(found.revisions, 'revision')} of your flows name it: their author wrote it, so they stay")
+    if found.traces:
+        click.echo(f"older copies remain in free parts of the file ({found.traces} of them)")
+        click.echo("  cure: end what reads the database, or run it with --rewrite, which delays calls meanwhile")

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final, Literal
 
 import click
 
 from app.cli import options
-from app.cli.work import hand_over
+from app.cli.environment import folders
+from app.cli.output import FINE, ISSUES, CannotRun
+from app.cli.project import Source, flow_named, load_source, print_errors
+from app.flow.graph import Drawing, as_dot, as_mermaid, draw
+
+GRAPHVIZ_LIMIT_S: Final = 60.0
 
 
 @click.command(
     "graph",
-    short_help="Draw flows: steps, and the ways from one to the next.",
     epilog="""\b
 Examples:
   ncco graph reception                           Mermaid, for a Markdown page
@@ -27,6 +36,42 @@ Exit codes: 0 drawn, 1 the flows have errors, 2 there is no such flow, or dot is
 @options.flows
 @options.templates
 @options.output("mermaid", "dot", "svg")
-def command(flow: str | None, flows: Path | None, templates: Path | None, form: str, *, errors: bool) -> None:
+def command(
+    flow: str | None,
+    flows: Path | None,
+    templates: Path | None,
+    form: Literal["mermaid", "dot", "svg"],
+    *,
+    errors: bool,
+) -> int:
     """Draw FLOW with the flows that it runs; without FLOW, every flow of the project."""
-    hand_over("graph", flow=flow, errors=errors, flows=flows, templates=templates, form=form)
+    found = load_source(Source(*folders(flows, templates)))
+    known = found.project.flows
+    if flow not in known and found.has_errors and (flow is None or _is_in_a_file(flow, found.texts.values())):
+        print_errors(found)
+        return ISSUES
+    drawn = tuple(known[name] for name in sorted(known)) if flow is None else (flow_named(flow, known),)
+    writers = {"mermaid": as_mermaid, "dot": as_dot, "svg": _as_svg}
+    click.echo(writers[form](draw(drawn, errors=errors)), nl=False)
+    return FINE
+
+
+def _is_in_a_file(flow: str, texts: Iterable[str]) -> bool:
+    """Whether a file starts a flow of that name, whatever its faults."""
+    pattern = re.compile(rf"^flow:\s*[\"']?{re.escape(flow)}[\"']?\s*(?:#|$)", re.MULTILINE)
+    return any(pattern.search(text) for text in texts)
+
+
+def _as_svg(drawing: Drawing) -> str:
+    """Raises CannotRun when Graphviz is missing or fails."""
+    dot = shutil.which("dot")
+    if dot is None:
+        cure = "install Graphviz, or run: ncco graph --format dot | dot -Tsvg  where it is installed"
+        raise CannotRun("an SVG is drawn by the program dot of Graphviz, which is not installed", cure)
+    try:
+        done = subprocess.run(  # noqa: S603 - the program that was asked for, with our own input
+            [dot, "-Tsvg"], input=as_dot(drawing).encode(), capture_output=True, timeout=GRAPHVIZ_LIMIT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise CannotRun(f"dot failed: {error}", "see whether `dot -V` works, or use --format dot") from error
+    return done.stdout.decode()

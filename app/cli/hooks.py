@@ -1,17 +1,27 @@
-"""`ncco hooks`: the webhooks of ours that are not sent yet."""
+"""`ncco hooks`: the hooks that are not sent yet."""
 
 from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
 
 import click
 
 from app.cli import options
-from app.cli.work import hand_over
+from app.cli.database import existing_database, opened
+from app.cli.output import FINE, ISSUES, counted, print_json
+from app.store import HookCounts, HookRow
+
+MOST_HOOKS: Final = 100_000
+"""How many hooks `retry` looks at, parked ones first."""
 
 
 @click.group(
     "hooks",
     invoke_without_command=True,
-    short_help="Show the hooks that wait or are parked; try them again.",
     epilog="""\b
 Examples:
   ncco hooks                                what waits, and what was given up
@@ -26,37 +36,143 @@ parked, 1 something is, 2 there is no database.""",
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many to show.")
 @options.output("text", "json")
 @click.pass_context
-def command(context: click.Context, limit: int, form: str) -> None:
+def command(context: click.Context, limit: int, form: Literal["text", "json"]) -> int:
     """Show the hooks that are not sent yet: those that wait for their next try, and those that were given up."""
-    if context.invoked_subcommand is None:
-        hand_over("hooks", limit=limit, form=form)
+    if context.invoked_subcommand is not None:
+        return FINE
+    database = existing_database()
+
+    async def read() -> tuple[Sequence[HookRow], HookCounts]:
+        async with opened(database) as store:
+            return await store.hooks(limit), await store.count_hooks()
+
+    hooks, counts = asyncio.run(read())
+    now = datetime.now(UTC)
+    if form == "json":
+        print_json({**counts._asdict(), "hooks": [_document(hook, now) for hook in hooks]})
+    elif not hooks:
+        click.echo("no hooks wait: all of them are sent")
+    else:
+        _print(hooks, counts, now)
+    return ISSUES if counts.parked else FINE
 
 
 @command.command("retry", short_help="Try hooks again, now.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "all_", is_flag=True, help="All of them.")
-def retry(ids: tuple[str, ...], all_: bool) -> None:
+def retry(ids: tuple[str, ...], all_: bool) -> int:
     """Try hooks again, now: parked ones with all their tries, waiting ones before their time.
 
-    A running server sends them within a second; else they go out when it starts. Exit codes: 0 they will be tried,
-    1 one of them is not there or waits for an earlier one of its call, 2 there is no database.
+    A running server sends them within a second; otherwise they go out when it starts. Exit codes: 0 they will be tried,
+    1 one of them does not exist or waits for an earlier one of its call, 2 there is no database.
     """
-    hand_over("hooks_retry", ids=_named(ids, all_))
+    _require_ids_or_all(ids, all_)
+    database = existing_database()
+
+    async def run() -> tuple[int, int]:
+        """How many are tried again, and how many of the named ones can never be sent."""
+        async with opened(database) as store:
+            named = [hook for hook in await store.hooks(MOST_HOOKS) if all_ or hook.id in ids]
+            unsendable = {hook.id for hook in named if not hook.url}
+            wanted = None if all_ and not unsendable else [hook.id for hook in named] if all_ else ids
+            sendable = None if wanted is None else [id_ for id_ in wanted if id_ not in unsendable]
+            return await store.retry_hooks(sendable, time.time_ns() // 1_000_000), len(unsendable)
+
+    count, unsendable = asyncio.run(run())
+    click.echo(f"{counted(count, 'hook is', 'hooks are')} tried again now, or when the server starts")
+    missing = 0 if all_ else len(set(ids)) - count - unsendable
+    if missing:
+        which = "one does not exist, or waits" if missing == 1 else f"{missing} do not exist, or wait"
+        click.echo(f"{which} for an earlier hook of the same call", err=True)
+    if unsendable:
+        which = "one was" if unsendable == 1 else f"{unsendable} were"
+        click.echo(f"{which} incomplete during the call, so no try can send it: `ncco hooks` says why", err=True)
+    return ISSUES if missing or unsendable else FINE
 
 
 @command.command("drop", short_help="Forget hooks that were given up.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "all_", is_flag=True, help="All that are parked.")
-def drop(ids: tuple[str, ...], all_: bool) -> None:
-    """Forget hooks that were given up: nobody will be told what they say. Those that wait stay.
+def drop(ids: tuple[str, ...], all_: bool) -> int:
+    """Forget hooks that were given up: their receivers never get them. Those that wait stay.
 
-    Exit codes: 0 they are gone, 1 one of them is not there or not parked, 2 there is no database.
+    Exit codes: 0 they are deleted, 1 one of them does not exist or is not parked, 2 there is no database.
     """
-    hand_over("hooks_drop", ids=_named(ids, all_))
+    _require_ids_or_all(ids, all_)
+    database = existing_database()
+
+    async def run() -> int:
+        async with opened(database) as store:
+            return await store.drop_hooks(None if all_ else ids)
+
+    count = asyncio.run(run())
+    click.echo(f"{counted(count, 'hook is', 'hooks are')} deleted")
+    missing = 0 if all_ else len(set(ids)) - count
+    if missing:
+        click.echo(f"{missing} {'is' if missing == 1 else 'are'} not parked: sent already, or still waiting", err=True)
+    return ISSUES if missing else FINE
 
 
-def _named(ids: tuple[str, ...], all_: bool) -> tuple[str, ...] | None:
-    """The ids, None for all. Raises UsageError unless it is one or the other."""
+def _require_ids_or_all(ids: tuple[str, ...], all_: bool) -> None:
+    """Raises UsageError unless it is one or the other."""
     if all_ == bool(ids):
         raise click.UsageError("name the hooks, or write --all")
-    return None if all_ else ids
+
+
+def _document(hook: HookRow, now: datetime) -> dict[str, Any]:
+    """A hook as JSON, without its body and headers, which may be secret."""
+    return {
+        "id": hook.id,
+        "state": _state(hook, now),
+        "hook": hook.name,
+        "call": hook.session,
+        "url": hook.url,
+        "tries": hook.tries,
+        "problem": hook.problem,
+        "written_at": _time(hook.created_at),
+        "next_try_at": _time(hook.due_at) if hook.due_at is not None else None,
+    }
+
+
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
+
+
+def _state(hook: HookRow, now: datetime) -> str:
+    if hook.is_parked:
+        return "parked"
+    if hook.leased_until > now.timestamp() * 1000:
+        return "sending"
+    return "behind" if hook.due_at is None else "waiting"
+
+
+def _print(hooks: Sequence[HookRow], counts: HookCounts, now: datetime) -> None:
+    for hook in hooks:
+        click.echo(f"{hook.id}  {hook.name}  call {hook.session or 'unknown'}")
+        click.echo(f"    {_progress(hook, now)}")
+    is_cut = len(hooks) < sum(counts)
+    more = f"; {len(hooks)} of them are shown, see --limit" if is_cut else ""
+    click.echo(f"{counts.waiting} waiting, {counts.parked} parked{more}")
+    if any(hook.is_parked and hook.url for hook in hooks) or (counts.parked and is_cut):
+        click.echo("check their receivers, then run `ncco hooks retry ID` or `ncco hooks retry --all`")
+    if any(hook.is_parked and not hook.url for hook in hooks):
+        click.echo("a hook that could not be computed is never sent: correct the flow for later calls;")
+        click.echo("`ncco calls ID` shows what it was about, and `ncco hooks drop ID` deletes it")
+
+
+def _progress(hook: HookRow, now: datetime) -> str:
+    tries = counted(hook.tries, "try", "tries") if hook.tries else "not tried yet"
+    problem = f": {hook.problem}" if hook.problem else ""
+    match _state(hook, now):
+        case "parked" if not hook.url:
+            return f"could not be computed{problem}"
+        case "parked":
+            return f"parked after {tries}{problem}" if hook.tries else f"parked{problem}"
+        case "sending":
+            return f"is being sent, {tries}{problem}"
+        case "behind":
+            return "waits for an earlier hook of its call"
+    seconds = int((hook.due_at or 0) / 1000 - now.timestamp())
+    minutes, hours = seconds // 60, seconds // 3600
+    when = f"{hours} h {minutes % 60} min" if hours else f"{minutes} min" if minutes else f"{seconds} s"
+    return f"{tries}{problem}; next try {f'in {when}' if seconds > 0 else 'now'}"

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import click
 
-from app.cli.work import hand_over
+from app.cli.output import FINE, CannotRun, columns
+from app.flow.language.names import names_in
+from app.flow.language.schema import flow_schema
+from app.flow.report import printable
+from app.verify.scenarios.schema import scenario_schema
+
+SKELETON: Final = Path(__file__).parent / "skeleton"
+HIDDEN: Final = "dot-"
+"""A file `dot-env.example` of the skeleton becomes `.env.example` in a project."""
+NEXT_COMMANDS: Final = (
+    ("ncco check", "every fault of the flows; there is none yet"),
+    ("ncco simulate", "call it in this terminal"),
+    ("ncco test", "play its scenarios"),
+    ("ncco prove", "walk every way through it"),
+    ("ncco serve --dev", "answer calls on this machine"),
+)
 
 
 @click.command(
     "init",
-    short_help="Write a new project that works at once.",
     epilog="""\b
 Examples:
   ncco init shop             a new folder
@@ -21,6 +39,60 @@ Exit codes: 0 written, 2 the folder has files already, or cannot be written.""",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Write into a folder that has files; each of those stays as it is.")
-def command(folder: Path, *, force: bool) -> None:
+def command(folder: Path, *, force: bool) -> int:
     """Write a new project into DIR: a flow, a template, settings, an editor's schema, a compose file."""
-    hand_over("init", folder=folder, force=force)
+    _refuse_used_folder(folder, force=force)
+    files = _files()
+    kept = sorted(name for name in files if (folder / name).exists())
+    written = sorted(files.keys() - kept)
+    try:
+        for name in written:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(files[name], encoding="utf-8")
+    except OSError as error:
+        cure = "name a folder that can be written"
+        raise CannotRun(f"{printable(str(error.filename))}: {error.strerror}", cure) from error
+    _print_next(folder, written, kept)
+    return FINE
+
+
+def _refuse_used_folder(folder: Path, *, force: bool) -> None:
+    """Raises CannotRun for a folder with files other than those of Git, unless it is forced."""
+    shown = printable(str(folder))
+    try:
+        has_files = folder.is_dir() and any(path.name != ".git" for path in folder.iterdir())
+    except OSError as error:
+        raise CannotRun(f"{shown}: {error.strerror}", "name a folder that can be read") from error
+    if folder.exists() and not folder.is_dir():
+        raise CannotRun(f"{shown} is a file", "name a folder that does not exist yet")
+    if has_files and not force:
+        cure = "name a new folder; with --force what is missing is written beside them"
+        raise CannotRun(f"{shown} has files in it", cure)
+
+
+def _files() -> dict[str, str]:
+    """Path in the project → text."""
+    files: dict[str, str] = {}
+    for path in sorted(path for path in SKELETON.rglob("*") if path.is_file()):
+        parts = path.relative_to(SKELETON).parts
+        name = "/".join(f".{part.removeprefix(HIDDEN)}" if part.startswith(HIDDEN) else part for part in parts)
+        files[name] = path.read_text(encoding="utf-8")
+    schemas = {"flow": flow_schema(names_in(files)), "scenario": scenario_schema()}
+    for kind, schema in schemas.items():
+        files[f".vscode/{kind}.schema.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return files
+
+
+def _print_next(folder: Path, written: list[str], kept: Iterable[str]) -> None:
+    """Print what was written, and what to do next."""
+    click.echo(f"wrote {len(written)} files into {printable(str(folder))}:")
+    for name in written:
+        click.echo(f"  {name}")
+    if kept:
+        click.echo(f"left as they were: {', '.join(kept)}")
+    click.echo("\nnext:")
+    if folder.resolve() != Path.cwd():
+        click.echo(f"  cd {shlex.quote(str(folder))}")
+    for line in columns(NEXT_COMMANDS, "  "):
+        click.echo(line)

@@ -1,14 +1,19 @@
-"""Options that several commands share."""
+"""Options that several commands share, and their values."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 
 Command = TypeVar("Command", bound=Callable[..., object])
+
+YEARS: Final = range(2000, 2101)
+"""In which calls are made."""
 
 flows = click.option(
     "--flows",
@@ -20,23 +25,10 @@ templates = click.option(
     type=click.Path(path_type=Path),
     help="Folder of the templates [NCCO_TEMPLATES, else beside the flows].",
 )
-
-
-def output(*formats: str) -> Callable[[Command], Command]:
-    """`--format`, the first format being the default."""
-    return click.option(
-        "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print it."
-    )
-
-
-def server(command: Command) -> Command:
-    """What is said of a server at a URL, beside its answer URL."""
-    for option in reversed(_SERVER):
-        command = option(command)
-    return command
-
-
-_SERVER = (
+chaos = click.option(
+    "--chaos", type=click.IntRange(0), metavar="SEED", help="Play on an unlucky network: late, twice, lost."
+)
+_REMOTE_SERVER = (
     click.option("--event-url", default="", help="Of a server at a URL: where events go [nowhere]."),
     click.option("--fallback-url", default="", help="Of a server at a URL: what is asked when it fails [nothing]."),
     click.option(
@@ -51,6 +43,36 @@ _SERVER = (
         help="Of a server at a URL: what webhooks are signed with [VONAGE_SIGNATURE_SECRET, else nothing].",
     ),
 )
-chaos = click.option(
-    "--chaos", type=click.IntRange(0), metavar="SEED", help="Play on an unlucky network: late, twice, lost."
-)
+
+
+def output(*formats: str) -> Callable[[Command], Command]:
+    """`--format`, whose default is the first one."""
+    return click.option(
+        "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print it."
+    )
+
+
+def remote_server(command: Command) -> Command:
+    """The options of a server at a URL, beside its answer URL."""
+    for option in reversed(_REMOTE_SERVER):
+        command = option(command)
+    return command
+
+
+def read_time(_: click.Context, __: click.Parameter, text: str | None) -> datetime:
+    """A point in time, in UTC unless it has a time zone; now without one. Raises BadParameter."""
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        cure = "write it as 2026-12-25T10:00, or with a time zone as 2026-12-25T10:00+01:00"
+        raise click.BadParameter(f"{text} is no point in time; {cure}") from None
+    if time.year not in YEARS:
+        raise click.BadParameter(f"{text} is too far away; take a year from {YEARS[0]} to {YEARS[-1]}")
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def digits_of(number: str) -> str:
+    """A phone number as people write it, without its sign, blanks, brackets and dashes."""
+    return re.sub(r"[\s().-]", "", number).removeprefix("+")

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from app.cli import options
-from app.cli.work import hand_over
+from app.cli.environment import flow_variables
+from app.cli.output import FINE, ISSUES, CannotRun, counted, print_json, shows_colours
+from app.cli.project import Source, did_you_mean, flow_of_file, load_without_errors, path_of, source_of
+from app.cli.rehearsal import Rehearsed, rehearse
+from app.flow.issues import Issue
+from app.flow.model import Flow, Project
+from app.flow.report import Format, report
+from app.verify.coverage import Tally
+from app.verify.outcomes import outcomes_of
+from app.verify.prove import Bounds, Permitted, Proof, Violation, never_run, prove, roots_of
+from app.verify.prove.examples import counter_example, covering, named_apart
+from app.verify.prove.scenario import Written, text_of
+
+MOST_TEXT: Final = 200_000
+"""Characters of a scenario file that is written: less than half of what can be read."""
+MOST_VALUES: Final = 6
+MOST_OUTCOMES: Final = 5
+
+Found = Sequence[tuple[Proof, Violation]]
 
 
 @click.command(
     "prove",
-    short_help="Walk every way through flows, and show the shortest call in which something goes wrong.",
     epilog="""\b
 Examples:
   ncco prove                             every flow of the project that calls begin in
@@ -26,7 +47,7 @@ Exit codes: 0 nothing is wrong, 1 something is, or it has stopped early, 2 there
 read.
 
 It says `refuted` when something is wrong, `proved` when everything that can happen was walked, `walked` when texts,
-numbers and digits were walked by values that stand for others, and `stopped` when --states or --seconds did not
+numbers and digits were walked by values that represent others, and `stopped` when --states or --seconds did not
 suffice. What --save and --tests write was played first.""",
 )
 @click.argument("what", required=False, metavar="[FLOW|PROJECT]")
@@ -54,26 +75,197 @@ def command(
     what: str | None,
     flows: Path | None,
     templates: Path | None,
-    form: str,
+    form: Format,
     states: int,
     seconds: float,
     silence: float,
     steps: int,
     save: Path | None,
     tests: Path | None,
-) -> None:
+) -> int:
     """Walk every way through FLOW, or through every flow of PROJECT, with the engine that answers the phone.
 
-    Every caller, look-up, opening hour and dialled party is tried, also with what may fail on the way.
+    Every caller, lookup, opening hour and dialled party is tried, with everything that may fail on the way.
     """
-    hand_over(
-        "prove",
-        what=what,
-        flows=flows,
-        templates=templates,
-        form=form,
-        bounds=(states, seconds),
-        permitted=(silence, steps),
-        save=save,
-        tests=tests,
-    )
+    source, name = source_of(what, flows, templates)
+    found = load_without_errors(source)
+    if found is None:
+        return ISSUES
+    name = name or flow_of_file(source, found)
+    now, env = datetime.now(UTC), flow_variables()
+    bounds, permitted = Bounds(states, seconds), Permitted(silence, steps)
+    proved = _proved_flows(name, found.project.flows)
+    proofs = [prove(flow, now, env=env, bounds=bounds, permitted=permitted) for flow in proved]
+    violations = _unique((proof, violation) for proof in proofs for violation in proof.violations)
+    not_run = never_run(found.project.flows, proofs) if not name else []
+    issues = [_issue(violation, source) for violation in (*(each for _, each in violations), *not_run)]
+    examples = _examples(found.project, violations)
+    if form == "json":
+        rows = [_fault(each, examples.get(number), source) for number, (_, each) in enumerate(violations)]
+        rows += [_fault(each, None, source) for each in not_run]
+        print_json({"flows": [_document(proof) for proof in proofs], "violations": rows})
+    else:
+        shown = report(dict.fromkeys(issues), found.texts, form, shows_colours())
+        click.echo(shown, nl=False, color=shows_colours())
+        _print(proofs, violations, examples if form == "text" else {}, form)
+    if save is not None:
+        _write(save, _examples_by_file(violations, examples))
+    if tests is not None:
+        _write(tests, _coverings_by_file(found.project, proofs))
+    is_fine = not any(issue.is_error for issue in issues) and not any(proof.walk.stopped for proof in proofs)
+    return FINE if is_fine else ISSUES
+
+
+def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
+    """The flow of that name; for "" those that calls begin in, by name. Raises CannotRun."""
+    if name and name not in flows:
+        raise CannotRun(f'there is no flow "{name}", nor a project of that name', did_you_mean(name, flows))
+    if not flows:
+        raise CannotRun("there is no flow", "run it in the project's folder, or name the folder")
+    return [flows[name]] if name else sorted(roots_of(flows), key=lambda flow: flow.name)
+
+
+def _unique(violations: Iterable[tuple[Proof, Violation]]) -> Found:
+    """Each violation once, also when several flows run the flow that has it."""
+    first: dict[tuple[str, str, str, str], tuple[Proof, Violation]] = {}
+    for proof, violation in violations:
+        first.setdefault((violation.kind, violation.flow, violation.step, violation.message), (proof, violation))
+    return list(first.values())
+
+
+def _issue(violation: Violation, source: Source) -> Issue:
+    place = violation.place._replace(file=path_of(violation.place.file, source))
+    return Issue(violation.kind, violation.severity, place, violation.message, violation.cure)
+
+
+def _examples(project: Project, violations: Found) -> dict[int, Rehearsed]:
+    """The shortest call to each violation that happens in one, by its number, as it was played."""
+    calls = {number: counter_example(*each) for number, each in enumerate(violations)}
+    written = {number: call for number, call in calls.items() if call is not None}
+    return dict(zip(written, rehearse(project, written.values()), strict=True))
+
+
+def _print(proofs: Sequence[Proof], violations: Found, examples: Mapping[int, Rehearsed], form: Format) -> None:
+    """The counter-examples and a line for each flow; on standard error when standard output is for a machine."""
+    for number, example in examples.items():
+        violation = violations[number][1]
+        click.echo(f"\nthe shortest call to {number + 1}, {violation.kind} in {violation.step}:")
+        click.echo("".join(f"  {line}\n" for line in text_of([example.written]).splitlines()), nl=False)
+        if example.problem:
+            click.echo(f"  # the simulator does not reproduce it: {example.problem}")
+    for proof in proofs:
+        for line in _summary(proof):
+            click.echo(line, err=form != "text")
+
+
+def _summary(proof: Proof) -> Iterator[str]:
+    walk = proof.walk
+    faults = sum(violation.is_error for violation in proof.violations)
+    verdict = f"refuted by {counted(faults, 'fault')}" if faults else proof.verdict
+    if walk.stopped:
+        verdict += f"{', stopped' if faults else ''} at {walk.stopped}"
+    sizes = {"state": len(walk.states), "edge": len(walk.edges), "NCCO": walk.nccos}
+    counts = ", ".join(counted(number, noun) for noun, number in sizes.items())
+    yield f"{proof.flow.name}: {verdict}: {counts}, {walk.seconds:.2f} s"
+    for name, values in proof.representatives.items():
+        shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
+        yield f"  {name} represents others: {shown}{', ...' if len(values) > MOST_VALUES else ''}"
+    if proof.never and not walk.stopped:
+        never = ", ".join(f"{each.step}: {each.name}" for each in proof.never[:MOST_OUTCOMES])
+        more = len(proof.never) - MOST_OUTCOMES
+        label = "never" if proof.is_certain else "not reached with these values"
+        yield f"  {label}: {never}{f' and {more} more' if more > 0 else ''}"
+
+
+def _document(proof: Proof) -> dict[str, Any]:
+    """What was walked in a flow, as JSON."""
+    return {
+        "flow": proof.flow.name,
+        "verdict": proof.verdict,
+        "stopped": proof.walk.stopped,
+        "states": len(proof.walk.states),
+        "edges": len(proof.walk.edges),
+        "nccos": proof.walk.nccos,
+        "seconds": round(proof.walk.seconds, 3),
+        "representatives": {name: list(values) for name, values in proof.representatives.items()},
+        "never": [{"step": each.step, "outcome": each.name} for each in proof.never],
+        "certain": proof.is_certain,
+    }
+
+
+def _fault(violation: Violation, example: Rehearsed | None, source: Source) -> dict[str, Any]:
+    """A violation as JSON, with the scenario that shows it."""
+    return {
+        "kind": violation.kind,
+        "flow": violation.flow,
+        "step": violation.step,
+        "file": path_of(violation.place.file, source),
+        "severity": violation.severity,
+        "line": violation.place.line,
+        "column": violation.place.column,
+        "message": violation.message,
+        "cure": violation.cure,
+        "scenario": text_of([example.written]) if example else None,
+    }
+
+
+def _examples_by_file(violations: Found, examples: Mapping[int, Rehearsed]) -> dict[str, list[Rehearsed]]:
+    """File name → its counter-examples, one file for each flow that calls begin in."""
+    files: dict[str, list[Rehearsed]] = {}
+    for number, example in examples.items():
+        files.setdefault(f"prove-{violations[number][0].flow.name}-faults", []).append(example)
+    return files
+
+
+def _coverings_by_file(project: Project, proofs: Iterable[Proof]) -> dict[str, list[Rehearsed]]:
+    """File name → its scenarios, which take each outcome once, in the first flow that reaches it."""
+    files: dict[str, list[Rehearsed]] = {}
+    taken: set[tuple[str, str, str]] = set()
+    for proof in proofs:
+        flows = [proof.flow, *proof.flow.subs.values()]
+        wanted = {(each.flow, each.step, each.name) for flow in flows for each in outcomes_of(flow)} - taken
+        files[f"prove-{proof.flow.name}"] = rehearse(project, covering(proof, wanted))
+        taken |= wanted & proof.taken
+    tally = Tally(project.flows.values())
+    for each in (each for played in files.values() for each in played):
+        if each.result is not None and not each.problem:
+            tally.add(each.result)
+    for outcome in tally.coverage().missing:
+        if outcome[:3] in taken:
+            missing = f"{outcome.flow}, step {outcome.step}: {outcome.name}"
+            click.echo(f"left out, since no scenario took it when it was played: {missing}", err=True)
+    return {name: played for name, played in files.items() if played}
+
+
+def _write(folder: Path, files: Mapping[str, Sequence[Rehearsed]]) -> None:
+    """Write the scenarios that do what they say. Raises CannotRun."""
+    try:
+        for name, played in files.items():
+            for each in played:
+                if each.problem:
+                    click.echo(
+                        f'left out, since the simulator differs: "{each.written.name}": {each.problem}', err=True
+                    )
+            kept = named_apart(each.written for each in played if not each.problem)
+            for number, part in enumerate(_parts(kept), 1):
+                folder.mkdir(parents=True, exist_ok=True)
+                path = folder / (f"{name}.yaml" if number == 1 else f"{name}-{number}.yaml")
+                path.write_text(text_of(part), encoding="utf-8")
+                click.echo(f"{path}: {counted(len(part), 'scenario')}", err=True)
+    except OSError as error:
+        raise CannotRun(f"{folder}: {error.strerror}", "name a folder that can be written") from error
+
+
+def _parts(scenarios: Sequence[Written]) -> Iterator[list[Written]]:
+    """The scenarios in parts, so that each file can be read."""
+    part: list[Written] = []
+    size = 0
+    for each in scenarios:
+        length = len(text_of([each]))
+        if part and size + length > MOST_TEXT:
+            yield part
+            part, size = [], 0
+        part.append(each)
+        size += length
+    if part:
+        yield part

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import click
 
 from app.cli import options
-from app.cli.moments import read_moment
-from app.cli.work import hand_over
+from app.cli.environment import flow_variables, folders, server_settings
+from app.cli.output import FINE, ISSUES, CannotRun
+from app.cli.project import Source, flow_named, load_without_errors
+from app.service.calls import CallService
+from app.service.delivery import Delivery, Reply
+from app.service.library import Library
+from app.service.policy import Policy
+from app.store import open_store
+
+KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
+"""Fixed, so that the same call has the same NCCO."""
+ANY_NUMBER: Final = "442079460000"
+"""The number called when the flow has none. It is reserved for fiction."""
 
 
 def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tuple[str, ...]:
@@ -21,8 +36,8 @@ def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tup
     return digits
 
 
-def _base(_: click.Context, __: click.Parameter, url: str) -> str:
-    """A URL that paths can stand behind."""
+def _base_url(_: click.Context, __: click.Parameter, url: str) -> str:
+    """A URL that a path can be appended to."""
     try:
         parts = urlsplit(url)
         is_base = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
@@ -30,17 +45,11 @@ def _base(_: click.Context, __: click.Parameter, url: str) -> str:
         is_base = False
     if not is_base or not url.isprintable() or " " in url:
         raise click.BadParameter(f"{url} is no URL of a server; write one such as https://calls.example.com")
-    return url
-
-
-def _moment(_: click.Context, __: click.Parameter, at: str | None) -> datetime:
-    """The moment that is meant; without a time zone it is UTC."""
-    return datetime.now(UTC) if at is None else read_moment(at)
+    return url.rstrip("/")
 
 
 @click.command(
     "render",
-    short_help="Print the NCCO of a call, without a server.",
     epilog="""\b
 Examples:
   ncco render reception --to 442079460000 --from 447700900123
@@ -52,7 +61,7 @@ Examples:
 Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or it did not get that far.""",
 )
 @click.argument("flow")
-@click.option("--to", default=None, help="The number called [the flow's first number].")
+@click.option("--to", help="The number called [the flow's first number].")
 @click.option("--from", "caller", default="447700900000", show_default=True, help="The caller's number.")
 @click.option("--uuid", default="00000000000000000000000000000001", show_default=True, help="The caller's leg.")
 @click.option(
@@ -65,12 +74,12 @@ Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or it d
 @click.option(
     "--digits", multiple=True, callback=_keys, help="Keys pressed at each menu in turn; repeat it for each menu."
 )
-@click.option("--at", default=None, callback=_moment, help="When the call is made, UTC without a time zone [now].")
+@click.option("--at", callback=options.read_time, help="When the call is made, UTC without a time zone [now].")
 @click.option(
     "--public-url",
     default="https://example.com",
     show_default=True,
-    callback=_base,
+    callback=_base_url,
     help="Where callback URLs start.",
 )
 @options.flows
@@ -88,22 +97,67 @@ def command(
     public_url: str,
     flows: Path | None,
     templates: Path | None,
-    form: str,
-) -> None:
+    form: Literal["text", "json"],
+) -> int:
     """Print the NCCO that a call to FLOW gets, without a server.
 
-    `--format json` prints it on one line; without it, it is indented and standard error says where the call stands.
-    Nobody is asked anything: look-ups take their defaults.
+    `--format json` prints it on one line; without it, it is indented and standard error says where the call waits.
+    Lookups are not asked: they take their defaults.
     """
-    call = {"to": to, "from": caller, "uuid": uuid, "conversation_uuid": conversation}
-    hand_over(
-        "render",
-        flow=flow,
-        call=call,
-        digits=digits,
-        at=at,
-        public_url=public_url,
-        flows=flows,
-        templates=templates,
-        form=form,
-    )
+    found = load_without_errors(Source(*folders(flows, templates)))
+    if found is None:
+        return ISSUES
+    named = flow_named(flow, found.project.flows)
+    if not named.is_startable:
+        raise CannotRun(f'no call can start in flow "{flow}"', "give it `numbers`, `default: true` or `entry: true`")
+    settings = server_settings()
+    policy = Policy(keys=(KEY,), failsafe=settings.failsafe, env=flow_variables(), dial_allow=settings.dial_allow)
+    called = to or next(iter(named.numbers), ANY_NUMBER)
+    call = {"to": called, "from": caller, "uuid": uuid, "conversation_uuid": conversation}
+
+    def webhook(**more: Any) -> Delivery:
+        fields = {name: _valid_text(value) for name, value in {**call, **more}.items() if value}
+        return Delivery("POST", json.dumps(fields).encode(), fields, public_url, at)
+
+    async def play() -> tuple[Reply, list[Mapping[str, Any]]]:
+        """The last reply, and the trace of its turn."""
+        store = open_store("memory://")
+        service = CallService(store, Library(store, lambda: found.project), policy)
+        await store.open()
+        await service.library.reload()
+        reply = await service.answer(webhook(), flow)
+        for keys in digits:
+            reply = await service.resume("input", _input_token(reply, keys), webhook(dtmf={"digits": keys}))
+        records = store.records()
+        await records.open()
+        (call,) = await records.calls(1)
+        timeline = await records.timeline(call.session.id)
+        return reply, json.loads(timeline.turns[-1].trace) if timeline is not None else []
+
+    reply, trace = asyncio.run(play())
+    actions = json.loads(reply.ncco or b"[]")
+    click.echo(json.dumps(actions, ensure_ascii=False, indent=None if form == "json" else 2))
+    if reply.is_failsafe:
+        click.echo("the caller hears the failsafe: nothing of the flow could be played", err=True)
+    elif form == "text":
+        state = f'waits in step "{reply.step}"' if reply.step else "ends after this"
+        click.echo(f'flow "{reply.flow}": {reply.outcome}; the call {state}', err=True)
+    for line in trace:
+        if line["did"] == "failed" and line["step"]:
+            click.echo(f'step "{line["step"]}" could not be played: {line["what"]}: {line["because"]}', err=True)
+    return ISSUES if reply.is_failsafe else FINE
+
+
+def _valid_text(value: Any) -> Any:
+    """A text as JSON can hold it: words of the command line need not be UTF-8."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
+def _input_token(reply: Reply, keys: str) -> str:
+    """The token of the `input` that waits for the keys. Raises CannotRun when there is none."""
+    actions: list[dict[str, Any]] = json.loads(reply.ncco or b"[]")
+    url = next((str(action["eventUrl"][0]) for action in actions if action["action"] == "input"), None)
+    if url is None:
+        where = f'step "{reply.step}"' if reply.step else "the end of the call"
+        raise CannotRun(f"nothing waits for the keys {keys} at {where}", "leave out this --digits and those after it")
+    return urlsplit(url).path.rpartition("/")[2]

@@ -1,31 +1,288 @@
-"""`ncco replay`: a recorded call once more."""
+"""`ncco replay`: play a recorded call again, with the revision and the inputs that it had, and compare the bytes."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, Literal
+
 import click
+import orjson
 
 from app.cli import options
-from app.cli.work import hand_over
+from app.cli.database import find_call, find_database, opened_records
+from app.cli.environment import flow_variables, server_settings
+from app.cli.output import FINE, ISSUES, CannotRun, print_json
+from app.cli.recorded_calls import MASKED, Entry, entries_of
+from app.engine import Lookup, LookupAnswer, Session, Surroundings, Turn, WaitRef, begin, fail, resume
+from app.engine.json_bytes import json_bytes
+from app.engine.state import from_json
+from app.flow.loader import load
+from app.flow.model import Flow
+from app.flow.report import printable
+from app.ncco.webhooks import FallbackWebhook, recognise
+from app.service.policy import Policy
+from app.service.rows import REFUSED, mask
+from app.service.tokens import MAC_BYTES, make_token
+from app.store import RevisionRow, Timeline
+
+KEY: Final = b"ncco replay signs callbacks that nobody calls"
+_CALLBACK_URL: Final = re.compile(rb"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)")
+
+Playing = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Turn | None]
 
 
 @click.command(
     "replay",
-    short_help="Play a recorded call again, and compare what goes out.",
     epilog="""\b
 Examples:
   ncco replay 3f9a1c77                     each turn: the same bytes, or the first difference
   ncco replay 3f9a1c77 --format json       the same for a program
 
-It only reads the database that NCCO_DATABASE_URL names, asks no look-up and sends nothing. Exit codes: 0 what could
+It only reads the database that NCCO_DATABASE_URL names, asks no lookup and sends nothing. Exit codes: 0 what could
 be played again is the same, 1 something differs or there is no such call, 2 there is no database that can be read.""",
 )
 @click.argument("session")
 @options.output("text", "json")
-def command(*, session: str, form: str) -> None:
+def command(*, session: str, form: Literal["text", "json"]) -> int:
     """Play the turns of a call again, and compare what goes out. SESSION is its leg's uuid, or how that begins.
 
-    The flow is that of the revision which the call began with; times, webhooks and the answers of look-ups are those
-    that were recorded, settings those of now. A turn that needs what was sensitive, and so was not kept, ends it.
-    Callback URLs are compared without their signature.
+    The flow has the revision that the call began with; times, webhooks and the answers of lookups are the recorded
+    ones, settings the current ones. A turn that needs something sensitive, which is not stored, ends it. Callback URLs
+    are compared without their signature.
     """
-    hand_over("replay", session=session, form=form)
+    database, settings = find_database(), server_settings()
+
+    async def read() -> tuple[Timeline, RevisionRow | None] | None:
+        async with opened_records(database) as records:
+            timeline = await find_call(records, session)
+            return timeline and (timeline, await records.revision(timeline.call.session.revision))
+
+    found = asyncio.run(read())
+    if found is None:
+        return ISSUES
+    timeline, revision = found
+    policy = Policy((KEY,), settings.failsafe, flow_variables(), settings.dial_allow)
+    turns = list(replay(timeline, _flow(timeline, revision), policy))
+    if form == "json":
+        print_json({"call": timeline.call.session.id, "turns": [turn.as_json() for turn in turns]})
+    else:
+        _print(turns, timeline.call.turns)
+    return FINE if all(turn.is_same for turn in turns) else ISSUES
+
+
+def _flow(timeline: Timeline, revision: RevisionRow | None) -> Flow:
+    """The flow of a call as it was. Raises CannotRun."""
+    row = timeline.call.session
+    flows = load(orjson.loads(revision.sources)).flows if revision is not None else {}
+    if row.flow not in flows:
+        message = f"revision {row.revision[:8]} of flow {printable(row.flow)} is not stored, or cannot be read any more"
+        raise CannotRun(message, "play a later call, or use the version of ncco that recorded this one")
+    return replace(flows[row.flow], revision=row.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One turn, played again.
+
+    Attributes:
+        number: of the turn.
+        then, now: the NCCO that went out, and the one of today; callback URLs without signature.
+        because: why it was not played again; "" when it was.
+    """
+
+    number: int
+    then: bytes = b""
+    now: bytes = b""
+    because: str = ""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the bytes are the same; True for a turn that was not played."""
+        return self.then == self.now
+
+    @property
+    def difference(self) -> tuple[str, Any, Any]:
+        """The JSON Pointer of the first difference, and both values; None stands for nothing."""
+        return first_difference(_parsed(self.then), _parsed(self.now))
+
+    def as_json(self) -> dict[str, Any]:
+        """For a program."""
+        differs = None if self.is_same else dict(zip(("path", "then", "now"), self.difference, strict=True))
+        is_same = self.is_same and not self.because
+        return {"number": self.number, "same": is_same, "because": self.because, "differs": differs}
+
+
+def _parsed(ncco: bytes) -> Any:
+    """The NCCO; None for an empty reply."""
+    try:
+        return orjson.loads(ncco)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def first_difference(then: Any, now: Any, place: str = "") -> tuple[str, Any, Any]:
+    """Where two JSON values differ first, as a JSON Pointer, and both values there; None where one has nothing."""
+    pairs: list[tuple[str, Any, Any]] = []
+    if isinstance(then, dict) and isinstance(now, dict):
+        pairs = [(name, then.get(name), now.get(name)) for name in {**then, **now}]
+    elif isinstance(then, list) and isinstance(now, list):
+        size = max(len(then), len(now))
+        padded = (each + [None] * (size - len(each)) for each in (then, now))
+        pairs = [(str(index), *both) for index, both in enumerate(zip(*padded, strict=True))]
+    for name, one, other in pairs:
+        if one != other:
+            return first_difference(one, other, f"{place}/{name}")
+    return place, then, now
+
+
+def _print(turns: Sequence[Replayed], count: int) -> None:
+    for turn in turns:
+        if turn.because:
+            click.echo(f"turn {turn.number}: not played again: {turn.because}")
+        elif turn.is_same:
+            click.echo(f"turn {turn.number}: the same {len(turn.then)} bytes")
+        else:
+            place, then, now = turn.difference
+            click.echo(f"turn {turn.number}: differs at {place or '/'}")
+            for name, value in (("then", then), ("now ", now)):
+                shown = "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False))
+                click.echo(f"  {name}  {shown}")
+    if len(turns) < count:
+        click.echo(f"{count - len(turns)} more turns depend on it, and were not played")
+
+
+class CannotReplay(Exception):
+    """A turn needs something that was not stored."""
+
+
+def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[Replayed]:
+    """Every turn again, up to one that cannot be played: the turns after it depend on it."""
+    entries = list(entries_of(timeline))
+    player = _Player(entries, from_json(timeline.call.session.state), flow, policy)
+    for entry in entries:
+        if entry.turn is not None:
+            try:
+                now = player.play(entry)
+            except CannotReplay as reason:
+                yield Replayed(entry.turn.number, because=str(reason))
+                return
+            yield Replayed(entry.turn.number, _unsigned(entry.turn.ncco), _unsigned(now))
+
+
+class _Player:
+    """Plays one turn after another.
+
+    Args:
+        entries: of the whole call.
+        final: its session after the last turn.
+        flow: as it was then. policy: the current settings.
+    """
+
+    def __init__(self, entries: list[Entry], final: Session, flow: Flow, policy: Policy) -> None:
+        self._entries = entries
+        self._final = final
+        self._flow = flow
+        self._policy = policy
+        self._session: Session | None = None
+
+    def play(self, entry: Entry) -> bytes:
+        """The bytes that go out now. Raises CannotReplay."""
+        turn = _drive(self._start(entry), entry.inputs.get("lookups", {}))
+        if turn is None:
+            raise CannotReplay("its webhook does not steer the call now")
+        is_first, self._session = self._session is None, turn.session
+        is_sent = is_first or turn.ncco or entry.webhook.kind.startswith("input")
+        return json_bytes(turn.ncco) if is_sent else b""
+
+    def _start(self, entry: Entry) -> Playing:
+        """The turn, before its first lookup. Raises CannotReplay."""
+        session, row, surroundings = self._session, entry.webhook, self._surroundings(entry)
+        if session is None:
+            if self._final.parent:
+                raise CannotReplay("it is the leg of a dialled party, whose parameters are part of another call")
+            return begin(self._flow, self._final.id, self._final.call, surroundings)
+        if entry.turn is not None and entry.turn.cause_status == REFUSED:
+            return fail(self._flow, session, surroundings, "Vonage refused it")
+        if not 0 <= row.wait < len(session.waits):
+            raise CannotReplay("its webhook answered a wait that is not open now")
+        wait = session.waits[row.wait]
+        if wait.sensitive or MASKED.encode() in row.body:
+            raise CannotReplay("what the caller gave is sensitive, and was not stored")
+        webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
+        if isinstance(webhook, FallbackWebhook):
+            webhook = webhook.original
+        return resume(self._flow, session, wait, webhook, surroundings, seen=self._statuses_before(entry))
+
+    def _statuses_before(self, entry: Entry) -> frozenset[str]:
+        """The statuses that were recorded for the waits of the turn before a checkpoint came."""
+        row = entry.webhook
+        if row.kind != "notify":
+            return frozenset()
+        before = (each.webhook for each in self._entries[: self._entries.index(entry)])
+        return frozenset(each.status.partition(":")[0] for each in before if each.turn == row.turn and each.wait >= 0)
+
+    def _surroundings(self, entry: Entry) -> Surroundings:
+        """The time and base URL of the turn, with the current settings."""
+        base, key, policy = str(entry.inputs.get("base_url", "")), self._policy.keys[0], self._policy
+
+        def link(ref: WaitRef) -> str:
+            return f"{base}/webhooks/{ref.kind}/{make_token(key, ref)}"
+
+        def hide(session: str, secret: str) -> str:
+            return mask(key, session, secret)
+
+        now = datetime.fromisoformat(str(entry.inputs["now"]))
+        return Surroundings(now, link, hide, policy.env, policy.failsafe, policy.dial_allow, policy.dial_limit)
+
+
+def _drive(playing: Playing, answers: Mapping[str, Any]) -> Turn | None:
+    """The turn, with the recorded answers of its lookups. Raises CannotReplay."""
+    try:
+        lookups = next(playing)
+        while True:
+            lookups = playing.send(tuple(_answer(lookup, answers) for lookup in lookups))
+    except StopIteration as done:
+        turn: Turn | None = done.value
+        return turn
+
+
+def _answer(lookup: Lookup, answers: Mapping[str, Any]) -> LookupAnswer:
+    """The recorded answer. Raises CannotReplay when the lookup was not asked then, or its answer was not stored."""
+    record = answers.get(lookup.name)
+    if not isinstance(record, dict):
+        raise CannotReplay(f"it asks the lookup {lookup.name} now, and did not then")
+    if _is_masked(record):
+        raise CannotReplay(f"the answer of the lookup {lookup.name} is sensitive, and was not stored")
+    if not record.get("ok"):
+        return LookupAnswer(None, "it was not ok")
+    return LookupAnswer({name: value for name, value in record.items() if name != "ok"})
+
+
+def _is_masked(value: Any) -> bool:
+    """Whether something in a value was sensitive, and is not stored."""
+    if isinstance(value, dict):
+        return any(_is_masked(each) for pair in value.items() for each in pair)
+    if isinstance(value, list):
+        return any(map(_is_masked, value))
+    return isinstance(value, str) and value.startswith(MASKED)
+
+
+def _unsigned(ncco: bytes) -> bytes:
+    """An NCCO whose callback URLs name their wait without a signature: the key may have changed since."""
+
+    def without_mac(url: re.Match[bytes]) -> bytes:
+        token = url[2]
+        try:
+            payload = urlsafe_b64decode(token + b"=" * (-len(token) % 4))[:-MAC_BYTES]
+        except ValueError:
+            return url[0]
+        # A token that is too short is not ours: a flow may name any URL.
+        return b"/webhooks/" + url[1] + b"/" + payload.hex().encode() if payload else url[0]
+
+    return _CALLBACK_URL.sub(without_mac, ncco)

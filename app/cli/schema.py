@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from app.cli import options
-from app.cli.work import hand_over
+from app.cli.environment import folders
+from app.cli.output import FINE, print_json
+from app.flow.files import read_project
+from app.flow.language.names import Names, names_in
+from app.flow.language.schema import flow_schema
+from app.ncco import json_schema
+from app.verify.scenarios.schema import scenario_schema
 
 
 @click.command(
     "schema",
-    short_help="Print the JSON Schema of flow files, of scenarios, or of the NCCO.",
     epilog="""\b
 Examples:
   ncco schema flow > .vscode/flow.schema.json     with the names of this project, for an editor to offer
@@ -23,13 +29,26 @@ Examples:
 Exit codes: 0 printed, 2 there is no such schema.""",
 )
 @click.argument("name", type=click.Choice(["flow", "ncco", "scenario"]))
-@click.option("--plain", is_flag=True, help="Leave out the names of steps, flows, look-ups, ... of this project.")
+@click.option("--plain", is_flag=True, help="Leave out the names of steps, flows, lookups, ... of this project.")
 @options.flows
 @options.templates
-def command(name: str, flows: Path | None, templates: Path | None, *, plain: bool) -> None:
+def command(
+    name: Literal["flow", "ncco", "scenario"], flows: Path | None, templates: Path | None, *, plain: bool
+) -> int:
     """Print the JSON Schema of flow files, of scenarios or of the NCCO, for editors and other programs.
 
-    That of flow files reads the project in this folder, so that an editor can offer its names; outside of one it goes
-    without.
+    The one of flow files includes the names of the project in this folder, so that an editor can offer them.
     """
-    hand_over("schema", name=name, plain=plain, flows=flows, templates=templates)
+    if name == "ncco":
+        print_json(json_schema())
+    elif name == "scenario":
+        print_json(scenario_schema())
+    else:
+        print_json(flow_schema(Names() if plain else _project_names(*folders(flows, templates))))
+    return FINE
+
+
+def _project_names(flows: Path, templates: Path) -> Names:
+    """The names in a project, which may have faults; none where there is no project."""
+    texts, _ = read_project(flows, templates) if flows.is_dir() else ({}, [])
+    return names_in(texts)

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 import click
 
 from app.cli import options
-from app.cli.work import hand_over
+from app.cli.environment import folders, settings_refused
+from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
+from app.cli.project import Findings, Source, load_source
+from app.errors import SettingsError, StoreError, StoreUnusable
+from app.flow.model import Flow, Project, Step
+from app.flow.parts.connect import Connect
+from app.flow.report import printable, report
+from app.service.released import RELEASED, project_of
+from app.service.removals import CURE, removals
+from app.settings import Settings, load_settings
+from app.store import open_store
+from app.web.server import serve
+
+URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
+MOST_NAMED: Final = 3
+"""How many steps are named."""
+_ONE_WRITER: Final = """\
+note: workers on one SQLite file wait for each other: each commit locks it for all of them. Two workers answer about 1.1
+  times as many calls as one, and the slowest callers wait longer (python -m benchmarks.workers measures it); one
+  worker is the better choice. For several workers and hosts: NCCO_DATABASE_URL=postgresql://..."""
 
 
 @click.command(
     "serve",
-    short_help="Run the server; prints the URLs to enter at Vonage.",
     epilog="""\b
 Examples:
   ncco serve --dev                                       on this machine, without signatures
@@ -21,22 +45,172 @@ Examples:
 
 Every option is a setting too (NCCO_HOST, NCCO_PORT, ...); an option wins over the environment, the environment
 over .env. Exit codes: 0 stopped, 1 the flows have errors and the database
-knows no good ones, 2 a setting is wrong or the address is taken.""",
+has no earlier ones without errors, 2 a setting is wrong or the address is in use.""",
 )
-@click.option("--dev", is_flag=True, help="Development mode: unsigned webhooks are taken, on loopback only.")
+@click.option("--dev", is_flag=True, help="Development mode: accept unsigned webhooks, on loopback only.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that serve.")
 @click.option("--host", help="Address to listen on [NCCO_HOST, else 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [NCCO_PORT, else 8000].")
 @options.flows
 @options.templates
 def command(
-    *,
-    dev: bool,
-    workers: int,
-    host: str | None,
-    port: int | None,
-    flows: Path | None,
-    templates: Path | None,
-) -> None:
+    *, dev: bool, workers: int, host: str | None, port: int | None, flows: Path | None, templates: Path | None
+) -> int:
     """Run the server, and print the URLs to enter at Vonage."""
-    hand_over("serve", dev=dev, workers=workers, host=host, port=port, flows=flows, templates=templates)
+    if flows is not None and templates is None:
+        flows, templates = folders(flows, None)
+    try:
+        settings = load_settings(host=host, port=port, flows=flows, templates=templates)
+        settings.require_safe(dev)
+        _check_workers(settings.database_url, workers)
+        found = load_source(Source(settings.flows, settings.templates), settings.policy().env)
+        _say(report(found.issues, found.texts, "text", shows_colours()), is_line=False)
+        project = _served(settings, found, dev=dev)
+        if project is None:
+            _say("the server does not start while its flows have errors")
+            return ISSUES
+        database = _database(settings.database_url)
+
+        def greet(host: str, port: int) -> None:
+            bound = settings.model_copy(update={"host": host, "port": port})
+            _say(greeting(bound, project.flows.values(), dev=dev, database=database))
+
+        with suppress(KeyboardInterrupt):  # Ctrl-C before the server handles signals
+            serve(settings, dev=dev, workers=workers, ready=greet)
+    except SettingsError as error:
+        raise settings_refused(error) from error
+    except StoreUnusable as error:
+        raise CannotRun(f"the store cannot be used: {error.message}", error.cure) from error
+    return FINE
+
+
+def _say(text: str, *, is_line: bool = True) -> None:
+    """Print to standard error; a failure, for example on a full disk, must not cost a call."""
+    with suppress(OSError):
+        click.echo(text, nl=is_line, err=True, color=shows_colours())
+
+
+def _check_workers(database_url: str, workers: int) -> None:
+    """Say what several workers are worth on this database. Raises CannotRun when they would lose calls."""
+    kind = database_url.partition(":")[0].lower()
+    if workers > 1 and kind == "memory":
+        cure = "let them share a file: NCCO_DATABASE_URL=sqlite:///ncco.db"
+        raise CannotRun(f"memory:// is the memory of one process, and --workers {workers} are {workers}", cure)
+    if workers > 1 and kind == "sqlite":
+        _say(_ONE_WRITER)
+
+
+def _served(settings: Settings, found: Findings, *, dev: bool) -> Project | None:
+    """The flows on disk, or the ones that were served before; None when there are none without errors.
+
+    The earlier ones stay in use while the flows on disk have errors, or lack something that callers can reach. In
+    development there are no callers, and the author can correct the flows.
+    """
+    before = None if dev else asyncio.run(last_served(settings.database_url, found.project))
+    if before is None:
+        return None if found.has_errors else found.project
+    project, time = before
+    since = f"{time:%Y-%m-%d %H:%M} UTC"
+    if found.has_errors:
+        _say(
+            f"the flows have errors, so calls use the flows of {since}; correct the errors, and the running server "
+            "loads the flows"
+        )
+        return project
+    removed = removals(project, found.project)
+    if not removed:
+        return found.project
+    places = "".join(f"  {place.file}:{place.line}: {message}\n" for place, message in removed)
+    _say(f"the flows lack what callers can reach, so calls use the flows of {since}\n{places}cure: {CURE}")
+    return project
+
+
+async def last_served(database_url: str, read: Project) -> tuple[Project, datetime] | None:
+    """The flows that a server on that database served last, and since when; None when there are none.
+
+    Writes nothing, and creates no file. `read` are the flows on disk.
+    """
+    records = open_store(database_url).records()
+    try:
+        await records.open()
+        try:
+            row = await records.revision(RELEASED)
+        finally:
+            await records.close()
+    except StoreError:
+        return None
+    project = None if row is None else project_of(row, read)
+    if row is None or project is None:
+        return None
+    return project, datetime.fromtimestamp(row.created_at / 1000, UTC)
+
+
+def _database(url: str) -> str:
+    """Where calls are stored, before the server opens it."""
+    store = open_store(url)
+    if not store.is_durable:
+        return "the memory of this process, and are lost when it ends"
+    if store.path is not None:
+        return f"{printable(str(store.path.absolute()))}{'' if store.path.exists() else ', a new database'}"
+    return store.label
+
+
+def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "") -> str:
+    """What the server says when it listens: its address, the URLs to enter at Vonage, and what is missing."""
+    flows = tuple(flows)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{settings.port}"
+    lines = [
+        f"ncco {version('ncco-server')} listens on {address}{' (development)' if dev else ''}",
+        "",
+        "Enter at Vonage, in the Voice capability of the application (all three by POST; GET works too):",
+        *(f"  {name:<8}  POST  {settings.base_url}{path}" for name, path in URLS),
+        "",
+        "Flows:",
+        *(f"  {line}" for line in _flow_lines(flows)),
+        *(["", f"Calls are kept in {database}."] if database else []),
+    ]
+    notes = [*_notes(settings, flows, address), *settings.warnings]
+    return "\n".join([*lines, *(["", *notes] if notes else []), ""])
+
+
+def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
+    """Each flow, with the numbers and URLs that lead to it."""
+    known = sorted(flows, key=lambda flow: flow.name)
+    for flow in known:
+        ways = [*flow.numbers]
+        if flow.default:
+            ways.append("every other number")
+        if flow.entry:
+            ways.append(f"/webhooks/answer/{flow.name}")
+        if not ways:
+            runners = [other.name for other in known if flow.name in other.subs and other is not flow]
+            ways.append(f"run by {', '.join(runners)}" if runners else "no call can start here")
+        yield f"{flow.name:<14}  {', '.join(ways)}"
+
+
+def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[str]:
+    """What is missing for real calls."""
+    if not settings.is_signed and not settings.insecure:
+        yield "Webhooks are not checked: VONAGE_SIGNATURE_SECRET is not set. For real calls, set it."
+    if not settings.public_url and not settings.is_signed:
+        yield (
+            f"Vonage cannot reach {address}: put a tunnel before it and enter the tunnel's address, "
+            "or set NCCO_PUBLIC_URL."
+        )
+    steps = [(flow, step) for flow in flows for step in flow.steps.values()]
+    has_hooks = any(flow.events for flow in flows) or any(step.sends or step.events for _, step in steps)
+    if has_hooks and not settings.hook_secrets:
+        yield "Hooks are not signed, so their receivers cannot verify the sender: set NCCO_HOOK_SECRET."
+    dialling = [f"{flow.name}.{step.name}" for flow, step in steps if _computes_number(step)]
+    if dialling and not settings.dial_allow:
+        shown = ", ".join(dialling[:MOST_NAMED]) + (", ..." if len(dialling) > MOST_NAMED else "")
+        yield (
+            f"NCCO_DIAL_ALLOW is not set, so no computed number is dialled ({shown}): set the allowed prefixes, "
+            "such as 44,4930."
+        )
+
+
+def _computes_number(step: Step) -> bool:
+    targets = (target for part in step.parts if isinstance(part, Connect) for target in part.targets)
+    return any(target.is_computed for target in targets)

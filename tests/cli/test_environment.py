@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.jobs.environment import FLOW_PREFIX, folders
+from app.cli.environment import FLOW_PREFIX, folders
 from app.settings import load, load_settings
 from tests.cli.played_projects import project
 from tests.cli.projects import SHOP, ncco, write_project
@@ -50,7 +50,7 @@ def test_a_dotenv_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (write_project(tmp_path, shop=SHOP) / ".env").symlink_to(UNREADABLE)
     done = ncco("check")
 
-    assert (2, "Error: .env: Input/output error\n  cure: let it be read, or delete it\n") == (
+    assert (2, "Error: .env: Input/output error\n  cure: make it readable, or delete it\n") == (
         done.exit_code,
         done.stderr,
     )

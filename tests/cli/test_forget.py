@@ -60,7 +60,7 @@ def test_every_call_of_a_number_is_deleted_and_told(database: Path) -> None:
     assert 0 == done.exit_code
     assert "+447700900123: 1 call, 1 turn, 1 webhook, 0 hooks deleted\n" in done.output
     assert "1 call of them had not ended" in done.output
-    assert "1 revision of your flows name it: written by their author, they stay" in done.output
+    assert "1 revision of your flows name it: their author wrote it, so they stay" in done.output
     assert 1 == bytes_of(database).count(NUMBER.encode())
 
 
@@ -88,7 +88,7 @@ def test_older_copies_in_a_large_file_are_told_with_the_cure(database: Path, mon
     careless.execute("PRAGMA secure_delete = OFF")
     careless.execute("DELETE FROM calls WHERE id = 'leg-1'")
     careless.close()
-    monkeypatch.setattr("app.cli.jobs.forget.REWRITTEN_BYTES", 0)
+    monkeypatch.setattr("app.cli.forget.REWRITTEN_BYTES", 0)
     done = ncco("forget", "--number", NUMBER)
     again = ncco("forget", "--number", NUMBER, "--rewrite")
 
@@ -99,9 +99,9 @@ def test_older_copies_in_a_large_file_are_told_with_the_cure(database: Path, mon
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        ("07700900123", "does not say of which country it is"),
-        ("2025550123", "does not say of which country it is"),
-        ("+07700900123", "does not say of which country it is"),
+        ("07700900123", "has no country code"),
+        ("2025550123", "has no country code"),
+        ("+07700900123", "has no country code"),
         ("+44", "has 2 digits"),
         ("+4477009001231234", "has 16 digits"),
         ("+4477*", "is no phone number"),

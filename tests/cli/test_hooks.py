@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result
 from standardwebhooks import Webhook
 
-from app.cli.jobs.greeting import greeting
+from app.cli.serve import greeting
 from app.flow.loader import load
 from app.settings import load_settings
 from app.store import HookRow, SqliteDatabase, Store
@@ -138,9 +138,9 @@ def test_hooks_are_listed_parked_ones_first(database: Path) -> None:
         "msg_6  voicemail_saved  call leg-6",
         "    not tried yet; next try now",
         "5 waiting, 2 parked",
-        "see to their receivers, then `ncco hooks retry ID` or `ncco hooks retry --all`",
-        "what could not be computed is sent by no try: mend the flow or its variables for the calls to come; what",
-        "it was about shows `ncco calls ID`, and `ncco hooks drop ID` forgets it",
+        "check their receivers, then run `ncco hooks retry ID` or `ncco hooks retry --all`",
+        "a hook that could not be computed is never sent: correct the flow for later calls;",
+        "`ncco calls ID` shows what it was about, and `ncco hooks drop ID` deletes it",
     ] == shown.stdout.splitlines()
 
 
@@ -214,8 +214,8 @@ def test_all_hooks_are_tried_again(database: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "tried", "told"),
     [
-        (["--all"], "1 hook is", "one was not complete when the call was on, and no try can send that"),
-        (["msg_2"], "0 hooks are", "one was not complete when the call was on, and no try can send that"),
+        (["--all"], "1 hook is", "one was incomplete during the call, so no try can send it"),
+        (["msg_2"], "0 hooks are", "one was incomplete during the call, so no try can send it"),
         (["msg_1"], "1 hook is", ""),
     ],
 )
@@ -243,7 +243,7 @@ def test_hook_that_is_not_there_is_said(database: Path) -> None:
 
     assert 1 == shown.exit_code
     assert "1 hook is tried again now" in shown.stdout
-    assert "2 are not there, or wait for an earlier hook of the same call\n" == shown.stderr
+    assert "2 do not exist, or wait for an earlier hook of the same call\n" == shown.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["--all", "msg_1"]])
@@ -264,9 +264,9 @@ def test_parked_hooks_are_dropped(database: Path) -> None:
     some = ncco("hooks", "drop", "msg_0", "msg_2", "msg_9")
     rest = ncco("hooks", "drop", "--all")
 
-    assert (1, "1 hook is gone\n") == (some.exit_code, some.stdout)
+    assert (1, "1 hook is deleted\n") == (some.exit_code, some.stdout)
     assert "2 are not parked: sent already, or still waiting\n" == some.stderr
-    assert (0, "1 hook is gone\n") == (rest.exit_code, rest.stdout)
+    assert (0, "1 hook is deleted\n") == (rest.exit_code, rest.stdout)
     assert ["msg_2", "msg_3"] == [hook.id for hook in listed(database)]
 
 
@@ -285,7 +285,7 @@ def test_missing_database_is_not_made(words: list[str], database: Path) -> None:
 
 @pytest.mark.parametrize(
     ("said", "url"),
-    [("memory:// keeps nothing outside of the server", "memory://"), ("NCCO_DATABASE_URL: ", "mysql://x")],
+    [("memory:// stores nothing outside of the server", "memory://"), ("NCCO_DATABASE_URL: ", "mysql://x")],
 )
 def test_database_that_cannot_be_read_is_said(said: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NCCO_DATABASE_URL", url)

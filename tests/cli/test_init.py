@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from app.cli.jobs.init import NEXT
+from app.cli.init import NEXT_COMMANDS
 from tests.cli.projects import ncco
 from tests.cli.running import running_server
 from tests.flow.schema.editor_yaml import as_editor_reads
@@ -44,7 +44,7 @@ def test_it_writes_a_project_and_says_what_is_next(tmp_path: Path) -> None:
     assert WRITTEN == files_in(tmp_path / "shop")
     assert [f"  {name}" for name in WRITTEN] == shown.stdout.splitlines()[1 : len(WRITTEN) + 1]
     told = shown.stdout.partition("\nnext:\n")[2].splitlines()
-    assert ["cd shop", *(command for command, _ in NEXT)] == [line.strip().partition("   ")[0] for line in told]
+    assert ["cd shop", *(command for command, _ in NEXT_COMMANDS)] == [line.strip().partition("  ")[0] for line in told]
 
 
 def test_the_project_passes_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,14 +57,14 @@ def test_the_project_passes_the_check(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_what_it_says_to_do_next_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ncco("init", "shop")
     monkeypatch.chdir(tmp_path / "shop")
-    called, tested, proved = (ncco(*command.split()[1:]) for command, _ in NEXT[1:4])
-    with running_server(tmp_path, *NEXT[4][0].split()[2:], cwd=tmp_path / "shop") as server:
+    called, tested, proved = (ncco(*command.split()[1:]) for command, _ in NEXT_COMMANDS[1:4])
+    with running_server(tmp_path, *NEXT_COMMANDS[4][0].split()[2:], cwd=tmp_path / "shop") as server:
         answered = httpx.post(
             f"http://{server.address}/webhooks/answer",
             json={"to": "442079460000", "from": "447700900123", "uuid": "u", "conversation_uuid": "CON-1"},
         )
 
-    assert ["check", "simulate", "test", "prove", "serve"] == [command.split()[1] for command, _ in NEXT]
+    assert ["check", "simulate", "test", "prove", "serve"] == [command.split()[1] for command, _ in NEXT_COMMANDS]
     assert (0, 0, 0) == (called.exit_code, tested.exit_code, proved.exit_code)
     assert "Thank you for calling" in called.stdout
     assert ["talk", "talk", "input"] == [action["action"] for action in answered.json()][:3]
@@ -76,7 +76,7 @@ def test_every_command_of_its_page_works(tmp_path: Path, monkeypatch: pytest.Mon
     page = (tmp_path / "shop" / "README.md").read_text()
     lines = [re.split(r"  +| >", line)[0].split()[1:] for line in re.findall(r"^ncco .*", page, re.MULTILINE)]
 
-    assert 10 == len(lines)
+    assert 9 == len(lines)
     assert [] == [words for words in lines if "--watch" not in words and words[0] != "serve" and ncco(*words).exit_code]
 
 

@@ -146,7 +146,7 @@ def test_values_that_stand_for_others_and_what_never_happens_are_told(tmp_path: 
 
     assert 0 == done.exit_code, done.output
     assert "shop: walked: " in done.output
-    assert '  call.from stands for others: "447700900123", "447700900456"' in done.output
+    assert '  call.from represents others: "447700900123", "447700900456"' in done.output
 
 
 LOTTERY = """
@@ -182,7 +182,7 @@ def test_an_outcome_that_only_other_values_take_is_not_said_to_be_taken_by_nobod
     text, document = invoke_in(folder, "prove"), invoke_in(folder, "prove", "--format", "json")
     (proof,) = json.loads(document.stdout)["flows"]
 
-    assert "  not come to with these values: add: if sum == 15\n" in text.output
+    assert "  not reached with these values: add: if sum == 15\n" in text.output
     assert (False, [{"step": "add", "outcome": "if sum == 15"}]) == (proof["certain"], proof["never"])
 
 

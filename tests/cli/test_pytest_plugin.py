@@ -67,8 +67,8 @@ def test_a_fault_of_a_file_or_of_a_flow_is_an_error_of_collecting(tmp_path: Path
 def test_what_breaks_has_a_traceback(tmp_path: Path) -> None:
     folder = project(tmp_path)
     (folder / "conftest.py").write_text(
-        "import app.cli.jobs.pytest_scenarios as playing\n\n\ndef broken(*_):\n    raise RuntimeError('it broke')\n\n\n"
-        "playing.play_one = broken\n"
+        "from app.cli.pytest_scenarios import ScenarioItem\n\n\ndef broken(_):\n"
+        "    raise RuntimeError('it broke')\n\n\nScenarioItem.runtest = broken\n"
     )
     code, printed = pytest_in(folder)
 

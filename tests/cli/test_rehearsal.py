@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from app.cli.jobs.proving.files import not_taken
-from app.cli.jobs.rehearsal import rehearse
+from app.cli.rehearsal import rehearse
 from app.flow.loader import load
 from app.verify.prove.scenario import Written
 
@@ -59,11 +58,3 @@ def test_a_call_that_cannot_be_made_is_told() -> None:
     problem = problem_of(script=[], given={"nobody": {"value": 1}})
 
     assert 'no flow has a look-up "nobody"' == problem
-
-
-def test_what_scenarios_were_made_for_and_do_not_take_is_told() -> None:
-    promised = {("main", "menu", "one by keys"), ("main", "menu", "noinput, try 1"), ("main", "menu", "unknown")}
-    body = {"call": {"flow": "main"}, "script": [{"hear": "Press one."}, {"press": "1"}]}
-    played = rehearse(PROJECT, [Written("a call", body)])
-
-    assert ["main, step menu: noinput, try 1"] == list(not_taken(PROJECT, played, promised))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.cli.jobs.replay import first_difference
+from app.cli.replay import first_difference
 from app.engine import Lookup, LookupAnswer
 from app.service.calls import CallService
 from app.store import SqliteDatabase, Store
@@ -202,7 +202,8 @@ def test_sensitive_input_ends_it() -> None:
 
     assert 0 == done.exit_code
     assert (
-        "turn 3: not played again: what the caller gave is sensitive, and was not kept" == done.stdout.splitlines()[-1]
+        "turn 3: not played again: what the caller gave is sensitive, and was not stored"
+        == done.stdout.splitlines()[-1]
     )
     assert replayed()[3]["same"] is False
 
@@ -223,7 +224,7 @@ def test_sensitive_answer_of_a_look_up_ends_it(returns: str) -> None:
 
     record(to_sales, DESK.replace("vip: bool}, default", f"vip: bool, {returns}}}, default"), asks=asks)
 
-    assert "the look-up customer answered is sensitive" in ncco("replay", LEG).stdout
+    assert "the answer of the lookup customer is sensitive" in ncco("replay", LEG).stdout
 
 
 def test_turns_behind_one_that_is_not_played_are_counted() -> None:
@@ -233,8 +234,8 @@ def test_turns_behind_one_that_is_not_played_are_counted() -> None:
     )
 
     assert [
-        "turn 1: not played again: it asks the look-up customer now, and did not then",
-        "3 more turns stand on it, and were not played",
+        "turn 1: not played again: it asks the lookup customer now, and did not then",
+        "3 more turns depend on it, and were not played",
     ] == ncco("replay", LEG).stdout.splitlines()
 
 
@@ -242,7 +243,7 @@ def test_wait_that_is_not_there_now_ends_it() -> None:
     record(to_sales)
     change("UPDATE webhooks SET wait = 9 WHERE kind = 'input-dtmf'")
 
-    assert "its webhook came in on a wait that is not open now" in ncco("replay", LEG).stdout
+    assert "its webhook answered a wait that is not open now" in ncco("replay", LEG).stdout
 
 
 def test_webhook_that_steers_nothing_now_ends_it() -> None:
@@ -267,7 +268,7 @@ def test_revision_that_is_lost_is_told(statement: str) -> None:
     done = ncco("replay", LEG)
 
     assert 2 == done.exit_code
-    assert "of flow desk is not kept, or cannot be read any more\n  cure: " in done.stderr
+    assert "of flow desk is not stored, or cannot be read any more\n  cure: " in done.stderr
 
 
 def test_call_that_is_not_there_is_told() -> None:

@@ -41,7 +41,7 @@ def test_a_scenario_file_that_cannot_be_updated_is_told(tmp_path: Path) -> None:
 
     assert (
         2,
-        "Error: tests/scenarios/shop.yaml cannot be written: Permission denied\n  cure: let it be written\n",
+        "Error: tests/scenarios/shop.yaml cannot be written: Permission denied\n  cure: make it writable\n",
     ) == (
         code,
         said,
@@ -63,4 +63,4 @@ def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
     folder.chmod(0o755)
 
     assert 2 == code
-    assert said.startswith("Error: tests/scenarios/shop.yaml: Permission denied\n  cure: give yourself the right to it")
+    assert said.startswith("Error: tests/scenarios/shop.yaml: Permission denied\n  cure: change its permissions")

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.jobs.greeting import greeting
-from app.cli.jobs.released import last_released
+from app.cli.serve import greeting, last_served
 from app.flow.loader import load
 from app.settings import load_settings
 from app.store import SqliteDatabase, Store
@@ -111,7 +110,7 @@ def test_flows_that_were_saved_with_a_fault_cost_no_caller_anything_after_a_rest
 
     assert json.loads(before)[0] == json.loads(after)[0]
     assert 'E214  unknown step "slaes"' in server.printed
-    assert "calls go on with those that were last taken over, at 20" in server.printed
+    assert "calls use the flows of 20" in server.printed
     assert "  shop            442079460000\n" in server.printed
     assert ["flows/shop.yaml:9:30 E214"] == [issue[:25] for issue in json.loads(ready)["rejected"]]
     assert 1 == shown.exit_code
@@ -120,7 +119,7 @@ def test_flows_that_were_saved_with_a_fault_cost_no_caller_anything_after_a_rest
 def test_a_database_that_keeps_nothing_has_no_flows_to_begin_with(tmp_path: Path) -> None:
     urls = ["memory://", f"sqlite:///{tmp_path}/none.db"]
 
-    assert [None, None] == [asyncio.run(last_released(url, load({}))) for url in urls]
+    assert [None, None] == [asyncio.run(last_served(url, load({}))) for url in urls]
     assert [] == list(tmp_path.iterdir())
 
 
@@ -208,7 +207,7 @@ def test_a_flow_file_that_cannot_be_read_is_an_error_as_any_other(tmp_path: Path
     [
         ("sqlite:///new/calls.db", "Calls are kept in {here}/new/calls.db, a new database."),
         ("sqlite:///known.db", "Calls are kept in {here}/known.db."),
-        ("memory://", "Calls are kept in the memory of this process, which ends with it."),
+        ("memory://", "Calls are kept in the memory of this process, and are lost when it ends."),
     ],
 )
 def test_where_calls_are_kept_is_said_before_the_first_one(url: str, told: str, tmp_path: Path) -> None:
@@ -241,7 +240,7 @@ def test_the_greeting_says_that_computed_numbers_are_not_dialled(connect: str, a
     flow = f"flow: masked\ndefault: true\nstart: ring\nsteps:\n{steps}"
     shown = greeting(load_settings(None, dial_allow=allow), load({"flows/a.yaml": flow}).flows.values(), dev=True)
 
-    assert is_told == ("no computed number is dialled (masked.ring): set the prefixes that may be" in shown)
+    assert is_told == ("no computed number is dialled (masked.ring): set the allowed prefixes" in shown)
 
 
 def test_the_greeting_repeats_the_warnings_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.cli.jobs.simulating.party import OF_SOCKETS, SHOWN, ways_of_party
+from app.cli.simulate.commands import OF_SOCKETS, SHOWN, ways_of_party
 from app.simulator import Waited
 from tests.cli.simulated import SHOP, call
 

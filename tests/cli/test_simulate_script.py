@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.jobs.simulating.words import NOWHERE
-from app.cli.jobs.simulating.writing import Played, written
+from app.cli.simulate.commands import NOWHERE
+from app.cli.simulate.saving import Played, written
 from app.verify.scenarios import model
 from app.verify.scenarios.model import AT, CallFacts, Said
 from app.verify.scenarios.reading import read_scenarios
@@ -79,7 +79,7 @@ def test_a_script_asks_the_world_when_it_is_told_to(tmp_path: Path) -> None:
     done = ncco("simulate", "--script", FILE, "--live")
 
     assert 0 == done.exit_code
-    assert "live: look-ups are asked, and hooks are sent" in done.output
+    assert "live: lookups are asked, and hooks are sent" in done.output
 
 
 def test_a_call_is_kept_behind_those_of_a_file(tmp_path: Path) -> None:

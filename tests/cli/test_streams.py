@@ -56,7 +56,9 @@ def test_output_that_cannot_be_written_ends_with_2(tmp_path: Path, words: str) -
     done = shell(tmp_path, f"NCCO {words} >{FULL}")
 
     assert 2 == done.returncode
-    assert done.stderr.startswith("Error: the output cannot be written: No space left on device\n  cure: make room ")
+    assert done.stderr.startswith(
+        "Error: the output cannot be written: No space left on device\n  cure: free some space "
+    )
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")

@@ -51,7 +51,7 @@ def test_too_few_outcomes_end_with_1(tmp_path: Path) -> None:
     done = invoke_in(project(tmp_path), "test", "--min", "50")
 
     assert 1 == done.exit_code
-    assert "flow shop: 14.3 % of the outcomes are taken, 50 % are asked for" in done.output
+    assert "flow shop: 14.3 % of the outcomes are taken, 50 % are required" in done.output
     assert 0 == invoke_in(tmp_path, "test", "--min", "14").exit_code
 
 
@@ -254,7 +254,7 @@ def test_live_asks_and_tells_for_real_and_says_so(tmp_path: Path, monkeypatch: p
     assert (1, []) == (calm.exit_code, asked)
     assert 0 == live.exit_code, live.output
     assert ["GET /x", "POST /seen"] == Crm.taken
-    assert "live: look-ups that a scenario does not answer are asked, and hooks are sent" in live.output
+    assert "live: lookups that a scenario does not answer are asked, and hooks are sent" in live.output
 
 
 def test_flows_may_be_named_by_their_project(tmp_path: Path) -> None:

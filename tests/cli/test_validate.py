@@ -53,7 +53,7 @@ def test_a_name_that_stands_twice_is_a_fault_at_its_second_place() -> None:
     shown = ncco("validate", "-", stdin=b'[{"action": "talk", "text": "a", "text": "b"}]')
 
     assert 1 == shown.exit_code
-    assert '<stdin>:1:34  J101  /0/text: "text" stands twice; only the last one counts' in shown.stdout
+    assert '<stdin>:1:34  J101  /0/text: "text" is written twice; only the last one counts' in shown.stdout
 
 
 def test_json_has_place_and_pointer() -> None:
@@ -87,7 +87,7 @@ def test_json_that_is_no_ncco_has_faults(document: bytes) -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        (b'[\n {"action": "talk",}\n]', "<stdin>:2:19  J100  not JSON: nothing comes behind this comma\n"),
+        (b'[\n {"action": "talk",}\n]', "<stdin>:2:19  J100  not JSON: nothing follows this comma\n"),
         (b"[1, 2", "<stdin>:1:6  J100  not JSON: Expecting ',' delimiter\n"),
         (b"[NaN]", "<stdin>:1:2  J100  not JSON: NaN is a word of JavaScript, not of JSON\n"),
         (b"<html>", "<stdin>:1:1  J100  not JSON: Expecting value\n"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
-from app.cli.jobs.validate import RULES as JSON_RULES
+from app.cli.validate import RULES as JSON_RULES
 from app.flow.rules import RULES as FLOW_RULES
 from app.flow.rules import RUNNING_RULES
 from app.flow.rules import Rule as FlowRule

@@ -11,4 +11,4 @@ def test_the_page_has_the_commands_as_they_are() -> None:
 
 
 def test_every_command_has_its_heading() -> None:
-    assert [name for name, _ in commands()] == things_of("docs/reference/commands.md")
+    assert [name for name, _, _ in commands()] == things_of("docs/reference/commands.md")

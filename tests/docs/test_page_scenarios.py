@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.jobs.server_under_test import make_app
+from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.verify.scenarios.expecting import WORDS as EXPECT_WORDS
 from app.verify.scenarios.faults import FAULTS

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.cli.jobs.bundling.hosts import NGINX as WRITTEN
+from app.cli.bundle import HOST_FILES
 from tests.cli.projects import SHOP, ncco, write_project
 from tests.contract.server import free_port
 from tests.hosts.proxy import NGINX, wait_until_up
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not 
 
 def configured(folder: Path, port: int, server: str) -> str:
     """The file with the folder, the server and a name server of here: one that answers nothing."""
-    around, inside = WRITTEN.split("# Inside `server { ... }`.")
+    around, inside = (HOST_FILES / "nginx.conf").read_text(encoding="utf-8").split("# Inside `server { ... }`.")
     text = inside.replace("/srv/ncco;", f"{folder}/bundle;").replace("https://calls.example.com;", f"{server};")
     text = text.replace("127.0.0.53", f"127.0.0.1:{free_port()}")
     temporary = "".join(

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from app.cli.jobs.server_under_test import BareSettings
+from app.cli.server_under_test import BareSettings
 from app.engine import Lookup, LookupAnswer
 from app.flow.loader import load_files
 from app.flow.model import Project

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from app.cli.jobs.examples import unpack
+from app.cli.explain import write_example
 from app.flow.actions.fields import ENDPOINT_TYPES
 from app.flow.hours.holidays import WORDS as REGION_WORDS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
@@ -44,7 +44,7 @@ def loading_texts() -> Iterator[tuple[str, str]]:
     for rule in (*RULES.values(), *RUNNING_RULES.values()):
         for kind, example in {"bad": rule.bad, "good": rule.good}.items():
             with TemporaryDirectory() as folder:
-                unpack(example, Path(folder))
+                write_example(example, Path(folder))
                 yield from sound_files(Path(folder), f"{rule.code}.{kind}")
     for flows in sorted({Path(name).parent for name in tracked_files() if Path(name).parent.name == "flows"}):
         if not flows.parts[0].startswith(("app", "tests")):

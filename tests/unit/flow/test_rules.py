@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.jobs.examples import unpack
+from app.cli.explain import write_example
 from app.flow.issues import Issue
 from app.flow.loader import load_files
 from app.flow.rules import RULES, RUNNING_RULES
@@ -32,7 +32,7 @@ CHOICES = frozenset(
 
 def issues_of(example: str | bytes, root: Path, env: dict[str, str] | None = None) -> tuple[Issue, ...]:
     """What is found in an example; without `env` its settings are whatever it names."""
-    unpack(example, root)
+    write_example(example, root)
     return load_files(root / "flows", root / "templates", env).issues
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.cli.jobs.server_under_test import make_app
+from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.verify.prove import Proof, Violation, never_run, prove, roots_of

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.cli.jobs.server_under_test import make_app
+from app.cli.server_under_test import make_app
 from app.engine import Session
 from app.flow.language.menu import Choices
 from app.flow.model import Project

@@ -1,0 +1,73 @@
+"""What the environment and `.env` say: settings, folders, and the variables of flows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from dotenv import dotenv_values
+
+from app.cli.output import CannotRun
+from app.errors import SettingsError
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+DOTENV: Final = ".env"
+FLOW_PREFIX: Final = "FLOW_"
+
+
+def variables() -> Mapping[str, str]:
+    """The environment variables, and those of `.env` that it does not set. Raises CannotRun if `.env` is unreadable."""
+    try:
+        found = dotenv_values(DOTENV)
+    except OSError as error:
+        raise CannotRun(f"{DOTENV}: {error.strerror}", "make it readable, or delete it") from error
+    except UnicodeDecodeError as error:
+        raise CannotRun(f"{DOTENV}: byte {error.start + 1} is not UTF-8", "save it as UTF-8, or delete it") from error
+    return {name: value for name, value in found.items() if value is not None} | os.environ
+
+
+def flow_variables() -> Mapping[str, str]:
+    """The variables that flows may read, without their prefix. Raises CannotRun."""
+    known = variables().items()
+    return {name.removeprefix(FLOW_PREFIX): value for name, value in known if name.startswith(FLOW_PREFIX)}
+
+
+def project_folders(path: Path) -> tuple[Path, Path]:
+    """The folders of flows and templates of a project, or of its folder of flows."""
+    if (path / "flows").is_dir():
+        return path / "flows", path / "templates"
+    inside = path / "templates"
+    return path, inside if inside.is_dir() else Path(os.path.normpath(path / ".." / "templates"))
+
+
+def folders(flows: Path | None, templates: Path | None) -> tuple[Path, Path]:
+    """The folders of flows and templates: from the options, else the environment, else `flows` and `templates`.
+
+    If only the flows are named, the templates are beside them; the folder of a project names both. Raises CannotRun.
+    """
+    known = variables()
+    if flows is not None and templates is None and not known.get("NCCO_TEMPLATES"):
+        return project_folders(flows)
+    return (
+        flows or Path(known.get("NCCO_FLOWS") or "flows"),
+        templates or Path(known.get("NCCO_TEMPLATES") or "templates"),
+    )
+
+
+def server_settings() -> Settings:
+    """The settings of the server. Raises CannotRun, which lists every fault."""
+    from app.settings import load_settings  # noqa: PLC0415 - takes as long to import as a small project takes to check
+
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise settings_refused(error) from error
+
+
+def settings_refused(error: SettingsError) -> CannotRun:
+    """What is wrong with the settings: the first fault with its cure, then the others, one per line."""
+    return CannotRun(str(error), "\n".join([error.cure, *getattr(error, "__notes__", ())]))

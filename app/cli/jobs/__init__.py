@@ -1,1 +1,0 @@
-"""What the commands do; imported when a command has been called, not before."""

@@ -1,0 +1,95 @@
+"""Exit codes, and what commands print."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+FINE: Final = 0
+ISSUES: Final = 1
+CANNOT_RUN: Final = 2
+INTERRUPTED: Final = 130
+"""After Ctrl-C, as in shells; 1 would mean faults."""
+BROKEN_PIPE: Final = 141
+"""When nothing reads the output any more (`| head`), as in shells."""
+
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+class CannotRun(click.ClickException):
+    """The command cannot do its work; ends with 2 and prints what is wrong and what to do."""
+
+    exit_code = CANNOT_RUN
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(f"{message}\n  cure: {cure}")
+
+
+def exit_code_of(command: Callable[[], int | None]) -> int:
+    """Run a command; its exit code, also when it is interrupted or nothing reads its output. Raises CannotRun."""
+    _open_closed_streams()
+    try:
+        code = command() or FINE
+    except KeyboardInterrupt:
+        click.echo("\nAborted!", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = BROKEN_PIPE
+    except PermissionError as error:
+        raise CannotRun(f"{error.filename}: {error.strerror}", "change its permissions, or name another") from error
+    except OSError as error:
+        # An error of a file carries its name, one of standard output does not.
+        if error.errno not in _DISK_FULL or error.filename is not None:
+            raise
+        _flush_streams()
+        cure = "free some space where standard output goes, or send it elsewhere"
+        raise CannotRun(f"the output cannot be written: {error.strerror}", cure) from error
+    _flush_streams()
+    return code
+
+
+def _open_closed_streams() -> None:
+    """Connect a closed standard stream (`>&-`) to /dev/null; Python has None in its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - open for as long as the process
+            setattr(sys, name, stream)
+
+
+def _flush_streams() -> None:
+    """Drop output that cannot be written; Python would end with 120 instead of the command's code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def shows_colours() -> bool:
+    """Whether standard output is a terminal with colours, and neither NO_COLOR nor TERM=dumb is set."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def print_json(document: Any) -> None:
+    """Print a JSON document."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """`1 call`, `2 calls`, `1,000 calls`; `nouns` is the plural unless that only adds an s."""
+    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
+
+
+def columns(rows: Iterable[tuple[str, ...]], indent: str = "") -> Iterator[str]:
+    """Rows as lines, with their cells aligned."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield (indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()

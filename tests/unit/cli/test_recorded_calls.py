@@ -1,0 +1,115 @@
+"""Recorded calls in words, and what `ncco calls --follow` shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from app.cli.calls import action_summary, follow_calls, state_of
+from app.cli.recorded_calls import recorded_call, summary
+from app.store import ANY, CallRow, open_store
+from tests.store.stored_rows import NOON_MS, new_call, session_row, webhook_row
+
+
+def open_call(**state: Any) -> CallRow:
+    row = session_row("leg-1", state=orjson.dumps({"call": {"to": "1", "from_number": "2"}, "step": "menu", **state}))
+    return CallRow(1, row, 3, has_failed=False)
+
+
+def test_open_call_waits_in_its_step() -> None:
+    call = recorded_call(open_call(at="pin_check"), NOON_MS + 65_000)
+
+    assert ("open", "pin_check.menu", 65.0) == (call.state, call.step, call.seconds(NOON_MS + 65_000))
+    assert "waits in pin_check.menu" == state_of(call)
+
+
+@pytest.mark.parametrize(
+    ("expected", "state", "is_over", "later"),
+    [
+        ("plays its last words", {"is_over": True, "step": ""}, False, 0),
+        ("hung up in menu", {}, True, 0),
+        ("hung up", {"step": ""}, True, 0),
+        ("no end was reported, last in menu", {}, False, 49 * 3_600_000),
+        ("no end was reported", {"step": ""}, False, 49 * 3_600_000),
+    ],
+)
+def test_state_of_a_call_in_words(expected: str, state: dict[str, Any], is_over: bool, later: int) -> None:
+    call = open_call(**state)
+    call = call._replace(session=call.session._replace(is_over=is_over))
+
+    assert expected == state_of(recorded_call(call, NOON_MS + later))
+
+
+@pytest.mark.parametrize(
+    ("expected", "kind", "fields"),
+    [
+        ("silence", "input", {"dtmf": {"digits": None}, "speech": {"results": []}}),
+        ("silence", "input", {}),
+        ("pressed 12", "input-dtmf", {"dtmf": "12"}),
+        ("not understood: no match", "input", {"speech": {"error": "no match"}}),
+        ('said "sales"', "input-speech", {"speech": {"results": [{"text": "sales"}]}}),
+        ("said words that are not kept", "input-speech", {"speech": {"results": [{"text": "secret:ab"}]}}),
+        ("checkpoint terms", "notify", {"payload": {"checkpoint": "terms"}}),
+        ("", "notify", {"payload": 7}),
+        ("Socket timeout.", "fallback", {"reason": "Socket timeout."}),
+        ("a recording of 4 bytes", "record", {"size": 4}),
+        ("", "record", {}),
+        ("not readable: the body is empty", "input", {"not_kept": "the body is empty"}),
+        ("beep_start", "event-machine", {"sub_state": "beep_start"}),
+        ("", "transfer", {}),
+        ("by the fallback URL (Socket timeout.)", "answer", {"reason": "Socket timeout.", "original_request": {}}),
+        ("by the fallback URL (no reason)", "answer", {"original_request": {}}),
+        ("pressed 1, by the fallback URL (late)", "input", {"dtmf": "1", "reason": "late", "original_request": {}}),
+        ("Invalid NCCO.", "error", {"reason": "Invalid NCCO."}),
+    ],
+)
+def test_webhook_in_a_few_words(expected: str, kind: str, fields: dict[str, Any]) -> None:
+    assert expected == summary(kind, fields)
+
+
+@pytest.mark.parametrize(
+    ("expected", "action"),
+    [
+        ('talk "Hello."', {"action": "talk", "text": "Hello."}),
+        ("stream https://x/a.mp3", {"action": "stream", "streamUrl": ["https://x/a.mp3"]}),
+        ("connect sip sip:a@b", {"action": "connect", "endpoint": [{"type": "sip", "uri": "sip:a@b"}]}),
+        ("connect vbc", {"action": "connect", "endpoint": [{"type": "vbc"}]}),
+        ("conversation room", {"action": "conversation", "name": "room"}),
+        ("input dtmf, up to 6 digits", {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": 6}}),
+        ("record endOnKey #", {"action": "record", "endOnKey": "#"}),
+        ("notify terms", {"action": "notify", "payload": {"checkpoint": "terms"}}),
+        ("wait 10 s", {"action": "wait"}),
+        ("transfer CON-2", {"action": "transfer", "conversationId": "CON-2"}),
+        ("dance", {"action": "dance"}),
+    ],
+)
+def test_action_in_a_line(expected: str, action: dict[str, Any]) -> None:
+    assert expected == action_summary(action)
+
+
+def test_call_without_a_leg_never_ends_and_is_not_open() -> None:
+    row = open_call()
+    call = recorded_call(row._replace(session=row.session._replace(leg="")), NOON_MS)
+
+    assert ("lost", None) == (call.state, call.seconds(NOON_MS))
+    assert "no call of Vonage, last in menu" == state_of(call)
+
+
+async def test_follow_shows_new_calls_and_changed_ones() -> None:
+    store = open_store("memory://")
+    await store.open()
+    await store.open_call(*new_call("first"))
+    records = store.records()
+    await records.open()
+    calls = follow_calls(records, ANY, 1, poll_s=0)
+    first = await anext(calls)
+    await store.open_call(*new_call("second"))
+    second = await anext(calls)
+    await store.end("first", webhook_row("first"))
+    changed = await anext(calls)
+    await calls.aclose()
+
+    assert ["first", "second", "first"] == [each.session.id for each in (first, second, changed)]
+    assert changed.session.is_over
