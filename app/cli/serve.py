@@ -20,8 +20,7 @@ from app.errors import SettingsError, StoreError, StoreUnusable
 from app.flow.actions.connect import Connect
 from app.flow.model import Flow, Project, Step
 from app.flow.report import printable, report
-from app.service.released import RELEASED, project_of
-from app.service.removals import CURE, removals
+from app.service.library import CURE, RELEASED, project_of, removals
 from app.settings import Settings, load_settings
 from app.store import open_store
 from app.web.server import serve

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from app.flow.actions.values import in_locale
-from app.flow.model import Callback, Draft, Frame, Laid, Value
+from app.flow.model import Callback, Draft, Frame, Value
 from app.flow.nodes import Place
 
 
@@ -62,10 +62,6 @@ class Action:
         for name, value in self._computed:
             action[name] = value.render(frame.names)
         return [Draft(action, self.callback, "", self._shape, not self._computed)]
-
-    def laid_out(self) -> Laid:
-        """The action as it is on entering the step."""
-        return Laid(self._ready, self._computed, self.callback, self._shape)
 
     def sample(self, sample_of: Callable[[Value], Any]) -> dict[str, Any]:
         """The action with a sample in each field that only a call can fill."""

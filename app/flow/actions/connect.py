@@ -28,7 +28,7 @@ from app.flow.actions.endpoints import ADDRESS_FIELDS, ON_ANSWER, address_of, en
 from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, entries_in, read_list
 from app.flow.actions.item import Item, gather
 from app.flow.actions.values import Array, Given, Object, OurNumber, find
-from app.flow.model import Callback, Draft, Frame, Laid, Part, Runs, Value
+from app.flow.model import Callback, Draft, Frame, Part, Runs, Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.reader import Reader
 from app.flow.types import TYPES, ValueType
@@ -136,13 +136,16 @@ class Party(Action):
             yield from each_number(self.numbers, frame)
 
     def may_be_dialled(self, frame: Frame) -> bool:
-        """Whether a computed address may be dialled; one that cannot be computed fails when its turn comes."""
+        """Whether a computed address of a list may be dialled: it is allowed, and a value of its type.
+
+        One that cannot be computed at all fails when its turn comes.
+        """
         if not self.is_computed:
             return True
         try:
             address = address_of(self.fields["endpoint"].render(frame.names)[0])
-        except RenderError:
-            return True
+        except RenderError as error:
+            return error.code != "E392" or frame.may_dial("")
         return not address or frame.may_dial(address)
 
     def draft(self, names: Mapping[str, Any]) -> Draft:
@@ -191,10 +194,6 @@ class Connect:
         """The action of the target whose turn it is; none when a list has nobody to ring. Raises RenderError."""
         rung = tuple(islice(self.rung(frame), frame.position + 1))
         return [target.draft(names) for target, names in rung[-1:]]
-
-    def laid_out(self) -> Laid | None:
-        """The action of the first target; None when a call has to add to it."""
-        return None if self.targets[0].differs else self.targets[0].laid_out()
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback) -> Connect:
         """The same targets with more fields each, and another webhook."""

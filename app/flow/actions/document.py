@@ -21,7 +21,7 @@ from app.flow.actions.action import observer
 from app.flow.actions.endpoints import address_of
 from app.flow.actions.fields import in_every_locale
 from app.flow.actions.item import Item
-from app.flow.model import Draft, Frame, Laid, Part, Value
+from app.flow.model import Draft, Frame, Part, Value
 from app.flow.nodes import Place, Text
 from app.flow.reader import Reader
 from app.flow.templates import compile_file
@@ -43,10 +43,6 @@ class Document:
         if self.is_opening and frame.position:
             return []
         return self.drafts(self.value.render(frame.names))
-
-    def laid_out(self) -> Laid | None:
-        """None: the template decides which actions there are."""
-        return None
 
     def drafts(self, text: str) -> list[Draft]:
         """The actions that a rendered template holds. Raises RenderError (E413)."""

@@ -52,7 +52,6 @@ class Hold(FlowModel, StepExit):
 
     word: ClassVar = "hold"
     step_words: ClassVar = ("hold", "on")
-    is_steady: ClassVar = False
     is_early: ClassVar = True
     asks_again: ClassVar = True
     aliases: ClassVar = {**dict.fromkeys(("for", "timeout", "max"), "up_to"), "if": "until"}

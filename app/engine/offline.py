@@ -1,12 +1,11 @@
-"""What a caller can hear while no server answers: the words of an `error` exit, if they need nobody to be asked."""
+"""What a caller can hear while no server answers: the actions of an `error` exit that need no webhook."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from app.engine.scope import NOTHING_HEARD
-from app.engine.standing import begun
+from app.engine.scope import NOTHING_HEARD, new_scope
 from app.errors import RenderError
 from app.flow.model import Draft, Flow, Frame, Step, Target
 from app.ncco import check
@@ -14,20 +13,20 @@ from app.ncco import check
 _OURS: Final = ("eventUrl", "eventMethod", "eventType")
 _RECORDED: Final = ("record", "transcription")
 _ASKS: Final = frozenset({"input", "notify", "record"})
-"""Actions that are for nothing without a webhook."""
+"""Actions that do nothing without a webhook."""
 _WAITS_FOR_MESSAGE: Final = ("endOnSilence", "endOnKey", "timeOut")
 """Options that make a `record` wait for what the caller says. Source: NCCO reference, Record."""
 
 
-class Alone(NamedTuple):
-    """What is played without a server: plain JSON values; nothing, when it cannot be, and why."""
+class Offline(NamedTuple):
+    """The actions that can be played without a server, as plain JSON; none, with the reason, if there are none."""
 
     actions: tuple[dict[str, Any], ...]
     because: str = ""
 
 
 class _NeedsServer(Exception):
-    """What is to be played needs a server that answers."""
+    """The actions need a server that answers."""
 
 
 class _Unknown(dict[str, Any]):
@@ -37,11 +36,11 @@ class _Unknown(dict[str, Any]):
         raise RenderError("E391", f"call.{name} is not known before somebody calls")
 
 
-def play_alone(flow: Flow, to: str = "", *, dial_allow: tuple[str, ...] = (), own_url: str = "") -> Alone:
+def play_offline(flow: Flow, to: str = "", *, dial_allow: tuple[str, ...] = (), own_url: str = "") -> Offline:
     """What the error exit of a flow plays, as far as it is the same for every caller at any time.
 
     Nothing is played of an exit that asks the caller for something, records a message for this server, or depends on
-    who calls, on the time, or on `env`: what it says must make sense to the end. Look-ups have their defaults.
+    who calls, on the time, or on `env`: what it says must make sense to the end. Lookups have their defaults.
 
     Args:
         flow: the flow that calls start in.
@@ -52,31 +51,31 @@ def play_alone(flow: Flow, to: str = "", *, dial_allow: tuple[str, ...] = (), ow
     start = flow.steps[flow.start]
     target = start.error or flow.error
     if target is None:
-        return Alone((), "it has no `error` exit")
+        return Offline((), "it has no `error` exit")
     try:
-        drafts = list(_Walk(flow, to, dial_allow).drafts(target))
+        drafts = list(_OfflineCall(flow, to, dial_allow).drafts(target))
         return _sound([action for draft in drafts if (action := _without_us(draft, own_url)) is not None])
     except _NeedsServer as reason:
-        return Alone((), str(reason))
+        return Offline((), str(reason))
     except RenderError as error:
-        return Alone((), f"what it says differs from call to call: {error}")
+        return Offline((), f"what it says differs from call to call: {error}")
 
 
-def keep_alone(ncco: Iterable[Mapping[str, Any]], own_url: str = "") -> Alone:
+def keep_offline(ncco: Iterable[Mapping[str, Any]], own_url: str = "") -> Offline:
     """What of an NCCO that no flow has made can be played without a server, such as the failsafe NCCO."""
     try:
         drafts = [Draft(dict(action)) for action in ncco]
         return _sound([action for draft in drafts if (action := _without_us(draft, own_url)) is not None])
     except _NeedsServer as reason:
-        return Alone((), str(reason))
+        return Offline((), str(reason))
 
 
-class _Walk:
-    """Goes from step to step as a call does whose first NCCO failed."""
+class _OfflineCall:
+    """Walks from step to step like a call whose first NCCO failed."""
 
     def __init__(self, flow: Flow, to: str, dial_allow: tuple[str, ...]) -> None:
         self._root = self._flow = flow
-        self._standing = begun(flow, {})
+        self._scope = new_scope(flow, {})
         self._call = _Unknown(
             {"uuid": ""} | ({"to": to} if to else {})
         )  # a checkpoint, which is left out, names the leg
@@ -119,11 +118,11 @@ class _Walk:
             raise _NeedsServer(f"it waits for what comes of the flow {runs.flow}")
         given = {each.name: each.value.render(self._names()) for each in runs.given}
         self._flow = self._root.named(runs.flow)
-        self._standing = begun(self._flow, given)
+        self._scope = new_scope(self._flow, given)
         return self._step(self._flow.start)
 
     def _step(self, name: str) -> Step:
-        """A step with its variables set. None is entered twice: a loaded flow goes round by input alone."""
+        """A step with its variables set. No step is entered twice: a loaded flow has no cycle without input."""
         step = self._flow.steps[name]
         for assignment in step.sets:
             self._assign(assignment.name, assignment.value.render(self._names()))
@@ -133,12 +132,12 @@ class _Walk:
         if name == "locale":
             self._locale = str(value)
         else:
-            self._standing.assign(name, value)
+            self._scope.assign(name, value)
 
     def _names(self) -> dict[str, Any]:
         """What is known without a call: no `env`, which may hold secrets, no time, and of the caller nothing."""
         known = {"call": self._call, "input": NOTHING_HEARD, "locale": self._flow.locale_for(self._locale)}
-        return self._standing.names({**known, **self._flow.unasked})
+        return self._scope.names({**known, **self._flow.unasked})
 
     def _may_dial(self, number: str) -> bool:
         return bool(number) and number.startswith(self._dial_allow or ("\0",))
@@ -168,12 +167,12 @@ def _calls_us(draft: Draft, own_url: str) -> bool:
     return draft.callback is not None or is_nowhere or bool(own_url and url.startswith(f"{own_url}/"))
 
 
-def _sound(actions: list[dict[str, Any]]) -> Alone:
+def _sound(actions: list[dict[str, Any]]) -> Offline:
     """The actions, unless Vonage would refuse them or they say nothing."""
     if not any(action["action"] == "input" for action in actions):  # which a `bargeIn` must be followed by
         for action in actions:
             action.pop("bargeIn", None)
     faults = [issue for issue in check(actions) if issue.severity == "error"]
     if faults:
-        return Alone((), f"without its webhooks it is no valid NCCO: {faults[0].message}")
-    return Alone(tuple(actions)) if actions else Alone((), "it says nothing")
+        return Offline((), f"without its webhooks it is no valid NCCO: {faults[0].message}")
+    return Offline(tuple(actions)) if actions else Offline((), "it says nothing")

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.service.outbox import Schedule
-from app.service.outbox.schedule import LONGEST_S
+from app.service.outbox import LONGEST_S, Schedule
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Sensitive values that come back in answers which do not say that they are sensitive.
+"""Sensitive values that come back in lookup answers, in fields that are not declared as sensitive.
 
 A server that is sent a PIN may tell it again, in a message or as a field of its own. Such a text is known by what the
 turn has received. Six characters and more are found wherever they stand. Four or five have to stand by themselves,
@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Final
 from urllib.parse import unquote_plus
+
+from app.flow.paths import Path, by_step
 
 ANYWHERE: Final = 6
 """Characters of a secret that is found within longer words and numbers, too."""
@@ -26,7 +28,7 @@ _BETWEEN: Final = re.compile(r"[\W_]{0,3}")
 _NO_WORD: Final = re.compile(r"[\W_]+")
 
 
-class Echoes:
+class Secrets:
     """The sensitive values that a turn has received, and which texts hold one of them."""
 
     def __init__(self) -> None:
@@ -52,7 +54,7 @@ class Echoes:
         return folded in self._whole or self._is_part_of(folded)
 
     def are_part_of(self, value: object) -> bool:
-        """Whether a number, a phone number or a URL holds one of them; short ones are in too many to tell."""
+        """Whether a number, a phone number or a URL holds one of them; short ones occur in too many by chance."""
         return self._is_part_of(_folded(str(value)))
 
     def _is_part_of(self, folded: str) -> bool:
@@ -112,7 +114,7 @@ def _is_in_groups(secrets: set[str], groups: list[str]) -> bool:
 
 
 def _fills(secret: str, groups: list[str]) -> bool:
-    """Whether one number, or several that follow each other, are the secret and no more."""
+    """Whether one number, or several in a row, are the secret and nothing more."""
     for first in range(len(groups)):
         joined = ""
         for group in groups[first:]:
@@ -126,3 +128,39 @@ def _fills(secret: str, groups: list[str]) -> bool:
 
 def _is_in_words(secret: str, words: str) -> bool:
     return f" {secret} " in f" {words} " if len(secret) < ANYWHERE else secret in words
+
+
+def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> Any:
+    """`value` with a token in the place of everything that `paths` lead to."""
+    if () in paths:
+        return mask(str(value))
+    inner = by_step(paths)
+    if isinstance(value, dict):
+        return {name: masked(each, inner[name], mask) if name in inner else each for name, each in value.items()}
+    if isinstance(value, list) and None in inner:
+        return [masked(each, inner[None], mask) for each in value]
+    return value
+
+
+def leading_to(value: Any, paths: Collection[Path]) -> Iterator[Any]:
+    """Everything that `paths` lead to."""
+    if () in paths:
+        yield value
+        return
+    for step, inner in by_step(paths).items():
+        if isinstance(value, dict) and step in value:
+            yield from leading_to(value[step], inner)
+        elif isinstance(value, list) and step is None:
+            for each in value:
+                yield from leading_to(each, inner)
+
+
+def without(value: Any, paths: Collection[Path]) -> Any:
+    """`value` without anything that `paths` lead to."""
+    inner = by_step(paths)
+    if isinstance(value, dict):
+        kept = {name: each for name, each in value.items() if () not in inner.get(name, ())}
+        return {name: without(each, inner[name]) if name in inner else each for name, each in kept.items()}
+    if isinstance(value, list) and None in inner:
+        return [without(each, inner[None]) for each in value]
+    return value

@@ -13,13 +13,12 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
-from app.service.outbox import Poster, Signer, Verdict
-from app.service.outbox.posting import ANSWER_LIMIT, BODY_LIMIT
+from app.service.outbox import ANSWER_LIMIT, BODY_LIMIT, Poster, Signer, Verdict
 from app.service.outgoing import new_client
 from app.store import HookRow
 from tests.contract.server import free_port
-from tests.service.outbox.receiver import Answer, Receiver
 from tests.store.stored_rows import hook_row
+from tests.unit.service.receiver import Answer, Receiver
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 OTHER = "whsec_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="

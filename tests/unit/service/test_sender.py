@@ -12,9 +12,9 @@ import pytest_asyncio
 from app.errors import StoreUnavailable
 from app.service.outbox import Schedule, Sender, Verdict
 from app.store import HookCounts, HookRow
-from tests.service.outbox.outbox_kit import FAILED, GONE, SENT, Clock, Heard, ScriptedPost, put, running, until
 from tests.store.memory_store import MemoryStore
 from tests.store.stored_rows import NOON_MS, hook_row
+from tests.unit.service.outbox_kit import FAILED, GONE, SENT, Clock, Heard, ScriptedPost, put, running, until
 
 FIXED = Schedule(tries=3, draw=lambda: 0.5)
 """Waits 5 s, then 20 s."""

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.service.outbox import Verdict
-from app.service.outbox.receivers import Receivers
+from app.service.outbox import Receivers, Verdict
 
 SLOW = Verdict("again", "no answer within 15 s", is_slow=True)
 

@@ -20,9 +20,9 @@ from standardwebhooks import Webhook
 from app.service.outbox import Poster, Schedule, Sender, Signer
 from app.service.outgoing import new_client
 from app.store import HookRow, SqliteDatabase, Store
-from tests.service.outbox.outbox_kit import Heard, put, running, until
-from tests.service.outbox.receiver import Answer, Receiver, receiving
 from tests.store.stored_rows import hook_row
+from tests.unit.service.outbox_kit import Heard, put, running, until
+from tests.unit.service.receiver import Answer, Receiver, receiving
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -134,7 +134,7 @@ async def test_hook_of_a_server_that_was_killed_is_sent_by_the_next(
 
 def kill_it(how: str, path: Path, receiver: Receiver, posts: int) -> int:
     """Run the dying process until so many posts came; the code that it ended with."""
-    words = [sys.executable, "-m", "tests.service.outbox.dying_process", how, str(path), receiver.url]
+    words = [sys.executable, "-m", "tests.unit.service.dying_process", how, str(path), receiver.url]
     with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, env=dict(os.environ)) as process:
         receiver.wait_for(posts, within_s=20)
         process.communicate(b"\n")
