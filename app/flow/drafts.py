@@ -103,7 +103,7 @@ class Draft:
 
 
 class Part(Protocol):
-    """One item of `do`, in its file under app/flow/parts/."""
+    """One item of `do`, in its file under app/flow/actions/."""
 
     @property
     def place(self) -> Place:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from app.flow.model import Part
+from app.flow.actions.action import Action
+from app.flow.actions.checkpoint import CheckpointKind
+from app.flow.actions.connect import Connect, ConnectKind, Party
+from app.flow.actions.document import Document, DocumentKind
+from app.flow.actions.item import Item, drop_repeats, spell
+from app.flow.actions.ncco_action import PLAIN_KINDS
+from app.flow.model import Part, Value
 from app.flow.nodes import Map, Node, Text
-from app.flow.parts.checkpoint import CheckpointKind
-from app.flow.parts.connect import ConnectKind
-from app.flow.parts.document import DocumentKind
-from app.flow.parts.inheritance import drop_repeats
-from app.flow.parts.kinds import PLAIN_KINDS
-from app.flow.parts.spelling import Item, spell
 from app.flow.reader import Reader
 
 
@@ -56,3 +56,27 @@ def read_do(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> tuple[Pa
 def _read_item(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> Part | None:
     item = spell(node, _BY_WORD, reader)
     return None if item is None else _BY_WORD[item.word].read(item.inherit(defaults), reader)
+
+
+def actions_of(part: Part) -> tuple[Action, ...]:
+    """The actions that a part is known to be: none for a document, one for each party of a connect."""
+    if isinstance(part, Connect):
+        return part.targets
+    return (part,) if isinstance(part, Action) else ()
+
+
+def values_in(part: Part) -> Iterator[Value]:
+    """What each call computes of a part."""
+    if isinstance(part, Document):
+        yield part.value
+    for action in actions_of(part):
+        yield from (value for value in action.fields.values() if not value.is_literal)
+        if isinstance(action, Party):
+            yield from _of_party(action)
+
+
+def _of_party(party: Party) -> Iterator[Value]:
+    if party.numbers is not None:
+        yield party.numbers
+    if party.heard is not None:
+        yield from (given.value for given in party.heard.given)

@@ -15,18 +15,20 @@ from __future__ import annotations
 
 import re
 
+from app.flow.actions.action import Action
+from app.flow.actions.item import Item
+from app.flow.actions.values import Given, Object, OfCall
 from app.flow.model import Callback, Part
 from app.flow.nodes import Place, Text
-from app.flow.parts.action import Action
-from app.flow.parts.detection import DETECTIONS
-from app.flow.parts.spelling import Item
-from app.flow.parts.values import Given, Object, OfCall
 from app.flow.reader import Reader
 
 DIAL_FAILURES = ("busy", "timeout", "unanswered", "rejected", "failed")
 """Ways in which dialling fails whose reply Vonage plays. Source: webhook reference, Call status events."""
 
 DIAL_OUTCOMES = ("completed", *DIAL_FAILURES, "disconnected")
+DETECTIONS = ("machine", "human", "beep")
+"""What machine detection reports."""
+
 CONNECTED = "connected"
 HELD = "held"
 _RESERVED = frozenset({*DIAL_OUTCOMES, *DETECTIONS, CONNECTED, HELD, "otherwise", "error", "cancelled", "record"})

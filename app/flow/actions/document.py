@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import RenderError
+from app.flow.actions.action import observer
+from app.flow.actions.endpoints import address_of
+from app.flow.actions.fields import in_every_locale
+from app.flow.actions.item import Item
 from app.flow.model import Draft, Frame, Part, Value
 from app.flow.nodes import Place, Text
-from app.flow.parts.action import observer
-from app.flow.parts.address import address_of
-from app.flow.parts.local import in_every_locale
-from app.flow.parts.spelling import Item
 from app.flow.reader import Reader
 from app.flow.templates import compile_file
 from app.flow.types import TYPES

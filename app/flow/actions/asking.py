@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from app.flow.actions.action import Action
+from app.flow.actions.item import Item, drop_repeats
+from app.flow.actions.ncco_action import ActionKind
+from app.flow.actions.values import Array, Given, Localised, Object, localised
 from app.flow.language.locales import Locale
 from app.flow.model import Callback, Part, Value
 from app.flow.nodes import Map, Place
-from app.flow.parts.action import Action
-from app.flow.parts.inheritance import drop_repeats
-from app.flow.parts.kinds import INPUT
-from app.flow.parts.spelling import Item
-from app.flow.parts.values import Array, Given, Localised, Object, localised
 from app.flow.reader import Reader
 from app.ncco.languages import IS_RECOGNISED
 
@@ -52,7 +51,7 @@ def with_input(
         return parts
     if not found:
         before_reading = len(reader.issues)
-        appended = INPUT.read(Item("input", place, None, ()).inherit(defaults or {}), reader)
+        appended = ActionKind("input").read(Item("input", place, None, ()).inherit(defaults or {}), reader)
         drop_repeats(reader, before_reading)
         parts, found = (*parts, appended) if isinstance(appended, Action) else parts, [len(parts)]
     number = found[0]

@@ -5,30 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.flow.actions.action import Action, literal, observer
+from app.flow.actions.fields import Field, JsonField, ListField, LocalField, ScalarField, SpeechField, action_shape
+from app.flow.actions.item import Item, gather, rename
+from app.flow.actions.voice import check_translated, voice_of
 from app.flow.language.locales import mixes_locales, stands_for_locales
 from app.flow.model import Callback, Part, Value
 from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.flow.parts.action import Action, literal, observer
-from app.flow.parts.inheritance import gather, rename
-from app.flow.parts.spelling import Item
-from app.flow.parts.voice import check_translated, voice_of
-from app.flow.parts.wire import action_shape
 from app.flow.reader import Reader
+from app.ncco.actions import SHAPES
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """An NCCO action.
-
-    Attributes:
-        word: its name.
-        main: the field whose value may stand under the name; "" when only a map of fields may.
-        example: how it is written, for cures.
-    """
+class ActionKind:
+    """How an NCCO action is read; `word` is its name."""
 
     word: str
-    main: str
-    example: str
+
+    @property
+    def main(self) -> str:
+        """The field whose value may stand under the name; "" when only a map of fields may."""
+        return SHAPES[self.word].main
 
     def read(self, item: Item, reader: Reader) -> Part | None:
         """The action of one item of `do`; None once its faults are reported."""
@@ -55,7 +52,7 @@ class Kind:
         main = item.main
         if main is None:
             return self._unfolded(item.beside, reader)
-        if isinstance(main, Map) and self.word in _LOCAL and mixes_locales(main, reader, self._fields):
+        if isinstance(main, Map) and self._differs_by_locale and mixes_locales(main, reader, self._fields):
             return None
         if isinstance(main, Map) and self._is_map_of_fields(main, reader):
             return self._only(main, item, reader)
@@ -108,22 +105,39 @@ class Kind:
     def _is_map_of_fields(self, main: Map, reader: Reader) -> bool:
         if self.word == "notify":
             return bool(main.entries) and set(main.keys()) <= set(action_shape("notify").fields)
-        if self.word in _LOCAL and stands_for_locales(main, reader, self._fields):
+        if self._differs_by_locale and stands_for_locales(main, reader, self._fields):
             return False
         return not (self.word == "talk" and main.keys() == ("template",))
 
     def _may_be_main(self, main: Node) -> bool:
-        return isinstance(main, _MAIN_SHAPES.get(self.word, Text))
+        field = action_shape(self.word).fields[self.main]
+        inner = field.inner if isinstance(field, LocalField) else field
+        if isinstance(inner, JsonField):
+            return isinstance(main, Map | Seq)
+        is_list = isinstance(inner, ListField) and isinstance(main, Seq)
+        return is_list or isinstance(main, Text) or (isinstance(main, Map) and isinstance(field, LocalField))
 
     def _cure(self) -> str:
-        return f"write `{self.example}`"
+        fields = action_shape(self.word).fields
+        if self.main:
+            return f"write `{self.word}: {_sample(fields[self.main])}`"
+        name, field = next(iter(fields.items()))
+        return f"write `{self.word}: {{{name}: {_sample(field)}}}`"
+
+    @property
+    def _differs_by_locale(self) -> bool:
+        return isinstance(action_shape(self.word).fields.get(self.main), LocalField)
 
 
-_LOCAL = frozenset({"talk", "stream"})
-"""The actions whose main value may differ from locale to locale."""
-
-_MAIN_SHAPES = {"talk": Text | Map, "stream": Text | Seq | Map, "notify": Map | Seq}
-"""What the main value may be, where it is not a text."""
+def _sample(field: Field) -> str:
+    """A value of a field as an author writes it."""
+    if isinstance(field, LocalField):
+        return _sample(field.inner)
+    if isinstance(field, ListField):
+        return _sample(field.item)
+    if isinstance(field, ScalarField):
+        return str(field.type.words[0] if field.type.words else field.type.sample)
+    return '"Hello."' if isinstance(field, SpeechField) else "{key: value}"
 
 
 def _shown(node: Node) -> str:
@@ -140,14 +154,4 @@ def _callback(word: str, fields: Mapping[str, Value]) -> Callback | None:
     )
 
 
-INPUT = Kind("input", "", "input: {dtmf: {timeOut: 5}}")
-PLAIN_KINDS = (
-    Kind("talk", "text", 'talk: "Hello."'),
-    Kind("stream", "streamUrl", "stream: https://example.com/music.mp3"),
-    Kind("record", "", "record: {endOnSilence: 4}"),
-    Kind("conversation", "name", "conversation: my-room"),
-    INPUT,
-    Kind("notify", "payload", "notify: {stage: greeted}"),
-    Kind("wait", "timeout", "wait: 1.5"),
-    Kind("transfer", "conversationId", 'transfer: "{{ room }}"'),
-)
+PLAIN_KINDS = tuple(ActionKind(word) for word in SHAPES if word != "connect")

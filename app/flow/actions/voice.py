@@ -10,15 +10,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from app.flow.actions.fields import action_shape
+from app.flow.actions.values import Given, Localised, localised
 from app.flow.language.locales import VOICE, Locale, speaks_several
 from app.flow.model import Value
 from app.flow.nodes import Entry, Text
-from app.flow.parts.values import Given, Localised, localised
-from app.flow.parts.wire import action_shape
 from app.flow.reader import Reader
+from app.ncco.actions import SHAPES
 
-_UNWRITTEN = {"language": "en-US", "style": 0, "premium": False}
-"""What Vonage takes for an option that is not written. Source: NCCO reference, Talk."""
+_UNWRITTEN = {name: option.default for name, option in SHAPES["talk"].options.items()}
+"""What Vonage takes for an option that is not written."""
 
 _NOT_SAID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^<>]*>", re.DOTALL)
 

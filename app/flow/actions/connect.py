@@ -22,19 +22,142 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from app.flow.model import Callback, Draft, Frame, Part, Value
+from app.errors import RenderError
+from app.flow.actions.action import Action, observer
+from app.flow.actions.endpoints import ADDRESS_FIELDS, ON_ANSWER, address_of, endpoint_of, read_answering, type_of
+from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, entries_in, read_list
+from app.flow.actions.item import Item, gather
+from app.flow.actions.values import Array, Given, Object, OurNumber, find
+from app.flow.model import Callback, Draft, Frame, Part, Runs, Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.parts.action import observer
-from app.flow.parts.address import endpoint_of, type_of
-from app.flow.parts.answering import ON_ANSWER, read_answering
-from app.flow.parts.inheritance import gather
-from app.flow.parts.numbers import InTurn, read_numbers
-from app.flow.parts.party import Party
-from app.flow.parts.spelling import Item
-from app.flow.parts.values import Array, Given, Object, OurNumber
-from app.flow.parts.wire import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.reader import Reader
+from app.flow.types import TYPES, ValueType
 from app.ncco.suggest import nearest
+
+_IN_TURN = "\0number"
+"""The name in scope of the number whose turn it is; no author can write it."""
+
+_PHONE = TYPES["phone"]
+_DIALLED = frozenset({"text", "phone", "int", "any", "words"})
+"""The types of entries that may turn out to be phone numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """The number of a list whose turn it is, as a value of the endpoint."""
+
+    place: Place
+    used_names: frozenset[str]
+    used_files: frozenset[str] = frozenset()
+
+    @property
+    def is_literal(self) -> bool:
+        """Never."""
+        return False
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The digits; a typical number where no list is rung."""
+        return names.get(_IN_TURN, _PHONE.sample)
+
+
+def read_numbers(endpoint: Map, reader: Reader) -> Value | None:
+    """The list that the `number` of a phone computes; None for a single one. E287 for what can be no number."""
+    text = endpoint.get("number")
+    item = entries_in(text, reader)
+    if text is None:
+        return None
+    if item is None:
+        single = computed_type(text, reader)
+        if isinstance(single, ValueType) and _never_fits(single):
+            message = f"this is {single.described}, and none of that is a phone number"
+            cure = "let it be a phone number: a look-up declares it with `returns: {number: phone}`"
+            reader.report("E287", text.place, message, cure)
+        return None
+    if item.name not in _DIALLED or _never_fits(item):
+        message = f"every entry of this list is {item.described}, not a phone number"
+        cure = "let it be a list of phone numbers: a look-up declares it with `returns: {numbers: [phone]}`"
+        reader.report("E287", text.place, message, cure)
+    return read_list(text, TYPES["list"], reader, "the list of numbers")
+
+
+def _never_fits(type_: ValueType) -> bool:
+    """Whether it is one of some words, none of which is a number."""
+    return bool(type_.words) and not any(map(_digits, type_.words))
+
+
+def each_number(numbers: Value, frame: Frame) -> Iterator[Mapping[str, Any]]:
+    """What is in scope while each number of the list is rung that may be dialled, in order. Raises RenderError."""
+    for entry in numbers.render(frame.names):
+        number = _digits(entry)
+        if frame.may_dial(number) and number:
+            yield {**frame.names, _IN_TURN: number}
+
+
+def _digits(entry: object) -> str:
+    try:
+        return str(_PHONE.cast(entry))
+    except ValueError:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Party(Action):
+    """A `connect` action with one endpoint.
+
+    Attributes:
+        numbers: the list whose numbers are dialled; None for a single number or address.
+        heard: the flow that the other party hears before it is joined.
+    """
+
+    numbers: Value | None = None
+    heard: Runs | None = None
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether it takes a call to know which number or address is dialled.
+
+        A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
+        """
+        if find(self.fields["endpoint"], ("0", "type")).render({}) == "websocket":
+            return False
+        parts = (find(self.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
+        return any(not isinstance(part, Object) and not part.is_literal for part in parts)
+
+    @property
+    def differs(self) -> bool:
+        """Whether it asks for more than its fields: an allowed number, or a webhook of the other party."""
+        return self.heard is not None or self.is_computed
+
+    def turns(self, frame: Frame) -> Iterator[Mapping[str, Any]]:
+        """What is in scope each time that it is rung: once, or for every number of its list. Raises RenderError."""
+        if self.numbers is None:
+            yield frame.names
+        else:
+            yield from each_number(self.numbers, frame)
+
+    def may_be_dialled(self, frame: Frame) -> bool:
+        """Whether a computed address of a list may be dialled: it is allowed, and a value of its type.
+
+        One that cannot be computed at all fails when its turn comes.
+        """
+        if not self.is_computed:
+            return True
+        try:
+            address = address_of(self.fields["endpoint"].render(frame.names)[0])
+        except RenderError as error:
+            return error.code != "E392" or frame.may_dial("")
+        return not address or frame.may_dial(address)
+
+    def draft(self, names: Mapping[str, Any]) -> Draft:
+        """Its action in this call. Raises RenderError."""
+        (draft,) = self.render(Frame(names))
+        if self.is_computed:
+            draft.dials = address_of(draft.action["endpoint"][0])
+        if self.heard is not None:
+            given = {each.name: each.value.render(names) for each in self.heard.given}
+            draft.heard = {"flow": self.heard.flow, "given": given}
+        return draft
+
 
 _AUDIO = "audio/l16;rate=16000"
 """What a websocket is sent unless it says so: the specification asks for it, and the reference names it first."""

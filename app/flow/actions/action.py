@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from app.flow.actions.values import in_locale
 from app.flow.model import Callback, Draft, Frame, Value
 from app.flow.nodes import Place
-from app.flow.parts.values import in_locale
 
 
 @dataclass(frozen=True, slots=True)
