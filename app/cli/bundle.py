@@ -15,7 +15,7 @@ from app.cli import options
 from app.cli.environment import folders, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, columns, print_json
 from app.cli.project import Source, load_source, print_errors
-from app.engine.alone import keep_alone, play_alone
+from app.engine.offline import keep_offline, play_offline
 from app.flow.model import Flow, Project
 from app.settings import Settings
 from app.settings.failsafe import DEFAULT
@@ -120,12 +120,12 @@ class StaticNcco:
 
 def _nccos(project: Project, settings: Settings) -> list[StaticNcco]:
     """Every NCCO: of each number, of each flow, the default one, and the one for all."""
-    kept = keep_alone(settings.failsafe, settings.public_url)
+    kept = keep_offline(settings.failsafe, settings.public_url)
     failsafe: Actions = kept.actions or ({"action": "talk", "text": DEFAULT},)
     replaced = "" if kept.actions else f" (and NCCO_FAILSAFE is not played either: {kept.because})"
 
     def of_flow(file: str, about: str, name: str, flow: Flow, to: str) -> StaticNcco:
-        alone = play_alone(flow, to, dial_allow=settings.dial_allow, own_url=settings.public_url)
+        alone = play_offline(flow, to, dial_allow=settings.dial_allow, own_url=settings.public_url)
         if alone.actions:
             return StaticNcco(file, about, name, alone.actions, flow.name)
         return StaticNcco(file, about, name, failsafe, because=f"{flow.name}: {alone.because}{replaced}")

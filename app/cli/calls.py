@@ -21,7 +21,7 @@ from app.cli.database import find_call, find_database, opened_records
 from app.cli.output import FINE, ISSUES, counted, shows_colours
 from app.cli.recorded_calls import Entry, RecordedCall, entries_of, fallback_reason, recorded_call
 from app.flow.report import printable
-from app.service.desk import LONGEST_CALL_MS
+from app.service.calls import LONGEST_CALL_MS
 from app.store import CallRow, HookRow, Records, Timeline, Wanted
 
 POLL_S: Final = 0.5

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from app.ncco.webhooks import FALLBACK_REASONS, unnested
-from app.service.desk import LONGEST_CALL_MS
+from app.service.calls import LONGEST_CALL_MS
 from app.store import CallRow, Timeline, TurnRow, WebhookRow
 
 MASKED: Final = "secret:"

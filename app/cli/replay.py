@@ -19,9 +19,8 @@ from app.cli.database import find_call, find_database, opened_records
 from app.cli.environment import flow_variables, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.cli.recorded_calls import MASKED, Entry, entries_of
-from app.engine import Lookup, LookupAnswer, Session, Surroundings, Turn, WaitRef, begin, fail, resume
-from app.engine.json_bytes import json_bytes
-from app.engine.state import from_json
+from app.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, WaitRef, begin, fail, resume
+from app.engine.session import from_json, json_bytes
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.flow.report import printable
@@ -227,7 +226,7 @@ class _Player:
         before = (each.webhook for each in self._entries[: self._entries.index(entry)])
         return frozenset(each.status.partition(":")[0] for each in before if each.turn == row.turn and each.wait >= 0)
 
-    def _surroundings(self, entry: Entry) -> Surroundings:
+    def _surroundings(self, entry: Entry) -> TurnContext:
         """The time and base URL of the turn, with the current settings."""
         base, key, policy = str(entry.inputs.get("base_url", "")), self._policy.keys[0], self._policy
 
@@ -238,7 +237,7 @@ class _Player:
             return mask(key, session, secret)
 
         now = datetime.fromisoformat(str(entry.inputs["now"]))
-        return Surroundings(now, link, hide, policy.env, policy.failsafe, policy.dial_allow, policy.dial_limit)
+        return TurnContext(now, link, hide, policy.env, policy.failsafe, policy.dial_allow, policy.dial_limit)
 
 
 def _drive(playing: Playing, answers: Mapping[str, Any]) -> Turn | None:

@@ -17,11 +17,10 @@ from app.cli.environment import folders, settings_refused
 from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
 from app.cli.project import Findings, Source, load_source
 from app.errors import SettingsError, StoreError, StoreUnusable
+from app.flow.actions.connect import Connect
 from app.flow.model import Flow, Project, Step
-from app.flow.parts.connect import Connect
 from app.flow.report import printable, report
-from app.service.released import RELEASED, project_of
-from app.service.removals import CURE, removals
+from app.service.library import CURE, RELEASED, project_of, removals
 from app.settings import Settings, load_settings
 from app.store import open_store
 from app.web.server import serve

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from app.engine.called import JOINED, refusal
-from app.engine.interpreter import begin, begin_other, fail, resume
+from app.engine.interpreter import begin, begin_called, fail, resume
 from app.engine.observing import hang_up, observe
 from app.engine.outcome import hear_input, hear_status
 from app.engine.session import Call, Session, Wait, WaitRef
-from app.engine.trace import TraceLine
-from app.engine.turn import Lookup, LookupAnswer, Surroundings, Turn
+from app.engine.turn import Lookup, LookupAnswer, TraceLine, Turn, TurnContext
 
 __all__ = [
     "JOINED",
@@ -16,13 +15,13 @@ __all__ = [
     "Lookup",
     "LookupAnswer",
     "Session",
-    "Surroundings",
     "TraceLine",
     "Turn",
+    "TurnContext",
     "Wait",
     "WaitRef",
     "begin",
-    "begin_other",
+    "begin_called",
     "fail",
     "hang_up",
     "hear_input",

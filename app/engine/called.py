@@ -1,4 +1,4 @@
-"""The other party of a connect, which hears a flow of its own before it is joined.
+"""The called party of a connect, which hears a flow of its own before it is joined.
 
 The parties are joined when that NCCO ends, and nothing in an NCCO hangs up. So a party that declines is kept waiting
 until it hangs up itself, and whatever breaks, it is joined: somebody waits for it.
@@ -20,8 +20,8 @@ APART: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 7200}
 """As long as it waits, nobody is joined. Source: NCCO reference, Wait (the longest timeout)."""
 
 
-def parting(returned: str, *, is_silent: bool) -> tuple[Mapping[str, Any], ...]:
-    """What stands at the end of the NCCO of the other party, when its flow has come to its end.
+def last_actions(returned: str, *, is_silent: bool) -> tuple[Mapping[str, Any], ...]:
+    """The last actions of the NCCO of a called party, after its flow has ended.
 
     Args:
         returned: the outcome that the flow ended with, "" without one.
@@ -33,7 +33,7 @@ def parting(returned: str, *, is_silent: bool) -> tuple[Mapping[str, Any], ...]:
 
 
 def refusal(returned: str, *, is_over: bool) -> str:
-    """What a dial came to whose other party has left, by how far the flow was that it heard; "" when they were joined.
+    """The outcome of a dial whose called party has left, by how far its flow was; "" when it was joined.
 
     Args:
         returned: the outcome with which that flow came to its end, "" without one.

@@ -1,4 +1,4 @@
-"""Whether a computed number may be dialled: by the prefixes of `NCCO_DIAL_ALLOW`, and by long ones where it is dear."""
+"""Whether a computed number may be dialled: by the prefixes of `NCCO_DIAL_ALLOW`. Premium rates need longer ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ISLANDS: Final = (
 )
 """Area codes of +1 outside of the United States and Canada. Source: North American Numbering Plan Administrator."""
 
-DEAR: Final = (
+PREMIUM_PREFIXES: Final = (
     *("870", "878", "881", "882", "883", "979"),  # satellites, international networks, international premium rate
     *("1900", "1976"),
     *(f"1{area}" for area in _ISLANDS),
@@ -44,10 +44,10 @@ _NO_PREFIX: Final = "has no prefix of NCCO_DIAL_ALLOW"
 def refusal(number: str, allowed: Sequence[str]) -> str:
     """Why a computed number or address may not be dialled; "" when it may.
 
-    A prefix allows what begins with it, save numbers of a `DEAR` prefix that is longer than it: `44` allows the United
-    Kingdom without its premium numbers, `449` those. What is anything but digits is an address, which only a prefix of
-    addresses allows: `sip:` every one, `sip:desk` each user that begins so, `sip:@pbx.example.com` every user of that
-    host, `sip:desk@pbx.example.com` that address. The empty one, which no setting is, allows all of them.
+    A prefix allows what begins with it, except numbers with a longer prefix of `PREMIUM_PREFIXES`: `44` allows the
+    United Kingdom without its premium numbers, `449` allows those. A text that is no number is an address, which only a
+    prefix of addresses allows: `sip:` all of them, `sip:desk` each user that begins so, `sip:@pbx.example.com` every
+    user of that host, `sip:desk@pbx.example.com` that address. The empty prefix, which no setting is, allows all.
     """
     if not (number.isascii() and number.isdecimal()):
         if "" in allowed:
@@ -60,7 +60,7 @@ def refusal(number: str, allowed: Sequence[str]) -> str:
     longest = max((len(prefix) for prefix in allowed if number.startswith(prefix)), default=0)
     if not longest:
         return _NO_PREFIX
-    dear = next((prefix for prefix in DEAR if len(prefix) > longest and number.startswith(prefix)), "")
+    dear = next((prefix for prefix in PREMIUM_PREFIXES if len(prefix) > longest and number.startswith(prefix)), "")
     return f"is dear: NCCO_DIAL_ALLOW would have to list {dear} itself" if dear else ""
 
 

@@ -1,53 +1,225 @@
 """Plays a flow: from one webhook to the next NCCO.
 
-Each function here is a generator: it yields what it needs from outside (a tuple of `Lookup`s, to be asked side by
+Each function scope is a generator: it yields what it needs from outside (a tuple of `Lookup`s, to be asked side by
 side), is sent a tuple with their answers, and returns a `Turn`. Whoever drives it persists nothing before it has
 returned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import suppress
+from typing import Any, TypeAlias, TypeVar
 
-from app.engine.hearing import hear
+from app.engine.outcome import hear
 from app.engine.run import Run
-from app.engine.scope import heard_record
-from app.engine.session import Call, Session, Wait
-from app.engine.standing import begun
-from app.engine.stretch import answer_at_once, play_from
-from app.engine.trace import answered
-from app.engine.turn import Surroundings, Turn
-from app.engine.walking import Playing, ask, go_step_by_step, keep, mend, take_error_exit, tell
+from app.engine.scope import heard_record, new_scope
+from app.engine.session import NOTHING, Call, Session, Wait
+from app.engine.turn import Lookup, LookupAnswer, Turn, TurnContext, answered, entered, jumped
 from app.errors import RenderError
-from app.flow.model import Again, Decision, Flow, Go, Outcome, Step, Target
+from app.flow.model import Again, Asking, Assignment, Decision, Flow, Go, Outcome, Step, Target
 from app.ncco.webhooks import Webhook
 
+Result = TypeVar("Result")
+Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]
 
-def begin(flow: Flow, session_id: str, call: Call, around: Surroundings) -> Playing[Turn]:
-    """The first turn of a call: enters the flow's start step."""
-    turn = answer_at_once(flow, session_id, call, around)
-    if turn is not None:
-        return turn
+
+def go_step_by_step(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
+    """Enter `target`, where `step` has led, and what follows it; what Vonage would refuse is taken back."""
+    yield from _walk(run, target, step)
+    yield from replace_refused_steps(run)
+
+
+def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
+    """Enter `target` and what follows it, until a step waits or the call ends; `step` is where it comes from."""
+    following: Target | None = target
+    while following is not None:
+        try:
+            left = run.flow
+            entering = run.come_back(following) if following.returns else _follow(run, following)
+            if entering is None:
+                run.end()
+                return
+            step = entering
+            run.mark(step)
+            if following.returns:
+                following = _decide_on(run, step, following, left)
+            else:
+                run.tell(entered(step))
+                following = yield from _enter(run, step)
+        except RenderError as error:
+            following, step = _take_back(run, step, error)
+
+
+def _follow(run: Run, target: Target) -> Step | None:
+    """The step that a target leads to, in this flow or another; None: the call ends. Raises RenderError."""
+    if target.runs is not None:
+        run.note("ran", run.step, target.runs.flow, where=target.place)
+        return run.begin_flow(target.runs)
+    if target.step is None:
+        return None
+    set_all(run, target.sets)
+    return run.flow.steps[target.step]
+
+
+def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
+    """Where `step` goes on, now that the flow that it ran has returned what `target` says. Raises RenderError."""
+    outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
+    decision = step.exit.decide(outcome, run.frame(run.names()), 0)
+    if decision is None or not isinstance(decision.move, Go):
+        raise RenderError("R106", f'the step "{step.name}" does not say where {target.returns} leads', str(step.place))
+    tell(run, step, decision)
+    return decision.move.target
+
+
+def _enter(run: Run, step: Step) -> Playing[Target | None]:
+    """Ask its lookups, set its variables, play it; where it jumps to, or None when it waits. Raises RenderError."""
+    if step.asks:
+        yield from ask(run, step)
+    set_all(run, step.sets)
+    names = run.names()
+    for sending in step.sends:
+        run.send(sending, {**names, "step": step.name, "flow": run.flow.name})
+    frame = run.frame(names)
+    jump = step.exit.enter(frame) if step.exit.is_early else None
+    if jump is None:
+        run.play(step, frame)
+        jump = None if step.exit.is_early else step.exit.enter(frame)
+    if jump is None:
+        return None
+    run.tell(jumped(step, jump))
+    return jump.target
+
+
+def ask(run: Run, step: Step) -> Playing[None]:
+    """Ask the lookups of a step side by side; one that fails is not ok, and the call goes on."""
+    names, asked = run.names(), []
+    for asking in step.asks:
+        try:
+            request, key = asking.request(names), _key(run, step, asking)
+            asked.append((asking, Lookup(step.name, asking.name, request, key, run.flow.name)))
+        except RenderError as error:
+            _hear_answers(run, step, [(asking, LookupAnswer(None, f"it cannot be asked: {run.shown(error)}"))])
+    if asked:
+        answers = yield tuple(lookup for _, lookup in asked)
+        _hear_answers(run, step, list(zip((asking for asking, _ in asked), answers, strict=True)))
+
+
+def _key(run: Run, step: Step, asking: Asking) -> str:
+    """The idempotency key of a lookup: the same in each try of the turn, a new one each time the turn asks it."""
+    asked = f"{run.before.id}:{run.before.turn + 1}:{run.flow.name}.{step.name}.{asking.name}"
+    run.asked[asked] += 1
+    return asked if run.asked[asked] == 1 else f"{asked}:{run.asked[asked]}"
+
+
+def _hear_answers(run: Run, step: Step, answers: list[tuple[Asking, LookupAnswer]]) -> None:
+    """Put answers that came together into scope: another answer may repeat what is sensitive in one."""
+    problems = run.keep([(asking, *asking.read(answer.value, answer.problem)) for asking, answer in answers])
+    for (asking, answer), problem in zip(answers, problems, strict=True):
+        took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
+        what = f"not ok: {problem}" if problem else "ok"
+        run.note("asked", step.name, asking.name, where=asking.place, because=f"{what}, {took}")
+
+
+def _take_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
+    """Remove what the failed step added; return where its failure leads, and from which step. None: the failsafe."""
+    where = step.place if step else None
+    run.note("failed", step.name if step else "", error.code, where=where, because=run.shown(error))
+    run.take_back_last(step)
+    target, origin = run.error_target(step)
+    if target is None:
+        run.fall_back("no error exit can be played")
+    return target, origin
+
+
+def take_error_exit(run: Run, step: Step | None, because: str) -> Playing[None]:
+    """Take the `error` exit of `step`, or of the flow."""
+    run.note("failed", step.name if step else "", "error", where=step.place if step else None, because=because)
+    target, origin = run.error_target(step)
+    if target is None:
+        run.fall_back(because)
+    else:
+        run.start_step(run.context.now)
+        yield from go_step_by_step(run, target, origin)
+
+
+def replace_refused_steps(run: Run) -> Playing[None]:
+    """Take back each step that Vonage would refuse, and go on at its `error` exit instead."""
+    while not run.is_failsafe:
+        fault = run.fault()
+        if fault is None:
+            return
+        mark, issue = fault
+        run.note("failed", mark.step.name, issue.code, where=mark.step.place, because=f"{issue.path}: {issue.message}")
+        run.take_back(mark)
+        target, origin = run.error_target(mark.step)
+        if target is None:
+            run.fall_back("what the error exit plays is refused too")
+        else:
+            run.start_step(run.context.now)
+            yield from _walk(run, target, origin)
+
+
+def tell(run: Run, step: Step, decision: Decision) -> None:
+    """Add what an exit has decided to the trace."""
+    run.note(
+        "decided",
+        step.name,
+        decision.outcome,
+        where=decision.place,
+        because=decision.because,
+        others=decision.others,
+    )
+
+
+def keep(run: Run, decision: Decision) -> None:
+    """Put what was collected and what the deciding line sets into the variables. Raises RenderError."""
+    for name, value in decision.values.items():
+        run.assign(name, value)
+    set_all(run, decision.sets)
+
+
+def set_all(run: Run, assignments: Iterable[Assignment]) -> None:
+    """Set what a flow sets, one after another: each sees what those before it have set. Raises RenderError."""
+    for assignment in assignments:
+        value = assignment.value
+        run.assign(assignment.name, value.render(run.names()), is_literal=value.is_literal)
+
+
+def begin(
+    flow: Flow, session_id: str, call: Call, context: TurnContext, given: Mapping[str, str] = NOTHING
+) -> Playing[Turn]:
+    """The first turn of a call: enters the flow's start step.
+
+    Args:
+        flow: that the call starts in.
+        session_id: its key.
+        call: the facts of the answer webhook.
+        context: what the turn may look at.
+        given: texts for params of the flow; one that is no value of its type leaves the default.
+    """
     variables = {name: variable.default for name, variable in flow.variables.items()}
-    run = Run(flow, Session(session_id, flow.name, flow.revision, call, variables=variables), around)
+    run = Run(flow, Session(session_id, flow.name, flow.revision, call, variables=variables), context)
+    for name, text in given.items():
+        with suppress(ValueError):
+            run.assign(name, flow.params[name].cast(text))
     run.tell(answered(flow))
     yield from go_step_by_step(run, Target(flow.start, flow.place))
     return run.finish("answer")
 
 
-def begin_other(flow: Flow, session_id: str, parent: Session, wait: Wait, around: Surroundings) -> Playing[Turn]:
+def begin_called(flow: Flow, session_id: str, parent: Session, wait: Wait, context: TurnContext) -> Playing[Turn]:
     """The first turn of the leg that a connect made: the other party hears the flow that `onAnswer` names.
 
     Args:
         flow: the flow of the call that dialled, in the revision that it began with.
         session_id: of the new leg.
         parent: the session of the call that dialled.
-        wait: its wait, whose `runs` says what is heard.
-        around: what the turn may look at.
+        wait: its wait, whose `runs` names the flow.
+        context: what the turn may look at.
     """
     runs = wait.runs or {}
-    heard = begun(flow.named(str(runs.get("flow", ""))), dict(runs.get("given", {})))
+    heard = new_scope(flow.named(str(runs.get("flow", ""))), dict(runs.get("given", {})))
     at = "" if heard.flow is flow else heard.flow.name
     session = Session(
         session_id,
@@ -60,7 +232,7 @@ def begin_other(flow: Flow, session_id: str, parent: Session, wait: Wait, around
         locale=parent.locale,
         parent=parent.id,
     )
-    run = Run(flow, session, around)
+    run = Run(flow, session, context)
     run.tell(answered(heard.flow))
     yield from go_step_by_step(run, Target(heard.flow.start, heard.flow.place))
     return run.finish("answer")
@@ -71,7 +243,7 @@ def resume(
     session: Session,
     wait: Wait,
     webhook: Webhook | None,
-    around: Surroundings,
+    context: TurnContext,
     *,
     seen: frozenset[str] = frozenset(),
 ) -> Playing[Turn | None]:
@@ -82,12 +254,12 @@ def resume(
         session: the state whose latest turn opened `wait`.
         wait: where the webhook came in.
         webhook: as recognised; None when it could not be read, which takes the `error` exit.
-        around: what the turn may look at.
+        context: what the turn may look at.
         seen: the statuses that were recorded for the waits of this turn.
     """
     if not wait.steers:
         return None
-    run = Run(flow, session, around)
+    run = Run(flow, session, context)
     step = run.flow.steps[wait.step]
     outcome = hear(step, session, wait, webhook, seen)
     if outcome is None:
@@ -98,9 +270,9 @@ def resume(
     return (yield from _decide(run, step, wait, outcome))
 
 
-def fail(flow: Flow, session: Session, around: Surroundings, because: str) -> Playing[Turn]:
+def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Playing[Turn]:
     """The turn that takes the `error` exit of where the call is: Vonage has refused what it was sent."""
-    run = Run(flow, session, around)
+    run = Run(flow, session, context)
     yield from take_error_exit(run, run.flow.steps.get(session.step), because)
     return run.finish("error")
 
@@ -109,10 +281,10 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
     """Let the step's exit decide, and play where it leads."""
     before = run.before
     if wait.sensitive:
-        run.answers.echoes.learn([outcome.digits, outcome.text])
+        run.answers.secrets.learn([outcome.digits, outcome.text])
     run.note("heard", step.name, outcome.name, where=step.exit.place, because=outcome.because)
     run.tries, run.asr_errors, run.position = before.tries, before.asr_errors, before.position
-    now = run.around.now
+    now = run.context.now
     run.entered_at = min(before.entered_at or now, now)  # a clock may have been put back
     if step.exit.asks_again:
         yield from ask(run, step)
@@ -146,7 +318,7 @@ def _heard(run: Run, wait: Wait, outcome: Outcome) -> Mapping[str, Any]:
 
 
 def _names_with(run: Run, wait: Wait, outcome: Outcome) -> dict[str, Any]:
-    return {**run.names(run.around.now), "input": _heard(run, wait, outcome)}
+    return {**run.names(run.context.now), "input": _heard(run, wait, outcome)}
 
 
 def _again(run: Run, step: Step, decision: Decision) -> Playing[None]:
@@ -160,11 +332,10 @@ def _again(run: Run, step: Step, decision: Decision) -> Playing[None]:
         run.position += 1
         again = Again()
     run.play(step, run.frame(run.names(), run.position), prompts=again.prompts, reprompt=again.reprompt)
-    yield from mend(run)
+    yield from replace_refused_steps(run)
 
 
 def _go(run: Run, target: Target, step: Step) -> Playing[None]:
     """Enter `target`, where `step` has led, and every step that follows without a decision."""
-    run.start_step(run.around.now)
-    if not target.is_plain or target.step is None or not play_from(run, target.step):
-        yield from go_step_by_step(run, target, step)
+    run.start_step(run.context.now)
+    yield from go_step_by_step(run, target, step)

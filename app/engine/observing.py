@@ -1,13 +1,14 @@
-"""Whom a flow tells of what Vonage reports: recordings that are ready, callers who hang up in the middle."""
+"""The hooks of events: recordings that are ready, callers who hang up before the flow ends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from app.engine.outcome import CONNECTED
 from app.engine.run import Run
 from app.engine.session import Session, WaitRef
-from app.engine.turn import Surroundings
+from app.engine.turn import TurnContext
 from app.flow.language.hooks import event_record
 from app.flow.model import Flow, Sending
 from app.ncco.webhooks import StatusWebhook, Webhook
@@ -15,7 +16,7 @@ from app.ncco.webhooks import StatusWebhook, Webhook
 HANGUP = "hangup"
 
 
-def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, around: Surroundings) -> tuple[Any, ...]:
+def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> tuple[Any, ...]:
     """The hooks that the webhook of a wait brings, whether or not that wait is still open.
 
     The line of the step decides, else that of its flow.
@@ -24,26 +25,46 @@ def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, around
     if where is None:
         return ()
     name = event_of(webhook)
-    run = Run(flow, session, around)
-    run.stand_in(where[0])
+    run = Run(flow, session, context)
+    run.look_from(where[0])
     step = run.flow.steps[where[1]]
     return _render(run, step.events.get(name) or run.flow.events.get(name, ()), step.name, name, webhook)
 
 
-def hang_up(flow: Flow, session: Session, webhook: Webhook, around: Surroundings) -> tuple[Any, ...]:
+def hang_up(
+    flow: Flow, session: Session, webhook: Webhook, context: TurnContext, seen: frozenset[str] = frozenset()
+) -> tuple[Any, ...]:
     """The hooks of a call that its caller leaves in the middle; none once the flow has come to its end.
 
     The innermost line decides: of the step, of its flow, then of the flows that wait for it.
+
+    Args:
+        flow: in the revision that the session began with.
+        session: of the leg that has ended.
+        webhook: says so.
+        context: what the hooks may look at.
+        seen: the statuses that were recorded for the waits of the latest turn.
     """
-    if session.is_over or not session.step:
+    if session.is_over or not session.step or _dial_was_last(session, webhook, seen):
         return ()
-    run = Run(flow, session, around)
-    for name, step in _standing(session):
-        run.stand_in(name)
+    run = Run(flow, session, context)
+    for name, step in _levels(session):
+        run.look_from(name)
         told = run.flow.steps[step].events.get(HANGUP) or run.flow.events.get(HANGUP)
         if told:
             return _render(run, told, step, HANGUP, webhook)
     return ()
+
+
+def _dial_was_last(session: Session, webhook: Webhook, seen: frozenset[str]) -> bool:
+    """Whether the called party has ended a dial behind which the call ends (`completed: end`).
+
+    A notify is behind any other dial. When the caller hangs up, the platform ends the leg of the called party too.
+    Source: webhook reference, Completed (`disconnected_by`).
+    """
+    names = {wait.name for wait in session.waits if wait.steers}
+    is_left = getattr(webhook, "disconnected_by", None) == "user"
+    return "completed" in seen and "connect" in names and CONNECTED not in names and not is_left
 
 
 def event_of(webhook: Webhook) -> str:
@@ -62,7 +83,7 @@ def _who_opened(session: Session, ref: WaitRef) -> tuple[str, str] | None:
     return next(((observer.flow, observer.step) for observer in known), None)
 
 
-def _standing(session: Session) -> Iterator[tuple[str, str]]:
+def _levels(session: Session) -> Iterator[tuple[str, str]]:
     """The flows that a call is in, the innermost first, each with its step."""
     yield session.at, session.step
     for level in reversed(session.callers):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from app.engine.session import Session, Wait
 from app.flow.language.outcomes import FAILURES
-from app.flow.model import Asked, Outcome
+from app.flow.model import Asked, Outcome, Step
 from app.flow.phrases import find, fold
-from app.ncco.webhooks import InputWebhook, SpeechResult, StatusWebhook
+from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
 
 CONNECTED = "connected"
 """Name of the notify behind a connect: it decides what a lost event left open."""
@@ -115,3 +116,38 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
     if seen & _SOMEBODY_ANSWERED:
         return Outcome("completed", because="the connect is over and the other party had answered")
     return Outcome("failed", because="the connect is over and nobody was reported to have answered")
+
+
+ASR_ERRORS = 2
+"""How often an error of the speech recogniser is followed by another try that does not count."""
+
+
+def hear(step: Step, session: Session, wait: Wait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:
+    """The outcome of a wait that steers; None for a webhook that does not, `error` for one that cannot be read."""
+    match wait.kind:
+        case "input":
+            return _hear_answer(step, session, webhook)
+        case "notify":
+            return hear_connected(seen) if wait.name == CONNECTED else _hear_checkpoint(wait, webhook)
+        case _:  # an event
+            if not isinstance(webhook, StatusWebhook) or webhook.status == "completed":
+                return None
+            return hear_status(webhook)
+
+
+def _hear_answer(step: Step, session: Session, webhook: Webhook | None) -> Outcome:
+    asked = step.exit.asked
+    if isinstance(webhook, AnswerWebhook):  # only who called whom: `dtmf` and `speech` are both missing
+        webhook = InputWebhook()
+    if asked is None or not isinstance(webhook, InputWebhook):
+        return Outcome("error", because="the input webhook could not be read")
+    outcome = hear_input(asked.in_locale(session.locale), webhook)
+    if outcome.name == "asr_error" and session.asr_errors >= ASR_ERRORS:
+        return Outcome("noinput", reason="asr_error", because="the recogniser failed more than twice")
+    return outcome
+
+
+def _hear_checkpoint(wait: Wait, webhook: Webhook | None) -> Outcome:
+    if not isinstance(webhook, NotifyWebhook):
+        return Outcome("error", because="the notify webhook could not be read")
+    return Outcome(wait.name, because=f"the checkpoint {wait.name} was reached")

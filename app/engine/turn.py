@@ -1,17 +1,19 @@
-"""What the engine is given for a turn, and what it gives back."""
+"""What the engine gets for a turn, what it returns, and the trace: what the turn did and why."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from app.engine.session import NOTHING, Session, WaitRef
-from app.engine.trace import TraceLine
+from app.flow.model import Flow, Jump, Step
+from app.flow.nodes import Place
 
 
-class Surroundings(NamedTuple):
-    """Everything from outside that a turn may look at; the engine asks for nothing else.
+class TurnContext(NamedTuple):
+    """Everything from outside that a turn may use.
 
     Attributes:
         now: aware, UTC.
@@ -36,7 +38,7 @@ class Lookup(NamedTuple):
     """What the interpreter needs from outside. It yields a tuple of them, to be asked side by side.
 
     Attributes:
-        step: where in the flow. name: of the look-up. flow: whose it is.
+        step: where in the flow. name: of the lookup. flow: whose it is.
         request: what to ask (`app.flow.lookups.LookupRequest`).
         key: the same for each try of the same turn: an idempotency key.
     """
@@ -49,7 +51,7 @@ class Lookup(NamedTuple):
 
 
 class LookupAnswer(NamedTuple):
-    """What came of a look-up; one is sent back for each, in their order.
+    """The answer to a lookup; one is sent back for each, in their order.
 
     Attributes:
         value: what `json.loads` gave, or what the function returned; None when there is none.
@@ -65,7 +67,7 @@ class LookupAnswer(NamedTuple):
     is_late: bool = False
 
     def __repr__(self) -> str:
-        """What came of it, without the value, which may be sensitive."""
+        """The answer without its value, which may be sensitive."""
         return f"<answer: {self.problem or 'there'}, in {self.ms} ms>"
 
 
@@ -75,18 +77,60 @@ class Turn(NamedTuple):
     Attributes:
         ncco: valid; plain JSON values.
         session: the state after it.
-        trace: what it did and why. trace_json: the same as JSON, as the store keeps it.
+        trace: what it did and why.
         outcome: what the webhook was taken for (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
         is_failsafe: nothing of the flow could be played.
         hooks: webhooks of ours to send after the reply (`app.flow.hooks.Hook`).
-        lookups: what came of look-ups, by name, as the turn saw it.
+        lookups: what came of lookups, by name, as the turn saw it.
     """
 
     ncco: list[dict[str, Any]]
     session: Session
     trace: tuple[TraceLine, ...]
-    trace_json: bytes
     outcome: str
     is_failsafe: bool = False
     hooks: tuple[Any, ...] = ()
     lookups: Mapping[str, Any] = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLine:
+    """One thing a turn did.
+
+    Attributes:
+        did: `answered`, `heard`, `decided`, `entered`, `refused`, `failed`, `ended`, ...
+        step: the step it concerns.
+        what: the outcome, target or action.
+        where: `file:line` of the flow line that decided, "" where none did.
+        because: which rule decided, in one sentence.
+        others: why the others did not fit.
+    """
+
+    did: str
+    step: str
+    what: str
+    where: str = ""
+    because: str = ""
+    others: tuple[str, ...] = ()
+
+
+def line(
+    did: str, step: str, what: str, *, where: Place | None = None, because: str = "", others: tuple[str, ...] = ()
+) -> TraceLine:
+    """A line of the trace, with its place in the flow."""
+    return TraceLine(did, step, what, f"{where.file}:{where.line}" if where else "", because, others)
+
+
+def answered(flow: Flow) -> TraceLine:
+    """How the trace of a call begins."""
+    return line("answered", "", flow.name, where=flow.place, because="the flow that this call starts in")
+
+
+def entered(step: Step) -> TraceLine:
+    """A step was entered."""
+    return line("entered", step.name, step.exit.word, where=step.place)
+
+
+def jumped(step: Step, jump: Jump) -> TraceLine:
+    """The exit of a step decided at once."""
+    return line("decided", step.name, jump.target.shown, where=jump.place, because=jump.because, others=jump.others)

@@ -102,23 +102,8 @@ class Draft:
     heard: Mapping[str, Any] | None = None
 
 
-class Laid(NamedTuple):
-    """One NCCO action that has the same fields in every call.
-
-    Attributes:
-        ready: its fields by NCCO name; what stands in a computed one means nothing.
-        computed: the fields that each call computes, in the order in which it does.
-        callback, shape: as in `Draft`.
-    """
-
-    ready: Mapping[str, Any]
-    computed: tuple[tuple[str, Value], ...]
-    callback: Callback | None
-    shape: int
-
-
 class Part(Protocol):
-    """One item of `do`, in its file under app/flow/parts/."""
+    """One item of `do`, in its file under app/flow/actions/."""
 
     @property
     def place(self) -> Place:
@@ -126,6 +111,3 @@ class Part(Protocol):
 
     def render(self, frame: Frame) -> list[Draft]:
         """Its actions in this call. Raises RenderError."""
-
-    def laid_out(self) -> Laid | None:
-        """The one action that it renders at position 0, or None when only rendering can tell what there is."""

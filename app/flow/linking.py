@@ -34,7 +34,7 @@ def link(
 
 def _own(flow: Flow | None) -> Flow | None:
     """A flow with memos of its own: what is laid out depends on the flow that a call began in."""
-    return replace(flow, sound=set(), stretches={}) if flow is not None else None
+    return replace(flow, sound=set()) if flow is not None else None
 
 
 def _reach(start: str, read: Mapping[str, ReadFlow]) -> list[str] | None:

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
-from app.flow.drafts import Callback, CallbackKind, Draft, Frame, Laid, Part, Value
+from app.flow.drafts import Callback, CallbackKind, Draft, Frame, Part, Value
 from app.flow.moves import Again, Asked, Assignment, Decision, Edge, Go, Jump, Next, Outcome, Runs, Target
 from app.flow.nodes import Place
 from app.flow.paths import Path
+from app.flow.types import TYPES
 
 if TYPE_CHECKING:
     from app.flow.templates import Expression
@@ -36,7 +37,6 @@ __all__ = [
     "Frame",
     "Go",
     "Jump",
-    "Laid",
     "Limit",
     "Next",
     "Outcome",
@@ -69,6 +69,13 @@ class Variable:
     words: tuple[str, ...] = ()
     is_declared: bool = field(default=True, compare=False)
     has_default: bool = field(default=True, compare=False)
+
+    def cast(self, value: object) -> object:
+        """`value` as a value of this variable. Raises ValueError."""
+        fitting = TYPES[self.type_name].cast(value) if self.type_name in TYPES else value
+        if self.words and fitting not in self.words:
+            raise ValueError(f"one of {', '.join(self.words)} is needed")
+        return fitting
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +146,11 @@ class Sending(Protocol):
 class Exit(Protocol):
     """How a step ends, in its file under app/flow/exits/.
 
-    `is_steady` says that `enter` gives the same in every call, and never raises. `is_early` that it decides before the
+    `is_early` says that it decides before the
     step plays anything. `asks_again` that the step's look-ups are asked anew before it decides on a webhook.
     """
 
     word: ClassVar[str]
-    is_steady: ClassVar[bool]
     is_early: ClassVar[bool]
     asks_again: ClassVar[bool]
 
@@ -223,7 +229,6 @@ class Flow:
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of every file it is made of; `load` makes the same flow of them again.
         sound: shapes of NCCOs that were found right; a memo that grows while calls run.
-        stretches: what `app.engine.stretch` has laid out of it; another memo.
     """
 
     name: str
@@ -247,7 +252,6 @@ class Flow:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
     sound: set[tuple[int, ...]] = field(default_factory=set, compare=False, repr=False)
-    stretches: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def named(self, name: str) -> Flow:
         """The flow of this name that a call may come to from here; "" and its own name are itself."""

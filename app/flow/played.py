@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.flow.nodes import Map, Node, Place, Seq, Text
+from app.ncco.actions import SHAPES
 
-ACTIONS = ("talk", "stream", "connect", "record", "conversation", "input", "notify", "wait", "transfer")
-"""The NCCO's actions. Source: NCCO reference, NCCO actions."""
+ACTIONS = tuple(SHAPES)
+"""The NCCO's actions."""
 
 COMMON_WORDS = ("lookup", "set", "send", "do", "events")
 """The words that every step may have, whatever its exit."""

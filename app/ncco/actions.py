@@ -282,6 +282,7 @@ class Talk(NccoModel):
     """Speak a text. Source: NCCO reference, Talk."""
 
     title: ClassVar[str] = "talk"
+    main: ClassVar[str] = "text"
     spellings: ClassVar = {"voice_name": "voiceName"}
     notes: ClassVar = _NO_EVENTS | {
         name: Note("N910", f"{name} is of former documents.", "Use language and style instead.")
@@ -316,6 +317,7 @@ class Stream(NccoModel):
     """Play an audio file. Source: NCCO reference, Stream."""
 
     title: ClassVar[str] = "stream"
+    main: ClassVar[str] = "streamUrl"
     notes: ClassVar = _NO_EVENTS
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.stream_is_audio,)
 
@@ -362,6 +364,7 @@ class Wait(NccoModel):
     """Pause. Source: NCCO reference, Wait."""
 
     title: ClassVar[str] = "wait"
+    main: ClassVar[str] = "timeout"
 
     action: Literal["wait"] = "wait"
     timeout: Annotated[int | float | None, Number(0.1, 7200, whole="no", clamps=True, unit="seconds"), Default(10)] = (
@@ -374,6 +377,7 @@ class Conversation(NccoModel):
     """Create or join a named conference. Source: NCCO reference, Conversation."""
 
     title: ClassVar[str] = "conversation"
+    main: ClassVar[str] = "name"
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.mute_or_can_speak, checks.transcription_needs_record)
 
     action: Literal["conversation"] = "conversation"
@@ -405,6 +409,7 @@ class Connect(NccoModel):
     """Call somebody and join the calls. Source: NCCO reference, Connect."""
 
     title: ClassVar[str] = "connect"
+    main: ClassVar[str] = "endpoint"
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.one_caller_number, checks.no_ringback_for_phones)
 
     action: Literal["connect"] = "connect"
@@ -447,6 +452,7 @@ class Notify(NccoModel):
     """Send a payload to a webhook, whose reply may replace the NCCO. Source: NCCO reference, Notify."""
 
     title: ClassVar[str] = "notify"
+    main: ClassVar[str] = "payload"
     notes: ClassVar = {
         name: Note("N909", f"{name} was an option of the former pay action, not of notify.")
         for name in ("language", "style")
@@ -465,6 +471,7 @@ class Transfer(NccoModel):
     """Move all legs of this call into another conversation, which ends this NCCO. Source: NCCO reference, Transfer."""
 
     title: ClassVar[str] = "transfer"
+    main: ClassVar[str] = "conversationId"
     spellings: ClassVar = {"conversation_id": "conversationId"}
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.mute_or_can_speak, checks.one_target)
 

@@ -80,6 +80,7 @@ class Shape:
         title: what it is called in messages, e.g. `talk` or `phone endpoint`.
         about: what it is, in a sentence.
         tag: the key that names it (`action` or `type`) and its value; None for settings.
+        main: the option whose value may stand for the whole object in a flow; "" when none does.
         spellings: other spellings that are taken, and the option each stands for.
         notes: warnings by key.
         rules: rules between its options, and those of settings inside it; settings have no rules of their own.
@@ -89,6 +90,7 @@ class Shape:
     about: str
     options: Mapping[str, Option]
     tag: tuple[str, str] | None = None
+    main: str = ""
     spellings: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, Note] = field(default_factory=dict)
     rules: tuple[OptionRule, ...] = ()
@@ -282,6 +284,8 @@ class NccoModel(BaseModel):
 
     title: ClassVar[str]
     """What it is called in messages, e.g. `talk` or `phone endpoint`."""
+    main: ClassVar[str] = ""
+    """The option whose value may stand for the whole object in a flow, as in `talk: Hello`."""
     spellings: ClassVar[Mapping[str, str]] = {}
     notes: ClassVar[Mapping[str, Note]] = {}
     rules: ClassVar[tuple[OptionRule, ...]] = ()
@@ -353,6 +357,7 @@ def _shape_of(model: type[NccoModel]) -> Shape:
         about=" ".join((model.__doc__ or "").split()),
         options={option.name: option for option in options},
         tag=(tag, fields[tag].default) if tag else None,
+        main=model.main,
         spellings=model.spellings,
         notes=model.notes,
         rules=model.rules,

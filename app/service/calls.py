@@ -1,33 +1,104 @@
-"""CallService: what each webhook does to a call, and what goes back."""
+"""CallService: what each webhook does to a call, and the reply to it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
 
-from app.flow.model import CallbackKind
-from app.service.answers import Answers
-from app.service.called import Called
-from app.service.delivery import Delivery, Reply
-from app.service.desk import Desk, nobody, stay_asleep
-from app.service.drive import LookUp
-from app.service.events import Events
-from app.service.fallbacks import Fallbacks
+import orjson
+
+from app.engine import (
+    Call,
+    Lookup,
+    LookupAnswer,
+    Session,
+    Turn,
+    TurnContext,
+    Wait,
+    WaitRef,
+    begin,
+    begin_called,
+    fail,
+    hang_up,
+    observe,
+    refusal,
+    resume,
+)
+from app.engine.session import from_json, json_bytes
+from app.errors import AlreadyOpen, Conflict, StoreUnavailable, UnknownWait
+from app.flow.model import CallbackKind, Flow
+from app.ncco.webhooks import FallbackWebhook, InputWebhook, LegWebhook, StatusWebhook
+from app.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from app.service.library import Library
 from app.service.policy import Policy
-from app.service.waits import Waits
-from app.store import Store
+from app.service.rows import (
+    REFUSED,
+    answer_row,
+    hook_rows,
+    mask,
+    may_hold_input,
+    milliseconds,
+    session_id,
+    session_row,
+    status_of,
+    transfer_id,
+    turn_row,
+    webhook_row,
+)
+from app.service.tokens import make_token, read_token
+from app.store import HookRow, SessionRow, Store, WebhookRow
+
+Result = TypeVar("Result")
+Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]
+LookUp: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
+"""Answers lookups side by side, one answer for each, in their order. Never raises."""
 
 KEYS_KEPT: Final = 8
-"""Keys that callback URLs may be signed with: those of now and those of changes before."""
+"""Keys that callback URLs may be signed with: the present ones and those before."""
+ATTEMPTS: Final = 5
+"""How often a webhook starts again because another moved its session first; each time the other got its reply."""
+LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
+"""A call that began longer ago is over, since `completed` may never come. Vonage ends calls after 24 hours at most.
+
+Source: Voice API specification, length_timer.
+"""
+BAD_STATUS: Final = "Invalid response code."
+REFUSALS: Final = frozenset({"Invalid NCCO.", BAD_STATUS})
+"""Reasons of a fallback that say that the reply was bad. Source: webhook reference, Fallback."""
+
+_ANSWERED: Final = (-1, -1)
+"""The turn and the wait of an answer webhook, which answers none."""
+_CALLBACK_PATH: Final = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
+_ANSWER_PATH: Final = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
+_KINDS: Final[Mapping[str, CallbackKind]] = {
+    "input": "input",
+    "notify": "notify",
+    "event": "event",
+    "onanswer": "onanswer",
+}
+_NUMBER: Final = re.compile(r"[0-9]{5,}")
+
+
+async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+    """The answers of a server that has no lookup client."""
+    return tuple(LookupAnswer(None, "this server asks nobody") for _ in wanted)
 
 
 class CallService:
-    """Answers, resumes and records calls. Knows store, engine and clock; holds no state of a call itself.
+    """Answers, resumes and records calls. Holds no state of a call itself.
 
-    What works beside it puts itself there while it is there: `look_ups` gives what asks the look-ups of one turn,
-    `hooks_written` is called when hooks wait to be sent.
+    Args:
+        store: open while webhooks come in.
+        library: the flows in use.
+        policy: settings of the service.
+        look_ups: gives what answers the lookups of one turn, which share a budget.
+        hooks_written: is called after hooks were written.
+
+    Attributes:
+        failsafe: the NCCO, as bytes, for callers for whom no flow can be played.
     """
 
     def __init__(
@@ -35,55 +106,468 @@ class CallService:
         store: Store,
         library: Library,
         policy: Policy,
+        *,
+        look_ups: Callable[[], LookUp] = lambda: no_lookups,
+        hooks_written: Callable[[], None] = lambda: None,
     ) -> None:
-        self.look_ups: Callable[[], LookUp] = nobody
-        self.hooks_written: Callable[[], None] = stay_asleep
-        desk = Desk(store, library, policy, self._now_looking_up, self._now_written)
-        self._desk = desk
         self.store = store
         self.library = library
-        self.failsafe = desk.failsafe_ncco
-        self.reads_at_once = store.reads_at_once
-        self._answers = Answers(desk)
-        self._called = Called(desk)
-        self._waits = Waits(desk, self._called)
-        self._events = Events(desk)
-        self._fallbacks = Fallbacks(desk, self._answers, self._waits, self._called)
-
-    @property
-    def policy(self) -> Policy:
-        """What it is told from outside."""
-        return self._desk.policy
+        self.policy = policy
+        self.look_ups = look_ups
+        self.hooks_written = hooks_written
+        self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
 
     def take_keys(self, keys: tuple[bytes, ...]) -> None:
-        """Sign callback URLs with the first of `keys` from now on; those that calls have been given still hold."""
-        before = self.policy.keys
-        self._desk.policy = replace(self.policy, keys=tuple(dict.fromkeys((*keys, *before)))[:KEYS_KEPT])
-
-    def _now_looking_up(self) -> LookUp:
-        return self.look_ups()
-
-    def _now_written(self) -> None:
-        self.hooks_written()
+        """Sign callback URLs with the first of `keys` from now on; tokens signed with earlier keys stay valid."""
+        known = tuple(dict.fromkeys((*keys, *self.policy.keys)))
+        self.policy = replace(self.policy, keys=known[:KEYS_KEPT])
 
     async def check(self) -> None:
-        """Raises StoreUnavailable when nothing can be written."""
+        """Raise StoreUnavailable when nothing can be written."""
         await self.store.check()
 
     async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
-        """The first NCCO of a call; see `Answers.answer`."""
-        return await self._answers.answer(delivery, flow)
+        """The first NCCO of a call; a repeated answer webhook gets the stored bytes.
+
+        Args:
+            delivery: the webhook.
+            flow: the flow that the URL names; None finds it by the called number.
+        """
+        call = delivery.call
+        found = self.library.find(call.to, flow)
+        id_ = session_id(call.uuid, flow)
+        if found is None:
+            return await self._answer_without_flow(delivery, id_, flow)
+        given = {} if flow is None else delivery.params(found.params)
+        try:
+            return await self._open(id_, begin(found, id_, call, self._surroundings(delivery), given), delivery)
+        except AlreadyOpen:
+            id_ = await self._answered_session(id_, call)
+        if (repeat := await self._repeat_answer(id_, delivery)) is not None:
+            return repeat
+        try:  # the leg was transferred into the same flow
+            return await self._open(id_, begin(found, id_, call, self._surroundings(delivery), given), delivery)
+        except AlreadyOpen:
+            repeat = await self._repeat_answer(id_, delivery)
+            return repeat or self._failsafe("answer", "the call is known, its first turn is not", call)
 
     async def resume(self, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
-        """The replacement NCCO that a webhook of a wait brings, or an empty reply; see `Waits` and `Called`."""
+        """The NCCO that a webhook of a wait brings, or an empty reply.
+
+        Raises UnknownWait for a token that this server never signed.
+        """
+        ref = read_token(self.policy.keys, kind, token)
         if kind == "onanswer":
-            return await self._called.answer(token, delivery)
-        return await self._waits.resume(kind, token, delivery)
+            return await self._answer_called_party(ref, delivery)
+        for _ in range(ATTEMPTS):
+            row = await self.store.load(ref.session)
+            if row is None:
+                return await self._resume_unknown(ref, delivery)
+            try:
+                return await self._resume_from(row, ref, delivery)
+            except Conflict:
+                continue
+        raise StoreUnavailable("other webhooks keep moving this session")
 
     async def event(self, delivery: Delivery) -> Reply:
-        """Record an event of the application; see `Events.event`."""
-        return await self._events.event(delivery)
+        """Record an event of the application. `completed` of a call's own leg ends its session."""
+        webhook = delivery.webhook
+        leg = (webhook.uuid or "") if isinstance(webhook, LegWebhook) else ""
+        row = webhook_row(
+            delivery,
+            delivery.kind,
+            leg,
+            status=status_of(webhook),
+            key=self.policy.keys[0],
+            hides=True if isinstance(webhook, InputWebhook) else None,
+        )
+        if leg and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
+            hooks: list[HookRow] = []  # the store leaves them out when the calls have ended meanwhile
+            for call in await self.store.calls_of(leg):
+                hooks += await self._hangup_hooks(call, delivery)
+            await self._end(leg, row, hooks)
+        else:
+            await self._record(row)
+        conversation = webhook.conversation_uuid or ""
+        return Reply(
+            None, delivery.kind, "recorded", uuid=leg, conversation_uuid=conversation, problem=_reported_error(delivery)
+        )
 
     async def fallback(self, delivery: Delivery) -> Reply:
         """Go on where the call was when one of our replies failed; without a store say the failsafe NCCO."""
-        return await self._fallbacks.fallback(delivery)
+        try:
+            return await self._fall_back(delivery)
+        except (StoreUnavailable, UnknownWait) as error:
+            return self._failsafe("fallback", str(error), delivery.call)
+
+    # Answer webhooks
+
+    async def _open(self, id_: str, playing: Playing[Turn], delivery: Delivery) -> Reply:
+        """Make and write the first turn of a call. Raises AlreadyOpen."""
+        turn = await self._play(playing)
+        webhook = answer_row(delivery, delivery.call, id_, self.policy.keys[0])
+        return await self._write_first(turn, webhook, delivery)
+
+    async def _write_first(self, turn: Turn, webhook: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
+        ncco, now = json_bytes(turn.ncco), webhook.received_at
+        hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_at)
+        row = session_row(turn.session, 1, now, now)
+        row = row._replace(leg=leg) if leg else row
+        await self.store.open_call(row, turn_row(turn, ncco, webhook, delivery), webhook, hooks=hooks)
+        self._wake(hooks)
+        return Reply.of_turn(turn, ncco, webhook.kind)
+
+    async def _answered_session(self, id_: str, call: Call) -> str:
+        """The session that an answer webhook of an open call belongs to: `id_`, or one of its own after a transfer.
+
+        A REST transfer into the same flow asks for a new NCCO in another conversation; a second delivery repeats the
+        conversation that the first one named.
+        """
+        row = await self.store.load(id_)
+        known = from_json(row.state).call.conversation_uuid if row is not None else ""
+        is_transfer = bool(known and call.conversation_uuid) and known != call.conversation_uuid
+        return transfer_id(id_, call.conversation_uuid) if is_transfer else id_
+
+    async def _repeat_answer(self, id_: str, delivery: Delivery, kind: str = "answer") -> Reply | None:
+        """The stored reply to an answer webhook that came before; None when it did not."""
+        stored = await self.store.reply(id_, *_ANSWERED, "")
+        if stored is None:
+            return None
+        await self._record_answer(id_, delivery, kind)
+        return Reply.repeat(stored, kind, delivery.call)
+
+    async def _record_answer(self, id_: str, delivery: Delivery, kind: str = "answer") -> None:
+        row = answer_row(delivery, delivery.call, id_, self.policy.keys[0])
+        await self._record(row._replace(kind=kind))
+
+    async def _answer_without_flow(self, delivery: Delivery, id_: str, flow: str | None) -> Reply:
+        """The failsafe NCCO, unless the call began when a flow still took it."""
+        if self.library.is_awaited:
+            raise StoreUnavailable("the flows wait for the store")
+        if (
+            repeat := await self._repeat_answer(await self._answered_session(id_, delivery.call), delivery)
+        ) is not None:
+            return repeat
+        await self._record_answer("", delivery)
+        return self._failsafe("answer", _why_no_flow(delivery, flow), delivery.call)
+
+    # Called parties: the other end of a connect hears a flow of its own (`onAnswer`) before it is joined.
+    # Its session is a child of the caller's. Whatever fails, it is joined in silence: somebody waits for it.
+
+    async def _answer_called_party(self, ref: WaitRef, delivery: Delivery) -> Reply:
+        """What a called party hears; a repeated request gets the stored bytes.
+
+        Vonage does not document what it sends: of the fields of an answer webhook only `uuid`, the leg, is used.
+        """
+        id_ = called_id(ref)
+        if (repeat := await self._repeat_answer(id_, delivery, "onanswer")) is not None:
+            return repeat
+        row = await self.store.load(ref.session)
+        parent = from_json(row.state) if row is not None else None
+        wait = _wait_of(parent, ref) if parent is not None else None
+        if row is None or parent is None:
+            return await self._join_silently(id_, delivery, "the store does not know the call that dialled")
+        if wait is None or _has_ended(row, delivery):
+            return await self._join_silently(id_, delivery, "the call that dialled has gone on")
+        flow = await self._flow_of(parent)
+        if flow is None:
+            return await self._join_silently(id_, delivery, _lost_revision(parent))
+        turn = await self._play(begin_called(flow, id_, parent, wait, self._surroundings(delivery)))
+        webhook = answer_row(delivery, delivery.call, id_, self.policy.keys[0])._replace(kind="onanswer")
+        try:
+            return await self._write_first(turn, webhook, delivery, leg=delivery.call.uuid or id_)
+        except AlreadyOpen:
+            repeat = await self._repeat_answer(id_, delivery, "onanswer")
+            return repeat or await self._join_silently(id_, delivery, "the party is known, its first turn is not")
+
+    async def _join_silently(self, id_: str, delivery: Delivery, problem: str) -> Reply:
+        await self._record_answer(id_, delivery, "onanswer")
+        return self._failsafe("onanswer", problem, delivery.call, is_called=True)
+
+    async def _refusals(self, session: Session) -> frozenset[str]:
+        """The outcomes of this turn's dials whose parties answered and were not joined."""
+        found = set()
+        for wait in session.waits:
+            if wait.runs is not None:
+                row = await self.store.load(called_id(WaitRef("onanswer", session.id, session.turn, wait.index)))
+                party = from_json(row.state) if row is not None else None
+                found.add(refusal(party.returned, is_over=party.is_over) if party is not None else "")
+        return frozenset(found - {""})
+
+    # Waits
+
+    async def _resume_from(self, row: SessionRow, ref: WaitRef, delivery: Delivery) -> Reply:
+        session = from_json(row.state)
+        wait = _wait_of(session, ref)
+        if wait is None or _has_ended(row, delivery):
+            return await self._resume_closed(session, ref, delivery)
+        webhook = self._wait_row(ref, delivery, hides=_hides_input(wait))
+        flow = await self._flow_of(session)
+        if flow is None:
+            await self._record(webhook)
+            is_called = bool(session.parent)
+            return self._failsafe(delivery.kind, _lost_revision(session), session.call, is_called=is_called)
+        seen = await self._seen(session, ref)
+        read = None if delivery.problem else delivery.webhook
+        turn = await self._play(resume(flow, session, wait, read, self._surroundings(delivery), seen=seen))
+        hooks = self._event_hooks(flow, session, ref, delivery)
+        if turn is None:
+            await self._record_on_wait(webhook, hooks, ref, delivery)
+            return Reply.recorded(session, delivery.kind)
+        return await self._advance(row, turn, webhook, delivery, ref.kind, hooks=hooks)
+
+    async def _resume_closed(self, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
+        """A wait that no longer steers: a second delivery gets the same bytes, anything else is recorded."""
+        webhook = self._wait_row(ref, delivery, hides=True if ref.kind == "input" else None)
+        stored = await self.store.reply(session.id, ref.turn, ref.index, REFUSED)
+        if stored is None:
+            stored = await self.store.reply(session.id, ref.turn, ref.index, webhook.status)
+        flow = await self._flow_of(session) if ref.kind == "event" else None
+        await self._record_on_wait(webhook, self._event_hooks(flow, session, ref, delivery), ref, delivery)
+        if stored is None:
+            return Reply.recorded(session, delivery.kind)
+        return Reply.repeat(stored, delivery.kind, session.call, session)
+
+    async def _resume_unknown(self, ref: WaitRef, delivery: Delivery) -> Reply:
+        """A token that we signed for a call that the store does not know: a caller is on the line."""
+        await self._record(self._wait_row(ref, delivery, hides=True))
+        return self._failsafe(delivery.kind, "the store does not know this call", Call(uuid=ref.session))
+
+    async def _seen(self, session: Session, ref: WaitRef) -> frozenset[str]:
+        """What is known of the dials of this turn; only a notify needs it."""
+        if ref.kind != "notify":
+            return frozenset()
+        statuses = await self.store.statuses(session.id, session.turn)
+        return frozenset(status.partition(":")[0] for _, status in statuses) | await self._refusals(session)
+
+    def _wait_row(self, ref: WaitRef, delivery: Delivery, *, hides: bool | None) -> WebhookRow:
+        status = "" if ref.kind == "input" else status_of(delivery.webhook)
+        key = self.policy.keys[0]
+        return webhook_row(delivery, delivery.kind, ref.session, ref, status=status, key=key, hides=hides)
+
+    async def _record_on_wait(
+        self, webhook: WebhookRow, hooks: Sequence[HookRow], ref: WaitRef, delivery: Delivery
+    ) -> None:
+        """Write a webhook that steers nothing. `completed` of a called party's leg ends the session of that party.
+
+        The wait of a party comes right behind that of its connect's events.
+        """
+        status = delivery.webhook
+        party = None
+        if ref.kind == "event" and isinstance(status, StatusWebhook) and status.status == "completed":
+            party = await self.store.load(called_id(WaitRef("onanswer", ref.session, ref.turn, ref.index + 1)))
+        if party is None or party.is_over or delivery.problem:
+            await self._record(webhook, hooks)
+        else:
+            await self._end(party.leg, webhook, (*hooks, *await self._hangup_hooks(party, delivery)))
+
+    # Fallbacks
+
+    async def _fall_back(self, delivery: Delivery) -> Reply:
+        webhook = delivery.webhook
+        if not isinstance(webhook, FallbackWebhook):
+            return await self.answer(delivery)
+        url, reason, original = webhook.original_url or "", webhook.reason or "", delivery.original
+        if found := _CALLBACK_PATH.search(url):
+            return await self._fall_back_on_wait(_KINDS[found[1]], found[2], reason, original)
+        named = _ANSWER_PATH.search(url)
+        if webhook.original_type == "event" and named is None:
+            return await self._fall_back_on_event(original)
+        flow = named[1] if named else None
+        id_ = await self._answered_session(session_id(original.call.uuid, flow), original.call)
+        if await self._is_refused(reason, id_, _ANSWERED):
+            return await self._take_error_exit(id_, _ANSWERED, original)
+        return await self.answer(original, flow)
+
+    async def _fall_back_on_wait(self, kind: CallbackKind, token: str, reason: str, delivery: Delivery) -> Reply:
+        ref = read_token(self.policy.keys, kind, token)
+        is_called = kind == "onanswer"
+        id_, cause = (called_id(ref), _ANSWERED) if is_called else (ref.session, (ref.turn, ref.index))
+        if await self._is_refused(reason, id_, cause):
+            return await self._take_error_exit(id_, cause, delivery, is_called=is_called)
+        return await self.resume(kind, token, delivery)
+
+    async def _fall_back_on_event(self, delivery: Delivery) -> Reply:
+        """An event that steers nothing came to the fallback: the running NCCO goes on."""
+        leg = delivery.call.uuid
+        row = await self.store.load(session_id(leg, None)) if leg else None
+        rows = [row] if row is not None else await self.store.calls_of(leg)
+        if not rows:
+            return await self.answer(delivery)
+        await self._record(webhook_row(delivery, "fallback", rows[0].id, key=self.policy.keys[0], hides=True))
+        return Reply.recorded(from_json(rows[0].state), "fallback")
+
+    async def _is_refused(self, reason: str, id_: str, cause: tuple[int, int]) -> bool:
+        """Whether Vonage did not accept the NCCO that it was sent.
+
+        A bad status without a stored reply is our own 503, of a store that was away: the webhook is still unanswered.
+        """
+        if reason != BAD_STATUS:
+            return reason in REFUSALS
+        return await self.store.reply(id_, *cause, None) is not None
+
+    async def _take_error_exit(
+        self, id_: str, cause: tuple[int, int], delivery: Delivery, *, is_called: bool = False
+    ) -> Reply:
+        """Vonage refused what it got: never the stored bytes again, but the `error` exit of where the call is."""
+        for _ in range(ATTEMPTS):
+            row = await self.store.load(id_)
+            if row is None:
+                break
+            session = from_json(row.state)
+            stored = await self.store.reply(id_, *cause, REFUSED)
+            if stored is not None:
+                return Reply.repeat(stored, "fallback", session.call, session)
+            ref = WaitRef("event", id_, *cause)
+            webhook = webhook_row(delivery, "fallback", id_, ref, status=REFUSED, key=self.policy.keys[0], hides=True)
+            if row.is_over:
+                await self._record(webhook)
+                return Reply.recorded(session, "fallback")
+            flow = await self._flow_of(session)
+            if flow is None:
+                break
+            because = "Vonage refused the NCCO it was sent"
+            turn = await self._play(fail(flow, session, self._surroundings(delivery), because))
+            try:
+                return await self._advance(row, turn, webhook, delivery, "input")
+            except Conflict:
+                continue
+        return self._failsafe("fallback", "the call that failed is not known", delivery.call, is_called=is_called)
+
+    # What all webhooks share
+
+    async def _play(self, playing: Playing[Result]) -> Result:
+        """Drive the interpreter: answer what it asks for, until it returns."""
+        try:
+            wanted = next(playing)
+            look_up = self.look_ups()
+            while True:
+                wanted = playing.send(await look_up(wanted))
+        except StopIteration as done:
+            result: Result = done.value
+            return result
+
+    async def _flow_of(self, session: Session) -> Flow | None:
+        """The flow of a session in the revision that it began with; None when it is lost."""
+        return await self.library.pinned(session.flow, session.revision)
+
+    def _surroundings(self, delivery: Delivery) -> TurnContext:
+        key, base, policy = self.policy.keys[0], delivery.base_url, self.policy
+
+        def link(ref: WaitRef) -> str:
+            return f"{base}/webhooks/{ref.kind}/{make_token(key, ref)}"
+
+        def hide(session: str, secret: str) -> str:
+            return mask(key, session, secret)
+
+        return TurnContext(
+            now=delivery.received_at,
+            link=link,
+            mask=hide,
+            env=policy.env,
+            failsafe=policy.failsafe,
+            dial_allow=policy.dial_allow,
+            dial_limit=policy.dial_limit,
+        )
+
+    def _event_hooks(
+        self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery
+    ) -> tuple[HookRow, ...]:
+        """The hooks of an event on a wait; the store leaves out those of a second delivery."""
+        if flow is None or delivery.problem or ref.kind != "event":
+            return ()
+        hooks = observe(flow, session, ref, delivery.webhook, self._surroundings(delivery))
+        return hook_rows(hooks, session.id, delivery.received_at)
+
+    async def _hangup_hooks(self, row: SessionRow, delivery: Delivery) -> tuple[HookRow, ...]:
+        """The hooks of a call whose leg has ended before its flow did."""
+        session = from_json(row.state)
+        flow = await self._flow_of(session)
+        if flow is None:
+            return ()
+        statuses = await self.store.statuses(session.id, session.turn)
+        seen = frozenset(status.partition(":")[0] for _, status in statuses)
+        hooks = hang_up(flow, session, delivery.webhook, self._surroundings(delivery), seen)
+        return hook_rows(hooks, row.id, delivery.received_at)
+
+    async def _advance(
+        self,
+        row: SessionRow,
+        turn: Turn,
+        webhook: WebhookRow,
+        delivery: Delivery,
+        kind: CallbackKind,
+        *,
+        hooks: tuple[HookRow, ...] = (),
+    ) -> Reply:
+        """Write the next turn, then reply with it; `hooks` come before those of the turn. Raises Conflict."""
+        ncco = json_bytes(turn.ncco) if turn.ncco else END_OF_INPUT if kind == "input" else b""
+        now = milliseconds(delivery.received_at)
+        hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_at))
+        moved = session_row(turn.session, row.version + 1, row.created_at, now)._replace(leg=row.leg)
+        await self.store.advance(moved, turn_row(turn, ncco, webhook, delivery), webhook, hooks=hooks)
+        self._wake(hooks)
+        return Reply.of_turn(turn, ncco or None, delivery.kind)
+
+    async def _record(self, webhook: WebhookRow, hooks: Sequence[HookRow] = ()) -> None:
+        await self.store.record(webhook, hooks=hooks)
+        self._wake(hooks)
+
+    async def _end(self, leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
+        await self.store.end(leg, webhook, hooks=hooks)
+        self._wake(hooks)
+
+    def _wake(self, hooks: Sequence[HookRow]) -> None:
+        if hooks:
+            self.hooks_written()
+
+    def _failsafe(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
+        """What a caller hears for whom no flow can be played; a called party is joined in silence."""
+        return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
+
+
+def called_id(ref: WaitRef) -> str:
+    """The session of the party that asks at an `onanswer` wait: the same each time that it asks."""
+    return hashlib.sha256(f"{ref.session}\0{ref.turn}\0{ref.index}".encode()).hexdigest()[:32]
+
+
+def _wait_of(session: Session, ref: WaitRef) -> Wait | None:
+    """The wait that a token names, if the session's latest turn opened it."""
+    if ref.turn != session.turn or ref.index >= len(session.waits):
+        return None
+    return session.waits[ref.index]
+
+
+def _has_ended(row: SessionRow, delivery: Delivery) -> bool:
+    return row.is_over or milliseconds(delivery.received_at) - row.created_at > LONGEST_CALL_MS
+
+
+def _hides_input(wait: Wait) -> bool | None:
+    """Whether the webhook of a wait is secret; None when the wait asks for nothing that a caller presses or says."""
+    asks = wait.kind == "input" or (wait.kind == "event" and wait.name == "input")
+    return wait.sensitive if asks else wait.sensitive or None
+
+
+def _lost_revision(session: Session) -> str:
+    return f"revision {session.revision} of flow {session.flow} is lost"
+
+
+def _why_no_flow(delivery: Delivery, flow: str | None) -> str:
+    if flow:
+        return f'there is no flow "{flow}" to start a call in'
+    to = delivery.call.to
+    if delivery.problem or not to:
+        what = delivery.problem or "the webhook names no called number"
+        return f"{what}; no flow has `default: true`, which would take such a call"
+    wanted = f"no flow takes calls to the number ending in {to[-4:]}"
+    return f"{wanted}; add the number to a flow's `numbers`, or give one flow `default: true`"
+
+
+def _reported_error(delivery: Delivery) -> str:
+    """An error that Vonage reports, for the log: without numbers of callers, and what they may have given."""
+    webhook = delivery.webhook
+    if webhook.kind != "error" or not hasattr(webhook, "reason"):
+        return ""
+    if may_hold_input(delivery):
+        return "Vonage reports an error, not shown: it may hold what a caller gave"
+    return f"Vonage reports: {_NUMBER.sub('(number)', str(webhook.reason))}"

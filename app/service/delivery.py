@@ -1,28 +1,49 @@
-"""One webhook as the web room hands it over, and what goes back."""
+"""A webhook as `app.web` hands it over, and the reply to it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, Final, NamedTuple
 
-from app.ncco.webhooks import Webhook, recognise
+from app.engine import JOINED, Call, Session, Turn
+from app.engine.session import json_bytes
+from app.ncco.webhooks import FALLBACK_REASONS, Webhook, as_text, recognise, unnested, webhook_type
+
+JOIN_SILENTLY: Final = json_bytes([JOINED])
+"""The reply to a called party that has nothing to hear: it is joined."""
+
+END_OF_INPUT: Final = json_bytes([{"action": "wait", "timeout": 0.1}])
+"""The reply to an input behind which the call ends: the shortest wait. An empty reply would play what stands behind
+the input, and whether an empty list does is not documented.
+
+Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean per kind.
+"""
+
+_SIP_HEADER: Final = "SipHeader_"
+"""Prefix of a custom SIP header. Source: webhook reference, Answer."""
+_ANSWER_FIELDS: Final = frozenset(
+    {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type", "custom_data"}
+)
+_DIRECTIONS: Final = frozenset({"inbound", "outbound"})
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True)
 class Delivery:
-    """One webhook, verified and parsed. Nobody changes it.
+    """One delivery of a webhook, verified and parsed.
 
     Attributes:
         method: `GET` or `POST`.
         raw: the body of a POST, the query string of a GET, as it came.
         fields: top-level fields as parsed ({} when nothing could be read).
-        base_url: where callback URLs start, without a trailing slash (`https://calls.example.com`).
+        base_url: start of callback URLs, without a trailing slash (`https://calls.example.com`).
         received_at: aware, UTC.
         problem: why the body could not be read, "" when it could.
-        came_at: when it had come, in seconds that only grow (`time.perf_counter`); 0 when nobody measures.
-        reason: why it has come by the fallback URL, one of Vonage's; "" when it has not, or for another reason.
+        came_at: when it was received whole, in monotonic seconds (`time.perf_counter`); 0 when nobody measures.
+        reason: why it came by the fallback URL, one of Vonage's; "" for none or another.
+        query: the query of a POST, which its author wrote into the URL; {} for a GET.
     """
 
     method: str
@@ -33,24 +54,68 @@ class Delivery:
     problem: str = ""
     came_at: float = 0.0
     reason: str = ""
-    _recognised: Webhook | None = field(default=None, init=False, repr=False, compare=False)
+    query: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def webhook(self) -> Webhook:
+        """What `fields` are recognised as."""
+        return recognise(self.fields)
+
+    @cached_property
+    def kind(self) -> str:
+        """One word for logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
+        return "unreadable" if self.problem else webhook_type(self.webhook)
+
+    @cached_property
+    def call(self) -> Call:
+        """The facts of an answer webhook, as flows see them: "" or {} for what is missing or cannot be read."""
+        fields, get = self.fields, self.fields.get
+        custom_data = unnested({"custom_data": get("custom_data", self.query.get("custom_data"))})["custom_data"]
+        direction = as_text(get("direction", self.query.get("direction")))
+        return Call(
+            to=_digits(as_text(get("to"))),
+            from_number=_digits(as_text(get("from"))),
+            from_user=as_text(get("from_user")),
+            uuid=as_text(get("uuid") if "uuid" in fields else get("call_uuid")),
+            conversation_uuid=as_text(get("conversation_uuid")),
+            region_url=as_text(get("region_url")),
+            endpoint_type=as_text(get("endpoint_type")),
+            direction=direction if direction in _DIRECTIONS else "inbound",
+            sip={
+                name.removeprefix(_SIP_HEADER): value
+                for name, value in fields.items()
+                if name.startswith(_SIP_HEADER) and isinstance(value, str)
+            },
+            custom_data=custom_data if isinstance(custom_data, dict) else {},
+        )
+
+    def params(self, names: Collection[str]) -> dict[str, str]:
+        """What the query of the answer URL gives for these params; Vonage's own fields are none."""
+        query = self.fields if self.method == "GET" else self.query
+        return {name: as_text(query[name]) for name in names if name in query and name not in _ANSWER_FIELDS}
 
     @property
-    def webhook(self) -> Webhook:
-        """What `fields` are recognised as, found when somebody asks: an answer webhook is read without it."""
-        if self._recognised is None:
-            self._recognised = recognise(self.fields)
-        return self._recognised
+    def original(self) -> Delivery:
+        """The delivery that failed, as a fallback webhook repeats it."""
+        fields = {name: value for name, value in self.fields.items() if name not in ("reason", "original_request")}
+        reason = next((reason for reason in FALLBACK_REASONS if reason == self.fields.get("reason")), "")
+        return replace(self, fields=fields, reason=reason)
+
+
+def _digits(number: str) -> str:
+    """A number without the `+` or the blank that a `+` in a query becomes; anything else as it is."""
+    digits = number.strip().removeprefix("+")
+    return digits if digits.isascii() and digits.isdecimal() else number
 
 
 class Reply(NamedTuple):
-    """What goes back to Vonage, and what the log and the metrics say about it.
+    """The reply to Vonage, and what the log and the metrics say about it.
 
     Attributes:
         ncco: the JSON bytes to send; None: an empty 200.
         kind: what the webhook was (`answer`, `input-dtmf`, `event-busy`, ...).
         outcome: what it was taken for (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
-        flow, step: where the call stands after it; "" when no call is known.
+        flow, step: where the call is after it; "" when no call is known.
         uuid, conversation_uuid: of the call.
         is_failsafe: nothing of a flow could be played.
         is_repeat: a second delivery; the bytes are those of the first.
@@ -71,3 +136,50 @@ class Reply(NamedTuple):
     problem: str = ""
     heard_in: str = ""
     revision: str = ""
+
+    @classmethod
+    def of_turn(cls, turn: Turn, ncco: bytes | None, kind: str) -> Reply:
+        """The NCCO of a new turn; None for an empty reply."""
+        return cls._of_session(
+            turn.session,
+            ncco,
+            kind,
+            turn.outcome,
+            is_failsafe=turn.is_failsafe,
+            problem=_problem_of(turn),
+            heard_in=next((line.step for line in turn.trace[:1] if line.did == "heard"), ""),
+            revision=turn.session.revision,
+        )
+
+    @classmethod
+    def repeat(cls, stored: bytes, kind: str, call: Call, session: Session | None = None) -> Reply:
+        """The bytes that the first delivery got."""
+        flow, step = (session.flow, session.step) if session else ("", "")
+        return cls(stored or None, kind, "repeat", flow, step, call.uuid, call.conversation_uuid, is_repeat=True)
+
+    @classmethod
+    def recorded(cls, session: Session, kind: str) -> Reply:
+        """An empty reply: the webhook is stored and steers nothing."""
+        return cls._of_session(session, None, kind, "recorded")
+
+    @classmethod
+    def failsafe(cls, ncco: bytes, kind: str, problem: str, call: Call) -> Reply:
+        """What a caller hears for whom no flow can be played; `problem` says why."""
+        conversation = call.conversation_uuid
+        return cls(ncco, kind, "failsafe", "", "", call.uuid, conversation, is_failsafe=True, problem=problem)
+
+    @classmethod
+    def _of_session(cls, session: Session, ncco: bytes | None, kind: str, outcome: str, **more: Any) -> Reply:
+        call = session.call
+        return cls(ncco, kind, outcome, session.flow, session.step, call.uuid, call.conversation_uuid, **more)
+
+
+def _problem_of(turn: Turn) -> str:
+    """Which step could not be played, by code and place: the sentence in the trace may hold what a caller gave."""
+    for line in turn.trace:
+        if line.did == "failed" and line.step:
+            return f'step "{line.step}" could not be played: {line.what} ({line.where})'
+    for line in turn.trace:
+        if line.did == "refused":
+            return f'step "{line.step}" passed over a number: {line.what} ({line.where})'
+    return ""

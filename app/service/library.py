@@ -8,35 +8,54 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 import orjson
 
+from app.errors import StoreError
 from app.flow.loader import load
 from app.flow.model import Flow, Project
-from app.service.released import RELEASED, project_of, released_row
-from app.service.removals import Removal, removals
-from app.store import RevisionRow, Store
+from app.flow.nodes import Place
+from app.store import RevisionRow, Store, Wanted
 
-PINNED_LIMIT = 500
-"""How many older revisions are kept loaded; others are loaded again from the store when a call needs them."""
+PINNED_BYTES: Final = 2 * 1024 * 1024
+"""Source text of the older revisions that stay loaded, the last used ones. A loaded flow takes about 55 times as much
+memory as its text. Further revisions are loaded again when a call needs them."""
+OPEN_CALLS: Final = 1000
+"""Open calls, the newest ones, whose revisions are loaded in advance."""
+RELEASED: Final = "released"
+"""The key of the released project among the revisions; those of flows are 64 hex digits."""
+CURE: Final = "put it back, or send SIGHUP to the server to confirm the removal"
 
 _NO_DIGIT = re.compile("[^0-9]")
 _EMPTY = Project({}, (), {})
 
 
+class Removal(NamedTuple):
+    """One thing that callers reach now and that is missing from the files.
+
+    Attributes:
+        place: of the flow that has it, in the files that are in use.
+        message: what is missing.
+    """
+
+    place: Place
+    message: str
+
+
 class Library:
     """Swaps whole projects, and finds the flow of a call.
 
-    A server that starts on flows with errors begins with those that were last good for any server on its store, as one
-    that runs goes on with them. The same holds for flows that lack something callers can reach, until it is confirmed.
+    A server that starts on flows with errors begins with the released project: the one that was last good for any
+    server on its store. It does the same for flows that lack something callers can reach, until that is confirmed.
 
     Attributes:
-        current: the last project without errors; what new calls get.
+        current: the last project without errors; new calls get its flows.
         last: the project that was read last, with its issues.
         loaded_at: when `current` was swapped in (aware, UTC); None before the first load.
         rejected: how many reads were not swapped in since the start.
         removed: what callers reach in `current` and not in `last`; why `last` was refused, if it has no errors itself.
-        is_stale: what was read last is good, and waits for a store that can keep it.
+        is_stale: the last read was good, and waits for a store that can keep it.
     """
 
     def __init__(self, store: Store, read: Callable[[], Project]) -> None:
@@ -51,12 +70,14 @@ class Library:
         self._reloading = asyncio.Lock()
         self._by_number: dict[str, Flow] = {}
         self._default: Flow | None = None
-        self._pinning = asyncio.Lock()
-        self._pinned: OrderedDict[tuple[str, str], Flow] = OrderedDict()
+        self._pinned = PinnedFlows()
+        self._loading: dict[tuple[str, str], asyncio.Task[Flow | None]] = {}
+        self._parsing = asyncio.Lock()
+        self._preloading: asyncio.Task[None] | None = None
 
     @property
     def is_awaited(self) -> bool:
-        """Whether no call can begin, and only since there was no store yet that could keep the flows."""
+        """Whether no call can begin, because no store could keep the flows yet."""
         return self.is_stale and self.loaded_at is None
 
     async def reload(self, *, confirms_removals: bool = False) -> Project:
@@ -89,64 +110,156 @@ class Library:
             self.is_stale = False
             return project
 
-    async def _released(self, read: Project) -> Project:
-        """What was last good for any server on the store: `read` itself if it is the same; empty when nothing was."""
-        row = await self._store.revision(RELEASED)
-        before = None if row is None else await asyncio.to_thread(project_of, row, read)
-        return before or _EMPTY
+    async def _preload(self) -> None:
+        """Load the older revisions of open calls after a start, so that no caller waits for that."""
+        records = self._store.records()
+        try:
+            await records.open()
+            calls = await records.calls(OPEN_CALLS, wanted=Wanted(is_open=True))
+            for flow, revision in dict.fromkeys((call.session.flow, call.session.revision) for call in calls):
+                if not self._pinned.has_room:
+                    return
+                await self.pinned(flow, revision)
+        except StoreError:  # then each revision is loaded when a call needs it
+            return
+        finally:
+            await records.close()
 
     async def save_again(self) -> frozenset[str]:
         """Save the revisions in use once more, should another host have deleted them as unused.
 
-        Returns the hashes that nobody shall delete. Raises StoreUnavailable.
+        Returns the hashes that must not be deleted. Raises StoreUnavailable.
         """
         rows = [_row(flow, self.loaded_at or datetime.now(UTC)) for flow in self.current.flows.values()]
         await self._store.save_revisions(rows)
         return frozenset((RELEASED, *(row.hash for row in rows)))
-
-    def _swap(self, project: Project, now: datetime) -> None:
-        for flow in self.current.flows.values():
-            self._pin(flow)
-        self._by_number = {number: flow for flow in project.flows.values() for number in flow.numbers}
-        self._default = next((flow for flow in project.flows.values() if flow.default), None)
-        self.current = project
-        self.loaded_at = now
 
     def find(self, to: str, name: str | None = None) -> Flow | None:
         """The flow that a new call starts in: the named one, else by called number, else the default; None if none."""
         if name is not None:
             flow = self.current.flows.get(name)
             return flow if flow is not None and flow.is_startable else None
-        digits = to if to.isdecimal() and to.isascii() else _NO_DIGIT.sub("", to)
-        return self._by_number.get(digits, self._default)
+        return self._by_number.get(_NO_DIGIT.sub("", to), self._default)
 
     async def pinned(self, name: str, revision: str) -> Flow | None:
-        """The flow `name` in exactly this revision, from memory or from the store; None when nobody has it."""
+        """The flow `name` in exactly this revision, from memory or from the store; None when it is lost."""
         flow = self.current.flows.get(name)
         if flow is not None and flow.revision == revision:
             return flow
         key = (name, revision)
-        if key not in self._pinned:
-            async with self._pinning:  # one call loads it for all that wait
-                await self._load(name, revision)
-        if key in self._pinned:
-            self._pinned.move_to_end(key)
-        return self._pinned.get(key)
+        flow = self._pinned.get(key)
+        if flow is not None:
+            return flow
+        loading = self._loading.get(key)
+        if loading is None:  # the first call that needs it loads it for all
+            loading = self._loading[key] = asyncio.create_task(self._load(name, revision))
+            loading.add_done_callback(lambda _: self._loading.pop(key, None))
+        return await asyncio.shield(loading)
 
-    async def _load(self, name: str, revision: str) -> None:
-        """Pin the flow as the store has it; loading takes a thread of its own, so that other calls need not wait."""
-        row = await self._store.revision(revision) if (name, revision) not in self._pinned else None
-        if row is not None:
+    async def _load(self, name: str, revision: str) -> Flow | None:
+        """Load a flow from the store, in a thread and one at a time, so that other calls go on."""
+        row = await self._store.revision(revision)
+        if row is None:
+            return None
+        async with self._parsing:
             project = await asyncio.to_thread(load, orjson.loads(row.sources))
-            if name in project.flows:
-                self._pin(replace(project.flows[name], revision=revision))
+        if name not in project.flows:
+            return None
+        flow = replace(project.flows[name], revision=revision)
+        self._pinned.add(flow)
+        return flow
 
-    def _pin(self, flow: Flow) -> None:
+    async def _released(self, read: Project) -> Project:
+        """The released project: `read` itself if it is the same; an empty one when there is none."""
+        row = await self._store.revision(RELEASED)
+        before = None if row is None else await asyncio.to_thread(project_of, row, read)
+        return before or _EMPTY
+
+    def _swap(self, project: Project, now: datetime) -> None:
+        for flow in self.current.flows.values():
+            replacing = project.flows.get(flow.name)
+            if replacing is None or replacing.revision != flow.revision:
+                self._pinned.add(flow)
+        self._by_number = {number: flow for flow in project.flows.values() for number in flow.numbers}
+        self._default = next((flow for flow in project.flows.values() if flow.default), None)
+        self.current = project
+        if self.loaded_at is None:
+            self._preloading = asyncio.create_task(self._preload())
+        self.loaded_at = now
+
+
+class PinnedFlows:
+    """Older revisions that stay loaded, bounded by the size of their sources; at least one stays."""
+
+    def __init__(self, limit: int = PINNED_BYTES) -> None:
+        self._limit = limit
+        self._flows: OrderedDict[tuple[str, str], tuple[Flow, int]] = OrderedDict()
+        self._bytes = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the limit is not reached."""
+        return self._bytes < self._limit
+
+    def get(self, key: tuple[str, str]) -> Flow | None:
+        """The flow with this name and revision, if it is loaded."""
+        if key not in self._flows:
+            return None
+        self._flows.move_to_end(key)
+        return self._flows[key][0]
+
+    def add(self, flow: Flow) -> None:
+        """Keep a flow; those that were not used for the longest time are dropped."""
         key = (flow.name, flow.revision)
-        self._pinned[key] = flow
-        self._pinned.move_to_end(key)
-        while len(self._pinned) > PINNED_LIMIT:
-            self._pinned.popitem(last=False)
+        if key in self._flows:
+            self._bytes -= self._flows.pop(key)[1]
+        size = sum(map(len, flow.sources.values()))
+        self._flows[key] = flow, size
+        self._bytes += size
+        while self._bytes > self._limit and len(self._flows) > 1:
+            _, (_, dropped) = self._flows.popitem(last=False)
+            self._bytes -= dropped
+
+
+def removals(before: Project, after: Project) -> tuple[Removal, ...]:
+    """The numbers, startable flows and default that `before` has and `after` lacks, flow by flow.
+
+    A number or the default may move to another flow. Open calls keep their revision, so they lose nothing.
+    """
+    numbers = {number for flow in after.flows.values() for number in flow.numbers}
+    has_default = any(flow.default for flow in after.flows.values())
+    found: list[Removal] = []
+    for flow in before.flows.values():
+        if flow.default and not has_default:
+            found.append(Removal(flow.place, "no flow is the default any more"))
+        missing = (number for number in flow.numbers if number not in numbers)
+        found += [Removal(flow.place, f"no flow has the number {number} any more") for number in missing]
+        now = after.flows.get(flow.name)
+        if flow.is_startable and not (now is not None and now.is_startable):
+            found.append(Removal(flow.place, f"no call can start in flow {flow.name} any more"))
+    return tuple(found)
+
+
+def released_row(project: Project, now: datetime) -> RevisionRow:
+    """The row that keeps the released project; `now` is aware."""
+    return RevisionRow(RELEASED, "", orjson.dumps(_sources(project)), int(now.timestamp() * 1000))
+
+
+def project_of(row: RevisionRow, read: Project) -> Project | None:
+    """The project of a row; None when this version of the server finds errors in it, or no flow.
+
+    When `read` has the same sources and no errors, it is the project: loading a large project again takes seconds.
+    """
+    sources = orjson.loads(row.sources)
+    project = read if not read.has_errors and sources == _sources(read) else load(sources)
+    return None if project.has_errors or not project.flows else project
+
+
+def _sources(project: Project) -> dict[str, str]:
+    sources: dict[str, str] = {}
+    for flow in project.flows.values():
+        sources |= flow.sources
+    return sources
 
 
 def _row(flow: Flow, now: datetime) -> RevisionRow:

@@ -13,9 +13,8 @@ from typing import Any, Final
 
 import orjson
 
-from app.engine import Call, Session, Turn, Wait, WaitRef
-from app.engine.json_bytes import json_bytes
-from app.engine.state import to_json
+from app.engine import Call, Session, Turn, WaitRef
+from app.engine.session import json_bytes, to_json
 from app.flow.language.hooks import Hook
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
 from app.service.carried import CARRIED
@@ -54,6 +53,11 @@ def session_id(leg: str, flow: str | None) -> str:
         return secrets.token_hex(16)
     kept = leg if len(leg) <= ID_LIMIT else hashlib.sha256(leg.encode()).hexdigest()
     return f"{kept}/{flow}" if flow else kept
+
+
+def transfer_id(id_: str, conversation: str) -> str:
+    """The key of the session of a leg that was transferred again into the flow of session `id_`."""
+    return f"{id_}/{hashlib.sha256(conversation.encode()).hexdigest()[:16]}"
 
 
 def mask(key: bytes, session: str, secret: str) -> str:
@@ -170,7 +174,7 @@ def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -
         turn.session.id,
         turn.session.turn,
         ncco,
-        turn.trace_json,
+        json_bytes(turn.trace),
         json_bytes(inputs),
         webhook.id,
         webhook.turn,
@@ -220,13 +224,6 @@ def _headers_of(hook: Hook) -> dict[str, str]:
 def milliseconds(moment: datetime) -> int:
     """Milliseconds since 1970-01-01 UTC."""
     return int(moment.timestamp() * 1000)
-
-
-def wait_at(session: Session, ref: WaitRef) -> Wait | None:
-    """The wait that a token names, if the session's latest turn opened it."""
-    if ref.turn != session.turn or ref.index >= len(session.waits):
-        return None
-    return session.waits[ref.index]
 
 
 def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:

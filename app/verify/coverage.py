@@ -192,7 +192,7 @@ def _outcomes_of(exit_: Exit, number: int, lines: tuple[str, ...]) -> Iterable[s
 
 
 class KeptLine(NamedTuple):
-    """A line of a trace as it was kept, as far as it is needed here; see `app.engine.trace.TraceLine`."""
+    """A line of a trace as it was kept, as far as it is needed here; see `app.engine.turn.TraceLine`."""
 
     did: str
     step: str

@@ -31,7 +31,7 @@ _RUNS: Final = "run: "
 
 
 class Line(Protocol):
-    """What a trace says; see `app.engine.trace.TraceLine`."""
+    """What a trace says; see `app.engine.turn.TraceLine`."""
 
     @property
     def did(self) -> str:

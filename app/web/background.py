@@ -16,8 +16,8 @@ from app.errors import StoreError, StoreUnusable
 from app.service.calls import CallService
 from app.service.lookups import LookupAnswerer
 from app.service.outbox import Verdict
+from app.service.retention import Sweeper, Swept
 from app.service.rows import milliseconds
-from app.service.sweeper import Sweeper, Swept
 from app.store import HookCounts, HookRow, Store
 from app.web.metrics import Metrics
 

@@ -7,8 +7,7 @@ from typing import Final, NamedTuple
 
 from app.errors import MissingSignature, SignatureError, StoreUnavailable, UnknownWait
 from app.ncco.webhooks import StatusWebhook
-from app.service.delivery import Delivery, Reply
-from app.service.replies import NOTHING_SAID
+from app.service.delivery import JOIN_SILENTLY, Delivery, Reply
 from app.store.waiting import is_of_store
 from app.vonage import signatures
 from app.web.responses import WebhookResponse, error_body
@@ -87,7 +86,7 @@ class Failures:
             return WebhookResponse(reply, failure.status, body, error=fault, closes=not is_read)
         webhook = delivery.webhook if delivery is not None else None
         leg, conversation = (getattr(webhook, name, None) or "" for name in ("uuid", "conversation_uuid"))
-        ncco = NOTHING_SAID if route == "onanswer" else self._failsafe  # who was called is connected without a word
+        ncco = JOIN_SILENTLY if route == "onanswer" else self._failsafe  # who was called is connected without a word
         reply = Reply(ncco, route, "failsafe", "", "", leg, conversation, is_failsafe=True, problem=failure.problem)
         return WebhookResponse(reply, error=fault, closes=not is_read)
 

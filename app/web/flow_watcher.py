@@ -11,8 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from app.errors import AppError
 from app.flow.stamps import Stamps, stamps
-from app.service.library import Library
-from app.service.removals import CURE
+from app.service.library import CURE, Library
 from app.web.metrics import Metrics
 
 LOOK_S: Final = 0.5

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from app.errors import StoreUnavailable
 from app.flow.nodes import Place
 from app.service.calls import CallService
-from app.service.removals import CURE
+from app.service.library import CURE
 from app.web.drain import Drain
 from app.web.metrics import CONTENT_TYPE, Metrics
 

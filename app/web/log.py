@@ -16,7 +16,7 @@ from typing import Any, Final, TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
-from app.engine.echoes import Echoes
+from app.engine.secrets import Secrets
 from app.service.delivery import Delivery
 from app.settings import Settings
 from app.web.responses import WebhookResponse
@@ -194,7 +194,7 @@ def _place(error: BaseException) -> dict[str, Any]:
 
 def _message(error: BaseException, delivery: Delivery | None) -> str:
     """The message of an exception, unless it holds what the caller has pressed or said: that may be sensitive."""
-    given, fields = Echoes(), delivery.fields if delivery is not None else {}
+    given, fields = Secrets(), delivery.fields if delivery is not None else {}
     given.learn([fields.get("dtmf"), fields.get("speech")])
     return "not shown: it holds what the caller gave" if given.are_in(str(error)) else str(error)
 

@@ -34,8 +34,7 @@ from structlog.typing import FilteringBoundLogger
 from app.engine import Lookup, LookupAnswer
 from app.service.carried import CARRIED, Carried
 from app.service.lookups import LookupAnswerer
-from app.service.outbox.sender import Post
-from app.service.outbox.verdict import Verdict
+from app.service.outbox import Post, Verdict
 from app.store import HookRow
 from app.web.metrics import KINDS, ROUTES, result_of
 from app.web.responses import WebhookResponse

@@ -189,7 +189,8 @@ class WebhookRequest(Request):
         else:
             fields, problem = read_fields(body, self.headers.get("content-type", "").lower().encode("latin-1"))
         base_url = config.base_url(self)
-        self.delivery = Delivery(self.method, payload, fields, base_url, now, problem, came_at)
+        written = {} if is_get or not query else read_query(query)[0]
+        self.delivery = Delivery(self.method, payload, fields, base_url, now, problem, came_at, query=written)
 
     async def _read_body(self) -> bytes:
         """The whole body. Raises BodyTooLarge, ClientDisconnect."""

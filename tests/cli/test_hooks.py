@@ -22,8 +22,8 @@ from app.settings import load_settings
 from app.store import HookRow, SqliteDatabase, Store
 from tests.cli.projects import ncco, write_project
 from tests.cli.running import running_server
-from tests.service.outbox.receiver import Answer, receiving
 from tests.store.stored_rows import hook_row, webhook_row
+from tests.unit.service.receiver import Answer, receiving
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 TELLING = """flow: telling

@@ -215,23 +215,3 @@ def test_in_real_time_the_person_is_waited_for(folder: Path) -> None:
     terminal.types("hangup")
 
     assert 0 == terminal.ends_with()
-
-
-def test_without_the_library_a_plain_prompt_does(folder: Path) -> None:
-    hidden = folder / "hidden"
-    hidden.mkdir()
-    (hidden / "sitecustomize.py").write_text(
-        "import importlib.util as u\nfind = u.find_spec\n"
-        "u.find_spec = lambda name, *more: None if name == 'prompt_toolkit' else find(name, *more)\n"
-    )
-    terminal = asked(folder, PYTHONPATH=str(hidden))
-    terminal.types("name=Ann")
-    terminal.sees("Hello Ann.")
-    terminal.sees("> ")
-    terminal.types("1")
-    terminal.sees("Enter: answers")
-    terminal.sees("> ")
-    terminal.child.sendcontrol("c")
-
-    assert 0 == terminal.ends_with()
-    assert "hangs up" in terminal.plain

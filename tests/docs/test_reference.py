@@ -7,6 +7,7 @@ import re
 import pytest
 from fastapi.routing import APIRoute
 
+from app.flow.actions.items import KINDS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
 from app.flow.language.events import EventWords
 from app.flow.language.flow import FlowWords
@@ -17,7 +18,6 @@ from app.flow.language.lookups import LookupDefinition
 from app.flow.language.outcomes import OUTCOMES
 from app.flow.language.shared import SharedWords
 from app.flow.language.step import EXITS, StepWords
-from app.flow.parts.items import KINDS
 from app.flow.played import ACTIONS
 from app.flow.scope import scope_types
 from app.flow.templates.filters import FILTERS

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.engine import Call, Lookup, LookupAnswer, Session, Surroundings, Turn, Wait, WaitRef, begin, fail, resume
-from app.engine.state import from_json, to_json
+from app.engine import Call, Lookup, LookupAnswer, Session, Turn, TurnContext, Wait, WaitRef, begin, fail, resume
+from app.engine.session import from_json, to_json
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.ncco import check
@@ -133,9 +133,9 @@ class ScriptedCall:
     def wait(self, kind: str) -> Wait:
         return [wait for wait in self.session.waits if wait.kind == kind][-1]
 
-    def _surroundings(self) -> Surroundings:
+    def _surroundings(self) -> TurnContext:
         self.now += timedelta(seconds=10)
-        return Surroundings(now=self.now, **self.around)
+        return TurnContext(now=self.now, **self.around)
 
     def _drive(self, playing: Any) -> Any:
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.engine.alone import keep_alone, play_alone
+from app.engine.offline import keep_offline, play_offline
 from tests.engine.scripted_call import load_flow, load_flows
 
 FLOW = """flow: test
@@ -37,13 +37,13 @@ LISTENER = "https://listener.example.com/records"
 
 
 def said(sorry: str, to: str = TO, **options: Any) -> list[dict[str, Any]]:
-    found = play_alone(load_flow(FLOW.replace("SORRY", sorry)), to, **options)
+    found = play_offline(load_flow(FLOW.replace("SORRY", sorry)), to, **options)
     assert "" == found.because
     return list(found.actions)
 
 
 def silence(sorry: str, to: str = TO, **options: Any) -> str:
-    found = play_alone(load_flow(FLOW.replace("SORRY", sorry)), to, **options)
+    found = play_offline(load_flow(FLOW.replace("SORRY", sorry)), to, **options)
     assert () == found.actions
     return found.because
 
@@ -69,13 +69,13 @@ def test_error_exit_of_the_start_step_comes_before_that_of_the_flow() -> None:
         )
     )
 
-    assert (talk("The step."),) == play_alone(flow, TO).actions
+    assert (talk("The step."),) == play_offline(flow, TO).actions
 
 
 def test_flow_without_an_error_exit_says_nothing() -> None:
     text = FLOW.replace("defaults: {on: {error: sorry}}\n", "").partition("  sorry:")[0]
 
-    assert "it has no `error` exit" == play_alone(load_flow(text), TO).because
+    assert "it has no `error` exit" == play_offline(load_flow(text), TO).because
 
 
 def test_variables_and_the_number_called_are_known() -> None:
@@ -111,7 +111,7 @@ def test_call_is_handed_over_to_another_flow() -> None:
     text = FLOW.replace("SORRY", step('talk: "Sorry."', exit_="goto: {run: goodbye, with: {team: sales}}"))
     flow = load_flows({"test": text, "goodbye": SUB}, "test")
 
-    assert ["Sorry.", "Write to sales."] == [action["text"] for action in play_alone(flow, TO).actions]
+    assert ["Sorry.", "Write to sales."] == [action["text"] for action in play_offline(flow, TO).actions]
 
 
 def test_a_flow_that_comes_back_is_waited_for() -> None:
@@ -119,7 +119,7 @@ def test_a_flow_that_comes_back_is_waited_for() -> None:
     sub = SUB.replace("start: words", "outcomes: [done]\nstart: words").replace("goto: end", "goto: {return: done}", 1)
     flow = load_flows({"test": text, "goodbye": sub}, "test")
 
-    assert "it waits for what comes of the flow goodbye" == play_alone(flow, TO).because
+    assert "it waits for what comes of the flow goodbye" == play_offline(flow, TO).because
 
 
 def test_literal_number_is_dialled_without_asking_for_its_events() -> None:
@@ -134,7 +134,7 @@ def test_other_party_hears_no_flow_of_its_own() -> None:
     )
     flow = load_flows({"test": text, "goodbye": SUB}, "test")
 
-    assert [{"type": "phone", "number": "447700900111"}] == play_alone(flow, TO).actions[0]["endpoint"]
+    assert [{"type": "phone", "number": "447700900111"}] == play_offline(flow, TO).actions[0]["endpoint"]
 
 
 def test_computed_number_is_dialled_when_its_prefix_is_allowed() -> None:
@@ -154,7 +154,7 @@ def test_number_that_was_called_is_not_known_for_all_numbers() -> None:
     ("expected", "item"),
     [
         ("call.from", 'talk: "{{ call.from }}"'),
-        ("FLOW_MEDIA is not set", 'stream: "{{ env.MEDIA }}/sorry.mp3"'),
+        ("env", 'stream: "{{ env.MEDIA }}/sorry.mp3"'),
         ("now", 'talk: "{{ now | spoken }}"'),
     ],
 )
@@ -176,7 +176,7 @@ def test_caller_is_not_held_without_a_server() -> None:
     sorry = '    lookup: place\n    do: [{talk: "Wait."}]\n    hold: {until: place.free, up_to: 1m}\n'
     text = FLOW.replace("start:", look_up, 1).replace("SORRY", f"{sorry}    on: {{ready: end, too_long: end}}")
 
-    assert 'the step "sorry" holds the caller until the server says so' == play_alone(load_flow(text), TO).because
+    assert 'the step "sorry" holds the caller until the server says so' == play_offline(load_flow(text), TO).because
 
 
 def test_message_for_this_server_is_not_asked_for() -> None:
@@ -211,7 +211,7 @@ def test_list_with_nobody_to_ring_leads_on() -> None:
         "SORRY", f"    lookup: oncall\n{sorry}\n  more:\n" + step('talk: "Nobody is there."')
     )
 
-    assert (talk("Nobody is there."),) == play_alone(load_flow(text), TO).actions
+    assert (talk("Nobody is there."),) == play_offline(load_flow(text), TO).actions
 
 
 def test_what_says_nothing_is_not_played() -> None:
@@ -221,16 +221,16 @@ def test_what_says_nothing_is_not_played() -> None:
 def test_failsafe_is_kept_as_far_as_it_needs_nobody() -> None:
     words = {"action": "talk", "text": "Sorry."}
 
-    assert (words,) == keep_alone([{**words, "bargeIn": True}]).actions
-    assert "it asks the caller for something" == keep_alone([words, {"action": "input", "type": ["dtmf"]}]).because
-    assert "it says nothing" == keep_alone([{"action": "notify", "payload": {"a": 1}}]).because
+    assert (words,) == keep_offline([{**words, "bargeIn": True}]).actions
+    assert "it asks the caller for something" == keep_offline([words, {"action": "input", "type": ["dtmf"]}]).because
+    assert "it says nothing" == keep_offline([{"action": "notify", "payload": {"a": 1}}]).because
 
 
 def test_nothing_that_vonage_would_refuse_is_kept() -> None:
-    assert keep_alone([{"action": "talk"}]).because.startswith("without its webhooks it is no valid NCCO: ")
+    assert keep_offline([{"action": "talk"}]).because.startswith("without its webhooks it is no valid NCCO: ")
 
 
 def test_barge_in_stays_before_an_input_that_another_server_answers() -> None:
     asks = {"action": "input", "type": ["dtmf"], "eventUrl": [LISTENER]}
 
-    assert keep_alone([{"action": "talk", "text": "Press 1.", "bargeIn": True}, asks]).actions[0]["bargeIn"]
+    assert keep_offline([{"action": "talk", "text": "Press 1.", "bargeIn": True}, asks]).actions[0]["bargeIn"]

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from app.engine import Surroundings, Turn, Wait, WaitRef, begin_other, refusal, resume
-from app.engine.state import from_json, to_json
+from app.engine import Turn, TurnContext, Wait, WaitRef, begin_called, refusal, resume
+from app.engine.session import from_json, to_json
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.ncco.webhooks import recognise
@@ -71,10 +71,10 @@ class CalledParty:
 
     def __init__(self, caller: ScriptedCall, **around: Any) -> None:
         self.flow = caller.flow
-        self.around = Surroundings(NOON, link, mask, failsafe=FAILSAFE, dial_allow=("4477",), **around)
+        self.around = TurnContext(NOON, link, mask, failsafe=FAILSAFE, dial_allow=("4477",), **around)
         parent = caller.session
         (wait,) = [wait for wait in parent.waits if wait.kind == "onanswer"]
-        self.turn = self._last(begin_other(self.flow, "child", parent, wait, self.around))
+        self.turn = self._last(begin_called(self.flow, "child", parent, wait, self.around))
 
     def press(self, digits: str) -> list[dict[str, Any]]:
         session = from_json(to_json(self.turn.session))

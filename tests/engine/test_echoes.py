@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.echoes import Echoes
+from app.engine.secrets import Secrets
 
 
-def echoes(*secrets: Any) -> Echoes:
-    known = Echoes()
+def echoes(*secrets: Any) -> Secrets:
+    known = Secrets()
     for secret in secrets:
         known.learn(secret)
     return known
@@ -93,7 +93,7 @@ def test_a_number_that_tells_a_secret(secret: str, number: Any, is_told: bool) -
 
 
 def test_nothing_is_known_at_first() -> None:
-    assert not Echoes()
+    assert not Secrets()
     assert echoes("1")
 
 

@@ -6,8 +6,7 @@ import orjson
 import pytest
 
 from app.engine import Call
-from app.engine.session import Level, Observer
-from app.engine.state import from_json, to_json
+from app.engine.session import Level, Observer, from_json, to_json
 from tests.engine.scripted_call import FAILSAFE, ScriptedCall, load_flow
 
 MENU = """

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.engine.masking import leading_to, masked, without
+from app.engine.secrets import leading_to, masked, without
 from app.flow.paths import Path
 
 ANSWER = {"pin": "12", "home": {"city": "Leeds", "code": 5}, "cards": [{"name": "V", "number": "3"}, {"name": "A"}]}

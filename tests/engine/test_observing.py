@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.engine import Surroundings, WaitRef, hang_up, observe
+from app.engine import TurnContext, WaitRef, hang_up, observe
 from app.flow.language.hooks import Hook
 from app.ncco.webhooks import recognise
 from tests.engine.scripted_call import FAILSAFE, NOON, ScriptedCall, link, load_flow, load_flows, mask
@@ -67,8 +67,8 @@ def survey() -> ScriptedCall:
     return ScriptedCall(load_flows({"survey": SURVEY, "voicemail": VOICEMAIL, "asked": ASKED}, "survey"))
 
 
-def around() -> Surroundings:
-    return Surroundings(now=NOON, link=link, mask=mask, failsafe=FAILSAFE)
+def around() -> TurnContext:
+    return TurnContext(now=NOON, link=link, mask=mask, failsafe=FAILSAFE)
 
 
 def told(hooks: tuple[Any, ...]) -> list[tuple[str, object]]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.engine import Call, Session, Wait
-from app.engine.state import from_json, to_json
+from app.engine.session import from_json, to_json
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
 CALL = Call(

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from app.engine import Call, Surroundings, Turn, begin_other, hang_up, observe, resume
+from app.engine import Call, Turn, TurnContext, begin_called, hang_up, observe, resume
 from app.engine.observing import event_of
 from app.engine.session import WaitRef
 from app.flow.language.hooks import Hook
@@ -135,14 +135,14 @@ class PlayedCall:
         self.turns.append(self._call.turn)
         assert not [issue for issue in check(self._call.ncco) if issue.severity == "error"]
 
-    def _around(self) -> Surroundings:
-        return Surroundings(now=self.call.now, **self.call.around)
+    def _around(self) -> TurnContext:
+        return TurnContext(now=self.call.now, **self.call.around)
 
     def _answer(self, name: str) -> Any:
         """What the other party of the latest dial hears, or does."""
         if name == "answers":
             wait = self.call.wait("onanswer")
-            begun: Turn = self.call._drive(begin_other(self.flow, "other", self.call.session, wait, self._around()))
+            begun: Turn = self.call._drive(begin_called(self.flow, "other", self.call.session, wait, self._around()))
             self._other = begun
         else:
             does, _, rest = name.removeprefix("answerer ").partition(" ")

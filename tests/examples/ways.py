@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from app.engine import Turn
-from app.engine.trace import TraceLine
+from app.engine.turn import TraceLine
 from app.flow.model import Flow, Project, Step
 
 Way: TypeAlias = tuple[str, str, str]

@@ -37,7 +37,7 @@ HEALED_S: Final = 30.0
 MOST_PROBLEMS: Final = 40
 TRIES: Final = 3
 """How often a run is begun, each time on a new stage, until the call that leads to it is played."""
-BACKGROUND: Final = ("app/service/outbox/",)
+BACKGROUND: Final = ("app/service/outbox.py",)
 """What works beside the webhooks: after a fault there, hooks must still go out."""
 OWN_TASK: Final = (*BACKGROUND, "app/store/postgres.py")
 """What runs in a task of its own, which nobody gives up but who ends the server."""
@@ -50,8 +50,8 @@ FRAME: Final = {
     ("app/web/middleware.py", "RequestHeadMiddleware.__call__"): "calls everything else, and sends the reply",
     ("app/web/webhook.py", "WebhookRoute.get_route_handler.<locals>.handle"): "calls what handles all failures",
     ("app/web/webhook.py", "WebhookRequest._record"): "runs after the reply",
-    ("app/service/outbox/sender.py", "Sender.run"): "the loop that outlives all that it does",
-    ("app/service/outbox/sender.py", "Sender._outlives"): "what it outlives it by",
+    ("app/service/outbox.py", "Sender.run"): "the loop that outlives all that it does",
+    ("app/service/outbox.py", "Sender._succeeds"): "what it outlives it by",
     ("app/store/sqlite.py", "Writer._run"): "the loop that outlives all that it does",
     ("app/store/postgres.py", "_GroupWriter._run"): "the loop that outlives all that it does",
     (

@@ -62,7 +62,7 @@ def test_every_reason_stands_for_a_point_that_there_is() -> None:
     assert [] == [pattern for pattern in PATTERNS if not any(fnmatchcase(name, pattern) for name in names)]
 
 
-@pytest.mark.parametrize("room", ["service/waits", "store/store", "store/postgres", "vonage/signatures"])
+@pytest.mark.parametrize("room", ["service/calls", "store/store", "store/postgres", "vonage/signatures"])
 def test_a_new_place_that_no_webhook_passes_is_named(room: str) -> None:
     source = "class New:\n    async def ask(self):\n        return await self.other.ask()\n"
     names = [point.name for point in breakable(f"app/{room}.py", source)[1]]

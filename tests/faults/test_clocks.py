@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from app.service.sweeper import Sweeper, Swept
+from app.service.retention import Sweeper, Swept
 from app.store import SqliteDatabase, Store
 from tests.faults.office import Office
 from tests.faults.served import PROJECT

@@ -9,7 +9,7 @@ from app.flow.rules import RUNNING_RULES
 from tests.engine.scripted_call import ScriptedCall, load_flow
 
 ANNA = Call(to="442079460000", from_number="447700900123", uuid="u1", custom_data={"agent": "anna", "days": "three"})
-DEAR = Call(to="442079460000", from_number="447700900123", uuid="u1", custom_data={"agent": "449066362222"})
+PREMIUM_PREFIXES = Call(to="442079460000", from_number="447700900123", uuid="u1", custom_data={"agent": "449066362222"})
 FROM_AN_APP = Call(to="desk", from_user="anna", uuid="u1")
 
 
@@ -23,7 +23,7 @@ def failures(example: str | bytes, call: Call) -> list[str]:
 
 @pytest.mark.parametrize(
     ("code", "call"),
-    [("E391", FROM_AN_APP), ("E392", ANNA), ("E395", ANNA), ("R101", DEAR), ("R105", FROM_AN_APP)],
+    [("E391", FROM_AN_APP), ("E392", ANNA), ("E395", ANNA), ("R101", PREMIUM_PREFIXES), ("R105", FROM_AN_APP)],
 )
 def test_a_call_breaks_the_bad_example_and_not_the_good_one(code: str, call: Call) -> None:
     assert [code] == failures(RUNNING_RULES[code].bad, call)[:1]

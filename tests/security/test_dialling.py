@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.dialling import DEAR, refusal
+from app.engine.dialling import PREMIUM_PREFIXES, refusal
 from app.errors import SettingsError
 from app.settings import load_settings
 from tests.calls.asgi_call import Caller, serving
@@ -250,7 +250,7 @@ async def test_a_user_of_an_allowed_host_is_dialled(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("dear", DEAR)
+@pytest.mark.parametrize("dear", PREMIUM_PREFIXES)
 def test_a_dear_number_needs_a_prefix_as_long_as_its_own(dear: str) -> None:
     number = f"{dear}{'5' * 8}"
 

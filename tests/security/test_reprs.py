@@ -8,16 +8,15 @@ from typing import Any
 import pytest
 
 from app.engine import Lookup, LookupAnswer
-from app.engine.answers import Answers
-from app.engine.echoes import Echoes
-from app.engine.standing import begun
+from app.engine.scope import LookupAnswers, new_scope
+from app.engine.secrets import Secrets
 from app.flow.language.lookups import LookupRequest
 from app.flow.model import Decision, Go, Outcome, Target
 from app.flow.nodes import Place
 from app.ncco.webhooks import recognise
 from app.service.delivery import Delivery
 from app.service.lookups import AnswerCache
-from app.service.outbox.signing import Signer
+from app.service.outbox import Signer
 from app.service.policy import Policy
 from app.settings import load_settings
 from app.vonage.signatures import Verifier
@@ -41,8 +40,8 @@ steps:
 """
 
 
-def echoes() -> Echoes:
-    known = Echoes()
+def echoes() -> Secrets:
+    known = Secrets()
     known.learn(KEYS)
     return known
 
@@ -61,9 +60,9 @@ HOLDERS: list[Any] = [
     [LookupAnswer(KEYS, "", 3)],
     Outcome("collected", digits=KEYS, text=KEYS),
     Decision(Go(Target("a", PLACE)), "a", PLACE, "because", values={"pin": KEYS}),
-    begun(load_flow(FLOW), {"pin": KEYS}),
+    new_scope(load_flow(FLOW), {"pin": KEYS}),
     echoes(),
-    Answers(str),
+    LookupAnswers(str),
     memory(),
     recognise(FIELDS),
     Policy((KEYS.encode(),), (), {"TOKEN": KEYS}),

@@ -12,7 +12,7 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.engine.state import to_json
+from app.engine.session import to_json
 from app.flow.loader import load
 from tests.engine.scripted_call import ScriptedCall
 
@@ -131,7 +131,7 @@ def written(text: str, place: str) -> str:
     hooks = [(hook.url, hook.json, hook.headers, hook.problem) for hook in turn.hooks]
     kept = (
         to_json(turn.session),
-        turn.trace_json,
+        orjson.dumps(turn.trace),
         orjson.dumps(hooks, default=dict),
         orjson.dumps([turn.ncco, turn.lookups]),
     )

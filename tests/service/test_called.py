@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,7 @@ import pytest
 
 from app.engine import JOINED, WaitRef
 from app.errors import UnknownWait
-from app.service.called import called_id
-from app.service.calls import CallService
+from app.service.calls import CallService, called_id
 from app.service.delivery import Reply
 from app.service.library import Library
 from app.service.tokens import make_token
@@ -320,8 +320,7 @@ async def test_a_refused_ncco_of_a_party_that_nobody_knows_joins(service: CallSe
 
 async def test_a_party_that_asks_two_days_later_is_joined_without_a_word(caller: ServedCall) -> None:
     party = Party(caller)
-    late = delivery(ASKED)
-    late.received_at = NOON + timedelta(days=3)
+    late = replace(delivery(ASKED), received_at=NOON + timedelta(days=3))
 
     assert SILENT == (await party.service.resume("onanswer", party.asked, late)).ncco
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -11,9 +12,8 @@ import pytest
 from app.errors import StoreUnavailable
 from app.flow.loader import load
 from app.flow.model import Flow, Project
-from app.service.library import Library
-from app.service.released import RELEASED
-from app.store import RevisionRow
+from app.service.library import RELEASED, Library, PinnedFlows
+from app.store import RevisionRow, SessionRow, TurnRow, WebhookRow
 from tests.store.memory_store import MemoryStore
 
 ASKING = """
@@ -162,3 +162,28 @@ async def test_a_store_that_is_away_is_asked_again_for_what_was_good(store: Coun
 
     assert is_awaited
     assert {"left", "right"} == set(library.current.flows)
+
+
+async def test_the_revisions_of_open_calls_are_loaded_after_a_start(store: CountingStore) -> None:
+    before = await reloaded(store, project("old"))
+    old = before.current.flows["left"]
+    session = SessionRow("leg", "leg", "", "left", old.revision, 1, b"{}", False, 1, 1)
+    turn = TurnRow("leg", 1, b"[]", b"[]", b"{}", "w", -1, -1, "", 1)
+    await store.open_call(session, turn, WebhookRow("w", "answer", "leg", -1, -1, "", "leg", "", "POST", b"", 1))
+
+    after = await reloaded(store, project("new"))
+    await asyncio.sleep(0.1)
+    asked = store.asked
+    found = await after.pinned("left", old.revision)
+
+    assert found is not None
+    assert (old.revision, 1, 1) == (found.revision, asked, store.asked)
+
+
+def test_older_revisions_are_bounded_by_the_size_of_their_sources() -> None:
+    pinned = PinnedFlows(limit=2 * len(ASKING))
+    revisions = [replace(project(str(n)).flows["left"], revision=str(n)) for n in range(3)]
+    for flow in revisions:
+        pinned.add(flow)
+
+    assert [None, None, "2"] == [flow and flow.revision for flow in (pinned.get(("left", str(n))) for n in range(3))]

@@ -11,7 +11,7 @@ import pytest
 from app.errors import StoreUnavailable
 from app.flow.loader import load
 from app.service.library import Library
-from app.service.sweeper import PIECE, Sweeper, Swept
+from app.service.retention import PIECE, Sweeper, Swept
 from tests.store.memory_store import MemoryStore
 from tests.store.stored_rows import NOON_MS, new_call, revision_row
 

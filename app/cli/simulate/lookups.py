@@ -16,7 +16,7 @@ from app.flow.language.lookups import AskedLookup, LookupDefinition
 from app.flow.language.returned import ReturnedValue
 from app.flow.model import Flow
 from app.flow.report import printable
-from app.service.drive import LookUp
+from app.service.calls import LookUp
 
 DEFAULT: Final = "nobody was asked"
 """Why a look-up has no answer when the person gives none."""

@@ -13,12 +13,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.cli.server_under_test import make_app
 from app.engine import Session
-from app.engine.state import from_json
+from app.engine.session import from_json
 from app.flow.model import Asked, Flow, Project, Step
 from app.flow.phrases import fold
 from app.flow.report import printable
-from app.service.calls import CallService
-from app.service.drive import LookUp
+from app.service.calls import CallService, LookUp
 from app.service.library import Library
 from app.service.policy import Policy
 from app.settings.failsafe import DEFAULT as SORRY

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from app.errors import RenderError
+from app.flow.actions.action import Action
+from app.flow.actions.connect import Connect
+from app.flow.actions.dial import targets_count
+from app.flow.actions.document import Document
+from app.flow.actions.values import Array, Object, find, leaves
 from app.flow.checks.trying import others
 from app.flow.issues import Issue
 from app.flow.model import Part, Value
 from app.flow.nodes import Place
-from app.flow.parts.action import Action
-from app.flow.parts.connect import Connect
-from app.flow.parts.dial import targets_count
-from app.flow.parts.document import Document
-from app.flow.parts.values import Array, Object, find, leaves
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 from app.flow.types import ValueType

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from app.flow.actions.action import Action
 from app.flow.issues import Issue
-from app.flow.parts.action import Action
 from app.flow.rules import RULES
 
 if TYPE_CHECKING:

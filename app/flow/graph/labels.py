@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from app.flow.actions.action import Action
+from app.flow.actions.checkpoint import CONNECTED
+from app.flow.actions.connect import Connect
+from app.flow.actions.endpoints import address_of
 from app.flow.graph.drawing import Look
 from app.flow.language.branch import Branch
 from app.flow.language.collect import Collect
@@ -12,10 +16,6 @@ from app.flow.language.menu import Choice, Choices
 from app.flow.language.outcomes import Run
 from app.flow.language.retry import FAILURES
 from app.flow.model import Edge, Exit, Part, Step
-from app.flow.parts.action import Action
-from app.flow.parts.address import address_of
-from app.flow.parts.checkpoint import CONNECTED
-from app.flow.parts.connect import Connect
 
 LONGEST = 48
 """Characters of a prompt, a condition or a phrase that are shown."""

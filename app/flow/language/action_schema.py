@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from app.flow.actions.endpoints import BY_FIELDS, ON_ANSWER
+from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.language.field_schema import FieldSchemas
 from app.flow.language.json_schema import (
     ANYTHING,
@@ -21,22 +23,8 @@ from app.flow.language.json_schema import (
     ref,
 )
 from app.flow.language.names import Names
-from app.flow.parts.address import BY_FIELDS
-from app.flow.parts.answering import ON_ANSWER
-from app.flow.parts.wire import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.played import ACTIONS, KINDS
 from app.ncco.actions import ENDPOINT, SHAPES
-
-MAIN: Final = {
-    "talk": "text",
-    "stream": "streamUrl",
-    "connect": "endpoint",
-    "conversation": "name",
-    "wait": "timeout",
-    "transfer": "conversationId",
-    "notify": "payload",
-}
-"""The field whose value may be written under the name of an action."""
 
 _OURS: Final = {
     "checkpoint": "Tells the server that the call has come this far; named in `on`, it decides how the call goes on.",
@@ -98,9 +86,9 @@ class ActionSchemas:
         fields = mapped(options)
         if word == "record":
             return {"anyOf": [{"enum": [True, "true"]}, fields]}
-        if word not in MAIN:
+        if not SHAPES[word].main:
             return fields
-        main = options[MAIN[word]]
+        main = options[SHAPES[word].main]
         plain = {key: value for key, value in main.items() if key not in ("description", "default")}
         return {"anyOf": [plain, fields]}
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from app.flow.actions.fields import JsonField, in_each_locale
 from app.flow.language.locales import report_unknown
 from app.flow.language.variables import warn_of_flags
 from app.flow.model import Assignment, Param, Signature, Value, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.parts.local import in_each_locale
-from app.flow.parts.shapes import Json
 from app.flow.paths import is_inner
 from app.flow.reader import Reader
 from app.flow.scope import RESERVED, variable_type
@@ -22,7 +21,7 @@ from app.ncco.suggest import nearest
 
 _WRITTEN: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
 _SUM = re.compile(r"[+-] *[0-9]+ *\}\}$")
-_OF_TEXTS = Json("kept", texts_only=True)
+_OF_TEXTS = JsonField("kept", texts_only=True)
 
 
 def read_sets(node: Node, what: str, reader: Reader) -> tuple[Assignment, ...]:

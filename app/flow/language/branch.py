@@ -75,7 +75,6 @@ class Branch(StepExit):
 
     word: ClassVar = "branch"
     step_words: ClassVar = ("branch",)
-    is_steady: ClassVar = False
 
     arms: tuple[Arm, ...]
     otherwise: Target

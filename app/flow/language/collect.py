@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
+from app.flow.actions.asking import with_input
 from app.flow.language.base import FlowModel, Made, ReadWith
 from app.flow.language.branch import read_condition
 from app.flow.language.exits import StepExit, StepSource, Wired
@@ -24,7 +25,6 @@ from app.flow.language.retry import Retry
 from app.flow.language.variables import is_variable_name
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Outcome, Part, Target, Variable
 from app.flow.nodes import Node, Text
-from app.flow.parts.asking import with_input
 from app.flow.reader import Reader
 from app.flow.scope import variable_type
 from app.flow.templates import Expression

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
+from app.flow.actions.item import check_defaults
 from app.flow.fields import Fields
 from app.flow.language.base import FlowModel, ReadWith, kept
 from app.flow.language.json_schema import defined
@@ -23,7 +24,6 @@ from app.flow.language.retry import RetryWords, read_retry, unreadable_retry
 from app.flow.language.targets import read_target
 from app.flow.model import Target
 from app.flow.nodes import Map, Node
-from app.flow.parts.inheritance import check_defaults
 from app.flow.played import ACTIONS
 from app.flow.reader import Reader
 

@@ -94,7 +94,6 @@ class StepExit:
 
     word: ClassVar[str]
     step_words: ClassVar[tuple[str, ...]]
-    is_steady: ClassVar[bool] = True
     is_early: ClassVar[bool] = False
     asks_again: ClassVar[bool] = False
 

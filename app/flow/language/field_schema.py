@@ -6,6 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.flow.actions.fields import (
+    Field,
+    JsonField,
+    ListField,
+    LocalField,
+    MapField,
+    ScalarField,
+    SingleField,
+    SpeechField,
+)
 from app.flow.language.json_schema import (
     ANYTHING,
     FLAG,
@@ -20,8 +30,6 @@ from app.flow.language.json_schema import (
     one_of,
 )
 from app.flow.language.names import Names
-from app.flow.parts.local import PerLocale
-from app.flow.parts.shapes import Json, Many, One, Record, Scalar, Shape, Speech
 from app.ncco.model import Nested, Option
 from app.ncco.model import Shape as NccoShape
 
@@ -34,24 +42,24 @@ class FieldSchemas:
 
     names: Names
 
-    def record(self, record: Record, known: NccoShape | None) -> dict[str, JsonSchema]:
+    def record(self, record: MapField, known: NccoShape | None) -> dict[str, JsonSchema]:
         """Each field by its name; `known` is what `app.ncco` knows of the same object."""
         options = known.options if known else {}
         return {name: self._field(shape, options.get(name)) for name, shape in record.fields.items()}
 
-    def _field(self, shape: Shape, option: Option | None) -> JsonSchema:
+    def _field(self, shape: Field, option: Option | None) -> JsonSchema:
         schema = self.shape(shape, option)
         if option is None:
             return schema
         default = {} if option.default is None else {"default": option.default}
         return about(schema | default, option.describe())
 
-    def shape(self, shape: Shape, option: Option | None = None) -> JsonSchema:
+    def shape(self, shape: Field, option: Option | None = None) -> JsonSchema:
         """What a field may hold; anything where its shape is a new one."""
         make: Callable[..., JsonSchema] | None = _MAKERS.get(type(shape))
         return make(self, shape, option) if make else ANYTHING
 
-    def scalar(self, shape: Scalar, option: Option | None) -> JsonSchema:
+    def scalar(self, shape: ScalarField, option: Option | None) -> JsonSchema:
         """A text, number, word or flag."""
         kind = shape.type.name
         if kind == "words":
@@ -60,30 +68,30 @@ class FieldSchemas:
             return computed(number("integer" if kind == "int" else "number", _bounds(option)))
         return computed(FLAG) if kind == "bool" else TEXT
 
-    def speech(self, shape: Speech, option: Option | None) -> JsonSchema:
+    def speech(self, shape: SpeechField, option: Option | None) -> JsonSchema:
         """A text, or the file that holds it."""
         return {"anyOf": [TEXT, file_schema(self.names)]}
 
-    def local(self, shape: PerLocale, option: Option | None) -> JsonSchema:
+    def local(self, shape: LocalField, option: Option | None) -> JsonSchema:
         """A value, or a map with one for each locale."""
         inner = self.shape(shape.inner, option)
         return {"anyOf": [inner, per_locale(inner, self.names)]}
 
-    def many(self, shape: Many, option: Option | None) -> JsonSchema:
+    def many(self, shape: ListField, option: Option | None) -> JsonSchema:
         """A list, or one value."""
         return listed(self.shape(shape.item))
 
-    def one(self, shape: One, option: Option | None) -> JsonSchema:
+    def one(self, shape: SingleField, option: Option | None) -> JsonSchema:
         """One value, or a list of one."""
         item = self.shape(shape.item, option)
         return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1, "maxItems": 1}]}
 
-    def nested(self, shape: Record, option: Option | None) -> JsonSchema:
+    def nested(self, shape: MapField, option: Option | None) -> JsonSchema:
         """A map of fields."""
         known = option.kind.shape if option and isinstance(option.kind, Nested) else None
         return mapped(self.record(shape, known))
 
-    def free(self, shape: Json, option: Option | None) -> JsonSchema:
+    def free(self, shape: JsonField, option: Option | None) -> JsonSchema:
         """Any JSON."""
         return ANYTHING
 
@@ -107,11 +115,11 @@ def _bounds(option: Option | None) -> Mapping[str, Any]:
 
 
 _MAKERS: Final[Mapping[type[Any], Callable[..., JsonSchema]]] = {
-    Scalar: FieldSchemas.scalar,
-    Speech: FieldSchemas.speech,
-    PerLocale: FieldSchemas.local,
-    Many: FieldSchemas.many,
-    One: FieldSchemas.one,
-    Record: FieldSchemas.nested,
-    Json: FieldSchemas.free,
+    ScalarField: FieldSchemas.scalar,
+    SpeechField: FieldSchemas.speech,
+    LocalField: FieldSchemas.local,
+    ListField: FieldSchemas.many,
+    SingleField: FieldSchemas.one,
+    MapField: FieldSchemas.nested,
+    JsonField: FieldSchemas.free,
 }

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
+from app.flow.actions.item import gather
 from app.flow.checks.graph import check_cycles, check_reachable
 from app.flow.fields import Fields, fallen_out
 from app.flow.issues import Issue
@@ -30,7 +31,6 @@ from app.flow.language.variables import (
 )
 from app.flow.model import Flow, Limit, Signature
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.parts.inheritance import gather
 from app.flow.reader import Reader
 from app.flow.scope import ScopeTypes, scope_types
 from app.flow.types import CALLER_URL, TYPES

@@ -18,6 +18,7 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
+from app.flow.actions.dial import with_held
 from app.flow.language.base import FlowModel, Made, ReadWith
 from app.flow.language.branch import read_condition
 from app.flow.language.durations import duration
@@ -27,7 +28,6 @@ from app.flow.language.returned import OK
 from app.flow.language.targets import read_target
 from app.flow.model import Again, Decision, Edge, Frame, Go, Jump, Outcome, Part, Target
 from app.flow.nodes import Map, Node, Seq, Text
-from app.flow.parts.dial import with_held
 from app.flow.scope import Record
 from app.flow.templates import Expression
 
@@ -52,7 +52,6 @@ class Hold(FlowModel, StepExit):
 
     word: ClassVar = "hold"
     step_words: ClassVar = ("hold", "on")
-    is_steady: ClassVar = False
     is_early: ClassVar = True
     asks_again: ClassVar = True
     aliases: ClassVar = {**dict.fromkeys(("for", "timeout", "max"), "up_to"), "if": "until"}

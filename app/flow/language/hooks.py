@@ -22,6 +22,7 @@ from typing import Annotated, Any, ClassVar, Final, NamedTuple
 from pydantic import Field, WithJsonSchema
 
 from app.errors import RenderError
+from app.flow.actions.values import Object, leaves
 from app.flow.drafts import Value
 from app.flow.fields import Fields
 from app.flow.language.base import FlowModel, Made, ReadWith, Trusted
@@ -31,7 +32,6 @@ from app.flow.language.outgoing import plain_json, read_headers, read_json, read
 from app.flow.language.variables import read_params
 from app.flow.model import Param
 from app.flow.nodes import Entry, Map, Node, Text
-from app.flow.parts.values import Object, leaves
 from app.flow.reader import Reader
 from app.flow.scope import Record, ScopeTypes, variable_type
 from app.flow.templates import Native

@@ -20,6 +20,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAli
 
 from pydantic import Field, WithJsonSchema
 
+from app.flow.actions.values import Object
 from app.flow.drafts import Value
 from app.flow.fields import Fields
 from app.flow.issues import Issue
@@ -34,7 +35,6 @@ from app.flow.language.segments import check_segments
 from app.flow.language.variables import is_variable_name, read_params
 from app.flow.model import Param
 from app.flow.nodes import Entry, Map, Node, Text
-from app.flow.parts.values import Object
 from app.flow.paths import written
 from app.flow.reader import Reader
 from app.flow.scope import Record, ScopeTypes, variable_type

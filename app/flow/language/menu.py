@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 from pydantic import Field
 
+from app.flow.actions.asking import with_input
 from app.flow.language.assignments import read_sets
 from app.flow.language.base import FlowModel, Made, ReadWith
 from app.flow.language.exits import StepExit, StepSource, Wired
@@ -25,7 +26,6 @@ from app.flow.language.retry import Retry
 from app.flow.language.targets import read_target
 from app.flow.model import Again, Asked, Assignment, Decision, Edge, Frame, Go, Outcome, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.parts.asking import with_input
 from app.flow.phrases import find, fold
 from app.flow.reader import Reader
 from app.flow.templates import Expression

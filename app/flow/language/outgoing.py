@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
 
+from app.flow.actions.fields import JsonField
+from app.flow.actions.values import Array, Object
 from app.flow.drafts import Value
 from app.flow.language.addresses import ADDRESS, without_urls
 from app.flow.language.base import ReadWith
 from app.flow.language.json_schema import ANYTHING, TEXT, named
 from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.flow.parts.shapes import Json
-from app.flow.parts.values import Array, Object
 from app.flow.reader import Reader
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import TYPES, ValueType
@@ -36,7 +36,7 @@ _OURS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("proxy-authorization", "proxy-connection"), "delete it: look-ups go through no proxy"),
 }
 _SECRET: Final = re.compile(r"authorization|cookie|api-?key|token|secret|password", re.IGNORECASE)
-_WRITTEN: Final = Json("kept")
+_WRITTEN: Final = JsonField("kept")
 
 
 def read_url(node: Node, what: str, reader: Reader) -> Value | None:

@@ -20,6 +20,9 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
+from app.flow.actions.action import Action
+from app.flow.actions.items import read_do
+from app.flow.actions.values import Given
 from app.flow.checks.ncco import check_step
 from app.flow.fields import Fields
 from app.flow.language.base import FlowModel, ReadWith
@@ -28,9 +31,6 @@ from app.flow.language.locales import split, stands_for_locales
 from app.flow.language.targets import is_target, read_target
 from app.flow.model import Again, Decision, Edge, Go, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.parts.action import Action
-from app.flow.parts.items import read_do
-from app.flow.parts.values import Given
 from app.flow.reader import Reader
 
 FAILURES: Final = ("noinput", "nomatch")

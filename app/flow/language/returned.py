@@ -183,7 +183,7 @@ _FREE: Final = frozenset({"list", "map"})
 
 
 class SensitiveValues(Protocol):
-    """What is sensitive in this turn (`app.engine.echoes`)."""
+    """What is sensitive in this turn (`app.engine.secrets`)."""
 
     def are_in(self, text: str) -> bool:
         """Whether a text holds something of it."""

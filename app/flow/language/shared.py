@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
+from app.flow.actions.item import gather
 from app.flow.fields import Fields
 from app.flow.hours import Calendar, hours_shape, read_hours
 from app.flow.issues import Issue
@@ -26,7 +27,6 @@ from app.flow.language.locales import Locale, read_locales
 from app.flow.language.lookups import LookupDefinition, read_lookups
 from app.flow.model import Signature
 from app.flow.nodes import Entry, Map, Node, Text
-from app.flow.parts.inheritance import gather
 from app.flow.reader import Reader
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes, scope_types

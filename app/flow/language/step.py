@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 
 from pydantic import Field
 
+from app.flow.actions.dial import connect_of
+from app.flow.actions.items import read_do
 from app.flow.checks.ncco import check_step
 from app.flow.checks.prompts import check_prompts_of
 from app.flow.fields import Fields
@@ -27,8 +29,6 @@ from app.flow.language.outcomes import On, Run, steers
 from app.flow.language.targets import read_target
 from app.flow.model import Assignment, Exit, Step, Target
 from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.flow.parts.dial import connect_of
-from app.flow.parts.items import read_do
 from app.flow.played import ACTIONS, Played, scan
 from app.flow.reader import Reader
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from app.engine import Surroundings, Turn, WaitRef
-from app.engine.dialling import DEAR
+from app.engine import Turn, TurnContext, WaitRef
+from app.engine.dialling import PREMIUM_PREFIXES
 from app.settings.failsafe import DEFAULT, read_failsafe
 from app.verify.prove.inputs import Input
 from app.verify.prove.walked import Sort
@@ -16,7 +16,7 @@ FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
 """What the server under test plays when nothing else can be played."""
 ANY_NUMBER: Final = 1_000_000
 """Of dials: a walk forgets how often a call has dialled."""
-ANYBODY: Final = ("sip:", "sips:", *"123456789", *DEAR)
+ANYBODY: Final = ("sip:", "sips:", *"123456789", *PREMIUM_PREFIXES)
 """Prefixes of every number and address: whom a server may dial is a setting, not a matter of the flow."""
 
 
@@ -45,6 +45,6 @@ def _mask(session: str, secret: str) -> str:
     return "hidden"
 
 
-def around(now: datetime, env: Mapping[str, str], dials: int) -> Surroundings:
+def around(now: datetime, env: Mapping[str, str], dials: int) -> TurnContext:
     """What a turn may look at; `dials` is how often a call may dial."""
-    return Surroundings(now, _link, _mask, env, FAILSAFE, ANYBODY, dials)
+    return TurnContext(now, _link, _mask, env, FAILSAFE, ANYBODY, dials)

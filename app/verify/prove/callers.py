@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from app.engine import Call
+from app.flow.actions.values import leaves
 from app.flow.language.collect import Collect
 from app.flow.model import Flow
-from app.flow.parts.values import leaves
 from app.flow.templates import Computed, Native
 from app.verify.prove.combining import combined
 from app.verify.prove.flows import family, uses_in

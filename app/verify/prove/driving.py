@@ -8,7 +8,7 @@ from itertools import product
 from typing import NamedTuple, TypeAlias
 
 from app.engine import Lookup, LookupAnswer, Turn
-from app.engine.walking import Playing
+from app.engine.interpreter import Playing
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Flow
 from app.verify.prove.values import Representatives

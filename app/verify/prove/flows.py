@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from app.flow.actions.action import Action
+from app.flow.actions.document import Document
+from app.flow.actions.items import values_in
+from app.flow.actions.values import find
 from app.flow.checks.usage.walking import sent
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Flow, Part, Step, Target, Value
-from app.flow.parts.action import Action
-from app.flow.parts.document import Document
-from app.flow.parts.values import find
-from app.flow.parts.within import values_in
 from app.flow.templates import Expression
 
 TOLD: Final = 1

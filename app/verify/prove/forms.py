@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from app.flow.actions.values import leaves
 from app.flow.model import Step, Value
-from app.flow.parts.values import leaves
 from app.flow.templates import Computed, Expression, Native
 from app.verify.prove.flows import played_by
 from app.verify.prove.reading import Path, paths_in, trees_of

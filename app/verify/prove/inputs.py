@@ -8,11 +8,11 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from app.engine import Session, Wait
 from app.engine.outcome import CONNECTED
+from app.flow.actions.values import Object
 from app.flow.language.collect import Collect
 from app.flow.language.hold import HELD, Hold
 from app.flow.language.outcomes import DETECTED, DISCONNECTED, FAILURES, On
 from app.flow.model import Asked, Flow, Step
-from app.flow.parts.values import Object
 from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
 from app.verify.prove.tested import Tested, beside
 from app.verify.prove.values import Representatives

@@ -7,8 +7,8 @@ from typing import Final, TypeAlias
 
 from jinja2 import nodes
 
+from app.flow.actions.values import leaves
 from app.flow.model import Value
-from app.flow.parts.values import leaves
 from app.flow.templates import Computed, Native
 
 Pieces: TypeAlias = tuple[str | None, ...]

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from jinja2 import nodes
 
+from app.flow.actions.values import leaves
 from app.flow.language.collect import Collect
 from app.flow.model import Flow, Step, Value
-from app.flow.parts.values import leaves
 from app.flow.templates import Expression
 from app.flow.templates.references import Occurrence, is_computed, walk
 from app.verify.prove.flows import DECIDES, assigned, family, runs_of, uses_in

@@ -7,8 +7,8 @@ from typing import Final, TypeAlias
 
 from jinja2 import nodes
 
+from app.flow.actions.values import Localised, OfCall, OurNumber, leaves
 from app.flow.model import Value
-from app.flow.parts.values import Localised, OfCall, OurNumber, leaves
 from app.flow.templates import Computed, Expression, Native
 from app.flow.templates.references import Occurrence, is_computed, occurrences, operand_of
 

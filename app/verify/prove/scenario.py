@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from app.engine import Call, LookupAnswer
-from app.engine.dialling import DEAR
+from app.engine.dialling import PREMIUM_PREFIXES
 from app.verify.prove.befalling import befalling, comes_by_itself
 from app.verify.prove.flows import dialled_by_computing, family
 from app.verify.prove.listening import DURATIONS
@@ -92,7 +92,7 @@ def _dear(way: list[Edge]) -> list[str]:
     """The prefixes of dear numbers that are dialled on the way, which are only allowed by name."""
     endpoints = [each for edge in way for action in edge.ncco.actions for each in action.get("endpoint", ())]
     numbers = [str(endpoint.get("number", "")) for endpoint in endpoints]
-    return [prefix for prefix in DEAR if any(number.startswith(prefix) for number in numbers)]
+    return [prefix for prefix in PREMIUM_PREFIXES if any(number.startswith(prefix) for number in numbers)]
 
 
 def _call(proof: Proof, first: Edge, at: datetime) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from app.engine import Session
-from app.engine.hearing import ASR_ERRORS
+from app.engine.outcome import ASR_ERRORS
 from app.engine.scope import call_record
 from app.flow.model import Flow
 from app.verify.prove.flows import DECIDES

@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
-from app.engine import Call, Session, Surroundings, Turn, Wait, begin, begin_other, fail, resume
+from app.engine import Call, Session, Turn, TurnContext, Wait, begin, begin_called, fail, resume
+from app.engine.interpreter import Playing
 from app.engine.scope import call_record
-from app.engine.walking import Playing
 from app.flow.model import Flow
 from app.verify.following import Files, Following, by_file
 from app.verify.prove.around import ANY_NUMBER, FAILSAFE, ago, around, sort_of
@@ -137,8 +137,8 @@ class Walker:
             if happened.fault == "away":
                 self._lose_store(number, state)
                 continue
-            begun = partial(self._turn, state.session, happened)
-            for moment, played in self._at_moments(state.moment, state.session, begun, seen):
+            new_scope = partial(self._turn, state.session, happened)
+            for moment, played in self._at_moments(state.moment, state.session, new_scope, seen):
                 if played.turn is not None:
                     self._add(number, happened, moment, played, faulted=faulted)
             if self._line and happened.kind == "input" and is_menu(self.root, state.session):
@@ -167,7 +167,7 @@ class Walker:
         return begin(self.root, "leg", call, self._around(now))
 
     def _answer_party(self, parent: Session, wait: Wait, now: datetime) -> Playing[Turn]:
-        return begin_other(self.root, "other", parent, wait, self._around(now))
+        return begin_called(self.root, "other", parent, wait, self._around(now))
 
     def _turn(self, session: Session, happened: Input, now: datetime) -> Playing[Turn] | Playing[Turn | None]:
         entered_at = session.entered_at
@@ -185,7 +185,7 @@ class Walker:
         self,
         first: datetime,
         before: Session | None,
-        begun: Callable[[datetime], Playing[Turn] | Playing[Turn | None]],
+        new_scope: Callable[[datetime], Playing[Turn] | Playing[Turn | None]],
         seen: set[str] | None = None,
     ) -> Iterator[tuple[datetime, Played]]:
         """Every turn at one moment; at all moments when anything in it looks at the clock or at opening hours.
@@ -194,7 +194,7 @@ class Walker:
         """
         turns: list[Played] = []
         is_again = False
-        for played in self.driver.turns(partial(begun, first)):
+        for played in self.driver.turns(partial(new_scope, first)):
             turns.append(played)
             if seen is None or len(turns) > 1:
                 continue
@@ -208,7 +208,7 @@ class Walker:
         yield from ((first, played._replace(is_timed=looks)) for played in turns)
         for moment in self.moments if looks and not is_again else ():
             if moment != first:
-                for played in self.driver.turns(partial(begun, moment)):
+                for played in self.driver.turns(partial(new_scope, moment)):
                     yield moment, played._replace(is_timed=True)
 
     def _looks(self, before: Session | None, turn: Turn | None) -> bool:
@@ -220,7 +220,7 @@ class Walker:
             entered += [(level.flow, level.step) for level in before.callers]
         return any(key in self.liveness.looks for key in entered)
 
-    def _around(self, now: datetime) -> Surroundings:
+    def _around(self, now: datetime) -> TurnContext:
         return around(now, self._env, self._dials)
 
     def _add(

@@ -10,7 +10,7 @@ from app.flow.language.lookups import AskedLookup, LookupDefinition
 from app.flow.language.returned import Returned, ReturnedList, ReturnedMap, ReturnedValue
 from app.flow.model import Flow
 from app.flow.nodes import Map, Node, Place, Seq, Text
-from app.service.drive import LookUp
+from app.service.calls import LookUp
 from app.verify.scenarios.model import Answer, Fault, Given
 from app.verify.scenarios.reader import Reader, items, json_of
 

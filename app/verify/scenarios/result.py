@@ -39,7 +39,7 @@ class Decided:
 
     Attributes:
         at: seconds of the call. turn: number of the turn in its session.
-        did, step, what, where, because, others: see `app.engine.trace.TraceLine`.
+        did, step, what, where, because, others: see `app.engine.turn.TraceLine`.
     """
 
     at: float

@@ -11,10 +11,9 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, Final, Protocol
 
-from app.engine.state import from_json
+from app.engine.session import from_json
 from app.flow.model import Flow, Project
-from app.service.calls import CallService
-from app.service.drive import LookUp
+from app.service.calls import CallService, LookUp
 from app.service.library import Library
 from app.service.policy import Policy
 from app.settings.failsafe import DEFAULT as SORRY

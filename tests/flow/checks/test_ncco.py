@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from app.flow.actions.asking import with_input
+from app.flow.actions.dial import with_dial
+from app.flow.actions.items import read_do
 from app.flow.checks.ncco import check_step
-from app.flow.parts.asking import with_input
-from app.flow.parts.dial import with_dial
-from app.flow.parts.items import read_do
 from tests.flow.parts.reading_parts import EXIT, a_reader, nodes
 
 

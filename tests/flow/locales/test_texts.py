@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from app.flow.actions.action import Action
 from app.flow.loader import load
 from app.flow.model import Frame
-from app.flow.parts.action import Action
 from tests.flow.loading_flows import PATH, flow_of, marked, text_of
 from tests.flow.locales.two_languages import LOCALES, faults_of, one, played
 

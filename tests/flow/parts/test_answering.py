@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from app.flow.actions.connect import Connect
 from app.flow.loader import load
 from app.flow.model import Project
-from app.flow.parts.connect import Connect
 from tests.flow.loading_flows import HEAD
 from tests.flow.parts.reading_parts import faults_of, played
 

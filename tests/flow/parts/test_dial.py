@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from app.flow.actions.dial import targets_count
 from app.flow.model import Callback
-from app.flow.parts.dial import targets_count
 from tests.flow.parts.reading_parts import dial, drafts, play
 
 TALK = {"action": "talk", "text": "One moment."}

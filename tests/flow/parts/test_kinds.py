@@ -114,11 +114,11 @@ def test_a_fault_in_the_defaults_is_reported_once() -> None:
 @pytest.mark.parametrize(
     ("item", "fault"),
     [
-        ("- record: nothing", "E404 1:11 `record` has no main value | write `record: {endOnSilence: 4}`"),
-        ("- record: false", "E404 1:11 `record` has no main value | write `record: {endOnSilence: 4}`"),
-        ("- input: [dtmf]", "E404 1:10 `input` has no main value | write `input: {dtmf: {timeOut: 5}}`"),
+        ("- record: nothing", "E404 1:11 `record` has no main value | write `record: {format: mp3}`"),
+        ("- record: false", "E404 1:11 `record` has no main value | write `record: {format: mp3}`"),
+        ("- input: [dtmf]", "E404 1:10 `input` has no main value | write `input: {type: dtmf}`"),
         ("- talk: [a, b]", 'E404 1:9 `talk` cannot take a list | write `talk: "Hello."`'),
-        ("- wait: [1]", "E404 1:9 `wait` cannot take a list | write `wait: 1.5`"),
+        ("- wait: [1]", "E404 1:9 `wait` cannot take a list | write `wait: 0.5`"),
         (
             "- talk: a\n  text: b",
             "E403 2:3 `text` stands beside the main value of `talk`, which is the same field | keep one of the two",
@@ -130,7 +130,7 @@ def test_a_fault_in_the_defaults_is_reported_once() -> None:
         ("- talk: a\n  voice: Amy", 'E202 2:3 talk has no "voice" | here it is called language and style'),
         ("- input: {timeOut: 4}", 'E202 1:11 input has no "timeOut" | write it inside `dtmf`'),
         ("- input: {max_digits: 4}", 'E202 1:11 input has no "max_digits" | write it inside `dtmf`'),
-        ("- notify: hello", "E404 1:11 `notify` cannot take a text | write `notify: {stage: greeted}`"),
+        ("- notify: hello", "E404 1:11 `notify` cannot take a text | write `notify: {key: value}`"),
         (
             "- talk: {text: a, template: b.j2}",
             "E403 1:19 a talk has both `text` and `template` | keep one of the two",

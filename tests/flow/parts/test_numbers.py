@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.flow.parts.connect import Connect
+from app.flow.actions.connect import Connect
 from tests.flow.loading_flows import codes_of, faults_of, flow_of
 
 HEAD = """

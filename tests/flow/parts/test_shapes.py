@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.flow.parts.shapes import speech_escape
+from app.flow.actions.fields import speech_escape
 from tests.flow.parts.reading_parts import faults_of, parts_of, play, played
 
 

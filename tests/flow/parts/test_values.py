@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from app.flow.actions.values import Array, Given, Object, OfCall, OurNumber, find, leaves
 from app.flow.nodes import Place
-from app.flow.parts.values import Array, Given, Object, OfCall, OurNumber, find, leaves
 from tests.flow.parts.reading_parts import NAMES
 
 HERE = Place("flows/test.yaml", 1, 1)

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from app.cli.explain import write_example
+from app.flow.actions.fields import ENDPOINT_TYPES
 from app.flow.hours.holidays import WORDS as REGION_WORDS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
 from app.flow.language.collect import Collect
@@ -27,7 +28,6 @@ from app.flow.language.shared import SharedWords
 from app.flow.language.step import StepWords
 from app.flow.language.variables import Declaration
 from app.flow.loader import load_files
-from app.flow.parts.wire import ENDPOINT_TYPES
 from app.flow.played import ACTIONS, KINDS
 from app.flow.rules import RULES, RUNNING_RULES
 from tests.flow.schema.editor_yaml import as_editor_reads

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from app.engine import Call, Session, Surroundings, Turn, begin, resume
-from app.engine.state import to_json
+from app.engine import Call, Session, Turn, TurnContext, begin, resume
+from app.engine.session import to_json
 from app.flow.model import Flow
 from app.ncco.webhooks import recognise
 from app.verify.prove.around import ANYBODY
@@ -113,9 +113,9 @@ def _turns(flow: Flow, session: Session, keys: Sequence[str]) -> Iterator[Turn |
                 yield _play(resume(flow, session, wait, recognise({"payload": {}}), _around(), seen=reported))
 
 
-def _around() -> Surroundings:
+def _around() -> TurnContext:
     failsafe = ({"action": "talk", "text": "Please call again later."},)
-    return Surroundings(
+    return TurnContext(
         NOW, lambda ref: f"https://x.example/{ref.index}", lambda _, __: "x", {}, failsafe, ANYBODY, 10**6
     )
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from app.flow.actions.action import Action
+from app.flow.actions.values import Object
 from app.flow.checks.prompts.entry import DataEntry, check_entry
 from app.flow.checks.prompts.menu import MenuEntry, check_menu
 from app.flow.checks.prompts.spoken import SpokenText, Voice, spoken_in
@@ -19,8 +21,6 @@ from app.flow.language.exits import StepSource, Wired
 from app.flow.language.menu import Choices
 from app.flow.language.retry import FAILURES, as_item, prompt_items
 from app.flow.nodes import Map, Node, Seq
-from app.flow.parts.action import Action
-from app.flow.parts.values import Object
 from app.flow.reader import Reader
 
 _MAY_SAY_ANYTHING = frozenset({"stream", "ncco"})

@@ -9,15 +9,14 @@ from collections.abc import Iterator
 
 from jinja2 import nodes
 
+from app.flow.actions.connect import Connect, Party
+from app.flow.actions.endpoints import ADDRESS_FIELDS
+from app.flow.actions.values import Object, find
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.reading import needs_in
 from app.flow.issues import Issue
 from app.flow.model import Step, Value
 from app.flow.nodes import Place
-from app.flow.parts.address import ADDRESS_FIELDS
-from app.flow.parts.connect import Connect
-from app.flow.parts.party import Party
-from app.flow.parts.values import Object, find
 from app.flow.rules import RULES
 from app.flow.templates import Computed, Native
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from jinja2 import nodes
 
+from app.flow.actions.action import Action
+from app.flow.actions.values import leaves
 from app.flow.checks.usage.domains import shape_of
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.walking import parts_of
 from app.flow.issues import Issue
 from app.flow.language.collect import Collect
 from app.flow.model import Step
-from app.flow.parts.action import Action
-from app.flow.parts.values import leaves
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 from app.flow.templates import Computed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from app.flow.actions.values import leaves
 from app.flow.model import Value
-from app.flow.parts.values import leaves
 from app.flow.templates import Computed, Expression, Native
 from app.flow.templates.references import Reference, references
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from app.flow.actions.items import values_in
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.reading import names_asked_for, needs_in, reads_in
 from app.flow.checks.usage.walking import Used, asked_in, sent, tests_of
@@ -19,7 +20,6 @@ from app.flow.issues import Issue
 from app.flow.language.lookups import AskedLookup
 from app.flow.language.outcomes import On
 from app.flow.model import Assignment, Edge, Exit, Step, Target
-from app.flow.parts.within import values_in
 from app.flow.paths import is_inner, path_of, root_of, written
 from app.flow.rules import RULES
 from app.flow.templates import Expression

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from app.flow.actions.endpoints import ADDRESS_FIELDS
+from app.flow.actions.items import actions_of
+from app.flow.actions.values import Object, find
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.reading import reads_in
 from app.flow.checks.usage.walking import parts_of, used_in
 from app.flow.checks.usage.ways import Ways, returned_by, way_to
 from app.flow.issues import Issue
 from app.flow.model import Part, Step, Value, Variable
-from app.flow.parts.address import ADDRESS_FIELDS
-from app.flow.parts.values import Object, find
-from app.flow.parts.within import actions_of
 from app.flow.rules import RULES
 from app.flow.templates import Expression
 from app.flow.templates.references import Reference

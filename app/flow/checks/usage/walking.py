@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from app.flow.actions.items import values_in
 from app.flow.language.hooks import OWN_NAMES, SentHook
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Part, Sending, Step, Target, Value
-from app.flow.parts.within import values_in
 from app.flow.templates import Expression
 
 _NONE: frozenset[str] = frozenset()

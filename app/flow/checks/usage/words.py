@@ -8,15 +8,15 @@ from math import prod
 from typing import Any, Final, TypeAlias
 
 from app.errors import RenderError
+from app.flow.actions.action import Action
+from app.flow.actions.items import actions_of
+from app.flow.actions.values import Object, find, leaves
 from app.flow.checks.ncco import as_sent
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.reading import reads_in
 from app.flow.checks.usage.walking import parts_of
 from app.flow.issues import Issue
 from app.flow.model import Value
-from app.flow.parts.action import Action
-from app.flow.parts.values import Object, find, leaves
-from app.flow.parts.within import actions_of
 from app.flow.rules import RULES
 from app.flow.scope import Record, ScopeTypes
 from app.flow.types import ValueType

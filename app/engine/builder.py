@@ -1,0 +1,256 @@
+"""The NCCO of a turn while it is built: its actions, their waits, what is behind an `input`, and its check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
+
+from app.engine.dialling import refusal
+from app.engine.session import Wait, WaitRef
+from app.engine.turn import TurnContext
+from app.errors import RenderError
+from app.flow.model import Callback, Draft, Flow, Frame, Part, Step, Target
+from app.flow.nodes import Place
+from app.ncco import Issue, check, each_is_clean
+
+_HEARD = frozenset({"talk", "stream", "connect"})
+_OURS = ("eventUrl", "eventMethod", "eventType", "bargeIn")
+
+
+class Origin(NamedTuple):
+    """A step that may fail, in its flow, and what its flow may look at."""
+
+    flow: Flow
+    step: Step
+    frame: Frame
+
+    @property
+    def error(self) -> Target | None:
+        """Where it leads when it fails."""
+        return self.step.error or self.flow.error
+
+
+def tail_drafts(origins: Iterable[Origin], failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
+    """The talk, stream and connect actions of an `error` exit, or of the failsafe NCCO without one.
+
+    They ask for no webhook, since they are only played when webhooks fail.
+
+    Args:
+        origins: the step that asks, then those that wait until its flow comes back, the innermost first: the first one
+            with an error exit decides.
+        failsafe: the failsafe NCCO.
+    """
+    origin = next((origin for origin in origins if origin.error is not None), None)
+    start = _first_step(origin.flow, origin.step) if origin is not None else None
+    if origin is None or start is None:
+        return failsafe_drafts(failsafe)
+    try:
+        return _plain(_drafts_from(origin.flow, start, origin.frame._replace(position=0)))
+    except RenderError:
+        return failsafe_drafts(failsafe)
+
+
+def _first_step(flow: Flow, step: Step) -> str | None:
+    """The step that the `error` exit leads to; None: the failsafe NCCO is behind the `input`."""
+    target = step.error or flow.error
+    return None if target is None or target.step == step.name else target.step  # another flow is not played there
+
+
+def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
+    drafts: list[Draft] = []
+    entered: set[str] = set()
+    target: str | None = name
+    while target is not None and target not in entered:
+        entered.add(target)
+        step = flow.steps[target]
+        drafts.extend(draft for part in step.parts for draft in part.render(frame))
+        jump = step.exit.enter(frame)
+        target = jump.target.step if jump else None
+    return drafts
+
+
+def failsafe_drafts(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
+    """The failsafe NCCO in its form behind an `input`."""
+    return _plain([Draft(dict(action)) for action in failsafe])
+
+
+def _plain(drafts: list[Draft]) -> list[Draft]:
+    heard = [draft for draft in drafts if draft.action.get("action") in _HEARD]
+    for draft in heard:
+        for name in _OURS:
+            draft.action.pop(name, None)
+        if draft.heard is not None:  # nobody asks for what the other party would hear
+            (endpoint,) = draft.action["endpoint"]
+            draft.action["endpoint"] = [{name: value for name, value in endpoint.items() if name != "onAnswer"}]
+        draft.callback = draft.heard = None
+        draft.shape = -abs(draft.shape)
+    return heard
+
+
+SOUND_LIMIT = 10_000
+"""Shapes of NCCOs that are remembered for one flow."""
+
+_NO_TAIL = 1 << 30
+"""Where the tail of an NCCO begins that has none, or whose tail is the failsafe NCCO."""
+
+
+class NccoBuilder:
+    """The actions of one turn, each with the wait that it opens. `dialled` counts over the whole call."""
+
+    def __init__(self, root: Flow, session: str, turn: int, dialled: int, context: TurnContext) -> None:
+        self._root = root
+        self._session = session
+        self._turn = turn
+        self._context = context
+        self.dialled = dialled
+        self.waits: list[Wait] = []
+        self._drafts: list[Draft] = []
+        self._tail_at = _NO_TAIL
+
+    def mark(self) -> tuple[int, int, int]:
+        """The current position."""
+        return len(self._drafts), len(self.waits), self.dialled
+
+    def take_back(self, mark: tuple[int, int, int]) -> None:
+        """Remove what was added since `mark`."""
+        drafts, waits, self.dialled = mark
+        self._tail_at = _NO_TAIL
+        del self._drafts[drafts:]
+        del self.waits[waits:]
+
+    def play(self, origins: Iterator[Origin], *, prompts: tuple[Part, ...], reprompt: bool) -> None:
+        """Add what a step plays; `prompts` come first, and without `reprompt` only its `input` follows them.
+
+        Args:
+            origins: the step, then those that wait until its flow comes back.
+            prompts: as in `app.flow.model.Again`.
+            reprompt: likewise.
+
+        Raises RenderError.
+        """
+        origin = next(origins)
+        flow, step, frame = origin
+        for part in prompts:
+            self._add_all(flow, step, part.render(frame))
+        drafts = [draft for part in step.parts for draft in part.render(frame)]
+        first = 0 if reprompt else next((index for index, draft in enumerate(drafts) if _asks(draft)), 0)
+        self._add_all(flow, step, drafts[first:])
+        if drafts and _asks(drafts[-1]) and step.tail:
+            self._tail_at = len(self._drafts)
+            self._drafts.extend(self._tail(chain((origin,), origins)))
+
+    def _tail(self, origins: Iterable[Origin]) -> list[Draft]:
+        """The actions behind an `input`; the failsafe NCCO if the `error` exit may not dial its numbers."""
+        drafts = tail_drafts(origins, self._context.failsafe)
+        dials = [draft for draft in drafts if draft.action.get("action") == "connect"]
+        is_allowed = self.dialled + len(dials) <= self._context.dial_limit and all(map(self._may_dial, dials))
+        return drafts if is_allowed else failsafe_drafts(self._context.failsafe)
+
+    def _may_dial(self, draft: Draft) -> bool:
+        return not draft.dials or not self.refusal(draft.dials)
+
+    def refusal(self, number: str) -> str:
+        """Why a computed number or address may not be dialled; "" when it may."""
+        return refusal(number, self._context.dial_allow)
+
+    def _add_all(self, flow: Flow, step: Step, drafts: list[Draft]) -> None:
+        for draft in drafts:
+            self._check_dial(draft, step.place)
+            if draft.callback is not None:
+                self._open_wait(flow, step, draft, draft.callback)
+            if draft.heard is not None:
+                self._open_leg(flow, step, draft, draft.heard)
+            self._drafts.append(draft)
+
+    def _open_wait(self, flow: Flow, step: Step, draft: Draft, callback: Callback) -> None:
+        where = "" if flow is self._root else flow.name
+        index = len(self.waits)
+        wait = Wait(index, callback.kind, callback.name, step.name, callback.steers, callback.sensitive, where)
+        self.waits.append(wait)
+        draft.action["eventUrl"] = [self._context.link(WaitRef(callback.kind, self._session, self._turn, index))]
+        draft.action["eventMethod"] = "POST"
+
+    def _open_leg(self, flow: Flow, step: Step, draft: Draft, heard: Mapping[str, Any]) -> None:
+        """Let the other party of a connect ask for its NCCO. Its wait follows that of the connect's events."""
+        where = "" if flow is self._root else flow.name
+        index = len(self.waits)
+        self.waits.append(Wait(index, "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard))
+        link = self._context.link(WaitRef("onanswer", self._session, self._turn, index))
+        (endpoint,) = draft.action["endpoint"]
+        draft.action["endpoint"] = [{**endpoint, "onAnswer": {**endpoint["onAnswer"], "url": link}}]
+
+    @property
+    def dials_left(self) -> int:
+        """How often the call may still dial."""
+        return self._context.dial_limit - self.dialled
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is played so far."""
+        return not self._drafts
+
+    def add(self, actions: Iterable[Mapping[str, Any]]) -> None:
+        """Add actions that no flow has written."""
+        self._drafts.extend(Draft(dict(action)) for action in actions)
+
+    def _check_dial(self, draft: Draft, place: Place) -> None:
+        if draft.action.get("action") != "connect":
+            return
+        self.dialled += 1
+        if self.dialled > self._context.dial_limit:
+            message = f"this call has dialled {self._context.dial_limit} times, which is all it may"
+            raise RenderError("R102", message, str(place))
+        if not self._may_dial(draft):
+            message = f"the computed number {draft.dials} {self.refusal(draft.dials)}"
+            raise RenderError("R101", message, str(place))
+
+    def play_only(self, ncco: tuple[Mapping[str, Any], ...]) -> None:
+        """Nothing but these actions."""
+        self._drafts[:] = [Draft(dict(action)) for action in ncco]
+        self.waits.clear()
+
+    def fault(self) -> tuple[int, Issue] | None:
+        """The first thing that Vonage would refuse, with the number of its action.
+
+        What stands behind an `input` is no reason not to ask: where it is at fault, the failsafe NCCO takes its place.
+        """
+        found = self._fault()
+        if found is None or found[0] < self._tail_at:
+            return found
+        self._drafts[self._tail_at :] = failsafe_drafts(self._context.failsafe)
+        self._tail_at = _NO_TAIL
+        return self._fault()
+
+    def _fault(self) -> tuple[int, Issue] | None:
+        if self._is_known_sound():
+            return None
+        errors = [issue for issue in check(self.actions()) if issue.severity == "error"]
+        if errors:
+            return _action_number(errors[0].path), errors[0]
+        if len(self._root.sound) < SOUND_LIMIT:
+            self._root.sound.add(self._shapes())
+        return None
+
+    def _is_known_sound(self) -> bool:
+        """Whether an NCCO of this shape was found right before, and what differs in this one is right too."""
+        shapes = self._shapes()
+        if 0 in shapes or shapes not in self._root.sound:
+            return False
+        return each_is_clean([draft.action for draft in self._drafts if not draft.is_fixed])
+
+    def _shapes(self) -> tuple[int, ...]:
+        return tuple([draft.shape for draft in self._drafts])
+
+    def actions(self) -> list[dict[str, Any]]:
+        """The NCCO."""
+        return [draft.action for draft in self._drafts]
+
+
+def _asks(draft: Draft) -> bool:
+    return draft.callback is not None and draft.callback.kind == "input"
+
+
+def _action_number(path: str) -> int:
+    head = path.removeprefix("/").partition("/")[0]
+    return int(head) if head.isdigit() else 0

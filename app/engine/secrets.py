@@ -1,0 +1,166 @@
+"""Sensitive values that come back in lookup answers, in fields that are not declared as sensitive.
+
+A server that is sent a PIN may tell it again, in a message or as a field of its own. Such a text is known by what the
+turn has received. Six characters and more are found wherever they stand. Four or five have to stand by themselves,
+since within a longer number they are there by chance: 2580 is in one of a thousand telephone numbers. Fewer are found
+as a whole text. Digits count as well with up to three other characters between them: `2 5 8 0`, `4929-8402-1739`. Our
+choice.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import unquote_plus
+
+from app.flow.paths import Path, by_step
+
+ANYWHERE: Final = 6
+"""Characters of a secret that is found within longer words and numbers, too."""
+
+PART: Final = 4
+"""Characters of a secret that is found as a part of a text."""
+
+_DIGITS: Final = re.compile(r"[0-9]+")
+_BETWEEN: Final = re.compile(r"[\W_]{0,3}")
+_NO_WORD: Final = re.compile(r"[\W_]+")
+
+
+class Secrets:
+    """The sensitive values that a turn has received, and which texts hold one of them."""
+
+    def __init__(self) -> None:
+        self._whole: set[str] = set()
+        self._numbers: set[str] = set()
+        self._words: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._whole)
+
+    def learn(self, value: object) -> None:
+        """A value that was received; of a list or a map each of its entries."""
+        for text in _texts(value):
+            words = _words(text)
+            digits = "" if any(char.isalpha() for char in words) else "".join(_DIGITS.findall(text))
+            self._whole |= {text, words, digits} - {""}
+            if len(digits or words) >= PART:
+                (self._numbers if digits else self._words).add(digits or words)
+
+    def are_in(self, text: str) -> bool:
+        """Whether a text holds one of them, as a whole or as a part."""
+        folded = _folded(text)
+        return folded in self._whole or self._is_part_of(folded)
+
+    def are_part_of(self, value: object) -> bool:
+        """Whether a number, a phone number or a URL holds one of them; short ones occur in too many by chance."""
+        return self._is_part_of(_folded(str(value)))
+
+    def _is_part_of(self, folded: str) -> bool:
+        if self._numbers and any(_is_in_groups(self._numbers, groups) for groups in _groups(folded)):
+            return True
+        words = _words(folded) if self._words else ""
+        return any(_is_in_words(secret, words) for secret in self._words)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text and number of a value, folded."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _texts(key)
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip():
+        yield _folded(str(value))
+
+
+def _folded(text: str) -> str:
+    """The text without what may be written in several ways: case, width, the encoding of URLs, digits of a script."""
+    decoded = unquote_plus(text) if "%" in text else text
+    if not decoded.isascii():
+        decoded = "".join(_digit(char) for char in unicodedata.normalize("NFKC", decoded))
+    return decoded.casefold().strip()
+
+
+def _digit(char: str) -> str:
+    return str(unicodedata.decimal(char)) if char.isdecimal() else char
+
+
+def _words(folded: str) -> str:
+    """The words of a text, with a blank between each."""
+    return _NO_WORD.sub(" ", folded).strip()
+
+
+def _groups(folded: str) -> Iterator[list[str]]:
+    """The numbers of a text, those together that stand close to each other."""
+    groups: list[str] = []
+    end = 0
+    for found in _DIGITS.finditer(folded):
+        if groups and not _BETWEEN.fullmatch(folded, end, found.start()):
+            yield groups
+            groups = []
+        groups.append(found[0])
+        end = found.end()
+    if groups:
+        yield groups
+
+
+def _is_in_groups(secrets: set[str], groups: list[str]) -> bool:
+    whole = "".join(groups)
+    return any(secret in whole and (len(secret) >= ANYWHERE or _fills(secret, groups)) for secret in secrets)
+
+
+def _fills(secret: str, groups: list[str]) -> bool:
+    """Whether one number, or several in a row, are the secret and nothing more."""
+    for first in range(len(groups)):
+        joined = ""
+        for group in groups[first:]:
+            joined += group
+            if joined == secret:
+                return True
+            if len(joined) >= len(secret):
+                break
+    return False
+
+
+def _is_in_words(secret: str, words: str) -> bool:
+    return f" {secret} " in f" {words} " if len(secret) < ANYWHERE else secret in words
+
+
+def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> Any:
+    """`value` with a token in the place of everything that `paths` lead to."""
+    if () in paths:
+        return mask(str(value))
+    inner = by_step(paths)
+    if isinstance(value, dict):
+        return {name: masked(each, inner[name], mask) if name in inner else each for name, each in value.items()}
+    if isinstance(value, list) and None in inner:
+        return [masked(each, inner[None], mask) for each in value]
+    return value
+
+
+def leading_to(value: Any, paths: Collection[Path]) -> Iterator[Any]:
+    """Everything that `paths` lead to."""
+    if () in paths:
+        yield value
+        return
+    for step, inner in by_step(paths).items():
+        if isinstance(value, dict) and step in value:
+            yield from leading_to(value[step], inner)
+        elif isinstance(value, list) and step is None:
+            for each in value:
+                yield from leading_to(each, inner)
+
+
+def without(value: Any, paths: Collection[Path]) -> Any:
+    """`value` without anything that `paths` lead to."""
+    inner = by_step(paths)
+    if isinstance(value, dict):
+        kept = {name: each for name, each in value.items() if () not in inner.get(name, ())}
+        return {name: without(each, inner[name]) if name in inner else each for name, each in kept.items()}
+    if isinstance(value, list) and None in inner:
+        return [without(each, inner[None]) for each in value]
+    return value

@@ -1,0 +1,347 @@
+"""What may stand in a field of an action, and how it is read into a value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Protocol
+
+from jinja2 import nodes
+
+from app.flow.actions.values import Array, Given, Object, localised
+from app.flow.fields import read_fields
+from app.flow.language.locales import Locale, split, stands_for_locales, within
+from app.flow.model import Value
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.reader import Reader
+from app.flow.scope import Shape as ComputedType
+from app.flow.scope import item_of, kind_of
+from app.flow.templates import Escape, compile_file, compile_value
+from app.flow.templates.check import Check
+from app.flow.templates.checker import type_of
+from app.flow.templates.syntax import read_template
+from app.flow.templates.tree import Template
+from app.flow.types import TYPES, ValueType, list_of, words
+from app.ncco.actions import ENDPOINT, SHAPES
+from app.ncco.addresses import Keys, PhoneNumber, Shaken, SipUri, Url
+from app.ncco.hints import OPTION_NAMES
+from app.ncco.model import Nested
+from app.ncco.model import Shape as NccoShape
+from app.ncco.types import (
+    USER_TO_USER,
+    AloneOrList,
+    Flag,
+    Free,
+    Kind,
+    ListOf,
+    Number,
+    SpokenText,
+    StandardHeaders,
+    Word,
+)
+
+_SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
+"""Each tag ends at its first end, and none is looked at twice: a text of many tags would be read for ever."""
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_JSON_WORDS = {"true": True, "false": False}
+
+
+class Field(Protocol):
+    """One way in which a field may be written."""
+
+    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
+        """The value, or None once its faults are reported; `what` names the field in their messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarField:
+    """One text, number, word or flag; braces compute it."""
+
+    type: ValueType
+    escape: Escape
+
+    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
+        """See `Field`."""
+        return reader.value(node, self.type, self.escape, what)
+
+
+_PLAIN = ScalarField(TYPES["text"], "text")
+"""The ids of legs, for one: nothing in them is escaped or checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechField:
+    """What a `talk` says: plain or SSML, written here or in a file of templates/ (`{template: greeting.j2}`)."""
+
+    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
+        """See `Field`."""
+        if isinstance(node, Map):
+            return self._read_file(node, reader, what)
+        text = reader.text(node, what)
+        if text is None:
+            return None
+        if text.value in reader.templates:
+            message = f'the caller hears the name "{text.value}", not what is in the file'
+            reader.report("W414", text.place, message, f"write `{{template: {text.value}}}`")
+        escape, language = speech_escape(text.value), reader.language
+        value, issues = compile_value(text, TYPES["text"], escape, reader.scope, reader.templates, language=language)
+        reader.issues.extend(issues)
+        return value
+
+    def _read_file(self, node: Map, reader: Reader, what: str) -> Value | None:
+        name = reader.fields(node, ("template",), what).get("template")
+        text = None if name is None else reader.text(name, f"`template` of {what}")
+        if text is None:
+            return None
+        escape = speech_escape(reader.templates.get(text.value, ""))
+        value, issues = compile_file(
+            text, TYPES["text"], escape, reader.scope, reader.templates, language=reader.language
+        )
+        reader.issues.extend(issues)
+        return value
+
+
+def speech_escape(text: str) -> Escape:
+    """How data is escaped in a text that is spoken: as XML behind `<speak`, else as plain words."""
+    return "ssml" if _SSML.match(text) else "talk"
+
+
+@dataclass(frozen=True, slots=True)
+class ListField:
+    """A list; a single value may stand where a list of one is due, and a call may compute a whole list of texts."""
+
+    item: Field
+
+    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
+        """See `Field`."""
+        if self.item == _PLAIN and entries_in(node, reader) is not None:
+            return read_list(node, list_of(TYPES["text"]), reader, what)
+        nodes = node.items if isinstance(node, Seq) else (node,)
+        values = [self.item.read(inner, reader, what) for inner in nodes]
+        return Array(tuple(value for value in values if value is not None), node.place)
+
+
+@dataclass(frozen=True, slots=True)
+class SingleField:
+    """A single value; a list of one may stand where only one is due, as some SDKs write it."""
+
+    item: Field
+
+    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
+        """See `Field`."""
+        if isinstance(node, Seq) and len(node.items) == 1:
+            node = node.items[0]
+        return self.item.read(node, reader, what)
+
+
+@dataclass(frozen=True, slots=True)
+class MapField:
+    """A map of known fields; `hints` are cures for words (in small letters) that are known not to be fields of it."""
+
+    fields: Mapping[str, Field]
+    hints: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
+        """See `Field`."""
+        found = reader.map(node, what)
+        return None if found is None else Object(self.read_fields(found, reader, what), found.place)
+
+    def read_fields(self, node: Map, reader: Reader, what: str) -> dict[str, Value]:
+        """The values by field name; what is faulty is reported and left out."""
+        known = read_fields(node, self.fields, what, reader, hints=self.hints).values
+        values = {name: self.fields[name].read(inner, reader, f"`{name}` of {what}") for name, inner in known.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class JsonField:
+    """Anything JSON can say: the `payload` of a notify, the `headers` of an endpoint.
+
+    Unquoted numbers, `true` and `false` stay what they are in JSON; whatever is quoted or has braces is text.
+    """
+
+    escape: Escape
+    texts_only: bool = False
+
+    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
+        """See `Field`."""
+        if isinstance(node, Map):
+            return self._read_map(node, reader, what)
+        if isinstance(node, Seq):
+            values = [self.read(inner, reader, what) for inner in node.items]
+            return Array(tuple(value for value in values if value is not None), node.place)
+        literal = None if node.quoted or self.texts_only else _json_literal(node.value)
+        if literal is not None:
+            return Given(literal, node.place)
+        return reader.value(node, TYPES["text"], self.escape, what)
+
+    def _read_map(self, node: Map, reader: Reader, what: str) -> Value:
+        entries = [entry for entry in node.entries if self._is_plain(entry, reader)]
+        values = {
+            entry.key.value: self.read(entry.value, reader, f"`{entry.key.value}` of {what}") for entry in entries
+        }
+        return Object({name: value for name, value in values.items() if value is not None}, node.place)
+
+    def _is_plain(self, entry: Entry, reader: Reader) -> bool:
+        if "{{" not in entry.key.value and "{%" not in entry.key.value:
+            return True
+        reader.report("E411", entry.key.place, f'the key "{entry.key.value}" has braces')
+        return False
+
+
+def _json_literal(text: str) -> bool | int | float | None:
+    if text in _JSON_WORDS:
+        return _JSON_WORDS[text]
+    if not _JSON_NUMBER.fullmatch(text) or len(text) > 18:
+        return None
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
+def read_list(node: Node, type_: ValueType, reader: Reader, what: str) -> Value | None:
+    """The list that a text computes. E331 for one that holds secrets: what is played is kept with the call."""
+    value = reader.value(node, type_, "kept", what)
+    for name in sorted(value.used_names & reader.scope.secrets) if value is not None else ():
+        message = f"{name} would be sent and kept in the open; it is {reader.scope.unspoken[name]}"
+        reader.report("E331", node.place, message)
+    return value
+
+
+def entries_in(node: Node | None, reader: Reader) -> ValueType | None:
+    """The type of the entries of the list that a text computes; None when it is no list. Reports nothing."""
+    shape = computed_type(node, reader)
+    return item_of(shape) if shape is not None and kind_of(shape) == "list" else None
+
+
+def computed_type(node: Node | None, reader: Reader) -> ComputedType | None:
+    """What a text computes that is one pair of braces; None for any other, and when that is not known.
+
+    Reports nothing: what is wrong with the text is told when it is compiled.
+    """
+    if not isinstance(node, Text) or not node.value.startswith("{{"):
+        return None
+    template = Template(node)
+    template.body, faults = read_template(template, node)
+    match template.body:
+        case [nodes.Output(nodes=[computed])] if not faults and not isinstance(computed, nodes.TemplateData):
+            return type_of(Check(template, reader.scope), computed)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalField:
+    """A field in whose place a map may stand, with one value for each locale."""
+
+    inner: Field
+
+    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
+        """See `Field`."""
+        if isinstance(node, Map) and stands_for_locales(node, reader, ("template",)):
+            return self._read_map(node, reader, what)
+        return in_each_locale(node, reader, lambda local: self.inner.read(node, local, what))
+
+    def _read_map(self, node: Map, reader: Reader, what: str) -> Value | None:
+        found = split(node, what, reader)
+        if found is None:
+            return None
+        locales: Mapping[str, Locale] = reader.locales
+        values = {name: self.inner.read(each, within(reader, locales[name]), what) for name, each in found.items()}
+        return _joined(values, node.place)
+
+
+def in_each_locale(node: Node, reader: Reader, read: Callable[[Reader], Value | None]) -> Value | None:
+    """What `read` makes of a node that is written once for all locales."""
+    if not reader.locales or (isinstance(node, Text) and "{" not in node.value):
+        return read(reader)
+    return in_every_locale(node.place, reader, read)
+
+
+def in_every_locale(place: Place, reader: Reader, read: Callable[[Reader], Value | None]) -> Value | None:
+    """What `read` makes of the same in the language of each locale, since filters say it in that language.
+
+    An issue that comes of it in several is reported once.
+    """
+    locales: Mapping[str, Locale] = reader.locales
+    if len({locale.language for locale in locales.values()}) < 2:
+        return read(next((within(reader, locale) for locale in locales.values()), reader))
+    before = len(reader.issues)
+    values = {name: read(within(reader, locale)) for name, locale in locales.items()}
+    reader.issues[before:] = dict.fromkeys(reader.issues[before:])
+    return _joined(values, place)
+
+
+def _joined(values: Mapping[str, Value | None], place: Place) -> Value | None:
+    """The values as one; None when one of them could not be read."""
+    read = {name: value for name, value in values.items() if value is not None}
+    return localised(read, place) if len(read) == len(values) else None
+
+
+_HEADER = ScalarField(TYPES["text"], "header")
+_ADDRESS = ScalarField(TYPES["text"], "url")
+
+_BY_KIND: Mapping[type[Kind], Callable[[Any], Field]] = {
+    Flag: lambda kind: ScalarField(TYPES["bool"], "text"),
+    Number: lambda kind: ScalarField(TYPES["number" if kind.whole == "no" else "int"], "text"),
+    Word: lambda kind: ScalarField(words(*kind.words, *kind.disputed), "text"),
+    PhoneNumber: lambda kind: ScalarField(TYPES["phone"], "number"),
+    Keys: lambda kind: ScalarField(TYPES["text"], "number"),
+    Shaken: lambda kind: _HEADER,
+    SpokenText: lambda kind: LocalField(SpeechField()),
+    Url: lambda kind: SingleField(ScalarField(TYPES["url"], "url")),
+    SipUri: lambda kind: _ADDRESS,
+    ListOf: lambda kind: ListField(_shape(kind.item)),
+    AloneOrList: lambda kind: ListField(_shape(kind.item)),
+    Nested: lambda kind: _record(kind.shape),
+    Free: lambda kind: JsonField("header", texts_only=True) if kind.text_only else JsonField("text"),
+    StandardHeaders: lambda kind: MapField({USER_TO_USER: _HEADER}),
+}
+"""How a kind of value is read; any other kind is a text."""
+
+_BY_NAME: Mapping[tuple[str, str], Field] = {
+    ("stream", "streamUrl"): LocalField(ListField(ScalarField(TYPES["url"], "url"))),
+    ("websocket endpoint", "headers"): JsonField("header"),
+    ("authorization", "value"): _HEADER,
+    ("sip endpoint", "user"): _HEADER,
+    ("sip endpoint", "domain"): _HEADER,
+    ("app endpoint", "user"): _HEADER,
+    ("vbc endpoint", "extension"): _HEADER,
+}
+"""Fields whose place asks for more than their kind tells."""
+
+ENDPOINT_TYPES = tuple(ENDPOINT.shapes)
+
+
+@cache
+def action_shape(word: str) -> MapField:
+    """The fields of an action, without `action` itself."""
+    return _record(SHAPES[word])
+
+
+@cache
+def endpoint_shape(kind: str) -> MapField:
+    """The fields of an endpoint, without `type` itself."""
+    return _record(ENDPOINT.shapes[kind])
+
+
+def _record(shape: NccoShape) -> MapField:
+    options = shape.options.items()
+    fields = {name: _BY_NAME.get((shape.title, name)) or _shape(option.kind) for name, option in options}
+    return MapField(fields, _hints(shape))
+
+
+def _hints(shape: NccoShape) -> dict[str, str]:
+    """Cures for options of nested maps, and for what other platforms call an option."""
+    nested = {name: f"write it inside `{holder}`" for name, holder in shape.inside.items()}
+    by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake(name))}
+    foreign = OPTION_NAMES.get(shape.title, {})
+    return {word: f"here it is called {name}" for word, name in foreign.items()} | by_word
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def _shape(kind: Kind) -> Field:
+    read = _BY_KIND.get(type(kind))
+    return ScalarField(TYPES["text"], "text") if read is None else read(kind)

@@ -1,0 +1,223 @@
+"""How an item of `do` is spelled: which action it is, what stands under its name and which fields stand beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from app.flow.actions.fields import MapField, action_shape
+from app.flow.nodes import Entry, Map, Node, Place, Text
+from app.flow.reader import Reader
+from app.ncco.actions import SHAPES
+from app.ncco.suggest import nearest
+
+FOREIGN = {
+    **dict.fromkeys(("say", "speak", "speech", "announce", "message", "text"), "write `talk` instead"),
+    **dict.fromkeys(("play", "playback", "audio", "music"), "write `stream` instead, with the URL of the audio file"),
+    **dict.fromkeys(("dial", "call", "bridge", "forward", "number", "sip"), "write `connect` instead"),
+    **dict.fromkeys(
+        ("gather", "prompt", "menu", "ask", "listen", "dtmf"),
+        "give the step `choices` or `collect`; its `input` follows from them",
+    ),
+    **dict.fromkeys(("pause", "sleep", "delay", "silence"), "write `wait` instead, in seconds"),
+    **dict.fromkeys(
+        ("hangup", "hang_up", "end", "reject", "disconnect", "stop", "exit"),
+        "give the step `goto: end`: a call ends when nothing is left to play",
+    ),
+    **dict.fromkeys(("redirect", "jump", "transfer_to"), "give the step a `goto`"),
+    **dict.fromkeys(("if", "else", "when", "switch"), "decide with `branch` in a step of its own"),
+    **dict.fromkeys(("conference", "room"), "write `conversation` instead"),
+    **dict.fromkeys(("webhook", "event", "callback", "http"), "write `notify` instead, with a payload"),
+    **dict.fromkeys(("voicemail", "recording"), "write `record` instead"),
+    **dict.fromkeys(("pay", "payment"), "the platform has withdrawn `pay`; take the payment outside the call"),
+}
+"""By name in small letters: what an action of another platform is called here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of `do`.
+
+    Attributes:
+        word: the action's name.
+        place: where that name stands.
+        main: what stands under it; None in the pasted spelling.
+        beside: the fields beside it (in the pasted spelling: all).
+        inherited: fields of `defaults`, used where the item does not say otherwise.
+    """
+
+    word: str
+    place: Place
+    main: Node | None
+    beside: tuple[Entry, ...]
+    inherited: tuple[Entry, ...] = ()
+
+    def inherit(self, defaults: Mapping[str, Map]) -> Item:
+        """The same item with the defaults of its action."""
+        found = defaults.get(self.word)
+        return self if found is None else replace(self, inherited=found.entries)
+
+
+def spell(node: Node, known: Collection[str], reader: Reader) -> Item | None:
+    """What an item of `do` says; None once its faults are reported (E402, E403)."""
+    if not isinstance(node, Map):
+        _report_no_map(node, known, reader)
+        return None
+    pasted = node.get("action")
+    return _spell_named(node, known, reader) if pasted is None else _spell_pasted(node, pasted, known, reader)
+
+
+def _report_no_map(node: Node, known: Collection[str], reader: Reader) -> None:
+    if isinstance(node, Text):
+        _report_text(node, known, reader)
+    else:
+        reader.report("E402", node.place, "an item of `do` is a list, not an action")
+
+
+def _report_text(node: Text, known: Collection[str], reader: Reader) -> None:
+    """An action without a colon, or anything else."""
+    word, _, rest = node.value.partition(" ")
+    if node.value in known:
+        cure = "write `- record: true`" if word == "record" else f"write `- {word}:` and its value behind the colon"
+        reader.report("E402", node.place, f'"{word}" stands alone', cure)
+    elif word in known:
+        reader.report("E402", node.place, f"a colon is missing behind `{word}`", f"write `- {word}: {_shorten(rest)}`")
+    else:
+        message = f'an item of `do` is the text "{_shorten(node.value)}", not an action'
+        reader.report("E402", node.place, message, FOREIGN.get(node.value.lower()))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def _spell_pasted(node: Map, pasted: Node, known: Collection[str], reader: Reader) -> Item | None:
+    word = reader.text(pasted, "action")
+    if word is None:
+        return None
+    if word.value not in known or word.value in ("ncco", "checkpoint"):
+        _report_unknown(word, known, f'there is no action "{word.value}"', reader)
+        return None
+    beside = tuple(entry for entry in node.entries if entry.key.value != "action")
+    doubled = next((e for e in beside if e.key.value == word.value and not _is_field(e.key.value, word.value)), None)
+    if doubled is not None:
+        message = f"`action: {word.value}` and `{word.value}:` stand in one item"
+        reader.report("E403", doubled.key.place, message, "keep one of the two spellings")
+        return None
+    return Item(word.value, word.place, None, _without_step_words(beside, word.value, reader))
+
+
+def _spell_named(node: Map, known: Collection[str], reader: Reader) -> Item | None:
+    named = _names(node, known)
+    if not named:
+        _report_nameless(node, known, reader)
+        return None
+    first, *others = named
+    leading = node.entries[0].key
+    if (
+        leading.value.lower() in FOREIGN
+        and leading.value not in known
+        and not _is_field(leading.value, first.key.value)
+    ):
+        _report_unknown(leading, known, f'there is no action "{leading.value}"', reader)
+        return None
+    for entry in others:
+        message = f"`{first.key.value}` and `{entry.key.value}` stand in one item"
+        reader.report("E403", entry.key.place, message, "write each action behind a dash of its own")
+    rest = tuple(entry for entry in node.entries if entry not in named)
+    return Item(first.key.value, first.key.place, first.value, _without_step_words(rest, first.key.value, reader))
+
+
+def _names(node: Map, known: Collection[str]) -> list[Entry]:
+    """The entries that name an action; `record` beside a `conversation` is a field of it."""
+    named = [entry for entry in node.entries if entry.key.value in known]
+    if len(named) < 2:
+        return named
+    return [e for e in named if not any(_is_field(e.key.value, o.key.value) for o in named if o is not e)]
+
+
+def _is_field(name: str, word: str) -> bool:
+    return word not in ("ncco", "checkpoint") and name in action_shape(word).fields
+
+
+def _report_nameless(node: Map, known: Collection[str], reader: Reader) -> None:
+    if not node.entries:
+        reader.report("E402", node.place, "an item of `do` is empty")
+        return
+    keys = [entry.key for entry in node.entries]
+    first = next((key for key in keys if key.value.lower() in FOREIGN or nearest(key.value, known)), keys[0])
+    named = next((key for key in keys if key.value.lower() == "action"), None)
+    if named is not None:
+        reader.report("E402", named.place, f'"{named.value}" names no action', "write `action` in small letters")
+    elif first.value in reader.step_words:
+        _report_step_word(first, "do", reader)
+    else:
+        _report_unknown(first, known, f'there is no action "{first.value}"', reader)
+
+
+def _report_unknown(word: Text, known: Collection[str], message: str, reader: Reader) -> None:
+    cure = FOREIGN.get(word.value.lower())
+    if cure is not None:
+        reader.report("E402", word.place, message, cure)
+    else:
+        reader.unknown("E402", word, known, message)
+
+
+def _without_step_words(entries: tuple[Entry, ...], word: str, reader: Reader) -> tuple[Entry, ...]:
+    for entry in entries:
+        if entry.key.value in reader.step_words:
+            _report_step_word(entry.key, word, reader)
+    return tuple(entry for entry in entries if entry.key.value not in reader.step_words)
+
+
+def _report_step_word(key: Text, word: str, reader: Reader) -> None:
+    message = f"`{key.value}` belongs to the step, not into `{word}`"
+    reader.report("E403", key.place, message, f"move `{key.value}` to the left, under `do`")
+
+
+_SECOND_SPELLINGS = {key: name for shape in SHAPES.values() for key, name in shape.spellings.items()}
+"""Second spellings of NCCO options, and the ones that are sent."""
+
+_RIVALS = (("from", "randomFromNumber"), ("mute", "canSpeak"), ("machineDetection", "advancedMachineDetection"))
+"""Fields that exclude each other."""
+
+
+def gather(own: tuple[Entry, ...], inherited: tuple[Entry, ...], place: Place) -> Map:
+    """One map of own and inherited fields; own ones win, maps are merged, an own field drops its inherited rival."""
+    if not inherited:
+        return Map(own, place)
+    names = {entry.key.value for entry in own}
+    unwanted = names | {rival for pair in _RIVALS for rival in pair if names & set(pair)}
+    theirs = {entry.key.value: entry.value for entry in inherited}
+    mine = (_merge(entry, theirs.get(entry.key.value)) for entry in own)
+    return Map((*mine, *(entry for entry in inherited if entry.key.value not in unwanted)), place)
+
+
+def _merge(entry: Entry, inherited: Node | None) -> Entry:
+    if not isinstance(entry.value, Map) or not isinstance(inherited, Map):
+        return entry
+    return Entry(entry.key, gather(entry.value.entries, inherited.entries, entry.value.place))
+
+
+def rename(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """The entries under the names that are sent."""
+    return tuple(_renamed(entry) if entry.key.value in _SECOND_SPELLINGS else entry for entry in entries)
+
+
+def _renamed(entry: Entry) -> Entry:
+    return Entry(entry.key._replace(value=_SECOND_SPELLINGS[entry.key.value]), entry.value)
+
+
+def check_defaults(actions: Mapping[str, Map], reader: Reader) -> None:
+    """Report what is wrong with the default fields of each action, whether or not a step plays one."""
+    for word, node in actions.items():
+        fields = action_shape(word)
+        if word == "connect":
+            fields = MapField({name: shape for name, shape in fields.fields.items() if name != "endpoint"})
+        fields.read_fields(Map(rename(node.entries), node.place), reader, word)
+
+
+def drop_repeats(reader: Reader, before: int) -> None:
+    """Keep only the first of equal issues among those since `before`: a faulty default is one fault, however used."""
+    known = set(reader.issues[:before])
+    reader.issues[before:] = [issue for issue in dict.fromkeys(reader.issues[before:]) if issue not in known]

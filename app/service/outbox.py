@@ -1,0 +1,474 @@
+"""Sends the hooks that wait in the store: after the reply, signed, in order for each call, until they arrive.
+
+A hook leaves the store once its receiver has answered 2xx, so a crash at any moment sends it again and never loses it.
+Several processes may send from one store: a claimed hook belongs to one of them for the length of a lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+from standardwebhooks import Webhook
+
+from app.errors import StoreUnavailable
+from app.service.outgoing import Disconnected
+from app.store import HookCounts, HookRow, Store
+
+TRY_S: Final = 15.0
+"""Seconds that one try may take, connecting included. Source: Standard Webhooks, Request timeout (15 to 30 s)."""
+BODY_LIMIT: Final = 256 * 1024
+"""Bytes of a body. Our choice; Standard Webhooks asks for less than 20 KB."""
+ANSWER_LIMIT: Final = 64 * 1024
+"""Bytes of an answer that are read, only to use the connection again; its content does not matter."""
+ANSWER_S: Final = 1.0
+
+FIRST_S: Final = 5.0
+FACTOR: Final = 4.0
+LONGEST_S: Final = 6 * 60 * 60.0
+"""Seconds: 5, 20, 80, ... and at most 6 hours. Ten tries take 19 hours: a receiver may be down for a night."""
+JITTER: Final = 0.25
+"""How much shorter or longer each wait may be, so that hooks that failed together do not come back together."""
+
+LEASE_MS: Final = 60_000
+"""How long a claimed hook belongs to its process; longer than any try takes. After a crash it is tried again then."""
+LIMIT_S: Final = 30.0
+"""How long a try may take, and the writing of its result: both end within the lease."""
+SLOTS: Final = 64
+"""Hooks that one process sends at once."""
+SLOW_SHARE: Final = 4
+"""A receiver that did not answer in time gets one slot in so many until it does; further hooks are postponed."""
+PUT_OFF_S: Final = 30.0
+POLL_S: Final = 1.0
+"""How often to look for hooks whose time has come, or that another process has written."""
+COUNT_S: Final = 5.0
+"""How often to count what waits, for the metrics."""
+WAKE_AFTER_S: Final = 0.05
+"""From a wake-up to the first look: the reply to the caller is out by then."""
+LOOK_S: Final = 3.0
+"""How long the store may take to give out hooks. What it gave out too late is tried again later."""
+DRAIN_S: Final = 5.0
+"""Seconds that running tries get when the server stops; what is not finished is tried again at the next start."""
+
+_MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+"""Statuses that may come with `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
+
+
+class Verdict(NamedTuple):
+    """The result of one try.
+
+    Attributes:
+        outcome: `sent`, `again` (it may arrive later), or `never`.
+        problem: why it was not sent, in a few words without any value of the call.
+        wait_s: how long the receiver asked us to wait, in seconds; 0 when it did not.
+        is_slow: the receiver took all the time that a try has.
+    """
+
+    outcome: Literal["sent", "again", "never"]
+    problem: str = ""
+    wait_s: float = 0.0
+    is_slow: bool = False
+
+
+Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
+"""Makes one try at this time (aware, UTC); never raises."""
+
+
+class Listener(Protocol):
+    """Gets the results, for the log and the metrics. Its methods never raise."""
+
+    def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
+        """One try is over; the next is in `next_s` seconds. None: the hook was sent, or parked."""
+
+    def counted(self, counts: HookCounts) -> None:
+        """How many hooks there are, every few seconds."""
+
+    def troubled(self, problem: str) -> None:
+        """The store could not be read or written. No hook is lost."""
+
+
+class SilentListener:
+    """A listener that does nothing."""
+
+    def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
+        """See `Listener`."""
+
+    def counted(self, counts: HookCounts) -> None:
+        """See `Listener`."""
+
+    def troubled(self, problem: str) -> None:
+        """See `Listener`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How often to try, and when.
+
+    Attributes:
+        tries: after that many a hook is parked.
+        draw: gives a random number from 0 to 1.
+        first_s: seconds before the second try.
+    """
+
+    tries: int = 10
+    draw: Callable[[], float] = random.random
+    first_s: float = FIRST_S
+
+    def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
+        """Seconds to wait after so many tries (at least 1), not less than the receiver asked for, within bounds."""
+        grown = min(self.first_s * FACTOR ** min(tries - 1, 20), LONGEST_S)
+        own = grown * (1 - JITTER + 2 * JITTER * self.draw())
+        return max(own, min(asked_s, LONGEST_S))
+
+
+class Signer:
+    """Signs hooks by the convention of Standard Webhooks, with each of its secrets, so that they can be rotated.
+
+    Args:
+        secrets: `whsec_` and base64, as `app.settings` has checked them. None: nothing is signed.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self.take(secrets)
+
+    def take(self, secrets: Iterable[str]) -> None:
+        """Sign with these secrets from now on."""
+        self._keys = tuple(Webhook(secret) for secret in secrets)
+
+    def headers(self, id_: str, now: datetime, body: str) -> dict[str, str]:
+        """The headers of one try. `now` is aware, UTC: a receiver accepts none that is older than 5 minutes.
+
+        Source: Standard Webhooks, Webhook Metadata and Signature scheme.
+        """
+        headers = {"webhook-id": id_, "webhook-timestamp": str(int(now.timestamp()))}
+        if self._keys:
+            signatures = (key.sign(msg_id=id_, timestamp=now, data=body) for key in self._keys)
+            headers["webhook-signature"] = " ".join(signatures)
+        return headers
+
+
+class Poster:
+    """Makes one try to post a hook.
+
+    Args:
+        client: shared; follows no redirects.
+        signer: makes the headers of the convention.
+        try_s: seconds that one try may take.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, signer: Signer, try_s: float = TRY_S) -> None:
+        self._client = client
+        self._signer = signer
+        self._try_s = try_s
+
+    async def __call__(self, hook: HookRow, now: datetime) -> Verdict:
+        """Post it once; `now` is aware, UTC."""
+        if not hook.url:
+            return Verdict("never", hook.problem or "it has no address")
+        if len(hook.body) > BODY_LIMIT:
+            return Verdict("never", f"its body has {len(hook.body):,} bytes, and {BODY_LIMIT:,} is the limit")
+        try:
+            async with asyncio.timeout(self._try_s):
+                return await self._post(hook, now)
+        except TimeoutError:
+            return Verdict("again", f"no answer within {self._try_s:g} s", is_slow=True)
+        except httpx.RequestError as error:
+            return _failure(error)
+        except httpx.InvalidURL as error:
+            return Verdict("never", f"its address cannot be used: {error}")
+
+    async def _post(self, hook: HookRow, now: datetime) -> Verdict:
+        headers = {
+            "content-type": "application/json",
+            "idempotency-key": hook.id,
+            **orjson.loads(hook.headers),
+            **self._signer.headers(hook.id, now, hook.body.decode()),
+        }
+        encoded = [(name.encode(), text.encode()) for name, text in headers.items()]
+        async with self._client.stream("POST", hook.url, content=hook.body, headers=encoded) as answer:
+            verdict = _verdict(answer, now)
+            await _drain(answer)
+        return verdict
+
+
+def _failure(error: httpx.RequestError) -> Verdict:
+    """Why a request could not be sent. Messages that may repeat what was sent or received are left out."""
+    match error:
+        case httpx.UnsupportedProtocol():
+            return Verdict("never", f"its address cannot be used: {error}")
+        case httpx.LocalProtocolError():
+            return Verdict("never", "a header of it holds what no header may hold")
+        case Disconnected():
+            return Verdict("again", "the connection broke off")
+        case httpx.RemoteProtocolError():
+            return Verdict("again", "what it answers is no HTTP")
+        case _:
+            return Verdict("again", str(error) or type(error).__name__)
+
+
+def _verdict(answer: httpx.Response, now: datetime) -> Verdict:
+    status = answer.status_code
+    if answer.is_success:
+        return Verdict("sent")
+    if status == HTTPStatus.GONE:  # Source: Standard Webhooks, Operational considerations
+        return Verdict("never", "status 410: the receiver wants no more of them")
+    if answer.is_redirect:
+        return Verdict("again", f"status {status}: redirects are not followed")
+    wait_s = _retry_after_s(answer.headers.get("retry-after", ""), now) if status in _MAY_RETRY_AFTER else 0.0
+    return Verdict("again", f"status {status}", wait_s)
+
+
+def _retry_after_s(text: str, now: datetime) -> float:
+    """Seconds that `Retry-After` asks for, as a number or as a date, unbounded; 0 when it cannot be read.
+
+    Source: RFC 9110, 10.2.3.
+    """
+    if text.strip().isascii() and text.strip().isdigit():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):  # the year 99999999999
+        return 0.0
+    return max(0.0, ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds())
+
+
+async def _drain(answer: httpx.Response) -> None:
+    """Read a short answer to its end, so that its connection can be used again."""
+    with suppress(TimeoutError, httpx.RequestError):
+        async with asyncio.timeout(ANSWER_S):
+            size = 0
+            async for chunk in answer.aiter_raw():
+                size += len(chunk)
+                if size > ANSWER_LIMIT:
+                    break
+
+
+class Receivers:
+    """Keeps a slow receiver from taking all slots.
+
+    Args:
+        share: how many tries a slow receiver may have at once; any other may have all.
+    """
+
+    def __init__(self, share: int) -> None:
+        self._share = share
+        self._running: Counter[str] = Counter()
+        self._slow: set[str] = set()
+
+    def may_begin(self, url: str) -> bool:
+        """Whether one more try may begin. If so it counts as begun, and the caller reports its end with `ended`."""
+        receiver = _origin(url)
+        if receiver in self._slow and self._running[receiver] >= self._share:
+            return False
+        self._running[receiver] += 1
+        return True
+
+    def ended(self, url: str, verdict: Verdict | None) -> None:
+        """One try is over; None: it was cancelled."""
+        receiver = _origin(url)
+        self._running[receiver] -= 1
+        if not self._running[receiver]:
+            del self._running[receiver]
+        if verdict is not None and verdict.is_slow:
+            self._slow.add(receiver)
+        elif verdict is not None:
+            self._slow.discard(receiver)
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port; a URL without them stands for itself."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+class Sender:
+    """Sends the hooks that wait in a store.
+
+    Args:
+        store: open for as long as this runs.
+        post: makes one try.
+        schedule: when to try again, and how often.
+        listener: gets the results.
+        clock: the time, aware, UTC.
+        poll_s, slots, drain_s, look_s, limit_s: see the constants.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        post: Post,
+        schedule: Schedule | None = None,
+        listener: Listener | None = None,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        poll_s: float = POLL_S,
+        slots: int = SLOTS,
+        drain_s: float = DRAIN_S,
+        look_s: float = LOOK_S,
+        limit_s: float = LIMIT_S,
+    ) -> None:
+        self._store = store
+        self._post = post
+        self._schedule = schedule or Schedule()
+        self._listener = listener or SilentListener()
+        self._clock = clock
+        self._poll_s = poll_s
+        self._slots = slots
+        self._receivers = Receivers(max(1, slots // SLOW_SHARE))
+        self._drain_s = drain_s
+        self._look_s = look_s
+        self._limit_s = limit_s
+        self._woken = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._count_at = 0.0
+
+    def wake(self) -> None:
+        """Hooks were written. Cheap; called from within the event loop."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(WAKE_AFTER_S, self._wake_now)
+
+    def _wake_now(self) -> None:
+        self._timer = None
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send until it is cancelled; then wait a while for running tries."""
+        try:
+            while True:
+                self._woken.clear()
+                is_fine = await self._succeeds(self._look(), self._look_s)
+                if not (is_fine and await self._succeeds(self._wait(), self._look_s + self._poll_s)):
+                    await asyncio.sleep(self._poll_s)
+        finally:
+            await self._drain()
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._poll_s):
+                await self._woken.wait()
+
+    async def _succeeds(self, work: Coroutine[Any, Any, None], limit_s: float) -> bool:
+        """Whether the work ended well and in time. Only a cancellation of the sender itself ends the sending."""
+        try:
+            async with asyncio.timeout(limit_s):
+                await work
+        except StoreUnavailable as error:
+            self._listener.troubled(str(error))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._listener.troubled("what it waited for was cancelled")
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the sending for good
+            self._listener.troubled(f"{type(error).__name__}: {error}")
+        else:
+            return True
+        return False
+
+    async def _look(self) -> None:
+        """Begin to send the hooks whose time has come, as far as there are slots."""
+        await self._count()
+        while (free := self._slots - len(self._running)) > 0 and await self._store.has_due_hooks(self._now()):
+            now = self._now()
+            claimed = await self._store.claim_hooks(now, now + LEASE_MS, free)
+            if not claimed:  # another host has claimed them
+                return
+            for hook in claimed:
+                self._begin(hook)
+
+    async def _count(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._count_at:
+            self._count_at = now + COUNT_S
+            self._listener.counted(await self._store.count_hooks())
+
+    def _begin(self, hook: HookRow) -> None:
+        task = asyncio.create_task(self._send(hook))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A slot is free, and the next hook of the same call may be sent."""
+        self._running.discard(task)
+        self._woken.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._listener.troubled(f"{type(error).__name__}: {error}")
+
+    async def _send(self, hook: HookRow) -> None:
+        if hook.tries > self._schedule.tries:  # each try ended with its process, or its result could not be written
+            await self._conclude(hook, Verdict("never", f"{self._schedule.tries} tries were not finished"))
+        elif self._receivers.may_begin(hook.url):
+            verdict: Verdict | None = None
+            try:
+                verdict = await self._try(hook)
+            finally:
+                self._receivers.ended(hook.url, verdict)
+            await self._conclude(hook, verdict)
+        else:
+            due_at = self._now() + round(PUT_OFF_S * 1000)
+            await self._write(self._store.put_off_hook(hook.id, hook.tries, due_at))
+
+    async def _try(self, hook: HookRow) -> Verdict:
+        try:
+            async with asyncio.timeout(self._limit_s):
+                return await self._post(hook, self._clock())
+        except TimeoutError:
+            return Verdict("again", f"no end of it within {self._limit_s:g} s", is_slow=True)
+        except asyncio.CancelledError:
+            await self._write(self._store.hook_failed(hook.id, hook.tries, self._now(), "the server was stopped"))
+            raise
+
+    async def _conclude(self, hook: HookRow, verdict: Verdict) -> None:
+        """Write the result of a try."""
+        next_s: float | None = None
+        if verdict.outcome == "sent":
+            written = self._store.hook_sent(hook.id, self._now())
+        elif verdict.outcome == "again" and hook.tries < self._schedule.tries:
+            next_s = self._schedule.wait_s(hook.tries, verdict.wait_s)
+            due_at = self._now() + round(next_s * 1000)
+            written = self._store.hook_failed(hook.id, hook.tries, due_at, verdict.problem)
+        else:
+            written = self._store.park_hook(hook.id, hook.tries, verdict.problem, self._now())
+        if await self._write(written):
+            self._listener.tried(hook, verdict, next_s)
+
+    async def _write(self, written: Awaitable[None]) -> bool:
+        """Whether it could be written; if not, the hook is tried again after its lease."""
+        try:
+            async with asyncio.timeout(self._limit_s):
+                await written
+        except StoreUnavailable as error:
+            self._listener.troubled(str(error))
+        except TimeoutError:
+            self._listener.troubled(f"the store wrote nothing within {self._limit_s:g} s")
+        else:
+            return True
+        return False
+
+    async def _drain(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running, timeout=self._drain_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    def _now(self) -> int:
+        return int(self._clock().timestamp() * 1000)

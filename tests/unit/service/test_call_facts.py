@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.engine import Call
+from app.ncco.webhooks import AnswerWebhook, recognise
+from app.service.delivery import Delivery
+
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2),
+    max_leaves=4,
+)
+NAMES = ("to", "from", "from_user", "conversation_uuid", "region_url", "endpoint_type", "SipHeader_X-Tenant", "from_")
+FIELDS = st.fixed_dictionaries({"to": TEXT}, optional=dict.fromkeys((*NAMES[1:], "uuid", "call_uuid", "extra"), ANY))
+CUSTOM_DATA = st.none() | ANY | st.sampled_from(['{"a": 1}', " [1]", "{", '"text"', "[" * 9_000])
+
+
+def call_of(fields: Mapping[str, Any], **query: str) -> Call:
+    return Delivery("POST", b"", fields, "https://calls.example.com", NOON, query=query).call
+
+
+@given(FIELDS, CUSTOM_DATA)
+def test_the_facts_are_those_of_the_webhook_model(fields: dict[str, Any], custom_data: object) -> None:
+    fields = {**fields, "custom_data": custom_data}
+    webhook = recognise(fields)
+    call = call_of(fields)
+
+    assert isinstance(webhook, AnswerWebhook)
+    assert webhook.from_user or "" == call.from_user
+    assert (webhook.uuid or "", webhook.conversation_uuid or "") == (call.uuid, call.conversation_uuid)
+    assert (webhook.region_url or "", webhook.endpoint_type or "") == (call.region_url, call.endpoint_type)
+    assert webhook.sip_headers == call.sip
+    assert (webhook.custom_data if isinstance(webhook.custom_data, dict) else {}) == call.custom_data
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("442079460000", "442079460000"),
+        (442079460000, "442079460000"),
+        (1.5, "1.5"),
+        (True, ""),
+        (["x"], ""),
+    ],
+)
+def test_numbers_are_read_as_text_and_what_is_no_text_as_nothing(sent: object, read: str) -> None:
+    assert read == call_of({"to": sent}).to
+
+
+def test_a_webhook_of_another_shape_on_the_answer_route_is_read_all_the_same() -> None:
+    call = call_of({"status": "ringing", "to": "442079460000", "call_uuid": "leg-1", "payload": {}})
+
+    assert ("442079460000", "leg-1") == (call.to, call.uuid)
+
+
+def test_a_number_without_end_is_nothing() -> None:
+    assert "" == call_of({"to": 10**5000}).to
+
+
+@pytest.mark.parametrize("sent", ["+447700900123", " 447700900123", "447700900123"])
+def test_a_number_is_read_as_digits(sent: str) -> None:
+    assert Call(to="447700900123", from_number="447700900123") == call_of({"to": sent, "from": sent})
+
+
+@pytest.mark.parametrize("sent", ["anonymous", "+", "sip:+44@example.com", "0044 7700"])
+def test_what_is_no_number_is_read_as_it_is(sent: str) -> None:
+    assert sent == call_of({"from": sent}).from_number
+
+
+def test_the_query_of_a_post_gives_custom_data_and_direction() -> None:
+    call = call_of({"to": "1"}, custom_data='{"vip": true}', direction="outbound", to="2")
+
+    assert ("1", "outbound", {"vip": True}) == (call.to, call.direction, call.custom_data)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from app.service.outbox import Receivers, Verdict
+
+SLOW = Verdict("again", "no answer within 15 s", is_slow=True)
+
+
+def after(*verdicts: Verdict | None, url: str = "https://crm.example.com/a") -> Receivers:
+    """Two tries at once are all that a slow receiver gets; each verdict was that of one before."""
+    receivers = Receivers(2)
+    for verdict in verdicts:
+        receivers.may_begin(url)
+        receivers.ended(url, verdict)
+    return receivers
+
+
+def begun(receivers: Receivers, url: str, count: int = 5) -> int:
+    return sum(receivers.may_begin(url) for _ in range(count))
+
+
+@pytest.mark.parametrize(
+    ("expected", "verdicts"),
+    [
+        (5, []),
+        (2, [SLOW]),
+        (5, [SLOW, Verdict("sent")]),
+        (5, [SLOW, Verdict("again", "status 500")]),
+        (2, [SLOW, None]),
+        (5, [None]),
+    ],
+)
+def test_slow_receiver_gets_its_share_until_it_answers(expected: int, verdicts: list[Verdict | None]) -> None:
+    assert expected == begun(after(*verdicts), "https://CRM.example.com/b?c")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://crm.example.com:8443/a", "http://crm.example.com/a", "https://example.com/a", "", "http://[x/"]
+)
+def test_other_receivers_are_not_slow(url: str) -> None:
+    assert 5 == begun(after(SLOW), url)
+
+
+def test_url_that_cannot_be_read_is_a_receiver_of_its_own() -> None:
+    assert 2 == begun(after(SLOW, url="http://[x/"), "http://[x/")
