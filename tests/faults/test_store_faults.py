@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.faults.asking import FACTS, LOST, errors, is_answered, post, ready
+from tests.faults.asking import FACTS, LOST, becomes_unready, errors, is_answered, post
 from tests.faults.served import Served, served
 from tests.faults.wire import Answer, Wire
 
@@ -130,12 +130,12 @@ def test_a_server_that_starts_without_its_store_says_the_failsafe_and_takes_it_w
         with served(tmp_path, workers=workers) as server:
             refused = [post(server, "/webhooks/answer").status for _ in range(4)]
             fallback = post(server, "/webhooks/fallback", **LOST)
-            unready = ready(server)
+            is_unready = becomes_unready(server)
             other.execute("ROLLBACK")
             takes_calls = is_answered(server)
             code = server.stop()
 
-    assert ([503] * 4, 200, 503) == (refused, fallback.status, unready)
+    assert ([503] * 4, 200, True) == (refused, fallback.status, is_unready)
     assert [] == errors(fallback)
     assert (True, 0) == (takes_calls, code)
 
@@ -167,7 +167,7 @@ def test_what_would_lose_writes_takes_none_until_a_restart(
         damage(server.database)
         refused = [post(server, path, uuid="leg-2").status for path in ("/webhooks/answer", "/webhooks/event")]
         fallback = post(server, "/webhooks/fallback", **LOST)
-        unready = ready(server)
+        is_unready = becomes_unready(server)
         code = server.stop()
     with served(tmp_path) as server:
         again = post(server, "/webhooks/answer", uuid="leg-1")
@@ -176,7 +176,7 @@ def test_what_would_lose_writes_takes_none_until_a_restart(
         calls = connection.execute("SELECT leg, (SELECT count(*) FROM webhooks) FROM calls").fetchall()
         whole = connection.execute("PRAGMA integrity_check").fetchone()
 
-    assert (200, [503, 503], 200, 503) == (before.status, refused, fallback.status, unready)
+    assert (200, [503, 503], 200, True) == (before.status, refused, fallback.status, is_unready)
     assert [] == errors(fallback)
     assert (0, 0, ("ok",)) == (code, code_again, whole)
     assert (200, before.ncco[0]) == (again.status, again.ncco[0])
@@ -207,11 +207,11 @@ def test_a_volume_that_goes_away_and_comes_back_needs_no_restart(tmp_path: Path)
         subprocess.run(["umount", "-l", tmp_path / "volume"], check=True)
         refused = [post(server, "/webhooks/answer").status for _ in range(3)]
         fallback = post(server, "/webhooks/fallback", **LOST)
-        unready = ready(server)
+        is_unready = becomes_unready(server)
         mount()
         after = post(server, "/webhooks/answer", uuid="leg-1")
         takes_calls = is_answered(server)
 
-    assert (200, [503] * 3, 200, 503) == (before.status, refused, fallback.status, unready)
+    assert (200, [503] * 3, 200, True) == (before.status, refused, fallback.status, is_unready)
     assert [] == errors(fallback)
     assert (before.body, True) == (after.body, takes_calls)
