@@ -72,6 +72,7 @@ class LineStream:
     """
 
     def __init__(self, stream: TextIO) -> None:
+        self._stream = stream  # it closes its buffer when nobody holds it
         buffer = stream.buffer
         self._write = getattr(buffer, "raw", buffer).write
         self._poll = _poll(stream)
