@@ -52,7 +52,7 @@ class Program:
 
     def pieces(self, names: Mapping[str, Any]) -> Iterator[str]:
         """The text, piece by piece. Raises UndefinedError and Unfit."""
-        return self._compiled.root_render_func(self._compiled.new_context(names, shared=True))  # type: ignore[arg-type]
+        return self._compiled.root_render_func(self._compiled.new_context(names, shared=True))  # type: ignore[arg-type]  # any mapping will do: it is only read
 
     def offset_of(self, error: BaseException) -> int | None:
         """The offset of the value or the tag that has raised an error."""
@@ -83,7 +83,7 @@ def compiled_expression(template: Template, node: nodes.Node, language: str) -> 
     program = _compiled([nodes.Assign(nodes.Name(_RESULT, "store"), copied)])
 
     def run(names: Mapping[str, Any]) -> Any:
-        context = program.new_context(names, shared=True)  # type: ignore[arg-type]
+        context = program.new_context(names, shared=True)  # type: ignore[arg-type]  # any mapping will do: it is only read
         for _ in program.root_render_func(context):
             pass
         return context.vars[_RESULT]
