@@ -81,7 +81,7 @@ class Server:
         self.process.send_signal(signal.SIGHUP)
 
 
-def until(claim: Callable[[], bool], within_s: float = 8) -> None:
+def until(claim: Callable[[], bool], within_s: float = 30) -> None:
     end = time.monotonic() + within_s
     while not claim():
         assert time.monotonic() < end, "it did not happen in time"
