@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 from app.flow.hours.calendar import Calendar, Opening, Span, Special
-from app.flow.hours.library import FIRST_YEAR, LAST_YEAR
+from app.flow.hours.declaration import calendar_sources, read_hours
+from app.flow.hours.holidays import FIRST_YEAR, LAST_YEAR
 from app.flow.hours.moment import LOOKAHEAD_DAYS, Moment, hours_shape, hours_view
-from app.flow.hours.reading import calendar_sources, read_hours
 from app.flow.hours.year import Year, survey
 
 __all__ = [
