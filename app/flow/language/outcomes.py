@@ -23,16 +23,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, NamedTuple
 
-from app.flow.actions.checkpoint import DIAL_FAILURES
+from app.flow.actions.action import DIAL_FAILURES
 from app.flow.actions.connect import Connect
-from app.flow.actions.dial import connect_of, with_dial
-from app.flow.fields import Fields, read_fields
-from app.flow.language.assignments import declared_under
+from app.flow.actions.waits import connect_of, with_dial
 from app.flow.language.exits import StepExit, StepSource, Wired
-from app.flow.language.targets import RETURNED, read_run, read_target
+from app.flow.language.reader import Fields, Reader, read_fields
+from app.flow.language.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.model import Decision, Edge, Frame, Go, Jump, Next, Outcome, Runs, Signature, Target, Variable
 from app.flow.nodes import Map, Node, Place
-from app.flow.reader import Reader
 from app.flow.scope import variable_type
 from app.ncco.suggest import nearest
 

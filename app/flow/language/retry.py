@@ -21,17 +21,16 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.action import Action
-from app.flow.actions.items import read_do
+from app.flow.actions.do import read_do
 from app.flow.actions.values import Given
 from app.flow.checks.ncco import check_step
-from app.flow.fields import Fields
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import defined
 from app.flow.language.locales import split, stands_for_locales
+from app.flow.language.reader import Fields, Reader
 from app.flow.language.targets import is_target, read_target
 from app.flow.model import Again, Decision, Edge, Go, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.reader import Reader
 
 FAILURES: Final = ("noinput", "nomatch")
 MOST_TRIES: Final = 10
