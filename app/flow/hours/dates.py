@@ -12,8 +12,8 @@ from app.flow.hours.calendar import Spans, Special
 from app.flow.hours.weekly import read_spans
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, listed
+from app.flow.language.reader import Reader
 from app.flow.nodes import Entry, Map, Node, Place, Text
-from app.flow.reader import Reader
 
 MAX_DAYS: Final = 366
 FIRST, LAST = 2000, 2100

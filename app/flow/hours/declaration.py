@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from app.flow.fields import fallen_out, is_missing
 from app.flow.hours.calendar import NEVER, Calendar, Special, Week
 from app.flow.hours.dates import SpecialDate, read_override
 from app.flow.hours.holidays import Holidays, Region, read_holidays, region_dates
@@ -18,8 +17,8 @@ from app.flow.hours.weekly import DAYS, is_day, read_week
 from app.flow.hours.zones import read_zone
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, JsonSchema, about, defined, listed, named
+from app.flow.language.reader import Reader, fallen_out, is_missing
 from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.flow.reader import Reader
 from app.flow.scope import RESERVED
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

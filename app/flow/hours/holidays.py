@@ -15,12 +15,11 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
-from app.flow.fields import is_missing
 from app.flow.hours.dates import new_dates, read_dates
 from app.flow.hours.weekly import looks_like_hours
 from app.flow.language.base import FlowModel
+from app.flow.language.reader import Reader, is_missing
 from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.flow.reader import Reader
 from app.ncco.suggest import nearest
 
 FIRST_YEAR: Final = 2024

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from app.flow.fields import is_missing
 from app.flow.hours.calendar import DAY_MINUTES, NEVER, Span, Spans, Week
-from app.flow.nodes import Entry, Map, Node, Place, Text
-from app.flow.reader import Reader
+from app.flow.language.reader import Reader, is_missing
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.suggest import nearest
 
 CLOSED: Final = "closed"
@@ -201,7 +200,7 @@ def _check_night(day: int, week: dict[int, Spans], named: dict[int, Text], what:
 
 def _pieces(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Place]]:
     """Each text between commas of a text or of a list of texts."""
-    for item in (node,) if isinstance(node, Text) else node.items:
+    for item in node.items if isinstance(node, Seq) else (node,):
         text = reader.text(item, f"an entry of {what}")
         if text is not None and not is_missing(text):
             yield from _parts(text)

@@ -9,9 +9,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from app.flow.fields import is_missing
+from app.flow.language.reader import Reader, is_missing
 from app.flow.nodes import Node
-from app.flow.reader import Reader
 from app.ncco.suggest import nearest
 
 _SAMPLE_S: Final = 43_200
