@@ -43,7 +43,7 @@ NCCO_CHAPTERS: Final[Mapping[str, str]] = {
 }
 
 
-MOST_WORDS: Final = 24
+MOST_WORDS: Final = 16
 """Words of a change that is shown."""
 HEADS: Final = ("---", "+++", "@@")
 
