@@ -7,8 +7,8 @@ from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date, timedelta
 
+from app.flow.language.reader import Reader
 from app.flow.nodes import Place, Text
-from app.flow.reader import Reader
 
 MAX_DAYS = 366
 FIRST, LAST = 2000, 2100

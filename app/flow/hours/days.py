@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from app.flow.hours.calendar import DAY_MINUTES, Span, Spans
 from app.flow.hours.literal import is_missing
 from app.flow.hours.times import looks_like_hours, read_spans, shown_time
+from app.flow.language.reader import Reader
 from app.flow.nodes import Entry, Node, Text
-from app.flow.reader import Reader
 from app.ncco.suggest import nearest
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

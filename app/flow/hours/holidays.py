@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from app.flow.fields import read_fields
 from app.flow.hours.dates import read_dates, unseen
 from app.flow.hours.library import Region, countries, country_class, library_dates, read_written, written_dates
 from app.flow.hours.literal import is_literal, is_missing
 from app.flow.hours.times import looks_like_hours
+from app.flow.language.reader import Reader, read_fields
 from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.flow.reader import Reader
 from app.ncco.suggest import nearest
 
 WORDS = ("country", "subdivision", "language")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from app.flow.language.reader import Reader
 from app.flow.nodes import Map, Node, Seq, Text
-from app.flow.reader import Reader
 
 
 def is_literal(text: Text, what: str, reader: Reader) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from app.flow.fields import read_fields
 from app.flow.hours.calendar import Special
 from app.flow.hours.dates import read_dates, unseen
 from app.flow.hours.literal import is_literal
 from app.flow.hours.times import read_spans
+from app.flow.language.reader import Reader, read_fields
 from app.flow.nodes import Entry, Map, Node
-from app.flow.reader import Reader
 
 _ALIASES = {
     **dict.fromkeys(("open", "times", "spans", "time", "week"), "hours"),

@@ -6,15 +6,14 @@ import re
 from collections.abc import Iterable, Mapping
 from zoneinfo import ZoneInfo
 
-from app.flow.fields import fallen_out, read_fields
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.days import NEVER, is_day, read_week
 from app.flow.hours.holidays import Holidays, read_holidays
 from app.flow.hours.literal import has_gaps, is_missing
 from app.flow.hours.override import read_override
 from app.flow.hours.timezone import read_zone
+from app.flow.language.reader import Reader, fallen_out, read_fields
 from app.flow.nodes import Entry, Map, Node, Text
-from app.flow.reader import Reader
 from app.flow.scope import RESERVED
 
 WORDS = ("timezone", "week", "holidays", "override")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from app.flow.hours.calendar import DAY_MINUTES, Span, Spans
 from app.flow.hours.literal import is_literal, is_missing
+from app.flow.language.reader import Reader
 from app.flow.nodes import Map, Node, Place, Seq, Text
-from app.flow.reader import Reader
 
 CLOSED = "closed"
 _HALF_DAY = DAY_MINUTES // 2

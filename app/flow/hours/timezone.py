@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from app.flow.hours.literal import is_literal
 from app.flow.hours.zones import find_zone, known_zones
+from app.flow.language.reader import Reader
 from app.flow.nodes import Text
-from app.flow.reader import Reader
 from app.ncco.suggest import nearest
 
 _OFFSET = re.compile(r"(?:GMT|UTC|Z)?\s*[+-]\s*[0-9:]+", re.IGNORECASE)

@@ -11,19 +11,16 @@ from typing import Any, Final
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from app.flow.actions.item import ACTIONS
 from app.flow.hours.days import DAYS
 from app.flow.hours.holidays import WORDS as REGION_WORDS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
-from app.flow.language.action_schema import ActionSchemas
+from app.flow.language.action_schema import ActionSchemas, file_schema, per_locale
 from app.flow.language.base import FlowModel
-from app.flow.language.branch import Arm, Else
 from app.flow.language.collect import Collect
-from app.flow.language.defaults import DefaultWords, ErrorLine
-from app.flow.language.events import EventWords
-from app.flow.language.field_schema import file_schema, per_locale
-from app.flow.language.flow import FlowWords
-from app.flow.language.hold import Hold, HoldOutcomes
-from app.flow.language.hooks import HookDefinition
+from app.flow.language.exits import Arm, Else, Hold, HoldOutcomes
+from app.flow.language.flow import FlowWords, Limits
+from app.flow.language.hooks import EventWords, HookDefinition
 from app.flow.language.json_schema import (
     ANYTHING,
     FLAG,
@@ -40,18 +37,16 @@ from app.flow.language.json_schema import (
     one_of,
     ref,
 )
-from app.flow.language.limits import Limits
 from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.menu import Choice
 from app.flow.language.names import Names
 from app.flow.language.outcomes import OUTCOMES
 from app.flow.language.retry import FAILURES, RetryWords, Then
-from app.flow.language.shared import SharedWords
+from app.flow.language.shared import DefaultWords, ErrorLine, SharedWords
 from app.flow.language.step import StepWords
 from app.flow.language.targets import FORMS
 from app.flow.language.variables import DECLARABLE, TYPE, Declaration
-from app.flow.played import ACTIONS
 
 _HOSTS: Final = "The hosts that the URL may have; an answer with another one does not count."
 HOURS: Final = {

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from app.flow.hours import Calendar, Moment, hours_view, read_hours
 from app.flow.issues import Issue
+from app.flow.language.reader import Reader
 from app.flow.nodes import Map
-from app.flow.reader import Reader
 from app.flow.scope import scope_types
 from app.flow.source import read_yaml
 

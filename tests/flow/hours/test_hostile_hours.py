@@ -6,8 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.flow.hours import calendar_sources, hours_view, read_hours, survey
+from app.flow.language.reader import Reader
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.reader import Reader
 from app.flow.scope import scope_types
 from app.flow.types import DATETIME
 

@@ -12,10 +12,10 @@ import pytest
 
 from app.cli.explain import write_example
 from app.flow.actions.fields import ENDPOINT_TYPES
+from app.flow.actions.item import ACTIONS, KINDS
 from app.flow.hours.holidays import WORDS as REGION_WORDS
 from app.flow.hours.reading import WORDS as HOURS_WORDS
 from app.flow.language.collect import Collect
-from app.flow.language.defaults import DefaultWords
 from app.flow.language.flow import FlowWords
 from app.flow.language.hooks import HookDefinition
 from app.flow.language.locales import Locale
@@ -24,11 +24,10 @@ from app.flow.language.menu import Choice
 from app.flow.language.names import Names, names_in
 from app.flow.language.retry import RetryWords
 from app.flow.language.schema import flow_schema
-from app.flow.language.shared import SharedWords
+from app.flow.language.shared import DefaultWords, SharedWords
 from app.flow.language.step import StepWords
 from app.flow.language.variables import Declaration
 from app.flow.loader import load_files
-from app.flow.played import ACTIONS, KINDS
 from app.flow.rules import RULES, RUNNING_RULES
 from tests.flow.schema.editor_yaml import as_editor_reads
 from tests.house.tracked import ROOT, tracked_files

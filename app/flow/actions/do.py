@@ -1,29 +1,26 @@
-"""`ncco`: a whole action list from a file of templates/, for what the flow language cannot say.
+"""`do`: the items that a step plays.
 
-```yaml
-do:
-  - ncco: queue.json.j2
-```
-
-Values are JSON-escaped where they stand, so a caller's words cannot add an action or a field. The result is parsed and
-checked like any other before it leaves.
+`ncco: queue.json.j2` is one of them: a whole action list from a file of templates/, for what the flow language cannot
+say. Values in it are JSON-escaped, so a caller's words cannot add an action or a field. The result is parsed and
+checked before it is sent.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from app.errors import RenderError
-from app.flow.actions.action import observer
-from app.flow.actions.endpoints import address_of
+from app.flow.actions.action import Action, CheckpointKind, observer
+from app.flow.actions.connect import Connect, ConnectKind, Party, address_of
 from app.flow.actions.fields import in_every_locale
-from app.flow.actions.item import Item
+from app.flow.actions.item import Item, drop_repeats, spell
+from app.flow.actions.ncco_action import PLAIN_KINDS
+from app.flow.language.reader import Reader
 from app.flow.model import Draft, Frame, Part, Value
-from app.flow.nodes import Place, Text
-from app.flow.reader import Reader
+from app.flow.nodes import Map, Node, Place, Text
 from app.flow.templates import compile_file
 from app.flow.types import TYPES
 
@@ -112,3 +109,69 @@ def _read_file(name: Text, reader: Reader) -> Value | None:
     value, issues = compile_file(name, TYPES["text"], "json", reader.scope, reader.templates, language=reader.language)
     reader.issues.extend(issues)
     return value
+
+
+class PartKind(Protocol):
+    """One kind of item: a word, and how an item with that word is read."""
+
+    @property
+    def word(self) -> str:
+        """What the item begins with."""
+
+    def read(self, item: Item, reader: Reader) -> Part | None:
+        """The part, or None once its faults are reported."""
+
+
+KINDS: tuple[PartKind, ...] = (*PLAIN_KINDS, ConnectKind(), CheckpointKind(), DocumentKind())
+"""Every kind of item; the only place where they are listed."""
+
+_BY_WORD = {kind.word: kind for kind in KINDS}
+
+
+def read_do(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> tuple[Part, ...]:
+    """The parts of a `do`; faults are reported, and faulty items left out.
+
+    Args:
+        node: the list under `do`.
+        reader: what values are compiled with; gets the reports.
+        defaults: the flow's default fields by action; an item's own fields win.
+    """
+    if isinstance(node, Map | Text):
+        shown = "a map" if isinstance(node, Map) else "a text"
+        reader.report(
+            "E201", node.place, f"`do` is {shown}", 'write a list: begin each action with a dash, `- talk: "…"`'
+        )
+        return ()
+    before = len(reader.issues)
+    parts = [_read_item(item, reader, defaults) for item in node.items]
+    drop_repeats(reader, before)
+    return tuple(part for part in parts if part is not None)
+
+
+def _read_item(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> Part | None:
+    item = spell(node, _BY_WORD, reader)
+    return None if item is None else _BY_WORD[item.word].read(item.inherit(defaults), reader)
+
+
+def actions_of(part: Part) -> tuple[Action, ...]:
+    """The actions that a part is known to be: none for a document, one for each party of a connect."""
+    if isinstance(part, Connect):
+        return part.targets
+    return (part,) if isinstance(part, Action) else ()
+
+
+def values_in(part: Part) -> Iterator[Value]:
+    """What each call computes of a part."""
+    if isinstance(part, Document):
+        yield part.value
+    for action in actions_of(part):
+        yield from (value for value in action.fields.values() if not value.is_literal)
+        if isinstance(action, Party):
+            yield from _of_party(action)
+
+
+def _of_party(party: Party) -> Iterator[Value]:
+    if party.numbers is not None:
+        yield party.numbers
+    if party.heard is not None:
+        yield from (given.value for given in party.heard.given)
