@@ -19,7 +19,7 @@ MAX_DAYS: Final = 366
 FIRST, LAST = 2000, 2100
 """Days that a range may have, and years that a date may have; our choice, so that a slip of the pen is found."""
 
-_RANGE: Final = re.compile(r"(.*?)\.\.(?!\.)((?:(?!\.\.).)*)")
+_RANGE: Final = re.compile(r"((?:(?!\.\.).)*)\.\.(?!\.)((?:(?!\.\.).)*)")
 _DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _YEAR_FIRST: Final = re.compile(r"([0-9]{4})[-./ ]?([0-9]{1,2})[-./ ]?([0-9]{1,2})(?:[T ].*)?")
 _DAY_FIRST: Final = re.compile(r"([0-9]{1,2})\s*[-./]\s*([0-9]{1,2})\s*[-./]\s*([0-9]{4})")
@@ -35,6 +35,9 @@ def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
     than 366 days.
     """
     found = _RANGE.fullmatch(text.value)
+    if found is None and ".." in text.value:
+        reader.report("E506", text.place, f'{what}: "{text.value}" is not a date', _cure(text.value))
+        return ()
     if found is None:
         day = _read_date(text.value, 0, text, what, reader)
         return () if day is None else (day,)
