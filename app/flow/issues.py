@@ -12,13 +12,20 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One fault. `message` says what is wrong, `cure` what to write instead; both are plain sentences."""
+    """One fault.
+
+    Attributes:
+        message: what is wrong, in a plain sentence.
+        cure: what to write instead, in a plain sentence.
+        name: the name that nothing declares, when the issue is about one; else "".
+    """
 
     code: str
     severity: Severity
     place: Place
     message: str
     cure: str
+    name: str = ""
 
     @property
     def is_error(self) -> bool:

@@ -76,7 +76,9 @@ _CALENDARS = "calendars/"
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
 _UNKNOWN_NAME = frozenset({"E272", "E303", "E304", "E537", "E561", "E580"})
-"""Rules about flows, names in expressions, calendars, lookups, locales and hooks that nobody declares."""
+"""Rules about flows, names in expressions, calendars, lookups, locales and hooks that nothing declares."""
+_UNDECLARED = frozenset({"E225", "E303", "E537", "E561", "E580"})
+"""Rules about a name that nothing declares. In each file it is reported once: one declaration cures them all."""
 
 Extent = Literal["revision", "files", "project"]
 
@@ -149,9 +151,14 @@ class _File:
         """
         marred = {(issue.place.line, issue.place.column) for issue in self.found[: self.text_faults] if issue.is_error}
         yield from self.found[: self.text_faults]
-        for issue in self.found[self.text_faults :]:
-            if not _follows(issue, self.path, marred) and not (marred and issue.code in PROMPT_RULES):
-                yield issue
+        undeclared: set[str] = set()
+        for issue in sorted(self.found[self.text_faults :], key=by_place):
+            is_known = issue.code in _UNDECLARED and issue.name in undeclared
+            if is_known or _follows(issue, self.path, marred) or (marred and issue.code in PROMPT_RULES):
+                continue
+            if issue.code in _UNDECLARED and issue.name:
+                undeclared.add(issue.name)
+            yield issue
 
 
 def _read_text(file: _File) -> Node | None:
@@ -236,10 +243,7 @@ def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calenda
 
 def _is_unread(issue: Issue, file: _File, names: Set[str]) -> bool:
     """Whether an issue is about a name that may be declared in a file with a syntax error."""
-    if not names or file.node is None or issue.code not in _UNKNOWN_NAME or issue.place.file != file.path:
-        return False
-    line = file.text.splitlines()[issue.place.line - 1]
-    return line[issue.place.column - 1 :][: issue.place.length] in names
+    return file.node is not None and issue.code in _UNKNOWN_NAME and issue.name in names
 
 
 def _follows(issue: Issue, path: str, marred: Set[tuple[int, int]]) -> bool:

@@ -110,6 +110,9 @@ def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Pla
     return tuple(found.items())
 
 
+_NAMED_PARTS: Final = frozenset({"vars", "params", "hours", "locales", "lookups", "hooks"})
+
+
 class FlowWords(Declarations):
     """A flow file."""
 
@@ -233,6 +236,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
         return None
     first = node.entries[0].key.place if node.entries else node.place
     fields = _mend_default(FlowWords.read_words(node, "the flow", reader, place=first), reader)
+    fields = _find_lost_steps(fields, reader)
     words = FlowWords.build(fields, reader, cures={"start": f"add `start: {_first_step(fields.get('steps'))}`"})
     if words is None:
         return None
@@ -325,6 +329,22 @@ def _mend_default(fields: Fields, reader: Reader) -> Fields:
     reader.report("E201", fields.at("default"), "`default` is a map, and it takes true or false", "write `defaults`")
     values = {"defaults" if word == "default" else word: value for word, value in fields.values.items()}
     return replace(fields, values=values)
+
+
+def _find_lost_steps(fields: Fields, reader: Reader) -> Fields:
+    """Without the line `steps:`, the steps are read as entries of the map in front of it (E204)."""
+    start = fields.get("start")
+    for word, node in fields.values.items() if "steps" not in fields.values else ():
+        entries = node.entries if isinstance(node, Map) and word in _NAMED_PARTS else ()
+        lost = tuple(entry for entry in entries if _is_step(entry.value))
+        if isinstance(start, Text) and any(entry.key.value == start.value for entry in lost):
+            place = lost[0].key.place
+            message = f"the flow has no `steps`: this step is read as a part of `{word}`"
+            reader.report("E204", place, message, f"write `steps:` on a line of its own above line {place.line}")
+            kept = Map(tuple(entry for entry in entries if entry not in lost), node.place)
+            keys = {**fields.keys, "steps": lost[0].key}
+            return replace(fields, keys=keys, values={**fields.values, word: kept, "steps": Map(lost, place)})
+    return fields
 
 
 def _read_steps_map(words: FlowWords, reader: Reader) -> Map:

@@ -46,9 +46,9 @@ class Rule:
     bad: str | bytes = ""
     good: str | bytes = ""
 
-    def at(self, place: Place, message: str, cure: str | None = None) -> Issue:
+    def at(self, place: Place, message: str, cure: str | None = None, *, name: str = "") -> Issue:
         """The issue that this rule is broken at `place`; `cure` is the rule's own unless a better one is known."""
-        return Issue(self.code, self.severity, place, message, self.cure if cure is None else cure)
+        return Issue(self.code, self.severity, place, message, self.cure if cure is None else cure, name)
 
 
 def _book(*names: str) -> Mapping[str, Rule]:

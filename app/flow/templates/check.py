@@ -29,13 +29,15 @@ class Check:
     is_bare: bool = False
     issues: list[Issue] = field(default_factory=list)
 
-    def report(self, code: str, node: nodes.Node, message: str, cure: str | None = None) -> None:
-        """Add an issue about an expression."""
-        self.issues.append(RULES[code].at(self.template.place(node), message, cure))
+    def report(self, code: str, node: nodes.Node, message: str, cure: str | None = None, *, name: str = "") -> None:
+        """Add an issue about an expression; `name` is one that nothing declares."""
+        self.issues.append(RULES[code].at(self.template.place(node), message, cure, name=name))
 
-    def report_at(self, code: str, start: int, length: int, message: str, cure: str | None = None) -> None:
+    def report_at(
+        self, code: str, start: int, length: int, message: str, cure: str | None = None, *, name: str = ""
+    ) -> None:
         """Add an issue about `length` characters from `start`."""
-        self.issues.append(RULES[code].at(self.template.place_at(start, length), message, cure))
+        self.issues.append(RULES[code].at(self.template.place_at(start, length), message, cure, name=name))
 
     def report_fault(self, fault: Fault) -> None:
         """Add the issue that a fault is."""

@@ -99,7 +99,8 @@ class _Types(NodeVisitor):
     def _name(self, node: nodes.Name, beside: Shape | None) -> Shape | None:
         shape = self.check.scope.get(node.name)
         if shape is None:
-            self.check.report("E303", node, f'unknown name "{node.name}"', self._name_cure(node.name, beside))
+            cure = self._name_cure(node.name, beside)
+            self.check.report("E303", node, f'unknown name "{node.name}"', cure, name=node.name)
         return shape
 
     def _name_cure(self, name: str, beside: Shape | None) -> str | None:
@@ -176,7 +177,8 @@ class _Types(NodeVisitor):
 
     def _report_key(self, node: nodes.Getattr | nodes.Getitem, message: str, cure: str) -> None:
         template = self.check.template
-        self.check.report_at("E304", template.key(node).start, template.key_length(node), message, cure)
+        name = template.key(node).text
+        self.check.report_at("E304", template.key(node).start, template.key_length(node), message, cure, name=name)
 
     def _check_env(self, node: nodes.Getattr | nodes.Getitem, name: str) -> None:
         known = self.check.scope.env
