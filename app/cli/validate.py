@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -83,7 +83,9 @@ class Fault:
         """The fields that an issue of `ncco check` has, and the JSON Pointer."""
         place = self.place
         where = {"file": place.file, "line": place.line, "column": place.column, "length": place.length}
-        return {**where, **asdict(self.issue)}
+        issue = self.issue
+        fields = {"code": issue.code, "severity": issue.severity, "path": issue.path}
+        return {**where, **fields, "message": issue.message, "cure": issue.cure}
 
     def as_issue(self) -> flow_issues.Issue:
         """For a report."""

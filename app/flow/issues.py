@@ -18,6 +18,7 @@ class Issue:
         message: what is wrong, in a plain sentence.
         cure: what to write instead, in a plain sentence.
         name: the name that nothing declares, when the issue is about one; else "".
+        rule: the NCCO rule that is broken, when the issue is about an NCCO; else "".
     """
 
     code: str
@@ -26,6 +27,7 @@ class Issue:
     message: str
     cure: str
     name: str = ""
+    rule: str = ""
 
     @property
     def is_error(self) -> bool:

@@ -244,10 +244,11 @@ def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str])
         if as_number(_option(actions[index], "loop")) == 0 and not barges:
             prompt = next((at for at in range(index + 1, len(names)) if names[at] in PROMPTS), None)
             if prompt is None:
-                message = f"Action {index} loops forever, so this action is never reached."
+                message = f"The {name} before this action loops forever, so it is never reached."
                 yield fault("N912", message, path=f"/{index + 1}")
             else:
-                yield fault("N303", f"Action {index} loops forever, so nobody hears this one.", path=f"/{prompt}")
+                message = f"A {name} before this one loops forever, so nobody hears this one."
+                yield fault("N303", message, path=f"/{prompt}")
             return
 
 

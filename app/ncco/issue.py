@@ -28,6 +28,7 @@ class Issue:
         path: where, as a JSON Pointer (RFC 6901) from the document's root; "" is the document itself.
         message: one sentence that says what is wrong.
         cure: one sentence that says what to write instead.
+        span: the start and the length of the fault in the text at `path`, in characters; None for the whole value.
     """
 
     code: str
@@ -35,6 +36,7 @@ class Issue:
     path: str
     message: str
     cure: str
+    span: tuple[int, int] | None = None
 
     @property
     def is_error(self) -> bool:

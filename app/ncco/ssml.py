@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.parsers import expat
 
 from app.ncco.issue import Issue, fault, listed, shown
@@ -34,12 +34,21 @@ class _DoctypeFound(Exception):
 class _Content:
     """What is found while SSML is parsed."""
 
+    parser: expat.XMLParserType
     characters: int = 0
     is_blank: bool = True
-    names: dict[str, None] = field(default_factory=dict)
+    starts: dict[str, int] = field(default_factory=dict)
+    """Tag → the byte at which it is found first."""
+    open: list[tuple[str, int]] = field(default_factory=list)
+    """The tags that are not closed yet, each with its first byte."""
 
     def start(self, name: str, _: object) -> None:
-        self.names[name] = None
+        at = self.parser.CurrentByteIndex
+        self.starts.setdefault(name, at)
+        self.open.append((name, at))
+
+    def end(self, _: str) -> None:
+        self.open.pop()
 
     def text(self, characters: str) -> None:
         self.characters += len(characters)
@@ -67,55 +76,70 @@ def _check_length(characters: int) -> Iterator[Issue]:
 
 
 def _check_plain(text: str) -> Iterator[Issue]:
-    tags = list(dict.fromkeys(found[1].lower() for found in _TAG.finditer(text)))
+    found = list(_TAG.finditer(text))
+    tags = list(dict.fromkeys(tag[1].lower() for tag in found))
     yield from _check_length(len(_TAG.sub("", text)))
-    if tags == ["speak"]:
-        yield fault("N402", "The speak element does not enclose the whole text, or is in capitals.")
-    elif tags:
+    if not tags:
+        yield replace(fault("N915", "A plain text holds <."), span=(text.index("<"), 1))
+        return
+    message = "The speak element does not enclose the whole text, or is in capitals."
+    if tags != ["speak"]:
         names = listed([f"<{tag}>" for tag in tags], "and")
-        yield fault("N402", f"The text does not begin with <speak>, but has tags: {names}.")
-    else:
-        yield fault("N915", "A plain text holds <.")
+        message = f"The text does not begin with <speak>, but has tags: {names}."
+    yield replace(fault("N402", message), span=(found[0].start(), len(found[0][0])))
 
 
 def _check_ssml(text: str) -> Iterator[Issue]:
-    found = _Content()
+    parser = expat.ParserCreate("UTF-8")
+    found = _Content(parser)
+    parser.buffer_text = True
+    parser.StartElementHandler = found.start
+    parser.EndElementHandler = found.end
+    parser.CharacterDataHandler = found.text
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    data = text.strip().encode()
     try:
-        _parse(text, found)
+        parser.Parse(data, True)
     except _DoctypeFound:
         yield fault("N404", "The SSML declares a document type.")
     except expat.ExpatError as error:
-        yield fault("N403", _located(text, error), _xml_cure(text, error))
+        yield _broken(text, data, error, found)
     else:
         yield from _check_length(found.characters)
-        if found.is_blank and found.names.keys() <= SILENT:
+        if found.is_blank and found.starts.keys() <= SILENT:
             yield fault("N914", "The SSML holds nothing to say.")
-        unknown = [name for name in found.names if name not in TAGS]
+        unknown = [name for name in found.starts if name not in TAGS]
         if unknown:
             names = listed([f"<{name}>" for name in unknown], "and")
-            yield fault("N916", f"Vonage's list of tags lacks {names}.")
-
-
-def _parse(text: str, found: _Content) -> None:
-    parser = expat.ParserCreate("UTF-8")
-    parser.buffer_text = True
-    parser.StartElementHandler = found.start
-    parser.CharacterDataHandler = found.text
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.Parse(text.strip().encode(), True)
+            start = _characters(data, found.starts[unknown[0]])
+            yield replace(fault("N916", f"Vonage's list of tags lacks {names}."), span=(start, len(unknown[0]) + 1))
 
 
 def _refuse_doctype(*_: object) -> None:
     raise _DoctypeFound
 
 
-def _located(text: str, error: expat.ExpatError) -> str:
-    lines = text.strip().encode().split(b"\n")
-    rest = lines[error.lineno - 1][error.offset :].decode(errors="replace") if error.lineno <= len(lines) else ""
+def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) -> Issue:
+    """N403 at the tag that is not closed, or else where the parser stopped."""
+    lines = data.split(b"\n")
+    at = min(sum(len(line) + 1 for line in lines[: error.lineno - 1]) + error.offset, len(data))
     reason = expat.errors.messages[error.code]
-    return f"The SSML breaks at {shown(rest[:40])}: {reason}." if rest else f"The SSML is cut short: {reason}."
+    rest = data[at:].decode(errors="replace")
+    message, length = f"The SSML breaks at {shown(rest[:40])}: {reason}.", 1
+    if not rest:
+        message = f"The SSML is cut short: {reason}."
+    if reason in _NOT_CLOSED and len(found.open) > 1:
+        name, at = found.open[-1]
+        message, length = f"<{name}> is not closed.", len(name) + 1
+    return replace(fault("N403", message, _xml_cure(text, error)), span=(_characters(data, at), length))
 
 
+def _characters(data: bytes, at: int) -> int:
+    """How many characters there are before a byte."""
+    return len(data[:at].decode(errors="ignore"))
+
+
+_NOT_CLOSED = (expat.errors.XML_ERROR_TAG_MISMATCH, expat.errors.XML_ERROR_NO_ELEMENTS)
 _BARE_AMPERSAND = re.compile(r"&(?!#\d+;|#x[0-9a-fA-F]+;|amp;|lt;|gt;|quot;|apos;)")
 _UNENDED_BREAK = re.compile(r"<break\b[^<>]*(?<!/)>(?!\s*</break)")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -19,6 +18,7 @@ from app.flow.model import Part, Value
 from app.flow.nodes import Place
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
+from app.flow.templates.values import Literal
 from app.flow.types import ValueType
 from app.ncco import check
 from app.ncco.issue import Issue as NccoIssue
@@ -27,7 +27,6 @@ _Sampling: TypeAlias = Callable[[Value, Mapping[str, Any]], Any]
 
 _URL = ["https://example.com/webhooks"]
 _BEHIND = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
-_NUMBERED = re.compile(r"^Action (\d+)")
 _LEFT_OUT = object()
 _SPOKEN_RULES = "N4"
 _VALUE_RULES = ("N1", "N4")
@@ -74,7 +73,7 @@ def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tupl
 
 def concerns_a_value(issue: Issue) -> bool:
     """Whether an issue is about a written value alone, not about what is missing or how actions follow each other."""
-    return issue.message.startswith(_VALUE_RULES) and not issue.message.startswith(_LACKS)
+    return issue.rule.startswith(_VALUE_RULES) and issue.rule not in _LACKS
 
 
 def _check_at(parts: tuple[Part, ...], position: int, names: Mapping[str, Any], *, goes_on: bool) -> Iterator[Issue]:
@@ -151,7 +150,6 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
     number, *path = [segment.replace("~1", "/").replace("~0", "~") for segment in issue.path.split("/")[1:]] or ["0"]
     if not tried:
         return
-    issue = replace(issue, message=_NUMBERED.sub(lambda found: _in_line(tried[int(found[1])]), issue.message))
     if int(number) == len(tried):
         yield _report(issue, tried[-1].part.place, note=" (in the step that follows)")
         return
@@ -161,12 +159,10 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
         return
     value = find(Object(part.fields, part.place), path)
     if value.is_literal or _holds_anyway(issue, value, names):
-        yield _report(issue, value.place)
-
-
-def _in_line(tried: _Tried) -> str:
-    """What a rule calls an action by its number, as an author finds it."""
-    return f"The {tried.action['action']} in line {tried.part.place.line}"
+        place = value.place
+        if isinstance(value, Literal) and issue.span is not None:
+            place = value.place_of(*issue.span)
+        yield _report(issue, place)
 
 
 def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> bool:
@@ -178,4 +174,5 @@ def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> b
 
 def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, note: str = "") -> Issue:
     rule = RULES["E401" if issue.is_error and is_sure else "W401"]
-    return rule.at(place, f"{issue.code}: {issue.message}{note}", issue.cure)
+    found = rule.at(place, f"{issue.code}: {issue.message}{note}", issue.cure)
+    return replace(found, rule=issue.code)

@@ -152,7 +152,7 @@ def _literal(job: _Job) -> tuple[Value | None, list[Issue]]:
         check.issues.append(RULES["E313"].at(_whole(job.text), message, cure))
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
-    return Literal(value, job.place, used_files=frozenset(job.files)), check.issues
+    return Literal(value, job.place, job.text, used_files=frozenset(job.files)), check.issues
 
 
 def _whole(text: Located) -> Place:

@@ -15,6 +15,7 @@ from jinja2 import TemplateError, Undefined, UndefinedError, nodes
 from app.errors import RenderError
 from app.flow.nodes import Place
 from app.flow.templates.compiler import Program, Run, compiled_condition, program
+from app.flow.templates.files import Located
 from app.flow.templates.filters import Unfit
 from app.flow.templates.tree import Template
 from app.flow.types import ValueType
@@ -39,10 +40,11 @@ _CONTROL = re.compile("%(?:[01][0-9A-Fa-f]|7[Ff])")
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A value that is the same in every call."""
+    """A value that is the same in every call; `text` is what is written."""
 
     value: Any
     place: Place
+    text: Located = field(compare=False, repr=False)
     used_names: frozenset[str] = frozenset()
     used_env: frozenset[str] = frozenset()
     used_files: frozenset[str] = frozenset()
@@ -55,6 +57,11 @@ class Literal:
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value."""
         return self.value
+
+    def place_of(self, start: int, length: int) -> Place:
+        """Where `length` characters of the value are written; `start` counts from its first one."""
+        blanks = len(self.text.value) - len(self.text.value.lstrip())
+        return self.text.at(blanks + start, length)
 
 
 @dataclass(frozen=True)
