@@ -19,8 +19,7 @@ from app.flow.reader import Reader
 from app.flow.scope import Shape as ComputedType
 from app.flow.scope import item_of, kind_of
 from app.flow.templates import Escape, compile_file, compile_value
-from app.flow.templates.check import Check
-from app.flow.templates.checker import type_of
+from app.flow.templates.checker import Checker
 from app.flow.templates.syntax import read_template
 from app.flow.templates.tree import Template
 from app.flow.types import TYPES, ValueType, list_of, words
@@ -225,7 +224,7 @@ def computed_type(node: Node | None, reader: Reader) -> ComputedType | None:
     template.body, faults = read_template(template, node)
     match template.body:
         case [nodes.Output(nodes=[computed])] if not faults and not isinstance(computed, nodes.TemplateData):
-            return type_of(Check(template, reader.scope), computed)
+            return Checker(template, reader.scope).type_of(computed)
     return None
 
 
