@@ -83,7 +83,8 @@ class SpeechField:
             return None
         if text.value in reader.templates:
             message = f'the caller hears the name "{text.value}", not what is in the file'
-            reader.report("W414", text.place, message, f"write `{{template: {text.value}}}`")
+            cure = f"write `{{template: {text.value}}}`"
+            reader.report("W414", text.place, message, cure, names=[text.value])
         escape, language = speech_escape(text.value), reader.language
         value, issues = compile_value(text, TYPES["text"], escape, reader.scope, reader.templates, language=language)
         reader.issues.extend(issues)

@@ -17,6 +17,7 @@ from app.flow.templates.checker import Checker
 from app.flow.templates.contexts import CONTEXT_NAMES, Contexts, Misplaced, Written, joined
 from app.flow.templates.environment import LOOP_FIELDS
 from app.flow.templates.files import MAX_FILE, Located, TemplateFile, missing_file
+from app.flow.templates.filters import FILTERS
 from app.flow.templates.references import root_names, touched_names, used_env, way_of, whole_values
 from app.flow.templates.syntax import read_template
 from app.flow.templates.tree import Template
@@ -33,8 +34,10 @@ MAX_NESTED: Final = 40
 
 _LOOP = Record({name: TYPES["bool" if name in ("first", "last") else "int"] for name in LOOP_FIELDS})
 _CLOSER = re.compile(r"\}\}|%\}|#\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SINGLE = re.compile(
-    r"(?P<sign>\$?)\{\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*(?P<end>\}+)"
+    r"(?P<sign>\$?)\{\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
+    r"(?:\s*\|\s*[A-Za-z_]+(?:\([^(){}]*\))?)*)\s*(?P<end>\}+)"
 )
 
 
@@ -332,12 +335,18 @@ def check_braces(check: Checker, text: str, start: int = 0) -> None:
 
 
 def _check_single(check: Checker, match: re.Match[str], start: int) -> None:
-    cure = f"write {{{{ {match.group('name')}{match.group('rest')} }}}}"
-    if len(match.group("end")) > 1:
-        message = f'"{match.group()}" is not opened by two braces'
-        check.report_at("E320", start + match.start(), len(match.group()), message, cure)
-    elif match.group("name") in check.scope:
-        check.report_at("W303", start + match.start(), len(match.group()), f'"{match.group()}" is said as it is', cure)
+    name, rest, written = match["name"], match["rest"], match.group()
+    if len(match["end"]) > 1:
+        message, cure = f'"{written}" is not opened by two braces', f"write {{{{ {name}{rest} }}}}"
+        check.report_at("E320", start + match.start(), len(written), message, cure)
+        return
+    is_known, filters = name in check.scope, re.findall(r"\|\s*(\w+)", rest)
+    if is_known or not FILTERS.keys().isdisjoint(filters):
+        meant = name if is_known else check.owner_of(name) or name
+        place = check.template.place_at(start + match.start(), len(written))
+        names = _NAME.findall(f"{meant}{rest}")
+        cure = f"write {{{{ {meant}{rest} }}}}"
+        check.issues.append(RULES["W303"].at(place, f'"{written}" is said as it is', cure, names))
 
 
 # names that a template gives: what may not be said of that which they stand for may not be said of them

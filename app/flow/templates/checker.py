@@ -15,6 +15,7 @@ from app.flow.issues import Issue
 from app.flow.paths import is_inner
 from app.flow.rules import RULES
 from app.flow.scope import (
+    CALL_WORDS,
     HEADERS,
     Record,
     ScopeTypes,
@@ -35,10 +36,15 @@ from app.flow.types import ANY, DATETIME, TYPES, ValueType
 from app.ncco.suggest import nearest
 
 _PREFIX: Final = "FLOW_"
+_TEXT_TESTS: Final = ("starts_with", "ends_with", "contains")
 _KINDS: Final = {"datetime": DATETIME.described} | {kind: type_.described for kind, type_ in TYPES.items()}
 _ORDER: Final = ("lt", "lteq", "gt", "gteq")
 _ORDERED: Final = ("number", "datetime", "any")
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
+_FILLING = re.compile(r"[\s.()\-\u2010-\u2015]")
+_LEAST_DIGITS: Final = 7
+"""Digits of the shortest phone number; what is shorter may be an extension."""
 
 
 class Comparison(NamedTuple):
@@ -130,12 +136,12 @@ class Checker(NodeVisitor):
         quoted = f'put quotes around it: "{name}"'
         if isinstance(beside, ValueType) and name in beside.words:
             return quoted
-        if near := self._owner(name) or nearest(name, self.scope):
+        if near := self.owner_of(name) or nearest(name, self.scope):
             return f'did you mean "{near}"?' + (f" If it is a text, {quoted}" if is_text else "")
         return f"if it is a text, {quoted}" if is_text else f"known are: {', '.join(sorted(self.scope))}"
 
-    def _owner(self, name: str) -> str | None:
-        """The field of this name, of the call, a setting, a calendar or a lookup."""
+    def owner_of(self, name: str) -> str | None:
+        """The field of this name, of the call, a setting, a calendar or a lookup, as it is written."""
         bare = name.removeprefix(_PREFIX)
         if bare in (self.scope.env or ()):
             return f"env.{bare}"
@@ -391,14 +397,31 @@ class Checker(NodeVisitor):
             self.report("E314", node, f'{self.shown(beside.node)} is never "{node.value}"', cure)
         if shape.name == "phone":
             self._check_number(node, node.value)
+        self._check_call_word(beside.node, node, node.value)
 
-    def _check_number(self, node: nodes.Expr, written: str) -> None:
-        try:
-            digits = TYPES["phone"].cast(written)
-        except ValueError:
-            return
-        if digits != written:
-            self.report("W301", node, f'a number in a call is never written "{written}"', f'write "{digits}"')
+    def _check_number(self, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
+        """Check a text that is compared with a phone number, or with its beginning."""
+        cure = "write the country code in place of the leading 0: 447700900123 for 07700 900123"
+        digits = _FILLING.sub("", written)
+        if digits.startswith(("+", "00")):
+            digits = digits[1:] if digits.startswith("+") else digits[2:]
+        elif digits.startswith("0"):
+            digits = ""
+        if digits:
+            cure = f'write "{digits}"'
+        least = 1 if is_beginning else _LEAST_DIGITS
+        if digits != written and _NUMBER.fullmatch(written) and sum(map(str.isdigit, written)) >= least:
+            self.report("W301", node, f'a number in a call is never written "{written}"', cure)
+
+    def _check_call_word(self, field: nodes.Expr, node: nodes.Expr, written: str) -> None:
+        """Check a text that is compared with a field of the call for which Vonage sends only some words."""
+        match field:
+            case nodes.Getattr(node=nodes.Name(name="call"), attr=attr) if attr in CALL_WORDS:
+                known = CALL_WORDS[attr]
+                if written and written not in known:
+                    near = nearest(written, known)
+                    cure = f'did you mean "{near}"?' if near else f"it is one of: {', '.join(known)}"
+                    self.report("W306", node, f'Vonage never sends "{written}" as {self.shown(field)}', cure)
 
     def _check_order(self, node: Comparison, left: Typed, right: Typed) -> None:
         for side in (left, right):
@@ -564,6 +587,8 @@ class Checker(NodeVisitor):
             self.report("E306", of, message, f"write {known.example} behind the name within it")
             return None
         self._check_args(node, args)
+        if shape is not None and node.name in _TEXT_TESTS:
+            self._check_part(node, shape)
         if shape is None or not self._takes(node, shape) or (known.speaks and not self._can_speak(node, shape)):
             return None
         if node.name in ("first", "last"):
@@ -575,6 +600,22 @@ class Checker(NodeVisitor):
             if shape is not None and wanted not in ("", kind_of(shape)) and kind_of(shape) != "any":
                 message = f"{node.name} takes {TYPES[wanted].described} here; {self.shown(arg)} is {described(shape)}"
                 self.report("E306", arg, message, f"write {FILTERS[node.name].example}")
+
+    def _check_part(self, node: nodes.Filter, shape: Shape) -> None:
+        """Check what a phone number is asked to begin with, to end with or to contain."""
+        part = node.args[0]
+        if (
+            getattr(shape, "name", "") != "phone"
+            or not isinstance(part, nodes.Const)
+            or not isinstance(part.value, str)
+        ):
+            return
+        if node.name == "starts_with":
+            self._check_number(part, part.value, is_beginning=True)
+        elif _NUMBER.fullmatch(part.value) and not part.value.isdigit():
+            digits = "".join(filter(str.isdigit, part.value))
+            message = f'a number in a call never contains "{part.value}"'
+            self.report("W301", part, message, f'write "{digits}"' if digits else "write digits only")
 
     def _takes(self, node: nodes.Filter, shape: Shape) -> bool:
         known, shown, kind = FILTERS[node.name], self.shown(operand_of(node)), kind_of(shape)
@@ -631,7 +672,9 @@ class Checker(NodeVisitor):
 
 
 def may_be_missing(node: nodes.Node | None) -> bool:
-    """Whether `default` and `is defined` may stand behind it: a name, an entry, a part, or a filter of one."""
+    """Whether `default` and `is defined` may follow: a name, an entry, a part, or a filter or a choice of one."""
+    if isinstance(node, nodes.CondExpr):
+        return may_be_missing(node.expr1) or may_be_missing(node.expr2)
     if isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Filter):
         return may_be_missing(node.node)
     return isinstance(node, nodes.Name)

@@ -32,6 +32,7 @@ _OPENER = re.compile(r"\{[{%#]")
 _SPEAK = re.compile(r"<speak[\s>]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
 _BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
 _PORT = re.compile(r"://[^/?#]*:[0-9]*$")
 _SHOWN: Final = 40
@@ -151,6 +152,9 @@ def _literal(job: _Job) -> tuple[Value | None, list[Issue]]:
         check.issues.append(RULES["E313"].at(_whole(job.text), message, cure))
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
+    if (path := _PATH.fullmatch(text)) and job.scope.shape_at(names := path[1].split(".")) is not None:
+        message = f'"{text}" is the text that is written here, not the value of {path[1]}'
+        check.issues.append(RULES["W305"].at(_whole(job.text), message, f'write "{{{{ {text} }}}}"', names[:1]))
     return Literal(value, job.place, used_files=frozenset(job.files)), check.issues
 
 
