@@ -7,6 +7,7 @@ from textwrap import dedent, indent
 
 from app.flow.loader import Extent, load
 
+
 def flow_text(steps: str, head: str = "", name: str = "test") -> str:
     """A flow that starts at the step `hello`; `head` stands in front of its steps."""
     top = f"flow: {name}\ndefault: true\nstart: hello\n" if name == "test" else f"flow: {name}\nstart: hello\n"
