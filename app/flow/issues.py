@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from app.flow.nodes import Place
@@ -17,7 +17,8 @@ class Issue:
     Attributes:
         message: what is wrong, in a plain sentence.
         cure: what to write instead, in a plain sentence.
-        name: the name that nothing declares, when the issue is about one; else "".
+        names: the variables, lookups and template files that a text says as they are, where their value is meant.
+        undeclared: the name that nothing declares, when the issue is about one; else "".
         rule: the NCCO rule that is broken, when the issue is about an NCCO; else "".
     """
 
@@ -26,7 +27,8 @@ class Issue:
     place: Place
     message: str
     cure: str
-    name: str = ""
+    names: frozenset[str] = field(default=frozenset(), compare=False)
+    undeclared: str = ""
     rule: str = ""
 
     @property

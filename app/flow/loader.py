@@ -153,11 +153,11 @@ class _File:
         yield from self.found[: self.text_faults]
         undeclared: set[str] = set()
         for issue in sorted(self.found[self.text_faults :], key=by_place):
-            is_known = issue.code in _UNDECLARED and issue.name in undeclared
+            is_known = issue.code in _UNDECLARED and issue.undeclared in undeclared
             if is_known or _follows(issue, self.path, marred) or (marred and issue.code in PROMPT_RULES):
                 continue
-            if issue.code in _UNDECLARED and issue.name:
-                undeclared.add(issue.name)
+            if issue.code in _UNDECLARED and issue.undeclared:
+                undeclared.add(issue.undeclared)
             yield issue
 
 
@@ -243,7 +243,7 @@ def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calenda
 
 def _is_unread(issue: Issue, file: _File, names: Set[str]) -> bool:
     """Whether an issue is about a name that may be declared in a file with a syntax error."""
-    return file.node is not None and issue.code in _UNKNOWN_NAME and issue.name in names
+    return file.node is not None and issue.code in _UNKNOWN_NAME and issue.undeclared in names
 
 
 def _follows(issue: Issue, path: str, marred: Set[tuple[int, int]]) -> bool:

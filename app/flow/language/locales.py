@@ -221,7 +221,7 @@ def report_unknown(key: Text, message: str, reader: Reader) -> None:
     """E561 with the locale that is meant."""
     meant = _meant(key.value, reader.locales)
     cure = f'did you mean "{meant}"?' if meant else f"known are: {', '.join(reader.locales)}"
-    reader.report("E561", key.place, message, cure, name=key.value)
+    reader.report("E561", key.place, message, cure, undeclared=key.value)
 
 
 def _meant(key: str, locales: Mapping[str, Locale]) -> str | None:

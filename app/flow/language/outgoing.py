@@ -323,7 +323,7 @@ class NamedKind:
         if self.is_in_scope and name.value in reader.variables:
             message = f'"{name.value}" is a variable of this flow, and hides any {self.noun} of that name'
             cure = "give the variable another name"
-        reader.report(self.code, name.place, message, cure, name=name.value)
+        reader.report(self.code, name.place, message, cure, undeclared=name.value)
 
     def _cure(self, name: str, definitions: Mapping[str, D]) -> str:
         parts = [part.strip() for part in name.split(",")]

@@ -57,9 +57,18 @@ class Reader:
     own: Signature | None = None
     inherited: Mapping[str, Map] = field(default_factory=dict)
 
-    def report(self, code: str, place: Place, message: str, cure: str | None = None, *, name: str = "") -> None:
-        """Add one issue; `cure` is the rule's own unless a better one is known, `name` is one that nothing declares."""
-        self.issues.append(RULES[code].at(place, message, cure, name=name))
+    def report(
+        self,
+        code: str,
+        place: Place,
+        message: str,
+        cure: str | None = None,
+        names: Iterable[str] = (),
+        *,
+        undeclared: str = "",
+    ) -> None:
+        """Add one issue; `cure` is the rule's own unless a better one is known, the names are as in `Issue`."""
+        self.issues.append(RULES[code].at(place, message, cure, names, undeclared=undeclared))
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
         """`node` as a map; E201 otherwise, with `cure` to show how it is written."""
@@ -102,7 +111,7 @@ class Reader:
         known = tuple(known)
         near = nearest(text.value, known)
         cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(known)}"
-        self.report(code, text.place, message, cure, name=text.value)
+        self.report(code, text.place, message, cure, undeclared=text.value)
 
     def literal(self, node: Node, type_: ValueType, what: str) -> object | None:
         """A value that may not be computed, cast to its type; E203 when it does not fit."""

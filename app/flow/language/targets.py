@@ -97,7 +97,7 @@ def _report_undeclared(entry: Entry, reader: Reader) -> None:
     cure = f'did you mean "{near}"?' if near else f"add `vars: {{{line}}}` to the flow"
     if variables and not near:
         cure = f"add `{line}` to `vars`; known are: {', '.join(variables)}"
-    reader.report("E225", entry.key.place, f'the variable "{name}" is not declared', cure, name=name)
+    reader.report("E225", entry.key.place, f'the variable "{name}" is not declared', cure, undeclared=name)
 
 
 def _guess(value: Node) -> str:
