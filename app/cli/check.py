@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -45,7 +46,16 @@ To see what a code means: ncco explain E214""",
 @options.templates
 @options.output("text", "json", "github")
 @click.option("--watch", "-w", is_flag=True, help="Check again whenever a file is saved, until Ctrl-C.")
-def command(paths: tuple[Path, ...], flows: Path | None, templates: Path | None, form: Format, *, watch: bool) -> int:
+@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Check as on this date [today].")
+def command(
+    paths: tuple[Path, ...],
+    flows: Path | None,
+    templates: Path | None,
+    form: Format,
+    *,
+    watch: bool,
+    today: datetime | None,
+) -> int:
     """Show every fault of flows and templates, with its place and its cure.
 
     PATHS are project folders (with a flows folder in them), folders of flow files, or flow files.
@@ -53,8 +63,8 @@ def command(paths: tuple[Path, ...], flows: Path | None, templates: Path | None,
     named = [source_at(path, templates) for path in paths]
     sources = _joined(named or [Source(*folders(flows, templates))])
     if watch:
-        return _watch(sources, form)
-    code, shown = _check(sources, form)
+        return _watch(sources, form, today)
+    code, shown = _check(sources, form, today)
     click.echo(shown, nl=False, color=shows_colours())
     return code
 
@@ -69,14 +79,15 @@ def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
     return tuple(joined.values())
 
 
-def _check(sources: Sequence[Source], form: Format) -> tuple[int, str]:
-    """The exit code, and the report of all sources. Raises CannotRun.
+def _check(sources: Sequence[Source], form: Format, today: datetime | None) -> tuple[int, str]:
+    """The exit code, and the report of all sources, as on a day (None: this one). Raises CannotRun.
 
     The garbage collector pauses while flows are loaded: everything is kept, and the searches take a third of the time.
     """
+    day = (today or datetime.now(UTC)).date()
     gc.disable()
     try:
-        findings = [load_source(source) for source in sources]
+        findings = [load_source(source, today=day) for source in sources]
     finally:
         gc.enable()
     issues = [issue for found in findings for issue in found.issues]
@@ -93,14 +104,14 @@ def _no_issues(findings: list[Findings]) -> str:
     return f"no issues: {counted(flows, 'flow')} in {counted(files, 'file')}"
 
 
-def _watch(sources: Sequence[Source], form: Format) -> int:
+def _watch(sources: Sequence[Source], form: Format, today: datetime | None) -> int:
     """Check until Ctrl-C; the exit code of the last check.
 
     Raises CannotRun when nothing can be read at the start; later that is printed, and checked again after a change.
     """
     watched = tuple(dict.fromkeys(folder for source in sources for folder in (source.flows, source.templates)))
     seen = stamps(watched, [Path(DOTENV)])
-    code, shown = _check(sources, form)
+    code, shown = _check(sources, form, today)
     click.echo(shown, nl=False, color=shows_colours())
     click.echo(f"\nwatching {', '.join(map(str, watched))}; Ctrl-C ends", err=True)
     try:
@@ -108,7 +119,7 @@ def _watch(sources: Sequence[Source], form: Format) -> int:
             before, seen = seen, _next_change(watched, seen)
             click.echo(f"\nchanged: {_changed_files(before, seen)}", err=True)
             try:
-                code, shown = _check(sources, form)
+                code, shown = _check(sources, form, today)
             except CannotRun as error:
                 error.show()
                 code, shown = CANNOT_RUN, ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -76,8 +77,8 @@ def source_of(what: str | None, flows: Path | None, templates: Path | None) -> t
     return here, what
 
 
-def load_source(source: Source, env: Mapping[str, str] | None = None) -> Findings:
-    """Load a project, with the variables of the environment unless `env` is given.
+def load_source(source: Source, env: Mapping[str, str] | None = None, *, today: date | None = None) -> Findings:
+    """Load a project, with the variables of the environment unless `env` is given; `today` as in `load`.
 
     Raises CannotRun when a folder or a file of it cannot be read at all.
     """
@@ -89,7 +90,7 @@ def load_source(source: Source, env: Mapping[str, str] | None = None) -> Finding
     except OSError as error:
         raise CannotRun(f"{error.filename}: {error.strerror}", "name a folder that can be read") from error
     variables = flow_variables() if env is None else env
-    project = load(texts, variables, extent="files" if source.files else "project")
+    project = load(texts, variables, extent="files" if source.files else "project", today=today)
     issues = (
         replace(issue, place=issue.place._replace(file=path_of(issue.place.file, source)))
         for issue in (*unread, *project.issues)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -15,7 +16,7 @@ from app.flow.checks.project import check_project
 from app.flow.checks.usage import check_usage
 from app.flow.files import read_project
 from app.flow.hours.calendar import Calendar
-from app.flow.hours.declaration import calendar_sources
+from app.flow.hours.declaration import calendar_sources, check_overrides
 from app.flow.issues import Issue, by_place
 from app.flow.language.flow import ReadFlow, is_flow_name, read_flow, sample_signature
 from app.flow.language.reader import Reader
@@ -83,14 +84,22 @@ _UNDECLARED = frozenset({"E225", "E303", "E537", "E561", "E580"})
 Extent = Literal["revision", "files", "project"]
 
 
-def load_files(flows: Path, templates: Path, env: Mapping[str, str] | None = None) -> Project:
+def load_files(
+    flows: Path, templates: Path, env: Mapping[str, str] | None = None, *, today: date | None = None
+) -> Project:
     """The project in two folders; see `load`. What cannot be read from disk is an issue too."""
     texts, issues = read_project(flows, templates)
-    project = load(texts, env, extent="project")
+    project = load(texts, env, extent="project", today=today)
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
 
 
-def load(texts: Mapping[str, str], env: Mapping[str, str] | None = None, *, extent: Extent = "revision") -> Project:
+def load(
+    texts: Mapping[str, str],
+    env: Mapping[str, str] | None = None,
+    *,
+    extent: Extent = "revision",
+    today: date | None = None,
+) -> Project:
     """The project that `texts` make. Never raises; a flow with an error is left out.
 
     Args:
@@ -100,6 +109,7 @@ def load(texts: Mapping[str, str], env: Mapping[str, str] | None = None, *, exte
         extent: what the texts are: the `revision` of a flow, which was checked before; some `files` of a project, or
             the whole `project`. Only of these it is told what they do not use or use too early, and only in the last
             is something shared used by nobody.
+        today: the date by which an `override` is over; None leaves out that check.
     """
     files = [_File(path, texts[path]) for path in sorted(filter(_is_flow_file, texts))]
     for file in files:
@@ -127,8 +137,11 @@ def load(texts: Mapping[str, str], env: Mapping[str, str] | None = None, *, exte
     if extent == "revision":
         return project
     flows = [file.read for file in files if file not in parts]
-    usage = check_usage(flows, context.shared, shelf.untaken(), project.issues, is_whole=extent == "project")
-    return replace(project, issues=tuple(sorted({*project.issues, *usage}, key=by_place)))
+    found = {*project.issues}
+    found.update(check_usage(flows, context.shared, shelf.untaken(), project.issues, is_whole=extent == "project"))
+    if today is not None:
+        found.update(check_overrides(project.calendars.values(), today))
+    return replace(project, issues=tuple(sorted(found, key=by_place)))
 
 
 @dataclass(slots=True, eq=False)

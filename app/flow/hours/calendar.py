@@ -39,10 +39,11 @@ NEVER: Final[Week] = ((),) * 7
 
 @dataclass(frozen=True, slots=True)
 class Special:
-    """What an `override` says about one date; no spans: closed. `name` may be ""."""
+    """What an `override` says about one date; no spans: closed. `name` may be "", `place` is that of its entry."""
 
     spans: Spans
     name: str = ""
+    place: Place | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

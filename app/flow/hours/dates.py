@@ -94,9 +94,9 @@ def read_override(node: Node, what: str, reader: Reader) -> Mapping[date, Specia
 def _read_special(entry: Entry, what: str, reader: Reader) -> Special:
     """What holds on the dates of an entry; closed when it cannot be read."""
     if not isinstance(entry.value, Map):
-        return Special(read_spans(entry.value, what, reader) or ())
+        return Special(read_spans(entry.value, what, reader) or (), "", entry.key.place)
     words = SpecialDate.parse(entry.value, what, reader, place=entry.key.place)
-    return Special(words.hours, words.name.strip()) if words else Special(())
+    return Special(words.hours, words.name.strip(), entry.key.place) if words else Special(())
 
 
 def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -> date | None:

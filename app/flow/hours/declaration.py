@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -12,18 +13,21 @@ from pydantic import Field
 
 from app.flow.hours.calendar import NEVER, Calendar, Special, Week
 from app.flow.hours.dates import SpecialDate, read_override
-from app.flow.hours.holidays import Holidays, Region, read_holidays, region_dates
+from app.flow.hours.holidays import FIRST_YEAR, Holidays, Region, read_holidays, region_dates
 from app.flow.hours.weekly import DAYS, is_day, read_week
-from app.flow.hours.zones import read_zone
+from app.flow.hours.zones import changes, find_zone, read_zone
+from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, JsonSchema, about, defined, listed, named
 from app.flow.language.reader import Reader, fallen_out, is_missing
-from app.flow.nodes import Entry, Map, Node, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.rules import RULES
 from app.flow.scope import RESERVED
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXAMPLE: Final = "write `hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}`"
 _UTC: Final = ZoneInfo("UTC")
+_UTC_NAMES: Final = frozenset({"GMT", "UTC", "Etc/GMT", "Etc/UTC", "Zulu", "Etc/Zulu", "Greenwich"})
 
 _DAY: Final = about(listed(TEXT), "09:00-12:00, a list of these, or closed.")
 _WEEK: Final = named(_DAY, names=(*DAYS, "mon-fri", "sat,sun"))
@@ -120,11 +124,28 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
         if found := region_dates(region, dates, reader):
             computed = {**found[0], **computed}
             sources[region.path] = found[1]
+    _check_summer_time(words, reader)
     own = {day: name or computed.get(day, "") for day, name in words.holidays.own.items()}
     calendar = Calendar(name, words.zone, words.week, computed | own, words.override, place, sources)
     if not any(map(is_missing, _texts(node))) and not any(issue.is_error for issue in reader.issues[before:]):
         _check_openings(calendar, reader)
     return calendar
+
+
+def _check_summer_time(words: HoursWords, reader: Reader) -> None:
+    """W523: UTC, for holidays of a country whose clocks all change."""
+    countries = {region.country for region in words.holidays.regions}
+    written = words.written.get("timezone")
+    if not isinstance(written, Text) or written.value not in _UTC_NAMES or not countries:
+        return
+    territories = importlib.import_module("babel.core").get_global("territory_zones")  # it takes a while to import
+    for country in sorted(countries):
+        zones = [zone for name in territories.get(country, ()) if (zone := find_zone(name)) is not None]
+        if zones and all(changes(zone, FIRST_YEAR) for zone in zones):
+            message = f"the clocks of {words.zone.key} never change, and those of {country} do"
+            cure = f"write `timezone: {zones[0].key}`" if len(zones) == 1 else "name the zone of a city"
+            reader.report("W523", written.place, message, cure)
+            return
 
 
 def _literal(node: Node, what: str, reader: Reader) -> Node:
@@ -171,3 +192,16 @@ def _check_openings(calendar: Calendar, reader: Reader) -> None:
     if last:
         cure += f"; or ask hours.{calendar.name}.reopens before you say next_open"
     reader.report("W522", calendar.place, message, cure)
+
+
+def check_overrides(calendars: Iterable[Calendar], today: date) -> Iterator[Issue]:
+    """W524 for each entry of an `override` whose dates are all before `today`."""
+    last: dict[tuple[Place, str], date] = {}
+    for calendar in calendars:
+        for day, special in calendar.override.items():
+            if special.place is not None:
+                key = (special.place, calendar.name)
+                last[key] = max(day, last.get(key, day))
+    for (place, name), day in last.items():
+        if day < today:
+            yield RULES["W524"].at(place, f'this override of hours "{name}" ended on {day}')

@@ -101,11 +101,17 @@ _OURS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("proxy-authorization", "proxy-connection"), "delete it: look-ups go through no proxy"),
 }
 _SECRET: Final = re.compile(r"authorization|cookie|api-?key|token|secret|password", re.IGNORECASE)
+_SECRET_QUERY: Final = re.compile(
+    r"[?&]((?:api|access|auth|secret)[_-]?(?:key|token)|token|secret|password)=", re.IGNORECASE
+)
 _WRITTEN: Final = JsonField("kept")
 
 
 def read_url(node: Node, what: str, reader: Reader) -> Value | None:
-    """An absolute URL; only the flow file and `env` may say which server it leads to."""
+    """An absolute URL; only the flow file and `env` may say which server it leads to. W531: a secret in its query."""
+    if isinstance(node, Text) and (found := _SECRET_QUERY.search(node.value)):
+        place = node.at(found.start(1), len(found[1]))
+        reader.report("W531", place, f'"{found[1]}" in the query of a URL is a secret that logs keep')
     return replace(reader, scope=without_urls(reader.scope)).value(node, ADDRESS, "url", what)
 
 

@@ -40,8 +40,27 @@ def cured(text: str, issue: Issue) -> Iterator[str]:
             if colon:
                 yield _with(lines, at, f"{key}: {written}")
                 yield _with(lines, at, line[: len(line) - len(line.lstrip())] + written)
-    if _DELETION.match(issue.cure) or _LEAVE_OUT.match(issue.cure):
+    if _DELETION.match(issue.cure) or _LEAVE_OUT.match(issue.cure) or issue.cure.startswith("known are: "):
         yield from _without(lines, at, start, end)
+    yield from _as_told(lines, at, start, end, issue.cure)
+
+
+def _as_told(lines: list[str], at: int, start: int, end: int, cure: str) -> Iterator[str]:
+    """What a cure says in words: to indent a line, to end it with a sign, to write a number, another name."""
+    line = lines[at]
+    for spaces in re.findall(r"indent it by (\d+) spaces", cure):
+        yield _with(lines, at, " " * int(spaces) + line.lstrip())
+    if found := re.match(r"write (\S) at its end", cure):
+        yield _with(lines, at, line + found[1])
+    if cure.startswith("indent with spaces"):
+        yield _with(lines, at, line.replace("\t", "    "))
+    if found := re.search(r"(?:number from|did you mean) ([\d:-]+)", cure):
+        yield _with(lines, at, line[:start] + found[1] + line[end:])
+    if found := re.match(r"write [^:]*: (\S+)$|write (\w+: .+)$", cure):
+        yield _with(lines, at, line[:start] + (found[1] or found[2]) + line[end:])
+        yield _with(lines, at, line[: len(line) - len(line.lstrip())] + (found[1] or found[2]))
+    if "another name" in cure or cure.startswith("use a to z"):
+        yield "\n".join(lines).replace(line[start:end], "another_name")
 
 
 def _fragments(cure: str) -> Iterator[str]:

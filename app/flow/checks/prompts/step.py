@@ -7,7 +7,9 @@ a fault that is missed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from app.flow.actions.action import Action
 from app.flow.actions.values import Object
@@ -21,16 +23,40 @@ from app.flow.language.exits import StepSource, Wired
 from app.flow.language.menu import Choices
 from app.flow.language.reader import Reader
 from app.flow.language.retry import FAILURES, as_item, prompt_items
-from app.flow.nodes import Map, Node, Seq
+from app.flow.nodes import Map, Node, Seq, Text
+from app.flow.rules import RULES
 
 _MAY_SAY_ANYTHING = frozenset({"stream", "ncco"})
 _ENDS_RECORDING = frozenset("*#")
+_AFTER_THE_TONE = re.compile(
+    r"\bafter the (?:tone|beep|signal)|\bnach dem (?:\w*ton|signal)|\baprès le (?:bip|signal)"
+    r"|\bdespués de(?:l tono| la señal)|\bdopo il (?:segnale|bip)|\bapós o (?:sinal|bipe|bip)",
+    re.IGNORECASE,
+)
 _LONGEST = 10_000
 """Characters of a text that is looked at. Our choice: a talk speaks 1,500 at most."""
 
 
 def check_prompts_of(source: StepSource, wired: Wired, reader: Reader) -> list[Issue]:
-    """The warnings on the prompts of a step without errors; none for a step that asks nothing."""
+    """The warnings on the prompts of a step without errors: their order, and whether they fit what the step asks."""
+    return [*_check_order(source), *_check_asked(source, wired, reader)]
+
+
+def _check_order(source: StepSource) -> Iterator[Issue]:
+    """W608: one text twice in a row. W609: a recording in front of the text that announces it."""
+    for before, item in pairwise(_items(source.fields.get("do"))):
+        text = item.get("talk")
+        if not isinstance(text, Text):
+            continue
+        if before == item or (isinstance(again := before.get("talk"), Text) and again.value == text.value):
+            yield RULES["W608"].at(text.place, "the caller hears this text twice in a row")
+        record = next((entry.key for entry in before.entries if entry.key.value == "record"), None)
+        if record is not None and (found := _AFTER_THE_TONE.search(text.value)):
+            message = f'the recording has begun, and its tone is over, when the caller hears "{found[0]}"'
+            yield RULES["W609"].at(record.place, message)
+
+
+def _check_asked(source: StepSource, wired: Wired, reader: Reader) -> list[Issue]:
     exit_ = wired.exit
     if not isinstance(exit_, Choices | Collect):
         return []
