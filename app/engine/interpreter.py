@@ -58,7 +58,8 @@ def _follow(run: Run, target: Target) -> Step | None:
         return run.begin_flow(target.runs)
     if target.step is None:
         return None
-    set_all(run, target.sets)
+    if target.sets:
+        set_all(run, target.sets)
     return run.flow.steps[target.step]
 
 
@@ -76,7 +77,8 @@ def _enter(run: Run, step: Step) -> Playing[Target | None]:
     """Ask its lookups, set its variables, play it; where it jumps to, or None when it waits. Raises RenderError."""
     if step.asks:
         yield from ask(run, step)
-    set_all(run, step.sets)
+    if step.sets:
+        set_all(run, step.sets)
     names = run.names()
     for sending in step.sends:
         run.send(sending, {**names, "step": step.name, "flow": run.flow.name})
@@ -108,8 +110,8 @@ def ask(run: Run, step: Step) -> Playing[None]:
 def _key(run: Run, step: Step, asking: Asking) -> str:
     """The idempotency key of a lookup: the same in each try of the turn, a new one each time the turn asks it."""
     asked = f"{run.before.id}:{run.before.turn + 1}:{run.flow.name}.{step.name}.{asking.name}"
-    run.asked[asked] += 1
-    return asked if run.asked[asked] == 1 else f"{asked}:{run.asked[asked]}"
+    times = run.asked[asked] = run.asked.get(asked, 0) + 1
+    return asked if times == 1 else f"{asked}:{times}"
 
 
 def _hear_answers(run: Run, step: Step, answers: list[tuple[Asking, LookupAnswer]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -46,8 +45,7 @@ class WaitRef(NamedTuple):
     index: int  # type: ignore[assignment]  # a tuple's own method of this name, which nobody calls
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """A place where a webhook may come in.
 
     Attributes:
@@ -61,7 +59,7 @@ class Wait:
         runs: the flow that the other party of a connect hears, and what it is given; None when it hears none.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's own method of this name, which nobody calls
     kind: CallbackKind
     name: str
     step: str
@@ -146,14 +144,9 @@ class Session(NamedTuple):
     returned: str = ""
 
 
-def json_bytes(value: Any) -> bytes:
-    """The value as JSON, copied to its size: orjson leaves kilobytes of unused memory behind it."""
-    return bytes(memoryview(orjson.dumps(value)))
-
-
 def to_json(session: Session) -> bytes:
     """The session as JSON, as the store keeps it."""
-    return json_bytes(
+    return orjson.dumps(
         {
             "id": session.id,
             "flow": session.flow,

@@ -89,7 +89,7 @@ class Draft:
             allow-list; "" when the flow file names it literally.
         shape: names what decides about the order of actions; two drafts with the same shape are alike in it. 0 when
             it may differ from call to call.
-        is_fixed: whether the action is the same in every call.
+        computed: the options of the action that a call computes; the others are the same in every call.
         heard: the flow that the other party of a connect hears before it is joined, and what that is given
             (`{"flow": .., "given": {..}}`); None when it hears none. The engine writes the `url` of its `onAnswer`.
     """
@@ -98,7 +98,7 @@ class Draft:
     callback: Callback | None = None
     dials: str = ""
     shape: int = 0
-    is_fixed: bool = False
+    computed: tuple[str, ...] = ()
     heard: Mapping[str, Any] | None = None
 
 

@@ -229,6 +229,8 @@ class Flow:
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of every file it is made of; `load` makes the same flow of them again.
         sound: shapes of NCCOs that were found right; a memo that grows while calls run.
+        tails: what is played behind an `input` from a step on, by step; None where it differs from call to call. Also
+            a memo.
     """
 
     name: str
@@ -252,6 +254,7 @@ class Flow:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
     sound: set[tuple[int, ...]] = field(default_factory=set, compare=False, repr=False)
+    tails: dict[str, tuple[Draft, ...] | None] = field(default_factory=dict, compare=False, repr=False)
 
     def named(self, name: str) -> Flow:
         """The flow of this name that a call may come to from here; "" and its own name are itself."""

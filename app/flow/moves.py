@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.flow.drafts import Part, Value
 from app.flow.nodes import Place
@@ -119,8 +119,7 @@ class Outcome:
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Jump:
+class Jump(NamedTuple):
     """An exit that decides at once. `others` says why each line before the deciding one did not fit."""
 
     target: Target

@@ -18,7 +18,7 @@ on:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -107,21 +107,16 @@ class Party(Action):
     Attributes:
         numbers: the list whose numbers are dialled; None for a single number or address.
         heard: the flow that the other party hears before it is joined.
+        is_computed: whether it takes a call to know which number or address is dialled.
     """
 
     numbers: Value | None = None
     heard: Runs | None = None
+    is_computed: bool = field(init=False)
 
-    @property
-    def is_computed(self) -> bool:
-        """Whether it takes a call to know which number or address is dialled.
-
-        A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
-        """
-        if find(self.fields["endpoint"], ("0", "type")).render({}) == "websocket":
-            return False
-        parts = (find(self.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
-        return any(not isinstance(part, Object) and not part.is_literal for part in parts)
+    def __post_init__(self) -> None:
+        Action.__post_init__(self)
+        object.__setattr__(self, "is_computed", _is_computed(self.fields["endpoint"]))
 
     @property
     def differs(self) -> bool:
@@ -157,6 +152,17 @@ class Party(Action):
             given = {each.name: each.value.render(names) for each in self.heard.given}
             draft.heard = {"flow": self.heard.flow, "given": given}
         return draft
+
+
+def _is_computed(endpoints: Value) -> bool:
+    """Whether a call computes which number or address is dialled.
+
+    A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
+    """
+    if find(endpoints, ("0", "type")).render({}) == "websocket":
+        return False
+    parts = (find(endpoints, ("0", name)) for name in ADDRESS_FIELDS)
+    return any(not isinstance(part, Object) and not part.is_literal for part in parts)
 
 
 _AUDIO = "audio/l16;rate=16000"

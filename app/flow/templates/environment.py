@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, Undefined, UndefinedError
@@ -71,6 +71,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Nothing: `_entry` reads entries."""
         return Missing(name=str(argument))
 
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """None; an empty map, since Jinja2 goes through it for every rendering."""
+        return {}
+
     def is_safe_callable(self, obj: Any) -> bool:
         """Nothing is."""
         return False
@@ -103,7 +107,7 @@ def _entry(of: Any, key: str | int, path: str) -> Any:
     """An entry of a map by its key, of a list by its number, or a field of `loop`. Never an attribute."""
     if isinstance(of, LoopContext) and key in LOOP_FIELDS:
         return getattr(of, str(key))
-    if isinstance(of, Mapping) if isinstance(key, str) else isinstance(of, list | tuple):
+    if isinstance(of, dict | Mapping) if isinstance(key, str) else isinstance(of, list | tuple):
         try:
             value = of[key]
         except (LookupError, TypeError):
