@@ -24,7 +24,7 @@ from app.engine.scope import (
 from app.engine.session import Session
 from app.engine.turn import TraceLine, Turn, TurnContext, line
 from app.errors import RenderError
-from app.flow.hours import hours_view
+from app.flow.hours.moment import hours_view
 from app.flow.model import Flow, Frame, Part, Runs, Sending, Step, Target
 from app.flow.nodes import Place
 from app.ncco import Issue
@@ -137,10 +137,10 @@ class Run:
         *,
         where: Place | None = None,
         because: str = "",
-        others: tuple[str, ...] = (),
+        by: str = "",
     ) -> None:
         """Add a line to the trace."""
-        self._trace.append(line(did, step, what, where=where, because=because, others=others))
+        self._trace.append(line(did, step, what, where=where, because=because, by=by))
 
     def tell(self, told: TraceLine) -> None:
         """Add a line that is made already."""

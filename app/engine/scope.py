@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from app.engine.secrets import Secrets, leading_to, masked, without
 from app.engine.session import NOTHING, Call, Level, Observer, Session, Wait
-from app.flow.language.returned import Hushing
+from app.flow.language.returns import Hushing
 from app.flow.model import Asking, Flow, Outcome, Step
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
