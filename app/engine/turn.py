@@ -128,6 +128,7 @@ class TraceLine(NamedTuple):
             "where": self.where,
             "because": self.because,
             "others": self.others,
+            "by": self.by,
         }
 
 
