@@ -14,6 +14,8 @@ from app.flow.nodes import Place
 from app.ncco import Issue, check, options_are_clean
 
 _HEARD = frozenset({"talk", "stream", "connect"})
+_OPEN_ENDED = frozenset({"record", "conversation", "connect", "wait"})
+_ENDS_RECORD = frozenset({"endOnSilence", "endOnKey", "timeOut"})
 _OURS = ("eventUrl", "eventMethod", "eventType", "bargeIn")
 
 
@@ -219,9 +221,27 @@ class NccoBuilder:
         draft.action["endpoint"] = [{**endpoint, "onAnswer": {**endpoint["onAnswer"], "url": link}}]
 
     @property
+    def is_open_ended(self) -> bool:
+        """Whether an action was added that lasts as long as the caller, another party or a `timeout` likes.
+
+        Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
+        """
+        actions = (draft.action for draft in self._drafts if draft.action.get("action") in _OPEN_ENDED)
+        return any(action["action"] != "record" or _ENDS_RECORD & action.keys() for action in actions)
+
+    def add_checkpoint(self, flow: Flow, step: Step, notify: Part, frame: Frame) -> None:
+        """Add the notify that tells that the caller has come to `step`. Raises RenderError."""
+        self._add_all(flow, step, notify.render(frame))
+
+    @property
     def dials_left(self) -> int:
         """How often the call may still dial."""
         return self._context.dial_limit - self.dialled
+
+    @property
+    def ends_in_conversation(self) -> bool:
+        """Whether a `conversation` is played last, which the caller leaves by hanging up."""
+        return bool(self._drafts) and self._drafts[-1].action.get("action") == "conversation"
 
     @property
     def is_empty(self) -> bool:

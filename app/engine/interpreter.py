@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
-from app.engine.outcome import hear
+from app.engine.outcome import REACHED, hear
 from app.engine.run import Run
 from app.engine.scope import heard_record, new_scope
 from app.engine.session import NOTHING, Call, Session, Wait
@@ -42,6 +42,9 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
                 return
             step = entering
             run.mark(step)
+            if run.begins_later(step):
+                run.wait_for(step)
+                return
             if following.returns:
                 following = _decide_on(run, step, following, left)
             else:
@@ -275,6 +278,9 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
         run.answers.secrets.learn([outcome.digits, outcome.text])
     by = "keys" if outcome.digits else "speech" if outcome.text else ""
     run.note("heard", step.name, outcome.name, where=step.exit.place, because=outcome.because, by=by)
+    if outcome.name == REACHED:
+        yield from _go(run, Target(step.name, step.place), step)
+        return run.finish(outcome.name)
     run.tries, run.asr_errors, run.position = before.tries, before.asr_errors, before.position
     now = run.context.now
     run.entered_at = min(before.entered_at or now, now)  # a clock may have been put back

@@ -13,6 +13,9 @@ from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, Speech
 CONNECTED = "connected"
 """Name of the notify behind a connect: it decides what a lost event left open."""
 
+REACHED = "step.reached"
+"""Name of the notify in front of a step that begins when the caller gets there; no author can write it."""
+
 _SOMEBODY_ANSWERED = frozenset({"answered", "completed", "human", "machine"})
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.engine.builder import NccoBuilder, Origin
 from app.engine.called import JOINED, last_actions
+from app.engine.outcome import REACHED
 from app.engine.scope import (
     NOTHING_HEARD,
     FlowScope,
@@ -24,6 +25,7 @@ from app.engine.scope import (
 from app.engine.session import Session
 from app.engine.turn import TraceLine, Turn, TurnContext, line
 from app.errors import RenderError
+from app.flow.actions.action import checkpoint
 from app.flow.hours.moment import hours_view
 from app.flow.model import Flow, Frame, Part, Runs, Sending, Step, Target
 from app.flow.nodes import Place
@@ -73,6 +75,7 @@ class Run:
     asr_errors = 0
     position = 0
     returned = ""
+    leaves = ""
     is_failsafe = False
 
     def __init__(self, root: Flow, before: Session, context: TurnContext) -> None:
@@ -231,6 +234,21 @@ class Run:
         if len(self._marks) > STEP_LIMIT:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
 
+    def begins_later(self, step: Step) -> bool:
+        """Whether a step begins when the caller gets there, and not while the NCCO before it is made.
+
+        So does a step that asks a lookup, sends a hook or holds the caller, behind an action whose length nobody knows
+        beforehand. Behind prompts it begins at once, so that its data is there when they end. Our choice.
+        """
+        return bool(step.asks or step.sends or step.exit.asks_again) and self._builder.is_open_ended
+
+    def wait_for(self, step: Step) -> None:
+        """Begin `step` when the caller gets there: a checkpoint of ours tells."""
+        self.note("reaches", step.name, REACHED, where=step.place, because="it begins when the caller gets there")
+        self._builder.add_checkpoint(
+            self.flow, step, checkpoint(REACHED, step.place, steers=True), self.frame(self.names())
+        )
+
     def take_back(self, mark: Savepoint) -> None:
         """Remove everything that was added since `mark`."""
         del self._marks[self._marks.index(mark) :]
@@ -238,7 +256,7 @@ class Run:
         self._builder.take_back(mark.script)
         self._set_scopes(mark.scopes)
         self.locale = mark.locale
-        self.returned = ""
+        self.returned = self.leaves = ""
 
     def take_back_last(self, step: Step | None) -> None:
         """Remove what `step` has added, if it was entered in this turn and not taken back yet."""
@@ -257,6 +275,7 @@ class Run:
 
     def end(self) -> None:
         """The call ends when what was added has been played; the other party of a connect is then joined."""
+        self.leaves = self.step if self._builder.ends_in_conversation else ""
         self.step = ""
         if self.before.parent:
             self._builder.add(last_actions(self.returned, is_silent=self._builder.is_empty))
@@ -322,6 +341,7 @@ class Run:
             observers=observers(self.root, before) if before.waits else before.observers,
             parent=before.parent,
             returned=self.returned,
+            leaves=self.leaves if is_over else "",
         )
         trace, hooks = tuple(self._trace), tuple(self.hooks)
         return Turn(self._builder.actions(), session, trace, outcome, self.is_failsafe, hooks, self.answers.kept)

@@ -118,6 +118,7 @@ class Session(NamedTuple):
         observers: what is told of the webhooks of earlier turns.
         parent: the session whose connect made this leg; "" for a call that came in.
         returned: the outcome with which the flow came to its end where none waits for it.
+        leaves: the step of a `conversation` that is played last: the caller leaves it by hanging up.
     """
 
     id: str
@@ -142,6 +143,7 @@ class Session(NamedTuple):
     observers: tuple[Observer, ...] = ()
     parent: str = ""
     returned: str = ""
+    leaves: str = ""
 
 
 def to_json(session: Session) -> bytes:
@@ -185,6 +187,8 @@ def _fields_seldom_used(session: Session) -> dict[str, Any]:
         fields["parent"] = session.parent
     if session.returned:
         fields["returned"] = session.returned
+    if session.leaves:
+        fields["leaves"] = session.leaves
     return fields
 
 

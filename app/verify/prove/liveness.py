@@ -40,6 +40,7 @@ class Liveness:
 
     Attributes:
         waiting: where a call waits in a step, by (flow, step).
+        entering: where a call waits until the caller gets to a step, by (flow, step).
         ran: where a flow waits until the flow that a step of it runs comes back, by (flow, step).
         timed: the steps that look at the clock or at opening hours when they repeat what they said.
         looks: the steps that look at the clock or at opening hours at all.
@@ -49,6 +50,7 @@ class Liveness:
 
     root: Flow
     waiting: dict[tuple[str, str], Live] = field(default_factory=dict)
+    entering: dict[tuple[str, str], Live] = field(default_factory=dict)
     ran: dict[tuple[str, str], Live] = field(default_factory=dict)
     timed: set[tuple[str, str]] = field(default_factory=set)
     looks: set[tuple[str, str]] = field(default_factory=set)
@@ -60,6 +62,10 @@ class Liveness:
             _OfFlow(flow, self).solve()
         for (name, _), live in (*self.waiting.items(), *self.ran.items()):
             self.deciding |= {(name, path[0]) for path, weight in live.items() if weight == DECIDES}
+
+    def at(self, when: str) -> Mapping[tuple[str, str], Live]:
+        """What matters when a call is `entering` a step, is `waiting` in it, or has left it for one that it `ran`."""
+        return {"entering": self.entering, "waiting": self.waiting, "ran": self.ran}[when]
 
 
 class _OfFlow:
@@ -88,6 +94,7 @@ class _OfFlow:
 
     def _note(self, step: Step) -> None:
         key = (self._flow.name, step.name)
+        self._found.entering[key] = self._entering[step.name]
         waiting = _joined(self._tested[step.name], self._behind(step), self._error(step))
         if step.exit.asks_again:
             waiting = _joined(_without(waiting, {each.name for each in step.asks}), self._asked[step.name])

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from app.engine import Session
-from app.engine.outcome import ASR_ERRORS
+from app.engine.outcome import ASR_ERRORS, REACHED
 from app.engine.scope import call_record
 from app.flow.model import Flow
 from app.verify.prove.flows import DECIDES
@@ -58,24 +58,26 @@ class States:
     left: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     shortened: dict[tuple[str, str], int] = field(default_factory=dict)
     _bounds: dict[tuple[str, str, int], Bound] = field(default_factory=dict)
-    _memory: dict[tuple[str, str, bool], tuple[tuple[Path, int], ...]] = field(default_factory=dict)
+    _memory: dict[tuple[str, str, str], tuple[tuple[Path, int], ...]] = field(default_factory=dict)
 
     def key(self, session: Session, moment: datetime) -> Key:
         """What tells a waiting session apart from others that go on differently."""
         here = (session.at or self.root.name, session.step)
         is_timed = here in self.liveness.timed
         around = {"input": session.heard, "call": call_record(session.call)}
+        is_coming = any(wait.name == REACHED for wait in session.waits)
         return (
             bool(session.parent),
+            is_coming,
             *here,
             session.locale,
             moment if is_timed else None,
-            self._live(here, False, session.variables, session.lookups, around),
+            self._live(here, "entering" if is_coming else "waiting", session.variables, session.lookups, around),
             tuple(
                 (
                     level.flow,
                     level.step,
-                    self._live((level.flow, level.step), True, level.variables, level.lookups, around),
+                    self._live((level.flow, level.step), "ran", level.variables, level.lookups, around),
                 )
                 for level in session.callers
             ),
@@ -87,18 +89,18 @@ class States:
     def _live(
         self,
         where: tuple[str, str],
-        is_level: bool,
+        when: str,
         variables: Mapping[str, Any],
         lookups: Mapping[str, Any],
         around: Mapping[str, Any],
     ) -> tuple[Any, ...]:
         names = {**around, **self.root.named(where[0]).unasked, **lookups, **variables}
-        return tuple(_seen(names, path, weight) for path, weight in self._paths(where, is_level))
+        return tuple(_seen(names, path, weight) for path, weight in self._paths(where, when))
 
-    def _paths(self, where: tuple[str, str], is_level: bool) -> tuple[tuple[Path, int], ...]:
-        key = (*where, is_level)
+    def _paths(self, where: tuple[str, str], when: str) -> tuple[tuple[Path, int], ...]:
+        key = (*where, when)
         if key not in self._memory:
-            live: Live = (self.liveness.ran if is_level else self.liveness.waiting).get(where, {})
+            live: Live = self.liveness.at(when).get(where, {})
             self._memory[key] = of_memory(live)
         return self._memory[key]
 
