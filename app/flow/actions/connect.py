@@ -346,10 +346,16 @@ _AUDIO = "audio/l16;rate=16000"
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """A `connect`, one action for each party that it rings."""
+    """A `connect`, one action for each party that it rings; `is_list`: they are written as a list."""
 
     place: Place
     targets: tuple[Party, ...]
+    is_list: bool = False
+
+    @property
+    def may_ring_nobody(self) -> bool:
+        """Whether it is a list, of which what may not be dialled is passed over."""
+        return self.rings_several or (self.is_list and self.targets[0].is_computed)
 
     @property
     def rings_several(self) -> bool:
@@ -367,7 +373,7 @@ class Connect:
         Of a list, computed numbers that may not be dialled are passed over, and entries that are no numbers.
         """
         for target in self.targets:
-            if target.numbers is not None or not self.rings_several or target.may_be_dialled(frame):
+            if target.numbers is not None or not self.may_ring_nobody or target.may_be_dialled(frame):
                 for names in target.turns(frame):
                     yield target, names
 
@@ -398,7 +404,7 @@ class ConnectKind:
             reader.report("E405", main.place, "the list under `connect` is empty")
         targets = [_read_target(node, common, item.place, reader) for node in nodes]
         read = tuple(target for target in targets if target is not None)
-        return Connect(item.place, read) if read and len(read) == len(nodes) else None
+        return Connect(item.place, read, isinstance(main, Seq)) if read and len(read) == len(nodes) else None
 
 
 def _says_twice(item: Item, reader: Reader) -> bool:

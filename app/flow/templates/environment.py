@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, Undefined, UndefinedError
@@ -70,10 +70,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Nothing: `_entry` reads entries."""
         return Missing(name=str(argument))
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        """None; an empty map, since Jinja2 goes through it for every rendering."""
-        return {}
 
     def is_safe_callable(self, obj: Any) -> bool:
         """Nothing is."""
