@@ -108,4 +108,4 @@ async def test_what_somebody_tells_of_a_call_goes_where_events_go() -> None:
     await call.send_event({"status": "ringing", "more": 1})
     (told,) = [sent for sent in call.log if sent.fields.get("more") == 1]
 
-    assert (call.uuid, "", True) == (told.fields["uuid"], told.attempts[0].fault, told.is_over)
+    assert (call.uuid, "", True) == (told.fields["uuid"], told.attempts[0].disturbance, told.is_over)
