@@ -21,8 +21,7 @@ from app.flow.report import Format, report
 from app.verify.coverage import Tally
 from app.verify.outcomes import outcomes_of
 from app.verify.prove import Bounds, Permitted, Proof, Violation, never_run, prove, roots_of
-from app.verify.prove.examples import counter_example, covering, named_apart
-from app.verify.prove.scenario import Written, text_of
+from app.verify.prove.counterexample import Written, counter_example, covering, numbered, text_of
 
 MOST_TEXT: Final = 200_000
 """Characters of a scenario file that is written: less than half of what can be read."""
@@ -112,7 +111,7 @@ def command(
         _write(save, _examples_by_file(violations, examples))
     if tests is not None:
         _write(tests, _coverings_by_file(found.project, proofs))
-    is_fine = not any(issue.is_error for issue in issues) and not any(proof.walk.stopped for proof in proofs)
+    is_fine = not any(issue.is_error for issue in issues) and not any(proof.space.stopped for proof in proofs)
     return FINE if is_fine else ISSUES
 
 
@@ -159,18 +158,18 @@ def _print(proofs: Sequence[Proof], violations: Found, examples: Mapping[int, Re
 
 
 def _summary(proof: Proof) -> Iterator[str]:
-    walk = proof.walk
+    space = proof.space
     faults = sum(violation.is_error for violation in proof.violations)
     verdict = f"refuted by {counted(faults, 'fault')}" if faults else proof.verdict
-    if walk.stopped:
-        verdict += f"{', stopped' if faults else ''} at {walk.stopped}"
-    sizes = {"state": len(walk.states), "edge": len(walk.edges), "NCCO": walk.nccos}
+    if space.stopped:
+        verdict += f"{', stopped' if faults else ''} at {space.stopped}"
+    sizes = {"state": len(space.states), "edge": len(space.transitions), "NCCO": space.nccos}
     counts = ", ".join(counted(number, noun) for noun, number in sizes.items())
-    yield f"{proof.flow.name}: {verdict}: {counts}, {walk.seconds:.2f} s"
+    yield f"{proof.flow.name}: {verdict}: {counts}, {space.seconds:.2f} s"
     for name, values in proof.representatives.items():
         shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
         yield f"  {name} represents others: {shown}{', ...' if len(values) > MOST_VALUES else ''}"
-    if proof.never and not walk.stopped:
+    if proof.never and not space.stopped:
         never = ", ".join(f"{each.step}: {each.name}" for each in proof.never[:MOST_OUTCOMES])
         more = len(proof.never) - MOST_OUTCOMES
         label = "never" if proof.is_certain else "not reached with these values"
@@ -182,11 +181,11 @@ def _document(proof: Proof) -> dict[str, Any]:
     return {
         "flow": proof.flow.name,
         "verdict": proof.verdict,
-        "stopped": proof.walk.stopped,
-        "states": len(proof.walk.states),
-        "edges": len(proof.walk.edges),
-        "nccos": proof.walk.nccos,
-        "seconds": round(proof.walk.seconds, 3),
+        "stopped": proof.space.stopped,
+        "states": len(proof.space.states),
+        "edges": len(proof.space.transitions),
+        "nccos": proof.space.nccos,
+        "seconds": round(proof.space.seconds, 3),
         "representatives": {name: list(values) for name, values in proof.representatives.items()},
         "never": [{"step": each.step, "outcome": each.name} for each in proof.never],
         "certain": proof.is_certain,
@@ -246,7 +245,7 @@ def _write(folder: Path, files: Mapping[str, Sequence[Rehearsed]]) -> None:
                     click.echo(
                         f'left out, since the simulator differs: "{each.written.name}": {each.problem}', err=True
                     )
-            kept = named_apart(each.written for each in played if not each.problem)
+            kept = numbered(each.written for each in played if not each.problem)
             for number, part in enumerate(_parts(kept), 1):
                 folder.mkdir(parents=True, exist_ok=True)
                 path = folder / (f"{name}.yaml" if number == 1 else f"{name}-{number}.yaml")

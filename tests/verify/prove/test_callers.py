@@ -19,15 +19,15 @@ SAYING = """  hello:
       - talk: "You call from {said}."
     goto: end
 """
-ANYBODY = ("447700900123", "anonymous", "", "sip:caller@example.com")
+ANY_NUMBER = ("447700900123", "anonymous", "", "sip:caller@example.com")
 
 
 @pytest.mark.parametrize(
     ("test", "callers"),
     [
-        ("call.is_hidden", ANYBODY),
-        ('call.is_hidden or call.from == "447700900123"', ("447700900456", *ANYBODY)),
-        ('call.from == "447700900123"', ("447700900456", *ANYBODY)),
+        ("call.is_hidden", ANY_NUMBER),
+        ('call.is_hidden or call.from == "447700900123"', ("447700900456", *ANY_NUMBER)),
+        ('call.from == "447700900123"', ("447700900456", *ANY_NUMBER)),
         ('call.from == ""', ("447700900123", "", "anonymous", "sip:caller@example.com")),
     ],
 )
@@ -72,7 +72,7 @@ def test_a_user_of_an_application_has_no_number(test: str) -> None:
 
 def test_a_call_by_sip_comes_from_an_address() -> None:
     proof = proof_of(TESTING.format(test='call.endpoint_type == "sip"'))
-    calls = [edge.call for edge in proof.walk.edges if edge.call is not None]
+    calls = [edge.call for edge in proof.space.transitions if edge.call is not None]
 
     assert {("phone", "447700900123"), ("sip", "sip:caller@example.com")} == {
         (call.endpoint_type, call.from_number) for call in calls
@@ -93,7 +93,7 @@ def test_a_call_comes_from_what_vonage_has_a_word_for() -> None:
     assert ['if call.endpoint_type == "telephone"'] == [each.name for each in proof.never]
     assert () == other.never
     assert [["phone"], ["phone", "vbc"]] == [
-        [edge.call.endpoint_type for edge in each.walk.edges if edge.call is not None] for each in (proof, other)
+        [edge.call.endpoint_type for edge in each.space.transitions if edge.call is not None] for each in (proof, other)
     ]
 
 

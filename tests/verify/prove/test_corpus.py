@@ -10,7 +10,7 @@ import pytest
 from app.cli.rehearsal import rehearse
 from app.flow.loader import load_files
 from app.verify.outcomes import outcomes_of
-from app.verify.prove.examples import counter_examples, covering
+from app.verify.prove.counterexample import counter_examples, covering
 from tests.house.tracked import ROOT
 from tests.verify.prove.proved_flows import HERE, play_all, project_of, proofs_of, violations_of
 

@@ -74,7 +74,7 @@ def test_what_fits_raises_no_alarm(variables: str, values: list[str], use: str) 
 def test_texts_that_are_only_spoken_are_one() -> None:
     proof = proof_of(chosen(["Ann", "Bob", "Cid"], 'talk: "Hello {{ v | upper }}."'), "vars: {v: {type: text}}\n")
 
-    assert 1 == len([state for state in proof.walk.states if state.session.step == "sure"])
+    assert 1 == len([state for state in proof.space.states if state.session.step == "sure"])
 
 
 def test_a_text_that_may_be_empty_is_told_from_one_that_says_something() -> None:

@@ -20,7 +20,7 @@ FULL = """  menu:
 
 def pressed(proof: Proof) -> set[str]:
     """The keys that are pressed on any way."""
-    return {str(edge.happened.told["press"]) for edge in proof.walk.edges if "press" in edge.happened.told}
+    return {str(edge.trigger.line["press"]) for edge in proof.space.transitions if "press" in edge.trigger.line}
 
 
 def test_nobody_presses_more_keys_than_are_taken() -> None:

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.verify.prove import Bounds, Permitted, never_run, prove
-from app.verify.prove.examples import counter_examples, covering
-from app.verify.prove.scenario import text_of
+from app.verify.prove.counterexample import counter_examples, covering, text_of
 from tests.verify.prove.proved_flows import NOW, flow_of, found, proof_of
 
 MENU = """  menu:
@@ -191,8 +190,8 @@ def test_a_walk_stops_at_its_bounds_and_blames_no_step_for_it() -> None:
     by_states = prove(flow, NOW, bounds=Bounds(states=1))
     by_seconds = prove(flow, NOW, bounds=Bounds(seconds=0))
 
-    assert ("stopped", "1 states") == (by_states.verdict, by_states.walk.stopped)
-    assert ("stopped", "0 seconds") == (by_seconds.verdict, by_seconds.walk.stopped)
+    assert ("stopped", "1 states") == (by_states.verdict, by_states.space.stopped)
+    assert ("stopped", "0 seconds") == (by_seconds.verdict, by_seconds.space.stopped)
     assert set() == found(by_states)
 
 
@@ -209,7 +208,7 @@ def test_a_counter_that_nobody_tests_makes_no_states() -> None:
     counted = MENU.replace("goto: bye", 'set: {n: "{{ n + 1 }}"}, goto: menu')
     proof = proof_of(counted, "vars: {n: {type: int}}\n")
 
-    assert {0} == {state.session.variables["n"] for state in proof.walk.states}
+    assert {0} == {state.session.variables["n"] for state in proof.space.states}
 
 
 def test_an_error_exit_of_a_flow_that_waits_is_followed() -> None:

@@ -201,7 +201,7 @@ steps:
 
 def test_a_variable_of_the_server_is_walked_as_it_is_set_and_as_it_is_tested() -> None:
     proof = proof_of(TEST.format('env.MODE == "night"') + FOUND)
-    modes = {edge.env["MODE"] for edge in proof.walk.edges}
+    modes = {edge.env["MODE"] for edge in proof.space.transitions}
 
     assert {"night", "something"} == modes
 
@@ -240,7 +240,7 @@ def test_a_counter_that_is_only_held_against_literals_is_walked_whole() -> None:
 
     assert ("test", "found") in proof.entered
     assert "proved" == proof.verdict
-    assert {0, 1, 2, 3, 4} == {state.session.variables["n"] for state in proof.walk.states}
+    assert {0, 1, 2, 3, 4} == {state.session.variables["n"] for state in proof.space.states}
 
 
 @pytest.mark.parametrize(
@@ -410,7 +410,7 @@ def test_a_secret_is_no_text_that_may_stand_beside_it_in_the_open(returns: str) 
     look = LOOK.replace("One moment.", "Hello {{ it.name }}.")
     head = LOOKUP.format(f"name: text, {returns}")
     proof = proof_of(look + TEST.format(f'{key} == ""') + FOUND, head)
-    said = [action.get("text", "") for edge in proof.walk.edges for action in edge.ncco.actions]
+    said = [action.get("text", "") for edge in proof.space.transitions for action in edge.ncco.actions]
 
     assert "something" in proof.representatives["it.name"]
     assert {"kept to itself", ""} == set(proof.representatives[key])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.verify.prove.examples import covering
+from app.verify.prove.counterexample import covering
 from tests.verify.prove.proved_flows import found, proof_of
 
 ASKED = """  ask:
@@ -63,7 +63,7 @@ def test_a_time_that_is_only_said_is_walked_once() -> None:
 """
     proof = proof_of(steps, 'vars: {at: {type: text, default: ""}}\n')
 
-    assert 1 == len({edge.moment for edge in proof.walk.edges})
+    assert 1 == len({edge.moment for edge in proof.space.transitions})
 
 
 def test_an_answer_that_cannot_be_computed_is_one_too() -> None:
