@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 from jinja2 import UndefinedError, nodes
 
 from app.flow.checks.usage.domains import Key, key_of
-from app.flow.hours import Calendar, hours_view
-from app.flow.hours.calendar import DAY_MINUTES
+from app.flow.hours.calendar import DAY_MINUTES, Calendar
+from app.flow.hours.moment import hours_view
 from app.flow.model import Flow
 from app.flow.templates import LANGUAGE
 from app.flow.templates.compiler import Run, compiled_expression

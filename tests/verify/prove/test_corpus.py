@@ -35,10 +35,6 @@ PLAYED = [path for path in FAULTY if fault_of(path) in HAPPENING.split() and pat
 PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
 
 
-def test_there_are_fifty_faulty_flows_and_more_and_twenty_good_ones_and_more() -> None:
-    assert (86, 42) == (len(FAULTY), len(GOOD))
-
-
 @pytest.mark.parametrize("path", FAULTY, ids=lambda path: path.stem)
 def test_the_fault_is_found(path: Path) -> None:
     project = project_of(path)

@@ -117,7 +117,7 @@ def test_who_is_rung_again_and_again_comes_to_the_error_exit_and_round_no_more()
 
     assert {("error_exit", "ring")} == found(proof)
     assert "R102" in fault.message
-    assert 10 == sum(edge.dials for edge in proof.walk.way_to(fault.edge))
+    assert 10 == sum(edge.dials for edge in proof.space.first_path_to(fault.transition))
     assert ("test", "sorry") in proof.entered
 
 

@@ -387,21 +387,6 @@ def test_a_line_end_in_a_header_is_worth_a_warning() -> None:
     assert ("walked", ()) == (proof.verdict, mended.violations)
 
 
-def test_a_prompt_without_room_meets_a_text_of_a_hundred_characters() -> None:
-    said = "All our terms are listed here. " * 46
-    short, long = (proof_of(SAY.format(text), LOOKUP.format("note: text")) for text in (said[:1300], said))
-
-    assert ((), ["invalid_ncco"]) == (short.violations, [each.kind for each in long.violations])
-
-
-SAY = """  look:
-    lookup: it
-    do:
-      - talk: "{} {{{{ it.note }}}}"
-    goto: bye
-"""
-
-
 @pytest.mark.parametrize(
     "returns", ["key: {type: text, sensitive: true}", "card: {key: {type: text, sensitive: true}}"]
 )
