@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -94,11 +96,15 @@ def command(
     now, env = datetime.now(UTC), flow_variables()
     bounds, permitted = Bounds(states, seconds), Permitted(silence, steps)
     proved = _proved_flows(name, found.project.flows)
-    proofs = [prove(flow, now, env=env, bounds=bounds, permitted=permitted) for flow in proved]
+    proofs = [
+        prove(flow, now, env=env, bounds=bounds, permitted=permitted, progress=partial(_report_progress, flow.name))
+        for flow in proved
+    ]
     violations = _unique((proof, violation) for proof in proofs for violation in proof.violations)
+    examples = _examples(found.project, violations)
+    proofs, violations, examples = _reproduced(proofs, violations, examples, source)
     not_run = never_run(found.project.flows, proofs) if not name else []
     issues = [_issue(violation, source) for violation in (*(each for _, each in violations), *not_run)]
-    examples = _examples(found.project, violations)
     if form == "json":
         rows = [_fault(each, examples.get(number), source) for number, (_, each) in enumerate(violations)]
         rows += [_fault(each, None, source) for each in not_run]
@@ -128,8 +134,12 @@ def _unique(violations: Iterable[tuple[Proof, Violation]]) -> Found:
     """Each violation once, also when several flows run the flow that has it."""
     first: dict[tuple[str, str, str, str], tuple[Proof, Violation]] = {}
     for proof, violation in violations:
-        first.setdefault((violation.kind, violation.flow, violation.step, violation.message), (proof, violation))
+        first.setdefault(_key(violation), (proof, violation))
     return list(first.values())
+
+
+def _key(violation: Violation) -> tuple[str, str, str, str]:
+    return violation.kind, violation.flow, violation.step, violation.message
 
 
 def _issue(violation: Violation, source: Source) -> Issue:
@@ -144,14 +154,37 @@ def _examples(project: Project, violations: Found) -> dict[int, Rehearsed]:
     return dict(zip(written, rehearse(project, written.values()), strict=True))
 
 
+def _reproduced(
+    proofs: Sequence[Proof], violations: Found, examples: Mapping[int, Rehearsed], source: Source
+) -> tuple[list[Proof], Found, dict[int, Rehearsed]]:
+    """Proofs, violations and examples without what the simulator does not reproduce: a proof stops at its place."""
+    differing = {number for number, example in examples.items() if example.problem}
+    for number in differing:
+        proof, violation = violations[number]
+        place = f"{path_of(violation.place.file, source)}:{violation.place.line}"
+        problem = f"the simulator does not reproduce {violation.kind}: {examples[number].problem}"
+        proof.space.stopped = proof.space.stopped or f"{place}: {problem}"
+    dropped = {_key(violations[number][1]) for number in differing}
+    kept = {number: violations[number] for number in range(len(violations)) if number not in differing}
+    numbers = {old: new for new, old in enumerate(kept)}
+    return (
+        [replace(each, violations=tuple(v for v in each.violations if _key(v) not in dropped)) for each in proofs],
+        list(kept.values()),
+        {numbers[number]: example for number, example in examples.items() if number in kept},
+    )
+
+
+def _report_progress(flow: str, found: int, waiting: int) -> None:
+    """Tell on standard error that an exploration goes on."""
+    click.echo(f"{flow}: {counted(found, 'state')}, {waiting:,} to explore ...", err=True)
+
+
 def _print(proofs: Sequence[Proof], violations: Found, examples: Mapping[int, Rehearsed], form: Format) -> None:
     """The counter-examples and a line for each flow; on standard error when standard output is for a machine."""
     for number, example in examples.items():
         violation = violations[number][1]
         click.echo(f"\nthe shortest call to {number + 1}, {violation.kind} in {violation.step}:")
         click.echo("".join(f"  {line}\n" for line in text_of([example.written]).splitlines()), nl=False)
-        if example.problem:
-            click.echo(f"  # the simulator does not reproduce it: {example.problem}")
     for proof in proofs:
         for line in _summary(proof):
             click.echo(line, err=form != "text")
