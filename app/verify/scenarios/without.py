@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from app.flow.language.menu import Choices
+from app.flow.language.retry import FAILURES
 from app.flow.model import Flow
 from app.simulator import Heard
 from app.verify.scenarios.bounds import FOR_EVER
@@ -108,7 +109,7 @@ def _dead_end(result: Result) -> tuple[float, str] | None:
 
 def _is_meant(last: list[Decided]) -> bool:
     """Whether the caller has chosen to end the call, or has been in conversation."""
-    if any(line.did == "entered" for line in last):
+    if any(line.did == "entered" or line.what in FAILURES for line in last):
         return False
     return any(line.did == "heard" and line.what in _CHOSEN for line in last)
 
