@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
