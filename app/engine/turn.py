@@ -129,6 +129,9 @@ class TraceLine(NamedTuple):
             "because": self.because,
             "others": self.others,
             "by": self.by,
+            "attempt": self.attempt,
+            "attempts": self.attempts,
+            "next_target": self.next_target,
         }
 
 
