@@ -12,13 +12,20 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One fault. `message` says what is wrong, `cure` what to write instead; both are plain sentences."""
+    """One fault.
+
+    Attributes:
+        message: what is wrong, in plain sentences.
+        cure: what to write instead.
+        ncco_rule: the rule of `app.ncco` that is broken, e.g. N108; "" for a rule of the flow language alone.
+    """
 
     code: str
     severity: Severity
     place: Place
     message: str
     cure: str
+    ncco_rule: str = ""
 
     @property
     def is_error(self) -> bool:

@@ -9,14 +9,13 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from app.flow.actions.item import gather
 from app.flow.checks.graph import check_cycles, check_reachable
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith, kept
 from app.flow.language.hooks import read_events
 from app.flow.language.json_schema import TEXT, defined, listed, named, offered
 from app.flow.language.reader import Fields, Reader, fallen_out
-from app.flow.language.shared import Context, Declarations, Defaults, Sections, read_defaults, read_sections
+from app.flow.language.shared import Context, Declarations, Defaults, Sections, over, read_defaults, read_sections
 from app.flow.language.step import ReadStep, StepWords, read_step
 from app.flow.language.targets import read_target
 from app.flow.language.variables import (
@@ -149,8 +148,6 @@ class FlowWords(Declarations):
     """What `ncco prove` holds it to."""
     vars: Annotated[Node | None, kept(defined("vars"))] = None
     """What the call remembers, each with its type."""
-    events: Annotated[Node | None, kept(defined("events"))] = None
-    """Which hooks are sent for what Vonage reports later, in every step."""
     steps: Annotated[Node | None, kept(named(defined("step")))] = None
     """The steps of the call, by name."""
 
@@ -175,8 +172,12 @@ def _read_outside(name: Text | None, fields: Fields, reader: Reader) -> Signatur
 
 def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
     """The names of what may come of the flow, and where each is written."""
-    found = reader.seq(node, "`outcomes`") if not isinstance(node, Text) else Seq((node,), node.place)
     names: dict[str, Place] = {}
+    if isinstance(node, Text) and "," in node.value:
+        shown = ", ".join(part.strip() for part in node.value.split(","))
+        reader.report("E205", node.place, f'an outcome cannot be named "{node.value}"', f"write a list: [{shown}]")
+        return {part.strip(): node.place for part in node.value.split(",")}
+    found = reader.seq(node, "`outcomes`") if not isinstance(node, Text) else Seq((node,), node.place)
     for item in found.items if found else ():
         text = reader.text(item, "an outcome")
         if text is None:
@@ -248,9 +249,11 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
         step_words=StepWords.words(),
     )
     sections, reader = read_sections(fields, reader, context.shared, context.dates)
-    defaults = _read_defaults(words.defaults, context.defaults, reader)
+    inherited = over(words.defaults, context.defaults)
+    defaults = read_defaults(inherited, reader) if inherited else Defaults()
     reader = replace(reader, language=_language(defaults, sections), inherited=defaults.actions)
-    events = read_events(words.events, "`events`", reader) if words.events else {}
+    written = over(words.events, context.events)
+    events = read_events(written, "`events`", reader) if written else {}
     read = _read_steps(steps, defaults, reader)
     start = _read_start(words.start, steps, reader)
     issues.extend(check_cycles(read))
@@ -297,14 +300,6 @@ def _declare(node: Node | None, outside: Signature, steps: Map, reader: Reader) 
         reader.report("E206", place, f'"{name}" is a param of the flow already', "delete one of the two")
     params = {name: param.variable for name, param in outside.params.items()}
     return with_collected(replace(declared, variables={**declared.variables, **params}), steps)
-
-
-def _read_defaults(own: Node | None, shared: Map | None, reader: Reader) -> Defaults:
-    """What every step inherits: the flow's `defaults` over the shared ones."""
-    if own is None or not isinstance(own, Map) or shared is None:
-        node = own or shared
-        return read_defaults(node, reader) if node else Defaults()
-    return read_defaults(gather(own.entries, shared.entries, own.place), reader)
 
 
 def _language(defaults: Defaults, sections: Sections) -> str:
@@ -410,7 +405,8 @@ def _apart(entry: Entry, reader: Reader) -> Iterator[Entry]:
     ]
     yield Entry(entry.key, step._replace(entries=tuple(each for each in step.entries if each not in inner)))
     for each in inner:
-        cure = f"indent it by {entry.key.place.column - 1} spaces: it is a step of its own"
+        column = entry.key.place.column
+        cure = f"indent it by {column - 1} spaces: a step's name begins in column {column}"
         reader.report("E202", each.key.place, f'step "{entry.key.value}" has no "{each.key.value}"', cure)
         yield each
 

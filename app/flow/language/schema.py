@@ -92,7 +92,7 @@ def _definitions(names: Names) -> dict[str, JsonSchema]:
         "defaults": _defaults(actions),
         "error_line": schema_of(ErrorLine),
         "limits": schema_of(Limits),
-        "vars": named(schema_of(Declaration)),
+        "vars": named({"if": {"type": "object"}, "then": schema_of(Declaration), "else": one_of(DECLARABLE)}),
         "params": named({"if": {"type": "object"}, "then": schema_of(Declaration), "else": TYPE}),
         "returned": _returned(),
         "lookups": named(schema_of(LookupDefinition)),
