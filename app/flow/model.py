@@ -281,6 +281,8 @@ class Decision:
         others: why each other line did not fit.
         sets: assignments, in order, before the move.
         values: what was collected, by variable name.
+        attempt, attempts: which failed try of how many this was; 0 when none has failed.
+        next_target: the number of the target of a list that is rung next; 0 for none.
     """
 
     move: Go | Again | Next
@@ -290,6 +292,9 @@ class Decision:
     others: tuple[str, ...] = ()
     sets: tuple[Assignment, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    attempt: int = 0
+    attempts: int = 0
+    next_target: int = 0
 
 
 @dataclass(frozen=True, slots=True)

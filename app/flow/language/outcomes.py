@@ -121,8 +121,9 @@ class On(StepExit):
         if name in FAILURES and self.connect is not None and self.connect.rings_several:
             count = sum(1 for _ in self.connect.rung(frame))
             if count - frame.position > 1 and frame.dials_left > 0:
-                rung = f"{outcome.because}; target {frame.position + 2} of {count} is next"
-                return Decision(Next(), name, self.place, rung)
+                number = frame.position + 2
+                rung = f"{outcome.because}; target {number} of {count} is next"
+                return Decision(Next(), name, self.place, rung, next_target=number)
         found = name if name in self.lines else "otherwise" if name in self.covered else ""
         line = self.lines.get(found)
         if line is None:

@@ -242,6 +242,10 @@ def fallen_out(entries: Iterable[Entry], may_fall: Callable[[Entry], bool]) -> f
         if is_behind and may_fall(entry):
             fallen.append(entry.key.value)
         else:
-            value = entry.value
-            is_behind = isinstance(value, Text) and not value.value and not value.quoted
+            is_behind = is_missing(entry.value)
     return frozenset(fallen)
+
+
+def is_missing(node: Node) -> bool:
+    """Whether no value is written there, which is reported when the file is read."""
+    return isinstance(node, Text) and not node.value and not node.quoted

@@ -193,11 +193,13 @@ class Retry:
         if number >= self.tries:
             target = self.then[failure]
             leads = f"{count}: retry.then leads to {'the end' if target.is_end else target.shown}"
-            return Decision(Go(target), failure, target.place, leads, others)
+            return Decision(Go(target), failure, target.place, leads, others, attempt=number, attempts=self.tries)
         said = self.prompts[failure]
         prompt = said[min(number, len(said)) - 1] if said else ()
         place = prompt[0].place if prompt else self.place
-        return Decision(Again(prompt, self.reprompt), failure, place, f"{count}: asked again", others)
+        again = Again(prompt, self.reprompt)
+        because = f"{count}: asked again"
+        return Decision(again, failure, place, because, others, attempt=number, attempts=self.tries)
 
 
 def finish_retry(

@@ -8,7 +8,7 @@ from datetime import time
 from babel import Locale
 from babel.dates import format_time
 
-from app.flow.speaking.languages import plain
+from app.flow.speech.numbers import plain
 
 
 def clock(moment: time, locale: Locale) -> str:

@@ -6,9 +6,9 @@ from datetime import date, datetime
 
 import pytest
 
-from app.flow.hours import Calendar, Span, survey
-from app.flow.hours.year import ClockChange, Exceptional, Gap, Overlap
-from tests.flow.hours.reading_hours import SAMPLE, calendar, read, text_of
+from app.flow.hours.calendar import Calendar, Span
+from app.flow.hours.year import ClockChange, Exceptional, Gap, Overlap, survey
+from tests.unit.flow.hours.reading_hours import SAMPLE, calendar, read, text_of
 
 OFFICE = read(SAMPLE)[0]["office"]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.flow.hours import calendar_sources, hours_view, read_hours, survey
+from app.flow.hours.declaration import calendar_sources, read_hours
+from app.flow.hours.moment import hours_view
+from app.flow.hours.year import survey
 from app.flow.language.reader import Reader
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import scope_types
@@ -51,7 +53,7 @@ def test_whatever_is_written_gives_calendars_that_can_be_asked(
     moment = hours_view(calendars, DATETIME.sample)["office"]
     assert set(moment) == set(dict(moment))
     assert survey(calendars["office"], 2027).open_minutes >= 0
-    assert calendars == read_hours(node, reader, calendar_sources(calendars))
+    assert calendars == read_hours(node, reader, calendar_sources(calendars.values()))
 
 
 @settings(max_examples=100, deadline=None)

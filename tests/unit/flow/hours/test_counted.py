@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.hours import Calendar, Span, Special, hours_view
+from app.flow.hours.calendar import Calendar, Span, Special
+from app.flow.hours.moment import hours_view
 from app.flow.nodes import Place
-from tests.flow.hours.counting_minutes import Plan, Times, painted, turns, walk
+from tests.unit.flow.hours.counting_minutes import Plan, Times, painted, turns, walk
 
 ZONES = (
     "Europe/London",

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import NoReturn
 
 import pytest
 
-from app.flow.hours import Calendar, hours_shape, hours_view
+from app.flow.hours.moment import hours_shape
 from app.flow.scope import Record
 from app.flow.types import DATETIME, TYPES
-from tests.flow.hours.reading_hours import SAMPLE, at, calendar, read
+from tests.unit.flow.hours.reading_hours import SAMPLE, at, calendar, read
 
 OFFICE = read(SAMPLE)[0]["office"]
 BAR = calendar(
@@ -189,24 +187,3 @@ def test_the_types_are_those_of_the_values() -> None:
     assert {"open": TYPES["bool"], "holiday": TYPES["text"], "next_open": DATETIME} == {
         name: shape.fields[name] for name in ("open", "holiday", "next_open")
     }
-
-
-class Untouched(Mapping[str, Calendar]):
-    """Calendars that nobody may look at."""
-
-    def __getitem__(self, name: str) -> NoReturn:
-        raise AssertionError(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(("office",))
-
-    def __len__(self) -> int:
-        return 1
-
-
-def test_nothing_is_computed_before_it_is_read() -> None:
-    view = hours_view(Untouched(), datetime.fromisoformat("2026-12-25T12:00Z"))
-
-    assert (["office"], 1) == (list(view), len(view))
-    with pytest.raises(KeyError):
-        hours_view({}, datetime.fromisoformat("2026-12-25T12:00Z"))["office"]

@@ -12,8 +12,7 @@ from babel import Locale
 from babel.numbers import format_currency, get_currency_name, get_currency_precision
 from babel.numbers import is_currency as _is_currency
 
-from app.flow.speaking.languages import plain
-from app.flow.speaking.numbers import parts_thousands, signed, written
+from app.flow.speech.numbers import parts_thousands, plain, signed, written
 
 Names = tuple[str, str]
 """Of one, and of several."""
@@ -105,10 +104,9 @@ def amount(value: Decimal, currency: str, locale: Locale) -> str:
     code = currency.upper()
     places = get_currency_precision(code)
     rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-    told = (
-        _told(abs(rounded), code, places, locale) if locale.language in _AND else _by_cldr(abs(rounded), code, locale)
-    )
-    return signed(told, locale, is_negative=rounded < 0)
+    value = abs(rounded)
+    said = _in_words(value, code, places, locale) if locale.language in _AND else _by_cldr(value, code, locale)
+    return signed(said, locale, is_negative=rounded < 0)
 
 
 def _by_cldr(value: Decimal, code: str, locale: Locale) -> str:
@@ -125,7 +123,7 @@ def _by_cldr(value: Decimal, code: str, locale: Locale) -> str:
     )
 
 
-def _told(value: Decimal, code: str, places: int, locale: Locale) -> str:
+def _in_words(value: Decimal, code: str, places: int, locale: Locale) -> str:
     """Units and hundredths: `12 pounds and 50 pence`, `50 pence`; without a name for hundredths `12.50 rupees`."""
     whole, parts = int(value), int(value % 1 * 100)
     names = _PARTS[locale.language].get(code)

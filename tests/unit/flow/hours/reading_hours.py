@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from app.flow.hours import Calendar, Moment, hours_view, read_hours
+from app.flow.hours.calendar import Calendar
+from app.flow.hours.declaration import read_hours
+from app.flow.hours.moment import Moment, hours_view
 from app.flow.issues import Issue
 from app.flow.language.reader import Reader
 from app.flow.nodes import Map

@@ -5,16 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.numbers import format_decimal, get_group_symbol, get_minus_sign_symbol
 
-from app.flow.speaking.languages import plain
-
+_RENAMED = {"no": "nb"}
+_BLANKS = re.compile(r"[\u00a0\u2009\u202f]")
+_MARKS = re.compile(r"[\u200e\u200f]")
+_UNKNOWN = Locale("en", "US")
 _LARGE = 10**18
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _FINEST = Decimal("0.001")
 _MINUS: Mapping[str, str] = {"de": "minus", "en": "minus", "es": "menos", "fr": "moins", "it": "meno", "pt": "menos"}
+
+
+@lru_cache(maxsize=256)
+def locale_of(language: str) -> Locale:
+    """The nearest that CLDR has: the language with its country, the language alone, or else American English."""
+    parts = re.split("[-_]", language)
+    parts[0] = _RENAMED.get(parts[0].lower(), parts[0])
+    for length in range(len(parts), 0, -1):
+        try:
+            return Locale.parse("_".join(parts[:length]))
+        except (ValueError, UnknownLocaleError):
+            continue
+    return _UNKNOWN
+
+
+def plain(text: str) -> str:
+    """`text` with ordinary blanks and without marks of direction, as a voice reads it."""
+    return _MARKS.sub("", _BLANKS.sub(" ", text))
 
 
 def number_of(value: object) -> Decimal | None:
