@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 
 from tests.cli.projects import SHOP, TYPO, ncco, write_project
-from tests.flow.schema.editor_yaml import as_editor_reads
+from tests.unit.flow.schema.editor_yaml import as_editor_reads
 
 
 def test_the_schema_of_the_ncco_accepts_a_valid_one_and_refuses_a_wrong_one() -> None:

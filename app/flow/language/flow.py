@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final
 
@@ -14,11 +14,13 @@ from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith, kept
 from app.flow.language.hooks import read_events
 from app.flow.language.json_schema import TEXT, defined, listed, named, offered
+from app.flow.language.locales import Locale
 from app.flow.language.reader import Fields, Reader, fallen_out
 from app.flow.language.shared import Context, Declarations, Defaults, Sections, over, read_defaults, read_sections
-from app.flow.language.step import ReadStep, StepWords, read_step
+from app.flow.language.step import EXITS, ReadStep, StepWords, read_step
 from app.flow.language.targets import read_target
 from app.flow.language.variables import (
+    Declaration,
     DeclaredVariables,
     constant_types,
     read_params,
@@ -232,6 +234,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
         cure = "begin with `flow: name`, `start: step` and `steps:`"
         reader.report("E201", node.place, "a flow file is a map, and this is none", cure)
         return None
+    node = _restore_sections(node, reader)
     first = node.entries[0].key.place if node.entries else node.place
     fields = _mend_default(FlowWords.read_words(node, "the flow", reader, place=first), reader)
     words = FlowWords.build(fields, reader, cures={"start": f"add `start: {_first_step(fields.get('steps'))}`"})
@@ -310,6 +313,47 @@ def _language(defaults: Defaults, sections: Sections) -> str:
     if first is not None:
         return first.language
     return written.value if isinstance(written, Text) and "{" not in written.value else "en-US"
+
+
+_OF_A_STEP: Final = frozenset({"do", *(kind.word for kind in EXITS)})
+_SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
+    "steps": lambda words: words.isdisjoint({"dtmf", "speech", "type"}) and not words.isdisjoint(_OF_A_STEP),
+    "vars": lambda words: "type" in words and words <= {*Declaration.words()},
+    "lookups": lambda words: "returns" in words and not words.isdisjoint({"get", "post", "python"}),
+    "hooks": lambda words: "post" in words and "returns" not in words,
+    "locales": lambda words: "language" in words and words <= {*Locale.words()},
+    "hours": lambda words: "week" in words,
+}
+"""By what words an entry of a section is known."""
+
+
+def _restore_sections(node: Map, reader: Reader) -> Map:
+    """The flow with what follows a lost line such as `steps:` under that word again; E204 for the line."""
+    lost: dict[str, list[Entry]] = {}
+    kept: list[Entry] = []
+    for key, value in node.entries:
+        own = value
+        if isinstance(value, Map) and key.value in _SECTIONS:
+            inner = {each: _section_lost(each, key.value, node) for each in value.entries}
+            for each, section in inner.items():
+                if section:
+                    lost.setdefault(section, []).append(each)
+            own = value._replace(entries=tuple(each for each, section in inner.items() if not section))
+        kept.append(Entry(key, own))
+    for section, entries in lost.items():
+        first = entries[0].key
+        message = f"`{section}:` is missing above this line"
+        reader.report("E204", first.place, message, f"write `{section}:` in a line above it")
+        kept.append(Entry(Text(section, first.place), Map(tuple(entries), first.place)))
+    return node._replace(entries=tuple(kept))
+
+
+def _section_lost(entry: Entry, section: str, node: Map) -> str:
+    """The section that an entry belongs to, when the flow lacks it; "" for an entry in its place."""
+    words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
+    if not words or _SECTIONS[section](words):
+        return ""
+    return next((name for name, fits in _SECTIONS.items() if node.get(name) is None and fits(words)), "")
 
 
 def _mend_default(fields: Fields, reader: Reader) -> Fields:

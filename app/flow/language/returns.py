@@ -389,22 +389,24 @@ def read_default(fields: Fields, returns: ReturnedMap, reader: Reader) -> dict[s
 
 
 def _fill(node: Map, returns: ReturnedMap, where: _Where, reader: Reader) -> dict[str, Any]:
-    _report_strangers(node, returns, where, reader)
-    return {name: _default_of(name, inner, node, where, reader) for name, inner in returns.fields.items()}
+    meant = _report_strangers(node, returns, where, reader)
+    written = {**meant, **{entry.key.value: entry.value for entry in node.entries}}
+    return {name: _default_of(name, inner, written.get(name), where, reader) for name, inner in returns.fields.items()}
 
 
-def _report_strangers(node: Map, returns: ReturnedMap, where: _Where, reader: Reader) -> None:
-    strangers = [entry.key for entry in node.entries if entry.key.value not in returns.fields]
-    for key in strangers if returns.is_sure else ():
+def _report_strangers(node: Map, returns: ReturnedMap, where: _Where, reader: Reader) -> dict[str, Node]:
+    """E533 for each field that the lookup does not return; the values of those that are misspelt by the name meant."""
+    strangers = [entry for entry in node.entries if entry.key.value not in returns.fields]
+    for key, _ in strangers if returns.is_sure else ():
         message = f'{where.what} returns no "{key.value}"'
         if key.value == OK:
             reader.report("E533", key.place, message, "delete it: without an answer `ok` is always false")
         else:
             reader.unknown("E533", key, returns.fields, message)
+    return {near: value for key, value in strangers if (near := nearest(key.value, returns.fields))}
 
 
-def _default_of(name: str, inner: Returned, node: Map, where: _Where, reader: Reader) -> Any:
-    written = node.get(name)
+def _default_of(name: str, inner: Returned, written: Node | None, where: _Where, reader: Reader) -> Any:
     if written is not None:
         return _read_value(written, inner, where.below(name, written.place), reader)
     if isinstance(inner, ReturnedMap):

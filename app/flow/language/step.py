@@ -243,7 +243,7 @@ def _check_words(kind: ExitKind | None, source: StepSource) -> None:
     fields = source.fields
     if not fields.is_whole and kind is None:
         return
-    for word in ("retry", "tail", "min_confidence", "with"):
+    for word in ("retry", "tail", "min_confidence", "with") if source.plays_whole else ():
         if word in fields.values and (kind is None or word not in kind.step_words):
             _report_no_effect(word, kind, source)
     written_input = source.first("input")

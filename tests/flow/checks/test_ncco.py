@@ -7,7 +7,7 @@ import pytest
 from app.flow.actions.do import read_do
 from app.flow.actions.waits import with_dial, with_input
 from app.flow.checks.ncco import check_step
-from tests.flow.parts.reading_parts import EXIT, a_reader, nodes
+from tests.unit.flow.actions.reading_parts import EXIT, a_reader, nodes
 
 
 def faults(do: str, *, goes_on: bool = False, templates: Mapping[str, str] | None = None) -> list[str]:
