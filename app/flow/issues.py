@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from app.flow.nodes import Place
@@ -18,6 +18,7 @@ class Issue:
         message: what is wrong, in plain sentences.
         cure: what to write instead.
         ncco_rule: the rule of `app.ncco` that is broken, e.g. N108; "" for a rule of the flow language alone.
+        names: the variables, lookups and template files that a text says as they are, where their value is meant.
     """
 
     code: str
@@ -26,6 +27,7 @@ class Issue:
     message: str
     cure: str
     ncco_rule: str = ""
+    names: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def is_error(self) -> bool:
