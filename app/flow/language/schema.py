@@ -15,8 +15,7 @@ from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
 from app.flow.hours.declaration import HoursWords
 from app.flow.language.action_schema import ActionSchemas, file_schema, per_locale
 from app.flow.language.base import FlowModel
-from app.flow.language.collect import Collect
-from app.flow.language.exits import Arm, Else, Hold, HoldOutcomes
+from app.flow.language.exits import Arm, Else, HoldOutcomes
 from app.flow.language.flow import FlowWords, Limits
 from app.flow.language.hooks import EventWords, HookDefinition
 from app.flow.language.json_schema import (
@@ -43,7 +42,7 @@ from app.flow.language.outcomes import OUTCOMES
 from app.flow.language.retry import FAILURES, RetryWords, Then
 from app.flow.language.returns import OPTIONAL
 from app.flow.language.shared import DefaultWords, ErrorLine, SharedWords
-from app.flow.language.step import StepWords
+from app.flow.language.step import EXITS, StepWords
 from app.flow.language.targets import FORMS
 from app.flow.language.variables import DECLARABLE, TYPE, Declaration
 
@@ -106,8 +105,7 @@ def _step_definitions(names: Names) -> dict[str, JsonSchema]:
         "goto": _goto(names),
         "choices": named(schema_of(Choice)),
         "phrases": {"if": {"type": "object"}, "then": per_locale(phrases, names), "else": phrases},
-        "collect": schema_of(Collect),
-        "hold": schema_of(Hold),
+        **{kind.word: schema_of(kind) for kind in EXITS if issubclass(kind, FlowModel)},
         "branch": {"type": "array", "items": lines, "contains": has("else")},
         "on": _on(names),
         "retry": schema_of(RetryWords),
