@@ -15,11 +15,11 @@ class Issue:
     """One fault.
 
     Attributes:
-        message: what is wrong, in a plain sentence.
-        cure: what to write instead, in a plain sentence.
+        message: what is wrong, in plain sentences.
+        cure: what to write instead.
+        ncco_rule: the rule of `app.ncco` that is broken, e.g. N108; "" for a rule of the flow language alone.
         names: the variables, lookups and template files that a text says as they are, where their value is meant.
         undeclared: the name that nothing declares, when the issue is about one; else "".
-        rule: the NCCO rule that is broken, when the issue is about an NCCO; else "".
     """
 
     code: str
@@ -27,9 +27,9 @@ class Issue:
     place: Place
     message: str
     cure: str
+    ncco_rule: str = ""
     names: frozenset[str] = field(default=frozenset(), compare=False)
     undeclared: str = ""
-    rule: str = ""
 
     @property
     def is_error(self) -> bool:

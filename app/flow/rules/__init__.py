@@ -51,7 +51,7 @@ class Rule:
     ) -> Issue:
         """The issue that this rule is broken at `place`; `cure` is the rule's own unless a better one is known."""
         cure = self.cure if cure is None else cure
-        return Issue(self.code, self.severity, place, message, cure, frozenset(names), undeclared)
+        return Issue(self.code, self.severity, place, message, cure, names=frozenset(names), undeclared=undeclared)
 
 
 def _book(*names: str) -> Mapping[str, Rule]:

@@ -21,7 +21,6 @@ _SCHEMES = r"(?!(?:https?|wss?|sips?|tel|mailto|urn):)"
 _CONTINUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S*)")
 _GLUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S.*)")
 _PROSE = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
-_QUOTED_LIST = re.compile(r"\[(.*,.*)\]")
 _LATE_QUOTE = re.compile(r"(\w)([\"'])(\w.*)\2")
 _NO_COLON = "write a colon and a value behind it; if the comma is part of a text, put quotes around it, of a list, [ ]"
 _CONDITION = re.compile(rf"({'|'.join(sorted(EXPRESSIONS))}) +(\S.*)")
@@ -100,9 +99,6 @@ def check_scalar(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
     """What is wrong with a text under `key`: cut, continued or closed by mistake, or in typographic quotes."""
     start, end = marks(event)
     if event.style in ("'", '"'):
-        if key == "speech" and (found := _QUOTED_LIST.fullmatch(event.value)):
-            message = "in quotes a list is one phrase, with its brackets and commas"
-            return RULES["W128"].at(page.extent(event), message, f"write [{found[1]}]")
         return _swallowed(page, start, end) if end.line > start.line else None
     if event.style or not event.value:
         return None
