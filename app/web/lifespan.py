@@ -21,7 +21,7 @@ from app.web.drain import Drain, draining_on_sigterm
 from app.web.flow_watcher import FlowReader, watch_flows
 from app.web.health import Readiness
 from app.web.rotation import rotating_secrets
-from app.web.webhook import WebhookConfig
+from app.web.webhooks import WebhookConfig
 
 COLLECT_AFTER: Final = 50_000
 """New objects after which Python looks for cycles; the default is 700. Flows and libraries are many objects that stay:

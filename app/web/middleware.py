@@ -30,15 +30,18 @@ class RequestHeadMiddleware:
             await self._app(scope, receive, send)
             return
         headers, path = scope["headers"], scope["path"]
-        size = len(path) + len(scope["query_string"]) + sum(len(name) + len(value) for name, value in headers)
+        size = len(path) + len(scope["query_string"])
+        for name, value in headers:
+            size += len(name) + len(value)
         if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
             problem = f"the request has more than {MAX_HEADERS} headers, or more than {MAX_HEAD_BYTES} bytes of them"
             refused = error_response(431, problem, "Send fewer and shorter headers.", {"connection": "close"})
             await refused(scope, receive, send)
             return
-        parts = [part for part in path.split("/") if part]
-        if parts[:1] == ["webhooks"]:
-            scope["path"] = "/" + "/".join(parts)
+        if "//" in path or path.endswith("/"):
+            parts = [part for part in path.split("/") if part]
+            if parts[:1] == ["webhooks"]:
+                scope["path"] = "/" + "/".join(parts)
         await self._app(scope, receive, _closing(send) if self._drain.has_begun else send)
 
 
