@@ -133,11 +133,16 @@ class WriteItem:
     error: Exception | None = None
 
     def settle(self) -> None:
-        """Wake the task, in its own loop, unless it was cancelled meanwhile."""
-        if self.done.done():
-            return
-        if self.error is None:
-            self.done.set_result(self.result)
-        else:
-            self.done.set_exception(self.error)
-            self.done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it
+        """Wake the task with the result or the error."""
+        settle(self.done, self.result, self.error)
+
+
+def settle(done: asyncio.Future[Any], result: Any, error: Exception | None = None) -> None:
+    """Wake the task that waits for `done`, in its own loop, unless it was cancelled meanwhile."""
+    if done.done():
+        return
+    if error is None:
+        done.set_result(result)
+    else:
+        done.set_exception(error)
+        done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it

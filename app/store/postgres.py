@@ -23,7 +23,7 @@ from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store import postgres_faults as faults
 from app.store.address import Address
 from app.store.calls import probe
-from app.store.database import Many, Row, Statement, T, Work, WriteItem
+from app.store.database import Many, Row, Statement, T, Work, WriteItem, settle
 from app.store.migrations import POSTGRES, TABLES, find_schema, require_readable, upgrade
 from app.store.rows import Schema
 from app.store.waiting import waited
@@ -315,24 +315,20 @@ class _GroupFinder:
                 await self._find(group)
         finally:
             for _, _, done in (*group, *self._wanted):  # the loop ends in the middle: nobody must wait forever
-                done.cancel()
+                settle(done, None, StoreUnavailable(f"{self._connections.label} is not open"))
 
     async def _find(self, group: Sequence[tuple[str, str, asyncio.Future[Row | None]]]) -> None:
         keys: dict[str, set[str]] = {}
         for sql, key, _ in group:
             keys.setdefault(sql, set()).add(key)
+        found: dict[tuple[str, str], Row] = {}
+        problem: StoreError | None = None
         try:
             found = await self._connections.use(partial(_find_all, keys=keys), faults.is_lost)
         except Exception as error:  # noqa: BLE001 - handed to every waiting task
             problem = error if isinstance(error, StoreError) else faults.unavailable(self._connections.label, error)
-            for _, _, done in group:
-                if not done.done():
-                    done.set_exception(problem)
-                    done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it
-            return
         for sql, key, done in group:
-            if not done.done():
-                done.set_result(found.get((sql, stored_text(key))))
+            settle(done, found.get((sql, stored_text(key))), problem)
 
 
 async def _find_all(connection: Connection, keys: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], Row]:

@@ -54,8 +54,7 @@ Databases: TypeAlias = Callable[[Path], Awaitable[str]]
 """Makes the URL of a new database for a stage with this folder."""
 
 FRAME: Final = {
-    ("app/web/middleware.py", "RequestHeadMiddleware.__call__"): "calls everything else, and sends the reply",
-    ("app/web/webhooks.py", "WebhookRoute.get_route_handler"): "gives what handles all failures",
+    ("app/web/app.py", "RequestHeadMiddleware.__call__"): "calls everything else, and sends the reply",
     ("app/service/outbox.py", "Sender.run"): "the loop that outlives all that it does",
     ("app/service/outbox.py", "Sender._succeeds"): "what it outlives it by",
     ("app/store/sqlite.py", "Writer._run"): "the loop that outlives all that it does",
