@@ -15,7 +15,7 @@ from app.engine.outcome import hear
 from app.engine.run import Run
 from app.engine.scope import heard_record, new_scope
 from app.engine.session import NOTHING, Call, Session, Wait
-from app.engine.turn import Lookup, LookupAnswer, Turn, TurnContext, answered, entered, jumped
+from app.engine.turn import Lookup, LookupAnswer, Turn, TurnContext, answered, decided, entered, jumped
 from app.errors import RenderError
 from app.flow.model import Again, Asking, Assignment, Decision, Flow, Go, Outcome, Step, Target
 from app.ncco.webhooks import Webhook
@@ -68,7 +68,7 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
     decision = step.exit.decide(outcome, run.frame(run.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
         raise RenderError("R106", f'the step "{step.name}" does not say where {target.returns} leads', str(step.place))
-    tell(run, step, decision)
+    run.tell(decided(step, decision))
     return decision.move.target
 
 
@@ -118,7 +118,8 @@ def _hear_answers(run: Run, step: Step, answers: list[tuple[Asking, LookupAnswer
     for (asking, answer), problem in zip(answers, problems, strict=True):
         took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
         what = f"not ok: {problem}" if problem else "ok"
-        run.note("asked", step.name, asking.name, where=asking.place, because=f"{what}, {took}")
+        by = "default" if problem else "answer"
+        run.note("asked", step.name, asking.name, where=asking.place, because=f"{what}, {took}", by=by)
 
 
 def _take_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
@@ -158,18 +159,6 @@ def replace_refused_steps(run: Run) -> Playing[None]:
         else:
             run.start_step(run.context.now)
             yield from _walk(run, target, origin)
-
-
-def tell(run: Run, step: Step, decision: Decision) -> None:
-    """Add what an exit has decided to the trace."""
-    run.note(
-        "decided",
-        step.name,
-        decision.outcome,
-        where=decision.place,
-        because=decision.because,
-        others=decision.others,
-    )
 
 
 def keep(run: Run, decision: Decision) -> None:
@@ -282,7 +271,8 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
     before = run.before
     if wait.sensitive:
         run.answers.secrets.learn([outcome.digits, outcome.text])
-    run.note("heard", step.name, outcome.name, where=step.exit.place, because=outcome.because)
+    by = "keys" if outcome.digits else "speech" if outcome.text else ""
+    run.note("heard", step.name, outcome.name, where=step.exit.place, because=outcome.because, by=by)
     run.tries, run.asr_errors, run.position = before.tries, before.asr_errors, before.position
     now = run.context.now
     run.entered_at = min(before.entered_at or now, now)  # a clock may have been put back
@@ -294,7 +284,7 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
         decision = step.exit.decide(outcome, frame, before.tries)
         if decision is None:
             return None
-        tell(run, step, decision)
+        run.tell(decided(step, decision))
         if isinstance(decision.move, Go):
             run.step = step.name
             run.heard = _heard(run, wait, outcome)

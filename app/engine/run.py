@@ -133,10 +133,10 @@ class Run:
         *,
         where: Place | None = None,
         because: str = "",
-        others: tuple[str, ...] = (),
+        by: str = "",
     ) -> None:
         """Add a line to the trace."""
-        self._trace.append(line(did, step, what, where=where, because=because, others=others))
+        self._trace.append(line(did, step, what, where=where, because=because, by=by))
 
     def tell(self, told: TraceLine) -> None:
         """Add a line that is made already."""

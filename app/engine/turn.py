@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from app.engine.session import NOTHING, Session, WaitRef
-from app.flow.model import Flow, Jump, Step
+from app.flow.model import Decision, Flow, Jump, Step
 from app.flow.nodes import Place
 
 
@@ -104,6 +104,9 @@ class TraceLine:
         where: `file:line` of the flow line that decided, "" where none did.
         because: which rule decided, in one sentence.
         others: why the others did not fit.
+        by: of what was heard: `keys` or `speech`; of a lookup: `answer` or `default`; "" otherwise.
+        attempt, attempts: which failed try of how many a `retry` has decided on; 0 otherwise.
+        next_target: the number of the target of a list that is rung next; 0 otherwise.
     """
 
     did: str
@@ -112,13 +115,40 @@ class TraceLine:
     where: str = ""
     because: str = ""
     others: tuple[str, ...] = ()
+    by: str = ""
+    attempt: int = 0
+    attempts: int = 0
+    next_target: int = 0
 
 
 def line(
-    did: str, step: str, what: str, *, where: Place | None = None, because: str = "", others: tuple[str, ...] = ()
+    did: str,
+    step: str,
+    what: str,
+    *,
+    where: Place | None = None,
+    because: str = "",
+    others: tuple[str, ...] = (),
+    by: str = "",
 ) -> TraceLine:
     """A line of the trace, with its place in the flow."""
-    return TraceLine(did, step, what, f"{where.file}:{where.line}" if where else "", because, others)
+    return TraceLine(did, step, what, f"{where.file}:{where.line}" if where else "", because, others, by)
+
+
+def decided(step: Step, decision: Decision) -> TraceLine:
+    """The exit of a step decided on an outcome."""
+    place = decision.place
+    return TraceLine(
+        "decided",
+        step.name,
+        decision.outcome,
+        f"{place.file}:{place.line}",
+        decision.because,
+        decision.others,
+        attempt=decision.attempt,
+        attempts=decision.attempts,
+        next_target=decision.next_target,
+    )
 
 
 def answered(flow: Flow) -> TraceLine:

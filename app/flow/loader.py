@@ -1,4 +1,7 @@
-"""Flow files and templates → a project: every flow that can be played, and every fault."""
+"""Flow files and templates → a project: every flow that can be played, and every fault.
+
+Each flow also gets the flows that a call may reach from it.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,61 @@ from typing import Literal
 from app.flow.checks.project import check_project
 from app.flow.checks.usage import check_usage
 from app.flow.files import read_project
-from app.flow.hours import Calendar, calendar_sources
+from app.flow.hours.calendar import Calendar
+from app.flow.hours.declaration import calendar_sources
 from app.flow.issues import Issue, by_place
 from app.flow.language.flow import ReadFlow, is_flow_name, read_flow, sample_signature
+from app.flow.language.reader import Reader
 from app.flow.language.shared import Context, is_shared, read_shared
-from app.flow.linking import link
 from app.flow.model import Flow, Project, Signature
 from app.flow.nodes import Map, Node, Place, Text
-from app.flow.reader import Reader
 from app.flow.rules import PROMPT_RULES
 from app.flow.scope import scope_types
 from app.flow.settings import kept_settings
 from app.flow.source import names_written_in, read_yaml
 from app.flow.taint import caller_filled
+
+
+def link(
+    read: Mapping[str, ReadFlow], sources: Mapping[str, Mapping[str, str]]
+) -> dict[str, tuple[Flow, dict[str, str]]]:
+    """Each flow with its `subs`, and the sources of all of them.
+
+    A flow that leads to one with an error is left out, as that one is.
+
+    Args:
+        read: the flows without errors, by name.
+        sources: path → text of what each is made of, by name.
+    """
+    found: dict[str, tuple[Flow, dict[str, str]]] = {}
+    for name, one in read.items():
+        names = _reach(name, read)
+        if one.flow is None or names is None:
+            continue
+        subs = {other: _own(read[other].flow) for other in names if other != name}
+        kept = {other: sub for other, sub in subs.items() if sub is not None}
+        texts = {path: text for other in names for path, text in sources[other].items()}
+        found[name] = (replace(one.flow, subs=kept), texts)
+    return found
+
+
+def _own(flow: Flow | None) -> Flow | None:
+    """A flow with memos of its own: what is laid out depends on the flow that a call began in."""
+    return replace(flow, sound=set()) if flow is not None else None
+
+
+def _reach(start: str, read: Mapping[str, ReadFlow]) -> list[str] | None:
+    """Every flow that a call may come to from `start`, itself first; None when one of them cannot be played."""
+    names, waiting = dict.fromkeys((start,)), [start]
+    while waiting:
+        for name in sorted(read[waiting.pop()].runs):
+            if name not in read:
+                return None
+            if name not in names:
+                names[name] = None
+                waiting.append(name)
+    return list(names)
+
 
 _FLOWS = "flows/"
 _TEMPLATES = "templates/"
@@ -162,7 +207,7 @@ def _project(
     between = check_project(read, is_whole=all(file.node for file in files))
     unread = frozenset[str]().union(*(names_written_in(file.text)[1] for file in files if file.node is None))
     issues = {issue for file in files for issue in file.issues if not _is_unread(issue, file, unread)} | set(between)
-    dates = calendar_sources(context.shared.calendars)
+    dates = calendar_sources(context.shared.calendars.values())
     sources = {
         file.read.name: {file.path: file.text, **file.templates, **shared_sources, **dates, **_dates(file.read.flow)}
         for file in reversed(files)
@@ -174,7 +219,7 @@ def _project(
 
 
 def _dates(flow: Flow | None) -> Mapping[str, str]:
-    return calendar_sources(flow.calendars) if flow is not None else {}
+    return calendar_sources(flow.calendars.values()) if flow is not None else {}
 
 
 def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calendar]:

@@ -1,26 +1,317 @@
-"""A loaded flow: what the engine plays. Everything here is frozen; a change of a file makes a new flow.
+"""A loaded flow: what the engine plays. Everything here is frozen; a changed file makes a new flow.
 
-How the pieces meet when a call runs:
+How the pieces work together in a call:
 
 - A step's `parts` are rendered in order, each to `Draft`s: NCCO actions that may ask for a callback URL.
-- Then its `exit` is entered. It either jumps at once (`Exit.enter` gives a `Jump`) or waits for a webhook.
-- What a webhook means is an `Outcome`; the exit decides where it leads (`Exit.decide` gives a `Decision`).
+- Then the step's `exit` is entered. It either jumps at once (`Exit.enter` returns a `Jump`) or waits for a webhook.
+- What a webhook means is an `Outcome`. The exit decides where it leads (`Exit.decide` returns a `Decision`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
-from app.flow.drafts import Callback, CallbackKind, Draft, Frame, Part, Value
-from app.flow.moves import Again, Asked, Assignment, Decision, Edge, Go, Jump, Next, Outcome, Runs, Target
 from app.flow.nodes import Place
 from app.flow.paths import Path
 from app.flow.types import TYPES
 
 if TYPE_CHECKING:
     from app.flow.templates import Expression
+
+
+CallbackKind = Literal["input", "notify", "event", "onanswer"]
+
+
+def any_number(number: str) -> bool:
+    """Whether a number may be dialled where nobody forbids any."""
+    return True
+
+
+class Frame(NamedTuple):
+    """What a part or an exit may look at while it runs.
+
+    Attributes:
+        names: everything in scope: `call`, `input`, `env`, `now`, `locale` and the variables by name.
+        position: how far a list of the step has come; 0 on entering (which target of a connect list rings).
+        waited: seconds since the step was entered.
+        may_dial: whether a computed number or address may be dialled; "" stands for what is no number.
+        dials_left: how often the call may still dial.
+    """
+
+    names: Mapping[str, Any]
+    position: int = 0
+    waited: float = 0.0
+    may_dial: Callable[[str], bool] = any_number
+    dials_left: int = 1_000
+
+
+class Value(Protocol):
+    """A field of a flow file, compiled: a literal, or a text with braces.
+
+    `used_names` are the root names that it looks up, and sensitive fields as `name.field`; `used_files` the template
+    files that it is made of.
+    """
+
+    @property
+    def place(self) -> Place:
+        """Where it is written."""
+
+    @property
+    def used_names(self) -> frozenset[str]:
+        """Root names."""
+
+    @property
+    def used_files(self) -> frozenset[str]:
+        """Template file names."""
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether it is the same in every call."""
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The value, cast to its declared type. Raises RenderError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A webhook that an action asks for; the engine opens a wait for it and writes its `eventUrl`.
+
+    Attributes:
+        kind: which route it comes in on.
+        name: `input`, `connect`, `record`, `conversation`, or the checkpoint's name.
+        steers: whether its reply may replace the NCCO.
+        sensitive: whether what the caller keys in must not be written anywhere.
+    """
+
+    kind: CallbackKind
+    name: str
+    steers: bool
+    sensitive: bool = False
+
+
+@dataclass(slots=True)
+class Draft:
+    """One NCCO action of one turn: a dict of its own, which the engine may complete.
+
+    Attributes:
+        action: the NCCO action.
+        callback: the webhook that it asks for.
+        dials: the computed (not literal) number or address that a connect dials, to be checked against the
+            allow-list; "" when the flow file names it literally.
+        shape: names what decides about the order of actions; two drafts with the same shape are alike in it. 0 when
+            it may differ from call to call.
+        is_fixed: whether the action is the same in every call.
+        heard: the flow that the other party of a connect hears before it is joined, and what that is given
+            (`{"flow": .., "given": {..}}`); None when it hears none. The engine writes the `url` of its `onAnswer`.
+    """
+
+    action: dict[str, Any]
+    callback: Callback | None = None
+    dials: str = ""
+    shape: int = 0
+    is_fixed: bool = False
+    heard: Mapping[str, Any] | None = None
+
+
+class Part(Protocol):
+    """One item of `do`, in its file under app/flow/actions/."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is written."""
+
+    def render(self, frame: Frame) -> list[Draft]:
+        """Its actions in this call. Raises RenderError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One line of a `set`, or of a `with`."""
+
+    name: str
+    value: Value
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Another flow that a call goes on in.
+
+    Attributes:
+        flow: its name.
+        given: what its params become, computed in the flow that runs it.
+        comes_back: whether the call comes back to the step that ran it when the other flow returns. Otherwise the
+            call is handed over for good.
+    """
+
+    flow: str
+    given: tuple[Assignment, ...] = ()
+    comes_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a flow goes next: a step, another flow, back to the flow that ran this one, or the end of the call.
+
+    Attributes:
+        step: a step of this flow.
+        runs: another flow.
+        returns: the outcome with which the call goes back; a call that nobody waits for ends.
+        sets: assigned on the way. Those of a return are made in the flow that it leads to.
+    """
+
+    step: str | None
+    place: Place
+    runs: Runs | None = None
+    returns: str = ""
+    sets: tuple[Assignment, ...] = ()
+
+    @property
+    def is_end(self) -> bool:
+        """Whether the call ends here."""
+        return self.step is None and self.runs is None and not self.returns
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it leads to a step or to the end, and does nothing on the way."""
+        return self.runs is None and not self.returns and not self.sets
+
+    @property
+    def shown(self) -> str:
+        """For the trace and for messages."""
+        if self.runs is not None:
+            return f"run {self.runs.flow}"
+        return f"return {self.returns}" if self.returns else self.step or "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an `input` asked for: what the outcome table needs to tell what the caller meant.
+
+    Attributes:
+        keys: digits, `*` or `#` → the choice that they stand for.
+        phrases: phrase → the choice it stands for. Phrases are folded already (`app.flow.phrases.fold`).
+        lengths: how many digits a data entry takes (lowest, highest); None for a menu or for speech alone.
+        free_speech: any words are an answer.
+        min_confidence: 0 to 1; speech results below it do not count.
+        sensitive: what the caller keys in must not be written anywhere.
+        by_locale: what it asked for in each locale of the flow; empty when that is the same in all.
+    """
+
+    keys: Mapping[str, str] = field(default_factory=dict)
+    phrases: Mapping[str, str] = field(default_factory=dict)
+    lengths: tuple[int, int] | None = None
+    free_speech: bool = False
+    min_confidence: float = 0.0
+    sensitive: bool = False
+    by_locale: Mapping[str, Asked] = field(default_factory=dict)
+
+    def in_locale(self, locale: str) -> Asked:
+        """What it asked for in one locale; in the default one for a name that is none."""
+        return self.by_locale.get(locale, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a wait.
+
+    Attributes:
+        name: `choice`, `collected`, `noinput`, `nomatch`, `asr_error`; for a connect or a checkpoint the status or the
+            checkpoint's name (`busy`, `completed`, `machine`, `heard_terms`, ...).
+        choice: the choice's name when `name` is `choice`.
+        digits, text, confidence: what the caller gave ("" and None where nothing came).
+        reason: for failures: `dtmf`, `speech`, `low_confidence`, `length`, `asr_error`, ...
+        because: one sentence for the trace: which row of the table decided, and on what.
+    """
+
+    name: str
+    choice: str = ""
+    digits: str = field(default="", repr=False)
+    text: str = field(default="", repr=False)
+    confidence: float | None = None
+    reason: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """An exit that decides at once. `others` says why each line before the deciding one did not fit."""
+
+    target: Target
+    place: Place
+    because: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The call goes on at `target`."""
+
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The same step asks once more: `prompts`, then (unless `reprompt` is off) what it played before.
+
+    `blame` counts a failed try; without it a fault of the platform is not held against the caller.
+    """
+
+    prompts: tuple[Part, ...] = ()
+    reprompt: bool = True
+    blame: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The step's list goes on to its next item (the next target of a connect list)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an exit makes of an outcome.
+
+    Attributes:
+        move: where the call goes.
+        outcome: its name as scenarios, logs and coverage count it: a choice's name, `noinput`, `busy`, ...
+        place: the line that decided.
+        because: one sentence for the trace.
+        others: why each other line did not fit.
+        sets: assignments, in order, before the move.
+        values: what was collected, by variable name.
+        attempt, attempts: which failed try of how many this was; 0 when none has failed.
+        next_target: the number of the target of a list that is rung next; 0 for none.
+    """
+
+    move: Go | Again | Next
+    outcome: str
+    place: Place
+    because: str
+    others: tuple[str, ...] = ()
+    sets: tuple[Assignment, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    attempt: int = 0
+    attempts: int = 0
+    next_target: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One way out of a step, for reachability, cycles and the graph.
+
+    Attributes:
+        sets: assigned before those of the target.
+        fills: the variable that keeps what the caller gave; "" for none.
+    """
+
+    label: str
+    target: Target
+    passes_input: bool
+    sets: tuple[Assignment, ...] = ()
+    fills: str = ""
+
 
 __all__ = [
     "Again",
@@ -224,7 +515,7 @@ class Flow:
         unasked: what look-ups are in scope as before they are asked, by name.
         hushed: the ways to the sensitive fields of look-ups, by look-up; none leads into another.
         events: as in `Step`, for every step.
-        limits: what it promises, by name (`app.flow.language.limits`); no running call looks at it.
+        limits: what it promises, by name (`app.flow.language.flow`); no running call looks at it.
         subs: the flows that a call may come to from here, by name.
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of every file it is made of; `load` makes the same flow of them again.

@@ -12,9 +12,8 @@ from app.engine.session import Session
 from app.flow.graph import Arrow, Drawing, draw
 from app.flow.graph.drawing import Stroke
 from app.flow.graph.labels import heard_by, ways
-from app.flow.language.branch import Branch
 from app.flow.language.collect import Collect
-from app.flow.language.exits import Goto
+from app.flow.language.exits import Branch, Goto
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On
 from app.flow.language.retry import FAILURES

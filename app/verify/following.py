@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
-from app.flow.language.branch import Branch
 from app.flow.language.collect import Collect
-from app.flow.language.hold import Hold
+from app.flow.language.exits import Branch, Hold
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On, Run
 from app.flow.language.retry import FAILURES

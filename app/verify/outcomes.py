@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from app.flow.language.branch import Branch
 from app.flow.language.collect import Collect
-from app.flow.language.hold import Hold
+from app.flow.language.exits import Branch, Hold
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On, Run
 from app.flow.language.retry import FAILURES, Retry

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
-from app.flow.played import ACTIONS
+from app.flow.actions.item import ACTIONS
 from tests.docs.headings import section, things_of
 from tests.docs.options_page import PAGE, page
 

@@ -7,18 +7,17 @@ import re
 import pytest
 from fastapi.routing import APIRoute
 
-from app.flow.actions.items import KINDS
-from app.flow.hours.reading import WORDS as HOURS_WORDS
-from app.flow.language.events import EventWords
+from app.flow.actions.do import KINDS
+from app.flow.actions.item import ACTIONS
+from app.flow.hours.declaration import HoursWords
+from app.flow.language.exits import HoldOutcomes
 from app.flow.language.flow import FlowWords
-from app.flow.language.hold import HoldOutcomes
-from app.flow.language.hooks import EVENT
+from app.flow.language.hooks import EVENT, EventWords
 from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.outcomes import OUTCOMES
 from app.flow.language.shared import SharedWords
 from app.flow.language.step import EXITS, StepWords
-from app.flow.played import ACTIONS
 from app.flow.scope import scope_types
 from app.flow.templates.filters import FILTERS
 from app.flow.types import TYPES
@@ -42,7 +41,7 @@ CHAPTERS = [
     (HOOKS, "## Webhooks", sorted({route.path for route in router.routes if isinstance(route, APIRoute)})),
 ]
 LISTED = [
-    ("### `hours`", HOURS_WORDS),
+    ("### `hours`", HoursWords.words()),
     ("### `locales`", Locale.words()),
     ("### `lookups`", LookupDefinition.words()),
 ]

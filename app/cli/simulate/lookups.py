@@ -13,7 +13,7 @@ from app.cli.simulate.screen import Screen
 from app.cli.simulate.server import Line
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import AskedLookup, LookupDefinition
-from app.flow.language.returned import ReturnedValue
+from app.flow.language.returns import ReturnedValue
 from app.flow.model import Flow
 from app.flow.report import printable
 from app.service.calls import LookUp

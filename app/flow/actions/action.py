@@ -1,14 +1,21 @@
-"""An NCCO action of a step, compiled: what is the same in every call is ready, the rest is computed for each."""
+"""An NCCO action of a step, compiled: constant fields are ready, the others are computed for each call.
+
+`checkpoint: heard_terms` is here too: an NCCO notify that tells the server how far the call has come. If `on` names it,
+it decides how the call goes on; otherwise it is only recorded.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from app.flow.actions.values import in_locale
-from app.flow.model import Callback, Draft, Frame, Value
-from app.flow.nodes import Place
+from app.flow.actions.item import Item
+from app.flow.actions.values import Given, Object, OfCall, in_locale
+from app.flow.language.reader import Reader
+from app.flow.model import Callback, Draft, Frame, Part, Value
+from app.flow.nodes import Place, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +105,49 @@ def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool =
     if word == "input" and is_asynchronous:
         return Callback("event", "input", steers=False)
     return None
+
+
+DIAL_FAILURES = ("busy", "timeout", "unanswered", "rejected", "failed")
+"""Ways in which dialling fails whose reply Vonage plays. Source: webhook reference, Call status events."""
+
+DIAL_OUTCOMES = ("completed", *DIAL_FAILURES, "disconnected")
+DETECTIONS = ("machine", "human", "beep")
+"""What machine detection reports."""
+
+CONNECTED = "connected"
+HELD = "held"
+_RESERVED = frozenset({*DIAL_OUTCOMES, *DETECTIONS, CONNECTED, HELD, "otherwise", "error", "cancelled", "record"})
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+class CheckpointKind:
+    """How a `checkpoint` is read."""
+
+    word = "checkpoint"
+
+    def read(self, item: Item, reader: Reader) -> Part | None:
+        """The notify of one checkpoint; None once its faults are reported."""
+        name = item.main
+        if not isinstance(name, Text):
+            reader.report("E404", item.place, "a checkpoint has only a name", "write `checkpoint: heard_terms`")
+            return None
+        for entry in item.beside:
+            reader.report("E202", entry.key.place, f'checkpoint has no "{entry.key.value}"', "it takes a name only")
+        if not _NAME.fullmatch(name.value):
+            message = f'a checkpoint cannot be named "{name.value}"'
+            reader.report("E409", name.place, message, "use letters, digits, _ and -")
+            return None
+        if name.value in _RESERVED:
+            message = f'"{name.value}" is the name of an outcome already'
+            reader.report("E409", name.place, message, "give the checkpoint another name")
+            return None
+        return checkpoint(name.value, item.place, steers=False)
+
+
+def checkpoint(name: str, place: Place, *, steers: bool) -> Action:
+    """The notify of a checkpoint. It carries the leg, since the webhook itself names only the conversation.
+
+    Source: webhook reference, Notify event.
+    """
+    payload = Object({"checkpoint": Given(name, place), "leg": OfCall("uuid", place)}, place)
+    return Action("notify", place, {"payload": payload}, Callback("notify", name, steers), checkpoint=name)

@@ -11,11 +11,10 @@ from typing import Any, Protocol
 from jinja2 import nodes
 
 from app.flow.actions.values import Array, Given, Object, localised
-from app.flow.fields import read_fields
 from app.flow.language.locales import Locale, split, stands_for_locales, within
+from app.flow.language.reader import Reader, read_fields
 from app.flow.model import Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.reader import Reader
 from app.flow.scope import Shape as ComputedType
 from app.flow.scope import item_of, kind_of
 from app.flow.templates import Escape, compile_file, compile_value

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from jinja2 import nodes
 
-from app.flow.language.branch import Branch
-from app.flow.model import Edge
-from app.flow.moves import Assignment
+from app.flow.language.exits import Branch
+from app.flow.model import Assignment, Edge
 from app.flow.templates import Computed, Native
 from app.flow.templates.references import walk
 

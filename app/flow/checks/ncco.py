@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 from app.errors import RenderError
 from app.flow.actions.action import Action
 from app.flow.actions.connect import Connect
-from app.flow.actions.dial import targets_count
-from app.flow.actions.document import Document
+from app.flow.actions.do import Document
 from app.flow.actions.values import Array, Object, find, leaves
+from app.flow.actions.waits import targets_count
 from app.flow.checks.trying import others
 from app.flow.issues import Issue
 from app.flow.model import Part, Value

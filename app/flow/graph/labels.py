@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.flow.actions.action import Action
-from app.flow.actions.checkpoint import CONNECTED
-from app.flow.actions.connect import Connect
-from app.flow.actions.endpoints import address_of
+from app.flow.actions.action import CONNECTED, Action
+from app.flow.actions.connect import Connect, address_of
 from app.flow.graph.drawing import Look
-from app.flow.language.branch import Branch
 from app.flow.language.collect import Collect
-from app.flow.language.hold import HELD, Hold
+from app.flow.language.exits import HELD, Branch, Hold
 from app.flow.language.menu import Choice, Choices
 from app.flow.language.outcomes import Run
 from app.flow.language.retry import FAILURES

@@ -15,17 +15,16 @@ from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
-from app.flow.actions.asking import with_input
+from app.flow.actions.waits import with_input
 from app.flow.language.base import FlowModel, Made, ReadWith
-from app.flow.language.branch import read_condition
-from app.flow.language.exits import StepExit, StepSource, Wired
+from app.flow.language.exits import StepExit, StepSource, Wired, read_condition
 from app.flow.language.json_schema import TEXT, offered
 from app.flow.language.menu import Confidence
+from app.flow.language.reader import Reader
 from app.flow.language.retry import Retry
 from app.flow.language.variables import is_variable_name
 from app.flow.model import Again, Asked, Decision, Edge, Frame, Go, Outcome, Part, Target, Variable
 from app.flow.nodes import Node, Text
-from app.flow.reader import Reader
 from app.flow.scope import variable_type
 from app.flow.templates import Expression
 from app.flow.types import ValueType

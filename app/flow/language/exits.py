@@ -1,26 +1,44 @@
-"""What every exit of a step has: what it is read from, and what an exit does that says nothing else.
+"""The exits of a step that ask the caller nothing: `goto`, `branch` and `hold`; and what every exit has.
 
-`goto` is here too: the call goes on at a step, or ends. A step without any exit ends the call.
+goto: menu
+
+branch:                                    # the first line whose condition holds decides, at once
+  - if: call.from in ["447700900123", "447700900124"]
+    goto: vip
+  - else: menu
+
+hold: {until: place.agent_free, up_to: 10m}
+on: {ready: agent, too_long: voicemail}
+
+`hold` plays `do` until its condition holds. The lookups of the step run on entering and each time `do` has been played.
+When `until` holds on entering, nothing is played. `too_long` decides once `up_to` has passed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, NamedTuple
 
-from app.flow.fields import Fields
+from pydantic import Field
+
+from app.flow.actions.item import Played
+from app.flow.actions.waits import with_held
+from app.flow.language.base import FlowModel, Made, ReadWith, duration
+from app.flow.language.json_schema import TEXT, defined
+from app.flow.language.reader import Fields, Reader
 from app.flow.language.retry import Retry, RetryWords, finish_retry, read_retry
+from app.flow.language.returns import OK
 from app.flow.language.targets import read_target
-from app.flow.model import Asked, Decision, Edge, Exit, Frame, Jump, Outcome, Part, Target
-from app.flow.nodes import Node, Place
+from app.flow.model import Again, Asked, Decision, Edge, Exit, Frame, Go, Jump, Outcome, Part, Target
+from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.paths import is_inner
-from app.flow.played import Played
-from app.flow.reader import Reader
+from app.flow.scope import Record
 from app.flow.templates import Expression
 
 if TYPE_CHECKING:
-    from app.flow.language.defaults import Defaults
+    from app.flow.language.shared import Defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +165,266 @@ class Goto(StepExit):
         """What a step without an exit does: the call ends."""
         end = Target(None, source.place)
         return Wired(cls(end, source.place, "the step has no exit: the call ends"), source.parts)
+
+
+_TORN: Final = (("if",), ("goto",))
+_BLOCK: Final = "write a list: `- if: condition` with `goto: step` under it, at last `- else: step`"
+
+
+def read_condition(node: Node, what: str, reader: Reader) -> Expression | None:
+    """A bare expression."""
+    return reader.expression(node, what)
+
+
+class Arm(FlowModel):
+    """One line: where it leads when its condition holds."""
+
+    aliases: ClassVar = {"then": "goto"}
+    hints: ClassVar = {
+        "elif": "write another line `- if: ..` with its own `goto`",
+        **dict.fromkeys(("default", "otherwise"), "write `- else: step`"),
+        "run": "write `goto: {run: flow}`",
+        "return": "write `goto: {return: outcome}`",
+        "set": "write `goto: {goto: step, set: {..}}`",
+    }
+    cures: ClassVar = {"goto": "write `goto: step` under the `if`"}
+
+    condition: Annotated[Expression, ReadWith(read_condition, TEXT)] = Field(alias="if")
+    """A condition: names, comparison, and, or, not, in, filters."""
+    target: Annotated[Target, ReadWith(read_target, defined("goto"))] = Field(alias="goto")
+    """Where the call goes when it holds."""
+    shown: Made[str] = ""
+
+    @property
+    def place(self) -> Place:
+        """Where its condition is written."""
+        return self.at("if")
+
+
+class Else(FlowModel):
+    """The last line: where the call goes when no condition holds."""
+
+    hints: ClassVar = {"goto": "write the step behind `else:` itself"}
+
+    target: Annotated[Target, ReadWith(read_target, defined("goto"))] = Field(alias="else")
+    """Where the call goes when no line holds; the last line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch(StepExit):
+    """Leads to the first line that holds, else to the last."""
+
+    word: ClassVar = "branch"
+    step_words: ClassVar = ("branch",)
+
+    arms: tuple[Arm, ...]
+    otherwise: Target
+    place: Place
+
+    def edges(self) -> Iterator[Edge]:
+        """Each line, and `else`."""
+        for arm in self.arms:
+            yield Edge(f"if {arm.shown}", arm.target, passes_input=False)
+        yield Edge("else", self.otherwise, passes_input=False)
+
+    def uses(self) -> Iterator[Part | Expression]:
+        """The conditions, in order."""
+        yield from (arm.condition for arm in self.arms)
+
+    def enter(self, frame: Frame) -> Jump | None:
+        """Jump to the first line that holds. Raises RenderError."""
+        others: list[str] = []
+        for arm in self.arms:
+            if arm.condition.evaluate(frame.names):
+                return Jump(arm.target, arm.place, f"{arm.shown} holds", tuple(others))
+            others.append(f"{arm.shown} does not hold")
+        return Jump(self.otherwise, self.otherwise.place, "else: no condition holds", tuple(others))
+
+    @classmethod
+    def read(cls, node: Node, source: StepSource) -> Wired | None:
+        """The `branch` of a step."""
+        reader, place = source.reader, source.fields.at("branch")
+        if isinstance(node, Map):
+            reader.report("E201", place, "`branch` is a map", _BLOCK)
+            return None
+        lines = reader.seq(node, "`branch`")
+        if lines is None:
+            return None
+        torn = _report_torn(lines.items, reader)
+        conditions = [line for line in lines.items if not _is_else(line)]
+        arms = [None if line in torn else _read_arm(line, source) for line in conditions]
+        otherwise = _read_else(lines.items, place, reader)
+        found = tuple(arm for arm in arms if arm is not None)
+        if otherwise is None or len(found) < len(arms):
+            return None
+        return Wired(cls(found, otherwise, place), source.parts)
+
+
+def _report_torn(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
+    """The lines of which one holds an `if` alone and the next its `goto`; E204 for each pair."""
+    torn: list[Node] = []
+    for line, following in pairwise(lines):
+        if isinstance(line, Map) and isinstance(following, Map) and (line.keys(), following.keys()) == _TORN:
+            message = "this `goto` is a line of its own, and the `if` above it has none"
+            reader.report("E204", following.place, message, "put it under the `if`: without the dash, indented as far")
+            torn += [line, following]
+    return torn
+
+
+def _is_else(line: Node) -> bool:
+    return isinstance(line, Map) and line.get("else") is not None and line.get("if") is None
+
+
+def _read_arm(line: Node, source: StepSource) -> Arm | None:
+    """A line with a condition; None when it cannot be read."""
+    reader = source.reader
+    if not isinstance(line, Map):
+        reader.report("E201", line.place, "a line of `branch` is not a map", _BLOCK)
+        return None
+    fields = Arm.read_words(line, "a line of `branch`", reader, more=("else",))
+    if "else" in fields.values:
+        message = "`if` and `else` are in one line of `branch`"
+        reader.report("E251", fields.at("else"), message, "write `- else: step` as a line of its own, the last one")
+        return None
+    target = fields.get("goto")
+    step = target.value if isinstance(target, Text) else "step"
+    cure = f"write `if: condition` in front of it; if this is the last line, write `- else: {step}`"
+    arm = Arm.build(fields, reader, cures={"if": cure})
+    return arm.model_copy(update={"shown": source.shown(arm.condition)}) if arm else None
+
+
+def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target | None:
+    """Where `else` leads; E250 without one, E251 for lines behind it."""
+    found = [(index, line) for index, line in enumerate(lines) if isinstance(line, Map) and _is_else(line)]
+    if not found:
+        has_stray = any(isinstance(line, Map) and (line.get("else") or not line.get("if")) for line in lines)
+        if not has_stray:
+            reader.report("E250", place, "`branch` has no `else`: where does a call go that fits no line?")
+        return None
+    index, line = found[0]
+    for behind in lines[index + 1 :]:
+        reader.report("E251", behind.place, "this line of `branch` comes after `else` and is never reached")
+    step = line.get("else")
+    if isinstance(step, Text) and not step.value and not step.quoted:
+        return None  # it is reported already that nothing follows `else:`
+    otherwise = Else.parse(line, "the `else` line", reader)
+    return otherwise.target if otherwise else None
+
+
+HELD: Final = "held"
+_ON: Final = "add `on: {ready: step, too_long: step}`"
+
+
+class HoldOutcomes(FlowModel):
+    """The `on` beside `hold`."""
+
+    unknown_code: ClassVar = "E277"
+    cures: ClassVar = {"ready": "add `ready: step`", "too_long": "add `too_long: step`"}
+
+    ready: Annotated[Target, ReadWith(read_target, defined("goto"))]
+    """What was waited for has come."""
+    too_long: Annotated[Target, ReadWith(read_target, defined("goto"))]
+    """The longest time is over."""
+
+
+class Hold(FlowModel, StepExit):
+    """Waits until a condition holds, at most for a time. `shown` is the condition for the trace."""
+
+    word: ClassVar = "hold"
+    step_words: ClassVar = ("hold", "on")
+    is_early: ClassVar = True
+    asks_again: ClassVar = True
+    aliases: ClassVar = {**dict.fromkeys(("for", "timeout", "max"), "up_to"), "if": "until"}
+    hints: ClassVar = {
+        "while": "write `until` with the opposite condition",
+        "on": "write `on` beside `hold`, not inside it",
+    }
+    cures: ClassVar = {"until": "add `until: condition`", "up_to": "add `up_to: 10m`: nobody waits forever"}
+
+    until: Annotated[Expression, ReadWith(read_condition, TEXT)]
+    """The condition."""
+    up_to_ms: Annotated[int, duration("1s", "24h", "m")] = Field(alias="up_to")
+    """The longest time: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""
+    outcomes: Made[HoldOutcomes]
+    shown: Made[str] = ""
+
+    @property
+    def lines(self) -> Mapping[str, Target]:
+        """Where each outcome leads."""
+        return {"ready": self.outcomes.ready, "too_long": self.outcomes.too_long}
+
+    def edges(self) -> Iterator[Edge]:
+        """Both ways on. Time passes here, and it is bounded, as input is."""
+        for name, target in self.lines.items():
+            yield Edge(name, target, passes_input=True)
+
+    def uses(self) -> Iterator[Part | Expression]:
+        """What it waits for."""
+        yield self.until
+
+    def enter(self, frame: Frame) -> Jump | None:
+        """On at once when the condition holds already. Raises RenderError."""
+        if not self.until.evaluate(frame.names):
+            return None
+        target = self.outcomes.ready
+        return Jump(target, target.place, f"{self.shown} holds already")
+
+    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
+        """On when the condition holds or the time is over, else once more. Raises RenderError."""
+        if outcome.name != HELD:
+            return None
+        waited = f"after {frame.waited:.0f} s"
+        if self.until.evaluate(frame.names):
+            return self._go("ready", f"{self.shown} holds {waited}")
+        if frame.waited * 1000 >= self.up_to_ms:
+            return self._go("too_long", f"{self.shown} does not hold {waited}, the longest is over")
+        because = f"{self.shown} does not hold {waited}: held on"
+        return Decision(Again(blame=False), HELD, self.place, because)
+
+    def _go(self, name: str, because: str) -> Decision:
+        target = self.lines[name]
+        return Decision(Go(target), name, target.place, because)
+
+    @classmethod
+    def read(cls, node: Node, source: StepSource) -> Wired | None:
+        """The `hold` of a step with the `on` beside it."""
+        reader, place = source.reader, source.fields.at("hold")
+        found = reader.map(node, "`hold`", "write `hold: {until: place.agent_free, up_to: 10m}`")
+        outcomes = _read_outcomes(source)
+        hold = cls.parse(found, "`hold`", reader, place=place, outcomes=outcomes) if found else None
+        if hold is None or outcomes is None:
+            return None
+        _check_changes(hold.until, source)
+        hold = hold.model_copy(update={"shown": source.shown(hold.until)})
+        return Wired(hold, with_held(source.parts, place, reader))
+
+
+def _read_outcomes(source: StepSource) -> HoldOutcomes | None:
+    node = source.fields.need("on", _ON, source.reader)
+    found = source.reader.map(node, "`on`", _ON) if node else None
+    if found is None:
+        return None
+    fields = HoldOutcomes.read_words(found, "`on`", source.reader, place=source.fields.at("on"), more=("error",))
+    return HoldOutcomes.build(fields.without("error"), source.reader)
+
+
+def _check_changes(until: Expression, source: StepSource) -> None:
+    """W289 when `until` looks at nothing that may change while the caller waits.
+
+    One without any name is reported by itself (W642, W643), but for `false`, with which the caller always waits.
+    """
+    if not until.used_names or until.used_names & {"hours", "now", *_asked(source.fields.get("lookup"))}:
+        return
+    shapes = ((name, source.reader.scope.get(name)) for name in sorted(until.used_names))
+    known = next((name for name, shape in shapes if isinstance(shape, Record) and OK in shape.fields), "")
+    cure = f"add `lookup: {known}` to this step: it is asked again each time" if known else None
+    source.reader.report("W289", until.place, f"{source.shown(until)} stays as it is while the caller waits", cure)
+
+
+def _asked(node: Node | None) -> Iterator[str]:
+    """The names of the look-ups under `lookup` of a step."""
+    for item in node.items if isinstance(node, Seq) else (node,):
+        if isinstance(item, Map):
+            yield from item.keys()
+        elif isinstance(item, Text):
+            yield item.value

@@ -11,14 +11,12 @@ from pydantic import Field
 
 from app.flow.actions.item import gather
 from app.flow.checks.graph import check_cycles, check_reachable
-from app.flow.fields import Fields, fallen_out
 from app.flow.issues import Issue
-from app.flow.language.base import ReadWith, kept
-from app.flow.language.defaults import Defaults, read_defaults
-from app.flow.language.events import read_events
+from app.flow.language.base import FlowModel, ReadWith, kept
+from app.flow.language.hooks import read_events
 from app.flow.language.json_schema import TEXT, defined, listed, named, offered
-from app.flow.language.limits import read_limits
-from app.flow.language.shared import Context, Declarations, Sections, read_sections
+from app.flow.language.reader import Fields, Reader, fallen_out
+from app.flow.language.shared import Context, Declarations, Defaults, Sections, read_defaults, read_sections
 from app.flow.language.step import ReadStep, StepWords, read_step
 from app.flow.language.targets import read_target
 from app.flow.language.variables import (
@@ -31,10 +29,41 @@ from app.flow.language.variables import (
 )
 from app.flow.model import Flow, Limit, Signature
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.reader import Reader
 from app.flow.scope import ScopeTypes, scope_types
 from app.flow.types import CALLER_URL, TYPES
 from app.ncco.suggest import nearest
+
+
+class Limits(FlowModel):
+    """What `ncco prove` holds a flow to; the largest numbers are our choice."""
+
+    aliases: ClassVar = {
+        **dict.fromkeys(("options", "choices"), "menu_options"),
+        **dict.fromkeys(("max_steps", "depth"), "steps"),
+        "person": "seconds_to_person",
+        "prompt": "prompt_seconds",
+    }
+    hints: ClassVar = {"seconds": "write `seconds_to_person` or `prompt_seconds`"}
+    unknown_code: ClassVar = "E290"
+    value_code: ClassVar = "E291"
+
+    seconds_to_person: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    """Seconds after which a person rings at the latest, by the quickest way there."""
+    steps: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    """Steps that a call enters at most; loops that the caller asks for count once."""
+    prompt_seconds: Annotated[int, Field(ge=1, le=3_600)] | None = None
+    """Seconds that a caller listens at most before being able to answer."""
+    menu_options: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Choices that a menu has at most."""
+
+
+def read_limits(node: Node, what: str, reader: Reader) -> Mapping[str, Limit]:
+    """The numbers under `limits`, by name."""
+    found = reader.map(node, what, "write `limits: {seconds_to_person: 60}`")
+    limits = Limits.parse(found, what, reader) if found else None
+    written = limits.model_dump(exclude_none=True, exclude={"written"}) if limits else {}
+    return {word: Limit(number, limits.at(word)) for word, number in written.items()} if limits else {}
+
 
 _FLOW_NAME: Final = re.compile(r"[a-z0-9_-]+")
 _OUTCOME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")

@@ -1,4 +1,4 @@
-"""Hooks: webhooks of ours that say what has happened, sent after the caller has heard the reply.
+"""Hooks: our own webhooks, sent after the caller has heard the reply.
 
 hooks:
   voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}
@@ -8,7 +8,7 @@ hooks:
     params: {reason: text}
     json: {caller: "{{ call.from }}", answers: "{{ answers }}", reason: "{{ reason }}"}
 
-A step sends them (`send: survey_done`), or an event does (`events: {record: voicemail_saved}`).
+A step sends them (`send: survey_done`), or an event does (`events: {record: voicemail_saved}`), for a step or a flow.
 """
 
 from __future__ import annotations
@@ -17,22 +17,20 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Final, NamedTuple
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from pydantic import Field, WithJsonSchema
 
 from app.errors import RenderError
 from app.flow.actions.values import Object, leaves
-from app.flow.drafts import Value
-from app.flow.fields import Fields
 from app.flow.language.base import FlowModel, Made, ReadWith, Trusted
+from app.flow.language.exits import StepSource
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
-from app.flow.language.naming import Named, NamedKind
-from app.flow.language.outgoing import plain_json, read_headers, read_json, read_url
+from app.flow.language.outgoing import Named, NamedKind, plain_json, read_headers, read_json, read_url
+from app.flow.language.reader import Fields, Reader
 from app.flow.language.variables import read_params
-from app.flow.model import Param
-from app.flow.nodes import Entry, Map, Node, Text
-from app.flow.reader import Reader
+from app.flow.model import Param, Value
+from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.scope import Record, ScopeTypes, variable_type
 from app.flow.templates import Native
 from app.flow.types import TYPES
@@ -312,3 +310,93 @@ def read_sent(node: Node, what: str, reader: Reader) -> tuple[SentHook, ...]:
     told = tuple(name for name, variable in reader.variables.items() if not variable.sensitive)
     found = _HOOKS.read(node, reader.hooks, reader, what)
     return tuple(SentHook(named.definition, named.place, named.given, told) for named in found)
+
+
+SentHooks: TypeAlias = Annotated[tuple[SentHook, ...], ReadWith(read_sent, defined("sent"))]
+
+
+class EventWords(FlowModel):
+    """Each event with the hooks that are sent; `hangup` is ours.
+
+    Source: webhook reference, Call status events, Record, Transcription.
+    """
+
+    aliases: ClassVar = {
+        **dict.fromkeys(("recorded", "recording"), "record"),
+        "transcribed": "transcription",
+        "hang_up": "hangup",
+    }
+    hints: ClassVar = {"error": "write it under `on`: an error leads the call on"}
+    unknown_code: ClassVar = "E284"
+
+    record: SentHooks = ()
+    """A recording is ready."""
+    transcription: SentHooks = ()
+    """A transcription is ready."""
+    hangup: SentHooks = ()
+    """The call is over."""
+    started: SentHooks = ()
+    """A call to somebody begins."""
+    ringing: SentHooks = ()
+    """It rings."""
+    answered: SentHooks = ()
+    """Somebody, or a machine, has answered."""
+    machine: SentHooks = ()
+    """A machine answered."""
+    human: SentHooks = ()
+    """A person answered."""
+    beep: SentHooks = ()
+    """A machine has played its tone."""
+    completed: SentHooks = ()
+    """They spoke, and hung up."""
+    busy: SentHooks = ()
+    """The other party is on the phone."""
+    timeout: SentHooks = ()
+    """It rang for too long."""
+    unanswered: SentHooks = ()
+    """Nobody answered, or the call was declined."""
+    rejected: SentHooks = ()
+    """The call was refused before it rang."""
+    failed: SentHooks = ()
+    """The call could not be connected."""
+    cancelled: SentHooks = ()
+    """The caller hung up before somebody answered."""
+    disconnected: SentHooks = ()
+    """A websocket was closed."""
+
+
+def read_events(node: Node, what: str, reader: Reader) -> Mapping[str, tuple[SentHook, ...]]:
+    """The map under `events`: event → the hooks that are sent."""
+    found = reader.map(node, what, "write `events: {record: hook}`")
+    events = EventWords.parse(found, what, reader) if found else None
+    return {name: getattr(events, name) for name in events.written.values} if events else {}
+
+
+def check_events(source: StepSource) -> None:
+    """W288 for what nothing in the step brings: a recording, a transcription of one."""
+    node, reader = source.fields.get("events"), source.reader
+    kinds = {item.kind for item in source.played}
+    if not isinstance(node, Map) or not source.plays_whole or "ncco" in kinds:
+        return
+    records = "record" in kinds or ("conversation" in kinds and _is_written("record", source))
+    for entry in node.entries:
+        name = entry.key.value
+        if name in ("record", "transcription") and not records:
+            reader.report("W288", entry.key.place, f"`{name}` never comes: nothing in this step records")
+        elif name == "transcription" and not _is_written(name, source):
+            message = "`transcription` never comes: no record of this step asks for one"
+            reader.report(
+                "W288", entry.key.place, message, "write `transcription: {}` in the record, or delete the line"
+            )
+
+
+def _is_written(option: str, source: StepSource) -> bool:
+    """Whether an action of the step, or a default of its actions, has the option."""
+    actions = (source.reader.inherited.get(item.kind) for item in source.played)
+    return any(action is not None and _holds(action, option) for action in (source.fields.get("do"), *actions))
+
+
+def _holds(node: Node, key: str) -> bool:
+    if isinstance(node, Map):
+        return key in node.keys() or any(_holds(entry.value, key) for entry in node.entries)  # noqa: SIM118 - a Map
+    return isinstance(node, Seq) and any(_holds(item, key) for item in node.items)

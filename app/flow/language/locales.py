@@ -15,11 +15,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
-from app.flow.fields import Fields
 from app.flow.language.base import FlowModel, Made, ReadWith
 from app.flow.language.json_schema import TEXT
+from app.flow.language.reader import Fields, Reader
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.reader import Reader
 from app.ncco.actions import SHAPES
 from app.ncco.languages import IS_RECOGNISED, VOICES
 from app.ncco.suggest import nearest

@@ -13,32 +13,59 @@ A step asks them by name: `lookup: customer`, `lookup: [customer, {stock: {item:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
+from jinja2 import nodes
 from pydantic import Field, WithJsonSchema
 
+from app.errors import RenderError
 from app.flow.actions.values import Object
-from app.flow.drafts import Value
-from app.flow.fields import Fields
 from app.flow.issues import Issue
-from app.flow.language.base import FlowModel, Made, ReadWith, Trusted
-from app.flow.language.durations import duration
+from app.flow.language.base import FlowModel, Made, ReadWith, Trusted, duration
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
-from app.flow.language.naming import Named, NamedKind
-from app.flow.language.outgoing import Body, Headers, Url, has_braces, read_json_map
-from app.flow.language.returned import OK, Hushing, Misfit, ReturnedMap
-from app.flow.language.returns import read_default, read_returns
-from app.flow.language.segments import check_segments
+from app.flow.language.outgoing import Body, Headers, Named, NamedKind, Url, has_braces, read_json_map
+from app.flow.language.reader import Fields, Reader
+from app.flow.language.returns import OK, Hushing, Misfit, ReturnedMap, read_default, read_returns
 from app.flow.language.variables import is_variable_name, read_params
-from app.flow.model import Param
+from app.flow.model import Param, Value
 from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.paths import written
-from app.flow.reader import Reader
 from app.flow.scope import Record, ScopeTypes, variable_type
+from app.flow.templates import Computed
+from app.flow.templates.references import root_names
 from app.flow.types import TYPES
+
+_END = re.compile(r"[?#]")
+_VALUE = "\0"
+
+
+def check_segments(written: Value | None, url: str) -> None:
+    """Refuse a URL in which a segment that is one computed value is empty. Raises RenderError (E392)."""
+    meant = list(_segments(written)) if isinstance(written, Computed) else []
+    rendered = _END.split(url)[0].split("/")
+    for index in range(1, min(len(meant), len(rendered)) + 1):
+        if meant[-index] == _VALUE and not rendered[-index]:
+            raise RenderError("E392", "a value in the path of the URL is empty", str(written.place) if written else "")
+
+
+def _segments(written: Computed) -> Iterator[str]:
+    """The segments of the path as they are written, `_VALUE` for a whole one; none where tags decide on them."""
+    text = ""
+    for node in written.template.body:
+        if not isinstance(node, nodes.Output):
+            return
+        for part in node.nodes:
+            if isinstance(part, nodes.TemplateData):
+                text += part.data
+            else:
+                text += _VALUE if root_names(part) != {"env"} else "env"
+        if _END.search(text):
+            break
+    yield from _END.split(text)[0].split("/")
+
 
 Method: TypeAlias = Literal["GET", "POST", "PYTHON"]
 

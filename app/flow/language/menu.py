@@ -16,18 +16,17 @@ from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 from pydantic import Field
 
-from app.flow.actions.asking import with_input
-from app.flow.language.assignments import read_sets
+from app.flow.actions.waits import with_input
 from app.flow.language.base import FlowModel, Made, ReadWith
 from app.flow.language.exits import StepExit, StepSource, Wired
 from app.flow.language.json_schema import defined, listed
 from app.flow.language.locales import speaks_several, split
+from app.flow.language.reader import Reader
 from app.flow.language.retry import Retry
-from app.flow.language.targets import read_target
+from app.flow.language.targets import read_sets, read_target
 from app.flow.model import Again, Asked, Assignment, Decision, Edge, Frame, Go, Outcome, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.phrases import find, fold
-from app.flow.reader import Reader
 from app.flow.templates import Expression
 
 Confidence: TypeAlias = Annotated[float, Field(ge=0, le=1)]

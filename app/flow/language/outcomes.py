@@ -23,16 +23,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, NamedTuple
 
-from app.flow.actions.checkpoint import DIAL_FAILURES
+from app.flow.actions.action import DIAL_FAILURES
 from app.flow.actions.connect import Connect
-from app.flow.actions.dial import connect_of, with_dial
-from app.flow.fields import Fields, read_fields
-from app.flow.language.assignments import declared_under
+from app.flow.actions.waits import connect_of, with_dial
 from app.flow.language.exits import StepExit, StepSource, Wired
-from app.flow.language.targets import RETURNED, read_run, read_target
+from app.flow.language.reader import Fields, Reader, read_fields
+from app.flow.language.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.model import Decision, Edge, Frame, Go, Jump, Next, Outcome, Runs, Signature, Target, Variable
 from app.flow.nodes import Map, Node, Place
-from app.flow.reader import Reader
 from app.flow.scope import variable_type
 from app.ncco.suggest import nearest
 
@@ -123,8 +121,9 @@ class On(StepExit):
         if name in FAILURES and self.connect is not None and self.connect.rings_several:
             count = sum(1 for _ in self.connect.rung(frame))
             if count - frame.position > 1 and frame.dials_left > 0:
-                rung = f"{outcome.because}; target {frame.position + 2} of {count} is next"
-                return Decision(Next(), name, self.place, rung)
+                number = frame.position + 2
+                rung = f"{outcome.because}; target {number} of {count} is next"
+                return Decision(Next(), name, self.place, rung, next_target=number)
         found = name if name in self.lines else "otherwise" if name in self.covered else ""
         line = self.lines.get(found)
         if line is None:

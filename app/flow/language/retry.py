@@ -21,17 +21,16 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from app.flow.actions.action import Action
-from app.flow.actions.items import read_do
+from app.flow.actions.do import read_do
 from app.flow.actions.values import Given
 from app.flow.checks.ncco import check_step
-from app.flow.fields import Fields
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import defined
 from app.flow.language.locales import split, stands_for_locales
+from app.flow.language.reader import Fields, Reader
 from app.flow.language.targets import is_target, read_target
 from app.flow.model import Again, Decision, Edge, Go, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.reader import Reader
 
 FAILURES: Final = ("noinput", "nomatch")
 MOST_TRIES: Final = 10
@@ -194,11 +193,13 @@ class Retry:
         if number >= self.tries:
             target = self.then[failure]
             leads = f"{count}: retry.then leads to {'the end' if target.is_end else target.shown}"
-            return Decision(Go(target), failure, target.place, leads, others)
+            return Decision(Go(target), failure, target.place, leads, others, attempt=number, attempts=self.tries)
         said = self.prompts[failure]
         prompt = said[min(number, len(said)) - 1] if said else ()
         place = prompt[0].place if prompt else self.place
-        return Decision(Again(prompt, self.reprompt), failure, place, f"{count}: asked again", others)
+        again = Again(prompt, self.reprompt)
+        because = f"{count}: asked again"
+        return Decision(again, failure, place, because, others, attempt=number, attempts=self.tries)
 
 
 def finish_retry(

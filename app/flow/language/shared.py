@@ -1,13 +1,19 @@
-"""Shared files: parts for all flows of a project.
+"""Shared files, and `defaults`: what all steps of a flow, or all flows of a project, have in common.
 
 shared: true
 hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}
 lookups: {customer: {get: "{{ env.CRM_URL }}/callers/{{ call.from }}", returns: {name: text}}}
 hooks: {voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}}
 locales: {en: {language: en-GB}}
-defaults: {talk: {style: 2}}          # what every flow inherits
+defaults:
+  talk: {language: en-GB, style: 2}       # of every talk; connect, stream, ... likewise
+  retry: {noinput: ["Sorry?"], then: reception}
+  choices:
+    operator: {dtmf: 0, speech: operator, goto: reception}      # added to every menu
+  min_confidence: 0.4
+  on: {error: sorry}                      # where a value that cannot be computed leads
 
-A project may have several; what a flow declares itself wins.
+A project may have several shared files. What a flow declares itself wins.
 """
 
 from __future__ import annotations
@@ -16,18 +22,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
-from app.flow.actions.item import gather
-from app.flow.fields import Fields
-from app.flow.hours import Calendar, hours_shape, read_hours
+from app.flow.actions.item import ACTIONS, check_defaults, gather
+from app.flow.hours.calendar import Calendar
+from app.flow.hours.declaration import read_hours
+from app.flow.hours.moment import hours_shape
 from app.flow.issues import Issue
-from app.flow.language.base import FlowModel, kept
+from app.flow.language.base import FlowModel, ReadWith, kept
 from app.flow.language.hooks import HookDefinition, read_hooks
 from app.flow.language.json_schema import defined
 from app.flow.language.locales import Locale, read_locales
 from app.flow.language.lookups import LookupDefinition, read_lookups
-from app.flow.model import Signature
+from app.flow.language.menu import Choice, Confidence, Menu, read_menu
+from app.flow.language.reader import Fields, Reader
+from app.flow.language.retry import RetryWords, read_retry, unreadable_retry
+from app.flow.language.targets import read_target
+from app.flow.model import Signature, Target
 from app.flow.nodes import Entry, Map, Node, Text
-from app.flow.reader import Reader
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes, scope_types
 from app.flow.types import ANY, words
@@ -185,3 +195,84 @@ def _with_answers(scope: ScopeTypes, lookups: Mapping[str, LookupDefinition], re
             scope.having(name, ANY) if is_taken else scope.having(name, lookup.shape, secrets=lookup.returns.secrets)
         )
     return scope
+
+
+class ErrorLine(FlowModel):
+    """The `on` of `defaults`, which holds nothing else."""
+
+    error: Annotated[Target | None, ReadWith(read_target, defined("goto"))] = None
+    """A value could not be computed."""
+
+
+def _read_error(node: Node, what: str, reader: Reader) -> Target | None:
+    found = reader.map(node, "`on` of defaults", "write `on: {error: step}`")
+    lines = ErrorLine.parse(found, "`on` of defaults", reader) if found else None
+    return lines.error if lines else None
+
+
+class DefaultWords(FlowModel):
+    """`defaults` as they are written; beside its fields they have a word for each NCCO action."""
+
+    hints: ClassVar = {
+        "language": "write it under its action: `talk: {language: en-GB}`",
+        "style": "write it under its action: `talk: {style: 2}`",
+        "premium": "write it under its action: `talk: {premium: true}`",
+        "error": "write `on: {error: step}`",
+    }
+
+    retry: Annotated[Node | None, kept(defined("retry"))] = None
+    """What every menu and data entry does when the caller says nothing that fits."""
+    choices: Annotated[Menu | None, ReadWith(read_menu, defined("choices"))] = None
+    """Choices that are added to every menu."""
+    min_confidence: Confidence = 0.0
+    """From 0 to 1: what the recogniser is less sure of does not count."""
+    on: Annotated[Target | None, ReadWith(_read_error, defined("error_line"))] = None
+    """error: where a value leads that cannot be computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What every step inherits.
+
+    Attributes:
+        actions: the options of every action of a kind.
+        error: where a value that cannot be computed leads.
+        is_whole: everything could be read; what is missing is then really missing.
+    """
+
+    actions: Mapping[str, Map] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    retry: RetryWords | None = None
+    min_confidence: float = 0.0
+    error: Target | None = None
+    is_whole: bool = True
+
+
+def read_defaults(node: Node, reader: Reader) -> Defaults:
+    """The map under `defaults`."""
+    found = reader.map(node, "`defaults`", "write e.g. `defaults: {talk: {language: en-GB}}`")
+    if found is None:
+        return Defaults(retry=unreadable_retry(node.place, reader), is_whole=False)
+    fields = DefaultWords.read_words(found, "`defaults`", reader, more=ACTIONS)
+    actions = _read_actions(fields, reader)
+    reader = replace(reader, inherited=actions)
+    words = DefaultWords.build(fields.without(*ACTIONS), reader)
+    if words is None:
+        return Defaults(actions, is_whole=False)
+    retry = read_retry(words.retry, reader, fields.at("retry")) if words.retry else None
+    if retry is None and not fields.is_whole:
+        retry = unreadable_retry(fields.place, reader)
+    is_whole = fields.is_whole and (words.choices is not None or "choices" not in fields.values)
+    return Defaults(actions, words.choices or {}, retry, words.min_confidence, words.on, is_whole)
+
+
+def _read_actions(fields: Fields, reader: Reader) -> dict[str, Map]:
+    """The options of each action, which are checked whether or not a step plays one."""
+    written = {name: fields.values[name] for name in ACTIONS if name in fields.values}
+    found = {
+        name: reader.map(node, f"`{name}`", f"write the options that every {name} has: `{name}: {{..}}`")
+        for name, node in written.items()
+    }
+    actions = {name: action for name, action in found.items() if action is not None}
+    check_defaults(actions, reader)
+    return actions

@@ -8,29 +8,24 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 
 from pydantic import Field
 
-from app.flow.actions.dial import connect_of
-from app.flow.actions.items import read_do
+from app.flow.actions.do import read_do
+from app.flow.actions.item import ACTIONS, Played, scan
+from app.flow.actions.waits import connect_of
 from app.flow.checks.ncco import check_step
 from app.flow.checks.prompts import check_prompts_of
-from app.flow.fields import Fields
-from app.flow.language.assignments import read_sets
 from app.flow.language.base import FlowModel, ReadWith, kept
-from app.flow.language.branch import Branch
 from app.flow.language.collect import Collect
-from app.flow.language.defaults import Defaults
-from app.flow.language.events import check_events, read_events
-from app.flow.language.exits import Goto, StepSource, Wired
-from app.flow.language.hold import Hold
-from app.flow.language.hooks import SentHook, read_sent
+from app.flow.language.exits import Branch, Goto, Hold, StepSource, Wired
+from app.flow.language.hooks import SentHook, check_events, read_events, read_sent
 from app.flow.language.json_schema import ANYTHING, defined, named, offered
 from app.flow.language.lookups import AskedLookup, read_asked
 from app.flow.language.menu import Choices, Confidence
 from app.flow.language.outcomes import On, Run, steers
-from app.flow.language.targets import read_target
+from app.flow.language.reader import Fields, Reader
+from app.flow.language.shared import Defaults
+from app.flow.language.targets import read_sets, read_target
 from app.flow.model import Assignment, Exit, Step, Target
 from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.flow.played import ACTIONS, Played, scan
-from app.flow.reader import Reader
 
 ExitKind: TypeAlias = type[Choices | Collect | Hold | Run | Branch | Goto | On]
 

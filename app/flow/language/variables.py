@@ -12,12 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final, NamedTuple
 
-from app.flow.fields import fallen_out
 from app.flow.language.base import FlowModel, ReadWith, kept
 from app.flow.language.json_schema import ANYTHING, JsonSchema, one_of
+from app.flow.language.reader import Reader, fallen_out
 from app.flow.model import Param, Signature, Variable
 from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.flow.reader import Reader
 from app.flow.scope import RESERVED, ScopeTypes, scope_types, variable_type
 from app.flow.types import ANY, TYPES, ValueType
 from app.ncco.suggest import nearest

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from app.flow.actions.action import Action
-from app.flow.actions.document import Document
-from app.flow.actions.items import values_in
+from app.flow.actions.do import Document, values_in
 from app.flow.actions.values import find
 from app.flow.checks.usage.walking import sent
 from app.flow.language.lookups import AskedLookup

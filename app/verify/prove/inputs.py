@@ -10,7 +10,7 @@ from app.engine import Session, Wait
 from app.engine.outcome import CONNECTED
 from app.flow.actions.values import Object
 from app.flow.language.collect import Collect
-from app.flow.language.hold import HELD, Hold
+from app.flow.language.exits import HELD, Hold
 from app.flow.language.outcomes import DETECTED, DISCONNECTED, FAILURES, On
 from app.flow.model import Asked, Flow, Step
 from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook

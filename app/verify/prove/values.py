@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from app.flow.language.returned import Returned, ReturnedList, ReturnedMap, ReturnedValue
+from app.flow.language.returns import Returned, ReturnedList, ReturnedMap, ReturnedValue
 from app.flow.types import TYPES, ValueType
 from app.verify.prove.combining import combined
 from app.verify.prove.literals import Literals, entries

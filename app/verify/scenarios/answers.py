@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import AskedLookup, LookupDefinition
-from app.flow.language.returned import Returned, ReturnedList, ReturnedMap, ReturnedValue
+from app.flow.language.returns import Returned, ReturnedList, ReturnedMap, ReturnedValue
 from app.flow.model import Flow
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.service.calls import LookUp

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.flow.issues import Issue
-from app.flow.language.durations import milliseconds
+from app.flow.language.base import milliseconds
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.suggest import nearest
 from app.verify.scenarios.rules import RULES

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from app.flow.actions.asking import with_input
-from app.flow.actions.dial import with_dial
-from app.flow.actions.items import read_do
+from app.flow.actions.do import read_do
+from app.flow.actions.waits import with_dial, with_input
 from app.flow.checks.ncco import check_step
 from tests.flow.parts.reading_parts import EXIT, a_reader, nodes
 

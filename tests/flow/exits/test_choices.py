@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.flow.actions.items import KINDS
+from app.flow.actions.do import KINDS
+from app.flow.actions.item import KINDS as SCANNED
 from app.flow.model import Again, Frame, Go, Outcome
-from app.flow.played import KINDS as SCANNED
 from tests.flow.loading_flows import decision_of, exit_of, faults_of, flow_of, marked
 
 MENU = """

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.flow.language.returned import Hushing
+from app.flow.language.returns import Hushing
 from tests.flow.lookups.look_ups import definition_of
 
 RETURNS = """

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from textwrap import dedent
 from typing import Any
 
-from app.flow.actions.asking import with_input
-from app.flow.actions.dial import with_dial
-from app.flow.actions.items import read_do
+from app.flow.actions.do import read_do
+from app.flow.actions.waits import with_dial, with_input
+from app.flow.language.reader import Reader
 from app.flow.language.step import StepWords
 from app.flow.model import Draft, Frame, Part, Variable
 from app.flow.nodes import Map, Node, Place
-from app.flow.reader import Reader
 from app.flow.scope import scope_types
 from app.flow.source import read_yaml
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.errors import RenderError
-from app.flow.actions.dial import targets_count
+from app.flow.actions.waits import targets_count
 from tests.flow.parts.reading_parts import CALL, NAMES, drafts, faults_of, parts_of, play, played
 
 PHONE = {"type": "phone", "number": "447700900111"}

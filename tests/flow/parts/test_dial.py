@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.flow.actions.dial import targets_count
+from app.flow.actions.waits import targets_count
 from app.flow.model import Callback
 from tests.flow.parts.reading_parts import dial, drafts, play
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from app.flow.actions.do import read_do
 from app.flow.actions.item import check_defaults
-from app.flow.actions.items import read_do
 from tests.flow.parts.reading_parts import a_reader, ask, defaults_of, nodes, shown
 
 

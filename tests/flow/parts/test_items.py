@@ -3,9 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.actions.asking import with_input
-from app.flow.actions.dial import with_dial
-from app.flow.actions.items import KINDS, read_do
+from app.flow.actions.do import KINDS, read_do
+from app.flow.actions.waits import with_dial, with_input
 from app.flow.checks.ncco import check_step
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from tests.flow.parts.reading_parts import EXIT, a_reader

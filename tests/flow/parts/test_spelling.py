@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.flow.actions.items import KINDS
+from app.flow.actions.do import KINDS
 from app.ncco.actions import ACTIONS
 from tests.flow.parts.reading_parts import faults_of, read
 

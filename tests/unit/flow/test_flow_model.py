@@ -8,8 +8,8 @@ import pytest
 from pydantic import Field
 
 from app.flow.language.base import FlowModel, Made, ReadWith
+from app.flow.language.reader import Reader
 from app.flow.nodes import Map, Node
-from app.flow.reader import Reader
 from app.flow.scope import scope_types
 from app.flow.source import read_yaml
 

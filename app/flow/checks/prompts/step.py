@@ -19,9 +19,9 @@ from app.flow.issues import Issue
 from app.flow.language.collect import Collect
 from app.flow.language.exits import StepSource, Wired
 from app.flow.language.menu import Choices
+from app.flow.language.reader import Reader
 from app.flow.language.retry import FAILURES, as_item, prompt_items
 from app.flow.nodes import Map, Node, Seq
-from app.flow.reader import Reader
 
 _MAY_SAY_ANYTHING = frozenset({"stream", "ncco"})
 _ENDS_RECORDING = frozenset("*#")

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 from jinja2 import nodes
 
-from app.flow.actions.connect import Connect, Party
-from app.flow.actions.endpoints import ADDRESS_FIELDS
+from app.flow.actions.connect import ADDRESS_FIELDS, Connect, Party
 from app.flow.actions.values import Object, find
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.reading import needs_in

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from app.flow.actions.items import values_in
+from app.flow.actions.do import values_in
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.reading import names_asked_for, needs_in, reads_in
 from app.flow.checks.usage.walking import Used, asked_in, sent, tests_of

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from app.flow.actions.endpoints import ADDRESS_FIELDS
-from app.flow.actions.items import actions_of
+from app.flow.actions.connect import ADDRESS_FIELDS
+from app.flow.actions.do import actions_of
 from app.flow.actions.values import Object, find
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.reading import reads_in

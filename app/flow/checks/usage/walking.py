@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from app.flow.actions.items import values_in
+from app.flow.actions.do import values_in
 from app.flow.language.hooks import OWN_NAMES, SentHook
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Part, Sending, Step, Target, Value

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from app.errors import RenderError
 from app.flow.actions.action import Action
-from app.flow.actions.items import actions_of
+from app.flow.actions.do import actions_of
 from app.flow.actions.values import Object, find, leaves
 from app.flow.checks.ncco import as_sent
 from app.flow.checks.usage.facts import Facts

@@ -1,0 +1,177 @@
+"""`do`: the items that a step plays.
+
+`ncco: queue.json.j2` is one of them: a whole action list from a file of templates/, for what the flow language cannot
+say. Values in it are JSON-escaped, so a caller's words cannot add an action or a field. The result is parsed and
+checked before it is sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from app.errors import RenderError
+from app.flow.actions.action import Action, CheckpointKind, observer
+from app.flow.actions.connect import Connect, ConnectKind, Party, address_of
+from app.flow.actions.fields import in_every_locale
+from app.flow.actions.item import Item, drop_repeats, spell
+from app.flow.actions.ncco_action import PLAIN_KINDS
+from app.flow.language.reader import Reader
+from app.flow.model import Draft, Frame, Part, Value
+from app.flow.nodes import Map, Node, Place, Text
+from app.flow.templates import compile_file
+from app.flow.types import TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An action list from a file."""
+
+    place: Place
+    value: Value
+    is_opening: bool = False
+    source: str = ""
+    """What its files say: an address that stands there written out is dialled in every call."""
+
+    def render(self, frame: Frame) -> list[Draft]:
+        """Its actions in this call. Raises RenderError (E413 when the template does not give a list of actions)."""
+        if self.is_opening and frame.position:
+            return []
+        return self.drafts(self.value.render(frame.names))
+
+    def drafts(self, text: str) -> list[Draft]:
+        """The actions that a rendered template holds. Raises RenderError (E413)."""
+        return [self._draft(action) for action in self._parse(text)]
+
+    def _parse(self, text: str) -> list[dict[str, Any]]:
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise self._error(f"it is not JSON: {error}") from error
+        if not isinstance(found, list):
+            raise self._error("it is not a JSON array")
+        if not all(isinstance(action, dict) for action in found):
+            raise self._error("an entry of the array is not an action")
+        return found
+
+    def _error(self, message: str) -> RenderError:
+        return RenderError("E413", f"the action list of `ncco` cannot be played: {message}", str(self.place))
+
+    def _draft(self, action: dict[str, Any]) -> Draft:
+        word = str(action.get("action"))
+        has_url = "eventUrl" in action
+        if word == "input" and not has_url and action.get("mode") != "asynchronous":
+            raise self._error("its `input` has no `eventUrl`; write a menu with `choices` instead")
+        callback = observer(
+            word,
+            has_url=has_url,
+            records=action.get("record") is True,
+            is_asynchronous=action.get("mode") == "asynchronous",
+        )
+        return Draft(action, callback, self._dials(action))
+
+    def _dials(self, action: Mapping[str, Any]) -> str:
+        """The number or address to be checked against the allow-list; "" for one that the author wrote out."""
+        address = _address(action)
+        return "" if self.value.is_literal or f'"{address}"' in self.source else address
+
+
+def _address(action: Mapping[str, Any]) -> str:
+    endpoint = action.get("endpoint")
+    first = endpoint[0] if isinstance(endpoint, list) and endpoint else endpoint
+    return address_of(first) if isinstance(first, dict) else ""
+
+
+class DocumentKind:
+    """How an `ncco` is read."""
+
+    word = "ncco"
+
+    def read(self, item: Item, reader: Reader) -> Part | None:
+        """The action list of one item; None once its faults are reported."""
+        name = item.main
+        if not isinstance(name, Text):
+            message = "`ncco` takes the name of a file in templates/"
+            reader.report("E404", item.place, message, "write `ncco: queue.json.j2`")
+            return None
+        for entry in item.beside:
+            reader.report("E202", entry.key.place, f'ncco has no "{entry.key.value}"', "it takes a file name only")
+        value = in_every_locale(item.place, reader, lambda local: _read_file(name, local))
+        if value is None:
+            return None
+        source = "\n".join(reader.templates.get(file, "") for file in sorted({name.value, *value.used_files}))
+        return Document(item.place, value, source=source)
+
+
+def _read_file(name: Text, reader: Reader) -> Value | None:
+    value, issues = compile_file(name, TYPES["text"], "json", reader.scope, reader.templates, language=reader.language)
+    reader.issues.extend(issues)
+    return value
+
+
+class PartKind(Protocol):
+    """One kind of item: a word, and how an item with that word is read."""
+
+    @property
+    def word(self) -> str:
+        """What the item begins with."""
+
+    def read(self, item: Item, reader: Reader) -> Part | None:
+        """The part, or None once its faults are reported."""
+
+
+KINDS: tuple[PartKind, ...] = (*PLAIN_KINDS, ConnectKind(), CheckpointKind(), DocumentKind())
+"""Every kind of item; the only place where they are listed."""
+
+_BY_WORD = {kind.word: kind for kind in KINDS}
+
+
+def read_do(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> tuple[Part, ...]:
+    """The parts of a `do`; faults are reported, and faulty items left out.
+
+    Args:
+        node: the list under `do`.
+        reader: what values are compiled with; gets the reports.
+        defaults: the flow's default fields by action; an item's own fields win.
+    """
+    if isinstance(node, Map | Text):
+        shown = "a map" if isinstance(node, Map) else "a text"
+        reader.report(
+            "E201", node.place, f"`do` is {shown}", 'write a list: begin each action with a dash, `- talk: "…"`'
+        )
+        return ()
+    before = len(reader.issues)
+    parts = [_read_item(item, reader, defaults) for item in node.items]
+    drop_repeats(reader, before)
+    return tuple(part for part in parts if part is not None)
+
+
+def _read_item(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> Part | None:
+    item = spell(node, _BY_WORD, reader)
+    return None if item is None else _BY_WORD[item.word].read(item.inherit(defaults), reader)
+
+
+def actions_of(part: Part) -> tuple[Action, ...]:
+    """The actions that a part is known to be: none for a document, one for each party of a connect."""
+    if isinstance(part, Connect):
+        return part.targets
+    return (part,) if isinstance(part, Action) else ()
+
+
+def values_in(part: Part) -> Iterator[Value]:
+    """What each call computes of a part."""
+    if isinstance(part, Document):
+        yield part.value
+    for action in actions_of(part):
+        yield from (value for value in action.fields.values() if not value.is_literal)
+        if isinstance(action, Party):
+            yield from _of_party(action)
+
+
+def _of_party(party: Party) -> Iterator[Value]:
+    if party.numbers is not None:
+        yield party.numbers
+    if party.heard is not None:
+        yield from (given.value for given in party.heard.given)

@@ -1,0 +1,366 @@
+"""The action that a step waits for: its `input`, its connect or its checkpoint.
+
+An exit that asks the caller needs an `input`; an `on` that names outcomes needs a connect or a checkpoint; `hold` needs
+a notify behind its prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from app.flow.actions.action import CONNECTED, DETECTIONS, DIAL_OUTCOMES, HELD, Action, checkpoint
+from app.flow.actions.connect import Connect
+from app.flow.actions.do import Document
+from app.flow.actions.item import Item, drop_repeats
+from app.flow.actions.ncco_action import ActionKind
+from app.flow.actions.values import Array, Given, Localised, Object, localised
+from app.flow.language.locales import Locale
+from app.flow.language.reader import Reader
+from app.flow.model import Callback, Part, Value
+from app.flow.nodes import Map, Place
+from app.ncco.languages import IS_RECOGNISED
+
+_PROMPTS = ("talk", "stream")
+_FILLED_FOR_INPUT = ("eventUrl", "eventMethod")
+
+
+def with_input(
+    parts: tuple[Part, ...],
+    needs: Mapping[str, Any],
+    sensitive: bool,
+    place: Place,
+    reader: Reader,
+    *,
+    defaults: Mapping[str, Map] | None = None,
+) -> tuple[Part, ...]:
+    """The parts of a step that asks: with the one `input` that its exit needs.
+
+    What the author wrote on an `input` of `do` wins and is checked (E406, E407, E412); without one an `input` is
+    appended, with the flow's defaults. The step's own prompts of one kind directly in front of it can be interrupted
+    unless `bargeIn` is written. Speech is recognised in the language of the locale, in a flow without locales in that
+    of the last `talk`, unless it is written.
+
+    Args:
+        parts: what `do` says.
+        needs: `type` (a list), `dtmf` (`maxDigits`, `submitOnHash`), `speech` (`context`, also as a map by locale);
+            `hash_chooses` when the key # is a choice.
+        sensitive: whether what the caller gives must not be written anywhere.
+        place: of the exit.
+        reader: for the reports.
+        defaults: the flow's default fields by action.
+    """
+    found = [number for number, part in enumerate(parts) if isinstance(part, Action) and part.word == "input"]
+    if len(found) > 1:
+        reader.report("E407", parts[found[1]].place, "this step has more than one `input`")
+        return parts
+    if not found:
+        before_reading = len(reader.issues)
+        appended = ActionKind("input").read(Item("input", place, None, ()).inherit(defaults or {}), reader)
+        drop_repeats(reader, before_reading)
+        parts, found = (*parts, appended) if isinstance(appended, Action) else parts, [len(parts)]
+    number = found[0]
+    before, written = parts[:number], parts[number]
+    if not isinstance(written, Action) or not _agrees(written, needs, place, reader):
+        return parts
+    asking = _complete(written, _with_language(needs, before, written, reader), place)
+    asking = replace(asking, callback=Callback("input", "input", steers=True, sensitive=sensitive))
+    return (*_interruptible(before, place), asking, *parts[number + 1 :])
+
+
+def _agrees(written: Action, needs: Mapping[str, Any], place: Place, reader: Reader) -> bool:
+    """Whether what is written on the `input` can hear what the exit needs; E406 and E412 otherwise."""
+    before = len(reader.issues)
+    for name in _FILLED_FOR_INPUT:
+        if name in written.fields:
+            message = f"`{name}` is written on the input of a step that asks: the answer has to come to this server"
+            reader.report("E412", written.fields[name].place, message, "leave it out")
+    if written.literal("mode") == "asynchronous":
+        message = "an asynchronous input only reports keys, so the exit of this step never gets an answer"
+        reader.report("E406", written.fields["mode"].place, message, "leave `mode` out")
+    _check_type(written, needs, place, reader)
+    _check_dtmf(written, needs, reader)
+    return len(reader.issues) == before
+
+
+def _check_type(written: Action, needs: Mapping[str, Any], place: Place, reader: Reader) -> None:
+    kinds = written.literal("type")
+    missing = [kind for kind in needs.get("type", ()) if kind not in kinds] if kinds is not None else []
+    for kind in missing:
+        asked = "keys" if kind == "dtmf" else "speech"
+        message = f"`type` lacks {kind}, and the exit at line {place.line} asks for {asked}"
+        reader.report("E406", written.fields["type"].place, message, f"add {kind}, or leave `type` out")
+
+
+def _check_dtmf(written: Action, needs: Mapping[str, Any], reader: Reader) -> None:
+    settings = _member(written, "dtmf")
+    digits, hash_ = settings.get("maxDigits"), settings.get("submitOnHash")
+    due = needs.get("dtmf", {}).get("maxDigits", 0)
+    if digits is not None and digits.is_literal and digits.render({}) < due:
+        message = f"maxDigits is {digits.render({})}, and the exit waits for up to {due} digits"
+        reader.report("E406", digits.place, message, "leave `maxDigits` out: it follows from what is asked")
+    if hash_ is not None and hash_.is_literal and hash_.render({}) and needs.get("hash_chooses"):
+        message = "with submitOnHash the key # ends the input, so it can be no choice"
+        reader.report("E406", hash_.place, message, "leave `submitOnHash` out, or give the choice another key")
+
+
+def _member(written: Action, name: str) -> Mapping[str, Value]:
+    inner = written.fields.get(name)
+    return inner.members if isinstance(inner, Object) else {}
+
+
+def _complete(written: Action, needs: Mapping[str, Any], place: Place) -> Action:
+    """The `input` with everything that the exit needs; what is written stays."""
+    fields: dict[str, Value] = {"type": _given(needs.get("type", []), place)}
+    for name in ("dtmf", "speech"):
+        asked = {key: _given(content, place) for key, content in needs.get(name, {}).items()}
+        members = {**asked, **_member(written, name)}
+        if members:
+            fields[name] = Object(members, place)
+    return replace(
+        written, fields={**fields, **{k: v for k, v in written.fields.items() if k not in fields or k == "type"}}
+    )
+
+
+def _given(content: Any, place: Place) -> Value:
+    """What the server puts in; a map holds it for each locale."""
+    if isinstance(content, Given | Localised):
+        return content
+    if isinstance(content, Mapping):
+        return localised({locale: _given(each, place) for locale, each in content.items()}, place)
+    if isinstance(content, list | tuple):
+        return Array(tuple(Given(item, place) for item in content), place)
+    return Given(content, place)
+
+
+def _with_language(
+    needs: Mapping[str, Any], before: tuple[Part, ...], written: Action, reader: Reader
+) -> Mapping[str, Any]:
+    """The needs with the language that speech is recognised in, where it is asked for.
+
+    That is the language of the locale; in a flow without locales that of the last talk, if it is recognised.
+    """
+    if "speech" not in needs.get("type", ()) or "language" in _member(written, "speech"):
+        return needs
+    if reader.locales:
+        return {**needs, "speech": {**needs.get("speech", {}), "language": _heard(reader)}}
+    talks = [part for part in before if isinstance(part, Action) and part.word == "talk"]
+    spoken = talks[-1].literal("language") if talks else None
+    if not isinstance(spoken, str) or spoken.lower() not in IS_RECOGNISED:
+        return needs
+    return {**needs, "speech": {**needs.get("speech", {}), "language": spoken}}
+
+
+def _heard(reader: Reader) -> Value:
+    """The language that callers are heard in, by locale; W567 for one that is not recognised."""
+    locales: Mapping[str, Locale] = reader.locales
+    for locale in locales.values():
+        if not locale.is_heard:
+            message = f"callers of the locale {locale.name} are heard in {locale.hears}: {locale.language} is in no"
+            message += " list of recognised languages"
+            reader.report("W567", locale.place_of("language"), message)
+    by_locale = {name: Given(locale.hears, locale.place_of("speech", "language")) for name, locale in locales.items()}
+    return localised(by_locale, next(iter(by_locale.values())).place)
+
+
+def _interruptible(before: tuple[Part, ...], place: Place) -> tuple[Part, ...]:
+    """The parts with `bargeIn: true` on the run of prompts of one kind at their end.
+
+    Source: NCCO reference, Talk and Stream (bargeIn): the next action of another kind must be an input, and once
+    true it stays true, even if a following prompt says false.
+    """
+    kind = getattr(before[-1], "word", "") if before else ""
+    first = len(before)
+    while kind in _PROMPTS and first and _may_barge(before[first - 1], kind):
+        first -= 1
+    barging = tuple(_barging(part, place) for part in before[first:])
+    return (*before[:first], *barging)
+
+
+def _may_barge(part: Part, kind: str) -> bool:
+    return isinstance(part, Action) and part.word == kind and part.literal("bargeIn") is not False
+
+
+def _barging(part: Part, place: Place) -> Part:
+    if not isinstance(part, Action) or "bargeIn" in part.fields:
+        return part
+    return part.with_fields({"bargeIn": Given(True, place)})
+
+
+Detecting = TypeVar("Detecting", bound=Action)
+_BEEPING = ("default", "detect_beep")
+
+
+def fits(target: Action, named: frozenset[str], reader: Reader) -> bool:
+    """Whether the detection that is written can lead to the outcomes named; E410 otherwise."""
+    advanced = target.fields.get("advancedMachineDetection")
+    simple = target.fields.get("machineDetection")
+    if not named or (advanced is None and simple is None):
+        return True
+    if advanced is None:
+        return simple is None or _simple_fits(simple, named, reader)
+    return _advanced_fits(advanced, named, reader)
+
+
+def _simple_fits(simple: Value, named: frozenset[str], reader: Reader) -> bool:
+    if "beep" in named:
+        reader.report("E410", simple.place, "machineDetection does not listen for the beep that `on` names")
+        return False
+    return _continues(simple, sorted(named)[0], reader)
+
+
+def _advanced_fits(advanced: Value, named: frozenset[str], reader: Reader) -> bool:
+    members = advanced.members if isinstance(advanced, Object) else {}
+    mode = members.get("mode")
+    if "beep" in named and mode is not None and mode.is_literal and mode.render({}) not in _BEEPING:
+        message = f"mode {mode.render({})} does not listen for the beep that `on` names"
+        reader.report("E410", mode.place, message, "write `mode: detect_beep`, or leave it out")
+        return False
+    behavior = members.get("behavior")
+    return behavior is None or _continues(behavior, sorted(named)[0], reader)
+
+
+def _continues(behavior: Value, name: str, reader: Reader) -> bool:
+    if not behavior.is_literal or behavior.render({}) == "continue":
+        return True
+    message = f"with `hangup` the call is over before `on: {name}` can decide"
+    reader.report("E410", behavior.place, message, "write `continue`, or leave it out")
+    return False
+
+
+def complete(target: Detecting, named: frozenset[str], place: Place) -> Detecting:
+    """The target with the detection that the outcomes named need; what is written stays."""
+    advanced = target.fields.get("advancedMachineDetection")
+    if not named or (advanced is None and "machineDetection" in target.fields):
+        return target
+    if advanced is None and "beep" not in named:
+        return target.with_fields({"machineDetection": Given("continue", place)})
+    written = advanced.members if isinstance(advanced, Object) else {}
+    mode = {"mode": Given("detect_beep" if named == {"beep"} else "default", place)} if "beep" in named else {}
+    members = {"behavior": Given("continue", place), **mode, **written}
+    return target.with_fields({"advancedMachineDetection": Object(members, place)})
+
+
+_OF_A_CONNECT = frozenset({*DIAL_OUTCOMES, *DETECTIONS, "otherwise"})
+_LASTING = frozenset({"talk", "stream", "wait"})
+_LEADING_OFF = frozenset({"conversation", "transfer", "input", "record"})
+_FILLED_FOR_CONNECT = ("eventUrl", "eventMethod", "eventType")
+
+
+def with_dial(
+    parts: tuple[Part, ...], names: frozenset[str], completed_ends: bool, place: Place, reader: Reader
+) -> tuple[Part, ...]:
+    """The parts of a step whose `on` names `names`: the last one becomes the wait.
+
+    A connect gets `eventType: synchronous` and the machine detection that is named; a checkpoint steers. What does
+    not fit is reported (E408 to E410, E412), and then the parts come back as they were.
+
+    Args:
+        parts: what `do` says.
+        names: the outcomes named in `on`: of a connect, machine detection, checkpoints, `otherwise`; without `error`.
+        completed_ends: whether the call is over when the called party hangs up. Otherwise, and when that party hears
+            a flow first and may decline, a notify stands behind the connect and decides, since a lost `busy` event
+            must not play the path of `completed`.
+        place: of the `on`.
+        reader: for the reports.
+    """
+    if names & _OF_A_CONNECT:
+        parts = _with_connect(parts, names & set(DETECTIONS), completed_ends, place, reader)
+    for name in sorted(names - _OF_A_CONNECT - {"error"}):
+        parts = _with_checkpoint(parts, name, place, reader)
+    return parts
+
+
+def with_held(parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Part, ...]:
+    """The parts of a step that holds the caller: a notify behind them tells when they have been played.
+
+    E278 when nothing among them takes time, E279 when they never end.
+    """
+    words = {part.word for part in parts if isinstance(part, Action)}
+    if not words & _LASTING and not any(isinstance(part, Document) for part in parts):
+        reader.report("E278", place, "nothing is heard while the caller is held, so that the time does not pass")
+    for part in parts:
+        if isinstance(part, Action) and part.word == "stream" and part.literal("loop") == 0:
+            reader.report("E279", part.fields["loop"].place, "this stream never ends, so `hold` never looks again")
+        elif isinstance(part, Connect) or (isinstance(part, Action) and part.word in _LEADING_OFF):
+            word = "connect" if isinstance(part, Connect) else part.word
+            reader.report("E279", part.place, f"`{word}` cannot stand in a step that holds the caller", "move it")
+    return (*parts, checkpoint(HELD, place, steers=True))
+
+
+def targets_count(parts: tuple[Part, ...]) -> int:
+    """How many targets the connect of a step lists, a computed list as one; 0 without a connect."""
+    return max((len(part.targets) for part in parts if isinstance(part, Connect)), default=0)
+
+
+def connect_of(parts: tuple[Part, ...]) -> Connect | None:
+    """The connect of a step; None without one."""
+    return next((part for part in parts if isinstance(part, Connect)), None)
+
+
+def _with_connect(
+    parts: tuple[Part, ...], detections: frozenset[str], completed_ends: bool, place: Place, reader: Reader
+) -> tuple[Part, ...]:
+    connect = _only_connect(parts, place, reader)
+    if connect is None or not _is_free(connect, detections, reader):
+        return parts
+    waiting = connect.with_fields({"eventType": Given("synchronous", place)}, Callback("event", "connect", steers=True))
+    waiting = replace(waiting, targets=tuple(complete(target, detections, place) for target in waiting.targets))
+    before = tuple(_opening(part) for part in parts[:-1]) if connect.rings_several else parts[:-1]
+    behind = () if completed_ends and not connect.names_flow else (checkpoint(CONNECTED, place, steers=True),)
+    return (*before, waiting, *behind)
+
+
+def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> Connect | None:
+    """The one connect at the end of `do`; E408 otherwise."""
+    connects = [part for part in parts if isinstance(part, Connect)]
+    last = parts[-1] if parts else None
+    if isinstance(last, Connect) and len(connects) == 1:
+        return last
+    if len(connects) > 1:
+        message = "this step has more than one `connect`, so `on` cannot tell whose outcome it decides on"
+        cure = "write one `connect` with a list of targets, or one step for each"
+        reader.report("E408", connects[1].place, message, cure)
+    elif connects:
+        behind = parts[parts.index(connects[0]) + 1]
+        message = "something stands behind the `connect` whose outcome `on` decides on"
+        reader.report("E408", behind.place, message, "move it into the step that `completed` leads to")
+    else:
+        message = "`on` names outcomes of a `connect`, and this step has none"
+        if isinstance(last, Document):
+            message = "`on` cannot steer a `connect` inside an `ncco` document"
+        reader.report("E408", place, message)
+    return None
+
+
+def _is_free(connect: Connect, detections: frozenset[str], reader: Reader) -> bool:
+    """Whether no field stands in the way of the outcomes that `on` names; E410 and E412 otherwise."""
+    free = True
+    for target in connect.targets:
+        for name in _FILLED_FOR_CONNECT:
+            value = target.fields.get(name)
+            if value is not None and not (name == "eventType" and target.literal(name) == "synchronous"):
+                reader.report("E412", value.place, f"`{name}` is written on a connect whose outcome `on` decides on")
+                free = False
+        free = fits(target, detections, reader) and free
+    return free
+
+
+def _opening(part: Part) -> Part:
+    return replace(part, is_opening=True) if isinstance(part, Action | Document) else part
+
+
+def _with_checkpoint(parts: tuple[Part, ...], name: str, place: Place, reader: Reader) -> tuple[Part, ...]:
+    """The parts with the checkpoint `name`, the last of them, as a wait; E409 otherwise."""
+    found = [part for part in parts if isinstance(part, Action) and part.checkpoint == name]
+    last = parts[-1] if parts else None
+    if not found:
+        reader.report("E409", place, f'this step has no checkpoint "{name}"')
+        return parts
+    if last is not found[-1]:
+        message = f"something stands behind the checkpoint `{name}` that `on` decides on"
+        behind = parts[parts.index(found[-1]) + 1]
+        reader.report("E409", behind.place, message, f"move it into the step that `{name}` leads to")
+        return parts
+    return (*parts[:-1], checkpoint(name, found[-1].place, steers=True))

@@ -1,0 +1,251 @@
+"""Reads the nodes of one flow file: required and unknown keys, types, values and expressions.
+
+Every method reports a fault to `issues` and returns None (or leaves the key out). Nothing here raises, so one load
+finds every fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app.flow.issues import Issue
+from app.flow.model import Signature, Value, Variable
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.rules import RULES
+from app.flow.scope import ScopeTypes
+from app.flow.templates import Escape, Expression, compile_expression, compile_value
+from app.flow.types import TYPES, ValueType
+from app.ncco.suggest import nearest
+
+_SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
+
+
+@dataclass(slots=True)
+class Reader:
+    """What the kinds read with.
+
+    Attributes:
+        scope: what names a value may use, with their types.
+        templates: template file name → text.
+        steps: names of all steps of the flow, for targets.
+        issues: every fault found so far.
+        variables: of the flow, by name.
+        flows: what the flows of the project take and give back, by name.
+        locales: of the flow, by name; empty when it speaks one language.
+        lookups, hooks: which the flow may use, by name.
+        language: in which values are said (BCP 47).
+        runs: the flows that targets have named so far.
+        step_words: the words of a step, which an item of `do` may have got by a slip of its indentation.
+        own: what this flow itself takes and gives back; None where no flow is read.
+        inherited: the options of every action of a kind, as `defaults` says them.
+    """
+
+    scope: ScopeTypes
+    templates: Mapping[str, str]
+    steps: frozenset[str]
+    issues: list[Issue] = field(default_factory=list)
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    flows: Mapping[str, Signature] = field(default_factory=dict)
+    locales: Mapping[str, Any] = field(default_factory=dict)
+    lookups: Mapping[str, Any] = field(default_factory=dict)
+    hooks: Mapping[str, Any] = field(default_factory=dict)
+    language: str = "en-US"
+    runs: set[str] = field(default_factory=set)
+    step_words: Collection[str] = ()
+    own: Signature | None = None
+    inherited: Mapping[str, Map] = field(default_factory=dict)
+
+    def report(self, code: str, place: Place, message: str, cure: str | None = None) -> None:
+        """Add one issue; `cure` is the rule's own unless a better one is known."""
+        self.issues.append(RULES[code].at(place, message, cure))
+
+    def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
+        """`node` as a map; E201 otherwise, with `cure` to show how it is written."""
+        if isinstance(node, Map):
+            return node
+        self._report_shape(node, what, Map, cure)
+        return None
+
+    def seq(self, node: Node, what: str) -> Seq | None:
+        """`node` as a list; E201 otherwise."""
+        if isinstance(node, Seq):
+            return node
+        self._report_shape(node, what, Seq)
+        return None
+
+    def text(self, node: Node, what: str) -> Text | None:
+        """`node` as a text; E201 otherwise."""
+        if isinstance(node, Text):
+            return node
+        self._report_shape(node, what, Text)
+        return None
+
+    def _report_shape(self, node: Node, what: str, wanted: type[Node], cure: str | None = None) -> None:
+        found = _SHAPES[type(node)]
+        self.report("E201", node.place, f"{what} is {found}", cure or f"write {_SHAPES[wanted]} here")
+
+    def fields(self, node: Map, known: Iterable[str], what: str) -> dict[str, Node]:
+        """The values by key; each key that is not known is reported (E202) with the nearest known one."""
+        known = tuple(known)
+        found: dict[str, Node] = {}
+        for entry in node.entries:
+            if entry.key.value in known:
+                found[entry.key.value] = entry.value
+            else:
+                self.unknown("E202", entry.key, known, f'{what} has no "{entry.key.value}"')
+        return found
+
+    def unknown(self, code: str, text: Text, known: Iterable[str], message: str) -> None:
+        """Report a word that is not known, with the nearest known one or the whole list as the cure."""
+        known = tuple(known)
+        near = nearest(text.value, known)
+        cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(known)}"
+        self.report(code, text.place, message, cure)
+
+    def literal(self, node: Node, type_: ValueType, what: str) -> object | None:
+        """A value that may not be computed, cast to its type; E203 when it does not fit."""
+        text = self.text(node, what)
+        if text is None:
+            return None
+        try:
+            return type_.cast(text.value)
+        except ValueError as error:
+            self.report("E203", text.place, f'{what} cannot be "{text.value}"', str(error))
+            return None
+
+    def flag(self, node: Node, what: str) -> bool | None:
+        """`true` or `false`."""
+        value = self.literal(node, TYPES["bool"], what)
+        return value if isinstance(value, bool) else None
+
+    def value(self, node: Node, type_: ValueType, escape: Escape, what: str) -> Value | None:
+        """A literal or a text with braces, cast to `type_` and escaped for its place."""
+        text = self.text(node, what)
+        if text is None:
+            return None
+        value, issues = compile_value(
+            text, type_, escape, self.scope, self.templates, what=what, language=self.language
+        )
+        self.issues.extend(issues)
+        return value
+
+    def expression(self, node: Node, what: str) -> Expression | None:
+        """A bare expression: the text of `if`, `until` and `check`."""
+        text = self.text(node, what)
+        if text is None:
+            return None
+        expression, issues = compile_expression(text, self.scope, language=self.language)
+        self.issues.extend(issues)
+        return expression
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The known words of one map.
+
+    Attributes:
+        what: how messages call the map, e.g. `step "menu"`.
+        place: where to report what is missing.
+        keys: word → the key as written.
+        values: word → its value.
+        is_whole: no entry was dropped as unknown; what is missing is then really missing.
+    """
+
+    what: str
+    place: Place
+    keys: Mapping[str, Text]
+    values: Mapping[str, Node]
+    is_whole: bool = True
+
+    def get(self, word: str) -> Node | None:
+        """The value of `word`, or None."""
+        return self.values.get(word)
+
+    def at(self, word: str) -> Place:
+        """Where the key `word` is; the map's own place when it is missing."""
+        key = self.keys.get(word)
+        return key.place if key else self.place
+
+    def without(self, *words: str) -> Fields:
+        """The same without some words."""
+        return replace(self, values={word: node for word, node in self.values.items() if word not in words})
+
+    def need(self, word: str, cure: str, reader: Reader) -> Node | None:
+        """The value of `word`; E204 when it is missing, unless a dropped entry may have been meant for it."""
+        node = self.values.get(word)
+        if node is None and self.is_whole:
+            reader.report("E204", self.place, f"{self.what} has no `{word}`", cure)
+        return node
+
+
+def read_fields(
+    node: Map,
+    known: Iterable[str],
+    what: str,
+    reader: Reader,
+    *,
+    place: Place | None = None,
+    hints: Mapping[str, str] | None = None,
+    aliases: Mapping[str, str] | None = None,
+    code: str = "E202",
+) -> Fields:
+    """The entries of `node` by known word.
+
+    Each other key is reported once, as `code`, and then taken for the word that is meant.
+
+    Args:
+        node: the map.
+        known: the words that it may have.
+        what: how messages call it.
+        reader: where faults go.
+        place: where to report what is missing; the map's own place without it.
+        hints: another word (in small letters) → what to write instead.
+        aliases: another word (in small letters) → the word that it is taken for.
+        code: of the issue.
+    """
+    known = tuple(known)
+    hints, aliases = hints or {}, aliases or {}
+    entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
+    strays = [entry for entry in node.entries if entry.key.value not in known]
+    fallen = fallen_out(node.entries, lambda entry: entry.key.value not in known)
+    is_whole = not any(stray.key.value in fallen for stray in strays)
+    for stray in strays:
+        if stray.key.value in fallen:
+            continue
+        word = stray.key.value
+        hint, alias = hints.get(word.lower()), aliases.get(word.lower())
+        message = f'{what} has no "{word}"'
+        if hint is None and alias is None:
+            reader.unknown(code, stray.key, known, message)
+        else:
+            reader.report(code, stray.key.place, message, hint or f"write `{alias}`")
+        meant = None if hint is not None else alias or nearest(word, known)
+        if meant in known:
+            entries.setdefault(meant, stray)
+        else:
+            is_whole = False
+    keys = {word: entry.key for word, entry in entries.items()}
+    values = {word: entry.value for word, entry in entries.items()}
+    return Fields(what, place or node.place, keys, values, is_whole)
+
+
+def fallen_out(entries: Iterable[Entry], may_fall: Callable[[Entry], bool]) -> frozenset[str]:
+    """The keys that follow one without a value, and were to be indented below it.
+
+    That it has no value is reported when the text is read; `may_fall` says what cannot be where it is.
+    """
+    fallen: list[str] = []
+    is_behind = False
+    for entry in entries:
+        if is_behind and may_fall(entry):
+            fallen.append(entry.key.value)
+        else:
+            is_behind = is_missing(entry.value)
+    return frozenset(fallen)
+
+
+def is_missing(node: Node) -> bool:
+    """Whether no value is written there, which is reported when the file is read."""
+    return isinstance(node, Text) and not node.value and not node.quoted
