@@ -57,9 +57,9 @@ class Reader:
     own: Signature | None = None
     inherited: Mapping[str, Map] = field(default_factory=dict)
 
-    def report(self, code: str, place: Place, message: str, cure: str | None = None) -> None:
-        """Add one issue; `cure` is the rule's own unless a better one is known."""
-        self.issues.append(RULES[code].at(place, message, cure))
+    def report(self, code: str, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> None:
+        """Add one issue; `cure` is the rule's own unless a better one is known, `names` as in `Issue`."""
+        self.issues.append(RULES[code].at(place, message, cure, names))
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
         """`node` as a map; E201 otherwise, with `cure` to show how it is written."""
