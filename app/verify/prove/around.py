@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from app.engine import Turn, TurnContext, WaitRef
 from app.engine.dialling import PREMIUM_PREFIXES
-from app.settings.failsafe import DEFAULT, read_failsafe
+from app.settings.values import DEFAULT, read_failsafe
 from app.verify.prove.inputs import Input
 from app.verify.prove.walked import Sort
 

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from app.settings.fields import SECRETS, variable
-from app.settings.secret_files import SUFFIX
+from app.settings.secrets import SUFFIX
 from tests.cli.projects import SHOP, write_project
 from tests.cli.running import RunningServer, running_server
 from tests.house.dockerfile import is_sent
