@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from app.store.rows import Schema
 
@@ -33,6 +33,8 @@ class Many(NamedTuple):
 
 
 Statement: TypeAlias = tuple[str, Sequence[Any]] | Many
+
+_NOTE: Final = "it waited for the store"
 
 T = TypeVar("T")
 Work: TypeAlias = Generator[Statement, list[Row], T]
@@ -146,3 +148,13 @@ def settle(done: asyncio.Future[Any], result: Any, error: Exception | None = Non
     else:
         done.set_exception(error)
         done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it
+
+
+def waited(error: asyncio.CancelledError) -> None:
+    """Note on a cancellation that the task was waiting for the store."""
+    error.add_note(_NOTE)
+
+
+def is_of_store(error: BaseException | None) -> bool:
+    """Whether `error` cancelled a task that was waiting for the store."""
+    return _NOTE in getattr(error, "__notes__", ())

@@ -23,10 +23,9 @@ from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store import postgres_faults as faults
 from app.store.address import Address
 from app.store.calls import probe
-from app.store.database import Many, Row, Statement, T, Work, WriteItem, settle
+from app.store.database import Many, Row, Statement, T, Work, WriteItem, settle, waited
 from app.store.migrations import POSTGRES, TABLES, find_schema, require_readable, upgrade
 from app.store.rows import Schema
-from app.store.waiting import waited
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy

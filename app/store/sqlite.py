@@ -20,10 +20,9 @@ from typing import Final
 
 from app.errors import AppError, StoreUnavailable, StoreUnusable
 from app.store import sqlite_file
-from app.store.database import Row, T, Work, WriteItem
+from app.store.database import Row, T, Work, WriteItem, waited
 from app.store.migrations import SQLITE, require_readable, upgrade
 from app.store.rows import Schema
-from app.store.waiting import waited
 
 BUSY_MS: Final = 1_500
 """How long a write waits for another process; two such waits in a row end before Vonage gives up (5 s)."""

@@ -15,7 +15,7 @@ from fastapi import Response
 from app.errors import MissingSignature, SignatureError, StoreUnavailable, UnknownWait
 from app.ncco.webhooks import StatusWebhook
 from app.service.delivery import JOIN_SILENTLY, Delivery, Reply
-from app.store.waiting import is_of_store
+from app.store.database import is_of_store
 from app.vonage import signatures
 
 PROBLEM_LIMIT: Final = 200
