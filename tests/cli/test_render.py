@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import options
-from app.verify.scenarios import reading
+from app.verify.scenarios.model import YEARS
 from tests.cli.projects import SHOP, TYPO, ncco, write_project
 
 CLINIC = """
@@ -191,4 +191,4 @@ def test_a_moment_far_from_now_is_refused(at: str, tmp_path: Path) -> None:
 
 
 def test_the_command_line_and_scenarios_take_the_same_years() -> None:
-    assert reading.YEARS == options.YEARS
+    assert YEARS == options.YEARS

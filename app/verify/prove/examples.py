@@ -11,7 +11,7 @@ from app.verify.prove.proof import Proof
 from app.verify.prove.scenario import Written, until, written
 from app.verify.prove.violation import NOWHERE, Violation
 from app.verify.prove.walked import Edge
-from app.verify.scenarios.bounds import BOUNDS, COUNTED
+from app.verify.scenarios.model import BOUNDS, COUNTED
 
 _TOLD_OTHERWISE: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco", "failsafe"})
 """What is heard of these is heard no more when the flow is mended."""

@@ -10,7 +10,7 @@ import pytest
 from app.cli.server_under_test import make_app
 from app.flow.loader import load_files
 from app.verify.scenarios.files import files_of, read_files
-from app.verify.scenarios.stage import Stage
+from app.verify.scenarios.stage import LocalStage
 from app.verify.scenarios.suite import run_suite
 from tests.verify.scenarios.mutants import mutants_of, try_mutant
 
@@ -24,7 +24,7 @@ LEAST = 0.95
 @pytest.mark.parametrize("folder", PROJECTS)
 def test_the_scenarios_of_a_project_hold_and_take_every_outcome(folder: str) -> None:
     project = load_files(Path(folder, "flows"), Path(folder, "templates"), {})
-    suite = asyncio.run(run_suite(Stage(project, make_app), read_files(files_of(Path(folder)))))
+    suite = asyncio.run(run_suite(LocalStage(project, make_app), read_files(files_of(Path(folder)))))
 
     assert [] == [(result.scenario.name, result.differences) for result in suite.differing]
     assert () == suite.issues
