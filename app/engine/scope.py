@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from app.engine.secrets import Secrets, leading_to, masked, without
 from app.engine.session import Call, Level, Observer, Session, Wait
-from app.flow.hours import hours_view
+from app.flow.hours.moment import hours_view
 from app.flow.language.returns import Hushing
 from app.flow.model import Asking, Flow, Outcome, Step
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from app.flow.nodes import Place
@@ -12,13 +12,17 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One fault. `message` says what is wrong, `cure` what to write instead; both are plain sentences."""
+    """One fault. `message` says what is wrong, `cure` what to write instead; both are plain sentences.
+
+    `names` are the variables, lookups and template files that a text says as they are, where their value is meant.
+    """
 
     code: str
     severity: Severity
     place: Place
     message: str
     cure: str
+    names: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def is_error(self) -> bool:

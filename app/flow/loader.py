@@ -14,7 +14,8 @@ from typing import Literal
 from app.flow.checks.project import check_project
 from app.flow.checks.usage import check_usage
 from app.flow.files import read_project
-from app.flow.hours import Calendar, calendar_sources
+from app.flow.hours.calendar import Calendar
+from app.flow.hours.declaration import calendar_sources
 from app.flow.issues import Issue, by_place
 from app.flow.language.flow import ReadFlow, is_flow_name, read_flow, sample_signature
 from app.flow.language.reader import Reader
@@ -206,7 +207,7 @@ def _project(
     between = check_project(read, is_whole=all(file.node for file in files))
     unread = frozenset[str]().union(*(names_written_in(file.text)[1] for file in files if file.node is None))
     issues = {issue for file in files for issue in file.issues if not _is_unread(issue, file, unread)} | set(between)
-    dates = calendar_sources(context.shared.calendars)
+    dates = calendar_sources(context.shared.calendars.values())
     sources = {
         file.read.name: {file.path: file.text, **file.templates, **shared_sources, **dates, **_dates(file.read.flow)}
         for file in reversed(files)
@@ -218,7 +219,7 @@ def _project(
 
 
 def _dates(flow: Flow | None) -> Mapping[str, str]:
-    return calendar_sources(flow.calendars) if flow is not None else {}
+    return calendar_sources(flow.calendars.values()) if flow is not None else {}
 
 
 def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calendar]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, Final, TypeAlias
@@ -94,6 +94,12 @@ _CALL = Record(
         "custom_data": Record(rest=ANY),
     }
 )
+CALL_WORDS: Final = {
+    "endpoint_type": ("phone", "sip", "websocket", "app", "vbc"),
+    "direction": ("inbound", "outbound"),
+}
+"""The words that Vonage sends in some fields of a call. Source: webhook reference, Answer and Event."""
+
 _INPUT = Record({"digits": _TEXT, "text": _TEXT, "confidence": TYPES["number"]})
 _BASE: dict[str, Shape] = {
     "call": _CALL,
@@ -136,6 +142,14 @@ class ScopeTypes:
     def get(self, name: str) -> Shape | None:
         """What `name` is, or None when it is not in scope."""
         return self.shapes.get(name)
+
+    def shape_at(self, path: Sequence[str]) -> Shape | None:
+        """What a name is, or a field within one; None when it is not known."""
+        shape = self.shapes.get(path[0])
+        for key in path[1:]:
+            of = record_of(shape)
+            shape = of.fields.get(key, of.rest) if of is not None else None
+        return shape
 
     def having(self, name: str, shape: Shape, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
         """This scope and one more name, in which some fields are sensitive; one that is there gets the new type."""

@@ -13,20 +13,27 @@ from tests.house.tracked import ROOT
 PAGE: Final = ROOT / "docs" / "reference" / "commands.md"
 WIDTH: Final = 100
 
+SHARED: Final = {"flows", "templates"}
+"""Options that the introduction explains."""
+
 INTRODUCTION: Final = """# Commands
 
 <!-- written by make docs -->
 
-Commands print for people, and most of them with `--format json` for programs; `--help` prints what is written here.
-Results go to standard output, remarks to standard error. All end with **0** when all is
-fine, **1** when faults were found, **2** when the command could not run; with **130** when Ctrl-C ends one before it is
-done, and **141** when nothing reads its output any more.
+What `--help` prints. Commands print for people, and most of them for programs with `--format json`; results go to
+standard output, remarks to standard error. Exit codes are the same everywhere: **0** fine, **1** faults found, **2**
+cannot run, **130** ended by Ctrl-C, **141** nothing reads the output any more. Commands that read a project also take:
+
+| option | what it is |
+|---|---|
+| `--flows PATH` | the project folder, or its folder of flow files [`NCCO_FLOWS`, else `flows`] |
+| `--templates PATH` | its folder of templates [`NCCO_TEMPLATES`, else beside the flows] |
 """
 
 
 def page() -> str:
-    """The page of the commands: a heading for each, with what its `--help` tells."""
-    return "\n".join([INTRODUCTION, *(_section(name, short, command) for name, short, command in commands())])
+    """The page of the commands: a heading for each, with what its `--help` prints."""
+    return "\n".join([INTRODUCTION, *(_section(name, command) for name, _, command in commands())])
 
 
 def commands() -> Iterator[tuple[str, str, click.Command]]:
@@ -39,15 +46,19 @@ def commands() -> Iterator[tuple[str, str, click.Command]]:
             yield f"ncco {name} {inner_name}", inner.short_help or "", inner
 
 
-def _section(name: str, short: str, command: click.Command) -> str:
-    return f"## `{name}`\n\n{short}\n\n```text\n{told(name, command)}\n```\n"
-
-
-def told(name: str, command: click.Command) -> str:
-    """What `--help` prints on a wide terminal."""
-    settings = {"help_option_names": ["-h", "--help"], "terminal_width": WIDTH, "max_content_width": WIDTH}
-    with click.Context(command, info_name=name, **settings) as context:  # type: ignore[arg-type]  # names of settings
-        return command.get_help(context)
+def _section(name: str, command: click.Command) -> str:
+    with click.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH) as context:
+        formatter = context.make_formatter()
+        command.format_help_text(context, formatter)
+        options = (each for each in command.params if isinstance(each, click.Option) and each.name not in SHARED)
+        rows = [record for option in options if (record := option.get_help_record(context)) is not None]
+        if rows:
+            with formatter.section("Options"):
+                formatter.write_dl(rows)
+        command.format_epilog(context, formatter)
+        usage = " ".join([name, *command.collect_usage_pieces(context)])
+    text = formatter.getvalue().strip("\n")
+    return f"## `{name}`\n\n```text\n{usage}\n\n{text}\n```\n"
 
 
 if __name__ == "__main__":

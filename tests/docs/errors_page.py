@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import unified_diff
 from typing import Final, Protocol
 
 from app.cli.validate import RULES as JSON_RULES
 from app.flow.rules import RULES as FLOW_RULES
 from app.flow.rules import RUNNING_RULES
-from app.flow.rules import Rule as FlowRule
 from app.ncco import RULES as NCCO_RULES
 from tests.house.tracked import ROOT
 
@@ -18,11 +18,11 @@ HEAD: Final = """# Errors and warnings
 
 <!-- written by make docs -->
 
-Every code that `ncco check` and `ncco validate` can show: what is wrong in general, how it is mended, and an example
-that has it. An issue itself says where, what exactly, and the cure for that place. `ncco explain E214` shows the
-example mended, too.
+Every code that `ncco check` and `ncco validate` can show, with its cure and, where it is short, the change that fixes
+an example. An issue itself says where it is, what exactly is wrong, and the cure for that place. `ncco explain E214`
+shows the reason and the whole example.
 
-A code that begins with E, J or N stops a flow from being served or an NCCO from being sent; W and N9 are warnings.
+Codes that begin with E, J or N are errors: the flow is not served, or the NCCO is not sent. W and N9 are warnings.
 """
 
 FLOW_CHAPTERS: Final[Mapping[str, str]] = {
@@ -30,7 +30,7 @@ FLOW_CHAPTERS: Final[Mapping[str, str]] = {
     "E2": "Structure of a flow",
     "E3": "Expressions, templates and types",
     "E4": "NCCO rules in a flow",
-    "E5": "Opening hours, look-ups, locales and hooks",
+    "E5": "Opening hours, lookups, locales and hooks",
     "E6": "What is used",
     "W": "Warnings about a flow",
 }
@@ -41,6 +41,11 @@ NCCO_CHAPTERS: Final[Mapping[str, str]] = {
     "N4": "Text and SSML",
     "N9": "Warnings about an NCCO",
 }
+
+
+MOST_WORDS: Final = 16
+"""Words of a change that is shown."""
+HEADS: Final = ("---", "+++", "@@")
 
 
 class Rule(Protocol):
@@ -54,6 +59,8 @@ class Rule(Protocol):
     def cure(self) -> str: ...
     @property
     def bad(self) -> str | bytes: ...
+    @property
+    def good(self) -> str | bytes: ...
 
 
 def rules() -> Iterator[Rule]:
@@ -85,34 +92,33 @@ def _chapter(title: str, of: Iterable[Rule]) -> str:
 
 
 def _section(rule: Rule) -> str:
-    parts = [f"### {rule.code}", f"{_sentence(rule.title)} **Cure:** {_told(rule.cure)}."]
-    if isinstance(rule, FlowRule):
-        parts.append(_sentence(rule.about))
-    return "\n\n".join(filter(None, [*parts, _block(rule.bad)])) + "\n"
+    parts = [f"### {rule.code}", f"{_sentence(rule.title)} **Cure:** {_escaped(rule.cure)}.", _diff(rule)]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _block(bad: str | bytes) -> str:
-    """An example as a block; "" for one that a page cannot show: its fault is a byte, a blank at an end, a link."""
-    text = bad if isinstance(bad, str) else bad.decode(errors="replace")
-    lines = text.splitlines()
-    is_plain = all(sign.isprintable() or sign == "\n" for sign in text) and "\ufffd" not in text
-    if (
-        not is_plain
-        or "```" in text
-        or " -> " in text
-        or len(lines) > 60
-        or any(line != line.rstrip() for line in lines)
-    ):
+def _diff(rule: Rule) -> str:
+    """What the right example changes, as a block; "" when it is long or holds unprintable characters."""
+    wrong, right = _lines(rule.bad), _lines(rule.good)
+    changes = [line for line in unified_diff(wrong, right, n=0, lineterm="") if not line.startswith(HEADS)]
+    # The name of a flow is no part of the fault.
+    changes = [line for line in changes if line not in ("-flow: bad", "+flow: good")]
+    is_plain = all(line.isprintable() and "```" not in line and "\ufffd" not in line for line in changes)
+    if not changes or not is_plain or len(" ".join(changes).split()) > MOST_WORDS:
         return ""
-    return f"```{'json' if text.lstrip().startswith(('[', '{')) else 'yaml'}\n{text.rstrip()}\n```"
+    return "\n".join(["```diff", *changes, "```"])
+
+
+def _lines(example: str | bytes) -> list[str]:
+    text = example if isinstance(example, str) else example.decode(errors="replace")
+    return [line.rstrip() for line in text.splitlines()]
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{_told(text[1:])}." if text else ""
+    return f"{text[:1].upper()}{_escaped(text[1:])}." if text else ""
 
 
-def _told(text: str) -> str:
-    """Text of a rule as Markdown shows it."""
+def _escaped(text: str) -> str:
+    """Text of a rule for Markdown."""
     return text.replace("<", "&lt;").replace("*", "\\*").rstrip(".")
 
 

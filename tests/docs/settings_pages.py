@@ -20,23 +20,20 @@ INTRODUCTION: Final = """# Settings
 
 <!-- written by make docs -->
 
-The server reads its settings from the environment, or from a file `.env` in the folder in which it is started; the
-project comes with a `.env.example` that has them all. The environment wins over `.env`, an option of the command wins
-over both. An empty variable counts as not set.
+The server reads its settings from the environment, and from a file `.env` in the folder in which it starts;
+`.env.example` lists them all. The environment wins over `.env`, an option of the command wins over both. An empty
+variable counts as not set. A setting that cannot be used is shown with its cure, and the command ends with 2.
 
-A setting that cannot be used is told before the server starts, with its cure, and the command ends with 2.
-
-A secret may stand in a file, as Docker and Kubernetes hand it over: `NCCO_KEY_FILE` names the file that holds
-`NCCO_KEY`, and so for `NCCO_HOOK_SECRET`, `VONAGE_SIGNATURE_SECRET` and the secrets before them (`.._PREVIOUS_FILE`).
-A file that is written anew is taken over within a second or two, by every worker; SIGHUP makes a running server read
-the secrets of its `.env` again. A secret that cannot be used is logged, and the one before stays. A `.._PREVIOUS_FILE`
-may be empty or not there: then there is no secret before.
+A secret may be in a file, as Docker and Kubernetes provide it: `NCCO_KEY_FILE` names the file that holds `NCCO_KEY`;
+the same works for `NCCO_HOOK_SECRET`, `VONAGE_SIGNATURE_SECRET` and the previous secrets (`.._PREVIOUS_FILE`). Every
+worker reads a changed file within two seconds; SIGHUP makes a running server read the secrets of its `.env` again. A
+secret that cannot be used is logged, and the earlier one stays. A `.._PREVIOUS_FILE` may be empty or missing.
 
 Variables for flows begin with `FLOW_`: what a flow calls `env.CRM_URL` is `FLOW_CRM_URL`.
 """
 CHAPTERS: Final[Mapping[str, str]] = {"NCCO_": "The server", "VONAGE_": "The account at Vonage"}
 
-HEAD: Final = """# Settings of the server: copy this file to `.env` and take away the # of what you set.
+HEAD: Final = """# Settings of the server: copy this file to `.env` and remove the # in front of what you set.
 # The environment wins over `.env`, an option of the command over both. Written by `make docs`.
 #
 # Variables for flows begin with FLOW_: what a flow calls env.CRM_URL is FLOW_CRM_URL here.

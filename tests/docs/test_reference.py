@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from app.flow.actions.do import KINDS
 from app.flow.actions.item import ACTIONS
-from app.flow.hours.reading import WORDS as HOURS_WORDS
+from app.flow.hours.declaration import HoursWords
 from app.flow.language.exits import HoldOutcomes
 from app.flow.language.flow import FlowWords
 from app.flow.language.hooks import EVENT, EventWords
@@ -41,7 +41,7 @@ CHAPTERS = [
     (HOOKS, "## Webhooks", sorted({route.path for route in router.routes if isinstance(route, APIRoute)})),
 ]
 LISTED = [
-    ("### `hours`", HOURS_WORDS),
+    ("### `hours`", HoursWords.words()),
     ("### `locales`", Locale.words()),
     ("### `lookups`", LookupDefinition.words()),
 ]

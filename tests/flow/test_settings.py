@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.flow.checks.usage.whole_projects import flow_text, told
+from tests.flow.whole_projects import flow_text, told
 
 HEAD = """\
 vars:

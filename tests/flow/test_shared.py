@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.flow.hours import hours_view
+from app.flow.hours.moment import hours_view
 from app.flow.loader import load
 from app.flow.model import Frame
 

@@ -18,8 +18,7 @@ from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import Shape as ComputedType
 from app.flow.scope import item_of, kind_of
 from app.flow.templates import Escape, compile_file, compile_value
-from app.flow.templates.check import Check
-from app.flow.templates.checker import type_of
+from app.flow.templates.checker import Checker
 from app.flow.templates.syntax import read_template
 from app.flow.templates.tree import Template
 from app.flow.types import TYPES, ValueType, list_of, words
@@ -83,7 +82,8 @@ class SpeechField:
             return None
         if text.value in reader.templates:
             message = f'the caller hears the name "{text.value}", not what is in the file'
-            reader.report("W414", text.place, message, f"write `{{template: {text.value}}}`")
+            cure = f"write `{{template: {text.value}}}`"
+            reader.report("W414", text.place, message, cure, names=[text.value])
         escape, language = speech_escape(text.value), reader.language
         value, issues = compile_value(text, TYPES["text"], escape, reader.scope, reader.templates, language=language)
         reader.issues.extend(issues)
@@ -224,7 +224,7 @@ def computed_type(node: Node | None, reader: Reader) -> ComputedType | None:
     template.body, faults = read_template(template, node)
     match template.body:
         case [nodes.Output(nodes=[computed])] if not faults and not isinstance(computed, nodes.TemplateData):
-            return type_of(Check(template, reader.scope), computed)
+            return Checker(template, reader.scope).type_of(computed)
     return None
 
 

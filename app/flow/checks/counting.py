@@ -35,7 +35,7 @@ def _leads_out(
     steps: Mapping[str, ReadStep],
 ) -> bool:
     """Whether each circle counts `counter` on, always the same way, and asks for it where a way leads out."""
-    ways = {_direction(each) for sets in assigned.values() for each in sets if each.name == counter}
+    ways = {direction(each) for sets in assigned.values() for each in sets if each.name == counter}
     if len(ways) != 1 or 0 in ways:
         return False
     group = assigned.keys()
@@ -51,7 +51,7 @@ def _assigned(step: ReadStep) -> Iterator[Assignment]:
         yield from (*edge.sets, *edge.target.sets)
 
 
-def _direction(assignment: Assignment) -> int:
+def direction(assignment: Assignment) -> int:
     """1 for `x + 2`, -1 for `x - 2`, 0 for anything else."""
     value = assignment.value
     match value.template.body if isinstance(value, Native | Computed) else []:

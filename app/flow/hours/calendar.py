@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from app.flow.hours.zones import pieces
 from app.flow.nodes import Place
 
-DAY_MINUTES = 1440
-DAY_S = 86_400
-_EPOCH = date(1970, 1, 1).toordinal()
+DAY_MINUTES: Final = 1440
+DAY_S: Final = 86_400
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 class Span(NamedTuple):
@@ -30,7 +30,11 @@ class Opening(NamedTuple):
     end: int
 
 
-Spans = tuple[Span, ...]
+Spans: TypeAlias = tuple[Span, ...]
+Week: TypeAlias = tuple[Spans, ...]
+"""The spans of Monday to Sunday."""
+
+NEVER: Final[Week] = ((),) * 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Calendar:
 
     name: str
     zone: ZoneInfo
-    week: tuple[Spans, ...]
+    week: Week
     holidays: Mapping[date, str]
     override: Mapping[date, Special]
     place: Place

@@ -6,41 +6,26 @@ import re
 from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Annotated, ClassVar, Final
 
+from app.flow.hours.calendar import Spans, Special
+from app.flow.hours.weekly import read_spans
+from app.flow.language.base import FlowModel, ReadWith
+from app.flow.language.json_schema import TEXT, listed
 from app.flow.language.reader import Reader
-from app.flow.nodes import Place, Text
+from app.flow.nodes import Entry, Map, Node, Place, Text
 
-MAX_DAYS = 366
+MAX_DAYS: Final = 366
 FIRST, LAST = 2000, 2100
-"""Years that a date may have, and days that a range may have; our choice, so that a slip of the pen is found."""
+"""Days that a range may have, and years that a date may have; our choice, so that a slip of the pen is found."""
 
-_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_ISO_LOOSE = re.compile(r"([0-9]{4})[-./ ]?([0-9]{1,2})[-./ ]?([0-9]{1,2})(?:[T ].*)?")
-_DAY_FIRST = re.compile(r"([0-9]{1,2})\s*[-./]\s*([0-9]{1,2})\s*[-./]\s*([0-9]{4})")
-_NO_YEAR = re.compile(r"-{0,2}([0-9]{1,2})[-./]([0-9]{1,2})\.?")
-_DAY_AND_MONTH = re.compile(r"(?:[0-9]{1,2}[a-z.]{0,2}\s*)?([A-Za-z]{3})[a-z]*\.?(?:\s*[0-9]{1,2})?")
-_IN_WORDS = re.compile(
-    r"(?:([0-9]{1,2})(?:st|nd|rd|th|\.)?\s+)?([A-Za-z]{3})[a-z]*\.?\s+(?:([0-9]{1,2}),?\s+)?([0-9]{4})"
-)
-_RANGE = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})\s*(?:-|\.\.\.|\u2026|\u2013|\u2014|/|to|until|bis)\s*([0-9]{4}-[0-9]{2}-[0-9]{2})"
-)
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-_SHORT = tuple(month[:3].lower() for month in _MONTHS)
-_EXAMPLE = "write year-month-day, such as 2026-12-24"
+_RANGE: Final = re.compile(r"((?:(?!\.\.).)*)\.\.(?!\.)((?:(?!\.\.).)*)")
+_DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_YEAR_FIRST: Final = re.compile(r"([0-9]{4})[-./ ]?([0-9]{1,2})[-./ ]?([0-9]{1,2})(?:[T ].*)?")
+_DAY_FIRST: Final = re.compile(r"([0-9]{1,2})\s*[-./]\s*([0-9]{1,2})\s*[-./]\s*([0-9]{4})")
+_NO_YEAR: Final = re.compile(r"-{0,2}[0-9]{1,2}[-./][0-9]{1,2}\.?|[0-9]{1,2}\.? [A-Za-z]+|[A-Za-z]+ [0-9]{1,2}")
+_TWO_DATES: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\W+(?:\w+\s+)?([0-9]{4}-[0-9]{2}-[0-9]{2})")
+_EXAMPLE: Final = "write year-month-day, such as 2026-12-24"
 
 
 def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
@@ -49,82 +34,110 @@ def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
     E506: not a date, or not in the years 2000 to 2100. E511: a range that ends before it begins, or that is longer
     than 366 days.
     """
-    parts = text.value.split("..") if "..." not in text.value else [text.value]
-    if len(parts) > 2:
+    found = _RANGE.fullmatch(text.value)
+    if found is None and ".." in text.value:
         reader.report("E506", text.place, f'{what}: "{text.value}" is not a date', _cure(text.value))
         return ()
-    found: list[date | None] = []
-    offset = 0
-    for part in parts:
-        blanks = len(part) - len(part.lstrip())
-        place = text.at(offset + blanks, max(len(part.strip()), 1))
-        found.append(_read_date(part.strip(), place, what, reader))
-        offset += len(part) + 2
-    first, last = found[0], found[-1]
+    if found is None:
+        day = _read_date(text.value, 0, text, what, reader)
+        return () if day is None else (day,)
+    first, last = (_read_date(found[part], found.start(part), text, what, reader) for part in (1, 2))
     if first is None or last is None:
         return ()
-    return _days(first, last, text, what, reader)
+    days = (last - first).days + 1
+    if days < 1:
+        reader.report("E511", text.place, f"{what}: {text.value} ends before it begins", f"write {last}..{first}")
+        return ()
+    if days > MAX_DAYS:
+        message = f"{what}: {text.value} has {days} days, more than {MAX_DAYS}"
+        reader.report("E511", text.place, message, "write what lasts longer as another `week`")
+        return ()
+    return tuple(first + timedelta(days=day) for day in range(days))
 
 
-def unseen(dates: tuple[date, ...], seen: Mapping[date, object], text: Text, what: str, reader: Reader) -> list[date]:
-    """The dates that are not there yet; E507 tells the first one that is."""
+def new_dates(dates: tuple[date, ...], seen: Mapping[date, object], text: Text, what: str, reader: Reader) -> set[date]:
+    """The dates that are not there yet; E507 names the first one that is."""
     doubled = [day for day in dates if day in seen]
     if doubled:
-        reader.report("E507", text.place, f"{what}: {doubled[0]} stands twice", "delete one of the two")
-    return [day for day in dates if day not in seen]
+        reader.report("E507", text.place, f"{what}: {doubled[0]} is written twice", "delete one of the two")
+    return {day for day in dates if day not in seen}
 
 
-def _days(first: date, last: date, text: Text, what: str, reader: Reader) -> tuple[date, ...]:
-    length = (last - first).days + 1
-    if length < 1:
-        message = f"{what}: {text.value} ends before it begins"
-        reader.report("E511", text.place, message, f"write {last}..{first}")
-        return ()
-    if length > MAX_DAYS:
-        message = f"{what}: {text.value} are {length} days; at most {MAX_DAYS} can be named at once"
-        reader.report("E511", text.place, message, "what lasts longer is another `week`; write it so")
-        return ()
-    return tuple(first + timedelta(days=day) for day in range(length))
+class SpecialDate(FlowModel):
+    """An entry of `override` with a name."""
+
+    aliases: ClassVar = {
+        **dict.fromkeys(("open", "times", "spans", "time", "week"), "hours"),
+        **dict.fromkeys(("reason", "title", "label", "holiday", "text"), "name"),
+    }
+    hints: ClassVar = dict.fromkeys(
+        ("from", "to", "start", "end", "opens", "closes"), "write both times as `hours: 09:00-12:00`"
+    )
+    cures: ClassVar = {"hours": "write `hours: closed`, or `hours: 09:00-12:00`"}
+    is_named: ClassVar = True
+
+    hours: Annotated[Spans, ReadWith(read_spans, listed(TEXT))] = ()
+    name: str = ""
 
 
-def _read_date(value: str, place: Place, what: str, reader: Reader) -> date | None:
-    found = _DATE.fullmatch(value)
+def read_override(node: Node, what: str, reader: Reader) -> Mapping[date, Special]:
+    """The map under `override`: a date or a range of them → hours, or `{hours: closed, name: Inventory}`."""
+    found = reader.map(node, what, "write `override: {2026-12-24: 09:00-12:00}`")
+    override: dict[date, Special] = {}
+    for entry in found.entries if found else ():
+        days = read_dates(entry.key, what, reader)
+        special = _read_special(entry, f"{what}, {entry.key.value}", reader)
+        override |= dict.fromkeys(new_dates(days, override, entry.key, what, reader), special)
+    return override
+
+
+def _read_special(entry: Entry, what: str, reader: Reader) -> Special:
+    """What holds on the dates of an entry; closed when it cannot be read."""
+    if not isinstance(entry.value, Map):
+        return Special(read_spans(entry.value, what, reader) or ())
+    words = SpecialDate.parse(entry.value, what, reader, place=entry.key.place)
+    return Special(words.hours, words.name.strip()) if words else Special(())
+
+
+def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -> date | None:
+    """The date that is written from `offset` of a text on."""
+    written = value.strip()
+    place = text.at(offset + len(value) - len(value.lstrip()), max(len(written), 1))
+    found = _DATE.fullmatch(written)
     if found is None:
-        reader.report("E506", place, f'{what}: "{value}" is not a date', _cure(value))
+        reader.report("E506", place, f'{what}: "{written}" is not a date', _cure(written))
         return None
     year, month, day = map(int, found.groups())
+    if FIRST <= year <= LAST and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]:
+        return date(year, month, day)
+    _report_impossible(place, (year, month, day), f"{what}: there is no {written}", reader)
+    return None
+
+
+def _report_impossible(place: Place, parts: tuple[int, int, int], message: str, reader: Reader) -> None:
+    year, month, day = parts
     if not FIRST <= year <= LAST:
-        message = f"{what}: the year {found[1]} is not one of {FIRST} to {LAST}"
-        reader.report("E506", place, message, "correct the year")
-        return None
-    if not 1 <= month <= 12 or not 1 <= day <= monthrange(year, month)[1]:
-        reader.report("E506", place, f"{what}: there is no {value}", _impossible_cure(year, month, day))
-        return None
-    return date(year, month, day)
-
-
-def _impossible_cure(year: int, month: int, day: int) -> str:
-    if 12 < month <= 31 and 1 <= day <= 12:
-        return f"the month stands in the middle: {year}-{day:02}-{month:02}"
-    if not 1 <= month <= 12:
-        return "a month is 01 to 12"
-    return f"{_MONTHS[month - 1]} {year} has {monthrange(year, month)[1]} days"
+        cure = f"write a year from {FIRST} to {LAST}"
+    elif 12 < month <= 31 and 1 <= day <= 12:
+        cure = f"the month comes before the day: write {year}-{day:02}-{month:02}"
+    elif not 1 <= month <= 12:
+        cure = "write a month from 01 to 12"
+    else:
+        cure = f"that month has {monthrange(year, month)[1]} days"
+    reader.report("E506", place, message, cure)
 
 
 def _cure(value: str) -> str:
     """What to write instead, as far as it can be told."""
-    if found := _RANGE.fullmatch(value):
+    if found := _TWO_DATES.fullmatch(value):
         return f"write {found[1]}..{found[2]}"
-    if found := _ISO_LOOSE.fullmatch(value):
+    if found := _YEAR_FIRST.fullmatch(value):
         return _written(*map(int, found.groups()))
     if found := _DAY_FIRST.fullmatch(value):
         first, second, year = map(int, found.groups())
-        both = first <= 12 and second <= 12 and first != second and "." not in value
-        return _EXAMPLE if both else _written(year, *((first, second) if second > 12 else (second, first)))
-    if (found := _IN_WORDS.fullmatch(value)) and found[2].lower() in _SHORT:
-        return _written(int(found[4]), _SHORT.index(found[2].lower()) + 1, int(found[1] or found[3] or 0))
-    named = _DAY_AND_MONTH.fullmatch(value)
-    if _NO_YEAR.fullmatch(value) or (named and named[1].lower() in _SHORT):
+        is_ambiguous = first <= 12 and second <= 12 and first != second and "." not in value
+        return _EXAMPLE if is_ambiguous else _written(year, *((first, second) if second > 12 else (second, first)))
+    if _NO_YEAR.fullmatch(value):
         return "write the year as well: 2026-12-24, and another line for the next year"
     return _EXAMPLE
 

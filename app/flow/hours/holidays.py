@@ -1,53 +1,155 @@
-"""`holidays:` of a calendar: those of a country, or own dates, or a list of both."""
+"""`holidays:` of a calendar: those of a country, or own dates, or a list of both.
+
+Public holidays come from the `holidays` library, which is imported when a flow asks for them.
+"""
 
 from __future__ import annotations
 
+import importlib
+import json
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
+from typing import Any, ClassVar, Final
 
-from app.flow.hours.dates import read_dates, unseen
-from app.flow.hours.library import Region, countries, country_class, library_dates, read_written, written_dates
-from app.flow.hours.literal import is_literal, is_missing
-from app.flow.hours.times import looks_like_hours
-from app.flow.language.reader import Reader, read_fields
+from app.flow.hours.dates import new_dates, read_dates
+from app.flow.hours.weekly import looks_like_hours
+from app.flow.language.base import FlowModel
+from app.flow.language.reader import Reader, is_missing
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.ncco.suggest import nearest
 
-WORDS = ("country", "subdivision", "language")
-_ALIASES = {
-    **dict.fromkeys(("subdiv", "state", "province", "region", "prov", "county", "canton"), "subdivision"),
-    **dict.fromkeys(("lang", "locale", "names"), "language"),
-    "code": "country",
-}
-_KINGDOM = {"england": "ENG", "scotland": "SCT", "wales": "WLS", "northern ireland": "NIR"}
-_EXAMPLE = "write `holidays: {country: GB}`, or a list of dates: `holidays: [2026-12-24]`"
+FIRST_YEAR: Final = 2024
+LAST_YEAR: Final = 2040
+"""Public holidays are turned into dates for these years; our choice. Later ones are not known."""
+
+_KINGDOM: Final = {"england": "ENG", "scotland": "SCT", "wales": "WLS", "northern ireland": "NIR"}
+_EXAMPLE: Final = "write `holidays: {country: GB}`, or a list of dates: `holidays: [2026-12-24]`"
+_LABELS: Final = ("observed_label", "estimated_label", "observed_estimated_label")
 
 
-@dataclass(slots=True)
-class Holidays:
-    """The holidays that have been read so far: date → name, and the sources of the computed ones."""
+class Region(FlowModel):
+    """Whose holidays are meant."""
 
-    own: dict[date, str] = field(default_factory=dict)
-    computed: dict[date, str] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)
+    aliases: ClassVar = {
+        **dict.fromkeys(("subdiv", "state", "province", "region", "prov", "county", "canton"), "subdivision"),
+        **dict.fromkeys(("lang", "locale", "names"), "language"),
+        "code": "country",
+    }
+    cures: ClassVar = {"country": "write `country: GB`"}
+    is_named: ClassVar = True
+
+    country: str
+    """Two letters: GB."""
+    subdivision: str = ""
+    """A part of the country: ENG."""
+    language: str = ""
+    """In which the holidays are named."""
 
     @property
-    def by_date(self) -> Mapping[date, str]:
-        """All of them; the name of an own date wins."""
-        return self.computed | {day: name or self.computed.get(day, "") for day, name in self.own.items()}
+    def path(self) -> str:
+        """Where its dates are among the sources of a flow: `calendars/GB-ENG.json`."""
+        key = "-".join(filter(None, (self.country, self.subdivision)))
+        key = f"{key}.{self.language}" if self.language else key
+        return f"calendars/{re.sub(r'[^A-Za-z0-9_.-]', '_', key)}.json"
 
 
-def read_holidays(node: Node, what: str, reader: Reader, dates: Mapping[str, str]) -> Holidays:
-    """The value of `holidays`. `dates`: path → text of dates that were computed before; they are not computed again."""
+@dataclass(frozen=True, slots=True)
+class Holidays:
+    """What is written under `holidays`: own dates with their names ("" when one has none), and regions."""
+
+    own: dict[date, str] = field(default_factory=dict)
+    regions: list[Region] = field(default_factory=list)
+
+
+def read_holidays(node: Node, what: str, reader: Reader) -> Holidays:
+    """The value of `holidays`."""
     holidays = Holidays()
-    what = f"`holidays` of {what}"
     if isinstance(node, Text):
         _report_text(node, what, reader)
         return holidays
     for item in node.items if isinstance(node, Seq) else (node,):
-        _read_item(item, holidays, what, reader, dates)
+        if isinstance(item, Seq):
+            reader.report("E201", item.place, f"an entry of {what} is a list", _EXAMPLE)
+        elif isinstance(item, Text):
+            _read_own(item, "", holidays, what, reader)
+        elif not any(entry.key.value[:1].isdigit() for entry in item.entries) or item.get("country") is not None:
+            _read_region(item, holidays, what, reader)
+        else:
+            for entry in item.entries:
+                _read_named(entry, holidays, what, reader)
     return holidays
+
+
+def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) -> tuple[Mapping[date, str], str] | None:
+    """Date → name of the holidays of a region, and their text for the sources of a flow.
+
+    They are taken from the `computed` texts (by path) where they are among them. None when the library does not know
+    the region: E508 (country), E509 (subdivision), E510 (language).
+    """
+    text = computed.get(region.path)
+    found = read_written(text) if text is not None else None
+    if text is not None and found is not None:
+        return found, text
+    known = country_class(region.country)
+    if known is None:
+        place = region.written.values["country"].place
+        message = f'{region.written.what}: "{region.country}" is no country whose holidays are known'
+        reader.report("E508", place, message, _country_cure(region.country))
+        return None
+    subdivisions = (known.subdivisions, known.subdivisions_aliases)
+    is_subdivision = _is_known("E509", "subdivision", region, subdivisions, reader)
+    if not _is_known("E510", "language", region, (known.supported_languages, {}), reader) or not is_subdivision:
+        return None
+    found = library_dates(region.country, region.subdivision, region.language)
+    return found, written_dates(found)
+
+
+@lru_cache(maxsize=256)
+def library_dates(country: str, subdivision: str = "", language: str = "") -> Mapping[date, str]:
+    """The holidays of the years that are known. The library must know the region."""
+    known = country_class(country)
+    with warnings.catch_warnings(action="ignore"):  # some calendars say that they know fewer years
+        found = known(
+            subdiv=subdivision or None,
+            years=range(FIRST_YEAR, LAST_YEAR + 1),
+            language=language or known.default_language or "en_US",
+        )
+    labels = [str(found.tr(getattr(found, label))) for label in _LABELS if getattr(found, label, None)]
+    endings = [label.removeprefix("%s") for label in labels if label.startswith("%s (")]  # " (observed)"
+    return {day: _name(found[day], endings) for day in sorted(found)}
+
+
+def country_class(code: str) -> Any:
+    """What the library knows of a country by its two letters; None when there is no such country."""
+    return getattr(importlib.import_module("holidays"), code) if code in countries().values() else None
+
+
+@lru_cache(maxsize=1)
+def countries() -> Mapping[str, str]:
+    """The two letters of a country by each of its names (`united kingdom`) and codes (`gb`, `gbr`, `uk`)."""
+    registry = importlib.import_module("holidays.registry").COUNTRIES
+    names = {name.replace("_", " "): codes[1] for name, codes in registry.items()}
+    return names | {code.lower(): codes[1] for codes in registry.values() for code in codes[1:]}
+
+
+def written_dates(dates: Mapping[date, str]) -> str:
+    """The dates as a stable text: JSON, one date a line."""
+    by_day = {day.isoformat(): name for day, name in sorted(dates.items())}
+    written = {"from": FIRST_YEAR, "to": LAST_YEAR, "dates": by_day}
+    return json.dumps(written, ensure_ascii=False, indent=1) + "\n"
+
+
+def read_written(text: str) -> Mapping[date, str] | None:
+    """What `written_dates` wrote; None when it is damaged."""
+    try:
+        by_day = json.loads(text)["dates"].items()
+        return {date.fromisoformat(day): str(name) for day, name in by_day}
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None
 
 
 def _report_text(node: Text, what: str, reader: Reader) -> None:
@@ -62,84 +164,45 @@ def _report_text(node: Text, what: str, reader: Reader) -> None:
     reader.report("E201", node.place, f"{what} is a text", cure)
 
 
-def _read_item(node: Node, holidays: Holidays, what: str, reader: Reader, dates: Mapping[str, str]) -> None:
-    if isinstance(node, Seq):
-        reader.report("E201", node.place, f"an entry of {what} is a list", _EXAMPLE)
-    elif isinstance(node, Text):
-        _read_date(node, "", holidays, what, reader)
-    elif _is_region(node):
-        _read_region(node, holidays, what, reader, dates)
-    else:
-        for entry in node.entries:
-            _read_named(entry, holidays, what, reader)
-
-
-def _is_region(node: Map) -> bool:
-    keys = node.keys()
-    return any(key in WORDS for key in keys) or not any(key[:1].isdigit() for key in keys)
-
-
-def _read_date(text: Text, name: str, holidays: Holidays, what: str, reader: Reader) -> None:
+def _read_own(text: Text, name: str, holidays: Holidays, what: str, reader: Reader) -> None:
     days = read_dates(text, what, reader)
-    for day in unseen(days, holidays.own, text, what, reader):
-        holidays.own[day] = name
+    holidays.own.update(dict.fromkeys(new_dates(days, holidays.own, text, what, reader), name))
 
 
 def _read_named(entry: Entry, holidays: Holidays, what: str, reader: Reader) -> None:
     name = reader.text(entry.value, f"the name of {entry.key.value} in {what}")
     if name is not None and looks_like_hours(name.value):
         message = f'{what}: "{name.value}" is no name of a holiday'
-        cure = f"hours of a date stand under `override`: {{{entry.key.value}: {name.value}}}"
+        cure = f"write hours of a date under `override`: {{{entry.key.value}: {name.value}}}"
         reader.report("E513", name.place, message, cure)
         name = None
-    if name is not None:
-        is_literal(name, what, reader)
-    _read_date(entry.key, name.value.strip() if name else "", holidays, what, reader)
+    _read_own(entry.key, name.value.strip() if name else "", holidays, what, reader)
 
 
-def _read_region(node: Map, holidays: Holidays, what: str, reader: Reader, dates: Mapping[str, str]) -> None:
-    stray_dates = [key for key in node.keys() if key[:1].isdigit()]  # noqa: SIM118 - a node is no dict
-    hints = dict.fromkeys(stray_dates, "write a list: `[{country: GB}, 2026-12-24]`")
-    fields = read_fields(node, WORDS, what, reader, hints=hints, aliases=_ALIASES)
-    fields.need("country", "write `country: GB`", reader)
-    texts: dict[str, Text] = {}
-    for word in WORDS:
-        value = fields.get(word)
-        text = reader.text(value, f"`{word}` of {what}") if value is not None else None
-        if text is not None and is_literal(text, f"`{word}` of {what}", reader):
-            texts[word] = text
-    if len(texts) < len(fields.values) or "country" not in texts or any(map(is_missing, texts.values())):
-        return
-    region = Region(*(texts[word].value if word in texts else "" for word in WORDS))
-    found = read_written(dates[region.path]) if region.path in dates else None
-    if found is not None:
-        holidays.sources[region.path] = dates[region.path]
-    elif _check_region(texts, what, reader):
-        found = library_dates(region)
-        holidays.sources[region.path] = written_dates(found)
-    for day, name in (found or {}).items():
-        holidays.computed.setdefault(day, name)
+def _read_region(node: Map, holidays: Holidays, what: str, reader: Reader) -> None:
+    keys = node.keys()
+    hints = {key: "write a list: `[{country: GB}, 2026-12-24]`" for key in keys if key[:1].isdigit()}
+    words = Region.read_words(node, what, reader, hints=hints)
+    region = Region.build(words, reader)
+    if region is not None and not any(map(is_missing, words.values.values())):
+        holidays.regions.append(region)
 
 
-def _check_region(texts: Mapping[str, Text], what: str, reader: Reader) -> bool:
-    """Whether the library knows it; E508, E509 and E510 otherwise."""
-    country = texts["country"]
-    known = country_class(country.value)
-    if known is None:
-        message = f'{what}: "{country.value}" is no country whose holidays are known'
-        reader.report("E508", country.place, message, _country_cure(country.value))
-        return False
-    faults = 0
-    for code, word, words, aliases in (
-        ("E509", "subdivision", known.subdivisions, known.subdivisions_aliases),
-        ("E510", "language", known.supported_languages, {}),
-    ):
-        text = texts.get(word)
-        if text is not None and text.value not in (*words, *aliases):
-            message = f'{what}: {country.value} has no {word} "{text.value}"'
-            reader.report(code, text.place, message, _word_cure(word, text.value, country.value, words, aliases))
-            faults += 1
-    return not faults
+def _is_known(
+    code: str, word: str, region: Region, known: tuple[tuple[str, ...], Mapping[str, str]], reader: Reader
+) -> bool:
+    value, (names, aliases) = getattr(region, word), known
+    if not value or value in names or value in aliases:
+        return True
+    bare = value.upper().removeprefix(f"{region.country}-")
+    alike = next((name for name in names if name.startswith(f"{value}_")), None)
+    near = bare if bare in names else alike or nearest(value, (*names, *aliases))
+    cure = f'did you mean "{aliases.get(near, near)}"?' if near else f"known are: {', '.join(names)}"
+    if not names:
+        cure = f"delete `{word}`: {region.country} has only one"
+    message = f'{region.written.what}: {region.country} has no {word} "{value}"'
+    reader.report(code, region.written.values[word].place, message, cure)
+    return False
 
 
 def _country_cure(word: str) -> str:
@@ -154,10 +217,11 @@ def _country_cure(word: str) -> str:
     return f'did you mean "{by_name[near]}"?' if near else "write the two letters of ISO 3166, such as GB, DE or US"
 
 
-def _word_cure(word: str, value: str, country: str, known: tuple[str, ...], aliases: Mapping[str, str]) -> str:
-    if not known:
-        return f"delete `{word}`: {country} has only one"
-    bare = value.upper().removeprefix(f"{country}-")
-    alike = next((name for name in known if name.startswith(f"{value}_")), None)
-    near = bare if bare in known else alike or nearest(value, (*known, *aliases))
-    return f'did you mean "{aliases.get(near, near)}"?' if near else f"known are: {', '.join(known)}"
+def _name(found: str, endings: list[str]) -> str:
+    """The name as it is said to a caller; two on one day are joined by a comma."""
+    names: list[str] = []
+    for name in found.split("; "):
+        for ending in endings:
+            name = name.removesuffix(ending)  # noqa: PLW2901 - one ending after the other is taken off
+        names.append(name)
+    return ", ".join(dict.fromkeys(names))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -47,14 +47,16 @@ class Moment(Mapping[str, Any]):
     now: datetime
 
     def __getitem__(self, name: str) -> Any:
-        found = _FIELDS[name](self)
-        return None if name in _TURNS and found == self.horizon else found
+        if name not in _SHAPE.fields:
+            raise KeyError(name)
+        found = getattr(self, name)
+        return None if found == self.horizon else found
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_FIELDS)
+        return iter(_SHAPE.fields)
 
     def __len__(self) -> int:
-        return len(_FIELDS)
+        return len(_SHAPE.fields)
 
     @property
     def open(self) -> bool:
@@ -107,37 +109,9 @@ class Moment(Mapping[str, Any]):
         return self.calendar.openings(self.now, self.horizon)
 
 
-_FIELDS: dict[str, Callable[[Moment], Any]] = {
-    "open": lambda moment: moment.open,
-    "reason": lambda moment: moment.reason,
-    "holiday": lambda moment: moment.holiday,
-    "next_open": lambda moment: moment.next_open,
-    "next_close": lambda moment: moment.next_close,
-    "reopens": lambda moment: moment.reopens,
-}
-_TURNS: Final = frozenset({"next_open", "next_close"})
-
-
-class _Hours(Mapping[str, Moment]):
-    """Every calendar at one moment; nothing is computed before it is read."""
-
-    def __init__(self, calendars: Mapping[str, Calendar], now: datetime) -> None:
-        self._calendars = calendars
-        self._now = now
-
-    def __getitem__(self, name: str) -> Moment:
-        return Moment(self._calendars[name], self._now)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._calendars)
-
-    def __len__(self) -> int:
-        return len(self._calendars)
-
-
 def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str, Moment]:
     """The name `hours` of a turn: each calendar by its name, at `now`, which knows its time zone."""
-    return _Hours(calendars, now)
+    return {name: Moment(calendar, now) for name, calendar in calendars.items()}
 
 
 def hours_shape(calendars: Iterable[str]) -> Record:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from app.flow.hours.calendar import DAY_MINUTES, Calendar, Span, Spans, joined
-from app.flow.hours.library import FIRST_YEAR, LAST_YEAR
+from app.flow.hours.holidays import FIRST_YEAR, LAST_YEAR
 from app.flow.hours.zones import changes, offset_at
 
 _MARGIN = timedelta(days=400)

@@ -6,12 +6,29 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-_SAMPLE_S = 43_200
-_OF_THE_HOST = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*")
+from app.flow.language.reader import Reader, is_missing
+from app.flow.nodes import Node
+from app.ncco.suggest import nearest
+
+_SAMPLE_S: Final = 43_200
+_OF_THE_HOST: Final = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*")
 """Names that a host may know beside those of the time zone database."""
+_OFFSET: Final = re.compile(r"(?:GMT|UTC|Z)?\s*[+-]\s*[0-9:]+", re.IGNORECASE)
+_FIXED: Final = re.compile(r"EST|MST|Etc/GMT[+-].*")
+_ABBREVIATIONS: Final = {
+    "bst": "Europe/London",
+    "cest": "Europe/Berlin",
+    "ist": "Asia/Kolkata",
+    "jst": "Asia/Tokyo",
+    **dict.fromkeys(("est", "edt"), "America/New_York"),
+    **dict.fromkeys(("cst", "cdt"), "America/Chicago"),
+    **dict.fromkeys(("mst", "mdt"), "America/Denver"),
+    **dict.fromkeys(("pst", "pdt"), "America/Los_Angeles"),
+    **dict.fromkeys(("aest", "aedt"), "Australia/Sydney"),
+}
 
 
 class Piece(NamedTuple):
@@ -29,11 +46,6 @@ class Change(NamedTuple):
     offset: int
 
 
-def known_zones() -> list[str]:
-    """The names of the time zone database that this computer has, sorted."""
-    return sorted(zone for zone in available_timezones() if not _OF_THE_HOST.fullmatch(zone))
-
-
 def find_zone(name: str) -> ZoneInfo | None:
     """The zone of that name in the time zone database (IANA); None when there is none."""
     if _OF_THE_HOST.fullmatch(name):
@@ -42,6 +54,37 @@ def find_zone(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
+    """The value of `timezone`; E500 when there is no such zone, W523 when it has no summer time by mistake."""
+    text = reader.text(node, what)
+    if text is None or is_missing(text):
+        return None
+    zone = find_zone(text.value)
+    if zone is None:
+        reader.report("E500", text.place, f'{what} is the unknown "{text.value}"', _cure(text.value))
+    elif _FIXED.fullmatch(text.value):
+        city = _ABBREVIATIONS.get(text.value.casefold(), "Europe/London")
+        message = f"the clocks of {text.value} never change"
+        if sign := text.value.removeprefix("Etc/GMT")[:1].strip("EM"):
+            message += f", and are {'behind' if sign == '+' else 'ahead of'} UTC in spite of the {sign}"
+        reader.report("W523", text.place, message, f"name the zone of a city, such as {city}")
+    return zone
+
+
+def _cure(name: str) -> str:
+    if name.casefold() in _ABBREVIATIONS:
+        return f'did you mean "{_ABBREVIATIONS[name.casefold()]}"?'
+    if _OFFSET.fullmatch(name):
+        return "name the zone of a city, which knows when its clocks change, such as Europe/London"
+    known = sorted(zone for zone in available_timezones() if not _OF_THE_HOST.fullmatch(zone))
+    near = nearest(name.replace(" ", "_"), known)
+    if near is None:
+        cities = {zone.rpartition("/")[2]: zone for zone in reversed(known) if "/" in zone}
+        city = nearest(name.replace(" ", "_").rpartition("/")[2], cities)
+        near = cities[city] if city else None
+    return f'did you mean "{near}"?' if near else "write continent and city as the IANA does, such as Europe/London"
 
 
 def pieces(zone: ZoneInfo, start: int, end: int) -> Iterator[Piece]:
@@ -81,7 +124,7 @@ def _turn(zone: ZoneInfo, low: int, high: int) -> int:
 def offset_at(zone: ZoneInfo, at: int) -> int:
     """By how many seconds the clocks are ahead of UTC at a moment (seconds since 1970 in UTC)."""
     offset = datetime.fromtimestamp(at, zone).utcoffset()
-    return offset.days * 86_400 + offset.seconds if offset else 0
+    return int(offset.total_seconds()) if offset else 0
 
 
 def _year(at: int) -> int:

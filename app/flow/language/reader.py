@@ -57,9 +57,9 @@ class Reader:
     own: Signature | None = None
     inherited: Mapping[str, Map] = field(default_factory=dict)
 
-    def report(self, code: str, place: Place, message: str, cure: str | None = None) -> None:
-        """Add one issue; `cure` is the rule's own unless a better one is known."""
-        self.issues.append(RULES[code].at(place, message, cure))
+    def report(self, code: str, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> None:
+        """Add one issue; `cure` is the rule's own unless a better one is known, `names` as in `Issue`."""
+        self.issues.append(RULES[code].at(place, message, cure, names))
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
         """`node` as a map; E201 otherwise, with `cure` to show how it is written."""
@@ -242,6 +242,10 @@ def fallen_out(entries: Iterable[Entry], may_fall: Callable[[Entry], bool]) -> f
         if is_behind and may_fall(entry):
             fallen.append(entry.key.value)
         else:
-            value = entry.value
-            is_behind = isinstance(value, Text) and not value.value and not value.quoted
+            is_behind = is_missing(entry.value)
     return frozenset(fallen)
+
+
+def is_missing(node: Node) -> bool:
+    """Whether no value is written there, which is reported when the file is read."""
+    return isinstance(node, Text) and not node.value and not node.quoted

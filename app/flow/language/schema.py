@@ -5,16 +5,14 @@ A file that loads is valid, as an editor reads it. What expressions, templates a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from app.flow.actions.item import ACTIONS
-from app.flow.hours.days import DAYS
-from app.flow.hours.holidays import WORDS as REGION_WORDS
-from app.flow.hours.reading import WORDS as HOURS_WORDS
+from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
+from app.flow.hours.declaration import HoursWords
 from app.flow.language.action_schema import ActionSchemas, file_schema, per_locale
 from app.flow.language.base import FlowModel
 from app.flow.language.collect import Collect
@@ -49,17 +47,6 @@ from app.flow.language.targets import FORMS
 from app.flow.language.variables import DECLARABLE, TYPE, Declaration
 
 _HOSTS: Final = "The hosts that the URL may have; an answer with another one does not count."
-HOURS: Final = {
-    "timezone": "Where the hours hold: Europe/London.",
-    "week": "Days with their hours: mon-fri: 09:00-17:30.",
-    "holidays": "Days that are closed: {country: GB}, dates, or a list of both.",
-    "override": "Single dates whose hours win over week and holidays.",
-}
-REGION: Final = {
-    "country": "Two letters: GB.",
-    "subdivision": "A part of the country: ENG.",
-    "language": "In which the holidays are named.",
-}
 
 
 def flow_schema(names: Names | None = None) -> JsonSchema:
@@ -97,7 +84,8 @@ def _definitions(names: Names) -> dict[str, JsonSchema]:
         "returned": _returned(),
         "lookups": named(schema_of(LookupDefinition)),
         "hooks": named(schema_of(HookDefinition)),
-        "hours": named(mapped(_described(HOURS_WORDS, HOURS, _hours()), required=["timezone", "week"])),
+        "hours": named(schema_of(HoursWords)),
+        **{name: schema_of(model) for name, model in HOURS_SCHEMAS.items()},
         "locales": named(schema_of(Locale)),
         "events": schema_of(EventWords),
     }
@@ -179,12 +167,6 @@ def _defaults(actions: ActionSchemas) -> JsonSchema:
     return {**schema, "properties": {**options, **schema["properties"]}}
 
 
-def _described(
-    words: tuple[str, ...], texts: Mapping[str, str], shapes: Mapping[str, JsonSchema]
-) -> dict[str, JsonSchema]:
-    return {word: about(shapes[word], texts[word]) for word in words}
-
-
 def _returned() -> JsonSchema:
     """The type of a field of an answer: a word, a list, a map of fields, a sensitive type, or a URL of some hosts."""
     fields = {
@@ -201,26 +183,6 @@ def _returned() -> JsonSchema:
         ({"type": "array"}, {"items": {"if": {"type": "object"}, "then": ref("returned"), "else": ANYTHING}}),
     ]
     return choose(cases, one_of(DECLARABLE))
-
-
-def _hours() -> dict[str, JsonSchema]:
-    spans = listed(TEXT)
-    day = about(spans, "09:00-12:00, a list of these, or closed.")
-    region = mapped(_described(REGION_WORDS, REGION, dict.fromkeys(REGION_WORDS, TEXT)), required=["country"])
-    dates = named(TEXT)
-    one: JsonSchema = {
-        "if": {"required": ["country"], "type": "object"},
-        "then": region,
-        "else": {"anyOf": [TEXT, dates]},
-    }
-    special = mapped({"hours": spans, "name": TEXT}, required=["hours"])
-    override = named({"if": {"type": "object"}, "then": special, "else": spans})
-    return {
-        "timezone": TEXT,
-        "week": named(day, names=(*DAYS, "mon-fri", "sat,sun")),
-        "holidays": {"anyOf": [one, {"type": "array", "items": one}]},
-        "override": override,
-    }
 
 
 class _FlowJsonSchema(GenerateJsonSchema):

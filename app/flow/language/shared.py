@@ -23,7 +23,9 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
 from app.flow.actions.item import ACTIONS, check_defaults, gather
-from app.flow.hours import Calendar, hours_shape, read_hours
+from app.flow.hours.calendar import Calendar
+from app.flow.hours.declaration import read_hours
+from app.flow.hours.moment import hours_shape
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith, kept
 from app.flow.language.hooks import HookDefinition, read_hooks

@@ -15,7 +15,7 @@ An example is one flow file, or several files after lines `#=== path`; `#=== pat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,9 +46,11 @@ class Rule:
     bad: str | bytes = ""
     good: str | bytes = ""
 
-    def at(self, place: Place, message: str, cure: str | None = None) -> Issue:
+    def at(self, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> Issue:
         """The issue that this rule is broken at `place`; `cure` is the rule's own unless a better one is known."""
-        return Issue(self.code, self.severity, place, message, self.cure if cure is None else cure)
+        return Issue(
+            self.code, self.severity, place, message, self.cure if cure is None else cure, names=frozenset(names)
+        )
 
 
 def _book(*names: str) -> Mapping[str, Rule]:

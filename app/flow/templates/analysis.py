@@ -13,11 +13,11 @@ from app.flow.issues import Issue
 from app.flow.paths import Path, meet, path_of, root_of, written
 from app.flow.rules import RULES
 from app.flow.scope import Record, ScopeTypes, Shape, common, described, is_name, item_of, kind_of, record_of
-from app.flow.templates.check import Check
-from app.flow.templates.checker import check_test, type_of
+from app.flow.templates.checker import Checker
 from app.flow.templates.contexts import CONTEXT_NAMES, Contexts, Misplaced, Written, joined
 from app.flow.templates.environment import LOOP_FIELDS
 from app.flow.templates.files import MAX_FILE, Located, TemplateFile, missing_file
+from app.flow.templates.filters import FILTERS
 from app.flow.templates.references import root_names, touched_names, used_env, way_of, whole_values
 from app.flow.templates.syntax import read_template
 from app.flow.templates.tree import Template
@@ -34,8 +34,10 @@ MAX_NESTED: Final = 40
 
 _LOOP = Record({name: TYPES["bool" if name in ("first", "last") else "int"] for name in LOOP_FIELDS})
 _CLOSER = re.compile(r"\}\}|%\}|#\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SINGLE = re.compile(
-    r"(?P<sign>\$?)\{\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*(?P<end>\}+)"
+    r"(?P<sign>\$?)\{\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
+    r"(?:\s*\|\s*[A-Za-z_]+(?:\([^(){}]*\))?)*)\s*(?P<end>\}+)"
 )
 
 
@@ -107,7 +109,7 @@ class Analysis:
         used_names, used_env: what the template looks up.
     """
 
-    def __init__(self, check: Check, contexts: Contexts, *, is_json: bool) -> None:
+    def __init__(self, check: Checker, contexts: Contexts, *, is_json: bool) -> None:
         self.check = check
         self.escapers: dict[int, str] = {}
         self.used_names: set[str] = set()
@@ -176,7 +178,7 @@ class Analysis:
     def _output(self, node: nodes.Expr) -> None:
         self._uses(node)
         start = self.check.template.start(node)
-        shape = type_of(self.check, node) if self._may_be_written(node) else None
+        shape = self.check.type_of(node) if self._may_be_written(node) else None
         self.escapers[start] = "_text"
         if shape is not None and self._is_one_value(node, shape):
             try:
@@ -192,8 +194,8 @@ class Analysis:
         return Written(shape, all(fixed), is_url, self.check.shown(node))
 
     def _is_url(self, node: nodes.Node) -> bool:
-        silent = Check(self.check.template, self.check.scope)
-        return getattr(type_of(silent, node), "name", "") == "url"
+        silent = Checker(self.check.template, self.check.scope)
+        return getattr(silent.type_of(node), "name", "") == "url"
 
     def _misplaced(self, node: nodes.Expr, fault: Misplaced) -> None:
         if fault.is_all_before:
@@ -247,7 +249,7 @@ class Analysis:
             self.check.scope, self._context = before, context
             if test is not None:
                 self._uses(test, is_passed=True)
-                check_test(self.check, test)
+                self.check.check_test(test)
             self.block(body)
             scopes.append(self.check.scope)
             contexts.append(self._context)
@@ -283,7 +285,7 @@ class Analysis:
     def _looped(self, of: nodes.Node) -> Shape:
         """The type of the entries that a loop goes over."""
         self._uses(of, is_passed=True)
-        shape = type_of(self.check, of)
+        shape = self.check.type_of(of)
         if shape is not None and kind_of(shape) not in ("list", "any"):
             message = f"a loop goes over a list; {self.check.shown(of)} is {described(shape)}"
             self.check.report("E308", of, message, "name a list")
@@ -291,7 +293,7 @@ class Analysis:
 
     def _set(self, node: nodes.Assign) -> None:
         self._uses(node.node, is_passed=True)
-        self._name(node.target, type_of(self.check, node.node) or ANY, node.node)
+        self._name(node.target, self.check.type_of(node.node) or ANY, node.node)
 
     def _name(self, target: nodes.Node, shape: Shape, of: nodes.Node, *entry: None) -> None:
         """Give a name to what `of` computes, or to an entry of it."""
@@ -319,7 +321,7 @@ def _is_fixed(node: nodes.Node) -> bool:
 # braces in literal text
 
 
-def check_braces(check: Check, text: str, start: int = 0) -> None:
+def check_braces(check: Checker, text: str, start: int = 0) -> None:
     """Report closing braces that nothing opens (E320), and single braces around a known name (W303)."""
     singles = list(_SINGLE.finditer(text))
     for match in singles:
@@ -332,13 +334,19 @@ def check_braces(check: Check, text: str, start: int = 0) -> None:
         check.report_at("E320", start + match.start(), 2, message, f'write "{opener}" before it, or leave it out')
 
 
-def _check_single(check: Check, match: re.Match[str], start: int) -> None:
-    cure = f"write {{{{ {match.group('name')}{match.group('rest')} }}}}"
-    if len(match.group("end")) > 1:
-        message = f'"{match.group()}" is not opened by two braces'
-        check.report_at("E320", start + match.start(), len(match.group()), message, cure)
-    elif match.group("name") in check.scope:
-        check.report_at("W303", start + match.start(), len(match.group()), f'"{match.group()}" is said as it is', cure)
+def _check_single(check: Checker, match: re.Match[str], start: int) -> None:
+    name, rest, written = match["name"], match["rest"], match.group()
+    if len(match["end"]) > 1:
+        message, cure = f'"{written}" is not opened by two braces', f"write {{{{ {name}{rest} }}}}"
+        check.report_at("E320", start + match.start(), len(written), message, cure)
+        return
+    is_known, filters = name in check.scope, re.findall(r"\|\s*(\w+)", rest)
+    if is_known or not FILTERS.keys().isdisjoint(filters):
+        meant = name if is_known else check.owner_of(name) or name
+        place = check.template.place_at(start + match.start(), len(written))
+        names = _NAME.findall(f"{meant}{rest}")
+        cure = f"write {{{{ {meant}{rest} }}}}"
+        check.issues.append(RULES["W303"].at(place, f'"{written}" is said as it is', cure, names))
 
 
 # names that a template gives: what may not be said of that which they stand for may not be said of them
@@ -353,7 +361,7 @@ class _Given(NamedTuple):
     entry: tuple[None, ...] = ()
 
 
-def _having(check: Check, origins: dict[str, set[str]], given: _Given) -> ScopeTypes:
+def _having(check: Checker, origins: dict[str, set[str]], given: _Given) -> ScopeTypes:
     """The scope with one more name.
 
     `origins` are the sensitive fields of the names that were given, each with the names of the flow that it stands for;

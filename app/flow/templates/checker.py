@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import reduce
 from types import UnionType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
 
+from app.flow.issues import Issue
 from app.flow.paths import is_inner
+from app.flow.rules import RULES
 from app.flow.scope import (
+    CALL_WORDS,
     HEADERS,
     Record,
     ScopeTypes,
@@ -23,289 +27,471 @@ from app.flow.scope import (
     kind_of,
     record_of,
 )
-from app.flow.templates.check import Check
+from app.flow.templates.environment import SIGNS
 from app.flow.templates.filters import FILTERS, speaking
-from app.flow.templates.foreign import CALLS, NAMES
-from app.flow.templates.foreign import FILTERS as FOREIGN_FILTERS
-from app.flow.templates.operators import (
-    check_comparison,
-    comparison,
-    half_comparison,
-    is_half,
-    literal_type,
-    need_bool,
-    sum_type,
-)
+from app.flow.templates.foreign import FOREIGN
 from app.flow.templates.references import operand_of, root_names, touched_names
+from app.flow.templates.tree import Template
 from app.flow.types import ANY, DATETIME, TYPES, ValueType
 from app.ncco.suggest import nearest
 
 _PREFIX: Final = "FLOW_"
+_TEXT_TESTS: Final = ("starts_with", "ends_with", "contains")
 _KINDS: Final = {"datetime": DATETIME.described} | {kind: type_.described for kind, type_ in TYPES.items()}
+_ORDER: Final = ("lt", "lteq", "gt", "gteq")
+_ORDERED: Final = ("number", "datetime", "any")
+_NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
+_FILLING = re.compile(r"[\s.()\-\u2010-\u2015]")
+_LEAST_DIGITS: Final = 7
+"""Digits of the shortest phone number; what is shorter may be an extension."""
 
 
-def type_of(check: Check, node: nodes.Node, beside: Shape | None = None) -> Shape | None:
-    """The type of an expression; None when it is not known because something in it is wrong, which is reported.
+class Comparison(NamedTuple):
+    """A comparison of two operands; `op` is what Jinja2 calls it (`eq`, `in`, ...)."""
 
-    `beside` is the type of what it is compared with.
+    left: nodes.Expr
+    op: str
+    right: nodes.Expr
+
+
+class Typed(NamedTuple):
+    """An expression with its type."""
+
+    node: nodes.Expr
+    shape: Shape
+
+
+class Checker(NodeVisitor):
+    """Checks the expressions of one template.
+
+    Attributes:
+        template: where the expressions are written.
+        scope: the known names with their types.
+        is_bare: whether the expression is a condition of its own, without braces around it.
+        issues: everything found so far.
     """
-    return _Types(check).of(node, beside)
 
+    def __init__(
+        self, template: Template, scope: ScopeTypes, *, is_bare: bool = False, issues: list[Issue] | None = None
+    ) -> None:
+        self.template = template
+        self.scope = scope
+        self.is_bare = is_bare
+        self.issues = issues if issues is not None else []
 
-def check_test(check: Check, node: nodes.Node) -> None:
-    """Check a condition. In braces, as in Jinja2, an empty text, an empty list and 0 count as false."""
-    _Types(check).test(node)
+    def type_of(self, node: nodes.Node, beside: Shape | None = None) -> Shape | None:
+        """The type of an expression; None when something in it is wrong, which is reported.
 
-
-def may_be_missing(node: nodes.Node | None) -> bool:
-    """Whether `default` and `is defined` may stand behind it: a name, an entry, a part, or a filter of one."""
-    if isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Filter):
-        return may_be_missing(node.node)
-    return isinstance(node, nodes.Name)
-
-
-class _Types(NodeVisitor):
-    """Types by node: one method for each kind that expressions have."""
-
-    def __init__(self, check: Check) -> None:
-        self.check = check
-
-    def of(self, node: nodes.Node, beside: Shape | None = None) -> Shape | None:
-        """See `type_of`."""
+        `beside` is the type of what it is compared with.
+        """
         if isinstance(node, nodes.Name):
             return self._name(node, beside)
         shape: Shape | None = self.visit(node)
         return shape
 
-    def test(self, node: nodes.Node) -> Shape | None:
-        """The type of a condition."""
-        shape = self.of(node)
-        if shape is not None and self.check.is_bare:
-            need_bool(self.check, node, shape)
+    def check_test(self, node: nodes.Node) -> Shape | None:
+        """The type of a condition. In braces, as in Jinja2, an empty text, an empty list and 0 count as false."""
+        shape = self.type_of(node)
+        if shape is not None and self.is_bare:
+            self._need_bool(node, shape)
         return shape
+
+    def report(self, code: str, node: nodes.Node, message: str, cure: str | None = None) -> None:
+        """Add an issue about an expression."""
+        self.issues.append(RULES[code].at(self.template.place(node), message, cure))
+
+    def report_at(self, code: str, start: int, length: int, message: str, cure: str | None = None) -> None:
+        """Add an issue about `length` characters from `start`."""
+        self.issues.append(RULES[code].at(self.template.place_at(start, length), message, cure))
+
+    def shown(self, node: nodes.Node) -> str:
+        """An expression as it is written, shortened."""
+        return self.template.shown(node)
 
     # literals, names and entries
 
     def visit_Const(self, node: nodes.Const) -> Shape:
+        """Braces in it are not filled in (E312)."""
         if isinstance(node.value, str) and "{{" in node.value:
             cure = "write the name itself, without quotes and braces"
-            self.check.report("E312", node, "braces in a text within an expression are not filled in", cure)
+            self.report("E312", node, "braces in a text within an expression are not filled in", cure)
         return literal_type(node.value)
 
     def visit_List(self, node: nodes.List) -> Shape:
-        shapes = [self.of(item) for item in node.items]
+        """The type of its entries, where it is known."""
+        shapes = [self.type_of(item) for item in node.items]
         return joined_list(shapes) if shapes else TYPES["list"]
 
     def _name(self, node: nodes.Name, beside: Shape | None) -> Shape | None:
-        shape = self.check.scope.get(node.name)
+        shape = self.scope.get(node.name)
         if shape is None:
-            self.check.report("E303", node, f'unknown name "{node.name}"', self._name_cure(node.name, beside))
+            self.report("E303", node, f'unknown name "{node.name}"', self._name_cure(node.name, beside))
         return shape
 
-    def _name_cure(self, name: str, beside: Shape | None) -> str | None:
-        scope = self.check.scope
+    def _name_cure(self, name: str, beside: Shape | None) -> str:
         if name == "vars":
             return "variables are written by their name alone"
         is_text = beside is not None and kind_of(beside) == "text"
         quoted = f'put quotes around it: "{name}"'
         if isinstance(beside, ValueType) and name in beside.words:
             return quoted
-        if near := _owner(scope, name) or nearest(name, scope):
+        if near := self.owner_of(name) or nearest(name, self.scope):
             return f'did you mean "{near}"?' + (f" If it is a text, {quoted}" if is_text else "")
-        return f"if it is a text, {quoted}" if is_text else f"known are: {', '.join(sorted(scope))}"
+        return f"if it is a text, {quoted}" if is_text else f"known are: {', '.join(sorted(self.scope))}"
+
+    def owner_of(self, name: str) -> str | None:
+        """The field of this name, of the call, a setting, a calendar or a lookup, as it is written."""
+        bare = name.removeprefix(_PREFIX)
+        if bare in (self.scope.env or ()):
+            return f"env.{bare}"
+        for root in ("input", "call", *sorted(self.scope)):
+            shape = self.scope.get(root)
+            if isinstance(shape, Record) and name in shape.fields:
+                return f"{root}.{name}"
+        return FOREIGN.names.get(name)
 
     def visit_Getattr(self, node: nodes.Getattr) -> Shape | None:
-        of = self.of(node.node)
+        """An entry that is named by a fixed text."""
+        of = self.type_of(node.node)
         return self._field(node, node.attr, of) if of is not None else None
 
     def visit_Getitem(self, node: nodes.Getitem) -> Shape | None:
-        of = self.of(node.node)
+        """A part, or an entry that is named by a number or computed."""
+        of = self.type_of(node.node)
         if isinstance(node.arg, nodes.Slice):
             return self._part(node, of) if of is not None else None
         if isinstance(node.arg, nodes.Const):
             return self._field(node, node.arg.value, of) if of is not None else None
-        key = self.of(node.arg, TYPES["text"] if of is not None and kind_of(of) == "map" else None)
+        key = self.type_of(node.arg, TYPES["text"] if of is not None and kind_of(of) == "map" else None)
         return self._entry(node, of, key) if of is not None and key is not None else None
 
     def _field(self, node: nodes.Getattr | nodes.Getitem, key: str | int, of: Shape) -> Shape | None:
         """The type of an entry that is named by a fixed key."""
-        record = record_of(of)
+        record, kind = record_of(of), kind_of(of)
         if record is not None:
             return self._record_field(node, key, record)
-        if kind_of(of) == "any":
+        if kind == "any":
             return ANY
-        if (kind_of(of), type(key)) in (("map", str), ("list", int)):
+        if (kind, type(key)) in (("map", str), ("list", int)):
             return item_of(of)
-        shown = self.check.shown(node.node)
+        shown = self.shown(node.node)
         cure = f"{described(of)} has no fields; write {shown} alone"
-        if key in CALLS:
-            cure = f"write {shown} | {CALLS[str(key)]}"
-        elif isinstance(key, int) and kind_of(of) == "text":
+        if key in FOREIGN.calls:
+            cure = f"write {shown} | {FOREIGN.calls[str(key)]}"
+        elif isinstance(key, int) and kind == "text":
             cure = f"write {shown}[{key}:{key + 1 or ''}]"
-        elif kind_of(of) == "map":
+        elif kind == "map":
             cure = f'the keys of a map are texts: write {shown}["{key}"]'
-        elif kind_of(of) == "list":
+        elif kind == "list":
             cure = f"write the number of an entry, from 0: {shown}[0]"
         self._report_key(node, f'{shown} is {described(of)} and has no "{key}"', cure)
         return None
 
     def _record_field(self, node: nodes.Getattr | nodes.Getitem, key: str | int, of: Record) -> Shape | None:
-        shown = self.check.shown(node.node)
+        shown, known = self.shown(node.node), ", ".join(of.fields)
         if not isinstance(key, str):
-            known = f"; its fields are: {', '.join(of.fields)}" if of.fields else ""
-            self._report_key(node, f"{shown} is not a list", f'write the name of a field: {shown}["name"]{known}')
+            fields = f"; its fields are: {known}" if known else ""
+            self._report_key(node, f"{shown} is not a list", f'write the name of a field: {shown}["name"]{fields}')
             return None
         shape = of.fields.get(key, of.rest)
+        is_name = isinstance(node.node, nodes.Name)
         if shape is None:
-            self._report_key(node, f'{shown} has no "{key}"', self._field_cure(node, key, tuple(of.fields)))
-        elif isinstance(node.node, nodes.Name) and node.node.name == "env":
+            cure = f"its fields are: {known}" if known else f"{shown} has no fields: leave it out"
+            if near := nearest(key, tuple(of.fields)):
+                cure = f'did you mean "{near}"?'
+            elif is_name and shown == "hours" and not known:
+                week = "timezone: Europe/London, week: {mon-fri: 09:00-17:30}"
+                cure = f"declare it, in this flow or in a shared file: `hours: {{{key}: {{{week}}}}}`"
+            self._report_key(node, f'{shown} has no "{key}"', cure)
+        elif is_name and shown == "env":
             self._check_env(node, key)
         return shape
 
-    def _field_cure(self, node: nodes.Getattr | nodes.Getitem, key: str, known: tuple[str, ...]) -> str:
-        if near := nearest(key, known):
-            return f'did you mean "{near}"?'
-        if isinstance(node.node, nodes.Name) and node.node.name == "hours" and not known:
-            week = "timezone: Europe/London, week: {mon-fri: 09:00-17:30}"
-            return f"declare it, in this flow or in a shared file: `hours: {{{key}: {{{week}}}}}`"
-        return (
-            f"its fields are: {', '.join(known)}"
-            if known
-            else f"{self.check.shown(node.node)} has no fields: leave it out"
-        )
-
     def _report_key(self, node: nodes.Getattr | nodes.Getitem, message: str, cure: str) -> None:
-        template = self.check.template
-        self.check.report_at("E304", template.key(node).start, template.key_length(node), message, cure)
+        self.report_at("E304", self.template.key(node).start, self.template.key_length(node), message, cure)
 
     def _check_env(self, node: nodes.Getattr | nodes.Getitem, name: str) -> None:
-        known = self.check.scope.env
+        known = self.scope.env
         if known is None or name in known:
             return
-        bare = name.removeprefix(_PREFIX)
-        if bare != name:
-            cure = f"the prefix is left out here: write env.{bare}"
+        cure = f"set {_PREFIX}{name} in the environment of the server"
+        if name.startswith(_PREFIX):
+            cure = f"the prefix is left out here: write env.{name.removeprefix(_PREFIX)}"
         elif near := nearest(name, known):
             cure = f'did you mean "{near}"?'
-        else:
-            cure = f"set {_PREFIX}{name} in the environment of the server"
-        start = self.check.template.key(node).start
-        self.check.report_at("W302", start, len(name), f"{_PREFIX}{name} is not set", cure)
+        self.report_at("W302", self.template.key(node).start, len(name), f"{_PREFIX}{name} is not set", cure)
 
     def _entry(self, node: nodes.Getitem, of: Shape, key: Shape) -> Shape | None:
         """The type of an entry that is named by a computed key."""
-        shown = self.check.shown(node.node)
+        shown, shown_key, kind = self.shown(node.node), self.shown(node.arg), kind_of(key)
         if isinstance(node.node, nodes.Name) and node.node.name == "env":
             cure = f'write the name of the setting: {shown}["NAME"]'
-            self.check.report("E343", node.arg, "the name of a setting cannot be computed", cure)
+            self.report("E343", node.arg, "the name of a setting cannot be computed", cure)
             return None
-        if kind_of(of) == "list":
-            return self._entry_of_list(node, of, key)
-        if kind_of(of) == "map":
-            return self._entry_of_map(node, of, key)
-        if kind_of(of) == "any":
-            return ANY
-        template = self.check.template
-        message = f"{shown} is {described(of)} and has no entries"
-        start = template.key(node).start
-        self.check.report_at("E304", start, template.end(node) - start - 1, message, f"write {shown} alone")
+        match kind_of(of):
+            case "any":
+                return ANY
+            case "list" if kind == "any" or (isinstance(key, ValueType) and key.name == "int"):
+                return item_of(of)
+            case "list":
+                whole = f"({shown_key})" if isinstance(node.arg, nodes.Add | nodes.Sub) else shown_key
+                message = f"an entry of a list is named by a whole number; {shown_key} is {described(key)}"
+                whole_number = f"write {shown}[{whole} | int]" if kind in ("text", "number") else None
+                self.report("E343", node.arg, message, whole_number)
+            case "map" if kind in ("text", "any"):
+                known = record_of(of)
+                if known is None:
+                    return item_of(of)
+                return known.rest or (reduce(common, known.fields.values()) if known.fields else ANY)
+            case "map":
+                message = f"an entry of a map is named by a text; {shown_key} is {described(key)}"
+                as_text = f"write {shown}[{shown_key} | text]" if kind in ("number", "bool") else None
+                self.report("E343", node.arg, message, as_text)
+            case _:
+                start = self.template.key(node).start
+                length = self.template.end(node) - start - 1
+                message = f"{shown} is {described(of)} and has no entries"
+                self.report_at("E304", start, length, message, f"write {shown} alone")
         return None
-
-    def _entry_of_list(self, node: nodes.Getitem, of: Shape, key: Shape) -> Shape | None:
-        if kind_of(key) == "any" or (isinstance(key, ValueType) and key.name == "int"):
-            return item_of(of)
-        shown = self.check.shown(node.arg)
-        whole = f"({shown})" if isinstance(node.arg, nodes.Add | nodes.Sub) else shown
-        cure = f"write {self.check.shown(node.node)}[{whole} | int]" if kind_of(key) in ("text", "number") else None
-        message = f"an entry of a list is named by a whole number; {shown} is {described(key)}"
-        self.check.report("E343", node.arg, message, cure)
-        return None
-
-    def _entry_of_map(self, node: nodes.Getitem, of: Shape, key: Shape) -> Shape | None:
-        if kind_of(key) not in ("text", "any"):
-            shown = self.check.shown(node.arg)
-            cure = (
-                f"write {self.check.shown(node.node)}[{shown} | text]" if kind_of(key) in ("number", "bool") else None
-            )
-            message = f"an entry of a map is named by a text; {shown} is {described(key)}"
-            self.check.report("E343", node.arg, message, cure)
-            return None
-        known = record_of(of)
-        if known is None:
-            return item_of(of)
-        return known.rest or (reduce(common, known.fields.values()) if known.fields else ANY)
 
     def _part(self, node: nodes.Getitem, of: Shape) -> Shape | None:
         if kind_of(of) in ("list", "any"):
             return of
         if kind_of(of) == "text":
             return TYPES["text"]
-        message = f"only a text or a list can be cut; {self.check.shown(node.node)} is {described(of)}"
-        self.check.report("E308", node, message)
+        self.report("E308", node, f"only a text or a list can be cut; {self.shown(node.node)} is {described(of)}")
         return None
 
-    # operators
-
-    def visit_Compare(self, node: nodes.Compare) -> Shape:
-        each = comparison(node)
-        if isinstance(each.left, nodes.Name) and self.check.scope.get(each.left.name) is None:
-            right = self.of(each.right)
-            left = self.of(each.left, right)
-        else:
-            left = self.of(each.left)
-            right = self.of(each.right, left)
-        if left is not None and right is not None:
-            check_comparison(self.check, each, left, right)
-        return TYPES["bool"]
+    # logic
 
     def visit_Test(self, node: nodes.Test) -> Shape:
         """`is defined`."""
-        if self.of(node.node) is not None and not may_be_missing(node.node):
-            message = f'"is defined" stands behind a name; {self.check.shown(node.node)} is computed'
-            self.check.report("E306", node.node, message, "write `is defined` behind the name within it")
+        if self.type_of(node.node) is not None and not may_be_missing(node.node):
+            message = f'"is defined" stands behind a name; {self.shown(node.node)} is computed'
+            self.report("E306", node.node, message, "write `is defined` behind the name within it")
         return TYPES["bool"]
 
     def visit_Not(self, node: nodes.Not) -> Shape:
+        """`not`, or `is not defined`."""
         if isinstance(node.node, nodes.Test):
             return self.visit_Test(node.node)
-        self.test(node.node)
+        self.check_test(node.node)
         return TYPES["bool"]
 
     def visit_And(self, node: nodes.And | nodes.Or) -> Shape:
-        left = self.test(node.left)
-        if not self.check.is_bare:
-            return common(left, self.of(node.right))
+        """`and` or `or`; in braces one of the two values."""
+        left = self.check_test(node.left)
+        if not self.is_bare:
+            return common(left, self.type_of(node.right))
         if isinstance(node.right, nodes.Const) and not isinstance(node.right.value, bool):
-            half_comparison(self.check, node)
+            self._half_comparison(node)
             return TYPES["bool"]
-        right = self.of(node.right)
-        if right is not None and is_half(node, right):
-            half_comparison(self.check, node)
+        right = self.type_of(node.right)
+        if right is not None and _is_half(node, right):
+            self._half_comparison(node)
         elif right is not None:
-            need_bool(self.check, node.right, right)
+            self._need_bool(node.right, right)
         return TYPES["bool"]
 
     visit_Or = visit_And
 
     def visit_CondExpr(self, node: nodes.CondExpr) -> Shape:
-        self.test(node.test)
-        return common(self.of(node.expr1), self.of(node.expr2 or node.expr1))
+        """One of two values."""
+        self.check_test(node.test)
+        return common(self.type_of(node.expr1), self.type_of(node.expr2 or node.expr1))
+
+    def _need_bool(self, node: nodes.Node, shape: Shape) -> None:
+        """Report a test that is neither true nor false."""
+        if kind_of(shape) in ("bool", "any"):
+            return
+        shown = self.shown(node)
+        word = shape.words[0] if isinstance(shape, ValueType) and shape.words else ""
+        cure = {
+            "text": f'write {shown} == "{word}"' if word else f'write {shown} != ""',
+            "number": f"write {shown} != 0",
+            "list": f"write {shown} | length > 0",
+            "map": f"write {shown} | length > 0",
+        }.get(kind_of(shape))
+        if isinstance(node, nodes.Const):
+            cure = "write true or false, or a comparison"
+        elif (record := record_of(shape)) and record.fields:
+            cure = _name_a_field(shown, record)
+        self.report("E309", node, f"{shown} is {described(shape)}, neither true nor false", cure)
+
+    def _half_comparison(self, node: nodes.And | nodes.Or) -> None:
+        """Report `name == "1" or "2"`: what is behind `or` is compared with nothing."""
+        last, shown = _last_comparison(node), self.shown(node.right)
+        cure = "write a comparison on both sides"
+        if last is not None:
+            cure = f"write {self.shown(last.left)} {SIGNS[last.op]} {shown}"
+            if isinstance(node, nodes.Or) and last.op == "eq":
+                cure += f", or a list: {self.shown(last.left)} in [{self.shown(last.right)}, {shown}]"
+        self.report("E309", node.right, f"{shown} is compared with nothing", cure)
+
+    # comparisons
+
+    def visit_Compare(self, node: nodes.Compare) -> Shape:
+        """True or false."""
+        each = comparison(node)
+        if isinstance(each.left, nodes.Name) and self.scope.get(each.left.name) is None:
+            right = self.type_of(each.right)
+            left = self.type_of(each.left, right)
+        else:
+            left = self.type_of(each.left)
+            right = self.type_of(each.right, left)
+        if left is not None and right is not None:
+            one, other = Typed(each.left, left), Typed(each.right, right)
+            if each.op in ("in", "notin"):
+                self._check_contained(each, one, other)
+            elif self._are_comparable(each, one, other):
+                self._check_word(one.node, other)
+                self._check_word(other.node, one)
+                if each.op in _ORDER:
+                    self._check_order(each, one, other)
+        return TYPES["bool"]
+
+    def _are_comparable(self, node: Comparison, left: Typed, right: Typed) -> bool:
+        kinds = {kind_of(left.shape), kind_of(right.shape)}
+        if len(kinds) == 1 or "any" in kinds:
+            return True
+        const, other = (right, left) if isinstance(right.node, nodes.Const) else (left, right)
+        if isinstance(const.node, nodes.Const):
+            is_ordered = node.op in _ORDER and kind_of(other.shape) == "text"
+            cure = self._number_cure(node, other.node) if is_ordered else None
+            message = f"{self._described(other)}, {self._described(const)}"
+            self.report("E307", const.node, message, cure or self._literal_cure(const.node, other))
+        else:
+            texts = {kind_of(side.shape): self.shown(side.node) for side in (left, right)}
+            cure = f"write {texts['text']} | number" if texts.keys() == {"text", "number"} else None
+            sign, length = self.template.operator(left.node), len(SIGNS[node.op])
+            self.report_at("E307", sign.start, length, f"{self._described(left)}, {self._described(right)}", cure)
+        return False
+
+    def _described(self, side: Typed) -> str:
+        return f"{self.shown(side.node)} is {described(side.shape)}"
+
+    def _literal_cure(self, const: nodes.Const, other: Typed) -> str:
+        """How a literal is written to fit what it is compared with."""
+        wanted, value, shown = kind_of(other.shape), const.value, self.shown(other.node)
+        if wanted == "text":
+            return f'write "{self.shown(const)}" in quotes'
+        if wanted == "number" and isinstance(value, str) and _NUMERIC.fullmatch(value):
+            return f"write {value} without quotes"
+        if wanted == "bool" and str(value).lower() in ("true", "false", "yes", "no", "1", "0"):
+            return f"write {'true' if str(value).lower() in ('true', 'yes', '1') else 'false'} without quotes"
+        if (record := record_of(other.shape)) and record.fields:
+            return _name_a_field(shown, record)
+        if wanted in ("list", "map") and isinstance(value, int) and not isinstance(value, bool):
+            return f"write {shown} | length"
+        return f"compare {shown} with {described(other.shape)}"
+
+    def _check_word(self, node: nodes.Expr, beside: Typed) -> None:
+        """Check a literal that is compared with a type with allowed words, or with a phone number."""
+        shape = beside.shape
+        if not isinstance(shape, ValueType) or not isinstance(node, nodes.Const) or not isinstance(node.value, str):
+            return
+        if shape.words and node.value not in shape.words:
+            near = nearest(node.value, shape.words)
+            cure = f'did you mean "{near}"?' if near else f"it is one of: {', '.join(shape.words)}"
+            self.report("E314", node, f'{self.shown(beside.node)} is never "{node.value}"', cure)
+        if shape.name == "phone":
+            self._check_number(node, node.value)
+        self._check_call_word(beside.node, node, node.value)
+
+    def _check_number(self, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
+        """Check a text that is compared with a phone number, or with its beginning."""
+        cure = "write the country code in place of the leading 0: 447700900123 for 07700 900123"
+        digits = _FILLING.sub("", written)
+        if digits.startswith(("+", "00")):
+            digits = digits[1:] if digits.startswith("+") else digits[2:]
+        elif digits.startswith("0"):
+            digits = ""
+        if digits:
+            cure = f'write "{digits}"'
+        least = 1 if is_beginning else _LEAST_DIGITS
+        if digits != written and _NUMBER.fullmatch(written) and sum(map(str.isdigit, written)) >= least:
+            self.report("W301", node, f'a number in a call is never written "{written}"', cure)
+
+    def _check_call_word(self, field: nodes.Expr, node: nodes.Expr, written: str) -> None:
+        """Check a text that is compared with a field of the call for which Vonage sends only some words."""
+        match field:
+            case nodes.Getattr(node=nodes.Name(name="call"), attr=attr) if attr in CALL_WORDS:
+                known = CALL_WORDS[attr]
+                if written and written not in known:
+                    near = nearest(written, known)
+                    cure = f'did you mean "{near}"?' if near else f"it is one of: {', '.join(known)}"
+                    self.report("W306", node, f'Vonage never sends "{written}" as {self.shown(field)}', cure)
+
+    def _check_order(self, node: Comparison, left: Typed, right: Typed) -> None:
+        for side in (left, right):
+            if kind_of(side.shape) not in _ORDERED:
+                message = f'"{SIGNS[node.op]}" compares numbers; {self._described(side)}'
+                self.report("E308", side.node, message, self._number_cure(node, side.node))
+                return
+
+    def _number_cure(self, node: Comparison, side: nodes.Expr) -> str | None:
+        """How the comparison is written with the text on `side` as a number."""
+        if isinstance(side, nodes.Const) and not _NUMERIC.fullmatch(str(side.value)):
+            return None
+        parts = [
+            str(part.value)
+            if isinstance(part, nodes.Const) and _NUMERIC.fullmatch(str(part.value))
+            else f"{self.shown(part)} | {_number_filter(part)}"
+            if part is side
+            else self.shown(part)
+            for part in (node.left, node.right)
+        ]
+        return f"write {parts[0]} {SIGNS[node.op]} {parts[1]}"
+
+    def _check_contained(self, node: Comparison, left: Typed, right: Typed) -> None:
+        kinds = (kind_of(left.shape), kind_of(right.shape))
+        if isinstance(right.node, nodes.List):
+            for item in right.node.items:
+                if isinstance(item, nodes.Const) and self._are_comparable(
+                    node, left, Typed(item, literal_type(item.value))
+                ):
+                    self._check_word(item, left)
+        elif kinds[1] == "list":
+            self._check_entry(left, right)
+        elif kinds[1] == "map" and kinds[0] not in ("text", "any"):
+            message = f"the keys of a map are texts; {self._described(left)}"
+            self.report("E308", left.node, message, "write the key as a text, in quotes")
+        elif kinds[1] not in ("any", "map"):
+            message = f'"{SIGNS[node.op]}" needs a list; {self._described(right)}'
+            cure = f"write the list in brackets: [{self.shown(right.node)}]"
+            if kinds[1] == "text" and not isinstance(right.node, nodes.Const):
+                cure = f"write {self.shown(right.node)} | contains({self.shown(left.node)})"
+            self.report("E308", right.node, message, cure)
+
+    def _check_entry(self, left: Typed, right: Typed) -> None:
+        """Check what is searched for in a list whose entries are of one type."""
+        item = item_of(right.shape)
+        kinds = (kind_of(left.shape), kind_of(item))
+        if "any" in kinds or kinds[0] == kinds[1]:
+            return
+        message = f"{self._described(left)}; every entry of {self.shown(right.node)} is {described(item)}"
+        through = {("number", "text"): "text", ("text", "number"): "number"}.get(kinds)
+        self.report("E307", left.node, message, f"write {self.shown(left.node)} | {through}" if through else None)
+
+    # sums
 
     def visit_Add(self, node: nodes.Add | nodes.Sub) -> Shape | None:
-        if (meant := self._hyphenated(node)) and not root_names(node.right) <= set(self.check.scope):
+        """A sum or a difference."""
+        if (meant := self._hyphenated(node)) and not root_names(node.right) <= set(self.scope):
             field, key = meant
-            start = self.check.template.key(field).start
-            cure = f'write {self.check.shown(field.node)}["{key}"]'
-            self.check.report_at("E304", start, len(key), f'"{key}" is read as a subtraction', cure)
+            cure = f'write {self.shown(field.node)}["{key}"]'
+            message = f'"{key}" is read as a subtraction'
+            self.report_at("E304", self.template.key(field).start, len(key), message, cure)
             return None
-        left, right = self.of(node.left), self.of(node.right)
-        return sum_type(self.check, node, left, right) if left is not None and right is not None else None
+        left, right = self.type_of(node.left), self.type_of(node.right)
+        return self._sum(node, left, right) if left is not None and right is not None else None
 
     visit_Sub = visit_Add
 
     def _hyphenated(self, node: nodes.Add | nodes.Sub) -> tuple[nodes.Getattr, str] | None:
         """The field and the key that `call.sip.X-Tenant` was meant to name, when `node` is such a mistake."""
-        template = self.check.template
+        template = self.template
         left: nodes.Node = node
         while isinstance(left, nodes.Sub) and isinstance(left.right, nodes.Name):
             if template.end(left.left) + 1 != template.start(left.right):
@@ -313,41 +499,96 @@ class _Types(NodeVisitor):
             left = left.left
         if left is node or not isinstance(left, nodes.Getattr):
             return None
-        shape = _shape_of_path(self.check.scope, left.node)
+        shape = _shape_of_path(self.scope, left.node)
         record = record_of(shape)
         is_open = shape is None or (record.rest is not None if record else kind_of(shape) in ("map", "any"))
         return (left, template.source[template.key(left).start : template.end(node)]) if is_open else None
 
+    def _sum(self, node: nodes.Add | nodes.Sub, left: Shape, right: Shape) -> Shape | None:
+        """The type of a sum or a difference."""
+        kinds, is_sum = {kind_of(left), kind_of(right)} - {"any"}, isinstance(node, nodes.Add)
+        if not kinds:
+            return ANY
+        if kinds == {"number"}:
+            both_int = all(isinstance(shape, ValueType) and shape.name == "int" for shape in (left, right))
+            return TYPES["int" if both_int else "number"]
+        if kinds == {"text"} and is_sum:
+            return TYPES["text"]
+        if kinds == {"list"} and is_sum:
+            return common(left, right) if kind_of(left) == kind_of(right) else TYPES["list"]
+        is_list = is_sum and "list" in (kind_of(left), kind_of(right))
+        work = "joins lists" if is_list else "adds numbers or joins texts" if is_sum else "subtracts numbers"
+        sides = Typed(node.left, left), Typed(node.right, right)
+        message = f'"{node.operator}" {work}; {self._described(sides[0])}, {self._described(sides[1])}'
+        cure = self._bracket_cure(node, left)
+        if cure is None and is_list:
+            first, second = self.shown(node.left), self.shown(node.right)
+            cure = f"write {first} + [{second}]" if kind_of(left) == "list" else f"write [{first}] + {second}"
+        sign = self.template.operator(node.left)
+        self.report_at("E308", sign.start, 1, message, cure or self._sum_cure(node, *sides))
+        return None
+
+    def _sum_cure(self, node: nodes.Add | nodes.Sub, left: Typed, right: Typed) -> str | None:
+        is_sum = isinstance(node, nodes.Add)
+        for side, other in ((left, right), (right, left)):
+            if kind_of(side.shape) != "text" or kind_of(other.shape) != "number":
+                continue
+            if not isinstance(side.node, nodes.Const):
+                joined = f"; to join them, write {self.shown(other.node)} | text" if is_sum else ""
+                return f"to compute with it, write {self.shown(side.node)} | {_number_filter(side.node)}{joined}"
+            if _NUMERIC.fullmatch(str(side.node.value)):
+                return f"write {side.node.value} without quotes"
+            joined = f"to join them, write {self.shown(other.node)} | text; to say both, put braces side by side"
+            return joined if is_sum else None
+        if kind_of(left.shape) == kind_of(right.shape) == "text":
+            return f"to subtract, write {self.shown(left.node)} | int - {self.shown(right.node)} | int"
+        return None
+
+    def _bracket_cure(self, node: nodes.Add | nodes.Sub, left: Shape) -> str | None:
+        """How a filter is given the whole sum, where it was probably meant to: one that speaks, or one of lists."""
+        right = node.right
+        if not isinstance(right, nodes.Filter) or self.template.source[self.template.start(right) - 1] == "(":
+            return None
+        known = FILTERS[right.name]
+        if kind_of(left) not in known.takes or not (known.speaks or kind_of(left) == "list"):
+            return None
+        whole = f"({self.shown(node.left)} {node.operator} {self.shown(right.node or right)})"
+        return f"a filter takes what stands right before it: write {whole} | {right.name}"
+
     def visit_Neg(self, node: nodes.Neg) -> Shape | None:
-        shape = self.of(node.node)
+        """A negative number."""
+        shape = self.type_of(node.node)
         if shape is None or kind_of(shape) in ("number", "any"):
             return shape
-        shown = self.check.shown(node.node)
+        shown = self.shown(node.node)
         cure = f"write 0 - {shown} | int" if kind_of(shape) == "text" else None
-        self.check.report("E308", node, f'"-" needs a number; {shown} is {described(shape)}', cure)
+        self.report("E308", node, f'"-" needs a number; {shown} is {described(shape)}', cure)
         return None
 
     # filters
 
     def visit_Filter(self, node: nodes.Filter) -> Shape | None:
+        """What a filter makes of its operand."""
         of = operand_of(node)
-        shape, args = self.of(of), [self.of(arg) for arg in node.args]
+        shape, args = self.type_of(of), [self.type_of(arg) for arg in node.args]
         known = FILTERS.get(node.name)
         if known is None:
             near = nearest(node.name, FILTERS)
             cure = f'did you mean "{near}"?' if near else f"filters are: {', '.join(FILTERS)}"
-            cure = FOREIGN_FILTERS.get(node.name, cure)
-            self.check.report_at("E305", node.lineno, len(node.name), f'unknown filter "{node.name}"', cure)
+            cure = FOREIGN.filters.get(node.name, cure)
+            self.report_at("E305", node.lineno, len(node.name), f'unknown filter "{node.name}"', cure)
             return None
         if not known.needed <= len(args) <= len(known.args):
             message = f"{node.name} takes {_count(known.needed, len(known.args))}"
-            self.check.report_at("E306", node.lineno, len(node.name), message, f"write {known.example}")
+            self.report_at("E306", node.lineno, len(node.name), message, f"write {known.example}")
             return None
         if node.name == "default" and not may_be_missing(of):
-            message = f"default stands behind a name; {self.check.shown(of)} is computed"
-            self.check.report("E306", of, message, f"write {known.example} behind the name within it")
+            message = f"default stands behind a name; {self.shown(of)} is computed"
+            self.report("E306", of, message, f"write {known.example} behind the name within it")
             return None
         self._check_args(node, args)
+        if shape is not None and node.name in _TEXT_TESTS:
+            self._check_part(node, shape)
         if shape is None or not self._takes(node, shape) or (known.speaks and not self._can_speak(node, shape)):
             return None
         if node.name in ("first", "last"):
@@ -356,32 +597,61 @@ class _Types(NodeVisitor):
 
     def _check_args(self, node: nodes.Filter, args: list[Shape | None]) -> None:
         for arg, shape, wanted in zip(node.args, args, FILTERS[node.name].args, strict=False):
-            if shape is None or wanted in ("", kind_of(shape)) or kind_of(shape) == "any":
-                continue
-            shown = self.check.shown(arg)
-            message = f"{node.name} takes {TYPES[wanted].described} here; {shown} is {described(shape)}"
-            self.check.report("E306", arg, message, f"write {FILTERS[node.name].example}")
+            if shape is not None and wanted not in ("", kind_of(shape)) and kind_of(shape) != "any":
+                message = f"{node.name} takes {TYPES[wanted].described} here; {self.shown(arg)} is {described(shape)}"
+                self.report("E306", arg, message, f"write {FILTERS[node.name].example}")
+
+    def _check_part(self, node: nodes.Filter, shape: Shape) -> None:
+        """Check what a phone number is asked to begin with, to end with or to contain."""
+        part = node.args[0]
+        if (
+            getattr(shape, "name", "") != "phone"
+            or not isinstance(part, nodes.Const)
+            or not isinstance(part.value, str)
+        ):
+            return
+        if node.name == "starts_with":
+            self._check_number(part, part.value, is_beginning=True)
+        elif _NUMBER.fullmatch(part.value) and not part.value.isdigit():
+            digits = "".join(filter(str.isdigit, part.value))
+            message = f'a number in a call never contains "{part.value}"'
+            self.report("W301", part, message, f'write "{digits}"' if digits else "write digits only")
 
     def _takes(self, node: nodes.Filter, shape: Shape) -> bool:
-        takes, shown = FILTERS[node.name].takes, self.check.shown(operand_of(node))
-        if not takes or kind_of(shape) in (*takes, "any"):
+        known, shown, kind = FILTERS[node.name], self.shown(operand_of(node)), kind_of(shape)
+        if not known.takes or kind in (*known.takes, "any"):
             return True
-        *others, last = (_KINDS[kind] for kind in takes)
+        *others, last = (_KINDS[each] for each in known.takes)
         wanted = f"{', '.join(others)} or {last}" if others else last
-        through = {"number": "text", "text": "number"}.get(kind_of(shape), "")
-        cure = f"write {shown} | {through} | {node.name}" if through in takes else None
-        if FILTERS[node.name].speaks:
-            cure = f"write {shown} | list" if kind_of(shape) == "list" else None
-        self.check.report("E306", operand_of(node), f"{node.name} takes {wanted}; {shown} is {described(shape)}", cure)
+        through = {"number": "text", "text": "number"}.get(kind, "")
+        cure = f"write {shown} | {through} | {node.name}" if through in known.takes else None
+        if known.speaks:
+            cure = f"write {shown} | list" if kind == "list" else None
+        self.report("E306", operand_of(node), f"{node.name} takes {wanted}; {shown} is {described(shape)}", cure)
         return False
 
     def _defaulted(self, node: nodes.Filter, shape: Shape, args: list[Shape | None]) -> Shape:
-        if len(args) < 2 and _is_always_there(self.check, operand_of(node)):
-            message = f"{self.check.shown(operand_of(node))} is never missing, at most empty"
-            shown = self.check.shown(node.args[0]) if args else ""
-            cure = f"to replace what is empty, write | default({shown}, true)" if args else None
-            self.check.report_at("W304", node.lineno, len(node.name), message, cure)
+        if len(args) < 2 and self._is_always_there(operand_of(node)):
+            message = f"{self.shown(operand_of(node))} is never missing, at most empty"
+            cure = f"to replace what is empty, write | default({self.shown(node.args[0])}, true)" if args else None
+            self.report_at("W304", node.lineno, len(node.name), message, cure)
         return common(shape, args[0] if args else TYPES["text"])
+
+    def _is_always_there(self, node: nodes.Node) -> bool:
+        """Whether every call has the value of a name, of one of its known fields, or of a SIP header ("" if not sent).
+
+        A sensitive value is gone in a later turn, out of `input` too.
+        """
+        scope = self.scope
+        if isinstance(node, nodes.Name):
+            secrets = scope.secrets
+            return node.name not in secrets and (node.name != "input" or not secrets)
+        if any(is_inner(name) for name in touched_names(self.template, node, scope.unspoken, is_passed=True)):
+            return False
+        shape = record_of(_shape_of_path(scope, node.node)) if isinstance(node, nodes.Getattr) else None
+        if shape is None or not isinstance(node, nodes.Getattr):
+            return False
+        return self._is_always_there(node.node) and (node.attr in shape.fields or shape is HEADERS)
 
     def _can_speak(self, node: nodes.Filter, shape: Shape) -> bool:
         """Check what is written in the brackets of a filter that speaks; a computed argument shows in the call.
@@ -393,12 +663,69 @@ class _Types(NodeVisitor):
             return True
         written = node.args[0]
         takes, find = _SPOKEN_ARGS[node.name]
-        found = (
-            find(written.value, self.check.shown(operand_of(node)), shape) if isinstance(written.value, takes) else None
-        )
+        if not isinstance(written.value, takes):
+            return True
+        found = find(written.value, self.shown(operand_of(node)), shape)
         if found is not None:
-            self.check.report(found[0], written, *found[1:])
+            self.report(found[0], written, *found[1:])
         return found is None
+
+
+def may_be_missing(node: nodes.Node | None) -> bool:
+    """Whether `default` and `is defined` may follow: a name, an entry, a part, or a filter or a choice of one."""
+    if isinstance(node, nodes.CondExpr):
+        return may_be_missing(node.expr1) or may_be_missing(node.expr2)
+    if isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Filter):
+        return may_be_missing(node.node)
+    return isinstance(node, nodes.Name)
+
+
+def comparison(node: nodes.Compare) -> Comparison:
+    """The one comparison that it is."""
+    (operand,) = node.ops
+    return Comparison(node.expr, operand.op, operand.expr)
+
+
+def literal_type(value: Any) -> ValueType:
+    """The type of a literal."""
+    if isinstance(value, bool):
+        return TYPES["bool"]
+    if isinstance(value, str):
+        return TYPES["text"]
+    return TYPES["int" if isinstance(value, int) else "number"]
+
+
+def _name_a_field(shown: str, shape: Record) -> str:
+    return f"name a field of it: {', '.join(f'{shown}.{field}' for field in shape.fields)}"
+
+
+def _number_filter(side: nodes.Expr) -> str:
+    """What makes a number of a text: keys that were pressed are whole, an entry of a list or a map may be a price."""
+    match side:
+        case nodes.Getattr(node=nodes.Name(name=name)) | nodes.Getitem(node=nodes.Name(name=name)):
+            is_part = isinstance(side, nodes.Getitem) and isinstance(side.arg, nodes.Slice)
+            return "int" if is_part or name in ("call", "input") else "number"
+    return "int"
+
+
+def _is_half(node: nodes.And | nodes.Or, right: Shape) -> bool:
+    """Whether `node` is `name == a or b`, with a `b` that is meant to be compared with `name` as well."""
+    last = _last_comparison(node)
+    if last is None or last.op != "eq" or not isinstance(node.right, nodes.Name | nodes.Getattr):
+        return False
+    if kind_of(right) not in ("text", "number") or (isinstance(right, ValueType) and right.words):
+        return False
+    other = last.right.value if isinstance(last.right, nodes.Const) else None
+    return other is None or isinstance(other, str) == (kind_of(right) == "text")
+
+
+def _last_comparison(node: nodes.And | nodes.Or) -> Comparison | None:
+    """The comparison with == or != that stands last in front of the right side; None without one."""
+    last = node.left
+    while isinstance(last, nodes.And | nodes.Or):
+        last = last.right if isinstance(last.right, nodes.Compare) else last.left
+    found = comparison(last) if isinstance(last, nodes.Compare) else None
+    return found if found is not None and found.op in ("eq", "ne") else None
 
 
 def _count(needed: int, most: int) -> str:
@@ -406,35 +733,6 @@ def _count(needed: int, most: int) -> str:
         return "nothing in brackets"
     unit = "value" if most == 1 else "values"
     return f"{needed} {unit} in brackets" if needed == most else f"{needed} to {most} {unit} in brackets"
-
-
-def _owner(scope: ScopeTypes, name: str) -> str | None:
-    """The field of this name, of the call, a setting, a calendar or a lookup."""
-    bare = name.removeprefix(_PREFIX)
-    if bare in (scope.env or ()):
-        return f"env.{bare}"
-    for root in ("input", "call", *sorted(scope)):
-        shape = scope.get(root)
-        if isinstance(shape, Record) and name in shape.fields:
-            return f"{root}.{name}"
-    return NAMES.get(name)
-
-
-def _is_always_there(check: Check, node: nodes.Node) -> bool:
-    """Whether every call has the value of a name, of one of its known fields, or of a SIP header ("" if not sent).
-
-    A sensitive value is gone in a later turn, out of `input` too.
-    """
-    scope = check.scope
-    if isinstance(node, nodes.Name):
-        secrets = scope.secrets
-        return node.name not in secrets and (node.name != "input" or not secrets)
-    if any(is_inner(name) for name in touched_names(check.template, node, scope.unspoken, is_passed=True)):
-        return False
-    shape = record_of(_shape_of_path(scope, node.node)) if isinstance(node, nodes.Getattr) else None
-    if shape is None or not isinstance(node, nodes.Getattr):
-        return False
-    return _is_always_there(check, node.node) and (node.attr in shape.fields or shape is HEADERS)
 
 
 def _shape_of_path(scope: ScopeTypes, node: nodes.Node) -> Shape | None:

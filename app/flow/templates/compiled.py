@@ -15,8 +15,7 @@ from app.flow.nodes import Place, Text
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes, described, kind_of
 from app.flow.templates.analysis import Analysis, check_braces, read_with_includes
-from app.flow.templates.check import Check
-from app.flow.templates.checker import check_test, type_of
+from app.flow.templates.checker import Checker
 from app.flow.templates.contexts import CONTEXTS
 from app.flow.templates.files import MAX_FILE, Located, TemplateFile, missing_file
 from app.flow.templates.filters import LANGUAGE
@@ -33,6 +32,7 @@ _OPENER = re.compile(r"\{[{%#]")
 _SPEAK = re.compile(r"<speak[\s>]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
 _BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
 _PORT = re.compile(r"://[^/?#]*:[0-9]*$")
 _SHOWN: Final = 40
@@ -112,11 +112,11 @@ def compile_expression(
         message = f"an expression of more than {MAX_LENGTH:,} characters"
         return None, [RULES["E311"].at(text.at(0), message)]
     node, fault = read_expression(template, text)
-    check = Check(template, scope, is_bare=True)
+    check = Checker(template, scope, is_bare=True)
     if fault is not None:
-        check.report_fault(fault)
+        check.report_at(*fault)
     elif node is not None:
-        check_test(check, node)
+        check.check_test(node)
     if node is None or any(issue.is_error for issue in check.issues):
         return None, check.issues
     names, env = touched_names(template, node, scope.unspoken), used_env(node)
@@ -138,7 +138,7 @@ def _compiled(job: _Job) -> tuple[Value | None, list[Issue]]:
 def _literal(job: _Job) -> tuple[Value | None, list[Issue]]:
     template, text = Template(job.text), job.text.value
     template.add(job.text)
-    check = Check(template, job.scope)
+    check = Checker(template, job.scope)
     if "}" in text and job.escape != "json":
         check_braces(check, text)
     if job.escape in ("talk", "ssml"):
@@ -152,6 +152,9 @@ def _literal(job: _Job) -> tuple[Value | None, list[Issue]]:
         check.issues.append(RULES["E313"].at(_whole(job.text), message, cure))
     if any(issue.is_error for issue in check.issues):
         return None, check.issues
+    if (path := _PATH.fullmatch(text)) and job.scope.shape_at(names := path[1].split(".")) is not None:
+        message = f'"{text}" is the text that is written here, not the value of {path[1]}'
+        check.issues.append(RULES["W305"].at(_whole(job.text), message, f'write "{{{{ {text} }}}}"', names[:1]))
     return Literal(value, job.place, used_files=frozenset(job.files)), check.issues
 
 
@@ -169,8 +172,8 @@ def _misfit(job: _Job, text: str, needed: str) -> tuple[str, str]:
 
 
 def _native(job: _Job, template: Template, node: nodes.Expr) -> tuple[Value | None, list[Issue]]:
-    check = Check(template, job.scope)
-    shape, wanted = type_of(check, node), job.type
+    check = Checker(template, job.scope)
+    shape, wanted = check.type_of(node), job.type
     if shape is not None and kind_of(shape) not in ("any", *_FITTING.get(wanted.name, (wanted.kind,))):
         message = f"{check.shown(node)} is {described(shape)}; {wanted.described} is needed"
         check.report("E313", node, message, f"compute {wanted.described}")
@@ -183,7 +186,7 @@ def _native(job: _Job, template: Template, node: nodes.Expr) -> tuple[Value | No
 
 def _computed(job: _Job, template: Template, faults: list[Issue]) -> tuple[Value | None, list[Issue]]:
     escape: Escape = "ssml" if job.escape == "talk" and _SPEAK.search(template.source) else job.escape
-    check = Check(template, job.scope, issues=faults)
+    check = Checker(template, job.scope, issues=faults)
     analysis = Analysis(check, CONTEXTS[escape], is_json=escape == "json")
     analysis.block(template.body)
     if escape == "url":
@@ -205,7 +208,7 @@ def _computed(job: _Job, template: Template, faults: list[Issue]) -> tuple[Value
     return value, check.issues
 
 
-def _check_beginning(job: _Job, check: Check) -> None:
+def _check_beginning(job: _Job, check: Checker) -> None:
     """E313 when the scheme or the host in front of the first braces is wrong, whatever they make of a call."""
     found = _BEGINNING.match(job.text.value)
     if found is None or found[0].endswith("["):  # braces may give an address between brackets

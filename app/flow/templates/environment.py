@@ -75,6 +75,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Nothing is."""
         return False
 
+    def make_globals(self, d: Any) -> dict[str, Any]:
+        """No globals. Jinja2 would make a `ChainMap` of none, and go through it at each render."""
+        return {}
+
 
 def _is_missing(value: object) -> bool:
     return value is None or isinstance(value, Undefined)

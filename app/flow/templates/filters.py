@@ -62,7 +62,7 @@ class Filter:
 
 
 class Speaking(Protocol):
-    """`app.flow.speaking`."""
+    """`app.flow.speech`."""
 
     SPEAKERS: Mapping[str, Callable[..., Any]]
     FORMS: Collection[str]
@@ -81,7 +81,7 @@ class Speaking(Protocol):
 
 def speaking() -> Speaking:
     """The package that speaks. It imports Babel, which most flows do not need, so it is imported late."""
-    return cast("Speaking", importlib.import_module("app.flow.speaking"))
+    return cast("Speaking", importlib.import_module("app.flow.speech"))
 
 
 def bounded(text: str) -> str:
@@ -127,7 +127,7 @@ def _cast(type_: ValueType) -> Callable[..., Any]:
 
 
 def _spoken_by(name: str) -> Callable[..., Any]:
-    """A filter of `app.flow.speaking`."""
+    """A filter of `app.flow.speech`."""
 
     def apply(value: object, language: str, *args: object) -> object:
         try:

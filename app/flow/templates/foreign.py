@@ -1,205 +1,36 @@
-"""What other languages write, and what is written here instead."""
+"""What other languages and systems write, and what is written here instead: the tables of `foreign.yaml`."""
 
 from __future__ import annotations
 
-EQUALS = 'to compare, write "=="'
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
-OPERATORS: dict[str, tuple[str, str]] = {
-    "===": ("E302", EQUALS),
-    "!==": ("E302", 'write "!="'),
-    "<>": ("E302", 'write "!="'),
-    "=>": ("E302", 'write ">="'),
-    "=<": ("E302", 'write "<="'),
-    "=~": ("E310", "patterns are not available; compare with == or use | starts_with(...), | contains(...)"),
-    ":=": ("E302", f"{EQUALS}; to set a variable, use `set` of a step"),
-    "+=": ("E302", 'to set a variable, use `set` of a step: `tries: "{{ tries + 1 }}"`'),
-    "-=": ("E302", 'to set a variable, use `set` of a step: `tries: "{{ tries - 1 }}"`'),
-    "++": ("E302", 'to set a variable, use `set` of a step: `tries: "{{ tries + 1 }}"`'),
-    "&&": ("E302", 'write "and"'),
-    "||": ("E302", 'write "or"'),
-    "&": ("E302", 'write "and"'),
-    "!": ("E302", 'write "not"'),
-    "?.": ("E302", 'write "." and let `| default(...)` say what holds when it is missing'),
-    "??": ("E302", "write `| default(...)`"),
-    "?": ("E310", "one or the other is written `a if test else b`, in braces only; for steps, use lines of a `branch`"),
-    "**": ("E310", "only + and - are available"),
-    "//": ("E310", "only + and - are available"),
-    "*": ("E310", "only + and - are available"),
-    "/": ("E310", "only + and - are available"),
-    "%": ("E310", "only + and - are available"),
-    "^": ("E310", "only + and - are available"),
-    "~": ("E310", "to join texts, write + or put braces side by side: `{{ a }}{{ b }}`"),
-    "$": ("E302", "a name stands by itself, without $"),
-    "@": ("E302", "a name stands by itself, without @"),
-    "#": ("E302", 'the key # is written in quotes: "#"; a comment stands on a line of its own'),
-    ";": ("E302", "leave it out; one expression stands alone"),
-    "`": ("E302", "write straight quotes: \"...\" or '...'"),
-    "\u201c": ("E302", 'write straight quotes: "..."'),
-    "\u201d": ("E302", 'write straight quotes: "..."'),
-    "\u201e": ("E302", 'write straight quotes: "..."'),
-    "\u2018": ("E302", "write straight quotes: '...'"),
-    "\u2019": ("E302", "write straight quotes: '...'"),
-    "\u00ab": ("E302", 'write straight quotes: "..."'),
-    "\u00bb": ("E302", 'write straight quotes: "..."'),
-    "\u2260": ("E302", 'write "!="'),
-    "\u2264": ("E302", 'write "<="'),
-    "\u2265": ("E302", 'write ">="'),
-    "\u2013": ("E302", 'write "-"'),
-    "\u2212": ("E302", 'write "-"'),
-}
-"""By spelling: the rule that it breaks and its cure. Longer spellings stand before those they begin with."""
+import yaml
 
-WORDS: dict[str, str] = {
-    "AND": 'write "and" in small letters',
-    "And": 'write "and" in small letters',
-    "OR": 'write "or" in small letters',
-    "Or": 'write "or" in small letters',
-    "NOT": 'write "not" in small letters',
-    "Not": 'write "not" in small letters',
-    "IN": 'write "in" in small letters',
-    "eq": EQUALS,
-    "equals": EQUALS,
-    "equal": EQUALS,
-    "equalto": EQUALS,
-    "ne": 'write "!="',
-    "gt": 'write ">"',
-    "lt": 'write "<"',
-    "ge": 'write ">="',
-    "gte": 'write ">="',
-    "le": 'write "<="',
-    "lte": 'write "<="',
-    "contains": "write `| contains(...)` behind the text",
-    "startswith": "write `| starts_with(...)` behind the text",
-    "endswith": "write `| ends_with(...)` behind the text",
-    "matches": "write `| contains(...)` behind the text; patterns are not available",
-    "then": "leave it out; the step to go to stands under `goto`",
-    "xor": "write (a and not b) or (b and not a)",
-    "unless": 'write "and not"',
-}
-"""Words written in place of an operator."""
 
-LITERALS: dict[str, str] = {
-    "TRUE": "write true",
-    "FALSE": "write false",
-    "yes": "write true",
-    "no": "write false",
-    "null": 'nothing is ever null here: compare with "" or let `| default(...)` say what holds when it is missing',
-    "nil": 'nothing is ever null here: compare with "" or let `| default(...)` say what holds when it is missing',
-    "none": 'nothing is ever null here: compare with "" or let `| default(...)` say what holds when it is missing',
-    "None": 'nothing is ever null here: compare with "" or let `| default(...)` say what holds when it is missing',
-    "NULL": 'nothing is ever null here: compare with "" or let `| default(...)` say what holds when it is missing',
-    "undefined": "write `is defined` or `is not defined` behind the name",
-    "NOT": 'write "not" in small letters',
-    "Not": 'write "not" in small letters',
-}
-"""Words written in place of a value."""
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """The tables.
 
-CALLS: dict[str, str] = {
-    "len": "length",
-    "count": "length",
-    "size": "length",
-    "length": "length",
-    "upper": "upper",
-    "toUpperCase": "upper",
-    "lower": "lower",
-    "toLowerCase": "lower",
-    "casefold": "lower",
-    "strip": "trim",
-    "trim": "trim",
-    "title": "title",
-    "capitalize": "capitalize",
-    "int": "int",
-    "parseInt": "int",
-    "Number": "number",
-    "float": "number",
-    "str": "text",
-    "string": "text",
-    "String": "text",
-    "toString": "text",
-    "join": "join(...)",
-    "replace": "replace(..., ...)",
-    "startswith": "starts_with(...)",
-    "startsWith": "starts_with(...)",
-    "endswith": "ends_with(...)",
-    "endsWith": "ends_with(...)",
-    "includes": "contains(...)",
-    "contains": "contains(...)",
-    "get": "default(...)",
-    "default": "default(...)",
-}
-"""Functions and methods → the filter that does the same."""
+    Attributes:
+        operators: the rule that an operator breaks, and its cure.
+        words, literals: words in the place of an operator or of a value, with their cures.
+        calls: functions and methods, with the filter that does the same.
+        growing: methods that add an entry to a list.
+        filters, tags: those that do not exist here, with their cures.
+        names: names that other systems use, with the name here.
+    """
 
-GROWING = frozenset({"append", "push", "add", "extend", "concat"})
-"""Methods that add an entry to a list."""
+    operators: Mapping[str, tuple[str, str]]
+    words: Mapping[str, str]
+    literals: Mapping[str, str]
+    calls: Mapping[str, str]
+    growing: Collection[str]
+    filters: Mapping[str, str]
+    names: Mapping[str, str]
+    tags: Mapping[str, str]
 
-FILTERS: dict[str, str] = {
-    "safe": "leave it out; what a caller sends never counts as tags",
-    "e": "leave it out; every value is escaped for its place by itself",
-    "escape": "leave it out; every value is escaped for its place by itself",
-    "forceescape": "leave it out; every value is escaped for its place by itself",
-    "urlencode": "leave it out; every value is escaped for its place by itself",
-    "tojson": "leave it out and put quotes around the braces; every value is escaped for its place by itself",
-    "count": "write `| length`",
-    "size": "write `| length`",
-    "d": "write `| default(...)`",
-    "float": "write `| number`",
-    "string": "write `| text`",
-    "str": "write `| text`",
-    "strip": "write `| trim`",
-    "upcase": "write `| upper`",
-    "downcase": "write `| lower`",
-    "startswith": "write `| starts_with(...)`",
-    "endswith": "write `| ends_with(...)`",
-    "attr": 'write a dot: `call.from`, or `["key"]`',
-    "date": 'write `| spoken("date")`',
-    "time": 'write `| spoken("time")`',
-    "strftime": "write `| spoken`, which also takes one of: date, day, time, weekday",
-    "currency": 'write `| spoken("GBP")`',
-    "money": 'write `| spoken("GBP")`',
-    "timezone": 'write `| in_zone("Europe/London")`',
-    "format": "put the values into the text with braces: `{{ ... }}`",
-}
-"""Filters that are not available, with their cures."""
 
-NAMES: dict[str, str] = {
-    "caller": "call.from",
-    "from": "call.from",
-    "from_number": "call.from",
-    "to_number": "call.to",
-    "called": "call.to",
-    "dtmf": "input.digits",
-    "digit": "input.digits",
-    "pressed": "input.digits",
-    "speech": "input.text",
-    "said": "input.text",
-    "params": "call.custom_data",
-    "headers": "call.sip",
-    "lang": "locale",
-    "language": "locale",
-    "today": "now",
-    "date": "now",
-    "time": "now",
-}
-"""Names that other systems use → the name here."""
-
-REFUSED_TAGS: dict[str, str] = {
-    "elseif": 'write "elif"',
-    "elsif": 'write "elif"',
-    "end": "write endif or endfor",
-    "fi": "write endif",
-    "switch": "use if, elif, else",
-    "macro": "use include, or a step of its own",
-    "call": "use include, or a step of its own",
-    "import": "use include",
-    "from": "use include",
-    "extends": "use include",
-    "block": "use include",
-    "autoescape": "leave it out; every value is escaped for its place by itself",
-    "filter": "write the filter behind the value: {{ name | upper }}",
-    "with": "use set",
-    "do": "use `set` of a step",
-    "break": "use if within the loop",
-    "continue": "use if within the loop",
-    "endset": "write the value in the tag: {% set name = value %}",
-}
-"""Tags that are not available, with their cures."""
+FOREIGN: Final = Foreign(**yaml.load(Path(__file__).with_suffix(".yaml").read_bytes(), yaml.CSafeLoader))

@@ -8,7 +8,7 @@ from typing import Any, Final
 from jinja2 import nodes
 
 from app.flow.templates.environment import SIGNS
-from app.flow.templates.foreign import CALLS, EQUALS, GROWING, LITERALS, WORDS
+from app.flow.templates.foreign import FOREIGN
 from app.flow.templates.pieces import INFIX, WORD_OPERATORS, Fault, Piece, bracket_not_closed
 from app.flow.templates.tags import TAGS, TAGS_ALONE
 from app.flow.templates.tree import Template, Token, shorten
@@ -20,13 +20,14 @@ _NO_OPERANDS: Final = ("if", "else", "or", "and", "in", "is")
 _TIGHT: Final = ("==", "!=", "<", "<=", ">", ">=", "+", "-", "in")
 """Operators that bind tighter than `not`."""
 
+_EQUALS: Final = 'to compare, write "=="'
 _MISPLACED: Final = {
     "if": ('"if" within an expression', "for steps, use lines of a `branch`; for texts, write {{ a if test else b }}"),
     ")": ('nothing opens this ")"', "leave it out"),
     "]": ('nothing opens this "]"', "leave it out"),
     "not": ('an operator is missing before "not"', "write `and not`, `or not` or `not in`"),
-    "=": ('"=" means nothing here', EQUALS),
-    ":": ('":" does not fit here', EQUALS),
+    "=": ('"=" means nothing here', _EQUALS),
+    ":": ('":" does not fit here', _EQUALS),
 }
 
 
@@ -63,9 +64,9 @@ def _nesting_faults(piece: Piece) -> Iterator[Fault]:
 
 def _word_faults(piece: Piece, index: int, token: Token, *, is_bare: bool) -> Iterator[Fault]:
     if piece.awaits_operand(index):
-        if token.text in LITERALS:
+        if token.text in FOREIGN.literals:
             message = f'"{token.text}" is not a value'
-            yield Fault("E302", token.start, len(token.text), message, LITERALS[token.text])
+            yield Fault("E302", token.start, len(token.text), message, FOREIGN.literals[token.text])
         elif token.says(*_NO_OPERANDS) and not piece.ends_operator(index):
             yield explained(piece, index, token, is_bare=is_bare)
         elif token.says("not") and index > piece.expression and piece.at(index - 1).says(*_TIGHT):
@@ -74,7 +75,7 @@ def _word_faults(piece: Piece, index: int, token: Token, *, is_bare: bool) -> It
         is_negated = piece.at(index + 1).says("not")
         asked = piece.at(index + 2 if is_negated else index + 1).text
         if asked != "defined":
-            cure = LITERALS.get(asked, 'write "!="' if is_negated else 'to compare, write "=="')
+            cure = FOREIGN.literals.get(asked, 'write "!="' if is_negated else 'to compare, write "=="')
             yield Fault("E302", token.start, 2, '"is" asks only whether something `is defined`', cure)
 
 
@@ -133,8 +134,8 @@ def _unexpected(piece: Piece, index: int, token: Token, *, is_bare: bool) -> Fau
             message, cure = 'a "," outside a list', _comma_cure(before, piece.at(index + 1))
         code = {"if": "E310", "=": "E302"}.get(token.text, "E301")
         return Fault(code, token.start, length, message, cure)
-    if token.kind == "name" and token.text in WORDS:
-        return Fault("E302", token.start, length, f'"{token.text}" means nothing here', WORDS[token.text])
+    if token.kind == "name" and token.text in FOREIGN.words:
+        return Fault("E302", token.start, length, f'"{token.text}" means nothing here', FOREIGN.words[token.text])
     message = f"something is missing between {shorten(before.text)} and {shorten(token.text)}"
     cure = "write an operator between them, such as == or and"
     if before.kind == "string":
@@ -197,12 +198,12 @@ def _called(template: Template, node: nodes.Call) -> Fault:
     """The fault of a function or a method that is called."""
     of, start = node.node, template.start(node)
     cure = "functions are not available; filters are: `| length`, `| upper`, ..."
-    if isinstance(of, nodes.Getattr) and of.attr in CALLS:
-        cure = f"write {template.shown(of.node)} | {CALLS[of.attr]}"
-    elif isinstance(of, nodes.Getattr) and of.attr in GROWING:
+    if isinstance(of, nodes.Getattr) and of.attr in FOREIGN.calls:
+        cure = f"write {template.shown(of.node)} | {FOREIGN.calls[of.attr]}"
+    elif isinstance(of, nodes.Getattr) and of.attr in FOREIGN.growing:
         cure = f"write {template.shown(of.node)} + [...]"
-    elif isinstance(of, nodes.Name) and of.name in CALLS:
-        cure = f"write `| {CALLS[of.name]}` behind the value"
+    elif isinstance(of, nodes.Name) and of.name in FOREIGN.calls:
+        cure = f"write `| {FOREIGN.calls[of.name]}` behind the value"
     elif isinstance(of, nodes.Name) and of.name == "defined":
         cure = "write `is defined` behind the name"
     return Fault("E310", start, node.lineno + 1 - start, f"{template.shown(of)}(...) calls a function", cure)

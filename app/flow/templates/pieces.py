@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from jinja2 import TemplateSyntaxError
 
 from app.flow.templates.environment import ENVIRONMENT
-from app.flow.templates.foreign import OPERATORS
+from app.flow.templates.foreign import FOREIGN
 from app.flow.templates.tree import Token
 
 MAX_TOKENS: Final = 150
@@ -27,7 +27,7 @@ _BRACKETS: Final = {"(": ")", "[": "]"}
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|\{|\}")
 _HALF_CLOSED = re.compile(r"%(?!\s*[\w(])")
 _OPERATOR = re.compile(r"==(?!=)|!=(?!=)|<=|>=|<(?!>)|>|\+(?![+=])|-(?!=)|\|(?!\|)|:(?!=)|[()\[\],.]|=(?![=~<>])")
-_FOREIGN = re.compile("|".join(re.escape(spelling) for spelling in OPERATORS))
+_FOREIGN = re.compile("|".join(map(re.escape, sorted(FOREIGN.operators, key=len, reverse=True))))
 _WORD = re.compile(r"\{%[-+]?\s*(\w+)")
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)((?:[^\W\d]\w*)?)")
 _HEADS: Final = {"if": 1, "elif": 1, "include": 1, "for": 3, "set": 3}
@@ -248,7 +248,7 @@ class Scanner:
         if piece.opener == "{%" and _HALF_CLOSED.match(self.source, at):
             return Fault("E320", at, 1, '"{%" is closed by "%"', 'write "%}" here')
         if not _OPERATOR.match(self.source, at) and (foreign := _FOREIGN.match(self.source, at)):
-            code, cure = OPERATORS[foreign.group()]
+            code, cure = FOREIGN.operators[foreign.group()]
             return Fault(code, at, len(foreign.group()), f'"{foreign.group()}" means nothing here', cure)
         return None
 

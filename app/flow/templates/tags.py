@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.flow.scope import is_name
-from app.flow.templates.foreign import REFUSED_TAGS
+from app.flow.templates.foreign import FOREIGN
 from app.flow.templates.pieces import Fault, Piece
 from app.flow.templates.tree import Token
 from app.ncco.suggest import nearest
@@ -154,10 +154,10 @@ class Tags:
         if word.text == "endraw":
             return Fault("E322", word.start, length, 'nothing opens this "endraw"', "open it with {% raw %}")
         self.refused.add(word.text)
-        if word.text in REFUSED_TAGS:
+        if word.text in FOREIGN.tags:
             self._take_as(f"end{self._top}" if word.text in ("end", "fi") else None, piece, word)
             message = f'the tag "{word.text}" is not available'
-            return Fault("E321", word.start, length, message, REFUSED_TAGS[word.text])
+            return Fault("E321", word.start, length, message, FOREIGN.tags[word.text])
         self._take_as(meant, piece, word)
         cure = f"to say a value, write {{{{ {word.text} }}}}" if is_name(word.text) else None
         cure = f'did you mean "{meant}"?' if meant is not None else cure

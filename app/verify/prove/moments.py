@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
-from app.flow.hours import Calendar, hours_view
-from app.flow.hours.calendar import DAY_MINUTES
+from app.flow.hours.calendar import DAY_MINUTES, Calendar
+from app.flow.hours.moment import hours_view
 from app.flow.model import Flow
 from app.verify.prove.flows import family
 from app.verify.prove.literals import Literals

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -20,9 +19,6 @@ from app.flow.language.shared import Sections
 
 if TYPE_CHECKING:
     from app.flow.language.flow import ReadFlow
-
-_SAID_AS_WRITTEN = frozenset({"W303", "W414"})
-_NAME = re.compile(r"[\w./-]+")
 
 
 def check_usage(
@@ -43,7 +39,7 @@ def check_usage(
         is_whole: these are all flows of the project. Only then is a shared part, a template or a locale unused.
     """
     files = tuple(flows)
-    meant = frozenset(_meant(found))
+    meant = frozenset[str]().union(*(issue.names for issue in found))
     each = facts_of((flow for flow in files if flow is not None), meant)
     by_name = {facts.flow.name: facts for facts in reversed(each)}
     secrets = Secrets(each)
@@ -60,10 +56,3 @@ def check_usage(
     if is_whole and each and len(each) == len(files):
         yield from check_shared(shared, each)
         yield from check_templates(name for name in unused if name not in meant)
-
-
-def _meant(found: Iterable[Issue]) -> Iterator[str]:
-    """The names that a text says as they are, where their value is meant."""
-    for issue in found:
-        if issue.code in _SAID_AS_WRITTEN:
-            yield from _NAME.findall(issue.cure)

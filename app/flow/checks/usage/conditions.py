@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from jinja2 import nodes
 
-from app.flow.checks.usage.domains import Domains, key_of
+from app.flow.checks.counting import direction
+from app.flow.checks.usage.domains import Bounds, Domains, Key, entered, key_of
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.walking import tests_of
 from app.flow.issues import Issue
@@ -14,7 +16,8 @@ from app.flow.language.collect import Collect
 from app.flow.model import Exit, Step
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
-from app.flow.templates import Expression
+from app.flow.templates import Expression, Literal
+from app.flow.templates.references import walk
 
 MOST = 8_192
 """How often conditions of one step are tried with values; our choice."""
@@ -22,11 +25,40 @@ MOST = 8_192
 
 def check_conditions(facts: Facts) -> Iterator[Issue]:
     """What can be said of the conditions of a flow by what its names can be."""
+    known, bounds = _values_of_variables(facts)
     for step in facts.flow.steps.values():
         tests = tuple(test for test in tests_of(step) if not _only_waits(step, test))
         if tests:
-            found = list(_tests(tests, facts.source.scope))
-            yield from found or _keyed(step.exit, facts.source.scope)
+            found = list(_keyed(step.exit, facts.source.scope))
+            yield from found or _tests(tests, Domains(facts.source.scope, known, bounds))
+
+
+def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict[Key, Bounds]]:
+    """What variables can be: all their values where only literals are set, else what bounds them.
+
+    Of a variable that nothing fills nothing is said: it is a constant, which the author may change.
+    """
+    known: dict[Key, tuple[Any, ...]] = {}
+    bounds: dict[Key, Bounds] = {}
+    for name, variable in facts.flow.variables.items():
+        sets, collected = facts.assigned.get(name, []), facts.collected.get(name, [])
+        is_foreign = name in facts.flow.params or name in facts.brought or variable.words
+        if is_foreign or variable.type_name not in ("text", "int", "number") or bool(sets) == bool(collected):
+            continue
+        key, initial = key_of(nodes.Name(name, "load")), variable.default
+        literals = [each.value.value for each in sets if isinstance(each.value, Literal)]
+        counts = {direction(each) for each in sets if not isinstance(each.value, Literal)}
+        digits = [each for each in collected if each is not None]
+        if sets and not counts:
+            values = tuple(dict.fromkeys((initial, *literals)))
+            known |= {key: values} if len(values) > 1 else {}
+        elif counts == {1}:
+            bounds[key] = Bounds(least=min(initial, *literals, initial))
+        elif counts == {-1}:
+            bounds[key] = Bounds(most=max(initial, *literals, initial))
+        elif digits and len(digits) == len(collected):
+            bounds[key] = entered(min(low for low, _ in digits), max(high for _, high in digits), initial)
+    return known, bounds
 
 
 def _only_waits(step: Step, test: Expression) -> bool:
@@ -34,8 +66,7 @@ def _only_waits(step: Step, test: Expression) -> bool:
     return step.exit.word == "hold" and isinstance(test.node, nodes.Const) and test.node.value is False
 
 
-def _tests(tests: Sequence[Expression], scope: ScopeTypes) -> Iterator[Issue]:
-    domains = Domains(scope)
+def _tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Issue]:
     formulas = [domains.formula(test.node) for test in tests]
     worlds = domains.worlds(MOST // len(tests))
     if worlds is None:
@@ -44,12 +75,26 @@ def _tests(tests: Sequence[Expression], scope: ScopeTypes) -> Iterator[Issue]:
     for number, test in enumerate(tests):
         holds = [truth for truth in truths if truth[number]]
         if not holds:
-            yield RULES["W642"].at(test.place, f"{test.source} never holds", _meant(test, "and", "or"))
+            cure = _possible(test, domains) or _meant(test, "and", "or")
+            yield RULES["W642"].at(test.place, f"{test.source} never holds", cure)
         elif len(holds) == len(truths):
-            yield RULES["W643"].at(test.place, f"{test.source} always holds", _meant(test, "or", "and"))
+            yield RULES["W643"].at(
+                test.place, f"{test.source} always holds", _meant(test, "or", "and") or _possible(test, domains)
+            )
             return
         elif all(any(truth[:number]) for truth in holds):
             yield _covered(test, [each for at, each in enumerate(tests[:number]) if all(truth[at] for truth in holds)])
+
+
+def _possible(test: Expression, domains: Domains) -> str | None:
+    """What the first name of a condition can be, as far as that is known."""
+    for part in walk(test.node):
+        if isinstance(part, nodes.Name) and (values := domains.known.get(key_of(part))):
+            shown = ", ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in values)
+            return f"correct it: {part.name} is only ever {shown}"
+        if isinstance(part, nodes.Name) and (bounds := domains.bounds.get(key_of(part))):
+            return f"correct it: {part.name} is always {bounds.described}"
+    return None
 
 
 def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
@@ -61,7 +106,7 @@ def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
     if exit_.speech or not is_plain:
         return
     low, high = exit_.digits
-    domains = Domains(scope, dict.fromkeys((key_of(into), key_of(digits)), (low, high)))
+    domains = Domains(scope, bounds=dict.fromkeys((key_of(into), key_of(digits)), entered(low, high)))
     formula = domains.formula(exit_.check.node)
     worlds = domains.worlds(MOST)
     if worlds is not None and not any(map(formula, worlds)):

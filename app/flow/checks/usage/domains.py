@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise, product
-from math import prod
+from math import inf, isfinite, prod
 from typing import Any, TypeAlias
 
 from jinja2 import nodes
@@ -45,18 +45,64 @@ def shape_of(scope: ScopeTypes, node: nodes.Node) -> Shape | None:
     return of.fields.get(node.attr) if isinstance(node, nodes.Getattr) and isinstance(of, ValueType) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the values of a name have in common.
+
+    Attributes:
+        least, most: of numbers.
+        lengths: how many digits texts have, at least and at most; None for any text.
+        initial: the value that the name begins with, which need not be within.
+    """
+
+    least: float = -inf
+    most: float = inf
+    lengths: tuple[int, int] | None = None
+    initial: Any = None
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The least and the most, where there are such."""
+        return tuple(filter(isfinite, (self.least, self.most)))
+
+    @property
+    def described(self) -> str:
+        """For messages: `4 to 6 digits`, `at least 0`, `at most 3`."""
+        if self.lengths is not None:
+            low, high = self.lengths
+            return f"{low} digits" if low == high else f"{low} to {high} digits"
+        return f"at least {self.least}" if isfinite(self.least) else f"at most {self.most}"
+
+    def allows(self, value: Any) -> bool:
+        """Whether the name can have this value. It can have a text that differs from all that is written."""
+        if value == self.initial:
+            return True
+        if not isinstance(value, str):
+            return bool(self.least <= value <= self.most)
+        if self.lengths is None or value == _OTHER:
+            return True
+        return value.isdigit() and self.lengths[0] <= len(value) <= self.lengths[1]
+
+
+def entered(low: int, high: int, initial: Any = None) -> Bounds:
+    """What can be keyed in where so many digits are taken."""
+    return Bounds(0, 10**high - 1, (low, high), initial)
+
+
 @dataclass(slots=True)
 class Domains:
     """The formulas of some conditions, and what their names can be.
 
     Attributes:
         scope: the types of names.
-        lengths: of names that digits have been keyed into: how many, at least and at most; by their keys.
+        known: every value that a name can have, by its key.
+        bounds: what the values of other names fulfil, by their keys.
         values: by the key of a name, of a field or of an atom.
     """
 
     scope: ScopeTypes
-    lengths: Mapping[Key, tuple[int, int]] = field(default_factory=dict)
+    known: Mapping[Key, tuple[Any, ...]] = field(default_factory=dict)
+    bounds: Mapping[Key, Bounds] = field(default_factory=dict)
     values: dict[Key, dict[Any, None]] = field(default_factory=dict)
 
     def formula(self, node: nodes.Node) -> Formula:
@@ -79,14 +125,16 @@ class Domains:
 
     def worlds(self, most: int) -> Iterator[World] | None:
         """Every combination of values; None when there are more than `most`."""
-        domains = [self._domain(key, _with_between(tuple(values))) for key, values in self.values.items()]
+        domains = [self._domain(key, tuple(values)) for key, values in self.values.items()]
         if prod(map(len, domains)) > most:
             return None
         return (dict(zip(self.values, each, strict=True)) for each in product(*domains))
 
     def _domain(self, key: Key, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Those of the values that can have been keyed in."""
-        return tuple(filter(_keyed(*self.lengths[key]), values)) if key in self.lengths else values
+        if key in self.known:
+            return self.known[key]
+        between = _with_between(values)
+        return tuple(filter(self.bounds[key].allows, between)) if key in self.bounds else between
 
     def _atom(self, node: nodes.Node) -> Formula:
         key = key_of(node)
@@ -117,8 +165,8 @@ class Domains:
         if values is None or (op in ("lt", "gt") and shape.kind != "number"):
             return None
         key = key_of(node)
-        if key in self.lengths and shape.kind == "number":
-            values = (0, *values, 10 ** self.lengths[key][1] - 1)
+        if key in self.bounds and shape.kind == "number":
+            values = (*values, *self.bounds[key].ends)
         self.values.setdefault(key, {}).update(dict.fromkeys(values))
         return lambda world: compare(op, world[key], literal)
 
@@ -143,17 +191,6 @@ def _values(shape: ValueType, written: tuple[Any, ...]) -> tuple[Any, ...] | Non
     if shape.kind == "text" and all(isinstance(each, str) for each in written):
         return (*written, _OTHER)
     return None
-
-
-def _keyed(low: int, high: int) -> Callable[[Any], bool]:
-    """Whether a value can be what so many digits say; that of a text which differs from all that is written can."""
-
-    def is_keyed(value: Any) -> bool:
-        if isinstance(value, str):
-            return value == _OTHER or (value.isdigit() and low <= len(value) <= high)
-        return bool(0 <= value < 10**high)
-
-    return is_keyed
 
 
 def _with_between(values: tuple[Any, ...]) -> tuple[Any, ...]:

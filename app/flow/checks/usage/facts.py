@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.flow.checks.usage.reading import reads_in
 from app.flow.checks.usage.walking import Used, sent, target_values, used_in
 from app.flow.language.hooks import SentHook
-from app.flow.model import Edge, Flow, Sending, Signature, Step, Target
+from app.flow.model import Assignment, Flow, Sending, Signature, Step, Target
 
 if TYPE_CHECKING:
     from app.flow.language.flow import ReadFlow
@@ -23,7 +23,9 @@ class Facts:
         outside: what each flow of the project takes and gives back, by name.
         meant: names that a text says where their value is meant.
         read: names that a value or a condition looks up, and those.
-        written: variables that something sets, and `locale`; `kept` are those that a `collect` fills.
+        assigned: what variables, and `locale`, are set to, by name.
+        brought: variables that a flow which comes back fills.
+        collected: the variables that a `collect` fills, each with how many digits, None for words.
         asked, told: look-ups and hooks by name.
         open: opening hours that are looked at, by name.
         outcomes, returned: with what the flow returns, and the values that it gives back then.
@@ -34,8 +36,9 @@ class Facts:
     outside: Mapping[str, Signature]
     meant: frozenset[str] = frozenset()
     read: set[str] = field(default_factory=set)
-    written: set[str] = field(default_factory=set)
-    kept: set[str] = field(default_factory=set)
+    assigned: dict[str, list[Assignment]] = field(default_factory=dict)
+    brought: set[str] = field(default_factory=set)
+    collected: dict[str, list[tuple[int, int] | None]] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
     open: set[str] = field(default_factory=set)
@@ -52,14 +55,28 @@ class Facts:
         self._tell(hooks)
         self._use(sent(hooks))
 
+    @property
+    def written(self) -> set[str]:
+        """The variables that something sets, and `locale`."""
+        return self.assigned.keys() | self.brought
+
+    def _assign(self, assignments: Iterable[Assignment]) -> None:
+        for assignment in assignments:
+            self.assigned.setdefault(assignment.name, []).append(assignment)
+
     def _step(self, step: Step) -> None:
         self._use(used_in(step))
         self.asked.update(asking.name for asking in step.asks)
-        self.written.update(assignment.name for assignment in step.sets)
+        self._assign(step.sets)
+        asked = step.exit.asked
+        digits = asked.lengths if asked is not None and not asked.free_speech else None
         if step.sends or step.events:
             self._tell((*step.sends, *(sending for each in step.events.values() for sending in each)))
         for edge in step.exit.edges():
-            self._edge(edge)
+            self._assign(edge.sets)
+            if edge.fills:
+                self.collected.setdefault(edge.fills, []).append(digits)
+            self._target(edge.target)
         self._target(step.error)
 
     def _use(self, used: Iterable[Used]) -> None:
@@ -77,24 +94,16 @@ class Facts:
             if isinstance(sending, SentHook) and sending.definition.body is None:
                 self.read.update(sending.variables)
 
-    def _edge(self, edge: Edge) -> None:
-        if edge.sets:
-            self.written.update(assignment.name for assignment in edge.sets)
-        if edge.fills:
-            self.kept.add(edge.fills)
-        self._target(edge.target)
-
     def _target(self, target: Target | None) -> None:
         if target is None or target.is_plain:
             return
-        names = {assignment.name for assignment in target.sets}
         if target.returns:
             self.outcomes.add(target.returns)
-            self.returned |= names
+            self.returned.update(assignment.name for assignment in target.sets)
         else:
-            self.written |= names
+            self._assign(target.sets)
         if target.runs is not None and target.runs.comes_back and target.runs.flow in self.outside:
-            self.written.update(self.outside[target.runs.flow].returns)
+            self.brought.update(self.outside[target.runs.flow].returns)
 
 
 def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts]:

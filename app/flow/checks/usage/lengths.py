@@ -18,7 +18,6 @@ from app.flow.checks.usage.domains import shape_of
 from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.walking import parts_of
 from app.flow.issues import Issue
-from app.flow.language.collect import Collect
 from app.flow.model import Step
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
@@ -52,12 +51,12 @@ def texts_of(step: Step) -> Iterator[Computed]:
 
 def _entered(facts: Facts) -> dict[str, int]:
     """How many digits each variable holds at most, where only a `collect` of digits fills it."""
-    found: dict[str, int] = {}
-    for step in facts.flow.steps.values():
-        exit_ = step.exit
-        if isinstance(exit_, Collect) and exit_.digits and not exit_.speech:
-            found[exit_.into] = max(exit_.digits[1], found.get(exit_.into, 0))
-    return {name: length for name, length in found.items() if name not in facts.written}
+    written = facts.written
+    return {
+        name: max(digits[1] for digits in each if digits is not None)
+        for name, each in facts.collected.items()
+        if None not in each and name not in written
+    }
 
 
 def _text(value: Computed, measure: _Measure) -> Iterator[Issue]:

@@ -12,7 +12,7 @@ from app.flow.checks.usage.facts import Facts
 from app.flow.checks.usage.lengths import texts_of
 from app.flow.checks.usage.reading import needs_in
 from app.flow.checks.usage.walking import tests_of
-from app.flow.hours import Calendar
+from app.flow.hours.calendar import Calendar
 from app.flow.issues import Issue
 from app.flow.language.exits import Branch
 from app.flow.model import Step

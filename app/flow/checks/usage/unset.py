@@ -33,6 +33,7 @@ class _Found:
     step: Step
     read: Reference
     is_early: bool = False
+    is_guarded: bool = False
 
 
 def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[Issue]:
@@ -56,7 +57,7 @@ def check_never_set(facts: Facts) -> Iterator[Issue]:
     One with another default is a constant, and so is a written `default: false`. Of a text that is said or dialled
     W639 tells.
     """
-    filled = facts.written | facts.kept | facts.flow.params.keys() | facts.meant
+    filled = facts.written | facts.collected.keys() | facts.flow.params.keys() | facts.meant
     names = [name for name in facts.flow.variables if name in facts.read and name not in filled]
     never = {name: variable for name in names if _is_empty(variable := facts.flow.variables[name])}
     said = _said_reads(facts, {name: variable for name, variable in never.items() if _begins_empty(variable)})
@@ -80,15 +81,15 @@ def _begins_empty(variable: Variable) -> bool:
 
 
 def _lookup_reads(facts: Facts, names: set[str]) -> dict[str, list[_Found]]:
-    """The reads that need an answer. Of a look-up that no step ever asks, every read in the flow file needs one."""
+    """The reads of lookups. In a template file, which other flows may use too, only those that nothing guards."""
     found: dict[str, list[_Found]] = {}
-    file, unasked = facts.flow.place.file, names - facts.asked
+    file = facts.flow.place.file
     for step in facts.flow.steps.values():
         for source, is_early, is_told, own in used_in(step):
             for read in _own_reads(source) if not is_told and not names.isdisjoint(source.used_names) else ():
-                needs = read.is_bare or (read.name in unasked and read.place.file == file)
-                if needs and read.name in names and read.name not in own:
-                    found.setdefault(read.name, []).append(_Found(step, read, is_early))
+                is_own = read.is_bare or read.place.file == file
+                if is_own and read.name in names and read.name not in own:
+                    found.setdefault(read.name, []).append(_Found(step, read, is_early, not read.is_bare))
     return found
 
 
@@ -119,14 +120,15 @@ def _said(part: Part) -> Iterator[Value]:
 
 def _lookup(name: str, found: list[_Found], ways: Ways) -> Iterator[Issue]:
     before, behind = ways.without(name), ways.behind(name)
+    answered = {each.read.place for each in found if each.step.name in behind or name in ways.own[each.step.name]}
     for each in sorted(found, key=lambda each: each.read.place):
         step = each.step.name
-        if name in ways.own[step] and not each.is_early:
-            continue
+        if (name in ways.own[step] and not each.is_early) or (each.is_guarded and each.read.place in answered):
+            continue  # a guarded text that several steps say has an answer in one of them
         if step not in behind and step in ways.entered:
             yield _never_asked(name, each, ways)
             return
-        if step in before:
+        if step in before and not each.is_guarded:
             message = f'a call may come here without asking the look-up "{name}": {way_to(step, before)}'
             cure = f"ask it in a step that every call passes before: `lookup: {name}`; or test `{name}.ok` first"
             yield RULES["W638"].at(each.read.place, message, cure)

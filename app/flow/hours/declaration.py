@@ -1,0 +1,173 @@
+"""The map under `hours:`: calendars by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Annotated, ClassVar, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from app.flow.hours.calendar import NEVER, Calendar, Special, Week
+from app.flow.hours.dates import SpecialDate, read_override
+from app.flow.hours.holidays import Holidays, Region, read_holidays, region_dates
+from app.flow.hours.weekly import DAYS, is_day, read_week
+from app.flow.hours.zones import read_zone
+from app.flow.language.base import FlowModel, ReadWith
+from app.flow.language.json_schema import TEXT, JsonSchema, about, defined, listed, named
+from app.flow.language.reader import Reader, fallen_out, is_missing
+from app.flow.nodes import Entry, Map, Node, Seq, Text
+from app.flow.scope import RESERVED
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_EXAMPLE: Final = "write `hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}`"
+_UTC: Final = ZoneInfo("UTC")
+
+_DAY: Final = about(listed(TEXT), "09:00-12:00, a list of these, or closed.")
+_WEEK: Final = named(_DAY, names=(*DAYS, "mon-fri", "sat,sun"))
+_OVERRIDE: Final = named({"if": {"type": "object"}, "then": defined("special_date"), "else": listed(TEXT)})
+_HOLIDAY: Final[JsonSchema] = {
+    "if": {"required": ["country"], "type": "object"},
+    "then": defined("region"),
+    "else": {"anyOf": [TEXT, named(TEXT)]},
+}
+_HOLIDAYS: Final[JsonSchema] = {"anyOf": [_HOLIDAY, {"type": "array", "items": _HOLIDAY}]}
+
+SCHEMAS: Final[Mapping[str, type[FlowModel]]] = {"region": Region, "special_date": SpecialDate}
+"""The models within a calendar, by the names under which its schema refers to them."""
+
+
+class HoursWords(FlowModel):
+    """One entry of `hours`."""
+
+    aliases: ClassVar = {
+        **dict.fromkeys(("tz", "zone"), "timezone"),
+        **dict.fromkeys(("days", "weekly", "schedule", "hours", "opening_hours"), "week"),
+        **dict.fromkeys(("exceptions", "except", "special", "specials", "dates"), "override"),
+    }
+    hints: ClassVar = {
+        **dict.fromkeys(("country", "subdivision"), "write it under `holidays`: {country: GB}"),
+        "closed": "write dates that are closed under `holidays`: [2026-12-24]",
+    }
+    cures: ClassVar = {
+        "timezone": "write `timezone: Europe/London`",
+        "week": "write `week: {mon-fri: 09:00-17:30}`",
+    }
+    is_named: ClassVar = True
+
+    zone: Annotated[ZoneInfo, ReadWith(read_zone, TEXT)] = Field(_UTC, alias="timezone")
+    """Where the hours hold: Europe/London."""
+    week: Annotated[Week, ReadWith(read_week, _WEEK)] = NEVER
+    """Days with their hours: mon-fri: 09:00-17:30."""
+    holidays: Annotated[Holidays, ReadWith(read_holidays, _HOLIDAYS)] = Field(default_factory=Holidays)
+    """Days that are closed: {country: GB}, dates, or a list of both."""
+    override: Annotated[Mapping[date, Special], ReadWith(read_override, _OVERRIDE)] = Field(default_factory=dict)
+    """Single dates whose hours win over week and holidays."""
+
+
+def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str, Calendar]:
+    """The calendars that the map under `hours:` describes, by name.
+
+    What is faulty is reported and is there all the same, closed where it cannot be read, so that what uses it is not
+    faulty as well. `dates` are texts by path; where the computed holidays of a calendar are among them
+    (`calendar_sources` gives them), they are taken from there.
+    """
+    found = reader.map(node, "`hours`", _EXAMPLE)
+    entries = found.entries if found else ()
+    fallen = fallen_out(entries, lambda entry: entry.key.value in HoursWords.words())
+    calendars: dict[str, Calendar] = {}
+    for entry in entries:
+        if entry.key.value not in fallen:
+            _check_name(entry.key, reader)
+            calendars[entry.key.value] = _read_calendar(entry, reader, dates)
+    return calendars
+
+
+def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
+    """Path → text of the computed dates that the calendars are made of: a part of the revision of what uses them."""
+    return {path: text for calendar in calendars for path, text in calendar.sources.items()}
+
+
+def _check_name(name: Text, reader: Reader) -> None:
+    if not _NAME.fullmatch(name.value):
+        tidied = re.sub(r"[^A-Za-z0-9_]+", "_", name.value).strip("_")
+        example = f", e.g. {tidied}" if _NAME.fullmatch(tidied) else ""
+        message = f'hours cannot be named "{name.value}"'
+        reader.report("E205", name.place, message, f"use letters, digits and _{example}")
+    elif name.value in RESERVED:
+        reader.report("E206", name.place, f'"{name.value}" is a word of the flow language')
+
+
+def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Calendar:
+    name, place = entry.key.value, entry.key.place
+    what = f'hours "{name}"'
+    empty = Calendar(name, _UTC, NEVER, {}, {}, place)
+    node = _literal(entry.value, what, reader)
+    if not isinstance(node, Map):
+        if not is_missing(node):
+            reader.map(node, what, _EXAMPLE)
+        return empty
+    before = len(reader.issues)
+    fields = HoursWords.read_words(node, what, reader, place=place, hints=_hints(node))
+    words = HoursWords.build(fields, reader)
+    if words is None:
+        return empty
+    computed: dict[date, str] = {}
+    sources: dict[str, str] = {}
+    for region in words.holidays.regions:
+        if found := region_dates(region, dates, reader):
+            computed = {**found[0], **computed}
+            sources[region.path] = found[1]
+    own = {day: name or computed.get(day, "") for day, name in words.holidays.own.items()}
+    calendar = Calendar(name, words.zone, words.week, computed | own, words.override, place, sources)
+    if not any(map(is_missing, _texts(node))) and not any(issue.is_error for issue in reader.issues[before:]):
+        _check_openings(calendar, reader)
+    return calendar
+
+
+def _literal(node: Node, what: str, reader: Reader) -> Node:
+    """The same with nothing in the place of values that would have to be computed in each call (E512)."""
+    if isinstance(node, Map):
+        return node._replace(
+            entries=tuple(Entry(key, _literal(value, f"{what}, {key.value}", reader)) for key, value in node.entries)
+        )
+    if isinstance(node, Seq):
+        return node._replace(items=tuple(_literal(item, what, reader) for item in node.items))
+    found = [node.value.index(braces) for braces in ("{{", "{%") if braces in node.value]
+    if not found:
+        return node
+    message = f'{what}: "{node.value}" would have to be computed in each call'
+    reader.report("E512", node.at(min(found), 2), message)
+    return Text("", node.place)
+
+
+def _texts(node: Node) -> Iterator[Text]:
+    """Each value in a map, at any depth."""
+    if isinstance(node, Text):
+        yield node
+    else:
+        inner = (entry.value for entry in node.entries) if isinstance(node, Map) else node.items
+        for each in inner:
+            yield from _texts(each)
+
+
+def _hints(node: Map) -> dict[str, str]:
+    """Hints for days and dates that are beside `week` and `override` instead of in them."""
+    keys = node.keys()
+    days = {key.lower(): f"write it under `week`: {{{key}: 09:00-17:30}}" for key in keys if is_day(key)}
+    dates = {key: f"write it under `override`: {{{key}: 09:00-12:00}}" for key in keys if key[:1].isdigit()}
+    return days | dates
+
+
+def _check_openings(calendar: Calendar, reader: Reader) -> None:
+    """W522: a week that is closed. Only single dates are open then, and they come to an end."""
+    if any(calendar.week):
+        return
+    last = max((day for day, special in calendar.override.items() if special.spans), default=None)
+    message = f'hours "{calendar.name}" never open' + (f" after {last}" if last else "")
+    cure = "name the days that are open under `week`, e.g. mon-fri: 09:00-17:30"
+    if last:
+        cure += f"; or ask hours.{calendar.name}.reopens before you say next_open"
+    reader.report("W522", calendar.place, message, cure)

@@ -1,0 +1,286 @@
+"""Hours of a week as an author writes them: `mon-fri: 09:00-17:30`, several of them, over midnight, or `closed`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from app.flow.hours.calendar import DAY_MINUTES, NEVER, Span, Spans, Week
+from app.flow.language.reader import Reader, is_missing
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.ncco.suggest import nearest
+
+CLOSED: Final = "closed"
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+_HALF_DAY: Final = DAY_MINUTES // 2
+_EVENING, _MORNING = 18 * 60, 8 * 60
+"""A night service opens and closes within these; our choice."""
+_SPAN: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})")
+_LOOSE: Final = re.compile(
+    r"(?P<h1>[0-9]{1,2})(?:[:.h,]?(?P<m1>[0-9]{2})(?::00)?)?\s*(?:h|uhr|o'clock)?\s*(?P<x1>[ap]\.?m\.?)?"
+    r"\s*(?:-|\u2010|\u2011|\u2012|\u2013|\u2014|\.\.+|to|till?|until|bis|/)\s*"
+    r"(?P<h2>[0-9]{1,2})(?:[:.h,]?(?P<m2>[0-9]{2})(?::00)?)?\s*(?:h|uhr|o'clock)?\s*(?P<x2>[ap]\.?m\.?)?",
+    re.IGNORECASE,
+)
+_SEPARATOR: Final = re.compile(r"\s*(?:;|&|\+|\band\b)\s*")
+_MEANT: Final = {
+    **dict.fromkeys(("off", "no", "none", "null", "~", "-", "false", "shut", "close", "never", "holiday"), CLOSED),
+    **dict.fromkeys(("open", "always", "24h", "24/7", "24", "all day", "true", "yes", "on"), "00:00-24:00"),
+}
+_EXAMPLE: Final = "write 24-hour times such as 09:00-17:30, several with commas between them, or closed"
+
+_FULL: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_NUMBERS: Final = {name: number for names in (DAYS, _FULL) for number, name in enumerate(names)}
+_HINTS: Final = {
+    **dict.fromkeys(("weekday", "weekdays", "workday", "workdays"), "write mon-fri"),
+    **dict.fromkeys(("weekend", "weekends"), "write sat,sun"),
+    **dict.fromkeys(("daily", "everyday", "all"), "write mon-sun"),
+    **dict.fromkeys(("holiday", "holidays", "ph"), "write `holidays` beside `week`, not in it"),
+    **dict.fromkeys(("else", "otherwise", "rest", "other"), "delete it: a day that is not named is closed"),
+    "override": "write `override` beside `week`, not in it",
+}
+_DATE: Final = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}.*")
+_RANGE: Final = re.compile(r"\s*(\w+)\s*(?:\.\.+|\u2013|\u2014|/|\bto\b|\bbis\b)\s*(\w+)\s*")
+
+
+def read_week(node: Node, what: str, reader: Reader) -> Week:
+    """The map under `week`: days → hours. A day that is not named is closed.
+
+    E504: not a day. E505: a day is named twice. W521: hours begin before those of the day before have ended.
+    """
+    found = reader.map(node, what, "write `week: {mon-fri: 09:00-17:30}`")
+    week: dict[int, Spans] = {}
+    named: dict[int, Text] = {}
+    for entry in found.entries if found else ():
+        days = _read_days(entry, what, reader)
+        hours = read_spans(entry.value, f"{what}, {entry.key.value}", reader) if days else None
+        doubled = [day for day in days if day in named]
+        if doubled:
+            _report_doubled(entry.key, named[doubled[0]], doubled, reader)
+        for day in days:
+            if day not in named:
+                named[day] = entry.key
+                week[day] = hours or ()
+    for day in sorted(week):
+        _check_night(day, week, named, what, reader)
+    return tuple(week.get(day, ()) for day in range(7)) if week else NEVER
+
+
+def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
+    """The hours of a day, sorted; no spans when it is closed. None when they cannot be read.
+
+    E501: not hours. E502: they end when they begin. E503: two of them overlap. W520: open for more than twelve hours
+    past midnight, which swapped times look like, and no night service.
+    """
+    if isinstance(node, Map):
+        cure = "write a text such as 09:00-17:30, or a list of them"
+        reader.report("E201", node.place, f"{what} is a map", cure)
+        return None
+    pieces = list(_pieces(node, what, reader))
+    if [text for text, _ in pieces] == [CLOSED]:
+        return ()
+    read = [(_read_span(text, place, what, reader), place) for text, place in pieces]
+    spans = [(span, place) for span, place in read if span is not None]
+    _check_overlaps(spans, what, reader)
+    return tuple(sorted(span for span, _ in spans)) if len(spans) == len(read) else None
+
+
+def is_day(word: str) -> bool:
+    """Whether it names days of the week."""
+    return all(_days_of(piece) is not None for piece in word.split(","))
+
+
+def looks_like_hours(text: str) -> bool:
+    """Whether a text was meant as the hours of a day."""
+    return text.strip() == CLOSED or any(map(_LOOSE.fullmatch, map(str.strip, text.split(","))))
+
+
+def shown_days(days: Iterable[int]) -> str:
+    """Days as an author writes them: `mon-fri`, `mon,wed-fri`."""
+    runs: list[list[int]] = []
+    for day in sorted(days):
+        if runs and day == runs[-1][-1] + 1:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    ends = [DAYS[run[0]] if len(run) == 1 else f"{DAYS[run[0]]}{'-,'[len(run) == 2]}{DAYS[run[-1]]}" for run in runs]
+    return ",".join(ends)
+
+
+def shown_time(minute: int) -> str:
+    """A minute of the day as `09:00`; the end of the day is `24:00`, a minute of the next day its time."""
+    minute = minute if minute <= DAY_MINUTES else minute - DAY_MINUTES
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def shown_spans(spans: Spans) -> str:
+    """Hours as an author writes them: `09:00-12:00, 13:00-17:00` or `closed`."""
+    return ", ".join(f"{shown_time(span.start)}-{shown_time(span.end)}" for span in spans) or CLOSED
+
+
+def shown_duration(minutes: int) -> str:
+    """`8 h`, `8 h 30 min`, `30 min`."""
+    hours, rest = divmod(minutes, 60)
+    return " ".join([f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0 or hours == 0))
+
+
+def _parts(text: Text) -> Iterator[tuple[str, Place]]:
+    """Each text between commas, with its place."""
+    offset = 0
+    for piece in text.value.split(","):
+        blanks = len(piece) - len(piece.lstrip())
+        yield piece.strip(), text.at(offset + blanks, len(piece.strip()))
+        offset += len(piece) + 1
+
+
+def _read_days(entry: Entry, what: str, reader: Reader) -> list[int]:
+    """The days that a key names, Monday being 0; none when it cannot be read, which is reported."""
+    days: list[int] = []
+    for word, place in _parts(entry.key):
+        found = _days_of(word)
+        if found is None:
+            if not (looks_like_hours(word) and is_missing(entry.value)):  # `{mon: 09:00-12:00, 13:00-17:00}`
+                reader.report("E504", place, f'{what}: "{word}" is no day of the week', _day_cure(word))
+            return []
+        days += found
+    return list(dict.fromkeys(days))
+
+
+def _days_of(piece: str) -> list[int] | None:
+    """`fri` or `fri-mon` as numbers; None when a day is not known."""
+    ends = [_NUMBERS.get(name.strip().lower()) for name in piece.split("-")]
+    first, last = ends[0], ends[-1]
+    if first is None or last is None or len(ends) > 2:
+        return None
+    return [(first + step) % 7 for step in range((last - first) % 7 + 1)]
+
+
+def _day_cure(word: str) -> str:
+    if found := _RANGE.fullmatch(word):
+        return f"write {_near_day(found[1])}-{_near_day(found[2])}"
+    if _DATE.fullmatch(word):
+        return f"write the hours of one date under `override`: {{{word}: 09:00-12:00}}"
+    if hint := _HINTS.get(word.lower()):
+        return hint
+    if word.count("-") > 1:
+        return "write the first and the last day of a range, such as mon-fri; or each day: mon,wed,fri"
+    meant = "-".join(map(_near_day, word.split("-")))
+    return f'did you mean "{meant}"?' if is_day(meant) else f"known are: {', '.join(DAYS)}, and mon-fri"
+
+
+def _near_day(name: str) -> str:
+    """The day that was probably meant, by its short name; the name itself when that cannot be said."""
+    near = nearest(name.strip().lower(), _NUMBERS)
+    return DAYS[_NUMBERS[near]] if near else name
+
+
+def _report_doubled(key: Text, before: Text, doubled: list[int], reader: Reader) -> None:
+    days = [day for piece in before.value.split(",") for day in _days_of(piece) or []]
+    rest = shown_days(set(days) - set(doubled))
+    cure = f"write {rest} instead of {before.value}" if rest else f'delete it here, or "{before.value}"'
+    message = f'{shown_days(doubled)} is named twice: here and under "{before.value}"'
+    reader.report("E505", key.place, message, cure)
+
+
+def _check_night(day: int, week: dict[int, Spans], named: dict[int, Text], what: str, reader: Reader) -> None:
+    """W521: hours that begin before those of the day before have ended."""
+    following = (day + 1) % 7
+    after = week.get(following, ())
+    late = max((span.end for span in week[day]), default=0) - DAY_MINUTES
+    if not after or after[0].start >= late:
+        return
+    first, second = DAYS[day], DAYS[following]
+    begin, end = shown_time(after[0].start), shown_time(late)
+    message = f"{what}: the hours of {first} last until {end} of {second}, which opens at {begin} already"
+    cure = f"let {first} end at {begin}, or {second} begin at {end}"
+    reader.report("W521", named[following].place, message, cure)
+
+
+def _pieces(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Place]]:
+    """Each text between commas of a text or of a list of texts."""
+    for item in node.items if isinstance(node, Seq) else (node,):
+        text = reader.text(item, f"an entry of {what}")
+        if text is not None and not is_missing(text):
+            yield from _parts(text)
+
+
+def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:
+    found = _SPAN.fullmatch(text)
+    span = _span(*map(int, found.groups())) if found else None
+    if span is None:
+        reader.report("E501", place, f'{what}: "{text}" is not hours of a day', _span_cure(text))
+        return None
+    if span.start == span.end:
+        cure = "write 00:00-24:00 for the whole day, or closed"
+        reader.report("E502", place, f"{what}: {text} ends when it begins", cure)
+        return None
+    if span.end > span.start:
+        return span
+    is_night = span.start >= _EVENING and span.end <= _MORNING
+    span = Span(span.start, span.end + DAY_MINUTES)
+    if span.end - span.start > _HALF_DAY and not is_night:
+        _report_swapped(span, place, what, reader)
+    return span
+
+
+def _span(hour: int, minute: int, end_hour: int, end_minute: int) -> Span | None:
+    """The span of two times of the day; None when there is no such time. An end at 00:00 is the end of the day."""
+    start, end = hour * 60 + minute, end_hour * 60 + end_minute
+    if minute > 59 or end_minute > 59 or start >= DAY_MINUTES or end > DAY_MINUTES:
+        return None
+    return Span(start, DAY_MINUTES if end == 0 and start > 0 else end)
+
+
+def _report_swapped(span: Span, place: Place, what: str, reader: Reader) -> None:
+    begin, end = shown_time(span.start), shown_time(span.end)
+    duration = shown_duration(span.end - span.start)
+    afternoon = span.end - _HALF_DAY  # 09:00-05:00
+    is_morning = span.start < min(afternoon, _HALF_DAY)
+    meant = f"{begin}-{shown_time(afternoon)}" if is_morning else f"{end}-{begin}"
+    message = f"{what}: {begin}-{end} goes on until {end} of the next day, {duration}"
+    cure = f"did you mean {meant}? A night as long as this: {begin}-24:00, and 00:00-{end} on the next day"
+    reader.report("W520", place, message, cure)
+
+
+def _check_overlaps(spans: list[tuple[Span, Place]], what: str, reader: Reader) -> None:
+    before: Span | None = None
+    for span, place in sorted(spans):
+        if before is not None and span.start < before.end:
+            message = f"{what}: {shown_spans((before,))} and {shown_spans((span,))} overlap"
+            joined = shown_spans((Span(before.start, max(before.end, span.end)),))
+            reader.report("E503", place, message, f"write {joined}, or let the one end before the other begins")
+        before = span if before is None or span.end > before.end else before
+
+
+def _span_cure(text: str) -> str:
+    """What to write instead, as far as it can be told."""
+    if text.casefold() == CLOSED:
+        return f"write {CLOSED} alone and in small letters; delete it here, or the hours beside it"
+    if text.casefold() in _MEANT:
+        return f"write {_MEANT[text.casefold()]}"
+    found = [_LOOSE.fullmatch(piece) for piece in _SEPARATOR.split(text)]
+    times = [_meant_times(piece) if piece else None for piece in found]
+    return f"write {', '.join(map(str, times))}" if all(times) else _EXAMPLE
+
+
+def _meant_times(found: re.Match[str]) -> str | None:
+    """What 12-hour times, dots or missing zeros mean; None when that is open."""
+    start = _meant_minute(found["h1"], found["m1"], found["x1"])
+    end = _meant_minute(found["h2"], found["m2"], found["x2"])
+    if start is None or end is None or start >= DAY_MINUTES:
+        return None
+    if found["x2"] and not found["x1"] and int(found["h1"]) < 7 and start + _HALF_DAY < end:
+        start += _HALF_DAY  # 1-5pm
+    is_doubtful = end <= start and not found["x2"] and not found["m2"]
+    return None if start == end or is_doubtful else shown_spans((Span(start, end),))
+
+
+def _meant_minute(hour: str, minute: str | None, half: str | None) -> int | None:
+    hours, minutes = int(hour), int(minute or 0)
+    if minutes > 59 or (half and not 1 <= hours <= 12) or hours > 30:
+        return None
+    if half:
+        hours = hours % 12 + (12 if half[0] in "pP" else 0)
+    return hours * 60 + minutes

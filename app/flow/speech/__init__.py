@@ -1,0 +1,30 @@
+"""How values are said, by language: dates and times, numbers, amounts of money, digits, spelling, lists.
+
+What comes out is plain text that any voice of the language reads as meant; it is escaped like every other value.
+English, German, French, Spanish, Italian and Portuguese are written with care; for the other languages of CLDR
+(through Babel) its own forms are taken, and a language that is not known is spoken as American English.
+
+Babel takes a while to import, so this package is imported when something is spoken. Every function raises ValueError
+with a sentence that says what is needed and never repeats the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from zoneinfo import available_timezones as known_zones
+
+from app.flow.speech.characters import MAX_GROUP, WORDS, digits, listed, spelled
+from app.flow.speech.money import is_currency
+from app.flow.speech.times import FORMS, in_zone, is_zone, spoken
+
+__all__ = ["FORMS", "MAX_GROUP", "SPEAKERS", "WORDS", "is_currency", "is_zone", "known_zones"]
+
+SPEAKERS: Mapping[str, Callable[..., Any]] = {
+    "digits": digits,
+    "in_zone": in_zone,
+    "list": listed,
+    "spell": spelled,
+    "spoken": spoken,
+}
+"""By the name of the filter: the value, the language and what is in the filter's brackets → what is said."""

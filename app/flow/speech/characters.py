@@ -1,0 +1,198 @@
+"""Digits one by one, spelling letter by letter, and lists.
+
+Single digits with blanks between them are read as digits by every voice; a comma makes it pause.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import datetime
+
+from babel import Locale
+
+from app.flow.speech.numbers import locale_of, plain
+from app.flow.speech.times import spoken
+
+MAX_GROUP = 9
+_PARTED = re.compile(r"[\s./()\u2010-\u2015-]+")
+_WITH_COUNTRY = range(11, 16)
+"""How many digits a phone number with the code of its country has; shorter ones may be without."""
+
+_TWO_DIGITS = frozenset(
+    str(code)
+    for code in (
+        *(20, 27, *range(30, 35), 36, 39, 40, 41, *range(43, 50)),
+        *(*range(51, 59), *range(60, 67), 81, 82, 84, 86, *range(90, 96), 98),
+    )
+)
+"""Country codes of two digits; 1 and 7 have one, all others three. Source: ITU-T E.164, list of country codes."""
+
+_WRITTEN = re.compile(rf"(?:[0-9+*#]|{_PARTED.pattern})*")
+_SIGNS: Mapping[str, Mapping[str, str]] = {
+    "de": {
+        "@": "at", ".": "Punkt", "-": "Bindestrich", "_": "Unterstrich", "+": "plus", "/": "Schrägstrich",
+        "*": "Stern", "#": "Raute", "&": "und", ",": "Komma", ":": "Doppelpunkt", "'": "Apostroph",
+    },
+    "en": {
+        "@": "at", ".": "dot", "-": "dash", "_": "underscore", "+": "plus", "/": "slash",
+        "*": "star", "#": "hash", "&": "and", ",": "comma", ":": "colon", "'": "apostrophe",
+    },
+    "en_US": {"#": "pound"},
+    "es": {
+        "@": "arroba", ".": "punto", "-": "guion", "_": "guion bajo", "+": "más", "/": "barra",
+        "*": "asterisco", "#": "almohadilla", "&": "y", ",": "coma", ":": "dos puntos", "'": "apóstrofo",
+    },
+    "fr": {
+        "@": "arobase", ".": "point", "-": "tiret", "_": "tiret bas", "+": "plus", "/": "barre oblique",
+        "*": "étoile", "#": "dièse", "&": "et", ",": "virgule", ":": "deux points", "'": "apostrophe",
+    },
+    "it": {
+        "@": "chiocciola", ".": "punto", "-": "trattino", "_": "trattino basso", "+": "più", "/": "barra",
+        "*": "asterisco", "#": "cancelletto", "&": "e commerciale", ",": "virgola", ":": "due punti",
+        "'": "apostrofo",
+    },
+    "pt": {
+        "@": "arroba", ".": "ponto", "-": "hífen", "_": "underline", "+": "mais", "/": "barra",
+        "*": "asterisco", "#": "jogo da velha", "&": "e comercial", ",": "vírgula", ":": "dois pontos",
+        "'": "apóstrofo",
+    },
+    "pt_PT": {"_": "underscore", "#": "cardinal"},
+}  # fmt: skip # a table is read by its rows
+"""How signs are said, by language and, where it says something else, by country. A voice of another language says
+the sign itself in its own words.
+"""
+
+_DOTTED = frozenset({"az", "tr"})
+WORDS: Mapping[str, str] = {"and": "standard", "or": "or"}
+"""What may stand before the last entry, and what CLDR calls it."""
+
+_LIKE_Y = re.compile(r"h?[ií](?![ae])", re.IGNORECASE)
+_LIKE_O = re.compile(r"h?[oó]|8|11(?!\d)", re.IGNORECASE)
+
+
+def digits(value: object, language: str, group: object = None) -> str:
+    """`value` digit by digit: `4 4, 7 7 0 0, 9 0 0, 1 2 3`.
+
+    Groups are those of the text (`12-34-56`), else of three or four digits, else of `group` digits (1 to 9).
+    `+`, `*` and `#` are said by their names.
+    """
+    if group is not None and (not isinstance(group, int) or isinstance(group, bool) or not 1 <= group <= MAX_GROUP):
+        raise ValueError(f"groups of 1 to {MAX_GROUP} digits are needed")
+    parts = [part for part in _PARTED.split(_written(value)) if part]
+    if group is not None or len(parts) == 1:
+        parts = _regrouped("".join(parts), group)
+    locale = locale_of(language)
+    return ", ".join(" ".join(_sign(sign, locale) for sign in part) for part in parts)
+
+
+def _regrouped(whole: str, group: int | None) -> list[str]:
+    """The groups of digits that nothing parts; a `+` before them belongs to the first."""
+    bare = whole.removeprefix("+")
+    if not bare:
+        return [whole]
+    groups = _cut(bare, group) if group else _phone(bare) if _has_country(whole, bare) else _grouped(bare)
+    return [f"+{groups[0]}", *groups[1:]] if whole != bare else groups
+
+
+def _has_country(whole: str, bare: str) -> bool:
+    return bare[0] != "0" and (whole != bare or len(bare) in _WITH_COUNTRY)
+
+
+def _phone(number: str) -> list[str]:
+    """A number with the code of its country before it."""
+    length = 1 if number[0] in "17" else 2 if number[:2] in _TWO_DIGITS else 3
+    return [part for part in (number[:length], *_grouped(number[length:])) if part]
+
+
+def _written(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return str(value)
+    if isinstance(value, str):
+        text = "".join(str(int(sign)) if sign.isdecimal() else sign for sign in value)
+        if _WRITTEN.fullmatch(text):
+            return text
+    raise ValueError("digits are needed: a text of them, or a whole number from 0; for letters there is `spell`")
+
+
+def _cut(whole: str, size: int) -> list[str]:
+    return [whole[at : at + size] for at in range(0, len(whole), size)]
+
+
+def _grouped(whole: str) -> list[str]:
+    """Up to five digits stay together, sixteen are a card's; else threes, with fours where they would leave rests."""
+    length = len(whole)
+    if length <= 5:
+        return [whole]
+    if length == 16:
+        return _cut(whole, 4)
+    fours = length % 3
+    threes = length - 4 * fours
+    return [*_cut(whole[:threes], 3), *_cut(whole[threes:], 4)]
+
+
+def spelled(value: object, language: str) -> str:
+    """`value` sign by sign, with a pause behind each: `A, N, N, at, X, dot, D, E`. A blank parts words by a stop."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("a text is needed to spell it")
+    locale = locale_of(language)
+    words = unicodedata.normalize("NFC", str(value)).split()
+    return ". ".join(", ".join(_sign(sign, locale) for sign in word if sign.isprintable()) for word in words)
+
+
+def _sign(sign: str, locale: Locale) -> str:
+    """One letter as a capital, one sign by its name."""
+    for table in (_SIGNS.get(str(locale)), _SIGNS.get(locale.language)):
+        if table and sign in table:
+            return table[sign]
+    if sign == "i" and locale.language in _DOTTED:
+        return "\u0130"
+    capital = sign.upper()
+    return capital if len(capital) == 1 else sign
+
+
+def listed(value: object, language: str, word: object = "and") -> str:
+    """The entries in one sentence: `a, b and c`, or with `or`: `a, b or c`. An empty list is an empty text."""
+    if not isinstance(value, list | tuple):
+        raise ValueError("a list is needed")
+    if not isinstance(word, str) or word not in WORDS:
+        raise ValueError('a list is said with "and" or with "or"')
+    entries = [_entry(entry, language) for entry in value]
+    if len(entries) < 2:
+        return "".join(entries)
+    return plain(_joined(entries, WORDS[word], locale_of(language)))
+
+
+def _entry(entry: object, language: str) -> str:
+    if isinstance(entry, str):
+        return entry
+    if isinstance(entry, int | float | datetime) and not isinstance(entry, bool):
+        return spoken(entry, language)
+    raise ValueError("entries that are texts, numbers or points in time are needed")
+
+
+def _joined(entries: list[str], style: str, locale: Locale) -> str:
+    patterns = locale.list_patterns[style]
+    *before, last_but_one, last = entries
+    text = _last(patterns["end" if before else "2"], last, locale).format(last_but_one, last)
+    for entry in reversed(before[1:]):
+        text = patterns["middle"].format(entry, text)
+    return patterns["start"].format(before[0], text) if before else text
+
+
+def _last(pattern: str, last: str, locale: Locale) -> str:
+    """The pattern before the last entry as it is said.
+
+    English leaves out the comma that American writing has there; Spanish says `e` for `y` before the sound of an `i`,
+    and `u` for `o` before that of an `o`.
+    """
+    if locale.language == "en":
+        return pattern.replace("{0}, ", "{0} ")
+    if locale.language == "es" and _LIKE_Y.match(last):
+        return pattern.replace(" y ", " e ")
+    if locale.language == "es" and _LIKE_O.match(last):
+        return pattern.replace(" o ", " u ")
+    return pattern

@@ -1,0 +1,71 @@
+"""Numbers, written so that a voice of the language reads them as one number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import format_decimal, get_group_symbol, get_minus_sign_symbol
+
+_RENAMED = {"no": "nb"}
+_BLANKS = re.compile(r"[\u00a0\u2009\u202f]")
+_MARKS = re.compile(r"[\u200e\u200f]")
+_UNKNOWN = Locale("en", "US")
+_LARGE = 10**18
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
+_FINEST = Decimal("0.001")
+_MINUS: Mapping[str, str] = {"de": "minus", "en": "minus", "es": "menos", "fr": "moins", "it": "meno", "pt": "menos"}
+
+
+@lru_cache(maxsize=256)
+def locale_of(language: str) -> Locale:
+    """The nearest that CLDR has: the language with its country, the language alone, or else American English."""
+    parts = re.split("[-_]", language)
+    parts[0] = _RENAMED.get(parts[0].lower(), parts[0])
+    for length in range(len(parts), 0, -1):
+        try:
+            return Locale.parse("_".join(parts[:length]))
+        except (ValueError, UnknownLocaleError):
+            continue
+    return _UNKNOWN
+
+
+def plain(text: str) -> str:
+    """`text` with ordinary blanks and without marks of direction, as a voice reads it."""
+    return _MARKS.sub("", _BLANKS.sub(" ", text))
+
+
+def number_of(value: object) -> Decimal | None:
+    """`value` as an exact number, when it is one or the text of one."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return Decimal(value.strip())
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
+        return Decimal(str(value))
+    return None
+
+
+def number(value: Decimal, locale: Locale) -> str:
+    """With the language's own marks and at most three decimals: `1,234.5`, `1.234,5`, `minus 3`."""
+    rounded = value.quantize(_FINEST, ROUND_HALF_UP)
+    return signed(written(abs(rounded), locale), locale, is_negative=rounded < 0)
+
+
+def written(value: Decimal, locale: Locale, pattern: str | None = None) -> str:
+    """A number of 0 or more by the language's marks, or by a `pattern` of CLDR."""
+    return plain(format_decimal(value, pattern, locale=locale, group_separator=parts_thousands(locale)))
+
+
+def parts_thousands(locale: Locale) -> bool:
+    """Whether thousands are parted: not where a blank does it, which a voice may take for the end of a number."""
+    return not get_group_symbol(locale).isspace()
+
+
+def signed(text: str, locale: Locale, *, is_negative: bool) -> str:
+    """`text` with what says that it is below zero."""
+    if not is_negative:
+        return text
+    word = _MINUS.get(locale.language)
+    return f"{word} {text}" if word else f"{plain(get_minus_sign_symbol(locale))}{text}"

@@ -1,0 +1,149 @@
+"""What a person says for a point in time, a date, a time of day, a number or an amount of money."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date
+
+from app.flow.speech.clock import at_clock, clock
+from app.flow.speech.money import amount, is_currency
+from app.flow.speech.numbers import locale_of, number, number_of, plain
+
+Point: TypeAlias = datetime | date | time
+
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TIME: Final = re.compile(r"\d\d?:\d\d(:\d\d)?", re.ASCII)
+_SKELETONS: Final = ("MMMMEEEEd", "MMMMEd", "MMMEd")
+_SHORT: Final = re.compile(r"'[^']*'|[Ec]+|M{3,}|L{3,}")
+_LONG: Final = {"E": "EEEE", "c": "cccc", "M": "MMMM", "L": "LLLL"}
+_FIRST: Final = {"fr": "premier", "it": "primo", "pt": "primeiro"}
+"""What the first of a month is called, where it is not counted like the other days."""
+
+
+def spoken(value: object, language: str, form: object = "") -> str:
+    """How `value` is said.
+
+    Args:
+        value: a point in time, a number, or the text of one: a number, or a date, a time or both by ISO 8601.
+        language: of the voice, `en-GB`.
+        form: one of `FORMS`, a currency (`GBP`), or "": weekday, day, month and time of a point in time, day, month
+            and year of a date.
+    """
+    locale = locale_of(language)
+    if not isinstance(form, str):
+        raise ValueError("the way of speaking is a text")
+    if (count := number_of(value)) is not None:
+        return _number(count, form, locale)
+    return _point(_point_of(value), form, locale)
+
+
+def in_zone(value: object, language: str, zone: object) -> datetime:
+    """`value` by the clocks of `zone`, `Europe/London`; a text without an offset is by those clocks already."""
+    moment = _point_of(value)
+    if not isinstance(moment, datetime):
+        raise ValueError("a date and a time are needed, such as 2026-03-05T09:30")
+    place = _zone(zone)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=place)
+    try:
+        return moment.astimezone(place)
+    except OverflowError:
+        raise ValueError("a point in time from the year 1 to 9999 is needed") from None
+
+
+def is_zone(name: str) -> bool:
+    """Whether there is such a time zone."""
+    try:
+        _zone(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _zone(name: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(name if isinstance(name, str) else "")
+    except (LookupError, ValueError, OSError):
+        raise ValueError("the name of a time zone is needed, such as Europe/London") from None
+
+
+def _point_of(value: object) -> Point:
+    """A point in time, or the text of one by ISO 8601: `2026-03-05T09:30`, `2026-03-05`, `09:30`."""
+    if isinstance(value, datetime):
+        return value
+    text = value.strip() if isinstance(value, str) else ""
+    try:
+        if _MOMENT.fullmatch(text):
+            return datetime.fromisoformat(text)
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text)
+        if _TIME.fullmatch(text):
+            return time.fromisoformat(text if text[1] != ":" else f"0{text}")
+    except ValueError:
+        pass  # the 30th of February; its message would repeat the value
+    raise ValueError("a number, a point in time, or the text of one such as 2026-03-05T09:30 is needed")
+
+
+def _number(count: Decimal, form: str, locale: Locale) -> str:
+    if not form:
+        return number(count, locale)
+    if is_currency(form):
+        return amount(count, form, locale)
+    raise ValueError("a number is said as it is or as an amount of money")
+
+
+def _point(point: Point, form: str, locale: Locale) -> str:
+    if not form and isinstance(point, datetime):
+        return _day_and_time(point, locale)
+    form = form or ("time" if isinstance(point, time) else "date")
+    if form not in FORMS:
+        raise ValueError(f"a point in time is said as {', '.join(FORMS)}")
+    if isinstance(point, time) and form != "time":
+        raise ValueError("a time alone has no day")
+    if not isinstance(point, time | datetime) and form == "time":
+        raise ValueError("a date alone has no time")
+    return FORMS[form](point, locale)
+
+
+def _day(moment: date, locale: Locale) -> str:
+    return _formatted(moment, _day_pattern(locale), locale)
+
+
+def _day_and_time(moment: datetime, locale: Locale) -> str:
+    """Weekday, day, month and time: `Thursday 5 March at 9 AM`."""
+    on, at = _day(moment, locale), at_clock(moment.time(), locale)
+    if at is not None:
+        return f"{on}{at}"
+    return plain(str(locale.datetime_formats["medium"]).format(clock(moment.time(), locale), on))
+
+
+def _formatted(moment: date, pattern: str, locale: Locale) -> str:
+    text = plain(format_date(moment, pattern, locale=locale))
+    first = _FIRST.get(locale.language) if locale.territory != "PT" else None
+    return re.sub(r"\b1\b", first, text, count=1) if first and moment.day == 1 else text
+
+
+@lru_cache(maxsize=256)
+def _day_pattern(locale: Locale) -> str:
+    """The language's pattern for weekday, day and month, with the names written out."""
+    skeletons = locale.datetime_skeletons
+    found: str = next(skeletons[name].pattern for name in _SKELETONS if name in skeletons)
+    return _SHORT.sub(lambda part: _LONG.get(part[0][0], part[0]), found)
+
+
+FORMS: Final[Mapping[str, Callable[[Any, Locale], str]]] = {
+    "date": lambda moment, locale: _formatted(moment, "long", locale),
+    "day": _day,
+    "time": lambda moment, locale: clock(moment if isinstance(moment, time) else moment.time(), locale),
+    "weekday": lambda moment, locale: _formatted(moment, "EEEE", locale),
+}
+"""What may be said of a point in time: `5 March 2026`, `Thursday 5 March`, `9 AM`, `Thursday`."""

@@ -1,0 +1,20 @@
+"""Loads whole projects, for the tests of what shows only when every step is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from textwrap import dedent, indent
+
+from app.flow.loader import Extent, load
+
+
+def flow_text(steps: str, head: str = "", name: str = "test") -> str:
+    """A flow that starts at the step `hello`; `head` stands in front of its steps."""
+    top = f"flow: {name}\ndefault: true\nstart: hello\n" if name == "test" else f"flow: {name}\nstart: hello\n"
+    return f"{top}{dedent(head)}steps:\n{indent(dedent(steps).strip(), '  ')}\n"
+
+
+def told(texts: Mapping[str, str], extent: Extent = "project") -> list[str]:
+    """Place, code and message of every issue, in order."""
+    issues = load(texts, extent=extent).issues
+    return [f"{issue.place} {issue.code} {issue.message}" for issue in issues]

@@ -1,0 +1,56 @@
+"""Reads calendars from YAML, as a flow file holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from app.flow.hours.calendar import Calendar
+from app.flow.hours.declaration import read_hours
+from app.flow.hours.moment import Moment, hours_view
+from app.flow.issues import Issue
+from app.flow.language.reader import Reader
+from app.flow.nodes import Map
+from app.flow.scope import scope_types
+from app.flow.source import read_yaml
+
+SAMPLE = """\
+hours:
+  office:
+    timezone: Europe/London
+    week: {mon-fri: 09:00-17:30, sat: 10:00-14:00}
+    holidays: {country: GB, subdivision: ENG}
+    override: {2026-12-24: 09:00-12:00}
+"""
+
+
+def read(text: str, dates: Mapping[str, str] | None = None) -> tuple[dict[str, Calendar], list[Issue]]:
+    """The calendars under `hours:` of a file, and every issue of it."""
+    node, issues = read_yaml("flows/shared.yaml", text)
+    reader = Reader(scope_types({}), {}, frozenset())
+    hours = node.get("hours") if isinstance(node, Map) else None
+    return read_hours(hours, reader, dates or {}) if hours is not None else {}, [*issues, *reader.issues]
+
+
+def calendar(week: str, zone: str = "Europe/London", **more: str) -> Calendar:
+    """One calendar; `more` are `holidays` and `override`. Raises AssertionError when it has any issue."""
+    calendars, issues = read(text_of(week, zone, **more))
+    if issues:
+        raise AssertionError(issues)
+    return calendars["office"]
+
+
+def text_of(week: str, zone: str = "Europe/London", **more: str) -> str:
+    """A file with one calendar, each part on a line of its own: timezone 3, week 4, the others 5."""
+    lines = [f"    {word}: {value}\n" for word, value in more.items()]
+    return f"hours:\n  office:\n    timezone: {zone}\n    week: {week}\n{''.join(lines)}"
+
+
+def told(text: str) -> list[tuple[str, str, str]]:
+    """Place, code and cure of each issue."""
+    return [(f"{issue.place.line}:{issue.place.column}", issue.code, issue.cure) for issue in read(text)[1]]
+
+
+def at(moment: str, calendar: Calendar) -> Moment:
+    """The calendar at an ISO 8601 moment with its offset."""
+    return hours_view({"office": calendar}, datetime.fromisoformat(moment))["office"]

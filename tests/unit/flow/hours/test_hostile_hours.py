@@ -1,0 +1,67 @@
+"""No text, however strange, makes the reading of hours raise."""
+
+from __future__ import annotations
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from app.flow.hours.declaration import calendar_sources, read_hours
+from app.flow.hours.moment import hours_view
+from app.flow.hours.year import survey
+from app.flow.language.reader import Reader
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.scope import scope_types
+from app.flow.types import DATETIME
+
+PLACE = Place("flows/shared.yaml", 1, 1)
+WORDS = (
+    *("timezone", "week", "holidays", "override", "hours", "name", "country", "subdivision", "language", "office"),
+    *("Europe/London", "UTC", "mon-fri", "sat,sun", "mon", "GB", "ENG", "closed", "09:00-17:30", "18:00-02:00"),
+    *("2026-12-24", "2026-12-24..2026-12-31", "2026-02-30", "9am-5pm", "24.12.2026", "{{ env.X }}", "", "..", "-", ","),
+)
+TEXTS = st.builds(Text, st.sampled_from(WORDS) | st.text(max_size=12), st.just(PLACE), st.booleans())
+
+
+def branches(children: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    entries = st.lists(st.builds(Entry, TEXTS, children), max_size=5, unique_by=lambda entry: entry.key.value)
+    lists = st.lists(children, max_size=4)
+    return st.builds(Map, entries.map(tuple), st.just(PLACE)) | st.builds(Seq, lists.map(tuple), st.just(PLACE))
+
+
+NODES: st.SearchStrategy[Node] = st.recursive(TEXTS, branches, max_leaves=12)
+
+
+def text(value: str) -> Text:
+    return Text(value, PLACE)
+
+
+def entries(**values: Node) -> Map:
+    return Map(tuple(Entry(text(word), value) for word, value in values.items()), PLACE)
+
+
+@settings(max_examples=200, deadline=None)
+@given(NODES, NODES, NODES, NODES)
+@example(text("UTC"), entries(mon=text("09:00-10:00")), Seq((), PLACE), entries())
+def test_whatever_is_written_gives_calendars_that_can_be_asked(
+    timezone: Node, week: Node, holidays: Node, override: Node
+) -> None:
+    node = entries(office=entries(timezone=timezone, week=week, holidays=holidays, override=override))
+    reader = Reader(scope_types({}), {}, frozenset())
+
+    calendars = read_hours(node, reader, {})
+
+    moment = hours_view(calendars, DATETIME.sample)["office"]
+    assert set(moment) == set(dict(moment))
+    assert survey(calendars["office"], 2027).open_minutes >= 0
+    assert calendars == read_hours(node, reader, calendar_sources(calendars.values()))
+
+
+@settings(max_examples=100, deadline=None)
+@given(NODES)
+def test_whatever_stands_under_hours_is_read(node: Node) -> None:
+    reader = Reader(scope_types({}), {}, frozenset())
+
+    calendars = read_hours(node, reader, {})
+
+    assert list(calendars) == [calendar.name for calendar in calendars.values()]
+    assert all(issue.message and issue.cure for issue in reader.issues)

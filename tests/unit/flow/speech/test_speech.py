@@ -1,0 +1,81 @@
+"""What is said in each language, from cases.yaml, and what holds for any value."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.flow.speech import FORMS, SPEAKERS, is_currency, is_zone, known_zones
+
+CASES = yaml.load(Path(__file__).with_name("cases.yaml").read_bytes(), yaml.CSafeLoader)
+LANGUAGES = ("en-US", "en-GB", "de-DE", "fr-FR", "es-ES", "es-MX", "it-IT", "pt-BR", "pt-PT")
+
+
+def value_of(written: Any) -> Any:
+    """A value of a case; `{moment: 2026-03-05T09:00+00:00}` is a point in time."""
+    if isinstance(written, list):
+        return [value_of(entry) for entry in written]
+    return datetime.fromisoformat(written["moment"]) if isinstance(written, dict) else written
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_value_is_said_as_the_case_says(case: dict[str, Any]) -> None:
+    value, args = value_of(case["value"]), case.get("args", ())
+    if "refused" in case:
+        with pytest.raises(ValueError, match=r"\w") as caught:
+            SPEAKERS[case["filter"]](value, case["language"], *args)
+        assert not isinstance(value, str) or not value or value not in str(caught.value)
+        return
+
+    said = SPEAKERS[case["filter"]](value, case["language"], *args)
+
+    assert case["expected"] == (said.isoformat() if isinstance(said, datetime) else said)
+
+
+def test_currencies_and_zones_are_known_by_their_names() -> None:
+    assert [is_currency(code) for code in ("GBP", "gbp", "GPB")] == [True, True, False]
+    assert [is_zone(name) for name in ("Europe/London", "Europe/Londn")] == [True, False]
+    assert "Europe/London" in known_zones()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=30), st.sampled_from(["en-GB", "tr-TR", "xx", "pt-PT"]))
+def test_every_text_can_be_spelt_in_one_line(text: str, language: str) -> None:
+    assert SPEAKERS["spell"](text, language).isprintable()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text("0123456789+*# .-", max_size=30), st.none() | st.integers(1, 9))
+def test_no_two_digits_are_said_as_one_number(text: str, size: int | None) -> None:
+    said = SPEAKERS["digits"](text, "en-GB", size)
+
+    assert [sign for sign in text if sign.isdecimal()] == [sign for sign in said if sign.isdecimal()]
+    assert all(len(word) == 1 or word.isalpha() for word in said.replace(",", " ").split())
+
+
+POINTS = st.tuples(
+    st.datetimes(timezones=st.sampled_from([ZoneInfo("UTC"), ZoneInfo("Asia/Kathmandu")])),
+    st.sampled_from((*LANGUAGES, "ja-JP", "ar", "th-TH", "hu-HU", "eu-ES", "fil-PH", "cy-GB")),
+    st.sampled_from(("", *FORMS)),
+)
+NUMBERS = st.tuples(
+    st.floats(-1e17, 1e17) | st.integers(-(10**17), 10**17),
+    st.sampled_from((*LANGUAGES, "ja-JP", "ar", "sv-SE", "fa-IR")),
+    st.sampled_from(("", "EUR", "JPY", "KWD", "XAU")),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(POINTS | NUMBERS)
+def test_every_point_in_time_and_every_number_is_said_in_one_line(given_: tuple[Any, str, str]) -> None:
+    said = SPEAKERS["spoken"](*given_)
+
+    assert said.strip() == said != ""
+    assert said.isprintable()

@@ -1,0 +1,143 @@
+"""Conditions that may hold or not: `ncco check` reports none of them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.flow.checks.usage.domains import Domains
+from app.flow.loader import load
+from app.flow.model import Variable
+from app.flow.nodes import Place, Text
+from app.flow.scope import scope_types
+from app.flow.templates import compile_expression
+
+FLOW = """\
+flow: main
+default: true
+start: hello
+vars:
+  plan: {type: [small, large, huge], default: small}
+  tries: {type: int}
+  rate: {type: number}
+  said: {type: text}
+  days: {type: list}
+  account: {type: text}
+  pain: {type: text}
+lookups:
+  customer:
+    get: https://crm.example.com/customer
+    returns: {name: text, vip: bool, tags: list, tier: [gold, standard]}
+    default: {name: "", vip: false, tags: [], tier: standard}
+hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}
+steps:
+  hello:
+    lookup: customer
+    branch:
+      - if: CONDITION
+        goto: ask
+      - else: ask
+  ask:
+    set: {tries: "{{ tries + 1 }}", rate: "{{ call.custom_data.rate }}", said: "{{ input.text }}", days: [mon]}
+    do: [talk: "Please key in 6 to 8 digits."]
+    collect: {into: account, digits: 6..8}
+    retry: {then: menu}
+    goto: menu
+  menu:
+    do: [talk: "Press 1 if it hurts. {{ plan }} {{ account | spell }} {{ customer.name }} {{ hours.office.reason }}"]
+    choices:
+      "yes": {dtmf: 1, set: {pain: "yes"}, goto: last}
+    retry: {then: last}
+  last:
+    do: [talk: "Goodbye. {{ rate }} {{ tries }} {{ said }} {{ pain }} {{ days | length }}"]
+    choices:
+      again: {dtmf: 1, goto: hello}
+    retry: {then: end}
+"""
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'plan == "small" or plan == "large"',
+        'plan != "small" and plan != "large"',
+        "tries > 3 and tries < 5",
+        "tries == 0 or tries > 2",
+        "rate > 0.3 and rate < 0.4",
+        'said != "a" and said != "b"',
+        'said == "a" or said == ""',
+        'account == "123456" or account == "12345678"',
+        'account == ""',
+        'account != "1234567"',
+        'pain == "yes" or said == pain',
+        'pain == ""',
+        "customer.vip and customer.ok",
+        'customer.tier == "gold" and customer.name == ""',
+        "said == customer.name and said != customer.name + 'x'",
+        'call.sip["X-Tenant"] == "a" and call.sip["X-Team"] == "b"',
+        "call.custom_data.a and not call.custom_data.b",
+        'call.custom_data.a == 1 and call.custom_data.a == "x"',
+        '("x" in customer.tags) and "y" in customer.tags',
+        'said in customer.tags and plan in [said, "small"]',
+        "said[0:1] == 'a' and said[0:2] == 'b'",
+        "now > hours.office.next_open or days == []",
+    ],
+)
+def test_a_condition_that_may_hold_or_not_is_not_reported(condition: str) -> None:
+    project = load({"flows/main.yaml": FLOW.replace("CONDITION", condition)}, extent="files")
+
+    reported = {issue.code for issue in project.issues}
+
+    assert not project.has_errors
+    assert reported.isdisjoint({"W642", "W643", "W644"})
+
+
+PLACE = Place("flows/test.yaml", 1, 1)
+SCOPE = scope_types(
+    {
+        "plan": Variable("plan", "text", "a", PLACE, words=("a", "b", "c")),
+        "tries": Variable("tries", "int", 0, PLACE),
+        "said": Variable("said", "text", "", PLACE),
+        "vip": Variable("vip", "bool", False, PLACE),
+    }
+)
+ATOMS = st.one_of(
+    st.builds("plan {} '{}'".format, st.sampled_from(["==", "!="]), st.sampled_from("abc")),
+    st.builds("plan {} ['{}', '{}']".format, st.sampled_from(["in", "not in"]), st.sampled_from("abc"), st.just("b")),
+    st.builds("tries {} {}".format, st.sampled_from(["<", "<=", "==", ">", ">=", "!="]), st.integers(0, 4)),
+    st.builds("{1} {0} tries".format, st.sampled_from(["<", "<=", ">", ">="]), st.integers(0, 4)),
+    st.builds("said {} '{}'".format, st.sampled_from(["==", "!="]), st.sampled_from("xy")),
+    st.just("said == plan"),
+    st.just("vip"),
+)
+CONDITIONS = st.recursive(
+    ATOMS,
+    lambda inner: st.one_of(
+        st.builds("({}) and ({})".format, inner, inner),
+        st.builds("({}) or ({})".format, inner, inner),
+        st.builds("not ({})".format, inner),
+    ),
+    max_leaves=5,
+)
+NAMES = st.fixed_dictionaries(
+    {
+        "plan": st.sampled_from("abc"),
+        "tries": st.integers(-1, 6),
+        "said": st.sampled_from(["", "x", "y", "a", "other"]),
+        "vip": st.booleans(),
+    }
+)
+
+
+@given(CONDITIONS, st.lists(NAMES, min_size=5, max_size=20))
+def test_whatever_holds_in_a_call_holds_in_some_world(condition: str, calls: list[dict[str, object]]) -> None:
+    expression, issues = compile_expression(Text(condition, PLACE), SCOPE)
+    domains = Domains(SCOPE)
+
+    assert expression is not None, issues
+
+    formula = domains.formula(expression.node)
+    found = {formula(world) for world in domains.worlds(10_000) or ()}
+
+    assert {expression.evaluate(names) for names in calls} <= found
