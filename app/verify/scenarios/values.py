@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from app.flow.language.base import FlowModel, Made, ReadWith, milliseconds
 from app.flow.language.json_schema import TEXT, JsonSchema, one_of
@@ -45,9 +45,9 @@ class ScenarioReader(Reader):
     templates: Mapping[str, str] = field(default_factory=dict)
     steps: frozenset[str] = frozenset()
 
-    def report(self, code: str, place: Place, message: str, cure: str | None = None) -> None:
-        """Add one issue; `cure` is the rule's own unless a better one is known."""
-        self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure))
+    def report(self, code: str, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> None:
+        """See `Reader`; the codes of flow files become those of scenario files."""
+        self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure, names))
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
         """`node` as a map; S101 otherwise."""
@@ -67,11 +67,11 @@ class ScenarioModel(FlowModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    written: Made[Fields] = Fields("", NOWHERE, {}, {})
+    written: Made[Fields] = Field(Fields("", NOWHERE, {}, {}), exclude=True)
 
     def as_written(self) -> Any:
         """What is not as usual in it, as YAML can write it."""
-        return self.model_dump(by_alias=True, exclude_defaults=True, exclude={"written"})
+        return self.model_dump(by_alias=True, exclude_defaults=True)
 
 
 class Excerpt(NamedTuple):

@@ -97,7 +97,8 @@ def test_schema_accepts_what_is_played_and_refuses_misspelt_words(tmp_path: Path
     schema = jsonschema.Draft7Validator(json.loads(ncco("schema", "scenario", cwd=tmp_path).stdout))
     loader = yaml.CBaseLoader  # an editor reads dates as text
     sound = ["\n".join(_lines(CASES[name])) for name in PLAYED]
-    faulty = [CASES[name]["file"] for name in FAULTY if any(issue.endswith("S102") for issue in CASES[name]["issues"])]
+    unknown = [CASES[name] for name in FAULTY if any(issue.endswith("S102") for issue in CASES[name]["issues"])]
+    faulty = [case["file"] for case in unknown if "in_schema" not in case]
 
     assert [] == [text for text in sound if not schema.is_valid(yaml.load(text, loader))]  # noqa: S506 - texts only
     assert [] == [text for text in faulty if schema.is_valid(yaml.load(text, loader))]  # noqa: S506 - texts only

@@ -69,7 +69,7 @@ def test_the_number_of_a_flow_that_is_known_is_called(call: str, to: str) -> Non
     stage = RemoteStage(Application(f"{URL}/answer", ""), numbers={"shop": "442079460077"})
     (scenario,) = file_of(f"a call:\n  call: {{{call.strip('{}')}}}\n  script: [end]\n").scenarios
 
-    assert to == stage.fit(scenario, ScenarioReader()).call.to
+    assert to == stage.fit(scenario, ScenarioReader()).to
 
 
 def test_a_fault_that_only_a_fallback_url_mends_is_told() -> None:
