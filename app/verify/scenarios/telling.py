@@ -80,8 +80,9 @@ def why_so(result: Result, rename: Rename) -> list[str]:
     if not before:
         return []
     last = [line for line in before if (line.at, line.turn) == (before[-1].at, before[-1].turn)]
-    plain = {line.step for line in result.decided if line.did == "entered" and line.what == "goto"}
-    weighty = [line for line in last if line.did != "decided" or line.step not in plain] or last[-1:]
+    gotos = {line.step: line.where for line in result.decided if line.did == "entered" and line.what == "goto"}
+    weighty = [line for line in last if line.did != "decided" or gotos.get(line.step, line.where) == line.where]
+    weighty = weighty or last[-1:]
     return [f"decided by {decision(line, rename)}" for line in weighty]
 
 
