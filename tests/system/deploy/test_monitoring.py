@@ -111,7 +111,7 @@ def test_everything_that_is_grouped_by_is_a_label(where: str, expression: str) -
     assert set() == grouped(expression) - labels - OF_PROMETHEUS, where
 
 
-def test_every_counter_is_told_with_its_labels() -> None:
+def test_every_counter_is_listed_with_its_labels() -> None:
     page = (ROOT / "docs" / "how-to" / "monitor.md").read_text(encoding="utf-8")
     told = {
         name: set(labels.split(", ")) for name, labels in re.findall(r"^\| `(ncco_\w+)` \| ([\w, ]*?) ?\|", page, re.M)

@@ -63,7 +63,7 @@ def test_the_unit_has_few_rights(tmp_path: Path) -> None:
     assert 0 == done(*words, home=tmp_path).returncode
 
 
-def test_the_unit_runs_as_nobody_else_and_writes_where_the_page_puts_the_database() -> None:
+def test_the_unit_runs_as_one_user_and_writes_where_the_page_puts_the_database() -> None:
     assert ("ncco", "ncco", "strict", "yes") == tuple(map(said, ("User", "Group", "ProtectSystem", "NoNewPrivileges")))
     assert f"sqlite:////var/lib/{said('StateDirectory')}/" in PAGE
     assert f"{said('WorkingDirectory')}/.env" in PAGE
@@ -131,7 +131,7 @@ def test_webhooks_come_through_whole_and_nothing_else_does(home: Path) -> None:
 
 
 @needs_caddy
-def test_a_server_that_is_away_is_told_as_vonage_asks_again_for(home: Path) -> None:
+def test_a_server_that_is_away_gets_a_status_that_vonage_repeats(home: Path) -> None:
     with caddy(home, f"127.0.0.1:{free_port()}") as proxy:
         started = time.monotonic()
         status = httpx.post(f"{proxy}/webhooks/answer", json=CALL, timeout=10).status_code

@@ -113,7 +113,7 @@ def test_it_answers_takes_new_flows_and_new_keys_and_ends_well(home: Path, words
     assert {"ncco.db"} == {path.name for path in (home / "data").iterdir()}
 
 
-def test_a_volume_that_cannot_be_written_is_told_before_anything_listens(home: Path) -> None:
+def test_a_volume_that_cannot_be_written_is_reported_before_anything_listens(home: Path) -> None:
     command = [*sealed(home / "data", home / "tmp", is_data_writable=False), NCCO, "serve"]
     env = plain_environment(home, **environment(home))
     ended = subprocess.run(command, cwd=home / "srv", env=env, capture_output=True, text=True, check=False, timeout=60)

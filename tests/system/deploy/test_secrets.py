@@ -17,7 +17,6 @@ import jsonschema
 import pytest
 import yaml
 
-from app.settings.fields import SECRETS, variable
 from app.settings.secret_files import SUFFIX
 from tests.cli.projects import SHOP, write_project
 from tests.cli.running import RunningServer, running_server
@@ -67,12 +66,6 @@ def test_every_file_that_is_named_lies_in_the_folder_that_is_mounted(name: str) 
     assert {"VONAGE_SIGNATURE_SECRET_FILE", "VONAGE_SIGNATURE_SECRET_PREVIOUS_FILE"} == set(files)
 
 
-def test_every_secret_that_a_file_may_hold_has_its_line() -> None:
-    named = re.findall(rf"^ +(?:# )?(\w+){SUFFIX}: {MOUNT}/", FILE.read_text(encoding="utf-8"), re.M)
-
-    assert {variable(field) for field in SECRETS} == set(named)
-
-
 def test_the_compose_file_alone_asks_for_no_file_of_a_secret() -> None:
     assert [] == [
         (name, key)
@@ -87,13 +80,6 @@ def test_the_files_come_neither_into_git_nor_into_the_image() -> None:
 
     assert 0 == asked.returncode
     assert not is_sent("secrets/signature_secret")
-
-
-def test_the_page_names_both_files_in_the_order_in_which_compose_reads_them() -> None:
-    line = "COMPOSE_FILE=docker-compose.yml:deploy/compose.secrets.yml"
-
-    assert line in PAGE
-    assert line in FILE.read_text(encoding="utf-8")
 
 
 def status(server: RunningServer, secret: str) -> int:

@@ -104,7 +104,7 @@ async def stop_under_load(server: Served) -> tuple[Counter[int], dict[str, str],
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_no_webhook_that_was_begun_fails_when_the_server_is_told_to_stop(tmp_path: Path, workers: int) -> None:
+def test_no_webhook_that_was_begun_fails_when_the_server_stops(tmp_path: Path, workers: int) -> None:
     with served(tmp_path, workers=workers) as server:
         statuses, lost, code = asyncio.run(stop_under_load(server))
     with closing(sqlite3.connect(server.database)) as database:
@@ -129,7 +129,7 @@ async def call_through(servers: list[Served], folder: Path) -> Tally:
     return tally
 
 
-def test_calls_are_whole_after_the_server_has_started_anew(tmp_path: Path) -> None:
+def test_calls_are_whole_after_a_restart(tmp_path: Path) -> None:
     with served(tmp_path) as server:
         first = asyncio.run(call_through([server], tmp_path))
         server.stop()

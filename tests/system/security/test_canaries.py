@@ -119,7 +119,7 @@ async def test_keys_that_come_where_nobody_asked_for_any(host: CanaryHost, path:
 
 
 @pytest.mark.parametrize("reason", ["Socket timeout.", "Invalid NCCO.", "Invalid response code."])
-async def test_keys_that_the_fallback_tells_again(host: CanaryHost, reason: str) -> None:
+async def test_keys_that_the_fallback_repeats(host: CanaryHost, reason: str) -> None:
     url = await host.ring("keys")
     original = {"reason": reason, "original_request": {"url": url, "type": "event"}}
     await host.post("/webhooks/fallback", {**PRESSED, **original})
@@ -226,11 +226,11 @@ def raises(error: Exception) -> Callable[[httpx.Request], httpx.Response]:
     ],
     ids=range(19),
 )
-async def test_what_a_look_up_answers(tmp_path: Path, answer: Callable[[httpx.Request], httpx.Response]) -> None:
+async def test_what_a_lookup_answers(tmp_path: Path, answer: Callable[[httpx.Request], httpx.Response]) -> None:
     assert {} == await of_pin(tmp_path, answer, CARD)
 
 
-async def test_what_is_given_to_look_ups_functions_hooks_and_sub_flows(tmp_path: Path) -> None:
+async def test_what_is_given_to_lookups_functions_hooks_and_sub_flows(tmp_path: Path) -> None:
     told = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -279,12 +279,12 @@ ECHOES: list[Any] = [
 
 
 @pytest.mark.parametrize("answer", ECHOES, ids=range(len(ECHOES)))
-async def test_an_answer_that_tells_what_it_was_asked_with(tmp_path: Path, answer: Any) -> None:
+async def test_an_answer_that_repeats_what_it_was_asked_with(tmp_path: Path, answer: Any) -> None:
     assert {} == await of_echo(tmp_path, lambda _: httpx.Response(200, json=answer))
 
 
 @pytest.mark.parametrize("written", ["8 4 0 2 1 7 3 9 5", "840-217-395", "840,217,395", "\uff18402173\uff195"])
-async def test_an_answer_that_tells_it_in_another_way(tmp_path: Path, written: str) -> None:
+async def test_an_answer_that_repeats_it_in_another_way(tmp_path: Path, written: str) -> None:
     answer = {**GOOD, "message": f"PIN {written}", "inner": {"at": "", "more": {written: written}, "all": [written]}}
 
     assert {} == await of_echo(tmp_path, lambda _: httpx.Response(200, json=answer), written)
@@ -307,7 +307,7 @@ FAULTS: list[Callable[[httpx.Request], httpx.Response]] = [
 
 
 @pytest.mark.parametrize("answer", FAULTS, ids=range(len(FAULTS)))
-async def test_an_error_that_tells_what_was_asked(
+async def test_an_error_that_repeats_what_was_asked(
     tmp_path: Path, answer: Callable[[httpx.Request], httpx.Response]
 ) -> None:
     assert {} == await of_echo(tmp_path, answer)

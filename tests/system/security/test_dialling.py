@@ -251,7 +251,7 @@ async def test_a_user_of_an_allowed_host_is_dialled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dear", PREMIUM_PREFIXES)
-def test_a_dear_number_needs_a_prefix_as_long_as_its_own(dear: str) -> None:
+def test_a_premium_rate_number_needs_a_prefix_as_long_as_its_own(dear: str) -> None:
     number = f"{dear}{'5' * 8}"
 
     assert f"is dear: NCCO_DIAL_ALLOW would have to list {dear} itself" == refusal(number, [dear[:2], dear[:-1]])
@@ -260,7 +260,7 @@ def test_a_dear_number_needs_a_prefix_as_long_as_its_own(dear: str) -> None:
 
 
 @pytest.mark.parametrize("number", [HOME, "442079460000", "12025550123", "4930123456", "33612345678", "61412345678"])
-def test_ordinary_numbers_of_a_country_are_no_dear_ones(number: str) -> None:
+def test_ordinary_numbers_of_a_country_are_not_premium_rate(number: str) -> None:
     assert "" == refusal(number, [number[:1], number[:2]])
 
 

@@ -160,7 +160,7 @@ async def test_a_server_that_checks_signatures_does_not_stop_to(tmp_path: Path) 
     assert ([], "is gone") == (taken, lines[0]["problem"])
 
 
-async def test_the_same_secrets_are_told_when_asked_for(tmp_path: Path) -> None:
+async def test_the_same_secrets_are_returned(tmp_path: Path) -> None:
     taken, lines = await changed(load_settings(None, signature_secret=OLD), lambda: None)
 
     assert ([], ["secrets are the same"]) == (taken, [line["event"] for line in lines])
@@ -190,7 +190,7 @@ def test_a_secret_that_is_written_twice_is_refused(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("field", SECRETS)
-def test_every_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+def test_every_secret_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
     (tmp_path / "secret").write_text(HOOK_SECRET)
     monkeypatch.setenv(f"{variable(field)}_FILE", str(tmp_path / "secret"))
     settings = load_settings()
