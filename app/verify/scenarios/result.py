@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.engine import Session
-from app.engine.turn import TraceLine
 from app.flow.nodes import Place
 from app.simulator import Delivery, Heard
 from app.store import HookRow, TurnRow
@@ -39,16 +38,22 @@ class Difference:
     fault: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decided(TraceLine):
+class Decided(NamedTuple):
     """A line of a turn's trace.
 
     Attributes:
         at: when, in seconds. turn: the number of the turn in its session.
+        did, step, what, where, because, by: see `app.engine.turn.TraceLine`.
     """
 
     at: float
     turn: int
+    did: str
+    step: str
+    what: str
+    where: str = ""
+    because: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,11 @@ class Result:
 def decided_in(turns: Iterable[TurnRow], zero_ms: int) -> list[Decided]:
     """The trace lines of some turns, in the order of time; `zero_ms` is the time from which seconds count."""
     found = [
-        Decided(**line, at=(turn.created_at - zero_ms) / 1000, turn=turn.number)
+        Decided(
+            (turn.created_at - zero_ms) / 1000,
+            turn.number,
+            **{name: line[name] for name in Decided._fields if name in line},
+        )
         for turn in turns
         for line in json.loads(turn.trace)
     ]
