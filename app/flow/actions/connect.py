@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -282,26 +282,21 @@ class Party(Action):
     Attributes:
         numbers: the list whose numbers are dialled; None for a single number or address.
         heard: the flow that the other party hears before it is joined.
+        is_computed: whether it takes a call to know which number or address is dialled.
     """
 
     numbers: Value | None = None
     heard: Runs | None = None
+    is_computed: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        Action.__post_init__(self)
+        object.__setattr__(self, "is_computed", _is_computed(self.fields["endpoint"], self.kind))
 
     @property
     def kind(self) -> str:
         """The type of its endpoint."""
         return str(find(self.fields["endpoint"], ("0", "type")).render({}))
-
-    @property
-    def is_computed(self) -> bool:
-        """Whether it takes a call to know which number or address is dialled.
-
-        A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
-        """
-        if self.kind == "websocket":
-            return False
-        parts = (find(self.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
-        return any(not isinstance(part, Object) and not part.is_literal for part in parts)
 
     @property
     def differs(self) -> bool:
@@ -339,16 +334,33 @@ class Party(Action):
         return draft
 
 
+def _is_computed(endpoints: Value, kind: str) -> bool:
+    """Whether a call computes which number or address is dialled.
+
+    A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
+    """
+    if kind == "websocket":
+        return False
+    parts = (find(endpoints, ("0", name)) for name in ADDRESS_FIELDS)
+    return any(not isinstance(part, Object) and not part.is_literal for part in parts)
+
+
 _AUDIO = "audio/l16;rate=16000"
 """What a websocket is sent unless it says so: the specification asks for it, and the reference names it first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """A `connect`, one action for each party that it rings."""
+    """A `connect`, one action for each party that it rings; `is_list`: they are written as a list."""
 
     place: Place
     targets: tuple[Party, ...]
+    is_list: bool = False
+
+    @property
+    def may_ring_nobody(self) -> bool:
+        """Whether it is a list, of which what may not be dialled is passed over."""
+        return self.rings_several or (self.is_list and self.targets[0].is_computed)
 
     @property
     def rings_several(self) -> bool:
@@ -366,7 +378,7 @@ class Connect:
         Of a list, computed numbers that may not be dialled are passed over, and entries that are no numbers.
         """
         for target in self.targets:
-            if target.numbers is not None or not self.rings_several or target.may_be_dialled(frame):
+            if target.numbers is not None or not self.may_ring_nobody or target.may_be_dialled(frame):
                 for names in target.turns(frame):
                     yield target, names
 
@@ -402,7 +414,7 @@ class ConnectKind:
         read = tuple(target for target in targets if target is not None)
         if read and len(read) == len(nodes):
             _check_answered(answers, read, reader)
-            return Connect(item.place, read)
+            return Connect(item.place, read, isinstance(main, Seq))
         return None
 
 
