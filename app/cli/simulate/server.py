@@ -20,8 +20,8 @@ from app.flow.report import printable
 from app.service.calls import CallService, LookUp
 from app.service.library import Library
 from app.service.policy import Policy
-from app.settings.failsafe import DEFAULT as SORRY
-from app.settings.failsafe import read_failsafe
+from app.settings.values import DEFAULT as SORRY
+from app.settings.values import read_failsafe
 from app.simulator import (
     Application,
     AsgiServer,

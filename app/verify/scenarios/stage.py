@@ -16,8 +16,8 @@ from app.flow.model import Flow, Project
 from app.service.calls import CallService, LookUp
 from app.service.library import Library
 from app.service.policy import Policy
-from app.settings.failsafe import DEFAULT as SORRY
-from app.settings.failsafe import read_failsafe
+from app.settings.values import DEFAULT as SORRY
+from app.settings.values import read_failsafe
 from app.simulator import Application, AsgiServer, Chaos, Durations, PhoneCall, VirtualClock, Vonage
 from app.simulator.servers import App
 from app.store import HookRow
