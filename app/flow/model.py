@@ -102,7 +102,7 @@ class Draft:
             allow-list; "" when the flow file names it literally.
         shape: names what decides about the order of actions; two drafts with the same shape are alike in it. 0 when
             it may differ from call to call.
-        is_fixed: whether the action is the same in every call.
+        computed: the options of the action that a call computes; the others are the same in every call.
         heard: the flow that the other party of a connect hears before it is joined, and what that is given
             (`{"flow": .., "given": {..}}`); None when it hears none. The engine writes the `url` of its `onAnswer`.
     """
@@ -111,7 +111,7 @@ class Draft:
     callback: Callback | None = None
     dials: str = ""
     shape: int = 0
-    is_fixed: bool = False
+    computed: tuple[str, ...] = ()
     heard: Mapping[str, Any] | None = None
 
 
@@ -235,8 +235,7 @@ class Outcome:
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Jump:
+class Jump(NamedTuple):
     """An exit that decides at once. `others` says why each line before the deciding one did not fit."""
 
     target: Target
@@ -371,7 +370,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """What the user of a flow, a look-up or a hook gives to it."""
+    """What the user of a flow, a lookup or a hook gives to it."""
 
     variable: Variable
     is_required: bool
@@ -399,7 +398,7 @@ class Signature:
 
 
 class Asking(Protocol):
-    """A look-up as a step asks it."""
+    """A lookup as a step asks it."""
 
     @property
     def name(self) -> str:
@@ -438,7 +437,7 @@ class Exit(Protocol):
     """How a step ends, in its file under app/flow/exits/.
 
     `is_early` says that it decides before the
-    step plays anything. `asks_again` that the step's look-ups are asked anew before it decides on a webhook.
+    step plays anything. `asks_again` that the step's lookups run again before it decides on a webhook.
     """
 
     word: ClassVar[str]
@@ -512,14 +511,16 @@ class Flow:
         outcomes: what may come of it then.
         locales: the languages it speaks, by name; the first is the default.
         calendars: opening hours, by name.
-        unasked: what look-ups are in scope as before they are asked, by name.
-        hushed: the ways to the sensitive fields of look-ups, by look-up; none leads into another.
+        unasked: what lookups are in scope as before they are asked, by name.
+        hushed: the ways to the sensitive fields of lookups, by lookup; none leads into another.
         events: as in `Step`, for every step.
         limits: what it promises, by name (`app.flow.language.flow`); no running call looks at it.
         subs: the flows that a call may come to from here, by name.
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of every file it is made of; `load` makes the same flow of them again.
         sound: shapes of NCCOs that were found right; a memo that grows while calls run.
+        tails: what is played behind an `input` from a step on, by step; None where it differs from call to call. Also
+            a memo.
     """
 
     name: str
@@ -543,6 +544,7 @@ class Flow:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
     sound: set[tuple[int, ...]] = field(default_factory=set, compare=False, repr=False)
+    tails: dict[str, tuple[Draft, ...] | None] = field(default_factory=dict, compare=False, repr=False)
 
     def named(self, name: str) -> Flow:
         """The flow of this name that a call may come to from here; "" and its own name are itself."""

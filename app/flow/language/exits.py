@@ -87,7 +87,7 @@ class StepSource:
         node = self.fields.get("retry")
         own: RetryWords | None = read_retry(node, self.reader, self.fields.at("retry")) if node else None
         kinds = frozenset(item.kind for item in self.played if item.kind != "input")
-        return finish_retry(own, self.defaults.retry, place, kinds, self.reader)
+        return finish_retry(own, self.defaults.retry, place, kinds, self.reader, is_whole=self.fields.is_whole)
 
     @property
     def checkpoints(self) -> frozenset[str]:
@@ -422,7 +422,7 @@ def _check_changes(until: Expression, source: StepSource) -> None:
 
 
 def _asked(node: Node | None) -> Iterator[str]:
-    """The names of the look-ups under `lookup` of a step."""
+    """The names of the lookups under `lookup` of a step."""
     for item in node.items if isinstance(node, Seq) else (node,):
         if isinstance(item, Map):
             yield from item.keys()

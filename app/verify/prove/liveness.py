@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from app.flow.language.collect import Collect
 from app.flow.language.menu import Choices
@@ -33,6 +33,8 @@ from app.verify.prove.uses import (
 Live: TypeAlias = dict[Path, int]
 """A name, or a name with one field → how much depends on it."""
 
+When: TypeAlias = Literal["entering", "waiting", "ran"]
+
 _NOT_KEPT: Final = frozenset({"env", "hours", "now", "locale"})
 """Names that a call does not keep, or that states always distinguish."""
 
@@ -43,6 +45,7 @@ class Liveness:
 
     Attributes:
         waiting: where a call waits in a step, by (flow, step).
+        entering: where a call waits until the caller gets to a step, by (flow, step).
         ran: where a flow waits until the flow that one of its steps runs returns, by (flow, step).
         timed: the steps that read the clock or opening hours when they repeat a prompt.
         looks: the steps that read the clock or opening hours at all.
@@ -52,6 +55,7 @@ class Liveness:
 
     root: Flow
     waiting: dict[tuple[str, str], Live] = field(default_factory=dict)
+    entering: dict[tuple[str, str], Live] = field(default_factory=dict)
     ran: dict[tuple[str, str], Live] = field(default_factory=dict)
     timed: set[tuple[str, str]] = field(default_factory=set)
     looks: set[tuple[str, str]] = field(default_factory=set)
@@ -66,6 +70,10 @@ class Liveness:
         for (name, _), live in (*self.waiting.items(), *self.ran.items()):
             self.deciding |= {(name, path[0]) for path, weight in live.items() if weight == DECIDES}
 
+    def at(self, when: When) -> Mapping[tuple[str, str], Live]:
+        """What matters when a call is `entering` a step, is `waiting` in it, or `ran` another flow from it."""
+        return {"entering": self.entering, "waiting": self.waiting, "ran": self.ran}[when]
+
     def _note(self, solver: _Solver, step: Step) -> None:
         key = (solver.flow.name, step.name)
         played, asked = _reads(played_by(step)), _reads(asked_by(step))
@@ -73,6 +81,7 @@ class Liveness:
         waiting = _joined(_reads(tested_by(step)), left)
         if step.exit.asks_again:
             waiting = _joined(_without(waiting, {each.name for each in step.asks}), asked)
+        self.entering[key] = solver.entering[step.name]
         self.waiting[key] = _joined(waiting, played)
         if runs_of(step) is not None:
             self.ran[key] = left
@@ -91,7 +100,7 @@ class _Solver:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self._entering: dict[str, Live] = {name: {} for name in flow.steps}
+        self.entering: dict[str, Live] = {name: {} for name in flow.steps}
         self._own = {
             name: _joined(_reads(played_by(step)), _reads(tested_by(step)), _reads(sent_by(step)))
             for name, step in flow.steps.items()
@@ -102,8 +111,8 @@ class _Solver:
             changed = False
             for step in reversed(tuple(flow.steps.values())):
                 live = self._on_entering(step)
-                changed |= live != self._entering[step.name]
-                self._entering[step.name] = live
+                changed |= live != self.entering[step.name]
+                self.entering[step.name] = live
 
     def _on_entering(self, step: Step) -> Live:
         ran = runs_of(step)
@@ -126,7 +135,7 @@ class _Solver:
         if target.returns:
             return _reads(Use(each.value, DECIDES) for each in target.sets)
         if target.step is not None:
-            return _before(target.sets, self._entering.get(target.step, {}))
+            return _before(target.sets, self.entering.get(target.step, {}))
         return _before(target.sets, _reads(Use(each.value, DECIDES) for each in given_to(target)))
 
     def error(self, step: Step) -> Live:

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from app.engine import Session
-from app.engine.outcome import ASR_ERRORS
+from app.engine.outcome import ASR_ERRORS, REACHED
 from app.engine.scope import call_record
 from app.flow.model import Flow
 from app.verify.prove.literals import Literals
-from app.verify.prove.liveness import Liveness, kept_paths
+from app.verify.prove.liveness import Liveness, When, kept_paths
 from app.verify.prove.uses import DECIDES, LENGTH, Path
 from app.verify.prove.values import LONGEST_LIST
 
@@ -52,22 +52,28 @@ class States:
     left: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     shortened: dict[tuple[str, str], int] = field(default_factory=dict)
     _bounds: dict[tuple[str, str, int], Bound] = field(default_factory=dict)
-    _paths: dict[tuple[str, str, bool], tuple[tuple[Path, int], ...]] = field(default_factory=dict)
+    _paths: dict[tuple[str, str, When], tuple[tuple[Path, int], ...]] = field(default_factory=dict)
 
     def key(self, session: Session, moment: datetime) -> Key:
         """Equal for two waiting sessions that continue alike."""
         here = (session.at or self.root.name, session.step)
+        is_coming = any(wait.name == REACHED for wait in session.waits)
         common = {"input": session.heard, "call": call_record(session.call)}
         callers = (
-            (each.flow, each.step, self._live((each.flow, each.step), True, {**common, **each.lookups}, each.variables))
+            (
+                each.flow,
+                each.step,
+                self._live((each.flow, each.step), "ran", {**common, **each.lookups}, each.variables),
+            )
             for each in session.callers
         )
         return (
             bool(session.parent),
+            is_coming,
             *here,
             session.locale,
             moment if here in self.liveness.timed else None,
-            self._live(here, False, {**common, **session.lookups}, session.variables),
+            self._live(here, "entering" if is_coming else "waiting", {**common, **session.lookups}, session.variables),
             tuple(callers),
             session.tries,
             session.asr_errors,
@@ -75,12 +81,12 @@ class States:
         )
 
     def _live(
-        self, where: tuple[str, str], is_caller: bool, known: Mapping[str, Any], variables: Mapping[str, Any]
+        self, where: tuple[str, str], when: When, known: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> tuple[Any, ...]:
         names = {**self.root.named(where[0]).unasked, **known, **variables}
-        key = (*where, is_caller)
+        key = (*where, when)
         if key not in self._paths:
-            self._paths[key] = kept_paths((self.liveness.ran if is_caller else self.liveness.waiting).get(where, {}))
+            self._paths[key] = kept_paths(self.liveness.at(when).get(where, {}))
         return tuple(_seen(names, path, weight) for path, weight in self._paths[key])
 
     def bounded(self, session: Session) -> Session:

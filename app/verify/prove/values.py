@@ -110,8 +110,9 @@ class Representatives:
                 return self._lists(flow, path, ["something", "something else"])
             case ReturnedValue(type=type_) if type_.name == "map":
                 return self._maps(flow, path)
-            case ReturnedValue(type=type_):
-                return self.of_type(type_, self.literals.of(flow, path), ".".join(path))
+            case ReturnedValue(type=type_, may_be_empty=may_be_empty):
+                found = self.of_type(type_, self.literals.of(flow, path), ".".join(path))
+                return different([*found, ""]) if may_be_empty else found
         return [returned.empty]
 
     def _lists(self, flow: str, path: Path, items: list[Any]) -> list[Any]:

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+
+from app.flow.actions.connect import Connect
+from tests.flow.loading_flows import codes_of, faults_of, flow_of
+
+HEAD = """
+vars:
+  agents: {type: list, default: ["447700900111"]}
+  agent: {type: phone, default: "447700900111"}
+  flags: {type: list, default: []}
+lookups:
+  oncall:
+    get: "https://crm.example.com/oncall"
+    returns:
+      phones: [phone]
+      texts: [text]
+      flags: [bool]
+      people: [{name: text, number: phone}]
+      tier: [a, b]
+      desk: ["447700900111", "447700900222"]
+    default: {tier: a, desk: "447700900111"}
+"""
+
+
+def steps(connect: str, lines: str = "{completed: end, otherwise: end}") -> str:
+    return f"""
+hello:
+  lookup: oncall
+  do:
+    - connect: {connect}
+  on: {lines}
+"""
+
+
+def targets_of(connect: str) -> list[bool]:
+    """Of each target, whether it is a list of numbers."""
+    part = flow_of(steps(connect), HEAD).steps["hello"].parts[0]
+    assert isinstance(part, Connect)
+    return [target.numbers is not None for target in part.targets]
+
+
+@pytest.mark.parametrize(
+    ("connect", "lists"),
+    [
+        ('"{{ agents }}"', [True]),
+        ('"{{ oncall.phones }}"', [True]),
+        ('"{{ oncall.texts }}"', [True]),
+        ('{number: "{{ oncall.phones }}", timeout: 15, dtmfAnswer: "1"}', [True]),
+        ('{type: phone, number: "{{ oncall.phones }}"}', [True]),
+        ('"{{ [agent, call.from] }}"', [True]),
+        ('["{{ agent }}", "{{ oncall.phones }}", "447700900222"]', [False, True, False]),
+        ('"{{ agent }}"', [False]),
+        ('"{{ agents | first }}"', [False]),
+        ('"{{ call.custom_data.number }}"', [False]),
+        ('"44{{ agent }}"', [False]),
+        ('"{{ agent }}{{ agent }}"', [False]),
+    ],
+)
+def test_a_list_is_told_by_its_type(connect: str, lists: list[bool]) -> None:
+    assert lists == targets_of(connect)
+
+
+@pytest.mark.parametrize(
+    ("connect", "what"),
+    [('"{{ oncall.flags }}"', "true or false"), ('"{{ oncall.people }}"', "a map")],
+)
+def test_a_list_of_anything_else_cannot_be_rung(connect: str, what: str) -> None:
+    assert [
+        f"E287 every entry of this list is {what}, not a phone number"
+        " → let it be a list of phone numbers: a lookup declares it with `returns: {numbers: [phone]}`"
+    ] == faults_of(steps(connect), HEAD)
+
+
+@pytest.mark.parametrize("connect", ['"{{ oncall.tier }}"', '{number: "{{ oncall.tier }}", timeout: 15}'])
+def test_a_word_of_which_none_is_a_number_cannot_be_rung(connect: str) -> None:
+    assert [
+        "E287 this is one of a, b, and none of that is a phone number"
+        " → let it be a phone number: a lookup declares it with `returns: {number: phone}`"
+    ] == faults_of(steps(connect), HEAD)
+
+
+@pytest.mark.parametrize("connect", ['"{{ oncall.desk }}"', '"44{{ oncall.tier }}"', '"{{ agent }}"'])
+def test_a_word_that_may_be_a_number_is_fine(connect: str) -> None:
+    assert [] == faults_of(steps(connect), HEAD)
+
+
+def test_a_list_without_on_rings_only_one() -> None:
+    found = steps('"{{ oncall.phones }}"').replace("on: {completed: end, otherwise: end}", "goto: end")
+
+    assert ["E265"] == codes_of(found, HEAD)
+
+
+def test_otherwise_catches_the_empty_list_though_every_failure_has_a_line() -> None:
+    lines = "{completed: end, busy: end, timeout: end, unanswered: end, rejected: end, failed: end, otherwise: end}"
+
+    assert [] == codes_of(steps('"{{ oncall.phones }}"', lines), HEAD)
+    assert ["W267"] == codes_of(steps('["447700900111", "447700900222"]', lines), HEAD)
+
+
+def test_a_list_that_cannot_be_read_is_reported_once() -> None:
+    assert ["E303"] == codes_of(steps('"{{ oncal.phones }}"'), HEAD)
+
+
+def test_an_option_of_the_endpoint_is_checked_beside_a_list() -> None:
+    assert ["E202"] == codes_of(steps('{number: "{{ oncall.phones }}", dtmfAnswr: "1"}'), HEAD)
