@@ -9,7 +9,7 @@ The algorithm is reachability in a graph:
 1. A *cell* is a variable of a flow, or a value that a flow returns, in one of two aspects. `ANY`: a part of the value
    is a caller's. `BEGINNING`: a caller decides the beginning of the value, where a URL has its scheme and host.
 2. An *edge* leads from a cell to a cell that is computed of it. For each text under `set` or `with`, the literal text
-   in front of a value decides, as it does where a URL is written (`app.flow.templates.contexts`):
+   in front of a value decides, as it does where a URL is written (`app.flow.templates.escaping`):
 
    - behind a scheme and host (`https://cdn.example.com/{{ x }}`), the caller's part in `x` stays a part: ANY → ANY;
    - at the beginning, a value as it is (`{{ x }}`, `{{ x | default(y) }}`, `{{ x if c else y }}`) keeps its aspects;

@@ -14,8 +14,8 @@ from app.flow.paths import Path, meet, path_of, root_of, written
 from app.flow.rules import RULES
 from app.flow.scope import Record, ScopeTypes, Shape, common, described, is_name, item_of, kind_of, record_of
 from app.flow.templates.checker import Checker
-from app.flow.templates.contexts import CONTEXT_NAMES, Contexts, Misplaced, Written, joined
 from app.flow.templates.environment import LOOP_FIELDS
+from app.flow.templates.escaping import CONTEXT_NAMES, Contexts, Misplaced, Written
 from app.flow.templates.files import MAX_FILE, Located, TemplateFile, missing_file
 from app.flow.templates.filters import FILTERS
 from app.flow.templates.references import root_names, touched_names, used_env, way_of, whole_values
@@ -257,7 +257,7 @@ class Analysis:
         self.check.scope = _joined_scope(before, scopes)
 
     def _same_context(self, node: nodes.Node, contexts: list[str]) -> None:
-        context = joined(set(contexts))
+        context = self._contexts.joined(set(contexts))
         if context is None:
             ends = sorted({CONTEXT_NAMES.get(context, "outside") for context in contexts})
             self.check.report_at("E335", self._tag(node), 2, f"the branches end differently: {', '.join(ends)}")

@@ -16,7 +16,7 @@ from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes, described, kind_of
 from app.flow.templates.analysis import Analysis, check_braces, read_with_includes
 from app.flow.templates.checker import Checker
-from app.flow.templates.contexts import CONTEXTS
+from app.flow.templates.escaping import CONTEXTS
 from app.flow.templates.files import MAX_FILE, Located, TemplateFile, missing_file
 from app.flow.templates.filters import LANGUAGE
 from app.flow.templates.references import touched_names, used_env

@@ -11,7 +11,7 @@ from jinja2 import nodes
 from app.flow.nodes import Text
 from app.flow.paths import Path
 from app.flow.templates.analysis import read_with_includes
-from app.flow.templates.contexts import CONTEXTS
+from app.flow.templates.escaping import CONTEXTS
 from app.flow.templates.references import COUNTING, walk, way_of, whole_values
 
 MAX_DEPTH: Final = 10

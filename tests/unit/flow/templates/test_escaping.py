@@ -338,3 +338,36 @@ def test_the_places_of_the_call_are_what_vonage_sends() -> None:
 
     assert rendered('{{ call.from }}|{{ call.from_user }}|{{ call.sip["X-A"] }}', known=known) == 'x   |"| /speak'
     assert isinstance(value("{{ call.from }}"), Computed)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ('{"streamUrl": ["https://a.example.com/{{ ticket }}.mp3"]}', "https://a.example.com/%2F..%3F%22%20x.mp3"),
+        ('{"streamUrl": ["https://a.example.com/?q={{ ticket }}"]}', "https://a.example.com/?q=%2F..%3F%22%20x"),
+        ('{"eventUrl": ["{{ env.CRM_URL }}/{{ ticket }}"]}', "https://crm.example.com/%2F..%3F%22%20x"),
+        ('{"streamUrl": [ "{{ music }}" ]}', "https://example.com/music.mp3"),
+        ('{"uri": "sip:{{ ticket }}@example.com"}', "sip:%2F..%3F%22%20x@example.com"),
+        ('{"link": "https://{{ ticket }}/{{ ticket }}"}', 'https:///..?" x/%2F..%3F%22%20x'),
+        ('{"name": "see {{ ticket }}"}', 'see /..?" x'),
+        ('{"text": "https://example.com/{{ ticket }}"}', 'https://example.com//..?" x'),
+    ],
+)
+def test_a_value_in_a_url_of_an_action_list_is_percent_encoded(source: str, expected: str) -> None:
+    (found,) = json.loads(rendered(source, "json", names(ticket='/..?" x'))).values()
+
+    assert found in (expected, [expected])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '{"streamUrl": ["{{ ticket }}"]}',
+        '{"eventUrl": ["https://{{ ticket }}/x"]}',
+        '{"onAnswer": {"url": "{{ call.custom_data.x }}/y"}}',
+        '{"uri": "sip:sales@{{ ticket }}"}',
+        '{"streamUrl": ["https://{% if vip %}a.example.com/{% else %}b{% endif %}{{ ticket }}"]}',
+    ],
+)
+def test_no_value_decides_where_a_url_of_an_action_list_leads(source: str) -> None:
+    assert ["E332"] == [issue.code for issue in make(source, "json")[1]]
