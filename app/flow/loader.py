@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from app.flow.checks.project import check_project
-from app.flow.checks.usage import check_usage
+from app.flow.checks.usage.check import check_usage
 from app.flow.files import read_project
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import calendar_sources

@@ -314,6 +314,8 @@ def _after_json_value(context: str) -> str:
 
 def _joined_json(contexts: set[str]) -> str | None:
     """The strictest of the contexts, if all are within a string or all outside."""
+    if len(contexts) == 1:
+        return next(iter(contexts))
     for context in (*_STRICTEST_WITHIN, *_STRICTEST_OUTSIDE):
         if context in contexts:
             together = _STRICTEST_WITHIN if context in _WITHIN else _STRICTEST_OUTSIDE

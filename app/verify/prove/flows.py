@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from app.flow.actions.action import Action
 from app.flow.actions.do import Document, values_in
 from app.flow.actions.values import find
-from app.flow.checks.usage.walking import sent
+from app.flow.checks.usage.facts import sent
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Assignment, Edge, Flow, Part, Step, Target, Value
 from app.flow.templates import Expression

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from jinja2 import UndefinedError, nodes
 
-from app.flow.checks.usage.domains import Key, key_of
+from app.flow.checks.usage.conditions import Key, key_of
 from app.flow.model import Flow
 from app.flow.templates import LANGUAGE
 from app.flow.templates.compiler import Run, compiled_expression

@@ -12,10 +12,18 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from app.flow.actions.do import values_in
-from app.flow.checks.usage.facts import Facts
-from app.flow.checks.usage.reading import names_asked_for, needs_in, reads_in
-from app.flow.checks.usage.walking import Used, asked_in, sent, tests_of
-from app.flow.checks.usage.ways import returned_by, targets_of
+from app.flow.checks.usage.facts import (
+    Facts,
+    Used,
+    asked_in,
+    names_asked_for,
+    needs_in,
+    reads_in,
+    returned_by,
+    sent,
+    targets_of,
+    tests_of,
+)
 from app.flow.issues import Issue
 from app.flow.language.lookups import AskedLookup
 from app.flow.language.outcomes import On
@@ -234,7 +242,7 @@ def _asked_for(tests: Iterable[Expression]) -> frozenset[str]:
 
 
 def _gone(need: Reference, gone: State) -> str:
-    """What of a name that is needed is gone: a variable, or the sensitive field of a look-up; "" for nothing."""
+    """What of a name that is needed is gone: a variable, or the sensitive field of a lookup; "" for nothing."""
     if need.name == _INPUT:
         return _INPUT if _INPUT in gone and need.field not in ("confidence", "") else ""
     if need.name in gone:

@@ -16,6 +16,7 @@ from app.errors import RenderError
 from app.flow.model import Value
 from app.flow.templates import Computed, Escape
 from app.flow.types import TYPES
+from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import CALL, NAMES, custom, make, names, refusal, rendered, value
 
 NASTY = st.sampled_from(
@@ -104,24 +105,7 @@ def test_a_value_in_a_url_is_one_segment(hostile: str) -> None:
         assert unquote(url.path.split("/")[2]) == re.sub("[\ud800-\udfff]", "\ufffd", hostile)
 
 
-@pytest.mark.parametrize(
-    "dots",
-    [
-        ".",
-        "..",
-        "../x",
-        "x/..",
-        "a/../../b",
-        "..\\x",
-        "x\\..\\y",
-        "/..",
-        "./x",
-        "x\r\nHost: evil",
-        "x\0",
-        "\x7f",
-        "x\ty",
-    ],
-)
+@pytest.mark.parametrize("dots", table(__file__, "test_a_value_never_makes_a_path_go_up"))
 def test_a_value_never_makes_a_path_go_up(dots: str) -> None:
     found = value("https://example.com/a/{{ ticket }}", "url", TYPES["url"])
 
@@ -341,17 +325,7 @@ def test_the_places_of_the_call_are_what_vonage_sends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ('{"streamUrl": ["https://a.example.com/{{ ticket }}.mp3"]}', "https://a.example.com/%2F..%3F%22%20x.mp3"),
-        ('{"streamUrl": ["https://a.example.com/?q={{ ticket }}"]}', "https://a.example.com/?q=%2F..%3F%22%20x"),
-        ('{"eventUrl": ["{{ env.CRM_URL }}/{{ ticket }}"]}', "https://crm.example.com/%2F..%3F%22%20x"),
-        ('{"streamUrl": [ "{{ music }}" ]}', "https://example.com/music.mp3"),
-        ('{"uri": "sip:{{ ticket }}@example.com"}', "sip:%2F..%3F%22%20x@example.com"),
-        ('{"link": "https://{{ ticket }}/{{ ticket }}"}', 'https:///..?" x/%2F..%3F%22%20x'),
-        ('{"name": "see {{ ticket }}"}', 'see /..?" x'),
-        ('{"text": "https://example.com/{{ ticket }}"}', 'https://example.com//..?" x'),
-    ],
+    ("source", "expected"), table(__file__, "test_a_value_in_a_url_of_an_action_list_is_percent_encoded")
 )
 def test_a_value_in_a_url_of_an_action_list_is_percent_encoded(source: str, expected: str) -> None:
     (found,) = json.loads(rendered(source, "json", names(ticket='/..?" x'))).values()
@@ -359,15 +333,6 @@ def test_a_value_in_a_url_of_an_action_list_is_percent_encoded(source: str, expe
     assert found in (expected, [expected])
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        '{"streamUrl": ["{{ ticket }}"]}',
-        '{"eventUrl": ["https://{{ ticket }}/x"]}',
-        '{"onAnswer": {"url": "{{ call.custom_data.x }}/y"}}',
-        '{"uri": "sip:sales@{{ ticket }}"}',
-        '{"streamUrl": ["https://{% if vip %}a.example.com/{% else %}b{% endif %}{{ ticket }}"]}',
-    ],
-)
+@pytest.mark.parametrize("source", table(__file__, "test_no_value_decides_where_a_url_of_an_action_list_leads"))
 def test_no_value_decides_where_a_url_of_an_action_list_leads(source: str) -> None:
     assert ["E332"] == [issue.code for issue in make(source, "json")[1]]
