@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.ncco import check
-from tests.cli.projects import TYPO, ncco, write_project
+from tests.cli.projects import ncco, write_project
 
 SORRY = """flow: {name}
 numbers: [{numbers}]
@@ -67,21 +67,6 @@ def test_each_number_and_each_flow_has_a_file_that_says_its_error_exit() -> None
     ] == done.stdout.splitlines()
 
 
-def test_index_names_the_file_of_each_number_and_flow() -> None:
-    ncco("bundle")
-
-    assert {
-        "made_by": "ncco bundle",
-        "all": "all.json",
-        "default": "default.json",
-        "numbers": {
-            "442079460000": "numbers/442079460000.json",
-            "442079460001": "numbers/442079460001.json",
-        },
-        "flows": {"desk": "flows/desk.json", "shop": "flows/shop.json"},
-    } == json.loads(Path("bundle/index.json").read_text(encoding="utf-8"))
-
-
 def test_number_whose_words_need_the_server_says_the_failsafe(tmp_path: Path) -> None:
     write_project(tmp_path, personal=PERSONAL)
 
@@ -103,39 +88,12 @@ def test_file_for_all_numbers_says_the_failsafe_where_they_differ(tmp_path: Path
     assert FAILSAFE == text_of(Path("bundle/all.json"))
 
 
-def test_one_number_that_differs_from_all_others_is_told_as_that(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=SHOP.replace("default: true\n", ""))
-
-    assert (
-        "all.json                   the failsafe NCCO: callers of other numbers hear something else"
-        in ncco("bundle").stdout
-    )
-
-
-def test_without_a_default_flow_other_numbers_hear_the_failsafe(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=SHOP.replace("default: true\n", ""))
-
-    assert "default.json               the failsafe NCCO: no flow has `default: true`" in ncco("bundle").stdout
-    assert FAILSAFE == text_of(Path("bundle/default.json"))
-
-
 def test_failsafe_of_the_settings_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NCCO_FAILSAFE", "Write to us.")
     write_project(tmp_path, shop=SHOP.replace("default: true\n", ""))
     ncco("bundle")
 
     assert "Write to us." == text_of(Path("bundle/default.json"))
-
-
-def test_failsafe_that_asks_is_not_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asks = [{"action": "talk", "text": "Press 1."}, {"action": "input", "type": ["dtmf"]}]
-    monkeypatch.setenv("NCCO_FAILSAFE", json.dumps(asks))
-    write_project(tmp_path, shop=SHOP.replace("default: true\n", ""))
-
-    done = ncco("bundle")
-
-    assert "(and NCCO_FAILSAFE is not played either: it asks the caller for something)" in done.stdout
-    assert FAILSAFE == text_of(Path("bundle/default.json"))
 
 
 def test_no_file_calls_the_server_and_each_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,31 +105,12 @@ def test_no_file_calls_the_server_and_each_is_valid(tmp_path: Path, monkeypatch:
     assert {} == {name: text for name, text in contents(Path("bundle")).items() if b"/webhooks/input" in text}
 
 
-def test_same_flows_make_the_same_bytes() -> None:
-    ncco("bundle", "--output", "one")
-    ncco("bundle", "--output", "two")
-
-    assert contents(Path("one")) == contents(Path("two"))
-
-
 def test_file_of_a_number_that_is_gone_is_gone(tmp_path: Path) -> None:
     ncco("bundle")
     write_project(tmp_path, shop=SHOP.replace(', "442079460001"', ""))
     ncco("bundle")
 
     assert ["442079460000.json"] == [file.name for file in Path("bundle/numbers").iterdir()]
-
-
-def test_index_of_an_earlier_bundle_deletes_no_other_files(tmp_path: Path) -> None:
-    ncco("bundle")
-    kept = tmp_path / "kept.json"
-    kept.write_text("[]")
-    index = json.loads(Path("bundle/index.json").read_text())
-    index["numbers"]["1"] = "numbers/../../kept.json"
-    Path("bundle/index.json").write_text(json.dumps(index))
-
-    assert 0 == ncco("bundle").exit_code
-    assert kept.exists()
 
 
 @pytest.mark.parametrize("index", ["", "[]", '{"made_by": "somebody"}', "no JSON"])
@@ -184,46 +123,3 @@ def test_folder_with_other_files_is_left_alone(index: str) -> None:
 
     assert (2, [folder / "index.json"]) == (done.exit_code, list(folder.iterdir()))
     assert "other holds something that is no bundle\n  cure: name an empty folder" in done.stderr
-
-
-def test_index_that_is_damaged_but_ours_is_written_anew() -> None:
-    ncco("bundle")
-    Path("bundle/index.json").write_text('{"made_by": "ncco bundle", "numbers": 7}')
-
-    assert 0 == ncco("bundle").exit_code
-
-
-def test_folder_that_cannot_be_made_is_told() -> None:
-    Path("file").write_text("")
-
-    done = ncco("bundle", "--output", "file/bundle")
-
-    assert 2 == done.exit_code
-    assert "cure: name a folder that can be written" in done.stderr
-
-
-def test_nothing_is_written_while_the_flows_have_errors(tmp_path: Path) -> None:
-    write_project(tmp_path, typo=TYPO)
-
-    done = ncco("bundle")
-
-    assert (1, False) == (done.exit_code, Path("bundle").exists())
-    assert "E214" in done.stderr
-    assert done.stderr.endswith("nothing is written while the flows have errors\n")
-
-
-def test_wrong_setting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NCCO_FAILSAFE", "[]")
-
-    done = ncco("bundle")
-
-    assert 2 == done.exit_code
-    assert "NCCO_FAILSAFE" in done.stderr
-
-
-def test_web_hosts_are_told_the_content_type() -> None:
-    ncco("bundle")
-
-    assert "Content-Type: application/json" in Path("bundle/_headers").read_text()
-    assert "default_type application/json;" in Path("bundle/nginx.conf").read_text()
-    assert "header Content-Type application/json" in Path("bundle/Caddyfile").read_text()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import signal
 import sqlite3
 import subprocess
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -100,110 +98,12 @@ async def broken(call: ServedCall) -> None:
     await call.press("3")
 
 
-def listed(*words: str) -> list[dict[str, Any]]:
-    shown = ncco("calls", "--format", "json", *words)
-    assert 0 == shown.exit_code, shown.stderr
-    calls: list[dict[str, Any]] = json.loads(shown.stdout)["calls"]
-    return calls
-
-
-def ids(*words: str) -> list[str]:
-    return [call["id"] for call in listed(*words)]
-
-
 def document(id_: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(ncco("calls", id_, "--format", "json").stdout)
     return found
 
 
 # A list
-
-
-def test_calls_are_listed_newest_first() -> None:
-    record(to_sales, with_pin)
-
-    shown = ncco("calls")
-
-    assert 0 == shown.exit_code
-    heads, pin, sales = shown.stdout.splitlines()
-    assert ["call", "began", "(UTC)", "from", "to", "flow", "revision", "turns", "took", "state"] == heads.split()
-    assert pin.startswith("aa02 ")
-    assert sales.startswith(f"{LEG} 2026-03-04 12:00:00 447700900123    442079460000    desk           ")
-    assert sales.endswith("     4      0 s  played to its end")
-
-
-def test_call_is_listed_for_a_program() -> None:
-    record(to_sales)
-
-    (call,) = listed()
-
-    assert {
-        "id": LEG,
-        "leg": LEG,
-        "conversation": "CON-1",
-        "from": "447700900123",
-        "to": "442079460000",
-        "flow": "desk",
-        "revision": call["revision"],
-        "state": "ended",
-        "step": "",
-        "failed": False,
-        "began_at": "2026-03-04T12:00:00.000Z",
-        "ended_at": "2026-03-04T12:00:00.000Z",
-        "seconds": 0.0,
-        "turns": 4,
-        "parent": None,
-    } == call
-    assert 64 == len(call["revision"])
-
-
-def test_list_is_chosen_by_number_flow_time_and_failure() -> None:
-    record(to_sales, with_pin, broken)
-
-    assert ["aa02"] == ids("--number", "+44 7700 900-999")
-    assert ["aa03", "aa02", LEG] == ids("--number", "442079460000")
-    assert [] == ids("--flow", "other")
-    assert ["aa03"] == ids("--failed")
-    assert ["aa03"] == ids("--limit", "1")
-    assert ["aa03", "aa02", LEG] == ids("--since", "2026-03-04T13:00+01:00")
-    assert [] == ids("--since", "2026-03-04T12:00:01")
-    assert [] == ids("--open")
-    assert [] == ids("--since", "2h")
-
-
-def test_list_says_that_there_are_more() -> None:
-    record(to_sales, with_pin)
-
-    shown = ncco("calls", "--limit", "1")
-
-    assert "there are more: see --limit, --since, --number\n" == shown.stderr
-    assert 2 == len(shown.stdout.splitlines())
-    assert json.loads(ncco("calls", "--limit", "1", "--format", "json").stdout)["more"]
-
-
-def test_empty_database_has_no_calls() -> None:
-    record()
-
-    shown = ncco("calls")
-
-    assert (0, "", "no calls\n") == (shown.exit_code, shown.stdout, shown.stderr)
-    assert [] == listed()
-
-
-@pytest.mark.parametrize(
-    ("expected", "words"),
-    [
-        ("soon is no time; write 90m, 2h or 3d", ("--since", "soon")),
-        ("x is no phone number, nor a part of one", ("--number", "x")),
-        ("leave out the options that choose among calls", ("aa", "--failed")),
-        ("--ncco is for one call: name it", ("--ncco",)),
-    ],
-)
-def test_words_that_make_no_sense_are_told(expected: str, words: tuple[str, ...]) -> None:
-    shown = ncco("calls", *words)
-
-    assert 2 == shown.exit_code
-    assert expected in shown.stderr
 
 
 # One call
@@ -249,35 +149,6 @@ call {LEG}
     )
 
 
-def test_timeline_for_a_program_holds_the_trace_and_the_ncco() -> None:
-    record(to_sales)
-
-    found = document(LEG)
-
-    kinds = ["answer", "input-dtmf", "input-dtmf", "event-ringing", "event-busy", "event-completed"]
-    assert kinds == [entry["kind"] for entry in found["timeline"]]
-    turn = found["timeline"][2]["turn"]
-    assert (3, "sales", "connect") == (turn["number"], turn["outcome"], turn["ncco"][0]["action"])
-    assert "flows/desk.yaml:13" in [line["where"] for line in turn["why"]]
-    assert {"turn": 2, "index": 0} == found["timeline"][2]["wait"]
-    assert found["timeline"][3]["turn"] is None
-    assert [("called", "waiting", 0)] == [(hook["hook"], hook["state"], hook["tries"]) for hook in found["hooks"]]
-
-
-def test_whole_nccos_are_shown_when_asked_for() -> None:
-    record(to_sales)
-
-    assert '        "eventMethod": "POST"' in ncco("calls", LEG, "--ncco").stdout.replace("          ", "        ")
-    assert "eventMethod" not in ncco("calls", LEG).stdout
-
-
-def test_sensitive_keys_are_neither_stored_nor_shown() -> None:
-    record(with_pin)
-
-    assert "input-dtmf: pressed keys that are not kept" in ncco("calls", "aa02").stdout
-    assert "4711" not in ncco("calls", "aa02", "--ncco").stdout + json.dumps(document("aa02"))
-
-
 def test_failed_step_is_told_with_its_place() -> None:
     record(broken)
 
@@ -315,19 +186,6 @@ def test_key_press_that_came_by_the_fallback_url_says_so_and_why(keys: str, told
     assert "Connection reset." == entry["fallback"]
 
 
-def test_key_press_that_is_not_kept_still_says_why_it_came_by_the_fallback_url() -> None:
-    async def lost(call: ServedCall) -> None:
-        await call.ring()
-        await call.press("2")
-        await call.service.fallback(delivery(by_fallback(call, "4711")))
-
-    record(lost)
-    entry = document(LEG)["timeline"][2]
-
-    assert "pressed keys that are not kept, by the fallback URL (Connection reset.)" in ncco("calls", LEG).stdout
-    assert "4711" not in json.dumps(entry)
-
-
 def by_fallback(call: ServedCall, keys: str) -> dict[str, Any]:
     """What the fallback URL gets when the reply to keys got lost."""
     url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
@@ -343,15 +201,6 @@ def test_fields_of_a_webhook_by_get_are_read() -> None:
     assert ("GET", {"order": "A-17"}) == (entry["method"], entry["fields"]["custom_data"])
 
 
-def test_call_that_is_not_there_is_told() -> None:
-    record(to_sales)
-
-    shown = ncco("calls", "nobody\x1b[31m")
-
-    assert (1, "") == (shown.exit_code, shown.stdout)
-    assert 'there is no call "nobody<1B>[31m"\n  cure: `ncco calls` lists the newest\n' == shown.stderr
-
-
 def test_beginning_of_several_calls_names_them() -> None:
     record(with_pin, broken)
 
@@ -361,14 +210,6 @@ def test_beginning_of_several_calls_names_them() -> None:
 
 
 # Databases that cannot be read
-
-
-def test_missing_database_is_told() -> None:
-    shown = ncco("calls")
-
-    assert 2 == shown.exit_code
-    assert "there is no database at " in shown.stderr
-    assert not Path("ncco.db").exists()
 
 
 def test_foreign_database_is_told() -> None:
@@ -394,24 +235,6 @@ def test_locked_database_is_told() -> None:
     assert 2 == shown.exit_code
     assert "the store is not available: " in shown.stderr
     assert "is locked by another process" in shown.stderr
-
-
-def test_store_in_memory_cannot_be_read_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NCCO_DATABASE_URL", "memory://")
-
-    shown = ncco("calls")
-
-    assert 2 == shown.exit_code
-    assert "memory:// stores nothing outside of the server" in shown.stderr
-
-
-def test_wrong_setting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NCCO_PORT", "many")
-
-    shown = ncco("calls")
-
-    assert 2 == shown.exit_code
-    assert "NCCO_PORT" in shown.stderr
 
 
 # Following
@@ -494,24 +317,3 @@ def test_call_takes_the_room_that_a_terminal_has(columns: int, lines: int) -> No
     assert LEG not in text
     assert max(map(len, text.splitlines())) <= columns
     assert lines == len([line for line in text.splitlines() if line and not line.startswith("call ")])
-
-
-def test_time_that_a_turn_took_is_told() -> None:
-    async def measured(call: ServedCall) -> None:
-        fields = {"to": "442079460000", "from": "447700900123", "uuid": LEG}
-        came_at = time.perf_counter() - 0.25
-        await call.service.answer(Delivery("POST", b"{}", fields, "https://calls.example.com", NOON, came_at=came_at))
-
-    record(measured)
-
-    assert re.search(
-        r"^12:00:00\.000  answer  \[made in 2[5-9]\d\.\d ms\]$|\[made in [3-9]\d\d\.", ncco("calls", LEG).stdout, re.M
-    )
-    assert document(LEG)["timeline"][0]["turn"]["ms"] >= 250
-
-
-def test_time_that_nobody_measured_is_not_told() -> None:
-    record(to_sales)
-
-    assert "made in" not in ncco("calls", LEG).stdout
-    assert document(LEG)["timeline"][0]["turn"]["ms"] is None

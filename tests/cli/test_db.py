@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from pathlib import Path
 
@@ -42,25 +41,6 @@ def test_upgrade_brings_it_to_the_newest_once(old: Path) -> None:
     assert "the newest" in status.output
 
 
-def test_status_for_a_program(old: Path) -> None:
-    shown = json.loads(ncco("db", "status", "--format", "json").output)
-
-    assert (str(old), "0001") == (shown["database"], shown["found"])
-    assert shown["missing"][-1] == shown["newest"]
-
-
-def test_new_database_is_made_by_upgrade_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "new.db"
-    monkeypatch.setenv("NCCO_DATABASE_URL", f"sqlite:///{path}")
-    status = ncco("db", "status")
-
-    assert 1 == status.exit_code
-    assert f"{path} has no tables yet" in status.output
-    assert not path.exists()
-    assert f"{path} was created, with schema" in ncco("db", "upgrade").output
-    assert 0 == ncco("db", "status").exit_code
-
-
 def test_newer_schema_cannot_be_used(old: Path) -> None:
     connection = sqlite3.connect(old)
     connection.execute("UPDATE ncco_schema SET version_num = '9999'")
@@ -72,15 +52,6 @@ def test_newer_schema_cannot_be_used(old: Path) -> None:
         assert 2 == refused.exit_code
         assert "has schema 9999, and this version knows none after" in refused.output
         assert "cure: start the newer version" in refused.output
-
-
-def test_memory_has_no_schema(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NCCO_DATABASE_URL", "memory://")
-
-    refused = ncco("db", "status")
-
-    assert 2 == refused.exit_code
-    assert "stores nothing outside of the server" in refused.output
 
 
 def test_postgresql_is_named_without_its_user(monkeypatch: pytest.MonkeyPatch) -> None:

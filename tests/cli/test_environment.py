@@ -6,25 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.environment import FLOW_PREFIX, folders
-from app.settings import load, load_settings
-from tests.cli.played_projects import project
+from app.cli.environment import folders
 from tests.cli.projects import SHOP, ncco, write_project
 
 UNREADABLE = Path("/proc/self/mem")
-
-
-def test_the_prefix_of_variables_for_flows_is_that_of_the_settings() -> None:
-    assert load.FLOW_PREFIX == FLOW_PREFIX
-
-
-@pytest.mark.parametrize("env", [{}, {"NCCO_FLOWS": "a", "NCCO_TEMPLATES": "b"}, {"NCCO_FLOWS": ""}])
-def test_the_folders_are_those_of_the_settings(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
-    settings = load_settings()
-
-    assert (settings.flows, settings.templates) == folders(None, None)
 
 
 def test_the_environment_wins_over_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -54,17 +39,3 @@ def test_a_dotenv_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         done.exit_code,
         done.stderr,
     )
-
-
-@pytest.mark.parametrize("words", [("test",), ("render", "shop"), ("bundle",), ("calls",), ("hooks",), ("replay", "a")])
-def test_all_that_is_wrong_with_the_settings_is_told(
-    tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project(tmp_path)
-    monkeypatch.setenv("NCCO_PORT", "eighty")
-    monkeypatch.setenv("NCCO_HOOK_TRIES", "many")
-    done = ncco(*words)
-
-    assert 2 == done.exit_code
-    assert 'Error: NCCO_PORT: "eighty" does not fit\n  cure: Write a whole number from 0 to 65535' in done.stderr
-    assert '\nNCCO_HOOK_TRIES: "many" does not fit (Write a whole number from 1 to 50.)\n' in done.stderr

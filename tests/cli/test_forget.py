@@ -64,24 +64,6 @@ def test_every_call_of_a_number_is_deleted_and_told(database: Path) -> None:
     assert 1 == bytes_of(database).count(NUMBER.encode())
 
 
-def test_a_dry_run_deletes_nothing(database: Path) -> None:
-    write_calls(database)
-    done = ncco("forget", "--number", NUMBER, "--dry-run", "--format", "json")
-    told = ncco("forget", "--number", NUMBER, "--dry-run")
-
-    assert {"calls": 1, "dry_run": True, "numbers": [NUMBER]} == {
-        name: json.loads(done.output)[name] for name in ("calls", "dry_run", "numbers")
-    }
-    assert "1 call, 1 turn, 1 webhook, 0 hooks would be deleted" in told.output
-
-
-def test_a_number_that_nobody_has_is_told(database: Path) -> None:
-    write_calls(database)
-    done = ncco("forget", "--number", "+4930123456")
-
-    assert (0, "+4930123456: nothing names it\n") == (done.exit_code, done.output)
-
-
 def test_older_copies_in_a_large_file_are_told_with_the_cure(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_calls(database)
     careless = sqlite3.connect(database, isolation_level=None)
@@ -125,12 +107,6 @@ def test_a_whole_number_is_taken(database: Path, number: str) -> None:
     write_calls(database)
 
     assert 0 == ncco("forget", "--number", number, "--dry-run").exit_code
-
-
-def test_a_missing_database_is_told(database: Path) -> None:
-    done = ncco("forget", "--number", "+447700900123")
-
-    assert (2, True) == (done.exit_code, "there is no database" in done.output)
 
 
 def test_it_works_beside_a_running_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import signal
 import time
 from collections.abc import Sequence
@@ -16,9 +15,6 @@ import pytest
 from click.testing import Result
 from standardwebhooks import Webhook
 
-from app.cli.serve import greeting
-from app.flow.loader import load
-from app.settings import load_settings
 from app.store import HookRow, SqliteDatabase, Store
 from tests.cli.projects import ncco, write_project
 from tests.cli.running import running_server
@@ -97,53 +93,6 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # Listing
 
 
-def test_nothing_waits_in_a_new_database(database: Path) -> None:
-    put(database)
-
-    shown = ncco("hooks")
-
-    assert (0, "no hooks wait: all of them are sent\n") == (shown.exit_code, shown.stdout)
-
-
-def test_hooks_are_listed_parked_ones_first(database: Path) -> None:
-    put(
-        database,
-        hook_row("msg_1", session="leg-1"),
-        hook_row("msg_2", session="leg-1"),
-        hook_row("msg_3", session="leg-3"),
-        hook_row("msg_4", session="leg-4"),
-        hook_row("msg_5", session=""),
-        hook_row("msg_6", session="leg-6", due_at=hook_row().created_at + 1),
-        hook_row("msg_7", session="leg-7", url="", is_parked=True, problem="E391: this call has no ticket"),
-        tried=["msg_3"],
-        parked=["msg_4"],
-    )
-
-    shown = ncco("hooks")
-
-    assert 1 == shown.exit_code
-    assert [
-        "msg_4  voicemail_saved  call leg-4",
-        "    parked after 1 try: status 410",
-        "msg_7  voicemail_saved  call leg-7",
-        "    could not be computed: E391: this call has no ticket",
-        "msg_1  voicemail_saved  call leg-1",
-        "    1 try; next try now",
-        "msg_2  voicemail_saved  call leg-1",
-        "    waits for an earlier hook of its call",
-        "msg_3  voicemail_saved  call leg-3",
-        "    1 try: status 500; next try in 1 h 1 min",
-        "msg_5  voicemail_saved  call unknown",
-        "    1 try; next try now",
-        "msg_6  voicemail_saved  call leg-6",
-        "    not tried yet; next try now",
-        "5 waiting, 2 parked",
-        "check their receivers, then run `ncco hooks retry ID` or `ncco hooks retry --all`",
-        "a hook that could not be computed is never sent: correct the flow for later calls;",
-        "`ncco calls ID` shows what it was about, and `ncco hooks drop ID` deletes it",
-    ] == shown.stdout.splitlines()
-
-
 def test_hooks_are_listed_for_a_program_without_what_they_say(database: Path) -> None:
     put(database, hook_row("msg_1"), hook_row("msg_2"), parked=["msg_1"])
 
@@ -174,15 +123,6 @@ def test_no_more_are_listed_than_asked_for(database: Path) -> None:
     assert 2 == shown.stdout.count("voicemail_saved")
 
 
-@pytest.mark.parametrize(
-    ("expected", "seconds"), [(r"in [1-9]\d s", 45), ("in 2 min", 165), ("in 1 h 0 min", 3_645), ("now", 0)]
-)
-def test_next_try_is_told_as_a_person_would(expected: str, seconds: float, database: Path) -> None:
-    put(database, hook_row("msg_1", due_at=int((time.time() + seconds) * 1000)))
-
-    assert re.search(f"^    not tried yet; next try {expected}$", ncco("hooks").stdout, re.M)
-
-
 def test_hook_that_is_being_sent_is_told_as_such(database: Path) -> None:
     put(database, hook_row("msg_1"), leased_until=2**50)
 
@@ -191,24 +131,6 @@ def test_hook_that_is_being_sent_is_told_as_such(database: Path) -> None:
 
 
 # Trying again
-
-
-def test_parked_hook_is_tried_again(database: Path) -> None:
-    put(database, hook_row("msg_1"), hook_row("msg_2", session="b"), parked=["msg_1", "msg_2"])
-
-    shown = ncco("hooks", "retry", "msg_2")
-
-    assert (0, "1 hook is tried again now, or when the server starts\n") == (shown.exit_code, shown.stdout)
-    assert [("msg_1", True), ("msg_2", False)] == [(hook.id, hook.is_parked) for hook in listed(database)]
-
-
-def test_all_hooks_are_tried_again(database: Path) -> None:
-    put(database, hook_row("msg_1"), hook_row("msg_2", session="b"), tried=["msg_1"], parked=["msg_2"])
-
-    shown = ncco("hooks", "retry", "--all")
-
-    assert (0, "2 hooks are tried again now, or when the server starts\n") == (shown.exit_code, shown.stdout)
-    assert [False, False] == [hook.is_parked for hook in listed(database)]
 
 
 @pytest.mark.parametrize(
@@ -273,38 +195,6 @@ def test_parked_hooks_are_dropped(database: Path) -> None:
 # No database
 
 
-@pytest.mark.parametrize("words", [["hooks"], ["hooks", "retry", "--all"]])
-def test_missing_database_is_not_made(words: list[str], database: Path) -> None:
-    shown = ncco(*words)
-
-    assert 2 == shown.exit_code
-    assert f"there is no database at {database}" in shown.stderr
-    assert "cure: run it in the server's folder, or set NCCO_DATABASE_URL" in shown.stderr
-    assert not database.exists()
-
-
-@pytest.mark.parametrize(
-    ("said", "url"),
-    [("memory:// stores nothing outside of the server", "memory://"), ("NCCO_DATABASE_URL: ", "mysql://x")],
-)
-def test_database_that_cannot_be_read_is_said(said: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NCCO_DATABASE_URL", url)
-
-    shown = ncco("hooks")
-
-    assert 2 == shown.exit_code
-    assert said in shown.stderr
-
-
-def test_database_of_another_program_is_said(database: Path) -> None:
-    database.write_text("no database at all, whatever its name says" * 100)
-
-    shown = ncco("hooks")
-
-    assert 2 == shown.exit_code
-    assert "the store cannot be used: " in shown.stderr
-
-
 # With a server
 
 
@@ -367,12 +257,3 @@ def test_hooks_of_a_server_that_was_killed_are_sent_by_the_next(tmp_path: Path, 
 
 
 # The greeting
-
-
-@pytest.mark.parametrize(("is_told", "flow"), [(True, TELLING), (False, TELLING.replace("send:", "#"))])
-def test_greeting_says_that_hooks_are_not_signed(is_told: bool, flow: str) -> None:
-    text = flow if is_told else flow.replace("events:", "#")
-    flows = load({"flows/telling.yaml": text}).flows.values()
-
-    assert is_told == ("set NCCO_HOOK_SECRET" in greeting(load_settings(None), flows, dev=True))
-    assert "set NCCO_HOOK_SECRET" not in greeting(load_settings(None, hook_secret=SECRET), flows, dev=True)

@@ -17,42 +17,6 @@ from tests.cli.running import running_server
 from tests.flow.schema.editor_yaml import as_editor_reads
 from tests.house.tracked import ROOT
 
-WRITTEN = [
-    ".env.example",
-    ".gitignore",
-    ".vscode/extensions.json",
-    ".vscode/flow.schema.json",
-    ".vscode/scenario.schema.json",
-    ".vscode/settings.json",
-    "README.md",
-    "docker-compose.yml",
-    "flows/main.yaml",
-    "flows/shared.yaml",
-    "templates/welcome.j2",
-    "tests/scenarios/main.yaml",
-]
-
-
-def files_in(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-
-
-def test_it_writes_a_project_and_says_what_is_next(tmp_path: Path) -> None:
-    shown = ncco("init", "shop")
-
-    assert 0 == shown.exit_code
-    assert WRITTEN == files_in(tmp_path / "shop")
-    assert [f"  {name}" for name in WRITTEN] == shown.stdout.splitlines()[1 : len(WRITTEN) + 1]
-    told = shown.stdout.partition("\nnext:\n")[2].splitlines()
-    assert ["cd shop", *(command for command, _ in NEXT_COMMANDS)] == [line.strip().partition("  ")[0] for line in told]
-
-
-def test_the_project_passes_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ncco("init", "shop")
-    monkeypatch.chdir(tmp_path / "shop")
-
-    assert (0, "no issues: 1 flow in 3 files\n") == (ncco("check").exit_code, ncco("check").output)
-
 
 def test_what_it_says_to_do_next_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ncco("init", "shop")
@@ -119,56 +83,6 @@ def test_its_compose_file_is_that_of_the_server_with_another_image(tmp_path: Pat
     assert ["data:/data", "./flows:/srv/flows:ro", "./templates:/srv/templates:ro"] == service["volumes"]
 
 
-def test_a_folder_with_files_is_refused_and_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-
-    shown = ncco("init", ".")
-
-    assert 2 == shown.exit_code
-    assert "Error: . has files in it\n  cure: name a new folder; with --force " in shown.stderr
-    assert ["notes.txt"] == files_in(tmp_path)
-
-
-def test_with_force_files_that_are_there_stay_as_they_are(tmp_path: Path) -> None:
-    (tmp_path / "README.md").write_text("mine")
-
-    shown = ncco("init", ".", "--force")
-
-    assert 0 == shown.exit_code
-    assert "left as they were: README.md\n" in shown.stdout
-    assert "\n  cd " not in shown.stdout
-    assert "mine" == (tmp_path / "README.md").read_text()
-    assert WRITTEN == files_in(tmp_path)
-
-
-@pytest.mark.parametrize("inside", ["", ".git"])
-def test_an_empty_folder_and_a_new_repository_are_taken(inside: str, tmp_path: Path) -> None:
-    (tmp_path / "shop" / inside).mkdir(parents=True)
-
-    assert 0 == ncco("init", "shop").exit_code
-
-
-def test_a_file_in_the_way_ends_with_2(tmp_path: Path) -> None:
-    (tmp_path / "shop").write_text("x")
-
-    assert (2, True) == (ncco("init", "shop").exit_code, "shop is a file" in ncco("init", "shop").stderr)
-
-
-@pytest.mark.parametrize("folder", ["shop/flows", "shop"])
-def test_what_cannot_be_written_ends_with_2_and_names_it(folder: str, tmp_path: Path) -> None:
-    (tmp_path / "blocked").write_text("x")
-    (tmp_path / "shop").symlink_to(tmp_path / "blocked" / "inside")
-
-    shown = ncco("init", folder)
-
-    assert 2 == shown.exit_code
-    assert "cure: name a " in shown.stderr
-
-
-def test_a_folder_with_blanks_is_quoted_in_what_comes_next(tmp_path: Path) -> None:
-    assert "  cd 'my shop'\n" in ncco("init", "my shop").stdout
-
-
 def test_its_scenarios_take_every_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ncco("init", "shop")
     monkeypatch.chdir(tmp_path / "shop")
@@ -182,14 +96,6 @@ def told_of_messages(shop: Path) -> None:
     main.write_text(main.read_text().replace("    # events: ", "    events: "))
     before, hooks, after = shared.read_text().partition("# hooks:")
     shared.write_text(before + re.sub("^# ?", "", hooks + after, flags=re.MULTILINE))
-
-
-def test_it_promises_no_call_back_while_nobody_is_told_of_a_message(tmp_path: Path) -> None:
-    ncco("init", "shop")
-    flow = (tmp_path / "shop/flows/main.yaml").read_text()
-
-    assert "Thank you for your message" in flow
-    assert "call you back" not in flow
 
 
 def test_a_message_is_sent_once_the_lines_for_it_are_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,18 +91,6 @@ def replayed() -> dict[int, dict[str, Any]]:
     return {turn["number"]: turn for turn in turns}
 
 
-def test_recorded_call_gives_the_same_bytes_again() -> None:
-    record(to_sales)
-
-    done = ncco("replay", LEG[:5])
-
-    assert 0 == done.exit_code, done.stdout
-    assert [f"turn {number}: the same" for number in (1, 2, 3, 4)] == [
-        line.rpartition(" the same")[0] + " the same" for line in done.stdout.splitlines()
-    ]
-    assert [True] * 4 == [turn["same"] for turn in replayed().values()]
-
-
 def test_flow_on_disk_does_not_matter() -> None:
     record(to_sales)
     write_project(Path(), desk=DESK.replace("Hello", "Goodbye"))
@@ -117,14 +105,6 @@ def test_an_address_of_somebody_else_that_looks_like_ours_is_compared_as_it_stan
     done = ncco("replay", LEG)
 
     assert 0 == done.exit_code, done.output
-
-
-def test_what_an_address_of_somebody_else_has_become_is_seen() -> None:
-    record(to_sales, DESK.replace("Sorry.", "/webhooks/event/abcd"))
-    change("UPDATE turns SET ncco = CAST(replace(ncco, '/event/abcd', '/event/efgh') AS BLOB)")
-
-    differs = {"path": "/0/text", "then": "/webhooks/event/efgh", "now": "/webhooks/event/abcd"}
-    assert differs == replayed()[4]["differs"]
 
 
 def test_look_up_that_failed_fails_again() -> None:
@@ -160,20 +140,6 @@ def test_key_press_that_came_by_the_fallback_url_is_played_again() -> None:
     record(lost)
 
     assert [True, True] == [turn["same"] for turn in replayed().values()]
-
-
-def test_checkpoint_that_decides_is_played_again() -> None:
-    async def is_put_through(call: ServedCall) -> None:
-        await call.ring()
-        await call.press("1")
-        await call.dial("answered")
-        await call.post("notify", {"payload": {}, "conversation_uuid": "CON-1"})
-
-    record(
-        is_put_through, DESK.replace("completed: end", "completed: sorry").replace("      - checkpoint: terms\n", "")
-    )
-
-    assert [True, True, True] == [turn["same"] for turn in replayed().values()]
 
 
 def test_first_difference_is_shown() -> None:
@@ -227,30 +193,11 @@ def test_sensitive_answer_of_a_look_up_ends_it(returns: str) -> None:
     assert "the answer of the lookup customer is sensitive" in ncco("replay", LEG).stdout
 
 
-def test_turns_behind_one_that_is_not_played_are_counted() -> None:
-    record(to_sales)
-    change(
-        "UPDATE turns SET inputs = CAST(replace(CAST(inputs AS TEXT), 'customer', 'other') AS BLOB) WHERE number = 1"
-    )
-
-    assert [
-        "turn 1: not played again: it asks the lookup customer now, and did not then",
-        "3 more turns depend on it, and were not played",
-    ] == ncco("replay", LEG).stdout.splitlines()
-
-
 def test_wait_that_is_not_there_now_ends_it() -> None:
     record(to_sales)
     change("UPDATE webhooks SET wait = 9 WHERE kind = 'input-dtmf'")
 
     assert "its webhook answered a wait that is not open now" in ncco("replay", LEG).stdout
-
-
-def test_webhook_that_steers_nothing_now_ends_it() -> None:
-    record(to_sales)
-    change("UPDATE webhooks SET body = CAST(replace(CAST(body AS TEXT), 'busy', 'ringing') AS BLOB)")
-
-    assert "turn 4: not played again: its webhook does not steer the call now" in ncco("replay", LEG).stdout
 
 
 def test_leg_of_a_dialled_party_is_not_played() -> None:
@@ -269,12 +216,6 @@ def test_revision_that_is_lost_is_told(statement: str) -> None:
 
     assert 2 == done.exit_code
     assert "of flow desk is not stored, or cannot be read any more\n  cure: " in done.stderr
-
-
-def test_call_that_is_not_there_is_told() -> None:
-    record(to_sales)
-
-    assert (1, "") == (ncco("replay", "nobody").exit_code, ncco("replay", "nobody").stdout)
 
 
 @pytest.mark.parametrize(

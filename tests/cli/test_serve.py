@@ -7,18 +7,17 @@ import json
 import os
 import re
 import signal
-import socket
 import sqlite3
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from app.cli.serve import greeting, last_served
+from app.cli.serve import greeting
 from app.flow.loader import load
 from app.settings import load_settings
 from app.store import SqliteDatabase, Store
-from tests.cli.projects import SHOP, TYPO, WARNED, ncco, write_project
+from tests.cli.projects import SHOP, TYPO, ncco, write_project
 from tests.cli.running import RunningServer, running_server
 
 SECRET = "a signature secret of at least 32 characters"
@@ -30,29 +29,6 @@ def asked(server: RunningServer, path: str) -> tuple[int, bytes]:
         return reply.status, reply.read()
 
 
-def test_the_server_answers_calls_and_ends_quietly_on_sigterm(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=SHOP)
-
-    with running_server(tmp_path, cwd=tmp_path) as server:
-        status, body = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
-        code = server.stop(signal.SIGTERM)
-
-    assert 0 == code
-    assert 200 == status
-    assert ["talk", "input"] == [action["action"] for action in json.loads(body)][:2]
-    assert "Traceback" not in server.printed
-
-
-def test_ctrl_c_ends_the_server_quietly(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=SHOP)
-
-    with running_server(tmp_path, cwd=tmp_path) as server:
-        code = server.stop(signal.SIGINT)
-
-    assert 0 == code
-    assert "Traceback" not in server.printed
-
-
 def test_several_processes_serve_one_address(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
 
@@ -62,13 +38,6 @@ def test_several_processes_serve_one_address(tmp_path: Path) -> None:
 
     assert 0 == code
     assert f"http://{server.address}/webhooks/input/" in body.decode()
-
-
-def test_warnings_are_shown_and_the_server_starts(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=WARNED)
-
-    with running_server(tmp_path, cwd=tmp_path) as server:
-        assert "W217" in server.printed
 
 
 def test_a_reader_of_the_log_that_goes_away_costs_no_call(tmp_path: Path) -> None:
@@ -116,13 +85,6 @@ def test_flows_that_were_saved_with_a_fault_cost_no_caller_anything_after_a_rest
     assert 1 == shown.exit_code
 
 
-def test_a_database_that_keeps_nothing_has_no_flows_to_begin_with(tmp_path: Path) -> None:
-    urls = ["memory://", f"sqlite:///{tmp_path}/none.db"]
-
-    assert [None, None] == [asyncio.run(last_served(url, load({}))) for url in urls]
-    assert [] == list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize(
     ("words", "env", "message"),
     [
@@ -159,16 +121,6 @@ def test_every_wrong_setting_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert {"NCCO_PORT", "NCCO_LOG"} == set(re.findall(r"NCCO_[A-Z]+(?=: )", shown.stderr))
 
 
-def test_an_address_that_is_taken_is_said_with_its_cure(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=SHOP)
-
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        shown = ncco("serve", "--dev", "--port", str(taken.getsockname()[1]))
-
-    assert 2 == shown.exit_code
-    assert "Error: NCCO_PORT: cannot listen on 127.0.0.1:" in shown.stderr
-
-
 def test_the_greeting_says_what_to_enter_at_vonage() -> None:
     settings = load_settings(
         None, public_url="https://calls.example.com", signature_secret=SECRET, flows=Path(__file__).parent
@@ -189,17 +141,6 @@ def test_the_greeting_says_what_is_missing_for_real_calls() -> None:
     assert "listens on http://127.0.0.1:8000 (development)" in shown
     assert "VONAGE_SIGNATURE_SECRET is not set" in shown
     assert "set NCCO_PUBLIC_URL" in shown
-
-
-def test_a_flow_file_that_cannot_be_read_is_an_error_as_any_other(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=SHOP)
-    (tmp_path / "flows" / "other.yaml").symlink_to("nowhere.yaml")
-
-    shown = ncco("serve", "--dev", "--port", "0")
-
-    assert 1 == shown.exit_code
-    assert "E122" in shown.stderr
-    assert "the server does not start while its flows have errors" in shown.stderr
 
 
 @pytest.mark.parametrize(
@@ -243,43 +184,8 @@ def test_the_greeting_says_that_computed_numbers_are_not_dialled(connect: str, a
     assert is_told == ("no computed number is dialled (masked.ring): set the allowed prefixes" in shown)
 
 
-def test_the_greeting_repeats_the_warnings_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NCCO_PROT", "8000")
-
-    assert "NCCO_PROT is no setting; did you mean NCCO_PORT?" in greeting(load_settings(None), FLOWS, dev=True)
-
-
-def test_the_greeting_says_how_calls_reach_each_flow() -> None:
-    ways = SHOP.replace('numbers: ["442079460000"]', "default: true\nentry: true")
-    none = SHOP.replace('numbers: ["442079460000"]\n', "").replace("flow: shop", "flow: part")
-
-    shown = greeting(load_settings(None), load({"flows/a.yaml": ways, "flows/b.yaml": none}).flows.values(), dev=True)
-
-    assert "  shop            every other number, /webhooks/answer/shop\n" in shown
-    assert "  part            no call can start here\n" in shown
-
-
-def test_the_greeting_says_which_flows_run_a_flow() -> None:
-    runs = "flow: shop\ndefault: true\nstart: a\nsteps:\n  a: {run: part, on: {return: end}}\n"
-    part = "flow: part\nstart: a\nsteps:\n  a: {do: [{talk: Hello}], goto: return}\n"
-
-    shown = greeting(load_settings(None), load({"flows/a.yaml": runs, "flows/b.yaml": part}).flows.values(), dev=True)
-
-    assert "  part            run by shop\n" in shown
-
-
 def test_an_address_of_version_6_stands_in_brackets() -> None:
     assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
-
-
-def test_several_processes_on_sqlite_are_told_what_they_are_worth(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=SHOP)
-
-    with running_server(tmp_path, "--dev", "--workers", "2", cwd=tmp_path) as server:
-        server.stop(signal.SIGTERM)
-
-    assert "note: workers on one SQLite file wait for each other" in server.printed
-    assert "NCCO_DATABASE_URL=postgresql://" in server.printed
 
 
 def test_several_processes_have_no_memory_in_common(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

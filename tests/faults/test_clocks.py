@@ -49,8 +49,8 @@ class World:
         """A server whose clock says something, on the database that all of them share."""
         database = f"sqlite:///{self.folder}/calls.db"
         flows = PROJECT / "flows"
-        async with application(self.folder, self.office, flows, database, 4.0, secret=secret, clock=clock) as app:
-            stage = Stage(app, self.office, self.folder, database, 4.0)
+        async with application(self.folder, self.office, flows, database, secret=secret, clock=clock) as app:
+            stage = Stage(app)
             stage.sign = self._sign if secret else None
             yield stage
 
