@@ -24,9 +24,8 @@ from app.flow.model import Flow, Project, Signature
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.rules import PROMPT_RULES
 from app.flow.scope import scope_types
-from app.flow.settings import kept_settings
 from app.flow.source import names_written_in, read_yaml
-from app.flow.taint import caller_filled
+from app.flow.taint import tainted
 
 
 def link(
@@ -78,6 +77,10 @@ _SUFFIXES = frozenset({".yaml", ".yml"})
 _UNKNOWN_NAME = frozenset({"E272", "E303", "E304", "E537", "E561", "E580"})
 """Rules about flows, names in expressions, calendars, lookups, locales and hooks that nobody declares."""
 
+_FOLLOWS_FROM = {"W215": "E276", "W287": "E402", "W289": "E630"}
+"""Warnings that follow from an error in the same file: a step of the outcome that leads nowhere cannot be reached, the
+item that cannot be read may start the conversation, and a lookup that nobody asks never changes."""
+
 Extent = Literal["revision", "files", "project"]
 
 
@@ -107,13 +110,14 @@ def load(texts: Mapping[str, str], env: Mapping[str, str] | None = None, *, exte
     dates = {path: text for path, text in texts.items() if path.startswith(_CALENDARS)}
     named = _named(files) if extent != "revision" else {}
     shared = [file.node for file in files if isinstance(file.node, Map) and is_shared(file.node)]
+    found = tainted(named, shared, templates)
     context = Context(
         shelf,
         env,
         dates,
         flows=_signatures(files, env),
-        kept=kept_settings(named),
-        caller_filled=caller_filled(named, shared, templates),
+        kept=found.by_setting,
+        caller_filled=found.by_caller,
     )
     parts = [file for file in files if is_shared(file.node)]
     context = read_shared([(file.node, file.found) for file in parts if isinstance(file.node, Map)], context)
@@ -126,7 +130,15 @@ def load(texts: Mapping[str, str], env: Mapping[str, str] | None = None, *, exte
         return project
     flows = [file.read for file in files if file not in parts]
     usage = check_usage(flows, context.shared, shelf.untaken(), project.issues, is_whole=extent == "project")
-    return replace(project, issues=tuple(sorted({*project.issues, *usage}, key=by_place)))
+    return replace(project, issues=tuple(sorted(_causes({*project.issues, *usage}), key=by_place)))
+
+
+def _causes(issues: Set[Issue]) -> Iterator[Issue]:
+    """The issues without those that follow from another one in their file."""
+    found = {(issue.place.file, issue.code) for issue in issues}
+    for issue in issues:
+        if (issue.place.file, _FOLLOWS_FROM.get(issue.code)) not in found:
+            yield issue
 
 
 @dataclass(slots=True, eq=False)

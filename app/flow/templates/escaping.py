@@ -1,6 +1,6 @@
-"""Where in its place a value stands, and what writes it there, so that it can be nothing but a value.
+"""The context of each value in a text, and the escapers that write it there, so that it can be nothing but a value.
 
-A value stands in a tag or between tags, in JSON's quotes or not, in a URL's host or path. Such a context is a short
+A value is in a tag or between tags, in JSON's quotes or not, in a URL's host or path. Such a context is a short
 word; it begins as "" and changes with the literal text in front of the value. No escaper repeats the value in a
 message: it may be a caller's PIN. A missing value raises UndefinedError.
 """
@@ -109,7 +109,7 @@ def json_bare(value: object) -> str:
     """A number, true or false outside of JSON's quotes."""
     if isinstance(value, int | float | Undefined):
         return _written(value)
-    raise Unfit("only a number, true or false can stand outside of JSON's quotes", "E393")
+    raise Unfit("only a number, true or false can be outside of JSON's quotes", "E393")
 
 
 def text(value: object) -> str:
@@ -150,7 +150,7 @@ _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 
 
 class Misplaced(Exception):
-    """A value where none may stand.
+    """A value where none is allowed.
 
     Attributes:
         code, message, cure: for the issue; without a cure, the rule's own is meant.
@@ -193,7 +193,7 @@ class Contexts:
 
     Attributes:
         after: context, literal text → the context behind it.
-        escaper: context, value → the name of what escapes it. Raises Misplaced when no value may stand there.
+        escaper: context, value → the name of what escapes it. Raises Misplaced when no value is allowed there.
         after_value: the context behind a value.
         joined: the context behind branches that end in these contexts; None when they do not go together.
         spoken: the contexts whose text a caller hears.
@@ -237,7 +237,7 @@ def _after_ssml(context: str, text: str) -> str:
 
 def _ssml(context: str, value: Written) -> str:
     if context == "tag":
-        raise Misplaced("E333", f"{value.shown} stands within a tag or a comment, outside of quotes")
+        raise Misplaced("E333", f"{value.shown} is within a tag or a comment, outside of quotes")
     return "_ssml"
 
 
@@ -336,13 +336,13 @@ def _json(context: str, value: Written) -> str:
     if context in _WITHIN:
         return "_json_ssml" if context == "speak" else "_json"
     if kind_of(value.shape) not in ("number", "bool", "any"):
-        raise Misplaced("E334", f"{value.shown} is {described(value.shape)} and stands outside of quotes")
+        raise Misplaced("E334", f"{value.shown} is {described(value.shape)} and is outside of quotes")
     return "_json_bare"
 
 
 def _behind_bracket(value: Written) -> Misplaced:
     cure = 'leave the "<" out, or put a blank behind it'
-    return Misplaced("E333", f'{value.shown} stands directly behind a "<"', cure)
+    return Misplaced("E333", f'{value.shown} is directly behind a "<"', cure)
 
 
 def _after_url(context: str, text: str) -> str:

@@ -11,9 +11,9 @@ from jinja2 import UndefinedError, nodes
 from app.flow.checks.usage.conditions import Key, key_of
 from app.flow.model import Flow
 from app.flow.templates import LANGUAGE
-from app.flow.templates.compiler import Run, compiled_expression
 from app.flow.templates.filters import Unfit
 from app.flow.templates.references import Occurrence, root_names, walk
+from app.flow.templates.values import Run, compiled_expression
 from app.verify.prove.flows import assigned, family, uses_in
 from app.verify.prove.reading import trees_of
 

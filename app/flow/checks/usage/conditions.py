@@ -33,7 +33,7 @@ _FORMS = {"ne": "eq", "notin": "in", "gteq": "lt", "lteq": "gt"}
 
 
 def key_of(node: nodes.Node) -> Key:
-    """What tells two expressions apart, wherever they stand."""
+    """What tells two expressions apart, wherever they are."""
     own = (value for _, value in node.iter_fields())
     plain = tuple((type(value).__name__, value) for value in own if isinstance(value, str | int | float))
     return (type(node).__name__, plain, tuple(key_of(child) for child in node.iter_child_nodes()))
@@ -297,8 +297,8 @@ def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
     formula = domains.formula(exit_.check.node)
     worlds = domains.worlds(MOST)
     if worlds is not None and not any(map(formula, worlds)):
-        due = f"{low}" if low == high else f"{low} to {high}"
-        message = f"{exit_.check.source} holds for nothing that can be entered: `digits` takes {due}"
+        digits_taken = f"{low}" if low == high else f"{low} to {high}"
+        message = f"{exit_.check.source} holds for nothing that can be entered: `digits` takes {digits_taken}"
         yield RULES["W642"].at(exit_.check.place, message, "correct it, or `digits`")
 
 

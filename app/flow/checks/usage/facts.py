@@ -27,7 +27,7 @@ class Used(NamedTuple):
     Attributes:
         source: it.
         is_early: it is computed before the lookups of the step are answered.
-        is_sent: a hook sends it; that may be shared, or told much later.
+        is_sent: a hook sends it; that may be shared, or sent much later.
         own: names that mean something of its own there, such as the params of a lookup.
     """
 
@@ -112,7 +112,7 @@ def reads_in(source: Value | Expression) -> Iterator[Reference]:
 def needs_in(source: Value | Expression) -> Iterator[Reference]:
     """Every name without which a value or a condition cannot be computed.
 
-    What stands in front of `default` is none, nor is a name of which the same text asks whether it `is defined`.
+    What comes before `default` is none, nor is a name of which the same text asks whether it `is defined`.
     """
     found = tuple(reads_in(source))
     asked = names_asked_for(found)
@@ -197,7 +197,7 @@ class Facts:
                     self.open.update(read.field for read in reads_in(source) if read.name == "hours")
 
     def _add_hooks(self, sendings: Iterable[Sending]) -> None:
-        """A hook without a body of its own tells every variable that is no secret."""
+        """A hook without a body of its own sends every variable that is no secret."""
         for sending in sendings:
             self.sent_hooks.add(sending.name)
             if isinstance(sending, SentHook) and sending.definition.body is None:

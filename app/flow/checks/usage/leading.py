@@ -63,8 +63,8 @@ def _dialled(target: Party, numbers: frozenset[str]) -> Iterator[Issue]:
     shown = number.render({}) if number.is_literal else ""
     if shown in numbers or _is_called_number(number):
         why = f"calls to {shown} start in this flow" if shown else "this is the number that the call came in on"
-        message = f"{why}: whoever is put through here begins anew"
-        cure = "to begin anew lead to the first step; else dial the number of a person or a team"
+        message = f"{why}: a caller who is put through here starts again"
+        cure = "to start again, lead to the first step; else dial the number of a person or a team"
         yield RULES["W640"].at(number.place, message, cure)
 
 

@@ -40,7 +40,7 @@ _ASKS: Final = frozenset({"choices", "collect"})
 _WAITS: Final = _ASKS | {"hold", "on"}
 _INPUT: Final = "input"
 _TURN: Final = ""
-"""Stands for a value that every flow receives as it begins: it tells whether a call has waited since."""
+"""Stands for a value that every flow receives as it begins: it shows whether a call has waited since."""
 
 
 class Secrets:
@@ -120,8 +120,8 @@ class _Ways:
         while self._waiting:
             name = self._waiting.popleft()
             self._step(flow.steps[name], self._entered[name])
-        for told in flow.events.values():
-            self._read(sent(told), dict.fromkeys(self._known, flow.name), flow.name)
+        for hooks in flow.events.values():
+            self._read(sent(hooks), dict.fromkeys(self._known, flow.name), flow.name)
         self.is_done = True
 
     def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:
@@ -163,8 +163,8 @@ class _Ways:
         for edge in step.exit.edges():
             failed = _merged(failed, self._edge(step, edge, state))
         self._lead(step.error or self.facts.flow.error, failed, name)
-        for told in step.events.values():
-            self._read(sent(told), _waited(failed, name), name)
+        for hooks in step.events.values():
+            self._read(sent(hooks), _waited(failed, name), name)
 
     def _test(self, step: Step, state: State) -> None:
         """The conditions of its exit; a `check` sees what was just collected."""

@@ -103,7 +103,7 @@ class _Measure:
         return 0
 
     def value(self, node: nodes.Expr) -> int:
-        """The characters of a value; 0 where its type does not tell."""
+        """The characters of a value; 0 where its type does not say."""
         match node:
             case nodes.Const(value=str() as text):
                 return len(text)
@@ -152,7 +152,7 @@ def _nameless_report(name: str, day: date, is_override: bool) -> tuple[str, str]
     """Message and cure."""
     message = f'"hours.{name}.holiday" is empty on {day}: this date has no name'
     if is_override:
-        return message, f"name it where its hours stand, under `override`: `{day}: {{hours: .., name: stocktaking}}`"
+        return message, f"name it beside its hours, under `override`: `{day}: {{hours: .., name: stocktaking}}`"
     return message, f"name it under `holidays`: `{{{day}: stocktaking}}`"
 
 

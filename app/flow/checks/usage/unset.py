@@ -169,7 +169,7 @@ def check_never_set(facts: Facts) -> Iterator[Issue]:
     """W646 for each variable that is read, that nothing sets, and that is therefore always empty.
 
     One with another default is a constant, and so is a written `default: false`. Of a text that is said or dialled
-    W639 tells.
+    W639 reports it.
     """
     filled = facts.written | facts.collected.keys() | facts.flow.params.keys() | facts.meant
     names = [name for name in facts.flow.variables if name in facts.read and name not in filled]

@@ -70,7 +70,7 @@ def _of(file: str, parts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sections(parts: Sections, users: Iterable[Facts]) -> Iterator[Issue]:
-    """W635 for each part that none of `users` uses. A lookup that is read and never asked is told by E630."""
+    """W635 for each part that none of `users` uses. A lookup that is read and never asked is reported by E630."""
     users = tuple(users)
     for name, lookup in parts.lookups.items():
         mine = (facts for facts in users if facts.source.sections.lookups.get(name) is lookup)
