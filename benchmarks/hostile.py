@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Final
 
-from tests.security.hostile import PROJECTS, open_sample, play_call
+from tests.system.security.hostile import PROJECTS, open_sample, play_call
 
 COUNT: Final = 100_000
 SHORT: Final = 5_000

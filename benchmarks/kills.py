@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from tests.faults.killing import kill_again_and_again
+from tests.system.faults.killing import kill_again_and_again
 
 KILLS: Final = 50
 WEBHOOKS: Final = 100_000

@@ -121,9 +121,9 @@ def main() -> int:
         ("5 menus of 40 choices, 10^8 paths", menus()),
     ):
         times, proof = _measure(flow, args.runs)
-        walk = proof.walk
+        space = proof.space
         print(f"ncco prove, {name}: median {statistics.median(times):.2f} s of processor, {proof.verdict}, ", end="")
-        print(f"{len(walk.states):,} states, {len(walk.edges):,} edges, {walk.nccos:,} NCCOs, ", end="")
+        print(f"{len(space.states):,} states, {len(space.transitions):,} edges, {space.nccos:,} NCCOs, ", end="")
         print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at most so far")
     return 0
 

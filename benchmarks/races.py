@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from tests.faults.racing import Database, in_postgres, race
 from tests.store.postgres_server import NoPostgres, running_server
+from tests.system.faults.racing import Database, in_postgres, race
 
 PAIRS: Final = 10_000
 SHORT: Final = 900

@@ -25,7 +25,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tests.faults.soaking import Findings, Plan, soak
+from tests.system.faults.soaking import Findings, Plan, soak
 
 MINUTES: Final = 30.0
 SHORT_S: Final = 20.0

@@ -54,7 +54,7 @@ as the fallback URL of the application, by GET. The same flows always make the s
 @options.templates
 @options.output("text", "json")
 def command(*, output: Path, flows: Path | None, templates: Path | None, form: Literal["text", "json"]) -> int:
-    """Write a static NCCO for every number, every flow that calls can start in, and all of them together.
+    """Write a static NCCO for every number, and one for all of them together.
 
     A file says what the `error` exit of its flow says, if that is the same for every caller and needs no webhook of
     this server; otherwise the failsafe NCCO.
@@ -84,7 +84,7 @@ class StaticNcco:
 
     Attributes:
         file: its path in the folder.
-        about: `numbers`, `flows`, `default` or `all`. name: the number or the flow, "" for the last two.
+        about: `numbers`, `default` or `all`. name: the number, "" for the last two.
         flow: whose `error` exit it plays, "" for the failsafe NCCO.
         because: why it is the failsafe NCCO, "" when it is not.
     """
@@ -119,7 +119,7 @@ class StaticNcco:
 
 
 def _nccos(project: Project, settings: Settings) -> list[StaticNcco]:
-    """Every NCCO: of each number, of each flow, the default one, and the one for all."""
+    """Every NCCO: of each number, the default one, and the one for all."""
     kept = keep_offline(settings.failsafe, settings.public_url)
     failsafe: Actions = kept.actions or ({"action": "talk", "text": DEFAULT},)
     replaced = "" if kept.actions else f" (and NCCO_FAILSAFE is not played either: {kept.because})"
@@ -133,9 +133,6 @@ def _nccos(project: Project, settings: Settings) -> list[StaticNcco]:
     startable = [flow for _, flow in sorted(project.flows.items()) if flow.is_startable]
     by_number = {number: flow for flow in startable for number in flow.numbers}
     found = [of_flow(f"numbers/{each}.json", "numbers", each, flow, each) for each, flow in sorted(by_number.items())]
-    for flow in startable:
-        only_number = flow.numbers[0] if len(flow.numbers) == 1 else ""
-        found.append(of_flow(f"flows/{flow.name}.json", "flows", flow.name, flow, only_number))
     default = next((flow for flow in startable if flow.default), None)
     if default is not None:
         found.append(of_flow(DEFAULT_FILE, "default", "", default, ""))
@@ -147,11 +144,11 @@ def _nccos(project: Project, settings: Settings) -> list[StaticNcco]:
 
 def _for_all(nccos: Iterable[StaticNcco], failsafe: Actions, replaced: str) -> StaticNcco:
     """What every number says if all say the same; otherwise the failsafe NCCO, which is wrong for nobody."""
-    of_numbers = [each for each in nccos if each.about in {"numbers", "default"}]
-    if len({each.text for each in of_numbers}) == 1:
-        same = of_numbers[0]
+    nccos = list(nccos)
+    if len({each.text for each in nccos}) == 1:
+        same = nccos[0]
         return StaticNcco(ALL, "all", "", same.actions, same.flow, same.because)
-    texts = {each.text for each in of_numbers if each.about == "numbers"}
+    texts = {each.text for each in nccos if each.about == "numbers"}
     differ = "the numbers do not all say the same" if len(texts) > 1 else "callers of other numbers hear something else"
     return StaticNcco(ALL, "all", "", failsafe, because=f"{differ}{replaced}")
 
@@ -164,10 +161,8 @@ def _write(folder: Path, nccos: Iterable[StaticNcco]) -> list[str]:
     """
     texts = {each.file: each.text for each in nccos}
     texts |= {path.name: path.read_text(encoding="utf-8") for path in HOST_FILES.iterdir()}
-    index: dict[str, Any] = {"made_by": _MADE_BY, "all": ALL, "default": DEFAULT_FILE, "numbers": {}, "flows": {}}
-    for each in nccos:
-        if each.name:
-            index[each.about][each.name] = each.file
+    numbers = {each.name: each.file for each in nccos if each.name}
+    index = {"made_by": _MADE_BY, "all": ALL, "default": DEFAULT_FILE, "numbers": numbers}
     try:
         earlier = set(_earlier(folder))
         for name, text in sorted(texts.items()):

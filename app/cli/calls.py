@@ -14,15 +14,14 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
-import orjson
 
 from app.cli import options
 from app.cli.database import find_call, find_database, opened_records
-from app.cli.output import FINE, ISSUES, counted, shows_colours
-from app.cli.recorded_calls import Entry, RecordedCall, entries_of, fallback_reason, recorded_call
+from app.cli.output import FINE, ISSUES, counted, print_json, shows_colours
+from app.cli.recorded_calls import Entry, RecordedCall, entries_of, hook_document, recorded_call
 from app.flow.report import printable
 from app.service.calls import LONGEST_CALL_MS
-from app.store import CallRow, HookRow, Records, Timeline, Wanted
+from app.store import CallRow, Records, Timeline, Wanted
 
 POLL_S: Final = 0.5
 """How often `--follow` looks."""
@@ -52,7 +51,7 @@ def _since(_: click.Context, __: click.Parameter, text: str | None) -> timedelta
 
 def _number(_: click.Context, __: click.Parameter, text: str | None) -> str:
     """The digits of a number without leading zeros: 07700 900123 is a part of 447700900123."""
-    digits = re.sub(r"[ ()./+-]", "", text or "")
+    digits = options.digits_of(text or "").replace("/", "")
     if text is not None and not re.fullmatch(r"[0-9]{1,15}", digits):
         raise click.BadParameter(f"{text} is no phone number, nor a part of one")
     return digits.lstrip("0") or digits
@@ -207,7 +206,7 @@ class Screen:
         """Calls as a table."""
         if self._is_json:
             now = _now()
-            _print_json({"calls": [call_document(recorded_call(call, now), now) for call in calls], "more": has_more})
+            print_json({"calls": [recorded_call(call, now).as_json(now) for call in calls], "more": has_more})
             return
         if not calls:
             click.echo("no calls", err=True)
@@ -225,7 +224,7 @@ class Screen:
         now = _now()
         call = recorded_call(row, now)
         if self._is_json:
-            _print_json(call_document(call, now), is_line=True)
+            print_json(call.as_json(now), is_line=True)
             return
         began = f"{self._time(call.began_at):%Y-%m-%d %H:%M:%S}"
         caller, called = printable(call.caller) or "-", printable(call.called) or "-"
@@ -247,11 +246,11 @@ class Screen:
         entries = list(entries_of(timeline))
         if self._is_json:
             now = _now()
-            _print_json(
+            print_json(
                 {
-                    "call": call_document(recorded_call(timeline.call, now), now),
-                    "timeline": [entry_document(entry) for entry in entries],
-                    "hooks": [_hook_document(hook) for hook in timeline.hooks],
+                    "call": recorded_call(timeline.call, now).as_json(now),
+                    "timeline": [entry.as_json() for entry in entries],
+                    "hooks": [hook_document(hook) for hook in timeline.hooks],
                 }
             )
             return
@@ -284,7 +283,7 @@ class Screen:
     def print_entry(self, entry: Entry) -> None:
         """One webhook with its turn."""
         if self._is_json:
-            _print_json(entry_document(entry), is_line=True)
+            print_json(entry.as_json(), is_line=True)
             return
         what = f": {printable(entry.what)}" if entry.what else ""
         again = " (delivered again)" if entry.is_again else ""
@@ -410,75 +409,3 @@ def action_summary(action: Mapping[str, Any]) -> str:
 def _address(endpoint: Mapping[str, Any]) -> str:
     names = ("number", "uri", "user", "extension", "domain")
     return next((str(endpoint[name]) for name in names if endpoint.get(name)), "")
-
-
-def _print_json(document: Any, *, is_line: bool = False) -> None:
-    """Print JSON, on one line when several documents follow one another."""
-    click.echo(orjson.dumps(document, default=str, option=0 if is_line else orjson.OPT_INDENT_2).decode())
-
-
-def call_document(call: RecordedCall, now: int) -> dict[str, Any]:
-    """A call as JSON."""
-    return {
-        "id": call.id,
-        "leg": call.leg,
-        "conversation": call.conversation,
-        "from": call.caller,
-        "to": call.called,
-        "flow": call.flow,
-        "revision": call.revision,
-        "state": call.state,
-        "step": call.step,
-        "failed": call.has_failed,
-        "began_at": _json_time(call.began_at),
-        "ended_at": _json_time(call.ended_at),
-        "seconds": call.seconds(now),
-        "turns": call.turns,
-        "parent": call.parent or None,
-    }
-
-
-def entry_document(entry: Entry) -> dict[str, Any]:
-    """A webhook as JSON, with the turn that answered it."""
-    row, turn = entry.webhook, entry.turn
-    return {
-        "at": _json_time(row.received_at),
-        "kind": row.kind,
-        "told": entry.what,
-        "status": row.status,
-        "wait": {"turn": row.turn, "index": row.wait} if row.wait >= 0 else None,
-        "method": row.method,
-        "fallback": fallback_reason(entry.fields) or None,
-        "fields": entry.fields,
-        "again": entry.is_again,
-        "turn": None
-        if turn is None
-        else {
-            "number": turn.number,
-            "outcome": entry.inputs.get("outcome"),
-            "ms": entry.ms,
-            "lookups": entry.inputs.get("lookups", {}),
-            "why": entry.trace,
-            "ncco": entry.ncco,
-        },
-    }
-
-
-def _hook_document(hook: HookRow) -> dict[str, Any]:
-    """A hook that is not sent yet as JSON, without its body and address, which may be secret."""
-    return {
-        "id": hook.id,
-        "hook": hook.name,
-        "state": "parked" if hook.is_parked else "waiting",
-        "tries": hook.tries,
-        "problem": hook.problem,
-        "written_at": _json_time(hook.created_at),
-        "next_try_at": _json_time(hook.due_at),
-    }
-
-
-def _json_time(at_ms: int | None) -> str | None:
-    if at_ms is None:
-        return None
-    time = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import click
 
@@ -22,46 +22,19 @@ from app.flow.rules import RULES as FLOW_RULES
 from app.flow.rules import RUNNING_RULES
 from app.flow.rules import Rule as FlowRule
 from app.ncco import RULES as NCCO_RULES
+from app.ncco import Rule as NccoRule
 from app.ncco.issue import RuleBook
 from app.ncco.suggest import nearest
 from app.verify.scenarios.rules import RULES as SCENARIO_RULES
 
 WIDTH: Final = 100
 """Columns of running text."""
-NEAREST: Final = 3
-"""How many codes are named for one that does not exist."""
 
 _APP: Final = Path(app.__file__).parent
 _EXAMPLE_FILE: Final = re.compile(rb"^#=== (?P<path>\S+)(?: -> (?P<link>\S+))?\n", re.MULTILINE)
 
 
-class Rule(Protocol):
-    """What the rules of all tables have."""
-
-    @property
-    def code(self) -> str:
-        """Its code."""
-
-    @property
-    def severity(self) -> str:
-        """`error` or `warning`."""
-
-    @property
-    def title(self) -> str:
-        """What is wrong in general."""
-
-    @property
-    def cure(self) -> str:
-        """What to do in general."""
-
-    @property
-    def bad(self) -> str | bytes:
-        """An example that breaks it; "" for none."""
-
-    @property
-    def good(self) -> str | bytes:
-        """The same without the fault; "" for none."""
-
+Rule = FlowRule | NccoRule
 
 RULES: Final[Mapping[str, Rule]] = {
     **FLOW_RULES,
@@ -98,7 +71,7 @@ def command(code: str | None, form: Literal["text", "json"]) -> int:
     rule = RULES.get(code) or RULES.get(code.upper())
     if rule is None:
         raise CannotRun(f"there is no code {printable(code)}", _similar(code))
-    about = rule.about if isinstance(rule, FlowRule) else f"Source: {getattr(rule, 'source', '')}."
+    about = rule.about if isinstance(rule, FlowRule) else f"Source: {rule.source}."
     wrong, right = _decoded(rule.bad), _decoded(rule.good)
     if form == "json":
         row = {"code": rule.code, "severity": rule.severity, "title": rule.title, "cure": rule.cure, "about": about}
@@ -125,20 +98,10 @@ def _list_codes(form: Literal["text", "json"]) -> None:
 
 
 def _similar(code: str) -> str:
-    """The cure for an unknown code: the same number under another letter, or the nearest codes."""
+    """The cure for an unknown code."""
+    near = nearest(code.upper(), RULES) or nearest(code, RULES)
     every = "`ncco explain` lists all of them"
-    if not re.fullmatch(r"[A-Za-z][0-9]{1,4}", code):
-        near = nearest(code, RULES)
-        return f"did you mean {near}? {every}" if near else every
-    letter, number = code[0].upper(), code[1:4].ljust(3, "0")
-    numbered = sorted(known for known in RULES if known[1:].isdigit())
-    same = [known for known in numbered if known[1:] == number]
-    if same:
-        return f"did you mean {', '.join(same)}? {every}"
-    near_by = sorted(
-        (known for known in numbered if known[0] == letter), key=lambda each: abs(int(each[1:]) - int(number))
-    )
-    return f"near it are {', '.join(sorted(near_by[:NEAREST]))}; {every}" if near_by else every
+    return f"did you mean {near}? {every}" if near else every
 
 
 def write_example(example: str | bytes, root: Path) -> None:

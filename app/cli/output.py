@@ -77,9 +77,9 @@ def shows_colours() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def print_json(document: Any) -> None:
-    """Print a JSON document."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+def print_json(document: Any, *, is_line: bool = False) -> None:
+    """Print a JSON document, on one line when several follow one another."""
+    click.echo(json.dumps(document, indent=None if is_line else 2, ensure_ascii=False, default=str))
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,8 +23,7 @@ from app.flow.report import Format, report
 from app.verify.coverage import Tally
 from app.verify.outcomes import outcomes_of
 from app.verify.prove import Bounds, Permitted, Proof, Violation, never_run, prove, roots_of
-from app.verify.prove.examples import counter_example, covering, named_apart
-from app.verify.prove.scenario import Written, text_of
+from app.verify.prove.counterexample import Written, counter_example, covering, numbered, text_of
 
 MOST_TEXT: Final = 200_000
 """Characters of a scenario file that is written: less than half of what can be read."""
@@ -95,11 +96,15 @@ def command(
     now, env = datetime.now(UTC), flow_variables()
     bounds, permitted = Bounds(states, seconds), Permitted(silence, steps)
     proved = _proved_flows(name, found.project.flows)
-    proofs = [prove(flow, now, env=env, bounds=bounds, permitted=permitted) for flow in proved]
+    proofs = [
+        prove(flow, now, env=env, bounds=bounds, permitted=permitted, progress=partial(_report_progress, flow.name))
+        for flow in proved
+    ]
     violations = _unique((proof, violation) for proof in proofs for violation in proof.violations)
+    examples = _examples(found.project, violations)
+    proofs, violations, examples = _reproduced(proofs, violations, examples, source)
     not_run = never_run(found.project.flows, proofs) if not name else []
     issues = [_issue(violation, source) for violation in (*(each for _, each in violations), *not_run)]
-    examples = _examples(found.project, violations)
     if form == "json":
         rows = [_fault(each, examples.get(number), source) for number, (_, each) in enumerate(violations)]
         rows += [_fault(each, None, source) for each in not_run]
@@ -112,7 +117,7 @@ def command(
         _write(save, _examples_by_file(violations, examples))
     if tests is not None:
         _write(tests, _coverings_by_file(found.project, proofs))
-    is_fine = not any(issue.is_error for issue in issues) and not any(proof.walk.stopped for proof in proofs)
+    is_fine = not any(issue.is_error for issue in issues) and not any(proof.space.stopped for proof in proofs)
     return FINE if is_fine else ISSUES
 
 
@@ -129,8 +134,12 @@ def _unique(violations: Iterable[tuple[Proof, Violation]]) -> Found:
     """Each violation once, also when several flows run the flow that has it."""
     first: dict[tuple[str, str, str, str], tuple[Proof, Violation]] = {}
     for proof, violation in violations:
-        first.setdefault((violation.kind, violation.flow, violation.step, violation.message), (proof, violation))
+        first.setdefault(_key(violation), (proof, violation))
     return list(first.values())
+
+
+def _key(violation: Violation) -> tuple[str, str, str, str]:
+    return violation.kind, violation.flow, violation.step, violation.message
 
 
 def _issue(violation: Violation, source: Source) -> Issue:
@@ -145,32 +154,55 @@ def _examples(project: Project, violations: Found) -> dict[int, Rehearsed]:
     return dict(zip(written, rehearse(project, written.values()), strict=True))
 
 
+def _reproduced(
+    proofs: Sequence[Proof], violations: Found, examples: Mapping[int, Rehearsed], source: Source
+) -> tuple[list[Proof], Found, dict[int, Rehearsed]]:
+    """Proofs, violations and examples without what the simulator does not reproduce: a proof stops at its place."""
+    differing = {number for number, example in examples.items() if example.problem}
+    for number in differing:
+        proof, violation = violations[number]
+        place = f"{path_of(violation.place.file, source)}:{violation.place.line}"
+        problem = f"the simulator does not reproduce {violation.kind}: {examples[number].problem}"
+        proof.space.stopped = proof.space.stopped or f"{place}: {problem}"
+    dropped = {_key(violations[number][1]) for number in differing}
+    kept = {number: violations[number] for number in range(len(violations)) if number not in differing}
+    numbers = {old: new for new, old in enumerate(kept)}
+    return (
+        [replace(each, violations=tuple(v for v in each.violations if _key(v) not in dropped)) for each in proofs],
+        list(kept.values()),
+        {numbers[number]: example for number, example in examples.items() if number in kept},
+    )
+
+
+def _report_progress(flow: str, found: int, waiting: int) -> None:
+    """Tell on standard error that an exploration goes on."""
+    click.echo(f"{flow}: {counted(found, 'state')}, {waiting:,} to explore ...", err=True)
+
+
 def _print(proofs: Sequence[Proof], violations: Found, examples: Mapping[int, Rehearsed], form: Format) -> None:
     """The counter-examples and a line for each flow; on standard error when standard output is for a machine."""
     for number, example in examples.items():
         violation = violations[number][1]
         click.echo(f"\nthe shortest call to {number + 1}, {violation.kind} in {violation.step}:")
         click.echo("".join(f"  {line}\n" for line in text_of([example.written]).splitlines()), nl=False)
-        if example.problem:
-            click.echo(f"  # the simulator does not reproduce it: {example.problem}")
     for proof in proofs:
         for line in _summary(proof):
             click.echo(line, err=form != "text")
 
 
 def _summary(proof: Proof) -> Iterator[str]:
-    walk = proof.walk
+    space = proof.space
     faults = sum(violation.is_error for violation in proof.violations)
     verdict = f"refuted by {counted(faults, 'fault')}" if faults else proof.verdict
-    if walk.stopped:
-        verdict += f"{', stopped' if faults else ''} at {walk.stopped}"
-    sizes = {"state": len(walk.states), "edge": len(walk.edges), "NCCO": walk.nccos}
+    if space.stopped:
+        verdict += f"{', stopped' if faults else ''} at {space.stopped}"
+    sizes = {"state": len(space.states), "edge": len(space.transitions), "NCCO": space.nccos}
     counts = ", ".join(counted(number, noun) for noun, number in sizes.items())
-    yield f"{proof.flow.name}: {verdict}: {counts}, {walk.seconds:.2f} s"
+    yield f"{proof.flow.name}: {verdict}: {counts}, {space.seconds:.2f} s"
     for name, values in proof.representatives.items():
         shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
         yield f"  {name} represents others: {shown}{', ...' if len(values) > MOST_VALUES else ''}"
-    if proof.never and not walk.stopped:
+    if proof.never and not space.stopped:
         never = ", ".join(f"{each.step}: {each.name}" for each in proof.never[:MOST_OUTCOMES])
         more = len(proof.never) - MOST_OUTCOMES
         label = "never" if proof.is_certain else "not reached with these values"
@@ -182,11 +214,11 @@ def _document(proof: Proof) -> dict[str, Any]:
     return {
         "flow": proof.flow.name,
         "verdict": proof.verdict,
-        "stopped": proof.walk.stopped,
-        "states": len(proof.walk.states),
-        "edges": len(proof.walk.edges),
-        "nccos": proof.walk.nccos,
-        "seconds": round(proof.walk.seconds, 3),
+        "stopped": proof.space.stopped,
+        "states": len(proof.space.states),
+        "edges": len(proof.space.transitions),
+        "nccos": proof.space.nccos,
+        "seconds": round(proof.space.seconds, 3),
         "representatives": {name: list(values) for name, values in proof.representatives.items()},
         "never": [{"step": each.step, "outcome": each.name} for each in proof.never],
         "certain": proof.is_certain,
@@ -246,7 +278,7 @@ def _write(folder: Path, files: Mapping[str, Sequence[Rehearsed]]) -> None:
                     click.echo(
                         f'left out, since the simulator differs: "{each.written.name}": {each.problem}', err=True
                     )
-            kept = named_apart(each.written for each in played if not each.problem)
+            kept = numbered(each.written for each in played if not each.problem)
             for number, part in enumerate(_parts(kept), 1):
                 folder.mkdir(parents=True, exist_ok=True)
                 path = folder / (f"{name}.yaml" if number == 1 else f"{name}-{number}.yaml")

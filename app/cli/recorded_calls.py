@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl
 
@@ -11,7 +12,7 @@ import orjson
 
 from app.ncco.webhooks import FALLBACK_REASONS, unnested
 from app.service.calls import LONGEST_CALL_MS
-from app.store import CallRow, Timeline, TurnRow, WebhookRow
+from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow
 
 MASKED: Final = "secret:"
 """Starts the token that is stored instead of something sensitive."""
@@ -54,6 +55,26 @@ class RecordedCall:
         if self.state == "lost":
             return None
         return round(((self.ended_at or now) - self.began_at) / 1000, 3)
+
+    def as_json(self, now: int) -> dict[str, Any]:
+        """For a program."""
+        return {
+            "id": self.id,
+            "leg": self.leg,
+            "conversation": self.conversation,
+            "from": self.caller,
+            "to": self.called,
+            "flow": self.flow,
+            "revision": self.revision,
+            "state": self.state,
+            "step": self.step,
+            "failed": self.has_failed,
+            "began_at": _json_time(self.began_at),
+            "ended_at": _json_time(self.ended_at),
+            "seconds": self.seconds(now),
+            "turns": self.turns,
+            "parent": self.parent or None,
+        }
 
 
 def recorded_call(row: CallRow, now: int) -> RecordedCall:
@@ -141,6 +162,31 @@ class Entry:
         us = self.inputs.get("us")
         return None if us is None else us / 1000
 
+    def as_json(self) -> dict[str, Any]:
+        """For a program, with the turn that answered the webhook."""
+        row, turn = self.webhook, None
+        if self.turn is not None:
+            turn = {
+                "number": self.turn.number,
+                "outcome": self.inputs.get("outcome"),
+                "ms": self.ms,
+                "lookups": self.inputs.get("lookups", {}),
+                "why": self.trace,
+                "ncco": self.ncco,
+            }
+        return {
+            "at": _json_time(row.received_at),
+            "kind": row.kind,
+            "told": self.what,
+            "status": row.status,
+            "wait": {"turn": row.turn, "index": row.wait} if row.wait >= 0 else None,
+            "method": row.method,
+            "fallback": fallback_reason(self.fields) or None,
+            "fields": self.fields,
+            "again": self.is_again,
+            "turn": turn,
+        }
+
 
 def entries_of(timeline: Timeline) -> Iterator[Entry]:
     """Every webhook of a call, in the order of writing."""
@@ -219,3 +265,23 @@ def _event(fields: Mapping[str, Any]) -> str:
     if fields.get("duration"):
         parts.append(f"after {fields['duration']} s")
     return ", ".join(parts)
+
+
+def hook_document(hook: HookRow) -> dict[str, Any]:
+    """A hook that is not sent yet as JSON, without its body and address, which may be secret."""
+    return {
+        "id": hook.id,
+        "hook": hook.name,
+        "state": "parked" if hook.is_parked else "waiting",
+        "tries": hook.tries,
+        "problem": hook.problem,
+        "written_at": _json_time(hook.created_at),
+        "next_try_at": _json_time(hook.due_at),
+    }
+
+
+def _json_time(at_ms: int | None) -> str | None:
+    if at_ms is None:
+        return None
+    time = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

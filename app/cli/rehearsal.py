@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.cli.server_under_test import make_app
 from app.flow.model import Project
-from app.verify.prove.scenario import Written, shortened, text_of
+from app.verify.prove.counterexample import Written, shortened, text_of
 from app.verify.scenarios.model import Hear
 from app.verify.scenarios.reader import Reader
 from app.verify.scenarios.reading import read_scenarios

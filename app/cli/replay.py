@@ -20,7 +20,7 @@ from app.cli.environment import flow_variables, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.cli.recorded_calls import MASKED, Entry, entries_of
 from app.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, WaitRef, begin, fail, resume
-from app.engine.session import from_json, json_bytes
+from app.engine.session import from_json
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.flow.report import printable
@@ -197,7 +197,7 @@ class _Player:
             raise CannotReplay("its webhook does not steer the call now")
         is_first, self._session = self._session is None, turn.session
         is_sent = is_first or turn.ncco or entry.webhook.kind.startswith("input")
-        return json_bytes(turn.ncco) if is_sent else b""
+        return orjson.dumps(turn.ncco) if is_sent else b""
 
     def _start(self, entry: Entry) -> Playing:
         """The turn, before its first lookup. Raises CannotReplay."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from app.engine.dialling import refusal
@@ -12,9 +11,11 @@ from app.engine.turn import TurnContext
 from app.errors import RenderError
 from app.flow.model import Callback, Draft, Flow, Frame, Part, Step, Target
 from app.flow.nodes import Place
-from app.ncco import Issue, check, each_is_clean
+from app.ncco import Issue, check, options_are_clean
 
 _HEARD = frozenset({"talk", "stream", "connect"})
+_OPEN_ENDED = frozenset({"record", "conversation", "connect", "wait"})
+_ENDS_RECORD = frozenset({"endOnSilence", "endOnKey", "timeOut"})
 _OURS = ("eventUrl", "eventMethod", "eventType", "bargeIn")
 
 
@@ -31,24 +32,57 @@ class Origin(NamedTuple):
         return self.step.error or self.flow.error
 
 
-def tail_drafts(origins: Iterable[Origin], failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
+def tail_drafts(origin: Origin, failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
     """The talk, stream and connect actions of an `error` exit, or of the failsafe NCCO without one.
 
     They ask for no webhook, since they are only played when webhooks fail.
 
     Args:
-        origins: the step that asks, then those that wait until its flow comes back, the innermost first: the first one
-            with an error exit decides.
+        origin: the step that asks, or the innermost one with an error exit that waits until its flow comes back.
         failsafe: the failsafe NCCO.
     """
-    origin = next((origin for origin in origins if origin.error is not None), None)
-    start = _first_step(origin.flow, origin.step) if origin is not None else None
-    if origin is None or start is None:
+    start = _first_step(origin.flow, origin.step)
+    if start is None:
         return failsafe_drafts(failsafe)
+    tails = origin.flow.tails
+    if start not in tails:
+        tails[start] = _same_in_every_call(origin.flow, start)
+    same = tails[start]
+    if same is not None:
+        return list(same)
     try:
         return _plain(_drafts_from(origin.flow, start, origin.frame._replace(position=0)))
     except RenderError:
         return failsafe_drafts(failsafe)
+
+
+class _DependsOnCallError(Exception):
+    """What is played differs from call to call."""
+
+
+class _NoCall(Mapping[str, Any]):
+    """The names of no call: reading any of them raises _DependsOnCallError."""
+
+    def __getitem__(self, name: str) -> Any:
+        raise _DependsOnCallError
+
+    def __iter__(self) -> Iterator[str]:
+        raise _DependsOnCallError
+
+    def __len__(self) -> int:
+        raise _DependsOnCallError
+
+
+def _forbid_dialling(number: str) -> bool:
+    raise _DependsOnCallError
+
+
+def _same_in_every_call(flow: Flow, start: str) -> tuple[Draft, ...] | None:
+    """The tail from step `start` of a flow; None when it looks at anything of the call."""
+    try:
+        return tuple(_plain(_drafts_from(flow, start, Frame(_NoCall(), may_dial=_forbid_dialling))))
+    except (_DependsOnCallError, RenderError):
+        return None
 
 
 def _first_step(flow: Flow, step: Step) -> str | None:
@@ -119,30 +153,35 @@ class NccoBuilder:
         del self._drafts[drafts:]
         del self.waits[waits:]
 
-    def play(self, origins: Iterator[Origin], *, prompts: tuple[Part, ...], reprompt: bool) -> None:
+    def play(
+        self, origin: Origin, waiting: Callable[[], Iterator[Origin]], *, prompts: tuple[Part, ...], reprompt: bool
+    ) -> None:
         """Add what a step plays; `prompts` come first, and without `reprompt` only its `input` follows them.
 
         Args:
-            origins: the step, then those that wait until its flow comes back.
+            origin: the step.
+            waiting: gives the steps that wait until its flow comes back, the innermost first.
             prompts: as in `app.flow.model.Again`.
             reprompt: likewise.
 
         Raises RenderError.
         """
-        origin = next(origins)
         flow, step, frame = origin
         for part in prompts:
             self._add_all(flow, step, part.render(frame))
         drafts = [draft for part in step.parts for draft in part.render(frame)]
-        first = 0 if reprompt else next((index for index, draft in enumerate(drafts) if _asks(draft)), 0)
-        self._add_all(flow, step, drafts[first:])
+        if not reprompt:
+            drafts = drafts[next((index for index, draft in enumerate(drafts) if _asks(draft)), 0) :]
+        self._add_all(flow, step, drafts)
         if drafts and _asks(drafts[-1]) and step.tail:
+            if origin.error is None:
+                origin = next((outer for outer in waiting() if outer.error is not None), origin)
             self._tail_at = len(self._drafts)
-            self._drafts.extend(self._tail(chain((origin,), origins)))
+            self._drafts.extend(self._tail(origin))
 
-    def _tail(self, origins: Iterable[Origin]) -> list[Draft]:
+    def _tail(self, origin: Origin) -> list[Draft]:
         """The actions behind an `input`; the failsafe NCCO if the `error` exit may not dial its numbers."""
-        drafts = tail_drafts(origins, self._context.failsafe)
+        drafts = tail_drafts(origin, self._context.failsafe)
         dials = [draft for draft in drafts if draft.action.get("action") == "connect"]
         is_allowed = self.dialled + len(dials) <= self._context.dial_limit and all(map(self._may_dial, dials))
         return drafts if is_allowed else failsafe_drafts(self._context.failsafe)
@@ -156,7 +195,8 @@ class NccoBuilder:
 
     def _add_all(self, flow: Flow, step: Step, drafts: list[Draft]) -> None:
         for draft in drafts:
-            self._check_dial(draft, step.place)
+            if draft.action.get("action") == "connect":
+                self._check_dial(draft, step.place)
             if draft.callback is not None:
                 self._open_wait(flow, step, draft, draft.callback)
             if draft.heard is not None:
@@ -181,9 +221,27 @@ class NccoBuilder:
         draft.action["endpoint"] = [{**endpoint, "onAnswer": {**endpoint["onAnswer"], "url": link}}]
 
     @property
+    def is_open_ended(self) -> bool:
+        """Whether an action was added that lasts as long as the caller, another party or a `timeout` likes.
+
+        Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
+        """
+        actions = (draft.action for draft in self._drafts if draft.action.get("action") in _OPEN_ENDED)
+        return any(action["action"] != "record" or _ENDS_RECORD & action.keys() for action in actions)
+
+    def add_checkpoint(self, flow: Flow, step: Step, notify: Part, frame: Frame) -> None:
+        """Add the notify that tells that the caller has come to `step`. Raises RenderError."""
+        self._add_all(flow, step, notify.render(frame))
+
+    @property
     def dials_left(self) -> int:
         """How often the call may still dial."""
         return self._context.dial_limit - self.dialled
+
+    @property
+    def ends_in_conversation(self) -> bool:
+        """Whether a `conversation` is played last, which the caller leaves by hanging up."""
+        return bool(self._drafts) and self._drafts[-1].action.get("action") == "conversation"
 
     @property
     def is_empty(self) -> bool:
@@ -195,8 +253,6 @@ class NccoBuilder:
         self._drafts.extend(Draft(dict(action)) for action in actions)
 
     def _check_dial(self, draft: Draft, place: Place) -> None:
-        if draft.action.get("action") != "connect":
-            return
         self.dialled += 1
         if self.dialled > self._context.dial_limit:
             message = f"this call has dialled {self._context.dial_limit} times, which is all it may"
@@ -237,7 +293,7 @@ class NccoBuilder:
         shapes = self._shapes()
         if 0 in shapes or shapes not in self._root.sound:
             return False
-        return each_is_clean([draft.action for draft in self._drafts if not draft.is_fixed])
+        return all(options_are_clean(draft.action, draft.computed) for draft in self._drafts if draft.computed)
 
     def _shapes(self) -> tuple[int, ...]:
         return tuple([draft.shape for draft in self._drafts])

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
-from app.engine.outcome import hear
+from app.engine.outcome import REACHED, hear
 from app.engine.run import Run
 from app.engine.scope import heard_record, new_scope
 from app.engine.session import NOTHING, Call, Session, Wait
@@ -42,6 +42,9 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
                 return
             step = entering
             run.mark(step)
+            if run.begins_later(step):
+                run.wait_for(step)
+                return
             if following.returns:
                 following = _decide_on(run, step, following, left)
             else:
@@ -58,7 +61,8 @@ def _follow(run: Run, target: Target) -> Step | None:
         return run.begin_flow(target.runs)
     if target.step is None:
         return None
-    set_all(run, target.sets)
+    if target.sets:
+        set_all(run, target.sets)
     return run.flow.steps[target.step]
 
 
@@ -76,7 +80,8 @@ def _enter(run: Run, step: Step) -> Playing[Target | None]:
     """Ask its lookups, set its variables, play it; where it jumps to, or None when it waits. Raises RenderError."""
     if step.asks:
         yield from ask(run, step)
-    set_all(run, step.sets)
+    if step.sets:
+        set_all(run, step.sets)
     names = run.names()
     for sending in step.sends:
         run.send(sending, {**names, "step": step.name, "flow": run.flow.name})
@@ -108,8 +113,8 @@ def ask(run: Run, step: Step) -> Playing[None]:
 def _key(run: Run, step: Step, asking: Asking) -> str:
     """The idempotency key of a lookup: the same in each try of the turn, a new one each time the turn asks it."""
     asked = f"{run.before.id}:{run.before.turn + 1}:{run.flow.name}.{step.name}.{asking.name}"
-    run.asked[asked] += 1
-    return asked if run.asked[asked] == 1 else f"{asked}:{run.asked[asked]}"
+    times = run.asked[asked] = run.asked.get(asked, 0) + 1
+    return asked if times == 1 else f"{asked}:{times}"
 
 
 def _hear_answers(run: Run, step: Step, answers: list[tuple[Asking, LookupAnswer]]) -> None:
@@ -273,6 +278,9 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
         run.answers.secrets.learn([outcome.digits, outcome.text])
     by = "keys" if outcome.digits else "speech" if outcome.text else ""
     run.note("heard", step.name, outcome.name, where=step.exit.place, because=outcome.because, by=by)
+    if outcome.name == REACHED:
+        yield from _go(run, Target(step.name, step.place), step)
+        return run.finish(outcome.name)
     run.tries, run.asr_errors, run.position = before.tries, before.asr_errors, before.position
     now = run.context.now
     run.entered_at = min(before.entered_at or now, now)  # a clock may have been put back

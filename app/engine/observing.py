@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from app.engine.outcome import CONNECTED
@@ -36,6 +35,8 @@ def hang_up(
 ) -> tuple[Any, ...]:
     """The hooks of a call that its caller leaves in the middle; none once the flow has come to its end.
 
+    A flow that ends with a `conversation` has not come to its end before the platform ends that.
+
     The innermost line decides: of the step, of its flow, then of the flows that wait for it.
 
     Args:
@@ -45,26 +46,27 @@ def hang_up(
         context: what the hooks may look at.
         seen: the statuses that were recorded for the waits of the latest turn.
     """
-    if session.is_over or not session.step or _dial_was_last(session, webhook, seen):
+    ended_by = getattr(webhook, "disconnected_by", None)
+    step = session.step or (session.leaves if ended_by != "platform" else "")
+    if not step or _dial_was_last(session, ended_by, seen):
         return ()
     run = Run(flow, session, context)
-    for name, step in _levels(session):
+    for name, inner in [(session.at, step), *((level.flow, level.step) for level in reversed(session.callers))]:
         run.look_from(name)
-        told = run.flow.steps[step].events.get(HANGUP) or run.flow.events.get(HANGUP)
+        told = run.flow.steps[inner].events.get(HANGUP) or run.flow.events.get(HANGUP)
         if told:
-            return _render(run, told, step, HANGUP, webhook)
+            return _render(run, told, inner, HANGUP, webhook)
     return ()
 
 
-def _dial_was_last(session: Session, webhook: Webhook, seen: frozenset[str]) -> bool:
+def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:
     """Whether the called party has ended a dial behind which the call ends (`completed: end`).
 
     A notify is behind any other dial. When the caller hangs up, the platform ends the leg of the called party too.
     Source: webhook reference, Completed (`disconnected_by`).
     """
     names = {wait.name for wait in session.waits if wait.steers}
-    is_left = getattr(webhook, "disconnected_by", None) == "user"
-    return "completed" in seen and "connect" in names and CONNECTED not in names and not is_left
+    return "completed" in seen and "connect" in names and CONNECTED not in names and ended_by != "user"
 
 
 def event_of(webhook: Webhook) -> str:
@@ -81,13 +83,6 @@ def _who_opened(session: Session, ref: WaitRef) -> tuple[str, str] | None:
         return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)
     known = (observer for observer in session.observers if (observer.turn, observer.wait) == (ref.turn, ref.index))
     return next(((observer.flow, observer.step) for observer in known), None)
-
-
-def _levels(session: Session) -> Iterator[tuple[str, str]]:
-    """The flows that a call is in, the innermost first, each with its step."""
-    yield session.at, session.step
-    for level in reversed(session.callers):
-        yield level.flow, level.step
 
 
 def _render(run: Run, told: tuple[Sending, ...], step: str, name: str, webhook: Webhook) -> tuple[Any, ...]:

@@ -132,12 +132,12 @@ class _OfflineCall:
         if name == "locale":
             self._locale = str(value)
         else:
-            self._scope.assign(name, value)
+            self._scope = self._scope.with_variable(name, value)
 
     def _names(self) -> dict[str, Any]:
         """What is known without a call: no `env`, which may hold secrets, no time, and of the caller nothing."""
         known = {"call": self._call, "input": NOTHING_HEARD, "locale": self._flow.locale_for(self._locale)}
-        return self._scope.names({**known, **self._flow.unasked})
+        return self._scope.names(known)
 
     def _may_dial(self, number: str) -> bool:
         return bool(number) and number.startswith(self._dial_allow or ("\0",))

@@ -13,6 +13,12 @@ from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, Speech
 CONNECTED = "connected"
 """Name of the notify behind a connect: it decides what a lost event left open."""
 
+REACHED = "step.reached"
+"""Name of the notify in front of a step that begins when the caller gets there; no author can write it."""
+
+MOST_RESULTS = 10
+"""Results of the recogniser that are compared with phrases, the best ones; our choice."""
+
 _SOMEBODY_ANSWERED = frozenset({"answered", "completed", "human", "machine"})
 
 
@@ -57,7 +63,7 @@ def _hear_digits(asked: Asked, digits: str) -> Outcome:
 
 
 def _hear_speech(asked: Asked, results: tuple[SpeechResult, ...]) -> Outcome:
-    sure = [result for result in results if _is_sure(result, asked.min_confidence)]
+    sure = [result for result in results[:MOST_RESULTS] if _is_sure(result, asked.min_confidence)]
     for result in sure:
         heard = _hear_result(asked, result)
         if heard is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Any
 
 from app.engine.builder import NccoBuilder, Origin
 from app.engine.called import JOINED, last_actions
+from app.engine.outcome import REACHED
 from app.engine.scope import (
     NOTHING_HEARD,
     FlowScope,
@@ -18,7 +18,6 @@ from app.engine.scope import (
     Savepoint,
     call_record,
     levels,
-    names_in,
     new_scope,
     observers,
     scopes_of,
@@ -26,6 +25,8 @@ from app.engine.scope import (
 from app.engine.session import Session
 from app.engine.turn import TraceLine, Turn, TurnContext, line
 from app.errors import RenderError
+from app.flow.actions.action import checkpoint
+from app.flow.hours.moment import hours_view
 from app.flow.model import Flow, Frame, Part, Runs, Sending, Step, Target
 from app.flow.nodes import Place
 from app.ncco import Issue
@@ -74,6 +75,7 @@ class Run:
     asr_errors = 0
     position = 0
     returned = ""
+    leaves = ""
     is_failsafe = False
 
     def __init__(self, root: Flow, before: Session, context: TurnContext) -> None:
@@ -88,16 +90,21 @@ class Run:
         self._call = call_record(before.call)
         self._builder = NccoBuilder(root, before.id, before.turn + 1, before.dialled, self.context)
         self._refused: set[str] = set()
-        self.asked: Counter[str] = Counter()
+        self.asked: dict[str, int] = {}
         self._marks: list[Savepoint] = []
         self._error_exits = ErrorExits()
         self._trace: list[TraceLine] = []
         self._set_scopes(scopes_of(root, before))
 
-    def _set_scopes(self, scopes: list[FlowScope]) -> None:
+    def _set_scopes(self, scopes: tuple[FlowScope, ...]) -> None:
         self._scopes = scopes
         self._scope = scopes[-1]
         self.flow = self._scope.flow
+
+    def _set_scope(self, scope: FlowScope) -> None:
+        """Change what the flow sees that the call is in now."""
+        self._scopes = (*self._scopes[:-1], scope)
+        self._scope = scope
 
     def look_from(self, flow: str) -> None:
         """Use the scope of the flow with this name; a flow that the call has left begins with its defaults."""
@@ -147,20 +154,32 @@ class Run:
         return self._names_in(self._scope, now or self.entered_at)
 
     def _names_in(self, scope: FlowScope, now: datetime) -> dict[str, Any]:
-        return scope.names(
-            names_in(scope.flow, self._call, self.heard, env=self.context.env, now=now, locale=self.locale)
-        )
+        flow = scope.flow
+        names = {
+            "call": self._call,
+            "input": self.heard,
+            "env": self.context.env,
+            "now": now,
+            "locale": flow.locale_for(self.locale) if flow.locales else "",
+        }
+        if flow.calendars:
+            names["hours"] = hours_view(flow.calendars, now)
+        return scope.names(names)
 
     def assign(self, name: str, value: Any, *, is_literal: bool = False) -> None:
         """Set a variable, or the locale of the call; `is_literal`: the value is written in the flow."""
         if name == "locale":
             self.locale = str(value)
-        elif self._scope.assign(name, value) and not is_literal:
+            return
+        self._set_scope(self._scope.with_variable(name, value))
+        if name in self._scope.secrets and not is_literal:
             self.answers.secrets.learn(value)
 
     def keep(self, read: Read) -> list[str]:
         """Put the answers of lookups into scope; see `LookupAnswers.keep`."""
-        return self.answers.keep(self._scope, read)
+        scope, problems = self.answers.keep(self._scope, read)
+        self._set_scope(scope)
+        return problems
 
     def send(self, sending: Sending, names: Mapping[str, Any]) -> None:
         """Add a hook, which is sent after the reply. Raises RenderError."""
@@ -178,10 +197,9 @@ class Run:
         sub = new_scope(self.root.named(runs.flow), given)
         self.answers.secrets.learn([given[name] for name in sub.secrets])
         if not runs.comes_back:
-            self._set_scopes([sub])
+            self._set_scopes((sub,))
         elif len(self._scopes) < LEVEL_LIMIT:
-            self._scope.step = self.step
-            self._set_scopes([*self._scopes, sub])
+            self._set_scopes((*self._scopes[:-1], self._scope._replace(step=self.step), sub))
         else:
             raise RenderError("R103", f"more than {LEVEL_LIMIT} flows wait for each other", runs.flow)
         return self.flow.steps[self.flow.start]
@@ -196,20 +214,40 @@ class Run:
             return None
         names = self.names()
         returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
-        self._set_scopes(self._scopes[:-1])
+        step = self._leave()
         for name, value in returned.items():
             if name in self.flow.variables:
                 self.assign(name, value)
-        self.step, self._scope.step = self._scope.step, ""
-        return self.flow.steps[self.step]
+        self.step = step.name
+        return step
+
+    def _leave(self) -> Step:
+        """Leave the flow for the one that waits for it; the step that ran it."""
+        *outer, scope = self._scopes[:-1]
+        self._set_scopes((*outer, scope._replace(step="")))
+        return self.flow.steps[scope.step]
 
     def mark(self, step: Step) -> None:
         """Remember how far the turn is, before `step` adds to it. Raises RenderError past the step limit."""
-        scopes = [scope.copy() for scope in self._scopes]
-        self._marks.append(Savepoint(step, self._builder.mark(), len(self.hooks), scopes, self.locale))
+        self._marks.append(Savepoint(step, self._builder.mark(), len(self.hooks), self._scopes, self.locale))
         self.step = step.name
         if len(self._marks) > STEP_LIMIT:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
+
+    def begins_later(self, step: Step) -> bool:
+        """Whether a step begins when the caller gets there, and not while the NCCO before it is made.
+
+        So does a step that asks a lookup, sends a hook or holds the caller, behind an action whose length nobody knows
+        beforehand. Behind prompts it begins at once, so that its data is there when they end. Our choice.
+        """
+        return bool(step.asks or step.sends or step.exit.asks_again) and self._builder.is_open_ended
+
+    def wait_for(self, step: Step) -> None:
+        """Begin `step` when the caller gets there: a checkpoint of ours tells."""
+        self.note("reaches", step.name, REACHED, where=step.place, because="it begins when the caller gets there")
+        self._builder.add_checkpoint(
+            self.flow, step, checkpoint(REACHED, step.place, steers=True), self.frame(self.names())
+        )
 
     def take_back(self, mark: Savepoint) -> None:
         """Remove everything that was added since `mark`."""
@@ -218,7 +256,7 @@ class Run:
         self._builder.take_back(mark.script)
         self._set_scopes(mark.scopes)
         self.locale = mark.locale
-        self.returned = ""
+        self.returned = self.leaves = ""
 
     def take_back_last(self, step: Step | None) -> None:
         """Remove what `step` has added, if it was entered in this turn and not taken back yet."""
@@ -227,17 +265,17 @@ class Run:
 
     def play(self, step: Step, frame: Frame, *, prompts: tuple[Part, ...] = (), reprompt: bool = True) -> None:
         """Add what a step of this flow plays; see `NccoBuilder.play`. Raises RenderError."""
-        self._builder.play(self._origins(step, frame), prompts=prompts, reprompt=reprompt)
+        self._builder.play(Origin(self.flow, step, frame), self._waiting, prompts=prompts, reprompt=reprompt)
 
-    def _origins(self, step: Step, frame: Frame) -> Iterator[Origin]:
-        """The step, then those that wait for its flow, the innermost first."""
-        yield Origin(self.flow, step, frame)
+    def _waiting(self) -> Iterator[Origin]:
+        """The steps that wait for this flow, the innermost first."""
         for scope in reversed(self._scopes[:-1]):
             names = self._names_in(scope, self.entered_at)
             yield Origin(scope.flow, scope.flow.steps[scope.step], self.frame(names))
 
     def end(self) -> None:
         """The call ends when what was added has been played; the other party of a connect is then joined."""
+        self.leaves = self.step if self._builder.ends_in_conversation else ""
         self.step = ""
         if self.before.parent:
             self._builder.add(last_actions(self.returned, is_silent=self._builder.is_empty))
@@ -259,9 +297,7 @@ class Run:
             target = self._error_exits.take(self.flow, step)
             if target is not None or len(self._scopes) == 1:
                 return target, step
-            self._set_scopes(self._scopes[:-1])
-            step = self.flow.steps[self._scope.step]
-            self._scope.step = ""
+            step = self._leave()
 
     def shown(self, error: RenderError) -> str:
         """An error as the trace may show it: its sentence may hold sensitive input."""
@@ -305,6 +341,7 @@ class Run:
             observers=observers(self.root, before) if before.waits else before.observers,
             parent=before.parent,
             returned=self.returned,
+            leaves=self.leaves if is_over else "",
         )
         trace, hooks = tuple(self._trace), tuple(self.hooks)
         return Turn(self._builder.actions(), session, trace, outcome, self.is_failsafe, hooks, self.answers.kept)

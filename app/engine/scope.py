@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from app.engine.secrets import Secrets, leading_to, masked, without
-from app.engine.session import Call, Level, Observer, Session, Wait
-from app.flow.hours.moment import hours_view
+from app.engine.session import NOTHING, Call, Level, Observer, Session, Wait
 from app.flow.language.returns import Hushing
 from app.flow.model import Asking, Flow, Outcome, Step
 
@@ -44,30 +41,6 @@ def _is_number(text: str) -> bool:
     return digits.isascii() and digits.isdigit() and len(digits) in _NUMBER_LENGTHS and not digits.startswith("0")
 
 
-def names_in(
-    flow: Flow,
-    call: Mapping[str, Any],
-    heard: Mapping[str, Any],
-    *,
-    env: Mapping[str, str],
-    now: datetime,
-    locale: str,
-) -> dict[str, Any]:
-    """What every step of a flow may look at; its lookups as they are before they are asked."""
-    names: dict[str, Any] = {
-        "call": call,
-        "input": heard,
-        "env": env,
-        "now": now,
-        "locale": flow.locale_for(locale) if flow.locales else "",
-    }
-    if flow.calendars:
-        names["hours"] = hours_view(flow.calendars, now)
-    if flow.unasked:
-        names |= flow.unasked
-    return names
-
-
 def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
     """`input` as flows see it after an outcome; a sensitive value is only in its variable."""
     confidence = {"confidence": outcome.confidence or 0.0}
@@ -78,61 +51,52 @@ OBSERVER_LIMIT = 50
 """Waits of earlier turns whose events still send hooks; the oldest are dropped first. Our choice."""
 
 
-@dataclass(slots=True)
-class FlowScope:
-    """The variables and lookups of a call in one flow. A turn changes them.
+class FlowScope(NamedTuple):
+    """The variables and lookups of a call in one flow; a change makes another one.
 
     Attributes:
         variables: by name, without those in `tokens`.
         step: the step that runs another flow; "" in the flow that the call is in now.
         secrets: the sensitive variables that were given a value in this turn.
         tokens: what is left of sensitive variables that were given their value in an earlier turn. No flow sees it.
-        asked: the look-ups that were asked in this turn.
-        hidden: by look-up, what is kept of those that were asked in an earlier one and have sensitive fields: its
+        asked: the lookups that were asked in this turn.
+        hidden: by lookup, what is kept of those that were asked in an earlier one and have sensitive fields: its
             tokens, too, which no flow sees.
     """
 
     flow: Flow
-    variables: dict[str, Any] = field(repr=False)
-    lookups: dict[str, Any] = field(repr=False)
+    variables: Mapping[str, Any]
+    lookups: Mapping[str, Any]
     step: str = ""
-    secrets: frozenset[str] = field(default_factory=frozenset)
-    tokens: dict[str, Any] = field(default_factory=dict)
-    asked: frozenset[str] = field(default_factory=frozenset)
-    hidden: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
+    tokens: Mapping[str, Any] = NOTHING
+    asked: frozenset[str] = frozenset()
+    hidden: Mapping[str, Mapping[str, Any]] = NOTHING
 
-    def copy(self) -> FlowScope:
-        """An independent copy."""
-        return replace(
-            self,
-            variables=dict(self.variables),
-            lookups=dict(self.lookups),
-            tokens=dict(self.tokens),
-            hidden=dict(self.hidden),
-        )
+    def __repr__(self) -> str:
+        """Without values, which may be sensitive."""
+        return f"<scope of {self.flow.name}>"
 
     def names(self, others: Mapping[str, Any]) -> dict[str, Any]:
-        """`others`, the answers of its lookups, and its variables, without those whose value is gone."""
-        lookups = self.lookups if self.flow.unasked else {}
-        names = {**others, **lookups, **self.variables}
+        """`others`, its lookups, asked or not, and its variables, without those whose value is gone."""
+        unasked = self.flow.unasked
+        names = {**others, **unasked, **self.lookups, **self.variables} if unasked else {**others, **self.variables}
         for gone in self.tokens:
             names.pop(gone, None)
         return names
 
-    def assign(self, name: str, value: Any) -> bool:
-        """Set a variable. Whether it is sensitive: then only a token leaves the turn."""
-        self.variables[name] = value
+    def with_variable(self, name: str, value: Any) -> FlowScope:
+        """The scope with a variable set; only a token of a sensitive one leaves the turn."""
+        variables = {**self.variables, name: value}
         if not self.flow.variables[name].sensitive:
-            return False
-        self.secrets |= {name}
-        self.tokens.pop(name, None)
-        return True
+            return self._replace(variables=variables)
+        tokens = {other: token for other, token in self.tokens.items() if other != name}
+        return self._replace(variables=variables, secrets=self.secrets | {name}, tokens=tokens)
 
-    def keep(self, name: str, answer: Mapping[str, Any]) -> None:
-        """Put the answer of a lookup into scope."""
-        self.lookups[name] = answer
-        self.asked |= {name}
-        self.hidden.pop(name, None)
+    def with_answer(self, name: str, answer: Mapping[str, Any]) -> FlowScope:
+        """The scope with the answer of a lookup."""
+        hidden = {other: kept for other, kept in self.hidden.items() if other != name}
+        return self._replace(lookups={**self.lookups, name: answer}, asked=self.asked | {name}, hidden=hidden)
 
     @property
     def has_secrets(self) -> bool:
@@ -144,13 +108,13 @@ class FlowScope:
         answer: Mapping[str, Any] = masked(self.lookups[name], self.flow.hushed.get(name, ()), mask)
         return answer
 
-    def kept_lookups(self, mask: Callable[[str], str]) -> dict[str, Any]:
+    def kept_lookups(self, mask: Callable[[str], str]) -> Mapping[str, Any]:
         """The answers of its lookups as they leave the turn."""
         if not self.flow.hushed:
             return self.lookups
         return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
 
-    def kept(self, mask: Callable[[str], str]) -> dict[str, Any]:
+    def kept(self, mask: Callable[[str], str]) -> Mapping[str, Any]:
         """The variables as they leave the turn."""
         if not self.secrets and not self.tokens:
             return self.variables
@@ -158,50 +122,47 @@ class FlowScope:
         return {**self.variables, **self.tokens, **hidden}
 
 
-@dataclass(frozen=True, slots=True)
-class Savepoint:
+class Savepoint(NamedTuple):
     """How far a turn was before a step was entered."""
 
     step: Step
     script: tuple[int, int, int]
     hooks: int
-    scopes: list[FlowScope]
+    scopes: tuple[FlowScope, ...]
     locale: str
 
 
 def new_scope(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
     """The scope at the beginning of a flow, with the given params."""
-    scope = FlowScope(flow, {name: variable.default for name, variable in flow.variables.items()}, {})
+    scope = FlowScope(flow, {name: variable.default for name, variable in flow.variables.items()}, NOTHING)
     for name, value in given.items():
-        scope.assign(name, value)
+        scope = scope.with_variable(name, value)
     return scope
 
 
-def scopes_of(root: Flow, session: Session) -> list[FlowScope]:
+def scopes_of(root: Flow, session: Session) -> tuple[FlowScope, ...]:
     """The scopes of a session, the outermost flow first."""
-    now = _restored(root.named(session.at), session.variables, session.lookups)
-    if not session.callers:
-        return [now]
-    return [*(_waiting(root, level) for level in session.callers), now]
+    waiting = [_restored(root.named(each.flow), each.variables, each.lookups, each.step) for each in session.callers]
+    return (*waiting, _restored(root.named(session.at), session.variables, session.lookups))
 
 
-def _waiting(root: Flow, level: Level) -> FlowScope:
-    scope = _restored(root.named(level.flow), level.variables, level.lookups)
-    scope.step = level.step
-    return scope
-
-
-def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, Any]) -> FlowScope:
+def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, Any], step: str = "") -> FlowScope:
     """A scope of a session. Only the token is left of a sensitive variable with a value; its default is public."""
-    given = [name for name, each in flow.variables.items() if each.sensitive and variables.get(name) != each.default]
-    known = dict(variables)
-    tokens = {name: known.pop(name) for name in given if name in known}
-    hidden = {name: lookups[name] for name in flow.hushed.keys() & lookups.keys()}
-    seen = {name: without(kept, flow.hushed[name]) for name, kept in hidden.items()}
-    return FlowScope(flow, known, {**lookups, **seen}, tokens=tokens, hidden=hidden)
+    declared = flow.variables
+    tokens = {
+        name: value
+        for name, value in variables.items()
+        if name in declared and declared[name].sensitive and value != declared[name].default
+    }
+    if tokens:
+        variables = {name: value for name, value in variables.items() if name not in tokens}
+    hidden = {name: lookups[name] for name in flow.hushed if name in lookups}
+    if hidden:
+        lookups = {**lookups, **{name: without(kept, flow.hushed[name]) for name, kept in hidden.items()}}
+    return FlowScope(flow, variables, lookups, step, tokens=tokens, hidden=hidden)
 
 
-def levels(scopes: list[FlowScope], mask: Callable[[str], str]) -> tuple[Level, ...]:
+def levels(scopes: tuple[FlowScope, ...], mask: Callable[[str], str]) -> tuple[Level, ...]:
     """The flows that wait, as a session keeps them."""
     waiting = scopes[:-1]
     return tuple(Level(each.flow.name, each.step, each.kept(mask), each.kept_lookups(mask)) for each in waiting)
@@ -235,16 +196,17 @@ class LookupAnswers:
         self.kept: dict[str, Any] = {}
         self._mask = mask
 
-    def keep(self, scope: FlowScope, read: Read) -> list[str]:
-        """Put answers into the scope of `scope`, with tokens for what they should not tell; why each is not real."""
+    def keep(self, scope: FlowScope, read: Read) -> tuple[FlowScope, list[str]]:
+        """The scope with the answers, with tokens for what they should not repeat; and why each is not real."""
         for asking, answer, problem in read:
             for secret in leading_to(answer, scope.flow.hushed.get(asking.name, ())) if not problem else ():
                 self.secrets.learn(secret)
-        return [self._keep(scope, asking, answer, problem) for asking, answer, problem in read]
-
-    def _keep(self, scope: FlowScope, asking: Asking, answer: Mapping[str, Any], problem: str) -> str:
-        if self.secrets and not problem:
-            answer, problem = asking.hush(answer, Hushing(self.secrets, self._mask))
-        scope.keep(asking.name, answer)
-        self.kept[asking.name] = scope.masked(asking.name, self._mask)
-        return problem
+        problems = []
+        for asking, answer, problem in read:
+            known, why = answer, problem
+            if self.secrets and not problem:
+                known, why = asking.hush(answer, Hushing(self.secrets, self._mask))
+            scope = scope.with_answer(asking.name, known)
+            self.kept[asking.name] = scope.masked(asking.name, self._mask)
+            problems.append(why)
+        return scope, problems

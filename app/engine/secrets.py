@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from app.flow.paths import Path, by_step
+from app.flow.phrases import LONGEST
 
 ANYWHERE: Final = 6
 """Characters of a secret that is found within longer words and numbers, too."""
@@ -41,7 +42,7 @@ class Secrets:
 
     def learn(self, value: object) -> None:
         """A value that was received; of a list or a map each of its entries."""
-        for text in _texts(value):
+        for text in _texts(value):  # their beginning is enough to find them again
             words = _words(text)
             digits = "" if any(char.isalpha() for char in words) else "".join(_DIGITS.findall(text))
             self._whole |= {text, words, digits} - {""}
@@ -74,7 +75,7 @@ def _texts(value: object) -> Iterator[str]:
         for each in value:
             yield from _texts(each)
     elif isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip():
-        yield _folded(str(value))
+        yield _folded(str(value)[:LONGEST])
 
 
 def _folded(text: str) -> str:

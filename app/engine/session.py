@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -46,8 +45,7 @@ class WaitRef(NamedTuple):
     index: int  # type: ignore[assignment]  # a tuple's own method of this name, which nobody calls
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """A place where a webhook may come in.
 
     Attributes:
@@ -61,7 +59,7 @@ class Wait:
         runs: the flow that the other party of a connect hears, and what it is given; None when it hears none.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's own method of this name, which nobody calls
     kind: CallbackKind
     name: str
     step: str
@@ -120,6 +118,7 @@ class Session(NamedTuple):
         observers: what is told of the webhooks of earlier turns.
         parent: the session whose connect made this leg; "" for a call that came in.
         returned: the outcome with which the flow came to its end where none waits for it.
+        leaves: the step of a `conversation` that is played last: the caller leaves it by hanging up.
     """
 
     id: str
@@ -144,16 +143,12 @@ class Session(NamedTuple):
     observers: tuple[Observer, ...] = ()
     parent: str = ""
     returned: str = ""
-
-
-def json_bytes(value: Any) -> bytes:
-    """The value as JSON, copied to its size: orjson leaves kilobytes of unused memory behind it."""
-    return bytes(memoryview(orjson.dumps(value)))
+    leaves: str = ""
 
 
 def to_json(session: Session) -> bytes:
     """The session as JSON, as the store keeps it."""
-    return json_bytes(
+    return orjson.dumps(
         {
             "id": session.id,
             "flow": session.flow,
@@ -192,6 +187,8 @@ def _fields_seldom_used(session: Session) -> dict[str, Any]:
         fields["parent"] = session.parent
     if session.returned:
         fields["returned"] = session.returned
+    if session.leaves:
+        fields["leaves"] = session.leaves
     return fields
 
 

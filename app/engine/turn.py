@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -93,8 +92,7 @@ class Turn(NamedTuple):
     lookups: Mapping[str, Any] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class TraceLine:
+class TraceLine(NamedTuple):
     """One thing a turn did.
 
     Attributes:
@@ -119,6 +117,22 @@ class TraceLine:
     attempt: int = 0
     attempts: int = 0
     next_target: int = 0
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "did": self.did,
+            "step": self.step,
+            "what": self.what,
+            "where": self.where,
+            "because": self.because,
+            "others": self.others,
+            "by": self.by,
+            "attempt": self.attempt,
+            "attempts": self.attempts,
+            "next_target": self.next_target,
+        }
 
 
 def line(

@@ -12,9 +12,13 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One fault. `message` says what is wrong, `cure` what to write instead; both are plain sentences.
+    """One fault.
 
-    `names` are the variables, lookups and template files that a text says as they are, where their value is meant.
+    Attributes:
+        message: what is wrong, in plain sentences.
+        cure: what to write instead.
+        ncco_rule: the rule of `app.ncco` that is broken, e.g. N108; "" for a rule of the flow language alone.
+        names: the variables, lookups and template files that a text says as they are, where their value is meant.
     """
 
     code: str
@@ -22,6 +26,7 @@ class Issue:
     place: Place
     message: str
     cure: str
+    ncco_rule: str = ""
     names: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property

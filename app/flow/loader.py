@@ -6,13 +6,14 @@ Each flow also gets the flows that a call may reach from it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from app.flow.checks.project import check_project
 from app.flow.checks.usage.check import check_usage
+from app.flow.consequences import without_consequences, without_text_consequences
 from app.flow.files import read_project
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import calendar_sources
@@ -22,7 +23,6 @@ from app.flow.language.reader import Reader
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.model import Flow, Project, Signature
 from app.flow.nodes import Map, Node, Place, Text
-from app.flow.rules import PROMPT_RULES
 from app.flow.scope import scope_types
 from app.flow.source import names_written_in, read_yaml
 from app.flow.taint import tainted
@@ -74,13 +74,6 @@ _TEMPLATES = "templates/"
 _CALENDARS = "calendars/"
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
-_UNKNOWN_NAME = frozenset({"E272", "E303", "E304", "E537", "E561", "E580"})
-"""Rules about flows, names in expressions, calendars, lookups, locales and hooks that nobody declares."""
-
-_FOLLOWS_FROM = {"W215": "E276", "W287": "E402", "W289": "E630"}
-"""Warnings that follow from an error in the same file: a step of the outcome that leads nowhere cannot be reached, the
-item that cannot be read may start the conversation, and a lookup that nobody asks never changes."""
-
 Extent = Literal["revision", "files", "project"]
 
 
@@ -130,15 +123,14 @@ def load(texts: Mapping[str, str], env: Mapping[str, str] | None = None, *, exte
         return project
     flows = [file.read for file in files if file not in parts]
     usage = check_usage(flows, context.shared, shelf.untaken(), project.issues, is_whole=extent == "project")
-    return replace(project, issues=tuple(sorted(_causes({*project.issues, *usage}), key=by_place)))
-
-
-def _causes(issues: Set[Issue]) -> Iterator[Issue]:
-    """The issues without those that follow from another one in their file."""
-    found = {(issue.place.file, issue.code) for issue in issues}
-    for issue in issues:
-        if (issue.place.file, _FOLLOWS_FROM.get(issue.code)) not in found:
-            yield issue
+    issues = without_consequences(
+        {*project.issues, *usage},
+        {file.path: file.node for file in files if file.node is not None},
+        {file.path: file.text for file in files},
+        frozenset[str]().union(*(names_written_in(file.text)[1] for file in files if file.node is None)),
+        {file.path for file in files if file.read and file.read.flow and file.read.name not in project.flows},
+    )
+    return replace(project, issues=tuple(issues))
 
 
 @dataclass(slots=True, eq=False)
@@ -155,15 +147,10 @@ class _File:
 
     @property
     def issues(self) -> Iterator[Issue]:
-        """Its faults, without those that only follow from a fault of its text.
-
-        Beside such a fault it is not known what a menu takes, so its prompts are not measured by it.
-        """
-        marred = {(issue.place.line, issue.place.column) for issue in self.found[: self.text_faults] if issue.is_error}
-        yield from self.found[: self.text_faults]
-        for issue in self.found[self.text_faults :]:
-            if not _follows(issue, self.path, marred) and not (marred and issue.code in PROMPT_RULES):
-                yield issue
+        """Its faults, without those that only follow from a fault of its text."""
+        faults = self.found[: self.text_faults]
+        yield from faults
+        yield from without_text_consequences(self.found[self.text_faults :], self.path, faults)
 
 
 def _read_text(file: _File) -> Node | None:
@@ -217,8 +204,7 @@ def _project(
 ) -> Project:
     read = [file.read for file in files if file.read is not None]
     between = check_project(read, is_whole=all(file.node for file in files))
-    unread = frozenset[str]().union(*(names_written_in(file.text)[1] for file in files if file.node is None))
-    issues = {issue for file in files for issue in file.issues if not _is_unread(issue, file, unread)} | set(between)
+    issues = {issue for file in files for issue in file.issues} | set(between)
     dates = calendar_sources(context.shared.calendars.values())
     sources = {
         file.read.name: {file.path: file.text, **file.templates, **shared_sources, **dates, **_dates(file.read.flow)}
@@ -244,22 +230,6 @@ def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calenda
         if shared.get(name) is not calendar
     }
     return {**shared, **own}
-
-
-def _is_unread(issue: Issue, file: _File, names: Set[str]) -> bool:
-    """Whether an issue is about a name that may be declared in a file with a syntax error."""
-    if not names or file.node is None or issue.code not in _UNKNOWN_NAME or issue.place.file != file.path:
-        return False
-    line = file.text.splitlines()[issue.place.line - 1]
-    return line[issue.place.column - 1 :][: issue.place.length] in names
-
-
-def _follows(issue: Issue, path: str, marred: Set[tuple[int, int]]) -> bool:
-    """Whether an issue only follows from a fault of the text that it points at, such as a value that is missing."""
-    place = issue.place
-    if not marred or place.file != path:
-        return False
-    return any(line == place.line and 0 <= column - place.column < place.length for line, column in marred)
 
 
 class Shelf(Mapping[str, str]):

@@ -102,7 +102,7 @@ class Draft:
             allow-list; "" when the flow file names it literally.
         shape: names what decides about the order of actions; two drafts with the same shape are alike in it. 0 when
             it may differ from call to call.
-        is_fixed: whether the action is the same in every call.
+        computed: the options of the action that a call computes; the others are the same in every call.
         heard: the flow that the other party of a connect hears before it is joined, and what that is given
             (`{"flow": .., "given": {..}}`); None when it hears none. The engine writes the `url` of its `onAnswer`.
     """
@@ -111,7 +111,7 @@ class Draft:
     callback: Callback | None = None
     dials: str = ""
     shape: int = 0
-    is_fixed: bool = False
+    computed: tuple[str, ...] = ()
     heard: Mapping[str, Any] | None = None
 
 
@@ -235,8 +235,7 @@ class Outcome:
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Jump:
+class Jump(NamedTuple):
     """An exit that decides at once. `others` says why each line before the deciding one did not fit."""
 
     target: Target
@@ -520,6 +519,8 @@ class Flow:
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of every file it is made of; `load` makes the same flow of them again.
         sound: shapes of NCCOs that were found right; a memo that grows while calls run.
+        tails: what is played behind an `input` from a step on, by step; None where it differs from call to call. Also
+            a memo.
     """
 
     name: str
@@ -543,6 +544,7 @@ class Flow:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
     sound: set[tuple[int, ...]] = field(default_factory=set, compare=False, repr=False)
+    tails: dict[str, tuple[Draft, ...] | None] = field(default_factory=dict, compare=False, repr=False)
 
     def named(self, name: str) -> Flow:
         """The flow of this name that a call may come to from here; "" and its own name are itself."""

@@ -57,7 +57,10 @@ class Map(NamedTuple):
 
     def get(self, key: str) -> Node | None:
         """The value under `key`, or None."""
-        return next((entry.value for entry in self.entries if entry.key.value == key), None)
+        for entry in self.entries:
+            if entry.key.value == key:
+                return entry.value
+        return None
 
     def keys(self) -> tuple[str, ...]:
         """The keys in the order of the file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Final
 
 _WITHIN_WORDS = "'\u2019\u02bc"
 _NOT_A_WORD = re.compile(r"[\W_]+")
@@ -17,11 +18,19 @@ _VOICING = "\u3099\u309a"
 """What makes another syllable of a kana; no accent."""
 
 
+LONGEST: Final = 1_500
+"""Characters of a text that are compared; a minute of speech, the longest that is recognised, has about 1,000. Source:
+NCCO reference, Speech recognition settings (maxDuration)."""
+
+
 def fold(text: str) -> str:
     """`text` as words in small letters without accents and punctuation, one blank between them.
 
+    Only the first `LONGEST` characters count: a single sign may become 18 of them.
+
     Where a script sets no blanks between words, each sign is a word.
     """
+    text = text[:LONGEST]
     if text.isascii():
         return _NOT_A_WORD.sub(" ", text.lower().replace("'", "")).strip()
     small = unicodedata.normalize("NFKD", text).casefold()

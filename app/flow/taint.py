@@ -219,7 +219,7 @@ def _is_url(node: Node | None, path: Path) -> bool:
     if node is not None and is_described(node):
         return _is_url(described(node, "type"), path)
     if not path:
-        return isinstance(node, Text) and node.value == "url"
+        return isinstance(node, Text) and node.value in ("url", "url?")
     if isinstance(node, Seq):
         return len(node.items) == 1 and path[0] is None and _is_url(node.items[0], path[1:])
     return isinstance(node, Map) and path[0] is not None and _is_url(node.get(path[0]), path[1:])

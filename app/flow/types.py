@@ -29,6 +29,7 @@ _LARGE = 10**18
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _URL = re.compile(r"(?:https?|wss?)://[^\s/?#\\\"<>^`{|}@]+(?:[/?#][^\s\\\"<>^`{|}]*)?", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"[a-z]+://[^\s/?#@]+@", re.IGNORECASE)
 _BLANK = re.compile(r"[a-z]+://[^\s/?#]+[/?#]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PHONE_FILLING = re.compile(r"[\s.\-\u2010-\u2015()]")
@@ -207,6 +208,8 @@ def _url(value: object) -> str:
         return value.strip()
     if isinstance(value, str) and _BLANK.match(value.strip()) and _URL.fullmatch(value.strip().replace(" ", "%20")):
         raise ValueError("a URL without blanks is needed: write %20 for each")
+    if isinstance(value, str) and _CREDENTIALS.match(value.strip()):
+        raise ValueError("a URL without user and password is needed: credentials in a URL are refused")
     raise ValueError("a URL is needed, such as https://example.com/hold.mp3")
 
 

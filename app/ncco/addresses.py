@@ -202,6 +202,9 @@ class SipUri(Kind):
             bare = re.fullmatch(r"[^\s@:]+@[\w.-]+", value)
             cure = f'Write "sip:{value}".' if bare and len(value) < 200 else None
             return [fault("N114", f"{shown(value)} is not of the form sip:user@host.", cure)]
+        scheme, slashes, rest = value.partition("//")
+        if slashes and scheme.endswith(":"):
+            return [fault("N962", f"{shown(value)} has slashes behind its scheme.", f'Write "{scheme}{rest}".')]
         if found[2] is None or found[1].lower() != "sip":
             return [fault("N962", f"{shown(value)} is not of the form sip:user@host.")]
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.ncco.actions import SHAPES
@@ -33,9 +33,12 @@ def check(document: object) -> list[Issue]:
     return sorted([*issues, *check_order(document, SHAPES)], key=_place)
 
 
-def each_is_clean(actions: Iterable[object]) -> bool:
-    """Whether no action has an issue by itself; how they follow one another is not checked."""
-    return not any(_check_action(action) for action in actions)
+def options_are_clean(action: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """Whether the options `names` of an action have no issue, nor what the options say together.
+
+    The other options of the action are known to be right; how actions follow one another is not checked.
+    """
+    return SHAPES[action["action"]].is_clean(action, names)
 
 
 def is_plain_text(text: object) -> bool:

@@ -98,6 +98,38 @@ VOICES: dict[str, Voice] = {
 }
 """Spoken languages: standard, premium and SSML styles. Source: Text-To-Speech guide, 2022; the last row: Java SDK."""
 
+LANGUAGE_NAMES = {
+    "arabic": "ar",
+    "chinese": "cmn",
+    "mandarin": "cmn",
+    "cantonese": "yue",
+    "catalan": "ca",
+    "czech": "cs",
+    "danish": "da",
+    "dutch": "nl",
+    "english": "en",
+    "finnish": "fi",
+    "french": "fr",
+    "german": "de",
+    "greek": "el",
+    "hindi": "hi",
+    "hungarian": "hu",
+    "italian": "it",
+    "japanese": "ja",
+    "korean": "ko",
+    "norwegian": "nb",
+    "polish": "pl",
+    "portuguese": "pt",
+    "romanian": "ro",
+    "russian": "ru",
+    "spanish": "es",
+    "swedish": "sv",
+    "turkish": "tr",
+    "ukrainian": "uk",
+    "welsh": "cy",
+}
+"""English names of languages, in small letters, and their codes. Source: ISO 639."""
+
 _RECOGNISED = """
 af-ZA sq-AL am-ET ar-DZ ar-BH ar-EG ar-IQ ar-IL ar-JO ar-KW ar-LB ar-MA ar-OM ar-QA ar-SA ar-PS ar-TN ar-AE hy-AM
 az-AZ eu-ES bn-BD bn-IN bg-BG my-MM ca-ES yue-hant-HK cmn-hans-cn cmn-hant-TW hr-HR cs-CZ da-DK nl-BE nl-NL en-AU

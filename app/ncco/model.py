@@ -117,6 +117,16 @@ class Shape:
             issues += [self._missing(name) for name in missing if name not in given]
         return issues + self._check_between(value, meant)
 
+    def is_clean(self, value: Mapping[str, Any], names: Iterable[str]) -> bool:
+        """Whether the options `names` have no issue, nor what all options say together; the others are right."""
+        for name in names:
+            option, entry = self.options.get(name), value[name]
+            if option is None or entry is None or name in self.notes:
+                return not self.check(value)
+            if check_value(option.kind, entry):
+                return False
+        return all(next(iter(rule(value)), None) is None for rule in self.rules)
+
     def _missing(self, name: str) -> Issue:
         about = self.options[name].describe()
         return fault("N106", f"{self.title} needs {name}.", f'Add "{name}": {about[:1].lower()}{about[1:]}')

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.ncco.hints import folded, near
 from app.ncco.issue import Issue, fault, listed, shown, wrong_type
-from app.ncco.languages import IS_RECOGNISED, RECOGNISED, VOICE_OF, VOICES
+from app.ncco.languages import IS_RECOGNISED, LANGUAGE_NAMES, RECOGNISED, VOICE_OF, VOICES
 
 if TYPE_CHECKING:
     from app.ncco.model import Shape
@@ -357,7 +357,7 @@ class Language(Kind):
         if hyphened in self.known:
             return f"Write {next(code for code in self.codes if code.lower() == hyphened)}."
         language, _, region = hyphened.partition("-")
-        region = {"uk": "gb"}.get(region, region)
+        language, region = LANGUAGE_NAMES.get(language, language), {"uk": "gb"}.get(region, region)
         names = {language, *_SAME_LANGUAGE.get(language, ())}
         same = [code for code in self.codes if code.lower().partition("-")[0] in names]
         same.sort(key=lambda code: (not code.lower().endswith(f"-{region}"), code not in _USUAL))

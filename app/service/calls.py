@@ -27,7 +27,7 @@ from app.engine import (
     refusal,
     resume,
 )
-from app.engine.session import from_json, json_bytes
+from app.engine.session import from_json
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable, UnknownWait
 from app.flow.model import CallbackKind, Flow
 from app.ncco.webhooks import FallbackWebhook, InputWebhook, LegWebhook, StatusWebhook
@@ -209,7 +209,7 @@ class CallService:
         return await self._write_first(turn, webhook, delivery)
 
     async def _write_first(self, turn: Turn, webhook: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
-        ncco, now = json_bytes(turn.ncco), webhook.received_at
+        ncco, now = orjson.dumps(turn.ncco), webhook.received_at
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_at)
         row = session_row(turn.session, 1, now, now)
         row = row._replace(leg=leg) if leg else row
@@ -501,7 +501,7 @@ class CallService:
         hooks: tuple[HookRow, ...] = (),
     ) -> Reply:
         """Write the next turn, then reply with it; `hooks` come before those of the turn. Raises Conflict."""
-        ncco = json_bytes(turn.ncco) if turn.ncco else END_OF_INPUT if kind == "input" else b""
+        ncco = orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if kind == "input" else b""
         now = milliseconds(delivery.received_at)
         hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_at))
         moved = session_row(turn.session, row.version + 1, row.created_at, now)._replace(leg=row.leg)

@@ -8,14 +8,15 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from app.engine import JOINED, Call, Session, Turn
-from app.engine.session import json_bytes
 from app.ncco.webhooks import FALLBACK_REASONS, Webhook, as_text, recognise, unnested, webhook_type
 
-JOIN_SILENTLY: Final = json_bytes([JOINED])
+JOIN_SILENTLY: Final = orjson.dumps([JOINED])
 """The reply to a called party that has nothing to hear: it is joined."""
 
-END_OF_INPUT: Final = json_bytes([{"action": "wait", "timeout": 0.1}])
+END_OF_INPUT: Final = orjson.dumps([{"action": "wait", "timeout": 0.1}])
 """The reply to an input behind which the call ends: the shortest wait. An empty reply would play what stands behind
 the input, and whether an empty list does is not documented.
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from app.engine import Call, Session, Turn, WaitRef
-from app.engine.session import json_bytes, to_json
+from app.engine.session import to_json
 from app.flow.language.hooks import Hook
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
 from app.service.carried import CARRIED
@@ -174,8 +174,8 @@ def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -
         turn.session.id,
         turn.session.turn,
         ncco,
-        json_bytes(turn.trace),
-        json_bytes(inputs),
+        orjson.dumps([line.fields for line in turn.trace]),
+        orjson.dumps(inputs),
         webhook.id,
         webhook.turn,
         webhook.wait,
@@ -195,7 +195,7 @@ def hook_rows(hooks: Iterable[Hook], session: str, now: datetime) -> tuple[HookR
 def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
     problem, body, headers = hook.problem, b"", b"{}"
     try:
-        body, headers = json_bytes(hook.json), json_bytes(_headers_of(hook))
+        body, headers = orjson.dumps(hook.json), orjson.dumps(_headers_of(hook))
     except TypeError:  # half a character, which JSON cannot hold
         problem = problem or "its body or its headers hold what JSON cannot"
     return HookRow(

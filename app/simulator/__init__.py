@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from app.simulator.application import Application
 from app.simulator.calls import CallIsOver, Moment, NothingToDecide, PhoneCall, Vonage
-from app.simulator.chaos import Chaos, Disturbance
-from app.simulator.delivery import Attempt, Delivery, Message, Verdict
+from app.simulator.chaos import Chaos, NetworkFault
+from app.simulator.delivery import Attempt, Delivery, Message, ReplyResult
 from app.simulator.durations import Durations
 from app.simulator.legs import BETWEEN_KEYS_S, Heard, Waited
 from app.simulator.parties import ENDLESS, Act, Behaviour, HangUp, Keys, Outcome, Parties, Silence, Words
@@ -34,7 +34,6 @@ __all__ = [
     "CallIsOver",
     "Chaos",
     "Delivery",
-    "Disturbance",
     "Durations",
     "HangUp",
     "Heard",
@@ -42,15 +41,16 @@ __all__ = [
     "Keys",
     "Message",
     "Moment",
+    "NetworkFault",
     "NothingToDecide",
     "Outcome",
     "Parties",
     "PhoneCall",
+    "ReplyResult",
     "Request",
     "Response",
     "Server",
     "Silence",
-    "Verdict",
     "VirtualClock",
     "Vonage",
     "Waited",

@@ -8,7 +8,7 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
-class Disturbance:
+class NetworkFault:
     """What happens to one delivery. It always gets through in the end: by its retry, or by the fallback.
 
     Attributes:
@@ -29,16 +29,16 @@ class Disturbance:
     is_unsigned: bool = False
 
     @property
-    def of_retry(self) -> Disturbance:
+    def of_retry(self) -> NetworkFault:
         """What happens to the same delivery when it is sent again."""
-        return Disturbance(loses_reply=True) if self.loses_every_reply else UNDISTURBED
+        return NetworkFault(loses_reply=True) if self.loses_every_reply else NO_FAULT
 
 
-UNDISTURBED: Final = Disturbance()
+NO_FAULT: Final = NetworkFault()
 
 
 class Chaos:
-    """Disturbances of a seed, delivery by delivery.
+    """Network faults of a seed, delivery by delivery.
 
     Args:
         seed: which ones.
@@ -58,7 +58,7 @@ class Chaos:
         self._fallback_rate = fallback_rate
         self._random = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
 
-    def next_disturbance(self, *, is_awaited: bool) -> Disturbance:
+    def next_fault(self, *, is_awaited: bool) -> NetworkFault:
         """What happens to the next delivery.
 
         Args:
@@ -67,7 +67,7 @@ class Chaos:
         luck = [self._random.random() for _ in range(8)]
         hit = [chance < self._rate for chance in luck]
         loses_every = is_awaited and self._fallback_rate > 0 and self._random.random() < self._fallback_rate
-        return Disturbance(
+        return NetworkFault(
             late_s=round(luck[5] * (self._slow_s if is_awaited else self._late_s), 3) if hit[0] else 0.0,
             slow_s=round(luck[6] * self._slow_s, 3) if hit[1] else 0.0,
             is_doubled=hit[2],

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from app.simulator import payloads
 from app.simulator.conversations import Conversation, Sound
-from app.simulator.delivery import Message, Verdict
+from app.simulator.delivery import Message, ReplyResult
 from app.simulator.legs import Heard, Identity, Leg, Waited
 from app.simulator.parties import (
     DETAILS,
@@ -135,7 +135,7 @@ class Dial:
         platform.complete_after(self._leg, status)
         return (yield from _replacement(asking))
 
-    def _ask(self, status: str, **extra: Any) -> Process[Verdict]:
+    def _ask(self, status: str, **extra: Any) -> Process[ReplyResult]:
         """Send a state whose reply is played."""
         leg = self._leg
         fields = payloads.status(leg, status, self._platform.clock.now, **extra)
@@ -255,7 +255,7 @@ class Dial:
         return None
 
 
-def _replacement(asking: Process[Verdict]) -> Steps[Ncco | None]:
+def _replacement(asking: Process[ReplyResult]) -> Steps[Ncco | None]:
     """The NCCO that a reply brings, once it is there."""
     yield from first_of(asking.done)
     return asking.result.ncco if asking.result is not None else None

@@ -13,7 +13,7 @@ from typing import Any, Final
 from app.ncco import Issue, check
 from app.simulator import payloads
 from app.simulator.application import Application
-from app.simulator.chaos import UNDISTURBED, Chaos, Disturbance
+from app.simulator.chaos import NO_FAULT, Chaos, NetworkFault
 from app.simulator.legs import Ids
 from app.simulator.requests import (
     Method,
@@ -53,7 +53,7 @@ Source: webhook reference, Error: what is refused has an "invalid value type or 
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ReplyResult:
     """What a reply comes to.
 
     Attributes:
@@ -71,7 +71,7 @@ class Verdict:
     issues: tuple[Issue, ...] = ()
 
 
-def judge(response: Response, application: Application, *, is_played: bool, is_answer: bool) -> Verdict:
+def read_reply(response: Response, application: Application, *, is_played: bool, is_answer: bool) -> ReplyResult:
     """What a reply comes to.
 
     Args:
@@ -82,16 +82,16 @@ def judge(response: Response, application: Application, *, is_played: bool, is_a
     """
     if response.failure:
         reason = REASONS[response.failure]
-        return Verdict(failure=reason, is_retried=True, problem=f"no reply: {response.failure}")
+        return ReplyResult(failure=reason, is_retried=True, problem=f"no reply: {response.failure}")
     if response.status not in GOOD:
         problem = f"the status is {response.status}"
-        return Verdict(failure=BAD_STATUS, is_retried=response.status in RETRIED, problem=problem)
-    return _read(response, application, is_answer=is_answer) if is_played else Verdict()
+        return ReplyResult(failure=BAD_STATUS, is_retried=response.status in RETRIED, problem=problem)
+    return _read(response, application, is_answer=is_answer) if is_played else ReplyResult()
 
 
-def _read(response: Response, application: Application, *, is_answer: bool) -> Verdict:
+def _read(response: Response, application: Application, *, is_answer: bool) -> ReplyResult:
     if response.status == 204 or not response.body.strip():
-        return _invalid("the reply is empty") if is_answer else Verdict()
+        return _invalid("the reply is empty") if is_answer else ReplyResult()
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in REFUSED_TYPES:
         return _invalid(f"the reply is {kind}")
@@ -99,7 +99,7 @@ def _read(response: Response, application: Application, *, is_answer: bool) -> V
         document = json.loads(response.body)
     except ValueError:
         return _invalid("the reply is not JSON")
-    return Verdict() if not is_answer and _changes_nothing(document, application) else _checked(document)
+    return ReplyResult() if not is_answer and _changes_nothing(document, application) else _checked(document)
 
 
 def _changes_nothing(document: Any, application: Application) -> bool:
@@ -109,16 +109,16 @@ def _changes_nothing(document: Any, application: Application) -> bool:
     return document is None or (document == [] and application.empty_array == "ignore")
 
 
-def _checked(document: Any) -> Verdict:
+def _checked(document: Any) -> ReplyResult:
     issues = tuple(check(document))
     error = next((issue for issue in issues if issue.is_error and issue.code not in PLAYED_ANYWAY), None)
     if error is not None:
-        return Verdict(failure=INVALID, problem=f"{error.code} {error.path}: {error.message}", issues=issues)
-    return Verdict(ncco=document, issues=issues)
+        return ReplyResult(failure=INVALID, problem=f"{error.code} {error.path}: {error.message}", issues=issues)
+    return ReplyResult(ncco=document, issues=issues)
 
 
-def _invalid(problem: str) -> Verdict:
-    return Verdict(failure=INVALID, problem=problem)
+def _invalid(problem: str) -> ReplyResult:
+    return ReplyResult(failure=INVALID, problem=problem)
 
 
 SYNTAX_ERROR = "Syntax error in NCCO. Invalid value type or action."
@@ -163,7 +163,7 @@ class Attempt:
     at: float
     request: Request
     response: Response
-    verdict: Verdict
+    verdict: ReplyResult
     disturbance: str = ""
 
 
@@ -181,7 +181,7 @@ class Delivery:
     at: float
     message: Message
     attempts: list[Attempt] = field(default_factory=list)
-    verdict: Verdict | None = None
+    verdict: ReplyResult | None = None
     is_over: bool = False
 
     @property
@@ -213,7 +213,7 @@ class Deliveries:
         self._chaos = chaos
         self.log: list[Delivery] = []
 
-    def send(self, message: Message) -> Process[Verdict] | None:
+    def send(self, message: Message) -> Process[ReplyResult] | None:
         """Deliver without waiting; without a URL nothing is sent (None), and an error event is only logged."""
         if message.url:
             return self._scheduler.spawn(self._attempts(message))
@@ -221,17 +221,17 @@ class Deliveries:
             self.log.append(Delivery(self._scheduler.clock.ms / 1000, message, is_over=True))
         return None
 
-    def ask(self, message: Message) -> Process[Verdict]:
+    def ask(self, message: Message) -> Process[ReplyResult]:
         """Deliver something whose reply is played; the process comes to what is played in the end.
 
         It runs by itself: a party that hangs up meanwhile does not take the request back.
         """
         return self._scheduler.spawn(self._instruction(message))
 
-    def _instruction(self, message: Message) -> Steps[Verdict]:
+    def _instruction(self, message: Message) -> Steps[ReplyResult]:
         """Source: webhook reference, Fallback: after it, an answered call ends and a running NCCO goes on."""
         if not message.url:
-            return Verdict()
+            return ReplyResult()
         verdict = yield from self._attempts(message)
         if verdict.failure and self._application.fallback_url:
             if verdict.failure == INVALID:
@@ -255,40 +255,40 @@ class Deliveries:
         own = self._application
         self.send(Message("error", own.event_url, own.event_method, fields, message.call))
 
-    def _attempts(self, message: Message) -> Steps[Verdict]:
+    def _attempts(self, message: Message) -> Steps[ReplyResult]:
         delivery = Delivery(self._scheduler.clock.ms / 1000, message)
         self.log.append(delivery)
-        disturbance = self._next_disturbance(message)
-        if disturbance.late_s:
-            yield from pause(disturbance.late_s)
-        verdict = yield from self._attempt(delivery, disturbance)
+        fault = self._next_fault(message)
+        if fault.late_s:
+            yield from pause(fault.late_s)
+        verdict = yield from self._attempt(delivery, fault)
         for _ in range(self._application.retries if verdict.is_retried else 0):
             yield from pause(self._application.retry_after_s)
-            verdict = yield from self._attempt(delivery, disturbance.of_retry)
+            verdict = yield from self._attempt(delivery, fault.of_retry)
             if not verdict.is_retried:
                 break
         delivery.is_over = True
         return verdict
 
-    def _next_disturbance(self, message: Message) -> Disturbance:
+    def _next_fault(self, message: Message) -> NetworkFault:
         """A fallback is never disturbed: it is what recovers from all other faults."""
         if self._chaos is None or message.kind == "fallback" or message.is_spared:
-            return UNDISTURBED
-        return self._chaos.next_disturbance(is_awaited=message.is_played)
+            return NO_FAULT
+        return self._chaos.next_fault(is_awaited=message.is_played)
 
-    def _attempt(self, delivery: Delivery, disturbance: Disturbance) -> Steps[Verdict]:
+    def _attempt(self, delivery: Delivery, fault: NetworkFault) -> Steps[ReplyResult]:
         message, sent_at = delivery.message, self._scheduler.clock.ms / 1000
-        request = self._request(message, is_signed=not disturbance.is_unsigned)
+        request = self._request(message, is_signed=not fault.is_unsigned)
         response: Response = yield Ask(request)
-        if disturbance.is_doubled:
-            self._scheduler.spawn(_again(request, disturbance.again_s))
-        if disturbance.slow_s:
-            yield from pause(disturbance.slow_s)
-        if disturbance.loses_reply:
+        if fault.is_doubled:
+            self._scheduler.spawn(_again(request, fault.again_s))
+        if fault.slow_s:
+            yield from pause(fault.slow_s)
+        if fault.loses_reply:
             yield from pause(request.answer_s)
             response = Response(0, failure="timeout", seconds=request.answer_s)
-        verdict = judge(response, self._application, is_played=message.is_played, is_answer=message.is_answer)
-        delivery.attempts.append(Attempt(sent_at, request, response, verdict, _described(disturbance)))
+        verdict = read_reply(response, self._application, is_played=message.is_played, is_answer=message.is_answer)
+        delivery.attempts.append(Attempt(sent_at, request, response, verdict, _described(fault)))
         delivery.verdict = verdict
         return verdict
 
@@ -315,13 +315,13 @@ def _again(request: Request, seconds: float) -> Steps[None]:
     yield Ask(request)
 
 
-def _described(disturbance: Disturbance) -> str:
+def _described(fault: NetworkFault) -> str:
     effects = {
-        f"late by {disturbance.late_s:g} s": disturbance.late_s,
-        f"slow by {disturbance.slow_s:g} s": disturbance.slow_s,
-        f"sent again {disturbance.again_s:g} s later": disturbance.is_doubled,
-        "reply lost": disturbance.loses_reply,
-        "and so are all others": disturbance.loses_every_reply,
-        "not signed": disturbance.is_unsigned,
+        f"late by {fault.late_s:g} s": fault.late_s,
+        f"slow by {fault.slow_s:g} s": fault.slow_s,
+        f"sent again {fault.again_s:g} s later": fault.is_doubled,
+        "reply lost": fault.loses_reply,
+        "and so are all others": fault.loses_every_reply,
+        "not signed": fault.is_unsigned,
     }
     return ", ".join(text for text, happened in effects.items() if happened)

@@ -9,7 +9,7 @@ from app.simulator import payloads
 from app.simulator.application import Application
 from app.simulator.chaos import Chaos
 from app.simulator.conversations import Conversation
-from app.simulator.delivery import Deliveries, Message, Verdict
+from app.simulator.delivery import Deliveries, Message, ReplyResult
 from app.simulator.durations import Durations
 from app.simulator.legs import EndedBy, Heard, Identity, Ids, Leg
 from app.simulator.parties import Parties
@@ -97,7 +97,7 @@ class Platform:
         fields = payloads.status(leg, name, self.clock.now, **extra)
         self.deliveries.send(Message("event", leg.event_url, leg.event_method, fields, leg.root.uuid))
 
-    def ask(self, kind: str, url: str, method: Method, fields: Mapping[str, Any], leg: Leg) -> Steps[Verdict]:
+    def ask(self, kind: str, url: str, method: Method, fields: Mapping[str, Any], leg: Leg) -> Steps[ReplyResult]:
         """Send a webhook and wait for what is played because of it."""
         is_answer = kind in ("answer", "onanswer")
         message = Message(
@@ -112,7 +112,7 @@ class Platform:
         )
         process = self.deliveries.ask(message)
         yield from first_of(process.done)
-        return process.result or Verdict()
+        return process.result or ReplyResult()
 
     def end(self, leg: Leg, by: EndedBy) -> None:
         """A leg ends, and with it what belongs to it: its NCCO, recordings, the legs that it has dialled.

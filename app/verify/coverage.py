@@ -191,14 +191,18 @@ def _outcomes_of(exit_: Exit, number: int, lines: tuple[str, ...]) -> Iterable[s
 
 
 class KeptLine(NamedTuple):
-    """A line of a trace as it was kept, as far as it is needed here; see `app.engine.turn.TraceLine`."""
+    """The fields of a kept line of a trace that are read here; see `app.engine.turn.TraceLine`."""
 
     did: str
     step: str
     what: str
-    where: str
-    because: str
-    others: tuple[str, ...]
+    where: str = ""
+    because: str = ""
+    others: tuple[str, ...] = ()
+    by: str = ""
+    attempt: int = 0
+    attempts: int = 0
+    next_target: int = 0
 
 
 class Name(NamedTuple):
@@ -211,17 +215,8 @@ class Name(NamedTuple):
 
 def lines_of(trace: bytes) -> tuple[KeptLine, ...]:
     """The lines of a stored trace."""
-    return tuple(
-        KeptLine(
-            line["did"],
-            line["step"],
-            line["what"],
-            line.get("where", ""),
-            line.get("because", ""),
-            tuple(line.get("others", ())),
-        )
-        for line in json.loads(trace)
-    )
+    kept = ({name: line[name] for name in KeptLine._fields if name in line} for line in json.loads(trace))
+    return tuple(KeptLine(**fields) for fields in kept)
 
 
 class Flows:

@@ -39,7 +39,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def nccos(folder: Path) -> dict[str, Any]:
-    files = [*folder.rglob("numbers/*.json"), *folder.rglob("flows/*.json"), folder / "all.json"]
+    files = [*folder.rglob("numbers/*.json"), folder / "all.json"]
     return {str(file.relative_to(folder)): json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
@@ -48,19 +48,16 @@ def _project(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP, desk=DESK)
 
 
-def test_each_number_and_each_flow_has_a_file_that_says_its_error_exit() -> None:
+def test_each_number_has_a_file_that_says_its_error_exit() -> None:
     done = ncco("bundle")
 
     assert 0 == done.exit_code
     assert "Grüße." == text_of(Path("bundle/numbers/442079460000.json"))
     assert "Grüße." == text_of(Path("bundle/numbers/442079460001.json"))
-    assert "The desk is away." == text_of(Path("bundle/flows/desk.json"))
     assert ("Grüße.", "Grüße.") == (text_of(Path("bundle/default.json")), text_of(Path("bundle/all.json")))
     assert [
         "numbers/442079460000.json  the error exit of shop",
         "numbers/442079460001.json  the error exit of shop",
-        "flows/desk.json            the error exit of desk",
-        "flows/shop.json            the error exit of shop",
         "default.json               the error exit of shop",
         "all.json                   the error exit of shop",
         "written into bundle: see its README.md for the web host and for the URL to enter at Vonage (by GET)",

@@ -109,7 +109,7 @@ def document(id_: str) -> dict[str, Any]:
 # One call
 
 
-def test_timeline_tells_what_came_in_why_and_what_went_out() -> None:
+def test_timeline_says_what_came_in_why_and_what_went_out() -> None:
     record(to_sales)
 
     shown = ncco("calls", LEG[:6])
@@ -149,7 +149,7 @@ call {LEG}
     )
 
 
-def test_failed_step_is_told_with_its_place() -> None:
+def test_failed_step_is_reported_with_its_place() -> None:
     record(broken)
 
     text = ncco("calls", "aa03").stdout
@@ -159,7 +159,7 @@ def test_failed_step_is_told_with_its_place() -> None:
     assert "something failed" in text
 
 
-def test_second_delivery_is_told_as_such() -> None:
+def test_second_delivery_is_reported_as_such() -> None:
     async def twice(call: ServedCall) -> None:
         await call.ring()
         token = call.token("input")
@@ -212,7 +212,7 @@ def test_beginning_of_several_calls_names_them() -> None:
 # Databases that cannot be read
 
 
-def test_foreign_database_is_told() -> None:
+def test_foreign_database_is_reported() -> None:
     connection = sqlite3.connect("ncco.db")
     connection.execute("CREATE TABLE songs (name TEXT)")
     connection.close()
@@ -223,7 +223,7 @@ def test_foreign_database_is_told() -> None:
     assert "belongs to another program" in shown.stderr
 
 
-def test_locked_database_is_told() -> None:
+def test_locked_database_is_reported() -> None:
     record(to_sales)
     holder = sqlite3.connect("ncco.db", isolation_level=None)
     holder.execute("PRAGMA locking_mode = EXCLUSIVE")

@@ -20,7 +20,7 @@ def test_the_environment_wins_over_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 @pytest.mark.parametrize("words", [("check",), ("test",), ("hours",), ("schema", "flow"), ("simulate",)])
-def test_a_dotenv_that_is_no_utf_8_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_a_dotenv_that_is_no_utf_8_is_reported(tmp_path: Path, words: tuple[str, ...]) -> None:
     (write_project(tmp_path, shop=SHOP) / ".env").write_bytes(b"FLOW_NAME=M\xfcnchen\n")
     done = ncco(*words)
 
@@ -31,7 +31,7 @@ def test_a_dotenv_that_is_no_utf_8_is_told(tmp_path: Path, words: tuple[str, ...
 
 
 @pytest.mark.skipif(not UNREADABLE.exists(), reason="the system has no file that nobody can read from its start")
-def test_a_dotenv_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_a_dotenv_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     (write_project(tmp_path, shop=SHOP) / ".env").symlink_to(UNREADABLE)
     done = ncco("check")
 

@@ -53,7 +53,7 @@ def bytes_of(path: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(path.parent.glob(f"{path.name}*")))
 
 
-def test_every_call_of_a_number_is_deleted_and_told(database: Path) -> None:
+def test_every_call_of_a_number_is_deleted_and_counted(database: Path) -> None:
     write_calls(database)
     done = ncco("forget", "--number", "+44 7700 900-123")
 
@@ -64,7 +64,7 @@ def test_every_call_of_a_number_is_deleted_and_told(database: Path) -> None:
     assert 1 == bytes_of(database).count(NUMBER.encode())
 
 
-def test_older_copies_in_a_large_file_are_told_with_the_cure(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_older_copies_in_a_large_file_come_with_the_cure(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_calls(database)
     careless = sqlite3.connect(database, isolation_level=None)
     careless.execute("PRAGMA secure_delete = OFF")

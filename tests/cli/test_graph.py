@@ -34,7 +34,7 @@ def write_dot(folder: Path, script: str) -> None:
     (folder / "bin" / "dot").chmod(0o755)
 
 
-def test_without_graphviz_the_way_to_an_svg_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_graphviz_the_cure_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_project(tmp_path, shop=SHOP)
     monkeypatch.setenv("PATH", str(tmp_path))
 

@@ -123,7 +123,7 @@ def test_no_more_are_listed_than_asked_for(database: Path) -> None:
     assert 2 == shown.stdout.count("voicemail_saved")
 
 
-def test_hook_that_is_being_sent_is_told_as_such(database: Path) -> None:
+def test_hook_that_is_being_sent_is_reported_as_such(database: Path) -> None:
     put(database, hook_row("msg_1"), leased_until=2**50)
 
     assert "    is being sent, 1 try\n" in ncco("hooks").stdout

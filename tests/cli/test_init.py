@@ -14,8 +14,8 @@ import yaml
 from app.cli.init import NEXT_COMMANDS
 from tests.cli.projects import ncco
 from tests.cli.running import running_server
-from tests.flow.schema.editor_yaml import as_editor_reads
 from tests.house.tracked import ROOT
+from tests.unit.flow.schema.editor_yaml import as_editor_reads
 
 
 def test_what_it_says_to_do_next_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from tests.cli.projects import SHOP, write_project
 FAULTY = SHOP.replace("dtmf: 1, goto: sales}\n", "dtmf: 1, goto: sales}\n    tail: false\n")
 
 
-def test_saved_faults_hold_when_the_flow_is_mended(tmp_path: Path) -> None:
+def test_saved_faults_hold_when_the_flow_is_fixed(tmp_path: Path) -> None:
     folder = write_project(tmp_path, shop=FAULTY)
     invoke_in(folder, "prove", "--save", "tests/scenarios")
     (folder / "flows" / "shop.yaml").write_text(SHOP, encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.cli.rehearsal import rehearse
 from app.flow.loader import load
-from app.verify.prove.scenario import Written
+from app.verify.prove.counterexample import Written
 
 FLOW = """
 flow: main

@@ -107,7 +107,7 @@ def test_an_address_of_somebody_else_that_looks_like_ours_is_compared_as_it_stan
     assert 0 == done.exit_code, done.output
 
 
-def test_look_up_that_failed_fails_again() -> None:
+def test_lookup_that_failed_fails_again() -> None:
     async def is_down(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         return tuple(LookupAnswer(None, "status 500") for _ in wanted)
 
@@ -182,7 +182,7 @@ def test_sensitive_input_ends_it() -> None:
         "cards: [{brand: text, number: {type: text, sensitive: true}}]",
     ],
 )
-def test_sensitive_answer_of_a_look_up_ends_it(returns: str) -> None:
+def test_sensitive_answer_of_a_lookup_ends_it(returns: str) -> None:
     answer = {"name": "Ada", "vip": True, "card": "49", "home": {"code": "1"}, "cards": [{"brand": "V", "number": "2"}]}
 
     async def asks(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
@@ -208,7 +208,7 @@ def test_leg_of_a_dialled_party_is_not_played() -> None:
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM revisions", "UPDATE revisions SET sources = '{}'"])
-def test_revision_that_is_lost_is_told(statement: str) -> None:
+def test_revision_that_is_lost_is_reported(statement: str) -> None:
     record(to_sales)
     change(statement)
 

@@ -184,7 +184,7 @@ def test_the_greeting_says_that_computed_numbers_are_not_dialled(connect: str, a
     assert is_told == ("no computed number is dialled (masked.ring): set the allowed prefixes" in shown)
 
 
-def test_an_address_of_version_6_stands_in_brackets() -> None:
+def test_an_address_of_version_6_is_in_brackets() -> None:
     assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
 
 

@@ -72,13 +72,13 @@ def test_a_server_that_can_tell_nobody_anything_answers_all_the_same(tmp_path: P
     assert (200, 0) == (status, server.wait(timeout=20))
 
 
-def test_a_reader_that_goes_away_is_told_from_a_fault(tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:
     done = shell(tmp_path, "NCCO schema ncco | (exec <&-; sleep 2)")
 
     assert (141, "") == (done.returncode, done.stderr)
 
 
-def test_what_ctrl_c_ends_is_told_from_a_fault(tmp_path: Path) -> None:
+def test_what_ctrl_c_ends_is_no_fault(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "answer.json")
     words, env = [NCCO, "validate", "answer.json"], plain_environment(tmp_path)
     reading = subprocess.Popen(words, cwd=tmp_path, env=env, stderr=subprocess.PIPE)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from app.simulator import Application, HttpServer, Request
-from app.simulator.delivery import judge
+from app.simulator.delivery import read_reply
 from app.simulator.requests import Method, authorization, in_time, payload_hash
 from tests.conformance.played import Sent
 from tests.conformance.suite import BASE
@@ -48,7 +48,7 @@ async def faults_of(
         for sent in webhooks:
             request = _request(target, sent)
             response = in_time(request, await server.deliver(request))
-            verdict = judge(response, application, is_played=True, is_answer=_is_answer(sent))
+            verdict = read_reply(response, application, is_played=True, is_answer=_is_answer(sent))
             if verdict.failure:
                 found.append(f"{sent.method} {sent.path} {sent.fields}: {verdict.problem}")
     return found

@@ -22,7 +22,7 @@ def stands_in(piece: str, text: str) -> bool:
 
 
 @pytest.mark.parametrize("block", EXCERPTS, ids=str)
-def test_an_excerpt_stands_so_in_its_file(block: Block) -> None:
+def test_an_excerpt_equals_its_file(block: Block) -> None:
     pieces = [dedent(piece).strip("\n") for piece in LEFT_OUT.split(block.code)]
     text = text_of(block.source)
 

@@ -54,13 +54,13 @@ def test_each_thing_has_its_heading_and_each_heading_its_thing(page: str, chapte
 
 
 @pytest.mark.parametrize(("heading", "words"), LISTED)
-def test_the_words_within_a_word_are_told(heading: str, words: tuple[str, ...]) -> None:
+def test_the_words_within_a_word_are_described(heading: str, words: tuple[str, ...]) -> None:
     told = section(FLOW, heading)
 
     assert [] == [word for word in words if f"`{word}`" not in told and f"`{word}:" not in told]
 
 
-def test_every_exit_is_told_in_the_chapter_of_exits() -> None:
+def test_every_exit_is_described_in_the_chapter_of_exits() -> None:
     assert {kind.word for kind in EXITS} == {*things_of(STEPS, "Where the call goes")} - {"with"}
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from app.engine import LookupAnswer
 from app.flow.loader import load
 from tests.engine.scripted_call import ScriptedCall, load_flow
 
@@ -44,25 +43,6 @@ def waiting(position: int, *, free: bool = False) -> dict[str, Any]:
     return {"place": {"agent_free": free, "position": position}}
 
 
-def test_whoever_need_not_wait_hears_nothing_of_it() -> None:
-    caller = ScriptedCall(load_flow(QUEUE), answers=waiting(1, free=True))
-
-    assert ["Putting you through.", "dials 447700900111"] == caller.said
-
-
-def test_a_held_caller_hears_the_step_until_the_condition_holds() -> None:
-    caller = ScriptedCall(load_flow(QUEUE), answers=waiting(2))
-    heard = [caller.said]
-    caller.answers = waiting(1)
-    caller.reach("held")
-    heard.append(caller.said)
-    caller.answers = waiting(0, free=True)
-    caller.reach("held")
-
-    assert [["You are number 2.", MUSIC], ["You are number 1.", MUSIC]] == heard
-    assert ["Putting you through.", "dials 447700900111"] == caller.said
-
-
 def test_nobody_is_held_longer_than_the_flow_says() -> None:
     caller = ScriptedCall(load_flow(QUEUE), answers=waiting(2))
     for _ in range(3):
@@ -72,39 +52,6 @@ def test_nobody_is_held_longer_than_the_flow_says() -> None:
 
     assert ["You are number 2.", MUSIC] == before
     assert ["Please call again."] == caller.said
-
-
-def test_a_look_up_that_fails_holds_the_caller_on_with_its_default() -> None:
-    caller = ScriptedCall(load_flow(QUEUE), answers={"place": LookupAnswer(None, "timed out after 700 ms", 700)})
-
-    assert ["You are number 0.", MUSIC] == caller.said
-    assert {"agent_free": False, "position": 0, "ok": False} == caller.session.lookups["place"]
-    assert "not ok: timed out after 700 ms, in 700 ms" in [line.because for line in caller.turn.trace]
-
-
-def test_a_webhook_that_cannot_be_read_takes_the_error_exit() -> None:
-    caller = ScriptedCall(load_flow(QUEUE), answers=waiting(2))
-    caller.send(None, kind="notify")
-
-    assert ["Please call again."] == caller.said
-
-
-@pytest.mark.parametrize(
-    ("hold", "expected"),
-    [
-        ("{until: place.agent_free}", "E204 `hold` has no `up_to`"),
-        ("{up_to: 5m}", "E204 `hold` has no `until`"),
-        ("{until: place.agent_free, up_to: 5}", 'E534 `up_to` cannot be "5"'),
-        ("{until: place.agent_free, up_to: 25h}", 'E534 `up_to` cannot be "25h"'),
-        ("{until: place.agent_fre, up_to: 5m}", 'E304 place has no "agent_fre"'),
-        ("{until: place.agent_free, max: 5m}", 'E202 `hold` has no "max"'),
-        ("yes", "E201 `hold` is a text"),
-    ],
-)
-def test_a_fault_in_a_hold_is_reported_once(hold: str, expected: str) -> None:
-    project = load({"flows/queue.yaml": QUEUE.replace("{until: place.agent_free, up_to: 35s}", hold)})
-
-    assert [expected] == [f"{issue.code} {issue.message}" for issue in project.issues]
 
 
 OPENING = """

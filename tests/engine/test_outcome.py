@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -157,3 +158,15 @@ def test_the_notify_behind_a_connect_is_completed_when_somebody_had_answered() -
 
 def test_the_notify_behind_a_connect_without_an_answer_is_a_lost_failure() -> None:
     assert "failed" == hear_connected(frozenset({"ringing"})).name
+
+
+def test_speech_is_compared_up_to_a_bounded_length() -> None:
+    ligatures = "\ufdfa" * 170_000
+    results = [{"text": ligatures, "confidence": "0.9"}] * 100
+    webhook = InputWebhook.read({"speech": {"results": results}})
+    started = time.process_time()
+
+    outcome = hear_input(Asked(phrases={"sales": "sales"}), webhook)
+
+    assert (outcome.name, outcome.text) == ("nomatch", ligatures)
+    assert time.process_time() - started < 0.5

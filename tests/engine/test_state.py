@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.engine import Call, Session, Wait
-from app.engine.session import from_json, to_json
+from app.engine import Call, Session, TraceLine, Wait
+from app.engine.session import Level, Observer, from_json, to_json
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
 CALL = Call(
@@ -18,9 +18,19 @@ WAITS = (
 SESSION = Session(
     "leg", "acme", "c" * 64, CALL, 3, "menu", 1, 2, 1, 4, {"team": "x"}, NOON, {"digits": "1"}, WAITS, True
 )
+SELDOM = SESSION._replace(
+    at="pin",
+    callers=(Level("acme", "check", {"team": "x"}, {"place": {"ok": True}}),),
+    lookups={"place": {"ok": False}},
+    locale="fr",
+    observers=(Observer(1, 0, "acme", "menu"),),
+    parent="other",
+    returned="declined",
+    leaves="room",
+)
 
 
-@pytest.mark.parametrize("session", [SESSION, Session("leg", "acme", "", Call())])
+@pytest.mark.parametrize("session", [SESSION, SELDOM, Session("leg", "acme", "", Call())])
 def test_a_session_comes_back_as_it_was(session: Session) -> None:
     assert session == from_json(to_json(session))
 
@@ -34,3 +44,9 @@ def test_what_is_no_session_is_refused(state: bytes) -> None:
 def test_what_is_no_json_is_refused() -> None:
     with pytest.raises(ValueError, match="empty document"):
         from_json(b"")
+
+
+def test_a_line_of_the_trace_is_written_with_every_field() -> None:
+    line = TraceLine("decided", "menu", "sales")
+
+    assert line._asdict() == line.fields

@@ -25,7 +25,7 @@ from tests.cli.running import RunningServer, running_server
 from tests.contract.server import free_port
 from tests.hosts.host import wait_until_ready
 from tests.hosts.proxy import NGINX, proxy
-from tests.security.signing import signed_post
+from tests.system.security.signing import signed_post
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 

@@ -2,7 +2,7 @@
 
 The build stage's own RUN lines are executed on a copy of the build context, with other folders; then the result serves
 with the final stage's settings, its health check asks it, and SIGTERM ends it. What this cannot show: the base image,
-the user. The read-only file system is in tests/deploy/test_read_only.py.
+the user. The read-only file system is in tests/system/deploy/test_read_only.py.
 """
 
 from __future__ import annotations

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 import pytest
 import yaml
 
-from app.store.address import read_address
 from app.web.server import FINISH_S, KEEP_ALIVE_S
 from app.web.webhook import DEADLINE_S
 from tests.house.tracked import ROOT
@@ -38,12 +36,6 @@ def seconds(directive: str, named: str = "") -> list[float]:
     return [int(number) / (1000 if unit == "ms" else 1) for number, unit in found]
 
 
-def test_one_server_starts_by_default_and_the_hosts_by_their_proxy() -> None:
-    assert {"ncco-1", "ncco-2", "migrate", "postgres", "proxy"} == set(PROFILE)
-    assert ["hosts"] * 5 == [name for service in PROFILE.values() for name in service["profiles"]]
-    assert set(HOSTS) == set(SERVICES["proxy"]["depends_on"])
-
-
 def test_hosts_are_alike_and_wait_for_the_schema() -> None:
     one, two = (SERVICES[name] for name in HOSTS)
 
@@ -53,35 +45,11 @@ def test_hosts_are_alike_and_wait_for_the_schema() -> None:
     assert {"postgres": {"condition": "service_healthy"}} == SERVICES["migrate"]["depends_on"]
 
 
-def test_hosts_run_as_the_single_server_does() -> None:
-    same = ("build", "image", "env_file", "read_only", "tmpfs", "cap_drop", "security_opt", "stop_grace_period")
-
-    assert {name: SERVICES["ncco"][name] for name in same} == {name: SERVICES["ncco-1"][name] for name in same}
-
-
 @pytest.mark.parametrize("name", ["ncco", *HOSTS])
 def test_a_server_is_given_the_time_that_it_takes_to_end(name: str) -> None:
     grace_s = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
 
     assert DRAINED_S + FINISH_S + LAST_WRITE_S <= grace_s
-
-
-def test_hosts_find_their_database() -> None:
-    host = SERVICES["ncco-1"]["environment"]
-    postgres = SERVICES["postgres"]["environment"]
-
-    assert "postgresql://postgres/ncco" == read_address(host["NCCO_DATABASE_URL"]).label
-    assert "postgresql://ncco@postgres/ncco" == read_address(host["NCCO_DATABASE_URL"]).dsn
-    assert ("ncco", "ncco") == (postgres["POSTGRES_USER"], postgres["POSTGRES_DB"])
-    assert "${POSTGRES_PASSWORD:-}" == postgres["POSTGRES_PASSWORD"]
-    assert postgres["POSTGRES_PASSWORD"] == host["PGPASSWORD"]
-
-
-def test_hosts_are_healthy_when_they_are_ready() -> None:
-    program = SERVICES["ncco-1"]["healthcheck"]["test"][3]
-
-    assert isinstance(ast.parse(program), ast.Module)
-    assert "/readyz" in program
 
 
 def test_only_the_proxy_is_reached_from_outside_and_from_this_machine_alone() -> None:
@@ -96,12 +64,6 @@ def test_what_is_mounted_is_there(name: str) -> None:
     assert [] == [
         mount for mount in mounts if not ((ROOT / mount).exists() if "/" in mount else mount in COMPOSE["volumes"])
     ]
-
-
-def test_the_proxy_knows_the_hosts() -> None:
-    assert [f"{name}:8000" for name in HOSTS] * 2 == re.findall(r"server (\S+) resolve", NGINX)
-    assert "listen 8080;" in NGINX
-    assert NGINX.count("{") == NGINX.count("}")
 
 
 def test_no_host_is_left_out_for_what_it_answered_and_nobody_says_502() -> None:
@@ -121,10 +83,3 @@ def test_the_proxy_asks_the_next_host_for_webhooks_too_and_gives_up_before_vonag
     assert all(wait < VONAGE_WAITS_S - DEADLINE_S for wait in seconds("proxy_connect_timeout"))
     assert [60, 60] == seconds("keepalive_timeout")
     assert seconds("keepalive_timeout")[0] < KEEP_ALIVE_S
-
-
-def test_whether_a_host_is_alive_is_asked_in_a_second_and_of_the_one_that_answers() -> None:
-    assert [1] == seconds("proxy_read_timeout", "location = /alive")
-    assert "hash $lot;" in location("upstream hosts")
-    assert {"$lot", "alive"} == set(re.findall(r"proxy_cache(?:_key)? (\S+);", location("location = /alive")))
-    assert ["http://hosts/healthz"] == re.findall(r"proxy_pass (\S+);", location("location = /alive"))

@@ -11,13 +11,104 @@ import orjson
 import pytest
 
 from app.engine import WaitRef
-from app.errors import StoreUnavailable, UnknownWait
+from app.errors import StoreUnavailable
 from app.service.calls import CallService
 from app.service.library import Library
 from app.service.tokens import make_token
 from app.store import Store, WebhookRow, open_store
-from tests.engine.test_interpreter import MENU, PIN
 from tests.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
+
+MENU = """
+flow: test
+default: true
+start: welcome
+vars:
+  team: {type: text, default: nobody}
+defaults:
+  retry:
+    noinput: ["I did not hear you.", "You can press a key."]
+    nomatch: ["That is not a choice."]
+    then: reception
+  on: {error: sorry}
+steps:
+  welcome:
+    do:
+      - talk: "Welcome, {{ call.from }}."
+    goto: menu
+  menu:
+    do:
+      - talk: "For sales press 1, for support press 2."
+    choices:
+      sales: {dtmf: 1, speech: [sales], set: {team: sales}, goto: sales}
+      support: {dtmf: 2, speech: [support], goto: support}
+  sales:
+    do:
+      - talk: "Connecting you to {{ team }}."
+      - connect: "447700900111"
+        timeout: 20
+    on:
+      completed: end
+      otherwise: voicemail
+  support:
+    do:
+      - connect: "447700900222"
+    on:
+      completed: thanks
+      busy: voicemail
+      otherwise: reception
+  thanks:
+    do:
+      - talk: "Thank you."
+    goto: end
+  reception:
+    do:
+      - talk: "I will get someone."
+      - connect: "447700900333"
+    on:
+      completed: end
+      otherwise: voicemail
+  voicemail:
+    do:
+      - talk: "Please leave a message."
+      - record: {endOnSilence: 4, beepStart: true}
+      - talk: "Goodbye."
+    goto: end
+  sorry:
+    do:
+      - talk: "We have a technical problem."
+    goto: end
+"""
+
+PIN = """
+flow: test
+default: true
+start: ask
+vars:
+  right: {type: bool, default: "false"}
+defaults:
+  on: {error: sorry}
+steps:
+  ask:
+    do: [talk: "Please enter your PIN."]
+    collect: {into: pin, digits: 4, sensitive: true, check: pin == env.PIN}
+    retry: {nomatch: ["That is not right."], then: sorry, tries: 2}
+    goto: route
+  route:
+    branch:
+      - if: pin == "4711"
+        goto: inside
+      - else: sorry
+  inside:
+    do: [talk: "Welcome in."]
+    goto: more
+  more:
+    do: [talk: "Press 1."]
+    choices: {one: {dtmf: 1, goto: end}}
+    retry: {then: end}
+  sorry:
+    do: [talk: "Sorry."]
+    goto: end
+"""
 
 
 @pytest.fixture
@@ -52,21 +143,6 @@ def call(service: CallService) -> ServedCall:
     return ServedCall(service)
 
 
-async def test_an_answer_webhook_brings_the_ncco_of_its_call(call: ServedCall) -> None:
-    reply = await call.ring()
-
-    assert ("menu", "menu", "answer") == (reply.flow, reply.step, reply.outcome)
-    assert "Welcome, 447700900123." == call.said[0]
-
-
-async def test_a_repeated_answer_webhook_gets_the_same_bytes(call: ServedCall) -> None:
-    first = await call.ring()
-    second = await call.ring()
-
-    assert first.ncco == second.ncco
-    assert second.is_repeat
-
-
 async def test_callback_urls_start_with_the_base_url(call: ServedCall) -> None:
     await call.ring()
 
@@ -75,43 +151,6 @@ async def test_callback_urls_start_with_the_base_url(call: ServedCall) -> None:
         for action in call.ncco
         for url in action.get("eventUrl", ())
     )
-
-
-async def test_an_input_brings_the_replacement_ncco_and_its_second_delivery_the_same_bytes(call: ServedCall) -> None:
-    await call.ring()
-    token = call.token("input")
-    fields = {"dtmf": {"digits": "1"}, "uuid": LEG}
-    first = await call.post("input", fields, token)
-    second = await call.post("input", {"dtmf": {"digits": "2"}, "uuid": LEG}, token)
-
-    assert first.ncco == second.ncco
-    assert ("sales", "repeat") == (first.outcome, second.outcome)
-
-
-async def test_a_whole_call_goes_from_menu_to_voicemail(call: ServedCall) -> None:
-    await call.ring()
-    await call.press("1")
-    ringing = await call.dial("ringing")
-    await call.dial("busy")
-    over = await call.service.event(delivery({"status": "completed", "uuid": LEG, "direction": "inbound"}))
-
-    assert ringing.ncco is None
-    assert ["Please leave a message.", "Goodbye."] == call.said
-    assert over.ncco is None
-
-
-async def test_a_second_busy_gets_the_same_bytes_and_another_event_nothing(call: ServedCall) -> None:
-    await call.ring()
-    await call.press("1")
-    token = call.token("event")
-    busy = {"status": "busy", "uuid": "aa01"}
-    first = await call.post("event", busy, token)
-    second = await call.post("event", busy, token)
-    other = await call.post("event", {"status": "timeout", "uuid": "aa01"}, token)
-
-    assert first.ncco == second.ncco
-    assert other.ncco is None
-    assert "recorded" == other.outcome
 
 
 async def test_deliveries_that_race_get_the_same_bytes_and_count_one_try(call: ServedCall) -> None:
@@ -127,13 +166,6 @@ async def test_answers_that_race_get_the_same_bytes(call: ServedCall) -> None:
     replies = await asyncio.gather(*(call.ring() for _ in range(8)))
 
     assert 1 == len({reply.ncco for reply in replies})
-
-
-async def test_a_late_input_of_an_ended_call_gets_nothing(call: ServedCall) -> None:
-    await call.ring()
-    await call.service.event(delivery({"status": "completed", "uuid": LEG}))
-
-    assert (await call.press("1")).ncco is None
 
 
 async def test_the_end_of_a_dialled_leg_does_not_end_the_call(call: ServedCall) -> None:
@@ -175,35 +207,12 @@ async def test_any_text_can_be_a_leg(call: ServedCall, leg: str) -> None:
     assert again.is_repeat
 
 
-async def test_a_forged_token_is_unknown(call: ServedCall) -> None:
-    with pytest.raises(UnknownWait):
-        await call.post("input", {}, "forged")
-
-
 async def test_a_signed_wait_that_the_store_does_not_know_gets_the_failsafe(call: ServedCall) -> None:
     token = make_token(POLICY.keys[0], WaitRef("input", "lost", 1, 0))
     reply = await call.post("input", {"dtmf": {"digits": "1"}}, token)
 
     assert call.service.failsafe == reply.ncco
     assert reply.is_failsafe
-
-
-async def test_a_token_of_the_previous_key_still_leads_to_its_call(call: ServedCall) -> None:
-    await call.ring()
-    token = make_token(POLICY.keys[1], WaitRef("input", LEG, 1, 0))
-    reply = await call.post("input", {"dtmf": {"digits": "1"}}, token)
-
-    assert "sales" == reply.outcome
-
-
-async def test_a_body_that_cannot_be_read_takes_the_error_exit(call: ServedCall) -> None:
-    await call.ring()
-    await call.service.resume("input", call.token("input"), delivery(None, "not JSON"))
-    await call.ring()
-    reply = await call.service.resume("input", call.token("input"), delivery(None, "not JSON"))
-
-    assert reply.ncco is not None
-    assert b"technical problem" in reply.ncco
 
 
 async def test_a_step_that_cannot_be_played_is_named_by_code_and_place(store: Store, flows: Path) -> None:
@@ -351,20 +360,6 @@ def _fallback(reason: str, url: str, fields: dict[str, Any]) -> Any:
     return delivery({**fields, "reason": reason, "original_request": {"url": url, "type": "answer"}})
 
 
-async def test_the_fallback_of_an_answer_that_never_came_answers_it(call: ServedCall) -> None:
-    reply = await call.service.fallback(_fallback("Socket timeout.", "https://x/webhooks/answer", ANSWER))
-
-    assert reply.ncco is not None
-    assert b"Welcome" in reply.ncco
-
-
-async def test_the_fallback_of_an_answer_that_was_lost_repeats_it(call: ServedCall) -> None:
-    first = await call.ring()
-    reply = await call.service.fallback(_fallback("Connection reset.", "https://x/webhooks/answer", ANSWER))
-
-    assert first.ncco == reply.ncco
-
-
 async def test_the_fallback_of_an_answer_of_a_named_flow_goes_on_in_it(call: ServedCall) -> None:
     reply = await call.service.fallback(_fallback("Socket timeout.", "https://x/webhooks/answer/pin", ANSWER))
 
@@ -372,75 +367,10 @@ async def test_the_fallback_of_an_answer_of_a_named_flow_goes_on_in_it(call: Ser
     assert b"enter your PIN" in reply.ncco
 
 
-async def test_the_fallback_of_an_input_that_was_never_processed_processes_it(call: ServedCall) -> None:
-    await call.ring()
-    url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
-    reply = await call.service.fallback(_fallback("Socket timeout.", url, {"dtmf": {"digits": "1"}, "uuid": LEG}))
-
-    assert "sales" == reply.outcome
-
-
-async def test_the_fallback_of_an_input_that_was_processed_repeats_its_bytes(call: ServedCall) -> None:
-    await call.ring()
-    url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
-    first = await call.press("1")
-    reply = await call.service.fallback(_fallback("Socket timeout.", url, {"dtmf": {"digits": "1"}, "uuid": LEG}))
-
-    assert first.ncco == reply.ncco
-
-
-@pytest.mark.parametrize("reason", ["Invalid NCCO.", "Invalid response code."])
-async def test_the_fallback_never_repeats_what_vonage_refused(call: ServedCall, reason: str) -> None:
-    await call.ring()
-    url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
-    refused = await call.press("1")
-    fallback = _fallback(reason, url, {"dtmf": {"digits": "1"}, "uuid": LEG})
-    reply = await call.service.fallback(fallback)
-    again = await call.service.fallback(fallback)
-
-    assert refused.ncco != reply.ncco
-    assert b"technical problem" in (reply.ncco or b"")
-    assert reply.ncco == again.ncco
-
-
-async def test_the_fallback_of_an_answer_that_got_a_bad_status_answers_it(call: ServedCall) -> None:
-    fallback = _fallback("Invalid response code.", "https://x/webhooks/answer", ANSWER)
-    reply = await call.service.fallback(fallback)
-
-    assert b"Welcome" in (reply.ncco or b"")
-
-
-async def test_the_fallback_of_an_input_that_got_a_bad_status_goes_on_where_the_caller_chose(
-    call: ServedCall,
-) -> None:
-    await call.ring()
-    url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
-    fallback = _fallback("Invalid response code.", url, {"dtmf": {"digits": "1"}, "uuid": LEG})
-    reply = await call.service.fallback(fallback)
-    chosen = await call.press("1")
-
-    assert "error" != reply.outcome
-    assert (reply.ncco, True) == (chosen.ncco, chosen.is_repeat)
-
-
-async def test_the_fallback_of_a_refused_answer_takes_the_error_exit(call: ServedCall) -> None:
-    await call.ring()
-    reply = await call.service.fallback(_fallback("Invalid NCCO.", "https://x/webhooks/answer", ANSWER))
-
-    assert b"technical problem" in (reply.ncco or b"")
-
-
 async def test_the_fallback_of_a_refused_call_that_nobody_knows_gives_the_failsafe(call: ServedCall) -> None:
     reply = await call.service.fallback(_fallback("Invalid NCCO.", "https://x/webhooks/answer", ANSWER))
 
     assert reply.is_failsafe
-
-
-@pytest.mark.parametrize("url", ["", "https://x/elsewhere", "https://x/webhooks/input/forged", "::", "http://["])
-async def test_a_fallback_whose_url_leads_nowhere_still_says_something(call: ServedCall, url: str) -> None:
-    reply = await call.service.fallback(_fallback("Socket timeout.", url, ANSWER))
-
-    assert reply.ncco
 
 
 async def test_a_fallback_that_looks_like_an_answer_is_answered(call: ServedCall) -> None:
@@ -471,19 +401,6 @@ async def test_without_a_store_the_fallback_says_the_failsafe_and_others_ask_aga
         await away.check()
 
 
-async def test_events_of_any_kind_are_recorded_and_answered_with_nothing(call: ServedCall) -> None:
-    events: list[dict[str, Any]] = [
-        {"status": "ringing", "uuid": "1"},
-        {"reason": "Syntax error in NCCO. Invalid value type or action.", "conversation_uuid": "CON-1"},
-        {"recording_url": "https://api.nexmo.com/v1/files/1"},
-        {},
-    ]
-    replies = [await call.service.event(delivery(event)) for event in events]
-
-    assert [None] * 4 == [reply.ncco for reply in replies]
-    assert "Syntax error" in replies[1].problem
-
-
 async def test_the_webhook_the_session_and_the_turn_are_written_before_the_reply(
     call: ServedCall, store: Store
 ) -> None:
@@ -506,17 +423,6 @@ async def test_a_late_retry_of_an_input_never_gets_what_vonage_refused(call: Ser
 
     assert mended.ncco == late.ncco
     assert refused.ncco != late.ncco
-
-
-async def test_the_fallback_of_an_event_that_steers_nothing_leaves_the_call_as_it_is(call: ServedCall) -> None:
-    await call.ring()
-    fields = {"reason": "Socket timeout.", "uuid": LEG, "status": "ringing"}
-    event = {"original_request": {"url": "https://calls.example.com/webhooks/event", "type": "event"}}
-    known = await call.service.fallback(delivery({**fields, **event}))
-    unknown = await call.service.fallback(delivery({**fields, **event, "uuid": "other", "to": "442079460000"}))
-
-    assert known.ncco is None
-    assert b"Welcome" in (unknown.ncco or b"")
 
 
 async def test_a_call_that_began_days_ago_is_over(call: ServedCall) -> None:

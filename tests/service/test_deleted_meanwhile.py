@@ -18,10 +18,10 @@ from app.service.calls import CallService
 from app.service.delivery import Reply
 from app.service.rows import milliseconds
 from app.store import Forgotten, SqliteDatabase, Store
-from tests.faults.served import PROJECT
 from tests.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
 from tests.store.memory_store import MemoryStore
 from tests.store.postgres_stores import make_postgres
+from tests.system.faults.served import PROJECT
 
 NUMBER = ANSWER["from"]
 WRITES = frozenset({"advance", "record", "end", "open_call"})

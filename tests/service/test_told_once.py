@@ -63,14 +63,6 @@ async def told(store: Store) -> list[str]:
     return [hook.name for hook in await store.hooks(100)]
 
 
-async def test_an_event_that_steers_nothing_is_told_once(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await call.dial("ringing")
-    await call.dial("ringing")
-
-    assert ["rang"] == await told(store)
-
-
 async def test_events_at_the_same_moment_are_told_once(call: ServedCall, store: Store) -> None:
     await call.ring()
     record = call.ncco[0]["eventUrl"][0].rpartition("/")[2]
@@ -78,28 +70,6 @@ async def test_events_at_the_same_moment_are_told_once(call: ServedCall, store: 
     await asyncio.gather(*(call.dial("ringing") for _ in range(10)))
 
     assert ["saved", "rang"] == await told(store)
-
-
-async def test_an_event_that_steers_is_told_too_and_once(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    token = call.token("event")
-    busy = {"status": "busy", "uuid": "aa01", "direction": "outbound"}
-    await asyncio.gather(*(call.post("event", busy, token) for _ in range(5)))
-    await call.post("event", busy, token)
-
-    assert ["was_busy"] == await told(store)
-    assert "Press 1." == call.said[0]
-
-
-async def test_a_recording_that_comes_hours_later_is_told_once(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    record = call.ncco[0]["eventUrl"][0].rpartition("/")[2]
-    await call.dial("busy")
-    await call.service.event(delivery(OVER))
-    await asyncio.gather(*(call.post("event", RECORDED, record) for _ in range(5)))
-    await call.post("event", RECORDED, record)
-
-    assert ["was_busy", "left", "saved"] == await told(store)
 
 
 async def test_a_caller_who_hangs_up_is_told_once(call: ServedCall, store: Store) -> None:
@@ -115,16 +85,3 @@ async def test_a_caller_of_a_named_flow_who_hangs_up_is_told(call: ServedCall, s
     await call.service.event(delivery(OVER))
 
     assert ["left"] == await told(store)
-
-
-async def test_the_fallback_of_an_event_of_a_named_flow_leaves_the_call_as_it_is(
-    call: ServedCall, store: Store
-) -> None:
-    await call.ring("desk")
-    original = {"url": "https://calls.example.com/webhooks/event", "type": "event"}
-    reply = await call.service.fallback(
-        delivery({"uuid": LEG, "status": "ringing", "reason": "Connection closed.", "original_request": original})
-    )
-
-    assert ("recorded", None) == (reply.outcome, reply.ncco)
-    assert await store.load(LEG) is None

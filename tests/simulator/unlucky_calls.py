@@ -12,10 +12,10 @@ from app.simulator import (
     AsgiServer,
     Behaviour,
     Chaos,
-    Disturbance,
     HangUp,
     Keys,
     Moment,
+    NetworkFault,
     Parties,
     PhoneCall,
     Request,
@@ -120,17 +120,17 @@ class _Door:
 class Slow(Chaos):
     """The bad luck of a seed as far as it takes time: each reply comes when it would, at the first try."""
 
-    def next_disturbance(self, *, is_awaited: bool) -> Disturbance:
+    def next_fault(self, *, is_awaited: bool) -> NetworkFault:
         """A lost reply is one that comes after the time-out and the retry; an unsigned request is one that is late.
 
         What loses every reply is one that comes when the fallback has been asked.
         """
-        luck = super().next_disturbance(is_awaited=is_awaited)
+        luck = super().next_fault(is_awaited=is_awaited)
         if luck.is_unsigned:
-            return Disturbance(late_s=luck.late_s + luck.slow_s + APPLICATION.retry_after_s)
+            return NetworkFault(late_s=luck.late_s + luck.slow_s + APPLICATION.retry_after_s)
         lost = APPLICATION.answer_s + APPLICATION.retry_after_s if luck.loses_reply else 0.0
         lost += APPLICATION.answer_s if luck.loses_every_reply else 0.0
-        return Disturbance(late_s=luck.late_s, slow_s=luck.slow_s + lost)
+        return NetworkFault(late_s=luck.late_s, slow_s=luck.slow_s + lost)
 
 
 NETWORKS: Final[Mapping[str, Callable[[int], Chaos | None]]] = {

@@ -38,6 +38,7 @@ class Action:
     is_opening: bool = False
     _ready: dict[str, Any] = field(init=False, repr=False)
     _computed: tuple[tuple[str, Value], ...] = field(init=False, repr=False)
+    _names: tuple[str, ...] = field(init=False, repr=False)
     _shape: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -45,6 +46,7 @@ class Action:
         computed = tuple((name, value) for name, value in self.fields.items() if not value.is_literal)
         object.__setattr__(self, "_ready", {"action": self.word, **ready})
         object.__setattr__(self, "_computed", computed)
+        object.__setattr__(self, "_names", tuple(name for name, _ in computed))
         object.__setattr__(self, "_shape", 0 if _ORDERING & dict(computed).keys() else id(self))
 
     def literal(self, name: str) -> Any:
@@ -68,7 +70,7 @@ class Action:
         action = dict(self._ready)
         for name, value in self._computed:
             action[name] = value.render(frame.names)
-        return [Draft(action, self.callback, "", self._shape, not self._computed)]
+        return [Draft(action, self.callback, "", self._shape, self._names)]
 
     def sample(self, sample_of: Callable[[Value], Any]) -> dict[str, Any]:
         """The action with a sample in each field that only a call can fill."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -282,21 +282,21 @@ class Party(Action):
     Attributes:
         numbers: the list whose numbers are dialled; None for a single number or address.
         heard: the flow that the other party hears before it is joined.
+        is_computed: whether it takes a call to know which number or address is dialled.
     """
 
     numbers: Value | None = None
     heard: Runs | None = None
+    is_computed: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        Action.__post_init__(self)
+        object.__setattr__(self, "is_computed", _is_computed(self.fields["endpoint"], self.kind))
 
     @property
-    def is_computed(self) -> bool:
-        """Whether it takes a call to know which number or address is dialled.
-
-        A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
-        """
-        if find(self.fields["endpoint"], ("0", "type")).render({}) == "websocket":
-            return False
-        parts = (find(self.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
-        return any(not isinstance(part, Object) and not part.is_literal for part in parts)
+    def kind(self) -> str:
+        """The type of its endpoint."""
+        return str(find(self.fields["endpoint"], ("0", "type")).render({}))
 
     @property
     def differs(self) -> bool:
@@ -334,16 +334,33 @@ class Party(Action):
         return draft
 
 
+def _is_computed(endpoints: Value, kind: str) -> bool:
+    """Whether a call computes which number or address is dialled.
+
+    A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
+    """
+    if kind == "websocket":
+        return False
+    parts = (find(endpoints, ("0", name)) for name in ADDRESS_FIELDS)
+    return any(not isinstance(part, Object) and not part.is_literal for part in parts)
+
+
 _AUDIO = "audio/l16;rate=16000"
 """What a websocket is sent unless it says so: the specification asks for it, and the reference names it first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """A `connect`, one action for each party that it rings."""
+    """A `connect`, one action for each party that it rings; `is_list`: they are written as a list."""
 
     place: Place
     targets: tuple[Party, ...]
+    is_list: bool = False
+
+    @property
+    def may_ring_nobody(self) -> bool:
+        """Whether it is a list, of which what may not be dialled is passed over."""
+        return self.rings_several or (self.is_list and self.targets[0].is_computed)
 
     @property
     def rings_several(self) -> bool:
@@ -361,7 +378,7 @@ class Connect:
         Of a list, computed numbers that may not be dialled are passed over, and entries that are no numbers.
         """
         for target in self.targets:
-            if target.numbers is not None or not self.rings_several or target.may_be_dialled(frame):
+            if target.numbers is not None or not self.may_ring_nobody or target.may_be_dialled(frame):
                 for names in target.turns(frame):
                     yield target, names
 
@@ -390,9 +407,23 @@ class ConnectKind:
         nodes = main.items if isinstance(main, Seq) else (main,)
         if not nodes:
             reader.report("E405", main.place, "the list under `connect` is empty")
-        targets = [_read_target(node, common, item.place, reader) for node in nodes]
+        is_list = len(nodes) > 1
+        answers = tuple(entry for entry in common if is_list and _is_answer(entry.key.value))
+        common = tuple(entry for entry in common if entry not in answers)
+        targets = [_read_target(node, common, answers, item.place, reader) for node in nodes]
         read = tuple(target for target in targets if target is not None)
-        return Connect(item.place, read) if read and len(read) == len(nodes) else None
+        if read and len(read) == len(nodes):
+            _check_answered(answers, read, reader)
+            return Connect(item.place, read, isinstance(main, Seq))
+        return None
+
+
+def _check_answered(answers: tuple[Entry, ...], targets: tuple[Party, ...], reader: Reader) -> None:
+    """E202 for an `onAnswer` beside a list without any phone."""
+    for entry in answers:
+        if not any(target.kind == "phone" for target in targets):
+            message = f"`{entry.key.value}` has no effect: none of these targets is a phone"
+            reader.report("E202", entry.key.place, message, "delete it, or add a phone to the list")
 
 
 def _says_twice(item: Item, reader: Reader) -> bool:
@@ -402,30 +433,50 @@ def _says_twice(item: Item, reader: Reader) -> bool:
         message = "`endpoint` stands beside the main value of `connect`, which is the same field"
         reader.report("E403", doubled.place, message, "keep one of the two")
         return True
-    if isinstance(item.main, Map) and item.main.get("endpoint") is not None and item.beside:
-        first = item.beside[0].key
-        message = f"`{first.value}` stands beside a map of the fields of `connect`"
+    is_map = isinstance(item.main, Map) and item.main.get("endpoint") is not None
+    fields = action_shape("connect").fields
+    first = next((entry.key for entry in item.beside if is_map and entry.key.value in fields), None)
+    if first is not None:
+        message = f"`{first.value}` is beside a map of the fields of `connect`"
         reader.report("E403", first.place, message, f"move `{first.value}` into that map")
         return True
     return False
 
 
-def _read_target(node: Node, common: tuple[Entry, ...], place: Place, reader: Reader) -> Party | None:
-    """One target: a number, an address, an endpoint, or an endpoint with fields of `connect` of its own."""
+def _read_target(
+    node: Node, common: tuple[Entry, ...], answers: tuple[Entry, ...], place: Place, reader: Reader
+) -> Party | None:
+    """One target: a number, an address, an endpoint, or an endpoint with fields of `connect` of its own.
+
+    Args:
+        node: the target.
+        common: fields of `connect` beside the list.
+        answers: the `onAnswer` beside the list, which applies to phones.
+        place: of the connect.
+        reader: for the reports.
+    """
     if isinstance(node, Text):
         found = endpoint_of(node, reader)
-        return None if found is None else _target(*found, gather((), common, place), place, reader)
+        if found is None:
+            return None
+        fields = gather((), _common(found[0], common, answers), place)
+        return _target(*found, fields, place, reader)
     target = reader.map(node, "a target of `connect`")
     if target is None:
         return None
     if target.get("endpoint") is not None:
-        return _read_wrapped(target, common, place, reader)
+        return _read_wrapped(target, common, answers, place, reader)
     kind = type_of(target, ENDPOINT_TYPES, reader)
     if kind is None:
         return None
     outer = tuple(entry for entry in target.entries if _is_of_connect(entry.key.value, kind))
     inner = tuple(entry for entry in target.entries if entry not in outer and entry.key.value != "type")
-    return _target(kind, Map(inner, target.place), gather(outer, common, place), place, reader)
+    fields = gather(outer, _common(kind, common, answers), place)
+    return _target(kind, Map(inner, target.place), fields, place, reader)
+
+
+def _common(kind: str, common: tuple[Entry, ...], answers: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    return (*common, *answers) if kind == "phone" else common
 
 
 def _is_of_connect(name: str, kind: str) -> bool:
@@ -436,7 +487,9 @@ def _is_of_connect(name: str, kind: str) -> bool:
     return name in outer or nearest(name, (*inner, *outer)) in outer
 
 
-def _read_wrapped(target: Map, common: tuple[Entry, ...], place: Place, reader: Reader) -> Party | None:
+def _read_wrapped(
+    target: Map, common: tuple[Entry, ...], answers: tuple[Entry, ...], place: Place, reader: Reader
+) -> Party | None:
     """A target in the NCCO's own form: `endpoint: [{type: ..}]` with the other fields around it."""
     node = target.get("endpoint")
     if isinstance(node, Seq) and len(node.items) == 1:
@@ -450,7 +503,7 @@ def _read_wrapped(target: Map, common: tuple[Entry, ...], place: Place, reader: 
         return None
     outer = tuple(entry for entry in target.entries if entry.key.value != "endpoint")
     endpoint = Map(tuple(entry for entry in node.entries if entry.key.value != "type"), node.place)
-    return _target(kind, endpoint, gather(outer, common, place), place, reader)
+    return _target(kind, endpoint, gather(outer, _common(kind, common, answers), place), place, reader)
 
 
 def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader) -> Party:

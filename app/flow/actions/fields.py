@@ -333,8 +333,10 @@ def _hints(shape: NccoShape) -> dict[str, str]:
     """Cures for options of nested maps, and for what other platforms call an option."""
     nested = {name: f"write it inside `{holder}`" for name, holder in shape.inside.items()}
     by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake(name))}
-    foreign = OPTION_NAMES.get(shape.title, {})
-    return {word: f"here it is called {name}" for word, name in foreign.items()} | by_word
+    foreign = {word: f"here it is called {name}" for word, name in OPTION_NAMES.get(shape.title, {}).items()}
+    if shape.title == "record":
+        foreign |= dict.fromkeys(("email", "mail", "sms"), "write `events: {record: hook}` in the step instead")
+    return foreign | by_word
 
 
 def _snake(name: str) -> str:

@@ -103,6 +103,7 @@ FOREIGN = {
     **dict.fromkeys(("conference", "room"), "write `conversation` instead"),
     **dict.fromkeys(("webhook", "event", "callback", "http"), "write `notify` instead, with a payload"),
     **dict.fromkeys(("voicemail", "recording"), "write `record` instead"),
+    **dict.fromkeys(("sms", "email", "mail", "whatsapp"), "write `send: hook` in the step: your server sends it"),
     **dict.fromkeys(("pay", "payment"), "the platform has withdrawn `pay`; take the payment outside the call"),
 }
 """By name in small letters: what an action of another platform is called here."""

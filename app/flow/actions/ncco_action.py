@@ -158,12 +158,12 @@ class ActionKind:
         return self._beside_main(main, item, reader)
 
     def _only(self, main: Map, item: Item, reader: Reader) -> tuple[Entry, ...] | None:
-        if item.beside:
-            first = item.beside[0].key
-            message = f"`{first.value}` stands beside a map of the fields of `{self.word}`"
+        first = next((entry.key for entry in item.beside if entry.key.value in self._fields), None)
+        if first is not None:
+            message = f"`{first.value}` is beside a map of the fields of `{self.word}`"
             reader.report("E403", first.place, message, f"move `{first.value}` into that map")
             return None
-        return self._unfolded(main.entries, reader)
+        return self._unfolded((*main.entries, *item.beside), reader)
 
     def _unfolded(self, entries: tuple[Entry, ...], reader: Reader) -> tuple[Entry, ...]:
         """The fields; `template: x` among those of a talk is its text."""

@@ -52,7 +52,9 @@ class OfCall:
 
 @dataclass(frozen=True, slots=True)
 class OurNumber:
-    """The number of ours that was called, as the `from` of a `connect` to a phone.
+    """Our number in this call, as the `from` of a `connect` to a phone.
+
+    It is the number that was called; in an outbound call it is the number that called.
 
     Source: NCCO reference, Connect: `from` must be one of your Vonage numbers, in E.164 format.
     """
@@ -67,11 +69,12 @@ class OurNumber:
         return False
 
     def render(self, names: Mapping[str, Any]) -> str:
-        """The digits. Raises RenderError (R105) when the call was not made to a phone number."""
-        number = str(names["call"]["to"]).removeprefix("+")
+        """The digits. Raises RenderError (R105) when that is not a phone number."""
+        call = names["call"]
+        number = str(call["from" if call.get("direction") == "outbound" else "to"]).removeprefix("+")
         if E164.fullmatch(number):
             return number
-        message = f'this call came in for "{number}", which is no phone number: `from` has to be written'
+        message = f'our side of this call is "{number}", which is no phone number: `from` has to be written'
         raise RenderError("R105", message, str(self.place))
 
 

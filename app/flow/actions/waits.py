@@ -64,8 +64,8 @@ def with_input(
     before, written = parts[:number], parts[number]
     if not isinstance(written, Action) or not _agrees(written, needs, place, reader):
         return parts
-    asking = _complete(written, _with_language(needs, before, written, reader), place)
-    asking = replace(asking, callback=Callback("input", "input", steers=True, sensitive=sensitive))
+    callback = Callback("input", "input", steers=True, sensitive=sensitive)
+    asking = _complete(written, _with_language(needs, before, written, reader), callback, place)
     return (*_interruptible(before, place), asking, *parts[number + 1 :])
 
 
@@ -110,7 +110,7 @@ def _member(written: Action, name: str) -> Mapping[str, Value]:
     return inner.members if isinstance(inner, Object) else {}
 
 
-def _complete(written: Action, needs: Mapping[str, Any], place: Place) -> Action:
+def _complete(written: Action, needs: Mapping[str, Any], callback: Callback, place: Place) -> Action:
     """The `input` with everything that the exit needs; what is written stays."""
     fields: dict[str, Value] = {"type": _given(needs.get("type", []), place)}
     for name in ("dtmf", "speech"):
@@ -118,9 +118,8 @@ def _complete(written: Action, needs: Mapping[str, Any], place: Place) -> Action
         members = {**asked, **_member(written, name)}
         if members:
             fields[name] = Object(members, place)
-    return replace(
-        written, fields={**fields, **{k: v for k, v in written.fields.items() if k not in fields or k == "type"}}
-    )
+    kept = {name: value for name, value in written.fields.items() if name not in fields or name == "type"}
+    return replace(written, fields={**fields, **kept}, callback=callback)
 
 
 def _given(content: Any, place: Place) -> Value:

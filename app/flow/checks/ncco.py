@@ -74,7 +74,7 @@ def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tupl
 
 def concerns_a_value(issue: Issue) -> bool:
     """Whether an issue is about a written value alone, not about what is missing or how actions follow each other."""
-    return issue.message.startswith(_VALUE_RULES) and not issue.message.startswith(_LACKS)
+    return issue.ncco_rule.startswith(_VALUE_RULES) and issue.ncco_rule not in _LACKS
 
 
 def _check_at(parts: tuple[Part, ...], position: int, names: Mapping[str, Any], *, goes_on: bool) -> Iterator[Issue]:
@@ -178,4 +178,4 @@ def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> b
 
 def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, note: str = "") -> Issue:
     rule = RULES["E401" if issue.is_error and is_sure else "W401"]
-    return rule.at(place, f"{issue.code}: {issue.message}{note}", issue.cure)
+    return replace(rule.at(place, f"{issue.message}{note}", issue.cure), ncco_rule=issue.code)

@@ -314,9 +314,8 @@ def duration(low: str, high: str, unit: str) -> ReadWith:
         found = milliseconds(text.value)
         if found is not None and shortest <= found <= longest:
             return found
-        meant = _meant(text.value, unit)
-        is_fitting = shortest <= (milliseconds(meant) or -1) <= longest
-        cure = f"write {meant}" if is_fitting else f"write a duration from {low} to {high}"
+        fitting = [each for each in _meant(text.value, unit) if shortest <= (milliseconds(each) or -1) <= longest]
+        cure = f"write {' or '.join(dict.fromkeys(fitting))}" if fitting else f"write a duration from {low} to {high}"
         reader.report("E534", text.place, f'{what} cannot be "{text.value}"', cure)
         return None
 
@@ -329,8 +328,18 @@ def milliseconds(text: str) -> int | None:
     return round(float(found[1]) * _MS[found[2]]) if found else None
 
 
-def _meant(text: str, unit: str) -> str:
-    """A duration that only lacks its unit, or has it in another spelling; "" for anything else."""
+def _meant(text: str, unit: str) -> tuple[str, ...]:
+    """Durations that a text may be meant as: it lacks its unit, or has it in another spelling.
+
+    A large bare number of minutes is more likely one of seconds: 240 is 240s or 4m.
+    """
     found = _MEANT.fullmatch(text.strip())
-    short = _UNITS.get(found[2].lower() or unit, "") if found else ""
-    return f"{found[1]}{short}" if found and short else ""
+    if found is None:
+        return ()
+    number, written = found[1], found[2].lower()
+    if written:
+        return (f"{number}{_UNITS[written]}",) if written in _UNITS else ()
+    if unit == "m" and number.isdigit() and int(number) >= 60:
+        minutes, seconds = divmod(int(number), 60)
+        return (f"{number}s", *(() if seconds else (f"{minutes}m",)))
+    return (f"{number}{unit}", f"{number}s")

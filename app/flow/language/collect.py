@@ -86,6 +86,9 @@ class Collect(FlowModel, StepExit):
     hints: ClassVar = {
         "goto": "write `goto` beside `collect`, not inside it",
         "retry": "write `retry` beside `collect`, not inside it",
+        "finishonkey": "delete it: # ends an entry whose length is a range, such as `digits: 4..6`",
+        "numdigits": "write `digits: 4`, or a range such as `digits: 6..8`",
+        **dict.fromkeys(("hints", "phrases"), "delete it: `speech: any` takes any words; a menu has `choices`"),
         **dict.fromkeys(("dtmf", "maxdigits", "length"), "write `digits: 4`, or a range such as `digits: 6..8`"),
     }
     cures: ClassVar = {"into": "add `into: name`, the variable that keeps what was given"}
@@ -173,11 +176,11 @@ class Collect(FlowModel, StepExit):
             return "keys were pressed, but speech was asked for"
         low, high = self.digits
         if not outcome.digits.isdigit():
-            return "digits are due, and another key was pressed"
+            return "digits are needed, and another key was pressed"
         if low <= len(outcome.digits) <= high:
             return ""
-        due = f"{low}" if low == high else f"{low} to {high}"
-        return f"length: {len(outcome.digits)} digits were entered where {due} are due"
+        needed = f"{low}" if low == high else f"{low} to {high}"
+        return f"length: {len(outcome.digits)} entered, {needed} needed"
 
     @classmethod
     def read(cls, node: Node, source: StepSource) -> Wired | None:

@@ -87,7 +87,7 @@ class StepSource:
         node = self.fields.get("retry")
         own: RetryWords | None = read_retry(node, self.reader, self.fields.at("retry")) if node else None
         kinds = frozenset(item.kind for item in self.played if item.kind != "input")
-        return finish_retry(own, self.defaults.retry, place, kinds, self.reader)
+        return finish_retry(own, self.defaults.retry, place, kinds, self.reader, is_whole=self.fields.is_whole)
 
     @property
     def checkpoints(self) -> frozenset[str]:

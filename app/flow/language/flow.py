@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from app.flow.actions.item import gather
 from app.flow.checks.graph import check_cycles, check_reachable
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith, kept
 from app.flow.language.hooks import read_events
 from app.flow.language.json_schema import TEXT, defined, listed, named, offered
+from app.flow.language.locales import Locale
 from app.flow.language.reader import Fields, Reader, fallen_out
-from app.flow.language.shared import Context, Declarations, Defaults, Sections, read_defaults, read_sections
-from app.flow.language.step import ReadStep, StepWords, read_step
+from app.flow.language.shared import Context, Declarations, Defaults, Sections, over, read_defaults, read_sections
+from app.flow.language.step import EXITS, ReadStep, StepWords, read_step
 from app.flow.language.targets import read_target
 from app.flow.language.variables import (
+    Declaration,
     DeclaredVariables,
     constant_types,
     read_params,
@@ -149,8 +150,6 @@ class FlowWords(Declarations):
     """What `ncco prove` holds it to."""
     vars: Annotated[Node | None, kept(defined("vars"))] = None
     """What the call remembers, each with its type."""
-    events: Annotated[Node | None, kept(defined("events"))] = None
-    """Which hooks are sent for what Vonage reports later, in every step."""
     steps: Annotated[Node | None, kept(named(defined("step")))] = None
     """The steps of the call, by name."""
 
@@ -175,8 +174,12 @@ def _read_outside(name: Text | None, fields: Fields, reader: Reader) -> Signatur
 
 def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
     """The names of what may come of the flow, and where each is written."""
-    found = reader.seq(node, "`outcomes`") if not isinstance(node, Text) else Seq((node,), node.place)
     names: dict[str, Place] = {}
+    if isinstance(node, Text) and "," in node.value:
+        shown = ", ".join(part.strip() for part in node.value.split(","))
+        reader.report("E205", node.place, f'an outcome cannot be named "{node.value}"', f"write a list: [{shown}]")
+        return {part.strip(): node.place for part in node.value.split(",")}
+    found = reader.seq(node, "`outcomes`") if not isinstance(node, Text) else Seq((node,), node.place)
     for item in found.items if found else ():
         text = reader.text(item, "an outcome")
         if text is None:
@@ -231,6 +234,7 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
         cure = "begin with `flow: name`, `start: step` and `steps:`"
         reader.report("E201", node.place, "a flow file is a map, and this is none", cure)
         return None
+    node = _restore_sections(node, reader)
     first = node.entries[0].key.place if node.entries else node.place
     fields = _mend_default(FlowWords.read_words(node, "the flow", reader, place=first), reader)
     words = FlowWords.build(fields, reader, cures={"start": f"add `start: {_first_step(fields.get('steps'))}`"})
@@ -248,9 +252,11 @@ def read_flow(node: Node, context: Context, issues: list[Issue]) -> ReadFlow | N
         step_words=StepWords.words(),
     )
     sections, reader = read_sections(fields, reader, context.shared, context.dates)
-    defaults = _read_defaults(words.defaults, context.defaults, reader)
+    inherited = over(words.defaults, context.defaults)
+    defaults = read_defaults(inherited, reader) if inherited else Defaults()
     reader = replace(reader, language=_language(defaults, sections), inherited=defaults.actions)
-    events = read_events(words.events, "`events`", reader) if words.events else {}
+    written = over(words.events, context.events)
+    events = read_events(written, "`events`", reader) if written else {}
     read = _read_steps(steps, defaults, reader)
     start = _read_start(words.start, steps, reader)
     issues.extend(check_cycles(read))
@@ -299,14 +305,6 @@ def _declare(node: Node | None, outside: Signature, steps: Map, reader: Reader) 
     return with_collected(replace(declared, variables={**declared.variables, **params}), steps)
 
 
-def _read_defaults(own: Node | None, shared: Map | None, reader: Reader) -> Defaults:
-    """What every step inherits: the flow's `defaults` over the shared ones."""
-    if own is None or not isinstance(own, Map) or shared is None:
-        node = own or shared
-        return read_defaults(node, reader) if node else Defaults()
-    return read_defaults(gather(own.entries, shared.entries, own.place), reader)
-
-
 def _language(defaults: Defaults, sections: Sections) -> str:
     """The language that the flow speaks where nothing else says so."""
     talk = defaults.actions.get("talk")
@@ -315,6 +313,47 @@ def _language(defaults: Defaults, sections: Sections) -> str:
     if first is not None:
         return first.language
     return written.value if isinstance(written, Text) and "{" not in written.value else "en-US"
+
+
+_OF_A_STEP: Final = frozenset({"do", *(kind.word for kind in EXITS)})
+_SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
+    "steps": lambda words: words.isdisjoint({"dtmf", "speech", "type"}) and not words.isdisjoint(_OF_A_STEP),
+    "vars": lambda words: "type" in words and words <= {*Declaration.words()},
+    "lookups": lambda words: "returns" in words and not words.isdisjoint({"get", "post", "python"}),
+    "hooks": lambda words: "post" in words and "returns" not in words,
+    "locales": lambda words: "language" in words and words <= {*Locale.words()},
+    "hours": lambda words: "week" in words,
+}
+"""By what words an entry of a section is known."""
+
+
+def _restore_sections(node: Map, reader: Reader) -> Map:
+    """The flow with what follows a lost line such as `steps:` under that word again; E204 for the line."""
+    lost: dict[str, list[Entry]] = {}
+    kept: list[Entry] = []
+    for key, value in node.entries:
+        own = value
+        if isinstance(value, Map) and key.value in _SECTIONS:
+            inner = {each: _section_lost(each, key.value, node) for each in value.entries}
+            for each, section in inner.items():
+                if section:
+                    lost.setdefault(section, []).append(each)
+            own = value._replace(entries=tuple(each for each, section in inner.items() if not section))
+        kept.append(Entry(key, own))
+    for section, entries in lost.items():
+        first = entries[0].key
+        message = f"`{section}:` is missing above this line"
+        reader.report("E204", first.place, message, f"write `{section}:` in a line above it")
+        kept.append(Entry(Text(section, first.place), Map(tuple(entries), first.place)))
+    return node._replace(entries=tuple(kept))
+
+
+def _section_lost(entry: Entry, section: str, node: Map) -> str:
+    """The section that an entry belongs to, when the flow lacks it; "" for an entry in its place."""
+    words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
+    if not words or _SECTIONS[section](words):
+        return ""
+    return next((name for name, fits in _SECTIONS.items() if node.get(name) is None and fits(words)), "")
 
 
 def _mend_default(fields: Fields, reader: Reader) -> Fields:
@@ -410,7 +449,8 @@ def _apart(entry: Entry, reader: Reader) -> Iterator[Entry]:
     ]
     yield Entry(entry.key, step._replace(entries=tuple(each for each in step.entries if each not in inner)))
     for each in inner:
-        cure = f"indent it by {entry.key.place.column - 1} spaces: it is a step of its own"
+        column = entry.key.place.column
+        cure = f"indent it by {column - 1} spaces: a step's name begins in column {column}"
         reader.report("E202", each.key.place, f'step "{entry.key.value}" has no "{each.key.value}"', cure)
         yield each
 

@@ -250,18 +250,15 @@ def _read_hook(entry: Entry, reader: Reader) -> HookDefinition | None:
     else:
         fields = HookDefinition.read_words(entry.value, what, reader, place=place)
     node = fields.get("params")
-    params = _without_own_names(read_params(node, "`params`", reader), reader) if node else {}
+    params = read_params(node, "`params`", reader) if node else {}
+    for taken in sorted(OWN_NAMES & params.keys()):
+        reader.report("E206", params[taken].variable.place, f'"{taken}" is a name that every hook has already')
+        params[taken] = replace(params[taken], is_required=False)
     inner = replace(reader, scope=_scope(reader.scope, params))
     hook = HookDefinition.build(fields, inner, name=name, params=params)
     for value in hook.values if hook else ():
         _check_hidden(value, reader)
     return hook
-
-
-def _without_own_names(params: Mapping[str, Param], reader: Reader) -> dict[str, Param]:
-    for name in sorted(OWN_NAMES & params.keys()):
-        reader.report("E206", params[name].variable.place, f'"{name}" is a name that every hook has already')
-    return {name: param for name, param in params.items() if name not in OWN_NAMES}
 
 
 def _scope(scope: ScopeTypes, params: Mapping[str, Param]) -> ScopeTypes:

@@ -36,6 +36,7 @@ _KEY_SCHEMA: Final = {
     "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^([0-9]{1,20}|[*#])$"}]
 }
 _NAME: Final = re.compile(r"\w[\w-]*")
+_QUOTED_LIST: Final = re.compile(r"\[.*\]")
 _TAKEN: Final = frozenset({"noinput", "nomatch", "asr_error", "error", "collected", "end"})
 
 
@@ -77,6 +78,9 @@ def _read_phrase(text: Text, reader: Reader) -> str:
         reader.report("E235", text.place, "a phrase cannot be computed")
         return ""
     folded = fold(text.value)
+    if _QUOTED_LIST.fullmatch(text.value.strip()):
+        message = f"{text.value} in quotes is one phrase, with its brackets and commas"
+        reader.report("W236", text.place, message, f"write `{text.value.strip()}` without quotes")
     if not folded:
         reader.report("E235", text.place, f'"{text.value}" holds no word that could be heard')
     return folded
@@ -88,7 +92,7 @@ class Choice(FlowModel):
     is_named: ClassVar = True
     aliases: ClassVar = {
         **dict.fromkeys(("digits", "key", "press"), "dtmf"),
-        "say": "speech",
+        **dict.fromkeys(("say", "hints", "phrases"), "speech"),
         **dict.fromkeys(("then", "step", "next", "target"), "goto"),
     }
     hints: ClassVar = dict.fromkeys(("locale", "language"), "write `set: {locale: name}`")
@@ -246,6 +250,7 @@ class Choices(StepExit):
     def read(cls, node: Node, source: StepSource) -> Wired | None:
         """The `choices` of a step, and those that it inherits."""
         reader, place, defaults = source.reader, source.fields.at("choices"), source.defaults
+        node, source = _put_back(node, source)
         own = read_menu(node, "`choices`", reader)
         retry = source.retry(place)
         if own is None:
@@ -254,12 +259,45 @@ class Choices(StepExit):
         if not choices and defaults.is_whole and not (isinstance(node, Map) and node.entries):
             reader.report("E230", place, "this menu has no choice")
         asked = _asked(choices, source.min_confidence, reader)
+        if asked.keys and not any(choice.said for choice in choices.values()):
+            _check_confidence(source)
         if retry is None or not (asked.keys or asked.phrases):
             return None
         needs = {locale: {c.name: c.need_in(locale) for c in choices.values()} for locale in reader.locales or ("",)}
         asking = _needs(choices, tuple(reader.locales))
         parts = with_input(source.parts, asking, False, place, reader, defaults=reader.inherited)
         return Wired(cls(choices, needs, retry, asked, place), parts)
+
+
+def _put_back(node: Node, source: StepSource) -> tuple[Node, StepSource]:
+    """The menu without the words of the step that are indented too far; E202 for each."""
+    strays = [entry for entry in node.entries if _belongs_to_step(entry, source)] if isinstance(node, Map) else []
+    if not strays or not isinstance(node, Map):
+        return node, source
+    keys, values = dict(source.fields.keys), dict(source.fields.values)
+    for key, value in strays:
+        message = f"`{key.value}` is among the choices, and belongs to the step"
+        column = source.fields.at("choices").column
+        source.reader.report("E202", key.place, message, f"indent it by {column - 1} spaces, as `choices` is")
+        keys[key.value], values[key.value] = key, value
+    rest = tuple(entry for entry in node.entries if entry not in strays)
+    return node._replace(entries=rest), replace(source, fields=replace(source.fields, keys=keys, values=values))
+
+
+def _belongs_to_step(entry: Entry, source: StepSource) -> bool:
+    """Whether an entry of a menu is `retry` or `tail` of its step, and no choice."""
+    is_choice = isinstance(entry.value, Map) and {"dtmf", "speech", "goto"} & set(entry.value.keys())
+    word = entry.key.value
+    return word in Choices.step_words and word != "choices" and word not in source.fields.values and not is_choice
+
+
+def _check_confidence(source: StepSource) -> None:
+    """W222 for a `min_confidence` of a menu that takes keys alone."""
+    node, place = source.fields.get("choices"), source.fields.at("min_confidence")
+    entries = node.entries if isinstance(node, Map) else ()
+    is_heard = any(isinstance(each.value, Map) and each.value.get("speech") is not None for each in entries)
+    if "min_confidence" in source.fields.values and not is_heard:
+        source.reader.report("W222", place, "`min_confidence` has no effect: no choice of this menu has `speech`")
 
 
 def _locale(frame: Frame) -> str:

@@ -107,7 +107,7 @@ class On(StepExit):
 
         Raises RenderError.
         """
-        if self.connect is None or not self.connect.rings_several:
+        if self.connect is None or not self.connect.may_ring_nobody:
             return None
         if frame.dials_left > 0 and next(self.connect.rung(frame), None) is not None:
             return None

@@ -104,9 +104,17 @@ _SECRET: Final = re.compile(r"authorization|cookie|api-?key|token|secret|passwor
 _WRITTEN: Final = JsonField("kept")
 
 
+_NOT_IN_URL: Final = "send it in the `json` of a `post`: a URL is kept in logs"
+
+
 def read_url(node: Node, what: str, reader: Reader) -> Value | None:
     """An absolute URL; only the flow file and `env` may say which server it leads to."""
-    return replace(reader, scope=without_urls(reader.scope)).value(node, ADDRESS, "url", what)
+    before = len(reader.issues)
+    value = replace(reader, scope=without_urls(reader.scope)).value(node, ADDRESS, "url", what)
+    reader.issues[before:] = [
+        replace(issue, cure=_NOT_IN_URL) if issue.code == "E331" else issue for issue in reader.issues[before:]
+    ]
+    return value
 
 
 def read_headers(node: Node, what: str, reader: Reader) -> Object | None:
@@ -320,6 +328,11 @@ class NamedKind:
             yield Named(definition, name.place, self._given(definition, given, name.place, reader))
             return
         message, cure = f'there is no {self.noun} "{name.value}"', self._cure(name.value, definitions)
+        others = {"lookup": reader.lookups, "send": reader.hooks}
+        other = next((word for word, known in others.items() if name.value in known), None)
+        if other is not None:
+            noun = "hook" if other == "send" else "lookup"
+            message, cure = f'"{name.value}" is a {noun}', f"write `{other}: {name.value}`"
         if self.is_in_scope and name.value in reader.variables:
             message = f'"{name.value}" is a variable of this flow, and hides any {self.noun} of that name'
             cure = "give the variable another name"

@@ -203,7 +203,13 @@ class Retry:
 
 
 def finish_retry(
-    own: RetryWords | None, inherited: RetryWords | None, place: Place, kinds: frozenset[str], reader: Reader
+    own: RetryWords | None,
+    inherited: RetryWords | None,
+    place: Place,
+    kinds: frozenset[str],
+    reader: Reader,
+    *,
+    is_whole: bool,
 ) -> Retry | None:
     """The retry of a step that asks; E240 (and None) when nothing says what follows the last try.
 
@@ -213,12 +219,13 @@ def finish_retry(
         place: the exit's, for when nothing is written.
         kinds: the kinds of action that the step plays before its `input`.
         reader: for the report.
+        is_whole: whether all words of the step are known; `then` may be among the others.
     """
     layers = [words for words in (inherited, own) if words is not None]
     then = {name: target for words in layers for name, target in (words.then or {}).items()}
     place = layers[-1].written.place if layers else place
     if missing := [name for name in FAILURES if name not in then]:
-        if all(words.is_whole for words in layers):
+        if is_whole and all(words.is_whole for words in layers):
             _report_open_end(missing, place, reader)
         return None
     written = {name: prompts for words in layers for name, prompts in words.prompts.items()}

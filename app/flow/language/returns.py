@@ -75,6 +75,8 @@ class ReturnedValue:
     """One value of one of the types of the flow language."""
 
     type: ValueType
+    may_be_empty: bool = False
+    """Whether an answer may hold "" for a phone number or a URL: it is declared as `phone?` or `url?`."""
 
     @property
     def empty(self) -> Any:
@@ -95,7 +97,7 @@ class ReturnedValue:
             raise self._misfit() from None
 
     def _cast(self, value: object) -> Any:
-        if value == "" and self.type.name in ("phone", "url"):
+        if value == "" and self.may_be_empty:
             return value
         found = self.type.cast(value)
         if isinstance(found, list | dict):
@@ -262,6 +264,9 @@ class Hushing:
 MAX_NESTED: Final = 5
 """How deep declared maps may be nested; our choice."""
 
+OPTIONAL: Final = {"phone?": "phone", "url?": "url"}
+"""Types of which an answer may hold "" for "there is none"."""
+
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _CURE: Final = "write `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
 
@@ -276,9 +281,6 @@ def read_returns(fields: Fields, reader: Reader) -> ReturnedMap:
     what = f"`returns` of {fields.what}"
     found = reader.map(node, what, _CURE)
     if found is None:
-        return ReturnedMap(is_sure=False)
-    if not found.entries:
-        reader.report("E531", fields.at("returns"), f"{what} is empty", _CURE)
         return ReturnedMap(is_sure=False)
     if flag := flag_of(found):
         reader.report("E532", flag.key.place, f"`sensitive` is among the fields of {what}", say_of_each(found))
@@ -319,11 +321,11 @@ class _Types:
 
     def _returned(self, node: Node, what: str, depth: int, way: Path) -> Returned | None:
         if isinstance(node, Map) and is_described(node):
-            flag, hosts = node.get("sensitive"), node.get(HOSTS)
+            flag, hosts, declared = node.get("sensitive"), node.get(HOSTS), node.get("type")
             if flag is not None and self.reader.flag(flag, f"`sensitive` of {what}"):
                 self.secrets.add(way)
             if hosts is not None:
-                return self._url(hosts, what)
+                return self._url(hosts, what, may_be_empty=isinstance(declared, Text) and declared.value == "url?")
             node = described(node, "type")
         if depth > MAX_NESTED:
             message = f"{what} is more than {MAX_NESTED} levels deep"
@@ -335,18 +337,20 @@ class _Types:
         if isinstance(node, Seq) and (item := _only_type(node)) is not None:
             inner = self._returned(item, f"an entry of {what}", depth + 1, (*way, None))
             return ReturnedList(inner) if inner is not None else None
+        if isinstance(node, Text) and node.value in OPTIONAL:
+            return ReturnedValue(TYPES[OPTIONAL[node.value]], may_be_empty=True)
         read = read_type(node, what, self.reader)
         if read is None:
             return None
         type_name, allowed = read
         return ReturnedValue(words(*allowed) if allowed else TYPES[type_name])
 
-    def _url(self, node: Node, what: str) -> Returned:
+    def _url(self, node: Node, what: str, *, may_be_empty: bool) -> Returned:
         """A URL that has one of the listed hosts; E532, and any URL, for what is no list of hosts."""
         items = node.items if isinstance(node, Seq) else (node,)
         hosts = tuple(item.value.lower() for item in items if isinstance(item, Text) and _HOST.fullmatch(item.value))
         if hosts and isinstance(node, Seq) and len(hosts) == len(items):
-            return ReturnedValue(url_of(*hosts))
+            return ReturnedValue(url_of(*hosts), may_be_empty)
         wrong = next((item for item in items if not (isinstance(item, Text) and _HOST.fullmatch(item.value))), node)
         message = f"`hosts` of {what} is a list of host names, without scheme, port and path"
         self.reader.report("E532", wrong.place, message, "write `{type: url, hosts: [cdn.example.com]}`")
@@ -356,7 +360,7 @@ class _Types:
 def _only_type(node: Seq) -> Node | None:
     """The type of the entries of a list: its one item, when that is a type and no allowed word."""
     item = node.items[0] if len(node.items) == 1 else None
-    is_type = isinstance(item, Map | Seq) or (isinstance(item, Text) and item.value in DECLARABLE)
+    is_type = isinstance(item, Map | Seq) or (isinstance(item, Text) and item.value in (*DECLARABLE, *OPTIONAL))
     return item if is_type else None
 
 
@@ -385,22 +389,24 @@ def read_default(fields: Fields, returns: ReturnedMap, reader: Reader) -> dict[s
 
 
 def _fill(node: Map, returns: ReturnedMap, where: _Where, reader: Reader) -> dict[str, Any]:
-    _report_strangers(node, returns, where, reader)
-    return {name: _default_of(name, inner, node, where, reader) for name, inner in returns.fields.items()}
+    meant = _report_strangers(node, returns, where, reader)
+    written = {**meant, **{entry.key.value: entry.value for entry in node.entries}}
+    return {name: _default_of(name, inner, written.get(name), where, reader) for name, inner in returns.fields.items()}
 
 
-def _report_strangers(node: Map, returns: ReturnedMap, where: _Where, reader: Reader) -> None:
-    strangers = [entry.key for entry in node.entries if entry.key.value not in returns.fields]
-    for key in strangers if returns.is_sure else ():
+def _report_strangers(node: Map, returns: ReturnedMap, where: _Where, reader: Reader) -> dict[str, Node]:
+    """E533 for each field that the lookup does not return; the values of those that are misspelt by the name meant."""
+    strangers = [entry for entry in node.entries if entry.key.value not in returns.fields]
+    for key, _ in strangers if returns.is_sure else ():
         message = f'{where.what} returns no "{key.value}"'
         if key.value == OK:
             reader.report("E533", key.place, message, "delete it: without an answer `ok` is always false")
         else:
             reader.unknown("E533", key, returns.fields, message)
+    return {near: value for key, value in strangers if (near := nearest(key.value, returns.fields))}
 
 
-def _default_of(name: str, inner: Returned, node: Map, where: _Where, reader: Reader) -> Any:
-    written = node.get(name)
+def _default_of(name: str, inner: Returned, written: Node | None, where: _Where, reader: Reader) -> Any:
     if written is not None:
         return _read_value(written, inner, where.below(name, written.place), reader)
     if isinstance(inner, ReturnedMap):
@@ -420,6 +426,8 @@ def _read_value(node: Node, inner: Returned, where: _Where, reader: Reader) -> A
     if value is None or not value.is_literal:
         reader.report("E533", node.place, f"{where.within} is computed", "write the value itself, without braces")
         return inner.empty
+    if isinstance(node, Text) and not node.value and inner.empty == "":
+        return ""  # without an answer a phone number or a URL is empty, as every text is
     try:
         return inner.read(node.value if isinstance(node, Text) else value.render({}))
     except Misfit as misfit:
@@ -455,7 +463,7 @@ def is_described(node: Node) -> bool:
     if not isinstance(node, Map) or not {"type"} < set(node.keys()) <= {*_DESCRIPTION, HOSTS}:
         return False
     flag, hosts, type_ = node.get(_SENSITIVE), node.get(HOSTS), node.get("type")
-    if hosts is not None and not (isinstance(type_, Text) and type_.value == "url"):
+    if hosts is not None and not (isinstance(type_, Text) and type_.value in ("url", "url?")):
         return False
     first = hosts.items[0] if isinstance(hosts, Seq) and len(hosts.items) == 1 else hosts
     return not any(isinstance(each, Text) and each.value in DECLARABLE for each in (flag, first))

@@ -15,8 +15,7 @@ from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
 from app.flow.hours.declaration import HoursWords
 from app.flow.language.action_schema import ActionSchemas, file_schema, per_locale
 from app.flow.language.base import FlowModel
-from app.flow.language.collect import Collect
-from app.flow.language.exits import Arm, Else, Hold, HoldOutcomes
+from app.flow.language.exits import Arm, Else, HoldOutcomes
 from app.flow.language.flow import FlowWords, Limits
 from app.flow.language.hooks import EventWords, HookDefinition
 from app.flow.language.json_schema import (
@@ -41,12 +40,17 @@ from app.flow.language.menu import Choice
 from app.flow.language.names import Names
 from app.flow.language.outcomes import OUTCOMES
 from app.flow.language.retry import FAILURES, RetryWords, Then
+from app.flow.language.returns import OPTIONAL
 from app.flow.language.shared import DefaultWords, ErrorLine, SharedWords
-from app.flow.language.step import StepWords
+from app.flow.language.step import EXITS, StepWords
 from app.flow.language.targets import FORMS
 from app.flow.language.variables import DECLARABLE, TYPE, Declaration
 
 _HOSTS: Final = "The hosts that the URL may have; an answer with another one does not count."
+
+
+_SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "then": one_of(DECLARABLE)}
+"""A variable may be written as its type alone."""
 
 
 def flow_schema(names: Names | None = None) -> JsonSchema:
@@ -79,7 +83,7 @@ def _definitions(names: Names) -> dict[str, JsonSchema]:
         "defaults": _defaults(actions),
         "error_line": schema_of(ErrorLine),
         "limits": schema_of(Limits),
-        "vars": named(schema_of(Declaration)),
+        "vars": named(schema_of(Declaration) | _SHORT_TYPE),
         "params": named({"if": {"type": "object"}, "then": schema_of(Declaration), "else": TYPE}),
         "returned": _returned(),
         "lookups": named(schema_of(LookupDefinition)),
@@ -101,8 +105,7 @@ def _step_definitions(names: Names) -> dict[str, JsonSchema]:
         "goto": _goto(names),
         "choices": named(schema_of(Choice)),
         "phrases": {"if": {"type": "object"}, "then": per_locale(phrases, names), "else": phrases},
-        "collect": schema_of(Collect),
-        "hold": schema_of(Hold),
+        **{kind.word: schema_of(kind) for kind in EXITS if issubclass(kind, FlowModel)},
         "branch": {"type": "array", "items": lines, "contains": has("else")},
         "on": _on(names),
         "retry": schema_of(RetryWords),
@@ -173,16 +176,17 @@ def _returned() -> JsonSchema:
         "type": ref("returned"),
         "sensitive": about(FLAG, "true: its value is written nowhere."),
     }
+    urls = one_of(("url", "url?"))
     is_described = has("type", "sensitive") | {"properties": {"sensitive": FLAG}}
-    of_hosts = fields | {"type": one_of(("url",)), "hosts": about({"type": "array", "items": TEXT}, _HOSTS)}
-    is_of_hosts = has("type", "hosts") | {"properties": {"type": one_of(("url",))}}
+    of_hosts = fields | {"type": urls, "hosts": about({"type": "array", "items": TEXT}, _HOSTS)}
+    is_of_hosts = has("type", "hosts") | {"properties": {"type": urls}}
     cases = [
         (is_of_hosts, mapped(of_hosts, required=("type", "hosts"))),
         (is_described, mapped(fields, required=fields)),
         ({"type": "object"}, named(ref("returned"))),
         ({"type": "array"}, {"items": {"if": {"type": "object"}, "then": ref("returned"), "else": ANYTHING}}),
     ]
-    return choose(cases, one_of(DECLARABLE))
+    return choose(cases, one_of((*DECLARABLE, *OPTIONAL)))
 
 
 class _FlowJsonSchema(GenerateJsonSchema):

@@ -63,7 +63,9 @@ class Context:
         templates: file name → text.
         env: names of the variables that are set for flows; None when that is not known.
         dates: computed dates of holidays, by path; those that are missing are computed.
-        shared: parts for all flows. defaults: what every flow inherits.
+        shared: parts for all flows.
+        defaults: what every flow inherits.
+        events: hooks that every flow sends for what Vonage reports later.
         flows: what the flows take and give back, by name.
         kept: their variables that may hold a setting of the server, by flow.
         caller_filled: their variables that may begin with a URL of a caller's choice, by flow.
@@ -74,6 +76,7 @@ class Context:
     dates: Mapping[str, str] = field(default_factory=dict)
     shared: Sections = field(default_factory=Sections)
     defaults: Map | None = None
+    events: Map | None = None
     flows: Mapping[str, Signature] = field(default_factory=dict)
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
     caller_filled: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -92,6 +95,8 @@ class Declarations(FlowModel):
     """What is asked from outside, by name."""
     hooks: Annotated[Node | None, kept(defined("hooks"))] = None
     """Webhooks of ours, by name."""
+    events: Annotated[Node | None, kept(defined("events"))] = None
+    """Which hooks are sent for what Vonage reports later, in every step."""
 
 
 class SharedWords(Declarations):
@@ -131,14 +136,27 @@ def _read_file(node: Map, context: Context, issues: list[Issue]) -> Context:
         place = fields.values["shared"].place
         reader.report("E203", place, "`shared` is false", "write `shared: true`, or begin with `flow: name`")
     sections, _ = read_sections(fields, reader, context.shared, context.dates)
-    return replace(context, shared=sections, defaults=_joined(fields.get("defaults"), context.defaults, reader))
+    return replace(
+        context,
+        shared=sections,
+        defaults=_joined(fields, "defaults", "talk: {language: en-GB}", context.defaults, reader),
+        events=_joined(fields, "events", "hangup: hook", context.events, reader),
+    )
 
 
-def _joined(node: Node | None, before: Map | None, reader: Reader) -> Map | None:
-    found = reader.map(node, "`defaults`", "write e.g. `defaults: {talk: {language: en-GB}}`") if node else None
-    if found is None or before is None:
-        return found or before
-    return gather(found.entries, before.entries, found.place)
+def _joined(fields: Fields, word: str, sample: str, before: Map | None, reader: Reader) -> Map | None:
+    """The map under a word, over those of the shared files before."""
+    node = fields.get(word)
+    found = reader.map(node, f"`{word}`", f"write e.g. `{word}: {{{sample}}}`") if node else None
+    over_before = over(found, before)
+    return over_before if isinstance(over_before, Map) else None
+
+
+def over(own: Node | None, shared: Map | None) -> Node | None:
+    """A map over a shared one: its own entries win. What is no map hides the shared one."""
+    if isinstance(own, Map) and shared is not None:
+        return gather(own.entries, shared.entries, own.place)
+    return own or shared
 
 
 def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[Issue]) -> None:

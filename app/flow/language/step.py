@@ -50,7 +50,8 @@ class StepWords(FlowModel):
     hints: ClassVar = {
         **{action: f"put it under `do`, as the line `- {action}: ..`" for action in (*ACTIONS, "ncco", "checkpoint")},
         **dict.fromkeys(("end", "hangup", "hang_up", "stop", "exit"), "to end the call write `goto: end`"),
-        **dict.fromkeys(("then", "next"), "write `goto: step`"),
+        "then": "write `retry: {then: step}` for what follows the last try, or `goto: step`",
+        "next": "write `goto: step`",
         **dict.fromkeys(("say", "speak", "prompt"), "under `do` write `- talk: ..`"),
         **dict.fromkeys(("play", "audio"), "under `do` write `- stream: ..`"),
         **dict.fromkeys(("dial", "call"), "under `do` write `- connect: ..`"),
@@ -64,6 +65,14 @@ class StepWords(FlowModel):
         **dict.fromkeys(("dtmf", "speech", "digits"), "write it under `choices` or `collect`"),
         **dict.fromkeys(("until", "up_to"), "write it under `hold`: `hold: {until: .., up_to: 10m}`"),
         "return": "write `goto: {return: outcome}`",
+        **dict.fromkeys(("sms", "email", "mail", "whatsapp"), "write `send: hook`: your server sends the message"),
+        **dict.fromkeys(("gather", "ask", "listen"), "write `choices` for a menu, or `collect` for data entry"),
+        **dict.fromkeys(("hints", "phrases"), "write the phrases under `speech` of each choice"),
+        **dict.fromkeys(("finishonkey", "numdigits"), "write `collect: {into: name, digits: 4..6}`: # ends the entry"),
+        **dict.fromkeys(
+            ("language", "style"), "write it beside a `talk`, or under `defaults`: `talk: {language: en-GB}`"
+        ),
+        "event": "write `events: {record: hook}`; `event` is a name within hooks",
     }
 
     asks: Annotated[tuple[AskedLookup, ...], ReadWith(read_asked, defined("asked"))] = Field((), alias="lookup")
@@ -234,7 +243,7 @@ def _check_words(kind: ExitKind | None, source: StepSource) -> None:
     fields = source.fields
     if not fields.is_whole and kind is None:
         return
-    for word in ("retry", "tail", "min_confidence", "with"):
+    for word in ("retry", "tail", "min_confidence", "with") if source.plays_whole else ():
         if word in fields.values and (kind is None or word not in kind.step_words):
             _report_no_effect(word, kind, source)
     written_input = source.first("input")

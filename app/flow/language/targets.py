@@ -315,6 +315,13 @@ def _read_goto(form: GotoForm, reader: Reader) -> Target | None:
 
 def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool = False) -> Runs | None:
     """The flow that is named with what it is given; E272 when there is no such flow."""
+    if isinstance(name, Map) and len(name.entries) == 1:
+        key, inner = name.entries[0]
+        has_values = isinstance(inner, Map) and inner.entries
+        cure = f"write `run: {key.value}`" + (" with `with: {..}` below" if has_values else "")
+        reader.report("E201", name.place, "`run` is a map", cure)
+        reader.runs.update({key.value} & reader.flows.keys())
+        return Runs(key.value, (), comes_back)
     text = reader.text(name, "`run`")
     if text is None:
         return None

@@ -166,6 +166,9 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> tupl
     """The variable that a map describes, and whether its type is known."""
     name, place = entry.key.value, entry.key.place
     bare = Variable(name, "text", "", place)
+    if isinstance(entry.value, Text) and entry.value.value in DECLARABLE:
+        type_name = entry.value.value
+        return Variable(name, type_name, _EMPTY.get(type_name, ""), place, has_default=False), True
     if not isinstance(entry.value, Map):
         cure = _shape_cure(name, entry.value)
         reader.report("E201", entry.value.place, f"the variable {name} is not described by a map", cure)
@@ -186,8 +189,6 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> tupl
 
 
 def _shape_cure(name: str, node: Node) -> str:
-    if isinstance(node, Text) and node.value in DECLARABLE:
-        return f"write `{name}: {{type: {node.value}}}`"
     if isinstance(node, Text):
         default = f'"{node.value}"' if _guess(node) == "text" else node.value
         return f"write `{name}: {{type: {_guess(node)}, default: {default}}}`"

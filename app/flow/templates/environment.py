@@ -107,7 +107,7 @@ def _entry(of: Any, key: str | int, path: str) -> Any:
     """An entry of a map by its key, of a list by its number, or a field of `loop`. Never an attribute."""
     if isinstance(of, LoopContext) and key in LOOP_FIELDS:
         return getattr(of, str(key))
-    if isinstance(of, Mapping) if isinstance(key, str) else isinstance(of, list | tuple):
+    if isinstance(of, dict | Mapping) if isinstance(key, str) else isinstance(of, list | tuple):
         try:
             value = of[key]
         except (LookupError, TypeError):

@@ -26,7 +26,7 @@ Escaper: TypeAlias = Callable[[Any], str]
 
 _UNSPOKEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
 _UNSPOKEN_OR_TAG = re.compile(r"[<>\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
-_TAG = re.compile(r"[<>]")
+_TAG_OR_C1 = re.compile(r"[<>\x7f-\x9f]")
 _LONE = re.compile(r"[\ud800-\udfff]")
 _NUMBER = re.compile(r"[0-9*#pP+(). -]*")
 _BASE = re.compile(r"[^\x00-\x20\x7f-\x9f\"<>\\^`{|}\ud800-\udfff]*")
@@ -93,7 +93,7 @@ def header(value: object) -> str:
 
 def json_text(value: object) -> str:
     """A part of a JSON string. It may be spoken later, so `<` and `>` become blanks as in `talk`."""
-    return _json_escaped(_TAG.sub(" ", _written(value)))
+    return _json_escaped(_TAG_OR_C1.sub(" ", _written(value)))
 
 
 def json_ssml(value: object) -> str:

@@ -1,48 +1,89 @@
-"""The states of a walk as a graph: what leads out, what goes round, how long ways are."""
+"""The state space as a graph: strongly connected components, longest and quickest paths, paths of a single call.
+
+Faults are left out, and so is what dialled parties hear, unless a function says otherwise.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from datetime import datetime
 from itertools import count
 from typing import Final
 
-from app.verify.prove.components import components
+from app.engine.called import APART
+from app.verify.following import Key
 from app.verify.prove.listening import ENDLESS, RINGS_S
-from app.verify.prove.walked import END, START, Edge, Walk
+from app.verify.prove.state_space import END, NOWHERE, START, StateSpace, Transition
 
 _CALM: Final = frozenset({"acts", "held", "passes"})
-_ON: Final = frozenset({"noinput", "nomatch"})
+
+
+def components(successors: Mapping[int, Sequence[int]]) -> list[list[int]]:
+    """The strongly connected components, each after those that it leads to (Kosaraju, without recursion)."""
+    order = _by_finish(successors, successors)
+    predecessors: dict[int, list[int]] = {node: [] for node in successors}
+    for node, targets in successors.items():
+        for target in targets:
+            predecessors[target].append(node)
+    found: list[list[int]] = []
+    seen: set[int] = set()
+    for start in reversed(order):
+        if start not in seen:
+            group, waiting = [], [start]
+            seen.add(start)
+            while waiting:
+                group.append(node := waiting.pop())
+                fresh = [each for each in predecessors[node] if each not in seen]
+                seen.update(fresh)
+                waiting += fresh
+            found.append(group)
+    return found[::-1]
+
+
+def _by_finish(successors: Mapping[int, Sequence[int]], starts: Collection[int]) -> list[int]:
+    """The nodes in the order in which a depth-first search leaves them."""
+    order: list[int] = []
+    seen: set[int] = set()
+    for start in starts:
+        waiting = [] if start in seen else [(start, iter(successors[start]))]
+        seen.add(start)
+        while waiting:
+            node, rest = waiting[-1]
+            following = next((each for each in rest if each not in seen), None)
+            if following is None:
+                order.append(node)
+                waiting.pop()
+            else:
+                seen.add(following)
+                waiting.append((following, iter(successors[following])))
+    return order
 
 
 class Graph:
-    """Looked at from many sides; faults are left out, and so is what other parties hear."""
+    """The states of calls, without those that are unrolled, and the transitions between them."""
 
-    def __init__(self, walk: Walk) -> None:
-        self._walk = walk
-        again = {number for number, state in enumerate(walk.states) if state.is_unrolled}
-        self._out: dict[int, list[int]] = {number: [] for number in range(len(walk.states)) if number not in again}
+    def __init__(self, space: StateSpace) -> None:
+        self._space = space
+        unrolled = {number for number, state in enumerate(space.states) if state.is_unrolled}
+        self._out: dict[int, list[int]] = {number: [] for number in range(len(space.states)) if number not in unrolled}
         self._first: list[int] = []
-        for number, edge in enumerate(walk.edges):
-            if edge.source == START:
+        for number, each in enumerate(space.transitions):
+            if each.source == START:
                 self._first.append(number)
-            elif edge.sort in _CALM and not again & {edge.source, edge.target}:
-                self._out[edge.source].append(number)
+            elif each.sort in _CALM and not unrolled & {each.source, each.target}:
+                self._out[each.source].append(number)
 
-    def _edge(self, number: int) -> Edge:
-        return self._walk.edges[number]
+    def _transition(self, number: int) -> Transition:
+        return self._space.transitions[number]
 
     def trapped(self) -> list[int]:
-        """The states from which no way leads to the end of the call."""
+        """The states from which no path leads to the end of the call."""
         before: dict[int, list[int]] = {number: [] for number in self._out}
         waiting: list[int] = []
         for source, numbers in self._out.items():
-            for number in numbers:
-                target = self._edge(number).target
-                if target == END:
-                    waiting.append(source)
-                else:
-                    before[target].append(source)
+            for target in (self._transition(number).target for number in numbers):
+                (waiting if target == END else before[target]).append(source)
         free: set[int] = set()
         while waiting:
             state = waiting.pop()
@@ -51,165 +92,240 @@ class Graph:
                 waiting += before[state]
         return [number for number in self._out if number not in free]
 
-    def near(self, state: int) -> set[tuple[str, str]]:
+    def steps_after(self, state: int) -> set[tuple[str, str]]:
         """The steps of the states that a state leads to."""
-        targets = {self._edge(number).target for number in self._out[state]} - {END}
-        sessions = [self._walk.states[target].session for target in targets]
-        return {(session.at or self._walk.root.name, session.step) for session in sessions}
+        sessions = [self._space.states[target].session for target in self._targets(state)]
+        return {(session.at or self._space.root.name, session.step) for session in sessions}
 
-    def circles(self, *, dialling: bool) -> Iterator[list[Edge]]:
-        """One circle of each group of states that a call goes round in though the caller does nothing.
+    def _targets(self, state: int) -> list[int]:
+        return [target for number in self._out[state] if (target := self._transition(number).target) != END]
 
-        Those in which nobody is dialled, or with `dialling` those in which it may be.
+    def cycles(self, *, dialling: bool) -> Iterator[list[Transition]]:
+        """The shortest cycle of each component in which a call stays although the caller does nothing.
+
+        Without `dialling`, only those in which nobody is dialled.
         """
         passing = {
-            state: [edge for edge in map(self._edge, numbers) if edge.sort == "passes" and (dialling or not edge.dials)]
+            state: [each for each in map(self._transition, numbers) if each.sort == "passes" and each.target != END]
             for state, numbers in self._out.items()
         }
-        follows = {state: [edge.target for edge in edges if edge.target != END] for state, edges in passing.items()}
-        for group in components(follows):
-            first = group[0]
-            if len(group) > 1 or first in follows[first]:
-                yield _round(min(group), set(group), passing)
+        if not dialling:
+            passing = {state: [each for each in out if not each.dials] for state, out in passing.items()}
+        successors = {state: [each.target for each in out] for state, out in passing.items()}
+        for group in components(successors):
+            if len(group) > 1 or group[0] in successors[group[0]]:
+                yield _shortest_cycle(min(group), set(group), passing)
 
     def silences(self, most: float) -> Iterator[tuple[int, float]]:
-        """For each turn the longest that the caller hears nothing in it, with what went before.
+        """For each turn, the longest silence that the caller hears in it, with the silence before it.
 
-        A silence that was longer than `most` before a turn begins is one of the turns before.
+        A silence that was longer than `most` before a turn belongs to the turns before.
         """
         quiet: dict[int, float] = dict.fromkeys(self._out, 0.0)
-        order = self._in_order()
-        for number in order:
-            edge = self._edge(number)
-            heard = edge.heard
-            before = quiet[edge.source] if edge.source >= 0 else 0.0
-            lead = 0.0 if before > most else before + heard.lead
-            last = heard.last if heard.is_heard else 0.0 if before > most else before + heard.last
-            yield number, max(lead, heard.longest, last)
-            if edge.target >= 0:
-                behind = heard.last if heard.is_heard else before + heard.last
-                quiet[edge.target] = max(quiet[edge.target], _waited(edge, behind))
-
-    def _in_order(self) -> list[int]:
-        """Every edge, those that a caller hears nothing of behind those that lead to them."""
         calm = [*self._first, *(number for numbers in self._out.values() for number in numbers)]
-        return sorted(calm, key=lambda number: (not self._edge(number).heard.is_heard, number))
+        for number in sorted(calm, key=lambda number: (not self._transition(number).heard.is_heard, number)):
+            each = self._transition(number)
+            heard = each.heard
+            before = quiet[each.source] if each.source >= 0 else 0.0
+            carried = 0.0 if before > most else before
+            last = heard.last if heard.is_heard else carried + heard.last
+            yield number, max(carried + heard.lead, heard.longest, last)
+            if each.target >= 0:
+                behind = heard.last if heard.is_heard else before + heard.last
+                quiet[each.target] = max(quiet[each.target], 0.0 if behind == ENDLESS else behind)
 
-    def asides(self) -> Iterator[tuple[int, float]]:
-        """The last turn of each other party who does nothing but listen, and for how many seconds that takes."""
-        for number in self._first:
-            if self._edge(number).sort == "leg":
-                yield self._aside(number)
-
-    def _aside(self, first: int) -> tuple[int, float]:
-        number, seconds, seen = first, self._lasts(first), {first}
-        while following := self._silent_after(self._edge(number).target) - seen:
-            number = min(following)
-            seen.add(number)
-            seconds += self._lasts(number)
-        return number, seconds
+    def party_waits(self) -> Iterator[tuple[int, float]]:
+        """The last turn of each dialled party who does nothing but listen, and after how many seconds it is over."""
+        for first in self._first:
+            if self._transition(first).sort == "leg":
+                number, seconds, seen = first, self._lasts(first), {first}
+                while following := self._unanswered(self._transition(number).target) - seen:
+                    number = min(following)
+                    seen.add(number)
+                    seconds += self._lasts(number)
+                yield number, seconds
 
     def _lasts(self, number: int) -> float:
-        heard = self._edge(number).heard
+        heard = self._transition(number).heard
         return ENDLESS if heard.is_endless else heard.prompt + heard.listens
 
-    def _silent_after(self, state: int) -> set[int]:
-        """The turns that come when nobody does anything."""
-        out = self._out.get(state, [])
-        return {number for number in out if self._edge(number).sort == "passes" and not self._acts(number)}
-
-    def _acts(self, number: int) -> bool:
-        return bool({"press", "speak"} & self._edge(number).happened.told.keys())
+    def _unanswered(self, state: int) -> set[int]:
+        """The turns that follow when nobody does anything."""
+        out = {number: self._transition(number) for number in self._out.get(state, [])}
+        acts = {"press", "speak"}
+        return {number for number, each in out.items() if each.sort == "passes" and not acts & each.trigger.line.keys()}
 
     def longest(self) -> tuple[int, int]:
-        """How many steps the longest way enters, with its last edge; what goes round counts once."""
-        follows = {state: self._targets(state) for state in self._out}
-        group_of: dict[int, int] = {}
-        weights: list[int] = []
-        found = components(follows)
-        for index, group in enumerate(found):
-            group_of.update(dict.fromkeys(group, index))
-            weights.append(self._steps_within(set(group)))
+        """How many steps the longest path enters, with its last transition; a cycle counts once."""
+        found = components({state: self._targets(state) for state in self._out})
+        group_of = {state: index for index, group in enumerate(found) for state in group}
         longest: list[tuple[int, int]] = [(0, -1)] * len(found)
         best = (0, -1)
+
+        def extend(steps: int, number: int) -> None:
+            nonlocal best
+            target = self._transition(number).target
+            path = (steps + len(self._transition(number).entered), number)
+            if target < 0:
+                best = max(best, path, key=lambda each: each[0])
+            elif path[0] > longest[group_of[target]][0]:
+                longest[group_of[target]] = path
+
         for number in self._first:
-            edge = self._edge(number)
-            best = _farther(best, (len(edge.entered), number))
-            if edge.target >= 0:
-                longest[group_of[edge.target]] = _farther(longest[group_of[edge.target]], (len(edge.entered), number))
-        for index in reversed(range(len(found))):  # components come behind those that they lead to
+            extend(0, number)
+        for index in reversed(range(len(found))):  # components come after those that they lead to
             steps, last = longest[index]
             if last < 0:
                 continue
-            best = _farther(best, (steps + weights[index], last))
+            steps += self._steps_within(set(found[index]))
+            best = max(best, (steps, last), key=lambda each: each[0])
             for number in (number for state in found[index] for number in self._out[state]):
-                edge = self._edge(number)
-                way = (steps + weights[index] + len(edge.entered), number)
-                if edge.target < 0:
-                    best = _farther(best, way)
-                elif group_of[edge.target] != index:
-                    longest[group_of[edge.target]] = _farther(longest[group_of[edge.target]], way)
+                target = self._transition(number).target
+                if target < 0 or group_of[target] != index:
+                    extend(steps, number)
         return best
 
-    def _targets(self, state: int) -> list[int]:
-        return [target for number in self._out[state] if (target := self._edge(number).target) >= 0]
-
     def _steps_within(self, group: set[int]) -> int:
-        """How many different steps are entered while a call goes round in a group of states."""
-        edges = (self._edge(number) for state in group for number in self._out[state])
-        return len({step for edge in edges if edge.target in group for step in edge.entered})
+        """How many different steps are entered between the states of a component."""
+        within = (self._transition(number) for state in group for number in self._out[state])
+        return len({step for each in within if each.target in group for step in each.entered})
 
     def person(self) -> tuple[float, int]:
-        """After how many seconds somebody is rung by the quickest way, and by which edge; -1 when nobody ever is."""
-        best: tuple[float, int] = (ENDLESS, -1)
+        """After how many seconds somebody is rung by the quickest path, and by which transition; NOWHERE for nobody."""
+        best: tuple[float, int] = (ENDLESS, NOWHERE)
         ticket = count()
-        waiting = [(0.0, next(ticket), number) for number in self._first if self._edge(number).sort != "leg"]
-        heapq.heapify(waiting)
+        waiting = [(0.0, next(ticket), number) for number in self._first if self._transition(number).sort != "leg"]
         done: set[int] = set()
         while waiting:
             at, _, number = heapq.heappop(waiting)
-            edge = self._edge(number)
-            if edge.heard.person is not None and at + edge.heard.person < best[0]:
-                best = (at + edge.heard.person, number)
-            if edge.target < 0 or edge.target in done or at >= best[0]:
+            each = self._transition(number)
+            if each.heard.person is not None and at + each.heard.person < best[0]:
+                best = (at + each.heard.person, number)
+            if each.target < 0 or each.target in done or at >= best[0]:
                 continue
-            done.add(edge.target)
-            after = at + edge.heard.prompt
-            for following in self._out[edge.target]:
-                wait = _answered(self._edge(following), edge)
-                heapq.heappush(waiting, (after + wait, next(ticket), following))
+            done.add(each.target)
+            for following in self._out[each.target]:
+                seconds = at + each.heard.prompt + _answers_after(self._transition(following), each)
+                heapq.heappush(waiting, (seconds, next(ticket), following))
         return best
 
 
-def _waited(edge: Edge, behind: float) -> float:
-    """The silence with which the next turn begins: none where the caller speaks, chooses or is held."""
-    return behind if behind != ENDLESS else 0.0
-
-
-def _answered(edge: Edge, before: Edge) -> float:
-    """Seconds until something happens, once everything was played."""
-    if edge.happened.kind == "dial":
+def _answers_after(transition: Transition, before: Transition) -> float:
+    """Seconds until something happens, after everything was played."""
+    if transition.trigger.kind == "dial":
         return before.heard.rings or RINGS_S
-    is_silent = edge.happened.told.get("silence") is not None
-    return before.heard.listens if is_silent else 0.0
+    return before.heard.listens if "silence" in transition.trigger.line else 0.0
 
 
-def _farther(first: tuple[int, int], second: tuple[int, int]) -> tuple[int, int]:
-    return second if second[0] > first[0] else first
-
-
-def _round(start: int, group: set[int], passing: dict[int, list[Edge]]) -> list[Edge]:
-    """The shortest circle within a group of states that begins at `start`."""
-    before: dict[int, Edge] = {}
+def _shortest_cycle(start: int, group: set[int], passing: Mapping[int, list[Transition]]) -> list[Transition]:
+    """The shortest cycle within a component that begins at `start`."""
+    before: dict[int, Transition] = {}
     waiting = [start]
     for state in waiting:
-        for edge in passing[state]:
-            if edge.target in group and edge.target not in before:
-                before[edge.target] = edge
-                waiting.append(edge.target)
+        for each in passing[state]:
+            if each.target in group and each.target not in before:
+                before[each.target] = each
+                waiting.append(each.target)
         if start in before:
             break
-    circle = [before[start]]
-    while circle[-1].source != start:
-        circle.append(before[circle[-1].source])
-    return circle[::-1]
+    path = [before[start]]
+    while path[-1].source != start:
+        path.append(before[path[-1].source])
+    return path[::-1]
+
+
+class Paths:
+    """Finds paths that a single call can take, shortest first: everything in it happens at one moment."""
+
+    def __init__(self, space: StateSpace) -> None:
+        self._space = space
+        self._out: dict[int, list[int]] = {}
+        self._legs = [each for each in space.transitions if each.sort == "leg"]
+        for number, each in enumerate(space.transitions):
+            if each.sort not in ("leg", "fault"):
+                self._out.setdefault(each.source, []).append(number)
+
+    @property
+    def moments(self) -> list[datetime]:
+        """Every moment at which something was decided by it, and that of the first turn."""
+        all_ = self._space.transitions
+        return list(dict.fromkeys([all_[0].moment, *(each.moment for each in all_ if each.is_timed)]))
+
+    def to(self, number: int) -> list[Transition]:
+        """The shortest path to a transition and that one; at one moment, if there is such a path."""
+        each = self._space.transitions[number]
+        if each.behind >= 0:
+            return [*self.to(each.behind), each]
+        if each.source < 0:
+            return [each]
+        first = self._space.transitions[self._space.states[each.source].first]
+        if first.behind >= 0 or first.sort in ("leg", "fault"):
+            return self._space.first_path_to(number)
+        moments = [each.moment] if each.is_timed else self.moments
+        paths = (self._search(START, moment, frozenset({each.source})) for moment in moments)
+        found = min(filter(None, paths), key=len, default=None)
+        return self._space.first_path_to(number) if found is None else [*found, each]
+
+    def held_at(self, state: int) -> list[Transition]:
+        """The turns in which a caller who is held in this state stays held."""
+        out = (self._space.transitions[number] for number in self._out.get(state, ()))
+        return [each for each in out if each.sort == "held"]
+
+    def covering(self, wanted: Set[Key]) -> list[tuple[datetime, list[Transition]]]:
+        """A small set of paths that takes each of `wanted` that can be; each goes on while there is more to take."""
+        left, found = set(wanted), list[tuple[datetime, list[Transition]]]()
+        for moment in self.moments:
+            while path := self._tour(START, moment, left):
+                found.append((moment, path))
+        for leg in self._legs:
+            while not left.isdisjoint(leg.taken) or self._search(leg.target, leg.moment, frozenset(), left):
+                left.difference_update(leg.taken)
+                rest = self._tour(leg.target, leg.moment, left)
+                found.append((leg.moment, [*self.to(leg.behind), leg, *rest]))
+        return found
+
+    def joining(self) -> list[Transition]:
+        """What some dialled party does who hears a flow and is then joined; [] if none hears any."""
+        return next((path for first in self._legs if (path := self.to_joined(first))), [])
+
+    def to_joined(self, first: Transition) -> list[Transition]:
+        """The turns of a dialled party up to being joined, by its first one; [] if none leads there."""
+        if first.target == END:
+            return [first] if _joins(first) else []
+        return self._search(first.target, first.moment, frozenset({END}), joins=True)
+
+    def _search(
+        self, start: int, moment: datetime, states: Set[int], keys: Collection[Key] = (), *, joins: bool = False
+    ) -> list[Transition]:
+        """The shortest path from a state to one of `states`, or through one of `keys`; [] for none."""
+        before: dict[int, Transition] = {}
+        waiting, reached = [start], {start}
+        for state in waiting:
+            for each in (self._space.transitions[number] for number in self._out.get(state, ())):
+                if each.is_timed and each.moment != moment:
+                    continue
+                is_target = each.target in states and (not joins or _joins(each))
+                if is_target or any(key in keys for key in each.taken):
+                    path = [each]
+                    while path[-1].source != start:
+                        path.append(before[path[-1].source])
+                    return path[::-1]
+                if each.target not in reached:
+                    reached.add(each.target)
+                    before[each.target] = each
+                    waiting += [each.target] if each.target != END else []
+        return []
+
+    def _tour(self, start: int, moment: datetime, left: set[Key]) -> list[Transition]:
+        tour: list[Transition] = []
+        state = start
+        while state != END and (path := self._search(state, moment, frozenset(), left)):
+            left.difference_update(*(each.taken for each in path))
+            tour += path
+            state = path[-1].target
+        return tour
+
+
+def _joins(transition: Transition) -> bool:
+    """Whether a dialled party is joined after it has heard this."""
+    return transition.target != END or dict(APART) not in transition.ncco.actions

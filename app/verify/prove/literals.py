@@ -1,84 +1,307 @@
-"""Which literals each value of a call is held against, over all flows that it may come to.
+"""The literals that each value of a call is compared with, over all flows that the call may run.
 
-A value that is only ever compared with 3 and with 5 makes a difference below 3, at 3, between, at 5 and above. What is
-compared with each other, or assigned to each other, is held against the same literals.
+Values that are compared with each other, or assigned to each other, share their literals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jinja2 import nodes
 
-from app.flow.actions.values import leaves
+from app.flow.actions.action import Action
+from app.flow.actions.do import actions_of
+from app.flow.actions.values import Array, Object, leaves
 from app.flow.language.collect import Collect
 from app.flow.model import Flow, Step, Value
-from app.flow.templates import Expression
+from app.flow.templates import Computed, Expression, Native
 from app.flow.templates.references import Occurrence, is_computed, walk
-from app.verify.prove.flows import DECIDES, assigned, family, runs_of, uses_in
-from app.verify.prove.forms import TAKEN, form_of, placed_in
-from app.verify.prove.growth import asked_for_truth, growth_of, is_held_as_it_is, offsets_in
-from app.verify.prove.joined import fillings, pieces_in, pieces_of
-from app.verify.prove.notes import Notes
-from app.verify.prove.reading import ENTRY, LENGTH, Path, is_plain, path_of, paths_in, read_by, trees_of
-from app.verify.prove.shared import shared_by
-from app.verify.prove.spots import Spot, parts_against, spot_of
-from app.verify.prove.tested import Tested
-from app.verify.prove.written import keys_written
+from app.verify.prove.comparisons import (
+    Compared,
+    Pieces,
+    TextPart,
+    fillings,
+    growth_of,
+    is_literal_comparison,
+    joined_in,
+    offsets_in,
+    part_of,
+    pieces_of,
+    tested_for_truth,
+    texts_in,
+)
+from app.verify.prove.uses import (
+    DECIDES,
+    ENTRY,
+    LENGTH,
+    Path,
+    assigned,
+    expressions_of,
+    family,
+    is_plain,
+    path_of,
+    paths_in,
+    paths_of,
+    played_by,
+    reads,
+    runs_of,
+    templates_in,
+    uses_in,
+)
 
+NUMBER: Final = "442079460000"
+"""The number that is called where a flow has none."""
+CALLER: Final = "447700900123"
+"""Who calls, unless the flow reads `call.from`."""
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
 """Names that mean the same in every flow."""
-_RETURNED: Final = "\0returned"
+RETURNED: Final = "\0returned"
+"""The first name of the path of a value that a flow returns."""
+_FORM_BY_TYPE: Final = {"phone": "phone", "url": "url", "int": "number", "number": "number"}
+_FORM_BY_FILTER: Final = {"spoken": "datetime", "in_zone": "datetime", "int": "number", "number": "number"}
+"""Filters that accept only texts of one form."""
+_FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
+"""Fields of actions and endpoints that accept only texts of one form; see `_forms_in` for `uri`."""
+_FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
 
 
 @dataclass(slots=True)
+class _Notes:
+    """What the expressions of a flow say of one path; the attributes of `Compared`, as sets in their order."""
+
+    literals: dict[Any, None] = field(default_factory=dict)
+    parts: dict[TextPart, None] = field(default_factory=dict)
+    offsets: dict[float, None] = field(default_factory=dict)
+    steps: dict[float, None] = field(default_factory=dict)
+    pieces: dict[Pieces, None] = field(default_factory=dict)
+    marks: set[str] = field(default_factory=set)
+    form: str = ""
+    keys: dict[Path, None] = field(default_factory=dict)
+    """The paths whose values are keys of this map."""
+
+    def add(self, literal: object) -> None:
+        """Add a literal that is a text or a number."""
+        if isinstance(literal, str | int | float) and not isinstance(literal, bool):
+            self.literals[literal] = None
+
+
 class Literals:
-    """The literals of a flow and of those that a call may come to from it."""
+    """The literals of a flow and of those that a call may run from it."""
 
-    root: Flow
-    _parent: dict[Path, Path] = field(default_factory=dict)
-    _notes: dict[Path, Notes] = field(default_factory=dict)
-    _found: dict[Path, Tested] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for flow in family(self.root).values():
-            for use in uses_in(flow):
-                for tree in trees_of(use.source):
-                    self._read(flow.name, tree)
-                for path, decides in read_by(use.source):
-                    if decides or use.weight == DECIDES:
-                        self._of(_qualified(flow.name, path)).marks.add("decides")
-                self._form(flow.name, use.source)
-            for step in flow.steps.values():
-                self._assign(flow, step)
-            for name, variable in flow.variables.items():
-                if variable.has_default:
-                    self._add((flow.name, name), variable.default)
-        for flow in family(self.root).values():
+    def __init__(self, root: Flow) -> None:
+        self.root = root
+        self._parent: dict[Path, Path] = {}
+        self._notes: dict[Path, _Notes] = {}
+        self._compared: dict[Path, Compared] = {}
+        flows = family(root).values()
+        for flow in flows:
+            self._read_flow(flow)
+        for flow in flows:
             self._join_returned(flow)
         self._join_fields()
         self._sum_up()
 
-    def of(self, flow: str, path: Path) -> Tested:
-        """What the value at a path of a flow is held against."""
-        return self._found.get(self._top(_qualified(flow, path)), Tested())
+    def of(self, flow: str, path: Path) -> Compared:
+        """What the value at a path of a flow is compared with."""
+        return self._compared.get(self._top(_qualified(flow, path)), Compared())
 
     def paths_of(self, flow: str, name: str) -> Iterator[Path]:
-        """Every path that begins with a name, as it is read anywhere."""
+        """Every path that begins with a name and is read anywhere."""
         start = _qualified(flow, (name,))
         return (path[1:] for path in tuple(self._parent) if path[: len(start)] == start)
 
+    def keys_of(self, flow: str, path: Path) -> Iterator[str]:
+        """The texts that are looked up as keys of a map."""
+        keys = [key for name in self.of(flow, path).names for key in self._of(name).keys]
+        yield from dict.fromkeys(text for key in keys for text in self._compared[self._top(key)].texts)
+
+    # reading
+
+    def _read_flow(self, flow: Flow) -> None:
+        for use in uses_in(flow):
+            for occurrence in expressions_of(use.source):
+                self._read(flow.name, occurrence)
+            for path, decides in reads(use.source):
+                if decides or use.weight == DECIDES:
+                    self._of(_qualified(flow.name, path)).marks.add("decides")
+            self._note_types(flow.name, use.source)
+        for step in flow.steps.values():
+            self._note_fields(flow.name, step)
+            self._assign(flow, step)
+        for name, variable in flow.variables.items():
+            if variable.has_default:
+                self._of((flow.name, name)).add(variable.default)
+
+    def _read(self, flow: str, occurrence: Occurrence) -> None:
+        for path in (_qualified(flow, each) for each in paths_in(occurrence.node)):
+            self._top(path)
+            if path[-1] in (ENTRY, LENGTH):
+                self._top(path[:-1])
+        for node in walk(occurrence.node):
+            match node:
+                case nodes.Compare():
+                    self._compare(flow, node)
+                case nodes.Filter(node=nodes.Expr() as of, name="contains" | "starts_with" | "ends_with"):
+                    self._compare_part(flow, of, part_of(node), tuple(node.args))
+                case nodes.Filter(node=nodes.Expr() as of, name=name) if name in _FORM_BY_FILTER:
+                    self._note_form(flow, of, _FORM_BY_FILTER[name])
+                    for zone in node.args if name == "in_zone" else ():
+                        self._note_form(flow, zone, "zone")
+                case nodes.Getitem() if not isinstance(node.arg, nodes.Slice):
+                    self._index(flow, node)
+                case _:
+                    pass
+        for tested in filter(None, map(path_of, tested_for_truth(occurrence))):
+            self._of(_qualified(flow, tested)).marks.add("truth")
+
+    def _note_form(self, flow: str, node: nodes.Node, form: str) -> None:
+        path = path_of(node)
+        if path is not None:
+            self._of(_qualified(flow, path)).form = form
+            self._mark_changed([_qualified(flow, path)])
+
+    def _note_types(self, flow: str, source: Value | Expression) -> None:
+        """Note the form and the words that the type of each place requires."""
+        for leaf in templates_in(source):
+            is_dialled = isinstance(leaf, Computed) and leaf.escape == "number"
+            form = "phone" if is_dialled else _FORM_BY_TYPE.get(leaf.type.name, "")
+            for path in paths_of(leaf) if form or leaf.type.words else ():
+                notes = self._of(_qualified(flow, path))
+                notes.form = notes.form or form
+                notes.literals |= dict.fromkeys(leaf.type.words)
+
+    def _note_fields(self, flow: str, step: Step) -> None:
+        """Note what the fields of actions require: forms of texts, ranges of numbers, headers without line ends."""
+        for leaf, form in (each for part in step.parts for action in actions_of(part) for each in _forms_in(action)):
+            for path in paths_of(leaf):
+                self._of(_qualified(flow, path)).form = form
+        for use in played_by(step):
+            for leaf in templates_in(use.source):
+                is_headed = isinstance(leaf, Computed) and leaf.escape == "header"
+                mark = "bounded" if _FORM_BY_TYPE.get(leaf.type.name) == "number" else "headed" if is_headed else ""
+                for path in paths_of(leaf) if mark else ():
+                    self._of(_qualified(flow, path)).marks.add(mark)
+
+    def _index(self, flow: str, node: nodes.Getitem) -> None:
+        """Note that an entry of a list or map is read, which may be missing."""
+        of = path_of(node.node)
+        if is_computed(node.arg):
+            known = dict.fromkeys((0, 1, *_declared_keys(family(self.root)[flow], of)))
+            for path in (_qualified(flow, each) for each in paths_in(node.arg)):
+                self._of(path).literals |= known
+                self._mark_changed([path])
+                if of is not None:
+                    self._of(_qualified(flow, of)).keys[path] = None
+            return
+        number = node.arg.value if isinstance(node.arg, nodes.Const) else None
+        if isinstance(number, int) and of is not None:
+            self._of(_qualified(flow, (*of, LENGTH))).add(number if number >= 0 else -number - 1)
+
+    def _compare(self, flow: str, node: nodes.Compare) -> None:
+        left, right = node.expr, node.ops[0].expr
+        for held, other in ((left, right), (right, left)):
+            part = part_of(held)
+            if part is not None:
+                self._compare_part(flow, held, part, (other,))
+                return
+        paths = self._join_all(flow, (left, right))
+        if not is_literal_comparison(node):
+            self._mark_changed(paths)
+        for path in paths:
+            notes = self._of(path)
+            for side in (left, right):
+                for const in walk(side):
+                    if isinstance(const, nodes.Const):
+                        notes.add(const.value)
+                notes.offsets |= dict.fromkeys(offsets_in(side))
+                pieces = pieces_of(side)
+                notes.pieces |= {pieces: None} if len(pieces) > 1 else {}
+
+    def _compare_part(self, flow: str, held: nodes.Node, part: TextPart | None, others: tuple[nodes.Node, ...]) -> None:
+        """Note that a part of a text is compared."""
+        paths = self._join_all(flow, (held, *others))
+        self._mark_changed(paths)
+        texts = [text for node in others for text in texts_in(node)] if part is not None else []
+        parts = dict.fromkeys(part._replace(text=text) for text in texts) if part is not None else {}
+        for path in paths:
+            self._of(path).parts |= parts
+            if path[-1] == ENTRY:
+                self._of(path[:-1]).parts |= parts
+
+    def _join_all(self, flow: str, compared: tuple[nodes.Node, ...]) -> list[Path]:
+        """The paths of expressions that are compared with each other, joined."""
+        paths = [_qualified(flow, path) for node in compared for path in paths_in(node)]
+        for path in paths:
+            self._join(paths[0], path)
+        if len(set(paths)) > 1:
+            self._of(paths[0]).marks.add("related")
+        return paths
+
+    def _mark_changed(self, paths: Iterable[Path]) -> None:
+        """Mark values that are not compared as they are: only a part of them, a sum, or the result of a filter."""
+        for path in paths:
+            self._of(path).marks.add("changed")
+            if path[-1] in (ENTRY, LENGTH):
+                self._of(path[:-1]).marks.add("changed")
+
+    def _assign(self, flow: Flow, step: Step) -> None:
+        for kind, where, assignment in assigned(flow, step):
+            own = (RETURNED, where) if kind == "returned" else (where,)
+            self._flows_into(flow.name, (*own, assignment.name), assignment.value)
+        if isinstance(step.exit, Collect):
+            self._top((flow.name, step.exit.into))
+
+    def _flows_into(self, flow: str, into: Path, value: Value) -> None:
+        """Note an assignment: what the value is made of shares the literals of the variable."""
+        notes = self._of(into)
+        for leaf in leaves(value):
+            if leaf.is_literal:
+                notes.add(leaf.render({}))
+        for occurrence in expressions_of(value):
+            for path in paths_in(occurrence.node):
+                self._join(into, _qualified(flow, path))
+            if not is_plain(occurrence.node):
+                self._mark_changed([into])
+            notes.marks |= growth_of(occurrence.node)
+            notes.steps |= dict.fromkeys(offsets_in(occurrence.node))
+        pieces = dict.fromkeys(joined_in(value))
+        notes.pieces |= pieces
+        notes.marks |= {"joined", "changed"} if pieces else set()
+
+    def _join_returned(self, flow: Flow) -> None:
+        """What a flow returns shares the literals of the variables that receive it."""
+        for step in flow.steps.values():
+            target = runs_of(step)
+            ran = target.runs.flow if target is not None and target.runs is not None else ""
+            for name in flow.variables if ran else ():
+                if (RETURNED, ran, name) in self._parent:
+                    self._join((flow.name, name), (RETURNED, ran, name))
+
+    # summing up
+
+    def _of(self, path: Path) -> _Notes:
+        self._top(path)
+        return self._notes.setdefault(path, _Notes())
+
+    def _top(self, path: Path) -> Path:
+        while self._parent.setdefault(path, path) != path:
+            path = self._parent[path]
+        return path
+
+    def _join(self, first: Path, second: Path) -> None:
+        self._parent[self._top(second)] = self._top(first)
+
     def _join_fields(self) -> None:
-        """What is joined has joined fields, no deeper than fields are read."""
+        """Join the fields of values that are joined, no deeper than fields are read."""
         known, deepest = 0, max(map(len, self._parent), default=0)
         while known != len(self._parent):
             known = len(self._parent)
-            names = self._classes()
+            classes = self._classes()
             for path in tuple(self._parent):
                 for cut in range(2, len(path)):
-                    for other in names.get(self._top(path[:cut]), ()) if path[:cut] in self._parent else ():
+                    for other in classes.get(self._top(path[:cut]), ()) if path[:cut] in self._parent else ():
                         if len(other) + len(path) - cut <= deepest:
                             self._join((*other, *path[cut:]), path)
 
@@ -91,202 +314,78 @@ class Literals:
     def _sum_up(self) -> None:
         classes = self._classes()
         for top, paths in classes.items():
-            self._found[top] = self._tested(paths)
-        for top, tested in self._found.items():
-            measured = [each for path in classes[top] if (each := (*path, LENGTH)) in self._parent]
-            numbers = [int(number) for path in measured for number in self._found[self._top(path)].numbers]
-            if numbers:
-                self._found[top] = tested._replace(lengths=tuple(dict.fromkeys(numbers)))
+            self._compared[top] = self._sum_of(paths)
+        for top, compared in self._compared.items():
+            measured = [length for path in classes[top] if (length := (*path, LENGTH)) in self._parent]
+            lengths = [int(number) for path in measured for number in self._compared[self._top(path)].numbers]
+            if lengths:
+                self._compared[top] = compared._replace(lengths=tuple(dict.fromkeys(lengths)))
 
-    def _tested(self, paths: list[Path]) -> Tested:
+    def _sum_of(self, paths: list[Path]) -> Compared:
         notes = [self._notes[path] for path in paths if path in self._notes]
-        consts = dict.fromkeys(const for each in notes for const in each.consts)
-        is_related = any("related" in each.marks for each in notes)
-        consts |= dict.fromkeys(shared_by(self.root, paths) if is_related else ())
-        pieces = dict.fromkeys(piece for each in notes for piece in each.pieces)
-        for text in [const for const in consts if isinstance(const, str)]:
-            consts |= dict.fromkeys(filling for piece in pieces for filling in fillings(piece, text))
         marks = set[str]().union(*(each.marks for each in notes))
-        return Tested(
-            tuple(consts),
-            "truth" in marks,
+        literals = dict.fromkeys(literal for each in notes for literal in each.literals)
+        if "related" in marks:
+            literals |= dict.fromkeys(text for path in paths for text in _common_texts(self.root, path))
+        for pieces in dict.fromkeys(pieces for each in notes for pieces in each.pieces):
+            for text in [each for each in literals if isinstance(each, str)]:
+                literals |= dict.fromkeys(fillings(pieces, text))
+        return Compared(
+            tuple(literals),
             next((each.form for each in notes if each.form), ""),
             tuple(paths),
             tuple(dict.fromkeys(part for each in notes for part in each.parts)),
             (),
             tuple(dict.fromkeys(offset for each in notes for offset in each.offsets)),
             tuple(dict.fromkeys(step for each in notes for step in each.steps)),
-            is_related,
-            "rises" in marks,
-            "sinks" in marks,
-            "free" in marks,
-            "joined" in marks,
-            "decides" in marks,
-            "bounded" in marks,
-            "headed" in marks,
-            "changed" not in marks,
+            frozenset(marks),
         )
-
-    def _top(self, path: Path) -> Path:
-        while self._parent.setdefault(path, path) != path:
-            path = self._parent[path]
-        return path
-
-    def _join(self, first: Path, second: Path) -> None:
-        self._parent[self._top(second)] = self._top(first)
-
-    def _of(self, path: Path) -> Notes:
-        self._top(path)
-        return self._notes.setdefault(path, Notes())
-
-    def _add(self, path: Path, const: Any) -> None:
-        notes = self._of(path)
-        if isinstance(const, str | int | float) and not isinstance(const, bool):
-            notes.consts[const] = None
-
-    def _read(self, flow: str, tree: Occurrence) -> None:
-        for path in paths_in(tree.node):
-            self._top(_qualified(flow, path))
-            if path[-1] in (ENTRY, LENGTH):
-                self._top(_qualified(flow, path[:-1]))
-        for part in walk(tree.node):
-            match part:
-                case nodes.Compare():
-                    self._compare(flow, part)
-                case nodes.Filter(node=nodes.Expr() as of) if part.name in ("contains", "starts_with", "ends_with"):
-                    self._look_for(flow, of, spot_of(part), tuple(part.args))
-                case nodes.Filter(node=nodes.Expr() as of) if (
-                    part.name in TAKEN and (formed := path_of(of)) is not None
-                ):
-                    self._of(_qualified(flow, formed)).form = TAKEN[part.name]
-                    self._change([_qualified(flow, formed)])
-                case nodes.Getitem() if not isinstance(part.arg, nodes.Slice):
-                    self._pick(flow, part)
-                case _:
-                    pass
-        for node in asked_for_truth(tree):
-            asked = path_of(node)
-            if asked is not None:
-                self._of(_qualified(flow, asked)).marks.add("truth")
-
-    def _form(self, flow: str, source: Value | Expression) -> None:
-        """What a value has to look like where it stands."""
-        for leaf in leaves(source) if not isinstance(source, Expression) else ():
-            form, words = form_of(leaf)
-            for path in (path for tree in trees_of(leaf) for path in paths_in(tree.node)) if form or words else ():
-                notes = self._of(_qualified(flow, path))
-                notes.form = notes.form or form
-                notes.consts |= dict.fromkeys(words)
-
-    def _pick(self, flow: str, node: nodes.Getitem) -> None:
-        """An entry of a list is looked at: it may be there or not."""
-        of = path_of(node.node)
-        if is_computed(node.arg):
-            known = dict.fromkeys((0, 1, *keys_written(family(self.root)[flow], of)))
-            for path in paths_in(node.arg):
-                self._of(_qualified(flow, path)).consts |= known
-                self._change([_qualified(flow, path)])
-                if of is not None:
-                    self._of(_qualified(flow, of)).keys[_qualified(flow, path)] = None
-            return
-        number = node.arg.value if isinstance(node.arg, nodes.Const) else None
-        if isinstance(number, int) and of is not None:
-            self._add(_qualified(flow, (*of, LENGTH)), number if number >= 0 else -number - 1)
-
-    def keys_of(self, flow: str, path: Path) -> Iterator[str]:
-        """The texts that the entries of a map are looked up by."""
-        keys = [key for each in self.of(flow, path).names for key in self._of(each).keys]
-        yield from dict.fromkeys(text for key in keys for text in self._found[self._top(key)].texts)
-
-    def _compare(self, flow: str, node: nodes.Compare) -> None:
-        left, right = node.expr, node.ops[0].expr
-        for held, against in ((left, right), (right, left)):
-            spot = spot_of(held)
-            if spot is not None:
-                self._look_for(flow, held, spot, (against,))
-                return
-        self._hold_against(flow, node)
-
-    def _look_for(self, flow: str, held: nodes.Node, spot: Spot | None, against: tuple[nodes.Node, ...]) -> None:
-        """A part of a text is held against something."""
-        paths = [_qualified(flow, path) for node in (held, *against) for path in paths_in(node)]
-        self._change(paths)
-        parts = [part for node in against for part in parts_against(spot, node)]
-        for path in paths:
-            self._join(paths[0], path)
-            self._of(path).parts |= dict.fromkeys(parts)
-            if path[-1] == ENTRY:
-                self._of(path[:-1]).parts |= dict.fromkeys(parts)
-        if len(set(paths)) > 1:
-            self._of(paths[0]).marks.add("related")
-
-    def _hold_against(self, flow: str, node: nodes.Compare) -> None:
-        sides = [[_qualified(flow, path) for path in paths_in(side)] for side in (node.expr, node.ops[0].expr)]
-        paths = [path for side in sides for path in side]
-        self._change([] if is_held_as_it_is(node) else paths)
-        for path in paths:
-            self._join(paths[0], path)
-            self._compute(path, node.expr)
-            self._compute(path, node.ops[0].expr)
-        if len(set(paths)) > 1:
-            self._of(paths[0]).marks.add("related")
-
-    def _change(self, paths: Iterable[Path]) -> None:
-        """Values are not held against anything as they are: only a part of them, a sum, or what a filter makes."""
-        for path in paths:
-            self._of(path).marks.add("changed")
-            if path[-1] in (ENTRY, LENGTH):
-                self._of(path[:-1]).marks.add("changed")
-
-    def _compute(self, path: Path, node: nodes.Node) -> None:
-        """What an expression that a value is held against, or is part of, says of it."""
-        notes = self._of(path)
-        for part in walk(node):
-            if isinstance(part, nodes.Const):
-                self._add(path, part.value)
-        notes.offsets |= dict.fromkeys(offsets_in(node))
-        pieces = pieces_in(node)
-        if len(pieces) > 1:
-            notes.pieces[pieces] = None
-
-    def _assign(self, flow: Flow, step: Step) -> None:
-        for kind, where, assignment in assigned(flow, step):
-            own = (_RETURNED, where) if kind == "returned" else (where,)
-            self._flows_into(flow.name, (*own, assignment.name), assignment.value)
-        for path, mark in placed_in(step):
-            self._of(_qualified(flow.name, path)).marks.add(mark)
-        if isinstance(step.exit, Collect):
-            self._top((flow.name, step.exit.into))
-
-    def _join_returned(self, flow: Flow) -> None:
-        """What a flow gives back is held against what the variables that take it are held against."""
-        for step in flow.steps.values():
-            ran = runs_of(step)
-            for name in flow.variables if ran else ():
-                if (_RETURNED, ran, name) in self._parent:
-                    self._join((flow.name, name), (_RETURNED, ran, name))
-
-    def _flows_into(self, flow: str, into: Path, value: Value) -> None:
-        """A value is kept: what it was made of is held against what the variable is held against."""
-        notes = self._of(into)
-        for leaf in leaves(value):
-            if leaf.is_literal:
-                self._add(into, leaf.render({}))
-        for tree in trees_of(value):
-            for path in paths_in(tree.node):
-                self._join(into, _qualified(flow, path))
-            self._change([] if is_plain(tree.node) else [into])
-            notes.marks |= growth_of(tree.node)
-            notes.steps |= dict.fromkeys(offsets_in(tree.node))
-        pieces = dict.fromkeys(pieces_of(value))
-        notes.pieces |= pieces
-        notes.marks |= {"joined", "changed"} if pieces else set()
 
 
 def _qualified(flow: str, path: Path) -> Path:
     return ("" if path[0] in GLOBAL else flow, *path)
 
 
-def entries(path: Path) -> Path:
-    """The path of the entries of a list."""
-    return (*path, ENTRY)
+def _forms_in(action: Action) -> Iterator[tuple[Value, str]]:
+    """The computed values of an action whose field accepts texts of one form only."""
+    for name, value in action.fields.items():
+        yield from _forms_below(name, value, _FORM_BY_FIELD.get(name, ""))
+
+
+def _forms_below(name: str, value: Value, form: str) -> Iterator[tuple[Value, str]]:
+    match value:
+        case Object(members=members):
+            kind = str(members["type"].render({})) if "type" in members and members["type"].is_literal else ""
+            for inner, member in members.items():
+                uri = _FORM_BY_ENDPOINT.get(kind, "") if inner == "uri" else ""
+                yield from _forms_below(inner, member, uri or _FORM_BY_FIELD.get(inner, ""))
+        case Array(items=items):
+            for item in items:
+                yield from _forms_below(name, item, form)
+        case Native() | Computed() if form and not any(joined_in(value)):
+            yield value, form
+
+
+def _declared_keys(flow: Flow, path: Path | None) -> Iterator[str | int]:
+    """The keys of the map that a variable begins with; of a list the number of its last entry, and the next one."""
+    variable = flow.variables.get(path[0]) if path else None
+    value = variable.default if variable is not None else None
+    for name in path[1:] if path else ():
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if isinstance(value, list | tuple):
+        yield from (len(value) - 1, len(value))
+    elif isinstance(value, Mapping):
+        yield from value
+
+
+def _common_texts(root: Flow, path: Path) -> Iterator[str]:
+    """Texts that values compared with each other may have in common: who calls, what a caller may key in."""
+    if path == ("", "call", "from"):
+        yield CALLER
+    elif path == ("", "call", "to"):
+        yield root.numbers[0] if root.numbers else NUMBER
+    elif len(path) == 2 and path[0] in family(root):
+        for step in family(root)[path[0]].steps.values():
+            exit_ = step.exit
+            if isinstance(exit_, Collect) and exit_.into == path[1] and exit_.digits:
+                yield from (digit * exit_.digits[0] for digit in "23")

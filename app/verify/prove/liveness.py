@@ -1,54 +1,61 @@
-"""What of a call's memory still matters where it waits: two calls that differ in nothing else go on alike.
+"""Which variables still matter where a call waits: two calls that differ in no other value continue alike.
 
-For each step it is told which variables, fields of look-ups and fields of `input` may be read before they are set
-anew, and how: whether they decide (DECIDES), or are only said or sent (TOLD). Computed backwards over the ways through
-each flow until nothing changes.
+For each step: which variables, lookup fields and fields of `input` may be read before they are set again, and whether
+they decide (DECIDES) or are only spoken or sent (SPOKEN). Computed backwards over each flow until nothing changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from app.flow.language.collect import Collect
 from app.flow.language.menu import Choices
 from app.flow.model import Assignment, Edge, Flow, Step, Target
-from app.verify.prove.flows import (
+from app.verify.prove.uses import (
     DECIDES,
+    LENGTH,
+    Path,
     Use,
     asked_by,
     family,
+    given_to,
     lines_of,
+    names_that_may_fail,
     played_by,
+    reads,
     runs_of,
     sent_by,
     tested_by,
 )
-from app.verify.prove.reading import LENGTH, Path, may_fail_by, read_by
 
 Live: TypeAlias = dict[Path, int]
-"""A name, or a name with one field, → how much depends on it."""
+"""A name, or a name with one field → how much depends on it."""
 
-_OUTSIDE: Final = frozenset({"env", "hours", "now", "locale"})
-"""What a call does not remember, or what is told apart in any case."""
+When: TypeAlias = Literal["entering", "waiting", "ran"]
+
+_NOT_KEPT: Final = frozenset({"env", "hours", "now", "locale"})
+"""Names that a call does not keep, or that states always distinguish."""
 
 
 @dataclass(slots=True)
 class Liveness:
-    """What matters in a flow and in those that a call may come to from it.
+    """What matters in a flow and in those that a call may run from it.
 
     Attributes:
         waiting: where a call waits in a step, by (flow, step).
-        ran: where a flow waits until the flow that a step of it runs comes back, by (flow, step).
-        timed: the steps that look at the clock or at opening hours when they repeat what they said.
-        looks: the steps that look at the clock or at opening hours at all.
-        tests_now: whether the time itself decides anything.
+        entering: where a call waits until the caller gets to a step, by (flow, step).
+        ran: where a flow waits until the flow that one of its steps runs returns, by (flow, step).
+        timed: the steps that read the clock or opening hours when they repeat a prompt.
+        looks: the steps that read the clock or opening hours at all.
+        tests_now: whether `now` itself decides anything.
         deciding: the variables that decide anything where a call waits, as (flow, name).
     """
 
     root: Flow
     waiting: dict[tuple[str, str], Live] = field(default_factory=dict)
+    entering: dict[tuple[str, str], Live] = field(default_factory=dict)
     ran: dict[tuple[str, str], Live] = field(default_factory=dict)
     timed: set[tuple[str, str]] = field(default_factory=set)
     looks: set[tuple[str, str]] = field(default_factory=set)
@@ -57,108 +64,96 @@ class Liveness:
 
     def __post_init__(self) -> None:
         for flow in family(self.root).values():
-            _OfFlow(flow, self).solve()
+            solver = _Solver(flow)
+            for step in flow.steps.values():
+                self._note(solver, step)
         for (name, _), live in (*self.waiting.items(), *self.ran.items()):
             self.deciding |= {(name, path[0]) for path, weight in live.items() if weight == DECIDES}
 
+    def at(self, when: When) -> Mapping[tuple[str, str], Live]:
+        """What matters when a call is `entering` a step, is `waiting` in it, or `ran` another flow from it."""
+        return {"entering": self.entering, "waiting": self.waiting, "ran": self.ran}[when]
 
-class _OfFlow:
-    """One flow while it is computed."""
+    def _note(self, solver: _Solver, step: Step) -> None:
+        key = (solver.flow.name, step.name)
+        played, asked = _reads(played_by(step)), _reads(asked_by(step))
+        left = _joined(solver.after(step), solver.error(step))
+        waiting = _joined(_reads(tested_by(step)), left)
+        if step.exit.asks_again:
+            waiting = _joined(_without(waiting, {each.name for each in step.asks}), asked)
+        self.entering[key] = solver.entering[step.name]
+        self.waiting[key] = _joined(waiting, played)
+        if runs_of(step) is not None:
+            self.ran[key] = left
+        values: list[Assignment] = list(step.sets)
+        for edge in step.exit.edges():
+            values += [*edge.sets, *edge.target.sets, *given_to(edge.target)]
+        assigned = _reads(Use(each.value, DECIDES) for each in values)
+        own = _joined(played, asked, assigned, _reads(sent_by(step)), _reads(tested_by(step)))
+        self.timed |= {key} if _reads_time(played) else set()
+        self.looks |= {key} if _reads_time(own) else set()
+        self.tests_now |= own.get(("now",), 0) == DECIDES
 
-    def __init__(self, flow: Flow, found: Liveness) -> None:
-        self._flow = flow
-        self._found = found
-        self._entering: dict[str, Live] = {name: {} for name in flow.steps}
-        self._played = {name: _reads(played_by(step)) for name, step in flow.steps.items()}
-        self._tested = {name: _reads(tested_by(step)) for name, step in flow.steps.items()}
-        self._sent = {name: _reads(sent_by(step)) for name, step in flow.steps.items()}
+
+class _Solver:
+    """The values that matter on entering each step of one flow, as a fixed point."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.entering: dict[str, Live] = {name: {} for name in flow.steps}
+        self._own = {
+            name: _joined(_reads(played_by(step)), _reads(tested_by(step)), _reads(sent_by(step)))
+            for name, step in flow.steps.items()
+        }
         self._asked = {name: _reads(asked_by(step)) for name, step in flow.steps.items()}
-
-    def solve(self) -> None:
         changed = True
         while changed:
             changed = False
-            for step in reversed(tuple(self._flow.steps.values())):
+            for step in reversed(tuple(flow.steps.values())):
                 live = self._on_entering(step)
-                if live != self._entering[step.name]:
-                    self._entering[step.name] = live
-                    changed = True
-        for step in self._flow.steps.values():
-            self._note(step)
-
-    def _note(self, step: Step) -> None:
-        key = (self._flow.name, step.name)
-        waiting = _joined(self._tested[step.name], self._behind(step), self._error(step))
-        if step.exit.asks_again:
-            waiting = _joined(_without(waiting, {each.name for each in step.asks}), self._asked[step.name])
-        self._found.waiting[key] = _joined(waiting, self._played[step.name])
-        if runs_of(step):
-            self._found.ran[key] = _joined(self._behind(step), self._error(step))
-        if _looks(self._played[step.name]):
-            self._found.timed.add(key)
-        everything = self._everything(step)
-        if _looks(everything):
-            self._found.looks.add(key)
-        self._found.tests_now |= everything.get(("now",), 0) == DECIDES
-
-    def _everything(self, step: Step) -> Live:
-        name = step.name
-        uses = [self._played[name], self._tested[name], self._sent[name], self._asked[name]]
-        values: list[Assignment] = list(step.sets)
-        for edge in step.exit.edges():
-            values += [*edge.sets, *edge.target.sets]
-            values += edge.target.runs.given if edge.target.runs else ()
-        return _joined(*uses, _reads(Use(each.value, DECIDES) for each in values))
+                changed |= live != self.entering[step.name]
+                self.entering[step.name] = live
 
     def _on_entering(self, step: Step) -> Live:
-        live = _joined(self._played[step.name], self._tested[step.name], self._behind(step), self._sent[step.name])
         ran = runs_of(step)
-        if ran:
-            first = next(iter(step.exit.edges()))
-            given = first.target.runs.given if first.target.runs else ()
-            live = _joined(live, _reads(Use(each.value, DECIDES) for each in given))
-        live = _before(step.sets, live)
+        given = _reads(Use(each.value, DECIDES) for each in given_to(ran)) if ran is not None else {}
+        live = _before(step.sets, _joined(self._own[step.name], self.after(step), given))
         live = _joined(_without(live, {asking.name for asking in step.asks}), self._asked[step.name])
-        return _joined(live, self._error(step))
+        return _joined(live, self.error(step))
 
-    def _behind(self, step: Step) -> Live:
-        return _joined(*(self._edge(step, edge) for edge in lines_of(step)))
+    def after(self, step: Step) -> Live:
+        """What matters after a step."""
+        return _joined(*(self._along(step, edge) for edge in lines_of(step)))
 
-    def _edge(self, step: Step, edge: Edge) -> Live:
-        live = _before(edge.sets, self._target(edge.target))
+    def _along(self, step: Step, edge: Edge) -> Live:
+        live = _before(edge.sets, self._at(edge.target))
         if edge.passes_input and isinstance(step.exit, Choices | Collect):
             live = _without(live, {"input", *([edge.fills] if edge.fills else [])})
         return live
 
-    def _target(self, target: Target) -> Live:
-        given = target.runs.given if target.runs is not None else ()
-        live = _reads(Use(each.value, DECIDES) for each in given)
+    def _at(self, target: Target) -> Live:
         if target.returns:
             return _reads(Use(each.value, DECIDES) for each in target.sets)
         if target.step is not None:
-            live = self._entering.get(target.step, {})
-        return _before(target.sets, live)
+            return _before(target.sets, self.entering.get(target.step, {}))
+        return _before(target.sets, _reads(Use(each.value, DECIDES) for each in given_to(target)))
 
-    def _error(self, step: Step) -> Live:
-        error = step.error or self._flow.error
-        return self._target(error) if error is not None else {}
+    def error(self, step: Step) -> Live:
+        """What matters at the error exit of a step."""
+        error = step.error or self.flow.error
+        return self._at(error) if error is not None else {}
 
 
 def _reads(uses: Iterable[Use]) -> Live:
     live: Live = {}
     for use in uses:
-        for path, decides in read_by(use.source):
-            element = _element(path)
+        for path, decides in reads(use.source):
+            element = path[:1] if len(path) < 2 or path[1] == LENGTH else path[:2]
             live[element] = max(live.get(element, 0), DECIDES if decides else use.weight)
     return live
 
 
-def _element(path: Path) -> Path:
-    """A name with its first field, when it has one."""
-    return path[:1] if len(path) < 2 or path[1] == LENGTH else path[:2]
-
-
-def _looks(live: Mapping[Path, int]) -> bool:
+def _reads_time(live: Mapping[Path, int]) -> bool:
     return any(path[0] in ("now", "hours") for path in live)
 
 
@@ -175,17 +170,17 @@ def _without(live: Live, names: set[str]) -> Live:
 
 
 def _before(sets: tuple[Assignment, ...], live: Live) -> Live:
-    """What matters before assignments, by what matters behind them; what only counts itself on does not."""
+    """What matters before assignments; a variable that only counts itself up matters no more."""
     for assignment in reversed(sets):
         name = assignment.name
         weight = max((weight for path, weight in live.items() if path[0] == name), default=0)
-        reads = _reads([Use(assignment.value, weight or DECIDES)])
-        if not weight and name not in may_fail_by(assignment.value):
-            reads = _without(reads, {name})
-        live = _joined(_without(live, {name}), reads)
+        read = _reads([Use(assignment.value, weight or DECIDES)])
+        if not weight and name not in names_that_may_fail(assignment.value):
+            read = _without(read, {name})
+        live = _joined(_without(live, {name}), read)
     return live
 
 
-def of_memory(live: Mapping[Path, int]) -> tuple[tuple[Path, int], ...]:
-    """What of it a call remembers, in one order."""
-    return tuple(sorted((path, weight) for path, weight in live.items() if path[0] not in _OUTSIDE))
+def kept_paths(live: Mapping[Path, int]) -> tuple[tuple[Path, int], ...]:
+    """The paths that a call keeps, in one order, each with its weight."""
+    return tuple(sorted((path, weight) for path, weight in live.items() if path[0] not in _NOT_KEPT))

@@ -1,4 +1,4 @@
-"""The places where calls wait: two calls that will go on alike are in the same one."""
+"""When two waiting calls are in the same state, and how far counters, texts and lists are distinguished."""
 
 from __future__ import annotations
 
@@ -8,47 +8,41 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from app.engine import Session
-from app.engine.outcome import ASR_ERRORS
+from app.engine.outcome import ASR_ERRORS, REACHED
 from app.engine.scope import call_record
 from app.flow.model import Flow
-from app.verify.prove.flows import DECIDES
 from app.verify.prove.literals import Literals
-from app.verify.prove.liveness import Live, Liveness, of_memory
-from app.verify.prove.reading import LENGTH, Path
+from app.verify.prove.liveness import Liveness, When, kept_paths
+from app.verify.prove.uses import DECIDES, LENGTH, Path
 from app.verify.prove.values import LONGEST_LIST
 
 Key: TypeAlias = tuple[Any, ...]
 
-LONGEST_KEPT: Final = LONGEST_LIST + 1
-"""Entries of a list that are kept: one more than any look-up gives."""
+MOST_ITEMS: Final = LONGEST_LIST + 1
+"""Entries of a list that are distinguished: one more than any lookup gives."""
 WIDE: Final = 5
 NARROW: Final = 2
 MANY: Final = 1_000
-"""States of a walk, after which numbers go NARROW beyond their literals, not WIDE."""
+"""States after which numbers go NARROW beyond their literals, not WIDE."""
 
 
 class Bound(NamedTuple):
-    """How far a number is told apart.
-
-    Attributes:
-        low, high: the least and the greatest.
-        may_rise, may_sink: whether all numbers beyond are alike: no literal is there, and none of them comes back.
-    """
+    """The range in which numbers are distinguished, and whether all numbers above and below it are alike."""
 
     low: float
     high: float
-    may_rise: bool
-    may_sink: bool
+    is_high_alike: bool
+    is_low_alike: bool
 
 
 @dataclass(slots=True)
 class States:
-    """Tells the states of a flow apart, and keeps counters and lists from growing without end.
+    """Distinguishes the states of a flow, and bounds its counters and lists.
 
     Attributes:
-        margin: how far numbers may go beyond their literals where it cannot be told what they come to.
-        left: the numbers that have gone farther: by (flow, name), the least and the greatest that are told apart.
-        shortened: the lists and texts that have become longer: by (flow, name), how much of them is told apart.
+        margin: how far numbers may go beyond their literals where their end is unknown.
+        left: the numbers that have gone farther: (flow, name) → the range that is distinguished.
+        shortened: the lists and texts that have become longer: (flow, name) → the length that is distinguished.
     """
 
     root: Flow
@@ -58,55 +52,45 @@ class States:
     left: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     shortened: dict[tuple[str, str], int] = field(default_factory=dict)
     _bounds: dict[tuple[str, str, int], Bound] = field(default_factory=dict)
-    _memory: dict[tuple[str, str, bool], tuple[tuple[Path, int], ...]] = field(default_factory=dict)
+    _paths: dict[tuple[str, str, When], tuple[tuple[Path, int], ...]] = field(default_factory=dict)
 
     def key(self, session: Session, moment: datetime) -> Key:
-        """What tells a waiting session apart from others that go on differently."""
+        """Equal for two waiting sessions that continue alike."""
         here = (session.at or self.root.name, session.step)
-        is_timed = here in self.liveness.timed
-        around = {"input": session.heard, "call": call_record(session.call)}
+        is_coming = any(wait.name == REACHED for wait in session.waits)
+        common = {"input": session.heard, "call": call_record(session.call)}
+        callers = (
+            (
+                each.flow,
+                each.step,
+                self._live((each.flow, each.step), "ran", {**common, **each.lookups}, each.variables),
+            )
+            for each in session.callers
+        )
         return (
             bool(session.parent),
+            is_coming,
             *here,
             session.locale,
-            moment if is_timed else None,
-            self._live(here, False, session.variables, session.lookups, around),
-            tuple(
-                (
-                    level.flow,
-                    level.step,
-                    self._live((level.flow, level.step), True, level.variables, level.lookups, around),
-                )
-                for level in session.callers
-            ),
+            moment if here in self.liveness.timed else None,
+            self._live(here, "entering" if is_coming else "waiting", {**common, **session.lookups}, session.variables),
+            tuple(callers),
             session.tries,
             session.asr_errors,
             session.position,
         )
 
     def _live(
-        self,
-        where: tuple[str, str],
-        is_level: bool,
-        variables: Mapping[str, Any],
-        lookups: Mapping[str, Any],
-        around: Mapping[str, Any],
+        self, where: tuple[str, str], when: When, known: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> tuple[Any, ...]:
-        names = {**around, **self.root.named(where[0]).unasked, **lookups, **variables}
-        return tuple(_seen(names, path, weight) for path, weight in self._paths(where, is_level))
-
-    def _paths(self, where: tuple[str, str], is_level: bool) -> tuple[tuple[Path, int], ...]:
-        key = (*where, is_level)
-        if key not in self._memory:
-            live: Live = (self.liveness.ran if is_level else self.liveness.waiting).get(where, {})
-            self._memory[key] = of_memory(live)
-        return self._memory[key]
+        names = {**self.root.named(where[0]).unasked, **known, **variables}
+        key = (*where, when)
+        if key not in self._paths:
+            self._paths[key] = kept_paths(self.liveness.at(when).get(where, {}))
+        return tuple(_seen(names, path, weight) for path, weight in self._paths[key])
 
     def bounded(self, session: Session) -> Session:
-        """The session with counters that have left every literal behind brought back to where they have just left it.
-
-        Nor has it dialled yet: how often a call may dial is no matter of its flow.
-        """
+        """The session with its counters, texts and lists bounded, and without the number of its dials."""
         variables = self._clamped(session, session.at or self.root.name, session.variables)
         callers = tuple(
             level._replace(variables=self._clamped(session, level.flow, level.variables)) for level in session.callers
@@ -118,82 +102,89 @@ class States:
 
     def _clamped(self, session: Session, flow: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         kept = ((name, old, self._kept(flow, name, old)) for name, old in variables.items())
-        changed = {name: value for name, old, value in kept if value != old and not _comes_whole(session, old)}
+        changed = {name: value for name, old, value in kept if value != old and not _is_given(session, old)}
         return {**variables, **changed} if changed else variables
 
     def _kept(self, flow: str, name: str, value: Any) -> Any:
-        if isinstance(value, list):
-            return self._shortened(flow, name, value)
-        if isinstance(value, str):
-            return self._cut(flow, name, value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return value
+        match value:
+            case list():
+                return self._shortened(flow, name, value)
+            case str():
+                return self._cut(flow, name, value)
+            case int() | float() if not isinstance(value, bool):
+                return self._clamp(flow, name, value)
+        return value
+
+    def _clamp(self, flow: str, name: str, value: float) -> float:
         bound = self._bound(flow, name)
         if bound.low <= value <= bound.high:
             return value
-        if not (bound.may_rise if value > bound.high else bound.may_sink) and self._matters(flow, name):
+        is_alike = bound.is_high_alike if value > bound.high else bound.is_low_alike
+        if not is_alike and self._matters(flow, name):
             self.left[flow, name] = (bound.low, bound.high)
         return bound.low if value < bound.low else bound.high
 
     def _shortened(self, flow: str, name: str, value: list[Any]) -> list[Any]:
         """A list that others are added to."""
-        tested = self.literals.of(flow, (name,))
-        if not tested.is_free:
+        compared = self.literals.of(flow, (name,))
+        if not compared.has("free"):
             return value
         default = self.root.named(flow).variables[name].default
-        lengths = (*tested.lengths, *([len(default)] if isinstance(default, list | tuple) else []))
-        most = max([LONGEST_KEPT, *(length + 2 for length in lengths)])
+        lengths = (*compared.lengths, *([len(default)] if isinstance(default, list | tuple) else []))
+        most = max([MOST_ITEMS, *(length + 2 for length in lengths)])
         if len(value) > most and self._matters(flow, name):
             self.shortened[flow, name] = most
         return value[:most]
 
     def _cut(self, flow: str, name: str, value: str) -> str:
         """A text that is joined to others again and again."""
-        tested = self.literals.of(flow, (name,))
-        if not tested.is_joined or (flow, name) not in self.liveness.deciding:
+        compared = self.literals.of(flow, (name,))
+        if not compared.has("joined") or (flow, name) not in self.liveness.deciding:
             return value
-        most = max([0, *tested.lengths, *map(len, tested.texts), *(len(part.text) for part in tested.parts)]) + NARROW
+        parts = (len(part.text) for part in compared.parts)
+        most = max([0, *compared.lengths, *map(len, compared.texts), *parts]) + NARROW
         if len(value) > most:
             self.shortened[flow, name] = most
         return value[:most]
 
     def _matters(self, flow: str, name: str) -> bool:
-        """Whether anything depends on a variable; one that is a sum of others may become too large wherever it is."""
-        return (flow, name) in self.liveness.deciding or self.literals.of(flow, (name,)).is_free
+        """Whether anything depends on a variable; a sum of others may become too large anywhere."""
+        return (flow, name) in self.liveness.deciding or self.literals.of(flow, (name,)).has("free")
 
     def _bound(self, flow: str, name: str) -> Bound:
-        """One below the least number that it is held against, and one above the greatest, or farther."""
+        """One below the least number that it is compared with to one above the greatest, or farther."""
         key = (flow, name, self.margin)
         if key not in self._bounds:
-            tested = self.literals.of(flow, (name,))
-            numbers = [0.0, *tested.borders]
-            if any(path[-1] == LENGTH for path in tested.names):
-                numbers.append(LONGEST_KEPT)
-            is_bound = tested.is_related or tested.is_free
-            may_rise, may_sink = not (tested.sinks or is_bound), not (tested.rises or is_bound)
-            low = int(min(numbers)) - 1 - (0 if may_sink else self.margin)
-            high = int(max(numbers)) + 1 + (0 if may_rise else self.margin)
-            self._bounds[key] = Bound(low, high, may_rise, may_sink)
+            compared = self.literals.of(flow, (name,))
+            numbers = [0.0, *compared.borders]
+            if any(path[-1] == LENGTH for path in compared.names):
+                numbers.append(MOST_ITEMS)
+            is_open = compared.has("related") or compared.has("free")
+            is_high_alike, is_low_alike = not (compared.has("sinks") or is_open), not (compared.has("rises") or is_open)
+            low = int(min(numbers)) - 1 - (0 if is_low_alike else self.margin)
+            high = int(max(numbers)) + 1 + (0 if is_high_alike else self.margin)
+            self._bounds[key] = Bound(low, high, is_high_alike, is_low_alike)
         return self._bounds[key]
 
 
-def before_trying(key: Key) -> Key:
-    """The key without how often the step was tried: what a decision leads to depends on nothing else."""
+def without_tries(key: Key) -> Key:
+    """The key without how often the step was tried, on which the result of a decision does not depend."""
     return key[:-3]
 
 
-def _comes_whole(session: Session, value: Any) -> bool:
-    """Whether a text is just what somebody has given, and was not joined to others."""
+def _is_given(session: Session, value: Any) -> bool:
+    """Whether a text is exactly what the call, the caller or a lookup has given."""
     given = (call_record(session.call), session.heard, session.lookups, [level.lookups for level in session.callers])
-    return isinstance(value, str) and any(value == text for each in given for text in _texts_in(each))
+    return isinstance(value, str) and any(value == text for each in given for text in texts_of(each))
 
 
-def _texts_in(value: Any) -> Iterator[str]:
+def texts_of(value: Any) -> Iterator[str]:
+    """Every text in a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping | list | tuple):
         for each in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts_in(each)
+            yield from texts_of(each)
 
 
 def _seen(names: Mapping[str, Any], path: Path, weight: int) -> Any:
@@ -204,7 +195,7 @@ def _seen(names: Mapping[str, Any], path: Path, weight: int) -> Any:
 
 
 def _roughly(value: Any) -> Any:
-    """A value that is only said or sent: whether there is one, and of which kind."""
+    """Of a value that is only spoken or sent: whether there is one, and its kind."""
     match value:
         case bool() | None:
             return str(value)
@@ -213,16 +204,16 @@ def _roughly(value: Any) -> Any:
         case int() | float():
             return max(-1, min(2, value))
         case list() | tuple():
-            return tuple(_roughly(each) for each in value[:LONGEST_KEPT])
+            return tuple(map(_roughly, value[:MOST_ITEMS]))
         case Mapping():
             return tuple(sorted((key, _roughly(each)) for key, each in value.items()))
     return str(type(value))
 
 
 def frozen(value: Any) -> Any:
-    """A JSON value that can be a key."""
+    """A JSON value as a key."""
     if isinstance(value, list | tuple):
-        return tuple(frozen(each) for each in value)
+        return tuple(map(frozen, value))
     if isinstance(value, Mapping):
         return tuple(sorted((key, frozen(each)) for key, each in value.items()))
     return (type(value).__name__, value) if isinstance(value, bool) else value

@@ -1,20 +1,30 @@
-"""Values that stand for all others of their type, by the literals that they are held against."""
+"""Representative values of each type, by the literals that a value is compared with, and combinations of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from itertools import combinations, islice, product
+from typing import Any, Final, TypeVar
 
 from app.flow.language.returns import Returned, ReturnedList, ReturnedMap, ReturnedValue
 from app.flow.types import TYPES, ValueType
-from app.verify.prove.combining import combined
-from app.verify.prove.literals import Literals, entries
-from app.verify.prove.reading import ENTRY, LENGTH, Path
-from app.verify.prove.tested import Tested, beside, different
+from app.verify.prove.comparisons import Compared, around, different
+from app.verify.prove.literals import Literals
+from app.verify.prove.uses import ENTRY, LENGTH, Path
 
-MOST: Final = 256
-"""Answers of one look-up that are tried in every combination; see `combined` for more."""
+Name = TypeVar("Name", bound=Hashable)
+
+MOST_ANSWERS: Final = 256
+"""Answers of one lookup that are tried in every combination; see `combined` for more."""
+LONGEST_TEXT: Final = 40
+"""Characters of a text that is made to have some part or length."""
+LONGEST_LIST: Final = 2
+"""Entries of a list whose length nothing tests."""
+MOST_ENTRIES: Final = 25
+"""Entries of the longest list that a literal may ask for."""
+MOST_DISTANCES: Final = 3
+"""Distances that two numbers compared with each other may have."""
 SAMPLES: Final[Mapping[str, Any]] = {
     "text": "something",
     "int": 7,
@@ -24,212 +34,197 @@ SAMPLES: Final[Mapping[str, Any]] = {
     "map": {},
     "any": "something",
 }
-_FORMED: Final[Mapping[str, str]] = {
+_BY_FORM: Final[Mapping[str, str]] = {
     "datetime": "2026-03-05T09:30",
     "number": "7",
     "phone": "447700900999",
     "url": "https://example.com/sample.mp3",
 }
-"""What a text is that has to look so; what looks otherwise is tried, too, but for times, which no flow can ask for."""
+"""A text that has a form. Texts without it are tried too, except times."""
+_ONLY_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
+    "language": ("en-GB", "fr-FR"),
+    "zone": ("Europe/London", "America/New_York"),
+    "websocket": ("wss://example.com/socket", "wss://example.org/socket"),
+    "sip": ("sip:someone@example.com", "sip:other@example.org"),
+    "user": ("someone", "somebody_else"),
+}
+"""Texts for places that accept one form only; no other text is tried there."""
 _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
     "text": ("something", "anything else", "quite another word", "xyz", "88888888"),
     "phone": ("447700900999", "447700900998", "33199000123", "15550100123", "8618812345678"),
     "url": ("https://example.com/sample.mp3", "https://example.org/other.mp3"),
 }
-LONG: Final = "a text of a hundred characters, as long as a name, a title, an address or a short note may well grow"
-"""What a text that nothing looks at may be, where a prompt has room for little."""
-KEPT: Final = "kept to itself"
-"""What a sensitive text is that nothing looks at. An open one that were the same would be hushed as an echo of it."""
+_UNREPEATED: Final = "kept to itself"
+"""A sensitive text that nothing reads. An open text with the same value would be masked."""
 _SHORTEST: Final = {"phone": 11}
-LONGEST: Final = 40
-"""Characters of a text that is made to have some part or length."""
-MOST_APART: Final = 3
-"""Numbers by which two values may lie apart that are held against each other."""
-LONGEST_LIST: Final = 2
-_TURNED: Final = 8
-_FAR: Final = (7, -1, 0, 1_000_000)
-"""Numbers beyond the range of every option of an action, and one within that of most."""
-_OF_TWO_LINES: Final = "one line\nand another"
-NO_TIME: Final = "some day soon"
-AT_LENGTH: Final = 60
-"""Entries of a list that nobody has thought of: no prompt has room for them, if it reads them out."""
-MOST_ENTRIES: Final = 25
-"""Entries of the longest list that a literal may ask for."""
+_MANY_ITEMS: Final = 8
+_OUT_OF_RANGE: Final = (7, -1, 0, 1_000_000)
+"""Numbers outside the range of every option of an action, and one inside that of most."""
+_TWO_LINES: Final = "one line\nand another"
 
 
 @dataclass(slots=True)
 class Representatives:
-    """Makes values, and remembers where they only stand for others.
+    """Makes values, and records which of them represent others.
 
     Attributes:
         env: the variables of the server that the flows read.
-        chosen: what stands for all values of an input, by its name.
-        is_long: whether texts that nothing looks at are LONG.
-        is_garbled: whether look-ups also give what no flow can ask about: NO_TIME, lists of AT_LENGTH entries.
-        may_be_garbled: whether there is anything that may be so.
+        chosen: the values that represent all values of an input, by its name.
     """
 
     literals: Literals
     env: Mapping[str, str] = field(default_factory=dict)
     chosen: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    is_long: bool = False
-    is_garbled: bool = False
-    may_be_garbled: bool = False
 
-    def of_type(self, type_: ValueType, tested: Tested, name: str) -> list[Any]:
+    def of_type(self, type_: ValueType, compared: Compared, name: str) -> list[Any]:
         """Values of a type; `name` is what they are values of."""
         if type_.words:
             return list(type_.words)
         if type_.name == "bool":
             return [False, True]
-        found = _numbers(type_.name, tested) if type_.kind == "number" else _texts(type_, tested)
-        if self.is_long and type_.name == "text":
-            found = different(LONG if each in _USUAL["text"] else each for each in found)
-        if type_.name == "text" and tested.form == "datetime":
-            self.may_be_garbled = True
-            found += [NO_TIME] if self.is_garbled else []
+        found = _numbers(type_.name, compared) if type_.kind == "number" else _texts(type_, compared)
         self.chosen[name] = tuple(found)
         return found
 
     def answers(self, flow: str, name: str, returns: ReturnedMap) -> list[dict[str, Any]]:
-        """Answers of a look-up that stand for all that it may give."""
+        """Answers of a lookup that represent all others."""
         found = self._records(flow, (name,), returns)
         for way in returns.secrets:
             fields = [each for each in way if each is not None]
-            tested = self.literals.of(flow, (name, *fields))
-            if len(fields) == len(way) and not tested.is_related and tested.has_none(KEPT):
+            compared = self.literals.of(flow, (name, *fields))
+            if len(fields) == len(way) and not compared.has("related") and compared.excludes(_UNREPEATED):
                 found = [_with_secret(answer, fields) for answer in found]
-                self._rename_chosen(".".join((name, *fields)))
+                key = ".".join((name, *fields))
+                if key in self.chosen:
+                    self.chosen[key] = tuple(map(_secret, self.chosen[key]))
         return found
-
-    def _rename_chosen(self, name: str) -> None:
-        if name in self.chosen:
-            self.chosen[name] = tuple(_secret(value) for value in self.chosen[name])
 
     def _values(self, flow: str, path: Path, returned: Returned) -> list[Any]:
         match returned:
             case ReturnedMap():
                 return self._records(flow, path, returned)
             case ReturnedList(item=item):
-                return self._lists(flow, path, item)
+                items = self._values(flow, (*path, ENTRY), item)
+                return self._lists(flow, path, _with_another(items, item))
             case ReturnedValue(type=type_) if type_.name == "list":
-                return self._of_lengths(flow, path, ["something", "something else"])
+                return self._lists(flow, path, ["something", "something else"])
             case ReturnedValue(type=type_) if type_.name == "map":
                 return self._maps(flow, path)
-            case ReturnedValue(type=type_):
-                return self.of_type(type_, self.literals.of(flow, path), ".".join(path))
+            case ReturnedValue(type=type_, may_be_empty=may_be_empty):
+                found = self.of_type(type_, self.literals.of(flow, path), ".".join(path))
+                return different([*found, ""]) if may_be_empty else found
         return [returned.empty]
 
-    def _lists(self, flow: str, path: Path, item: Returned) -> list[Any]:
-        """Of no, one and two entries, and of as many as are asked for."""
-        return self._of_lengths(flow, path, self._values(flow, entries(path), item))
-
-    def _of_lengths(self, flow: str, path: Path, items: list[Any]) -> list[Any]:
-        lengths = [0, 1, 2]
-        for number in self.literals.of(flow, (*path, LENGTH)).numbers:
-            lengths += [int(number) - 1, int(number), int(number) + 1]
-        found = sorted({each for each in lengths if 0 <= each <= MOST_ENTRIES})
+    def _lists(self, flow: str, path: Path, items: list[Any]) -> list[Any]:
+        """Lists of no, one and two entries, and of the lengths that are tested."""
+        lengths = {0, 1, LONGEST_LIST}
+        for number in map(int, self.literals.of(flow, (*path, LENGTH)).numbers):
+            lengths |= {number - 1, number, number + 1}
+        found = sorted(each for each in lengths if 0 <= each <= MOST_ENTRIES)
         self.chosen[".".join(path)] = (f"lists of {', '.join(map(str, found))} entries",)
-        self.may_be_garbled = True
-        found += [AT_LENGTH] if self.is_garbled else []
         return [each for length in found for each in _of_length(items, length)]
 
     def _maps(self, flow: str, path: Path) -> list[Any]:
-        """None of the fields that are read, and all of them."""
-        fields = {each[len(path)] for each in self.literals.paths_of(flow, path[0]) if _is_field(each, path)}
+        """An empty map, and maps with every entry that is read."""
+        known = (each for each in self.literals.paths_of(flow, path[0]) if each[: len(path)] == path)
+        fields = {each[len(path)] for each in known if len(each) > len(path)} - {ENTRY, LENGTH}
         fields |= set(self.literals.keys_of(flow, path))
-        choices = {name: list(self._untyped(flow, (*path, name))) for name in sorted(fields)}
+        choices = {name: self._untyped(flow, (*path, name)) for name in sorted(fields)}
         self.chosen[".".join(path)] = ("a map without entries, and maps with every entry that is read",)
-        return [{}, *combined(choices, MOST)[0]] if choices else [{}]
+        return [{}, *combined(choices, MOST_ANSWERS)[0]] if choices else [{}]
 
     def _untyped(self, flow: str, path: Path) -> list[Any]:
-        """What is held against a value of no known type."""
-        tested = self.literals.of(flow, path)
-        numbers = beside([each for each in tested.literals if not isinstance(each, str)], is_whole=False)
-        return different([*tested.texts, *numbers, *([] if numbers else _others(TYPES["text"], tested))])
+        """Values of an unknown type."""
+        compared = self.literals.of(flow, path)
+        numbers = around([each for each in compared.literals if not isinstance(each, str)], is_whole=False)
+        return different([*compared.texts, *numbers, *([] if numbers else _others(TYPES["text"], compared))])
 
     def _records(self, flow: str, path: Path, returns: ReturnedMap) -> list[dict[str, Any]]:
         known = (each for each in self.literals.paths_of(flow, path[0]) if each[: len(path)] == path)
         read = {each[len(path)] for each in known if len(each) > len(path)}
         choices = {
-            name: self._values(flow, (*path, name), inner) if name in read else [_plain(inner)]
+            name: self._values(flow, (*path, name), inner) if name in read else [_unread(inner)]
             for name, inner in returns.fields.items()
         }
-        found, how = combined(choices, MOST)
+        found, how = combined(choices, MOST_ANSWERS)
         if how:
             self.chosen[".".join(path)] = (how,)
         return found
 
 
 def _with_secret(answer: Mapping[str, Any], way: Sequence[str]) -> dict[str, Any]:
-    """The answer, in which what is sensitive is no text that may stand beside it in the open."""
+    """The answer with a sensitive field that equals no open text."""
     first, *further = way
     inner = answer[first]
     return {**answer, first: _with_secret(inner, further) if further else _secret(inner)}
 
 
 def _secret(value: Any) -> Any:
-    return KEPT if value in _USUAL["text"] else value
+    return _UNREPEATED if value in _USUAL["text"] else value
 
 
-def _is_field(path: Path, of: Path) -> bool:
-    return len(path) > len(of) and path[: len(of)] == of and path[len(of)] not in (ENTRY, LENGTH)
+def _with_another(items: list[Any], item: Returned) -> list[Any]:
+    """The items of a list with a second usual one: a list may hold two good numbers or URLs."""
+    usual = _USUAL.get(item.type.name, ()) if isinstance(item, ReturnedValue) and not item.type.hosts else ()
+    is_alone = len([each for each in items if each in usual]) == 1
+    return [*items[:1], *(each for each in usual[:2] if is_alone and each not in items), *items[1:]]
 
 
 def _of_length(items: list[Any], length: int) -> list[Any]:
-    """Lists of a length, with each entry in each place; of more than two entries, not with more than a few."""
+    """Lists of a length with each item at each position; if both are large, with only a few of them."""
     if length <= 1:
         return [[each] for each in items] if length else [[]]
-    firsts = range(len(items)) if length <= LONGEST_LIST or len(items) <= _TURNED else range(1)
-    return [[items[(first + at) % len(items)] for at in range(length)] for first in firsts]
+    starts = range(len(items)) if length <= LONGEST_LIST or len(items) <= _MANY_ITEMS else range(1)
+    return [[items[(start + at) % len(items)] for at in range(length)] for start in starts]
 
 
-def _plain(returned: Returned) -> Any:
-    """One value of a type that nobody looks at."""
+def _unread(returned: Returned) -> Any:
+    """One value of a type that nothing reads."""
     match returned:
         case ReturnedMap(fields=fields):
-            return {name: _plain(inner) for name, inner in fields.items()}
+            return {name: _unread(inner) for name, inner in fields.items()}
         case ReturnedList():
             return []
+        case ReturnedValue(type=type_) if type_.words:
+            return type_.words[0]
         case ReturnedValue(type=type_):
-            if type_.words:
-                return type_.words[0]
             return type_.sample if type_.hosts else SAMPLES.get(type_.name, returned.empty)
     return returned.empty
 
 
-def _numbers(name: str, tested: Tested) -> list[Any]:
-    """Each literal, and what lies right beside it; something else when there is none."""
-    usual = SAMPLES[name]
-    apart = tested.numbers[:MOST_APART] if tested.is_related else ()
-    found = beside([*tested.numbers, *(a + b for a in apart for b in apart)], is_whole=name == "int")
-    found += [usual - 1, usual, usual + 1] if tested.is_related and not found else []
-    far = _FAR if tested.is_bounded else ()
-    return list(dict.fromkeys([*([0] if tested.for_truth else []), *found, *far])) or [usual]
+def _numbers(name: str, compared: Compared) -> list[Any]:
+    """Each literal and its neighbours; another number if there is none."""
+    usual, is_related = SAMPLES[name], compared.has("related")
+    distances = compared.numbers[:MOST_DISTANCES] if is_related else ()
+    found = around([*compared.numbers, *(a + b for a in distances for b in distances)], is_whole=name == "int")
+    found += [usual - 1, usual, usual + 1] if is_related and not found else []
+    far = _OUT_OF_RANGE if compared.has("bounded") else ()
+    return list(dict.fromkeys([*([0] if compared.has("truth") else []), *found, *far])) or [usual]
 
 
-def _texts(type_: ValueType, tested: Tested) -> list[Any]:
-    """Each literal and each text with the parts that are looked for; something else; and "", which may always come."""
-    written = [
-        *tested.texts,
-        *(part.text for part in tested.parts),
-        *tested.made(_SHORTEST.get(type_.name, 0), LONGEST),
-    ]
-    if tested.form == "number" or not tested.texts:
-        written += [f"{number:g}" for number in beside(tested.numbers, is_whole=False)]
+def _texts(type_: ValueType, compared: Compared) -> list[Any]:
+    """Each literal, each text with the parts that are compared, another text, and "", which is always possible."""
+    made = compared.made(_SHORTEST.get(type_.name, 0), LONGEST_TEXT)
+    written = [*compared.texts, *(part.text for part in compared.parts), *made]
+    if compared.form == "number" or not compared.texts:
+        written += [f"{number:g}" for number in around(compared.numbers, is_whole=False)]
     literals = [each for each in (_cast(type_, literal) for literal in written) if each is not None]
+    only = [each for each in _ONLY_BY_FORM.get(compared.form, ()) if compared.excludes(each)]
+    if only and not type_.hosts:
+        return different([*literals, *only[: 2 if compared.has("related") else 1]])
     empty = [""] if type_.name in ("text", "phone", "url") else []
-    formed = [_FORMED[tested.form]] if tested.form in _FORMED and type_.name == "text" else []
-    others = [] if formed and tested.form == "datetime" else _others(type_, tested)
-    far = [*([_OF_TWO_LINES] if tested.is_headed else []), *(map(str, _FAR) if tested.is_bounded else ())]
-    return different([*literals, *formed, *others, *empty, *far])
+    formed = [_BY_FORM[compared.form]] if compared.form in _BY_FORM and type_.name == "text" else []
+    others = [] if formed and compared.form == "datetime" else _others(type_, compared)
+    lines = [_TWO_LINES] if compared.has("headed") else []
+    far = map(str, _OUT_OF_RANGE) if compared.has("bounded") else ()
+    return different([*literals, *formed, *others, *empty, *lines, *far])
 
 
-def _others(type_: ValueType, tested: Tested) -> list[Any]:
-    """Something that is none of what it is held against; two such things where it is held against another value."""
+def _others(type_: ValueType, compared: Compared) -> list[Any]:
+    """A value that equals no literal; two of them where it is compared with another value."""
     usual = (type_.sample,) if type_.hosts else _USUAL.get(type_.name, (type_.sample,))
-    fitting = [each for each in usual if tested.has_none(str(each))] or list(usual[:1])
-    return fitting[: 2 if tested.is_related else 1]
+    fitting = [each for each in usual if compared.excludes(str(each))] or list(usual[:1])
+    return fitting[: 2 if compared.has("related") else 1]
 
 
 def _cast(type_: ValueType, literal: object) -> Any:
@@ -241,7 +236,37 @@ def _cast(type_: ValueType, literal: object) -> Any:
         return None
 
 
-def may_get_longer(text: str, most: int) -> bool:
-    """Whether a text that was made with usual values would have more than `most` characters with LONG ones."""
-    longer = sum((len(LONG) - len(usual)) * text.lower().count(usual) for usual in map(str, _USUAL["text"][:2]))
-    return bool(longer) and len(text) + longer > most
+# combinations
+
+MOST_PAIR_ROWS: Final = 4
+"""How many times as many rows are made for pairs as for all combinations."""
+EACH_ONCE: Final = "each value of each field once"
+EACH_PAIR: Final = "each two values of two fields together"
+
+
+def combined(choices: Mapping[Name, list[Any]], most: int) -> tuple[list[dict[Name, Any]], str]:
+    """Rows with a value for each name, and how they were chosen: "" for every combination.
+
+    For more than `most` combinations: each two values together, or each value once if that is still too much.
+    """
+    size = 1
+    for values in choices.values():
+        size *= len(values)
+    if size <= most:
+        return [dict(zip(choices, row, strict=True)) for row in product(*choices.values())], ""
+    pairs = list(islice(_pairs(choices), most * MOST_PAIR_ROWS + 1))
+    return (pairs, EACH_PAIR) if len(pairs) <= most * MOST_PAIR_ROWS else (list(_each_once(choices)), EACH_ONCE)
+
+
+def _each_once(choices: Mapping[Name, list[Any]]) -> Iterator[dict[Name, Any]]:
+    first = {name: values[0] for name, values in choices.items()}
+    yield first
+    yield from (first | {name: value} for name, values in choices.items() for value in values[1:])
+
+
+def _pairs(choices: Mapping[Name, list[Any]]) -> Iterator[dict[Name, Any]]:
+    yield from _each_once(choices)
+    first = {name: values[0] for name, values in choices.items()}
+    for one, two in combinations(choices, 2):
+        for value, other in product(choices[one][1:], choices[two][1:]):
+            yield first | {one: value, two: other}

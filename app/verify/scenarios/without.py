@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from app.flow.language.menu import Choices
+from app.flow.language.retry import FAILURES
 from app.flow.model import Flow
 from app.simulator import Heard
 from app.verify.scenarios.bounds import FOR_EVER
@@ -22,8 +23,8 @@ _SOUNDS: Final = frozenset({"talk", "stream", "tone", "music", "beep", "ringing"
 _TOLD: Final = frozenset({"talk", "stream", "music"})
 """Sounds that are none without a text or a file."""
 _BREAK: Final = re.compile(r"""<break[^>]*\btime\s*=\s*["'](\d+(?:\.\d+)?)(ms|s)["']""")
-_REPORTED: Final = ("Vonage reported", "the checkpoint", "the connect is over")
-"""How the trace tells what the caller had no part in."""
+_CHOSEN: Final = frozenset({"completed", "choice", "collected"})
+"""Outcomes after which a call may end without a word: the caller has chosen it, or has been in conversation."""
 _AT_ONCE_S: Final = 0.01
 
 
@@ -108,10 +109,9 @@ def _dead_end(result: Result) -> tuple[float, str] | None:
 
 def _is_meant(last: list[Decided]) -> bool:
     """Whether the caller has chosen to end the call, or has been in conversation."""
-    if any(line.did == "entered" for line in last):
+    if any(line.did == "entered" or line.what in FAILURES for line in last):
         return False
-    heard = [line for line in last if line.did == "heard"]
-    return any(line.what == "completed" or not line.because.startswith(_REPORTED) for line in heard)
+    return any(line.did == "heard" and line.what in _CHOSEN for line in last)
 
 
 def _for_ever(result: Result) -> tuple[float, str] | None:

@@ -7,7 +7,7 @@ import pytest
 from app.flow.actions.do import read_do
 from app.flow.actions.waits import with_dial, with_input
 from app.flow.checks.ncco import check_step
-from tests.flow.parts.reading_parts import EXIT, a_reader, nodes
+from tests.unit.flow.actions.reading_parts import EXIT, a_reader, nodes
 
 
 def faults(do: str, *, goes_on: bool = False, templates: Mapping[str, str] | None = None) -> list[str]:
@@ -23,23 +23,23 @@ def faults(do: str, *, goes_on: bool = False, templates: Mapping[str, str] | Non
 @pytest.mark.parametrize(
     ("do", "fault"),
     [
-        ("- talk: a\n  level: 3", "E401 2:10 N108: 3 is not between -1 and 1."),
-        ("- talk: a\n- record: {timeOut: 1}", "E401 2:21 N108: 1 is not between 3 and 7200."),
-        ("- talk: {language: en-GB}", "E401 1:3 N106: talk needs text."),
-        ("- talk: {language: '{{ caller }}'}", "E401 1:3 N106: talk needs text."),
-        ("- talk: '<speak>Hello'", "E401 1:9 N40"),
-        ("- talk: '<speak>Hello {{ caller }}'", "E401 1:9 N40"),
-        ("- talk: '<speak>{{ call.from_user | spoken }} <break></speak>'", "E401 1:9 N403: "),
-        ("- talk: '<speak>{{ call.custom_data.ref | digits }} & co</speak>'", "E401 1:9 N403: "),
-        ("- talk: 'At {{ call.from_user | in_zone(\"Europe/London\") | spoken }} <break/>'", "E401 1:9 N402: "),
-        ("- talk: '{{ call.custom_data.count | int + 1 }} <break/>'", "E401 1:9 N402: "),
-        (f"- talk: {'a' * 1501}", "E401 1:9 N40"),
-        ("- talk: a\n  language: en-XX", "W401 2:13 N905: "),
+        ("- talk: a\n  level: 3", "E401 2:10 3 is not between -1 and 1."),
+        ("- talk: a\n- record: {timeOut: 1}", "E401 2:21 1 is not between 3 and 7200."),
+        ("- talk: {language: en-GB}", "E401 1:3 talk needs text."),
+        ("- talk: {language: '{{ caller }}'}", "E401 1:3 talk needs text."),
+        ("- talk: '<speak>Hello'", "E401 1:9"),
+        ("- talk: '<speak>Hello {{ caller }}'", "E401 1:9"),
+        ("- talk: '<speak>{{ call.from_user | spoken }} <break></speak>'", "E401 1:9 "),
+        ("- talk: '<speak>{{ call.custom_data.ref | digits }} & co</speak>'", "E401 1:9 "),
+        ("- talk: 'At {{ call.from_user | in_zone(\"Europe/London\") | spoken }} <break/>'", "E401 1:9 "),
+        ("- talk: '{{ call.custom_data.count | int + 1 }} <break/>'", "E401 1:9 "),
+        (f"- talk: {'a' * 1501}", "E401 1:9"),
+        ("- talk: a\n  language: en-XX", "W401 2:13 "),
         ("- record: {channels: 2, timeOut: 9}", "E401 1:"),
-        ("- connect: {type: sip, headers: {a: b}}", "E401 1:12 N206: "),
-        ("- notify: {a: b}\n- transfer: CON-1\n- talk: a", "E401 3:3 N302: "),
-        ("- stream: https://example.com/a.mp3\n  level: 0.55", "E401 2:10 N119: "),
-        ("- talk: a\n- talk: b\n  loop: 0\n- talk: c", "E401 4:3 N303: The talk in line 2 loops forever, "),
+        ("- connect: {type: sip, headers: {a: b}}", "E401 1:12 "),
+        ("- notify: {a: b}\n- transfer: CON-1\n- talk: a", "E401 3:3 "),
+        ("- stream: https://example.com/a.mp3\n  level: 0.55", "E401 2:10 "),
+        ("- talk: a\n- talk: b\n  loop: 0\n- talk: c", "E401 4:3 The talk in line 2 loops forever, "),
     ],
 )
 def test_a_broken_rule_is_reported_where_the_field_stands(do: str, fault: str) -> None:
@@ -72,28 +72,28 @@ def test_what_a_call_decides_is_not_held_against_the_author(do: str) -> None:
 @pytest.mark.parametrize(
     ("do", "found"),
     [
-        ("- talk: a\n  bargeIn: true", ["E401 2:12 N301: "]),
-        ("- record: {}", ["W401 1:3 N913: "]),
+        ("- talk: a\n  bargeIn: true", ["E401 2:12 "]),
+        ("- record: {}", ["W401 1:3 "]),
         ("- transfer: CON-1", []),
         ("- talk: a\n  loop: 0", []),
     ],
 )
 def test_a_step_at_the_end_of_a_call_is_judged_alone(do: str, found: list[str]) -> None:
-    assert found == [fault[: fault.index(": ") + 2] for fault in faults(do)]
+    assert found == [" ".join(fault.split(" ")[:2]) + " " for fault in faults(do)]
 
 
 @pytest.mark.parametrize(
     ("do", "found"),
     [
         ("- talk: a\n  bargeIn: true", []),
-        ("- talk: a\n  bargeIn: true\n- wait: 1", ["E401 2:12 N301: "]),
+        ("- talk: a\n  bargeIn: true\n- wait: 1", ["E401 2:12 "]),
         ("- record: {}", []),
-        ("- transfer: CON-1", ["E401 1:3 N302: "]),
-        ("- talk: a\n  loop: 0", ["W401 1:3 N912: "]),
+        ("- transfer: CON-1", ["E401 1:3 "]),
+        ("- talk: a\n  loop: 0", ["W401 1:3 "]),
     ],
 )
 def test_a_step_that_goes_on_is_judged_with_something_behind_it(do: str, found: list[str]) -> None:
-    assert found == [fault[: fault.index(": ") + 2] for fault in faults(do, goes_on=True)]
+    assert found == [" ".join(fault.split(" ")[:2]) + " " for fault in faults(do, goes_on=True)]
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_a_step_that_goes_on_is_judged_with_something_behind_it(do: str, found: 
         ('[{"action": "talk", "text": "{{ caller }}"}]', []),
         ('[{"action": "talk", "text": "{{ call.custom_data.missing }}"}]', []),
         ("{{ caller | int }}", []),
-        ('[{"action": "tlak"}]', ["E401 1:9 N104: "]),
-        ('[{"action": "tlak", "text": "{{ caller }}"}]', ["W401 1:9 N104: "]),
+        ('[{"action": "tlak"}]', ["E401 1:9 "]),
+        ('[{"action": "tlak", "text": "{{ caller }}"}]', ["W401 1:9 "]),
         ("[}", ["E413 1:9 "]),
         ('[{"action": "talk", "text": "{{ caller }}"}', ["W413 1:9 "]),
     ],

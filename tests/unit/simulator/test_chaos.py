@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from app.simulator import Chaos, Disturbance
+from app.simulator import Chaos, NetworkFault
 from tests.unit.simulator.scripted_server import Line, ask, sounds, talk
 
 SECRET = "invented-signature-secret-for-tests-only"
 
 
 class Luck(Chaos):
-    """The same disturbance for every delivery."""
+    """The same fault for every delivery."""
 
-    def __init__(self, disturbance: Disturbance) -> None:
+    def __init__(self, fault: NetworkFault) -> None:
         super().__init__(0)
-        self._disturbance = disturbance
+        self._disturbance = fault
 
-    def next_disturbance(self, *, is_awaited: bool) -> Disturbance:
+    def next_fault(self, *, is_awaited: bool) -> NetworkFault:
         return self._disturbance
 
 
-async def played(luck: Disturbance) -> tuple[Line, list[str]]:
+async def played(luck: NetworkFault) -> tuple[Line, list[str]]:
     line = Line({"answer": [talk("one"), ask()], "input": [talk("two")]}, chaos=Luck(luck), signature_secret=SECRET)
     call = await line.call()
     await call.listen()
@@ -34,29 +34,29 @@ async def played(luck: Disturbance) -> tuple[Line, list[str]]:
 @pytest.mark.parametrize(
     "luck",
     [
-        Disturbance(),
-        Disturbance(late_s=1.5),
-        Disturbance(slow_s=2),
-        Disturbance(is_doubled=True),
-        Disturbance(is_doubled=True, again_s=15),
-        Disturbance(loses_reply=True),
+        NetworkFault(),
+        NetworkFault(late_s=1.5),
+        NetworkFault(slow_s=2),
+        NetworkFault(is_doubled=True),
+        NetworkFault(is_doubled=True, again_s=15),
+        NetworkFault(loses_reply=True),
     ],
 )
-async def test_a_caller_hears_the_same(luck: Disturbance) -> None:
+async def test_a_caller_hears_the_same(luck: NetworkFault) -> None:
     _, heard = await played(luck)
 
     assert ["talk one", *["pressed " + digit for digit in "1234"], "talk two", "ended"] == heard
 
 
 async def test_a_doubled_delivery_comes_twice_with_the_same_bytes() -> None:
-    line, _ = await played(Disturbance(is_doubled=True))
+    line, _ = await played(NetworkFault(is_doubled=True))
 
     twice = [request for request in line.server.requests if request.url.endswith("/input")]
     assert (2, twice[0]) == (len(twice), twice[1])
 
 
 async def test_a_lost_reply_is_asked_for_again_with_a_new_token() -> None:
-    line, _ = await played(Disturbance(loses_reply=True))
+    line, _ = await played(NetworkFault(loses_reply=True))
 
     twice = [request for request in line.server.requests if request.url.endswith("/input")]
     assert (twice[0].body, 2) == (twice[1].body, len(twice))
@@ -64,7 +64,7 @@ async def test_a_lost_reply_is_asked_for_again_with_a_new_token() -> None:
 
 
 async def test_a_delivery_that_loses_every_reply_is_answered_by_the_fallback() -> None:
-    luck = Luck(Disturbance(loses_reply=True, loses_every_reply=True))
+    luck = Luck(NetworkFault(loses_reply=True, loses_every_reply=True))
     line = Line({"answer": [talk("never said")], "fallback": [talk("two")]}, chaos=luck)
 
     call = await line.call()
@@ -78,18 +78,18 @@ async def test_a_delivery_that_loses_every_reply_is_answered_by_the_fallback() -
 def test_only_what_the_call_waits_for_loses_every_reply() -> None:
     chaos = Chaos(1, rate=0, fallback_rate=1)
 
-    assert Disturbance(loses_reply=True, loses_every_reply=True) == chaos.next_disturbance(is_awaited=True)
-    assert Disturbance() == chaos.next_disturbance(is_awaited=False)
+    assert NetworkFault(loses_reply=True, loses_every_reply=True) == chaos.next_fault(is_awaited=True)
+    assert NetworkFault() == chaos.next_fault(is_awaited=False)
 
 
 async def test_a_delivery_may_come_without_its_signature_at_first() -> None:
-    line, _ = await played(Disturbance(is_unsigned=True))
+    line, _ = await played(NetworkFault(is_unsigned=True))
 
     assert not [request for request in line.server.requests if "authorization" in request.headers]
 
 
 async def test_the_log_tells_what_befell_a_delivery() -> None:
-    line, _ = await played(Disturbance(late_s=1.5, slow_s=1, is_doubled=True, again_s=2))
+    line, _ = await played(NetworkFault(late_s=1.5, slow_s=1, is_doubled=True, again_s=2))
 
     assert "late by 1.5 s, slow by 1 s, sent again 2 s later" == line.vonage.log[0].attempts[0].disturbance
 
@@ -97,7 +97,7 @@ async def test_the_log_tells_what_befell_a_delivery() -> None:
 def test_a_seed_has_always_the_same_luck() -> None:
     first, second, other = Chaos(7), Chaos(7), Chaos(8)
 
-    lucks = [[chaos.next_disturbance(is_awaited=True) for _ in range(50)] for chaos in (first, second, other)]
+    lucks = [[chaos.next_fault(is_awaited=True) for _ in range(50)] for chaos in (first, second, other)]
     assert lucks[0] == lucks[1]
     assert lucks[0] != lucks[2]
 
@@ -105,7 +105,7 @@ def test_a_seed_has_always_the_same_luck() -> None:
 def test_never_more_goes_wrong_than_a_retry_cures() -> None:
     chaos = Chaos(1, rate=1.0)
 
-    lucks = [chaos.next_disturbance(is_awaited=True) for _ in range(100)]
+    lucks = [chaos.next_fault(is_awaited=True) for _ in range(100)]
     assert not [luck for luck in lucks if luck.loses_reply and luck.is_unsigned]
     assert max(luck.late_s for luck in lucks) <= 2.0
     assert all(luck.loses_reply for luck in lucks)
@@ -114,5 +114,5 @@ def test_never_more_goes_wrong_than_a_retry_cures() -> None:
 def test_notifications_may_be_overtaken() -> None:
     chaos = Chaos(1, rate=1.0)
 
-    lates = [chaos.next_disturbance(is_awaited=False).late_s for _ in range(20)]
+    lates = [chaos.next_fault(is_awaited=False).late_s for _ in range(20)]
     assert 2.0 < max(lates) <= 20.0

@@ -12,7 +12,7 @@ from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.verify.prove import Proof, Violation, never_run, prove, roots_of
-from app.verify.prove.scenario import Written, text_of
+from app.verify.prove.counterexample import Written, text_of
 from app.verify.scenarios.files import ScenarioFile
 from app.verify.scenarios.reading import read_scenarios
 from app.verify.scenarios.stage import Stage

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from app.engine import Call
 from app.flow.loader import load
 from app.verify.prove import Bounds, Proof, prove
-from app.verify.prove.walked import Edge
+from app.verify.prove.state_space import Transition
 from tests.engine.generated_flows import TEMPLATES, flow_texts
-from tests.verify.prove.brute_force import CALL, CALLS, KEYS, Seen, walk
+from tests.verify.prove.brute_force import CALLS, KEYS, Seen, walk
 from tests.verify.prove.proved_flows import NOW
 from tests.verify.prove.remembering_flows import remembering_flows
 
@@ -22,10 +22,13 @@ MODEST = settings(
 )
 
 
-def calm(proof: Proof) -> list[Edge]:
+def calm(proof: Proof) -> list[Transition]:
     """The turns that no fault has led to."""
-    edges = [edge for edge in proof.walk.edges if edge.sort != "fault"]
-    return [edge for edge in edges if edge.source < 0 or not proof.walk.states[edge.source].faulted]
+    edges = [edge for edge in proof.space.transitions if edge.sort != "fault"]
+    space = proof.space
+    firsts = [space.states[edge.source].first if edge.source >= 0 else -1 for edge in edges]
+    paths = [space.first_path_to(first) for first in firsts]
+    return [edge for edge, path in zip(edges, paths, strict=True) if all(each.sort != "fault" for each in path)]
 
 
 def agree(seen: Seen, proof: Proof) -> None:
@@ -36,7 +39,7 @@ def agree(seen: Seen, proof: Proof) -> None:
     }
     failed = {(step, code) for edge in turns for _, step, code, _ in edge.failed}
 
-    if proof.walk.stopped:  # nothing is claimed then
+    if proof.space.stopped:  # nothing is claimed then
         return
     assert set() == seen.entered - entered
     assert set() == seen.failed - failed
@@ -52,13 +55,12 @@ def _line(name: str) -> str:
 
 def _calls(proof: Proof) -> list[Call]:
     """Callers of every kind, and those that the proof has thought of."""
-    numbers = [edge.call.from_number for edge in proof.walk.edges if edge.call is not None]
-    return [*CALLS, *(CALL._replace(from_number=number) for number in numbers)]
+    return [*CALLS, *(each.call for each in proof.space.transitions if each.call is not None)]
 
 
 def _keys(proof: Proof) -> list[str]:
     """Keys of every kind, and those that the proof has thought of: a flow may ask whether they come to 3."""
-    pressed = [edge.happened.told.get("press", "") for edge in proof.walk.edges]
+    pressed = [edge.trigger.line.get("press", "") for edge in proof.space.transitions]
     return [*dict.fromkeys((*KEYS, *pressed))]
 
 
@@ -68,7 +70,8 @@ def test_a_proof_comes_to_what_a_walk_of_every_session_comes_to(text: str) -> No
     project = load({"flows/test.yaml": text, **TEMPLATES})
     assume(not project.has_errors)
 
-    agree(walk(project.flows["test"], calls=CALLS), prove(project.flows["test"], NOW))
+    proof = prove(project.flows["test"], NOW)
+    agree(walk(project.flows["test"], calls=_calls(proof)), proof)
 
 
 @given(files=remembering_flows())

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.verify.prove import Proof
-from app.verify.prove.scenario import call_to
-from app.verify.prove.walked import Edge
+from app.verify.prove.counterexample import call_to
+from app.verify.prove.state_space import Transition
 from tests.verify.prove.proved_flows import HERE, play_all, project_of, proofs_of
 
 GOOD = sorted((HERE / "good").glob("*.yaml"))
@@ -19,11 +19,11 @@ FAULTS = ("away", "refused", "unreadable")
 
 def faulty(proof: Proof, fault: str) -> list[int]:
     """The edges of a fault that befalls the caller, by number."""
-    edges = enumerate(proof.walk.edges)
-    return [number for number, edge in edges if edge.happened.fault == fault and not edge.is_party]
+    edges = enumerate(proof.space.transitions)
+    return [number for number, edge in edges if edge.trigger.fault == fault and not edge.is_party]
 
 
-def is_heard(edge: Edge) -> bool:
+def is_heard(edge: Transition) -> bool:
     """Whether the caller hears anything then."""
     return edge.heard.is_heard
 
@@ -31,8 +31,8 @@ def is_heard(edge: Edge) -> bool:
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
 def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speaks(path: Path) -> None:
     (proof,) = proofs_of(project_of(path))
-    waiting = {number for number, state in enumerate(proof.walk.states) if not state.session.parent}
-    away = [proof.walk.edges[number] for number in faulty(proof, "away")]
+    waiting = {number for number, state in enumerate(proof.space.states) if not state.session.parent}
+    away = [proof.space.transitions[number] for number in faulty(proof, "away")]
 
     assert waiting <= {edge.source for edge in away}
     assert all(map(is_heard, away))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from math import prod
 from typing import Any, Final, TypeAlias
@@ -83,7 +84,8 @@ def _try(action: Action, leaf: Value, said: Mapping[tuple[str, str], str], sampl
     for issue in check([as_sent(action, names)]):
         if find(whole, _path(issue)) is leaf:
             rule = RULES["E401" if issue.is_error else "W401"]
-            return rule.at(leaf.place, f"{issue.code}: {issue.message} (when {shown})", issue.cure)
+            found = rule.at(leaf.place, f"{issue.message} (when {shown})", issue.cure)
+            return replace(found, ncco_rule=issue.code)
     return None
 
 

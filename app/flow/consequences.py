@@ -1,0 +1,108 @@
+"""Leaves out issues that only follow from another one, so that one slip is one report.
+
+What is left out is reported by the next check, if it is still there once the cause is fixed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from typing import Final
+
+from app.flow.issues import Issue, by_place
+from app.flow.nodes import Map, Node, Place, Seq
+from app.flow.rules import PROMPT_RULES
+from app.ncco.suggest import nearest
+
+_NAMES: Final = frozenset({"E225", "E303", "E304", "E533", "E537", "E561", "E580"})
+"""Rules about a name that nobody declares; the place is that of the name."""
+
+_DECLARED_ELSEWHERE: Final = (_NAMES | {"E272"}) - {"E225", "E533"}
+"""Those whose name another file may declare."""
+
+_NO_LOCALES: Final = "E562"
+
+_CAUSES: Final[Mapping[str, frozenset[str]]] = {
+    "W215": frozenset({"E276", "E260"}),
+    "W287": frozenset({"E402"}),
+    "W289": frozenset({"E630", "W646"}),
+}
+"""A rule → rules that are its cause when they are broken in the same file."""
+
+_VALUES: Final = frozenset({"W639", "W646"})
+"""Rules about values that a sub-flow may return."""
+
+
+def without_text_consequences(found: Iterable[Issue], path: str, faults: Iterable[Issue]) -> Iterator[Issue]:
+    """The issues of a file without those that follow from a fault of its text, such as a missing value.
+
+    Beside such a fault it is not known what a menu takes, so its prompts are not compared with it.
+    """
+    marred = {(fault.place.line, fault.place.column) for fault in faults if fault.is_error}
+    for issue in found:
+        if not (marred and (issue.code in PROMPT_RULES or _points_at(issue.place, path, marred))):
+            yield issue
+
+
+def _points_at(place: Place, path: str, marred: Set[tuple[int, int]]) -> bool:
+    if place.file != path:
+        return False
+    return any(line == place.line and 0 <= column - place.column < place.length for line, column in marred)
+
+
+def without_consequences(
+    issues: Collection[Issue],
+    nodes: Mapping[str, Node],
+    texts: Mapping[str, str],
+    unread: Set[str],
+    callers: Set[str],
+) -> list[Issue]:
+    """The issues of a project without those that follow from others.
+
+    Args:
+        issues: all of them.
+        nodes: of each flow file that could be read, by path.
+        texts: of each flow file, by path.
+        unread: the names that files with a syntax error may declare.
+        callers: the files of flows that run one with an error.
+    """
+    codes: dict[str, set[str]] = {}
+    for issue in issues:
+        codes.setdefault(issue.place.file, set()).add(issue.code)
+    seen: set[tuple[str, str]] = set()
+    kept: list[Issue] = []
+    for issue in sorted(issues, key=by_place):
+        file = issue.place.file
+        if _CAUSES.get(issue.code, frozenset()) & codes[file] or (issue.code in _VALUES and file in callers):
+            continue
+        name = _name_at(issue.place, texts) if issue.code in _NAMES | _DECLARED_ELSEWHERE else ""
+        if issue.code in _DECLARED_ELSEWHERE and file in nodes and name in unread:
+            continue
+        known = name if issue.code in _NAMES else _NO_LOCALES if issue.code == _NO_LOCALES else ""
+        if known and (file, known) in seen:
+            continue
+        if known == _NO_LOCALES or (known and _lacks_declaration(known, nodes.get(file), texts.get(file, ""))):
+            seen.add((file, known))
+        kept.append(issue)
+    return kept
+
+
+def _name_at(place: Place, texts: Mapping[str, str]) -> str:
+    lines = texts.get(place.file, "").splitlines()
+    return lines[place.line - 1][place.column - 1 :][: place.length] if place.line <= len(lines) else ""
+
+
+def _lacks_declaration(name: str, node: Node | None, text: str) -> bool:
+    """Whether its declaration is missing, or is misspelt: then the name that is declared is used nowhere."""
+    near = nearest(name, set(_keys(node)) - {name}) if node is not None else None
+    return near is None or len(re.findall(rf"\b{re.escape(near)}\b", text)) == 1
+
+
+def _keys(node: Node) -> Iterator[str]:
+    if isinstance(node, Map):
+        for key, value in node.entries:
+            yield key.value
+            yield from _keys(value)
+    elif isinstance(node, Seq):
+        for item in node.items:
+            yield from _keys(item)

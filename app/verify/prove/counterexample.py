@@ -1,0 +1,388 @@
+"""Paths of a state space as scenarios that `ncco test` plays: counter-examples, and calls that take every outcome."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import yaml
+
+from app.engine import Call, LookupAnswer
+from app.engine.dialling import PREMIUM_PREFIXES
+from app.flow.actions.do import Document
+from app.flow.actions.values import find
+from app.flow.language.outcomes import DETECTED, On
+from app.flow.model import Flow
+from app.verify.prove.listening import DURATIONS
+from app.verify.prove.literals import CALLER
+from app.verify.prove.proof import Proof
+from app.verify.prove.properties import Violation
+from app.verify.prove.state_space import NOWHERE, StateSpace, Transition
+from app.verify.prove.transitions import Trigger
+from app.verify.prove.uses import family
+from app.verify.scenarios.bounds import BOUNDS, COUNTED
+
+_LINE_LENGTH: Final = 110
+_EARLY_S: Final = 0.2
+_RECORDING_ENDS: Final = frozenset({"endOnSilence", "timeOut", "endOnKey"})
+_SPOKEN_S: Final = 3
+"""Seconds that a caller speaks into a recording: the shortest `timeOut`."""
+_TALKS_S: Final = 25
+"""A little less than the seconds that a dialled party listens where a scenario does not say."""
+_HANGS_UP_AFTER: Final = "2s"
+"""When a dialled party hangs up before machine detection has found a person.
+
+Source: webhook reference, Machine detection (about 5 s of analysis).
+"""
+_HEARD: Final = 60
+"""Characters of a text that are enough to recognise it."""
+_UNHEARD: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco", "failsafe"})
+"""Violations after whose fix something else is heard."""
+_SILENT: Final = frozenset({"silence", "silent_party"})
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes repeated values again: scenario files have no anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Always."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One scenario: its name, its fields as YAML can write them, and comments for a person."""
+
+    name: str
+    body: Mapping[str, Any]
+    remarks: Sequence[str] = field(default_factory=tuple)
+
+
+def text_of(scenarios: Iterable[Written]) -> str:
+    """A scenario file."""
+    return "\n".join(map(_text, scenarios))
+
+
+def _text(scenario: Written) -> str:
+    remarks = "".join(f"# {' '.join(remark.split())}\n" for remark in scenario.remarks)
+    body = {scenario.name: dict(scenario.body)}
+    return remarks + yaml.dump(body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_LINE_LENGTH)
+
+
+def counter_example(proof: Proof, violation: Violation) -> Written | None:
+    """The shortest call with a violation; None for what never happens."""
+    if violation.transition == NOWHERE or violation.kind not in BOUNDS:
+        return None
+    path = proof.paths.to(violation.transition)
+    if violation.kind in _SILENT:
+        path = [_without_acting(proof, each) for each in path]
+    call = _written(proof, path, f"{violation.kind} in {violation.flow}.{violation.step}")
+    shown = f"{violation.message} ({violation.place.file}:{violation.place.line})"
+    return Written(call.name, _expecting(dict(call.body), proof, violation), [shown, *call.remarks])
+
+
+def counter_examples(proof: Proof) -> list[Written]:
+    """The shortest call with each violation that happens in one, with unique names."""
+    found = (counter_example(proof, violation) for violation in proof.violations)
+    return numbered(each for each in found if each is not None)
+
+
+def numbered(scenarios: Iterable[Written]) -> list[Written]:
+    """The same, with equal names numbered."""
+    found: dict[str, Written] = {}
+    for each in scenarios:
+        number = 2 + sum(name.startswith(f"{each.name} (") for name in found)
+        name = each.name if each.name not in found else f"{each.name} ({number})"
+        found[name] = replace(each, name=name)
+    return list(found.values())
+
+
+def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[Written]:
+    """A small set of scenarios that takes every outcome of `wanted` that can be taken."""
+    found = []
+    for number, (at, path) in enumerate(proof.paths.covering(set(wanted)), 1):
+        _, step, outcome = path[-1].taken[-1] if path[-1].taken else (proof.flow.name, proof.flow.start, "entered")
+        found.append(_written(proof, path, f"{proof.flow.name} {number:02}: {step}, {outcome}", at))
+    return found
+
+
+def call_to(proof: Proof, transition: int, name: str) -> Written:
+    """The shortest call to a transition, by its number."""
+    return _written(proof, proof.paths.to(transition), name)
+
+
+def _without_acting(proof: Proof, transition: Transition) -> Transition:
+    """The same turn of a caller who does nothing, where that leads to the same state."""
+    ends = (transition.source, transition.target)
+    others = (each for each in proof.space.transitions if (each.source, each.target) == ends)
+    return next((each for each in others if "silence" in each.trigger.line), transition)
+
+
+def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict[str, Any]:
+    """The same call, which expects that the violation does not happen: it fails until the flow is fixed."""
+    script, kind = list(body["script"]), violation.kind
+    if kind in _UNHEARD and script and "hear" in script[-1]:
+        script.pop()
+    if kind == "lost_webhook":
+        heard = proof.space.transitions[violation.transition].heard
+        script += [{"fault": "gone"}, "silence"] if heard.listens else [_until(heard.prompt), {"fault": "gone"}]
+    if kind in _SILENT:
+        script.append({"wait": f"{_limit(proof, kind) + 1:g}s"})
+    without: Any = {kind: _limit(proof, kind)} if kind in COUNTED else kind
+    return body | {"script": script, "expect": {"without": without}}
+
+
+def _limit(proof: Proof, kind: str) -> float:
+    limit = proof.flow.limits.get(kind)
+    permitted = {**dict.fromkeys(_SILENT, proof.permitted.silence_s), "steps": proof.permitted.steps}
+    return limit.most if limit else permitted.get(kind, BOUNDS[kind])
+
+
+# one call
+
+
+def _written(proof: Proof, path: list[Transition], name: str, at: datetime | None = None) -> Written:
+    """A path as a scenario; `at`: when the call is made, where no transition decides that."""
+    moment = at or next((each.moment for each in reversed(path) if each.is_timed), path[0].moment)
+    body: dict[str, Any] = {"call": _call(proof, path[0], moment)}
+    if path[0].env:
+        body["env"] = dict(path[0].env)
+    dialled = set[str]().union(*map(_computed_endpoints, family(proof.flow).values()))
+    if dialled:
+        addresses = ("sip:", "sips:") if "sip" in dialled else ()
+        body["dial_allow"] = [*"123456789", *_premium_prefixes(path), *addresses]
+    given = _given(proof, path)
+    if given:
+        body["given"] = given
+    body["script"] = _script(proof, path)
+    if any(each.is_failsafe and each.trigger.fault != "away" for each in path):
+        body["expect"] = {"end": "failsafe"}
+    moments = {each.moment for each in path if each.is_timed}
+    changes = ", ".join(f"{moment:%Y-%m-%d %H:%M} UTC" for moment in moments)
+    return Written(name, body, [f"the opening hours change during the call: {changes}"] if len(moments) > 1 else ())
+
+
+def _computed_endpoints(flow: Flow) -> set[str]:
+    """The types of endpoint whose number or address a call may compute."""
+    parts = [part for step in flow.steps.values() for part in step.parts]
+    if any(isinstance(part, Document) and not part.value.is_literal for part in parts):
+        return {"phone", "sip"}
+    parties = (target for part in parts for target in getattr(part, "targets", ()))
+    computed = (party for party in parties if party.numbers is not None or party.is_computed)
+    return {str(find(party.fields["endpoint"], ("0", "type")).render({})) for party in computed}
+
+
+def _premium_prefixes(path: list[Transition]) -> list[str]:
+    """The prefixes of premium-rate numbers that are dialled, which are only allowed by name."""
+    endpoints = [end for each in path for action in each.ncco.actions for end in action.get("endpoint", ())]
+    numbers = [str(endpoint.get("number", "")) for endpoint in endpoints]
+    return [prefix for prefix in PREMIUM_PREFIXES if any(number.startswith(prefix) for number in numbers)]
+
+
+def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
+    call = first.call
+    if call is None:
+        return {}
+    is_numbered = call.to in proof.flow.numbers or proof.flow.default
+    facts: dict[str, Any] = {"to": call.to} if is_numbered else {"flow": proof.flow.name}
+    facts |= {"from": call.from_number} if call.from_number != CALLER else {}
+    facts |= {"user": call.from_user} if call.from_user else {}
+    facts |= {"sip": dict(call.sip)} if call.sip else {}
+    facts |= {"custom_data": dict(call.custom_data)} if call.custom_data else {}
+    facts |= {"endpoint_type": call.endpoint_type} if call.endpoint_type not in ("phone", _implied_type(call)) else {}
+    is_timed = any(each.is_timed for each in proof.space.transitions)
+    return facts | ({"at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if is_timed else {})
+
+
+def _implied_type(call: Call) -> str:
+    """The endpoint type that the other facts of a call imply."""
+    if call.from_user or call.custom_data:
+        return "app"
+    return "sip" if call.sip or call.from_number.startswith("sip:") else "phone"
+
+
+def _given(proof: Proof, path: list[Transition]) -> dict[str, Any]:
+    """The answers of each lookup in turn. While a caller is held, lookups are asked again and again."""
+    answers: dict[str, list[Any]] = {}
+    for number, each in enumerate(path):
+        rounds = _hold(proof, path, number).rounds if each.trigger.kind == "held" else 1
+        for name, answer in each.answers:
+            answers.setdefault(name, []).extend([_answer(answer)] * rounds)
+    return {name: each[0] if all(one == each[0] for one in each) else each for name, each in answers.items()}
+
+
+def _answer(answer: LookupAnswer) -> Any:
+    if answer.problem:
+        return {"timeout": True}
+    return {"value": answer.value} if isinstance(answer.value, Mapping) and len(answer.value) == 1 else answer.value
+
+
+class _Hold(NamedTuple):
+    """How often the prompt of a hold is played until it ends, and for how many seconds."""
+
+    rounds: int
+    seconds: float
+
+
+def _hold(proof: Proof, path: list[Transition], number: int) -> _Hold:
+    """How long a caller is held up to a transition of the path."""
+    first = path[number - 1].ncco.heard.prompt
+    each = path[number]
+    again = next((other.ncco.heard.prompt for other in proof.paths.held_at(each.source)), first)
+    over = each.trigger.waited - first
+    rounds = 1 + (math.ceil(over / again) if over > 0 and again > 0 else 0)
+    return _Hold(rounds, first + (rounds - 1) * again)
+
+
+# the script
+
+
+def _script(proof: Proof, path: list[Transition]) -> list[Any]:
+    script: list[Any] = []
+    presses: list[Any] | None = None
+    joining = [_pressed(each.trigger) for each in proof.paths.joining() if each.trigger.kind != "leg"]
+    for number, each in enumerate(path):
+        if each.trigger.kind == "leg":
+            presses = []
+            lasting = sum(other.ncco.heard.prompt + other.ncco.heard.listens for other in path[number:])
+            talks = {"talks": f"{lasting + _TALKS_S:.0f}s"} if lasting > _TALKS_S else {}
+            script.append({"dial": {"outcome": "answered", **talks, "presses": presses}})
+        elif presses is not None:
+            presses.append(_pressed(each.trigger))
+        else:
+            script += _turn(proof, path, number, joining)
+    return script
+
+
+def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any]) -> Iterator[Any]:
+    """What triggers a turn, with the fault of its webhook; then what is heard of it."""
+    each, before = path[number], path[number - 1] if number else None
+    fault, is_automatic = _fault_of(path, number), _is_automatic(proof.space, each)
+    if fault and not is_automatic:
+        if before is not None and before.trigger.kind == each.trigger.kind == "dial":
+            yield {"wait": "5s"}  # the end of the first dial is reported before the next one begins
+        yield {"fault": fault}
+    if each.trigger.kind == "held" and before is not None and not fault:
+        yield _until_held(_hold(proof, path, number).seconds, before)
+    asks_party = before is not None and any("onAnswer" in end for end in _endpoints(before))
+    party = _party_of(proof.space, each, joining if asks_party else [])
+    yield from _lines_of(each.trigger, party, is_automatic=is_automatic)
+    following = _fault_of(path, number + 1)
+    if following and _is_automatic(proof.space, path[number + 1]):
+        yield from (_until(each.ncco.heard.prompt), {"fault": following})
+        return
+    if each.trigger.fault != "away" and (each.is_failsafe or fault == "refused"):
+        return
+    heard = _heard(each.ncco.actions)
+    if heard:
+        yield {"hear": heard}
+    yield from _recordings(each.ncco.actions)
+
+
+def _fault_of(path: list[Transition], number: int) -> str:
+    """The fault of the webhook of a turn; "" for none. `refused` concerns the reply to it."""
+    if number >= len(path):
+        return ""
+    own = path[number].trigger.fault
+    if own in ("away", "unreadable"):
+        return own
+    is_refused = number + 1 < len(path) and path[number + 1].trigger.fault == "refused"
+    return "refused" if is_refused else ""
+
+
+def _is_automatic(space: StateSpace, transition: Transition) -> bool:
+    """Whether its webhook comes after something was played, without anybody doing anything."""
+    trigger = transition.trigger
+    if transition.source < 0 or trigger.wait < 0 or trigger.kind == "dial":
+        return False
+    return space.states[transition.source].session.waits[trigger.wait].kind == "notify"
+
+
+def _endpoints(transition: Transition) -> Iterator[Mapping[str, Any]]:
+    for action in transition.ncco.actions:
+        yield from action.get("endpoint", ())
+
+
+def _pressed(trigger: Trigger) -> Any:
+    """What another party presses or says once, as an entry of `presses`; "" for nothing."""
+    said = trigger.line.get("speak", "")
+    text = said.get("text", "") if isinstance(said, Mapping) else said
+    return {"speak": text} if text else str(trigger.line.get("press", ""))
+
+
+def _party_of(space: StateSpace, transition: Transition, joining: list[Any]) -> dict[str, Any]:
+    """What the dialled party does beside the outcome.
+
+    Args:
+        space: of the transition.
+        transition: one in which a dial is over.
+        joining: what a party who hears a flow presses to be joined; [] if none hears any.
+    """
+    outcome, party = transition.dial_outcome, dict[str, Any]()
+    if outcome == "completed":
+        session = space.states[transition.source].session
+        exit_ = space.root.named(session.at).steps[session.step].exit
+        party |= {"talks": _HANGS_UP_AFTER} if isinstance(exit_, On) and "human" in exit_.lines else {}
+    if joining and outcome in ("completed", *DETECTED):
+        party["presses"] = joining
+    return party
+
+
+def _lines_of(trigger: Trigger, party: Mapping[str, Any], *, is_automatic: bool) -> list[Any]:
+    """The lines of a script that make something happen."""
+    if trigger.fault == "unreadable":
+        return [] if is_automatic else ["silence"]
+    if "silence" in trigger.line:
+        return ["silence"]
+    if "dial" in trigger.line:
+        return [{"dial": {**trigger.line["dial"], **party}}]
+    return [{word: dict(value) if isinstance(value, Mapping) else value} for word, value in trigger.line.items()]
+
+
+def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What the caller says into each recording that other actions wait for, up to the first `input`.
+
+    Source: NCCO reference, Record: with one of these options the next action waits for its end.
+    """
+    for action in ncco:
+        if action["action"] in ("input", "connect", "conversation"):
+            return
+        if action["action"] == "record" and _RECORDING_ENDS & action.keys():
+            key = {"key": action["endOnKey"]} if "endOnKey" in action else {}
+            yield {"record": {"seconds": _SPOKEN_S, **key}}
+
+
+def _until_held(seconds: float, before: Transition) -> dict[str, str]:
+    """Wait until just before a hold ends; the first text of its prompt was heard already."""
+    text = _first_text(before.ncco.actions)
+    heard = DURATIONS.talk(*text) if text and _heard(before.ncco.actions) else 0.0
+    return _until(seconds - heard)
+
+
+def _until(seconds: float) -> dict[str, str]:
+    """Wait until just before something happens in some seconds."""
+    return {"wait": f"{max(0.1, seconds - _EARLY_S):.1f}s"}
+
+
+def _heard(ncco: Sequence[Mapping[str, Any]]) -> str:
+    """The beginning of the first prompt; "" for none, or one with SSML."""
+    text, _ = _first_text(ncco) or ("", "")
+    return "" if "<" in text else shortened(" ".join(text.split()))
+
+
+def shortened(text: str) -> str:
+    """As much of a text as is enough to recognise it."""
+    return text if len(text) <= _HEARD else text[:_HEARD].rpartition(" ")[0] or text[:_HEARD]
+
+
+def _first_text(ncco: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
+    """The text and language of the first prompt, if nothing else is played before it."""
+    for action in ncco:
+        if action["action"] == "talk":
+            return str(action["text"]), str(action.get("language", "en-US"))
+        if action["action"] != "notify":
+            return None
+    return None

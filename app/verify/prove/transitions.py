@@ -1,0 +1,364 @@
+"""What may happen where a call waits: keys, speech, silence, dial outcomes, checkpoints, and faults on the way.
+
+Each is a `Trigger`. The engine then plays the turn once for every combination of answers of its lookups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import product
+from math import prod
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from app.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, Wait, WaitRef
+from app.engine.dialling import PREMIUM_PREFIXES
+from app.engine.interpreter import Playing
+from app.engine.outcome import CONNECTED
+from app.flow.actions.values import Object
+from app.flow.language.collect import Collect
+from app.flow.language.exits import HELD, Hold
+from app.flow.language.lookups import AskedLookup
+from app.flow.language.outcomes import DETECTED, DISCONNECTED, FAILURES, On
+from app.flow.model import Asked, Flow, Step
+from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
+from app.settings.failsafe import DEFAULT, read_failsafe
+from app.verify.prove.comparisons import Compared, around
+from app.verify.prove.values import LONGEST_TEXT, Representatives
+
+Kind = Literal["call", "input", "dial", "checkpoint", "held", "leg", "fault"]
+Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
+"""The answers of the lookups of a turn, by name, in order."""
+
+KEYS: Final = "1234567890*#"
+CONFIDENT: Final = 0.9
+"""The confidence of speech that nothing tests; a scenario has the same by default."""
+DOWN: Final = LookupAnswer(None, "timed out after 2000 ms")
+MOST_TOGETHER: Final = 512
+"""Combinations of the answers of lookups that are asked side by side; beyond it, each answer of each one once."""
+FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
+NO_DIAL_LIMIT: Final = 1_000_000
+"""States do not distinguish how often a call has dialled."""
+ANY_NUMBER: Final = ("sip:", "sips:", *"123456789", *PREMIUM_PREFIXES)
+"""Prefixes of every number and address: which ones a server may dial is a setting of its own."""
+_DIGITS: Final = "2345678901"
+_UNUSUAL: Final = ("something nobody would say here", "blue elephants", "xyz", "quite different words", "88888888")
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class Trigger(NamedTuple):
+    """One thing that happens at a wait.
+
+    Attributes:
+        kind: what it is.
+        line: the same as a line of a scenario's script; empty for what happens by itself.
+        wait: the index of the wait that it comes in on.
+        webhook: None for one that cannot be read.
+        seen: the statuses that were reported before.
+        waited: seconds since the step was entered.
+        fault: what goes wrong: `unreadable`, `refused`, `away` (the store), or "".
+    """
+
+    kind: Kind
+    line: Mapping[str, Any] = _NOTHING
+    wait: int = -1
+    webhook: Webhook | None = None
+    seen: frozenset[str] = frozenset()
+    waited: float = 0.0
+    fault: str = ""
+
+
+@dataclass(slots=True)
+class Triggers:
+    """What may happen in each step. It is the same each time, so it is made once."""
+
+    root: Flow
+    values: Representatives
+    _made: dict[tuple[Any, ...], tuple[Trigger, ...]] = field(default_factory=dict)
+
+    def at(self, session: Session) -> tuple[Trigger, ...]:
+        """Everything that may happen where a session waits, without faults."""
+        steering = tuple((wait.index, wait.kind, wait.name) for wait in session.waits if wait.steers)
+        key = (session.at, session.step, session.locale, steering)
+        if key not in self._made:
+            self._made[key] = tuple(self._at(session))
+        return self._made[key]
+
+    def _at(self, session: Session) -> Iterator[Trigger]:
+        flow = self.root.named(session.at)
+        step = flow.steps[session.step]
+        for wait in (wait for wait in session.waits if wait.steers):
+            if wait.kind == "input" and step.exit.asked is not None:
+                asked = step.exit.asked.in_locale(flow.locale_for(session.locale))
+                yield from self._answers(flow, step, asked, wait)
+            elif wait.kind == "event" and isinstance(step.exit, On):
+                yield from _statuses(step.exit, wait)
+            else:
+                yield from _notified(step, wait)
+
+    def _answers(self, flow: Flow, step: Step, asked: Asked, wait: Wait) -> Iterator[Trigger]:
+        wrong = [key for key in KEYS if key not in asked.keys][:1] if asked.keys else []
+        keys = [*asked.keys, *self._digits(flow, step, asked), *wrong, *self._tested_keys(asked)]
+        for digits in dict.fromkeys(keys):
+            yield pressed(wait, digits)
+        if asked.phrases or asked.free_speech:
+            sure, unsure = self._confidences(asked)
+            for text in dict.fromkeys([*_phrases(asked), *self._speech(flow, step, asked)]):
+                for confidence in sure:
+                    yield spoken(wait, text, confidence)
+            for confidence in unsure:
+                yield spoken(wait, self._unusual(flow, step), confidence)
+            error = "ERR1: Failed to analyze audio"
+            failed = InputWebhook.read({"dtmf": {"digits": None}, "speech": {"error": error}})
+            yield Trigger("input", {"speak": {"error": error}}, wait.index, failed)
+        yield silence(wait)
+
+    def _confidences(self, asked: Asked) -> tuple[list[float], list[float]]:
+        """The confidences that are enough, and those that are not; the usual one first."""
+        numbers = sorted({number for number in self._input("confidence").numbers if 0 <= number <= 1})
+        near = around([0.0, *numbers, asked.min_confidence, 1.0], is_whole=False)
+        found = list(dict.fromkeys([CONFIDENT, *(each for each in near if numbers and 0 <= each <= 1)]))
+        if numbers:
+            self.values.chosen["input.confidence"] = tuple(found)
+        sure = [each for each in found if each >= asked.min_confidence]
+        return sure or [1.0], [*sure, *([0.0] if asked.min_confidence > 0 else [])]
+
+    def _tested_keys(self, asked: Asked) -> list[str]:
+        """Keys that a menu does not have, where an expression reads what was pressed."""
+        longest = max(map(len, asked.keys), default=0)
+        found = [text for text in self._input("digits").texts if text.isascii() and text.isdigit()]
+        found = [text for text in found if len(text) <= longest]
+        if found:
+            self.values.chosen["input.digits"] = tuple(found)
+        return found
+
+    def _digits(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
+        """Digits of the right length, one digit too few, and a `*`; more digits than `maxDigits` are never sent.
+
+        Source: NCCO reference, DTMF Input Settings (maxDigits).
+        """
+        if asked.lengths is None or not isinstance(step.exit, Collect):
+            return []
+        low, high = asked.lengths
+        compared = self._collected(flow, step.exit)
+        numbers = [str(each).zfill(low) for each in around(compared.numbers, is_whole=True) if each >= 0]
+        far = ("0" * low, "9" * high) if compared.has("bounded") else ()
+        texts = (*compared.texts, *compared.made(low, high), *numbers, *far)
+        fitting = (text for text in texts if text.isascii() and text.isdigit() and low <= len(text) <= high)
+        found = list(dict.fromkeys(fitting))
+        others = [digit * low for digit in _DIGITS if digit * low not in found and compared.excludes(digit * low)]
+        found += others[:1] or ([_DIGITS[0] * low] if not found else [])
+        found += [_DIGITS[0] * high] if high > low and _DIGITS[0] * high not in found else []
+        self.values.chosen[f"{flow.name}.{step.exit.into}"] = tuple(found)
+        return [*found, *(["2" * (low - 1)] if low > 1 else []), "*"]
+
+    def _speech(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
+        """What is said as free speech; in a menu, what is said beside a phrase, where an expression reads that."""
+        unusual = self._unusual(flow, step)
+        if not asked.free_speech or not isinstance(step.exit, Collect):
+            heard = self._input("text")
+            said = list(dict.fromkeys([*heard.texts, *(part.text for part in heard.parts)]))
+            if said:
+                self.values.chosen["input.text"] = tuple(said)
+            return [unusual, *said, *(f"{phrase} {text}" for phrase in _phrases(asked) for text in said if text)]
+        compared = self._collected(flow, step.exit)
+        texts = [text for text in (*compared.texts, *(part.text for part in compared.parts)) if text]
+        texts += compared.made(0, LONGEST_TEXT)
+        if compared.form == "number" or not compared.texts:
+            texts += [f"{number:g}" for number in around(compared.numbers, is_whole=False)]
+        self.values.chosen[f"{flow.name}.{step.exit.into}"] = tuple(dict.fromkeys([*texts, unusual]))
+        return [*texts, unusual]
+
+    def _unusual(self, flow: Flow, step: Step) -> str:
+        """Words that match no phrase and no literal."""
+        compared = [self._input("text")]
+        compared += [self._collected(flow, step.exit)] if isinstance(step.exit, Collect) else []
+        return next((text for text in _UNUSUAL if all(each.excludes(text) for each in compared)), _UNUSUAL[0])
+
+    def _input(self, name: str) -> Compared:
+        return self.values.literals.of("", ("input", name))
+
+    def _collected(self, flow: Flow, collect: Collect) -> Compared:
+        """What the value is compared with, by its variable, by `input` and in variables of the server."""
+        compared = self.values.literals.of(flow.name, (collect.into,))
+        every = (compared, self._input("digits"), self._input("text"))
+        literals = [literal for each in every for literal in each.literals]
+        env = [self.values.env[path[2]] for path in compared.names if path[1] == "env" and len(path) > 2]
+        parts = tuple(dict.fromkeys(part for each in every for part in each.parts))
+        return compared._replace(literals=tuple(dict.fromkeys([*literals, *env, *collect.type.words])), parts=parts)
+
+
+def pressed(wait: Wait, digits: str) -> Trigger:
+    """Keys are pressed."""
+    webhook = InputWebhook.read({"dtmf": {"digits": digits, "timed_out": False}})
+    return Trigger("input", {"press": digits}, wait.index, webhook)
+
+
+def spoken(wait: Wait, text: str, confidence: float) -> Trigger:
+    """Something is said."""
+    results = [{"text": text, "confidence": str(confidence)}]
+    speech = text if confidence == CONFIDENT else {"text": text, "confidence": f"{confidence:g}"}
+    webhook = InputWebhook.read({"dtmf": {"digits": None}, "speech": {"results": results}})
+    return Trigger("input", {"speak": speech}, wait.index, webhook)
+
+
+def silence(wait: Wait) -> Trigger:
+    """Nothing is said or pressed."""
+    fields = {"dtmf": {"digits": "", "timed_out": True}, "speech": {"results": [], "timeout_reason": "start_timeout"}}
+    return Trigger("input", {"silence": ""}, wait.index, InputWebhook.read(fields))
+
+
+def _phrases(asked: Asked) -> list[str]:
+    """One phrase of each choice."""
+    first: dict[str, str] = {}
+    for phrase, choice in asked.phrases.items():
+        first.setdefault(choice, phrase)
+    return list(first.values())
+
+
+def _statuses(on: On, wait: Wait) -> Iterator[Trigger]:
+    """Each dial outcome that steers."""
+    for status in (*FAILURES, *DETECTED, DISCONNECTED):
+        if (status in on.lines or status in on.covered) and not (status == "beep" and _decides_before_a_beep(on)):
+            fields = {"status": "machine", "sub_state": "beep_start"} if status == "beep" else {"status": status}
+            line = {"dial": {"outcome": status}}
+            yield Trigger("dial", line, wait.index, StatusWebhook.read(fields), frozenset({status}))
+
+
+def _decides_before_a_beep(on: On) -> bool:
+    """Whether `machine` has its own line and is reported first, so that the dial is decided before the beep.
+
+    Source: webhook reference, Machine detection (mode default: the status event, then the beep event).
+    """
+    if "machine" not in on.lines or on.connect is None:
+        return False
+    detections = [target.fields.get("advancedMachineDetection") for target in on.connect.targets]
+    modes = [found.members.get("mode") for found in detections if isinstance(found, Object)]
+    return bool(modes) and all(mode is not None and mode.is_literal and mode.render({}) == "default" for mode in modes)
+
+
+def ends_with_dial(step: Step, session: Session) -> bool:
+    """Whether a call is over when the dialled party hangs up: nothing follows the connect."""
+    is_dial = isinstance(step.exit, On) and step.exit.connect is not None
+    return is_dial and not any(wait.name == CONNECTED for wait in session.waits)
+
+
+def _notified(step: Step, wait: Wait) -> Iterator[Trigger]:
+    webhook = NotifyWebhook.read({"payload": {"checkpoint": wait.name}})
+    if wait.name == CONNECTED:
+        answered = frozenset({"answered", "completed"})
+        yield Trigger("dial", {"dial": {"outcome": "completed"}}, wait.index, webhook, answered)
+        yield Trigger("dial", {"dial": {"outcome": "failed"}}, wait.index, webhook)
+    elif wait.name == HELD and isinstance(step.exit, Hold):
+        yield Trigger("held", {}, wait.index, webhook)
+        yield Trigger("held", {}, wait.index, webhook, waited=step.exit.up_to_ms / 1000)
+    else:
+        yield Trigger("checkpoint", {}, wait.index, webhook)
+
+
+def faults_at(session: Session) -> Iterator[Trigger]:
+    """What can go wrong between Vonage and the server where a session waits."""
+    for wait in session.waits:
+        if wait.steers and wait.kind in ("input", "notify") and wait.name != CONNECTED:
+            yield Trigger("fault", {}, wait.index, fault="unreadable")
+    yield Trigger("fault", {}, fault="refused")
+    yield Trigger("fault", {}, fault="away")
+
+
+# turns
+
+
+class Played(NamedTuple):
+    """A turn with the answers of its lookups; None when the webhook did not steer.
+
+    Attributes:
+        asking_s: seconds of silence while lookups are asked.
+        is_timed: whether it may be another turn at another moment.
+    """
+
+    turn: Turn | None
+    answers: Answers
+    asking_s: float = 0.0
+    is_timed: bool = False
+
+
+@dataclass(slots=True)
+class Turns:
+    """Plays turns of a flow with every answer that its lookups may get."""
+
+    root: Flow
+    values: Representatives
+    _answers: dict[tuple[str, str], tuple[LookupAnswer, ...]] = field(default_factory=dict)
+
+    def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]]) -> Iterator[Played]:
+        """Every turn that `begin` may lead to."""
+        waiting: list[tuple[tuple[LookupAnswer, ...], ...]] = [()]
+        while waiting:
+            script = waiting.pop()
+            others: list[tuple[tuple[LookupAnswer, ...], ...]] = []
+            yield self._play(begin(), script, others)
+            waiting.extend(reversed(others))
+
+    def _play(
+        self,
+        playing: Playing[Turn] | Playing[Turn | None],
+        script: tuple[tuple[LookupAnswer, ...], ...],
+        others: list[tuple[tuple[LookupAnswer, ...], ...]],
+    ) -> Played:
+        """One turn with the answers of a script; where it asks more, the scripts for other answers go to `others`."""
+        answers: list[tuple[str, LookupAnswer]] = []
+        given: tuple[tuple[LookupAnswer, ...], ...] = ()
+        seconds = 0.0
+        try:
+            lookups = next(playing)
+            while True:
+                if len(given) < len(script):
+                    chosen = script[len(given)]
+                else:
+                    chosen, *rest = self._choices(lookups)
+                    others.extend((*given, other) for other in rest)
+                given = (*given, chosen)
+                answers += [(lookup.name, answer) for lookup, answer in zip(lookups, chosen, strict=True)]
+                seconds += max(_silence_s(lookup, answer) for lookup, answer in zip(lookups, chosen, strict=True))
+                lookups = playing.send(chosen)
+        except StopIteration as done:
+            return Played(done.value, tuple(answers), seconds)
+
+    def _choices(self, lookups: tuple[Lookup, ...]) -> list[tuple[LookupAnswer, ...]]:
+        each = [self._of(lookup) for lookup in lookups]
+        if prod(map(len, each)) <= MOST_TOGETHER:
+            return list(product(*each))
+        self.values.chosen[", ".join(lookup.name for lookup in lookups)] = ("each answer of each one once",)
+        first = tuple(answers[0] for answers in each)
+        others = [(at, answer) for at, answers in enumerate(each) for answer in answers[1:]]
+        return [first, *((*first[:at], answer, *first[at + 1 :]) for at, answer in others)]
+
+    def _of(self, lookup: Lookup) -> tuple[LookupAnswer, ...]:
+        """What one lookup may answer; the last is that it does not."""
+        key = (lookup.flow, lookup.name)
+        if key not in self._answers:
+            asks = self.root.named(lookup.flow).steps[lookup.step].asks
+            asking = next(each for each in asks if each.name == lookup.name)
+            returns = asking.definition.returns if isinstance(asking, AskedLookup) else None
+            real = self.values.answers(lookup.flow, lookup.name, returns) if returns is not None else []
+            self._answers[key] = (*map(LookupAnswer, real), DOWN)
+        return self._answers[key]
+
+
+def _silence_s(lookup: Lookup, answer: LookupAnswer) -> float:
+    """How long the caller hears nothing because of a lookup: only when it does not answer in time."""
+    return min(lookup.request.timeout_ms, 2000) / 1000 if answer.problem else 0.0
+
+
+def context_at(now: datetime, env: Mapping[str, str], dials: int) -> TurnContext:
+    """What a turn may look at; `dials` is how often a call may dial."""
+    return TurnContext(now, _link, _mask, env, FAILSAFE, ANY_NUMBER, dials)
+
+
+def _link(ref: WaitRef) -> str:
+    return f"https://ncco.example.com/{ref.kind}/{ref.turn}/{ref.index}"
+
+
+def _mask(session: str, secret: str) -> str:
+    return "hidden"

@@ -1,0 +1,177 @@
+"""The dashboard and the alert rules ask for nothing that /metrics does not have."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.engine import LookupAnswer
+from app.service.delivery import Reply
+from app.web.metrics import Metrics
+from app.web.responses import WebhookResponse
+from tests.house.tracked import ROOT
+
+DASHBOARD = ROOT / "deploy" / "grafana" / "ncco-server.json"
+ALERTS = ROOT / "deploy" / "alerts.yml"
+OF_PROMETHEUS = {"job", "instance"}
+"""Labels that Prometheus adds to whatever it scrapes."""
+
+FUNCTIONS = {
+    *("and", "or", "unless", "on", "by", "le", "up"),
+    *("absent", "histogram_quantile", "increase", "max", "min", "rate", "sum"),
+}
+SELECTOR = re.compile(r"(\w+)\{([^}]*)\}")
+MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
+
+
+def scraped() -> dict[str, dict[str, set[str]]]:
+    """Every sample of a server on which everything has happened once: its labels with their values."""
+    metrics = Metrics()
+    metrics.webhook(WebhookResponse(Reply(b"[]", "answer", "answer")), 0.1, "answer")
+    for outcome in ("unsigned", "wrong-signature"):
+        metrics.webhook(WebhookResponse(Reply(None, "answer", outcome), 401), 0.1, "answer")
+    for result in ("nomatch", "noinput", "sales"):
+        metrics.webhook(WebhookResponse(Reply(b"[]", "input-dtmf", result, "a", "b", heard_in="menu")), 0.1, "input")
+    for answer in (
+        LookupAnswer({}),
+        LookupAnswer(None, "timed out after 5 ms", is_late=True),
+        LookupAnswer(None, "status 500"),
+    ):
+        metrics.looked_up("customer", answer)
+    metrics.signature_refused("no authorization header")
+    metrics.hook_tried("sent")
+    metrics.hooks_kept(1, 1)
+    found: dict[str, dict[str, set[str]]] = {}
+    for family in text_string_to_metric_families(metrics.render().decode()):
+        for sample in family.samples:
+            labels = found.setdefault(sample.name, {})
+            for name, value in sample.labels.items():
+                labels.setdefault(name, set()).add(value)
+    return found
+
+
+def dashboard() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    return loaded
+
+
+def rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def expressions() -> Iterator[tuple[str, str]]:
+    for panel in dashboard()["panels"]:
+        for target in panel.get("targets", ()):
+            yield panel["title"], target["expr"]
+    for rule in rules():
+        yield rule["alert"], rule["expr"]
+
+
+def asked(expression: str) -> Iterator[tuple[str, str, str]]:
+    """Each metric of an expression, with each label that it is chosen by and the value; "" and "" for none."""
+    for name in re.findall(r"\bncco_\w+", expression):
+        yield name, "", ""
+    for name, matchers in SELECTOR.findall(expression):
+        for label, value in MATCHER.findall(matchers):
+            yield name, label, value
+
+
+def grouped(expression: str) -> set[str]:
+    return {name for names in re.findall(r"\bby \(([^)]*)\)", expression) for name in re.split(r",\s*", names)}
+
+
+@pytest.mark.parametrize(("where", "expression"), list(expressions()))
+def test_everything_that_is_asked_for_is_exposed(where: str, expression: str) -> None:
+    known = scraped()
+    wrong = [
+        (name, label, value)
+        for name, label, value in asked(expression)
+        if label not in OF_PROMETHEUS and (name not in known or (label and value not in known[name].get(label, ())))
+    ]
+
+    assert [] == wrong, where
+
+
+@pytest.mark.parametrize(("where", "expression"), list(expressions()))
+def test_everything_that_is_grouped_by_is_a_label(where: str, expression: str) -> None:
+    known = scraped()
+    labels = {label for name, _, _ in asked(expression) for label in known.get(name, ())}
+
+    assert set() == grouped(expression) - labels - OF_PROMETHEUS, where
+
+
+def test_every_counter_is_listed_with_its_labels() -> None:
+    page = (ROOT / "docs" / "how-to" / "monitor.md").read_text(encoding="utf-8")
+    told = {
+        name: set(labels.split(", ")) for name, labels in re.findall(r"^\| `(ncco_\w+)` \| ([\w, ]*?) ?\|", page, re.M)
+    }
+    exposed = {re.sub(r"_(?:bucket|sum|count)$", "", name): labels for name, labels in scraped().items()}
+
+    assert told == {
+        name: set(labels) - {"le"} or {""}
+        for name, labels in exposed.items()
+        if name.startswith("ncco_") and not name.endswith("_created")
+    }
+
+
+def test_no_name_in_an_expression_escapes_the_tests() -> None:
+    words = {
+        word
+        for _, expression in expressions()
+        for word in re.findall(r"[a-z_]+(?=\s*[({\[])", re.sub(r'"[^"]*"', "", expression))
+    }
+
+    assert set() == {word for word in words if not word.startswith("ncco_")} - FUNCTIONS
+
+
+def test_the_dashboard_has_the_shape_that_grafana_imports() -> None:
+    found = dashboard()
+    variables = {variable["name"]: variable for variable in found["templating"]["list"]}
+    datasources = {target["datasource"]["uid"] for panel in found["panels"] for target in panel.get("targets", ())}
+
+    assert found["schemaVersion"] >= 36
+    assert (None, "ncco-server") == (found.get("id"), found["uid"])
+    assert ("datasource", "prometheus") == (variables["datasource"]["type"], variables["datasource"]["query"])
+    assert {"${datasource}"} == datasources
+    assert {"row", "stat", "timeseries"} == {panel["type"] for panel in found["panels"]}
+    assert len(found["panels"]) == len({panel["id"] for panel in found["panels"]})
+
+
+def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
+    is_beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+    return not is_beside and one["y"] < other["y"] + other["h"] and other["y"] < one["y"] + one["h"]
+
+
+def test_no_panel_lies_on_another() -> None:
+    places = [(panel["title"], panel["gridPos"]) for panel in dashboard()["panels"]]
+
+    assert [] == [(one[0], other[0]) for one, other in combinations(places, 2) if overlap(one[1], other[1])]
+    assert [] == [title for title, place in places if place["x"] + place["w"] > 24]
+
+
+def test_every_alert_says_what_it_means_and_what_to_do() -> None:
+    for rule in rules():
+        assert {"summary", "description"} == set(rule["annotations"]), rule["alert"]
+        assert rule["labels"]["severity"] in {"page", "ticket"}, rule["alert"]
+    assert len(rules()) == len({rule["alert"] for rule in rules()})
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed; Debian's prometheus has it")
+@pytest.mark.parametrize(
+    "words", [("check", "rules", "../../../deploy/alerts.yml"), ("test", "rules", "alerts_test.yml")]
+)
+def test_promtool_finds_no_fault(words: tuple[str, ...]) -> None:
+    done = subprocess.run(["promtool", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+
+    assert 0 == done.returncode, done.stdout + done.stderr

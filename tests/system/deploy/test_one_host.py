@@ -1,0 +1,212 @@
+"""deploy/ncco.service and deploy/Caddyfile: one host, as docs/how-to/one-host.md sets it up."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.web.server import FINISH_S, KEEP_ALIVE_S
+from app.web.webhook import DEADLINE_S
+from tests.cli.projects import SHOP, write_project
+from tests.cli.running import NCCO, plain_environment, running_server
+from tests.contract.server import free_port
+from tests.hosts.proxy import wait_until_up
+from tests.house.tracked import ROOT
+
+UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")
+CADDYFILE = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "one-host.md").read_text(encoding="utf-8")
+DRAINED_S, LAST_WRITE_S, VONAGE_WAITS_S = 30, 5, 5
+IN_CONTAINER = re.findall(r"^docker compose exec ncco (.+)$", PAGE, re.M)
+CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1"}
+
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="Debian's systemd has systemd-analyze"
+)
+needs_caddy = pytest.mark.skipif(shutil.which("caddy") is None, reason="caddy is not installed; Debian has it")
+
+
+def said(option: str) -> str:
+    return str(re.findall(rf"^{option}=(.*)$", UNIT, re.M)[0])
+
+
+def done(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    return subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+
+
+@needs_systemd
+def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
+    (tmp_path / "ncco.service").write_text(UNIT.replace("/opt/ncco/bin/ncco", NCCO))
+    verified = done("systemd-analyze", "verify", "--man=no", f"{tmp_path}/ncco.service", home=tmp_path)
+
+    assert (0, "") == (verified.returncode, verified.stderr)
+
+
+@needs_systemd
+def test_the_unit_has_few_rights(tmp_path: Path) -> None:
+    words = ("systemd-analyze", "security", "--offline=true", "--threshold=20", f"{ROOT}/deploy/ncco.service")
+
+    assert 0 == done(*words, home=tmp_path).returncode
+
+
+def test_the_unit_runs_as_one_user_and_writes_where_the_page_puts_the_database() -> None:
+    assert ("ncco", "ncco", "strict", "yes") == tuple(map(said, ("User", "Group", "ProtectSystem", "NoNewPrivileges")))
+    assert f"sqlite:////var/lib/{said('StateDirectory')}/" in PAGE
+    assert f"{said('WorkingDirectory')}/.env" in PAGE
+    assert f"ln -s {said('ExecStart').split()[0]} " in PAGE
+
+
+def test_the_unit_gives_the_server_the_time_that_it_takes_to_end_and_starts_it_for_ever() -> None:
+    assert DRAINED_S + FINISH_S + LAST_WRITE_S <= int(said("TimeoutStopSec").removesuffix("s"))
+    assert ("always", "0", "mixed") == tuple(map(said, ("Restart", "StartLimitIntervalSec", "KillMode")))
+    assert "/bin/kill -HUP $MAINPID" == said("ExecReload")
+
+
+def test_the_proxy_waits_longer_than_the_server_and_less_long_than_vonage() -> None:
+    waits_s = int(re.findall(r"response_header_timeout (\d+)ms", CADDYFILE)[0]) / 1000
+
+    assert DEADLINE_S < waits_s < VONAGE_WAITS_S
+    assert int(re.findall(r"keepalive (\d+)s", CADDYFILE)[0]) < KEEP_ALIVE_S
+
+
+@needs_caddy
+def test_caddy_finds_no_fault(tmp_path: Path) -> None:
+    words = ("caddy", "validate", "--adapter", "caddyfile", "--config", f"{ROOT}/deploy/Caddyfile")
+    validated = done(*words, home=tmp_path)
+
+    assert 0 == validated.returncode, validated.stderr
+    assert "not formatted" not in validated.stderr
+
+
+@contextmanager
+def caddy(home: Path, server: str) -> Iterator[str]:
+    """The proxy of the page without TLS on a free port, before a server; its own address."""
+    port = free_port()
+    text = CADDYFILE.replace("calls.example.com", f"http://127.0.0.1:{port}").replace("127.0.0.1:8000", server)
+    (home / "Caddyfile").write_text(text.replace("\tservers {", "\tadmin off\n\tauto_https off\n\tservers {", 1))
+    env = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    command = ["caddy", "run", "--adapter", "caddyfile", "--config", f"{home}/Caddyfile"]
+    with (home / "caddy.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
+    try:
+        wait_until_up(process, port, home / "caddy.log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "srv").mkdir()
+    write_project(tmp_path / "srv", shop=SHOP)
+    return tmp_path
+
+
+@needs_caddy
+def test_webhooks_come_through_whole_and_nothing_else_does(home: Path) -> None:
+    with running_server(home, cwd=home / "srv") as server, caddy(home, server.address) as proxy:
+        answered = httpx.post(f"{proxy}/webhooks/answer", json=CALL)
+        large = [httpx.post(f"{proxy}/webhooks/event", content=b"x" * size) for size in (1_500_000, 9_000_000)]
+        others = [httpx.get(f"{proxy}{path}").status_code for path in ("/healthz", "/metrics", "/readyz", "/docs")]
+
+    assert (200, "talk") == (answered.status_code, answered.json()[0]["action"])
+    assert [True, False] == ["NCCO_BODY_LIMIT" in response.text for response in large]
+    assert [413, 503] == [response.status_code for response in large]
+    assert [200, 404, 404, 404] == others
+
+
+@needs_caddy
+def test_a_server_that_is_away_gets_a_status_that_vonage_repeats(home: Path) -> None:
+    with caddy(home, f"127.0.0.1:{free_port()}") as proxy:
+        started = time.monotonic()
+        status = httpx.post(f"{proxy}/webhooks/answer", json=CALL, timeout=10).status_code
+        seconds = time.monotonic() - started
+
+    assert 503 == status
+    assert seconds < DEADLINE_S
+
+
+class Late(BaseHTTPRequestHandler):
+    """A server that has just come back."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@needs_caddy
+def test_a_webhook_waits_while_the_server_restarts(home: Path) -> None:
+    port = free_port()
+    with caddy(home, f"127.0.0.1:{port}") as proxy, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(httpx.post, f"{proxy}/webhooks/answer", json=CALL, timeout=10)
+        time.sleep(0.5)
+        with ThreadingHTTPServer(("127.0.0.1", port), Late) as server:
+            serving = threading.Thread(target=server.serve_forever)
+            serving.start()
+            status = asked.result().status_code
+            server.shutdown()
+            serving.join()
+
+    assert 200 == status
+
+
+@pytest.mark.parametrize("command", IN_CONTAINER)
+def test_what_the_page_runs_in_the_container_works_beside_the_server(command: str, home: Path) -> None:
+    (home / "there.db").touch()
+    here = command.replace("/tmp/", f"{home}/tmp/")  # noqa: S108 - of the page
+    here = here.replace("os.remove('/data/copy.db')", f"os.remove('{home}/there.db')").replace("/data/", f"{home}/")
+    env = plain_environment(home)
+    with running_server(home, cwd=home / "srv") as server:
+        httpx.post(f"http://{server.address}/webhooks/answer", json=CALL)
+        words = [str(Path(NCCO).with_name(word)) if word in ("ncco", "python") else word for word in shlex.split(here)]
+        ran = subprocess.run(words, cwd=home / "srv", env=env, capture_output=True, text=True, check=False, timeout=60)
+
+    assert 0 == ran.returncode, ran.stdout + ran.stderr
+
+
+def test_a_release_of_several_files_comes_in_one_step(home: Path) -> None:
+    folder = home / "srv"
+    (folder / "flows").rename(folder / "flows-41")
+    (folder / "flows").symlink_to("flows-41")
+    shutil.copytree(folder / "flows-41", folder / "flows-42")
+    shop = folder / "flows-42" / "shop.yaml"
+    shop.write_text(shop.read_text().replace("For sales", "For our sales"))
+    step = re.findall(r"^(ln -s .* flows)$", PAGE, re.M)[0]
+
+    with running_server(home, cwd=folder) as server:
+        first = httpx.post(f"http://{server.address}/webhooks/answer", json=CALL).text
+        subprocess.run(["sh", "-c", step], cwd=folder, check=True)
+        shutil.rmtree(folder / "flows-41")
+        is_new = until_said(server.address, "For our sales")
+
+    assert "For sales" in first
+    assert is_new
+
+
+def until_said(address: str, words: str) -> bool:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        call = CALL | {"uuid": f"leg-{time.monotonic_ns()}"}
+        if words in httpx.post(f"http://{address}/webhooks/answer", json=call).text:
+            return True
+        time.sleep(0.05)
+    return False

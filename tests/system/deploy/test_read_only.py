@@ -1,0 +1,124 @@
+"""The server as docker-compose.yml starts it: no rights, and a file system on which only /data and /tmp are written.
+
+The mounts are made in a namespace of their own, so that nothing of this machine is read-only for anybody else.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cli.projects import SHOP, write_project
+from tests.cli.running import NCCO, plain_environment, running_server
+
+NO_RIGHTS = ("setpriv", "--no-new-privs", "--bounding-set", "-all", "--inh-caps", "-all")
+KEYS = ("an-invented-key-of-the-deployment", "another-invented-key-of-the-deployment")
+
+
+def sealed(data: Path, temporary: Path, *, is_data_writable: bool = True) -> Sequence[str]:
+    """Words before a command, which runs with a read-only root, but for these two folders."""
+    names = [shlex.quote(str(folder)) for folder in (data, temporary)]
+    mounts = f"""
+        set -e
+        mount --make-rprivate /
+        mount --bind {names[0]} {names[0]}
+        mount -t tmpfs tmpfs {names[1]}
+        mount -o remount,ro,bind /
+        {"" if is_data_writable else f"mount -o remount,ro,bind {names[0]}"}
+        exec {" ".join(NO_RIGHTS)} "$@"
+    """
+    return ["unshare", "--mount", "sh", "-c", mounts, "sealed"]
+
+
+def may_mount(folder: Path) -> bool:
+    """Whether whoever runs the tests may do that."""
+    if not shutil.which("unshare") or not shutil.which("setpriv"):
+        return False
+    here, other = folder / "here", folder / "other"
+    here.mkdir()
+    other.mkdir()
+    tried = [*sealed(here, other), "sh", "-c", f"touch {here}/x && ! touch {folder}/x"]
+    return subprocess.run(tried, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "probe").mkdir()
+    if not may_mount(tmp_path / "probe"):
+        pytest.skip("a namespace of mounts needs unshare, setpriv and the right to mount (root)")
+    for name in ("srv", "data", "tmp"):
+        (tmp_path / name).mkdir()
+    write_project(tmp_path / "srv", shop=SHOP)
+    (tmp_path / "key").write_text(KEYS[0])
+    return tmp_path
+
+
+def environment(home: Path) -> dict[str, str]:
+    """What the image sets, with folders of here; nothing measures how much of a sealed process is run."""
+    return {
+        "NCCO_DATABASE_URL": f"sqlite:///{home}/data/ncco.db",
+        "NCCO_INSECURE": "1",
+        "NCCO_KEY_FILE": f"{home}/key",
+        "NCCO_LOG": "json",
+        "TMPDIR": str(home / "tmp"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "COVERAGE_PROCESS_START": "",
+        "COVERAGE_PROCESS_CONFIG": "",
+    }
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def new_legs() -> Iterator[str]:
+    """Calls enough that every worker takes some: the kernel says which."""
+    return (f"leg-{time.monotonic_ns()}" for _ in range(8))
+
+
+@pytest.mark.parametrize("words", [(), ("--workers", "2")])
+def test_it_answers_takes_new_flows_and_new_keys_and_ends_well(home: Path, words: tuple[str, ...]) -> None:
+    def answer(leg: str) -> httpx.Response:
+        call = {"to": "442079460000", "from": "447700900123", "uuid": leg}
+        return httpx.post(f"http://{server.address}/webhooks/answer", json=call, timeout=20)
+
+    before = sealed(home / "data", home / "tmp")
+    with running_server(home, "--port", "0", *words, cwd=home / "srv", env=environment(home), before=before) as server:
+        first = answer("leg-0")
+        write_project(home / "srv", shop=SHOP.replace("For sales", "For our sales"))
+        has_new_flows = until(lambda: all("For our sales" in answer(leg).text for leg in new_legs()))
+        (home / "key").write_text(KEYS[1])
+        server.process.send_signal(signal.SIGHUP)
+        has_new_keys = until(lambda: "secrets changed" in server.printed)
+        code = server.stop()
+
+    assert 200 == first.status_code
+    assert "For sales" in first.text
+    assert has_new_flows, server.printed
+    assert has_new_keys
+    assert 0 == code
+    assert {"ncco.db"} == {path.name for path in (home / "data").iterdir()}
+
+
+def test_a_volume_that_cannot_be_written_is_reported_before_anything_listens(home: Path) -> None:
+    command = [*sealed(home / "data", home / "tmp", is_data_writable=False), NCCO, "serve"]
+    env = plain_environment(home, **environment(home))
+    ended = subprocess.run(command, cwd=home / "srv", env=env, capture_output=True, text=True, check=False, timeout=60)
+
+    assert 2 == ended.returncode
+    assert f"{home}/data/ncco.db cannot be opened" in ended.stderr
+    assert "give the user that runs the server the right to write to the file and to its folder" in ended.stderr
+    assert "Traceback" not in ended.stderr

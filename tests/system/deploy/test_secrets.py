@@ -1,0 +1,122 @@
+"""deploy/compose.secrets.yml beside docker-compose.yml, and a secret that is changed as its page says."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+import yaml
+
+from app.settings.secret_files import SUFFIX
+from tests.cli.projects import SHOP, write_project
+from tests.cli.running import RunningServer, running_server
+from tests.house.dockerfile import is_sent
+from tests.house.tracked import ROOT
+from tests.system.security.signing import signed_post
+
+FILE = ROOT / "deploy" / "compose.secrets.yml"
+SECRET_FILES = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+PAGE = (ROOT / "docs" / "how-to" / "secrets.md").read_text(encoding="utf-8")
+SERVERS = ("ncco", "ncco-1", "ncco-2", "migrate")
+MOUNT = "/run/secrets"
+OLD, NEW = "the-old-signature-secret-of-the-account", "the-new-signature-secret-of-the-account"
+PUBLIC = {"NCCO_PUBLIC_URL": "https://calls.example.com", "NCCO_LOG": "json"}
+CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
+
+
+def merged(name: str) -> dict[str, Any]:
+    """A service as Compose makes it of both files: mappings are joined, lists are put together."""
+    own: dict[str, Any] = COMPOSE["services"][name]
+    added = SECRET_FILES["services"][name]
+    environment = own["environment"] | added["environment"]
+    return own | {"environment": environment, "volumes": own.get("volumes", []) + added["volumes"]}
+
+
+def test_the_file_fits_the_schema() -> None:
+    schemas = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
+    schema = json.loads((schemas / "compose-spec.json").read_text(encoding="utf-8"))
+
+    assert [] == [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(SECRET_FILES)]
+
+
+def test_every_server_of_the_compose_file_reads_the_secrets_and_no_other_service_does() -> None:
+    ours = [name for name, service in COMPOSE["services"].items() if service.get("image") == "ncco-server"]
+
+    assert set(SERVERS) == set(ours) == set(SECRET_FILES["services"])
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_every_file_that_is_named_lies_in_the_folder_that_is_mounted(name: str) -> None:
+    service = merged(name)
+    files = {key: value for key, value in service["environment"].items() if key.endswith(SUFFIX)}
+
+    assert [f"./secrets:{MOUNT}:ro"] == [mount for mount in service["volumes"] if MOUNT in mount]
+    assert {MOUNT} == {str(Path(file).parent) for file in files.values()}
+    assert {"VONAGE_SIGNATURE_SECRET_FILE", "VONAGE_SIGNATURE_SECRET_PREVIOUS_FILE"} == set(files)
+
+
+def test_the_compose_file_alone_asks_for_no_file_of_a_secret() -> None:
+    assert [] == [
+        (name, key)
+        for name, service in COMPOSE["services"].items()
+        for key in service.get("environment", ())
+        if key.endswith(SUFFIX)
+    ]
+
+
+def test_the_files_come_neither_into_git_nor_into_the_image() -> None:
+    asked = subprocess.run(["git", "check-ignore", "-q", "secrets/signature_secret"], cwd=ROOT, check=False)
+
+    assert 0 == asked.returncode
+    assert not is_sent("secrets/signature_secret")
+
+
+def status(server: RunningServer, secret: str) -> int:
+    """What a webhook gets that is signed with a secret."""
+    body = json.dumps(CALL).encode()
+    headers = {"Authorization": signed_post(body, secret), "Content-Type": "application/json"}
+    return httpx.post(f"http://{server.address}/webhooks/event", content=body, headers=headers).status_code
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_secret_is_changed_as_the_page_says(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "signature_secret").write_text(OLD)
+    write_project(tmp_path, shop=SHOP)
+    environment = merged("ncco")["environment"]
+    files = {key: value.replace(MOUNT, str(secrets)) for key, value in environment.items() if key.endswith(SUFFIX)}
+    changing = re.findall(r"```sh\n( +cd secrets\n.*?)```", PAGE, re.S)[0].replace("the new one", NEW)
+    with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=files | PUBLIC) as server:
+        before = (status(server, OLD), status(server, NEW))
+        subprocess.run(["sh", "-euc", changing], cwd=tmp_path, check=True)
+        server.process.send_signal(signal.SIGHUP)
+        is_taken = until(lambda: status(server, NEW) == 200)
+        both = (status(server, OLD), status(server, NEW))
+        (secrets / "signature_secret_previous").unlink()
+        is_gone = until(lambda: status(server, OLD) == 401)
+        after = (status(server, OLD), status(server, NEW))
+
+    assert ((200, 401), (200, 200), (401, 200)) == (before, both, after)
+    assert is_taken
+    assert is_gone
+    assert "secrets changed" in server.printed

@@ -1,0 +1,72 @@
+"""Single webhooks to a server in a process of its own, and what is to be said of its answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+from uuid import uuid4
+
+from app.ncco import check
+from tests.system.faults.served import Served
+from tests.system.faults.wire import Answer, Wire
+
+FACTS: Final = {"to": "442079460000", "from": "447700900123"}
+IN_A_ROW: Final = 8
+LOST: Final = {"reason": "Invalid response code.", "original_request": {"url": "/webhooks/answer", "type": "answer"}}
+
+
+def post(server: Served, path: str, **fields: Any) -> Answer:
+    """The answer to one webhook, of a leg of its own unless `fields` name one."""
+
+    async def ask() -> Answer:
+        wire = Wire("127.0.0.1", server.port)
+        answer = await wire.post(path, {**FACTS, "uuid": uuid4().hex, **fields})
+        wire.close()
+        return answer
+
+    return asyncio.run(ask())
+
+
+def errors(answer: Answer) -> list[str]:
+    """What is wrong with an NCCO; one that is none is wrong."""
+    found = [issue.code for issue in check(answer.ncco) if issue.severity == "error"]
+    return found if answer.ncco else ["no NCCO"]
+
+
+def ready(server: Served) -> int:
+    """The status of its page for whoever sends it calls."""
+
+    async def ask() -> Answer:
+        wire = Wire("127.0.0.1", server.port)
+        answer = await wire.get("/readyz")
+        wire.close()
+        return answer
+
+    return asyncio.run(ask()).status
+
+
+def is_answered(server: Served, within_s: float = 30.0) -> bool:
+    """Whether answer webhooks get their NCCO soon, one after another: one of its processes may be ready first."""
+    until, in_a_row = time.monotonic() + within_s, 0
+    while in_a_row < IN_A_ROW and time.monotonic() < until:
+        is_there = post(server, "/webhooks/answer").status == 200
+        in_a_row = in_a_row + 1 if is_there else 0
+        time.sleep(0 if is_there else 0.1)
+    return in_a_row == IN_A_ROW
+
+
+def is_ready(server: Served, within_s: float = 30.0) -> bool:
+    """Whether it says soon that it is ready."""
+    until = time.monotonic() + within_s
+    while ready(server) != 200 and time.monotonic() < until:
+        time.sleep(0.1)
+    return ready(server) == 200
+
+
+def becomes_unready(server: Served, within_s: float = 10.0) -> bool:
+    """Whether it says soon that it is not ready: it probes its store every two seconds."""
+    until = time.monotonic() + within_s
+    while ready(server) != 503 and time.monotonic() < until:
+        time.sleep(0.1)
+    return ready(server) == 503

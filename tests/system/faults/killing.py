@@ -1,0 +1,197 @@
+"""Kills a server again and again under load, and looks at what it has kept of what it had acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from tests.system.faults.office import Office
+from tests.system.faults.phone import Phone, Tally
+from tests.system.faults.served import Served, served
+from tests.system.faults.wire import Answer, Lost, Wire
+
+REPLAYED: Final = 200
+"""How many acknowledged deliveries of each round are sent again; those that were not acknowledged all are."""
+
+HALF_WRITTEN: Final = {
+    "a call without a turn": """
+        SELECT count(*) FROM calls WHERE NOT EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key)
+    """,
+    "a turn that is missing between others": """
+        SELECT count(*) FROM (
+            SELECT call_key FROM turns GROUP BY call_key HAVING max(number) - min(number) + 1 <> count(*)
+        )
+    """,
+    "a turn without the webhook that caused it": """
+        SELECT count(*) FROM turns WHERE webhook NOT IN (SELECT id FROM webhooks)
+    """,
+    "a call that has moved without a turn": """
+        SELECT count(*) FROM calls
+        WHERE version <> is_over + (SELECT count(*) FROM turns WHERE call_key = calls.key)
+    """,
+    "a turn of no call": "SELECT count(*) FROM turns WHERE call_key NOT IN (SELECT key FROM calls)",
+    "a hook of no call": "SELECT count(*) FROM hooks WHERE session NOT IN (SELECT id FROM calls)",
+}
+
+
+class Killed(Exception):
+    """The server is gone."""
+
+
+class Sent(NamedTuple):
+    """A delivery, and what came back; None when the server was gone before."""
+
+    path: str
+    fields: dict[str, Any]
+    answer: Answer | None
+
+
+class MarkedWire(Wire):
+    """Writes a mark into each delivery, and keeps what became of it. Raises Killed where others raise Lost."""
+
+    def __init__(self, port: int, chance: Random, sent: list[Sent]) -> None:
+        super().__init__("127.0.0.1", port)
+        self._chance = chance
+        self._sent = sent
+
+    async def post(self, path: str, fields: dict[str, Any]) -> Answer:
+        """Send one webhook."""
+        marked = {**fields, "mark": f"{self._chance.getrandbits(64):016x}"}
+        try:
+            answer = await super().post(path, marked)
+        except Lost as error:
+            if not isinstance(error.__cause__, ConnectionRefusedError):
+                self._sent.append(Sent(path, marked, None))
+            raise Killed from error
+        self._sent.append(Sent(path, marked, answer))
+        return answer
+
+
+@dataclass
+class Losses:
+    """What came of all rounds.
+
+    Attributes:
+        acknowledged: webhooks that were answered with 200 or 204.
+        committed: those among the unanswered that were written all the same.
+        faults: what must not be, counted.
+    """
+
+    kills: int = 0
+    acknowledged: int = 0
+    unanswered: int = 0
+    committed: int = 0
+    replayed: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+
+
+async def kill_again_and_again(
+    folder: Path, kills: int, webhooks: int, *, seed: int = 1, phones: int = 24, say: Callable[[str], None] = print
+) -> Losses:
+    """Kill a server `kills` times, after `webhooks` acknowledged deliveries in all; start it again each time."""
+    chance = Random(seed)  # noqa: S311 - the same moments in each run
+    losses, sent, read = Losses(), list[Sent](), 0
+    async with Office() as office:
+        for number in range(kills + 1):
+            with served(folder, office=office.url) as server:
+                await _replay(server, sent, _stored(folder, sent, read, losses), chance, losses)
+                if number == kills:
+                    break
+                read, sent = _last_key(server.database), []
+                await _serve_and_kill(server, chance, phones, webhooks // kills, sent)
+            losses.kills += 1
+            if number % 10 == 9:
+                say(
+                    f"{losses.kills} kills, {losses.acknowledged} acknowledged, faults: {dict(losses.faults) or 'none'}"
+                )
+    _look_at_all(folder / "calls.db", losses)
+    return losses
+
+
+async def _serve_and_kill(server: Served, chance: Random, phones: int, webhooks: int, sent: list[Sent]) -> None:
+    """Calls, until so many webhooks were answered and then some."""
+    callers = [asyncio.create_task(_call(server, chance, sent)) for _ in range(phones)]
+    while len(sent) < webhooks:
+        await asyncio.sleep(0.005)
+        assert server.process.poll() is None, "it has ended by itself"
+    await asyncio.sleep(chance.random() * 0.03)
+    os.kill(server.pid, signal.SIGKILL)
+    await asyncio.gather(*callers)
+
+
+async def _call(server: Served, chance: Random, sent: list[Sent]) -> None:
+    wires = (MarkedWire(server.port, chance, sent), MarkedWire(server.port, chance, sent))
+    phone = Phone(wires, Random(chance.random()), Tally())  # noqa: S311 - the same calls in each run
+    try:
+        while True:
+            await phone.call()
+    except Killed:
+        for wire in wires:
+            wire.close()
+
+
+def _last_key(database: Path) -> int:
+    with closing(sqlite3.connect(database)) as connection:
+        key: int = connection.execute("SELECT coalesce(max(key), 0) FROM webhooks").fetchone()[0]
+        return key
+
+
+def _stored(folder: Path, sent: list[Sent], after: int, losses: Losses) -> dict[str, bytes | None]:
+    """What a killed server has kept of a round, by mark: the reply that was written with it, None without one."""
+    if not sent:
+        return {}
+    query = "SELECT w.body, t.ncco FROM webhooks w LEFT JOIN turns t ON t.webhook = w.id WHERE w.key > ?"
+    with closing(sqlite3.connect(folder / "calls.db")) as connection:
+        found = {orjson.loads(body)["mark"]: ncco for body, ncco in connection.execute(query, (after,))}
+    for delivery in sent:
+        is_there = delivery.fields["mark"] in found
+        if delivery.answer is None:
+            losses.unanswered += 1
+            losses.committed += is_there
+        elif delivery.answer.status not in (200, 204):
+            losses.faults[f"status {delivery.answer.status}"] += 1
+        else:
+            losses.acknowledged += 1
+            losses.faults.update([] if is_there else ["acknowledged and lost"])
+    return found
+
+
+async def _replay(
+    server: Served, sent: list[Sent], stored: dict[str, bytes | None], chance: Random, losses: Losses
+) -> None:
+    """Send again what was not answered, and some of what was: each must get the bytes that were kept."""
+    answered = [delivery for delivery in sent if delivery.answer is not None]
+    again = [delivery for delivery in sent if delivery.answer is None]
+    wire = Wire("127.0.0.1", server.port)
+    for delivery in again + chance.sample(answered, min(REPLAYED, len(answered))):
+        answer = await wire.post(delivery.path, delivery.fields)
+        losses.replayed += 1
+        if answer.status != 200:
+            losses.faults[f"status {answer.status} when it was sent again"] += 1
+        if delivery.answer is not None and answer.body != delivery.answer.body:
+            losses.faults["acknowledged, and other bytes when it was sent again"] += 1
+        written = stored.get(delivery.fields["mark"])
+        if written is not None and answer.body != written:
+            losses.faults["written, and other bytes when it was sent again"] += 1
+    wire.close()
+
+
+def _look_at_all(database: Path, losses: Losses) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        for name, query in HALF_WRITTEN.items():
+            if count := connection.execute(query).fetchone()[0]:
+                losses.faults[name] += count
+        integrity = connection.execute("PRAGMA integrity_check").fetchone()[0]
+    if integrity != "ok":
+        losses.faults[f"integrity_check: {integrity}"] += 1

@@ -1,0 +1,174 @@
+"""Deliveries that come twice at the same moment: of two servers on one database, each takes one."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final, NamedTuple
+
+from tests.store.postgres_server import Server
+from tests.system.faults.office import Office
+from tests.system.faults.served import Served, served
+from tests.system.faults.wire import Answer, Wire
+
+CALLER: Final = {"to": "442079460000", "from": "447700900123"}
+TOLD_S: Final = 20.0
+KEY: Final = "invented-key-of-both-servers-for-tests-only"
+OF_POSTGRES: Final = "convert_from(ncco, 'UTF8')"
+
+
+class Database(NamedTuple):
+    """What both servers write to.
+
+    Attributes:
+        count: the number that a query gives.
+        ncco: the text of an NCCO in a query.
+    """
+
+    url: str
+    count: Callable[[str], int]
+    ncco: str
+
+
+def in_postgres(server: Server) -> Database:
+    """A new database of a server."""
+    name = server.new_database()
+    return Database(server.url(name), lambda query: int(server.ask(query, database=name)[0][0]), OF_POSTGRES)
+
+
+def _file(path: Path) -> Database:
+    def count(query: str) -> int:
+        with closing(sqlite3.connect(path)) as connection:
+            return int(connection.execute(query).fetchone()[0])
+
+    return Database("", count, "CAST(ncco AS TEXT)")
+
+
+@dataclass
+class Races:
+    """What came of all pairs.
+
+    Attributes:
+        pairs: by kind of webhook.
+        faults: what must not be, counted.
+        hooks: how many were to be sent.
+    """
+
+    pairs: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    hooks: int = 0
+
+
+class Twins:
+    """One call, of which each webhook comes twice at once: one of each pair on a connection of its own."""
+
+    def __init__(self, wires: tuple[Wire, Wire], leg: str, races: Races) -> None:
+        self._wires = wires
+        self._leg = leg
+        self._races = races
+        self._ncco: list[dict[str, Any]] = []
+
+    async def call(self) -> None:
+        """Answer, a wrong key, sales, busy, a recording, the end: with them two hooks."""
+        await self._twice("answer", "/webhooks/answer", self._facts())
+        await self._twice("input", self._path("input"), {**self._facts(), "dtmf": {"digits": "9", "timed_out": False}})
+        await self._twice("input", self._path("input"), {**self._facts(), "dtmf": {"digits": "4", "timed_out": False}})
+        notify = {"payload": self._ncco[-1]["payload"], "conversation_uuid": f"CON-{self._leg}"}
+        await self._twice("notify", self._path("notify"), notify)
+        await self._twice("input", self._path("input"), {**self._facts(), "dtmf": {"digits": "1", "timed_out": False}})
+        dialled = {**self._facts(), "uuid": f"{self._leg}-b", "direction": "outbound"}
+        await self._twice("event", self._path("event"), {**dialled, "status": "ringing"})
+        await self._twice("event", self._path("event"), {**dialled, "status": "busy"})
+        recording = {"recording_url": "https://api.nexmo.com/v1/files/1", "conversation_uuid": f"CON-{self._leg}"}
+        await self._twice("record", self._path("event"), recording)
+        ended = {**self._facts(), "status": "completed", "direction": "inbound"}
+        await self._twice("event", "/webhooks/event", ended)
+        self._races.hooks += 2
+
+    async def _twice(self, kind: str, path: str, fields: dict[str, Any]) -> None:
+        one, other = await asyncio.gather(*(wire.post(path, fields) for wire in self._wires))
+        self._races.pairs[kind] += 1
+        if {one.status, other.status} != {200}:
+            self._races.faults[f"{kind}: status {one.status} and {other.status}"] += 1
+        if one.body != other.body:
+            self._races.faults[f"{kind}: two replies"] += 1
+        self._ncco = _ncco_of(one) or self._ncco
+
+    def _facts(self) -> dict[str, Any]:
+        return {**CALLER, "uuid": self._leg, "conversation_uuid": f"CON-{self._leg}"}
+
+    def _path(self, kind: str) -> str:
+        urls = [url for action in self._ncco for url in action.get("eventUrl", ()) if f"/webhooks/{kind}/" in url]
+        return f"/webhooks/{urls[-1].partition('/webhooks/')[2]}"
+
+
+def _ncco_of(answer: Answer) -> list[dict[str, Any]]:
+    return answer.ncco if answer.status == 200 else []
+
+
+def serving(folder: Path, office: Office, database: Database | None) -> AbstractContextManager[Served]:
+    """One of the two."""
+    if database is None:
+        return served(folder, office=office.url)
+    return served(folder, office=office.url, NCCO_DATABASE_URL=database.url, NCCO_KEY=KEY)
+
+
+async def race(folder: Path, pairs: int, *, database: Database | None = None, phones: int = 12, seed: int = 1) -> Races:
+    """So many pairs, against two servers on one database; then what it and the office have got is counted.
+
+    Args:
+        folder: of the servers. pairs: at least. phones: calls at once.
+        database: of a PostgreSQL server; None: a file in `folder`.
+        seed: of the calls.
+    """
+    races = Races()
+    async with Office() as office:
+        with serving(folder, office, database) as one, serving(folder, office, database) as other:
+            chance = Random(seed)  # noqa: S311 - the same calls in each run
+            await asyncio.gather(*(_call((one, other), chance, pairs, races) for _ in range(phones)))
+            async with asyncio.timeout(TOLD_S):
+                while sum(map(len, office.told.values())) < races.hooks:  # noqa: ASYNC110 - of other processes
+                    await asyncio.sleep(0.05)
+            one.stop()
+            other.stop()
+        twice = sum(len(bodies) - len(set(bodies)) for bodies in office.told.values())
+        races.faults.update({"hooks told under two ids": twice} if twice else {})
+        again = sum(times - 1 for times in office.hooks.values())
+        races.faults.update({"hooks sent once more": again} if again else {})
+        if sum(map(len, office.told.values())) != races.hooks:
+            races.faults["hooks that nobody expected"] += 1
+    _count(database or _file(folder / "calls.db"), races)
+    return races
+
+
+async def _call(servers: tuple[Served, Served], chance: Random, pairs: int, races: Races) -> None:
+    one, other = (Wire("127.0.0.1", server.port) for server in servers)
+    while sum(races.pairs.values()) < pairs:
+        await Twins((one, other), f"{chance.getrandbits(128):032x}", races).call()
+    one.close()
+    other.close()
+
+
+TURNS: Final = 6
+"""The answer, three keys, a checkpoint, a busy line: what comes twice makes no turn of its own."""
+
+
+def _count(database: Database, races: Races) -> None:
+    queries = {
+        f"calls that have not {TURNS} turns": f"""
+            SELECT count(*) FROM (SELECT call_key FROM turns GROUP BY call_key HAVING count(*) <> {TURNS}) AS wrong
+        """,
+        "calls that are not over": "SELECT count(*) FROM calls WHERE NOT is_over",
+        "calls whose first menu was not tried once": f"""
+            SELECT count(*) FROM turns WHERE number = 2 AND {database.ncco} NOT LIKE '%That is no choice.%'
+        """,
+    }
+    for name, query in queries.items():
+        if count := database.count(query):
+            races.faults[name] += count

@@ -1,0 +1,146 @@
+"""Webhooks of a call in any order, twice, late, after its end: what always holds of a session.
+
+- Its turns have numbers without a gap, and each answers a wait that the turn before it opened.
+- No two turns answer the same delivery.
+- Its version counts its turns, and one more for its end.
+- Once it is over, it has no further turn.
+- A delivery that comes again gets the same bytes, whatever came between.
+- What comes back is an NCCO that can be played, or empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+import orjson
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+
+from app.flow.model import CallbackKind
+from app.ncco import check
+from app.service.calls import CallService
+from app.service.delivery import Reply
+from tests.service.served_call import ANSWER, LEG, POLICY, delivery, library
+from tests.store.memory_store import MemoryStore
+from tests.system.faults.served import PROJECT
+
+T = TypeVar("T")
+Url = tuple[CallbackKind, str]
+
+STATUSES: Final = ("started", "ringing", "answered", "busy", "timeout", "rejected", "failed", "completed", "human")
+STEERED: Final = frozenset({"busy", "timeout", "rejected", "failed"})
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """One call, and every callback URL that it was ever given."""
+
+    urls = Bundle("urls")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = MemoryStore()
+        self.turns_at_end: int | None = None
+        self.heard: dict[tuple[str, str, str], bytes] = {}
+
+    @initialize(target=urls)
+    def open(self) -> Any:
+        """The answer webhook."""
+        shelf = library(self.store, PROJECT / "flows")
+        self.run(self.store.open())
+        self.run(shelf.reload())
+        self.service = CallService(self.store, shelf, POLICY)
+        return multiple(*self.urls_of(self.run(self.service.answer(delivery(ANSWER)))))
+
+    @rule(target=urls)
+    def answer_again(self) -> Any:
+        """The answer webhook comes again."""
+        return multiple(*self.urls_of(self.run(self.service.answer(delivery(ANSWER)))))
+
+    @rule(target=urls, url=urls, digits=st.sampled_from(["1", "2", "3", "4", "", "9"]))
+    def press(self, url: Url, digits: str) -> Any:
+        """Keys at a menu, the first or any later time."""
+        if url[0] != "input":
+            return multiple()
+        fields = {"dtmf": {"digits": digits, "timed_out": not digits}, "uuid": LEG}
+        return multiple(*self.send(url, fields, ""))
+
+    @rule(target=urls, url=urls, status=st.sampled_from(STATUSES))
+    def dial(self, url: Url, status: str) -> Any:
+        """Whatever becomes of a dial."""
+        if url[0] != "event":
+            return multiple()
+        return multiple(*self.send(url, {"status": status, "uuid": "aa01", "direction": "outbound"}, status))
+
+    @rule(target=urls, url=urls)
+    def reach(self, url: Url) -> Any:
+        """A checkpoint, the first or any later time."""
+        if url[0] != "notify":
+            return multiple()
+        return multiple(*self.send(url, {"payload": {"checkpoint": "any"}, "conversation_uuid": "CON-1"}, ""))
+
+    @rule(url=urls)
+    def record(self, url: Url) -> None:
+        """A recording, whose webhook may come at any time."""
+        if url[0] == "event":
+            self.send(
+                url, {"recording_url": "https://api.nexmo.com/v1/files/1", "conversation_uuid": "CON-1"}, "record"
+            )
+
+    @rule()
+    def hang_up(self) -> None:
+        """The end of the leg, once or again."""
+        fields = {"status": "completed", "uuid": LEG, "direction": "inbound"}
+        self.run(self.service.event(delivery(fields)))
+        if self.turns_at_end is None:
+            self.turns_at_end = len(self.store.turns[LEG])
+
+    @invariant()
+    def turns_follow_one_another(self) -> None:
+        """See above."""
+        turns = self.store.turns.get(LEG, [])
+        numbers = [turn.number for turn in turns]
+        causes = [(turn.cause_turn, turn.cause_wait, turn.cause_status) for turn in turns]
+
+        assert list(range(1, len(numbers) + 1)) == numbers
+        assert [turn.number - 1 for turn in turns[1:]] == [turn.cause_turn for turn in turns[1:]]
+        assert len(causes) == len(set(causes))
+
+    @invariant()
+    def the_version_counts(self) -> None:
+        """See above."""
+        session = self.store.sessions.get(LEG)
+
+        assert session is None or len(self.store.turns[LEG]) + session.is_over == session.version
+
+    @invariant()
+    def what_is_over_stays_over(self) -> None:
+        """See above."""
+        assert self.turns_at_end is None or len(self.store.turns[LEG]) == self.turns_at_end
+
+    def send(self, url: Url, fields: dict[str, Any], status: str) -> list[Url]:
+        """A webhook of a wait; the URLs in what comes back."""
+        reply = self.run(self.service.resume(url[0], url[1], delivery(fields)))
+        key = (url[0], url[1], status)
+        if reply.ncco and (url[0] != "event" or status in STEERED):
+            assert self.heard.setdefault(key, reply.ncco) == reply.ncco
+        elif key in self.heard:
+            raise AssertionError(f"{key} was answered before, and is not any more")
+        return self.urls_of(reply)
+
+    def urls_of(self, reply: Reply) -> list[Url]:
+        """The callback URLs in a reply, which can be played."""
+        ncco = orjson.loads(reply.ncco) if reply.ncco else []
+        assert [] == [issue.code for issue in check(ncco) if ncco and issue.severity == "error"]
+        found = [url for action in ncco for url in action.get("eventUrl", ())]
+        return [(url.rsplit("/", 2)[1], url.rsplit("/", 2)[2]) for url in found]
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What the service gives."""
+        return asyncio.run(work)
+
+
+AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestAnyOrder = AnyOrder.TestCase

@@ -1,0 +1,190 @@
+"""Clocks that jump and clocks that differ: calls go on, nothing is lost, and a refusal says that it is the clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from app.service.retention import Sweeper, Swept
+from app.store import SqliteDatabase, Store
+from tests.system.faults.office import Office
+from tests.system.faults.served import PROJECT
+from tests.system.faults.stage import Heard, Request, Stage, application
+from tests.system.security.signing import signed_post
+
+SECRET = "invented-signature-secret-for-tests-only"
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+TOLD_S = 10.0
+
+
+@dataclass
+class Clock:
+    """A clock that somebody sets."""
+
+    now: datetime = NOON
+    off: timedelta = field(default_factory=timedelta)
+
+    def __call__(self) -> datetime:
+        return self.now + self.off
+
+
+@dataclass
+class World:
+    """The time of Vonage, and what hosts do in it."""
+
+    folder: Path
+    office: Office
+    clock: Clock = field(default_factory=Clock)
+
+    @asynccontextmanager
+    async def host(self, clock: Callable[[], datetime], *, secret: str = "") -> AsyncIterator[Stage]:
+        """A server whose clock says something, on the database that all of them share."""
+        database = f"sqlite:///{self.folder}/calls.db"
+        flows = PROJECT / "flows"
+        async with application(self.folder, self.office, flows, database, secret=secret, clock=clock) as app:
+            stage = Stage(app)
+            stage.sign = self._sign if secret else None
+            yield stage
+
+    def _sign(self, body: bytes) -> str:
+        return signed_post(body, SECRET, iat=int(self.clock().timestamp()))
+
+    async def told(self, count: int) -> list[int]:
+        """How often each hook came, once there are so many."""
+        async with asyncio.timeout(TOLD_S):
+            while len(self.office.hooks) < count:  # noqa: ASYNC110 - of other tasks
+                await asyncio.sleep(0.02)
+        return list(self.office.hooks.values())
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with Office() as office:
+        yield World(tmp_path, office)
+
+
+def hang_up(stage: Stage) -> Request:
+    return Request("POST", "/webhooks/event", {**stage.facts(), "status": "completed", "direction": "inbound"})
+
+
+@pytest.mark.parametrize("off", [-HOUR, HOUR, -timedelta(days=1)])
+async def test_a_call_goes_on_when_the_clock_jumps_in_the_middle(world: World, off: timedelta) -> None:
+    async with world.host(world.clock) as stage:
+        await stage.ring()
+        world.clock.off = off
+        pressed = stage.press("1")
+        first, again = await stage.ask(pressed), await stage.ask(pressed)
+        await stage.played(pressed)
+        busy = await stage.ask(stage.event("busy"))
+        told = await world.told(1)
+        ended, late = await stage.ask(hang_up(stage)), await stage.ask(pressed)
+
+    assert b"Connecting you to sales" in first.body
+    assert first.body == again.body == late.body
+    assert b"leave a message" in busy.body
+    assert [1] == told
+    assert 200 == ended.status
+
+
+async def test_a_hook_that_waits_when_the_clock_jumps_back_is_sent_when_its_time_has_come_again(world: World) -> None:
+    world.office.mood = lambda _: "failing"
+    async with world.host(world.clock) as stage:
+        await stage.ring()
+        await stage.played(stage.press("1"))
+        await asyncio.sleep(0.5)
+        world.clock.off = -HOUR
+        world.office.mood = lambda _: "good"
+        await stage.ring()
+        await stage.played(stage.press("1"))
+        of_new_call = len(await world.told(1))
+        world.clock.off = timedelta(seconds=30)
+        of_both = await world.told(2)
+
+    assert (1, [1, 1]) == (of_new_call, of_both)
+
+
+def cure(heard: Heard) -> str:
+    return heard.body.decode().partition('"cure":')[2]
+
+
+@pytest.mark.parametrize("off", [-HOUR, timedelta(minutes=-10), timedelta(minutes=10)])
+async def test_signatures_are_refused_while_the_clock_is_off_and_hold_when_it_is_right(
+    world: World, off: timedelta
+) -> None:
+    own = Clock()
+    async with world.host(own, secret=SECRET) as stage:
+        await stage.ring()
+        own.off = off
+        refused = await stage.ask(stage.press("1"))
+        own.off = timedelta()
+        played = await stage.ask(stage.press("1"))
+
+    assert (401, 200) == (refused.status, played.status)
+    assert "clock" in cure(refused)
+    assert b"Connecting you to sales" in played.body
+
+
+async def test_clocks_that_differ_by_less_than_the_window_refuse_nothing(world: World) -> None:
+    own = Clock(off=timedelta(minutes=-4))
+    async with world.host(own, secret=SECRET) as stage:
+        await stage.ring()
+        own.off = timedelta(minutes=4)
+        played = await stage.ask(stage.press("1"))
+
+    assert 200 == played.status
+
+
+@pytest.mark.parametrize("ahead", [0, 1])
+async def test_two_hosts_whose_clocks_differ_by_ten_minutes_play_one_call_and_send_each_hook(
+    world: World, ahead: int
+) -> None:
+    clocks = [Clock(), Clock()]
+    clocks[ahead].off = timedelta(minutes=10)
+    async with world.host(clocks[0]) as one, world.host(clocks[1]) as other:
+        for number in range(6):
+            one.leg = f"{number:032x}"
+            await one.played(one.answer())
+            other.leg, other.ncco = one.leg, one.ncco
+            pressed = other.press("1")
+            first, again = await other.ask(pressed), await one.ask(pressed)
+            await other.played(pressed)
+            busy = await one.ask(other.event("busy"))
+            ended = await other.ask(hang_up(one))
+
+            assert first.body == again.body
+            assert (b"leave a message" in busy.body, ended.status) == (True, 200)
+
+        await world.told(6)
+    ids, bodies = len(world.office.hooks), world.office.told["/routed"]
+
+    assert 6 == ids == len(bodies) == len(set(bodies))
+
+
+async def test_a_sweep_behind_a_clock_that_has_jumped_back_deletes_nothing_too_early(world: World) -> None:
+    async with world.host(world.clock) as stage:
+        await stage.ring()
+        leg = stage.leg
+    store = Store(SqliteDatabase(world.folder / "calls.db"))
+    await store.open()
+    library = stage.app.state.calls.library
+    sweeper = Sweeper(store, library, 1, list[Swept]().append, clock=world.clock)
+    world.clock.off = -HOUR
+    early = await sweeper.sweep()
+    world.clock.off = timedelta(days=1) - HOUR
+    still = await sweeper.sweep()
+    kept = await store.load(leg)
+    world.clock.off = timedelta(days=1, seconds=1)
+    due = await sweeper.sweep()
+    gone = await store.load(leg)
+    await store.close()
+
+    assert ((0, 0), True) == ((early.rows, still.rows), kept is not None)
+    assert (True, None) == (due.rows > 0, gone)

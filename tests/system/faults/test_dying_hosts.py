@@ -1,0 +1,139 @@
+"""Processes that end in the middle: no webhook that was begun is lost, and nobody stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sqlite3
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+import pytest
+
+from tests.system.faults.phone import Phone, Tally
+from tests.system.faults.served import Served, served
+from tests.system.faults.wire import Lost, Wire
+
+
+def children(pid: int) -> list[int]:
+    """The processes that serve for a supervisor."""
+    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [child for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def is_running(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and " Z " not in stat.read_text()
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until_gone(pids: list[int], within_s: float = 20) -> list[int]:
+    """Those that are still there at the end."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until and any(map(is_running, pids)):
+        time.sleep(0.05)
+    return [pid for pid in pids if is_running(pid)]
+
+
+async def answered(server: Served) -> int:
+    wire = Wire("127.0.0.1", server.port, patience_s=60)
+    status = (await wire.post("/webhooks/answer", {"to": "442079460000", "from": "447700900123", "uuid": "leg"})).status
+    wire.close()
+    return status
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_their_supervisor(tmp_path: Path, number: signal.Signals) -> None:
+    with served(tmp_path, workers=2) as server:
+        status = asyncio.run(answered(server))
+        workers = children(server.pid)
+        server.stop(number)
+        left = wait_until_gone(workers)
+
+        assert (200, 2, []) == (status, len(workers), left)
+        assert not is_listening(server.port)
+
+
+def test_a_worker_that_is_killed_is_replaced_and_its_calls_go_on(tmp_path: Path) -> None:
+    with served(tmp_path, workers=2) as server:
+        asyncio.run(answered(server))
+        before = children(server.pid)
+        for worker in before:
+            os.kill(worker, signal.SIGKILL)
+        left = wait_until_gone(before)
+        status = asyncio.run(answered(server))
+        after = children(server.pid)
+
+    assert ([], 200) == (left, status)
+    assert not {*before} & {*after}
+
+
+async def call_until_refused(server: Served, lost: dict[str, str]) -> Counter[int]:
+    """Send answer webhooks until nobody listens. Statuses; `lost` gets the legs that were not answered, and why."""
+    wire, statuses = Wire("127.0.0.1", server.port), Counter[int]()
+    while True:
+        leg = uuid4().hex
+        try:
+            answer = await wire.post("/webhooks/answer", {"to": "442079460000", "from": "447700900123", "uuid": leg})
+        except Lost as error:
+            lost[leg] = type(error.__cause__).__name__
+            if lost[leg] == "ConnectionRefusedError":
+                return statuses
+        else:
+            statuses[answer.status] += 1
+
+
+async def stop_under_load(server: Served) -> tuple[Counter[int], dict[str, str], int]:
+    lost: dict[str, str] = {}
+    await answered(server)
+    callers = [asyncio.create_task(call_until_refused(server, lost)) for _ in range(16)]
+    await asyncio.sleep(1.0)
+    server.process.send_signal(signal.SIGTERM)
+    statuses = sum(await asyncio.gather(*callers), Counter[int]())
+    return statuses, lost, await asyncio.to_thread(server.process.wait, 30)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_webhook_that_was_begun_fails_when_the_server_stops(tmp_path: Path, workers: int) -> None:
+    with served(tmp_path, workers=workers) as server:
+        statuses, lost, code = asyncio.run(stop_under_load(server))
+    with closing(sqlite3.connect(server.database)) as database:
+        begun = {leg for (leg,) in database.execute("SELECT leg FROM calls WHERE leg <> 'leg'")}
+
+    assert [200] == [*statuses]
+    assert statuses[200] == len(begun)
+    assert set() == begun & {*lost}
+    assert 16 == [*lost.values()].count("ConnectionRefusedError")
+    assert 0 == code
+
+
+async def call_through(servers: list[Served], folder: Path) -> Tally:
+    """Whole calls, whose webhooks go to whichever server listens."""
+    tally = Tally()
+    wires = (Wire("127.0.0.1", servers[0].port), Wire("127.0.0.1", servers[0].port))
+    phone = Phone(wires, Random(3), tally)  # noqa: S311 - the same calls in each run
+    for _ in range(5):
+        await phone.call()
+    for wire in wires:
+        wire.close()
+    return tally
+
+
+def test_calls_are_whole_after_a_restart(tmp_path: Path) -> None:
+    with served(tmp_path) as server:
+        first = asyncio.run(call_through([server], tmp_path))
+        server.stop()
+    with served(tmp_path) as server:
+        second = asyncio.run(call_through([server], tmp_path))
+
+    assert ({}, {}) == (first.faults, second.faults)

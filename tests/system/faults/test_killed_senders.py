@@ -1,0 +1,57 @@
+"""A server that is killed between the sending of a hook and writing that it was sent: it comes again, as the same."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from tests.system.faults.office import Mood, Office
+from tests.system.faults.served import Served, served
+from tests.system.faults.wire import Wire
+
+CALLER = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
+TOLD_S = 20.0
+
+
+async def choose_sales(server: Served) -> None:
+    """A call of which the office is told."""
+    wire = Wire("127.0.0.1", server.port)
+    answer = await wire.post("/webhooks/answer", CALLER)
+    url: str = next(action["eventUrl"][0] for action in answer.ncco if "eventUrl" in action)
+    dtmf = {"digits": "1", "timed_out": False}
+    await wire.post(f"/webhooks/{url.partition('/webhooks/')[2]}", {**CALLER, "dtmf": dtmf})
+    wire.close()
+
+
+async def told(office: Office, times: int) -> None:
+    async with asyncio.timeout(TOLD_S):
+        while office.hooks.total() < times:  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.02)
+
+
+async def test_a_hook_whose_sender_was_killed_before_it_was_marked_comes_again_under_its_id(tmp_path: Path) -> None:
+    mood: list[Mood] = ["deaf"]
+    async with Office(lambda _: mood[0]) as office:
+        with served(tmp_path, office=office.url) as server:
+            await choose_sales(server)
+            await told(office, 1)
+            os.kill(server.pid, signal.SIGKILL)
+        with closing(sqlite3.connect(tmp_path / "calls.db")) as database:
+            ((tries, lease),) = database.execute("SELECT tries, leased_until FROM hooks").fetchall()
+            database.execute("UPDATE hooks SET leased_until = 0")  # a minute later
+            database.commit()
+        mood[0] = "good"
+        with served(tmp_path, office=office.url) as server:
+            await told(office, 2)
+            await asyncio.sleep(1.5)
+            server.stop()
+        with closing(sqlite3.connect(tmp_path / "calls.db")) as database:
+            left = database.execute("SELECT count(*) FROM hooks").fetchone()[0]
+
+    assert (1, True) == (tries, lease > 0)
+    assert [2] == list(office.hooks.values())
+    assert (1, 0) == (len(office.told["/routed"]), left)

@@ -1,0 +1,290 @@
+"""A real server whose PostgreSQL is away, full, locked or refuses it: it asks again, and heals by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.store import postgres_server
+from tests.store.postgres_server import Server
+from tests.system.faults.asking import LOST, becomes_unready, errors, is_answered, is_ready, post, ready
+from tests.system.faults.served import Served, served
+
+CONNECTIONS = 16
+"""What PostgreSQL takes here; three of them are kept for its superuser, which the server under test is not."""
+ROLE, PASSWORD = postgres_server.GUARDED, "right"
+
+
+@dataclass(slots=True)
+class Line:
+    """A server on a database of PostgreSQL."""
+
+    postgres: Server
+    database: str
+    server: Served
+
+    def end_connections(self) -> None:
+        """As an administrator does, and what a failover does to all."""
+        self.postgres.ask(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
+            self.database,
+        )
+
+    def alter(self, what: str) -> None:
+        """Change the database, for whoever connects from now on."""
+        self.postgres.ask(f"ALTER DATABASE {self.database} {what}")
+        self.end_connections()
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    reason = postgres_server.why_not()
+    if reason:
+        pytest.skip(reason)
+    own = Server()
+    with (own.home / "data" / "postgresql.conf").open("a") as settings:
+        settings.write(f"\nmax_connections = {CONNECTIONS}\n")
+    try:
+        own.start()
+        own.ask(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'")
+        yield own
+    finally:
+        own.remove()
+
+
+@contextmanager
+def line_of(postgres: Server, folder: Path, database: str) -> Iterator[Line]:
+    url = postgres.url(database, f"{ROLE}:{PASSWORD}")
+    key = "invented-key-of-the-line-for-tests-only"
+    with served(folder, NCCO_DATABASE_URL=url, NCCO_KEY=key) as server:
+        yield Line(postgres, database, server)
+
+
+@pytest.fixture(scope="module")
+def line(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    database = postgres.new_database()
+    postgres.ask(f"ALTER DATABASE {database} OWNER TO {ROLE}")
+    with line_of(postgres, tmp_path_factory.mktemp("line"), database) as made:
+        yield made
+
+
+@contextmanager
+def stopped(line: Line) -> Iterator[None]:
+    """PostgreSQL is stopped."""
+    line.postgres.stop()
+    yield
+    line.postgres.start()
+
+
+@contextmanager
+def frozen(line: Line) -> Iterator[None]:
+    """PostgreSQL and all that it has started stand still: connections live, and nothing comes back."""
+    first = int((line.postgres.home / "data" / "postmaster.pid").read_text().split()[0])
+    pids = [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    yield
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def read_only(line: Line) -> Iterator[None]:
+    """The line leads to a standby, after a failover."""
+    line.alter("SET default_transaction_read_only = on")
+    yield
+    line.postgres.ask(f"ALTER DATABASE {line.database} RESET default_transaction_read_only")
+
+
+@contextmanager
+def renamed(line: Line) -> Iterator[None]:
+    """The database is not there under its name."""
+    line.alter(f"WITH CONNECTION LIMIT {CONNECTIONS}")
+    rename_when_alone(line, line.database, "elsewhere")
+    yield
+    rename_when_alone(line, "elsewhere", line.database)
+
+
+def rename_when_alone(line: Line, name: str, other: str) -> None:
+    """Nobody may be connected to what is renamed, and the server connects all the time."""
+    line.postgres.ask(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
+    line.end_connections()
+    until = time.monotonic() + 10
+    while True:
+        try:
+            line.postgres.ask(f"ALTER DATABASE {name} RENAME TO {other}")
+            break
+        except asyncpg.ObjectInUseError:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    line.postgres.ask(f"ALTER DATABASE {other} WITH ALLOW_CONNECTIONS true")
+
+
+@contextmanager
+def another_password(line: Line) -> Iterator[None]:
+    """Somebody has changed the password, and the server does not know it yet."""
+    line.postgres.ask(f"ALTER ROLE {ROLE} PASSWORD 'another'")
+    line.end_connections()
+    yield
+    line.postgres.ask(f"ALTER ROLE {ROLE} PASSWORD '{PASSWORD}'")
+
+
+@contextmanager
+def too_many_connections(line: Line) -> Iterator[None]:
+    """Others have taken all connections that PostgreSQL has."""
+    are_taken, is_over = threading.Event(), threading.Event()
+
+    async def take() -> None:
+        held = [await asyncpg.connect(line.postgres.url("postgres")) for _ in range(CONNECTIONS - 4)]
+        await held[0].execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", line.database
+        )
+        held += [await asyncpg.connect(line.postgres.url("postgres")) for _ in range(3)]
+        are_taken.set()
+        await asyncio.to_thread(is_over.wait, 30)
+        for one in held:
+            await one.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(take()))
+    thread.start()
+    assert are_taken.wait(20)
+    yield
+    is_over.set()
+    thread.join()
+
+
+@contextmanager
+def locked(line: Line) -> Iterator[None]:
+    """Another transaction holds what every webhook writes to, and does not end."""
+    is_locked, is_over = threading.Event(), threading.Event()
+
+    async def hold() -> None:
+        connection = await asyncpg.connect(line.postgres.url(line.database))
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE webhooks, probes IN ACCESS EXCLUSIVE MODE")
+            is_locked.set()
+            await asyncio.to_thread(is_over.wait, 60)
+        await connection.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(hold()))
+    thread.start()
+    assert is_locked.wait(20)
+    yield
+    is_over.set()
+    thread.join()
+
+
+Fault = Callable[[Line], AbstractContextManager[None]]
+FAULTS: tuple[Fault, ...] = (*(stopped, frozen, read_only, renamed, another_password, too_many_connections, locked),)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_database_that_fails_is_asked_again_and_the_server_heals(line: Line, fault: Fault) -> None:
+    before = post(line.server, "/webhooks/answer")
+    with fault(line):
+        refused = post(line.server, "/webhooks/answer")
+        event = post(line.server, "/webhooks/event", status="completed")
+        fallback = post(line.server, "/webhooks/fallback", **LOST)
+        is_unready = becomes_unready(line.server)
+    heals = is_answered(line.server), is_ready(line.server)
+
+    assert (200, 503, 503, 200) == tuple(answer.status for answer in (before, refused, event, fallback)), refused
+    assert is_unready
+    assert b"the store is away" in refused.body
+    assert ([], []) == (errors(before), errors(fallback))
+    assert (True, True) == heals
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="a small disk can be made by root alone")
+def test_a_database_whose_disk_is_full_is_asked_again_and_the_server_heals(postgres: Server, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        disk = stack.enter_context(small_disk(postgres.home / "small"))
+        postgres.ask(f"CREATE TABLESPACE small LOCATION '{disk}'")
+        stack.callback(postgres.ask, "DROP TABLESPACE small")
+        postgres.ask(f"CREATE DATABASE little OWNER {ROLE} TABLESPACE small")
+        stack.callback(postgres.ask, "DROP DATABASE little")
+        line = stack.enter_context(line_of(postgres, tmp_path, "little"))
+        before = post(line.server, "/webhooks/answer")
+        fill(disk / "filler")
+        during = [post(line.server, "/webhooks/answer", custom_data="x" * 6_000).status for _ in range(40)]
+        fallback = post(line.server, "/webhooks/fallback", **LOST)
+        (disk / "filler").unlink()
+        heals = is_answered(line.server), is_ready(line.server)
+
+    assert 200 == before.status
+    assert {200, 503} >= {*during}
+    assert [503] * 8 == during[-8:]
+    assert (200, []) == (fallback.status, errors(fallback))
+    assert (True, True) == heals
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system of its own that holds little, for PostgreSQL alone."""
+    folder.mkdir()
+    owner = folder.parent.stat()
+    options = f"size=24m,mode=0700,uid={owner.st_uid},gid={owner.st_gid}"
+    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
+    made = subprocess.run(command, check=False, capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(file: Path) -> None:
+    """Leave no room on a disk."""
+    with pytest.raises(OSError, match="No space left"), file.open("wb", buffering=0) as filler:
+        while True:
+            filler.write(b"x" * 4096)
+
+
+def test_time_outs_that_the_database_has_set_for_others_end_nothing_here(line: Line) -> None:
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    for name in names:
+        line.postgres.ask(f"ALTER DATABASE {line.database} SET {name} = '1ms'")
+    line.end_connections()
+    statuses = [post(line.server, "/webhooks/answer").status for _ in range(6)]
+    is_still_ready = ready(line.server)
+    for name in names:
+        line.postgres.ask(f"ALTER DATABASE {line.database} RESET {name}")
+
+    assert ([200] * 4, 200) == (statuses[2:], is_still_ready)
+    assert {200, 503} >= {*statuses}
+
+
+def test_connections_that_are_ended_all_the_time_lose_nothing_that_was_acknowledged(line: Line) -> None:
+    is_over = threading.Event()
+
+    def end_again_and_again() -> None:
+        while not is_over.wait(0.15):
+            line.end_connections()
+
+    thread = threading.Thread(target=end_again_and_again)
+    thread.start()
+    answers = {f"leg-{number}": post(line.server, "/webhooks/answer", uuid=f"leg-{number}") for number in range(60)}
+    is_over.set()
+    thread.join()
+    heals = is_answered(line.server), is_ready(line.server)
+    kept = {leg for (leg,) in line.postgres.ask("SELECT leg FROM calls", database=line.database)}
+    acknowledged = {leg for leg, answer in answers.items() if answer.status == 200}
+
+    assert {200, 503} >= Counter(answer.status for answer in answers.values()).keys()
+    assert 20 < len(acknowledged)
+    assert set() == acknowledged - kept
+    assert (True, True) == heals

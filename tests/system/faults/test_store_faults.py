@@ -1,0 +1,217 @@
+"""A real server whose file cannot be written for a while: it asks for the webhook again, and heals by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.system.faults.asking import FACTS, LOST, becomes_unready, errors, is_answered, post
+from tests.system.faults.served import Served, served
+from tests.system.faults.wire import Answer, Wire
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("server")) as started:
+        yield started
+
+
+@contextmanager
+def locked(server: Served) -> Iterator[None]:
+    """Another process writes, and does not end."""
+    with closing(sqlite3.connect(server.database, isolation_level=None, timeout=10)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@contextmanager
+def full(server: Served) -> Iterator[None]:
+    """No file of the server's process may grow: what a full disk and a quota do."""
+    log = server.database.with_name(f"{server.database.name}-wal")
+    size = log.stat().st_size if log.exists() else 0
+    before = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (min(size, 4096), before[1]))
+    yield
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def moved(server: Served) -> Iterator[None]:
+    """Somebody has moved the file away."""
+    away = server.database.with_suffix(".away")
+    server.database.rename(away)
+    yield
+    away.rename(server.database)
+
+
+@pytest.mark.parametrize("fault", [locked, full, moved])
+def test_a_store_that_cannot_be_written_is_asked_again_and_heals(server: Served, fault: Any) -> None:
+    before = post(server, "/webhooks/answer")
+    with fault(server):
+        refused = post(server, "/webhooks/answer")
+        event = post(server, "/webhooks/event", status="completed")
+        fallback = post(server, "/webhooks/fallback", **LOST)
+    after = post(server, "/webhooks/answer")
+
+    assert (200, 503, 503, 200, 200) == tuple(answer.status for answer in (before, refused, event, fallback, after)), (
+        refused
+    )
+    assert ([], [], []) == (errors(before), errors(fallback), errors(after))
+    assert b"the store is away" in refused.body
+    with closing(sqlite3.connect(server.database)) as connection:
+        assert ("ok",) == connection.execute("PRAGMA integrity_check").fetchone()
+
+
+def test_a_burst_at_a_store_that_is_away_is_asked_again(server: Served) -> None:
+    async def burst() -> list[int]:
+        async def ask() -> int:
+            wire = Wire("127.0.0.1", server.port)
+            answer = await wire.post("/webhooks/answer", {**FACTS, "uuid": uuid4().hex})
+            wire.close()
+            return answer.status
+
+        return await asyncio.gather(*(ask() for _ in range(700)))
+
+    before = post(server, "/webhooks/answer").status
+    with locked(server):
+        statuses = asyncio.run(burst())
+
+    assert (200, [503] * 700) == (before, statuses)
+
+
+def test_a_commit_that_takes_a_second_is_waited_for(server: Served) -> None:
+    async def ask() -> Answer:
+        wire = Wire("127.0.0.1", server.port)
+        with closing(sqlite3.connect(server.database, isolation_level=None, timeout=10)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            asking = asyncio.create_task(wire.post("/webhooks/answer", {**FACTS, "uuid": uuid4().hex}))
+            await asyncio.sleep(0.7)
+            other.execute("ROLLBACK")
+        answer = await asking
+        wire.close()
+        return answer
+
+    answer = asyncio.run(ask())
+
+    assert (200, []) == (answer.status, errors(answer))
+
+
+def test_a_damaged_file_is_no_reason_to_say_nothing(tmp_path: Path) -> None:
+    with served(tmp_path) as server:
+        post(server, "/webhooks/answer")
+        whole = server.database.read_bytes()
+        with server.database.open("r+b") as file:
+            file.write(b"\xff" * len(whole))
+        broken = [post(server, "/webhooks/answer") for _ in range(5)]
+        fallbacks = [post(server, "/webhooks/fallback", **LOST) for _ in range(5)]
+
+    assert {answer.status for answer in broken} <= {200, 503}
+    assert [200] * 5 == [answer.status for answer in fallbacks]
+    assert [] == [code for answer in fallbacks for code in errors(answer)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_that_starts_without_its_store_says_the_failsafe_and_takes_it_when_it_comes(
+    tmp_path: Path, workers: int
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "calls.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with served(tmp_path, workers=workers) as server:
+            refused = [post(server, "/webhooks/answer").status for _ in range(4)]
+            fallback = post(server, "/webhooks/fallback", **LOST)
+            is_unready = becomes_unready(server)
+            other.execute("ROLLBACK")
+            takes_calls = is_answered(server)
+            code = server.stop()
+
+    assert ([503] * 4, 200, True) == (refused, fallback.status, is_unready)
+    assert [] == errors(fallback)
+    assert (True, 0) == (takes_calls, code)
+
+
+def deleted(database: Path) -> None:
+    """Somebody has deleted the file."""
+    database.unlink()
+
+
+def replaced(database: Path) -> None:
+    """Another file has its name, such as a backup that was put there while the server runs."""
+    copy = database.with_suffix(".copy")
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    copy.rename(database)
+
+
+def without_log(database: Path) -> None:
+    """Somebody has tidied up: what was written last stands in the log."""
+    database.with_name(f"{database.name}-wal").unlink()
+
+
+@pytest.mark.parametrize(("damage", "keeps_calls"), [(deleted, False), (replaced, True), (without_log, True)])
+def test_what_would_lose_writes_takes_none_until_a_restart(
+    tmp_path: Path, damage: Callable[[Path], None], keeps_calls: bool
+) -> None:
+    with served(tmp_path) as server:
+        before = post(server, "/webhooks/answer", uuid="leg-1")
+        damage(server.database)
+        refused = [post(server, path, uuid="leg-2").status for path in ("/webhooks/answer", "/webhooks/event")]
+        fallback = post(server, "/webhooks/fallback", **LOST)
+        is_unready = becomes_unready(server)
+        code = server.stop()
+    with served(tmp_path) as server:
+        again = post(server, "/webhooks/answer", uuid="leg-1")
+        code_again = server.stop()
+    with closing(sqlite3.connect(tmp_path / "calls.db")) as connection:
+        calls = connection.execute("SELECT leg, (SELECT count(*) FROM webhooks) FROM calls").fetchall()
+        whole = connection.execute("PRAGMA integrity_check").fetchone()
+
+    assert (200, [503, 503], 200, True) == (before.status, refused, fallback.status, is_unready)
+    assert [] == errors(fallback)
+    assert (0, 0, ("ok",)) == (code, code_again, whole)
+    assert (200, before.ncco[0]) == (again.status, again.ncco[0])
+    assert [("leg-1", 2 if keeps_calls else 1)] == calls
+
+
+@contextmanager
+def volume(folder: Path) -> Iterator[Callable[[], None]]:
+    """A volume that is mounted in `folder`, and what mounts it again; skips where nobody may."""
+    disk = folder.with_name("disk")
+    disk.mkdir()
+    folder.mkdir()
+
+    def mount() -> None:
+        made = subprocess.run(["mount", "--bind", disk, folder], check=False, capture_output=True, text=True)
+        if made.returncode:
+            pytest.skip(f"nothing can be mounted here: {made.stderr.strip()}")
+
+    mount()
+    yield mount
+    subprocess.run(["umount", "-l", folder], check=False, capture_output=True)
+
+
+@pytest.mark.skipif(shutil.which("mount") is None, reason="there is no mount")
+def test_a_volume_that_goes_away_and_comes_back_needs_no_restart(tmp_path: Path) -> None:
+    with volume(tmp_path / "volume") as mount, served(tmp_path / "volume") as server:
+        before = post(server, "/webhooks/answer", uuid="leg-1")
+        subprocess.run(["umount", "-l", tmp_path / "volume"], check=True)
+        refused = [post(server, "/webhooks/answer").status for _ in range(3)]
+        fallback = post(server, "/webhooks/fallback", **LOST)
+        is_unready = becomes_unready(server)
+        mount()
+        after = post(server, "/webhooks/answer", uuid="leg-1")
+        takes_calls = is_answered(server)
+
+    assert (200, [503] * 3, 200, True) == (before.status, refused, fallback.status, is_unready)
+    assert [] == errors(fallback)
+    assert (before.body, True) == (after.body, takes_calls)

@@ -1,0 +1,266 @@
+"""Whole calls with hostile values in every field, and what no reply to them may hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+
+import httpx
+import structlog
+import yaml
+from fastapi import FastAPI
+from starlette.types import Message
+
+from app.flow.loader import load_files
+from app.flow.model import Flow
+from app.ncco import check
+from app.service.calls import CallService
+from app.service.library import Library
+from app.service.lookups import LookupClient
+from app.settings import load_settings
+from app.web import create_app
+from tests.house.tracked import ROOT
+from tests.store.memory_store import MemoryStore
+from tests.system.security.nasty import Nasty
+
+OWN: Final = "calls.example.com"
+CRM: Final = "crm.example.com"
+ALLOWED: Final = "447700"
+PROJECTS: Final = (ROOT, *sorted(folder for folder in (ROOT / "examples").iterdir() if (folder / "flows").is_dir()))
+NOON: Final = datetime(2026, 3, 4, 12, tzinfo=UTC)
+STATUSES: Final = ("ringing", "answered", "completed", "busy", "timeout", "failed", "rejected", "unanswered", "machine")
+TURNS: Final = 7
+"""Webhooks of one call."""
+
+_NUMBERS: Final = re.compile(r"(?<![0-9])[0-9]{7,15}(?![0-9])")
+_HOSTS: Final = re.compile(r"(?:https?|wss?)://([A-Za-z0-9.-]+)|sips?:[^@\s\"']*@([A-Za-z0-9.-]+)")
+_TAGS: Final = re.compile(r"<\s*/?\s*([A-Za-z][\w:-]*)")
+
+
+@dataclass
+class Sample:
+    """A project, and what its author wrote: whatever a reply holds besides comes from the caller.
+
+    Attributes:
+        faults: what went wrong.
+        asked: how many look-ups were asked.
+    """
+
+    folder: Path
+    app: FastAPI
+    service: CallService
+    starts: tuple[str, ...]
+    sources: str
+    returns: Mapping[str, Any]
+    nasty: Nasty
+    faults: list[str] = field(default_factory=list)
+    asked: int = 0
+    now: datetime = NOON
+    replies: int = 0
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """What a hostile look-up server says; and whether it was asked as its flow says."""
+        self.asked += 1
+        if request.url.host != CRM:
+            self.faults.append(f"a look-up asks {request.url.host}")
+        names = {name.decode().lower() for name, _ in request.headers.raw}
+        if strange := names - _HEADERS:
+            self.faults.append(f"a look-up has the headers {strange}")
+        if any(b"\n" in text or b"\r" in text for _, text in request.headers.raw):
+            self.faults.append("a header of a look-up has several lines")
+        match self.nasty.dice.randrange(10):
+            case 0:
+                return httpx.Response(200, json=self.nasty.value())
+            case 1:
+                return httpx.Response(302, headers={"location": "https://evil.example.com/"})
+            case 2:
+                return httpx.Response(200, content=self.nasty.text().encode("utf-8", "replace"))
+        answer = {name: self.nasty.typed(type_) for name, type_ in self.returns.items()}
+        return httpx.Response(200, content=json.dumps(answer).encode())
+
+    def judge(self, ncco: list[dict[str, Any]]) -> None:
+        """Note what a reply holds that it may not."""
+        self.replies += 1
+        self.faults += [str(issue) for issue in check(ncco) if issue.severity == "error"]
+        for action in ncco:
+            if not re.search(rf"\b{action['action']}\b", self.sources) and action["action"] not in _MADE_BY_US:
+                self.faults.append(f"the action {action['action']} is not of this flow")
+            for endpoint in action.get("endpoint", ()):
+                self._judge_endpoint(endpoint)
+            for url in _urls(action):
+                if (host := urlsplit(url).hostname) not in self._hosts:
+                    self.faults.append(f"the host {host} is not of this flow")
+            self._judge_text(action.get("text", "") if action["action"] == "talk" else "")
+
+    def _judge_endpoint(self, endpoint: Mapping[str, Any]) -> None:
+        number = str(endpoint.get("number", ""))
+        is_written = number in self._numbers
+        is_allowed = number.startswith(ALLOWED) and bool(_NUMBERS.fullmatch(number))
+        if "number" in endpoint and not (is_written or is_allowed):
+            self.faults.append(f"{number!r} is dialled")
+        uri = str(endpoint.get("uri", ""))
+        if uri.startswith("sip") and uri not in self.sources:
+            self.faults.append(f"{uri!r} is dialled")
+
+    def _judge_text(self, text: str) -> None:
+        found = {tag.lower() for tag in _TAGS.findall(text)} if text.lstrip().startswith("<speak") else set()
+        if strange := found - self._tags:
+            self.faults.append(f"the tags {strange} are not of this flow")
+        if "<speak" in text.lower() and not text.lstrip().startswith("<speak"):
+            self.faults.append("a text holds a tag of its own")
+
+    def __post_init__(self) -> None:
+        self._numbers = set(_NUMBERS.findall(self.sources))
+        found = (one or other for one, other in _HOSTS.findall(self.sources))
+        self._hosts = {OWN, CRM, *found}
+        self._tags = {tag.lower() for tag in _TAGS.findall(self.sources)} | {"speak"}
+
+
+_HEADERS: Final = frozenset(
+    {"host", "accept", "accept-encoding", "user-agent", "connection", "idempotency-key", "content-type"}
+    | {"content-length", "authorization", "x-api-key"}
+)
+_MADE_BY_US: Final = frozenset({"talk", "input", "notify", "record"})
+
+
+def _urls(action: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("eventUrl", "streamUrl", "musicOnHoldUrl", "ringbackTone"):
+        found = action.get(name, ())
+        yield from [found] if isinstance(found, str) else found
+    for endpoint in action.get("endpoint", ()):
+        if "onAnswer" in endpoint:
+            yield from (url for name, url in endpoint["onAnswer"].items() if name in ("url", "ringbackTone"))
+        if str(endpoint.get("uri", "")).startswith(("ws:", "wss:")):
+            yield endpoint["uri"]
+
+
+async def open_sample(folder: Path, seed: int) -> Sample:
+    """The whole server for one project, without a network."""
+    texts = [path.read_text() for path in sorted((folder / "flows").rglob("*.yaml"))]
+    templates = folder / "templates"
+    texts += [path.read_text() for path in sorted(templates.rglob("*")) if path.is_file()]
+    sources = "\n".join(texts)
+    names = set(re.findall(r"env\.([A-Z_]+)", sources))
+    env = {name: f"https://{CRM}" if name.endswith("_URL") else "7294" for name in names}
+    settings = load_settings(
+        None, public_url=f"https://{OWN}", database_url="memory://", insecure=True, dial_allow=ALLOWED
+    )
+    store = MemoryStore()
+    await store.open()
+    library = Library(store, lambda: load_files(folder / "flows", templates, env))
+    read = await library.reload()
+    assert not read.has_errors, read.issues
+    policy = settings.policy()
+    service = CallService(store, library, type(policy)(policy.keys, policy.failsafe, env, policy.dial_allow))
+    log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lambda *_: ""])
+    app = create_app(settings, service=service, log=log, clock=lambda: sample.now)
+    starts = tuple(_start(flow) for flow in read.flows.values() if flow.is_startable)
+    sample = Sample(folder, app, service, starts, sources, _returns(texts), Nasty(seed))
+    http = httpx.AsyncClient(transport=httpx.MockTransport(sample.answer))
+    asking = LookupClient(http=http)
+    service.look_ups = lambda: asking.for_turn().ask
+    return sample
+
+
+def _start(flow: Flow) -> str:
+    return flow.numbers[0] if flow.numbers else ""
+
+
+def _returns(texts: list[str]) -> dict[str, Any]:
+    """Every field that a look-up of the project declares, with its type."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        if text.lstrip().startswith(("flow:", "shared:", "#")):
+            document = yaml.safe_load(text)
+            for definition in (document.get("lookups") or {}).values():
+                found |= definition.get("returns") or {}
+    return found
+
+
+async def play_call(sample: Sample, number: int) -> None:
+    """One call with hostile values in every field of every webhook."""
+    nasty, dice = sample.nasty, sample.nasty.dice
+    sample.now = NOON + number * timedelta(minutes=97)
+    leg = f"{number:032x}" if dice.random() < 0.9 else nasty.text() or "leg"
+    facts = {"uuid": leg, "conversation_uuid": f"CON-{number}", "from": nasty.text(), "to": dice.choice(sample.starts)}
+    more = {
+        "from_user": nasty.text(),
+        "custom_data": nasty.value(),
+        "region_url": nasty.text(),
+        "endpoint_type": nasty.text(),
+        "SipHeader_X-Tenant": nasty.text(),
+        f"SipHeader_{nasty.text()}": nasty.text(),
+        nasty.text(): nasty.value(),
+    }
+    ncco = await _send(sample, "/webhooks/answer", {**facts, **more})
+    for _ in range(TURNS):
+        urls = [url for action in ncco for url in (*action.get("eventUrl", ()), *_on_answer(action))]
+        if not urls:
+            break
+        url = urlsplit(dice.choice(urls)).path
+        reply = await _send(sample, url, {**facts, **_webhook(nasty, url)})
+        ncco = reply or ncco
+    await _send(sample, "/webhooks/event", {**facts, "status": dice.choice(STATUSES), "reason": nasty.text()})
+
+
+def _on_answer(action: Mapping[str, Any]) -> list[str]:
+    return [each["onAnswer"]["url"] for each in action.get("endpoint", ()) if "onAnswer" in each]
+
+
+def _webhook(nasty: Nasty, url: str) -> dict[str, Any]:
+    """What comes to a callback URL: now and then something that lets the call go on."""
+    dice = nasty.dice
+    if "/input/" not in url:
+        status = dice.choice(STATUSES) if dice.random() < 0.8 else nasty.text()
+        return {"status": status, "from": nasty.text(), "payload": nasty.value(), "recording_url": nasty.text()}
+    kind = dice.random()
+    if kind < 0.4:
+        digits = dice.choice(["1", "2", "3", "0", "*", "7294", "123456", "12345678#"])
+        return {"dtmf": {"digits": digits, "timed_out": False}}
+    if kind < 0.7:
+        return {"dtmf": {"digits": nasty.text(), "timed_out": nasty.value()}, "speech": nasty.value()}
+    results = [{"text": nasty.text(), "confidence": dice.choice(["0.9", "0.1", nasty.text()])} for _ in range(2)]
+    return {"speech": {"results": results, "error": nasty.text() if dice.random() < 0.1 else None}}
+
+
+async def _send(sample: Sample, path: str, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One webhook as JSON, as a form or as a query; the NCCO that comes back, judged."""
+    form = sample.nasty.dice.randrange(4)
+    flat = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+    encoded = urlencode(flat, errors="replace").encode()
+    body = b"" if form == 0 else encoded if form == 1 else json.dumps(fields).encode()
+    status, reply = await _request(sample.app, path, body, encoded if form == 0 else b"")
+    if status != httpx.codes.OK:
+        sample.faults.append(f"{path} is answered {status}")
+        return []
+    ncco: list[dict[str, Any]] = json.loads(reply) if reply else []
+    if ncco:
+        sample.judge(ncco)
+    return ncco
+
+
+async def _request(app: FastAPI, path: str, body: bytes, query: bytes) -> tuple[int, bytes]:
+    scope = {
+        "type": "http",
+        "method": "GET" if query else "POST",
+        "path": path,
+        "query_string": query,
+        "headers": [(b"content-type", b"application/json")] if body.startswith(b"{") else [],
+        "scheme": "https",
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)

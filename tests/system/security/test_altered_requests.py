@@ -1,0 +1,103 @@
+"""An altered webhook is never taken, whatever is altered, through the whole server."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import islice
+
+import pytest
+import structlog
+from starlette.types import Message
+
+from app.flow.loader import load
+from app.service.calls import CallService
+from app.service.library import Library
+from app.settings import load_settings
+from app.vonage.signatures import Verifier
+from app.web import create_app
+from tests.store.memory_store import MemoryStore
+from tests.system.security.altered import (
+    ALTERATIONS,
+    API_KEY,
+    APPLICATION,
+    NOW_S,
+    SECRET,
+    Request,
+    altered_requests,
+    genuine,
+)
+
+FLOW = 'flow: a\ndefault: true\nstart: s\nsteps:\n  s: {do: [{talk: "Hello."}], goto: end}\n'
+COUNT = 10_000
+
+
+class Server:
+    """The application, and what its store has seen."""
+
+    def __init__(self) -> None:
+        settings = load_settings(
+            None,
+            public_url="https://calls.example.com",
+            database_url="memory://",
+            signature_secret=SECRET,
+            api_key=API_KEY,
+            application_id=APPLICATION,
+        )
+        self.store = MemoryStore()
+        library = Library(self.store, lambda: load({"flows/a.yaml": FLOW}))
+        self.service = CallService(self.store, library, settings.policy())
+        log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lambda *_: ""])
+        clock = lambda: datetime.fromtimestamp(NOW_S, UTC)  # noqa: E731 - short
+        app = create_app(settings, service=self.service, clock=clock, log=log)
+        self.app = app
+
+    async def status(self, request: Request) -> int:
+        """What is answered; the request goes straight to the application, since no client would send some of them."""
+        is_get = request.method == "GET"
+        scope = {
+            "type": "http",
+            "method": request.method,
+            "path": "/webhooks/answer",
+            "query_string": request.payload if is_get else b"",
+            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in request.sent_headers],
+            "scheme": "https",
+        }
+        statuses: list[int] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b"" if is_get else request.payload}
+
+        async def send(message: Message) -> None:
+            statuses.append(message.get("status", 0))
+
+        await self.app(scope, receive, send)
+        return statuses[0]
+
+
+@pytest.fixture
+async def server() -> Server:
+    server = Server()
+    await server.store.open()
+    await server.service.library.reload()
+    return server
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_what_vonage_has_signed_is_taken(server: Server, method: str) -> None:
+    assert 200 == await server.status(genuine(method))
+
+
+async def test_of_ten_thousand_altered_webhooks_none_is_taken(server: Server) -> None:
+    requests = list(islice(altered_requests(seed=20_260), COUNT))
+    taken = [request for _, request in requests if await server.status(request) not in (401, 503)]
+
+    assert [] == taken
+    assert {make.__name__ for make in ALTERATIONS} == {kind for kind, _ in requests}
+    assert ([], {}) == (server.store.webhooks, server.store.sessions)
+
+
+@pytest.mark.parametrize("seconds", [-300, -60, 0, 60, 300])
+def test_clocks_may_be_minutes_apart(seconds: int) -> None:
+    request = genuine("POST")
+
+    assert Verifier([SECRET]).verify(request.token.encode(), "POST", request.payload, NOW_S + seconds)

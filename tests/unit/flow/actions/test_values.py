@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from app.errors import RenderError
+from app.flow.actions.values import OurNumber
+from app.flow.nodes import Place
+
+HERE = Place("flows/a.yaml", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("direction", "number"),
+    [("inbound", "442079460000"), ("", "442079460000"), ("outbound", "447700900111")],
+)
+def test_a_connect_shows_our_side_of_the_call(direction: str, number: str) -> None:
+    call = {"to": "+442079460000", "from": "447700900111", "direction": direction}
+
+    assert number == OurNumber(HERE).render({"call": call})
+
+
+def test_a_call_to_no_phone_number_needs_a_written_from() -> None:
+    with pytest.raises(RenderError) as raised:
+        OurNumber(HERE).render({"call": {"to": "sip:a@b", "from": "", "direction": "inbound"}})
+
+    assert "R105" == raised.value.code

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.flow.loading_flows import faults_of as faults_without
+from tests.flow.loading_flows import flow_of
+from tests.unit.flow.lookups.look_ups import asked_of, faults_of, marked
+
+TWO = """
+get: "https://crm.example.com/c"
+returns: {name: text}
+"""
+STOCK = """
+params: {item: text, size: {type: int, default: 1}}
+get: "https://crm.example.com/{{ item }}/{{ size }}"
+returns: {left: int}
+"""
+
+
+def step(lookup: str) -> str:
+    return f"hello:\n  lookup: {lookup}\n  do: [{{talk: Hello.}}]\n  goto: end\n"
+
+
+@pytest.mark.parametrize("lookup", ["customer", "[customer]", "[{customer: {}}]", "{customer: {}}"])
+def test_a_look_up_is_asked_by_its_name(lookup: str) -> None:
+    assert ["customer"] == [asked.name for asked in asked_of(TWO, lookup)]
+
+
+@pytest.mark.parametrize(
+    ("lookup", "fault"),
+    [
+        ("custmer", 'E537 there is no look-up "custmer" → did you mean "customer"?'),
+        ("weather", 'E537 there is no look-up "weather" → known are: customer'),
+        ('"customer, customer"', 'E537 there is no look-up "customer, customer" → write a list: [customer, customer]'),
+        (
+            "item",
+            'E537 "item" is a variable of this flow, and hides any look-up of that name → give the variable '
+            "another name",
+        ),
+        (
+            "[customer, customer]",
+            'E538 the look-up "customer" is asked twice; the first is in line 16 → delete one of the two',
+        ),
+        (
+            "[[customer]]",
+            "E201 a look-up of `lookup` is a list → write the name of a look-up, or `- name: {param: value}` in a list",
+        ),
+        (
+            '{get: "https://crm.example.com"}',
+            'E537 `lookup` cannot declare a look-up, and "get" belongs to one → declare it under `lookups` of the '
+            "flow, and write its name",
+        ),
+        (
+            "[{customer: {a: 1}}]",
+            'E270 the look-up "customer" takes no "a" → delete it, or declare it there under `params`',
+        ),
+        (
+            "[{customer: a}]",
+            'E201 the look-up "customer" is given no map of its params → write its name alone',
+        ),
+    ],
+)
+def test_what_cannot_be_asked_is_an_error(lookup: str, fault: str) -> None:
+    assert [fault] == faults_of(TWO, step(lookup))
+
+
+@pytest.mark.parametrize(
+    ("lookup", "fault"),
+    [
+        ("customer", 'E271 the look-up "customer" needs "item" → write `- customer: {item: ..}`'),
+        (
+            "[{customer: a}]",
+            'E201 the look-up "customer" is given no map of its params → write `{item: .., size: ..}` here',
+        ),
+        ("[{customer: {itm: a}}]", 'E270 the look-up "customer" takes no "itm" → did you mean "item"?'),
+        (
+            "[{customer: {item: a, size: big}}]",
+            'E313 `size` cannot be "big" → a whole number is needed, such as 20',
+        ),
+        (
+            "[{customer: {item: '{{ pin }}'}}]",
+            'E226 "item" would keep the sensitive "pin" in the open → declare `item` with `sensitive: true` '
+            'under `params` of the look-up "customer"',
+        ),
+    ],
+)
+def test_params_are_given_and_fit(lookup: str, fault: str) -> None:
+    assert [fault] == faults_of(STOCK, step(lookup))
+
+
+def test_a_look_up_may_be_called_as_a_word_of_declarations_is() -> None:
+    head = 'lookups: {get: {params: {item: text}, get: "https://x.example/{{ item }}", returns: {name: text}}}\n'
+    steps = 'hello: {lookup: {get: {item: a}}, do: [{talk: "{{ get.name }}"}], goto: end}'
+
+    assert ("get",) == tuple(asked.name for asked in flow_of(steps, head).steps["hello"].asks)
+
+
+def test_a_faulty_look_up_may_be_asked_all_the_same() -> None:
+    assert ["E530 customer"] == marked("returns: {name: text}", step("customer"))
+
+
+def test_without_any_look_up_the_cure_declares_one() -> None:
+    assert [
+        'E537 there is no look-up "weather" → declare it: `lookups: {weather: {get: "https://..", returns: '
+        "{name: text}}}`"
+    ] == faults_without(step("weather"))
+
+
+def test_a_field_without_its_look_up_or_a_calendar_without_hours_is_told_whose_it_is() -> None:
+    head = (
+        "hours: {clinic: {timezone: UTC, week: {mon: 09:00-17:00}}}\n"
+        'lookups: {place: {get: "https://x.example", returns: {position: int}}}\n'
+    )
+    step = "hello: {lookup: place, branch: [{if: CONDITION, goto: end}, {else: end}]}"
+
+    assert ['E303 unknown name "clinic" → did you mean "hours.clinic"?'] == faults_without(
+        step.replace("CONDITION", "clinic.open"), head
+    )
+    assert ['E303 unknown name "position" → did you mean "place.position"?'] == faults_without(
+        step.replace("CONDITION", "position > 1"), head
+    )

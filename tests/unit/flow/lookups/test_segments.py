@@ -1,0 +1,48 @@
+"""An empty value in the path of a look-up would ask for something else: for the list of everything."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.errors import RenderError
+from tests.unit.flow.lookups.look_ups import NAMES, definition_of
+
+RETURNS = "\nreturns: {name: text}\n"
+
+
+def url(written: str, item: str) -> str:
+    """The URL that is asked when `item` has this value."""
+    found = definition_of(f'get: "{written}"{RETURNS}')
+    return found.render({**NAMES, "item": item}).url
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "https://crm.example.com/c/{{ item }}",
+        "https://crm.example.com/c/{{ item }}/orders",
+        "{{ env.CRM_URL }}/{{ item }}?all=1",
+        "https://crm.example.com/{{ item }}/{{ tries }}",
+    ],
+)
+def test_an_empty_segment_is_not_asked_for(written: str) -> None:
+    with pytest.raises(RenderError) as raised:
+        url(written, "")
+
+    assert "E392" == raised.value.code
+    assert "A%2F1" in url(written, "A/1")
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("https://crm.example.com/c?item={{ item }}", "https://crm.example.com/c?item="),
+        ("https://crm.example.com/c/item-{{ item }}", "https://crm.example.com/c/item-"),
+        ("https://crm.example.com/c/", "https://crm.example.com/c/"),
+        ("https://crm.example.com//c/{{ item }}{{ tries }}", "https://crm.example.com//c/2"),
+        ("https://crm.example.com/c/{% if item %}{{ item }}{% endif %}", "https://crm.example.com/c/"),
+        ("{{ env.CRM_URL }}/", "https://crm.example.com/"),
+    ],
+)
+def test_what_may_be_empty_is_fine(written: str, asked: str) -> None:
+    assert asked == url(written, "")

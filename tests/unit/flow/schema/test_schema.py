@@ -1,0 +1,305 @@
+"""The JSON Schema of flow files: what loads is valid, common slips are not, and every word is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import jsonschema
+import pytest
+
+from app.cli.explain import write_example
+from app.flow.actions.fields import ENDPOINT_TYPES
+from app.flow.actions.item import ACTIONS, KINDS
+from app.flow.hours.declaration import HoursWords
+from app.flow.language.collect import Collect
+from app.flow.language.flow import FlowWords
+from app.flow.language.hooks import HookDefinition
+from app.flow.language.locales import Locale
+from app.flow.language.lookups import LookupDefinition
+from app.flow.language.menu import Choice
+from app.flow.language.names import Names, names_in
+from app.flow.language.retry import RetryWords
+from app.flow.language.schema import flow_schema
+from app.flow.language.shared import DefaultWords, SharedWords
+from app.flow.language.step import StepWords
+from app.flow.language.variables import Declaration
+from app.flow.loader import load_files
+from app.flow.rules import RULES, RUNNING_RULES
+from tests.house.tracked import ROOT, tracked_files
+from tests.unit.flow.schema.editor_yaml import as_editor_reads
+
+PLAIN = flow_schema()
+DEFINITIONS = PLAIN["definitions"]
+VALIDATOR = jsonschema.Draft7Validator(PLAIN)
+FOREIGN_NAMES = flow_schema(Names(("a",), ("b",), ("c",), ("d",), ("e",), ("f",), ("g",), ("h",), ("i.j2",)))
+
+
+def loading_texts() -> Iterator[tuple[str, str]]:
+    """Every flow file of the repository that loads without an error: examples of rules, and whole projects."""
+    for rule in (*RULES.values(), *RUNNING_RULES.values()):
+        for kind, example in {"bad": rule.bad, "good": rule.good}.items():
+            with TemporaryDirectory() as folder:
+                write_example(example, Path(folder))
+                yield from sound_files(Path(folder), f"{rule.code}.{kind}")
+    for flows in sorted({Path(name).parent for name in tracked_files() if Path(name).parent.name == "flows"}):
+        if not flows.parts[0].startswith(("app", "tests")):
+            yield from sound_files(ROOT / flows.parent, str(flows.parent))
+
+
+def sound_files(root: Path, name: str) -> Iterator[tuple[str, str]]:
+    project = load_files(root / "flows", root / "templates", None)
+    faulty = {issue.place.file for issue in project.issues if issue.is_error}
+    for path, text in project.texts.items():
+        if path.startswith("flows/") and path not in faulty:
+            yield f"{name}:{path}", text
+
+
+LOADING = dict(loading_texts())
+
+
+def test_it_is_a_schema() -> None:
+    jsonschema.Draft7Validator.check_schema(PLAIN)
+    jsonschema.Draft7Validator.check_schema(FOREIGN_NAMES)
+
+
+def test_there_are_many_files_to_try() -> None:
+    assert len(LOADING) > 200
+
+
+@pytest.mark.parametrize("name", LOADING)
+def test_what_loads_is_valid(name: str) -> None:
+    found = [f"{list(error.absolute_path)}: {error.message}" for error in VALIDATOR.iter_errors(read(LOADING[name]))]
+
+    assert [] == found
+
+
+def read(text: str) -> Any:
+    return as_editor_reads(text)
+
+
+@pytest.mark.parametrize("name", list(LOADING)[::7])
+def test_names_of_another_project_are_no_fault(name: str) -> None:
+    assert jsonschema.Draft7Validator(FOREIGN_NAMES).is_valid(read(LOADING[name]))
+
+
+RICH = """\
+flow: rich
+numbers: [442079460000, "+44 20 7946 0001"]
+entry: true
+start: hello
+params: {team: text, tries: {type: int, default: 3}, tier: [gold, standard]}
+outcomes: [done]
+returns: {account: text}
+locales: {en: {language: en-GB, style: 2}, fr: {language: fr-FR, premium: true, speech: fr-CA}}
+vars: {seen: {type: list, default: []}, ticket: {type: text, default: ""}}
+hours:
+  office:
+    timezone: Europe/London
+    week: {mon-fri: [09:00-12:00, 13:00-17:30], sat: 10:00-14:00, sun: closed}
+    holidays: [{country: GB, subdivision: ENG}, 2026-12-24, {2026-12-31: New Year's Eve}]
+    override: {2026-12-24: 09:00-12:00, 2027-01-02: {hours: closed, name: Inventory}}
+lookups:
+  customer:
+    get: "{{ env.CRM_URL }}/callers/{{ call.from }}"
+    timeout: 700ms
+    cache: 30s
+    headers: {Authorization: "Bearer {{ env.TOKEN }}"}
+    params: {item: text}
+    returns: {name: text, tier: [gold, standard], agents: [{name: text, pin: {type: text, sensitive: true}}],
+              card: {type: {code: text}, sensitive: true}, flags: {type: text, sensitive: bool}}
+    default: {name: "", tier: standard}
+  own: {python: "shop.stock:level", with: {item: "{{ ticket }}"}, returns: {level: int}}
+hooks:
+  saved: {post: "{{ env.CRM_URL }}/voicemails", json: {caller: "{{ call.from }}"}, params: {reason: text}}
+events: {hangup: saved}
+defaults:
+  talk: {style: 3, loop: "2"}
+  connect: {timeout: 20, from: 442079460000}
+  retry: {noinput: {en: ["Sorry?"], fr: ["Pardon ?"]}, then: {run: other, with: {a: 1}}}
+  choices: {operator: {dtmf: [0, "*"], speech: {en: [operator], fr: standard}, goto: end}}
+  min_confidence: 0.4
+  on: {error: hello}
+steps:
+  hello:
+    lookup: [customer, {own: {item: "{{ ticket }}"}}]
+    set: {seen: [a, "{{ ticket }}"], locale: fr}
+    send: {saved: {reason: "new"}}
+    do:
+      - talk: {en: "Hello.", fr: {template: bonjour.j2}}
+        bargeIn: "{{ ticket == 'x' }}"
+      - {action: talk, text: "Hello.", level: 0.5}
+      - talk: {template: hello.j2}
+      - stream: [https://example.com/a.mp3]
+        level: -0.5
+      - record: true
+      - record: {split: conversation, channels: 2, eventUrl: https://example.com/rec}
+      - conversation: room
+        record: true
+        canSpeak: []
+      - notify: {stage: greeted, number: 3}
+      - wait: 1.5
+      - checkpoint: heard
+      - ncco: list.json.j2
+      - input: {dtmf: {timeOut: 5}}
+      - connect:
+          - 447700900111
+          - {type: sip, uri: "sip:a@example.com", headers: {X-A: b}, timeout: 30}
+          - {type: phone, number: "{{ ticket }}", onAnswer: {run: whisper, with: {team: sales}}}
+          - {endpoint: {type: app, user: anna}, timeout: 10}
+      - {action: connect, endpoint: [{type: websocket, uri: "wss://x.example.com", content-type: audio/l16;rate=8000}]}
+      - connect: [{number: 447700900111, timeout: 5}, {uri: "sip:a@example.com"}, {uri: "wss://example.com/x"}]
+    events: {record: [saved, {saved: {reason: x}}]}
+    tail: false
+    choices:
+      one: {dtmf: 12, goto: {goto: hello, set: {ticket: "1"}}}
+      two: {dtmf: "#", goto: {return: done, set: {account: "1"}}}
+    retry: {noinput: [{talk: "Again?", style: 4}, {stream: https://example.com/x.mp3}, {template: a.j2}],
+            nomatch: "What?", tries: 3, reprompt: false, then: {noinput: end, nomatch: return}}
+    on: {error: end}
+  hold:
+    hold: {until: customer.ok, up_to: 10m}
+    on: {ready: end, too_long: {run: other}}
+  run:
+    run: other
+    with: {a: 1, b: [x]}
+    on: {done: end, otherwise: end, error: end}
+  collect:
+    collect: {into: ticket, digits: 6..8, check: ticket != "0", min_confidence: 0.3, sensitive: true}
+    goto: end
+  branch:
+    branch:
+      - {if: hours.office.open, goto: end}
+      - else: {run: other}
+"""
+SHARED = """\
+shared: true
+hours: {office: {timezone: Europe/London, week: {mon-sun: 09:00-17:30}, holidays: {country: GB}}}
+defaults: {talk: {language: en-GB}}
+"""
+
+
+@pytest.mark.parametrize("text", [RICH, SHARED])
+def test_every_form_of_every_word_is_valid(text: str) -> None:
+    found = [f"{list(error.absolute_path)}: {error.message}" for error in VALIDATOR.iter_errors(read(text))]
+
+    assert [] == found
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("entry: true", "entyr: true"),
+        ("entry: true", "entry: maybe"),
+        ("start: hello", "begin: hello"),
+        ("tail: false", "tial: false"),
+        ("tail: false", "tail: no!"),
+        ("style: 3, loop", "stile: 3, loop"),
+        ("level: 0.5", "level: 2.5"),
+        ("level: 0.5", "levle: 0.5"),
+        ("- talk: {template: hello.j2}", "- say: hello"),
+        ("- talk: {template: hello.j2}", "- talk"),
+        ("action: talk", "action: tlak"),
+        ("tries: 3, reprompt", "tries: 30, reprompt"),
+        ("tries: 3, reprompt", "max: 3, reprompt"),
+        ("dtmf: 12,", "dtmf: one,"),
+        ("dtmf: 12,", "key: 12,"),
+        ("up_to: 10m", "upto: 10m"),
+        (", up_to: 10m", ""),
+        ("      - else: {run: other}\n", "      - {if: customer.ok, goto: end}\n"),
+        ("into: ticket", "in: ticket"),
+        ("digits: 6..8", "digits: six"),
+        ("{if: hours.office.open, goto: end}", "{if: hours.office.open, then: end}"),
+        ("{if: hours.office.open, goto: end}", "{if: hours.office.open}"),
+        ("type: sip", "type: sips"),
+        ("- checkpoint: heard", "- {checkpoint: heard, loop: 1}"),
+        ("timezone:", "timzone:"),
+        ("timeout: 700ms", "time_out: 700ms"),
+        ("saved: {post:", "saved: {get:"),
+        ("{hangup: saved}", "{hang_up: saved}"),
+        ("{run: other, with: {a: 1}}", "{run: other, wiht: {a: 1}}"),
+        ("sensitive: true", "sensitive: perhaps"),
+        ("pin: {type: text, sensitive: true}", "pin: {type: text, sensitiv: true}"),
+        ("pin: {type: text, sensitive: true}", "pin: {sensitive: true}"),
+        ("pin: {type: text, sensitive: true}", "pin: text, sensitive: true"),
+        ("card: {type: {code: text}, sensitive: true}", "card: {type: txt, sensitive: true}"),
+        ("type: list, default: []", "type: lst, default: []"),
+        ("{language: en-GB, style: 2}", "{langauge: en-GB, style: 2}"),
+        ("steps:\n", "stages:\n"),
+    ],
+)
+def test_common_slips_are_invalid(right: str, wrong: str) -> None:
+    text = RICH.replace(right, wrong, 1)
+
+    assert text != RICH
+    assert not VALIDATOR.is_valid(read(text))
+
+
+@pytest.mark.parametrize("wrong", ["shared: true\nsteps: {}\n", "shared: true\nvars: {}\n"])
+def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
+    assert not VALIDATOR.is_valid(read(wrong))
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (("flow_file",), FlowWords.words()),
+        (("shared_file",), SharedWords.words()),
+        (("step",), StepWords.words()),
+        (("collect",), Collect.words()),
+        (("choices", "additionalProperties"), Choice.words()),
+        (("retry",), RetryWords.words()),
+        (("defaults",), (*ACTIONS, *DefaultWords.words())),
+        (("vars", "additionalProperties"), Declaration.words()),
+        (("lookups", "additionalProperties"), LookupDefinition.words()),
+        (("hooks", "additionalProperties"), HookDefinition.words()),
+        (("hours", "additionalProperties"), HoursWords.words()),
+        (("locales", "additionalProperties"), Locale.words()),
+        (("item",), KINDS),
+    ],
+)
+def test_every_word_of_the_loader_is_there_and_told(place: tuple[str, ...], words: tuple[str, ...]) -> None:
+    node = DEFINITIONS
+    for key in place:
+        node = node[key]
+
+    assert sorted(words) == sorted(node["properties"])
+    assert [] == [word for word, schema in node["properties"].items() if not schema.get("description")]
+
+
+@pytest.mark.parametrize("word", ACTIONS)
+def test_every_option_of_an_action_is_told(word: str) -> None:
+    properties = DEFINITIONS[f"{word}_pasted"]["properties"]
+
+    assert [] == [name for name, schema in properties.items() if not schema.get("description")]
+
+
+@pytest.mark.parametrize("kind", ENDPOINT_TYPES)
+def test_every_endpoint_takes_its_own_fields_and_those_of_the_connect(kind: str) -> None:
+    properties = DEFINITIONS[f"{kind}_target"]["properties"]
+
+    assert {"type", "timeout", "from"} <= set(properties)
+    assert kind == properties["type"]["const"]
+
+
+def test_the_names_of_a_project_are_offered() -> None:
+    schema = flow_schema(names_in({"flows/rich.yaml": RICH, "flows/shared.yaml": SHARED, "templates/hello.j2": "Hi"}))
+    definitions = schema["definitions"]
+    into = definitions["collect"]["properties"]["into"]
+
+    steps = ["branch", "collect", "hello", "hold", "run"]
+    assert {"enum": [*steps, "end", "return"]} in definitions["goto"]["anyOf"]
+    assert {"enum": ["customer", "own"]} in definitions["asked"]["anyOf"]
+    assert {"enum": ["saved"]} in definitions["sent"]["anyOf"]
+    assert {"enum": ["rich"]} in definitions["step"]["properties"]["run"]["anyOf"]
+    assert {"enum": ["hello.j2"]} in definitions["ncco_item"]["properties"]["ncco"]["anyOf"]
+    assert {"enum": ["seen", "team", "ticket", "tier", "tries"]} in into["anyOf"]
+    assert {"done"} <= set(definitions["on"]["properties"])
+    assert {"en", "fr"} == set(definitions["talk_item"]["properties"]["talk"]["anyOf"][0]["anyOf"][1]["properties"])
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "flow: [a]\nsteps: [b]\noutcomes: done\nvars: x\n", "{{{", "\x00"])
+def test_names_of_what_is_no_flow_are_none(text: str) -> None:
+    assert Names() == names_in({"flows/x.yaml": text})

@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.flow.issues import by_place
+from app.flow.loader import Shelf, load, load_files, revision_of
+from app.flow.model import Project
+
+ROOT = Path(__file__).parents[3]
+FLOW = """
+flow: {name}
+entry: true
+start: hello
+steps:
+  hello:
+    do:
+      - talk: {talk}
+    goto: end
+"""
+
+
+def flow(name: str, talk: str = '"Hello."') -> str:
+    return FLOW.format(name=name, talk=talk)
+
+
+def test_the_sample_flows_have_no_issue() -> None:
+    project = load_files(ROOT / "flows", ROOT / "templates", {})
+
+    assert () == project.issues
+    assert {"reception", "pin", "conference", "findme"} == set(project.flows)
+    assert project.flows["reception"].default
+    assert all(each.is_startable for each in project.flows.values())
+
+
+def test_a_project_without_texts_is_empty() -> None:
+    assert Project({}, (), {}) == load({})
+
+
+def test_a_flow_is_what_its_file_says() -> None:
+    text = 'flow: a\nnumbers: ["+44 20 7946 0000"]\ndefault: true\nstart: hello\nvars: {n: {type: int}}\n' + (
+        "defaults: {on: {error: sorry}}\nsteps:\n"
+        "  hello: {set: {n: '3'}, do: [{talk: Hello.}], goto: sorry}\n"
+        "  sorry: {do: [{talk: Sorry.}], goto: end}\n"
+    )
+
+    found = load({"flows/a.yaml": text}).flows["a"]
+
+    assert ("a", "hello", ("442079460000",), True, False) == (
+        found.name,
+        found.start,
+        found.numbers,
+        found.default,
+        found.entry,
+    )
+    assert ["hello", "sorry"] == list(found.steps)
+    assert ["n"] == [each.name for each in found.steps["hello"].sets]
+    assert ("int", 0) == (found.variables["n"].type_name, found.variables["n"].default)
+    assert found.error is not None
+    assert found.error.step == "sorry"
+
+
+def test_files_that_are_no_flows_are_left_alone() -> None:
+    project = load(
+        {"flows/readme.md": "Hello.", "other/a.yaml": "x", "templates/a.yaml": "x", "flows/b.YML": flow("b")}
+    )
+
+    assert () == project.issues
+    assert ["b"] == list(project.flows)
+
+
+def test_faults_of_all_files_come_sorted_by_place() -> None:
+    project = load({"flows/b.yaml": "flow: B\n", "flows/a.yaml": "flow: A\n", "flows/c.yaml": flow("c")})
+
+    assert sorted(project.issues, key=by_place) == list(project.issues)
+    assert ["flows/a.yaml", "flows/b.yaml"] == sorted({issue.place.file for issue in project.issues})
+    assert project.has_errors
+
+
+def test_a_flow_with_an_error_is_left_out() -> None:
+    project = load({"flows/a.yaml": flow("a").replace("goto: end", "goto: nowhere"), "flows/b.yaml": flow("b")})
+
+    assert ["b"] == list(project.flows)
+
+
+def test_a_flow_with_a_warning_is_kept() -> None:
+    project = load({"flows/a.yaml": flow("a").replace("    goto: end\n", "")})
+
+    assert ["a"] == list(project.flows)
+    assert not project.has_errors
+
+
+def test_a_file_that_is_no_map_says_how_a_flow_begins() -> None:
+    (issue,) = load({"flows/a.yaml": "- hello\n"}).issues
+
+    assert "E201" == issue.code
+    assert "begin with `flow: name`, `start: step` and `steps:`" == issue.cure
+
+
+def test_a_flow_is_made_of_its_file_and_the_templates_that_it_uses() -> None:
+    texts = {
+        "flows/a.yaml": flow("a", "{template: a.j2}"),
+        "flows/b.yaml": flow("b", "{template: b.j2}"),
+        "flows/c.yaml": flow("c"),
+        "templates/a.j2": "Hello from a.",
+        "templates/b.j2": "Hello from b.",
+        "templates/unused.j2": "Hello.",
+    }
+
+    flows = load(texts).flows
+
+    assert {
+        "a": ["flows/a.yaml", "templates/a.j2"],
+        "b": ["flows/b.yaml", "templates/b.j2"],
+        "c": ["flows/c.yaml"],
+    } == {name: sorted(each.sources) for name, each in flows.items()}
+
+
+def test_a_template_may_be_part_of_several_flows() -> None:
+    texts = {
+        "flows/a.yaml": flow("a", "{template: a.j2}"),
+        "flows/b.yaml": flow("b", "{template: a.j2}"),
+        "templates/a.j2": "Hello.",
+    }
+
+    flows = load(texts).flows
+
+    assert ["flows/a.yaml", "templates/a.j2"] == sorted(flows["a"].sources)
+    assert ["flows/b.yaml", "templates/a.j2"] == sorted(flows["b"].sources)
+
+
+def test_a_shelf_knows_which_templates_were_taken() -> None:
+    shelf = Shelf({"a.j2": "A", "b.j2": "B"})
+
+    assert ("A", None) == (shelf.get("a.j2"), shelf.get("c.j2"))
+    assert "b.j2" in shelf
+    assert ["a.j2", "b.j2"] == list(shelf)
+    assert 2 == len(shelf)
+    assert [{"templates/a.j2": "A"}, {}] == [shelf.take_all(), shelf.take_all()]
+
+
+def test_a_fault_of_the_text_brings_no_other_fault_at_its_place() -> None:
+    text = flow("a").replace("goto: end", "goto:")
+
+    assert ["E103"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
+
+
+def test_an_included_template_is_part_of_the_flow() -> None:
+    texts = {
+        "flows/a.yaml": flow("a", "{template: outer.j2}"),
+        "templates/outer.j2": "Hello {% include 'inner.j2' %}.",
+        "templates/inner.j2": "there",
+    }
+
+    project = load(texts)
+
+    assert () == project.issues
+    assert set(texts) == set(project.flows["a"].sources)
+
+
+@pytest.mark.parametrize("name", ["reception", "pin", "conference", "findme"])
+def test_the_sources_of_a_flow_make_the_same_flow_again(name: str) -> None:
+    found = load_files(ROOT / "flows", ROOT / "templates").flows[name]
+
+    again = load(found.sources).flows[name]
+
+    assert found.revision == again.revision
+    assert found.sources == again.sources
+    assert found.start == again.start
+    assert list(found.steps) == list(again.steps)
+
+
+def test_a_revision_changes_with_every_text_and_path() -> None:
+    revisions = {
+        revision_of(sources)
+        for sources in (
+            {"flows/a.yaml": "x"},
+            {"flows/a.yaml": "y"},
+            {"flows/b.yaml": "x"},
+            {"flows/a.yaml": "x", "templates/t.j2": ""},
+            {"flows/a.yamlx": ""},
+        )
+    }
+
+    assert 5 == len(revisions)
+    assert {64} == {len(revision) for revision in revisions}
+
+
+def test_a_revision_does_not_depend_on_the_order_of_the_sources() -> None:
+    assert revision_of({"a": "1", "b": "2"}) == revision_of({"b": "2", "a": "1"})
+
+
+def test_a_revision_takes_any_text() -> None:
+    assert 64 == len(revision_of({"flows/a.yaml": "\ud800"}))
+
+
+def test_what_only_follows_from_a_fault_of_its_text_is_not_told() -> None:
+    text = flow("a", "Hello.").replace("    goto: end", '      - talk:"Bye."\n    goto: end')
+
+    assert ["E116"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "steps:\n  hello:\n  do:\n    - talk: Hello.\n  goto: end\n",
+        "steps:\n  hello:\n    do: [{talk: Hello.}]\n    goto: end\n    on:\n    zebra: end\n",
+        "vars:\n  it:\n  type: text\n  sensitive: true\nsteps:\n  hello: {do: [{talk: Hello.}], goto: end}\n",
+    ],
+)
+def test_what_was_to_be_indented_is_told_once(text: str) -> None:
+    issues = load({"flows/a.yaml": f"flow: a\nentry: true\nstart: hello\n{text}"}).issues
+
+    assert ["E103"] == [issue.code for issue in issues]
+
+
+def test_beside_a_fault_of_its_text_a_menu_is_not_compared_with_its_prompts() -> None:
+    text = """\
+flow: a
+default: true
+start: hello
+steps:
+  hello:
+    do: [{talk: "Press 1 for sales."}]
+    choices:
+      sales:
+        dtmf: *
+        goto: end
+    retry: {then: end}
+"""
+
+    assert ["E108"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
+    assert ["W600"] == [issue.code for issue in load({"flows/a.yaml": text.replace("*", '"*"')}).issues]
+
+
+def test_what_cannot_be_read_from_disk_is_an_issue(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+
+    project = load_files(tmp_path / "flows", tmp_path / "templates")
+
+    assert ["E123"] == [issue.code for issue in project.issues]
+
+
+def test_an_environment_variable_that_is_not_set_is_a_warning() -> None:
+    text = flow("a", "Hello.").replace("goto: end", 'branch: [{if: env.OPEN == "yes", goto: end}, {else: end}]')
+
+    assert [] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
+    assert [] == [issue.code for issue in load({"flows/a.yaml": text}, {"OPEN": "yes"}).issues]
+    assert ["W302"] == [issue.code for issue in load({"flows/a.yaml": text}, {}).issues]
+
+
+def test_a_hundred_flows_of_twenty_steps_load_together() -> None:
+    step = """
+  s{n}:
+    do:
+      - talk: "Step {n}. For the next one press 1 or say next. To go back, press 2."
+    choices:
+      next: {{dtmf: 1, speech: [next, forward], goto: {next}}}
+      back: {{dtmf: 2, speech: [back, "one back"], goto: s0}}
+    retry: {{noinput: ["Sorry?"], then: end}}
+"""
+    steps = "".join(step.format(n=n, next=f"s{n + 1}" if n < 19 else "end") for n in range(20))
+    texts = {f"flows/f{n}.yaml": f"flow: f{n}\nentry: true\nstart: s0\nsteps:{steps}" for n in range(100)}
+
+    project = load(texts)
+
+    assert () == project.issues
+    assert 100 == len(project.flows)
+
+
+WORDS = [
+    *(
+        "flow",
+        "start",
+        "steps",
+        "vars",
+        "defaults",
+        "numbers",
+        "do",
+        "set",
+        "choices",
+        "collect",
+        "branch",
+        "goto",
+        "on",
+    ),
+    *("retry", "tail", "talk", "connect", "input", "checkpoint", "ncco", "dtmf", "speech", "into", "digits", "check"),
+    *("if", "else", "then", "noinput", "completed", "busy", "otherwise", "error", "type", "default", "sensitive"),
+    *("action", "hello", "menu"),
+]
+YAML_TEXTS = st.recursive(
+    st.sampled_from(
+        [
+            "end",
+            "hello",
+            "menu",
+            "1",
+            "0",
+            '"*"',
+            "true",
+            "{{ x }}",
+            '"{{ call.from }}"',
+            '""',
+            "text",
+            "6..8",
+            "a == b",
+        ]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(
+            st.sampled_from(WORDS),
+            inner,
+            max_size=4,
+        ).map(lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}")
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(["set", "do", "choices", "collect", "branch", "goto", "on", "retry"]), YAML_TEXTS)
+)
+def test_no_step_makes_the_loader_raise(step: dict[str, str]) -> None:
+    lines = "".join(f"    {word}: {value}\n" for word, value in step.items())
+
+    project = load({"flows/a.yaml": f"flow: a\nentry: true\nstart: hello\nsteps:\n  hello:\n{lines or '    {}'}\n"})
+
+    assert sorted(project.issues, key=by_place) == list(project.issues)
+
+
+@settings(max_examples=100, deadline=None)
+@given(YAML_TEXTS)
+def test_no_top_of_a_file_makes_the_loader_raise(value: str) -> None:
+    heads = ("flow", "start", "numbers", "default", "entry", "vars", "defaults", "steps")
+    texts = {f"flows/{word}.yaml": f"{word}: {value}\n" for word in heads}
+
+    assert load(texts | {"flows/whole.yaml": value}).issues
