@@ -18,7 +18,7 @@ from pathlib import Path
 from app.cli.server_under_test import make_app
 from app.flow.loader import load_files
 from app.verify.scenarios.files import files_of, read_files
-from app.verify.scenarios.stage import Stage
+from app.verify.scenarios.stage import LocalStage
 from app.verify.scenarios.suite import fitted, play
 
 
@@ -48,7 +48,7 @@ def _measure(files: tuple[Path, ...], count: int) -> tuple[float, float]:
 
 
 async def _play(files: tuple[Path, ...], count: int) -> int:
-    stage = Stage(load_files(Path("flows"), Path("templates"), {}), make_app)
+    stage = LocalStage(load_files(Path("flows"), Path("templates"), {}), make_app)
     scenarios, _ = fitted(stage, read_files(files))
     return sum([not (await play(stage, scenario)).holds for scenario in islice(cycle(scenarios), count)])
 

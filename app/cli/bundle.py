@@ -18,7 +18,7 @@ from app.cli.project import Source, load_source, print_errors
 from app.engine.offline import keep_offline, play_offline
 from app.flow.model import Flow, Project
 from app.settings import Settings
-from app.settings.failsafe import DEFAULT
+from app.settings.values import DEFAULT
 
 ALL: Final = "all.json"
 DEFAULT_FILE: Final = "default.json"

@@ -25,7 +25,7 @@ from app.ncco import RULES as NCCO_RULES
 from app.ncco import Rule as NccoRule
 from app.ncco.issue import RuleBook
 from app.ncco.suggest import nearest
-from app.verify.scenarios.rules import RULES as SCENARIO_RULES
+from app.verify.scenarios.values import RULES as SCENARIO_RULES
 
 WIDTH: Final = 100
 """Columns of running text."""

@@ -19,7 +19,7 @@ from app.cli.server_under_test import make_app
 from app.flow.report import report
 from app.verify.scenarios.files import read_files
 from app.verify.scenarios.model import Scenario
-from app.verify.scenarios.stage import Stage
+from app.verify.scenarios.stage import LocalStage
 from app.verify.scenarios.suite import fitted, play
 from app.verify.scenarios.telling import Ink, told
 
@@ -33,7 +33,7 @@ class ProjectStage:
     """One project, where its scenarios play, and the event loop that they run in."""
 
     source: Source
-    stage: Stage
+    stage: LocalStage
     runner: asyncio.Runner
 
 
@@ -75,7 +75,7 @@ def _stage_of(project: Path, config: pytest.Config) -> ProjectStage:
             raise pytest.Collector.CollectError(error.message) from error
         runner = asyncio.Runner()
         config.add_cleanup(runner.close)
-        stages[project] = ProjectStage(source, Stage(found.project, make_app, dial_allow), runner)
+        stages[project] = ProjectStage(source, LocalStage(found.project, make_app, dial_allow), runner)
     return stages[project]
 
 

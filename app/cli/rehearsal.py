@@ -10,12 +10,12 @@ from typing import Any, Final
 from app.cli.server_under_test import make_app
 from app.flow.model import Project
 from app.verify.prove.counterexample import Written, shortened, text_of
-from app.verify.scenarios.model import Hear
-from app.verify.scenarios.reader import Reader
-from app.verify.scenarios.reading import read_scenarios
+from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.stage import Stage
+from app.verify.scenarios.script import Hear
+from app.verify.scenarios.stage import LocalStage
 from app.verify.scenarios.suite import play
+from app.verify.scenarios.values import Bound, Excerpt, ScenarioReader
 
 _FILE: Final = "rehearsal.yaml"
 
@@ -39,21 +39,21 @@ def rehearse(project: Project, scenarios: Iterable[Written]) -> list[Rehearsed]:
     """Play each of them. One that expects to be without a fault has to differ by it, every other one has to hold."""
 
     async def play_all() -> list[Rehearsed]:
-        stage = Stage(project, make_app)
+        stage = LocalStage(project, make_app)
         return [await _play(stage, each) for each in scenarios]
 
     return asyncio.run(play_all())
 
 
-async def _play(stage: Stage, written: Written) -> Rehearsed:
+async def _play(stage: LocalStage, written: Written) -> Rehearsed:
     """Calls that continue alike may have begun with different words, so what is heard is taken from the call."""
     (scenario,), _ = read_scenarios(_FILE, text_of([written]))
-    reader = Reader()
+    reader = ScenarioReader()
     fitted = stage.fit(scenario, reader)
     if reader.issues:
         return Rehearsed(written, reader.issues[0].message)
-    script = tuple(replace(step, text=None) if isinstance(step, Hear) else step for step in fitted.script)
-    result = await play(stage, replace(fitted, script=script), leaves_open=True)
+    script = tuple(Hear(texts=(Excerpt(None),)) if isinstance(step, Hear) else step for step in fitted.script)
+    result = await play(stage, fitted.model_copy(update={"script": script}), leaves_open=True)
     heard = replace(written, body=_with_heard(written.body, [text for _, text in result.heard]))
     return Rehearsed(heard, _problem(result, fitted.expect.without), result)
 
@@ -68,11 +68,9 @@ def _with_heard(body: Mapping[str, Any], heard: Sequence[str]) -> dict[str, Any]
     return {**body, "script": script}
 
 
-def _problem(result: Result, without: Mapping[str, float]) -> str:
-    message = next((difference.message for difference in result.differences), "")
-    fault = next(iter(without), None)
-    if fault is None:
-        return message
-    if not message:
-        return f"{fault} does not happen"
-    return "" if message.startswith(f"{fault}: ") else message
+def _problem(result: Result, without: Mapping[str, Bound]) -> str:
+    first = next(iter(result.differences), None)
+    fault = next(iter(without), "")
+    if first is None:
+        return f"{fault} does not happen" if fault else ""
+    return "" if fault and first.fault == fault else first.message

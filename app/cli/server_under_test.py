@@ -24,9 +24,9 @@ from app.service.outgoing import new_client
 from app.settings import Settings
 from app.simulator import Application
 from app.store import HookRow
-from app.verify.scenarios.stage import BASE, BROKEN, Outside
+from app.verify.scenarios.line import BASE, BROKEN, Outside
 from app.web import create_app
-from app.web.webhook import DEADLINE_S
+from app.web.webhooks import DEADLINE_S
 
 Method = Literal["GET", "POST"]
 START_IT: Final = "start it, or write its answer URL as you would enter it at Vonage"

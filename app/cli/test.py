@@ -32,14 +32,13 @@ from app.flow.model import Project
 from app.flow.report import report
 from app.simulator import Application
 from app.verify.coverage import paint, percent, told_coverage
-from app.verify.scenarios.distant import DistantStage, NoServer
-from app.verify.scenarios.files import ScenarioFile, read_files
+from app.verify.scenarios.files import ScenarioFile, read_files, updated
+from app.verify.scenarios.line import NoServer
 from app.verify.scenarios.reports import as_github, as_json, as_junit
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.stage import Stage
-from app.verify.scenarios.suite import AnyStage, Suite, run_suite
-from app.verify.scenarios.telling import Ink, Rename, told, told_unjudged
-from app.verify.scenarios.updating import updated
+from app.verify.scenarios.stage import LocalStage, RemoteStage, Stage
+from app.verify.scenarios.suite import Rename, Suite, run_suite
+from app.verify.scenarios.telling import Ink, told, told_unjudged
 
 DRAWINGS: Final[Mapping[str, Callable[[Drawing], str]]] = {
     ".mmd": as_mermaid,
@@ -186,21 +185,21 @@ def _play_projects(scenarios: Mapping[Source, Sequence[Path]], run: Run, graph: 
 
 async def _play_project(project: Project, source: Source, files: Sequence[Path], run: Run) -> None:
     async with live_outside(is_live=run.live) as outside:
-        stage = Stage(project, make_app, server_settings().dial_allow, outside=outside, chaos=run.chaos)
+        stage = LocalStage(project, make_app, server_settings().dial_allow, outside=outside, chaos=run.chaos)
         await _play(stage, read_files(files), run, partial(path_of, source=source))
 
 
 def _play_remote(application: Application, paths: Sequence[Path], run: Run) -> None:
     """Play scenarios on a server at a URL. Raises CannotRun."""
     files = read_files(paths)
-    stage = DistantStage(application, chaos=run.chaos, numbers=first_numbers(file.path for file in files))
+    stage = RemoteStage(application, chaos=run.chaos, numbers=first_numbers(file.path for file in files))
     try:
         asyncio.run(_play(stage, files, run, str))
     except NoServer as error:
         raise CannotRun(str(error), START_IT) from error
 
 
-async def _play(stage: AnyStage, files: Sequence[ScenarioFile], run: Run, rename: Rename) -> None:
+async def _play(stage: Stage, files: Sequence[ScenarioFile], run: Run, rename: Rename) -> None:
     """Play files of scenarios; print each difference at once, then which outcomes are left."""
 
     def played(result: Result) -> None:

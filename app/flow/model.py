@@ -370,7 +370,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """What the user of a flow, a look-up or a hook gives to it."""
+    """What the user of a flow, a lookup or a hook gives to it."""
 
     variable: Variable
     is_required: bool
@@ -398,7 +398,7 @@ class Signature:
 
 
 class Asking(Protocol):
-    """A look-up as a step asks it."""
+    """A lookup as a step asks it."""
 
     @property
     def name(self) -> str:
@@ -437,7 +437,7 @@ class Exit(Protocol):
     """How a step ends, in its file under app/flow/exits/.
 
     `is_early` says that it decides before the
-    step plays anything. `asks_again` that the step's look-ups are asked anew before it decides on a webhook.
+    step plays anything. `asks_again` that the step's lookups run again before it decides on a webhook.
     """
 
     word: ClassVar[str]
@@ -511,8 +511,8 @@ class Flow:
         outcomes: what may come of it then.
         locales: the languages it speaks, by name; the first is the default.
         calendars: opening hours, by name.
-        unasked: what look-ups are in scope as before they are asked, by name.
-        hushed: the ways to the sensitive fields of look-ups, by look-up; none leads into another.
+        unasked: what lookups are in scope as before they are asked, by name.
+        hushed: the ways to the sensitive fields of lookups, by lookup; none leads into another.
         events: as in `Step`, for every step.
         limits: what it promises, by name (`app.flow.language.flow`); no running call looks at it.
         subs: the flows that a call may come to from here, by name.

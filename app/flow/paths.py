@@ -1,6 +1,6 @@
 """The way to a value within a name, and how it is written: `customer.card`, `customer.cards[].number`.
 
-Names without such a way are names of a flow. The others are sensitive fields of look-ups, and what they are called.
+Names without such a way are names of a flow. The others are sensitive fields of lookups, and what they are called.
 """
 
 from __future__ import annotations

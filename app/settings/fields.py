@@ -13,9 +13,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
 from app.service.policy import Policy
-from app.settings import keys, values
-from app.settings.failsafe import DEFAULT as SORRY
-from app.settings.failsafe import read_failsafe
+from app.settings import values
+from app.settings.secrets import derived_keys, stored_secret
 from app.vonage.signatures import Verifier
 
 PREFIX: Final = "NCCO_"
@@ -130,9 +129,9 @@ class Settings(BaseSettings):
     failsafe: Annotated[
         tuple[Mapping[str, Any], ...],
         NoDecode,
-        BeforeValidator(read_failsafe),
+        BeforeValidator(values.read_failsafe),
         Cure("Write what is to be said, or an NCCO as JSON."),
-    ] = Field(default_factory=lambda: read_failsafe(SORRY))
+    ] = Field(default_factory=lambda: values.read_failsafe(values.DEFAULT))
     """What a caller hears when no flow can be played: a text to say, or an NCCO as JSON."""
     insecure: _Switch = False
     """1 starts the server without a signature secret outside of `--dev`: anybody can then send webhooks."""
@@ -288,7 +287,7 @@ class Settings(BaseSettings):
         own = [text.get_secret_value() for text in (self.key, self.key_previous)]
         secrets = [text.get_secret_value() for text in (self.signature_secret, self.signature_secret_previous)]
         shared = [f"{secret}\0{self.public_url}" for secret in secrets if secret]
-        return keys.derived([*own, *shared]) or keys.derived([keys.stored(self.database_url)])
+        return derived_keys([*own, *shared]) or derived_keys([stored_secret(self.database_url)])
 
     def policy(self) -> Policy:
         """What the service is told. May create the key file beside the database. Raises SettingsError."""

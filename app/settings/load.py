@@ -16,7 +16,7 @@ from app.errors import SettingsError
 from app.ncco.suggest import nearest
 from app.settings import values
 from app.settings.fields import PREFIX, SECRETS, Cure, Settings, variable
-from app.settings.secret_files import SUFFIX, named_files, read_file
+from app.settings.secrets import SUFFIX, named_files, read_file
 
 FLOW_PREFIX: Final = "FLOW_"
 DOTENV: Final = Path(".env")

@@ -38,12 +38,13 @@ INSERT_TURN: Final = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 
-# call_key is NULL when the webhook belongs to no stored call; session is what it names all the same.
+# call_key is NULL when the webhook belongs to no stored call; session is what it names all the same. $12 is the key of
+# the call where it is known.
 INSERT_WEBHOOK: Final = """
     INSERT INTO webhooks (
         call_key, id, kind, session, turn, wait, status, leg, conversation, method, body, received_at
     )
-    VALUES ((SELECT key FROM calls WHERE id = $3), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    VALUES (coalesce($12::bigint, (SELECT key FROM calls WHERE id = $3)), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 
 # Of two hosts that record the same delivery at the same moment, one waits here for the other.
@@ -139,7 +140,7 @@ def advance(session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequ
 
 def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
     yield INSERT_TURN, (call_key, *turn[1:])
-    yield INSERT_WEBHOOK, webhook
+    yield INSERT_WEBHOOK, (*webhook, call_key if webhook.session == turn.session else None)
     yield from add_hooks(hooks)
 
 
@@ -149,7 +150,7 @@ def record(webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
     if hooks and webhook.wait >= 0 and (yield LOCK_CALL, (webhook.session,)):
         delivery = (webhook.session, webhook.turn, webhook.wait, webhook.status)
         is_repeated = bool((yield SELECT_DELIVERED, delivery))
-    yield INSERT_WEBHOOK, webhook
+    yield INSERT_WEBHOOK, (*webhook, None)
     if not is_repeated:
         yield from add_hooks(hooks)
 

@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from app.store.rows import Schema
 
@@ -33,6 +33,8 @@ class Many(NamedTuple):
 
 
 Statement: TypeAlias = tuple[str, Sequence[Any]] | Many
+
+_NOTE: Final = "it waited for the store"
 
 T = TypeVar("T")
 Work: TypeAlias = Generator[Statement, list[Row], T]
@@ -84,6 +86,14 @@ class Database(Protocol):
     async def read(self, sql: str, *values: object) -> list[Row]:
         """Every row of a query, as of the last commit. Raises StoreUnavailable."""
 
+    async def find(self, sql: str, key: str) -> Row | None:
+        """The row with this key, or None, as of the last commit. Raises StoreUnavailable.
+
+        Args:
+            sql: a query with one value, the key, which the row has in its first column.
+            key: of the row.
+        """
+
     async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
         """Run an operation in one transaction; returns or raises what it does, once that is on disk.
 
@@ -125,11 +135,26 @@ class WriteItem:
     error: Exception | None = None
 
     def settle(self) -> None:
-        """Wake the task, in its own loop, unless it was cancelled meanwhile."""
-        if self.done.done():
-            return
-        if self.error is None:
-            self.done.set_result(self.result)
-        else:
-            self.done.set_exception(self.error)
-            self.done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it
+        """Wake the task with the result or the error."""
+        settle(self.done, self.result, self.error)
+
+
+def settle(done: asyncio.Future[Any], result: Any, error: Exception | None = None) -> None:
+    """Wake the task that waits for `done`, in its own loop, unless it was cancelled meanwhile."""
+    if done.done():
+        return
+    if error is None:
+        done.set_result(result)
+    else:
+        done.set_exception(error)
+        done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it
+
+
+def waited(error: asyncio.CancelledError) -> None:
+    """Note on a cancellation that the task was waiting for the store."""
+    error.add_note(_NOTE)
+
+
+def is_of_store(error: BaseException | None) -> bool:
+    """Whether `error` cancelled a task that was waiting for the store."""
+    return _NOTE in getattr(error, "__notes__", ())

@@ -12,18 +12,17 @@ import re
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Final
 
 from app.errors import AppError, StoreUnavailable, StoreUnusable
 from app.store import sqlite_file
-from app.store.database import Row, T, Work, WriteItem
+from app.store.database import Row, T, Work, WriteItem, waited
 from app.store.migrations import SQLITE, require_readable, upgrade
 from app.store.rows import Schema
-from app.store.waiting import waited
 
 BUSY_MS: Final = 1_500
 """How long a write waits for another process; two such waits in a row end before Vonage gives up (5 s)."""
@@ -118,6 +117,11 @@ class SqliteDatabase:
                 if not sqlite_file.is_busy(error) or time.monotonic() > until:
                     raise sqlite_file.unavailable(self.label, error) from error
             await asyncio.sleep(_PAUSE_S)
+
+    async def find(self, sql: str, key: str) -> Row | None:
+        """See `Database.find`."""
+        rows = await self.read(sql, key)
+        return rows[0] if rows else None
 
     async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
         """See `Database.write`."""
@@ -218,7 +222,9 @@ class Writer:
         self._path = path
         self._busy_ms = busy_ms
         self._queue_limit = queue_limit
-        self._queue: SimpleQueue[WriteItem | None] = SimpleQueue()
+        self._queue: deque[WriteItem] = deque()
+        self._has_work = threading.Event()
+        self._is_closing = False
         self._connection: sqlite3.Connection | None = None
         self._file = _identity(path)
         self._log_path = path.with_name(f"{path.name}-wal")
@@ -228,30 +234,30 @@ class Writer:
         self._thread.start()
 
     def put(self, item: WriteItem) -> None:
-        """Queue an operation. Raises StoreUnavailable when too many wait."""
-        if self._queue.qsize() >= self._queue_limit:
+        """Queue an operation. Raises StoreUnavailable when too many wait.
+
+        The thread starts once the tasks that are ready now have run, so that what they write is one group.
+        """
+        if len(self._queue) >= self._queue_limit:
             raise StoreUnavailable(f"{self._queue_limit} writes to {self._path} are waiting already")
-        self._queue.put(item)
+        self._queue.append(item)
+        item.done.get_loop().call_soon(self._has_work.set)
 
     def close(self) -> None:
         """Write what is queued and end the thread. Blocks."""
-        self._queue.put(None)
+        self._is_closing = True
+        self._has_work.set()
         self._thread.join()
 
     def _run(self) -> None:
-        is_closing = False
-        while not is_closing:
-            item = self._queue.get()
-            group: list[WriteItem] = []
-            while item is not None:
-                group.append(item)
-                if len(group) == GROUP_LIMIT or self._queue.empty():
-                    break
-                item = self._queue.get()
-            is_closing = item is None
-            self._write([each for each in group if not each.done.cancelled()])
-            _wake(group)
-            self._write_back()
+        while self._queue or not self._is_closing:
+            self._has_work.wait()
+            self._has_work.clear()
+            while self._queue:
+                group = [self._queue.popleft() for _ in range(min(len(self._queue), GROUP_LIMIT))]
+                self._write([item for item in group if not item.done.cancelled()])
+                _wake(group)
+                self._write_back()
         self._disconnect()
 
     def _write(self, group: list[WriteItem]) -> None:
@@ -276,7 +282,7 @@ class Writer:
 
     def _write_back(self) -> None:
         """Write the log back into the file if it is long. SQLite would do it within a commit, while callers wait."""
-        if self._written >= CHECKPOINT_AFTER and self._queue.empty() and self._connection is not None:
+        if self._written >= CHECKPOINT_AFTER and not self._queue and self._connection is not None:
             self._written = 0
             with suppress(Exception):  # it costs only room: the next one does it
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
@@ -291,12 +297,21 @@ class Writer:
 def _commit(connection: sqlite3.Connection, group: list[WriteItem], label: str) -> None:
     """Run operations one after another in one transaction; each has its result or its error afterwards.
 
-    When the database fails, all of them have that error.
+    When the database fails, all of them have that error. Savepoints cost time, so there are some only once a row was
+    refused.
     """
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        for item in group:
-            _attempt(connection, item, label)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for item in group:
+                _run(connection, item)
+        except Exception as error:
+            if not sqlite_file.is_of_row(error):
+                raise
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            for item in group:
+                _run_alone(connection, item, label)
         connection.execute("COMMIT")
     except Exception as error:  # noqa: BLE001 - handed to every waiting task
         with suppress(sqlite3.Error):
@@ -305,15 +320,24 @@ def _commit(connection: sqlite3.Connection, group: list[WriteItem], label: str) 
             item.error = sqlite_file.unavailable(label, error)
 
 
-def _attempt(connection: sqlite3.Connection, item: WriteItem, label: str) -> None:
-    """Run one operation. What it raises, or a row that cannot be stored, is its own error and leaves nothing behind."""
-    connection.execute("SAVEPOINT item")
+def _run(connection: sqlite3.Connection, item: WriteItem) -> None:
+    """Run one operation. What it raises itself, it raises before it has written anything."""
+    item.error = None
     try:
         item.result = sqlite_file.run(connection, item.work())
+    except AppError as error:
+        item.error = error
+
+
+def _run_alone(connection: sqlite3.Connection, item: WriteItem, label: str) -> None:
+    """Run one operation. A row that cannot be stored is its own error, and leaves nothing behind."""
+    connection.execute("SAVEPOINT item")
+    try:
+        _run(connection, item)
     except Exception as error:
-        if not isinstance(error, AppError) and not sqlite_file.is_of_row(error):
+        if not sqlite_file.is_of_row(error):
             raise
-        item.error = error if isinstance(error, AppError) else sqlite_file.refused(label, error)
+        item.error = sqlite_file.refused(label, error)
         connection.execute("ROLLBACK TO item")
     connection.execute("RELEASE item")
 

@@ -1,15 +1,19 @@
-"""The application: routers, middleware and error handlers put together."""
+"""The application: routes, middleware and error handlers put together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.flow.loader import load_files
@@ -17,18 +21,88 @@ from app.service.calls import CallService
 from app.service.library import Library
 from app.settings import Settings
 from app.store import open_store
-from app.web import api_docs, health, routes
-from app.web.drain import Drain
-from app.web.failures import Failures
+from app.web import health, webhooks
+from app.web.health import Drain
 from app.web.lifespan import make_lifespan
 from app.web.metrics import Metrics
-from app.web.middleware import RequestHeadMiddleware
-from app.web.responses import error_response
-from app.web.telemetry import find_telemetry
-from app.web.webhook import DEADLINE_S, WebhookConfig
+from app.web.responses import Failures, error_response
+from app.web.webhooks import DEADLINE_S, WebhookConfig
 
 if TYPE_CHECKING:
     from app.web.otel import Telemetry
+
+ENDPOINTS: Final = tuple(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT" for kind in ("", "TRACES_", "METRICS_"))
+EXPORTERS: Final = ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER")
+_CURE: Final = 'pip install "ncco-server[otel]", or remove the OTEL_ variables'
+
+
+def is_wanted(environ: Mapping[str, str]) -> bool:
+    """Whether the standard variables ask for traces or metrics."""
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    exporters = [environ.get(name, "").strip() for name in EXPORTERS]
+    if all(exporter == "none" for exporter in exporters):
+        return False
+    return any(exporters) or any(environ.get(name, "").strip() for name in ENDPOINTS)
+
+
+def find_telemetry(log: FilteringBoundLogger, environ: Mapping[str, str] = os.environ) -> Telemetry | None:
+    """The telemetry that the environment asks for; None when it asks for none, or it cannot work, which is logged."""
+    if not is_wanted(environ):
+        return None
+    try:
+        start = import_module("app.web.otel").start
+    except ImportError as error:
+        log.warning("telemetry is off", problem=f"its packages cannot be imported: {error}", cure=_CURE)
+        return None
+    telemetry: Telemetry | None = start(environ, log)
+    return telemetry
+
+
+MAX_HEAD_BYTES: Final = 65_536
+MAX_HEADERS: Final = 100
+
+
+class RequestHeadMiddleware:
+    """Refuses a request head that is too large, normalises the paths of webhooks, and closes connections on drain.
+
+    Doubled and trailing slashes in the path of a webhook are ignored. While the server drains, no connection outlives
+    its response, so that clients connect to another host.
+    """
+
+    def __init__(self, app: ASGIApp, drain: Drain) -> None:
+        self._app = app
+        self._drain = drain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers, path = scope["headers"], scope["path"]
+        size = len(path) + len(scope["query_string"])
+        for name, value in headers:
+            size += len(name) + len(value)
+        if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
+            problem = f"the request has more than {MAX_HEADERS} headers, or more than {MAX_HEAD_BYTES} bytes of them"
+            refused = error_response(431, problem, "Send fewer and shorter headers.", {"connection": "close"})
+            await refused(scope, receive, send)
+            return
+        if "//" in path or path.endswith("/"):
+            parts = [part for part in path.split("/") if part]
+            if parts[:1] == ["webhooks"]:
+                scope["path"] = "/" + "/".join(parts)
+        await self._app(scope, receive, _closing(send) if self._drain.has_begun else send)
+
+
+def _closing(send: Send) -> Send:
+    async def close(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"connection", b"close")]
+        await send(message)
+
+    return close
+
 
 _CURES = {
     404: "Vonage's URLs are /webhooks/answer, /webhooks/event and /webhooks/fallback; others are /healthz and /readyz.",
@@ -72,7 +146,7 @@ def create_app(
     calls = service or make_service(settings)
     readiness = health.Readiness(calls, drain)
     failures = Failures(calls.failsafe, settings.body_limit, deadline_s)
-    config = WebhookConfig(settings, counters, lines.bind(), failures, dev, deadline_s, clock, telemetry)
+    config = WebhookConfig(settings, calls, counters, lines.bind(), failures, dev, deadline_s, clock, telemetry)
     app = FastAPI(
         title="NCCO server",
         description="Webhooks of Vonage voice calls.",
@@ -81,23 +155,26 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
+        routes=_routes(dev),
         lifespan=make_lifespan(config, calls, readiness, drain) if service is None else None,
     )
     app.state.calls = calls
     app.state.webhooks = config
     app.state.readiness = readiness
-    app.include_router(routes.router)
-    app.include_router(routes.rtc_router)
-    app.include_router(health.router)
-    if dev:
-        app.include_router(health.metrics_router)
-        app.include_router(api_docs.router)
     if telemetry is not None:
         app.add_middleware(telemetry.middleware)
     app.add_middleware(RequestHeadMiddleware, drain=drain)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _server_error)
     return app
+
+
+def _routes(dev: bool) -> list[BaseRoute]:
+    """The routes of all routers, in one list: FastAPI would match those of an included router twice."""
+    routers = [webhooks.router, webhooks.rtc_router, health.router]
+    if dev:
+        routers.append(health.dev_router)
+    return [route for router in routers for route in router.routes]
 
 
 def make_service(settings: Settings) -> CallService:

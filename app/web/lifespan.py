@@ -1,27 +1,198 @@
-"""What happens when the application starts and stops."""
+"""What happens when the application starts and stops, and what runs beside the webhooks."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+import multiprocessing
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
+from structlog.typing import FilteringBoundLogger
 
+from app.engine import Lookup, LookupAnswer
+from app.errors import StoreError, StoreUnusable
 from app.service.calls import CallService
 from app.service.lookups import LookupAnswerer, LookupClient, TurnLookups
-from app.service.outbox import Poster, Schedule, Sender, Signer
+from app.service.outbox import Poster, Schedule, Sender, Signer, Verdict
 from app.service.outgoing import new_client
+from app.service.retention import Sweeper, Swept
+from app.service.rows import milliseconds
 from app.settings import Settings
-from app.web.background import CountedAsking, HookLog, after, count_calls, make_sweeper, open_store, running
-from app.web.drain import Drain, draining_on_sigterm
-from app.web.flow_watcher import FlowReader, watch_flows
-from app.web.health import Readiness
-from app.web.rotation import rotating_secrets
-from app.web.webhook import WebhookConfig
+from app.store import HookCounts, HookRow, Store
+from app.web.health import Drain, Readiness
+from app.web.metrics import Metrics
+from app.web.watcher import SECRETS_LOOK_S, FlowReader, SecretsReader, UseSecrets, watch_flows
+from app.web.webhooks import WebhookConfig
+
+RETRY_S: Final = 1.0
+"""How often a store that is away is tried again."""
+PATIENCE_S: Final = 2.0
+"""How long a start waits for the first try; then callers are served while it goes on."""
+COUNT_S: Final = 15.0
+"""How often open calls are counted: as often as Prometheus usually asks."""
+COUNT_SHARE: Final = 0.01
+"""Part of the time that counting may take: with very many calls it is done less often."""
+COUNTED: Final = timedelta(hours=4)
+"""Calls that began within this time are counted: longer than calls last, so that one whose end was never reported does
+not count forever. Our choice; a call is connected for two hours at most. Source: NCCO reference, Connect (limit)."""
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work` as a task until the context ends."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def after(event: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` once `event` is set."""
+    await event.wait()
+    await work()
+
+
+@asynccontextmanager
+async def open_store(
+    store: Store, log: FilteringBoundLogger, *, patience_s: float = PATIENCE_S, retry_s: float = RETRY_S
+) -> AsyncIterator[asyncio.Event]:
+    """Open the store, and close it in the end. The event is set once it is open.
+
+    A server whose store is away serves all the same: it is not ready, answers 503, and plays the failsafe NCCO on the
+    fallback URL. If it did not listen, its callers would hear nothing.
+
+    Raises:
+        StoreUnusable: waiting does not help.
+    """
+    opened = asyncio.Event()
+    attempt = asyncio.create_task(store.open())
+    await asyncio.wait({attempt}, timeout=patience_s)
+    if attempt.done():
+        error = attempt.exception()
+        if error is None:
+            opened.set()
+        elif isinstance(error, StoreUnusable) or not isinstance(error, StoreError):
+            raise error
+    try:
+        async with running(_open_later(store, attempt, opened, log, retry_s)):
+            yield opened
+    finally:
+        await store.close()
+
+
+async def _open_later(
+    store: Store, attempt: asyncio.Task[None], opened: asyncio.Event, log: FilteringBoundLogger, retry_s: float
+) -> None:
+    """Try until the store is open, and log each problem once."""
+    logged = ""
+    while not opened.is_set():
+        try:
+            await attempt
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the trying
+            problem = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
+            if problem != logged:
+                logged = problem
+                log.error("store away", problem=problem, cure=getattr(error, "cure", ""))
+            await asyncio.sleep(retry_s)
+            attempt = asyncio.create_task(store.open())
+        else:
+            opened.set()
+            log.info("store opened")
+
+
+async def count_calls(
+    store: Store,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+    clock: Callable[[], datetime],
+    *,
+    count_s: float = COUNT_S,
+) -> None:
+    """Count the open calls now and then, for the metrics."""
+    while True:
+        records = store.records()
+        try:
+            await records.open()
+            while True:
+                begun = time.monotonic()
+                metrics.calls_open(await records.count_open(milliseconds(clock() - COUNTED)))
+                await asyncio.sleep(max(count_s, (time.monotonic() - begun) / COUNT_SHARE))
+        except StoreError as error:
+            log.debug("open calls not counted", problem=str(error))
+        except Exception as error:  # noqa: BLE001 - a passing fault (no file left to open) must not end the counting
+            log.warning("open calls not counted", problem=f"{type(error).__name__}: {error}")
+        finally:
+            await records.close()
+        await asyncio.sleep(count_s)
+
+
+def make_sweeper(days: int, service: CallService, log: FilteringBoundLogger, clock: Callable[[], datetime]) -> Sweeper:
+    """What deletes old calls, and logs how many."""
+
+    def log_sweep(swept: Swept) -> None:
+        if swept.problem:
+            log.warning("old calls not deleted", **swept._asdict())
+        else:
+            log.info("old calls deleted", rows=swept.rows, revisions=swept.revisions)
+
+    return Sweeper(service.store, service.library, days, log_sweep, clock=clock)
+
+
+class HookLog:
+    """Logs and counts what happens to hooks, without any value of their calls."""
+
+    def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
+        self._metrics = metrics
+        self._log = log
+
+    def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
+        """One try is over."""
+        about = {"hook": hook.name, "id": hook.id, "session": hook.session, "tries": hook.tries}
+        if verdict.outcome == "sent":
+            self._metrics.hook_tried("sent")
+            self._log.info("hook sent", **about)
+        elif next_s is not None:
+            self._metrics.hook_tried("failed")
+            self._log.warning("hook not sent", **about, problem=verdict.problem, next_try_s=round(next_s))
+        else:
+            self._metrics.hook_tried("parked")
+            cure = f"check its receiver, then `ncco hooks retry {hook.id}`"
+            self._log.error("hook parked", **about, problem=verdict.problem, cure=cure)
+
+    def counted(self, counts: HookCounts) -> None:
+        """How many hooks wait and are parked."""
+        self._metrics.hooks_kept(counts.waiting, counts.parked)
+
+    def troubled(self, problem: str) -> None:
+        """The store was away."""
+        self._log.error("hooks not sent", problem=problem)
+
+
+class CountedAsking:
+    """Asks lookups as `asking` does, and counts the results."""
+
+    def __init__(self, asking: LookupAnswerer, metrics: Metrics) -> None:
+        self._asking = asking
+        self._metrics = metrics
+        self.clock = asking.clock
+        self.budget_ms = asking.budget_ms
+
+    async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
+        """The answer within `left_ms`. Never raises."""
+        answer = await self._asking.answer(lookup, left_ms)
+        self._metrics.looked_up(lookup.name, answer)
+        return answer
+
 
 COLLECT_AFTER: Final = 50_000
 """New objects after which Python looks for cycles; the default is 700. Flows and libraries are many objects that stay:
@@ -118,3 +289,77 @@ async def _asking_lookups(config: WebhookConfig) -> AsyncIterator[LookupAnswerer
             yield asking if telemetry is None else telemetry.asking(asking)
         finally:
             await client.close()
+
+
+@asynccontextmanager
+async def draining_on_sigterm(drain: Drain, drain_s: float, log: FilteringBoundLogger) -> AsyncIterator[None]:
+    """Delay the effect of SIGTERM by `drain_s` seconds, for as long as the application runs.
+
+    A second SIGTERM ends the delay, except in a worker: it gets one from its supervisor, and possibly another one from
+    whoever signals the whole process group. SIGINT is not delayed. With 0, or outside of the main thread, nothing
+    changes.
+    """
+    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+    timer: asyncio.TimerHandle | None = None
+
+    def restore() -> None:
+        loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, before)
+
+    def end() -> None:
+        restore()
+        signal.raise_signal(signal.SIGTERM)
+
+    def on_sigterm() -> None:
+        nonlocal timer
+        if timer is None:
+            drain.has_begun = True
+            timer = loop.call_later(drain_s, end)
+            log.info("leaving", drain_s=drain_s)
+        elif multiprocessing.parent_process() is None:
+            timer.cancel()
+            end()
+
+    if not drain_s:
+        yield
+        return
+    try:
+        loop.add_signal_handler(signal.SIGTERM, on_sigterm)
+    except (NotImplementedError, RuntimeError, ValueError):  # no such signals on this system, or another thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        if timer is not None:
+            timer.cancel()
+        restore()
+
+
+@asynccontextmanager
+async def rotating_secrets(
+    settings: Settings,
+    use: UseSecrets,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+    *,
+    on_hangup: Callable[[], None] = lambda: None,
+    look_s: float = SECRETS_LOOK_S,
+) -> AsyncIterator[None]:
+    """Change secrets for as long as the application runs; `on_hangup` is called on each SIGHUP, too."""
+    asked = asyncio.Event()
+
+    def hang_up() -> None:
+        asked.set()
+        on_hangup()
+
+    loop = asyncio.get_running_loop()
+    rotation = SecretsReader(settings, use, metrics, log)
+    async with running(rotation.run(asked, look_s)):
+        with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):  # no such signal, or a thread
+            loop.add_signal_handler(signal.SIGHUP, hang_up)
+        try:
+            yield
+        finally:
+            with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
+                loop.remove_signal_handler(signal.SIGHUP)

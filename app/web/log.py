@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO, cast
 
+import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
@@ -35,7 +36,7 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> None:
     is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
     lines = cast("TextIO", LineStream(stream))
     stamps: list[Processor] = [structlog.processors.add_log_level, structlog.processors.TimeStamper("iso", utc=True)]
-    rendered: list[Processor] = [structlog.processors.JSONRenderer()]  # escapes everything that is not ASCII
+    rendered: list[Processor] = [structlog.processors.JSONRenderer(serializer=_json)]
     if not is_json:
         plain = structlog.dev.plain_traceback  # another one shows the values of variables
         rendered = [
@@ -86,7 +87,8 @@ class LineStream:
             if not self._is_writable():
                 self._lost += 1
                 return len(text)
-            rest = self._notice() + rest
+            if self._lost:
+                rest = self._notice() + rest
             while rest:
                 if not self._is_writable():
                     self._is_cut = True
@@ -110,7 +112,7 @@ class LineStream:
         self._lost, self._is_cut = 0, False
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"event": "log lines lost", "lost": lost, "level": "error", "timestamp": now}
-        return (b"\n" if is_cut else b"") + (json.dumps(line).encode() + b"\n" if lost else b"")
+        return (b"\n" if is_cut else b"") + json.dumps(line).encode() + b"\n"
 
 
 def _poll(stream: TextIO) -> select.poll | None:
@@ -126,6 +128,15 @@ def _poll(stream: TextIO) -> select.poll | None:
     poll = select.poll()
     poll.register(number, select.POLLOUT)
     return poll
+
+
+def _json(line: EventDict, **options: Any) -> str:
+    """A line as JSON, with everything escaped that is not ASCII."""
+    try:
+        text = orjson.dumps(line).decode()
+    except TypeError:  # a value, or half a character, that orjson does not take
+        text = ""
+    return text if text.isascii() and text else json.dumps(line, **options)
 
 
 def _escaped(_: object, __: str, line: EventDict) -> EventDict:

@@ -52,7 +52,7 @@ class Metrics:
         state = partial(Gauge, multiprocess_mode="mostrecent", registry=self.registry)
         time = partial(Histogram, registry=self.registry)
         self._webhooks = count("ncco_webhooks", "Webhooks answered", ["kind", "outcome"])
-        self._seconds = time("ncco_webhook_seconds", "Time to answer a webhook", ["route"], buckets=_BUCKETS_S)
+        seconds = time("ncco_webhook_seconds", "Time to answer a webhook", ["route"], buckets=_BUCKETS_S)
         self._inputs = count("ncco_inputs", "What came of asking callers", ["flow", "step", "result"])
         self._lookups = count("ncco_lookups", "Look-ups asked", ["name", "result"])
         self._lookup_s = time("ncco_lookup_seconds", "Time to ask a look-up", ["name"], buckets=_LOOKUP_BUCKETS_S)
@@ -72,8 +72,7 @@ class Metrics:
         for reason in REASONS:
             self._refusals.labels(reason)
         self._series: dict[tuple[str, str], Counter] = {}
-        for route in ROUTES:
-            self._seconds.labels(route)
+        self._seconds_of = {route: seconds.labels(route) for route in ROUTES}
         self._inputs_of: dict[tuple[str, str, str], Counter] = {}
         self._lookup_names: set[str] = set()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -83,7 +82,7 @@ class Metrics:
         """Count one webhook."""
         reply = response.reply
         (self._series.get((reply.kind, reply.outcome)) or self._new_series(reply.kind, reply.outcome)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._seconds_of[route].observe(seconds)
         if route == "input" and reply.heard_in:
             self._input(reply)
         if route == "fallback":

@@ -1,7 +1,7 @@
 """OpenTelemetry: a span for each webhook, look-up and hook, and their durations as metrics.
 
 No digits, words or numbers of callers are in them. Needs opentelemetry-sdk (`pip install "ncco-server[otel]"`); only
-`app.web.telemetry` imports this module.
+`app.web.app` imports this module.
 """
 
 from __future__ import annotations

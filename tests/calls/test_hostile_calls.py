@@ -13,9 +13,9 @@ from app.errors import StoreUnavailable
 from app.flow.loader import load_files
 from app.service.library import Library
 from app.settings import load_settings
-from app.web.flow_watcher import FlowReader, watch_flows
 from app.web.log import configure_log
 from app.web.metrics import Metrics
+from app.web.watcher import FlowReader, watch_flows
 from tests.calls.asgi_call import BASE, Caller, Host, serving
 from tests.store.memory_store import MemoryStore
 

@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
+import yaml
 from click.testing import Result
 from starlette.types import ASGIApp
 
@@ -58,6 +60,12 @@ steps:
 def call(*words: str | Path, typed: str = "") -> Result:
     """`ncco simulate` on a Wednesday morning, with the lines that are typed."""
     return ncco("simulate", *words, *AT, stdin=typed.encode())
+
+
+def saved(file: Path) -> dict[str, Any]:
+    """The first scenario of a file that a call was saved to."""
+    found: dict[str, dict[str, Any]] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return next(iter(found.values()))
 
 
 @contextmanager

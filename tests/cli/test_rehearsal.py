@@ -39,7 +39,7 @@ def test_what_is_heard_is_written_as_it_was_heard() -> None:
 def test_a_call_that_has_another_course_is_told() -> None:
     problem = problem_of(script=[{"hear": "Press one."}, {"dial": "busy"}])
 
-    assert problem.startswith("anybody is not dialled")
+    assert problem.startswith("nobody is dialled")
 
 
 def test_a_fault_that_does_not_happen_is_told() -> None:
@@ -51,10 +51,10 @@ def test_a_fault_that_does_not_happen_is_told() -> None:
 def test_a_fault_beside_another_difference_is_not_the_one_that_was_meant() -> None:
     problem = problem_of(script=[{"dial": "busy"}], expect={"without": "dead_end"})
 
-    assert problem.startswith("anybody is not dialled")
+    assert problem.startswith("nobody is dialled")
 
 
 def test_a_call_that_cannot_be_made_is_told() -> None:
     problem = problem_of(script=[], given={"nobody": {"value": 1}})
 
-    assert 'no flow has a look-up "nobody"' == problem
+    assert 'no flow has a lookup "nobody"' == problem

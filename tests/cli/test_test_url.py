@@ -59,7 +59,7 @@ def test_what_is_not_judged_is_said_aloud(address: str) -> None:
 
     assert 0 == done.exit_code, done.output
     assert "~ who presses 1 hears the news  scenarios/holds.yaml:1" in done.output
-    assert "  not judged: given (the server asks whom it asks)" in done.output
+    assert "  not judged: given (the server asks its own lookups)" in done.output
     assert "  not judged: expect.hooks (a server at a URL does not show it)" in done.output
     assert "1 scenario played, all hold, 1 of them judged in part, " in done.output
     assert "outcomes" not in done.output
@@ -78,7 +78,7 @@ def test_machines_are_told_what_was_not_judged(address: str) -> None:
     words = ("test", "scenarios", "--url", f"{address}/answer", "--format")
     told = json.loads(ncco(*words, "json").output)["scenarios"][0]["unjudged"]
 
-    assert ["given (the server asks whom it asks)", "expect.hooks (a server at a URL does not show it)"] == told
+    assert ["given (the server asks its own lookups)", "expect.hooks (a server at a URL does not show it)"] == told
     assert "::notice file=scenarios/holds.yaml,line=1," in ncco(*words, "github").output
     assert "<system-out>not judged: given (the server" in ncco(*words, "junit").output
 

@@ -9,14 +9,12 @@ import pytest
 
 from app.cli.server_under_test import make_app
 from app.flow.loader import load
-from app.verify.scenarios.expecting import WORDS as EXPECT_WORDS
-from app.verify.scenarios.faults import FAULTS
 from app.verify.scenarios.files import ScenarioFile
-from app.verify.scenarios.reading import CALL_WORDS, WORDS, read_scenarios
-from app.verify.scenarios.rules import RULES
-from app.verify.scenarios.script import DIAL_WORDS, OUTCOMES, READERS
-from app.verify.scenarios.stage import Stage
+from app.verify.scenarios.model import Call, Expect, Scenario, read_scenarios
+from app.verify.scenarios.script import FAULTS, OUTCOMES, STEPS, Party
+from app.verify.scenarios.stage import LocalStage
 from app.verify.scenarios.suite import run_suite
+from app.verify.scenarios.values import RULES
 from tests.docs.blocks import blocks_of
 from tests.docs.headings import section, things_of
 from tests.house.tracked import text_of
@@ -31,23 +29,23 @@ def test_the_scenarios_of_the_page_hold(block: object) -> None:
     (shown,) = [each for each in BLOCKS if each is block]
     scenarios, issues = read_scenarios(shown.title, shown.code)
     file = ScenarioFile(Path(shown.title), shown.title, shown.code, scenarios, tuple(issues))
-    suite = asyncio.run(run_suite(Stage(load(flows, {}), make_app), [file]))
+    suite = asyncio.run(run_suite(LocalStage(load(flows, {}), make_app), [file]))
 
     assert () == suite.issues
     assert [] == [(result.scenario.name, result.differences) for result in suite.differing]
 
 
 def test_every_word_has_its_heading() -> None:
-    assert {*WORDS, *READERS} - {"script"} == {*things_of(PAGE, "")}
+    assert {*Scenario.words(), *STEPS} - {"script"} == {*things_of(PAGE, "")}
 
 
 def test_the_words_within_a_word_are_told() -> None:
     dial, expect, fault = (section(PAGE, f"### `{word}`") for word in ("dial", "expect", "fault"))
 
-    assert [] == [word for word in (*DIAL_WORDS, *OUTCOMES) if f"`{word}`" not in dial]
-    assert [] == [word for word in EXPECT_WORDS if f"| `{word}` |" not in expect]
+    assert [] == [word for word in (*Party.words(), *OUTCOMES) if f"`{word}`" not in dial]
+    assert [] == [word for word in Expect.words() if f"| `{word}` |" not in expect]
     assert [] == [word for word in FAULTS if f"`{word}`" not in fault]
-    assert {*CALL_WORDS} <= {*things_of(PAGE, "The call")}
+    assert {*Call.words()} <= {*things_of(PAGE, "The call")}
 
 
 def test_every_rule_is_in_the_table() -> None:

@@ -21,7 +21,7 @@ from app.flow.language.step import EXITS, StepWords
 from app.flow.scope import scope_types
 from app.flow.templates.filters import FILTERS
 from app.flow.types import TYPES
-from app.web.routes import router
+from app.web.webhooks import router
 from tests.docs.blocks import pages
 from tests.docs.errors_page import rules
 from tests.docs.headings import section, things_of

@@ -28,5 +28,5 @@ def test_a_computed_number_is_dialled_when_a_prefix_allows_it(number: str, allow
 
 
 def test_what_is_asked_and_answered_shows_no_values() -> None:
-    assert "<look-up by GET>" == repr(LookupRequest("GET", "https://crm.example.com/4711"))
+    assert "<lookup by GET>" == repr(LookupRequest("GET", "https://crm.example.com/4711"))
     assert "<answer: there, in 3 ms>" == repr(LookupAnswer("4711", "", 3))

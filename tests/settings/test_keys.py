@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from app.errors import SettingsError
-from app.settings import keys, load_settings
+from app.settings import load_settings
+from app.settings.secrets import derived_keys, stored_secret
 
 KEY, OLD_KEY = "a-key-of-more-than-16-letters", "an-older-key-of-16-letters"
 SECRET, OLD_SECRET = "the-secret-of-the-account", "the-secret-before"
@@ -22,7 +23,7 @@ def keys_of(**values: Any) -> tuple[bytes, ...]:
 def test_every_secret_gives_a_key_and_the_own_one_signs() -> None:
     given = keys_of(key=KEY, key_previous=OLD_KEY, signature_secret=SECRET, signature_secret_previous=OLD_SECRET)
 
-    assert keys.derived([KEY, OLD_KEY, SECRET, OLD_SECRET]) == given
+    assert derived_keys([KEY, OLD_KEY, SECRET, OLD_SECRET]) == given
 
 
 def test_a_key_is_no_secret_itself() -> None:
@@ -56,16 +57,9 @@ def test_calls_in_memory_have_a_key_that_is_forgotten_with_them() -> None:
 def test_processes_that_start_together_take_one_key(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/calls.db"
     with ThreadPoolExecutor(8) as pool:
-        found = set(pool.map(lambda _: keys.stored(url), range(32)))
+        found = set(pool.map(lambda _: stored_secret(url), range(32)))
 
     assert 1 == len(found)
-
-
-def test_the_second_of_two_writers_takes_the_key_of_the_first(tmp_path: Path) -> None:
-    file = tmp_path / "calls.db-key"
-    first = keys._create(file)
-
-    assert first == keys._create(file)
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 64])
@@ -86,4 +80,4 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_a_database_that_hosts_share_needs_a_key_that_they_share() -> None:
     with pytest.raises(SettingsError, match="several hosts"):
-        keys.stored("postgresql:///calls")
+        stored_secret("postgresql:///calls")

@@ -21,10 +21,10 @@ from app.flow.model import Project
 from app.service.calls import CallService
 from app.service.library import Library
 from app.service.policy import Policy
-from app.settings.failsafe import DEFAULT as SORRY
-from app.settings.failsafe import read_failsafe
+from app.settings.values import DEFAULT as SORRY
+from app.settings.values import read_failsafe
 from app.simulator import Application
-from app.verify.scenarios.stage import stand_ins
+from app.verify.scenarios.line import stand_ins
 from app.web import create_app
 from tests.store.memory_store import MemoryStore
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import secrets
 import shlex
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -38,25 +39,28 @@ from app.cli.server_under_test import (
     refuse_remote_options,
     remote_application,
 )
-from app.cli.simulate.commands import NOWHERE
-from app.cli.simulate.conversation import Conversation, Pace
-from app.cli.simulate.lookups import Person, was_answered
-from app.cli.simulate.prompts import find_prompt
-from app.cli.simulate.saving import Played, append, check_path, free_name, name_of, written
-from app.cli.simulate.screen import Screen, Script, play_script
-from app.cli.simulate.server import Line, Network, Own, outer_line, own_line
+from app.cli.simulate.conversation import Conversation
+from app.cli.simulate.insight import LocalInsight, RemoteInsight
+from app.cli.simulate.lookups import Person
+from app.cli.simulate.prompts import Prompt, find_prompt
+from app.cli.simulate.replay import Script, play_script
+from app.cli.simulate.saving import append, body_of, check_path
+from app.cli.simulate.screen import Screen
 from app.errors import AppError
-from app.flow.model import Flow, Project
+from app.flow.model import Project
 from app.flow.report import printable
-from app.simulator import Application
-from app.verify.scenarios.answers import Declared
-from app.verify.scenarios.distant import DistantStage, NoServer
+from app.simulator import Application, Parties
 from app.verify.scenarios.files import project_of
 from app.verify.scenarios.fitting import ANY_NUMBER, Fitting
-from app.verify.scenarios.model import FROM, CallFacts, Scenario
-from app.verify.scenarios.reader import Reader
-from app.verify.scenarios.stage import Stage, stand_ins
+from app.verify.scenarios.line import Circumstances, LocalServer, NoServer, ring_url, stand_ins
+from app.verify.scenarios.model import FROM, Call
+from app.verify.scenarios.stage import LocalStage, RemoteStage
+from app.verify.scenarios.values import ScenarioReader
 
+PATIENCE_S: Final = 24 * 3600.0
+"""Real seconds that a webhook may take: a person may be asked for the answer of a lookup."""
+SEED: Final = "ncco simulate"
+"""Of the ids of a call to a server of our own: the same call is the same in every run."""
 WITHHELD: Final = frozenset({"", "anonymous", "unknown", "restricted", "private", "unavailable"})
 """What is sent instead of a number that the caller withholds."""
 
@@ -222,12 +226,13 @@ def command(
                 return asyncio.run(_play_remote(scenarios, remote))
             source = _source_of_script(script, what, flows, templates)
             return asyncio.run(_play_project(scenarios, source, live=live))
-        facts = CallFacts(NOWHERE, to, caller, user=user, custom_data=custom_data, at=at)
+        call = Call(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at)
         if save is not None:
             check_path(save)
-        target = remote or _target(what, facts, flows, templates)
-        simulation = Simulation(target, facts, shows, env, Network(chaos, streams), live=live) if target else None
-        return asyncio.run(simulation.run(save, real_time=real_time)) if simulation else ISSUES
+        target = remote or _target(what, call, flows, templates)
+        met = Circumstances(Parties(other=None), streams, chaos)
+        simulation = Simulation(target, call, met, env, Screen(shows), is_live=live) if target else None
+        return asyncio.run(simulation.run(save, is_real_time=real_time)) if simulation else ISSUES
     except NoServer as error:
         raise CannotRun(str(error), START_IT) from error
     except KeyboardInterrupt:
@@ -261,13 +266,13 @@ async def _play_project(script: Script, source: Source, *, live: bool) -> int:
         return ISSUES
     async with live_outside(is_live=live) as outside:
         allow = server_settings().dial_allow
-        stage = Stage(found.project, make_app, allow, outside=outside, chaos=script.chaos)
+        stage = LocalStage(found.project, make_app, allow, outside=outside, chaos=script.chaos)
         return await play_script(stage, script, partial(path_of, source=source))
 
 
 async def _play_remote(script: Script, server: Application) -> int:
     """Play scenarios on a server at a URL; FINE when they hold. Raises CannotRun, NoServer."""
-    stage = DistantStage(server, chaos=script.chaos, numbers=first_numbers([script.path]))
+    stage = RemoteStage(server, chaos=script.chaos, numbers=first_numbers([script.path]))
     return await play_script(stage, script, str)
 
 
@@ -276,27 +281,17 @@ class Target:
     """A project, and the call that is made to it.
 
     Attributes:
-        facts: as the person gave them.
+        call: as the person described it.
         fitted: the same with the number and the flow filled in.
     """
 
     project: Project
     source: Source
-    facts: CallFacts
-    fitted: CallFacts
-
-    @property
-    def saved_facts(self) -> CallFacts:
-        """What a scenario says of the call: what the person gave, or the flow that was found."""
-        return self.facts if self.facts.flow or self.facts.to else self.fitted
-
-    @property
-    def flows(self) -> tuple[Flow, ...]:
-        """Every flow of the project."""
-        return tuple(self.project.flows.values())
+    call: Call
+    fitted: Call
 
 
-def _target(what: str | None, facts: CallFacts, flows: Path | None, templates: Path | None) -> Target | None:
+def _target(what: str | None, call: Call, flows: Path | None, templates: Path | None) -> Target | None:
     """The flow of that name, the project in that folder, or the one here.
 
     None when its flows have errors, which are printed. Raises CannotRun when no flow takes the call.
@@ -308,111 +303,104 @@ def _target(what: str | None, facts: CallFacts, flows: Path | None, templates: P
     known = found.project.flows
     if name and name not in known:
         raise CannotRun(f'there is no flow "{name}", nor a project of that name', did_you_mean(name, known))
-    chosen = replace(facts, flow=name or flow_of_file(source, found))
+    chosen = call.model_copy(update={"flow": name or flow_of_file(source, found)})
     startable = [flow for flow in known.values() if flow.is_startable]
     if not chosen.flow and not chosen.to and len(startable) > 1 and not any(flow.default for flow in startable):
         names = ", ".join(sorted(flow.name for flow in startable))
         raise CannotRun("it is not clear which flow is called", f"name one of {names}, or a number with --to")
-    reader, every_flow = Reader(), tuple(known.values())
-    scenario = Fitting(every_flow, Declared(every_flow)).fit(Scenario("", chosen.place, chosen), reader)
+    reader = ScenarioReader()
+    fitted = Fitting(known.values()).fit_call(chosen, reader)
     if reader.issues:
         raise CannotRun(reader.issues[0].message, reader.issues[0].cure)
-    return Target(found.project, source, chosen, scenario.call)
+    return Target(found.project, source, chosen, fitted)
 
 
+@dataclass
 class Simulation:
     """One call by a person, to a project or to a server at a URL.
 
-    Args:
-        facts: of the call. shows: what is always printed. env: variables of flows.
-        network: what is between the caller and the server. live: whether lookups are asked and hooks sent.
+    Attributes:
+        env: variables of flows. is_live: whether lookups are asked and hooks sent.
+        person: answers the lookups of a project.
     """
 
-    def __init__(
-        self,
-        target: Target | Application,
-        facts: CallFacts,
-        shows: tuple[str, ...],
-        env: Mapping[str, str],
-        network: Network,
-        *,
-        live: bool,
-    ) -> None:
-        self._target = target
-        self._facts = facts
-        self._env = env
-        self._network = network
-        self._live = live
-        self._prompt = find_prompt()
-        self._screen = Screen(shows)
-        self._given: Mapping[str, list[Any]] = {}
+    target: Target | Application
+    call: Call
+    met: Circumstances
+    env: Mapping[str, str]
+    screen: Screen
+    is_live: bool
+    person: Person | None = None
 
-    async def run(self, save: Path | None, *, real_time: bool) -> int:
+    async def run(self, save: Path | None, *, is_real_time: bool) -> int:
         """FINE when the server did nothing wrong. Raises CannotRun, NoServer."""
-        async with self._line() as line:
-            pace = Pace(is_real=real_time)
-            talk = Conversation(line, self._prompt, self._screen, pace, str(save) if save is not None else "")
+        prompt = find_prompt()
+        async with self._insight(prompt) as insight:
+            self.screen.insight = insight
+            path = str(save) if save is not None else ""
+            talk = Conversation(insight, prompt, self.screen, is_real_time=is_real_time, save=path)
             try:
                 await talk.hold()
             except AppError as error:
-                self._screen.say(f"the call cannot go on: {printable(str(error))}", "red")
+                self.screen.say(f"the call cannot go on: {printable(str(error))}", "red")
                 return ISSUES
+            is_silent = not any(delivery.ncco for delivery in insight.line.call.log)
+            is_failsafe = is_silent or insight.is_failsafe
             if talk.save:
-                self._save(line, talk)
-            if line.is_failsafe:
-                self._screen.say("nothing of a flow could be played" if line.inside else "no NCCO was played", "red")
-            is_broken = line.inside is not None and line.inside.is_broken
-            return ISSUES if self._screen.faults or line.is_failsafe or is_broken else FINE
+                by_caller = insight.line.call.ended_by == "user"
+                ended = "failsafe" if is_failsafe else "hangup" if by_caller else "completed"
+                self._save(Path(talk.save), talk, {"end": ended} | ({"hooks": insight.hooks} if insight.hooks else {}))
+            if is_failsafe:
+                is_local = isinstance(self.target, Target)
+                self.screen.say("nothing of a flow could be played" if is_local else "no NCCO was played", "red")
+            return ISSUES if self.screen.faults or is_failsafe or insight.is_broken else FINE
 
     @asynccontextmanager
-    async def _line(self) -> AsyncIterator[Line]:
-        target = self._target
+    async def _insight(self, prompt: Prompt) -> AsyncIterator[RemoteInsight]:
+        """Place the call."""
+        target = self.target
         if isinstance(target, Application):
-            facts = replace(self._facts, to=self._facts.to or ANY_NUMBER)
-            self._greet(target.answer_url, facts)
-            async with outer_line(target, facts, self._network) as line:
-                yield line
+            call = self.call.model_copy(update={"to": self.call.to or ANY_NUMBER})
+            self._greet(target.answer_url, call)
+            async with ring_url(target, call, self.met) as line:
+                yield RemoteInsight(line)
             return
-        flow = target.facts.flow or target.fitted.flow
-        self._greet(f"flow {flow}" if flow else "", target.fitted)
-        async with live_outside(is_live=self._live) as outside:
-            person = Person(target.flows, self._prompt, self._screen, outside.look_ups() if outside else None)
-            self._given = person.given
-            env = {**(outside.env if outside else stand_ins(target.flows)), **self._env}
-            rename = partial(path_of, source=target.source)
-            own = Own(target.project, env, server_settings().dial_allow, person.ask, rename, outside)
-            async with own_line(own, target.fitted, target.flows, self._network) as line:
-                person.line = line
-                yield line
+        name, flows = target.call.flow or target.fitted.flow, target.project.flows
+        self._greet(f"flow {name}" if name else "", target.fitted)
+        async with live_outside(is_live=self.is_live) as outside:
+            person = self.person = Person(flows.values(), prompt, self.screen, outside.look_ups() if outside else None)
+            patient = partial(make_app, deadline_s=PATIENCE_S)
+            server = LocalServer(target.project, patient, server_settings().dial_allow)
+            server.env.update({**(outside.env if outside else stand_ins(flows.values())), **self.env})
+            server.service.look_ups = lambda: person.ask
+            await server.start()
+            seed = secrets.token_hex(16) if outside else SEED  # servers that are asked may remember calls by their ids
+            line = await server.ring(target.fitted, flows.values(), self.met, seed, patience_s=PATIENCE_S)
+            yield LocalInsight(line, server, flows, partial(path_of, source=target.source), outside)
 
-    def _greet(self, whom: str, facts: CallFacts) -> None:
+    def _greet(self, whom: str, call: Call) -> None:
         where = f"{whom} at " if whom else ""
-        at = facts.at.isoformat(" ", "minutes")
-        self._screen.say(printable(f"{facts.user or facts.from_} calls {where}{facts.to}, {at}"), "bold")
-        if self._network.chaos is not None:
-            self._screen.say(f"on an unlucky network, seed {self._network.chaos}; --show webhooks shows it", "dim")
+        at = call.made_at.isoformat(" ", "minutes")
+        self.screen.say(printable(f"{call.user or call.from_} calls {where}{call.to}, {at}"), "bold")
+        if self.met.chaos is not None:
+            self.screen.say(f"on an unlucky network, seed {self.met.chaos}; --show webhooks shows it", "dim")
 
-    def _save(self, line: Line, talk: Conversation) -> None:
+    def _save(self, path: Path, talk: Conversation, expected: Mapping[str, Any]) -> None:
         """Write the call as a scenario. Raises CannotRun."""
-        path, script = Path(talk.save), talk.recorder.script
         check_path(path)
-        facts = self._target.saved_facts if isinstance(self._target, Target) else self._facts
-        given = {name: answers for name, answers in self._given.items() if was_answered(answers)}
-        played = Played(facts, script, given, self._env, self._network.streams, _expected(line))
-        name = free_name(path, name_of(script))
-        append(path, name, written(name, played))
-        self._screen.say(f'written to {path} as "{name}"; play it again with: {self._replay_command(path)}', "green")
+        call, script = self.call, talk.recorder.script
+        if isinstance(self.target, Target):
+            call = self.target.call if self.target.call.flow or self.target.call.to else self.target.fitted
+        streams = {url: f"{seconds:g}s" for url, seconds in self.met.streams.items()}
+        given = self.person.given if self.person else {}
+        body = body_of(call, script, given, env=dict(self.env), streams=streams, expect=expected)
+        name = append(path, body, script)
+        self.screen.say(f'written to {path} as "{name}"; play it again with: {self._replay_command(path)}', "green")
 
     def _replay_command(self, path: Path) -> str:
         file = shlex.quote(str(path))
-        if isinstance(self._target, Application):
-            return f"ncco test {file} --url {shlex.quote(self._target.answer_url)}"
-        flows, home = self._target.source.flows, project_of(path)
+        if isinstance(self.target, Application):
+            return f"ncco test {file} --url {shlex.quote(self.target.answer_url)}"
+        flows, home = self.target.source.flows, project_of(path)
         is_at_home = home is not None and (home / "flows").resolve() == flows.resolve()
         return f"ncco test {file}" if is_at_home else f"ncco test {file} --flows {shlex.quote(str(flows))}"
-
-
-def _expected(line: Line) -> dict[str, Any]:
-    """What a scenario expects of a call that went as this one did."""
-    ended = "failsafe" if line.is_failsafe else "hangup" if line.call.ended_by == "user" else "completed"
-    return {"end": ended, **({"hooks": line.inside.hooks} if line.inside is not None and line.inside.hooks else {})}

@@ -1,31 +1,36 @@
-"""What a person types in a call.
-
-Several commands on one line are separated by `;`.
-"""
+"""What a person types in a call. Several commands on one line are separated by `;`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from app.cli.simulate.server import Insight
-from app.flow.nodes import Place
+from app.cli.simulate.insight import RemoteInsight
 from app.flow.report import printable
 from app.ncco.suggest import nearest
 from app.simulator import Moment, Waited
-from app.verify.scenarios.model import Dial, HangUp, Press, Record, Said, ScriptStep, Silence, Speak, Wait
-from app.verify.scenarios.script import OUTCOMES
+from app.verify.scenarios.script import (
+    OUTCOMES,
+    SURE,
+    UNSURE,
+    Alternative,
+    Dial,
+    HangUp,
+    Message,
+    Party,
+    Press,
+    Record,
+    ScriptStep,
+    Silence,
+    Speak,
+    Speech,
+    Wait,
+)
 
-NOWHERE: Final = Place("", 0, 0)
-"""The place of a step that is in no file."""
-MESSAGE_S: Final = 5.0
-"""How long a caller speaks onto a recording, unless a time is given."""
 LONGEST_S: Final = 3600.0
 """How long a person may let a caller wait at once."""
-UNSURE: Final = 0.5
-"""The confidence of what is behind `|`."""
 
 View: TypeAlias = Literal["ncco", "webhook", "webhooks", "why", "help"]
 
@@ -92,13 +97,13 @@ def read_piece(piece: str, moment: Moment) -> Typed:
 def _nothing(moment: Moment) -> Typed:
     match moment.kind:
         case "record":
-            return Record(NOWHERE, MESSAGE_S)
+            return Record()
         case "dial":
             return _party("answers", moment) or Leave()
         case "idle":
-            return HangUp(NOWHERE)
+            return HangUp()
         case "input":
-            return Silence(NOWHERE)
+            return Silence()
     return GoOn()
 
 
@@ -112,13 +117,13 @@ def _read(piece: str, moment: Moment) -> Typed:
     word, _, rest = piece.partition(" ")
     word, rest = word.lower(), rest.strip()
     if piece.lower() in ("hang up", "hangup"):
-        return HangUp(NOWHERE)
+        return HangUp()
     if (party := _party(piece, moment)) is not None:
         return party
     if word in _VIEWS and not rest:
         return Show(_VIEWS[word])
     if _KEYS.fullmatch(piece.replace(" ", "")):
-        return Press(NOWHERE, piece.replace(" ", ""))
+        return Press(keys=piece.replace(" ", ""))
     if word in _READ:
         return _READ[word](rest)
     return _spoken(piece, moment)
@@ -142,7 +147,7 @@ def _spoken(piece: str, moment: Moment) -> Typed:
 def _press(rest: str) -> Typed:
     keys = rest.replace(" ", "")
     if _KEYS.fullmatch(keys):
-        return Press(NOWHERE, keys)
+        return Press(keys=keys)
     return Mistake("write the keys to press: digits, * and #, such as `press 1`")
 
 
@@ -150,21 +155,23 @@ def _say(rest: str) -> Typed:
     """`say sales`, `say sales ~0.4`, `say sales ~0.6 | sails ~0.3`."""
     if wrong := next((part for part in rest.split("|") if _NEARLY_SURE.search(part) and not _sure(part)), None):
         return Mistake(f"how sure the recogniser is goes from 0 to 1, such as ~0.4, not {wrong.strip()}")
-    said = [_said(part.strip(), is_first=index == 0) for index, part in enumerate(rest.split("|")) if part.strip()]
+    said = [_alternative(part.strip(), UNSURE if number else SURE) for number, part in enumerate(rest.split("|"))]
+    said = [each for each in said if each.text]
     if not said:
         return Mistake("write what is said, such as `say sales`, or `say sales ~0.4` for an unsure recogniser")
-    return Speak(NOWHERE, tuple(said))
+    best, *others = said
+    return Speak(speech=Speech(text=best.text, confidence=best.confidence, alternatives=tuple(others)))
 
 
 def _sure(part: str) -> bool:
     return _SURE.fullmatch(part.strip()) is not None
 
 
-def _said(part: str, *, is_first: bool) -> Said:
+def _alternative(part: str, confidence: float) -> Alternative:
     found = _SURE.fullmatch(part)
     if found and found[1]:
-        return Said(found[1], float(found[2]))
-    return Said(part) if is_first else Said(part, UNSURE)
+        return Alternative(text=found[1], confidence=float(found[2]))
+    return Alternative(text=part, confidence=confidence)
 
 
 def seconds_in(text: str) -> float | None:
@@ -177,16 +184,16 @@ def _wait(rest: str) -> Typed:
     seconds = seconds_in(rest)
     if not seconds or seconds > LONGEST_S:
         return Mistake("write how long to wait, at most an hour, such as `wait 5` or `wait 2m`")
-    return Wait(NOWHERE, seconds)
+    return Wait(seconds=seconds)
 
 
 def _record(rest: str) -> Typed:
     """`record`, `record 12`, `record 12 #`."""
     length, _, key = rest.partition(" ")
-    seconds = seconds_in(length) if length else MESSAGE_S
+    seconds = seconds_in(length) if length else Message().seconds
     if seconds is None or (key and not _KEYS.fullmatch(key.strip())):
         return Mistake("write how long the caller speaks, and a key that ends it if any, such as `record 12 #`")
-    return Record(NOWHERE, seconds, key.strip())
+    return Record(message=Message(seconds=seconds, key=key.strip()))
 
 
 def _save(rest: str) -> Typed:
@@ -205,7 +212,7 @@ _READ: Final[Mapping[str, Callable[[str], Typed]]] = {
     "wait": _wait,
     "record": _record,
     "save": _save,
-    "silence": _alone(Silence(NOWHERE), "silence"),
+    "silence": _alone(Silence(), "silence"),
     "quit": _alone(Leave(), "quit"),
     "exit": _alone(Leave(), "exit"),
     "q": _alone(Leave(), "q"),
@@ -224,9 +231,6 @@ OF_SOCKETS: Final = ("answers", "disconnected", "unreachable", "failed")
 WAYS: Final = "answers [90s] [rings 10s] [presses 1] [caller hangs up]"
 
 _OUTCOME: Final = re.compile("|".join(sorted((*SAID, *OUTCOMES), key=len, reverse=True)))
-_SECONDS: Final = re.compile(r"(?:(rings|talks)\s+)?(\d{1,5}(?:\.\d{1,3})?)\s*(m|s)?\b")
-_PRESSES: Final = re.compile(r"presses\s+([0-9*#-]+(?:\s*,\s*[0-9*#-]+)*)")
-_CALLER: Final = re.compile(r"(?:the )?caller (?:hangs|hang) up")
 
 
 def ways_of_party(dialled: Waited) -> tuple[str, ...]:
@@ -244,36 +248,34 @@ def read_party(text: str, moment: Moment) -> Dial | str | None:
     found = _OUTCOME.match(said)
     if found is None or said[found.end() : found.end() + 1].isalnum():
         return None
-    address = moment.waited.address if moment.waited is not None else ""
-    dial = Dial(Place("", 0, 0), address, SAID.get(found[0], found[0]))
-    facts, rest = _facts(said[found.end() :])
+    facts: dict[str, Any] = {}
+    rest = said[found.end() :]
+    for pattern, read in _FACTS.items():
+        for match in pattern.finditer(rest):
+            facts |= read(match)
+        rest = pattern.sub(" ", rest)
     if left := rest.strip(" ,"):
         return f'"{left}" says nothing about the party; write {WAYS}'
-    return replace(dial, **facts)
+    address = moment.waited.address if moment.waited is not None else ""
+    outcome: Any = SAID.get(found[0], found[0])
+    return Dial(party=Party(to=address, outcome=outcome, **facts))
 
 
-def _facts(text: str) -> tuple[dict[str, Any], str]:
-    """What is said besides the outcome, and what of it means nothing."""
-    facts = dict[str, Any]()
-    for pattern, read in ((_CALLER, _hangs_up), (_PRESSES, _presses), (_SECONDS, _lasts)):
-        for match in pattern.finditer(text):
-            facts.update(read(match))
-        text = pattern.sub(" ", text)
-    return facts, text
-
-
-def _hangs_up(_: re.Match[str]) -> Iterator[tuple[str, Any]]:
-    yield "hangs_up_first", False
-
-
-def _presses(match: re.Match[str]) -> Iterator[tuple[str, Any]]:
+def _presses(match: re.Match[str]) -> dict[str, Any]:
     """One for each time that keys are awaited; `-` is silence."""
-    yield "presses", tuple(keys.strip().replace("-", "") for keys in match[1].split(","))
+    return {"presses": tuple(keys.strip().replace("-", "") for keys in match[1].split(","))}
 
 
-def _lasts(match: re.Match[str]) -> Iterator[tuple[str, Any]]:
-    yield match[1] or "talks", float(match[2]) * (60 if match[3] == "m" else 1)
+def _lasts(match: re.Match[str]) -> dict[str, Any]:
+    return {match[1] or "talks": float(match[2]) * (60 if match[3] == "m" else 1)}
 
+
+_FACTS: Final[Mapping[re.Pattern[str], Callable[[re.Match[str]], dict[str, Any]]]] = {
+    re.compile(r"(?:the )?caller (?:hangs|hang) up"): lambda _: {"hangs_up": "caller"},
+    re.compile(r"presses\s+([0-9*#-]+(?:\s*,\s*[0-9*#-]+)*)"): _presses,
+    re.compile(r"(?:(rings|talks)\s+)?(\d{1,5}(?:\.\d{1,3})?)\s*(m|s)?\b"): _lasts,
+}
+"""What is said of a party besides the outcome."""
 
 HELP: Final = f"""\
   1   press 42#            press keys
@@ -294,7 +296,7 @@ Several things on one line: 1; wait 2; 0"""
 _ALWAYS: Final = ("why", "ncco", "webhook", "webhooks", "wait ", "hangup", "save ", "help", "quit")
 
 
-def hint(moment: Moment, insight: Insight, listening: Waited | None) -> tuple[str, tuple[str, ...]]:
+def hint(moment: Moment, insight: RemoteInsight, listening: Waited | None) -> tuple[str, tuple[str, ...]]:
     """What the person can do now: in words, and to be completed. `listening`: what listens behind what is played."""
     match moment.kind:
         case "idle" if listening is not None and listening.kind == "input":
@@ -317,12 +319,6 @@ def hint(moment: Moment, insight: Insight, listening: Waited | None) -> tuple[st
         case "until":
             return "[press or say something to interrupt; Enter: listen on; ?: help]", ("say ", *_ALWAYS)
     return "[nobody waits for the caller any more; Enter: hang up; ?: help]", ("say ", *_ALWAYS)
-
-
-def decided(step: Dial) -> str:
-    """What was said of a party, as a line of the call."""
-    outcome = "answers" if step.outcome == "completed" else step.outcome
-    return printable(f"           {step.to}: {outcome}")
 
 
 def problem(typed: Typed, moment: Moment) -> str:

@@ -1,102 +1,102 @@
-"""Lookups in a simulated call: a person answers them, the network does, or their defaults apply."""
+"""Lookups in a simulated call: a person answers them, the network does, or their defaults are used."""
 
 from __future__ import annotations
 
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from app.cli.simulate.prompts import Prompt
 from app.cli.simulate.screen import Screen
-from app.cli.simulate.server import Line
 from app.engine import Lookup, LookupAnswer
-from app.flow.language.lookups import AskedLookup, LookupDefinition
+from app.flow.language.lookups import LookupDefinition
 from app.flow.language.returns import ReturnedValue
 from app.flow.model import Flow
 from app.flow.report import printable
 from app.service.calls import LookUp
+from app.verify.scenarios.lookups import lookups_of
 
-DEFAULT: Final = "nobody was asked"
-"""Why a look-up has no answer when the person gives none."""
+_NOBODY: Final = "nobody was asked"
+"""Why a lookup has no answer when the person gives none."""
 _ERROR: Final = re.compile(r"error(?:\s+(.+))?")
+_INDENT: Final = " " * 11
 
 
 class Person:
-    """Answers look-ups, as the person at the terminal says.
+    """Answers lookups, as the person at the terminal says.
 
     Args:
         flows: those of the project.
-        prompt: where the person types; without a person, defaults apply.
+        prompt: where the person types; without a person, defaults are used.
+        screen: shows what is asked.
         outside: asks the network instead; None: lookups are not sent.
-
-    Attributes:
-        line: where what has happened before is seen; None while the call is being placed.
-        given: what each look-up was answered in turn, by name, as a scenario has it.
     """
 
     def __init__(self, flows: Iterable[Flow], prompt: Prompt, screen: Screen, outside: LookUp | None = None) -> None:
-        self._definitions = _definitions(flows)
+        self._definitions = lookups_of(flows)
         self._prompt = prompt
         self._screen = screen
         self._outside = outside
-        self.line: Line | None = None
-        self.given: dict[str, list[Any]] = {}
+        self._given: dict[str, list[Any]] = {}
+
+    @property
+    def given(self) -> Mapping[str, list[Any]]:
+        """What each lookup was answered in turn, by name, as a scenario has it; those without any answer left out."""
+        silent = {"error": _NOBODY}
+        return {name: answers for name, answers in self._given.items() if any(each != silent for each in answers)}
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         """One answer for each, in their order."""
-        if self.line is not None:
-            await self._screen.show_news(self.line)
+        await self._screen.show_news()
         return tuple([await self._answer(lookup) for lookup in lookups])
 
     async def _answer(self, lookup: Lookup) -> LookupAnswer:
         definition = self._definitions[lookup.flow, lookup.name]
-        self._screen.say(f"           look-up {lookup.name} asks {_shown(lookup)}", "yellow")
-        answer = await self._asked(lookup, definition)
+        self._screen.say(f"{_INDENT}lookup {lookup.name} asks {_shown(lookup)}", "yellow")
+        if self._outside is not None:
+            answer = (await self._outside((lookup,)))[0]
+        else:
+            answer = await self._typed(definition) if self._prompt.is_person else LookupAnswer(None, _NOBODY)
         _, problem = definition.read(answer.value, answer.problem)
-        self.given.setdefault(lookup.name, []).append(_as_given(answer, problem, definition))
+        self._given.setdefault(lookup.name, []).append(_as_given(answer, problem, definition))
         if problem and self._outside is not None:
-            self._screen.say(printable(f"           it does not answer: {problem}"), "red")
+            self._screen.say(printable(f"{_INDENT}it does not answer: {problem}"), "red")
         if problem:
             default = json.dumps(dict(definition.default), ensure_ascii=False)
-            self._screen.say(printable(f"           its default holds: {default}"), "dim")
+            self._screen.say(printable(f"{_INDENT}its default is used: {default}"), "dim")
         return answer
-
-    async def _asked(self, lookup: Lookup, definition: LookupDefinition) -> LookupAnswer:
-        if self._outside is not None:
-            return (await self._outside((lookup,)))[0]
-        return await self._typed(definition) if self._prompt.is_person else _unanswered(DEFAULT)
 
     async def _typed(self, definition: LookupDefinition) -> LookupAnswer:
         """Ask until what is typed fits."""
         fields = " ".join(f"{name}=.." for name in definition.returns.fields)
-        self._screen.say(f"           answer with {fields}, JSON, timeout or error 503; Enter: its default", "dim")
+        self._screen.say(f"{_INDENT}answer with {fields}, JSON, timeout or error 503; Enter: its default", "dim")
         self._prompt.offers = ("timeout", "error 503", *(f"{name}=" for name in definition.returns.fields))
         while True:
             line = await self._prompt.read("answer> ")
             answer = read_answer((line or "").strip(), definition)
             if isinstance(answer, LookupAnswer):
                 return answer
-            self._screen.say(f"           {printable(answer)}", "red")
+            self._screen.say(f"{_INDENT}{printable(answer)}", "red")
 
 
 def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer | str:
-    """The answer that is typed; what is wrong with it. ReturnedMap that are left out are those of the default."""
+    """The answer that is typed, or what is wrong with it. Fields that are left out are those of the default."""
     if not text:
-        return _unanswered(DEFAULT)
+        return LookupAnswer(None, _NOBODY)
     if text == "timeout":
         return LookupAnswer(None, f"timed out after {definition.timeout_ms} ms", definition.timeout_ms)
     if found := _ERROR.fullmatch(text):
-        return _unanswered(f"status {found[1]}" if (found[1] or "").isdigit() else found[1] or "it failed")
+        return LookupAnswer(None, f"status {found[1]}" if (found[1] or "").isdigit() else found[1] or "it failed")
     try:
         value = json.loads(text) if text[0] in "{[" else _fields(text, definition)
     except ValueError as error:
-        return f"that is no answer: {error}"
+        return f"that is not an answer: {error}"
     if isinstance(value, Mapping):
         value = {**definition.default, **value}
     _, problem = definition.read(value)
-    return f"that is no answer: {problem}" if problem else LookupAnswer(value)
+    return f"that is not an answer: {problem}" if problem else LookupAnswer(value)
 
 
 def _fields(text: str, definition: LookupDefinition) -> dict[str, Any]:
@@ -111,15 +111,6 @@ def _fields(text: str, definition: LookupDefinition) -> dict[str, Any]:
         is_text = isinstance(returned, ReturnedValue) and returned.type.kind == "text"
         found[name] = value if is_text else json.loads(value)
     return found
-
-
-def _definitions(flows: Iterable[Flow]) -> Mapping[tuple[str, str], LookupDefinition]:
-    askings = ((flow.name, asking) for flow in flows for step in flow.steps.values() for asking in step.asks)
-    return {(flow, asking.name): asking.definition for flow, asking in askings if isinstance(asking, AskedLookup)}
-
-
-def _unanswered(problem: str) -> LookupAnswer:
-    return LookupAnswer(None, problem)
 
 
 def _shown(lookup: Lookup) -> str:
@@ -137,8 +128,3 @@ def _as_given(answer: LookupAnswer, problem: str, definition: LookupDefinition) 
     if answer.ms == definition.timeout_ms:
         return {"timeout": True}
     return {"error": problem.removeprefix("status ")}
-
-
-def was_answered(answers: Sequence[Any]) -> bool:
-    """Whether a look-up was answered with more than silence, so that a scenario has to say it."""
-    return any(answer != {"error": DEFAULT} for answer in answers)

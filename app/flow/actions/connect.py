@@ -245,12 +245,12 @@ def read_numbers(endpoint: Map, reader: Reader) -> Value | None:
         single = computed_type(text, reader)
         if isinstance(single, ValueType) and _never_fits(single):
             message = f"this is {single.described}, and none of that is a phone number"
-            cure = "let it be a phone number: a look-up declares it with `returns: {number: phone}`"
+            cure = "let it be a phone number: a lookup declares it with `returns: {number: phone}`"
             reader.report("E287", text.place, message, cure)
         return None
     if item.name not in _DIALLED or _never_fits(item):
         message = f"every entry of this list is {item.described}, not a phone number"
-        cure = "let it be a list of phone numbers: a look-up declares it with `returns: {numbers: [phone]}`"
+        cure = "let it be a list of phone numbers: a lookup declares it with `returns: {numbers: [phone]}`"
         reader.report("E287", text.place, message, cure)
     return read_list(text, TYPES["list"], reader, "the list of numbers")
 

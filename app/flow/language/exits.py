@@ -422,7 +422,7 @@ def _check_changes(until: Expression, source: StepSource) -> None:
 
 
 def _asked(node: Node | None) -> Iterator[str]:
-    """The names of the look-ups under `lookup` of a step."""
+    """The names of the lookups under `lookup` of a step."""
     for item in node.items if isinstance(node, Seq) else (node,):
         if isinstance(item, Map):
             yield from item.keys()

@@ -1,4 +1,4 @@
-"""Look-ups: what a flow asks from outside while a caller is on the line, and what comes of it.
+"""Lookups: what a flow asks from outside while a caller is on the line, and what comes of it.
 
 lookups:
   customer:
@@ -100,7 +100,7 @@ class LookupRequest(NamedTuple):
         arguments: keyword arguments of the function, JSON values.
         timeout_ms: how long the answer may take.
         cache_ms: how long a good answer may be given again; 0 for not at all.
-        accepts: whether a value has what the look-up declares under `returns`; an answer that has not is not kept.
+        accepts: whether a value has what the lookup declares under `returns`; an answer that has not is not kept.
     """
 
     method: Method
@@ -115,7 +115,7 @@ class LookupRequest(NamedTuple):
 
     def __repr__(self) -> str:
         """Whom it asks, and not what: that may be sensitive."""
-        return f"<look-up by {self.method}>"
+        return f"<lookup by {self.method}>"
 
 
 def _read_function(node: Node, what: str, reader: Reader) -> str | None:
@@ -169,7 +169,7 @@ class LookupDefinition(FlowModel):
         **dict.fromkeys(
             ("url", "uri", "method", "http", "request", "endpoint", "href"), "write `get: url` or `post: url`"
         ),
-        **dict.fromkeys(("put", "patch", "delete", "head"), "write `post`: a look-up asks by GET or by POST"),
+        **dict.fromkeys(("put", "patch", "delete", "head"), "write `post`: a lookup asks by GET or by POST"),
         **dict.fromkeys(("query", "querystring", "qs", "search"), _QUERY),
         **dict.fromkeys(
             ("auth", "authorization", "token", "bearer", "api_key", "apikey"),
@@ -179,7 +179,7 @@ class LookupDefinition(FlowModel):
             ("sensitive", "secret", "secrets"), "say it of the field: `returns: {pin: {type: text, sensitive: true}}`"
         ),
         **dict.fromkeys(
-            ("retry", "retries", "tries"), "delete it: a look-up is asked once, since a caller is listening"
+            ("retry", "retries", "tries"), "delete it: a lookup is asked once, since a caller is listening"
         ),
         "on": "delete it: without an answer the call goes on with `default`, and `.ok` is false",
     }
@@ -288,7 +288,7 @@ class LookupDefinition(FlowModel):
 
 
 def read_lookups(node: Node, reader: Reader) -> dict[str, LookupDefinition]:
-    """The look-ups under `lookups` by name. What is faulty is defined all the same, so that steps may name it.
+    """The lookups under `lookups` by name. What is faulty is defined all the same, so that steps may name it.
 
     The scope of `reader` is that of the definitions: the names of the call, and of a flow also its variables.
     """
@@ -301,20 +301,20 @@ def read_lookups(node: Node, reader: Reader) -> dict[str, LookupDefinition]:
 
 
 def _with_cure_of_chains(issue: Issue, names: tuple[str, ...]) -> Issue:
-    """The issue; where it names another look-up, the cure says how one is given what another has found."""
+    """The issue; where it names another lookup, the cure says how one is given what another has found."""
     name = issue.message.removeprefix('unknown name "').removesuffix('"')
     if issue.code != "E303" or name not in names:
         return issue
     cure = f'add `params: {{value: text}}`, and let the step give it: `- name: {{value: "{{{{ {name}.field }}}}"}}`'
-    return replace(issue, message=f'a look-up does not see "{name}", which is another one', cure=cure)
+    return replace(issue, message=f'a lookup does not see "{name}", which is another one', cure=cure)
 
 
 def _read_definition(entry: Entry, reader: Reader) -> LookupDefinition | None:
     name, place = entry.key.value, entry.key.place
-    what = f'the look-up "{name}"'
-    is_named = is_variable_name(entry.key, "a look-up", reader)
+    what = f'the lookup "{name}"'
+    is_named = is_variable_name(entry.key, "a lookup", reader)
     if is_named and name in reader.variables:
-        reader.report("E539", place, f'a variable has the name of the look-up "{name}" too')
+        reader.report("E539", place, f'a variable has the name of the lookup "{name}" too')
     found = reader.map(entry.value, what, f'write `{name}: {{get: "https://..", returns: {{name: text}}}}`')
     if found is None:
         return None
@@ -380,7 +380,7 @@ def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: 
     """E541 when an answer would be kept together with something sensitive that was asked for."""
     if not definition.cache_ms:
         return
-    what = f'the look-up "{definition.name}"'
+    what = f'the lookup "{definition.name}"'
     used = frozenset[str]().union(*(value.used_names for value in definition.values))
     told = sorted(written("", path) for path in definition.returns.secrets)
     if asked := sorted(used & secrets):
@@ -393,7 +393,7 @@ def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: 
 
 
 _LOOKUPS: Final = NamedKind(
-    "look-up",
+    "lookup",
     "E537",
     "lookups",
     frozenset({"get", "post", "python", "url", "returns", "default", "timeout"}),
@@ -404,7 +404,7 @@ _LOOKUPS: Final = NamedKind(
 
 @dataclass(frozen=True, slots=True)
 class AskedLookup(Named[LookupDefinition]):
-    """A look-up that a step asks on entering; its answer is in scope under its name."""
+    """A lookup that a step asks on entering; its answer is in scope under its name."""
 
     def request(self, names: Mapping[str, Any]) -> LookupRequest:
         """What goes out in this call. Raises RenderError."""
@@ -420,11 +420,11 @@ class AskedLookup(Named[LookupDefinition]):
 
 
 def read_asked(node: Node, what: str, reader: Reader) -> tuple[AskedLookup, ...]:
-    """The look-ups under `lookup` of a step. E537 for one that there is not, E538 for one asked twice."""
+    """The lookups under `lookup` of a step. E537 for one that there is not, E538 for one asked twice."""
     asked: dict[str, AskedLookup] = {}
     for found in _LOOKUPS.read(node, reader.lookups, reader, what):
         first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))
         if first.place != found.place:
-            message = f'the look-up "{found.name}" is asked twice; the first is in line {first.place.line}'
+            message = f'the lookup "{found.name}" is asked twice; the first is in line {first.place.line}'
             reader.report("E538", found.place, message)
     return tuple(asked.values())

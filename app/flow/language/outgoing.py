@@ -97,8 +97,8 @@ _OURS: Final[Mapping[str, str]] = {
         ("connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "accept-encoding"),
         "delete it: the server looks after its connections by itself",
     ),
-    "idempotency-key": "delete it: every look-up and hook sends one by itself",
-    **dict.fromkeys(("proxy-authorization", "proxy-connection"), "delete it: look-ups go through no proxy"),
+    "idempotency-key": "delete it: every lookup and hook sends one by itself",
+    **dict.fromkeys(("proxy-authorization", "proxy-connection"), "delete it: lookups go through no proxy"),
 }
 _SECRET: Final = re.compile(r"authorization|cookie|api-?key|token|secret|password", re.IGNORECASE)
 _WRITTEN: Final = JsonField("kept")

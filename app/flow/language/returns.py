@@ -27,7 +27,7 @@ from app.flow.types import ANY, MAX_ITEMS, TYPES, ValueType, list_of, record, ur
 from app.ncco.suggest import nearest
 
 OK = "ok"
-"""The field of every look-up that says whether its answer is real."""
+"""The field of every lookup that says whether its answer is real."""
 
 
 class Misfit(Exception):
@@ -310,7 +310,7 @@ class _Types:
     def _entry(self, entry: Entry, depth: int, way: Path) -> Returned | None:
         name = entry.key.value
         if depth == 0 and name == OK:
-            message = "`ok` is a field of every look-up already: it says whether the answer is real"
+            message = "`ok` is a field of every lookup already: it says whether the answer is real"
             self.reader.report("E532", entry.key.place, message, "give the field of the answer another name")
             return None
         if not name or has_braces(entry.key):
@@ -366,7 +366,7 @@ def _only_type(node: Seq) -> Node | None:
 
 @dataclass(frozen=True, slots=True)
 class _Where:
-    """What is being filled: of which look-up, how messages call it, and where to report what it lacks."""
+    """What is being filled: of which lookup, how messages call it, and where to report what it lacks."""
 
     what: str
     within: str
@@ -527,7 +527,7 @@ def _like_a_variable(node: Map, what: str, reader: Reader) -> bool:
         return False
     shown = written.value if isinstance(written, Text) else "[first, second]"
     alone = f"the type alone: `{shown}`" if flag is None else f"no more than `{{type: {shown}, sensitive: true}}`"
-    cure = f"write {alone}; what holds without an answer goes under `default` of the look-up"
+    cure = f"write {alone}; what holds without an answer goes under `default` of the lookup"
     reader.report("E532", node.place, f"{what} is described like a variable", cure)
     return True
 

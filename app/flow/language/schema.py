@@ -69,7 +69,7 @@ def flow_schema(names: Names | None = None) -> JsonSchema:
         "else": ref("flow_file"),
         "definitions": _definitions(known),
     }
-    return dict(_resolved(schema, known))
+    return dict(resolved(schema, known))
 
 
 def _definitions(names: Names) -> dict[str, JsonSchema]:
@@ -231,14 +231,14 @@ def schema_of(model: type[FlowModel]) -> JsonSchema:
     return {key: value for key, value in schema.items() if key not in ("title", "description")}
 
 
-def _resolved(schema: Any, names: Names) -> Any:
+def resolved(schema: Any, names: Names) -> Any:
     """A schema with references in the place of what is defined elsewhere, and with the names that are offered."""
     if isinstance(schema, list):
-        return [_resolved(each, names) for each in schema]
+        return [resolved(each, names) for each in schema]
     if not isinstance(schema, dict):
         return schema
     if isinstance(kind := schema.get("offered"), str):
         rest = {key: value for key, value in schema.items() if key not in ("offered", "more")}
         return {**rest, **offer((*getattr(names, kind), *schema["more"]))}
-    inner = {key: _resolved(value, names) for key, value in schema.items() if key != "defined"}
+    inner = {key: resolved(value, names) for key, value in schema.items() if key != "defined"}
     return {**inner, **ref(schema["defined"])} if isinstance(schema.get("defined"), str) else inner

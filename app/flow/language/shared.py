@@ -206,7 +206,7 @@ def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mappin
 
 
 def _with_answers(scope: ScopeTypes, lookups: Mapping[str, LookupDefinition], reader: Reader) -> ScopeTypes:
-    """The scope with the look-ups. One that has the name of a variable (E539) may be meant by either."""
+    """The scope with the lookups. One that has the name of a variable (E539) may be meant by either."""
     for name, lookup in lookups.items():
         is_taken = name in reader.variables
         scope = (

@@ -76,7 +76,7 @@ class StepWords(FlowModel):
     }
 
     asks: Annotated[tuple[AskedLookup, ...], ReadWith(read_asked, defined("asked"))] = Field((), alias="lookup")
-    """What is asked from outside on entering: names of look-ups, or `- name: {param: value}`."""
+    """What is asked from outside on entering: names of lookups, or `- name: {param: value}`."""
     sets: Annotated[tuple[Assignment, ...], ReadWith(read_sets, defined("sets"))] = Field((), alias="set")
     """Variables that change on entering, line by line."""
     sends: Annotated[tuple[SentHook, ...], ReadWith(read_sent, defined("sent"))] = Field((), alias="send")

@@ -23,7 +23,7 @@ from app.verify.prove.properties import Violation
 from app.verify.prove.state_space import NOWHERE, StateSpace, Transition
 from app.verify.prove.transitions import Trigger
 from app.verify.prove.uses import family
-from app.verify.scenarios.bounds import BOUNDS, COUNTED
+from app.verify.scenarios.model import BOUNDS, COUNTED
 
 _LINE_LENGTH: Final = 110
 _EARLY_S: Final = 0.2

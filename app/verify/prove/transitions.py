@@ -23,7 +23,7 @@ from app.flow.language.lookups import AskedLookup
 from app.flow.language.outcomes import DETECTED, DISCONNECTED, FAILURES, On
 from app.flow.model import Asked, Flow, Step
 from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
-from app.settings.failsafe import DEFAULT, read_failsafe
+from app.settings.values import DEFAULT, read_failsafe
 from app.verify.prove.comparisons import Compared, around
 from app.verify.prove.values import LONGEST_TEXT, Representatives
 

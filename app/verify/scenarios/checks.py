@@ -1,73 +1,53 @@
-"""Holds what a scenario expects of the whole call against what came of it."""
+"""Holds what a scenario expects of the whole call against the call that was played."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.flow.nodes import Place
 from app.ncco.suggest import nearest
 from app.verify.scenarios.heard import in_order
-from app.verify.scenarios.model import Expect, ExpectedHook
 from app.verify.scenarios.result import Difference, Result
 
 
-def check_expectations(result: Result, *, is_told: bool = False) -> Iterator[Difference]:
-    """Everything that is not as expected; a fault of the server is so always, and a failsafe that nobody expects.
+def check_expectations(result: Result, *, is_explained: bool = False) -> Iterator[Difference]:
+    """Everything that is not as expected; a fault of the server always is, and a failsafe that is not expected.
 
-    Of a call that has left its script nothing more is asked. `is_told`: why the failsafe was heard is told already.
+    Of a call that has left its script nothing more is asked. `is_explained`: a difference says already why the
+    failsafe was heard.
     """
-    expect, scenario = result.scenario.expect, result.scenario
-    yield from (Difference(scenario.place, message, at=result.seconds) for message in result.broken)
-    ended = how_ended(result)
-    if ended == "failsafe" and expect.end != "failsafe" and not (is_told and result.is_answered):
+    place, expect = result.scenario.place, result.scenario.expect
+    yield from (Difference(place, message, at=result.seconds) for message in result.broken)
+    if result.ended == "failsafe" and expect.end != "failsafe" and not (is_explained and result.is_answered):
         why = next((line.because for line in reversed(result.decided) if line.did == "failed"), "")
         heard = "the caller hears the failsafe: nothing of the flow could be played"
         message = heard if result.is_answered else "the caller hears nothing: no NCCO was played"
-        yield Difference(scenario.place, f"{message}{f' ({why})' if why else ''}", at=result.seconds)
+        yield Difference(place, f"{message}{f' ({why})' if why else ''}", at=result.seconds)
     if result.differences:
         return
-    if expect.end is not None and ended not in (expect.end, "failsafe"):
-        yield Difference(expect.places["end"], "the call ends otherwise", expect.end, ended, at=result.seconds)
-    yield from _check_seconds(expect, result)
-    yield from _check_said(expect, result)
-    yield from _check_variables(expect, result)
-    if expect.hooks is not None:
-        yield from _check_hooks(expect.hooks, expect.places["hooks"], result)
-    yield from _check_ncco(expect, result)
-
-
-def how_ended(result: Result) -> str:
-    """`hangup`, `completed`, or `failsafe` when that was played."""
-    if not result.is_answered or any(line.did == "failed" and line.what == "failsafe" for line in result.decided):
-        return "failsafe"
-    return "hangup" if any(heard.kind == "hung up" for heard in result.transcript) else "completed"
-
-
-def _check_seconds(expect: Expect, result: Result) -> Iterator[Difference]:
+    if expect.end is not None and result.ended not in (expect.end, "failsafe"):
+        message = "the call ends in another way"
+        yield Difference(expect.at("end"), message, expect.end, result.ended, at=result.seconds)
     if expect.seconds is not None and not expect.seconds.holds(result.seconds):
-        found = f"{result.seconds:.1f} seconds"
-        wanted = f"{expect.seconds.written} seconds"
-        place = expect.places["seconds"]
-        yield Difference(place, "the call lasts another time", wanted, found, at=result.seconds)
+        wanted, found = f"{expect.seconds.written} seconds", f"{result.seconds:.1f} seconds"
+        yield Difference(expect.at("seconds"), "the call lasts another time", wanted, found, at=result.seconds)
+    for text in [in_order((excerpt.text or "" for excerpt in expect.said), result.transcript)]:
+        if text is not None:
+            at = next(excerpt.place for excerpt in expect.said if (excerpt.text or "") == text)
+            yield Difference(at, "this is not heard, or not in this order", text, at=result.seconds)
+    yield from _check_variables(result)
+    yield from _check_hooks(result)
+    yield from _check_ncco(result)
 
 
-def _check_said(expect: Expect, result: Result) -> Iterator[Difference]:
-    missing = in_order((hear.text or "" for hear in expect.said), result.transcript)
-    if missing is not None:
-        place = next(hear.place for hear in expect.said if (hear.text or "") == missing)
-        yield Difference(place, "this is not heard, or not in this order", missing, at=result.seconds)
-
-
-def _check_variables(expect: Expect, result: Result) -> Iterator[Difference]:
+def _check_variables(result: Result) -> Iterator[Difference]:
     known: dict[str, Any] = {}
     for record in result.records[:1]:
         for level in record.session.callers:
             known |= level.variables
         known |= record.session.variables
-    for name, value in expect.variables.items():
-        place = expect.places[f"variables.{name}"]
+    for name, (place, value) in result.scenario.expect.variables.items():
         if name not in known:
             near = nearest(name, known)
             hint = f'; did you mean "{near}"?' if near else f"; there are: {', '.join(sorted(known)) or 'none'}"
@@ -77,12 +57,15 @@ def _check_variables(expect: Expect, result: Result) -> Iterator[Difference]:
             yield Difference(place, message, shown(value), shown(known[name]), at=result.seconds)
 
 
-def _check_hooks(expected: Sequence[ExpectedHook], place: Place, result: Result) -> Iterator[Difference]:
-    sent = [hook.name for hook in result.hooks]
-    wanted = [hook.name for hook in expected]
+def _check_hooks(result: Result) -> Iterator[Difference]:
+    expected = result.scenario.expect.hooks
+    if expected is None:
+        return
+    sent, wanted = [hook.name for hook in result.hooks], [hook.name for hook in expected]
     if sent != wanted:
-        message = "other hooks are sent"
-        yield Difference(place, message, ", ".join(wanted) or "none", ", ".join(sent) or "none", at=result.seconds)
+        place = result.scenario.expect.at("hooks")
+        names = (", ".join(wanted) or "none", ", ".join(sent) or "none")
+        yield Difference(place, "other hooks are sent", *names, at=result.seconds)
         return
     for hook, row in zip(expected, result.hooks, strict=True):
         if row.problem:
@@ -92,13 +75,13 @@ def _check_hooks(expected: Sequence[ExpectedHook], place: Place, result: Result)
             yield Difference(hook.place, message, shown(hook.json), shown(body), at=result.seconds)
 
 
-def _check_ncco(expect: Expect, result: Result) -> Iterator[Difference]:
+def _check_ncco(result: Result) -> Iterator[Difference]:
     played = iter(result.performed)
-    for wanted in expect.ncco:
+    for wanted in result.scenario.expect.ncco:
         if not any(is_part(wanted, action) for action in played):
             names = ", ".join(str(action.get("action")) for action in result.performed)
             message = "no such action is played, or not in this order"
-            yield Difference(expect.places["ncco"], message, shown(wanted), names, at=result.seconds)
+            yield Difference(result.scenario.expect.at("ncco"), message, shown(wanted), names, at=result.seconds)
             return
 
 

@@ -1,17 +1,21 @@
-"""Finds the scenario files of a project, and reads them."""
+"""Finds the scenario files of a project, reads them, and writes what was heard into them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import yaml
 
 from app.flow.issues import Issue
 from app.flow.nodes import Place
-from app.verify.scenarios.model import Scenario
-from app.verify.scenarios.reading import read_scenarios
-from app.verify.scenarios.rules import RULES
+from app.verify.scenarios.heard import plain
+from app.verify.scenarios.model import Scenario, read_scenarios
+from app.verify.scenarios.values import RULES, Excerpt
 
 SUFFIXES: Final = (".yaml", ".yml")
 FOLDERS: Final = ("tests/scenarios", "scenarios")
@@ -72,3 +76,31 @@ def _read(path: Path) -> ScenarioFile:
 def _unreadable(path: Path, name: str, why: str) -> ScenarioFile:
     issue = RULES["S110"].at(Place(name, 1, 1), f"the file cannot be read: {why}")
     return ScenarioFile(path, name, "", (), (issue,))
+
+
+_BREAK: Final = re.compile(r"(\r\n|\r|\n)")
+
+
+def updated(text: str, heard: Iterable[tuple[Excerpt, str]]) -> str:
+    """The text of a file with what was heard in place of each open `hear`; nothing else changes."""
+    pieces = _BREAK.split(text)
+    for excerpt, found in sorted(heard, key=lambda pair: pair[0].place[1:3], reverse=True):
+        place, index = excerpt.place, (excerpt.place.line - 1) * 2
+        line, start = pieces[index], place.column - 1
+        end = start + place.length
+        quoted = json.dumps(plain(found), ensure_ascii=False)
+        pieces[index] = line[:start] + (f"hear: {quoted}" if line[start:end] == "hear" else quoted) + line[end:]
+    return "".join(pieces)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what occurs twice twice: scenario files have no anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Always."""
+        return True
+
+
+def scenario_text(name: str, body: Mapping[str, Any]) -> str:
+    """One scenario as text of a scenario file."""
+    return yaml.dump({name: dict(body)}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)

@@ -1,71 +1,54 @@
-"""Whether scenarios fit the flows of their project: numbers, flows, look-ups, hooks and variables that there are."""
+"""Whether scenarios fit the flows of their project: numbers, flows, lookups, hooks and variables that exist."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
+from typing import Final, TypeVar
 
+from app.flow.language.reader import Reader
 from app.flow.model import Flow
 from app.flow.nodes import Map, Place
 from app.ncco.suggest import nearest
-from app.verify.scenarios.answers import Declared
-from app.verify.scenarios.model import Answer, CallFacts, Given, Scenario
-from app.verify.scenarios.reader import Reader
+from app.verify.scenarios.lookups import lookups_of
+from app.verify.scenarios.model import Answer, Call, Given, Scenario
 
-ANY_NUMBER = "442079460000"
-"""What is called when a scenario names no number and its flow has none. It is reserved for stories."""
+ANY_NUMBER: Final = "442079460000"
+"""What is called when a scenario names no number and its flow has none. It is reserved for fiction."""
+
+_WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable"}
+
+AnyCall = TypeVar("AnyCall", bound=Call)
 
 
 class Fitting:
     """Holds scenarios against the flows of a project."""
 
-    def __init__(self, flows: Iterable[Flow], declared: Declared) -> None:
+    def __init__(self, flows: Iterable[Flow]) -> None:
         self._flows = {flow.name: flow for flow in flows}
-        self._declared = declared
-        found = self._flows.values()
-        self._known: Mapping[str, tuple[str, list[str]]] = {
-            "look-up": ("S107", sorted(declared.names)),
-            "hook": ("S108", sorted({name for flow in found for name in _hooks_of(flow)})),
-            "variable": ("S109", sorted({name for flow in found for name in flow.variables})),
-        }
+        self._fields: dict[str, frozenset[str]] = {}
+        for (flow, short), definition in lookups_of(self._flows.values()).items():
+            for name in (short, f"{flow}.{short}"):
+                self._fields[name] = self._fields.get(name, frozenset()) | definition.returns.fields.keys()
+        self._hooks = {name for flow in self._flows.values() for name in _hooks_of(flow)}
+        self._variables = {name for flow in self._flows.values() for name in flow.variables}
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """The scenario with its number and flow filled in; S106 to S109 for what there is not."""
+        """The scenario with its number and flow filled in; S106 to S109 for what does not exist."""
         for name, given in scenario.given.items():
-            if self._check(name, "look-up", given.place, reader):
-                self._check_fields(name, given, reader)
+            if _check("S107", name, self._fields, given.place, reader):
+                _check_fields(name, given, self._fields[name], reader)
         for hook in scenario.expect.hooks or ():
-            self._check(hook.name, "hook", hook.place, reader)
-        for name in scenario.expect.variables:
-            place = scenario.expect.places[f"variables.{name}"]
-            self._check(name, "variable", place, reader)
-        return replace(scenario, call=self._call(scenario.call, reader))
+            _check("S108", hook.name, self._hooks, hook.place, reader)
+        for name, variable in scenario.expect.variables.items():
+            _check("S109", name, self._variables, variable.place, reader)
+        return self.fit_call(scenario, reader)
 
-    def _check_fields(self, name: str, given: Given, reader: Reader) -> None:
-        """What a look-up answers has the fields that it declares; `value` may hold anything."""
-        fields = self._declared.fields(name)
-        nodes = [answer.node for answer in given.answers if isinstance(answer, Answer) and not answer.is_free]
-        for entry in (entry for node in nodes if isinstance(node, Map) for entry in node.entries):
-            if fields and entry.key.value not in fields:
-                near = nearest(entry.key.value, sorted(fields))
-                cure = f'did you mean "{near}"?' if near else f"it returns: {', '.join(sorted(fields))}"
-                message = f'the look-up "{name}" returns no "{entry.key.value}"'
-                reader.report("S107", entry.key.place, message, f"{cure}; {{value: ..}} holds anything")
-
-    def _check(self, name: str, what: str, place: Place, reader: Reader) -> bool:
-        code, names = self._known[what]
-        if name not in names:
-            near = nearest(name, names)
-            cure = f'did you mean "{near}"?' if near else f"there are: {', '.join(names) or 'none'}"
-            reader.report(code, place, f'no flow has a {what} "{name}"', cure)
-        return name in names
-
-    def _call(self, call: CallFacts, reader: Reader) -> CallFacts:
-        """Which flow takes the call, and on which number."""
-        if call.flow:
-            return self._named(call, reader)
+    def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
+        """The call with its number and flow filled in; S106 when no flow takes it."""
         startable = [flow for flow in self._flows.values() if flow.is_startable]
         default = next((flow for flow in startable if flow.default), None)
+        if call.flow:
+            return self._fit_named(call, reader)
         if call.to:
             digits = "".join(char for char in call.to if char.isdigit())
             if default is None and not any(digits in flow.numbers for flow in startable):
@@ -75,41 +58,62 @@ class Fitting:
             return call
         only = default or (startable[0] if len(startable) == 1 else None)
         if only is None:
-            names = ", ".join(sorted(flow.name for flow in startable)) or "none"
-            reader.report(
-                "S106", call.place, "it is not clear which flow takes the call", f"add `flow:`, one of: {names}"
-            )
+            cure = f"add `flow:`, one of: {_listed(flow.name for flow in startable)}"
+            reader.report("S106", call.place, "it is not clear which flow takes the call", cure)
             return call
         if only.numbers:
-            return replace(call, to=only.numbers[0])
-        return replace(call, to=ANY_NUMBER, flow="" if only.default else only.name)
+            return call.model_copy(update={"to": only.numbers[0]})
+        return call.model_copy(update={"to": ANY_NUMBER, "flow": "" if only.default else only.name})
 
-    def _named(self, call: CallFacts, reader: Reader) -> CallFacts:
+    def _fit_named(self, call: AnyCall, reader: Reader) -> AnyCall:
         flow = self._flows.get(call.flow)
         if flow is None:
-            near = nearest(call.flow, self._flows)
-            cure = f'did you mean "{near}"?' if near else f"there are: {', '.join(sorted(self._flows)) or 'none'}"
-            reader.report("S106", call.place, f'there is no flow "{call.flow}"', cure)
+            reader.report("S106", call.place, f'there is no flow "{call.flow}"', _cure(call.flow, self._flows))
             return call
         if not flow.is_startable:
-            message = f'no call can start in flow "{flow.name}"'
             cure = "call a flow that runs it, or give it `numbers`, `default: true` or `entry: true`"
-            reader.report("S106", call.place, message, cure)
+            reader.report("S106", call.place, f'no call can start in flow "{flow.name}"', cure)
         if not call.to and flow.numbers:
-            return replace(call, to=flow.numbers[0], flow="")
-        return replace(call, to=call.to or ANY_NUMBER)
+            return call.model_copy(update={"to": flow.numbers[0], "flow": ""})
+        return call.model_copy(update={"to": call.to or ANY_NUMBER})
+
+
+def _check(code: str, name: str, known: Iterable[str], place: Place, reader: Reader) -> bool:
+    """Whether some flow has a lookup, hook or variable; `code` is reported otherwise."""
+    names = set(known)
+    if name not in names:
+        reader.report(code, place, f'no flow has a {_WHAT[code]} "{name}"', _cure(name, names))
+    return name in names
+
+
+def _check_fields(name: str, given: Given, fields: frozenset[str], reader: Reader) -> None:
+    """What a lookup answers has the fields that it declares; `value` may hold anything."""
+    nodes = [answer.node for answer in given.answers if isinstance(answer, Answer) and not answer.is_free]
+    for entry in (entry for node in nodes if isinstance(node, Map) for entry in node.entries):
+        if fields and entry.key.value not in fields:
+            message = f'the lookup "{name}" returns no "{entry.key.value}"'
+            cure = f"{_cure(entry.key.value, fields)}; {{value: ..}} holds anything"
+            reader.report("S107", entry.key.place, message, cure)
+
+
+def _cure(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = nearest(name, names)
+    return f'did you mean "{near}"?' if near else f"there are: {_listed(names)}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 def _hooks_of(flow: Flow) -> Iterable[str]:
-    steps = flow.steps.values()
-    for sendings in (*(step.sends for step in steps), *(told for step in steps for told in step.events.values())):
+    of_steps = (sent for step in flow.steps.values() for sent in (step.sends, *step.events.values()))
+    for sendings in (*of_steps, *flow.events.values()):
         yield from (sending.name for sending in sendings)
-    for told in flow.events.values():
-        yield from (sending.name for sending in told)
 
 
-def named(scenarios: Sequence[Scenario], words: str) -> tuple[Scenario, ...]:
-    """Those whose name, or file, holds each of some words; "" is all of them."""
+def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
+    """Those whose name or file holds each of some words; "" is all of them."""
     wanted = words.lower().split()
     return tuple(
         scenario

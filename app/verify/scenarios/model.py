@@ -1,210 +1,79 @@
-"""A scenario: a call that is made, what the caller does in it, and what is expected. Everything here is frozen."""
+"""Scenario files: each scenario is a call that is made, what the caller does in it, and what is expected."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeGuard
 
-from app.flow.nodes import Node, Place
-from app.verify.scenarios.faults import Kind
+from pydantic import Field
+
+from app.flow.issues import Issue, by_place
+from app.flow.language.base import Made, ReadWith, kept
+from app.flow.language.json_schema import TEXT, defined
+from app.flow.language.reader import Reader
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.source import read_yaml
+from app.verify.scenarios.script import Dial, End, Hear, Record, ScriptStep, Until, read_script
+from app.verify.scenarios.values import (
+    ANY_MAP,
+    EXCERPTS,
+    SECONDS,
+    TEXTS,
+    Bound,
+    Excerpt,
+    ScenarioModel,
+    ScenarioReader,
+    items,
+    json_of,
+    read_json,
+    read_seconds,
+    read_text_map,
+    read_texts,
+    read_word,
+)
 
 AT: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 """When calls are made unless a scenario says otherwise: a Wednesday morning."""
 FROM: Final = "447700900123"
-"""Who calls unless a scenario says otherwise: a number that is reserved for stories."""
+"""Who calls unless a scenario says otherwise: a number that is reserved for fiction."""
+DEFAULTS: Final = "defaults"
+YEARS: Final = range(2000, 2101)
+"""When calls can be made: opening hours need some room in the calendar on both sides."""
+ENDLESS: Final = float("inf")
+
+BOUNDS: Final[Mapping[str, float]] = {
+    "dead_end": 0,
+    "silent_fault": 0,
+    "lost_webhook": 0,
+    "silence": 20,
+    "silent_party": 20,
+    "error_exit": 0,
+    "invalid_ncco": 0,
+    "refused_ncco": 0,
+    "failsafe": 0,
+    "circle": 0,
+    "trap": 0,
+    "steps": 500,
+    "menu_options": 9,
+    "prompt_seconds": 60,
+    "seconds_to_person": 60,
+}
+"""What `without` can name, and how much of it is allowed where a scenario does not say; 0 for none of it."""
+COUNTED: Final = frozenset(name for name, bound in BOUNDS.items() if bound)
+
+_SHOWN: Final = 60
+"""Characters of a name that a message shows."""
+_NUMBER: Final = r"(\d{1,6}(?:\.\d{1,3})?)"
+_LIMIT: Final = re.compile(rf"([<>])(=?)\s*{_NUMBER}")
+_BETWEEN: Final = re.compile(rf"{_NUMBER}\s*\.\.\s*{_NUMBER}")
+_ABOUT: Final = re.compile(f"{_NUMBER}s?")
+_ABOUT_S: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Hear:
-    """What must be heard next.
-
-    Attributes:
-        text: a part of it is enough; None: whatever is heard, and `--update` writes it here.
-        written: the extent of the text in its file, or of the word `hear` when it stands alone.
-    """
-
-    place: Place
-    text: str | None
-    written: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """The caller presses keys. `at`: seconds since the call was answered; None: as soon as the caller is waited for."""
-
-    place: Place
-    digits: str
-    at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What the recogniser makes of speech. `confidence` is 0 to 1."""
-
-    text: str
-    confidence: float = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class Speak:
-    """The caller speaks.
-
-    Attributes:
-        results: what the recogniser makes of it, best first; () when it fails with `error`.
-        at: as in `Press`.
-    """
-
-    place: Place
-    results: tuple[Said, ...]
-    error: str = ""
-    at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """The caller lets an input or a recording time out."""
-
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """Somebody is dialled next.
-
-    Attributes:
-        to: number, user, URI or extension; "" for whoever it is.
-        outcome: what comes of it.
-        rings, talks: seconds.
-        hangs_up_first: whether the called party ends the conversation, else the caller.
-        hears: what the called party must hear of an NCCO of its own (`onAnswer`), in this order.
-        presses: what it presses or says, each time that this NCCO waits for it; "" is silence.
-    """
-
-    place: Place
-    to: str = ""
-    outcome: str = "completed"
-    rings: float = 4.0
-    talks: float = 30.0
-    hangs_up_first: bool = True
-    hears: tuple[Hear, ...] = ()
-    presses: tuple[str | Said, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The caller speaks onto a recording for `seconds`, then presses `key`, or is silent when that is ""."""
-
-    place: Place
-    seconds: float = 5.0
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing is done for some seconds; what is heard meanwhile passes by."""
-
-    place: Place
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Until:
-    """Nothing is done until `text` is heard; what is heard before passes by."""
-
-    place: Place
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """The caller hangs up. `at`: as in `Press`; None: now."""
-
-    place: Place
-    at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The call ends by itself, and nothing more is heard."""
-
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Disturb:
-    """A fault falls on the next webhook whose reply is played: see `app.verify.scenarios.faults`."""
-
-    place: Place
-    fault: Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Vonage tells the application of something. `fields` come over those that every event of this call has."""
-
-    place: Place
-    fields: Mapping[str, Any]
-
-
-ScriptStep: TypeAlias = Hear | Press | Speak | Silence | Dial | Record | Wait | Until | HangUp | End | Event | Disturb
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a look-up answers; the types that it declares say how `node` is read.
-
-    Attributes:
-        is_free: whether it may be anything, also what the look-up does not declare.
-    """
-
-    node: Node
-    is_free: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A look-up does not answer. `problem` is why; "" is a time-out."""
-
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a look-up answers in turn, the last of it for ever; at least one."""
-
-    place: Place
-    answers: tuple[Answer | Fault, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CallFacts:
-    """Which call is made.
-
-    Attributes:
-        to: digits; "": the first number of the flow.
-        flow: started by its name; "": found by the number.
-        sip: SIP headers by name; they make the call one of SIP. user: of the Client SDK, instead of a number.
-        custom_data: what the Client SDK sends along; None for nothing.
-        endpoint_type: what the call comes from; "": what the other facts tell.
-        at: when it is made, aware.
-        place: where to report that it cannot be made.
-    """
-
-    place: Place
-    to: str = ""
-    from_: str = FROM
-    flow: str = ""
-    user: str = ""
-    sip: Mapping[str, str] = field(default_factory=dict)
-    custom_data: Any = None
-    endpoint_type: str = ""
-    at: datetime = AT
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(NamedTuple):
     """Numbers from `low` to `high`, as `written`; with `is_open` the ends do not count."""
 
     low: float
@@ -217,59 +86,355 @@ class Range:
         return self.low < value < self.high if self.is_open else self.low <= value <= self.high
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedHook:
-    """A hook that is sent. `json`: a part of its body that must be there; None: whatever it says."""
+class ExpectedHook(NamedTuple):
+    """A hook that is sent. `json`: a part of its body that must be there; None for any body."""
 
     place: Place
     name: str
     json: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Expect:
-    """What must hold when the call is over; None where nothing is expected.
+class ExpectedVariable(NamedTuple):
+    """The value of a variable in the end, or a part of it."""
 
-    Attributes:
-        end: `hangup`, `completed` or `failsafe`.
-        seconds: how long the call lasted.
-        hooks: those that are sent, all of them, in this order.
-        variables: of the flow that the call ended in, by name.
-        said: what must be heard, in this order.
-        ncco: parts of actions that are played, in this order.
-        without: what must not befall the caller, with how much of it is borne: see `app.verify.scenarios.without`.
-        places: where each of them is written, by its word; of a variable as `variables.name`, of a fault as
-            `without.name`.
-    """
-
-    end: str | None = None
-    seconds: Range | None = None
-    hooks: tuple[ExpectedHook, ...] | None = None
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    said: tuple[Hear, ...] = ()
-    ncco: tuple[Any, ...] = ()
-    without: Mapping[str, float] = field(default_factory=dict)
-    places: Mapping[str, Place] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """One scripted call.
-
-    Attributes:
-        name: a sentence. place: of the name in its file.
-        given: what look-ups answer, by name, or as `flow.name`.
-        env: variables that the flows read, the prefix `FLOW_` taken off.
-        dial_allow: prefixes of computed numbers that may be dialled; None: what the server is told.
-        streams: how many seconds audio files last, by URL; every other one lasts as long as the simulator says.
-    """
-
-    name: str
     place: Place
-    call: CallFacts
-    script: tuple[ScriptStep, ...] = ()
-    expect: Expect = field(default_factory=Expect)
-    given: Mapping[str, Given] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict)
-    dial_allow: tuple[str, ...] | None = None
-    streams: Mapping[str, float] = field(default_factory=dict)
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a lookup answers; the types that it declares say how `node` is read.
+
+    Attributes:
+        is_free: whether it may hold anything, also what the lookup does not declare.
+    """
+
+    node: Node
+    is_free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A lookup does not answer. `problem` is why; "" is a timeout."""
+
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a lookup answers in turn, the last of it from then on; at least one."""
+
+    place: Place
+    answers: tuple[Answer | Fault, ...]
+
+
+def _read_at(node: Node, what: str, reader: Reader) -> datetime | None:
+    """A point in time; without a time zone it is UTC."""
+    text = reader.text(node, what)
+    if text is None:
+        return None
+    cure = "write it as 2026-12-24T10:00, or with a time zone as 2026-12-24T10:00+01:00"
+    try:
+        moment = datetime.fromisoformat(text.value)
+        if moment.year in YEARS:
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        cure = f"take a year from {YEARS[0]} to {YEARS[-1]}"
+    except ValueError:
+        pass
+    reader.report("S104", text.place, f'{what} cannot be "{text.value}"', cure)
+    return None
+
+
+class Call(ScenarioModel):
+    """Which call is made."""
+
+    hints: ClassVar = {
+        "steps": "write `script`",
+        **dict.fromkeys(("lookups", "answers"), "write `given`"),
+        "hear": "write it as a line of `script`",
+        "then": "write `expect`",
+        "number": "write `to`",
+        "caller": "write `from`",
+        **dict.fromkeys(("now", "when"), "write `at`"),
+    }
+
+    to: str = ""
+    """the number that is called"""
+    from_: str = Field(FROM, alias="from")
+    """who calls: a number, in quotes, or a SIP URI"""
+    flow: str = ""
+    """the flow that takes the call"""
+    sip: Annotated[Mapping[str, str], ReadWith(read_text_map, ANY_MAP)] = {}
+    """SIP headers by name"""
+    user: str = ""
+    """the user of a Client SDK application"""
+    custom_data: Annotated[Any, ReadWith(read_json, {})] = None
+    """what a Client SDK application sends along"""
+    endpoint_type: Literal["phone", "sip", "app", "vbc", "websocket"] | None = None
+    """what the call comes from, where that does not tell"""
+    made_at: Annotated[datetime, ReadWith(_read_at, TEXT)] = Field(AT, alias="at")
+    """when the call is made, such as 2026-12-24T10:00; UTC without a time zone"""
+
+
+def _read_range(node: Node, what: str, reader: Reader) -> Range | None:
+    """`<40`, `>10`, `30..40`, or `35`, which is half a second more or less."""
+    text = reader.text(node, what)
+    if text is None:
+        return None
+    written = text.value
+    if found := _LIMIT.fullmatch(written):
+        low, high = (float(found[3]), ENDLESS) if found[1] == ">" else (0.0 if found[2] else -1.0, float(found[3]))
+        return Range(low, high, written, is_open=not found[2])
+    if (found := _BETWEEN.fullmatch(written)) and float(found[1]) <= float(found[2]):
+        return Range(float(found[1]), float(found[2]), written)
+    if found := _ABOUT.fullmatch(written):
+        return Range(float(found[1]) - _ABOUT_S, float(found[1]) + _ABOUT_S, written)
+    reader.report("S104", text.place, f'{what} cannot be "{written}"', 'write "<40", ">10", 30..40 or 35')
+    return None
+
+
+def _read_hooks(node: Node, what: str, reader: Reader) -> tuple[ExpectedHook, ...]:
+    """Names, or `{name: a part of its body}`."""
+    found: list[ExpectedHook] = []
+    for item in items(node):
+        if isinstance(item, Map):
+            found += [ExpectedHook(each.key.place, each.key.value, json_of(each.value)) for each in item.entries]
+        elif text := reader.text(item, "a hook"):
+            found.append(ExpectedHook(text.place, text.value))
+    return tuple(found)
+
+
+def _read_variables(node: Node, what: str, reader: Reader) -> dict[str, ExpectedVariable] | None:
+    found = reader.map(node, what, "write `variables: {name: value}`")
+    entries = found.entries if found else ()
+    return {each.key.value: ExpectedVariable(each.key.place, json_of(each.value)) for each in entries}
+
+
+def _read_without(node: Node, what: str, reader: Reader) -> dict[str, Bound]:
+    """`dead_end`, a list of such words, or `{silence: 20s, steps: 12}`."""
+    found: dict[str, Bound] = {}
+    for item in items(node):
+        if isinstance(item, Map):
+            for entry in item.entries:
+                if entry.key.value not in COUNTED:
+                    reader.unknown("S102", entry.key, COUNTED, f'{what} counts no "{entry.key.value}"')
+                elif (most := read_seconds(entry.value, f"`{entry.key.value}`", reader)) is not None:
+                    found[entry.key.value] = Bound(most, entry.key.place)
+        elif word := read_word(item, BOUNDS, what, reader):
+            found[word] = Bound(BOUNDS[word], item.place)
+    return found
+
+
+def _read_actions(node: Node, what: str, reader: Reader) -> tuple[Any, ...]:
+    """Parts of NCCO actions; a word alone is the name of one."""
+    found: list[Any] = []
+    for item in items(node):
+        if isinstance(item, Seq):
+            reader.report("S101", item.place, "an action is a list", "write `- {action: talk, ..}`")
+        else:
+            found.append(json_of(item) if isinstance(item, Map) else {"action": item.value})
+    return tuple(found)
+
+
+_HOOKS = {"description": "every hook that is sent, in this order: its name, or {name: a part of its body}"}
+_RANGE = {"type": ["number", "string"], "description": '<40, ">10", 30..40 or 35'}
+
+
+class Expect(ScenarioModel):
+    """What must hold when the call is over; what is not named may be anything."""
+
+    hints: ClassVar = {
+        "hear": "write it in the script, or `said`",
+        "duration": "write `seconds`",
+        "vars": "write `variables`",
+        "hook": "write `hooks`",
+    }
+
+    end: Literal["hangup", "completed", "failsafe"] | None = None
+    """the caller hung up, the call ended by itself, or nothing of the flow could be played"""
+    seconds: Annotated[Range | None, ReadWith(_read_range, _RANGE)] = None
+    hooks: Annotated[tuple[ExpectedHook, ...] | None, ReadWith(_read_hooks, _HOOKS)] = None
+    variables: Annotated[Mapping[str, ExpectedVariable], ReadWith(_read_variables, ANY_MAP)] = {}
+    said: Annotated[tuple[Excerpt, ...], EXCERPTS] = ()
+    """what must be heard, in this order"""
+    ncco: Annotated[tuple[Any, ...], ReadWith(_read_actions, {})] = ()
+    """actions that are played, in this order: a name, or some of its fields"""
+    without: Annotated[Mapping[str, Bound], ReadWith(_read_without, {})] = {}
+    """what must not happen to the caller, such as dead_end or {silence: 20s}"""
+
+
+def _read_given(node: Node, what: str, reader: Reader) -> dict[str, Given]:
+    """What each lookup answers, by its name."""
+    found = reader.map(node, what, "write `given: {lookup: {field: value}}`")
+    return {each.key.value: _given(each, reader) for each in found.entries} if found else {}
+
+
+def _given(entry: Entry, reader: Reader) -> Given:
+    if isinstance(entry.value, Seq) and not entry.value.items:
+        cure = "write what it answers first, then what it does next"
+        reader.report("S103", entry.value.place, "no answer is listed", cure)
+    answers = tuple(_read_answer(item, reader) for item in items(entry.value))
+    return Given(entry.key.place, answers or (Fault(),))
+
+
+def _read_answer(node: Node, reader: Reader) -> Answer | Fault:
+    """`{timeout: true}`, `{error: why}`, `{value: anything}` or the answer itself."""
+    (word, value) = (node.entries[0].key.value, node.entries[0].value) if _is_single(node) else ("", node)
+    if word == "timeout" and isinstance(value, Text) and value.value == "true":
+        return Fault()
+    if word == "error":
+        text = reader.text(value, "`error`")
+        why = text.value if text else "it failed"
+        return Fault(f"status {why}" if why.isdigit() else why)
+    return Answer(value, is_free=True) if word == "value" else Answer(node)
+
+
+def _is_single(node: Node) -> TypeGuard[Map]:
+    return isinstance(node, Map) and len(node.entries) == 1
+
+
+def _read_prefixes(node: Node, what: str, reader: Reader) -> tuple[str, ...]:
+    texts = read_texts(node, what, reader)
+    for text in texts:
+        if not (text.value.isdigit() or text.value.startswith(("sip:", "sips:"))):
+            cure = 'write digits, such as "44", or "sip:" for SIP addresses'
+            reader.report("S104", text.place, f'"{text.value}" is not a prefix', cure)
+    return tuple(text.value for text in texts)
+
+
+def _read_streams(node: Node, what: str, reader: Reader) -> dict[str, float]:
+    found = reader.map(node, what, 'write `streams: {"https://example.com/a.mp3": 12s}`')
+    entries = found.entries if found else ()
+    lengths = {each.key.value: read_seconds(each.value, "the length of a stream", reader) for each in entries}
+    return {url: seconds for url, seconds in lengths.items() if seconds is not None}
+
+
+def _read_expect(node: Node, what: str, reader: Reader) -> Expect | None:
+    found = reader.map(node, what, "write `expect: {end: completed}`")
+    return Expect.parse(found, what, reader) if found else None
+
+
+_STREAMS = {**ANY_MAP, "additionalProperties": SECONDS.schema}
+
+
+class Defaults(Call):
+    """What the scenarios of a file can share."""
+
+    call: Annotated[Any, kept(defined("call"))] = None
+    """the words of the call, in a map of their own"""
+    given: Annotated[Mapping[str, Given], ReadWith(_read_given, ANY_MAP)] = {}
+    """what lookups answer, by name"""
+    env: Annotated[Mapping[str, str], ReadWith(read_text_map, ANY_MAP)] = {}
+    """variables that the flows read as env.NAME"""
+    dial_allow: Annotated[tuple[str, ...] | None, ReadWith(_read_prefixes, TEXTS)] = None
+    """prefixes of computed numbers that may be dialled; without it, what the server is told"""
+    streams: Annotated[Mapping[str, float], ReadWith(_read_streams, _STREAMS)] = {}
+    """how long audio files last, by URL, such as 12s"""
+    expect: Annotated[Expect, ReadWith(_read_expect, defined("expect"))] = Expect()
+    """what must hold when the call is over"""
+
+
+class Scenario(Defaults):
+    """One scripted call. `name` is a sentence."""
+
+    cures: ClassVar = {"script": "add `script: [..]`; a call may end at once: []"}
+
+    script: Annotated[tuple[ScriptStep, ...], ReadWith(read_script, defined("script"))] = ()
+    """what happens, one step a line"""
+    name: Made[str] = ""
+
+    @property
+    def expects_something(self) -> bool:
+        """Whether anything but the course of the call is looked at."""
+        expect = self.expect
+        found = (expect.end, expect.seconds, expect.variables, expect.said, expect.ncco, expect.without)
+        looks = any(isinstance(step, Hear | Until | Dial | End | Record) for step in self.script)
+        return looks or any(found) or expect.hooks is not None
+
+
+_MERGED: Final[Mapping[str, Any]] = {
+    "given": {},
+    "env": {},
+    "streams": {},
+    "expect": {"variables": {}, "without": None},
+}
+"""What a scenario and the defaults of its file are merged in, entry by entry; None for words that add up."""
+
+
+def read_scenarios(file: str, text: str) -> tuple[tuple[Scenario, ...], list[Issue]]:
+    """The scenarios of a file, and its issues sorted by place. `file` is the path to show. Never raises.
+
+    A scenario with an error is left out; with an error in `defaults` all of them are.
+    """
+    node, found = read_yaml(file, text)
+    cure = "write a scenario, or delete the file"
+    reader = ScenarioReader(issues=[replace(issue, cure=cure) if issue.code == "E120" else issue for issue in found])
+    scenarios = _read_file(node, reader) if node is not None else ()
+    return scenarios, sorted(reader.issues, key=by_place)
+
+
+def _read_file(node: Node, reader: Reader) -> tuple[Scenario, ...]:
+    cure = "write `name of the scenario:` and indented below it `script:`"
+    found = reader.map(node, "a scenario file", cure)
+    if found is None:
+        return ()
+    before, shared = len(reader.issues), Map((), found.place)
+    if (written := found.get(DEFAULTS)) is not None:
+        shared = _words_of(written, "`defaults`", reader) or shared
+        Defaults.parse(shared, "`defaults`", reader)
+    is_broken = len(reader.issues) > before or (written is not None and not isinstance(written, Map))
+    if is_broken:
+        shared = Map((), found.place)
+    named = [entry for entry in found.entries if entry.key.value != DEFAULTS]
+    if not named:
+        reader.report("S103", found.place, "the file has no scenario", cure)
+    read = [_read_scenario(entry, shared, reader) for entry in named]
+    return () if is_broken else tuple(scenario for scenario in read if scenario is not None)
+
+
+def _read_scenario(entry: Entry, shared: Map, reader: Reader) -> Scenario | None:
+    """One scenario over what its file shares; None once a fault is reported."""
+    before, name = len(reader.issues), entry.key
+    what = f'the scenario "{name.value[:_SHOWN]}"'
+    own = _words_of(entry.value, what, reader)
+    if own is None:
+        return None
+    words = Scenario.read_words(_merged(own, shared, _MERGED), what, reader, place=name.place)
+    read = Scenario.build(words, reader, name=name.value)
+    if read is None or len(reader.issues) > before:
+        return None
+    if not read.expects_something:
+        reader.report("S111", name.place, f"{what} expects nothing, so it can hardly fail")
+    return read
+
+
+def _words_of(node: Node, what: str, reader: Reader) -> Map | None:
+    """The words of a scenario, with those under `call` beside the others."""
+    found = reader.map(node, what, "write `script:` below it, and one step a line")
+    inner = found.get("call") if found else None
+    call = reader.map(inner, "`call`", 'write `call: {to: "44.."}`') if inner is not None else None
+    if found is None or call is None:
+        return found
+    words = Call.read_words(call, "`call`", reader)
+    beside = [entry for entry in found.entries if entry.key.value != "call"]
+    for entry in beside:
+        if entry.key.value in words.values:
+            word = entry.key.value
+            reader.report("S102", entry.key.place, f"`{word}` is written under `call` too", "delete one of the two")
+    told = [Entry(words.keys[word], value) for word, value in words.values.items()]
+    return Map((*(entry for entry in beside if entry.key.value not in words.values), *told), found.place)
+
+
+def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
+    """A map over what is shared: its own entries win, but for those that are merged."""
+    mine = {entry.key.value: entry for entry in own.entries}
+    found = dict(mine)
+    for entry in shared.entries:
+        word, theirs = entry.key.value, entry.value
+        if word not in mine:
+            found[word] = entry
+        elif word in within and within[word] is None:
+            found[word] = Entry(mine[word].key, Seq((*items(theirs), *items(mine[word].value)), mine[word].value.place))
+        elif word in within and isinstance(ours := mine[word].value, Map) and isinstance(theirs, Map):
+            found[word] = Entry(mine[word].key, _merged(ours, theirs, within[word]))
+    return Map(tuple(found.values()), own.place)

@@ -12,8 +12,8 @@ from app.flow.report import printable, report
 from app.verify.coverage import Coverage, FlowCoverage
 from app.verify.outcomes import Outcome
 from app.verify.scenarios.result import Difference, Result
-from app.verify.scenarios.suite import Suite
-from app.verify.scenarios.telling import Ink, Rename, entry, told, why_so
+from app.verify.scenarios.suite import Rename, Suite
+from app.verify.scenarios.telling import Ink, entry, told, why_so
 
 
 def as_json(suites: Sequence[Suite], short: Sequence[str] = ()) -> str:

@@ -1,21 +1,24 @@
-"""What came of a scenario."""
+"""The result of a scenario."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.engine import Session
 from app.flow.nodes import Place
-from app.simulator import Delivery, Heard, PhoneCall, VirtualClock
+from app.simulator import Delivery, Heard
 from app.store import HookRow, TurnRow
-from app.verify.scenarios.model import Hear, Scenario
+from app.verify.scenarios.line import Line
+from app.verify.scenarios.model import Scenario
+from app.verify.scenarios.values import Excerpt
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that is not as the scenario has it.
+    """Something that is not as the scenario says.
 
     Attributes:
         place: in the scenario file.
@@ -23,6 +26,7 @@ class Difference:
         expected, found: what should be and what is; "" where the message says it all.
         entry: the number of the transcript's entry where it shows; None: behind everything.
         at: seconds of the call.
+        fault: the name under `without` that has happened; "" for any other difference.
     """
 
     place: Place
@@ -31,15 +35,15 @@ class Difference:
     found: str = ""
     entry: int | None = None
     at: float = 0.0
+    fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A line of a turn's trace, beside the time of the turn.
+class Decided(NamedTuple):
+    """A line of a turn's trace.
 
     Attributes:
-        at: seconds of the call. turn: number of the turn in its session.
-        did, step, what, where, because, others: see `app.engine.turn.TraceLine`.
+        at: when, in seconds. turn: the number of the turn in its session.
+        did, step, what, where, because, by: see `app.engine.turn.TraceLine`.
     """
 
     at: float
@@ -49,7 +53,7 @@ class Decided:
     what: str
     where: str = ""
     because: str = ""
-    others: tuple[str, ...] = ()
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +78,20 @@ class Result:
     Attributes:
         differences: none when it holds; the first is the one to look at.
         transcript: of the caller.
-        called: those of the parties that were dialled.
+        called: the transcripts of the parties that were dialled.
         records: the call's own session first.
         decided: every trace line, in the order of time.
         hooks: what was sent, in order.
         is_answered: whether an NCCO was played at all.
         performed: every NCCO action whose turn has come, in order.
         seconds: how long the call lasted.
-        broken: how the server failed by a fault of its own.
-        notes: what else may help: what the server has logged, look-ups that nobody answered.
+        broken: faults of the server itself.
+        notes: what else may help: what the server has logged, lookups without an answer.
         heard: what was heard where the script leaves it open.
         webhooks: every one of the call, in the order in which they were due.
-        answered_s: when the call was answered, in seconds of the clock that `webhooks` go by.
-        unjudged: what the scenario says that nobody has looked at, or that the server was not told; with the reason.
-        is_endless: whether the call was still going on when nobody had done anything any more for hours; looked at
-            where the scenario asks.
+        answered_s: when the call was answered, in seconds of the clock of `webhooks`.
+        unjudged: what the scenario says and cannot be checked here, with the reason.
+        is_endless: whether the call was still going on hours after the script; looked at where the scenario asks.
         took_s: real seconds.
     """
 
@@ -104,23 +107,45 @@ class Result:
     seconds: float = 0.0
     broken: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    heard: list[tuple[Hear, str]] = field(default_factory=list)
+    heard: list[tuple[Excerpt, str]] = field(default_factory=list)
     webhooks: tuple[Delivery, ...] = ()
     answered_s: float = 0.0
     unjudged: tuple[str, ...] = ()
     is_endless: bool = False
     took_s: float = 0.0
 
-    def take(self, call: PhoneCall, clock: VirtualClock) -> None:
-        """Take in what the protocol shows of a call that is over."""
+    def take(self, line: Line) -> None:
+        """Take in what the platform shows of a call that is over."""
+        call = line.call
         self.transcript = call.transcript
         self.called = tuple(other.transcript for other in call.dialled)
         self.seconds = max((heard.at for heard in call.transcript if heard.kind in ("ended", "hung up")), default=0.0)
         self.is_answered, self.performed = call.is_answered, call.performed
         self.webhooks = tuple(sent for sent in call.log if sent.attempts)
-        self.answered_s = clock.ms / 1000 - call.at
+        self.answered_s = line.zero_s
 
     @property
     def holds(self) -> bool:
-        """Whether everything is as the scenario has it."""
+        """Whether everything is as the scenario says."""
         return not self.differences
+
+    @property
+    def ended(self) -> str:
+        """`hangup`, `completed`, or `failsafe` when that was played."""
+        if not self.is_answered or any(line.what == "failsafe" for line in self.decided if line.did == "failed"):
+            return "failsafe"
+        return "hangup" if any(heard.kind == "hung up" for heard in self.transcript) else "completed"
+
+
+def decided_in(turns: Iterable[TurnRow], zero_ms: int) -> list[Decided]:
+    """The trace lines of some turns, in the order of time; `zero_ms` is the time from which seconds count."""
+    found = [
+        Decided(
+            (turn.created_at - zero_ms) / 1000,
+            turn.number,
+            **{name: line[name] for name in Decided._fields if name in line},
+        )
+        for turn in turns
+        for line in json.loads(turn.trace)
+    ]
+    return sorted(found, key=lambda line: line.at)

@@ -1,309 +1,415 @@
-"""Reads the script of a scenario: one step a line."""
+"""The steps of a script: what the caller hears and does, and what happens to the call. Each is one line of a file."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeAlias, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from pydantic import Field
+
+from app.flow.language.base import ReadWith
+from app.flow.language.json_schema import TEXT, defined
+from app.flow.language.reader import Fields, Reader
+from app.flow.nodes import Map, Node, Place, Text
 from app.ncco.suggest import nearest
-from app.simulator.parties import Outcome
-from app.verify.scenarios.faults import FAULTS
+from app.simulator import Act, Behaviour, Keys, Outcome, Words
+from app.simulator import Silence as SilentParty
 from app.verify.scenarios.heard import plain
-from app.verify.scenarios.model import (
-    Dial,
-    Disturb,
-    End,
-    Event,
-    HangUp,
-    Hear,
-    Press,
-    Record,
-    Said,
-    ScriptStep,
-    Silence,
-    Speak,
-    Until,
-    Wait,
+from app.verify.scenarios.values import (
+    ANY_MAP,
+    EXCERPTS,
+    KEYS,
+    SECONDS,
+    Excerpt,
+    ScenarioModel,
+    items,
+    json_of,
+    read_keys,
+    read_seconds,
+    read_word,
+    word_of,
 )
-from app.verify.scenarios.reader import Reader, items, json_of
 
-OPEN: Final = ("?", "")
-"""`hear: "?"`: whatever is heard."""
-ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
-"""What a party is dialled by, where nothing says that it is one; a user of an application has to be named `to`."""
+FaultKind = Literal["unreadable", "lost", "refused", "away", "gone"]
+FAULTS: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
 OUTCOMES: Final[tuple[str, ...]] = get_args(Outcome)
-DIAL_WORDS: Final = ("to", "outcome", "rings", "talks", "hangs_up", "hears", "presses")
-SPEAK_WORDS: Final = ("text", "confidence", "alternatives", "error")
-RECORD_WORDS: Final = ("seconds", "key")
 STATUSES: Final = (
     "started", "ringing", "answered", "human", "machine", "busy", "cancelled", "unanswered", "timeout", "rejected",
     "failed", "disconnected", "completed", "transcribed", "success", "failure",
 )  # fmt: skip
 """Source: webhook reference, Call status events, Transcription and Payment."""
-KEYS: Final = re.compile(r"[0-9*#]{1,40}")
-
-_HINTS: Final = {
-    "hears": "write `hear`",
-    "say": "write `speak`",
-    "says": "write `speak`",
-    "dtmf": "write `press`",
-    "digits": "write `press`",
-    "connect": "write `dial`",
-    "noinput": "write `silence`",
-    "sleep": "write `wait`",
-    "hang_up": "write `hangup`",
-    "expect": "write it beside `script`, not in it",
-}
-
-Read: TypeAlias = Callable[[Node, Entry | None, Place, Reader], "tuple[ScriptStep, ...]"]
+_ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
+"""How a party is dialled, where nothing else says that it is one; an app user has to be named with `to`."""
+SURE: Final = 0.9
+"""The confidence of the recogniser unless it is written."""
+UNSURE: Final = 0.5
+"""Its confidence in an alternative that is a text alone."""
 
 
-def read_script(node: Node, reader: Reader) -> tuple[ScriptStep, ...]:
-    """The steps of a script; S101 when it is no list."""
-    if not isinstance(node, Seq):
-        reader.report("S101", node.place, "`script` is not a list", "write one step a line, such as `- press: 1`")
-        return ()
-    return tuple(step for item in node.items for step in _read_step(item, reader))
+class ScriptStep(ScenarioModel):
+    """One line of a script."""
+
+    word: ClassVar[str]
+    is_alone: ClassVar[bool] = False
+    """Whether it may be written as its word alone."""
+    hints: ClassVar = {
+        "hears": "write `hear`",
+        **dict.fromkeys(("say", "says"), "write `speak`"),
+        **dict.fromkeys(("dtmf", "digits"), "write `press`"),
+        "connect": "write `dial`",
+        "noinput": "write `silence`",
+        "sleep": "write `wait`",
+        "hang_up": "write `hangup`",
+        "expect": "write it beside `script`, not in it",
+    }
+
+    @classmethod
+    def alone(cls, place: Place) -> Self:
+        """The step that its word alone means."""
+        return cls(written=Fields(cls.word, place, {}, {}))
+
+    def as_written(self) -> Any:
+        """See `ScenarioModel`; a step without a value is its word."""
+        return super().as_written() or self.word
 
 
-def _read_step(node: Node, reader: Reader) -> tuple[ScriptStep, ...]:
-    if isinstance(node, Text):
-        return _read_word(node, reader)
-    if not isinstance(node, Map):
-        reader.report("S105", node.place, "a step is a list", "write one step a line")
-        return ()
-    known = [entry for entry in node.entries if entry.key.value in READERS]
-    if len(known) != 1:
-        _report_no_step(node, known, reader)
-        return ()
-    ((word, value),) = [(entry.key, entry.value) for entry in known]
-    words = (word.value, "at") if word.value in TIMED else (word.value,)
-    fields = reader.fields(node, words, f"the step `{word.value}`", _HINTS)
-    return READERS[word.value](value, fields.get("at"), word.place, reader)
+class Hear(ScriptStep):
+    """The texts must be heard next, one after the other."""
+
+    word: ClassVar = "hear"
+    is_alone: ClassVar = True
+
+    texts: Annotated[tuple[Excerpt, ...], EXCERPTS] = Field((), alias="hear")
+    """what must be heard next; a part of it is enough"""
+
+    @classmethod
+    def alone(cls, place: Place) -> Self:
+        """Whatever is heard."""
+        return cls(texts=(Excerpt(None, place),), written=Fields(cls.word, place, {}, {}))
+
+    def as_written(self) -> Any:
+        """See `ScenarioModel`."""
+        texts = [excerpt.text or "?" for excerpt in self.texts]
+        return {"hear": texts[0] if len(texts) == 1 else texts}
 
 
-def _read_word(text: Text, reader: Reader) -> tuple[ScriptStep, ...]:
-    """A step that is one word."""
-    if text.value in ALONE and not text.quoted:
-        return (ALONE[text.value](text.place),)
-    word, _, rest = text.value.partition(" ")
-    if word in READERS and rest:
-        reader.report("S105", text.place, f"a colon is missing behind `{word}`", f"write `- {word}: {rest.strip()}`")
-    elif text.value in READERS:
-        reader.report("S103", text.place, f"`{text.value}` says not what", f"write `- {text.value}: ...`")
-    else:
-        near = nearest(text.value, READERS)
-        cure = _HINTS.get(text.value) or (f'did you mean "{near}"?' if near else f"known are: {', '.join(READERS)}")
-        reader.report("S105", text.place, f'there is no step "{text.value}"', cure)
-    return ()
+class Press(ScriptStep):
+    """The caller presses keys."""
+
+    word: ClassVar = "press"
+
+    keys: Annotated[str, KEYS] = Field(alias="press")
+    """keys"""
+    at_s: Annotated[float | None, SECONDS] = Field(None, alias="at")
+    """seconds since the call was answered; without it, as soon as the caller is waited for"""
 
 
-def _report_no_step(node: Map, known: list[Entry], reader: Reader) -> None:
-    if known:
-        words = " and ".join(f"`{entry.key.value}`" for entry in known)
-        reader.report("S105", known[1].key.place, f"{words} are two steps", "write each of them on a line of its own")
-        return
-    for entry in node.entries[:1]:
-        reader.unknown(entry.key, tuple(READERS), "a script", _HINTS)
-    if not node.entries:
-        reader.report("S105", node.place, "this step is empty", "delete it, or write what the caller does")
+class Alternative(ScenarioModel):
+    """What else the recogniser may have heard."""
+
+    cures: ClassVar = {"text": "add `text: ...`"}
+
+    text: str
+    confidence: Annotated[float, Field(ge=0, le=1)] = SURE
 
 
-def read_heard(node: Node, reader: Reader) -> tuple[Hear, ...]:
-    """What must be heard: one text, or several in their order."""
-    texts = reader.texts(node, "`hear`")
-    return tuple(Hear(text.place, None if text.value in OPEN else text.value, text.place) for text in texts)
+def _read_alternatives(node: Node, what: str, reader: Reader) -> tuple[Alternative, ...]:
+    return tuple(found for item in items(node) if (found := _read_alternative(item, reader)) is not None)
 
 
-def _hear(node: Node, _: Entry | None, __: Place, reader: Reader) -> tuple[ScriptStep, ...]:
-    return read_heard(node, reader)
+def _read_alternative(node: Node, reader: Reader) -> Alternative | None:
+    if isinstance(node, Map):
+        return Alternative.parse(node, "an alternative", reader)
+    text = reader.text(node, "an alternative")
+    return Alternative(text=text.value, confidence=UNSURE) if text else None
 
 
-def _press(node: Node, at: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
-    text = reader.text(node, "`press`", 'write keys, such as "1"')
-    if text is None or not _are_keys(text, reader):
-        return ()
-    return (Press(place, text.value, _at(at, reader)),)
+class Speech(ScenarioModel):
+    """What the caller says, as the recogniser reports it."""
+
+    text: str = ""
+    confidence: Annotated[float, Field(ge=0, le=1)] = SURE
+    alternatives: Annotated[tuple[Alternative, ...], ReadWith(_read_alternatives, defined("alternatives"))] = ()
+    error: str = ""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether its map says neither what is said nor why that is not understood."""
+        return self.written.is_whole and not self.written.values.keys() & {"text", "error"}
+
+    @property
+    def results(self) -> tuple[tuple[str, float], ...]:
+        """What the recogniser makes of it with its confidence, best first; none when it fails."""
+        others = ((each.text, each.confidence) for each in self.alternatives)
+        return () if self.error else ((self.text, self.confidence), *others)
 
 
-def _are_keys(text: Text, reader: Reader) -> bool:
-    if KEYS.fullmatch(text.value):
-        return True
-    reader.report("S104", text.place, f'"{text.value}" are no keys', "write digits, * and #, in quotes")
-    return False
+def _read_speech(node: Node, what: str, reader: Reader) -> Speech | None:
+    if isinstance(node, Map):
+        return Speech.parse(node, "`speak`", reader)
+    text = reader.text(node, what)
+    return Speech(text=text.value) if text else None
 
 
-def _at(entry: Entry | None, reader: Reader) -> float | None:
-    return reader.seconds(entry.value, "`at`") if entry else None
+class Speak(ScriptStep):
+    """The caller speaks."""
+
+    word: ClassVar = "speak"
+
+    speech: Annotated[Speech, ReadWith(_read_speech, defined("speech"))] = Field(alias="speak")
+    at_s: Annotated[float | None, SECONDS] = Field(None, alias="at")
+    """seconds since the call was answered; without it, as soon as the caller is waited for"""
+
+    @classmethod
+    def build(cls, fields: Fields, reader: Reader, **made: Any) -> Self | None:
+        """See `FlowModel.build`; a text or an error is required."""
+        found = super().build(fields, reader, **made)
+        if found is not None and isinstance(fields.get("speak"), Map) and found.speech.is_missing:
+            cure = "add `text: ...`, or `error: ...` of the recogniser"
+            reader.report("S103", fields.place, "`speak` has no `text`", cure)
+        return found
 
 
-def _speak(node: Node, at: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
-    if not isinstance(node, Map):
-        text = reader.text(node, "`speak`")
-        return (Speak(place, (Said(text.value),), at=_at(at, reader)),) if text else ()
-    fields = reader.fields(node, SPEAK_WORDS, "`speak`")
-    error = reader.text(fields["error"].value, "`error`") if "error" in fields else None
-    if error is not None:
-        return (Speak(place, (), error.value, _at(at, reader)),)
-    if "text" not in fields:
-        reader.report("S103", place, "`speak` has no `text`", "add `text: ...`, or `error: ...` of the recogniser")
-        return ()
-    best = _said(fields, reader)
-    others = (
-        [_alternative(item, reader) for item in items(fields["alternatives"].value)] if "alternatives" in fields else []
-    )
-    results = tuple(said for said in (best, *others) if said is not None)
-    return (Speak(place, results, at=_at(at, reader)),) if best else ()
+class Silence(ScriptStep):
+    """The caller lets an input or a recording time out."""
+
+    word: ClassVar = "silence"
+    is_alone: ClassVar = True
 
 
-def _said(fields: Mapping[str, Entry], reader: Reader) -> Said | None:
-    text = reader.text(fields["text"].value, "`text`")
-    confidence = _confidence(fields["confidence"].value, reader) if "confidence" in fields else 0.9
-    return Said(text.value, confidence) if text and confidence is not None else None
+class Spoken(ScenarioModel):
+    """What a called party says when it is asked."""
+
+    cures: ClassVar = {"speak": "write `{speak: text}`"}
+
+    speak: str
 
 
-def _alternative(node: Node, reader: Reader) -> Said | None:
-    if not isinstance(node, Map):
-        text = reader.text(node, "an alternative")
-        return Said(text.value, 0.5) if text else None
-    fields = reader.fields(node, ("text", "confidence"), "an alternative")
-    if "text" not in fields:
-        reader.report("S103", node.place, "an alternative has no `text`")
-        return None
-    return _said(fields, reader)
+def _read_presses(node: Node, what: str, reader: Reader) -> tuple[str | Spoken, ...]:
+    """What a called party does each time that it is asked: keys, "" for nothing, or `{speak: text}`."""
+    found: list[str | Spoken | None] = []
+    for item in items(node):
+        if isinstance(item, Map):
+            found.append(Spoken.parse(item, "an entry of `presses`", reader))
+        elif isinstance(item, Text) and not item.value:
+            found.append("")
+        else:
+            found.append(read_keys(item, what, reader))
+    return tuple(each for each in found if each is not None)
 
 
-def _confidence(node: Node, reader: Reader) -> float | None:
-    text = reader.text(node, "`confidence`")
+class Party(ScenarioModel):
+    """Who is dialled, and what comes of it."""
+
+    hints: ClassVar = {"number": "write `to`", "on": "write `outcome`"}
+
+    to: str = ""
+    """number, user, URI or extension; without it, whoever is dialled"""
+    outcome: Annotated[Outcome, word_of(OUTCOMES)] = "completed"
+    rings: Annotated[float, SECONDS] = 4.0
+    talks: Annotated[float, SECONDS] = 30.0
+    hangs_up: Annotated[str, word_of(("caller", "party"))] = "party"
+    """who ends the conversation"""
+    hears: Annotated[tuple[Excerpt, ...], EXCERPTS] = ()
+    """what the party must hear of a flow of its own (`onAnswer`), in this order"""
+    presses: Annotated[tuple[str | Spoken, ...], ReadWith(_read_presses, defined("presses"))] = ()
+    """what it presses or says, each time that this flow asks; "" is silence"""
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """What the simulator plays."""
+        acts = tuple(map(_act, self.presses))
+        return Behaviour(self.outcome, self.rings, self.talks, self.hangs_up == "party", acts)
+
+
+def _act(does: str | Spoken) -> Act:
+    if isinstance(does, Spoken):
+        return Words(does.speak, SURE)
+    return Keys(does) if does else SilentParty()
+
+
+def _read_party(node: Node, what: str, reader: Reader) -> Party | None:
+    """`{to: .., outcome: ..}`, `busy` or `"447700900111"`."""
+    if isinstance(node, Map):
+        return Party.parse(node, what, reader)
+    text = reader.text(node, what)
     if text is None:
         return None
-    if re.fullmatch(r"0(\.\d+)?|1(\.0+)?", text.value):
-        return float(text.value)
-    reader.report("S104", text.place, f'`confidence` cannot be "{text.value}"', "write a number from 0 to 1, e.g. 0.4")
+    if _ADDRESS.fullmatch(text.value):
+        return Party(to=text.value)
+    outcome: Any = read_word(node, OUTCOMES, what, reader)
+    return Party(outcome=outcome) if outcome else None
+
+
+class Dial(ScriptStep):
+    """Somebody is dialled next."""
+
+    word: ClassVar = "dial"
+    is_alone: ClassVar = True
+
+    party: Annotated[Party, ReadWith(_read_party, defined("dial"))] = Field(Party(), alias="dial")
+    """who is dialled next, and what comes of it"""
+
+
+class Message(ScenarioModel):
+    """What the caller leaves on a recording."""
+
+    seconds: Annotated[float, SECONDS] = 5.0
+    key: Annotated[str, KEYS] = ""
+    """ends the recording; without it, silence does"""
+
+
+def _read_message(node: Node, what: str, reader: Reader) -> Message | None:
+    if isinstance(node, Map):
+        return Message.parse(node, what, reader)
+    seconds = read_seconds(node, what, reader)
+    return Message(seconds=seconds) if seconds is not None else None
+
+
+class Record(ScriptStep):
+    """The caller speaks onto a recording."""
+
+    word: ClassVar = "record"
+    is_alone: ClassVar = True
+
+    message: Annotated[Message, ReadWith(_read_message, defined("record"))] = Field(Message(), alias="record")
+
+
+class Wait(ScriptStep):
+    """Nothing is done for some seconds; what is heard meanwhile is passed over."""
+
+    word: ClassVar = "wait"
+
+    seconds: Annotated[float, SECONDS] = Field(alias="wait")
+
+
+def _read_until(node: Node, what: str, reader: Reader) -> str | None:
+    text = reader.text(node, what)
+    if text is not None and not plain(text.value):
+        reader.report("S104", text.place, f"{what} is empty", "write a part of what the caller is to hear")
+        return None
+    return text.value if text else None
+
+
+class Until(ScriptStep):
+    """Nothing is done until a text is heard; what is heard before is passed over."""
+
+    word: ClassVar = "until"
+
+    text: Annotated[str, ReadWith(_read_until, TEXT)] = Field(alias="until")
+    """nothing is done until this is heard; a part of it is enough"""
+
+
+def _read_moment(node: Node, what: str, reader: Reader) -> float | Literal["now"] | None:
+    if isinstance(node, Text) and node.value == "now":
+        return "now"
+    return read_seconds(node, what, reader)
+
+
+class HangUp(ScriptStep):
+    """The caller hangs up."""
+
+    word: ClassVar = "hangup"
+    is_alone: ClassVar = True
+
+    when: Annotated[float | Literal["now"], ReadWith(_read_moment, TEXT)] = Field("now", alias="hangup")
+    """now, or how many seconds after the call was answered"""
+    at_s: Annotated[float | None, SECONDS] = Field(None, alias="at")
+
+    @property
+    def moment_s(self) -> float | None:
+        """Seconds since the call was answered; None for now."""
+        return self.at_s if self.when == "now" else self.when
+
+
+class End(ScriptStep):
+    """The call ends by itself, and nothing more is heard."""
+
+    word: ClassVar = "end"
+    is_alone: ClassVar = True
+
+
+def _read_event(node: Node, what: str, reader: Reader) -> dict[str, Any] | None:
+    found = reader.map(node, what, "write the fields of the webhook: `event: {status: failed}`")
+    status = found.get("status") if found else None
+    if found is None or (status is not None and read_word(status, STATUSES, "`status`", reader) is None):
+        return None
+    fields: dict[str, Any] = json_of(found)
+    return fields
+
+
+class Event(ScriptStep):
+    """Vonage sends an event webhook: these fields, over those that every event of this call has."""
+
+    word: ClassVar = "event"
+
+    payload: Annotated[Mapping[str, Any], ReadWith(_read_event, ANY_MAP)] = Field(alias="event")
+    """the fields of a webhook"""
+
+
+class Disturb(ScriptStep):
+    """A fault of the next webhook whose reply is played.
+
+    `unreadable`: its body; `lost`: its first delivery; `refused`: its reply is no NCCO to Vonage; `away`: the store is
+    unavailable while it comes, comes again and comes as a fallback; `gone`: every delivery is lost, the fallback's too.
+    """
+
+    word: ClassVar = "fault"
+
+    fault: Annotated[FaultKind, word_of(FAULTS)]
+    """what goes wrong with the next webhook whose reply is played"""
+
+
+KINDS: Final = (Hear, Press, Speak, Silence, Dial, Record, Wait, Until, HangUp, End, Event, Disturb)
+STEPS: Final[Mapping[str, type[ScriptStep]]] = {kind.word: kind for kind in KINDS}
+
+
+def read_script(node: Node, what: str, reader: Reader) -> tuple[ScriptStep, ...]:
+    """The steps of a script; S101 when it is no list."""
+    found = reader.seq(node, what)
+    steps = [_read_step(item, reader) for item in found.items] if found else []
+    return tuple(step for step in steps if step is not None)
+
+
+def _read_step(node: Node, reader: Reader) -> ScriptStep | None:
+    if isinstance(node, Text):
+        return _read_alone(node, reader)
+    if not isinstance(node, Map) or not node.entries:
+        reader.report("S105", node.place, "this is not a step", "write one step a line, such as `- press: 1`")
+        return None
+    keys = [entry.key for entry in node.entries if entry.key.value in STEPS]
+    if len(keys) == 1:
+        word, kind = keys[0], STEPS[keys[0].value]
+        what = f"the step `{word.value}`"
+        if kind.words():
+            return kind.parse(node, what, reader, place=word.place)
+        reader.report("S101", word.place, "this step takes no value", f"write the word alone: `- {word.value}`")
+        kind.read_words(node, what, reader, more=(word.value,))
+    elif keys:
+        words = " and ".join(f"`{key.value}`" for key in keys)
+        reader.report("S105", keys[1].place, f"{words} are two steps", "write each of them on a line of its own")
+    else:
+        key = node.entries[0].key
+        reader.report("S102", key.place, f'a script has no "{key.value}"', _cure(key.value))
     return None
 
 
-def _dial(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
-    if not isinstance(node, Map):
-        return _dial_word(node, place, reader)
-    fields = reader.fields(node, DIAL_WORDS, "`dial`", {"number": "write `to`", "on": "write `outcome`"})
-    facts: dict[str, Any] = {}
-    if "to" in fields:
-        to = reader.text(fields["to"].value, "`to`")
-        facts["to"] = to.value if to else None
-    if "outcome" in fields:
-        facts["outcome"] = reader.word(fields["outcome"].value, OUTCOMES, "`outcome`")
-    for word in ("rings", "talks"):
-        if word in fields:
-            facts[word] = reader.seconds(fields[word].value, f"`{word}`")
-    if "hangs_up" in fields:
-        who = reader.word(fields["hangs_up"].value, ("caller", "party"), "`hangs_up`")
-        facts["hangs_up_first"] = who == "party" if who else None
-    if "hears" in fields:
-        facts["hears"] = read_heard(fields["hears"].value, reader)
-    if "presses" in fields:
-        facts["presses"] = tuple(_pressed(fields["presses"].value, reader))
-    return (Dial(place, **facts),) if None not in facts.values() else ()
+def _read_alone(text: Text, reader: Reader) -> ScriptStep | None:
+    """A step that is one word."""
+    kind = STEPS.get(text.value)
+    if kind is not None and kind.is_alone and not text.quoted:
+        return kind.alone(text.place)
+    word, _, rest = text.value.partition(" ")
+    if kind is not None:
+        reader.report("S103", text.place, f"`{text.value}` has no value", f"write `- {text.value}: ...`")
+    elif word in STEPS and rest:
+        reader.report("S105", text.place, f"a colon is missing behind `{word}`", f"write `- {word}: {rest.strip()}`")
+    else:
+        reader.report("S105", text.place, f'there is no step "{text.value}"', _cure(text.value))
+    return None
 
 
-def _pressed(node: Node, reader: Reader) -> Iterator[str | Said]:
-    """What a called party does each time that it is asked: keys, "", or `{speak: text}`."""
-    for item in items(node):
-        said = reader.fields(item, ("speak",), "an entry of `presses`").get("speak") if isinstance(item, Map) else None
-        text = reader.text(said.value if said else item, "`presses`") if said or not isinstance(item, Map) else None
-        if text is not None and said:
-            yield Said(text.value)
-        elif text is not None and (not text.value or _are_keys(text, reader)):
-            yield text.value
-
-
-def _dial_word(node: Node, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
-    """`dial: busy`, `dial: "447700900111"`."""
-    text = reader.text(node, "`dial`")
-    if text is not None and ADDRESS.fullmatch(text.value):
-        return (Dial(place, to=text.value),)
-    outcome = reader.word(node, OUTCOMES, "`dial`") if text is not None else None
-    return (Dial(place, outcome=outcome),) if outcome is not None else ()
-
-
-def _record(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
-    if not isinstance(node, Map):
-        seconds = reader.seconds(node, "`record`")
-        return (Record(place, seconds),) if seconds is not None else ()
-    fields = reader.fields(node, RECORD_WORDS, "`record`")
-    seconds = reader.seconds(fields["seconds"].value, "`seconds`") if "seconds" in fields else 5.0
-    key = reader.text(fields["key"].value, "`key`") if "key" in fields else None
-    if seconds is None or (key is not None and not _are_keys(key, reader)):
-        return ()
-    return (Record(place, seconds, key.value if key else ""),)
-
-
-def _wait(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
-    seconds = reader.seconds(node, "`wait`")
-    return (Wait(place, seconds),) if seconds is not None else ()
-
-
-def _until(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
-    text = reader.text(node, "`until`", "write a part of what the caller is to hear")
-    if text is None:
-        return ()
-    if not plain(text.value):
-        reader.report("S104", text.place, "`until` is empty", "write a part of what the caller is to hear")
-        return ()
-    return (Until(place, text.value),)
-
-
-def _event(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
-    found = reader.map(node, "`event`", "write the fields of the webhook: `event: {status: failed}`")
-    for entry in found.entries if found else ():
-        if entry.key.value == "status" and reader.word(entry.value, STATUSES, "`status`") is None:
-            return ()
-    return (Event(place, json_of(found)),) if found else ()
-
-
-def _fault(node: Node, _: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
-    word = reader.word(node, FAULTS, "`fault`")
-    found = next((fault for fault in FAULTS if fault == word), None)
-    return (Disturb(place, found),) if found else ()
-
-
-def _only_alone(_: Node, __: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
-    reader.report("S101", place, "this step takes no value", "write the word alone, such as `- silence`")
-    return ()
-
-
-def _hangup(node: Node, at: Entry | None, place: Place, reader: Reader) -> tuple[ScriptStep, ...]:
-    """`hangup: now`, `hangup: 12s`, `{hangup: now, at: 12s}`."""
-    if isinstance(node, Text) and node.value == "now":
-        return (HangUp(place, _at(at, reader)),)
-    seconds = reader.seconds(node, "`hangup`")
-    return (HangUp(place, seconds),) if seconds is not None else ()
-
-
-READERS: Final[Mapping[str, Read]] = {
-    "hear": _hear,
-    "press": _press,
-    "speak": _speak,
-    "silence": _only_alone,
-    "dial": _dial,
-    "record": _record,
-    "wait": _wait,
-    "until": _until,
-    "hangup": _hangup,
-    "end": _only_alone,
-    "event": _event,
-    "fault": _fault,
-}
-"""Every step by its word."""
-TIMED: Final = frozenset({"press", "speak", "hangup"})
-ALONE: Final[Mapping[str, Callable[[Place], ScriptStep]]] = {
-    "hear": lambda place: Hear(place, None, place),
-    "silence": Silence,
-    "record": Record,
-    "dial": Dial,
-    "hangup": HangUp,
-    "end": End,
-}
-"""Steps that may be written as a word alone."""
+def _cure(word: str) -> str:
+    near = nearest(word, STEPS)
+    return ScriptStep.hints.get(word) or (f'did you mean "{near}"?' if near else f"known are: {', '.join(STEPS)}")

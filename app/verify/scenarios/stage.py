@@ -1,79 +1,71 @@
-"""Where scenarios are played: one project, its real server in this process, and a store in memory."""
+"""Where scenarios are played: on the real server of a project in this process, or on a server at a URL."""
 
 from __future__ import annotations
 
-import json
-import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from typing import Any, Final, Protocol
 
+import httpx
+
 from app.engine.session import from_json
+from app.flow.language.reader import Reader
 from app.flow.model import Flow, Project
-from app.service.calls import CallService, LookUp
-from app.service.library import Library
-from app.service.policy import Policy
-from app.settings.failsafe import DEFAULT as SORRY
-from app.settings.failsafe import read_failsafe
-from app.simulator import Application, AsgiServer, Chaos, Durations, PhoneCall, VirtualClock, Vonage
-from app.simulator.servers import App
-from app.store import HookRow
-from app.verify.scenarios.answers import Answers, Declared
-from app.verify.scenarios.caller import Caller
-from app.verify.scenarios.complaints import complaints
-from app.verify.scenarios.dialled import parties_of, scripted_dials
-from app.verify.scenarios.faults import AwayStore, FaultyServer, Kind
-from app.verify.scenarios.fitting import Fitting
-from app.verify.scenarios.model import AT, CallFacts, Disturb, Scenario
-from app.verify.scenarios.reader import Reader
-from app.verify.scenarios.result import Decided, Record, Result
+from app.simulator import Application
+from app.verify.scenarios.caller import Caller, parties_of
+from app.verify.scenarios.fitting import ANY_NUMBER, Fitting
+from app.verify.scenarios.line import (
+    BROKEN,
+    Circumstances,
+    Line,
+    LocalServer,
+    MakeApp,
+    Outside,
+    advice_of,
+    ring_url,
+    stand_ins,
+)
+from app.verify.scenarios.lookups import Answers, lookups_of
+from app.verify.scenarios.model import AT, Scenario
+from app.verify.scenarios.result import Record, Result, decided_in
+from app.verify.scenarios.script import Disturb, Event, ScriptStep
 
-BASE: Final = "https://ncco.example"
-"""Where the server under test would be reached; nobody is asked for it."""
-KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
-"""The same in every run, so that the same call has the same NCCOs."""
-BROKEN: Final = "the server: error: "
-"""Begins what the server under test logs of a fault of its own."""
-MOST_HOOKS: Final = 10_000
-_ENV: Final = re.compile(r"\benv\.(\w+)")
+DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps", "menu_options"})
+"""What of `without` only the trace of a flow shows."""
+_SHOWS_NOT: Final = "a server at a URL does not show it"
+_OWN_SETTINGS: Final = "the server has its own"
 
 
-class MakeApp(Protocol):
-    """Makes the server under test; it is handed in, since this room must not know the web room."""
-
-    def __call__(self, service: CallService, clock: Callable[[], datetime], log: list[str]) -> App:
-        """An ASGI application that serves `service` by `clock`, and adds its warnings and errors to `log`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """The world outside of scenarios, for those who want it.
+class Stage(Protocol):
+    """Where scenarios are played.
 
     Attributes:
-        env: variables of flows, as the server gets them.
-        look_ups: asks what a scenario gives no answer to.
-        post: sends a hook; why it could not, "" when it could.
+        flows: whose outcomes are counted; () when they are not known.
     """
 
-    env: Mapping[str, str]
-    look_ups: Callable[[], LookUp]
-    post: Callable[[HookRow], Awaitable[str]]
+    @property
+    def flows(self) -> tuple[Flow, ...]:
+        """See the attribute."""
+
+    def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
+        """The scenario as it can be played; `reader` takes what is wrong with it."""
+
+    async def play(self, scenario: Scenario) -> Result:
+        """Play one scenario from ringing to the last webhook. Raises NoServer."""
 
 
-class Stage:
+class LocalStage:
     """Plays the scenarios of one project, one after another.
 
     Args:
         project: without errors.
         make_app: see there.
         dial_allow: prefixes of computed numbers that may be dialled, where a scenario does not say.
-        outside: None: nobody outside is asked or told anything; every variable that a scenario does not give has a
-            stand-in, and every look-up without an answer its default.
-        chaos: a seed of bad luck on the network, the same for each scenario. How long a call lasts and which hooks go
-            is not judged then, and scenarios that order their own faults have no other. None: nothing goes wrong.
+        outside: None: no request leaves the process; every variable that a scenario does not give has a stand-in, and
+            every lookup without an answer its default.
+        chaos: a seed of bad luck on the network, the same for each scenario. How long a call lasts and which hooks are
+            sent is not judged then, and scenarios that order their own faults have no other. None: nothing goes wrong.
     """
 
     def __init__(
@@ -86,55 +78,42 @@ class Stage:
         chaos: int | None = None,
     ) -> None:
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
-        self._declared = Declared(self.flows)
-        self._fitting = Fitting(self.flows, self._declared)
+        self._fitting = Fitting(self.flows)
+        self._lookups = lookups_of(self.flows)
         self._project = project
         self._make_app = make_app
         self._dial_allow = dial_allow
         self._outside = outside
         self._chaos = chaos
         self._env = stand_ins(self.flows) if outside is None else outside.env
-        self._clock = VirtualClock(AT)
         self._played: dict[str, int] = {}
-        self._servers: dict[tuple[str, ...], _Server] = {}
+        self._servers: dict[tuple[str, ...], LocalServer] = {}
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
         """See `Fitting`."""
         return self._fitting.fit(scenario, reader)
 
     async def play(self, scenario: Scenario) -> Result:
-        """Play one scenario from ringing to the last webhook."""
+        """See `Stage`."""
         began = time.perf_counter()
-        luck = chaos_of(self._chaos, scenario)
-        if luck is not None:
-            scenario = replace(scenario, expect=replace(scenario.expect, seconds=None, hooks=None))
-        result = Result(scenario)
+        met = _circumstances(scenario, self._chaos)
+        result = Result(scenario if met.chaos is None else _judged(scenario, seconds=None, hooks=None))
         server = await self._server(scenario.dial_allow)
-        clock = self._clock = VirtualClock(scenario.call.at)
         server.env.clear()
         server.env.update({**self._env, **scenario.env})
-        answers = Answers(scenario.given, self._declared, self._outside.look_ups() if self._outside else None)
+        answers = Answers(scenario.given, self._lookups, self._outside.look_ups() if self._outside else None)
         server.service.look_ups = lambda: answers.ask
-        direct = AsgiServer(server.app, clock)
-        platform = FaultyServer(direct, server.store)
-        first = first_faults(scenario)
-        platform.ordered += first
-        parties = parties_of(scripted_dials(scenario.script))
-        application = application_of(scenario.call)
-        lasting, seed = Durations(scenario.streams), self._seed(scenario)
-        vonage = Vonage(application, platform, clock, parties, durations=lasting, chaos=luck, seed=seed)
-        known, logged = len(server.store.opened), len(server.log)
-        call = await vonage.call(**call_facts(scenario.call, self.flows))
-        caller = Caller(call, result, platform, parties)
-        await caller.play(scenario.script[len(first) :])
-        await vonage.run()
-        result.take(call, clock)
-        result.records = await server.records(known)
-        result.decided = tuple(_decided(result.records, answered_ms(call, clock, scenario.call.at)))
+        known, logged = server.calls, len(server.log)
+        line = await server.ring(scenario, self.flows, met, self._seed(scenario))
+        await _play(scenario, line, result)
+        result.records = await _records(server, known)
+        zero_ms = int(scenario.made_at.timestamp() * 1000) + line.clock.ms - round(line.call.at * 1000)
+        result.decided = tuple(decided_in((turn for each in result.records for turn in each.turns), zero_ms))
         result.hooks = await server.take_hooks()
-        raised = (f"the server has raised {type(fault).__name__}: {fault}" for fault in direct.faults)
-        result.broken = (*raised, *(line for line in server.log[logged:] if line.startswith(BROKEN)))
-        result.notes = (*server.log[logged:], *complaints(call), *_unanswered(answers))
+        log = server.log[logged:]
+        raised = (f"the server has raised {type(fault).__name__}: {fault}" for fault in _raised(line))
+        result.broken = (*raised, *(each for each in log if each.startswith(BROKEN)))
+        result.notes = (*log, *line.complaints, *answers.notes)
         if self._outside is not None:
             problems = [(hook.name, await self._outside.post(hook)) for hook in result.hooks]
             result.notes += tuple(f"the hook {name} was not sent: {problem}" for name, problem in problems if problem)
@@ -147,130 +126,118 @@ class Stage:
         self._played[name] = self._played.get(name, 0) + 1
         return f"{self._played[name]}:{name}"
 
-    async def _server(self, dial_allow: tuple[str, ...] | None) -> _Server:
-        """One for each list of prefixes that a scenario has: the server takes it for good."""
+    async def _server(self, dial_allow: tuple[str, ...] | None) -> LocalServer:
+        """One for each list of prefixes that a scenario has: they are settings of a server."""
         allowed = self._dial_allow if dial_allow is None else dial_allow
         if allowed not in self._servers:
-            self._servers[allowed] = await _Server.started(
-                self._project, self._make_app, allowed, lambda: self._clock.now
-            )
+            self._servers[allowed] = LocalServer(self._project, self._make_app, allowed)
+            await self._servers[allowed].start()
         return self._servers[allowed]
 
 
-class _Server:
-    """The real server, with a store in memory. It holds no hook longer than a scenario lasts, and sends none."""
+class RemoteStage:
+    """Plays scenarios on a server at a URL. What it cannot be told or does not show is `Result.unjudged`.
 
-    def __init__(self, service: CallService, store: AwayStore, env: dict[str, str]) -> None:
-        self.service = service
-        self.store = store
-        self.env = env
-        self.log: list[str] = []
-        self.app: App
+    Args:
+        application: its URLs, and how webhooks are signed.
+        chaos: as in `LocalStage`.
+        transport: of httpx, for tests; None: the network.
+        numbers: the number of each flow, where the project of the scenarios is known: one that names a flow calls it.
+    """
 
-    @classmethod
-    async def started(
-        cls, project: Project, make_app: MakeApp, dial_allow: tuple[str, ...], clock: Callable[[], datetime]
-    ) -> _Server:
-        """One that serves the project."""
-        store, env = AwayStore(), dict[str, str]()
-        policy = Policy(keys=(KEY,), failsafe=read_failsafe(SORRY), env=env, dial_allow=dial_allow)
-        server = cls(CallService(store, Library(store, lambda: project), policy), store, env)
-        server.app = make_app(server.service, clock, server.log)
-        await store.open()
-        await server.service.library.reload()
-        return server
+    flows: tuple[Flow, ...] = ()
 
-    async def records(self, known: int) -> tuple[Record, ...]:
-        """The sessions behind the first `known` ones."""
-        records = self.store.records()
-        await records.open()
-        found = []
-        for id_ in self.store.opened[known:]:
-            timeline = await records.timeline(id_)
-            if timeline is not None:
-                session = from_json(timeline.call.session.state)
-                statuses = await self.store.statuses(id_, session.turn)
-                found.append(Record(session, timeline.turns, statuses))
-        return tuple(found)
+    def __init__(
+        self,
+        application: Application,
+        *,
+        chaos: int | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        numbers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._application = application
+        self._numbers = numbers or {}
+        self._chaos = chaos
+        self._transport = transport
 
-    async def take_hooks(self) -> tuple[HookRow, ...]:
-        """What would be sent, in the order of writing; it is forgotten then."""
-        rows = await self.store.hooks(MOST_HOOKS)
-        for row in rows:
-            await self.store.hook_sent(row.id, row.created_at)
-        return tuple(sorted(rows, key=lambda row: row.created_at))
+    def fit(self, scenario: Scenario, _: Reader) -> Scenario:
+        """The scenario with a number to call; nothing more is known of the server."""
+        to = scenario.to or self._numbers.get(scenario.flow, ANY_NUMBER)
+        return scenario.model_copy(update={"to": to})
+
+    async def play(self, scenario: Scenario) -> Result:
+        """See `Stage`."""
+        began = time.perf_counter()
+        met = _circumstances(scenario, self._chaos)
+        kept = {name: bound for name, bound in scenario.expect.without.items() if name not in DECIDED}
+        seconds = scenario.expect.seconds if met.chaos is None else None
+        result = Result(_judged(scenario, without=kept, hooks=None, variables={}, seconds=seconds))
+        async with ring_url(self._application, scenario, met, transport=self._transport) as line:
+            await _play(scenario, line, result)
+        advice = dict.fromkeys(text for sent in line.call.log for text in advice_of(sent))
+        result.notes = (*line.complaints, *advice)
+        if not self._application.fallback_url and _has(scenario, Disturb):
+            result.notes += ("without --fallback-url nothing follows the `fault` of this scenario",)
+        result.unjudged = tuple(self._unjudged(scenario, result))
+        if scenario.expect.end == "failsafe" != result.ended:
+            result.scenario = _judged(result.scenario, end=None)
+        result.took_s = time.perf_counter() - began
+        return result
+
+    def _unjudged(self, scenario: Scenario, result: Result) -> Iterator[str]:
+        """What a scenario says that is not checked here, or that the server is not told; why."""
+        expect = scenario.expect
+        said = {
+            "given (the server asks its own lookups)": scenario.given,
+            f"env ({_OWN_SETTINGS})": scenario.env,
+            f"dial_allow ({_OWN_SETTINGS})": scenario.dial_allow is not None,
+            "flow (the answer URL decides it)": scenario.flow and self._numbers.get(scenario.flow) != scenario.to,
+            "at (the server has its own clock)": scenario.made_at != AT,
+            f"expect.hooks ({_SHOWS_NOT})": expect.hooks is not None,
+            f"expect.variables ({_SHOWS_NOT})": expect.variables,
+            f"expect.without of what only a flow shows ({_SHOWS_NOT})": DECIDED & expect.without.keys(),
+            f"expect.end: failsafe ({_SHOWS_NOT})": expect.end == "failsafe" != result.ended,
+            "event (no --event-url was given)": not self._application.event_url and _has(scenario, Event),
+        }
+        yield from (what for what, is_said in said.items() if is_said)
 
 
-def chaos_of(seed: int | None, scenario: Scenario) -> Chaos | None:
-    """The bad luck of a call; none for a scenario that orders its own faults."""
-    orders = any(isinstance(step, Disturb) for step in scenario.script)
-    return None if seed is None or orders else Chaos(seed)
+async def _play(scenario: Scenario, line: Line, result: Result) -> None:
+    """Play the script behind the faults that the call begins with."""
+    await Caller(line, result).play(scenario.script[len(_first_faults(scenario)) :])
+    await line.vonage.run()
+    result.take(line)
 
 
-def first_faults(scenario: Scenario) -> list[Kind]:
-    """Those that befall the webhook which the call begins with."""
+async def _records(server: LocalServer, known: int) -> tuple[Record, ...]:
+    found = []
+    for timeline in await server.timelines(known):
+        session = from_json(timeline.call.session.state)
+        found.append(Record(session, timeline.turns, await server.statuses(timeline.call.session.id, session.turn)))
+    return tuple(found)
+
+
+def _raised(line: Line) -> list[BaseException]:
+    return list(line.direct.faults) if line.direct else []
+
+
+def _circumstances(scenario: Scenario, chaos: int | None) -> Circumstances:
+    """What its call meets; no bad luck for a scenario that orders its own faults."""
+    faults = [step.fault for step in _first_faults(scenario)]
+    luck = None if _has(scenario, Disturb) else chaos
+    return Circumstances(parties_of(scenario.script), scenario.streams, luck, faults)
+
+
+def _first_faults(scenario: Scenario) -> list[Disturb]:
+    """Those of the answer webhook."""
     first = takewhile(lambda step: isinstance(step, Disturb), scenario.script)
-    return [step.fault for step in first if isinstance(step, Disturb)]
+    return [step for step in first if isinstance(step, Disturb)]
 
 
-def stand_ins(flows: Iterable[Flow]) -> dict[str, str]:
-    """A value for every variable that flows read: an address that leads nowhere."""
-    texts = {path: text for flow in flows for path, text in flow.sources.items()}
-    names = {name for text in texts.values() for name in _ENV.findall(text)}
-    return {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}
+def _has(scenario: Scenario, kind: type[ScriptStep]) -> bool:
+    return any(isinstance(step, kind) for step in scenario.script)
 
 
-def application_of(call: CallFacts) -> Application:
-    """The URLs of the server under test, as they are entered at Vonage."""
-    path = f"/{call.flow}" if call.flow else ""
-    return Application(
-        answer_url=f"{BASE}/webhooks/answer{path}",
-        event_url=f"{BASE}/webhooks/event",
-        fallback_url=f"{BASE}/webhooks/fallback",
-    )
-
-
-def call_facts(call: CallFacts, flows: Iterable[Flow]) -> dict[str, Any]:
-    """What `Vonage.call` is told."""
-    numbers = next((flow.numbers for flow in flows if flow.name == call.flow and flow.numbers), ("442079460000",))
-    is_sip = bool(call.sip) or call.from_.lower().startswith(("sip:", "sips:"))
-    kind = call.endpoint_type or ("app" if call.user or call.custom_data is not None else "sip" if is_sip else "phone")
-    return {
-        "to": call.to or numbers[0],
-        "from_": None if call.user else call.from_,
-        "endpoint_type": kind,
-        "from_user": call.user,
-        "sip_headers": call.sip,
-        "custom_data": call.custom_data,
-    }
-
-
-def answered_ms(call: PhoneCall, clock: VirtualClock, start: datetime) -> int:
-    """When the call was answered, in milliseconds since 1970."""
-    return int(start.timestamp() * 1000) + clock.ms - round(call.at * 1000)
-
-
-def _decided(records: Iterable[Record], zero_ms: int) -> Iterable[Decided]:
-    found = [
-        Decided(
-            (turn.created_at - zero_ms) / 1000,
-            turn.number,
-            line["did"],
-            line["step"],
-            line["what"],
-            line.get("where", ""),
-            line.get("because", ""),
-            tuple(line.get("others", ())),
-        )
-        for record in records
-        for turn in record.turns
-        for line in json.loads(turn.trace)
-    ]
-    return sorted(found, key=lambda decided: decided.at)
-
-
-def _unanswered(answers: Answers) -> Iterable[str]:
-    for name in dict.fromkeys(answers.unanswered):
-        yield f'the look-up "{name}" had no answer, so its default held; `given: {{{name}: ..}}` gives one'
-    for name, problem in answers.misfits.items():
-        yield f'the answer of the look-up "{name}" does not fit, so its default held: {problem}'
+def _judged(scenario: Scenario, **expected: Any) -> Scenario:
+    """The same with other expectations."""
+    return scenario.model_copy(update={"expect": scenario.expect.model_copy(update=expected)})

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 from app.flow.issues import Issue, by_place
-from app.flow.model import Flow
 from app.verify.coverage import Coverage, Tally
 from app.verify.scenarios.checks import check_expectations
 from app.verify.scenarios.files import ScenarioFile
 from app.verify.scenarios.fitting import named
 from app.verify.scenarios.model import Scenario
-from app.verify.scenarios.reader import Reader
 from app.verify.scenarios.result import Difference, Result
-from app.verify.scenarios.telling import Rename
+from app.verify.scenarios.stage import Stage
+from app.verify.scenarios.values import ScenarioReader
 from app.verify.scenarios.without import check_without
+
+Rename: TypeAlias = Callable[[str], str]
+"""Names a file of a flow as the reader can open it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +49,13 @@ class Suite:
         return any(issue.is_error for issue in self.issues)
 
 
-class AnyStage(Protocol):
-    """Where scenarios are played.
-
-    Attributes:
-        flows: whose outcomes are counted; () when nobody knows them.
-    """
-
-    @property
-    def flows(self) -> tuple[Flow, ...]:
-        """See the attribute."""
-
-    def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """The scenario as it can be played; `reader` takes what is wrong with it."""
-
-    async def play(self, scenario: Scenario) -> Result:
-        """Play one scenario from ringing to the last webhook."""
-
-
-def fitted(stage: AnyStage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario, ...], tuple[Issue, ...]]:
+def fitted(stage: Stage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario, ...], tuple[Issue, ...]]:
     """The scenarios of some files that can be played, and every issue of them; none of a file with an error."""
     ready, issues = list[Scenario](), list[Issue]()
     for file in files:
         issues += file.issues
         for scenario in file.scenarios:
-            reader = Reader()
+            reader = ScenarioReader()
             fit = stage.fit(scenario, reader)
             issues += reader.issues
             ready += [] if reader.issues or any(issue.is_error for issue in file.issues) else [fit]
@@ -79,7 +63,7 @@ def fitted(stage: AnyStage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenar
 
 
 async def run_suite(
-    stage: AnyStage,
+    stage: Stage,
     files: Sequence[ScenarioFile],
     words: str = "",
     *,
@@ -108,20 +92,16 @@ async def run_suite(
     return Suite(tuple(files), issues, tuple(results), tally.coverage(), len(ready) - len(wanted), rename)
 
 
-async def play(stage: AnyStage, scenario: Scenario, *, leaves_open: bool = False) -> Result:
+async def play(stage: Stage, scenario: Scenario, *, leaves_open: bool = False) -> Result:
     """Play one scenario, and hold it against what it expects."""
     result = await stage.play(scenario)
     if not leaves_open:
-        result.differences += [_open(result, number) for number in range(len(result.heard))]
-    befallen = [] if result.differences else list(check_without(result, stage.flows))
-    result.differences += check_expectations(result, is_told=bool(befallen))
+        message = "this `hear` has no text yet; `ncco test --update` writes what is heard"
+        result.differences += [
+            Difference(excerpt.place, message, found=found, at=result.seconds) for excerpt, found in result.heard
+        ]
+    happened = [] if result.differences else list(check_without(result, stage.flows))
+    result.differences += check_expectations(result, is_explained=bool(happened))
     if not result.differences:
-        result.differences += befallen
+        result.differences += happened
     return result
-
-
-def _open(result: Result, number: int) -> Difference:
-    """A `hear` that nobody has written yet."""
-    hear, found = result.heard[number]
-    message = "this `hear` has no text yet; `ncco test --update` writes what is heard"
-    return Difference(hear.place, message, found=found, at=result.seconds)

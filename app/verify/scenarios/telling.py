@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
 from app.flow.report import printable
 from app.simulator import BETWEEN_KEYS_S, Heard
 from app.verify.scenarios.result import Decided, Difference, Result
-
-Rename = Callable[[str], str]
-"""A file of a flow, as the reader can open it."""
+from app.verify.scenarios.suite import Rename
 
 MOST_NOTES = 8
 CODES: Final = {"red": "31", "green": "32", "dim": "2", "bold": "1", "yellow": "33"}
@@ -82,7 +80,9 @@ def why_so(result: Result, rename: Rename) -> list[str]:
     if not before:
         return []
     last = [line for line in before if (line.at, line.turn) == (before[-1].at, before[-1].turn)]
-    weighty = [line for line in last if not line.because.startswith("goto: ")] or last[-1:]
+    gotos = {line.step: line.where for line in result.decided if line.did == "entered" and line.what == "goto"}
+    weighty = [line for line in last if line.did != "decided" or gotos.get(line.step, line.where) == line.where]
+    weighty = weighty or last[-1:]
     return [f"decided by {decision(line, rename)}" for line in weighty]
 
 

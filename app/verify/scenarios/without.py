@@ -1,4 +1,4 @@
-"""What must not befall a caller, held against a call that was played: the faults that `ncco prove` looks for.
+"""What must not happen to a caller, held against a call that was played: the faults that `ncco prove` looks for.
 
 expect:
   without: dead_end
@@ -16,7 +16,7 @@ from app.flow.language.menu import Choices
 from app.flow.language.retry import FAILURES
 from app.flow.model import Flow
 from app.simulator import Heard
-from app.verify.scenarios.bounds import FOR_EVER
+from app.verify.scenarios.caller import FOREVER
 from app.verify.scenarios.result import Decided, Difference, Result
 
 _SOUNDS: Final = frozenset({"talk", "stream", "tone", "music", "beep", "ringing", "voice"})
@@ -37,13 +37,12 @@ class Sound(NamedTuple):
 
 
 def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]:
-    """One difference for each fault that the scenario does without and that has happened."""
+    """One difference for each fault that the scenario excludes and that has happened."""
     for name, bound in result.scenario.expect.without.items():
-        at, message = _found(name, bound, result, flows) or (None, "")
+        at, message = _found(name, bound.most, result, flows) or (None, "")
         if at is not None:
-            entry = next((n for n, heard in enumerate(result.transcript) if heard.at >= at), None)
-            place = result.scenario.expect.places[f"without.{name}"]
-            yield Difference(place, f"{name}: {message}", entry=entry, at=at)
+            entry = next((number for number, heard in enumerate(result.transcript) if heard.at >= at), None)
+            yield Difference(bound.place, f"{name}: {message}", entry=entry, at=at, fault=name)
 
 
 def _found(name: str, bound: float, result: Result, flows: Sequence[Flow]) -> tuple[float, str] | None:
@@ -60,7 +59,7 @@ def _found(name: str, bound: float, result: Result, flows: Sequence[Flow]) -> tu
         "seconds_to_person": lambda: _person(result, bound),
         "prompt_seconds": lambda: _prompt(result, bound),
         **dict.fromkeys(("dead_end", "silent_fault", "lost_webhook"), lambda: _dead_end(result)),
-        **dict.fromkeys(FOR_EVER, lambda: _for_ever(result)),
+        **dict.fromkeys(FOREVER, lambda: _forever(result)),
     }
     return judges[name]()
 
@@ -114,8 +113,8 @@ def _is_meant(last: list[Decided]) -> bool:
     return any(line.did == "heard" and line.what in _CHOSEN for line in last)
 
 
-def _for_ever(result: Result) -> tuple[float, str] | None:
-    return (result.seconds, "the call goes on for ever when nobody does anything more") if result.is_endless else None
+def _forever(result: Result) -> tuple[float, str] | None:
+    return (result.seconds, "the call goes on forever when nobody does anything more") if result.is_endless else None
 
 
 def _silent_party(result: Result, bound: float) -> tuple[float, str] | None:

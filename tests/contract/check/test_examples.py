@@ -24,9 +24,9 @@ def test_an_example_has_no_issue(project: Path, tmp_path: Path) -> None:
     assert json.loads(result.stdout)["issues"] == []
 
 
-@pytest.mark.parametrize("project", PROJECTS[1:], ids=lambda path: path.name)
-def test_the_scenarios_of_an_example_hold(project: Path, tmp_path: Path) -> None:
-    result = ncco("test", project, "--format", "json", cwd=tmp_path)
+@pytest.mark.parametrize("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
+def test_the_scenarios_of_an_example_hold_and_take_every_outcome(project: Path, tmp_path: Path) -> None:
+    result = ncco("test", project, "--min", "100", "--format", "json", cwd=tmp_path)
 
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["played"] > 0

@@ -16,7 +16,7 @@ from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, Stor
 from app.store import HookRow, Store, open_store
 from app.store.address import read_address
 from app.store.postgres import PostgresDatabase
-from app.web.webhook import DEADLINE_S
+from app.web.webhooks import DEADLINE_S
 from tests.store import postgres_server
 from tests.store.broken_line import line_to
 from tests.store.postgres_stores import ask, empty_database, make_postgres

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from app.web.server import FINISH_S, KEEP_ALIVE_S
-from app.web.webhook import DEADLINE_S
+from app.web.webhooks import DEADLINE_S
 from tests.cli.projects import SHOP, write_project
 from tests.cli.running import NCCO, plain_environment, running_server
 from tests.contract.server import free_port

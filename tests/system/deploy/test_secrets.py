@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 import yaml
 
-from app.settings.secret_files import SUFFIX
+from app.settings.secrets import SUFFIX
 from tests.cli.projects import SHOP, write_project
 from tests.cli.running import RunningServer, running_server
 from tests.house.dockerfile import is_sent

@@ -21,8 +21,8 @@ from app.errors import SettingsError
 from app.service.tokens import make_token, read_token
 from app.settings import Settings, load_settings
 from app.settings.fields import SECRETS, variable
+from app.web.lifespan import rotating_secrets
 from app.web.metrics import Metrics
-from app.web.rotation import rotating_secrets
 from tests.cli.projects import write_project
 from tests.cli.running import RunningServer, running_server
 from tests.system.security.signing import signed_post

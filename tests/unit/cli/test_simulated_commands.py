@@ -6,7 +6,7 @@ import pytest
 
 from app.cli.simulate.commands import Mistake, read_piece
 from app.simulator import Moment, Waited
-from app.verify.scenarios.model import Speak
+from app.verify.scenarios.script import Speak
 
 
 def listening() -> Moment:

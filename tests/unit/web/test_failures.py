@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from app.service.delivery import Delivery, Reply
-from app.store.waiting import waited
-from app.web.webhook import DEADLINE_S
+from app.store.database import waited
+from app.web.webhooks import DEADLINE_S
 from tests.unit.web import vonage_platform
 from tests.unit.web.fake_calls import (
     FAILSAFE,

@@ -18,8 +18,8 @@ from app.flow.loader import load_files
 from app.flow.model import Project
 from app.service.library import Library
 from app.store import RevisionRow
-from app.web.flow_watcher import FlowReader, watch_flows
 from app.web.metrics import Metrics
+from app.web.watcher import FlowReader, watch_flows
 from tests.store.memory_store import MemoryStore
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "{text}"\n    goto: end\n'

@@ -14,8 +14,7 @@ from app.flow.model import Project
 from app.service.calls import CallService
 from app.service.library import Library
 from app.web import create_app
-from app.web.drain import Drain
-from app.web.health import Readiness
+from app.web.health import Drain, Readiness
 from tests.store.memory_store import MemoryStore
 from tests.unit.web.fake_calls import FakeCalls, client_of, settings_with
 

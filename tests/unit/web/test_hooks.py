@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from app.service.outbox import Verdict
 from app.store import HookCounts
-from app.web.background import HookLog
+from app.web.lifespan import HookLog
 from app.web.metrics import Metrics
 from tests.store.stored_rows import hook_row
 

@@ -22,7 +22,7 @@ from app.service.lookups import TurnLookups
 from app.service.rows import milliseconds
 from app.store import Records, SqliteDatabase, Store
 from app.vonage.signatures import REASONS
-from app.web.background import CountedAsking, count_calls
+from app.web.lifespan import CountedAsking, count_calls
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
 from app.web.responses import WebhookResponse
 from tests.store.stored_rows import NOON_MS, new_call

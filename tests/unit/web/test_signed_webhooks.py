@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 
 from app.service.calls import CallService
 from app.web import create_app
-from app.web.routes import router
+from app.web.webhooks import router
 from tests.unit.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of, settings_with
 
 SECRET = "invented-signature-secret-for-tests-only"

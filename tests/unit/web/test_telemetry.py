@@ -25,8 +25,8 @@ from structlog.typing import FilteringBoundLogger
 
 from app.service.calls import CallService
 from app.web import create_app
+from app.web.app import find_telemetry, is_wanted
 from app.web.otel import CLOSE_S, Telemetry, make_providers, providers, start
-from app.web.telemetry import find_telemetry, is_wanted
 from tests.unit.service.receiver import Answer, Receiver, receiving
 from tests.unit.web.fake_calls import FakeCalls, crash, settings_with
 

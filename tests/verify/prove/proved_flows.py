@@ -14,8 +14,8 @@ from app.flow.model import Flow, Project
 from app.verify.prove import Proof, Violation, never_run, prove, roots_of
 from app.verify.prove.counterexample import Written, text_of
 from app.verify.scenarios.files import ScenarioFile
-from app.verify.scenarios.reading import read_scenarios
-from app.verify.scenarios.stage import Stage
+from app.verify.scenarios.model import read_scenarios
+from app.verify.scenarios.stage import LocalStage
 from app.verify.scenarios.suite import Suite, run_suite
 
 HERE = Path(__file__).parent
@@ -83,7 +83,7 @@ def play_all(project: Project, scenarios: Sequence[Written]) -> Suite:
     read, issues = read_scenarios("found.yaml", text)
     assert not [issue.message for issue in issues if issue.is_error], issues
     file = ScenarioFile(Path("found.yaml"), "found.yaml", text, read, tuple(issues))
-    return asyncio.run(run_suite(Stage(project, make_app), [file]))
+    return asyncio.run(run_suite(LocalStage(project, make_app), [file]))
 
 
 def violations_of(project: Project) -> list[Violation]:

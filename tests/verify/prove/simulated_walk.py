@@ -18,21 +18,10 @@ from app.flow.model import Project
 from app.flow.nodes import Entry, Map, Place, Text
 from app.simulator.parties import Outcome
 from app.verify.coverage import Flows, Name, lines_of
-from app.verify.scenarios.model import (
-    Answer,
-    CallFacts,
-    Dial,
-    Fault,
-    Given,
-    HangUp,
-    Press,
-    Scenario,
-    ScriptStep,
-    Silence,
-    Wait,
-)
+from app.verify.scenarios.model import Answer, Fault, Given, Scenario
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.stage import Stage
+from app.verify.scenarios.script import Dial, HangUp, Party, Press, ScriptStep, Silence, Wait
+from app.verify.scenarios.stage import LocalStage
 from tests.verify.prove.brute_force import told_apart
 
 PLACE = Place("walk.yaml", 1, 1, 1)
@@ -70,7 +59,7 @@ class Walk:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._stage = Stage(project, make_app)
+        self._stage = LocalStage(project, make_app)
         self._flows = Flows(project.flows.values())
         self._known: set[bytes] = set()
         self.heard = Heard()
@@ -92,10 +81,8 @@ class Walk:
     async def _play(self, given: str, acts: tuple[ScriptStep, ...]) -> Result:
         self.heard.calls += 1
         scenario = Scenario(
-            f"{given} {acts}",
-            PLACE,
-            CallFacts(PLACE),
-            (*acts, Wait(PLACE, WAITS_S), HangUp(PLACE)),
+            name=f"{given} {acts}",
+            script=(*acts, Wait(seconds=WAITS_S), HangUp()),
             given={"it": Given(PLACE, (GIVEN[given],))},
         )
         result = await self._stage.play(scenario)
@@ -124,7 +111,7 @@ class Walk:
         for wait in session.waits:
             if wait.kind == "input":
                 keys = KEYS if isinstance(flow.steps[session.step].exit, Choices) else DIGITS
-                yield from (Press(PLACE, digits) for digits in keys)
-                yield Silence(PLACE)
+                yield from (Press(keys=digits) for digits in keys)
+                yield Silence()
             elif wait.kind == "event":
-                yield from (Dial(PLACE, outcome=outcome, rings=0.1, talks=0.1) for outcome in OUTCOMES)
+                yield from (Dial(party=Party(outcome=outcome, rings=0.1, talks=0.1)) for outcome in OUTCOMES)

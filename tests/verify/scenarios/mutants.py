@@ -16,8 +16,9 @@ from app.flow.model import Project
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.source import read_yaml
 from app.verify.scenarios.files import read_files
+from app.verify.scenarios.line import MakeApp
 from app.verify.scenarios.model import Scenario
-from app.verify.scenarios.stage import MakeApp, Stage
+from app.verify.scenarios.stage import LocalStage
 from app.verify.scenarios.suite import fitted, play
 
 
@@ -180,7 +181,7 @@ async def try_mutant(
 
 async def first_difference(project: Project, tests: Sequence[str], make: MakeApp) -> str:
     """The name of the first scenario of some files that differs; "" when all hold."""
-    stage = Stage(project, make)
+    stage = LocalStage(project, make)
     scenarios, _ = fitted(stage, read_files(Path(name) for name in tests))
     for scenario in scenarios:
         if not await _holds(stage, scenario):
@@ -188,5 +189,5 @@ async def first_difference(project: Project, tests: Sequence[str], make: MakeApp
     return ""
 
 
-async def _holds(stage: Stage, scenario: Scenario) -> bool:
+async def _holds(stage: LocalStage, scenario: Scenario) -> bool:
     return (await play(stage, scenario)).holds

@@ -9,21 +9,22 @@ from pathlib import Path
 from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.verify.scenarios.files import ScenarioFile
-from app.verify.scenarios.reading import read_scenarios
+from app.verify.scenarios.line import Outside
+from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.stage import Outside, Stage
+from app.verify.scenarios.stage import LocalStage
 from app.verify.scenarios.suite import Suite, run_suite
 
 FILE = "tests/scenarios/main.yaml"
 
 
-def stage_for(flow: str, more: Mapping[str, str] | None = None, outside: Outside | None = None) -> Stage:
+def stage_for(flow: str, more: Mapping[str, str] | None = None, outside: Outside | None = None) -> LocalStage:
     """The stage of a project with the flow `flows/main.yaml`, and `more` by name."""
     others = {f"flows/{name}.yaml": text for name, text in (more or {}).items()}
     project = load({"flows/main.yaml": flow, **others}, {})
     errors = [str(issue) for issue in project.issues if issue.is_error]
     assert not errors, errors
-    return Stage(project, make_app, outside=outside)
+    return LocalStage(project, make_app, outside=outside)
 
 
 def file_of(text: str) -> ScenarioFile:

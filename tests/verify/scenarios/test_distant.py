@@ -9,11 +9,12 @@ import httpx
 import pytest
 
 from app.simulator import Application
-from app.verify.scenarios.distant import DistantStage, NoServer
 from app.verify.scenarios.fitting import ANY_NUMBER
-from app.verify.scenarios.reader import Reader
+from app.verify.scenarios.line import NoServer
 from app.verify.scenarios.result import Result
+from app.verify.scenarios.stage import RemoteStage
 from app.verify.scenarios.suite import run_suite
+from app.verify.scenarios.values import ScenarioReader
 from tests.simulator.foreign_server import app
 from tests.verify.scenarios.playing import file_of, messages
 
@@ -23,7 +24,7 @@ URL = "http://news.example.com"
 def played(text: str, event_url: str = f"{URL}/event", chaos: int | None = None, server: Any = app) -> Result:
     """What comes of the one scenario of a text."""
     transport = httpx.ASGITransport(server, raise_app_exceptions=False)
-    stage = DistantStage(Application(f"{URL}/answer", event_url, answer_method="GET"), chaos=chaos, transport=transport)
+    stage = RemoteStage(Application(f"{URL}/answer", event_url, answer_method="GET"), chaos=chaos, transport=transport)
     return asyncio.run(run_suite(stage, [file_of(text)])).results[0]
 
 
@@ -38,11 +39,11 @@ def test_what_is_heard_is_judged() -> None:
 @pytest.mark.parametrize(
     ("more", "unjudged"),
     [
-        ("  given: {customer: {name: Ann}}\n", "given (the server asks whom it asks)"),
+        ("  given: {customer: {name: Ann}}\n", "given (the server asks its own lookups)"),
         ("  env: {CRM_URL: https://crm.example}\n", "env (the server has its own)"),
         ("  dial_allow: ['44']\n", "dial_allow (the server has its own)"),
-        ("  flow: shop\n", "flow (the answer URL says which)"),
-        ("  at: 2027-01-01T10:00\n", "at (the server goes by its own clock)"),
+        ("  flow: shop\n", "flow (the answer URL decides it)"),
+        ("  at: 2027-01-01T10:00\n", "at (the server has its own clock)"),
         ("  expect: {hooks: []}\n", "expect.hooks (a server at a URL does not show it)"),
         ("  expect: {variables: {a: 1}}\n", "expect.variables (a server at a URL does not show it)"),
         ("  expect: {end: failsafe}\n", "expect.end: failsafe (a server at a URL does not show it)"),
@@ -65,16 +66,16 @@ def test_what_cannot_be_judged_is_told(more: str, unjudged: str) -> None:
     ],
 )
 def test_the_number_of_a_flow_that_is_known_is_called(call: str, to: str) -> None:
-    stage = DistantStage(Application(f"{URL}/answer", ""), numbers={"shop": "442079460077"})
+    stage = RemoteStage(Application(f"{URL}/answer", ""), numbers={"shop": "442079460077"})
     (scenario,) = file_of(f"a call:\n  call: {{{call.strip('{}')}}}\n  script: [end]\n").scenarios
 
-    assert to == stage.fit(scenario, Reader()).call.to
+    assert to == stage.fit(scenario, ScenarioReader()).to
 
 
 def test_a_fault_that_only_a_fallback_url_mends_is_told() -> None:
     refused = played("a call:\n  script:\n    - fault: refused\n    - hear: There is no news\n")
 
-    assert "without --fallback-url nothing mends the `fault` of this scenario" in refused.notes
+    assert "without --fallback-url nothing follows the `fault` of this scenario" in refused.notes
 
 
 def test_everything_of_a_plain_scenario_is_judged() -> None:
@@ -121,7 +122,7 @@ async def nobody(_: httpx.Request) -> httpx.Response:
 
 def test_nobody_listens() -> None:
     transport = httpx.MockTransport(nobody)
-    stage = DistantStage(Application(f"{URL}/answer", ""), transport=transport)
+    stage = RemoteStage(Application(f"{URL}/answer", ""), transport=transport)
 
     with pytest.raises(NoServer, match=f"there is no server at {URL}/answer"):
         asyncio.run(run_suite(stage, [file_of(NEWS)]))

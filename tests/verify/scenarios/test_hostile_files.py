@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.flow.report import report
-from app.verify.scenarios.reading import read_scenarios
-from app.verify.scenarios.script import READERS
+from app.verify.scenarios.model import read_scenarios
+from app.verify.scenarios.script import STEPS as KINDS
 from app.verify.scenarios.suite import run_suite
 from tests.verify.scenarios.playing import file_of, stage_for
-from tests.verify.scenarios.test_playing import MENU
 
 WORDS = (
     "call",
@@ -26,7 +27,7 @@ WORDS = (
     "hooks",
     "ncco",
     "seconds",
-    *READERS,
+    *KINDS,
     "defaults",
 )
 VALUES = st.sampled_from(
@@ -84,7 +85,8 @@ def test_any_text_is_read_or_reported(text: str) -> None:
     assert not (scenarios and any(issue.is_error for issue in issues))
 
 
-STAGE = stage_for(MENU)
+PROJECTS = yaml.safe_load(Path("tests/contract/scenarios/projects.yaml").read_text())
+STAGE = stage_for(PROJECTS["menu"]["flows/main.yaml"])
 
 
 @given(st.lists(STEPS, max_size=8))

@@ -13,7 +13,6 @@ from app.verify.scenarios.files import files_in, files_of, project_of, read_file
 from app.verify.scenarios.reports import as_github, as_json, as_junit
 from app.verify.scenarios.suite import Suite
 from app.verify.scenarios.telling import Ink, entry, told
-from app.verify.scenarios.updating import updated
 from tests.verify.scenarios.playing import run
 
 FLOW = """\
@@ -147,16 +146,6 @@ def test_junit_has_a_case_for_each_scenario_and_each_fault(suite: Suite) -> None
 
     assert ("4", "2", "1") == (found.attrib["tests"], found.attrib["failures"], found.attrib["errors"])
     assert ["error", "failure", "failure"] == [each.tag for case in found for each in case]
-
-
-def test_what_was_heard_is_written_where_it_was_left_open() -> None:
-    text = 'a:\r\n  # first\r\n  script: [hear, press: 25, hear: "?"]  # "?"\nb:\n  script:\n  - hear\n'
-    heard = [pair for result in run(FLOW, text).results for pair in result.heard]
-
-    assert (
-        'a:\r\n  # first\r\n  script: [hear: "Press 1.", press: 25, hear: "Then 2."]  # "?"\nb:\n  script:\n'
-        '  - hear: "Press 1."\n'
-    ) == updated(text, heard)
 
 
 def test_scenario_files_are_found_below_a_project(tmp_path: Path) -> None:

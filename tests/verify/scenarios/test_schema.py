@@ -24,22 +24,3 @@ def as_editor_reads(text: str) -> object:
 @pytest.mark.parametrize("file", [*FILES, Path("app/cli/skeleton/tests/scenarios/main.yaml")], ids=str)
 def test_every_scenario_file_is_valid(file: Path) -> None:
     assert [] == [error.message for error in VALIDATOR.iter_errors(as_editor_reads(file.read_text()))]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a: {script: [prss: 1]}",
-        "a: {script: [sing]}",
-        "a: {script: [{press: 1, hear: x}]}",
-        "a: {script: [{hear: x, at: 3s}]}",
-        "a: {script: [dial: {outcome: engaged}]}",
-        "a: {script: [fault: vanished]}",
-        "a: {steps: [end]}",
-        "a: {flow: x}",
-        "a: {script: [end], expect: {end: maybe}}",
-        "defaults: {script: [end]}",
-    ],
-)
-def test_a_faulty_file_is_not(text: str) -> None:
-    assert not VALIDATOR.is_valid(as_editor_reads(text))

@@ -69,7 +69,7 @@ def test_a_list_is_told_by_its_type(connect: str, lists: list[bool]) -> None:
 def test_a_list_of_anything_else_cannot_be_rung(connect: str, what: str) -> None:
     assert [
         f"E287 every entry of this list is {what}, not a phone number"
-        " → let it be a list of phone numbers: a look-up declares it with `returns: {numbers: [phone]}`"
+        " → let it be a list of phone numbers: a lookup declares it with `returns: {numbers: [phone]}`"
     ] == faults_of(steps(connect), HEAD)
 
 
@@ -77,7 +77,7 @@ def test_a_list_of_anything_else_cannot_be_rung(connect: str, what: str) -> None
 def test_a_word_of_which_none_is_a_number_cannot_be_rung(connect: str) -> None:
     assert [
         "E287 this is one of a, b, and none of that is a phone number"
-        " → let it be a phone number: a look-up declares it with `returns: {number: phone}`"
+        " → let it be a phone number: a lookup declares it with `returns: {number: phone}`"
     ] == faults_of(steps(connect), HEAD)
 
 

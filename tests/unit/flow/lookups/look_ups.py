@@ -1,4 +1,4 @@
-"""Loads a flow with one look-up and a step that asks it, for the tests of both."""
+"""Loads a flow with one lookup and a step that asks it, for the tests of both."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NAMES = {
 
 
 def text_of(definition: str, step: str = STEP) -> str:
-    """A flow file with the look-up `customer`."""
+    """A flow file with the lookup `customer`."""
     inner = indent(dedent(definition).strip("\n"), "    ")
     head = f"flow: test\ndefault: true\nstart: hello\n{VARIABLES.strip()}\nlookups:\n  customer:\n{inner}\n"
     return f"{head}steps:\n{indent(dedent(step).strip(), '  ')}\n"
@@ -51,7 +51,7 @@ def project_of(definition: str, step: str = STEP) -> Project:
 
 
 def faults_of(definition: str, step: str = STEP) -> list[str]:
-    """Code, message and cure of every issue that look-ups have, in order."""
+    """Code, message and cure of every issue that lookups have, in order."""
     issues = project_of(definition, step).issues
     return [f"{issue.code} {issue.message} → {issue.cure}" for issue in issues if not issue.code.startswith("W6")]
 
@@ -76,5 +76,5 @@ def asked_of(definition: str, lookup: str = "customer") -> tuple[AskedLookup, ..
 
 
 def definition_of(definition: str) -> LookupDefinition:
-    """The look-up, which has no error."""
+    """The lookup, which has no error."""
     return asked_of(definition)[0].definition

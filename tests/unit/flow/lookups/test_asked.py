@@ -29,34 +29,34 @@ def test_a_look_up_is_asked_by_its_name(lookup: str) -> None:
 @pytest.mark.parametrize(
     ("lookup", "fault"),
     [
-        ("custmer", 'E537 there is no look-up "custmer" → did you mean "customer"?'),
-        ("weather", 'E537 there is no look-up "weather" → known are: customer'),
-        ('"customer, customer"', 'E537 there is no look-up "customer, customer" → write a list: [customer, customer]'),
+        ("custmer", 'E537 there is no lookup "custmer" → did you mean "customer"?'),
+        ("weather", 'E537 there is no lookup "weather" → known are: customer'),
+        ('"customer, customer"', 'E537 there is no lookup "customer, customer" → write a list: [customer, customer]'),
         (
             "item",
-            'E537 "item" is a variable of this flow, and hides any look-up of that name → give the variable '
+            'E537 "item" is a variable of this flow, and hides any lookup of that name → give the variable '
             "another name",
         ),
         (
             "[customer, customer]",
-            'E538 the look-up "customer" is asked twice; the first is in line 16 → delete one of the two',
+            'E538 the lookup "customer" is asked twice; the first is in line 16 → delete one of the two',
         ),
         (
             "[[customer]]",
-            "E201 a look-up of `lookup` is a list → write the name of a look-up, or `- name: {param: value}` in a list",
+            "E201 a lookup of `lookup` is a list → write the name of a lookup, or `- name: {param: value}` in a list",
         ),
         (
             '{get: "https://crm.example.com"}',
-            'E537 `lookup` cannot declare a look-up, and "get" belongs to one → declare it under `lookups` of the '
+            'E537 `lookup` cannot declare a lookup, and "get" belongs to one → declare it under `lookups` of the '
             "flow, and write its name",
         ),
         (
             "[{customer: {a: 1}}]",
-            'E270 the look-up "customer" takes no "a" → delete it, or declare it there under `params`',
+            'E270 the lookup "customer" takes no "a" → delete it, or declare it there under `params`',
         ),
         (
             "[{customer: a}]",
-            'E201 the look-up "customer" is given no map of its params → write its name alone',
+            'E201 the lookup "customer" is given no map of its params → write its name alone',
         ),
     ],
 )
@@ -67,12 +67,12 @@ def test_what_cannot_be_asked_is_an_error(lookup: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("lookup", "fault"),
     [
-        ("customer", 'E271 the look-up "customer" needs "item" → write `- customer: {item: ..}`'),
+        ("customer", 'E271 the lookup "customer" needs "item" → write `- customer: {item: ..}`'),
         (
             "[{customer: a}]",
-            'E201 the look-up "customer" is given no map of its params → write `{item: .., size: ..}` here',
+            'E201 the lookup "customer" is given no map of its params → write `{item: .., size: ..}` here',
         ),
-        ("[{customer: {itm: a}}]", 'E270 the look-up "customer" takes no "itm" → did you mean "item"?'),
+        ("[{customer: {itm: a}}]", 'E270 the lookup "customer" takes no "itm" → did you mean "item"?'),
         (
             "[{customer: {item: a, size: big}}]",
             'E313 `size` cannot be "big" → a whole number is needed, such as 20',
@@ -80,7 +80,7 @@ def test_what_cannot_be_asked_is_an_error(lookup: str, fault: str) -> None:
         (
             "[{customer: {item: '{{ pin }}'}}]",
             'E226 "item" would keep the sensitive "pin" in the open → declare `item` with `sensitive: true` '
-            'under `params` of the look-up "customer"',
+            'under `params` of the lookup "customer"',
         ),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_faulty_look_up_may_be_asked_all_the_same() -> None:
 
 def test_without_any_look_up_the_cure_declares_one() -> None:
     assert [
-        'E537 there is no look-up "weather" → declare it: `lookups: {weather: {get: "https://..", returns: '
+        'E537 there is no lookup "weather" → declare it: `lookups: {weather: {get: "https://..", returns: '
         "{name: text}}}`"
     ] == faults_without(step("weather"))
 

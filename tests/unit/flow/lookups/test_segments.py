@@ -1,4 +1,4 @@
-"""An empty value in the path of a look-up would ask for something else: for the list of everything."""
+"""An empty value in the path of a lookup would ask for something else: for the list of everything."""
 
 from __future__ import annotations
 

@@ -1,0 +1,127 @@
+"""Secrets: files that hold them, and the keys that sign callback URLs."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from secrets import token_hex
+from typing import Final
+
+from app.errors import SettingsError
+
+SUFFIX: Final = "_FILE"
+MAX_BYTES: Final = 4096
+
+
+def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dict[str, Path]:
+    """The files that hold secrets, by field.
+
+    Args:
+        variables: field of each secret, by its variable.
+        written: every variable there is.
+
+    Raises:
+        SettingsError: a secret is written in a variable and in a file.
+    """
+    found = {}
+    for variable, field in variables.items():
+        name = written.get(f"{variable}{SUFFIX}", "")
+        if name and written.get(variable):
+            cure = f"Take one of them away; {variable}{SUFFIX} can be changed while the server runs."
+            raise SettingsError(f"{variable}{SUFFIX}", f"is set, and so is {variable}", cure)
+        if name:
+            found[field] = Path(name).expanduser()
+    return found
+
+
+def read_file(variable: str, file: Path, *, may_be_gone: bool = False) -> str:
+    """The secret in a file, without the spaces and line ends around it. Raises SettingsError.
+
+    Args:
+        variable: that it stands for.
+        file: its place.
+        may_be_gone: whether there need not be one: a file that is empty or not there is then "".
+    """
+    name = f"{variable}{SUFFIX}"
+    cure = "Write the secret alone into the file, readable for the user that runs the server."
+    try:
+        with file.open("rb") as secret:
+            text = secret.read(MAX_BYTES + 1).decode("utf-8").strip(" \t\r\n")
+    except (OSError, UnicodeDecodeError, ValueError) as fault:
+        if may_be_gone and isinstance(fault, FileNotFoundError):
+            return ""
+        why = fault.strerror if isinstance(fault, OSError) else "it is no text"
+        raise SettingsError(name, f"{file} cannot be read: {why}", cure) from fault
+    if may_be_gone and not text:
+        return ""
+    if not text or len(text) >= MAX_BYTES:
+        raise SettingsError(name, f"{file} {'is larger than any secret' if text else 'is empty'}", cure)
+    return text
+
+
+_LABEL: Final = b"ncco-server: wait tokens, first version"
+_KEY_BYTES: Final = 32
+_CURE: Final = "Set NCCO_KEY to a random text of at least 32 characters."
+
+
+def derived_keys(texts: Iterable[str]) -> tuple[bytes, ...]:
+    """One key a text, in order, without repeats.
+
+    A secret is never used as a key itself: the label keeps a wait token from being worth anything as a signature.
+    """
+    keys = (hmac.digest(text.encode(), _LABEL, hashlib.sha256) for text in texts if text)
+    return tuple(dict.fromkeys(keys))
+
+
+def stored_secret(database_url: str) -> str:
+    """The secret of a server that was given none: kept in a file beside the SQLite database, readable by its owner.
+
+    Without it, calls that are on would be lost at every restart; a fixed one would let anybody forge callbacks. A
+    memory store forgets its calls, so its secret is forgotten with it.
+
+    Raises:
+        SettingsError: the file cannot be read or written, or the database is of a kind that several hosts share.
+    """
+    scheme, _, path = database_url.partition(":///")
+    if scheme.lower().startswith("memory"):
+        return token_hex(_KEY_BYTES)
+    if scheme.lower() != "sqlite":
+        raise SettingsError("NCCO_KEY", "is not set, and several hosts must share one", _CURE)
+    file = Path(f"{path}-key").expanduser()
+    try:
+        return _read(file) if file.exists() else _create(file)
+    except (OSError, UnicodeDecodeError) as fault:
+        raise SettingsError("NCCO_KEY", f"is not set, and {file} cannot be used: {fault}", _CURE) from fault
+
+
+def _read(file: Path) -> str:
+    text = file.read_text("ascii").strip()
+    if len(text) < 2 * _KEY_BYTES or not text.isprintable():
+        raise SettingsError("NCCO_KEY", f"is not set, and {file} holds no key", f"Delete {file}, or set NCCO_KEY.")
+    return text
+
+
+def _create(file: Path) -> str:
+    """Write a new key under another name and link it: of two processes one wins, and none reads half a key."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f"{file.name}.{os.getpid()}.{token_hex(4)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as out:
+            out.write(token_hex(_KEY_BYTES) + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+        _link(draft, file)
+    finally:
+        draft.unlink()
+    return _read(file)
+
+
+def _link(draft: Path, file: Path) -> None:
+    try:
+        file.hardlink_to(draft)
+    except FileExistsError:  # another process was first: its key counts
+        return

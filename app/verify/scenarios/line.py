@@ -1,0 +1,275 @@
+"""A call that is placed to a server: the real one in this process, or one at a URL. `test` and `simulate` use it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import httpx
+
+from app.errors import AppError
+from app.flow.model import Flow, Project
+from app.service.calls import CallService, LookUp
+from app.service.library import Library
+from app.service.policy import Policy
+from app.settings.values import DEFAULT as SORRY
+from app.settings.values import read_failsafe
+from app.simulator import (
+    Application,
+    AsgiServer,
+    Chaos,
+    Delivery,
+    Durations,
+    HttpServer,
+    Parties,
+    PhoneCall,
+    VirtualClock,
+    Vonage,
+)
+from app.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR
+from app.simulator.servers import App
+from app.store import HookRow, SessionRow, Store, Timeline, TurnRow, WebhookRow
+from app.verify.scenarios.faults import FailingDatabase, FaultyServer
+from app.verify.scenarios.fitting import ANY_NUMBER
+from app.verify.scenarios.model import AT, Call
+from app.verify.scenarios.script import FaultKind
+
+BASE: Final = "https://ncco.example"
+"""The public URL of the server in this process; nothing is sent there."""
+BROKEN: Final = "the server: error: "
+"""How the lines of its log begin that show a fault of the server itself."""
+_KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
+"""The same in every run, so that the same call has the same NCCOs."""
+_MOST_HOOKS: Final = 10_000
+_ENV: Final = re.compile(r"\benv\.(\w+)")
+
+
+class MakeApp(Protocol):
+    """Makes the server under test; it is passed in, since `verify` does not import `web`."""
+
+    def __call__(self, service: CallService, clock: Callable[[], datetime], log: list[str]) -> App:
+        """An ASGI application that serves `service` by `clock`, and adds its warnings and errors to `log`."""
+
+
+class NoServer(AppError):
+    """There is no server at the answer URL.
+
+    Attributes:
+        url: which it is.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"there is no server at {url}")
+        self.url = url
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The world outside of simulated calls, for `--live`.
+
+    Attributes:
+        env: variables of flows, as the server gets them.
+        look_ups: asks what a scenario gives no answer to.
+        post: sends a hook; returns why it could not, "" when it could.
+    """
+
+    env: Mapping[str, str]
+    look_ups: Callable[[], LookUp]
+    post: Callable[[HookRow], Awaitable[str]]
+
+
+@dataclass(slots=True)
+class Line:
+    """A call that has been placed.
+
+    Attributes:
+        clock: virtual time. vonage: the platform.
+        call: what the caller experiences.
+        parties: who is dialled. network: the way to the server.
+        direct: the server when it is in this process.
+    """
+
+    clock: VirtualClock
+    vonage: Vonage
+    call: PhoneCall
+    parties: Parties
+    network: FaultyServer
+    direct: AsgiServer | None = None
+
+    @property
+    def zero_s(self) -> float:
+        """When the call was answered, in seconds of the clock."""
+        return self.clock.ms / 1000 - self.call.at
+
+    @property
+    def complaints(self) -> Iterator[str]:
+        """What the platform could not play, or whom it could not reach."""
+        yield from filter(None, map(complaint_of, self.call.log))
+        yield from (other.problem for other in self.call.dialled if other.problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a call meets besides the server.
+
+    Attributes:
+        parties: who is dialled. streams: seconds of audio files, by URL.
+        chaos: a seed of bad luck on the network; None: nothing goes wrong.
+        faults: of the first webhooks.
+    """
+
+    parties: Parties
+    streams: Mapping[str, float]
+    chaos: int | None = None
+    faults: Sequence[FaultKind] = ()
+
+
+class _CallStore(Store):
+    """A store that remembers which calls were opened, oldest first."""
+
+    def __init__(self, database: FailingDatabase) -> None:
+        super().__init__(database)
+        self.opened: list[str] = []
+
+    async def open_call(
+        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+    ) -> None:
+        """See `Store`."""
+        await super().open_call(session, turn, webhook, hooks=hooks)
+        self.opened.append(session.id)
+
+
+class LocalServer:
+    """The real server in this process, with a store in memory. It sends no hook.
+
+    Args:
+        project: without errors.
+        make_app: makes its application.
+        dial_allow: prefixes of computed numbers that may be dialled.
+
+    Attributes:
+        service: `look_ups` of it may be replaced. env: variables of flows.
+        log: its warnings and errors, a sentence each.
+    """
+
+    def __init__(self, project: Project, make_app: MakeApp, dial_allow: tuple[str, ...] = ()) -> None:
+        self.env: dict[str, str] = {}
+        self.log: list[str] = []
+        self._clock = VirtualClock(AT)
+        self._database = FailingDatabase()
+        self._store = _CallStore(self._database)
+        policy = Policy(keys=(_KEY,), failsafe=read_failsafe(SORRY), env=self.env, dial_allow=dial_allow)
+        self.service = CallService(self._store, Library(self._store, lambda: project), policy)
+        self._app = make_app(self.service, lambda: self._clock.now, self.log)
+
+    async def start(self) -> None:
+        """Open the store and load the flows."""
+        await self._store.open()
+        await self.service.library.reload()
+
+    async def ring(self, call: Call, flows: Iterable[Flow], met: Circumstances, seed: str, **options: float) -> Line:
+        """Place a call. `seed` decides its ids; `options` are those of `AsgiServer`."""
+        self._clock = VirtualClock(call.made_at)
+        direct = AsgiServer(self._app, self._clock, **options)
+        path = f"/{call.flow}" if call.flow else ""
+        application = Application(
+            answer_url=f"{BASE}/webhooks/answer{path}",
+            event_url=f"{BASE}/webhooks/event",
+            fallback_url=f"{BASE}/webhooks/fallback",
+        )
+        network = FaultyServer(direct, self._database)
+        vonage = _vonage(application, network, self._clock, met, seed)
+        placed = await vonage.call(**_facts(call, flows))
+        return Line(self._clock, vonage, placed, met.parties, network, direct)
+
+    @property
+    def calls(self) -> int:
+        """How many calls it has taken so far."""
+        return len(self._store.opened)
+
+    async def timelines(self, known: int = 0) -> list[Timeline]:
+        """The calls behind the first `known` ones."""
+        records = self._store.records()
+        await records.open()
+        found = [await records.timeline(id_) for id_ in self._store.opened[known:]]
+        return [timeline for timeline in found if timeline is not None]
+
+    async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
+        """What was reported of the waits of a turn: (wait, status)."""
+        return await self._store.statuses(session, turn)
+
+    async def take_hooks(self) -> tuple[HookRow, ...]:
+        """What would be sent, in the order of writing; the store forgets it."""
+        rows = await self._store.hooks(_MOST_HOOKS)
+        for row in rows:
+            await self._store.hook_sent(row.id, row.created_at)
+        return tuple(sorted(rows, key=lambda row: row.created_at))
+
+
+@asynccontextmanager
+async def ring_url(
+    application: Application, call: Call, met: Circumstances, *, transport: httpx.AsyncBaseTransport | None = None
+) -> AsyncIterator[Line]:
+    """Place a call to a server at a URL, which may remember calls: each has ids of its own. Raises NoServer."""
+    clock = VirtualClock(call.made_at)
+    async with HttpServer(transport=transport) as http:
+        network = FaultyServer(http)
+        vonage = _vonage(application, network, clock, met, secrets.token_hex(16))
+        line = Line(clock, vonage, await vonage.call(**_facts(call, ())), met.parties, network)
+        attempts = [attempt for each in line.call.log if each.kind == "answer" for attempt in each.attempts]
+        failures = {attempt.response.failure for attempt in attempts}
+        if not line.call.is_answered and failures <= {"closed", "connect timeout"}:
+            raise NoServer(attempts[0].request.url.partition("?")[0])
+        yield line
+
+
+def _vonage(
+    application: Application, network: FaultyServer, clock: VirtualClock, met: Circumstances, seed: str
+) -> Vonage:
+    network.ordered += met.faults
+    chaos = None if met.chaos is None else Chaos(met.chaos)
+    return Vonage(application, network, clock, met.parties, durations=Durations(met.streams), chaos=chaos, seed=seed)
+
+
+def _facts(call: Call, flows: Iterable[Flow]) -> dict[str, Any]:
+    """What `Vonage.call` is told."""
+    numbers = next((flow.numbers for flow in flows if flow.name == call.flow and flow.numbers), (ANY_NUMBER,))
+    is_sip = bool(call.sip) or call.from_.lower().startswith(("sip:", "sips:"))
+    kind = "app" if call.user or call.custom_data is not None else "sip" if is_sip else "phone"
+    return {
+        "to": call.to or numbers[0],
+        "from_": None if call.user else call.from_,
+        "endpoint_type": call.endpoint_type or kind,
+        "from_user": call.user,
+        "sip_headers": call.sip,
+        "custom_data": call.custom_data,
+    }
+
+
+def stand_ins(flows: Iterable[Flow]) -> dict[str, str]:
+    """A value for every variable that flows read: an address that leads nowhere."""
+    texts = {path: text for flow in flows for path, text in flow.sources.items()}
+    names = {name for text in texts.values() for name in _ENV.findall(text)}
+    return {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}
+
+
+def complaint_of(delivery: Delivery) -> str:
+    """What is wrong with the reply to a webhook, or what an error webhook reports; "" for nothing."""
+    verdict = delivery.verdict
+    if verdict is not None and verdict.failure and delivery.is_over:
+        return f"{delivery.kind} webhook to {delivery.message.url}: {verdict.failure} {verdict.problem}".rstrip()
+    if delivery.kind == "error" and delivery.fields["reason"] not in (SYNTAX_ERROR, NOT_RETRIEVED):
+        return f"the platform reports an error: {delivery.fields['reason']}"
+    return ""
+
+
+def advice_of(delivery: Delivery) -> Iterator[str]:
+    """What is wrong with an NCCO that is played all the same."""
+    if delivery.ncco is not None and delivery.verdict is not None:
+        for issue in delivery.verdict.issues:
+            yield f"{delivery.kind} webhook: {issue.code} {issue.path}: {issue.message}"

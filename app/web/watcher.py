@@ -1,0 +1,196 @@
+"""Reads what changes while the server runs: flows and secrets, when a file of them is written or on SIGHUP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from app.errors import AppError, SettingsError
+from app.flow.stamps import Stamps, stamps
+from app.service.library import CURE, Library
+from app.settings import Settings
+from app.settings.fields import SECRETS, variable
+from app.web.metrics import Metrics
+
+FLOWS_LOOK_S: Final = 0.5
+"""How often the files are compared. Notifications of the system are no substitute: network drives, some mounts and
+replaced folders send none."""
+SETTLE_S: Final = 0.1
+"""How long files must be unchanged before they are read, so that a save of many files is read once."""
+SETTLE_LIMIT_S: Final = 2.0
+"""After this time files are read although they still change."""
+HOLD_S: Final = 3.0
+"""How long a removal waits before it is refused: files that are being replaced disappear for a moment."""
+FIRST_TRIES: Final = 10
+"""How often the flows are read at the start while the store cannot keep them."""
+FIRST_WAIT_S: Final = 0.5
+
+
+class FlowReader:
+    """Reads the flow files into the library, and reports the result to the log and the metrics.
+
+    Args:
+        folders: of flows and templates.
+        library: takes what loads without errors.
+        metrics: counts the reads.
+        log: gets one line for each issue, and one for each read.
+    """
+
+    def __init__(self, folders: Sequence[Path], library: Library, metrics: Metrics, log: FilteringBoundLogger) -> None:
+        self.library = library
+        self._folders = folders
+        self._metrics = metrics
+        self._log = log
+        self._seen: Stamps = {}
+
+    async def stamps(self) -> Stamps:
+        """Which files there are, and when each was saved. In a thread: a network drive may be slow."""
+        return await asyncio.to_thread(stamps, self._folders)
+
+    async def has_changed(self) -> bool:
+        """Whether the files differ from those that were read last."""
+        return await self.stamps() != self._seen
+
+    async def read(self, *, confirms_removals: bool = False, hold_s: float = 0.0) -> None:
+        """Read the flows once. Raises nothing: whatever is wrong, the last good flows stay in use.
+
+        If something that callers can reach is gone, the flows are read again `hold_s` seconds later, and only then
+        refused and reported.
+        """
+        library, log = self.library, self._log
+        self._seen = await self.stamps()
+        try:
+            project = await library.reload(confirms_removals=confirms_removals)
+            if library.removed and hold_s:
+                await asyncio.sleep(hold_s)
+                self._seen = await self.stamps()
+                project = await library.reload()
+        except (AppError, OSError) as error:
+            log.error("flows not read", problem=str(error))
+            return
+        except Exception:  # a fault of the loader must end neither the calls nor the watching
+            log.exception("flows not read", problem="internal error")
+            return
+        self._metrics.loaded(project, library.current, len(library.removed))
+        for issue in project.issues:
+            place = issue.place
+            write = log.error if issue.is_error else log.warning
+            write(
+                "flow issue",
+                where=f"{place.file}:{place.line}:{place.column}",
+                code=issue.code,
+                problem=issue.message,
+                cure=issue.cure,
+            )
+        for place, message in library.removed:
+            log.error("removal refused", where=f"{place.file}:{place.line}:{place.column}", problem=message, cure=CURE)
+        if project.has_errors or library.removed:
+            log.error("flows refused", in_use=sorted(library.current.flows))
+        else:
+            log.info("flows loaded", flows=sorted(project.flows))
+
+    async def read_until_kept(self, *, confirms_removals: bool = False) -> None:
+        """Read the flows at the start, again for some seconds while the store cannot keep them."""
+        for _ in range(FIRST_TRIES):
+            await self.read(confirms_removals=confirms_removals)
+            if not self.library.is_stale:
+                return
+            await asyncio.sleep(FIRST_WAIT_S)
+
+
+async def watch_flows(reader: FlowReader) -> None:
+    """Read the flows whenever their files change, or while the store has not kept them. Ends when it is cancelled."""
+    while True:
+        await asyncio.sleep(FLOWS_LOOK_S)
+        if await reader.has_changed():
+            await _settled(reader)
+        elif not reader.library.is_stale:
+            continue
+        await reader.read(hold_s=HOLD_S)
+
+
+async def _settled(reader: FlowReader) -> None:
+    """Wait until the files are unchanged for a moment."""
+    before = await reader.stamps()
+    for _ in range(round(SETTLE_LIMIT_S / SETTLE_S)):
+        await asyncio.sleep(SETTLE_S)
+        now = await reader.stamps()
+        if now == before:
+            return
+        before = now
+
+
+SECRETS_LOOK_S: Final = 1.0
+"""How often the files are compared."""
+
+UseSecrets = Callable[[Settings], None]
+"""Uses the secrets of these settings from now on. Raises SettingsError, and changes nothing then."""
+
+
+class SecretsReader:
+    """Reads the secrets again, and puts them in use.
+
+    Args:
+        settings: whose secrets are in use.
+        use: uses other ones.
+        metrics: shows whether changed secrets cannot be used.
+        log: gets one line for each read.
+    """
+
+    def __init__(self, settings: Settings, use: UseSecrets, metrics: Metrics, log: FilteringBoundLogger) -> None:
+        self._settings = settings
+        self._use = use
+        self._metrics = metrics
+        self._log = log
+        self._seen = self._files()
+
+    async def run(self, asked: asyncio.Event, look_s: float = SECRETS_LOOK_S) -> None:
+        """Read the secrets whenever `asked` is set, or one of their files has changed."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(look_s):
+                    await asked.wait()
+            now = self._files()
+            if asked.is_set() or now != self._seen:
+                asked.clear()
+                self._seen = now
+                self._read()
+
+    def _read(self) -> None:
+        """Read the secrets again. What cannot be read or used changes nothing, and is logged."""
+        before, log = self._settings, self._log
+        try:
+            fresh = before.with_secrets_of_now()
+            changed = [variable(name) for name in SECRETS if getattr(fresh, name) != getattr(before, name)]
+            if changed:
+                self._use(fresh)
+        except SettingsError as error:
+            self._metrics.secrets_read(is_refused=True)
+            log.error("secrets not changed", setting=error.setting, problem=error.message, cure=error.cure)
+            return
+        except OSError as error:  # no file can be opened at this moment
+            log.error("secrets not changed", problem=str(error), cure="send SIGHUP once it is over")
+            return
+        self._metrics.secrets_read(is_refused=False)
+        self._settings = fresh
+        log.info("secrets changed" if changed else "secrets are the same", settings=changed)
+        for text in fresh.warnings:
+            if text not in before.warnings:
+                log.warning("doubtful setting", problem=text)
+
+    def _files(self) -> list[tuple[int, int, int, int] | None]:
+        return [_identity(file) for file in self._settings.secret_files]
+
+
+def _identity(file: Path) -> tuple[int, int, int, int] | None:
+    """What distinguishes a file from the one before; None when there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size

@@ -1,0 +1,104 @@
+"""Scenario files: what is reported of them, which calls hold, and where the others differ. The cases are data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.contract.command import ncco
+
+FOLDER: Final = Path(__file__).parent
+ON: Final = "menu"
+"""The project of a case that names none."""
+
+
+def _load(name: str) -> Any:
+    return yaml.load((FOLDER / f"{name}.yaml").read_bytes(), yaml.CSafeLoader)
+
+
+PROJECTS: Final[Mapping[str, Mapping[str, str]]] = _load("projects")
+CASES: Final[Mapping[str, dict[str, Any]]] = {
+    f"{kind}-{number}": case
+    for kind in ("scripts", "expectations", "faulty")
+    for number, case in enumerate(_load(kind))
+}
+PLAYED: Final = [name for name, case in CASES.items() if "issues" not in case]
+FAULTY: Final = [name for name, case in CASES.items() if "issues" in case]
+
+
+def _lines(case: Mapping[str, Any]) -> Iterator[str]:
+    """The scenario of a case; its script comes last."""
+    yield "a call:"
+    if "head" in case:
+        yield f"  {case['head']}"
+    if "expect" in case:
+        yield f"  expect: {case['expect']}"
+    if case["script"].startswith("["):
+        yield f"  script: {case['script']}"
+    else:
+        yield "  script:"
+        yield from (f"    {line}" for line in case["script"].splitlines())
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `ncco test --format json` reports of all cases of each project, played at once."""
+    found = {}
+    for project, files in PROJECTS.items():
+        home = tmp_path_factory.mktemp(project)
+        cases = {name: case for name, case in CASES.items() if case.get("on", ON) == project}
+        texts = {name: case.get("file") or "\n".join(_lines(case)) + "\n" for name, case in cases.items()}
+        for path, text in {**files, **{f"tests/scenarios/{name}.yaml": text for name, text in texts.items()}}.items():
+            (home / path).parent.mkdir(parents=True, exist_ok=True)
+            (home / path).write_text(text, encoding="utf-8")
+        found[project] = json.loads(ncco("test", "--format", "json", cwd=home).stdout)
+    return found
+
+
+def _of(reports: Mapping[str, Any], name: str, kind: str) -> list[Any]:
+    file = f"tests/scenarios/{name}.yaml"
+    return [each for each in reports[CASES[name].get("on", ON)][kind] if each["file"] == file]
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_scenario_holds_or_differs_in_its_line(reports: Mapping[str, Any], name: str) -> None:
+    case = CASES[name]
+    (found,) = _of(reports, name, "scenarios")
+    start = len(list(_lines(case))) - len(case["script"].splitlines())
+
+    assert [each["line"] - start for each in found.get("differences", ())][:1] == (
+        [case["differs"]] if "differs" in case else [] if found["holds"] else [found["differences"][0]["line"] - start]
+    )
+    assert found["holds"] is (case.get("holds", True) and "differs" not in case), found
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_faulty_file_is_reported_at_its_place(reports: Mapping[str, Any], name: str) -> None:
+    found = [f"{issue['line']}:{issue['column']} {issue['code']}" for issue in _of(reports, name, "issues")]
+    expected = CASES[name]["issues"]
+
+    assert found == expected if expected != ["*"] else [each[-4:] for each in found] == ["S107"]
+
+
+def test_every_answer_of_a_json_report_has_a_cure(reports: Mapping[str, Any]) -> None:
+    issues = [issue for report in reports.values() for issue in report["issues"]]
+
+    assert issues
+    assert [] == [issue for issue in issues if not issue["cure"]]
+
+
+def test_schema_accepts_what_is_played_and_refuses_misspelt_words(tmp_path: Path) -> None:
+    schema = jsonschema.Draft7Validator(json.loads(ncco("schema", "scenario", cwd=tmp_path).stdout))
+    loader = yaml.CBaseLoader  # an editor reads dates as text
+    sound = ["\n".join(_lines(CASES[name])) for name in PLAYED]
+    unknown = [CASES[name] for name in FAULTY if any(issue.endswith("S102") for issue in CASES[name]["issues"])]
+    faulty = [case["file"] for case in unknown if "in_schema" not in case]
+
+    assert [] == [text for text in sound if not schema.is_valid(yaml.load(text, loader))]  # noqa: S506 - texts only
+    assert [] == [text for text in faulty if schema.is_valid(yaml.load(text, loader))]  # noqa: S506 - texts only

@@ -1,0 +1,65 @@
+"""What `ncco simulate` and `ncco test --update` write into scenario files is read as the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.verify.scenarios.files import scenario_text, updated
+from app.verify.scenarios.model import read_scenarios
+from app.verify.scenarios.script import (
+    Alternative,
+    Dial,
+    End,
+    HangUp,
+    Hear,
+    Message,
+    Party,
+    Press,
+    Record,
+    ScriptStep,
+    Silence,
+    Speak,
+    Speech,
+    Wait,
+)
+from app.verify.scenarios.values import Excerpt
+
+UNSURE = Speech(text="sales", confidence=0.4, alternatives=(Alternative(text="sails", confidence=0.3),))
+PARTY = Party(to="447700900111", outcome="busy", rings=2.5, talks=1200.25, hangs_up="caller", presses=("1", ""))
+STEPS = (
+    Hear(texts=(Excerpt('He said: "yes" \u2028'),)),
+    Press(keys="1"),
+    Press(keys="#", at_s=1.5),
+    Speak(speech=Speech(text="yes")),
+    Speak(speech=UNSURE, at_s=12.345),
+    Silence(),
+    Dial(party=PARTY),
+    Record(message=Message(seconds=7.5, key="#")),
+    Record(),
+    Wait(seconds=3600.125),
+    HangUp(when=17.25),
+    HangUp(),
+    End(),
+)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: type(step).__name__)
+def test_a_step_that_is_written_is_read_as_the_same(step: ScriptStep) -> None:
+    body = {"call": {"flow": "shop"}, "script": [step.as_written()], "expect": {"end": "hangup"}}
+    (read,), issues = read_scenarios("calls.yaml", scenario_text("yes", body))
+
+    assert [] == issues
+    assert ("yes", "shop") == (read.name, read.flow)
+    assert [step.as_written()] == [each.as_written() for each in read.script]
+
+
+def test_what_was_heard_is_written_where_it_was_left_open() -> None:
+    text = 'a:\r\n  # first\r\n  script: [hear, press: 25, hear: "?"]  # "?"\nb:\n  script:\n  - hear\n'
+    scenarios, _ = read_scenarios("calls.yaml", text)
+    excerpts = [
+        each for scenario in scenarios for step in scenario.script if isinstance(step, Hear) for each in step.texts
+    ]
+
+    assert (
+        'a:\r\n  # first\r\n  script: [hear: "One.", press: 25, hear: "Two."]  # "?"\nb:\n  script:\n  - hear: "One."\n'
+    ) == updated(text, zip(excerpts, ("One.", "Two.", "One."), strict=True))
