@@ -302,7 +302,7 @@ def read_lookups(node: Node, reader: Reader) -> dict[str, LookupDefinition]:
 
 def _with_cure_of_chains(issue: Issue, names: tuple[str, ...]) -> Issue:
     """The issue; where it names another lookup, the cure says how one is given what another has found."""
-    name = issue.message.removeprefix('unknown name "').removesuffix('"')
+    name = issue.undeclared
     if issue.code != "E303" or name not in names:
         return issue
     cure = f'add `params: {{value: text}}`, and let the step give it: `- name: {{value: "{{{{ {name}.field }}}}"}}`'

@@ -45,9 +45,18 @@ class ScenarioReader(Reader):
     templates: Mapping[str, str] = field(default_factory=dict)
     steps: frozenset[str] = frozenset()
 
-    def report(self, code: str, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> None:
+    def report(
+        self,
+        code: str,
+        place: Place,
+        message: str,
+        cure: str | None = None,
+        names: Iterable[str] = (),
+        *,
+        undeclared: str = "",
+    ) -> None:
         """See `Reader`; the codes of flow files become those of scenario files."""
-        self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure, names))
+        self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure, names, undeclared=undeclared))
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
         """`node` as a map; S101 otherwise."""
