@@ -44,7 +44,7 @@ def main() -> int:
     words.add_argument("--seconds", type=int, default=3)
     words.add_argument("--connections", type=int, default=64)
     words.add_argument("--quick", action="store_true", help="3 rounds of 1 s, without peers")
-    words.add_argument("--only", default="", help="names of rows, with commas between them")
+    words.add_argument("--only", default="", help="names of rows, in one text: those that occur in it")
     words.add_argument("--write", action="store_true", help="write the table to docs/performance.md")
     args = words.parse_args()
     if args.quick:
@@ -66,10 +66,9 @@ def main() -> int:
 
 def _start(stack: ExitStack, folder: Path, args: argparse.Namespace) -> dict[str, Server]:
     """The servers by the names of their rows, the reference first."""
-    wanted = {name.strip() for name in args.only.split(",") if name.strip()}
 
     def is_wanted(name: str) -> bool:
-        return not wanted or name in wanted
+        return not args.only or name in args.only
 
     servers = {"reference": stack.enter_context(serving.reference(folder))}
     databases = {"memory": "memory://", "input": "memory://", "sqlite": f"sqlite:///{folder}/calls.db"}

@@ -230,7 +230,7 @@ class NccoBuilder:
         return any(action["action"] != "record" or _ENDS_RECORD & action.keys() for action in actions)
 
     def add_checkpoint(self, flow: Flow, step: Step, notify: Part, frame: Frame) -> None:
-        """Add the notify that tells that the caller has come to `step`. Raises RenderError."""
+        """Add the notify that reports that the caller has come to `step`. Raises RenderError."""
         self._add_all(flow, step, notify.render(frame))
 
     @property

@@ -42,7 +42,7 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
                 return
             step = entering
             run.mark(step)
-            if run.begins_later(step):
+            if not following.returns and run.begins_later(step):
                 run.wait_for(step)
                 return
             if following.returns:

@@ -243,7 +243,7 @@ class Run:
         return bool(step.asks or step.sends or step.exit.asks_again) and self._builder.is_open_ended
 
     def wait_for(self, step: Step) -> None:
-        """Begin `step` when the caller gets there: a checkpoint of ours tells."""
+        """Begin `step` when the caller gets there: a checkpoint of ours reports that."""
         self.note("reaches", step.name, REACHED, where=step.place, because="it begins when the caller gets there")
         self._builder.add_checkpoint(
             self.flow, step, checkpoint(REACHED, step.place, steers=True), self.frame(self.names())

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from app.flow.checks.project import check_project
-from app.flow.checks.usage import check_usage
+from app.flow.checks.usage.check import check_usage
 from app.flow.consequences import without_consequences, without_text_consequences
 from app.flow.files import read_project
 from app.flow.hours.calendar import Calendar
@@ -24,9 +24,8 @@ from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.model import Flow, Project, Signature
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.scope import scope_types
-from app.flow.settings import kept_settings
 from app.flow.source import names_written_in, read_yaml
-from app.flow.taint import caller_filled
+from app.flow.taint import tainted
 
 
 def link(
@@ -104,13 +103,14 @@ def load(texts: Mapping[str, str], env: Mapping[str, str] | None = None, *, exte
     dates = {path: text for path, text in texts.items() if path.startswith(_CALENDARS)}
     named = _named(files) if extent != "revision" else {}
     shared = [file.node for file in files if isinstance(file.node, Map) and is_shared(file.node)]
+    found = tainted(named, shared, templates)
     context = Context(
         shelf,
         env,
         dates,
         flows=_signatures(files, env),
-        kept=kept_settings(named),
-        caller_filled=caller_filled(named, shared, templates),
+        kept=found.by_setting,
+        caller_filled=found.by_caller,
     )
     parts = [file for file in files if is_shared(file.node)]
     context = read_shared([(file.node, file.found) for file in parts if isinstance(file.node, Map)], context)

@@ -55,5 +55,5 @@ def _words(text: str) -> str:
 
 
 def find(phrase_folded: str, text_folded: str) -> bool:
-    """Whether the phrase stands in the text as whole words; both are folded already."""
+    """Whether the phrase is in the text as whole words; both are folded already."""
     return bool(phrase_folded) and f" {phrase_folded} " in f" {text_folded} "

@@ -155,7 +155,7 @@ class ScopeTypes:
         """This scope and one more name, in which some fields are sensitive; one that is there gets the new type."""
         kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
         kept |= {name: unspoken} if unspoken else {}
-        kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a look-up")
+        kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a lookup")
         return ScopeTypes({**self.shapes, name: shape}, kept, self.env)
 
     def samples(self) -> dict[str, Any]:

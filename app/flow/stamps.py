@@ -1,4 +1,4 @@
-"""Which files there are and when each was saved, to notice a change that nothing tells of."""
+"""Which files there are and when each was saved, to notice a change that the system does not report."""
 
 from __future__ import annotations
 

@@ -1,46 +1,54 @@
-"""Taint: which variables may begin with a URL that a caller chooses.
+"""Taint: which variables may hold what a caller decides, and which a setting of the server.
 
 A URL may begin with a variable of type `url`. That is safe only as long as no caller decides what the variable holds,
 and `set`, `collect`, `with` and the values that a sub-flow returns all fill variables. This module finds the variables
 that a caller may fill. `app.flow.language.flow` gives them a type that may not begin a URL, so E332 reports each use.
+It also finds the variables that may hold a setting of the server (`env`): they may not be spoken either (E330).
 
 The algorithm is reachability in a graph:
 
 1. A *cell* is a variable of a flow, or a value that a flow returns, in one of two aspects. `ANY`: a part of the value
-   is a caller's. `BEGINNING`: a caller decides the beginning of the value, where a URL has its scheme and host.
+   is the source's. `BEGINNING`: the source decides the beginning of the value, where a URL has its scheme and host.
 2. An *edge* leads from a cell to a cell that is computed of it. For each text under `set` or `with`, the literal text
-   in front of a value decides, as it does where a URL is written (`app.flow.templates.contexts`):
+   in front of a value decides, as it does where a URL is written (`app.flow.templates.escaping`):
 
-   - behind a scheme and host (`https://cdn.example.com/{{ x }}`), the caller's part in `x` stays a part: ANY → ANY;
+   - behind a scheme and host (`https://cdn.example.com/{{ x }}`), the source's part in `x` stays a part: ANY → ANY;
    - at the beginning, a value as it is (`{{ x }}`, `{{ x | default(y) }}`, `{{ x if c else y }}`) keeps its aspects;
    - anything else, such as `https://{{ x }}`, `{{ x[8:] }}` or `{{ x | lower }}`, may turn any part into the beginning:
      ANY → BEGINNING.
 
    Names that a template sets and the files that it includes are followed. Conditions are not, since they only choose
    among values. What a sub-flow returns goes to the variable of the same name in each flow that runs it.
-3. The *sources* are what a caller sends: `call` (but for `region_url`, which is Vonage's), `input`, variables that a
-   `collect` fills, and answers of lookups, except fields that are declared as `url`: those are the lookup's own choice.
-4. A `bool`, a number and one of a list of words hold no URL: no edge leads to them.
+3. The source `CALLER` is what a caller sends: `call` (but for `region_url`, which is Vonage's), `input`, variables that
+   a `collect` fills, and answers of lookups, except fields that are declared as `url`: those are the lookup's own
+   choice. The source `SETTING` is `env`.
+4. A `bool`, a number and one of a list of words hold no URL, and a `bool` and one of a list of words reveal no setting:
+   there the search ends.
 
-Every variable that the sources reach in the aspect BEGINNING is tainted. The input is the nodes of the files as YAML
-has them, since the types must be known before the values are read.
+Every variable that `CALLER` reaches in the aspect BEGINNING, and that `SETTING` reaches in the aspect ANY, is tainted.
+The input is the nodes of the files as YAML has them, since the types must be known before the values are read.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
+from jinja2 import nodes
+
 from app.flow.language.returns import described, is_described
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.paths import Path
-from app.flow.templates.url_values import values_in
+from app.flow.templates.analysis import read_with_includes
+from app.flow.templates.escaping import CONTEXTS
+from app.flow.templates.references import COUNTING, walk, way_of, whole_values
 
-_HARMLESS: Final = frozenset({"bool", "int", "number"})
-_OF_THE_SERVER: Final = frozenset({"env", "now", "locale", "hours", "loop"})
+_NO_URL: Final = frozenset({"bool", "int", "number"})
+_NO_SETTING: Final = frozenset({"bool"})
+_OF_THE_SERVER: Final = frozenset({"now", "locale", "hours", "loop"})
 
 
 class Aspect(Enum):
@@ -62,13 +70,21 @@ class Cell(NamedTuple):
 CALLER: Final = Cell("", "", Aspect.BEGINNING)
 """The source of everything that a caller decides."""
 
+SETTING: Final = Cell("", "env", Aspect.ANY)
+"""The source of the settings of the server."""
+
 Edges: TypeAlias = dict[Cell, set[Cell]]
 
 
-def caller_filled(
-    flows: Mapping[str, Map], shared: Iterable[Map], templates: Mapping[str, str]
-) -> dict[str, frozenset[str]]:
-    """The variables whose beginning a caller may decide, by flow.
+class Tainted(NamedTuple):
+    """Variables by flow: those whose beginning a caller may decide, and those that may hold a setting."""
+
+    by_caller: Mapping[str, frozenset[str]]
+    by_setting: Mapping[str, frozenset[str]]
+
+
+def tainted(flows: Mapping[str, Map], shared: Iterable[Map], templates: Mapping[str, str]) -> Tainted:
+    """The tainted variables.
 
     Args:
         flows: the nodes of each flow file, by the flow's name.
@@ -81,24 +97,29 @@ def caller_filled(
         scope = _Scope(name, (node, *shared), templates)
         for part in (node, *(each for one in shared if (each := one.get("defaults")) is not None)):
             _connect(part, scope, flows, edges)
-    reached = _reachable(edges)
-    return {
-        name: frozenset(
-            cell.name
-            for cell in reached
-            if cell.flow == name and cell.aspect is Aspect.BEGINNING and not cell.is_returned
-        )
-        for name in flows
-    }
+    filled = _reachable(CALLER, edges, flows, _NO_URL)
+    kept = _reachable(SETTING, edges, flows, _NO_SETTING)
+    return Tainted(_variables(filled, Aspect.BEGINNING, flows), _variables(kept, Aspect.ANY, flows))
 
 
-def _reachable(edges: Edges) -> set[Cell]:
-    found, waiting = {CALLER}, [CALLER]
+def _reachable(source: Cell, edges: Edges, flows: Mapping[str, Map], harmless: Collection[str]) -> set[Cell]:
+    """The cells that a source reaches; those of the types `harmless`, and of words, are not entered."""
+    found, waiting = {source}, [source]
     while waiting:
-        new = edges.get(waiting.pop(), set()) - found
+        reached = edges.get(waiting.pop(), set()) - found
+        new = {cell for cell in reached if not _is_declared_as(harmless, flows.get(cell.flow), cell.name)}
         found |= new
         waiting += new
     return found
+
+
+def _variables(cells: set[Cell], aspect: Aspect, flows: Iterable[str]) -> dict[str, frozenset[str]]:
+    return {
+        flow: frozenset(
+            cell.name for cell in cells if cell.flow == flow and cell.aspect is aspect and not cell.is_returned
+        )
+        for flow in flows
+    }
 
 
 def _connect(node: Node, scope: _Scope, flows: Mapping[str, Map], edges: Edges) -> None:
@@ -108,8 +129,7 @@ def _connect(node: Node, scope: _Scope, flows: Mapping[str, Map], edges: Edges) 
             _connect(item, scope, flows, edges)
     elif isinstance(node, Map):
         for source, target in (*_moves(node, scope), *_runs(node, scope, flows), *_collects(node, scope)):
-            if _may_hold_url(flows.get(target.flow), target.name):
-                edges[source].add(target)
+            edges[source].add(target)
         for entry in node.entries:
             _connect(entry.value, scope, flows, edges)
 
@@ -146,15 +166,15 @@ def _names_under(node: Map | None, section: str) -> tuple[str, ...]:
     return tuple(entry.key.value for entry in declared.entries) if isinstance(declared, Map) else ()
 
 
-def _may_hold_url(flow: Map | None, name: str) -> bool:
-    """Whether the type that a flow declares for a name leaves room for a URL."""
+def _is_declared_as(types: Collection[str], flow: Map | None, name: str) -> bool:
+    """Whether a flow declares a name as one of some types, or as one of a list of words."""
     for section in ("vars", "params", "returns"):
         declared = flow.get(section) if flow is not None else None
         about = declared.get(name) if isinstance(declared, Map) else None
         type_ = about.get("type") if isinstance(about, Map) else about
-        if isinstance(type_, Seq) or (isinstance(type_, Text) and type_.value in _HARMLESS):
-            return False
-    return True
+        if isinstance(type_, Seq) or (isinstance(type_, Text) and type_.value in types):
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +196,8 @@ class _Scope:
         own = self.nodes[0]
         is_variable = any(name in _names_under(own, section) for section in ("vars", "params"))
         lookup = None if is_variable else self._lookup(name)
+        if name == "env":
+            return SETTING if aspect is Aspect.ANY else None
         if name in _OF_THE_SERVER or (name == "call" and path == ("region_url",)):
             return None
         if lookup is not None:
@@ -220,3 +242,116 @@ def _sources(node: Node, scope: _Scope) -> Iterator[tuple[Cell, Aspect]]:
             source = beginning if value.is_whole and value.context == "" else any_part
             if source is not None and value.context != "path":
                 yield source, Aspect.BEGINNING
+
+
+MAX_DEPTH: Final = 10
+"""How deep names of a template are followed; deeper ones are circles."""
+
+_URL: Final = CONTEXTS["url"]
+
+
+class UrlValue(NamedTuple):
+    """A value that a text is made of.
+
+    Attributes:
+        name, path: the name that an expression goes into, and how far.
+        is_whole: the value may be in the text as it is; otherwise something is computed of it.
+        context: where it is, as `CONTEXTS["url"]` says: "" at the beginning, `path` behind the host, ...
+    """
+
+    name: str
+    path: Path
+    is_whole: bool
+    context: str
+
+
+def values_in(text: Text, templates: Mapping[str, str]) -> Iterator[UrlValue]:
+    """The values of a text and of the files that it includes, without those that only decide on branches.
+
+    Names that the text gives are replaced by what they stand for.
+    """
+    if "{{" not in text.value and "{%" not in text.value:
+        return
+    template, _ = read_with_includes(text, templates)
+    names = _given_names(template.body)
+    for expression, context in _outputs(template.body, ""):
+        for leaf, is_whole in _leaves(expression, names):
+            way = way_of(leaf)
+            if way is not None:
+                yield UrlValue(*way, is_whole, context)
+
+
+def _given_names(body: list[nodes.Node]) -> dict[str, list[tuple[nodes.Node, bool]]]:
+    """The expressions that a template gives each of its names to; true beside one whose entries the name goes over."""
+    names = defaultdict[str, list[tuple[nodes.Node, bool]]](list)
+    for node in (part for each in body for part in walk(each)):
+        match node:
+            case nodes.Assign(target=nodes.Name(name=name), node=value):
+                names[name].append((value, False))
+            case nodes.For(target=target, iter=of):
+                for each in walk(target):
+                    if isinstance(each, nodes.Name):
+                        names[each.name].append((of, True))
+    return names
+
+
+def _outputs(body: Iterable[nodes.Node], context: str) -> Generator[tuple[nodes.Expr, str], None, str]:
+    """Each value of a text with its place in a URL; returns the place behind the text."""
+    for part in body:
+        match part:
+            case nodes.Output():
+                context = yield from _outputs(part.nodes, context)
+            case nodes.TemplateData(data=text):
+                context = _URL.after(context, text)
+            case nodes.If():
+                bodies = (part.body, *(arm.body for arm in part.elif_), part.else_)
+                ends = []
+                for each in bodies:
+                    ends.append((yield from _outputs(each, context)))
+                context = _joined(ends)
+            case nodes.For():
+                again = _joined([context, (yield from _outputs(part.body, context))])
+                end = _joined([again, (yield from _outputs(part.body, again))])
+                context = _joined([end, (yield from _outputs(part.else_, context))])
+            case nodes.Scope():
+                context = yield from _outputs(part.body, context)
+            case nodes.Expr():
+                yield part, context
+                context = _URL.after_value(context)
+    return context
+
+
+def _joined(contexts: list[str]) -> str:
+    """The place behind branches that end in these; where they differ, the next value may decide the host."""
+    return contexts[0] if len(set(contexts)) == 1 else "host"
+
+
+def _leaves(
+    node: nodes.Node, names: Mapping[str, list[tuple[nodes.Node, bool]]], depth: int = 0
+) -> Iterator[tuple[nodes.Node, bool]]:
+    """The names, and ways into names, whose values an expression may hold.
+
+    Beside each is true when the expression may be that value, unchanged. Names that the template gives are replaced by
+    what they stand for.
+    """
+    for value in whole_values(node):
+        is_part = isinstance(value, nodes.Getitem) and isinstance(value.arg, nodes.Slice)
+        way = None if is_part else way_of(value)
+        if way is None:
+            yield from ((leaf, False) for part in _parts(value) for leaf, _ in _leaves(part, names, depth))
+        elif way[0] not in names:
+            yield value, True
+        elif depth < MAX_DEPTH:
+            for given, is_entry in names[way[0]]:
+                for leaf, is_whole in _leaves(given, names, depth + 1):
+                    yield leaf, is_whole and not way[1] and not is_entry
+
+
+def _parts(node: nodes.Node) -> Iterator[nodes.Node]:
+    """The expressions that a value is computed of; none where it only says something about them."""
+    match node:
+        case nodes.Compare() | nodes.Test() | nodes.And() | nodes.Or() | nodes.Not():
+            return
+        case nodes.Filter(name=name) if name == COUNTING:
+            return
+    yield from node.iter_child_nodes()

@@ -20,10 +20,10 @@ MAX_ITEMS = 200
 """How many entries a list or a map may have; our choice, so that no caller's data makes a loop long."""
 
 MAX_ENTRIES = 5_000
-"""How many entries lists and maps within each other may have, all told; our choice."""
+"""How many entries lists and maps within each other may have altogether; our choice."""
 
 MAX_NESTING = 10
-"""How deep lists and maps may stand within each other; our choice."""
+"""How deep lists and maps may be nested; our choice."""
 
 _LARGE = 10**18
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
@@ -281,7 +281,7 @@ class _Inner(ValueError):
 
 
 def _within(step: str, type_: ValueType, value: object) -> object:
-    """`value`, which stands at `step` of a list or a map, as `type_`; the error of a misfit says where it is."""
+    """`value`, which is at `step` of a list or a map, as `type_`; the error of a misfit says where it is."""
     try:
         return type_.cast(value)
     except _Inner as inner:

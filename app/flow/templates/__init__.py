@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.flow.templates.compiled import compile_expression, compile_file, compile_value
+from app.flow.templates.compiler import compile_expression, compile_file, compile_value
 from app.flow.templates.filters import LANGUAGE
 from app.flow.templates.values import Computed, Escape, Expression, Literal, Native
 

@@ -14,13 +14,12 @@ from app.flow.paths import Path, meet, path_of, root_of, written
 from app.flow.rules import RULES
 from app.flow.scope import Record, ScopeTypes, Shape, common, described, is_name, item_of, kind_of, record_of
 from app.flow.templates.checker import Checker
-from app.flow.templates.contexts import CONTEXT_NAMES, Contexts, Misplaced, Written, joined
 from app.flow.templates.environment import LOOP_FIELDS
-from app.flow.templates.files import MAX_FILE, Located, TemplateFile, missing_file
+from app.flow.templates.escaping import CONTEXT_NAMES, Contexts, Misplaced, Written
 from app.flow.templates.filters import FILTERS
 from app.flow.templates.references import root_names, touched_names, used_env, way_of, whole_values
 from app.flow.templates.syntax import read_template
-from app.flow.templates.tree import Template
+from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file
 from app.flow.types import ANY, TYPES
 
 MAX_LOOPS: Final = 2
@@ -257,7 +256,7 @@ class Analysis:
         self.check.scope = _joined_scope(before, scopes)
 
     def _same_context(self, node: nodes.Node, contexts: list[str]) -> None:
-        context = joined(set(contexts))
+        context = self._contexts.joined(set(contexts))
         if context is None:
             ends = sorted({CONTEXT_NAMES.get(context, "outside") for context in contexts})
             self.check.report_at("E335", self._tag(node), 2, f"the branches end differently: {', '.join(ends)}")
@@ -349,7 +348,7 @@ def _check_single(check: Checker, match: re.Match[str], start: int) -> None:
         check.issues.append(RULES["W303"].at(place, f'"{written}" is said as it is', cure, names))
 
 
-# names that a template gives: what may not be said of that which they stand for may not be said of them
+# names that a template sets: what is secret of their values is secret of them
 
 
 class _Given(NamedTuple):
@@ -364,7 +363,7 @@ class _Given(NamedTuple):
 def _having(check: Checker, origins: dict[str, set[str]], given: _Given) -> ScopeTypes:
     """The scope with one more name.
 
-    `origins` are the sensitive fields of the names that were given, each with the names of the flow that it stands for;
+    `origins` are the sensitive fields of the names that were given, each with the names of the flow whose value it is;
     those of this name are added.
     """
     scope, unspoken = check.scope, check.scope.unspoken

@@ -268,7 +268,7 @@ class Checker(NodeVisitor):
     def visit_Test(self, node: nodes.Test) -> Shape:
         """`is defined`."""
         if self.type_of(node.node) is not None and not may_be_missing(node.node):
-            message = f'"is defined" stands behind a name; {self.shown(node.node)} is computed'
+            message = f'"is defined" follows a name; {self.shown(node.node)} is computed'
             self.report("E306", node.node, message, "write `is defined` behind the name within it")
         return TYPES["bool"]
 
@@ -553,7 +553,7 @@ class Checker(NodeVisitor):
         if kind_of(left) not in known.takes or not (known.speaks or kind_of(left) == "list"):
             return None
         whole = f"({self.shown(node.left)} {node.operator} {self.shown(right.node or right)})"
-        return f"a filter takes what stands right before it: write {whole} | {right.name}"
+        return f"a filter applies to what is right before it: write {whole} | {right.name}"
 
     def visit_Neg(self, node: nodes.Neg) -> Shape | None:
         """A negative number."""
@@ -583,7 +583,7 @@ class Checker(NodeVisitor):
             self.report_at("E306", node.lineno, len(node.name), message, f"write {known.example}")
             return None
         if node.name == "default" and not may_be_missing(of):
-            message = f"default stands behind a name; {self.shown(of)} is computed"
+            message = f"default follows a name; {self.shown(of)} is computed"
             self.report("E306", of, message, f"write {known.example} behind the name within it")
             return None
         self._check_args(node, args)
@@ -720,7 +720,7 @@ def _is_half(node: nodes.And | nodes.Or, right: Shape) -> bool:
 
 
 def _last_comparison(node: nodes.And | nodes.Or) -> Comparison | None:
-    """The comparison with == or != that stands last in front of the right side; None without one."""
+    """The comparison with == or != that is last before the right side; None without one."""
     last = node.left
     while isinstance(last, nodes.And | nodes.Or):
         last = last.right if isinstance(last.right, nodes.Compare) else last.left
@@ -773,7 +773,7 @@ def _group(size: float, shown: str, shape: Shape) -> Found | None:
     most = speaking().MAX_GROUP
     if isinstance(size, int) and 1 <= size <= most:
         return None
-    return "E340", f"digits makes no groups of {size}", f"write how many digits stand together: 1 to {most}"
+    return "E340", f"digits makes no groups of {size}", f"write how many digits are in a group: 1 to {most}"
 
 
 def _zone(name: str, shown: str, shape: Shape) -> Found | None:

@@ -1,175 +1,221 @@
-"""Makes Jinja2 code of checked templates and expressions.
-
-Every value is wrapped in the escaper of its place. Operators, entries and loops become calls of our own bounded
-functions (`app.flow.templates.environment`). Nothing else of a tree is compiled.
-"""
+"""Makes values of the texts of a flow: literal ones, ones with braces, template files, and conditions."""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
-from typing import Any, Final, TypeAlias
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
-import jinja2
 from jinja2 import nodes
 
-from app.flow.templates.environment import ENVIRONMENT
-from app.flow.templates.filters import FILTERS
-from app.flow.templates.tree import Template
+from app.flow.issues import Issue
+from app.flow.model import Value
+from app.flow.nodes import Place, Text
+from app.flow.rules import RULES
+from app.flow.scope import ScopeTypes, described, kind_of
+from app.flow.templates.analysis import Analysis, check_braces, read_with_includes
+from app.flow.templates.checker import Checker
+from app.flow.templates.escaping import CONTEXTS
+from app.flow.templates.filters import LANGUAGE
+from app.flow.templates.references import touched_names, used_env
+from app.flow.templates.syntax import read_expression
+from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file
+from app.flow.templates.values import Computed, Escape, Expression, Literal, Native
+from app.flow.types import TYPES, ValueType
 
-Run: TypeAlias = Callable[[Mapping[str, Any]], Any]
+MAX_LENGTH: Final = 1_000
+"""Characters of a condition; our choice."""
 
-_KEPT: Final = (
-    nodes.Output,
-    nodes.TemplateData,
-    nodes.Const,
-    nodes.Name,
-    nodes.List,
-    nodes.Filter,
-    nodes.Test,
-    nodes.And,
-    nodes.Or,
-    nodes.Not,
-    nodes.CondExpr,
-    nodes.If,
-    nodes.For,
-    nodes.Assign,
-    nodes.Scope,
-)
-MOST_KEPT: Final = 8_192
-"""How many compiled texts are kept for other fields that hold the same."""
-
-_RESULT: Final = "result"
-
-
-class Program:
-    """A compiled template; `escapers` are those of its values, by their offsets."""
-
-    def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
-        rewriter = _Rewriter(template, language, escapers)
-        self._compiled = _compiled([nodes.Scope([rewriter.copied(node) for node in template.body])])
-
-    def pieces(self, names: Mapping[str, Any]) -> Iterator[str]:
-        """The text, piece by piece. Raises UndefinedError and Unfit."""
-        return self._compiled.root_render_func(self._compiled.new_context(names, shared=True))  # type: ignore[arg-type]  # any mapping will do: it is only read
-
-    def offset_of(self, error: BaseException) -> int | None:
-        """The offset of the value or the tag that has raised an error."""
-        lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if _is_of(self._compiled, frame)]
-        return self._compiled.get_corresponding_lineno(lines[-1]) if lines else None
+_OPENER = re.compile(r"\{[{%#]")
+_SPEAK = re.compile(r"<speak[\s>]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
+_BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
+_PORT = re.compile(r"://[^/?#]*:[0-9]*$")
+_SHOWN: Final = 40
+_TEXTUAL: Final = frozenset({"text", "phone", "url", "words"})
+_FITTING: Final = {
+    "int": ("number", "text"),
+    "number": ("number", "text"),
+    "bool": ("bool", "text"),
+    "list": ("list",),
+    "map": ("map",),
+    "any": ("text", "number", "bool", "list", "map", "datetime"),
+}
+"""The kinds of values that can be cast to a type; for any other type, those of its own kind."""
 
 
-@lru_cache(maxsize=MOST_KEPT)
-def program(template: Template, language: str, escapers: tuple[tuple[int, str], ...]) -> Program:
-    """A template, compiled once for all fields that hold the same text."""
-    return Program(template, language, dict(escapers))
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One value to compile."""
+
+    text: Located
+    place: Place
+    type: ValueType
+    escape: Escape
+    scope: ScopeTypes
+    templates: Mapping[str, str]
+    language: str
+    files: tuple[str, ...] = ()
+    what: str = "the value"
 
 
-def _is_of(template: jinja2.Template, frame: Any) -> bool:
-    return bool(frame.f_code.co_filename == (template.filename or "<template>"))
+def compile_value(
+    text: Text,
+    type_: ValueType,
+    escape: Escape,
+    scope: ScopeTypes,
+    templates: Mapping[str, str],
+    *,
+    what: str = "the value",
+    language: str = LANGUAGE,
+) -> tuple[Value | None, list[Issue]]:
+    """The value of one field: what is written, cast to `type_`; with braces, what they make of each call.
+
+    `what` names the field in messages, `language` is that of its filters. Returns None for the value when an issue
+    prevents it; warnings come with a value.
+    """
+    return _compiled(_Job(text, text.place, type_, escape, scope, templates, language, what=what))
 
 
-@lru_cache(maxsize=MOST_KEPT)
-def compiled_condition(template: Template, language: str) -> Run:
-    """The one expression of a template, compiled once for all fields that hold the same text."""
-    (node,) = template.written()
-    return compiled_expression(template, node, language)
+def compile_file(
+    name: Text,
+    type_: ValueType,
+    escape: Escape,
+    scope: ScopeTypes,
+    templates: Mapping[str, str],
+    *,
+    language: str = LANGUAGE,
+) -> tuple[Value | None, list[Issue]]:
+    """The value that the template file `name` makes; its filters speak `language`.
+
+    Issues within the file have their place in it.
+    """
+    if name.value not in templates:
+        return None, [RULES["E323"].at(name.place, *missing_file(name.value, templates))]
+    text = TemplateFile(name.value, templates[name.value])
+    if len(text.value) > MAX_FILE:
+        message = f"{name.value} has more than {MAX_FILE:,} characters"
+        return None, [RULES["E311"].at(name.place, message)]
+    return _compiled(_Job(text, name.place, type_, escape, scope, templates, language, (name.value,)))
 
 
-def compiled_expression(template: Template, node: nodes.Node, language: str) -> Run:
-    """The function that computes an expression: names by name → value. It raises UndefinedError and Unfit."""
-    copied = _Rewriter(template, language, {}).copied(node)
-    program = _compiled([nodes.Assign(nodes.Name(_RESULT, "store"), copied)])
-
-    def run(names: Mapping[str, Any]) -> Any:
-        context = program.new_context(names, shared=True)  # type: ignore[arg-type]  # any mapping will do: it is only read
-        for _ in program.root_render_func(context):
-            pass
-        return context.vars[_RESULT]
-
-    return run
-
-
-def _compiled(body: list[nodes.Node]) -> jinja2.Template:
-    tree = nodes.Template(body, lineno=1)
-    tree.set_environment(ENVIRONMENT)
-    return ENVIRONMENT.from_string(tree)
-
-
-class _Rewriter:
-    """Copies checked nodes into what is compiled."""
-
-    def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
-        self.template = template
-        self.language = language
-        self.escapers = escapers
-
-    def copied(self, node: Any) -> Any:
-        """A node, or a list of them, rewritten."""
-        if isinstance(node, list):
-            return [self.copied(each) for each in node]
-        if not isinstance(node, nodes.Node):
-            return node
-        match node:
-            case nodes.Output():
-                return nodes.Output([self._written(child) for child in node.nodes], lineno=node.lineno)
-            case nodes.For():
-                plain = self._plain(node)
-                plain.iter = _call("_items", plain.iter)
-                return plain
-            case nodes.List():
-                return _call("_list", self._plain(node))
-            case nodes.Filter() if FILTERS[node.name].speaks:
-                return _call(node.name, self.copied(node.node), self.language, *self.copied(node.args))
-            case nodes.Compare() | nodes.Add() | nodes.Sub() | nodes.Neg():
-                return self._operator(node)
-            case nodes.Getattr() | nodes.Getitem():
-                return self._entry(node)
-        return self._plain(node)
-
-    def _operator(self, node: nodes.Expr) -> nodes.Expr:
-        match node:
-            case nodes.Compare(expr=left, ops=[operand]):
-                return _call("_compare", self.copied(left), operand.op, self.copied(operand.expr))
-            case nodes.Add(left=left, right=right):
-                return _call("_add", self.copied(left), self.copied(right))
-            case nodes.Sub(left=left, right=right):
-                return _call("_subtract", self.copied(left), self.copied(right))
-            case nodes.Neg(node=of):
-                return _call("_negative", self.copied(of))
-        raise TypeError(f"{type(node).__name__} is not compiled")
-
-    def _plain(self, node: nodes.Node) -> Any:
-        if not isinstance(node, _KEPT):
-            raise TypeError(f"{type(node).__name__} is not compiled")
-        copy: Any = type(node)(*(self.copied(value) for _, value in node.iter_fields()), lineno=node.lineno)
-        return copy
-
-    def _written(self, child: nodes.Expr) -> nodes.Expr:
-        if isinstance(child, nodes.TemplateData):
-            plain: nodes.Expr = self._plain(child)
-            return plain
-        start = self.template.start(child)
-        written = _call(self.escapers[start], self.copied(child))
-        written.lineno = start
-        return written
-
-    def _entry(self, node: nodes.Getattr | nodes.Getitem) -> nodes.Expr:
-        of, path = self.copied(node.node), self.template.shown(node)
-        if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
-            bounds = (getattr(bound, "value", None) for bound in (node.arg.start, node.arg.stop))
-            return _call("_cut", of, *("" if bound is None else bound for bound in bounds))
-        key = node.attr if isinstance(node, nodes.Getattr) else self.copied(node.arg)
-        match node.node:
-            case nodes.Getattr(node=nodes.Name(name="call"), attr="sip"):
-                return _call("_sip_header", of, key)
-        if isinstance(key, str | nodes.Const):
-            return _call("_entry", of, key, path)
-        return _call("_computed_entry", of, key, path)
+def compile_expression(
+    text: Text, scope: ScopeTypes, *, language: str = LANGUAGE
+) -> tuple[Expression | None, list[Issue]]:
+    """The condition that `text` is, or None with the issues that prevent it; its filters speak `language`."""
+    template = Template(text)
+    if len(text.value) > MAX_LENGTH:
+        message = f"an expression of more than {MAX_LENGTH:,} characters"
+        return None, [RULES["E311"].at(text.at(0), message)]
+    node, fault = read_expression(template, text)
+    check = Checker(template, scope, is_bare=True)
+    if fault is not None:
+        check.report_at(*fault)
+    elif node is not None:
+        check.check_test(node)
+    if node is None or any(issue.is_error for issue in check.issues):
+        return None, check.issues
+    names, env = touched_names(template, node, scope.unspoken), used_env(node)
+    return Expression(text.place, TYPES["bool"], text.value, template, language, names, env), check.issues
 
 
-def _call(name: str, of: nodes.Expr, *args: Any) -> nodes.Filter:
-    """A call of one of our functions, with constants or nodes as arguments."""
-    each = [arg if isinstance(arg, nodes.Node) else nodes.Const(arg) for arg in args]
-    return nodes.Filter(of, name, each, [], None, None, lineno=of.lineno)
+def _compiled(job: _Job) -> tuple[Value | None, list[Issue]]:
+    if not _OPENER.search(job.text.value):
+        return _literal(job)
+    template, faults = read_with_includes(job.text, job.templates, job.files)
+    if job.type.name not in _TEXTUAL and not faults:
+        match template.body:
+            case [nodes.Output(nodes=[node])] if not isinstance(node, nodes.TemplateData):
+                if job.text.value == job.text.value.strip():
+                    return _native(job, template, node)
+    return _computed(job, template, faults)
+
+
+def _literal(job: _Job) -> tuple[Value | None, list[Issue]]:
+    template, text = Template(job.text), job.text.value
+    template.add(job.text)
+    check = Checker(template, job.scope)
+    if "}" in text and job.escape != "json":
+        check_braces(check, text)
+    if job.escape in ("talk", "ssml"):
+        text = text.strip()
+    try:
+        if job.escape == "header" and _CONTROL.search(text):
+            raise ValueError("a header without line ends and control characters is needed")
+        value = job.type.cast(text)
+    except ValueError as error:
+        message, cure = _misfit(job, text, str(error))
+        check.issues.append(RULES["E313"].at(_whole(job.text), message, cure))
+    if any(issue.is_error for issue in check.issues):
+        return None, check.issues
+    if (path := _PATH.fullmatch(text)) and job.scope.shape_at(names := path[1].split(".")) is not None:
+        message = f'"{text}" is the text that is written here, not the value of {path[1]}'
+        check.issues.append(RULES["W305"].at(_whole(job.text), message, f'write "{{{{ {text} }}}}"', names[:1]))
+    return Literal(value, job.place, used_files=frozenset(job.files)), check.issues
+
+
+def _whole(text: Located) -> Place:
+    """The place of all that is written, its quotes too."""
+    return text.place if isinstance(text, Text) else text.at(0, max(1, len(text.value.split("\n")[0])))
+
+
+def _misfit(job: _Job, text: str, needed: str) -> tuple[str, str]:
+    """Message and cure for a text that is not of the type; one that begins with a name was meant to be computed."""
+    shown = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    name = _NAME.match(text)
+    cure = f'{needed}; to compute it, write "{{{{ {shown} }}}}"' if name and name[0] in job.scope else needed
+    return f'{job.what} cannot be "{shown}"', cure
+
+
+def _native(job: _Job, template: Template, node: nodes.Expr) -> tuple[Value | None, list[Issue]]:
+    check = Checker(template, job.scope)
+    shape, wanted = check.type_of(node), job.type
+    if shape is not None and kind_of(shape) not in ("any", *_FITTING.get(wanted.name, (wanted.kind,))):
+        message = f"{check.shown(node)} is {described(shape)}; {wanted.described} is needed"
+        check.report("E313", node, message, f"compute {wanted.described}")
+    if any(issue.is_error for issue in check.issues):
+        return None, check.issues
+    names, env = touched_names(template, node, job.scope.unspoken), used_env(node)
+    shown = check.shown(node)
+    return Native(job.place, wanted, shown, template, job.language, names, env, frozenset(job.files)), check.issues
+
+
+def _computed(job: _Job, template: Template, faults: list[Issue]) -> tuple[Value | None, list[Issue]]:
+    escape: Escape = "ssml" if job.escape == "talk" and _SPEAK.search(template.source) else job.escape
+    check = Checker(template, job.scope, issues=faults)
+    analysis = Analysis(check, CONTEXTS[escape], is_json=escape == "json")
+    analysis.block(template.body)
+    if escape == "url":
+        _check_beginning(job, check)
+    if any(issue.is_error for issue in check.issues):
+        return None, check.issues
+    value = Computed(
+        job.place,
+        job.type,
+        job.text.value,
+        template,
+        job.language,
+        frozenset(analysis.used_names),
+        frozenset(analysis.used_env),
+        frozenset(template.files),
+        escape,
+        analysis.escapers,
+    )
+    return value, check.issues
+
+
+def _check_beginning(job: _Job, check: Checker) -> None:
+    """E313 when the scheme or the host in front of the first braces is wrong, whatever they make of a call."""
+    found = _BEGINNING.match(job.text.value)
+    if found is None or found[0].endswith("["):  # braces may give an address between brackets
+        return
+    written = found[0]
+    try:
+        job.type.cast(written + ("1" if _PORT.search(written) else "x"))
+    except ValueError as error:
+        start = len(written) - len(written.lstrip())
+        message = f'{job.what} cannot begin with "{written.strip()}"'
+        check.report_at("E313", start, len(written) - start, message, str(error))

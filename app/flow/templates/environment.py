@@ -21,7 +21,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from app.flow.scope import header
-from app.flow.templates.escapers import ESCAPERS
+from app.flow.templates.escaping import ESCAPERS
 from app.flow.templates.filters import FILTERS, Absent, Unfit, bounded, default
 from app.flow.types import MAX_ITEMS
 

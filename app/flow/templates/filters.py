@@ -1,4 +1,4 @@
-"""The filters: what may stand after `|`.
+"""The filters: what may follow `|`.
 
 None of them looks at anything but its operands, and none makes a text longer than `MAX_TEXT`.
 """

@@ -22,7 +22,7 @@ _OK: Final = "ok"
 """The field of every lookup that says whether its answer is real."""
 
 Given: TypeAlias = Mapping[str, tuple[str, Path]]
-"""The names that a template gives, each with the name and the way that it stands for."""
+"""The names that a template gives, each with the name and the path that it stands for."""
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 
@@ -86,7 +86,7 @@ class Reference(NamedTuple):
         return self.path[0] or "" if self.path else ""
 
     def holds(self, path: Path) -> bool:
-        """Whether the value holds what stands at a path of the name, or is in it."""
+        """Whether the value holds what is at a path of the name, or is in it."""
         return is_held(self.path, path, is_passed=self.is_passed)
 
 
@@ -165,7 +165,7 @@ class _State(NamedTuple):
     """How the names of a part of an expression count.
 
     Attributes:
-        is_truth: in a condition, whether a name that stands alone only asks whether there is a value; None elsewhere.
+        is_truth: in a condition, whether a name alone only asks whether there is a value; None elsewhere.
         whole: the entry or the field that it is a part of.
     """
 
@@ -178,7 +178,7 @@ class _State(NamedTuple):
     whole: nodes.Node | None = None
 
     def asking(self, node: nodes.Node) -> _State:
-        """For what stands beside `node`, which asks about its names."""
+        """For what is beside `node`, which asks about its names."""
         return self._replace(tested=self.tested | root_names(node))
 
 

@@ -8,14 +8,14 @@ from typing import Any, Final, NamedTuple
 
 from jinja2 import UndefinedError, nodes
 
-from app.flow.checks.usage.domains import Key, key_of
+from app.flow.checks.usage.conditions import Key, key_of
 from app.flow.hours.calendar import DAY_MINUTES, Calendar
 from app.flow.hours.moment import hours_view
 from app.flow.model import Flow
 from app.flow.templates import LANGUAGE
-from app.flow.templates.compiler import Run, compiled_expression
 from app.flow.templates.filters import Unfit
 from app.flow.templates.references import Occurrence, root_names, walk
+from app.flow.templates.values import Run, compiled_expression
 from app.verify.prove.literals import Literals
 from app.verify.prove.uses import assigned, expressions_of, family, uses_in
 

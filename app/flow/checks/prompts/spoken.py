@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.flow.nodes import Entry, Map, Node, Place, Text
-from app.flow.templates.files import Located, TemplateFile
+from app.flow.templates.tree import Located, TemplateFile
 
 _INCLUDED = re.compile(r"""\{%[-+]?\s*include\s+["']([^"']+)["']""")
 _COMPUTED = re.compile(r"\{[{%]")

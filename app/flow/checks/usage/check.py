@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from app.flow.checks.usage.conditions import check_conditions
 from app.flow.checks.usage.facts import facts_of
 from app.flow.checks.usage.leading import check_leading
-from app.flow.checks.usage.lengths import check_lengths
-from app.flow.checks.usage.nameless import check_nameless
 from app.flow.checks.usage.secrets import Secrets
+from app.flow.checks.usage.texts import check_lengths, check_nameless
 from app.flow.checks.usage.unset import check_never_set, check_unset
 from app.flow.checks.usage.unused import check_flow, check_shared, check_templates
 from app.flow.checks.usage.words import check_words

@@ -2,22 +2,209 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise, product
+from math import inf, isfinite, prod
+from typing import Any, TypeAlias
 
 from jinja2 import nodes
 
 from app.flow.checks.counting import direction
-from app.flow.checks.usage.domains import Bounds, Domains, Key, entered, key_of
-from app.flow.checks.usage.facts import Facts
-from app.flow.checks.usage.walking import tests_of
+from app.flow.checks.usage.facts import Facts, tests_of
 from app.flow.issues import Issue
 from app.flow.language.collect import Collect
 from app.flow.model import Exit, Step
 from app.flow.rules import RULES
-from app.flow.scope import ScopeTypes
+from app.flow.scope import Record, ScopeTypes, Shape
 from app.flow.templates import Expression, Literal
+from app.flow.templates.environment import compare
 from app.flow.templates.references import walk
+from app.flow.types import ValueType
+
+Key: TypeAlias = tuple[Any, ...]
+World: TypeAlias = Mapping[Key, Any]
+Formula: TypeAlias = Callable[[World], bool]
+
+_OTHER = "\0"
+"""A text that differs from all that is written."""
+_FORMS = {"ne": "eq", "notin": "in", "gteq": "lt", "lteq": "gt"}
+"""Comparisons that are the opposite of another one."""
+
+
+def key_of(node: nodes.Node) -> Key:
+    """What tells two expressions apart, wherever they are."""
+    own = (value for _, value in node.iter_fields())
+    plain = tuple((type(value).__name__, value) for value in own if isinstance(value, str | int | float))
+    return (type(node).__name__, plain, tuple(key_of(child) for child in node.iter_child_nodes()))
+
+
+def shape_of(scope: ScopeTypes, node: nodes.Node) -> Shape | None:
+    """The type of a name or of a field of one; None for anything else."""
+    if isinstance(node, nodes.Name):
+        return scope.get(node.name)
+    of = shape_of(scope, node.node) if isinstance(node, nodes.Getattr) else None
+    if isinstance(node, nodes.Getattr) and isinstance(of, Record):
+        return of.fields.get(node.attr, of.rest)
+    return of.fields.get(node.attr) if isinstance(node, nodes.Getattr) and isinstance(of, ValueType) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the values of a name have in common.
+
+    Attributes:
+        least, most: of numbers.
+        lengths: how many digits texts have, at least and at most; None for any text.
+        initial: the value that the name begins with, which need not be within.
+    """
+
+    least: float = -inf
+    most: float = inf
+    lengths: tuple[int, int] | None = None
+    initial: Any = None
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The least and the most, where there are such."""
+        return tuple(filter(isfinite, (self.least, self.most)))
+
+    @property
+    def described(self) -> str:
+        """For messages: `4 to 6 digits`, `at least 0`, `at most 3`."""
+        if self.lengths is not None:
+            low, high = self.lengths
+            return f"{low} digits" if low == high else f"{low} to {high} digits"
+        return f"at least {self.least}" if isfinite(self.least) else f"at most {self.most}"
+
+    def allows(self, value: Any) -> bool:
+        """Whether the name can have this value. It can have a text that differs from all that is written."""
+        if value == self.initial:
+            return True
+        if not isinstance(value, str):
+            return bool(self.least <= value <= self.most)
+        if self.lengths is None or value == _OTHER:
+            return True
+        return value.isdigit() and self.lengths[0] <= len(value) <= self.lengths[1]
+
+
+def entered(low: int, high: int, initial: Any = None) -> Bounds:
+    """What can be keyed in where so many digits are taken."""
+    return Bounds(0, 10**high - 1, (low, high), initial)
+
+
+@dataclass(slots=True)
+class Domains:
+    """The formulas of some conditions, and what their names can be.
+
+    Attributes:
+        scope: the types of names.
+        known: every value that a name can have, by its key.
+        bounds: what the values of other names fulfil, by their keys.
+        values: by the key of a name, of a field or of an atom.
+    """
+
+    scope: ScopeTypes
+    known: Mapping[Key, tuple[Any, ...]] = field(default_factory=dict)
+    bounds: Mapping[Key, Bounds] = field(default_factory=dict)
+    values: dict[Key, dict[Any, None]] = field(default_factory=dict)
+
+    def formula(self, node: nodes.Node) -> Formula:
+        """The condition, to be asked with a value for every key."""
+        match node:
+            case nodes.And(left=left, right=right) | nodes.Or(left=left, right=right):
+                first, second = self.formula(left), self.formula(right)
+                if isinstance(node, nodes.And):
+                    return lambda world: first(world) and second(world)
+                return lambda world: first(world) or second(world)
+            case nodes.Not(node=of):
+                inner = self.formula(of)
+                return lambda world: not inner(world)
+            case nodes.Const(value=bool() as value):
+                return lambda world: value
+            case nodes.Compare(expr=left, ops=[nodes.Operand(op=op, expr=right)]):
+                return self._compared(left, op, right)
+            case _:
+                return self._atom(node)
+
+    def worlds(self, most: int) -> Iterator[World] | None:
+        """Every combination of values; None when there are more than `most`."""
+        domains = [self._domain(key, tuple(values)) for key, values in self.values.items()]
+        if prod(map(len, domains)) > most:
+            return None
+        return (dict(zip(self.values, each, strict=True)) for each in product(*domains))
+
+    def _domain(self, key: Key, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if key in self.known:
+            return self.known[key]
+        between = _with_between(values)
+        return tuple(filter(self.bounds[key].allows, between)) if key in self.bounds else between
+
+    def _atom(self, node: nodes.Node) -> Formula:
+        key = key_of(node)
+        self.values.setdefault(key, {True: None, False: None})
+        return lambda world: bool(world[key])
+
+    def _compared(self, left: nodes.Expr, written: str, right: nodes.Expr) -> Formula:
+        is_opposite, op = written in _FORMS, _FORMS.get(written, written)
+        known = self._known(left, op, right)
+        if known is None:
+            known = self._atom(nodes.Compare(left, [nodes.Operand(op, right)]))
+        found = known
+        return (lambda world: not found(world)) if is_opposite else found
+
+    def _known(self, left: nodes.Expr, op: str, right: nodes.Expr) -> Formula | None:
+        """A comparison of a name with literals."""
+        if op != "in" and isinstance(left, nodes.Const):
+            op = {"lt": "gt", "gt": "lt"}.get(op, op)
+            return self._with_literal(right, op, _literal(left))
+        return self._with_literal(left, op, _literal(right))
+
+    def _with_literal(self, node: nodes.Node, op: str, literal: Any) -> Formula | None:
+        shape = shape_of(self.scope, node)
+        written = literal if isinstance(literal, tuple) else (literal,)
+        if not isinstance(shape, ValueType) or None in written or (op == "in") != isinstance(literal, tuple):
+            return None
+        values = _values(shape, written)
+        if values is None or (op in ("lt", "gt") and shape.kind != "number"):
+            return None
+        key = key_of(node)
+        if key in self.bounds and shape.kind == "number":
+            values = (*values, *self.bounds[key].ends)
+        self.values.setdefault(key, {}).update(dict.fromkeys(values))
+        return lambda world: compare(op, world[key], literal)
+
+
+def _literal(node: nodes.Node) -> Any:
+    """A literal, or a tuple of them; None for anything else."""
+    if isinstance(node, nodes.Const):
+        return node.value
+    if isinstance(node, nodes.List) and all(isinstance(item, nodes.Const) for item in node.items):
+        return tuple(item.value for item in node.items if isinstance(item, nodes.Const))
+    return None
+
+
+def _values(shape: ValueType, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The values of a type that differ in what is written of it; None for a type of which that is not known."""
+    if shape.words:
+        return shape.words
+    if shape.kind == "bool":
+        return (True, False)
+    if shape.kind == "number" and all(isinstance(each, int | float) for each in written):
+        return written
+    if shape.kind == "text" and all(isinstance(each, str) for each in written):
+        return (*written, _OTHER)
+    return None
+
+
+def _with_between(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Of numbers also one below them, one above them and one between each two."""
+    if any(isinstance(value, bool | str) for value in values):
+        return values
+    found = sorted(values)
+    between = ((low + high) / 2 for low, high in pairwise(found))
+    return (found[0] - 1, *found, *between, found[-1] + 1)
+
 
 MOST = 8_192
 """How often conditions of one step are tried with values; our choice."""
@@ -110,8 +297,8 @@ def _keyed(exit_: Exit, scope: ScopeTypes) -> Iterator[Issue]:
     formula = domains.formula(exit_.check.node)
     worlds = domains.worlds(MOST)
     if worlds is not None and not any(map(formula, worlds)):
-        due = f"{low}" if low == high else f"{low} to {high}"
-        message = f"{exit_.check.source} holds for nothing that can be entered: `digits` takes {due}"
+        digits_taken = f"{low}" if low == high else f"{low} to {high}"
+        message = f"{exit_.check.source} holds for nothing that can be entered: `digits` takes {digits_taken}"
         yield RULES["W642"].at(exit_.check.place, message, "correct it, or `digits`")
 
 

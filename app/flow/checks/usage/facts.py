@@ -1,18 +1,127 @@
-"""What a flow reads, sets, asks, tells and gives back, from all its steps."""
+"""What a flow reads, sets, asks, sends and returns, from all its steps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from app.flow.checks.usage.reading import reads_in
-from app.flow.checks.usage.walking import Used, sent, target_values, used_in
-from app.flow.language.hooks import SentHook
-from app.flow.model import Assignment, Flow, Sending, Signature, Step, Target
+from app.flow.actions.do import values_in
+from app.flow.actions.values import leaves
+from app.flow.language.hooks import OWN_NAMES, SentHook
+from app.flow.language.lookups import AskedLookup
+from app.flow.model import Assignment, Edge, Flow, Part, Sending, Signature, Step, Target, Value
+from app.flow.templates import Computed, Expression, Native
+from app.flow.templates.references import Reference, references
 
 if TYPE_CHECKING:
     from app.flow.language.flow import ReadFlow
+
+
+_NO_NAMES: frozenset[str] = frozenset()
+
+
+class Used(NamedTuple):
+    """A value or a condition of a step.
+
+    Attributes:
+        source: it.
+        is_early: it is computed before the lookups of the step are answered.
+        is_sent: a hook sends it; that may be shared, or sent much later.
+        own: names that mean something of its own there, such as the params of a lookup.
+    """
+
+    source: Value | Expression
+    is_early: bool = False
+    is_sent: bool = False
+    own: frozenset[str] = _NO_NAMES
+
+
+def used_in(step: Step) -> Iterator[Used]:
+    """Everything that a step computes and tests."""
+    for asked in [asking for asking in step.asks if isinstance(asking, AskedLookup)]:
+        yield from asked_in(asked)
+    yield from _assigned(step.sets)
+    yield from sent(step.sends)
+    for part in parts_of(step):
+        yield from map(Used, values_in(part))
+    for use in step.exit.uses():
+        if isinstance(use, Expression):
+            yield Used(use)
+    for edge in step.exit.edges():
+        yield from _on_the_way(edge)
+    yield from target_values(step.error)
+    for each in step.events.values():
+        yield from sent(each)
+
+
+def parts_of(step: Step) -> Iterator[Part]:
+    """Everything that it plays, the prompts of its retry included."""
+    yield from step.parts
+    yield from (use for use in step.exit.uses() if not isinstance(use, Expression))
+
+
+def tests_of(step: Step) -> Iterator[Expression]:
+    """The conditions of its exit."""
+    yield from (use for use in step.exit.uses() if isinstance(use, Expression))
+
+
+def asked_in(asked: AskedLookup) -> Iterator[Used]:
+    """What a lookup is asked with."""
+    params = frozenset(asked.definition.params)
+    yield from (Used(value, is_early=True, own=params) for value in asked.definition.values)
+    yield from (Used(given.value, is_early=True) for given in asked.given)
+
+
+def sent(sendings: Iterable[Sending]) -> Iterator[Used]:
+    """What hooks send."""
+    for hook in [sending for sending in sendings if isinstance(sending, SentHook)]:
+        own = OWN_NAMES.union(hook.definition.params)
+        yield from (Used(value, is_sent=True, own=own) for value in hook.definition.values)
+        yield from (Used(given.value, is_sent=True) for given in hook.given)
+
+
+def _assigned(assignments: tuple[Assignment, ...]) -> Iterator[Used]:
+    for assignment in assignments:
+        yield Used(assignment.value)
+
+
+def _on_the_way(edge: Edge) -> Iterator[Used]:
+    yield from _assigned(edge.sets)
+    yield from target_values(edge.target)
+
+
+def target_values(target: Target | None) -> Iterator[Used]:
+    """What is assigned and given on the way to a target."""
+    if target is not None:
+        yield from _assigned(target.sets)
+        if target.runs is not None:
+            yield from _assigned(target.runs.given)
+
+
+def reads_in(source: Value | Expression) -> Iterator[Reference]:
+    """Every name that a value or a condition looks up."""
+    if isinstance(source, Expression):
+        yield from references(source.template, is_condition=True)
+        return
+    for leaf in leaves(source):
+        if isinstance(leaf, Native | Computed):
+            yield from references(leaf.template)
+
+
+def needs_in(source: Value | Expression) -> Iterator[Reference]:
+    """Every name without which a value or a condition cannot be computed.
+
+    What comes before `default` is none, nor is a name of which the same text asks whether it `is defined`.
+    """
+    found = tuple(reads_in(source))
+    asked = names_asked_for(found)
+    return (each for each in found if each.is_needed and each.name not in asked)
+
+
+def names_asked_for(found: Iterable[Reference]) -> frozenset[str]:
+    """The names of which an expression asks whether they are defined."""
+    return frozenset(each.name for each in found if each.is_asked)
 
 
 @dataclass(slots=True)
@@ -26,7 +135,7 @@ class Facts:
         assigned: what variables, and `locale`, are set to, by name.
         brought: variables that a flow which comes back fills.
         collected: the variables that a `collect` fills, each with how many digits, None for words.
-        asked, told: look-ups and hooks by name.
+        asked, sent_hooks: lookups and hooks by name.
         open: opening hours that are looked at, by name.
         outcomes, returned: with what the flow returns, and the values that it gives back then.
     """
@@ -40,7 +149,7 @@ class Facts:
     brought: set[str] = field(default_factory=set)
     collected: dict[str, list[tuple[int, int] | None]] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
-    told: set[str] = field(default_factory=set)
+    sent_hooks: set[str] = field(default_factory=set)
     open: set[str] = field(default_factory=set)
     outcomes: set[str] = field(default_factory=set)
     returned: set[str] = field(default_factory=set)
@@ -52,7 +161,7 @@ class Facts:
         self._target(self.flow.error)
         self._use(target_values(self.flow.error))
         hooks = [sending for each in self.flow.events.values() for sending in each]
-        self._tell(hooks)
+        self._add_hooks(hooks)
         self._use(sent(hooks))
 
     @property
@@ -71,7 +180,7 @@ class Facts:
         asked = step.exit.asked
         digits = asked.lengths if asked is not None and not asked.free_speech else None
         if step.sends or step.events:
-            self._tell((*step.sends, *(sending for each in step.events.values() for sending in each)))
+            self._add_hooks((*step.sends, *(sending for each in step.events.values() for sending in each)))
         for edge in step.exit.edges():
             self._assign(edge.sets)
             if edge.fills:
@@ -87,10 +196,10 @@ class Facts:
                 if "hours" in names:
                     self.open.update(read.field for read in reads_in(source) if read.name == "hours")
 
-    def _tell(self, sendings: Iterable[Sending]) -> None:
-        """A hook without a body of its own tells every variable that is no secret."""
+    def _add_hooks(self, sendings: Iterable[Sending]) -> None:
+        """A hook without a body of its own sends every variable that is no secret."""
         for sending in sendings:
-            self.told.add(sending.name)
+            self.sent_hooks.add(sending.name)
             if isinstance(sending, SentHook) and sending.definition.body is None:
                 self.read.update(sending.variables)
 
@@ -111,3 +220,23 @@ def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts
     flows, meant = tuple(flows), frozenset(meant)
     outside = {flow.name: flow.outside for flow in flows}
     return [Facts(flow, flow.flow, outside, meant) for flow in flows if flow.flow is not None]
+
+
+def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """Outcome → what every return with it sets, and what some of them do."""
+    found: dict[str, list[frozenset[str]]] = {}
+    for target in targets_of(facts):
+        if target.returns:
+            sets = frozenset(assignment.name for assignment in target.sets)
+            found.setdefault(target.returns, []).append(sets)
+    return {name: (frozenset.intersection(*each), _NO_NAMES.union(*each)) for name, each in found.items()}
+
+
+def targets_of(facts: Facts) -> Iterator[Target]:
+    """Everywhere that the steps of a flow lead to."""
+    for step in facts.flow.steps.values():
+        yield from (edge.target for edge in step.exit.edges())
+        if step.error is not None:
+            yield step.error
+    if facts.flow.error is not None:
+        yield facts.flow.error

@@ -11,8 +11,7 @@ from jinja2 import nodes
 
 from app.flow.actions.connect import ADDRESS_FIELDS, Connect, Party
 from app.flow.actions.values import Object, find
-from app.flow.checks.usage.facts import Facts
-from app.flow.checks.usage.reading import needs_in
+from app.flow.checks.usage.facts import Facts, needs_in
 from app.flow.issues import Issue
 from app.flow.model import Step, Value
 from app.flow.nodes import Place
@@ -33,13 +32,13 @@ def check_leading(facts: Facts) -> Iterator[Issue]:
         yield from _failed(step)
     yield from _failed_alone(facts)
     dialled = {name: computed for name, step in facts.flow.steps.items() if (computed := frozenset(_computed(step)))}
-    told: set[Place] = set()
+    reported: set[Place] = set()
     for name, computed in dialled.items():
         error = facts.flow.steps[name].error or facts.flow.error
-        if error is None or error.step == name or error.place in told:
+        if error is None or error.step == name or error.place in reported:
             continue
         if computed & dialled.get(str(error.step), frozenset()):
-            told.add(error.place)
+            reported.add(error.place)
             message = f'when the step "{name}" cannot dial, this leads to "{error.step}", which dials the same'
             yield RULES["W645"].at(error.place, message, "lead to a step that dials somebody else, or that says so")
 
@@ -64,8 +63,8 @@ def _dialled(target: Party, numbers: frozenset[str]) -> Iterator[Issue]:
     shown = number.render({}) if number.is_literal else ""
     if shown in numbers or _is_called_number(number):
         why = f"calls to {shown} start in this flow" if shown else "this is the number that the call came in on"
-        message = f"{why}: whoever is put through here begins anew"
-        cure = "to begin anew lead to the first step; else dial the number of a person or a team"
+        message = f"{why}: a caller who is put through here starts again"
+        cure = "to start again, lead to the first step; else dial the number of a person or a team"
         yield RULES["W640"].at(number.place, message, cure)
 
 

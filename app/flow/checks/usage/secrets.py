@@ -12,10 +12,18 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from app.flow.actions.do import values_in
-from app.flow.checks.usage.facts import Facts
-from app.flow.checks.usage.reading import names_asked_for, needs_in, reads_in
-from app.flow.checks.usage.walking import Used, asked_in, sent, tests_of
-from app.flow.checks.usage.ways import returned_by, targets_of
+from app.flow.checks.usage.facts import (
+    Facts,
+    Used,
+    asked_in,
+    names_asked_for,
+    needs_in,
+    reads_in,
+    returned_by,
+    sent,
+    targets_of,
+    tests_of,
+)
 from app.flow.issues import Issue
 from app.flow.language.lookups import AskedLookup
 from app.flow.language.outcomes import On
@@ -32,7 +40,7 @@ _ASKS: Final = frozenset({"choices", "collect"})
 _WAITS: Final = _ASKS | {"hold", "on"}
 _INPUT: Final = "input"
 _TURN: Final = ""
-"""Stands for a value that every flow receives as it begins: it tells whether a call has waited since."""
+"""Stands for a value that every flow receives as it begins: it shows whether a call has waited since."""
 
 
 class Secrets:
@@ -112,8 +120,8 @@ class _Ways:
         while self._waiting:
             name = self._waiting.popleft()
             self._step(flow.steps[name], self._entered[name])
-        for told in flow.events.values():
-            self._read(sent(told), dict.fromkeys(self._known, flow.name), flow.name)
+        for hooks in flow.events.values():
+            self._read(sent(hooks), dict.fromkeys(self._known, flow.name), flow.name)
         self.is_done = True
 
     def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:
@@ -155,8 +163,8 @@ class _Ways:
         for edge in step.exit.edges():
             failed = _merged(failed, self._edge(step, edge, state))
         self._lead(step.error or self.facts.flow.error, failed, name)
-        for told in step.events.values():
-            self._read(sent(told), _waited(failed, name), name)
+        for hooks in step.events.values():
+            self._read(sent(hooks), _waited(failed, name), name)
 
     def _test(self, step: Step, state: State) -> None:
         """The conditions of its exit; a `check` sees what was just collected."""
@@ -234,7 +242,7 @@ def _asked_for(tests: Iterable[Expression]) -> frozenset[str]:
 
 
 def _gone(need: Reference, gone: State) -> str:
-    """What of a name that is needed is gone: a variable, or the sensitive field of a look-up; "" for nothing."""
+    """What of a name that is needed is gone: a variable, or the sensitive field of a lookup; "" for nothing."""
     if need.name == _INPUT:
         return _INPUT if _INPUT in gone and need.field not in ("confidence", "") else ""
     if need.name in gone:

@@ -18,7 +18,7 @@ _WHOLE = ""
 """All of `hours`, in `Facts.open`."""
 
 _USES = {
-    "look-up": "no step asks the look-up",
+    "lookup": "no step asks the lookup",
     "hook": "nothing sends the hook",
     "hours": "nothing looks at the opening hours",
 }
@@ -70,15 +70,15 @@ def _of(file: str, parts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sections(parts: Sections, users: Iterable[Facts]) -> Iterator[Issue]:
-    """W635 for each part that none of `users` uses. A look-up that is read and never asked is told by E630."""
+    """W635 for each part that none of `users` uses. A lookup that is read and never asked is reported by E630."""
     users = tuple(users)
     for name, lookup in parts.lookups.items():
         mine = (facts for facts in users if facts.source.sections.lookups.get(name) is lookup)
         if not any(name in facts.asked or name in facts.read for facts in mine):
-            yield _report("look-up", name, lookup.place)
+            yield _report("lookup", name, lookup.place)
     for name, hook in parts.hooks.items():
         mine = (facts for facts in users if facts.source.sections.hooks.get(name) is hook)
-        if not any(name in facts.told for facts in mine):
+        if not any(name in facts.sent_hooks for facts in mine):
             yield _report("hook", name, hook.place)
     for name, calendar in parts.calendars.items():
         mine = (facts for facts in users if facts.source.sections.calendars.get(name) is calendar)
@@ -88,7 +88,7 @@ def _sections(parts: Sections, users: Iterable[Facts]) -> Iterator[Issue]:
 
 def _report(kind: str, name: str, place: Place) -> Issue:
     cures = {
-        "look-up": f"write `lookup: {name}` in a step, or delete it",
+        "lookup": f"write `lookup: {name}` in a step, or delete it",
         "hook": f"write `send: {name}` in a step or name it under `events`, or delete it",
         "hours": f"test `hours.{name}.open` in a `branch`, or delete it",
     }

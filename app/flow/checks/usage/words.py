@@ -13,9 +13,7 @@ from app.flow.actions.action import Action
 from app.flow.actions.do import actions_of
 from app.flow.actions.values import Object, find, leaves
 from app.flow.checks.ncco import as_sent
-from app.flow.checks.usage.facts import Facts
-from app.flow.checks.usage.reading import reads_in
-from app.flow.checks.usage.walking import parts_of
+from app.flow.checks.usage.facts import Facts, parts_of, reads_in
 from app.flow.issues import Issue
 from app.flow.model import Value
 from app.flow.rules import RULES

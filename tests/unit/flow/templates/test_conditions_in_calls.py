@@ -11,6 +11,7 @@ from app.flow.nodes import Text
 from app.flow.templates import compile_expression, compile_value
 from app.flow.types import TYPES, list_of, record
 from tests.engine.scripted_call import LEG, ScriptedCall, load_flow
+from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import PLACE, SCOPE, line, names
 
 SURVEY = """\
@@ -115,21 +116,7 @@ steps:
 """
 
 
-@pytest.mark.parametrize(
-    ("language", "plain", "ssml"),
-    [
-        (
-            "en-GB",
-            "Wednesday 4 March at 1 PM. 4 4, 7 7 0, 0 9 0, 0 1 2 3. 12 euros and 50 cents.",
-            "<speak>&lt;b&gt; and R &amp; D <break time='1s'/>&lt;, and</speak>",
-        ),
-        (
-            "fr-FR",
-            "mercredi 4 mars à 13 heures. 4 4, 7 7 0, 0 9 0, 0 1 2 3. 12 euros et 50 centimes.",
-            "<speak>&lt;b&gt; et R &amp; D <break time='1s'/>&lt;, et</speak>",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("language", "plain", "ssml"), table(__file__, "test_a_talk_says_values_in_its_own_language"))
 def test_a_talk_says_values_in_its_own_language(language: str, plain: str, ssml: str) -> None:
     assert [plain, ssml] == ScriptedCall(load_flow(SPOKEN % language)).said
 
@@ -144,62 +131,7 @@ def faults(source: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("survey.questions[tries - 1].max == 3", []),
-        ('survey.questions[0].text + survey.title == "How?Us"', []),
-        ("survey.questions | last == survey.questions[1]", []),
-        ('(survey.questions | first).text == "How?"', []),
-        ("survey.questions[9].max | default(1) == 1", []),
-        (
-            "survey.questions[0].maxx == 3",
-            ['E304 «maxx» survey.questions[0] has no "maxx" → did you mean "max"?'],
-        ),
-        (
-            'survey.questions[tries].max == "3"',
-            ['E307 «"3"» survey.questions[tries].max is a whole number, "3" is text → write 3 without quotes'],
-        ),
-        (
-            "survey.question[0].max == 3",
-            ['E304 «question» survey has no "question" → did you mean "questions"?'],
-        ),
-        (
-            "survey[0] == 3",
-            [
-                'E304 «0» survey is not a list → write the name of a field: survey["name"]; '
-                "its fields are: questions, title"
-            ],
-        ),
-        (
-            "survey.questions[0]",
-            [
-                "E309 «survey.questions[0]» survey.questions[0] is a map, neither true nor false → "
-                "name a field of it: survey.questions[0].text, survey.questions[0].max"
-            ],
-        ),
-        (
-            "survey.questions[0] == 3",
-            [
-                "E307 «3» survey.questions[0] is a map, 3 is a whole number → "
-                "name a field of it: survey.questions[0].text, survey.questions[0].max"
-            ],
-        ),
-        (
-            "3 in survey.questions",
-            [
-                "E307 «3» 3 is a whole number; every entry of survey.questions is a map → "
-                "compare text with text and numbers with numbers"
-            ],
-        ),
-        (
-            'survey.title | default("x") == "x"',
-            [
-                "W304 «default» survey.title is never missing, at most empty → "
-                'to replace what is empty, write | default("x", true)'
-            ],
-        ),
-        ('survey.sub-tier == "x"', ['E304 «sub» survey has no "sub" → its fields are: questions, title']),
-    ],
+    ("source", "expected"), table(__file__, "test_values_of_a_declared_form_are_checked_through_and_through")
 )
 def test_values_of_a_declared_form_are_checked_through_and_through(source: str, expected: list[str]) -> None:
     assert expected == faults(source)
@@ -221,23 +153,7 @@ def test_templates_go_through_lists_of_a_declared_form(source: str, expected: st
     assert expected == found.render(KNOWN)
 
 
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        (
-            "{% for q in survey.questions %}{{ q.txt }}{% endfor %}",
-            'E304 «txt» q has no "txt" → did you mean "text"?',
-        ),
-        (
-            "{% for q in survey.questions %}{{ q }}{% endfor %}",
-            "E336 «q» q is a map → name a field of it: q.text, q.max",
-        ),
-        (
-            "{% if vip %}{% set q = survey.questions[0] %}{% endif %}{{ q.max }}{{ survey }}",
-            "E336 «survey» survey is a map → name a field of it: survey.questions, survey.title",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("source", "expected"), table(__file__, "test_templates_are_checked_against_a_declared_form"))
 def test_templates_are_checked_against_a_declared_form(source: str, expected: str) -> None:
     found, issues = compile_value(Text(source, PLACE), TYPES["text"], "talk", DECLARED, {})
 

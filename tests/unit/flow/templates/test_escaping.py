@@ -16,6 +16,7 @@ from app.errors import RenderError
 from app.flow.model import Value
 from app.flow.templates import Computed, Escape
 from app.flow.types import TYPES
+from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import CALL, NAMES, custom, make, names, refusal, rendered, value
 
 NASTY = st.sampled_from(
@@ -104,24 +105,7 @@ def test_a_value_in_a_url_is_one_segment(hostile: str) -> None:
         assert unquote(url.path.split("/")[2]) == re.sub("[\ud800-\udfff]", "\ufffd", hostile)
 
 
-@pytest.mark.parametrize(
-    "dots",
-    [
-        ".",
-        "..",
-        "../x",
-        "x/..",
-        "a/../../b",
-        "..\\x",
-        "x\\..\\y",
-        "/..",
-        "./x",
-        "x\r\nHost: evil",
-        "x\0",
-        "\x7f",
-        "x\ty",
-    ],
-)
+@pytest.mark.parametrize("dots", table(__file__, "test_a_value_never_makes_a_path_go_up"))
 def test_a_value_never_makes_a_path_go_up(dots: str) -> None:
     found = value("https://example.com/a/{{ ticket }}", "url", TYPES["url"])
 
@@ -338,3 +322,17 @@ def test_the_places_of_the_call_are_what_vonage_sends() -> None:
 
     assert rendered('{{ call.from }}|{{ call.from_user }}|{{ call.sip["X-A"] }}', known=known) == 'x   |"| /speak'
     assert isinstance(value("{{ call.from }}"), Computed)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"), table(__file__, "test_a_value_in_a_url_of_an_action_list_is_percent_encoded")
+)
+def test_a_value_in_a_url_of_an_action_list_is_percent_encoded(source: str, expected: str) -> None:
+    (found,) = json.loads(rendered(source, "json", names(ticket='/..?" x'))).values()
+
+    assert found in (expected, [expected])
+
+
+@pytest.mark.parametrize("source", table(__file__, "test_no_value_decides_where_a_url_of_an_action_list_leads"))
+def test_no_value_decides_where_a_url_of_an_action_list_leads(source: str) -> None:
+    assert ["E332"] == [issue.code for issue in make(source, "json")[1]]

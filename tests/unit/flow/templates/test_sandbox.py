@@ -9,10 +9,10 @@ from jinja2 import nodes
 from jinja2.exceptions import SecurityError, TemplateError, UndefinedError
 
 from app.flow.nodes import Text
-from app.flow.templates.compiler import Program
 from app.flow.templates.environment import ENVIRONMENT
 from app.flow.templates.filters import Unfit
 from app.flow.templates.tree import Template
+from app.flow.templates.values import Program
 from tests.unit.flow.templates.cases import PLACE
 
 

@@ -10,6 +10,7 @@ from app.flow.model import Value
 from app.flow.nodes import Place, Text
 from app.flow.templates import Computed, Escape, Literal, Native, compile_file, compile_value
 from app.flow.types import TYPES, ValueType, words
+from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import (
     CALL,
     NAMES,
@@ -44,69 +45,7 @@ def test_each_mistake_has_its_place_and_its_cure(case: str, expected: list[str])
     assert expected == value_faults(source, ESCAPES[escape], TYPES[type_name], FILES)
 
 
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("Hello", "Hello"),
-        ("Hello {{ call.from }}", "Hello 447700900123"),
-        ("{{tries}} {{ balance }} {{ vip }} {{ ticket }}", "2 1.5 true T-17"),
-        ("{{ tries + 1 }} {{ -tries }} {{ 1.0 }}", "3 -2 1"),
-        ('{{ "yes" if vip else "no" }}', "yes"),
-        ('{{ ticket if tries > 2 else "a" if tries > 1 else "b" }}', "a"),
-        ('{{ call.from_user or "friend" }}', "friend"),
-        ("{{ info.items }} {{ info.count }}", "an entry 3"),
-        ('{{ call.sip["x-tenant"] }}{{ call.sip["X-Other"] }}', "blue"),
-        ('{{ call.custom_data.nobody.at.all | upper | default("z") }}', "z"),
-        ("{{ call.custom_data.nobody is defined }}", "false"),
-        ("{{ items | join(' and ') }}", "red and blue"),
-        ("{{ call.from[-4:] }}", "0123"),
-        ("{% if vip %}Sir{% else %}You{% endif %}", "Sir"),
-        ("{% if tries == 1 %}one{% elif tries == 2 %}two{% else %}many{% endif %}", "two"),
-        ("{% if call.from_user %}known{% endif %} caller", "caller"),
-        ('{% if not call.from_user and ticket | starts_with("T") %}yes{% endif %}', "yes"),
-        ('{% if call.sip.X == "" and call.sip["X-TENANT"] == "blue" %}yes{% endif %}', "yes"),
-        ('{% if "red" in items and "x" not in info %}yes{% endif %}', "yes"),
-        ("{% if call.custom_data.nobody is not defined %}yes{% endif %}", "yes"),
-        ('{% if call.custom_data.a.b | default("x") == "x" %}yes{% endif %}', "yes"),
-        ("{% if -tries < 0 and 3 - tries == 1 and ticket[:1] + 'x' == 'Tx' %}yes{% endif %}", "yes"),
-        (
-            "{% for i in items %}{{ loop.index }} {{ i }}{% if not loop.last %}, {% endif %}{% endfor %}",
-            "1 red, 2 blue",
-        ),
-        ("{% for i in items[2:] %}{{ i }}{% else %}none{% endfor %}", "none"),
-        ("{% for i in items %}{% set n = loop.index %}{{ n }}{% endfor %}", "12"),
-        ("{% set x = tries + 1 %}{{ x }}", "3"),
-        ("{% if vip %}{% set x = 1 %}{% else %}{% set x = 'a' %}{% endif %}{{ x }}", "1"),
-        ("{% if vip %}{{ items[0] }} {{ items[-1] }} {{ items | first }}{% endif %}", "red blue red"),
-        ("{% if vip %}{{ 'a' if tries > 5 else [1, 2] | join('-') }}{% endif %}", "1-2"),
-        ("{# nothing #}a{# {{ nothing }} #}", "a"),
-        ("{% raw %}{{ x }} { y }{% endraw %}", "{{ x }} { y }"),
-        ("a {{- tries -}} b {%- if vip -%} c {%- endif %}", "a2bc"),
-        ("{{ '}}' }}{{ \"%}\" }}", "}}%}"),
-        ("  Hello\n", "Hello"),
-        ("{{ (call if vip else info).direction }}", "inbound"),
-        ("{% if vip %}{{ call['sip']['X-Tenant'] }}{{ (call if vip else info)['uuid'] }}{% endif %}", "blueaaaa"),
-        ("{% if vip %}{{ ticket[2:] }}{{ ticket[:-3] }}{{ ticket[-2:-1] }}{{ ticket[:] }}{% endif %}", "17T1T-17"),
-        ("{% if vip %}{{ call.custom_data.nobody[1:] | default('x') }}{% endif %}", "x"),
-        ("{% if vip %}{{ items[5:] | first | default('x') }}{% endif %}", "x"),
-        ("  Hello {{ tries }}\n", "Hello 2"),
-        ("{% if vip %}\n  Hello\n{% endif %}\n", "Hello"),
-        ("100 % of {them}", "100 % of {them}"),
-        ("{{ items[tries - 1] }} {{ items[tries] | default('none') }}", "blue none"),
-        ("{% if vip %}{{ items[tries - 1] }} {{ items[tries - 3] | default('none') }}{% endif %}", "blue none"),
-        ("{% for i in items %}{{ items[loop.index0] }}{{ items[-1] }} {% endfor %}", "redblue blueblue"),
-        ("{% if vip %}{{ call.sip['X-' + 'tenant'] }}{{ info['it' + 'ems'] }}{% endif %}", "bluean entry"),
-        ("{% if vip %}{{ items[call.custom_data.nobody] | default('x') }}{% endif %}", "x"),
-        ("{% for i in items + ['green'] %}{{ i | upper }} {% endfor %}", "RED BLUE GREEN"),
-        ("{% for i in [[1, 2], [3]] %}{{ i | list }}; {% endfor %}", "1 and 2; 3;"),
-        ("{{ items | list }}, {{ [tries, balance] | list('or') }}", "red and blue, 2 or 1.5"),
-        ("{% set x = now | spoken %}{{ x }}", "Monday, January 5 at 9:30 AM"),
-        ("{% if vip %}{{ now | in_zone('Europe/Berlin') | spoken('time') }}{% endif %}", "10:30 AM"),
-        ("{% if vip %}{{ 12 | spoken('GBP') }} {{ '123456' | digits(2) }}{% endif %}", "12 pounds 1 2, 3 4, 5 6"),
-        ("{{ call.custom_data.nobody | spoken | default('never') }}", "never"),
-        ("{% if vip %}{{ call.custom_data.nobody | spoken('time') | default('never') }}{% endif %}", "never"),
-    ],
-)
+@pytest.mark.parametrize(("source", "expected"), table(__file__, "test_a_text_is_rendered"))
 def test_a_text_is_rendered(source: str, expected: str) -> None:
     assert expected == rendered(source)
 
@@ -198,58 +137,7 @@ def test_issues_point_at_the_line_of_a_block_scalar() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "escape", "type_name", "expected"),
-    [
-        ("{{ tries + 1 }}", "text", "int", 3),
-        ("{{ ticket[2:] }}", "text", "int", 17),
-        ("{{ tries }}0", "text", "int", 20),
-        ("20", "text", "int", 20),
-        ("0.5", "text", "number", 0.5),
-        ("{{ balance }}", "text", "number", 1.5),
-        ("{{ vip }}", "text", "bool", True),
-        ("{{ vip and tries > 5 }}", "text", "bool", False),
-        ("{{ call.custom_data.vip }}", "text", "bool", True),
-        ("true", "text", "bool", True),
-        ("{{ items }}", "text", "list", ["red", "blue"]),
-        ("{{ call.custom_data.list }}", "text", "list", ["a", "b"]),
-        ("{{ items + [ticket] }}", "text", "list", ["red", "blue", "T-17"]),
-        ("{{ [now, tries] }}", "text", "list", ["2026-01-05T09:30:00+00:00", 2]),
-        ("{{ items[tries - 1] }}", "text", "text", "blue"),
-        ("{{ info }}", "text", "map", {"items": "an entry", "count": 3}),
-        ("{{ call.from }}", "number", "phone", "447700900123"),
-        ("+44 7700 900123", "number", "phone", "447700900123"),
-        ("+{{ call.from }}", "number", "phone", "447700900123"),
-        ("{{ input.digits }}#", "number", "text", "1#"),
-        ("https://example.com/{{ ticket }}?a={{ call.from }}", "url", "url", "https://example.com/T-17?a=447700900123"),
-        ("{{ env.CRM_URL }}/{{ ticket }}", "url", "url", "https://crm.example.com/T-17"),
-        ("https://{{ env.TEAM }}.example.com/x", "url", "url", "https://blue.example.com/x"),
-        ("{{ music }}", "url", "url", "https://example.com/music.mp3"),
-        ("sip:{{ ticket }}@pbx.example.com;x={{ tries }}", "url", "text", "sip:T-17@pbx.example.com;x=2"),
-        (
-            "{% if vip %}https://a.example.com/{% else %}https://b.example.com/{% endif %}x",
-            "url",
-            "url",
-            "https://a.example.com/x",
-        ),
-        ('{"a": {{ tries }}, "b": "{{ ticket }}", "c": {{ vip }}}', "json", "text", '{"a": 2, "b": "T-17", "c": true}'),
-        (
-            '{"a": "{% if vip %}<speak>x</speak>{% else %}x{% endif %}{{ info.count }}", "b": {{ tries }}}',
-            "json",
-            "text",
-            '{"a": "<speak>x</speak>3", "b": 2}',
-        ),
-        (
-            '{"a": {% if vip %}"{{ ticket }}"{% else %}"none"{% endif %}{% for i in items %}, "{{ i }}"{% endfor %}}',
-            "json",
-            "text",
-            '{"a": "T-17", "red", "blue"}',
-        ),
-        ('{"a": "{{ ticket }}", "text": {% if vip %}"b"{% endif %}}', "json", "text", '{"a": "T-17", "text": "b"}'),
-        ("\\ <speak {{ tries }}", "json", "text", "\\ <speak 2"),
-        ('{"a": {"b": {"c": 1}}}', "json", "text", '{"a": {"b": {"c": 1}}}'),
-        ("{{ now }}", "text", "text", "2026-01-05T09:30:00+00:00"),
-        ("{{ call.custom_data.name }}", "text", "text", "Ann"),
-    ],
+    ("source", "escape", "type_name", "expected"), table(__file__, "test_a_value_is_cast_to_its_type")
 )
 def test_a_value_is_cast_to_its_type(source: str, escape: str, type_name: str, expected: object) -> None:
     result = rendered(source, ESCAPES[escape], type_=TYPES[type_name])

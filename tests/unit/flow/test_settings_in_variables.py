@@ -1,10 +1,10 @@
-"""A setting of the server in a variable is no more said than `env` itself."""
+"""A setting of the server in a variable is spoken no more than `env` itself."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.flow.whole_projects import flow_text, told
+from tests.unit.flow.whole_projects import flow_text, reported
 
 HEAD = """\
 vars:
@@ -31,7 +31,7 @@ def errors(steps: str, head: str = HEAD, **others: str) -> list[str]:
     """Code and message of every error of a flow and others."""
     texts = {"flows/test.yaml": flow_text(steps, head)}
     texts |= {f"flows/{name}.yaml": text for name, text in others.items()}
-    faults = [fault.partition(" ")[2] for fault in told(texts)]
+    faults = [fault.partition(" ")[2] for fault in reported(texts)]
     return [fault for fault in faults if fault.startswith("E")]
 
 
@@ -97,7 +97,7 @@ def test_a_file_of_actions_is_looked_at_too() -> None:
     }
 
     assert ["templates/a.json.j2:1:39 E330"] == [
-        " ".join(fault.split()[:2]) for fault in told(texts, "files") if " E" in fault
+        " ".join(fault.split()[:2]) for fault in reported(texts, "files") if " E" in fault
     ]
 
 
@@ -105,7 +105,7 @@ def test_the_setting_is_told_where_it_would_be_spoken() -> None:
     steps = 'hello:\n  set: {k: "{{ env.KEY }}"}\n  goto: next\nnext:\n  do: [{talk: "It is {{ k }}."}]\n  goto: end'
     texts = {"flows/test.yaml": flow_text(steps, "vars: {k: {type: text}}\ndefaults: {on: {error: end}}\n")}
 
-    assert [f"flows/test.yaml:11:27 E330 {SAID}"] == told(texts, "files")
+    assert [f"flows/test.yaml:11:27 E330 {SAID}"] == reported(texts, "files")
 
 
 def test_a_number_of_the_settings_may_be_kept_and_dialled() -> None:
@@ -147,7 +147,7 @@ def test_a_flow_that_was_checked_before_is_not_checked_again() -> None:
     steps = 'hello:\n  set: {k: "{{ env.KEY }}"}\n  do: [{talk: "It is {{ k }}."}]\n  goto: end'
     texts = {"flows/test.yaml": flow_text(steps, HEAD)}
 
-    assert [] == told(texts, "revision")
+    assert [] == reported(texts, "revision")
 
 
 def test_what_is_sensitive_as_well_is_told_as_that() -> None:

@@ -9,19 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from typing import Final
 
 from jinja2 import nodes
 
 from app.flow.actions.action import Action
 from app.flow.actions.values import leaves
-from app.flow.checks.usage.domains import shape_of
-from app.flow.checks.usage.facts import Facts
-from app.flow.checks.usage.walking import parts_of
+from app.flow.checks.usage.conditions import shape_of
+from app.flow.checks.usage.facts import Facts, needs_in, parts_of, tests_of
+from app.flow.hours.calendar import Calendar
 from app.flow.issues import Issue
+from app.flow.language.exits import Branch
 from app.flow.model import Step
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
 from app.flow.templates import Computed
+from app.flow.templates.references import Reference, walk
 from app.flow.types import ValueType
 from app.ncco.ssml import LONGEST
 
@@ -99,7 +103,7 @@ class _Measure:
         return 0
 
     def value(self, node: nodes.Expr) -> int:
-        """The characters of a value; 0 where its type does not tell."""
+        """The characters of a value; 0 where its type does not say."""
         match node:
             case nodes.Const(value=str() as text):
                 return len(text)
@@ -121,3 +125,66 @@ class _Measure:
         if not isinstance(shape, ValueType):
             return 0
         return max(map(len, shape.words)) if shape.words else _LONGEST.get(shape.name, 0)
+
+
+_DAY_NAME: Final = "holiday"
+
+
+def check_nameless(facts: Facts) -> Iterator[Issue]:
+    """One issue for each calendar, at the first place where a text says the name of a day that may have none.
+
+    A flow that asks for the name anywhere is believed to say it where there is one. A step is believed to be for
+    holidays, unless a line of a `branch` that leads to it asks for changed days (`override`).
+    """
+    spoken = list(_said_names(facts)) if "hours" in facts.read else []
+    if not spoken or _is_asked_for(facts):
+        return
+    reported: set[str] = set()
+    for step, need in sorted(spoken, key=lambda each: each[1].place):
+        name = str(need.path[0])
+        found = _nameless(facts.flow.calendars[name], _reasons(facts, step)) if name not in reported else None
+        if found is not None:
+            reported.add(name)
+            yield RULES["W639"].at(need.place, *_nameless_report(name, *found))
+
+
+def _nameless_report(name: str, day: date, is_override: bool) -> tuple[str, str]:
+    """Message and cure."""
+    message = f'"hours.{name}.holiday" is empty on {day}: this date has no name'
+    if is_override:
+        return message, f"name it beside its hours, under `override`: `{day}: {{hours: .., name: stocktaking}}`"
+    return message, f"name it under `holidays`: `{{{day}: stocktaking}}`"
+
+
+def _said_names(facts: Facts) -> Iterator[tuple[Step, Reference]]:
+    """Where a text says what a day is called, and nothing around it asks whether there is a name."""
+    for step in facts.flow.steps.values():
+        for text in texts_of(step):
+            if "hours" in text.used_names:
+                yield from ((step, need) for need in needs_in(text) if _is_name(need) and need.is_bare)
+
+
+def _is_name(need: Reference) -> bool:
+    return need.name == "hours" and need.path[1:] == (_DAY_NAME,)
+
+
+def _is_asked_for(facts: Facts) -> bool:
+    """Whether a condition of the flow asks what a day is called."""
+    tests = (test for step in facts.flow.steps.values() for test in tests_of(step))
+    return any(_is_name(need) for test in tests for need in needs_in(test))
+
+
+def _reasons(facts: Facts, step: Step) -> frozenset[str]:
+    """For which of the two reasons a call comes to a step, as far as the branches that lead to it ask."""
+    branches = [each.exit for each in facts.flow.steps.values() if isinstance(each.exit, Branch)]
+    tests = [arm.condition.node for each in branches for arm in each.arms if arm.target.step == step.name]
+    asked = {node.value for test in tests for node in walk(test) if isinstance(node, nodes.Const)}
+    return frozenset(asked & {"holiday", "override"}) or frozenset({"holiday"})
+
+
+def _nameless(calendar: Calendar, reasons: frozenset[str]) -> tuple[date, bool] | None:
+    """The first date without a name, and whether it is one of `override`; None when all have one."""
+    dates = {"holiday": calendar.holidays.keys() - calendar.override.keys(), "override": calendar.override.keys()}
+    found = [day for reason in reasons for day in dates[reason] if not calendar.holiday_on(day)]
+    first = min(found, default=None)
+    return None if first is None else (first, first in calendar.override)

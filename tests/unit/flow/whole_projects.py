@@ -14,7 +14,7 @@ def flow_text(steps: str, head: str = "", name: str = "test") -> str:
     return f"{top}{dedent(head)}steps:\n{indent(dedent(steps).strip(), '  ')}\n"
 
 
-def told(texts: Mapping[str, str], extent: Extent = "project") -> list[str]:
+def reported(texts: Mapping[str, str], extent: Extent = "project") -> list[str]:
     """Place, code and message of every issue, in order."""
     issues = load(texts, extent=extent).issues
     return [f"{issue.place} {issue.code} {issue.message}" for issue in issues]

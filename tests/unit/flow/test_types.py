@@ -20,6 +20,7 @@ from app.flow.types import (
     words,
     write,
 )
+from tests.unit.flow.tables import table
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -199,22 +200,7 @@ def test_what_has_a_declared_form_is_cast_through_and_through() -> None:
     assert cast == {"questions": [{"text": "How are you?", "max": 5}]}
 
 
-@pytest.mark.parametrize(
-    ("written", "sentence"),
-    [
-        ([], "a map is needed"),
-        ({}, "a map with the entry questions is needed"),
-        ({"questions": None}, "a map with the entry questions is needed"),
-        ({"questions": "x"}, "at questions, a list is needed"),
-        (
-            {"questions": [{"text": "x", "max": 1}, {"text": "x"}]},
-            "at questions[1], a map with the entry max is needed",
-        ),
-        ({"questions": [{"text": "x", "max": "many"}]}, f"at questions[0].max, {WHOLE}"),
-        ({"questions": [{"text": [], "max": 1}]}, "at questions[0].text, a text, a number, true or false is needed"),
-        ({"questions": [{}] * (MAX_ITEMS + 1)}, f"at questions, a list of at most {MAX_ITEMS} entries is needed"),
-    ],
-)
+@pytest.mark.parametrize(("written", "sentence"), table(__file__, "test_what_lacks_its_declared_form_is_told_where"))
 def test_what_lacks_its_declared_form_is_told_where(written: object, sentence: str) -> None:
     with pytest.raises(ValueError, match="needed") as caught:
         SURVEY.cast(written)

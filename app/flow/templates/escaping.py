@@ -1,0 +1,402 @@
+"""The context of each value in a text, and the escapers that write it there, so that it can be nothing but a value.
+
+A value is in a tag or between tags, in JSON's quotes or not, in a URL's host or path. Such a context is a short
+word; it begins as "" and changes with the literal text in front of the value. No escaper repeats the value in a
+message: it may be a caller's PIN. A missing value raises UndefinedError.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import quote
+
+from jinja2 import Undefined
+
+from app.flow.scope import Shape, described, kind_of
+from app.flow.templates.filters import MAX_TEXT, Unfit
+from app.flow.types import write
+
+Escaper: TypeAlias = Callable[[Any], str]
+
+# escapers
+
+_UNSPOKEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
+_UNSPOKEN_OR_TAG = re.compile(r"[<>\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
+_TAG_OR_C1 = re.compile(r"[<>\x7f-\x9f]")
+_LONE = re.compile(r"[\ud800-\udfff]")
+_NUMBER = re.compile(r"[0-9*#pP+(). -]*")
+_BASE = re.compile(r"[^\x00-\x20\x7f-\x9f\"<>\\^`{|}\ud800-\udfff]*")
+_BEGINS_URL = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]|sips?:)", re.IGNORECASE)
+_HOST = re.compile(r"[A-Za-z0-9.:-]*")
+_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"})
+"""As `xml.sax.saxutils` escapes, which brings an HTTP client with it when it is imported."""
+
+
+def _written(value: object) -> str:
+    if type(value) is str and len(value) <= MAX_TEXT:
+        return value
+    if isinstance(value, Undefined):
+        return str(value)
+    try:
+        text = write(value)
+    except ValueError as error:
+        raise Unfit(str(error)) from None
+    if len(text) > MAX_TEXT:
+        raise Unfit(f"a value of more than {MAX_TEXT:,} characters", "E394")
+    return text
+
+
+def talk(value: object) -> str:
+    """Plain speech: `<`, `>` and control characters become blanks."""
+    return _UNSPOKEN_OR_TAG.sub(" ", _written(value))
+
+
+def ssml(value: object) -> str:
+    """Text between SSML tags or in an attribute's quotes."""
+    return _UNSPOKEN.sub(" ", _written(value)).translate(_XML)
+
+
+def url(value: object) -> str:
+    """One segment of a path, or one value of a query."""
+    return quote(_LONE.sub("\ufffd", _written(value)), safe="")
+
+
+def url_base(value: object) -> str:
+    """The beginning of a URL, from a setting of the server or a variable of type url."""
+    written = _matching(_BASE, value, "a setting with characters that a URL does not have")
+    if written and not _BEGINS_URL.match(written):
+        raise Unfit("a URL with its scheme and host is needed, such as https://example.com", "E392")
+    return written
+
+
+def url_host(value: object) -> str:
+    """The host of a URL, or a part of it, from a setting of the server."""
+    return _matching(_HOST, value, "a setting with characters that a host does not have")
+
+
+def number(value: object) -> str:
+    """Digits, `*`, `#`, `p`, and what phone numbers are written with."""
+    return _matching(_NUMBER, value, "a value with characters that are not dialled")
+
+
+def header(value: object) -> str:
+    """A header: control characters, above all line ends, are refused."""
+    text = _written(value)
+    if _UNSPOKEN.search(text):
+        raise Unfit("a value with control characters in a header", "E393")
+    return text
+
+
+def json_text(value: object) -> str:
+    """A part of a JSON string. It may be spoken later, so `<` and `>` become blanks as in `talk`."""
+    return _json_escaped(_TAG_OR_C1.sub(" ", _written(value)))
+
+
+def json_ssml(value: object) -> str:
+    """A part of a JSON string that holds SSML."""
+    return _json_escaped(ssml(value))
+
+
+def _json_escaped(text: str) -> str:
+    return json.dumps(_LONE.sub("\ufffd", text), ensure_ascii=False)[1:-1]
+
+
+def json_bare(value: object) -> str:
+    """A number, true or false outside of JSON's quotes."""
+    if isinstance(value, int | float | Undefined):
+        return _written(value)
+    raise Unfit("only a number, true or false can be outside of JSON's quotes", "E393")
+
+
+def text(value: object) -> str:
+    """A text that goes nowhere by itself: as it is, without half characters."""
+    return _LONE.sub("\ufffd", _written(value))
+
+
+def _matching(pattern: re.Pattern[str], value: object, message: str) -> str:
+    written = _written(value)
+    if not pattern.fullmatch(written):
+        raise Unfit(message, "E393")
+    return written
+
+
+ESCAPERS: dict[str, Escaper] = {
+    "_talk": talk,
+    "_ssml": ssml,
+    "_url": url,
+    "_url_base": url_base,
+    "_url_host": url_host,
+    "_number": number,
+    "_header": header,
+    "_json": json_text,
+    "_json_ssml": json_ssml,
+    "_json_bare": json_bare,
+    "_text": text,
+}
+"""By the names that they have as filters; no author can write such a name."""
+
+
+# contexts
+
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://|(?P<sip>sips?:))")
+_BEHIND_BASE = re.compile(r"/(?!/)|[?#;@]|:(?:[0-9]+(?:[/?#;]|\Z)|\Z)")
+"""What may follow a value that holds a scheme and a host: a path, a port, or the host of a SIP user."""
+_OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
+
+
+class Misplaced(Exception):
+    """A value where none is allowed.
+
+    Attributes:
+        code, message, cure: for the issue; without a cure, the rule's own is meant.
+        is_all_before: the issue is about the text in front of the value.
+    """
+
+    def __init__(self, code: str, message: str, cure: str | None = None, *, is_all_before: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.cure = cure
+        self.is_all_before = is_all_before
+
+
+class Written(NamedTuple):
+    """A value that is written into a text.
+
+    Attributes:
+        shape: its type.
+        is_fixed: whether it is made of settings of the server and of what the file says, and of nothing else.
+        is_url: whether it begins as such a value or as one of type url does.
+        shown: how it is written.
+    """
+
+    shape: Shape
+    is_fixed: bool
+    is_url: bool
+    shown: str
+
+
+def _joined(contexts: set[str]) -> str | None:
+    if contexts == {"base", "host"}:
+        return "base"
+    return next(iter(contexts)) if len(contexts) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """How the contexts of one kind of place follow from each other.
+
+    Attributes:
+        after: context, literal text → the context behind it.
+        escaper: context, value → the name of what escapes it. Raises Misplaced when no value is allowed there.
+        after_value: the context behind a value.
+        joined: the context behind branches that end in these contexts; None when they do not go together.
+        spoken: the contexts whose text a caller hears.
+        is_sent: whether it goes out in an NCCO, which is also kept with the call.
+    """
+
+    after: Callable[[str, str], str]
+    escaper: Callable[[str, Written], str]
+    after_value: Callable[[str], str] = str
+    joined: Callable[[set[str]], str | None] = _joined
+    spoken: frozenset[str] = frozenset()
+    is_sent: bool = True
+
+
+def _after_talk(context: str, text: str) -> str:
+    if context == "tag" and not re.search(r"[<>\s]", text):
+        return context
+    return "tag" if _OPEN_TAG.search(text) else ""
+
+
+def _talk(context: str, value: Written) -> str:
+    if context == "tag":
+        raise _behind_bracket(value)
+    return "_talk"
+
+
+def _plain(name: str) -> Contexts:
+    return Contexts(lambda context, text: context, lambda context, value: name)
+
+
+def _after_ssml(context: str, text: str) -> str:
+    for sign in _COMMENT.sub("", text):
+        if context in ('"', "'"):
+            context = "tag" if sign == context else context
+        elif context == "tag":
+            context = "" if sign == ">" else sign if sign in "\"'" else context
+        elif sign == "<":
+            context = "tag"
+    return context
+
+
+def _ssml(context: str, value: Written) -> str:
+    if context == "tag":
+        raise Misplaced("E333", f"{value.shown} is within a tag or a comment, outside of quotes")
+    return "_ssml"
+
+
+# JSON
+#
+# Outside of strings: "" anywhere, `text` behind `"text":`, `url` behind the name of a URL, `closed` behind a string
+# that holds a value, `key` where such a string has turned out to be a key.
+# Within strings: `quotes`, `valued` (with a value in it), `said` (what a talk says), `speak` (SSML), `tag` (directly
+# behind a `<`), `backslash` (directly behind one). Where the string is a URL: `start`, `base`, `host`, `user` and
+# `path` as in a URL, `link` in the host of any other URL.
+
+_STRICTEST_WITHIN = ("speak", "said", "start", "base", "host", "user", "link", "path", "valued", "quotes")
+_STRICTEST_OUTSIDE = ("closed", "text", "url", "")
+_WITHIN = frozenset(_STRICTEST_WITHIN)
+_SPOKEN_IN_JSON = frozenset({"said", "speak"})
+_OUTSIDE = re.compile(
+    r'(?P<blank>[\s\[]+)|(?P<text>"text"\s*:)'
+    r'|(?P<url>"(?:streamUrl|eventUrl|musicOnHoldUrl|ringbackTone|uri|url)"\s*:)'
+    r'|(?P<user>"\s*sips?:)|(?P<host>"\s*[A-Za-z][A-Za-z0-9+.-]*://)|(?P<begin>")|(?P<colon>:)|[^"\s:\[]+'
+)
+"""The names of URLs are those of the NCCO reference."""
+_INSIDE = re.compile(
+    r'\\.|(?P<backslash>\\\Z)|(?P<end>")|(?P<speak><speak(?=[\s>]))|(?P<tag><[^<>\s"\\]*\Z)|[^"\\<]+|<', re.DOTALL
+)
+
+
+def _after_json(context: str, text: str) -> str:
+    at = 0
+    while at < len(text) and context != "key":
+        is_inside = context in _WITHIN or context in ("tag", "backslash")
+        match = (_INSIDE if is_inside else _OUTSIDE).match(text, at)
+        assert match is not None  # noqa: S101 - the patterns match any character
+        context = (_inside if is_inside else _outside)(context, match.lastgroup or "", match.group())
+        at = match.end()
+    return context
+
+
+def _outside(context: str, sign: str, text: str) -> str:
+    match sign:
+        case "blank":
+            return context if context == "url" or text.isspace() else ""
+        case "begin":
+            return {"text": "said", "url": "start"}.get(context, "quotes")
+        case "host":
+            return {"text": "said", "url": "host"}.get(context, "link")
+        case "user":
+            return {"text": "said", "url": "user"}.get(context, "quotes")
+        case "colon":
+            return "key" if context == "closed" else context
+    return sign
+
+
+def _inside(context: str, sign: str, text: str) -> str:
+    match sign:
+        case "end":
+            return "closed" if context == "valued" else ""
+        case "backslash" | "speak" | "tag":
+            return sign
+    if context in ("tag", "backslash"):
+        return "said"
+    if context == "start":
+        return "quotes"
+    if context in ("user", "base", "host", "link"):
+        behind = _after_url("host" if context in ("base", "link") else context, text)
+        return behind if behind == "path" or context == "user" else context
+    return context
+
+
+def _after_json_value(context: str) -> str:
+    if context in ("quotes", "start"):
+        return {"quotes": "valued", "start": "base"}[context]
+    return "" if context in ("text", "url", "closed") else context
+
+
+def _joined_json(contexts: set[str]) -> str | None:
+    """The strictest of the contexts, if all are within a string or all outside."""
+    if len(contexts) == 1:
+        return next(iter(contexts))
+    for context in (*_STRICTEST_WITHIN, *_STRICTEST_OUTSIDE):
+        if context in contexts:
+            together = _STRICTEST_WITHIN if context in _WITHIN else _STRICTEST_OUTSIDE
+            return context if contexts <= set(together) else None
+    return None
+
+
+def _json(context: str, value: Written) -> str:
+    if context == "tag":
+        raise _behind_bracket(value)
+    if context == "backslash":
+        cure = "leave the backslash out; values are escaped by themselves"
+        raise Misplaced("E334", "a backslash before the braces", cure)
+    if context in ("user", "path"):
+        return "_url"
+    if (context == "start" and not value.is_url) or (context in ("base", "host") and not value.is_fixed):
+        raise Misplaced("E332", f"{value.shown} decides where the URL leads")
+    if context in _WITHIN:
+        return "_json_ssml" if context == "speak" else "_json"
+    if kind_of(value.shape) not in ("number", "bool", "any"):
+        raise Misplaced("E334", f"{value.shown} is {described(value.shape)} and is outside of quotes")
+    return "_json_bare"
+
+
+def _behind_bracket(value: Written) -> Misplaced:
+    cure = 'leave the "<" out, or put a blank behind it'
+    return Misplaced("E333", f'{value.shown} is directly behind a "<"', cure)
+
+
+def _after_url(context: str, text: str) -> str:
+    if context == "" and (scheme := _SCHEME.match(text)):
+        context, text = ("user" if scheme.group("sip") else "host"), text[scheme.end() :]
+    if context == "" and text.strip():
+        return "odd"
+    if context == "user" and "@" in text:
+        context, text = "host", text[text.index("@") + 1 :]
+    if context == "base" and text.strip():
+        context = "host" if _BEHIND_BASE.match(text) else "torn"
+    if context == "host" and re.search(r"[/?#;]", text):
+        return "path"
+    return context
+
+
+def _url(context: str, value: Written) -> str:
+    if context in ("user", "path"):
+        return "_url"
+    if context == "" and value.is_url:
+        return "_url_base"
+    if context in ("base", "host") and value.is_fixed:
+        return "_url_host"
+    if context == "odd":
+        cure = "begin with https:// and the host, or with a setting: {{ env.NAME }}"
+        message = "the URL does not begin with a scheme and a host"
+        raise Misplaced("E332", message, cure, is_all_before=True)
+    raise Misplaced("E332", f"{value.shown} decides where the URL leads")
+
+
+CONTEXT_NAMES = {
+    "tag": "in a tag",
+    '"': "in quotes",
+    "'": "in quotes",
+    **dict.fromkeys(_WITHIN, "in quotes"),
+    "backslash": "behind a backslash",
+    "user": "before the @",
+    "host": "in the host",
+    "path": "behind the host",
+    "base": "in the host",
+    "torn": "in the host",
+    "odd": "in no URL",
+}
+"""How messages call the contexts; any other is at the beginning or between."""
+
+
+CONTEXTS: dict[str, Contexts] = {
+    "talk": Contexts(_after_talk, _talk, spoken=frozenset({"", "tag"})),
+    "ssml": Contexts(_after_ssml, _ssml, spoken=frozenset({"", "tag", '"', "'"})),
+    "json": Contexts(_after_json, _json, _after_json_value, _joined_json, _SPOKEN_IN_JSON),
+    "url": Contexts(_after_url, _url, lambda context: context or "base"),
+    "number": _plain("_number"),
+    "header": _plain("_header"),
+    "text": _plain("_text"),
+    "kept": Contexts(lambda context, text: context, lambda context, value: "_text", is_sent=False),
+}
+"""By kind of place; `kept` is a variable."""
