@@ -135,7 +135,11 @@ URL = "a URL is needed, such as https://example.com/hold.mp3"
         ("url", "https://", URL),
         ("url", "https://exa mple.com", URL),
         ("url", "https://example.com/a\nb", URL),
-        ("url", "https://user@example.com", URL),
+        (
+            "url",
+            "https://user@example.com",
+            "a URL without user and password is needed: credentials in a URL are refused",
+        ),
         ("url", 3, URL),
         ("list", "a, b", "a list is needed"),
         ("list", ["x"] * (MAX_ITEMS + 1), f"a list of at most {MAX_ITEMS} entries is needed"),
