@@ -17,9 +17,8 @@ from jinja2 import TemplateError, Undefined, UndefinedError, nodes
 from app.errors import RenderError
 from app.flow.nodes import Place
 from app.flow.templates.environment import ENVIRONMENT
-from app.flow.templates.__pycache__.files.cpython-311c import Located
 from app.flow.templates.filters import FILTERS, Unfit
-from app.flow.templates.tree import Template
+from app.flow.templates.tree import Located, Template
 from app.flow.types import ValueType
 
 Run: TypeAlias = Callable[[Mapping[str, Any]], Any]
