@@ -27,7 +27,7 @@ def faults(do: str, *, goes_on: bool = False, templates: Mapping[str, str] | Non
         ("- talk: a\n- record: {timeOut: 1}", "E401 2:21 1 is not between 3 and 7200."),
         ("- talk: {language: en-GB}", "E401 1:3 talk needs text."),
         ("- talk: {language: '{{ caller }}'}", "E401 1:3 talk needs text."),
-        ("- talk: '<speak>Hello'", "E401 1:9"),
+        ("- talk: '<speak>Hello'", "E401 1:22 "),
         ("- talk: '<speak>Hello {{ caller }}'", "E401 1:9"),
         ("- talk: '<speak>{{ call.from_user | spoken }} <break></speak>'", "E401 1:9 "),
         ("- talk: '<speak>{{ call.custom_data.ref | digits }} & co</speak>'", "E401 1:9 "),
@@ -39,7 +39,7 @@ def faults(do: str, *, goes_on: bool = False, templates: Mapping[str, str] | Non
         ("- connect: {type: sip, headers: {a: b}}", "E401 1:12 "),
         ("- notify: {a: b}\n- transfer: CON-1\n- talk: a", "E401 3:3 "),
         ("- stream: https://example.com/a.mp3\n  level: 0.55", "E401 2:10 "),
-        ("- talk: a\n- talk: b\n  loop: 0\n- talk: c", "E401 4:3 The talk in line 2 loops forever, "),
+        ("- talk: a\n- talk: b\n  loop: 0\n- talk: c", "E401 4:3 A talk before this one loops forever, "),
     ],
 )
 def test_a_broken_rule_is_reported_where_the_field_stands(do: str, fault: str) -> None:
