@@ -6,6 +6,7 @@ A file is a map:
     project     the name of a folder of examples/, whose answers.json the stand-in knows, or "flows" for flows/ of this
                 repository; left out: none
     files       texts by path, beside the project's or in place of them
+    replace     other texts for parts of the project's files, so that no reply depends on the hour of the day
     nccos       NCCOs by name, for replies that many exchanges have
     cases       a list
 
@@ -88,6 +89,7 @@ class Project(Part):
     settings: dict[str, str] = {}
     project: str | None = None
     files: dict[str, str] = {}
+    replace: dict[str, str] = {}
     answers: dict[str, Any] = {}
     nccos: dict[str, list[dict[str, Any]]] = {}
     cases: list[Case]
@@ -100,7 +102,10 @@ class Project(Part):
             home = ROOT if self.project == "flows" else ROOT / "examples" / self.project
             for path in [*home.glob("flows/*.yaml"), *home.glob("templates/*.j2")]:
                 prefix = f"{self.project}-" if path.suffix == ".yaml" else ""
-                found[f"{path.parent.name}/{prefix}{path.name}"] = path.read_text(encoding="utf-8")
+                text = path.read_text(encoding="utf-8")
+                for old, new in self.replace.items():
+                    text = text.replace(old, new)
+                found[f"{path.parent.name}/{prefix}{path.name}"] = text
             known = home / "answers.json"
             written = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}
             answers = {key: {"in_turn": one} if isinstance(one, list) else one for key, one in written.items()}
