@@ -106,7 +106,7 @@ def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
 
 def failsafe_drafts(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
     """The failsafe NCCO in its form behind an `input`."""
-    return _plain([Draft(dict(action)) for action in failsafe])
+    return _plain([Draft(dict(action), shape=_FAILSAFE_SHAPE + index) for index, action in enumerate(failsafe)])
 
 
 def _plain(drafts: list[Draft]) -> list[Draft]:
@@ -124,6 +124,10 @@ def _plain(drafts: list[Draft]) -> list[Draft]:
 
 SOUND_LIMIT = 10_000
 """Shapes of NCCOs that are remembered for one flow."""
+
+_FAILSAFE_SHAPE = 1
+"""The shape of the first action of the failsafe NCCO, which stays the same while a server runs. The shape of an action
+of a flow is its `id`, which is far larger."""
 
 _NO_TAIL = 1 << 30
 """Where the tail of an NCCO begins that has none, or whose tail is the failsafe NCCO."""
