@@ -6,7 +6,7 @@ from typing import Any
 
 from app.engine.outcome import CONNECTED
 from app.engine.run import Run
-from app.engine.session import Session, WaitRef
+from app.engine.session import OWN_LEG, Session, WaitRef
 from app.engine.turn import TurnContext
 from app.flow.language.hooks import event_record
 from app.flow.model import Flow, Sending
@@ -47,7 +47,8 @@ def hang_up(
         seen: the statuses that were recorded for the waits of the latest turn.
     """
     ended_by = getattr(webhook, "disconnected_by", None)
-    step = session.step or (session.leaves if ended_by != "platform" else "")
+    last = [told.step for told in session.observers if told.wait == OWN_LEG and ended_by != "platform"]
+    step = session.step or (last[-1] if last else "")
     if not step or _dial_was_last(session, ended_by, seen):
         return ()
     run = Run(flow, session, context)

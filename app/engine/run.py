@@ -22,7 +22,7 @@ from app.engine.scope import (
     observers,
     scopes_of,
 )
-from app.engine.session import Session
+from app.engine.session import OWN_LEG, Observer, Session
 from app.engine.turn import TraceLine, Turn, TurnContext, line
 from app.errors import RenderError
 from app.flow.actions.action import checkpoint
@@ -75,7 +75,7 @@ class Run:
     asr_errors = 0
     position = 0
     returned = ""
-    leaves = ""
+    last_conversation = ""
     is_failsafe = False
 
     def __init__(self, root: Flow, before: Session, context: TurnContext) -> None:
@@ -256,7 +256,7 @@ class Run:
         self._builder.take_back(mark.script)
         self._set_scopes(mark.scopes)
         self.locale = mark.locale
-        self.returned = self.leaves = ""
+        self.returned = self.last_conversation = ""
 
     def take_back_last(self, step: Step | None) -> None:
         """Remove what `step` has added, if it was entered in this turn and not taken back yet."""
@@ -275,7 +275,7 @@ class Run:
 
     def end(self) -> None:
         """The call ends when what was added has been played; the other party of a connect is then joined."""
-        self.leaves = self.step if self._builder.ends_in_conversation else ""
+        self.last_conversation = self.step if self._builder.ends_in_conversation else ""
         self.step = ""
         if self.before.parent:
             self._builder.add(last_actions(self.returned, is_silent=self._builder.is_empty))
@@ -318,6 +318,10 @@ class Run:
         before, scope = self.before, self._scope
         waits = tuple(self._builder.waits)
         is_over = True not in [wait.steers for wait in waits]
+        where = "" if self.flow is self.root else self.flow.name
+        told = observers(self.root, before) if before.waits else before.observers
+        if is_over and self.last_conversation:
+            told += (Observer(before.turn + 1, OWN_LEG, where, self.last_conversation),)
         session = Session(
             id=before.id,
             flow=self.root.name,
@@ -334,14 +338,13 @@ class Run:
             heard=self.heard,
             waits=waits,
             is_over=is_over,
-            at="" if self.flow is self.root else self.flow.name,
+            at=where,
             callers=levels(self._scopes, self._mask),
             lookups=scope.kept_lookups(self._mask),
             locale=self.locale,
-            observers=observers(self.root, before) if before.waits else before.observers,
+            observers=told,
             parent=before.parent,
             returned=self.returned,
-            leaves=self.leaves if is_over else "",
         )
         trace, hooks = tuple(self._trace), tuple(self.hooks)
         return Turn(self._builder.actions(), session, trace, outcome, self.is_failsafe, hooks, self.answers.kept)

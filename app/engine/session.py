@@ -83,11 +83,17 @@ class Level(NamedTuple):
     lookups: Mapping[str, Any]
 
 
+OWN_LEG: Final = -1
+"""In place of the number of a wait: the caller's own leg."""
+
+
 class Observer(NamedTuple):
     """A wait of an earlier turn whose events still send hooks, hours later if need be.
 
+    A call whose flow is over, but which lasts until its caller leaves a `conversation`, has one for its own leg.
+
     Attributes:
-        turn, wait: which one. flow, step: who tells.
+        turn, wait: which one; `wait` is OWN_LEG for the caller's own leg. flow, step: whose hooks are sent.
     """
 
     turn: int
@@ -118,7 +124,6 @@ class Session(NamedTuple):
         observers: what is told of the webhooks of earlier turns.
         parent: the session whose connect made this leg; "" for a call that came in.
         returned: the outcome with which the flow came to its end where none waits for it.
-        leaves: the step of a `conversation` that is played last: the caller leaves it by hanging up.
     """
 
     id: str
@@ -143,7 +148,6 @@ class Session(NamedTuple):
     observers: tuple[Observer, ...] = ()
     parent: str = ""
     returned: str = ""
-    leaves: str = ""
 
 
 def to_json(session: Session) -> bytes:
@@ -187,8 +191,6 @@ def _fields_seldom_used(session: Session) -> dict[str, Any]:
         fields["parent"] = session.parent
     if session.returned:
         fields["returned"] = session.returned
-    if session.leaves:
-        fields["leaves"] = session.leaves
     return fields
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.engine import Call, Session, TraceLine, Wait
-from app.engine.session import Level, Observer, from_json, to_json
+from app.engine.session import OWN_LEG, Level, Observer, from_json, to_json
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
 CALL = Call(
@@ -23,10 +23,9 @@ SELDOM = SESSION._replace(
     callers=(Level("acme", "check", {"team": "x"}, {"place": {"ok": True}}),),
     lookups={"place": {"ok": False}},
     locale="fr",
-    observers=(Observer(1, 0, "acme", "menu"),),
+    observers=(Observer(1, 0, "acme", "menu"), Observer(3, OWN_LEG, "acme", "room")),
     parent="other",
     returned="declined",
-    leaves="room",
 )
 
 
