@@ -177,7 +177,7 @@ def _returns(texts: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for text in texts:
         if text.lstrip().startswith(("flow:", "shared:", "#")):
-            document = yaml.safe_load(text)
+            document = yaml.load(text, Loader=yaml.CSafeLoader)  # the loader in Python refuses `phone?`
             for definition in (document.get("lookups") or {}).values():
                 found |= definition.get("returns") or {}
     return found

@@ -156,6 +156,8 @@ _OF_TYPE: Final[dict[str, tuple[Any, ...]]] = {
     "number": (0, 0.5, -1, 1e9),
     "bool": (True, False),
     "phone": ("447700900456", "+447700900456", PREMIUM, "449098790879"),
+    "phone?": ("", "447700900456", PREMIUM),
+    "url?": ("", f"https://{EVIL}/a.mp3"),
     "url": (f"https://{EVIL}/a.mp3", "https://evil.example.com@crm.example.com/"),
 }
-_TYPES: Final = frozenset({"text", "int", "number", "bool", "phone", "url"})
+_TYPES: Final = frozenset({"text", "int", "number", "bool", "phone", "phone?", "url", "url?"})
