@@ -211,6 +211,7 @@ class WebhookRoute(APIRoute):
             config.telemetry.webhook(response, seconds, kind)
         about = {"route": kind, "method": request.method}
         log_webhook(config.log, about, response, seconds, request.delivery, shows_values=config.dev)
+        response.background = None  # no reference to itself is left for the garbage collector to find
 
     def _failed(self, request: WebhookRequest, error: Exception) -> WebhookResponse:
         return request.config.failures.response(error, self.path, request.delivery, is_read=request.is_read)
