@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self
@@ -87,6 +88,8 @@ def mapping(value: object) -> Mapping[str, Any]:
 PYTHON_NAMES = frozenset({"from_", "type_"})
 """Names that only Python knows; a field that is sent under one of them is ignored."""
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 class Webhook(BaseModel):
     """One request from Vonage, read as far as it can be read.
@@ -124,7 +127,8 @@ class Webhook(BaseModel):
             return cls.model_validate(wire)
         except ValidationError as fault:
             errors = fault.errors(include_url=False, include_input=False, include_context=False)
-            wrong = dict.fromkeys(str(error["loc"][0]) for error in errors)
+            wrong = dict.fromkeys(str(error["loc"][0]) for error in errors if error["loc"])
+            wrong |= dict.fromkeys(name for name in wire if _SURROGATE.search(name))  # pydantic takes no such name
         webhook = cls.model_validate({name: value for name, value in wire.items() if name not in wrong})
         webhook._unread = {name: wire[name] for name in wrong}
         return webhook

@@ -6,7 +6,7 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -179,6 +179,7 @@ FIELDS = (
 
 @MODEST
 @given(st.dictionaries(st.sampled_from(FIELDS) | TEXTS, VALUES))
+@example({"\ud800": None, "dtmf": 3})
 def test_recognise_never_raises(fields: dict[str, object]) -> None:
     webhook = recognise(fields)
 
