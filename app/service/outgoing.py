@@ -159,6 +159,7 @@ class HostConnections:
         is_usable = connection.is_idle() and not connection.is_closed() and not connection.has_expired()
         if is_usable and len(self._idle) < IDLE_PER_HOST:
             self._idle.append(connection)
+            asyncio.get_running_loop().call_later(IDLE_S + 1, self._close_expired)
         else:
             self._close(connection)
 
@@ -170,15 +171,19 @@ class HostConnections:
             await asyncio.wait(self._closing)
 
     def _idle_or_new(self) -> httpcore.AsyncHTTPConnection:
-        """The idle connection that was used last, else a new one. Those that are too old are closed."""
-        for connection in [connection for connection in self._idle if connection.has_expired()]:
-            self._idle.remove(connection)
-            self._close(connection)
+        """The idle connection that was used last, else a new one."""
+        self._close_expired()
         if self._idle:
             return self._idle.pop()
         return httpcore.AsyncHTTPConnection(
             self._origin, self._ssl_context, keepalive_expiry=IDLE_S, network_backend=self._network
         )
+
+    def _close_expired(self) -> None:
+        """Close the connections that have been idle for too long, or that the host has closed."""
+        for connection in [connection for connection in self._idle if connection.has_expired()]:
+            self._idle.remove(connection)
+            self._close(connection)
 
     def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
         """Close it in a task of its own, which is not cancelled with the request."""
