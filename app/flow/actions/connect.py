@@ -190,7 +190,7 @@ def _read_runs(node: Map, entry: Entry, reader: Reader) -> Runs | None:
 
 
 def _check_outcomes(runs: Runs, place: Place, reader: Reader) -> None:
-    """W286 for an outcome by whose name nobody is to be joined, when it joins them."""
+    """W286 for an outcome whose name says that the call is not connected, when it connects it."""
     signature = reader.flows.get(runs.flow)
     for outcome in signature.outcomes if signature else ():
         if outcome.lower() in _REFUSING:

@@ -109,7 +109,7 @@ def speech_escape(text: str) -> Escape:
 
 @dataclass(frozen=True, slots=True)
 class ListField:
-    """A list; a single value may stand where a list of one is due, and a call may compute a whole list of texts."""
+    """A list. A single value counts as a list of one, and a template may compute a whole list of texts."""
 
     item: Field
 
@@ -124,7 +124,7 @@ class ListField:
 
 @dataclass(frozen=True, slots=True)
 class SingleField:
-    """A single value; a list of one may stand where only one is due, as some SDKs write it."""
+    """A single value. A list of one counts as its item, as some SDKs write it."""
 
     item: Field
 
