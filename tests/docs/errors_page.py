@@ -18,9 +18,8 @@ HEAD: Final = """# Errors and warnings
 
 <!-- written by make docs -->
 
-Every code that `ncco check` and `ncco validate` can show, with its cure and, where it is short, the change that fixes
-an example. An issue itself says where it is, what exactly is wrong, and the cure for that place. `ncco explain E214`
-shows the reason and the whole example.
+Every code of `ncco check` and `ncco validate`, with its cure and, where it is short, an example of the change.
+`ncco explain E214` shows the reason and a whole example.
 
 Codes that begin with E, J or N are errors: the flow is not served, or the NCCO is not sent. W and N9 are warnings.
 """
@@ -43,7 +42,7 @@ NCCO_CHAPTERS: Final[Mapping[str, str]] = {
 }
 
 
-MOST_WORDS: Final = 16
+MOST_WORDS: Final = 8
 """Words of a change that is shown."""
 HEADS: Final = ("---", "+++", "@@")
 

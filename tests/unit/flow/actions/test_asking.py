@@ -139,7 +139,7 @@ def test_free_speech_is_recognised_in_the_language_that_was_spoken() -> None:
             "E406 1:29 maxDigits is 2, and the exit waits for up to 3 digits | leave `maxDigits` out",
         ),
         ("- input: {dtmf: {submitOnHash: true}}", "E406 1:32 with submitOnHash the key # ends the input"),
-        ("- input: {}\n- input: {}", "E407 2:3 this step has more than one `input` | let one step ask once"),
+        ("- input: {}\n- input: {}", "E407 2:3 this step has more than one `input` | ask once per step"),
     ],
 )
 def test_a_written_input_may_not_contradict_the_exit(do: str, fault: str) -> None:
