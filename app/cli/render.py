@@ -17,9 +17,8 @@ from app.cli import options
 from app.cli.environment import flow_variables, folders, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import Source, flow_named, load_without_errors
-from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
-from app.service.library import Library
+from app.service.factory import make_service
 from app.service.policy import Policy
 from app.store import open_store
 
@@ -122,7 +121,7 @@ def command(
     async def play() -> tuple[Reply, list[Mapping[str, Any]]]:
         """The last reply, and the trace of its turn."""
         store = open_store("memory://")
-        service = CallService(store, Library(store, lambda: found.project), policy)
+        service = make_service(store, lambda: found.project, policy)
         await store.open()
         await service.library.reload()
         reply = await service.answer(webhook(), flow)

@@ -18,9 +18,7 @@ from app.cli.environment import flow_variables, server_settings, variables
 from app.cli.output import CannotRun
 from app.flow.report import printable
 from app.service.calls import CallService
-from app.service.lookups import LookupClient
-from app.service.outbox import Poster, Signer
-from app.service.outgoing import new_client
+from app.service.factory import Network
 from app.settings import Settings
 from app.simulator import Application
 from app.store import HookRow
@@ -76,17 +74,17 @@ async def live_outside(*, is_live: bool) -> AsyncIterator[Outside | None]:
         yield None
         return
     settings = server_settings()
-    client = LookupClient(settings.lookup_budget_ms, settings.private_hosts, settings.flows.resolve().parent)
-    async with new_client(settings.private_hosts) as http:
-        poster = Poster(http, Signer(settings.hook_secrets))
+    network = Network(
+        settings.lookup_budget_ms, settings.private_hosts, settings.flows.resolve().parent, settings.hook_secrets
+    )
 
-        async def post(hook: HookRow) -> str:
-            return hook.problem or (await poster(hook, datetime.now(UTC))).problem
+    async def post(hook: HookRow) -> str:
+        return hook.problem or (await network.post(hook, datetime.now(UTC))).problem
 
-        try:
-            yield Outside(flow_variables(), lambda: client.for_turn().ask, post)
-        finally:
-            await client.close()
+    try:
+        yield Outside(flow_variables(), lambda: network.lookups.for_turn().ask, post)
+    finally:
+        await network.close()
 
 
 def is_url(what: str | None) -> bool:

@@ -17,8 +17,6 @@ class Policy:
         env: variables for flows by name, the prefix `FLOW_` taken off.
         dial_allow: prefixes that computed numbers may have.
         dial_limit: how often one call may dial.
-        lookup_budget_ms: what all look-ups of one turn may take together.
-        private_hosts: names that look-ups and hooks may find private addresses by.
     """
 
     keys: tuple[bytes, ...] = field(repr=False)
@@ -26,5 +24,3 @@ class Policy:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     dial_allow: tuple[str, ...] = ()
     dial_limit: int = 10
-    lookup_budget_ms: int = 2000
-    private_hosts: tuple[str, ...] = ()

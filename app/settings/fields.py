@@ -296,8 +296,6 @@ class Settings(BaseSettings):
             failsafe=self.failsafe,
             env=self._flow_env,
             dial_allow=self.dial_allow,
-            lookup_budget_ms=self.lookup_budget_ms,
-            private_hosts=self.private_hosts,
         )
 
 

@@ -18,12 +18,14 @@ from structlog.typing import FilteringBoundLogger
 
 from app.flow.loader import load_files
 from app.service.calls import CallService
-from app.service.library import Library
+from app.service.factory import Network, make_service
+from app.service.lookups import LookupAnswerer, TurnLookups
+from app.service.outbox import Post, Schedule, Sender
 from app.settings import Settings
 from app.store import open_store
 from app.web import health, webhooks
 from app.web.health import Drain
-from app.web.lifespan import make_lifespan
+from app.web.lifespan import CountedAsking, HookLog, make_lifespan
 from app.web.metrics import Metrics
 from app.web.responses import Failures, error_response
 from app.web.webhooks import DEADLINE_S, WebhookConfig
@@ -143,10 +145,13 @@ def create_app(
     counters, drain = metrics or Metrics(), Drain()
     if telemetry is None and service is None:
         telemetry = find_telemetry(lines)
-    calls = service or make_service(settings)
-    readiness = health.Readiness(calls, drain)
-    failures = Failures(calls.failsafe, settings.body_limit, deadline_s)
-    config = WebhookConfig(settings, calls, counters, lines.bind(), failures, dev, deadline_s, clock, telemetry)
+    own: _OwnService | None = None
+    if service is None:
+        own = _OwnService(settings, counters, lines.bind(), clock, telemetry)
+        service = own.calls
+    readiness = health.Readiness(service, drain)
+    failures = Failures(service.failsafe, settings.body_limit, deadline_s)
+    config = WebhookConfig(settings, service, counters, lines.bind(), failures, dev, deadline_s, clock, telemetry)
     app = FastAPI(
         title="NCCO server",
         description="Webhooks of Vonage voice calls.",
@@ -156,9 +161,9 @@ def create_app(
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
         routes=_routes(dev),
-        lifespan=make_lifespan(config, calls, readiness, drain) if service is None else None,
+        lifespan=None if own is None else make_lifespan(config, own.network, own.sender, readiness, drain),
     )
-    app.state.calls = calls
+    app.state.calls = service
     app.state.webhooks = config
     app.state.readiness = readiness
     if telemetry is not None:
@@ -177,12 +182,42 @@ def _routes(dev: bool) -> list[BaseRoute]:
     return [route for router in routers for route in router.routes]
 
 
-def make_service(settings: Settings) -> CallService:
-    """The service of the settings; its store is not open and its flows are not loaded. Raises SettingsError."""
-    policy = settings.policy()
-    store = open_store(settings.database_url)
-    library = Library(store, lambda: load_files(settings.flows, settings.templates, policy.env))
-    return CallService(store, library, policy)
+class _OwnService:
+    """The service of the settings, with what runs beside it. Raises SettingsError.
+
+    Attributes:
+        calls: its store is not open and its flows are not loaded.
+        network: asks lookups and sends hooks; to be closed.
+        sender: sends the hooks of the store while it runs.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+        clock: Callable[[], datetime],
+        telemetry: Telemetry | None,
+    ) -> None:
+        policy = settings.policy()
+        store = open_store(settings.database_url)
+        self.network = Network(
+            settings.lookup_budget_ms, settings.private_hosts, settings.flows.resolve().parent, settings.hook_secrets
+        )
+        answerer: LookupAnswerer = CountedAsking(self.network.lookups, metrics)
+        post: Post = self.network.post
+        if telemetry is not None:
+            telemetry.mark(self.network.lookup_http)
+            answerer, post = telemetry.asking(answerer), telemetry.posting(post)
+        schedule = Schedule(settings.hook_tries)
+        self.sender = Sender(store, post, schedule, HookLog(metrics, log), clock=clock)
+        self.calls = make_service(
+            store,
+            lambda: load_files(settings.flows, settings.templates, policy.env),
+            policy,
+            look_ups=lambda: TurnLookups(answerer).ask,
+            hooks_written=self.sender.wake,
+        )
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -19,9 +19,9 @@ from structlog.typing import FilteringBoundLogger
 from app.engine import Lookup, LookupAnswer
 from app.errors import StoreError, StoreUnusable
 from app.service.calls import CallService
-from app.service.lookups import LookupAnswerer, LookupClient, TurnLookups
-from app.service.outbox import Poster, Schedule, Sender, Signer, Verdict
-from app.service.outgoing import new_client
+from app.service.factory import Network
+from app.service.lookups import LookupAnswerer
+from app.service.outbox import Sender, Signer, Verdict
 from app.service.retention import Sweeper, Swept
 from app.service.rows import milliseconds
 from app.settings import Settings
@@ -201,9 +201,12 @@ looking at them again and again takes a good part of the processor time of an an
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def make_lifespan(config: WebhookConfig, service: CallService, readiness: Readiness, drain: Drain) -> Lifespan:
+def make_lifespan(
+    config: WebhookConfig, network: Network, sender: Sender, readiness: Readiness, drain: Drain
+) -> Lifespan:
     """Opens the store, reads the flows, and runs the background tasks; closes in the reverse order."""
     settings, metrics, log, clock = config.settings, config.metrics, config.log, config.clock
+    service = config.calls
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -212,12 +215,8 @@ def make_lifespan(config: WebhookConfig, service: CallService, readiness: Readin
             if config.telemetry is not None:
                 stack.push_async_callback(config.telemetry.close)
             opened = await enter(open_store(service.store, log))
-            signer = Signer(settings.hook_secrets)
-            sender = await enter(_sending_hooks(config, service, signer, opened))
-            service.hooks_written = sender.wake
-            asking = await enter(_asking_lookups(config))
-            service.look_ups = lambda: TurnLookups(asking).ask
-
+            stack.push_async_callback(network.close)
+            await enter(running(after(opened, sender.run)))  # when it stops, running tries get a few seconds
             reader = FlowReader((settings.flows, settings.templates), service.library, metrics, log)
             first_read = partial(reader.read_until_kept, confirms_removals=config.dev)
             if opened.is_set():
@@ -235,7 +234,7 @@ def make_lifespan(config: WebhookConfig, service: CallService, readiness: Readin
                 await enter(running(after(opened, partial(watch_flows, reader))))
             confirmed = asyncio.Event()
             await enter(running(_confirm_removals(confirmed, reader, reads=settings.reload)))
-            use_secrets = partial(_use_secrets, config, service, signer)
+            use_secrets = partial(_use_secrets, config, network.signer)
             await enter(rotating_secrets(settings, use_secrets, metrics, log, on_hangup=confirmed.set))
             await enter(draining_on_sigterm(drain, settings.drain_s, log))
             gc.freeze()
@@ -245,11 +244,11 @@ def make_lifespan(config: WebhookConfig, service: CallService, readiness: Readin
     return lifespan
 
 
-def _use_secrets(config: WebhookConfig, service: CallService, signer: Signer, fresh: Settings) -> None:
+def _use_secrets(config: WebhookConfig, signer: Signer, fresh: Settings) -> None:
     """Use new secrets everywhere, or nowhere if one of them is wrong. Raises SettingsError."""
     verifier, keys, hook_secrets = fresh.verifier(), fresh.keys(), fresh.hook_secrets
     config.verifier = verifier
-    service.take_keys(keys)
+    config.calls.take_keys(keys)
     signer.take(hook_secrets)
 
 
@@ -260,35 +259,6 @@ async def _confirm_removals(confirmed: asyncio.Event, reader: FlowReader, *, rea
         confirmed.clear()
         if reads or reader.library.removed:
             await reader.read(confirms_removals=True)
-
-
-@asynccontextmanager
-async def _sending_hooks(
-    config: WebhookConfig, service: CallService, signer: Signer, opened: asyncio.Event
-) -> AsyncIterator[Sender]:
-    """Send hooks once the store is open. When the server stops, those being sent get a few seconds to arrive."""
-    settings = config.settings
-    async with new_client(settings.private_hosts) as client:
-        poster = Poster(client, signer)
-        post = poster if config.telemetry is None else config.telemetry.posting(poster)
-        listener = HookLog(config.metrics, config.log)
-        sender = Sender(service.store, post, Schedule(settings.hook_tries), listener, clock=config.clock)
-        async with running(after(opened, sender.run)):
-            yield sender
-
-
-@asynccontextmanager
-async def _asking_lookups(config: WebhookConfig) -> AsyncIterator[LookupAnswerer]:
-    settings, telemetry = config.settings, config.telemetry
-    project = settings.flows.resolve().parent
-    async with new_client(settings.private_hosts) as http:
-        marked = http if telemetry is None else telemetry.mark(http)
-        client = LookupClient(settings.lookup_budget_ms, settings.private_hosts, project, http=marked)
-        asking = CountedAsking(client, config.metrics)
-        try:
-            yield asking if telemetry is None else telemetry.asking(asking)
-        finally:
-            await client.close()
 
 
 @asynccontextmanager

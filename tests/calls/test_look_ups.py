@@ -75,8 +75,7 @@ async def open_office(crm: LookUpServer, client: LookupClient, flows: Path, env:
     shelf = library(store, flows)
     read = await shelf.reload()
     assert not read.has_errors, read.issues
-    service = CallService(store, shelf, policy)
-    service.look_ups = lambda: client.for_turn().ask
+    service = CallService(store, shelf, policy, look_ups=lambda: client.for_turn().ask)
     return Office(service, store, crm)
 
 

@@ -62,8 +62,7 @@ def record(play: Play, flow: str = DESK, *, asks: Any = crm) -> None:
     async def run() -> None:
         store = Store(SqliteDatabase(Path("ncco.db")))
         await store.open()
-        service = CallService(store, library(store, Path("flows")), POLICY)
-        service.look_ups = lambda: asks
+        service = CallService(store, library(store, Path("flows")), POLICY, look_ups=lambda: asks)
         await service.library.reload()
         await play(ServedCall(service))
         await store.close()

@@ -46,9 +46,9 @@ async def ring(asked: LookUpServer) -> AsyncIterator[Ring]:
             await store.open()
             env = {setting: asked.url("").rstrip("/"), "CRM_TOKEN": "t0ken"}
             shelf = library(store, EXAMPLES / example / "flows")
-            service = CallService(store, shelf, replace(POLICY, env=env, dial_allow=("4477",)))
+            policy = replace(POLICY, env=env, dial_allow=("4477",))
+            service = CallService(store, shelf, policy, look_ups=lambda: client.for_turn().ask)
             await shelf.reload()
-            service.look_ups = lambda: client.for_turn().ask
             call = ServedCall(service)
             await call.ring(to=to, uuid=LEG)
             return call

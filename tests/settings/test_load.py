@@ -41,10 +41,7 @@ def test_variables_for_flows_come_from_both_without_their_prefix(
 
 
 def test_the_policy_holds_what_the_service_is_told() -> None:
-    policy = load_settings(None, dial_allow="44,49", lookup_budget_ms=500, private_hosts="crm.example.com").policy()
-
-    assert (("44", "49"), 500) == (policy.dial_allow, policy.lookup_budget_ms)
-    assert ("crm.example.com",) == policy.private_hosts
+    assert ("44", "49") == load_settings(None, dial_allow="44,49").policy().dial_allow
 
 
 @pytest.mark.parametrize(

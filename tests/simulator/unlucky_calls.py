@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final, NamedTuple, Protocol
 
+from app.service.calls import LookUp
 from app.simulator import (
     AsgiServer,
     Behaviour,
@@ -49,11 +50,11 @@ class UnderTest(Protocol):
     """What a call needs of a server; `Server` is one.
 
     Attributes:
-        service: whose look-ups can be set.
+        look_up: answers lookups.
         now: what its clock shows.
     """
 
-    service: Any
+    look_up: LookUp
     now: datetime
 
     @property
@@ -154,7 +155,7 @@ async def play(line: Line, server: UnderTest, seed: int, network: str) -> Played
     twins = Random(seed) if network == "unlucky" else None  # noqa: S311 - to be repeated
     door = _Door(server, clock, twins)
     look_ups = LookUps(line, seed)
-    server.service.look_ups = lambda: look_ups.ask
+    server.look_up = look_ups.ask
     vonage = Vonage(
         APPLICATION, door, clock, _parties(line, seed), chaos=NETWORKS[network](seed), seed=f"{seed} {network}"
     )

@@ -18,8 +18,8 @@ from app.cli.server_under_test import BareSettings
 from app.engine import Lookup, LookupAnswer
 from app.flow.loader import load_files
 from app.flow.model import Project
-from app.service.calls import CallService
-from app.service.library import Library
+from app.service.calls import LookUp, no_lookups
+from app.service.factory import make_service
 from app.service.policy import Policy
 from app.settings.values import DEFAULT as SORRY
 from app.settings.values import read_failsafe
@@ -141,7 +141,7 @@ class Server:
     """The real server with the flows of one line.
 
     Attributes:
-        app: ASGI. service: whose look-ups can be set. now: what its clock shows.
+        app: ASGI. look_up: answers lookups. now: what its clock shows.
     """
 
     def __init__(self, line: Line) -> None:
@@ -149,7 +149,8 @@ class Server:
         env, failsafe = line.env, read_failsafe(SORRY)
         policy = Policy(keys=(b"signs the callbacks of calls that nobody makes",), failsafe=failsafe, env=env,
                         dial_allow=ANYBODY)  # fmt: skip
-        self.service = CallService(self._store, Library(self._store, lambda: line.project), policy)
+        self.look_up: LookUp = no_lookups
+        self.service = make_service(self._store, lambda: line.project, policy, look_ups=lambda: self.look_up)
         settings = BareSettings(
             public_url=BASE, database_url="memory://", signature_secret=SECRET, api_key=APPLICATION.api_key
         )

@@ -372,7 +372,7 @@ class Simulation:
             patient = partial(make_app, deadline_s=PATIENCE_S)
             server = LocalServer(target.project, patient, server_settings().dial_allow)
             server.env.update({**(outside.env if outside else stand_ins(flows.values())), **self.env})
-            server.service.look_ups = lambda: person.ask
+            server.look_up = person.ask
             await server.start()
             seed = secrets.token_hex(16) if outside else SEED  # servers that are asked may remember calls by their ids
             line = await server.ring(target.fitted, flows.values(), self.met, seed, patience_s=PATIENCE_S)

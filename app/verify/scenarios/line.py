@@ -14,8 +14,8 @@ import httpx
 
 from app.errors import AppError
 from app.flow.model import Flow, Project
-from app.service.calls import CallService, LookUp
-from app.service.library import Library
+from app.service.calls import CallService, LookUp, no_lookups
+from app.service.factory import make_service
 from app.service.policy import Policy
 from app.settings.values import DEFAULT as SORRY
 from app.settings.values import read_failsafe
@@ -153,24 +153,25 @@ class LocalServer:
         dial_allow: prefixes of computed numbers that may be dialled.
 
     Attributes:
-        service: `look_ups` of it may be replaced. env: variables of flows.
+        look_up: answers the lookups of the calls that follow. env: variables of flows.
         log: its warnings and errors, a sentence each.
     """
 
     def __init__(self, project: Project, make_app: MakeApp, dial_allow: tuple[str, ...] = ()) -> None:
         self.env: dict[str, str] = {}
+        self.look_up: LookUp = no_lookups
         self.log: list[str] = []
         self._clock = VirtualClock(AT)
         self._database = FailingDatabase()
         self._store = _CallStore(self._database)
         policy = Policy(keys=(_KEY,), failsafe=read_failsafe(SORRY), env=self.env, dial_allow=dial_allow)
-        self.service = CallService(self._store, Library(self._store, lambda: project), policy)
-        self._app = make_app(self.service, lambda: self._clock.now, self.log)
+        self._service = make_service(self._store, lambda: project, policy, look_ups=lambda: self.look_up)
+        self._app = make_app(self._service, lambda: self._clock.now, self.log)
 
     async def start(self) -> None:
         """Open the store and load the flows."""
         await self._store.open()
-        await self.service.library.reload()
+        await self._service.library.reload()
 
     async def ring(self, call: Call, flows: Iterable[Flow], met: Circumstances, seed: str, **options: float) -> Line:
         """Place a call. `seed` decides its ids; `options` are those of `AsgiServer`."""

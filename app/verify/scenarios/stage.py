@@ -102,7 +102,7 @@ class LocalStage:
         server.env.clear()
         server.env.update({**self._env, **scenario.env})
         answers = Answers(scenario.given, self._lookups, self._outside.look_ups() if self._outside else None)
-        server.service.look_ups = lambda: answers.ask
+        server.look_up = answers.ask
         known, logged = server.calls, len(server.log)
         line = await server.ring(scenario, self.flows, met, self._seed(scenario))
         await _play(scenario, line, result)

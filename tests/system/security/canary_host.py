@@ -125,11 +125,10 @@ async def canary_host(
     read = await library.reload()
     assert not read.has_errors, read.issues
     policy = Policy(keys=(b"k" * 32,), failsafe=settings.failsafe, env=env)
-    service = CallService(store, library, policy)
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer or _nobody))
     asking = LookupClient(modules=PROJECT, http=http)
     metrics, spans, log = Metrics(), Spans(), structlog.get_logger()
-    service.look_ups = lambda: TurnLookups(spans.otel.asking(asking)).ask
+    service = CallService(store, library, policy, look_ups=lambda: TurnLookups(spans.otel.asking(asking)).ask)
     app = create_app(
         settings, service=service, dev=dev, metrics=metrics, log=log, deadline_s=deadline_s, telemetry=spans.otel
     )

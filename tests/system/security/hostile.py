@@ -157,14 +157,18 @@ async def open_sample(folder: Path, seed: int) -> Sample:
     read = await library.reload()
     assert not read.has_errors, read.issues
     policy = settings.policy()
-    service = CallService(store, library, type(policy)(policy.keys, policy.failsafe, env, policy.dial_allow))
+    policy = type(policy)(policy.keys, policy.failsafe, env, policy.dial_allow)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return sample.answer(request)
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    asking = LookupClient(http=http)
+    service = CallService(store, library, policy, look_ups=lambda: asking.for_turn().ask)
     log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lambda *_: ""])
     app = create_app(settings, service=service, log=log, clock=lambda: sample.now)
     starts = tuple(_start(flow) for flow in read.flows.values() if flow.is_startable)
-    sample = Sample(folder, app, service, starts, sources, _returns(texts), Nasty(seed))
-    http = httpx.AsyncClient(transport=httpx.MockTransport(sample.answer))
-    asking = LookupClient(http=http)
-    service.look_ups = lambda: asking.for_turn().ask
+    sample: Sample = Sample(folder, app, service, starts, sources, _returns(texts), Nasty(seed))
     return sample
 
 
