@@ -90,7 +90,7 @@ class SpeechField:
         return value
 
     def _read_file(self, node: Map, reader: Reader, what: str) -> Value | None:
-        name = reader.fields(node, ("template",), what).get("template")
+        name = read_fields(node, ("template",), what, reader).get("template")
         text = None if name is None else reader.text(name, f"`template` of {what}")
         if text is None:
             return None

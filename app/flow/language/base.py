@@ -1,9 +1,8 @@
 """What the maps of a flow file have in common: each is a pydantic model of its words.
 
 A field declares the type, the range, the default and the description of one word; the editor's schema is derived from
-it (`app.flow.language.schema`). A model is validated from the nodes of a file, with a `Reader` as its context: every
-fault is reported there with the place of its node, and the field takes its default. A fault in a required field leaves
-no model.
+it. A model is built from the nodes of a file: every fault is reported at the place of its node, and the field takes
+its default. A fault in a required field leaves no model.
 """
 
 from __future__ import annotations
@@ -14,74 +13,57 @@ from dataclasses import dataclass
 from functools import cache
 from inspect import get_annotations
 from types import NoneType, UnionType
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    NamedTuple,
+    Self,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 
 from annotated_types import Ge, Le
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, core_schema
 
-from app.flow.language.json_schema import TEXT
+from app.flow.language.json_schema import FLAG, TEXT, JsonSchema, mapped, number, one_of
 from app.flow.language.reader import Fields, Reader, read_fields
-from app.flow.nodes import Map, Node, Place, Seq, Text
-from app.flow.types import TYPES, ValueType
+from app.flow.nodes import Map, Node, Place
+from app.flow.types import TYPES, ValueType, words
 
 T = TypeVar("T")
 
 
-class Trusted:
-    """Annotates a field whose value the code makes: it is never validated."""
+class _Unchecked:
+    """Annotates a field whose value pydantic does not validate."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Part of pydantic's protocol for annotations."""
         return core_schema.any_schema()
 
 
-class _NoWord(Trusted):
-    """Annotates a field that no file writes."""
-
-
-Made: TypeAlias = Annotated[T, _NoWord(), SkipJsonSchema()]
+Made: TypeAlias = Annotated[T, _Unchecked()]
 """A field that the code fills in: it is no word of the file."""
-
-_SCALARS: Final[Mapping[Any, ValueType]] = {
-    bool: TYPES["bool"],
-    int: TYPES["int"],
-    float: TYPES["number"],
-    str: TYPES["text"],
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ReadWith:
+class ReadWith(_Unchecked):
     """Annotates a field that a function reads from its node.
 
     Attributes:
         read: takes the node, how messages call it, and the reader; None once a fault is reported.
-        schema: JSON Schema of the field; that of the annotated type when it is None.
+        schema: JSON Schema of the field.
     """
 
     read: Callable[[Any, str, Reader], Any]
-    schema: Mapping[str, Any] | None = None
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Part of pydantic's protocol for annotations: what was read is not validated again."""
-        inner = handler(source) if self.schema is None else core_schema.any_schema()
-        return core_schema.no_info_wrap_validator_function(lambda value, _: value, inner)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Part of pydantic's protocol for annotations."""
-        return handler(schema) if self.schema is None else dict(self.schema)
+    schema: Mapping[str, Any]
 
 
 def kept(schema: Mapping[str, Any]) -> ReadWith:
@@ -114,7 +96,8 @@ class FlowModel(BaseModel):
     """The code of a word that is none."""
     value_code: ClassVar[str] = "E203"
     """The code of a value that does not fit its field."""
-
+    example: ClassVar[str] = ""
+    """How the map is written, for what is none."""
     is_named: ClassVar[bool] = False
     """Whether messages say in which map a word is: a file has several of them, with names."""
 
@@ -123,7 +106,7 @@ class FlowModel(BaseModel):
     @classmethod
     def words(cls) -> tuple[str, ...]:
         """The words that a file may write, in the order of their fields."""
-        return tuple(word for word, _ in _kinds(cls).values())
+        return tuple(slot.word for slot in _slots(cls).values())
 
     @classmethod
     def read_words(
@@ -146,28 +129,21 @@ class FlowModel(BaseModel):
             hints: more of them, for this map alone.
             more: words that it may have and that are no fields.
         """
-        known = {**cls.hints, **(hints or {})}
-        return read_fields(
-            node,
-            (*cls.words(), *more),
-            what,
-            reader,
-            place=place,
-            hints=known,
-            aliases=cls.aliases,
-            code=cls.unknown_code,
-        )
+        known, hints = (*cls.words(), *more), {**cls.hints, **(hints or {})}
+        code, aliases = cls.unknown_code, cls.aliases
+        return read_fields(node, known, what, reader, place=place, hints=hints, aliases=aliases, code=code)
 
     @classmethod
-    def parse(cls, node: Map, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
+    def parse(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
         """The model of a map; None when a fault leaves open what its author meant. See `read_words` and `build`."""
-        return cls.build(cls.read_words(node, what, reader, place=place), reader, **made)
+        found = reader.map(node, what, f"write `{cls.example}`" if cls.example else None)
+        return None if found is None else cls.build(cls.read_words(found, what, reader, place=place), reader, **made)
 
     @classmethod
     def build(
         cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str] | None = None, **made: Any
     ) -> Self | None:
-        """The model of words whose values are still nodes.
+        """The model of words whose values are still nodes; None when a required one cannot be read.
 
         Args:
             fields: the words.
@@ -177,10 +153,17 @@ class FlowModel(BaseModel):
         """
         for word, cure in {**cls.cures, **(cures or {})}.items():
             fields.need(word, cure, reader)
-        try:
-            return cls.model_validate({**fields.values, **made, "written": fields}, context=reader)
-        except ValidationError:
-            return None  # each fault is reported when its field is read
+        values = {"written": fields, **made}
+        for name, slot in _slots(cls).items():
+            node = fields.get(slot.word)
+            if node is not None and name not in made:
+                what = f"`{slot.word}` of {fields.what}" if cls.is_named else f"`{slot.word}`"
+                values[name] = slot.read(node, what, reader)
+        values = {name: value for name, value in values.items() if value is not None or name in made}
+        is_complete = all(name in values for name, field in cls.model_fields.items() if field.is_required())
+        if not is_complete:
+            return None
+        return cls.model_construct(**values)  # type: ignore[return-value]  # the plugin types it as FlowModel
 
     @property
     def place(self) -> Place:
@@ -191,113 +174,106 @@ class FlowModel(BaseModel):
         """Where a word is written; the place of the map when it is not."""
         return self.written.at(word)
 
-    @field_validator("*", mode="wrap")
     @classmethod
-    def _read_field(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        """Report a value that does not fit, and take the default in its place."""
-        name = str(info.field_name)
-        if name not in _kinds(cls) or not isinstance(value, Text | Map | Seq):
-            return value
-        field, (word, kind) = cls.model_fields[name], _kinds(cls)[name]
-        what = f"`{word}` of {info.data['written'].what}" if cls.is_named else f"`{word}`"
-        reader: Reader = info.context  # type: ignore[assignment]  # `build` gives it
-        if isinstance(kind, ReadWith):
-            found = kind.read(value, what, reader)
-        else:
-            text = reader.text(value, what)
-            found = cls._single(text, what, field, reader, lambda: handler(kind.cast(text.value))) if text else None
-        if found is None and field.is_required():
-            raise PydanticCustomError("reported", "reported")
-        return field.get_default(call_default_factory=True, validated_data={}) if found is None else found
+    def editor_schema(cls) -> JsonSchema:
+        """JSON Schema of the map; a word that has a cure for when it is missing is required, too."""
+        slots, fields = _slots(cls), cls.model_fields
+        required = [slot.word for name, slot in slots.items() if fields[name].is_required() or slot.word in cls.cures]
+        return mapped({slot.word: slot.schema for slot in slots.values()}, required=required)
 
-    @classmethod
-    def _single(cls, text: Text, what: str, field: FieldInfo, reader: Reader, cast: Callable[[], Any]) -> Any:
-        """What a text is cast to; None once it is reported that it does not fit."""
-        try:
-            return cast()
-        except ValueError as error:
-            cure = _cure(field) or str(error)
-        reader.report(cls.value_code, text.place, f'{what} cannot be "{text.value}"', cure)
-        return None
 
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The words in their order, with their defaults; what has a cure for when it is missing is required."""
-        found = handler.resolve_ref_schema(handler(schema))
-        found["properties"] = {word: found["properties"][word] for word in cls.words()}
-        for name, (word, kind) in _kinds(cls).items():
-            default = cls.model_fields[name].default
-            if isinstance(kind, ValueType) and isinstance(default, bool | int | float):
-                found["properties"][word]["default"] = default
-        if required := {*found.get("required", ()), *cls.cures}:
-            found["required"] = [word for word in cls.words() if word in required]
-        return found
+_SCALARS: Final[Mapping[Any, ValueType]] = {
+    bool: TYPES["bool"],
+    int: TYPES["int"],
+    float: TYPES["number"],
+    str: TYPES["text"],
+}
+
+
+class _Slot(NamedTuple):
+    """One word of a model: how its value is read, and its JSON Schema."""
+
+    word: str
+    read: Callable[[Any, str, Reader], Any]
+    schema: JsonSchema
 
 
 @cache
-def _kinds(model: type[FlowModel]) -> Mapping[str, tuple[str, ReadWith | ValueType]]:
-    """The word of each field, and how it is read: by a function, or as a single value of a type.
-
-    The words that only this model has come before those that it inherits.
-    """
+def _slots(model: type[FlowModel]) -> Mapping[str, _Slot]:
+    """The words of a model by field; those that only this model has come before those that it inherits."""
     own = get_annotations(model)
     fields = sorted(model.model_fields.items(), key=lambda item: item[0] not in own)
-    return {
-        name: (field.alias or name, _kind(field))
-        for name, field in fields
-        if not any(isinstance(each, _NoWord) for each in field.metadata)
-    }
+    found = {name: _slot(field.alias or name, field, model.value_code) for name, field in fields}
+    return {name: slot for name, slot in found.items() if slot is not None}
 
 
-def _kind(field: FieldInfo) -> ReadWith | ValueType:
-    reads = (each for each in _metadata(field) if isinstance(each, ReadWith))
-    type_ = next(each for each in _types(field.annotation) if each is not NoneType)
-    return next(reads, TYPES["text"] if get_origin(type_) is Literal else _SCALARS.get(type_, TYPES["text"]))
-
-
-def _metadata(annotated: Any) -> Iterator[Any]:
-    """Everything that is annotated in a field, in an optional one too."""
-    if isinstance(annotated, FieldInfo):
-        yield from annotated.metadata
-        yield from _metadata(annotated.annotation)
-    elif get_origin(annotated) is Annotated:
-        for each in annotated.__metadata__:
-            yield from each.metadata if isinstance(each, FieldInfo) else (each,)
-    elif get_origin(annotated) in (Union, UnionType):
-        for inner in get_args(annotated):
-            yield from _metadata(inner)
-
-
-def _types(annotation: Any) -> Iterator[Any]:
-    """The types that a field may have, without what is annotated."""
-    if get_origin(annotation) in (Union, UnionType):
-        for inner in get_args(annotation):
-            yield from _types(inner)
-    else:
-        yield get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-
-
-def _cure(field: FieldInfo) -> str | None:
-    """What to write in a field of some words, or of a number within bounds; None for any other."""
-    type_ = next(_types(field.annotation))
-    if get_origin(type_) is Literal:
-        return f"write {' or '.join(get_args(type_))}"
-    bounds = [each for each in _metadata(field) if isinstance(each, Ge | Le)]
-    low, high = (next((getattr(each, name) for each in bounds if hasattr(each, name)), None) for name in ("ge", "le"))
-    if low is None or high is None:
+def _slot(word: str, field: FieldInfo, code: str) -> _Slot | None:
+    """The word of a field; None for one that the code fills in."""
+    types = _types(field.annotation, tuple(field.metadata))
+    type_, metadata = next((type_, metadata) for type_, metadata in types if type_ is not NoneType)
+    described = {"description": field.description} if field.description else {}
+    unchecked = next((each for each in metadata if isinstance(each, _Unchecked)), None)
+    if isinstance(unchecked, ReadWith):
+        return _Slot(word, unchecked.read, {**unchecked.schema, **described})
+    if unchecked is not None:
         return None
-    return f"write a {'whole ' if type_ is int else ''}number from {low:,} to {high:,}"
+    if isinstance(type_, type) and issubclass(type_, FlowModel):
+        return _Slot(word, type_.parse, {**type_.editor_schema(), **described})
+    kind = words(*get_args(type_)) if get_origin(type_) is Literal else _SCALARS[type_]
+    low: Any = next((each.ge for each in metadata if isinstance(each, Ge)), None)
+    high: Any = next((each.le for each in metadata if isinstance(each, Le)), None)
+    schema = {**_schema(kind, {"minimum": low, "maximum": high}), **described}
+    if isinstance(field.default, bool | int | float):
+        schema["default"] = field.default
+    cure = f"write {' or '.join(kind.words)}" if kind.words else ""
+    if low is not None:
+        cure = f"write a {'whole ' if kind.name == 'int' else ''}number from {low:,} to {high:,}"
+
+    def read(node: Node, what: str, reader: Reader) -> Any:
+        text = reader.text(node, what)
+        if text is None:
+            return None
+        needed = cure
+        try:
+            value: Any = kind.cast(text.value)
+            if low is None or low <= value <= high:
+                return value
+        except ValueError as error:
+            needed = cure or str(error)
+        reader.report(code, text.place, f'{what} cannot be "{text.value}"', needed)
+        return None
+
+    return _Slot(word, read, schema)
+
+
+def _schema(kind: ValueType, bounds: Mapping[str, Any]) -> JsonSchema:
+    match kind.name:
+        case "words":
+            return one_of(kind.words)
+        case "bool":
+            return dict(FLAG)
+        case "int" | "number":
+            known = {name: bound for name, bound in bounds.items() if bound is not None}
+            return number("integer" if kind.name == "int" else "number", known)
+    return dict(TEXT)
+
+
+def _types(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """The types that a field may have, each with what is annotated."""
+    if get_origin(annotation) is Annotated:
+        inner, *more = get_args(annotation)
+        flat = (part for each in more for part in (each.metadata if isinstance(each, FieldInfo) else (each,)))
+        yield from _types(inner, (*metadata, *flat))
+    elif get_origin(annotation) in (Union, UnionType):
+        for inner in get_args(annotation):
+            yield from _types(inner, metadata)
+    else:
+        yield annotation, metadata
 
 
 _WRITTEN: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h)")
-_MEANT: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([a-z]*)\.?", re.IGNORECASE)
+_MEANT: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(?:(ms|s|m|h)[a-z]*)?\.?", re.IGNORECASE)
 _MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-_UNITS: Final = {
-    **dict.fromkeys(("ms", "msec", "millis", "millisecond", "milliseconds"), "ms"),
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "m"),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
-}
 
 
 def duration(low: str, high: str, unit: str) -> ReadWith:
@@ -333,13 +309,13 @@ def _meant(text: str, unit: str) -> tuple[str, ...]:
 
     A large bare number of minutes is more likely one of seconds: 240 is 240s or 4m.
     """
-    found = _MEANT.fullmatch(text.strip())
+    found = _MEANT.fullmatch(text.strip().lower().replace("milli", "ms"))
     if found is None:
         return ()
-    number, written = found[1], found[2].lower()
+    count, written = found.groups()
     if written:
-        return (f"{number}{_UNITS[written]}",) if written in _UNITS else ()
-    if unit == "m" and number.isdigit() and int(number) >= 60:
-        minutes, seconds = divmod(int(number), 60)
-        return (f"{number}s", *(() if seconds else (f"{minutes}m",)))
-    return (f"{number}{unit}", f"{number}s")
+        return (f"{count}{written}",)
+    if unit == "m" and count.isdigit() and int(count) >= 60:
+        minutes, seconds = divmod(int(count), 60)
+        return (f"{count}s", *(() if seconds else (f"{minutes}m",)))
+    return (f"{count}{unit}", f"{count}s")

@@ -19,11 +19,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
 from app.errors import RenderError
 from app.flow.actions.values import Object, leaves
-from app.flow.language.base import FlowModel, Made, ReadWith, Trusted
+from app.flow.language.base import FlowModel, Made, ReadWith, kept
 from app.flow.language.exits import StepSource
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
 from app.flow.language.outgoing import Named, NamedKind, plain_json, read_headers, read_json, read_url
@@ -160,7 +160,7 @@ class HookDefinition(FlowModel):
     """The whole body, as JSON; without it the hook says what happened, in the shape of the Standard Webhooks."""
     headers: Annotated[Object | None, ReadWith(_read_headers, named(TEXT))] = None
     """Header lines; keys come from `env`."""
-    params: Annotated[Mapping[str, Param], Trusted(), WithJsonSchema(defined("params"))] = Field(default_factory=dict)
+    params: Annotated[Mapping[str, Param], kept(defined("params"))] = Field(default_factory=dict)
     """What is given where it is sent, by name."""
 
     @property

@@ -19,12 +19,12 @@ from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from jinja2 import nodes
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
 from app.errors import RenderError
 from app.flow.actions.values import Object
 from app.flow.issues import Issue
-from app.flow.language.base import FlowModel, Made, ReadWith, Trusted, duration
+from app.flow.language.base import FlowModel, Made, ReadWith, duration, kept
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
 from app.flow.language.outgoing import Body, Headers, Named, NamedKind, Url, has_braces, read_json_map
 from app.flow.language.reader import Fields, Reader
@@ -199,13 +199,13 @@ class LookupDefinition(FlowModel):
     """What the function is given, by name."""
     headers: Headers | None = None
     """Header lines; keys come from `env`."""
-    params: Annotated[Mapping[str, Param], Trusted(), WithJsonSchema(defined("params"))] = Field(default_factory=dict)
+    params: Annotated[Mapping[str, Param], kept(defined("params"))] = Field(default_factory=dict)
     """What a step gives to it, by name."""
     timeout_ms: Annotated[int, duration("50ms", "3500ms", "ms")] = Field(1000, alias="timeout")
     """How long it may take, 700ms or 2s; 1s without it. `NCCO_LOOKUP_BUDGET_MS` bounds all of a turn together."""
-    returns: Annotated[ReturnedMap, Trusted(), WithJsonSchema(named(defined("returned")))]
+    returns: Annotated[ReturnedMap, kept(named(defined("returned")))]
     """Each field of the answer with its type."""
-    default: Annotated[Answer, Trusted(), WithJsonSchema(named(ANYTHING))] = Field(default_factory=dict)
+    default: Annotated[Answer, kept(named(ANYTHING))] = Field(default_factory=dict)
     """What holds when it is slow, down, or answers something else."""
     cache_ms: Annotated[int, duration("1s", "24h", "s")] = Field(0, alias="cache")
     """How long the same answer is good for, 30s or 5m."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from app.flow.issues import Issue
 from app.flow.model import Signature, Value, Variable
@@ -18,6 +18,8 @@ from app.flow.scope import ScopeTypes
 from app.flow.templates import Escape, Expression, compile_expression, compile_value
 from app.flow.types import TYPES, ValueType
 from app.ncco.suggest import nearest
+
+N = TypeVar("N", Text, Map, Seq)
 
 _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
@@ -72,39 +74,26 @@ class Reader:
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
         """`node` as a map; E201 otherwise, with `cure` to show how it is written."""
-        if isinstance(node, Map):
-            return node
-        self._report_shape(node, what, Map, cure)
-        return None
+        return self._shaped(node, Map, what, cure)
 
-    def seq(self, node: Node, what: str) -> Seq | None:
+    def seq(self, node: Node, what: str, cure: str | None = None) -> Seq | None:
         """`node` as a list; E201 otherwise."""
-        if isinstance(node, Seq):
-            return node
-        self._report_shape(node, what, Seq)
-        return None
+        return self._shaped(node, Seq, what, cure)
 
     def text(self, node: Node, what: str) -> Text | None:
         """`node` as a text; E201 otherwise."""
-        if isinstance(node, Text):
+        return self._shaped(node, Text, what, None)
+
+    def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
+        if isinstance(node, shape):
             return node
-        self._report_shape(node, what, Text)
+        self.report("E201", node.place, f"{what} is {_SHAPES[type(node)]}", cure or f"write {_SHAPES[shape]} here")
         return None
 
-    def _report_shape(self, node: Node, what: str, wanted: type[Node], cure: str | None = None) -> None:
-        found = _SHAPES[type(node)]
-        self.report("E201", node.place, f"{what} is {found}", cure or f"write {_SHAPES[wanted]} here")
-
-    def fields(self, node: Map, known: Iterable[str], what: str) -> dict[str, Node]:
-        """The values by key; each key that is not known is reported (E202) with the nearest known one."""
-        known = tuple(known)
-        found: dict[str, Node] = {}
-        for entry in node.entries:
-            if entry.key.value in known:
-                found[entry.key.value] = entry.value
-            else:
-                self.unknown("E202", entry.key, known, f'{what} has no "{entry.key.value}"')
-        return found
+    def entries(self, node: Node | None, what: str, cure: str | None = None) -> tuple[Entry, ...]:
+        """The entries of a map; none of what is no map (E201), and of what is not written."""
+        found = None if node is None else self.map(node, what, cure)
+        return found.entries if found else ()
 
     def unknown(self, code: str, text: Text, known: Iterable[str], message: str) -> None:
         """Report a word that is not known, with the nearest known one or the whole list as the cure."""
@@ -215,26 +204,23 @@ def read_fields(
         code: of the issue.
     """
     known = tuple(known)
-    hints, aliases = hints or {}, aliases or {}
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
-    strays = [entry for entry in node.entries if entry.key.value not in known]
     fallen = fallen_out(node.entries, lambda entry: entry.key.value not in known)
-    is_whole = not any(stray.key.value in fallen for stray in strays)
-    for stray in strays:
-        if stray.key.value in fallen:
+    is_whole = True
+    for entry in node.entries:
+        word = entry.key.value
+        if word in known or word in fallen:
             continue
-        word = stray.key.value
-        hint, alias = hints.get(word.lower()), aliases.get(word.lower())
+        hint, alias = (hints or {}).get(word.lower()), (aliases or {}).get(word.lower())
         message = f'{what} has no "{word}"'
         if hint is None and alias is None:
-            reader.unknown(code, stray.key, known, message)
+            reader.unknown(code, entry.key, known, message)
         else:
-            reader.report(code, stray.key.place, message, hint or f"write `{alias}`")
+            reader.report(code, entry.key.place, message, hint or f"write `{alias}`")
         meant = None if hint is not None else alias or nearest(word, known)
+        is_whole = is_whole and meant in known
         if meant in known:
-            entries.setdefault(meant, stray)
-        else:
-            is_whole = False
+            entries.setdefault(meant, entry)
     keys = {word: entry.key for word, entry in entries.items()}
     values = {word: entry.value for word, entry in entries.items()}
     return Fields(what, place or node.place, keys, values, is_whole)

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
-
 from app.flow.actions.item import ACTIONS
 from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
 from app.flow.hours.declaration import HoursWords
@@ -29,7 +26,6 @@ from app.flow.language.json_schema import (
     listed,
     mapped,
     named,
-    number,
     offer,
     one_of,
     ref,
@@ -76,39 +72,39 @@ def _definitions(names: Names) -> dict[str, JsonSchema]:
     """Each part by its name."""
     actions = ActionSchemas(names)
     return {
-        "flow_file": schema_of(FlowWords),
-        "shared_file": schema_of(SharedWords),
+        "flow_file": FlowWords.editor_schema(),
+        "shared_file": SharedWords.editor_schema(),
         **actions.definitions(),
         **_step_definitions(names),
         "defaults": _defaults(actions),
-        "error_line": schema_of(ErrorLine),
-        "limits": schema_of(Limits),
-        "vars": named(schema_of(Declaration) | _SHORT_TYPE),
-        "params": named({"if": {"type": "object"}, "then": schema_of(Declaration), "else": TYPE}),
+        "error_line": ErrorLine.editor_schema(),
+        "limits": Limits.editor_schema(),
+        "vars": named(Declaration.editor_schema() | _SHORT_TYPE),
+        "params": named({"if": {"type": "object"}, "then": Declaration.editor_schema(), "else": TYPE}),
         "returned": _returned(),
-        "lookups": named(schema_of(LookupDefinition)),
-        "hooks": named(schema_of(HookDefinition)),
-        "hours": named(schema_of(HoursWords)),
-        **{name: schema_of(model) for name, model in HOURS_SCHEMAS.items()},
-        "locales": named(schema_of(Locale)),
-        "events": schema_of(EventWords),
+        "lookups": named(LookupDefinition.editor_schema()),
+        "hooks": named(HookDefinition.editor_schema()),
+        "hours": named(HoursWords.editor_schema()),
+        **{name: model.editor_schema() for name, model in HOURS_SCHEMAS.items()},
+        "locales": named(Locale.editor_schema()),
+        "events": EventWords.editor_schema(),
     }
 
 
 def _step_definitions(names: Names) -> dict[str, JsonSchema]:
     """A step and what it is made of, by name."""
     phrases = listed(TEXT)
-    lines = {"if": has("else"), "then": schema_of(Else), "else": schema_of(Arm)}
-    then = {"if": {"anyOf": [has(name) for name in FAILURES]}, "then": schema_of(Then), "else": ref("goto")}
+    lines = {"if": has("else"), "then": Else.editor_schema(), "else": Arm.editor_schema()}
+    then = {"if": {"anyOf": [has(name) for name in FAILURES]}, "then": Then.editor_schema(), "else": ref("goto")}
     return {
-        "step": schema_of(StepWords),
+        "step": StepWords.editor_schema(),
         "goto": _goto(names),
-        "choices": named(schema_of(Choice)),
+        "choices": named(Choice.editor_schema()),
         "phrases": {"if": {"type": "object"}, "then": per_locale(phrases, names), "else": phrases},
-        **{kind.word: schema_of(kind) for kind in EXITS if issubclass(kind, FlowModel)},
+        **{kind.word: kind.editor_schema() for kind in EXITS if issubclass(kind, FlowModel)},
         "branch": {"type": "array", "items": lines, "contains": has("else")},
         "on": _on(names),
-        "retry": schema_of(RetryWords),
+        "retry": RetryWords.editor_schema(),
         "prompts": _prompts(names),
         "then": then,
         "sets": named(ANYTHING, names=names.variables),
@@ -119,7 +115,7 @@ def _step_definitions(names: Names) -> dict[str, JsonSchema]:
 
 def _goto(names: Names) -> JsonSchema:
     """A step, or one of the forms of a target that are maps."""
-    forms = {word: schema_of(form) for word, form in FORMS.items()}
+    forms = {word: form.editor_schema() for word, form in FORMS.items()}
     words = {word: about({}, schema["properties"][word]["description"]) for word, schema in forms.items()}
     found = choose(((has(word), schema) for word, schema in forms.items()), mapped(words, required=["goto"]))
     step = offer((*names.steps, "end", "return"))
@@ -128,8 +124,8 @@ def _goto(names: Names) -> JsonSchema:
 
 def _on(names: Names) -> JsonSchema:
     """Lines by outcome; checkpoints and the outcomes of flows have names of their own."""
-    held = schema_of(HoldOutcomes)["properties"]
-    error = schema_of(ErrorLine)["properties"]
+    held = HoldOutcomes.editor_schema()["properties"]
+    error = ErrorLine.editor_schema()["properties"]
     known = {word: about(ref("goto"), meaning) for word, meaning in OUTCOMES.items()}
     own = {name: about(ref("goto"), "An outcome of the flow that is run.") for name in names.outcomes}
     words = {**own, **known, **error, **held}
@@ -159,7 +155,7 @@ def _texts(text: JsonSchema) -> list[JsonSchema]:
 
 def _defaults(actions: ActionSchemas) -> JsonSchema:
     """The words of `defaults`, and the options of each action."""
-    schema = schema_of(DefaultWords)
+    schema = DefaultWords.editor_schema()
     options = {
         word: about(
             mapped(actions.options_around() if word == "connect" else actions.options(word)),
@@ -187,48 +183,6 @@ def _returned() -> JsonSchema:
         ({"type": "array"}, {"items": {"if": {"type": "object"}, "then": ref("returned"), "else": ANYTHING}}),
     ]
     return choose(cases, one_of((*DECLARABLE, *OPTIONAL)))
-
-
-class _FlowJsonSchema(GenerateJsonSchema):
-    """Pydantic's generator for files that are read as text: a number or a flag may be in quotes."""
-
-    def int_schema(self, schema: core_schema.IntSchema) -> JsonSchemaValue:
-        """A whole number."""
-        return _number("integer", super().int_schema(schema))
-
-    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
-        """A number."""
-        return _number("number", super().float_schema(schema))
-
-    def bool_schema(self, schema: core_schema.BoolSchema) -> JsonSchemaValue:
-        """A flag."""
-        return dict(FLAG)
-
-    def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:
-        """A text."""
-        return dict(TEXT)
-
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        """What may be left out; no file writes `null`."""
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """The models say which defaults are shown."""
-        return self.generate_inner(schema["schema"])
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        """The words of a file are their own titles."""
-        return False
-
-
-def _number(kind: str, schema: JsonSchemaValue) -> JsonSchemaValue:
-    return number(kind, {key: value for key, value in schema.items() if key != "type"})
-
-
-def schema_of(model: type[FlowModel]) -> JsonSchema:
-    """The JSON Schema of a map of a flow file, in which `defined` and `offered` are still to be resolved."""
-    schema = model.model_json_schema(schema_generator=_FlowJsonSchema)
-    return {key: value for key, value in schema.items() if key not in ("title", "description")}
 
 
 def resolved(schema: Any, names: Names) -> Any:
