@@ -30,6 +30,7 @@ VOICE = ("language", "style", "premium")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _TAKEN = frozenset({"template", "action", *SHAPES["talk"].options, *SHAPES["stream"].options})
 _CODE = re.compile(r"[A-Za-z]{2}|[A-Za-z]{2,3}[-_][A-Za-z]{2,4}")
+_EXAMPLE = "write `locales: {en: {language: en-GB}, fr: {language: fr-FR}}`"
 _HEARD_BY_DEFAULT = "en-US"
 """Source: NCCO reference, Input, Speech recognition settings (language)."""
 
@@ -83,21 +84,15 @@ class Locale(FlowModel):
 
 
 def read_locales(node: Node, reader: Reader) -> Mapping[str, Locale]:
-    """The map under `locales`. What is faulty is declared all the same."""
-    found = reader.map(node, "`locales`", "write `locales: {en: {language: en-GB}, fr: {language: fr-FR}}`")
-    if found is None:
-        return _meant_locales(node, reader)
-    if not found.entries:
-        reader.report("E204", found.place, "`locales` is empty", "write `locales: {en: {language: en-GB}}`")
-    read = [_read_locale(entry, reader) for entry in found.entries]
-    return {locale.name: locale for locale in read if locale is not None}
-
-
-def _meant_locales(node: Node, reader: Reader) -> Mapping[str, Locale]:
-    """What a list of languages is probably meant to declare."""
-    codes = [item for item in node.items if isinstance(item, Text)] if isinstance(node, Seq) else []
-    found = {base(code.value): code for code in codes}
-    read = [_assumed(name, code.place, code.value, reader) for name, code in found.items()]
+    """The map under `locales`. What is faulty is declared all the same; a list of languages declares each of them."""
+    entries = reader.entries(node, "`locales`", _EXAMPLE)
+    if isinstance(node, Map) and not entries:
+        reader.report("E204", node.place, "`locales` is empty", "write `locales: {en: {language: en-GB}}`")
+    read = [_read_locale(entry, reader) for entry in entries]
+    if isinstance(node, Seq):
+        read = [
+            _assumed(base(each.value), each.place, each.value, reader) for each in node.items if isinstance(each, Text)
+        ]
     return {locale.name: locale for locale in read if locale is not None}
 
 
@@ -108,36 +103,25 @@ def _assumed(name: str, place: Place, language: str, reader: Reader) -> Locale |
 
 
 def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
-    name, place = entry.key.value, entry.key.place
-    _check_name(entry.key, reader)
-    guess = _known_language(name)
-    if not isinstance(entry.value, Map):
-        written = entry.value.value if isinstance(entry.value, Text) else ""
-        guess = written if written in VOICES else guess
-        cure = f"write `{name}: {{language: {guess or 'en-GB'}}}`"
-        reader.report("E201", entry.value.place, f'the locale "{name}" is not a map', cure)
+    name, place, what = entry.key.value, entry.key.place, f'the locale "{entry.key.value}"'
+    cure, taken_cure = (
+        "use letters, digits, _ and -, a letter first, e.g. en or en-GB",
+        "name it by its language, e.g. en",
+    )
+    reader.check_name(entry.key, "a locale", _NAME, cure, taken=_TAKEN, taken_cure=taken_cure)
+    known = _language_for(name)
+    guess = known if known in VOICES else ""
+    if isinstance(entry.value, Text) and entry.value.value in VOICES:
+        guess = entry.value.value
+    found = reader.map(entry.value, what, f"write `{name}: {{language: {guess or 'en-GB'}}}`")
+    if found is None:
         return _assumed(name, place, guess or _HEARD_BY_DEFAULT, reader)
-    fields = Locale.read_words(entry.value, f'the locale "{name}"', reader, place=place)
+    fields = Locale.read_words(found, what, reader, place=place)
     cures = {"language": f"add `language` with a code such as {guess or 'en-GB'}"}
     locale = Locale.build(fields, reader, cures=cures, name=name)
     if locale is None or locale.language:
         return locale
     return locale.model_copy(update={"language": guess or _HEARD_BY_DEFAULT})
-
-
-def _known_language(name: str) -> str:
-    """A language with a voice that a locale of this name probably speaks; "" for none."""
-    language = _language_for(name)
-    return language if language in VOICES else ""
-
-
-def _check_name(name: Text, reader: Reader) -> None:
-    if name.value in _TAKEN:
-        message = f'a locale cannot be named "{name.value}": that is an option of talk or stream'
-        reader.report("E206", name.place, message, "name it by its language, e.g. en")
-    elif not _NAME.fullmatch(name.value):
-        cure = "use letters, digits, _ and -, a letter first, e.g. en or en-GB"
-        reader.report("E205", name.place, f'a locale cannot be named "{name.value}"', cure)
 
 
 def base(language: str) -> str:
@@ -187,26 +171,20 @@ def split(node: Map, what: str, reader: Reader) -> dict[str, Node] | None:
         reader: knows the locales.
     """
     if not reader.locales:
-        reader.report(
-            "E562", node.place, f"{what} is written by locale, and this flow has no `locales`", _lacking(node)
+        shown = ", ".join(
+            f"{entry.key.value}: {{language: {_language_for(entry.key.value)}}}" for entry in node.entries
         )
+        cure = f"add `locales: {{{shown}}}` at the top of the flow"
+        reader.report("E562", node.place, f"{what} is written by locale, and this flow has no `locales`", cure)
         return None
     strange = [entry.key for entry in node.entries if entry.key.value not in reader.locales]
     for key in strange:
         report_unknown(key, f'{what}: this flow has no locale "{key.value}"', reader)
     found = {name: value for name in reader.locales if (value := node.get(name)) is not None}
-    missing = [name for name in reader.locales if name not in found]
-    if strange:
-        return None
+    missing = [] if strange else [name for name in reader.locales if name not in found]
     for name in missing:
         reader.report("E560", node.place, f'{what} lacks the locale "{name}"', f"add `{name}: ..` to this map")
-    return None if missing else found
-
-
-def _lacking(node: Map) -> str:
-    """The `locales` that a map is written for."""
-    shown = ", ".join(f"{key}: {{language: {_language_for(key)}}}" for key in node.keys())  # noqa: SIM118 - a Map
-    return f"add `locales: {{{shown}}}` at the top of the flow"
+    return None if strange or missing else found
 
 
 def _language_for(key: str) -> str:
@@ -218,15 +196,9 @@ def _language_for(key: str) -> str:
 
 
 def report_unknown(key: Text, message: str, reader: Reader) -> None:
-    """E561 with the locale that is meant."""
-    meant = _meant(key.value, reader.locales)
+    """E561 with the locale that is probably meant: of the same language, or misspelt."""
+    code = base(key.value.replace("_", "-"))
+    alike = (name for name, locale in reader.locales.items() if code in {name.lower(), base(locale.language)})
+    meant = next(alike, None) or nearest(key.value, reader.locales)
     cure = f'did you mean "{meant}"?' if meant else f"known are: {', '.join(reader.locales)}"
     reader.report("E561", key.place, message, cure, undeclared=key.value)
-
-
-def _meant(key: str, locales: Mapping[str, Locale]) -> str | None:
-    """The locale that a strange name is probably meant for: the same language, or a slip of the pen."""
-    code = key.replace("_", "-").lower()
-    same = [name for name, locale in locales.items() if code in {name.lower(), locale.language.lower()}]
-    alike = [name for name, locale in locales.items() if base(code) in {name.lower(), base(locale.language)}]
-    return next(iter(same or alike), None) or nearest(key, locales)

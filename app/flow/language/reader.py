@@ -6,6 +6,7 @@ finds every fault.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -101,6 +102,25 @@ class Reader:
         near = nearest(text.value, known)
         cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(known)}"
         self.report(code, text.place, message, cure, undeclared=text.value)
+
+    def check_name(
+        self,
+        name: Text,
+        what: str,
+        pattern: re.Pattern[str],
+        cure: str | None = None,
+        *,
+        taken: Collection[str] = (),
+        taken_cure: str | None = None,
+    ) -> bool:
+        """Whether something that the flow declares can have a name; E206 for one that is taken, E205 for another."""
+        if name.value in taken:
+            self.report("E206", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
+        elif not pattern.fullmatch(name.value):
+            self.report("E205", name.place, f'{what} cannot be named "{name.value}"', cure)
+        else:
+            return True
+        return False
 
     def literal(self, node: Node, type_: ValueType, what: str) -> object | None:
         """A value that may not be computed, cast to its type; E203 when it does not fit."""

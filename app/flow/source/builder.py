@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,9 +11,11 @@ import yaml
 from app.flow.issues import Issue
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.rules import RULES
-from app.flow.source.page import FILLER, Page, marks
+from app.flow.source.page import FILLER, Page, is_quoted, marks
 from app.flow.source.pitfalls import check_empty, check_glued, check_key, check_scalar
-from app.flow.source.scalars import spell
+
+_HEADER = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
+_ESCAPE = re.compile(r"\\(?:(?P<fold>(?:\r\n|\r|\n)[ \t]*)|x.{2}|u.{4}|U.{8}|.)")
 
 
 @dataclass(slots=True)
@@ -54,17 +57,14 @@ class Builder:
             value = self._node(next(self.events), key, key.value if key else "")
             if key is None:
                 continue
-            if key.value in entries:
-                self._report_twice(key, entries[key.value].key)
+            if first := entries.get(key.value):
+                message = f'"{key.value}" is here for the second time; the first is in line {first.key.place.line}'
+                self.issues.append(RULES["E102"].at(key.place, message))
             else:
                 entries[key.value] = Entry(key, value)
         is_block = not start.flow_style and entries
-        first = next(iter(entries.values())).key.place if is_block else None
-        return Map(tuple(entries.values()), first or self._extent(start, event))
-
-    def _report_twice(self, key: Text, first: Text) -> None:
-        message = f'"{key.value}" is here for the second time; the first is in line {first.place.line}'
-        self.issues.append(RULES["E102"].at(key.place, message))
+        place = next(iter(entries.values())).key.place if is_block else self._extent(start, event)
+        return Map(tuple(entries.values()), place)
 
     def _key(self, event: yaml.Event) -> Text | None:
         if isinstance(event, yaml.ScalarEvent):
@@ -95,21 +95,38 @@ class Builder:
         return self._text(event)
 
     def _text(self, event: yaml.ScalarEvent) -> Text:
-        page, style, value = self.page, event.style, event.value
-        first, last = marks(event)
-        start, end = first.index, last.index
-        place = page.extent(event)
-        is_quoted = style in ("'", '"')
-        begin, stop = start + is_quoted, end - is_quoted
-        if style not in ("|", ">") and page.parsed[begin:stop] == value:
-            return Text(page.text[begin:stop], place, is_quoted)
-        pieces = spell(page.parsed, start, end, style, value)
-        if style in ("|", ">") and not _keeps_break(page.text[start:end]):
-            pieces = pieces[:-1] if value.endswith("\n") else pieces
-        meant = "".join(page.text[index] if char == FILLER else char for char, index in pieces)
-        return Text(meant, place, is_quoted, tuple(page.position(index) for _, index in pieces))
+        page, value = self.page, event.value
+        start, end = (mark.index for mark in marks(event))
+        quotes, is_block = is_quoted(event), event.style in ("|", ">")
+        if not is_block and page.parsed[start + quotes : end - quotes] == value:
+            return Text(page.text[start + quotes : end - quotes], page.extent(event), quotes)
+        offsets = _spelled(page.parsed, start, end, event)
+        if is_block and value.endswith("\n") and "+" not in page.text[start : start + 3]:
+            offsets.pop()  # the line break at the end is no part of the text, unless it asks for it
+        meant = "".join(page.text[at] if char == FILLER else char for char, at in zip(value, offsets, strict=False))
+        return Text(meant, page.extent(event), quotes, tuple(map(page.position, offsets)))
 
 
-def _keeps_break(scalar: str) -> bool:
-    """Whether a block scalar asks (`|+`) for the line breaks at its end; else its last one is not part of the text."""
-    return "+" in scalar[:3]
+def _spelled(text: str, at: int, end: int, event: yaml.ScalarEvent) -> list[int]:
+    """Where each character of a scalar is written, which stands at `at` to `end` of a text.
+
+    Between two of them there may be indentation, the rest of an escape, and what a folded line break consists of.
+    """
+    if event.style in ("|", ">"):
+        header = _HEADER.match(text, at, end)
+        at = header.end() if header else end
+    offsets: list[int] = []
+    for char in event.value:
+        length = 1
+        while at < end:
+            escape = _ESCAPE.match(text, at) if event.style == '"' else None
+            if escape and not escape["fold"]:
+                length = len(escape[0])
+                break
+            if not escape and (text[at] == char or (char in " \n" and text[at] in "\r\n")):
+                length = 2 if text.startswith("\r\n", at) else 1
+                break
+            at += len(escape[0]) if escape else 1
+        offsets.append(min(at, end))
+        at += length
+    return offsets

@@ -1,4 +1,4 @@
-"""The text of one flow file, and where each of its characters is."""
+"""The text of one flow file, where each of its characters is, and its lines taken apart."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from functools import cached_property
-from itertools import islice
-from typing import Protocol
+from typing import Protocol, cast
 
 import yaml
 
@@ -19,15 +18,18 @@ FILLER = "\ue000"
 """A private-use letter: ordinary text to a YAML parser."""
 
 _BREAK = re.compile(r"\r\n|\r|\n")
-_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff\ufffe\uffff\ud800-\udfff]")
-"""What YAML forbids, and what is invisible everywhere."""
-_DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_DIRECTION = "\u200e\u200f\u202a-\u202e\u2066-\u2069"
 """Marks that are copied along with a phone number from a contact list."""
+_HIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff\ufffe\uffff\ud800-\udfff"
+"""What YAML forbids, and what is invisible everywhere."""
 _SPACES = "\xa0\u2000-\u200a\u202f\u205f\u3000"
-_OTHER_SPACE = re.compile(rf"(?:^|(?<=[\r\n]))[ ]*(?:- *)*(?:[\w-]+: *)?([{_SPACES}]+)")
-"""A space that YAML does not know, in the indentation or after a key."""
-_UNUSUAL_BREAKS = ("\x85", "\u2028", "\u2029")
+_INVALID = re.compile(
+    rf"(?:^|(?<=[\r\n]))[ ]*(?:- *)*(?:[\w-]+: *)?(?P<space>[{_SPACES}]+)|(?P<break>[\x85\u2028\u2029])"
+    rf"|(?P<direction>[{_DIRECTION}])|(?P<hidden>[{_HIDDEN}])"
+)
+"""Among others a space that YAML does not know, in the indentation or after a key."""
 _MOST = 20
+_LONGEST = 72
 
 
 class Mark(Protocol):
@@ -49,6 +51,11 @@ class Mark(Protocol):
 def marks(event: yaml.Event) -> tuple[Mark, Mark]:
     """Where an event starts and ends."""
     return event.start_mark, event.end_mark  # type: ignore[return-value]  # the parsers set both in every event
+
+
+def is_quoted(event: yaml.Event) -> bool:
+    """Whether an event is a text in quotes."""
+    return isinstance(event, yaml.ScalarEvent) and event.style in ("'", '"')
 
 
 class Page:
@@ -93,39 +100,115 @@ class Page:
             end -= 1
         return end
 
-    def line(self, number: int) -> str:
-        """A line (from 1) as the parser sees it, without its line break."""
-        return self.parsed[self.starts[number - 1] : self.line_end(number)]
+    def line_at(self, index: int) -> Line:
+        """The line of a character."""
+        return Line(self, self.position(index)[0])
 
     def replace_invalid_characters(self) -> list[Issue]:
-        """Report invisible and forbidden characters, at most twenty of each sort, and replace them in `parsed`."""
-        patterns = (_INVISIBLE,) if self.text.isascii() else (_INVISIBLE, _OTHER_SPACE, _DIRECTION)
-        return [issue for pattern in patterns for issue in self._replace(pattern)]
+        """Report invisible and forbidden characters, at most twenty, and replace them in `parsed`."""
+        found = [each for each in _INVALID.finditer(self.text) if not self._is_allowed(each)]
+        if found:
+            self.parsed = _INVALID.sub(_replacement, self.text)
+        return [self._invalid_character(*each.span(each.lastgroup or 0)) for each in found[:_MOST]]
 
-    def _replace(self, pattern: re.Pattern[str]) -> list[Issue]:
-        spans = [found.span(pattern.groups) for found in islice(pattern.finditer(self.text), _MOST)]
-        if spans and pattern is not _DIRECTION:
-            self.parsed = pattern.sub(_replacement, self.parsed)
-        return [self._invalid_character(start, end) for start, end in spans if not self._is_allowed(start)]
-
-    def _is_allowed(self, index: int) -> bool:
-        """Whether a direction mark is in a line with Hebrew or Arabic letters."""
-        line = self.line(self.position(index)[0])
-        has_letters = any(unicodedata.bidirectional(char) in ("R", "AL") for char in line)
-        return has_letters and bool(_DIRECTION.match(self.text[index]))
+    def _is_allowed(self, found: re.Match[str]) -> bool:
+        """Whether it is a direction mark in a line with Hebrew or Arabic letters."""
+        line = self.line_at(found.start()).text
+        return found.lastgroup == "direction" and any(unicodedata.bidirectional(char) in ("R", "AL") for char in line)
 
     def _invalid_character(self, start: int, end: int) -> Issue:
         char = self.text[start]
-        name = unicodedata.name(char, "control character").lower()
+        name = f"U+{ord(char):04X}, {unicodedata.name(char, 'control character').lower()}"
         place = self.place(start, end)
         if unicodedata.category(char) == "Zs":
-            message = f"a space that YAML does not know (U+{ord(char):04X}, {name})"
-            return RULES["E117"].at(place, message, "type a normal space instead")
-        return RULES["E117"].at(place, f"an invisible character (U+{ord(char):04X}, {name})", "delete it")
+            return RULES["E117"].at(place, f"a space that YAML does not know ({name})", "type a normal space instead")
+        return RULES["E117"].at(place, f"an invisible character ({name})", "delete it")
 
 
 def _replacement(found: re.Match[str]) -> str:
-    group = found.re.groups
-    invalid = found[group]
-    is_space = group == 1 or invalid in _UNUSUAL_BREAKS
-    return found[0].removesuffix(invalid) + (" " if is_space else FILLER) * len(invalid)
+    invalid = found[found.lastgroup or 0]
+    filling = {"space": " ", "break": " ", "hidden": FILLER}.get(found.lastgroup or "")
+    return found[0].removesuffix(invalid) + (filling * len(invalid) if filling else invalid)
+
+
+_QUIET = re.compile(r"""(?<![^\s\[{,:(-])(?:"(?:\\.|[^"\\])*(?:"|$)|'(?:''|[^'])*(?:'|$))|(?<!\S)#.*""")
+_OPENING = re.compile(
+    r"""(?P<dashes>(?:-[ \t]+)*)
+        (?:(?P<key>"[^"]*"|'[^']*'|[^\s:"'\[\]{}\#&*!|>%@`,](?:[^:]|:(?![ \t]|$))*?)[ \t]*(?P<colon>:)(?=[ \t]|$))?""",
+    re.VERBOSE,
+)
+
+EXPRESSIONS = frozenset({"if", "until", "check"})
+"""Keys whose text is a bare expression: quotes inside it are part of it."""
+
+OF_KEYS = frozenset({"steps", "defaults", "vars", "choices", "retry", "on", "collect", "set"})
+"""Keys whose value is a map."""
+
+OF_ITEMS = frozenset({"do", "branch"})
+"""Keys whose value is a list."""
+
+COMMON = (OF_KEYS | OF_ITEMS).union(
+    ("flow", "start", "entry", "default", "tail", "min_confidence", "goto", "then", "if", "else"),
+    ("talk", "dtmf", "speech"),
+)
+"""Keys that hardly begin a line of text."""
+
+
+class Line:
+    """One line as the parser sees it, taken apart: `indent` spaces, dashes, a key with its colon, the rest.
+
+    Attributes:
+        number: from 1.
+        text: without its line break.
+        indent: how many spaces (or tabs) it begins with.
+        key: "" when it has none.
+        start, first, content, colon, value, end: offsets into the text of the page: of its first character, of the
+            first that is no space, of what follows its dashes, of the colon behind its key (-1 without a key), of what
+            follows that (its dashes, when there is no key), and behind its last character.
+    """
+
+    def __init__(self, page: Page, number: int) -> None:
+        self.page = page
+        self.number = number
+        self.start = page.starts[number - 1]
+        self.end = page.line_end(number)
+        self.text = page.parsed[self.start : self.end]
+        self.indent = len(self.text) - len(self.text.lstrip(" \t"))
+        self.first = self.start + self.indent
+        opening = cast("re.Match[str]", _OPENING.match(page.parsed, self.first, self.end))  # each part is optional
+        self.content = opening.end("dashes")
+        self.key = opening["key"] or ""
+        self.colon = opening.start("colon")
+        after = self.colon + 1 if self.key else self.content
+        rest = page.parsed[after : self.end]
+        self.value = after + len(rest) - len(rest.lstrip())
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it says nothing to the parser."""
+        return self.text.lstrip()[:1] in ("", "#")
+
+    @property
+    def has_value(self) -> bool:
+        """Whether something follows its key or its dashes."""
+        return self.value < self.content_end
+
+    @property
+    def bare(self) -> str:
+        """The text with quoted texts and the comment blanked out, of the same length."""
+        return _QUIET.sub(lambda found: FILLER * len(found[0]), self.text)
+
+    @property
+    def content_end(self) -> int:
+        """The offset after its last character that is neither comment nor blank."""
+        quiet = (found for found in _QUIET.finditer(self.text) if found[0].startswith("#"))
+        comment = next((found.start() for found in quiet), len(self.text))
+        return self.start + len(self.text[:comment].rstrip())
+
+
+def quote(text: str) -> str:
+    """`text` as an author would write it in quotes; a long one is cut, and then ends with three dots."""
+    shown = text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + " ..."
+    if '"' not in shown and "\\" not in shown:
+        return f'"{shown}"'
+    return "'" + shown.replace("'", "''") + "'"

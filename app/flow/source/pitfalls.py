@@ -12,9 +12,8 @@ import yaml
 from app.flow.issues import Issue
 from app.flow.nodes import Text
 from app.flow.rules import RULES
-from app.flow.source.lines import COMMON, EXPRESSIONS, OF_ITEMS, OF_KEYS, Line, quote
-from app.flow.source.page import Mark, Page, marks
-from app.flow.source.text_faults import braces
+from app.flow.source.brackets import braces
+from app.flow.source.page import COMMON, EXPRESSIONS, OF_ITEMS, OF_KEYS, Line, Mark, Page, is_quoted, marks, quote
 
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]*)+")
 _SCHEMES = r"(?!(?:https?|wss?|sips?|tel|mailto|urn):)"
@@ -52,10 +51,10 @@ def check_foreign(page: Page, events: Sequence[yaml.Event]) -> list[Issue]:
             issues.append(_property(page, event))
         elif _is_braces(page, event, following):
             start = marks(event)[0].index
-            line = Line(page, page.position(start)[0])
+            line = page.line_at(start)
             in_flow = bool(_OPEN.search(line.bare[: start - line.start]))
             if line.number not in lines_with_braces:
-                issues.append(braces(page, line, start, in_flow))
+                issues.append(braces(page, line, start, in_flow=in_flow))
             lines_with_braces.add(line.number)
     return issues
 
@@ -83,7 +82,7 @@ def _property(page: Page, event: yaml.Event) -> Issue:
     is_text = isinstance(event, yaml.ScalarEvent) and not event.style
     whole = page.text[start : max(end, stop)]
     cure = f"delete it; if it is a text, write {quote(whole)}" if is_text else "delete it"
-    if Line(page, page.position(start)[0]).key in EXPRESSIONS:
+    if page.line_at(start).key in EXPRESSIONS:
         cure = f"write not {whole.removeprefix('!').lstrip()}"
     code, what = ("E105", "a YAML tag") if name.startswith("!") else ("E106", "a YAML anchor")
     return RULES[code].at(page.place(start, end), f"{name} is {what}, which flow files do not have", cure)
@@ -98,7 +97,7 @@ def _is_braces(page: Page, event: yaml.Event, following: yaml.Event) -> bool:
 def check_scalar(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
     """What is wrong with a text under `key`: cut, continued or closed by mistake, or in typographic quotes."""
     start, end = marks(event)
-    if event.style in ("'", '"'):
+    if is_quoted(event):
         return _swallowed(page, start, end) if end.line > start.line else None
     if event.style or not event.value:
         return None
@@ -200,7 +199,7 @@ def check_key(page: Page, event: yaml.ScalarEvent) -> Issue | None:
 
 def check_empty(page: Page, event: yaml.ScalarEvent, key: Text | None) -> tuple[Issue, str] | None:
     """The issue that nothing (or YAML's null) stands where a value is due, and the text that was probably meant."""
-    if event.style in ("'", '"') or event.value not in _NOTHING:
+    if is_quoted(event) or event.value not in _NOTHING:
         return None
     start = marks(event)[0].index
     found = _COMMENT.match(page.parsed, start)

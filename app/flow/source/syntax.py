@@ -1,37 +1,318 @@
-"""What an author did where the YAML parser stopped: its own words ("did not find expected key") help nobody."""
+"""What an author did where the YAML parser stopped: its own words ("did not find expected key") help nobody.
+
+Each `find_*` looks for one kind of fault, and gives None for every other.
+"""
 
 from __future__ import annotations
+
+import re
 
 import yaml
 
 from app.flow.issues import Issue
-from app.flow.source import structure_faults, text_faults
-from app.flow.source.lines import SyntaxFault
-from app.flow.source.page import Page, marks
+from app.flow.source import brackets
+from app.flow.source.fault import SyntaxFault, find_reserved
+from app.flow.source.page import COMMON, EXPRESSIONS, OF_KEYS, Line, Page, is_quoted, marks, quote
+
+_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: .*)?$", re.MULTILINE)
+_ROUND = re.compile(r"\([a-z]\w*: ")
+_PAIRS = re.compile(r"[a-z]\w*: [^,]+, *[a-z]\w*:(?: |$)|run: |return: ")
+_LOST = re.compile(r"[ \t]*(?:- +)*([A-Za-z_][\w-]*)[ \t]+([\[{])")
+_WORD = re.compile(r"[a-z][A-Za-z_]{1,30}")
+_GLUED_DASH = re.compile(r"-\S")
+_GLUED_KEY = re.compile(r"([A-Za-z_][\w-]*)(:|\uff1a)(?!//)(\S.*)$|([A-Za-z_][\w-]*)(\uff1a)(.*)$")
+_EQUALS = re.compile(r"([A-Za-z_][\w-]*)[ \t]*=>?[ \t]*(.*)$")
+_PAIR = re.compile(r"([a-z_]\w*)(?:\s+(\S+))?$")
+_GOES_ON = "if it continues the text above, indent it further than the key there"
+
+
+def find_conflict(fault: SyntaxFault) -> Issue | None:
+    """What Git writes into a file that it could not merge."""
+    found = _CONFLICT.search(fault.page.parsed)
+    if found is None:
+        return None
+    cure = "keep one of the two versions, and delete the lines with <<<<<<<, ======= and >>>>>>>"
+    return fault.issue("E101", found.start(), found.end(), "a Git conflict marker", cure)
+
+
+def find_tab(fault: SyntaxFault) -> Issue | None:
+    """A tab in the indentation or before a value."""
+    found = fault.line.text.find("\t", 0, fault.line.indent)
+    at = fault.at if found < 0 else fault.line.start + found
+    if fault.page.parsed[at : at + 1] != "\t":
+        return None
+    cure = "indent with spaces, two for each level" if found >= 0 else "type a space instead"
+    return fault.issue("E110", at, at + 1, "there is a tab here, which YAML does not take for spaces", cure)
+
+
+def find_escape(fault: SyntaxFault) -> Issue | None:
+    """A backslash in double quotes that YAML does not know."""
+    at = fault.page.parsed.rfind("\\", fault.began, fault.at + 1)
+    if at < 0 or not fault.mentions("escape", "hexdecimal", "hexadecimal"):
+        return None
+    message = f"{fault.page.text[at : at + 2]} means nothing between double quotes"
+    return fault.issue("E125", at, at + 2, message, "write \\\\ for a backslash, or put the text in single quotes")
+
+
+def find_unclosed_quote(fault: SyntaxFault) -> Issue | None:
+    """A quote that is not closed before the end of the file, or swallowed the lines up to the next quote."""
+    start = fault.began
+    if not fault.mentions("unexpected end of stream", "unexpected document"):
+        if not is_quoted(fault.last):
+            return None
+        first, end = marks(fault.last)
+        if not first.line < end.line == fault.line.number - 1:
+            return None
+        start = first.index
+    mark = fault.page.text[start]
+    return fault.issue(
+        "E113", start, start + 1, f"this {mark} is not closed", f"write {mark} at the end of the text as well"
+    )
+
+
+def find_key_without_colon(fault: SyntaxFault) -> Issue | None:
+    """`talk {text: Hello}`."""
+    found = None if fault.in_flow else _LOST.match(fault.line.text)
+    return fault.lost_colon(fault.line.start + found.start(1), found[1], found[2]) if found else None
+
+
+def find_missing_key(fault: SyntaxFault) -> Issue | None:
+    """`: menu` and `{: menu}`."""
+    before = fault.page.parsed[fault.line.start : fault.at].rstrip()
+    begins = fault.at == fault.line.content or (fault.in_flow and before.endswith(("{", ",")))
+    if fault.char != ":" or not begins:
+        return None
+    return fault.issue("E124", fault.at, fault.at + 1, "there is no key before this colon", "write a key before it")
+
+
+def find_text_after_quote(fault: SyntaxFault) -> Issue | None:
+    """Text after a closing quote: an apostrophe, a quote inside quotes, or two texts in a row."""
+    line, at = fault.line, fault.at
+    if not is_quoted(fault.last) or not line.start < at < line.end:
+        return None
+    start, end = (mark.index for mark in marks(fault.last))
+    between = fault.page.parsed[end:at]
+    is_next_item = fault.in_flow and between and fault.char in "'\""
+    if between.strip(" ") or fault.char in ":]}" or is_next_item:
+        return None
+    text, mark = fault.page.text, fault.page.text[start]
+    stop = _text_end(fault, mark)
+    rest = text[end:stop]
+    whole = text[start:stop]
+    if line.key not in EXPRESSIONS:
+        quoted = text[start:end]
+        two = rest[:1] in " \t"
+        whole = (quoted[1:-1] + rest).replace(mark, "") if two else quoted[1:] + rest.removesuffix(mark)
+    cure = "delete the comma" if rest.strip() == "," else f"write {quote(whole)}"
+    return fault.issue("E113", at, stop, "there is text after the closing quote", cure)
+
+
+def _text_end(fault: SyntaxFault, mark: str) -> int:
+    """Where the author meant the text to end: at the last quote that could close it, or where the value ends."""
+    rest = fault.page.text[fault.at : fault.line.end]
+    patterns = (rf".*{mark}(?=[ \t]*$|[ \t]+\#)", r".*?(?=[ \t]*(?:[ \t]\#|$))")
+    if fault.in_flow:
+        patterns = (rf".*?{mark}(?=[ \t]*[,\]}}])", r".*?(?=[ \t]*(?:[,\[\]{}]|$))")
+    found = next((found for pattern in patterns if (found := re.match(pattern, rest))), None)
+    return fault.at + (found.end() if found else len(rest))
+
+
+def find_colon_in_text(fault: SyntaxFault) -> Issue | None:
+    """`talk: Hello: press 1`."""
+    line, at = fault.line, fault.at
+    if not fault.mentions("mapping values are not allowed") or not line.key or line.colon == at:
+        return None
+    start, end = line.value, line.content_end
+    text, word = fault.page.text[start:end], fault.page.text[start:at].split()[-1]
+    if at == end - 1 and word in COMMON:
+        message = f'"{word}" follows "{line.key}" on the same line'
+        cure = f'write "{word}:" on the next line, indented by two more spaces than "{line.key}"'
+        return fault.issue("E112", at - len(word), at, message, cure)
+    if at == end - 1 and line.key in EXPRESSIONS:
+        return fault.issue("E112", at, end, "a colon at the end of a condition", "delete it")
+    if _ROUND.match(text):
+        return fault.issue("E114", start, start + 1, "( does not begin a map", "write { and } around the keys")
+    cure = f"put quotes around the text: {quote(text)}"
+    if _PAIRS.match(text):
+        cure = f"put braces around it: {{{text}}}"
+    elif _WORD.fullmatch(word):
+        cure += f'; if "{word}" is a key, write it on a line of its own'
+    return fault.issue("E112", at, at + 1, "a second colon in this line: YAML takes it for a key", cure)
+
+
+def find_missing_space(fault: SyntaxFault) -> Issue | None:
+    """`goto:menu`, `-talk: x`, `goto menu`, `goto = menu`: a line that YAML takes for plain text."""
+    line = _unkeyed(fault)
+    if line is None:
+        return None
+    start, text = line.content, fault.page.text[line.content : line.content_end]
+    if _GLUED_DASH.match(text):
+        return fault.issue("E116", start, start + 1, "a space is missing after the dash", f"write - {text[1:]}")
+    if glued := _GLUED_KEY.match(text):
+        key, colon, value = (group for group in glued.groups() if group is not None)
+        at = start + len(key)
+        message = "a space is missing after the colon" if colon == ":" else f"{colon} is not YAML's colon"
+        return fault.issue("E116", at, at + 1, message, f"write {key}: {value.strip()}")
+    cure = f"write a key and a colon before it; {_GOES_ON}"
+    if equals := _EQUALS.match(text):
+        cure = f"write {equals[1]}: {equals[2]}"
+    elif pair := _PAIR.match(text):
+        cure = f"write {pair[1]}: {pair[2] or '..'}" + ("" if pair[1] in COMMON else f"; {_GOES_ON}")
+    elif text.startswith("//"):
+        cure = "begin a comment with #"
+    message = "this line has no colon: it is neither a key with a value nor the rest of a text above"
+    return fault.issue("E101", start, start + len(text), message, cure)
+
+
+def _unkeyed(fault: SyntaxFault) -> Line | None:
+    """The line without a key on which the parser stopped."""
+    if fault.mentions("could not find expected ':'", "expected ':'"):
+        return fault.first_line
+    if not fault.mentions("mapping values are not allowed", "did not find expected", "<block end>"):
+        return None
+    line, above = fault.line, fault.above
+    if fault.at == line.first and fault.char == "-":
+        return line if fault.page.parsed[fault.at + 1 : fault.at + 2].strip() else None
+    if line.colon != fault.at or above is None or above.key or above.content >= above.end:
+        return None
+    head = fault.above_of(above)
+    text = fault.page.text[above.content : above.content_end]
+    is_deeper = head is not None and head.has_value and bool(head.key) and head.indent < above.indent
+    if is_deeper and not _GLUED_KEY.match(text):
+        return None  # it continues the text of the line above
+    return above if above.content == above.first or line.indent < above.content - above.start else None
+
+
+def find_list_after_key(fault: SyntaxFault) -> Issue | None:
+    """`do: - talk: Hello`."""
+    if not fault.mentions("sequence entries are not allowed"):
+        return None
+    rest = fault.page.text[fault.at : fault.line.content_end]
+    cure = f"begin the list on the next line, two spaces deeper; for a text, put it in quotes: {quote(rest)}"
+    message = f'a list cannot begin on the line of "{fault.line.key or "the key"}"'
+    return fault.issue("E115", fault.at, fault.at + 1, message, cure)
+
+
+def find_second_value(fault: SyntaxFault) -> Issue | None:
+    """A map or list, indented below a key that has its value already."""
+    is_key = fault.mentions("mapping values are not allowed") and fault.line.colon == fault.at
+    return _second_value(fault) if is_key else None
+
+
+def _second_value(fault: SyntaxFault) -> Issue | None:
+    line, head = fault.line, fault.above
+    while head and not head.key and head.content == head.first and (higher := fault.above_of(head)):
+        head = higher
+    if head is None:
+        return None
+    if head.key.startswith("-"):
+        cure = f"write - {head.key[1:]}: ..."
+        return fault.issue("E116", head.first, head.first + 1, "a space is missing after the dash", cure)
+    name = head.key or fault.page.text[head.content : head.content_end]
+    message = f'"{name}" in line {head.number} has its value already; this line is indented below it'
+    cure = f'{_indent_by(head.content - head.start)}, like "{name}", or delete that value'
+    if not head.key:
+        message = f'the list item "{name}" in line {head.number} is a text; this line is indented below it'
+        cure = f'write "{name}: ..." there, or {_indent_by(head.indent)}, like its dash'
+    return fault.issue("E109", line.first, line.content_end, message, cure)
+
+
+def find_wrong_column(fault: SyntaxFault) -> Issue | None:
+    """A line that begins where no block does."""
+    line, above = fault.line, fault.above
+    if fault.at != line.first or not fault.mentions(
+        "did not find expected", "expected <block end>", "<document start>"
+    ):
+        return None
+    columns, indent = _open_columns(fault), line.indent
+    if above and indent > above.content - above.start and above.has_value:
+        return _second_value(fault)
+    if indent in columns:
+        return _wrong_kind(fault, columns)
+    nearest = sorted(columns, key=lambda column: (abs(column - indent), column))[:2]
+    places = " or ".join(f"{_indent_by(column)} (like line {columns[column]})" for column in sorted(nearest))
+    message = f"this line begins in column {indent + 1}, where no block does"
+    cure = places if indent else "begin the lines above at the left edge as well"
+    return fault.issue("E115", line.first, line.content_end, message, cure)
+
+
+def _wrong_kind(fault: SyntaxFault, columns: dict[int, int]) -> Issue:
+    """A key among list items, or a list item among keys."""
+    line = fault.line
+    if dash := _stray_dash(fault):
+        message, cure = (
+            "this dash turns a key into a list item",
+            "delete the dash and the space behind it: here are keys",
+        )
+        return fault.issue("E115", dash.first, dash.first + 1, message, cure)
+    if line.content > line.first:
+        message = "a list item is among keys"
+        items = (each for each in fault.lines_above(line) if each.content > each.first)
+        item = next(items, None)
+        cure = "indent it below the key whose list it belongs to"
+        cure = f"{_indent_by(item.indent)}, like the list item in line {item.number}" if item else cure
+    else:
+        message = "a key is among list items"
+        cure = f"{_indent_by(line.indent + 2)} if it belongs to the item above"
+        if line.key in ("if", "else"):
+            cure = "write a dash and a space before it: it is a line of the list"
+        elif outer := [column for column in columns if column < line.indent]:
+            cure += f", or {_indent_by(max(outer))} (like line {columns[max(outer)]})"
+    return fault.issue("E115", line.first, line.content_end, message, cure)
+
+
+def _stray_dash(fault: SyntaxFault) -> Line | None:
+    """The one dash that makes a list item of what should be a key: of this line, or of the one above it."""
+    line, above = fault.line, None
+    alike = [line]
+    for above in fault.lines_above(line):
+        if above.indent < line.indent:
+            break
+        if above.indent == line.indent:
+            alike.append(above)
+    dashes = [other for other in alike if other.content > other.first and other.key]
+    is_map = above is not None and above.indent < line.indent and above.key in OF_KEYS
+    return dashes[0] if is_map and len(dashes) == 1 and (dashes[0] is line or len(alike) <= 2) else None
+
+
+def _open_columns(fault: SyntaxFault) -> dict[int, int]:
+    """How far blocks above are indented → the last line that shows it."""
+    columns: dict[int, int] = {}
+    for line in reversed([*fault.lines_above(fault.line)]):
+        columns = {column: shown for column, shown in columns.items() if column < line.indent}
+        columns[line.indent] = columns[line.content - line.start] = line.number
+    return columns
+
+
+def _indent_by(spaces: int) -> str:
+    named = {0: "begin it at the left edge", 1: "indent it by 1 space"}
+    return named.get(spaces, f"indent it by {spaces} spaces")
+
 
 FINDERS = (
-    text_faults.find_tab,
-    text_faults.find_escape,
-    text_faults.find_unclosed_quote,
-    text_faults.find_key_without_colon,
-    text_faults.find_missing_key,
-    text_faults.find_braces,
-    text_faults.find_reserved,
-    text_faults.find_hash,
-    text_faults.find_text_after_quote,
-    structure_faults.find_list_in_text,
-    structure_faults.find_mismatch,
-    structure_faults.find_missing_colon,
-    structure_faults.find_missing_comma,
-    text_faults.find_colon_in_flow,
-    structure_faults.find_unclosed_bracket,
-    structure_faults.find_stray,
-    structure_faults.find_text_after_bracket,
-    text_faults.find_colon_in_text,
-    text_faults.find_missing_space,
-    structure_faults.find_list_after_key,
-    structure_faults.find_second_value,
-    structure_faults.find_wrong_column,
+    find_conflict,
+    find_tab,
+    find_escape,
+    find_unclosed_quote,
+    find_key_without_colon,
+    find_missing_key,
+    brackets.find_braces,
+    find_reserved,
+    brackets.find_hash,
+    find_text_after_quote,
+    brackets.find_list_in_text,
+    brackets.find_mismatch,
+    brackets.find_missing_colon,
+    brackets.find_missing_comma,
+    brackets.find_second_colon,
+    brackets.find_unclosed,
+    brackets.find_stray,
+    brackets.find_text_after_bracket,
+    find_colon_in_text,
+    find_missing_space,
+    find_list_after_key,
+    find_second_value,
+    find_wrong_column,
 )
 """In the order in which they are tried: those that look at one character first, those that look at lines last."""
 
@@ -44,12 +325,10 @@ def diagnose(page: Page, error: yaml.MarkedYAMLError, events: list[yaml.Event]) 
     if bracket is not None and str(error.context).startswith("while parsing a flow"):
         began = bracket
     fault = SyntaxFault(page, str(error.problem), at, began, events[-1], bracket is not None)
-    for find in FINDERS:
-        if issue := find(fault):
-            return issue
+    found = next((issue for find in FINDERS if (issue := find(fault))), None)
     message = f"YAML cannot be read from here: {fault.problem}"
     cure = "write `key: value`, one a line, indented with spaces, and texts in quotes"
-    return fault.issue("E101", at, at + 1, message, cure)
+    return found or fault.issue("E101", at, at + 1, message, cure)
 
 
 def _open_bracket(events: list[yaml.Event]) -> int | None:

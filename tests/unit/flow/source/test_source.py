@@ -190,7 +190,7 @@ def test_scalars_of_every_style_say_what_yaml_says(source: str, meant: str) -> N
         ("key: 'it''s'\n", 3, (1, 11)),
         ('key: "a\\tb"\n', 2, (1, 10)),
         ('key: "\\U0001F600b"\n', 1, (1, 17)),
-        ("key: |\n  one\n   two\n", 4, (3, 3)),
+        ("key: |\n  one\n   two\n", 5, (3, 4)),
         ("key: >\n  one\n  two\n", 4, (3, 3)),
         ("key: >\n  one\n\n  two\n", 3, (2, 6)),
         ("key: >\r\n  one\r\n  two\r\n", 4, (3, 3)),

@@ -56,10 +56,7 @@ def test_every_rule_of_text_is_broken_by_a_text_or_is_about_files() -> None:
     ("text", "cure"),
     [
         ("if: !done and x", "write not done and x"),
-        (
-            "a:\n  b: c\n  - d",
-            "indent it below the key whose list it belongs to, or write - before the keys above it as well",
-        ),
+        ("a:\n  b: c\n  - d", "indent it below the key whose list it belongs to"),
         ("{a: }", 'write a value behind its colon, or indented below it; "" is an empty text, {} an empty map'),
         ("a: |", 'write a value behind its colon, or indented below it; "" is an empty text, {} an empty map'),
         (
