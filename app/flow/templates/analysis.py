@@ -161,7 +161,7 @@ class Analysis:
             self._context = ""
         if self._context == "torn":
             self._torn(data)
-        if not self._is_json and self.check.template.token(data.lineno, -1).kind != "raw":
+        if not self._is_json and self.check.template.token(data.lineno).kind != "raw":
             check_braces(self.check, data.data, data.lineno)
 
     def _torn(self, data: nodes.TemplateData) -> None:

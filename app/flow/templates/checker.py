@@ -31,6 +31,7 @@ from app.flow.templates.environment import SIGNS
 from app.flow.templates.filters import FILTERS, speaking
 from app.flow.templates.foreign import FOREIGN
 from app.flow.templates.references import operand_of, root_names, touched_names
+from app.flow.templates.syntax import MISPLACED, NO_PLUS
 from app.flow.templates.tree import Template
 from app.flow.types import ANY, DATETIME, TYPES, ValueType
 from app.ncco.suggest import nearest
@@ -114,6 +115,34 @@ class Checker(NodeVisitor):
         """An expression as it is written, shortened."""
         return self.template.shown(node)
 
+    # what Jinja2 has, and the flow language has not
+
+    def visit_Call(self, node: nodes.Call) -> None:
+        """A function or a method (E310)."""
+        of, shown, start = node.node, self.shown(node.node), self.template.start(node)
+        cure = "functions are not available; filters are: `| length`, `| upper`, ..."
+        if isinstance(of, nodes.Getattr) and of.attr in FOREIGN.calls:
+            cure = f"write {self.shown(of.node)} | {FOREIGN.calls[of.attr]}"
+        elif isinstance(of, nodes.Getattr) and of.attr in FOREIGN.growing:
+            cure = f"write {self.shown(of.node)} + [...]"
+        elif isinstance(of, nodes.Name) and of.name in FOREIGN.calls:
+            cure = f"write `| {FOREIGN.calls[of.name]}` behind the value"
+        elif isinstance(of, nodes.Name) and of.name == "defined":
+            cure = "write `is defined` behind the name"
+        self.report_at("E310", start, node.lineno + 1 - start, f"{shown}(...) calls a function", cure)
+
+    def visit_Pos(self, node: nodes.Pos) -> None:
+        """A number behind a plus (E301)."""
+        self.report_at("E301", node.lineno, 1, "a value is missing here", NO_PLUS)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> None:
+        """Values with commas between them, outside of a list; nothing between brackets (E301)."""
+        sign = self.template.operator(node.items[0]) if node.items else self.template.token(node.lineno)
+        if sign.text == "[":
+            sign = self.template.key(node)
+        message, cure = MISPLACED[","][1:] if node.items else ("a value is missing here", None)
+        self.report_at("E301", sign.start, 1, message, cure)
+
     # literals, names and entries
 
     def visit_Const(self, node: nodes.Const) -> Shape:
@@ -166,7 +195,17 @@ class Checker(NodeVisitor):
         """A part, or an entry that is named by a number or computed."""
         of = self.type_of(node.node)
         if isinstance(node.arg, nodes.Slice):
-            return self._part(node, of) if of is not None else None
+            return self._part(node, node.arg, of) if of is not None else None
+        if isinstance(node.arg, nodes.Const) and type(node.arg.value) not in (str, int):
+            self.report(
+                "E310", node.arg, "only a text or a whole number can be in brackets", 'write ["X-Tenant"] or [0]'
+            )
+            return None
+        if isinstance(node.arg, nodes.Const) and self.template.token(node.lineno).text == ".":
+            number = str(node.arg.value)
+            cure = f"write {self.shown(node.node)}[{number}]"
+            self.report_at("E302", node.lineno, 1 + len(number), "an entry of a list is named in brackets", cure)
+            return None
         if isinstance(node.arg, nodes.Const):
             return self._field(node, node.arg.value, of) if of is not None else None
         key = self.type_of(node.arg, TYPES["text"] if of is not None and kind_of(of) == "map" else None)
@@ -262,7 +301,12 @@ class Checker(NodeVisitor):
                 self.report_at("E304", start, length, message, f"write {shown} alone")
         return None
 
-    def _part(self, node: nodes.Getitem, of: Shape) -> Shape | None:
+    def _part(self, node: nodes.Getitem, part: nodes.Slice, of: Shape) -> Shape | None:
+        bounds = [bound for bound in (part.start, part.stop, part.step) if bound is not None]
+        for bound in bounds:
+            if not isinstance(bound, nodes.Const) or type(bound.value) is not int or bound is part.step:
+                self.report("E301", bound, "a part is cut out by two fixed whole numbers", "such as [0:3] or [-4:]")
+                return None
         if kind_of(of) in ("list", "any"):
             return of
         if kind_of(of) == "text":
@@ -274,6 +318,8 @@ class Checker(NodeVisitor):
 
     def visit_Test(self, node: nodes.Test) -> Shape:
         """`is defined`."""
+        for arg in node.args:
+            self.report("E301", arg, "something is missing here")
         if self.type_of(node.node) is not None and not may_be_missing(node.node):
             message = f'"is defined" follows a name; {self.shown(node.node)} is computed'
             self.report("E306", node.node, message, "write `is defined` behind the name within it")
@@ -303,10 +349,15 @@ class Checker(NodeVisitor):
 
     visit_Or = visit_And
 
-    def visit_CondExpr(self, node: nodes.CondExpr) -> Shape:
+    def visit_CondExpr(self, node: nodes.CondExpr) -> Shape | None:
         """One of two values."""
+        if self.is_bare or node.expr2 is None:
+            sign = self.template.operator(node.expr1)
+            fault = MISPLACED["if"] if self.is_bare else ("E301", '"if" without "else"', 'write ... if ... else ""')
+            self.report_at(fault[0], sign.start, 2, *fault[1:])
+            return None
         self.check_test(node.test)
-        return common(self.type_of(node.expr1), self.type_of(node.expr2 or node.expr1))
+        return common(self.type_of(node.expr1), self.type_of(node.expr2))
 
     def _need_bool(self, node: nodes.Node, shape: Shape) -> None:
         """Report a test that is neither true nor false."""
@@ -338,9 +389,14 @@ class Checker(NodeVisitor):
 
     # comparisons
 
-    def visit_Compare(self, node: nodes.Compare) -> Shape:
+    def visit_Compare(self, node: nodes.Compare) -> Shape | None:
         """True or false."""
         each = comparison(node)
+        if len(node.ops) > 1:
+            sign, shown = self.template.operator(each.right), self.shown(each.right)
+            cure = f"write both: {self.shown(each.left)} {SIGNS[each.op]} {shown} and {shown} {sign.text} ..."
+            self.report_at("E310", sign.start, len(sign.text), "two comparisons in a row", cure)
+            return None
         if isinstance(each.left, nodes.Name) and self.scope.get(each.left.name) is None:
             right = self.type_of(each.right)
             left = self.type_of(each.left, right)
@@ -576,6 +632,10 @@ class Checker(NodeVisitor):
 
     def visit_Filter(self, node: nodes.Filter) -> Shape | None:
         """What a filter makes of its operand."""
+        for named in node.kwargs:
+            sign = self.template.before(named.value)
+            self.report_at("E302", sign.start, 1, "a filter takes values without names", "write the value alone")
+            return None
         of = operand_of(node)
         shape, args = self.type_of(of), [self.type_of(arg) for arg in node.args]
         known = FILTERS.get(node.name)
@@ -689,7 +749,7 @@ def may_be_missing(node: nodes.Node | None) -> bool:
 
 def comparison(node: nodes.Compare) -> Comparison:
     """The one comparison that it is."""
-    (operand,) = node.ops
+    operand = node.ops[0]
     return Comparison(node.expr, operand.op, operand.expr)
 
 

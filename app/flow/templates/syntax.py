@@ -1,359 +1,564 @@
-"""Reads texts with Jinja2's lexer and parser; says where and why one cannot be read.
+"""Reads texts with Jinja2's lexer and its parser of expressions; says where and why one cannot be read.
 
-One text can have several faults: braces that cannot be read are reported, replaced by something harmless, and the rest
-is read on.
+A text is cut into literal text, values `{{ ... }}` and tags `{% ... %}`. Each pair of braces is read by itself and has
+at most one fault, so that a text reports all its faults at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+import re
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
-from app.flow.templates.environment import ENVIRONMENT, SIGNS
+from app.flow.templates.environment import ENVIRONMENT
 from app.flow.templates.foreign import FOREIGN
-from app.flow.templates.scanner import (
-    INFIX,
-    TAGS,
-    TAGS_ALONE,
-    WORD_OPERATORS,
-    Fault,
-    Piece,
-    Scanner,
-    Tags,
-    bracket_not_closed,
-)
 from app.flow.templates.tree import Located, Template, Token, shorten
+from app.ncco.suggest import nearest
+
+MAX_TOKENS: Final = 150
+"""Words and signs that one pair of braces may hold; our choice."""
 
 MAX_DEPTH: Final = 30
 """How deep brackets and operators may be nested; our choice."""
 
-_NO_OPERANDS: Final = ("if", "else", "or", "and", "in", "is")
+MAX_BLOCKS: Final = 10
+"""How deep blocks of one text may be nested; our choice."""
+
+_TAGS: Final = ("if", "elif", "for", "set", "include", "else", "endif", "endfor")
+_CLOSERS: Final = {"{{": "}}", "{%": "%}", "{#": "#}", "(": ")", "[": "]"}
+_CONSTANTS: Final = ("true", "false", "none", "True", "False", "None")
+
+_WORDS: Final = ("if", "else", "or", "and", "not", "in", "is")
 _TIGHT: Final = ("==", "!=", "<", "<=", ">", ">=", "+", "-", "in")
 """Operators that bind tighter than `not`."""
+_INFIX: Final = (*_TIGHT, "and", "or", "if")
+_BEFORE_OPERANDS: Final = (*_INFIX, "not", "else", "(", "[", ",", ":", "=")
 
+_BRACES = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|\{|\}")
+_HALF_CLOSED = re.compile(r"%(?!\s*[\w(])")
+_OPERATOR = re.compile(r"==(?!=)|!=(?!=)|<=|>=|<(?!>)|>|\+(?![+=])|-(?!=)|\|(?!\|)|:(?!=)|[()\[\],.]|=(?![=~<>])")
+_FOREIGN = re.compile("|".join(map(re.escape, sorted(FOREIGN.operators, key=len, reverse=True))))
+_WORD = re.compile(r"\{%[-+]?\s*(\w+)")
+_NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]+)?(?![\w])")
+_LIKE_A_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\w*")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_UNKNOWN_ESCAPE = re.compile(r"(?:[^\\]|\\[nt\\\"'])*?(\\[^nt\\\"'])", re.DOTALL)
+
+_VALUE: Final = "write a name, a text in quotes or a number"
+_NO_MAP: Final = 'maps cannot be written here; to name an entry of one, write name["key"]'
 _EQUALS: Final = 'to compare, write "=="'
-_MISPLACED: Final = {
-    "if": ('"if" within an expression', "for steps, use lines of a `branch`; for texts, write {{ a if test else b }}"),
-    ")": ('nothing opens this ")"', "leave it out"),
-    "]": ('nothing opens this "]"', "leave it out"),
-    "not": ('an operator is missing before "not"', "write `and not`, `or not` or `not in`"),
-    "=": ('"=" means nothing here', _EQUALS),
-    ":": ('":" does not fit here', _EQUALS),
+_IF: Final = "for steps, use lines of a `branch`; for texts, write {{ a if test else b }}"
+MISPLACED: Final = {
+    "if": ("E310", '"if" within an expression', _IF),
+    ")": ("E301", 'nothing opens this ")"', "leave it out"),
+    "]": ("E301", 'nothing opens this "]"', "leave it out"),
+    "not": ("E301", 'an operator is missing before "not"', "write `and not`, `or not` or `not in`"),
+    "=": ("E302", '"=" means nothing here', _EQUALS),
+    ":": ("E301", '":" does not fit here', _EQUALS),
+    ",": ("E301", 'a "," outside a list', 'write a list in brackets: ["a", "b"], or a decimal point: 0.5'),
 }
+"""Operators and words where an operator or the end is expected: code, message, cure."""
+NO_PLUS: Final = 'leave "+" out; write a phone number in quotes, without +: "447700900123"'
+_NO_OPERAND: Final = {
+    "+": NO_PLUS,
+    ".": "write a 0 before the decimal point",
+    "if": 'leave "if" out; the test itself is written here',
+    "|": 'write the value before "|"; "or" is written in letters',
+}
+"""The cures for operators where a value is expected."""
 
 
-def faults_of_tokens(piece: Piece, *, is_bare: bool) -> Iterator[Fault]:
-    """What Jinja2's parser would take for something else than what is meant."""
-    if piece.is_broken or not piece.opener:
-        return
-    first = piece.at(0)
-    if piece.opener == "{{" and not is_bare and first.says(*TAGS, *TAGS_ALONE) and piece.at(1).kind != "operator":
-        cure = f"write {{% {first.text} ... %}}"
-        yield Fault("E320", first.start, len(first.text), f'"{first.text}" in value braces', cure)
-    if piece.opener == "{{" and first.kind == "end":
-        yield explained(piece, 0, first, is_bare=is_bare)
-    yield from _nesting_faults(piece)
-    for index, token in enumerate(piece.tokens[piece.expression :], piece.expression):
-        is_misplaced = token.says(":") and index == len(piece.tokens) - 1
-        is_misplaced |= token.kind == "string" and piece.at(index - 1).kind == "string"
-        is_misplaced |= token.says(",") and not piece.is_list(index) and not piece.awaits_operand(index)
-        if is_misplaced:
-            yield explained(piece, index, token, is_bare=is_bare)
-        elif token.kind == "name":
-            yield from _word_faults(piece, index, token, is_bare=is_bare)
+class Fault(NamedTuple):
+    """Something that cannot be read; without a cure, the rule's own is meant."""
+
+    code: str
+    start: int
+    length: int
+    message: str
+    cure: str | None = None
 
 
-def _nesting_faults(piece: Piece) -> Iterator[Fault]:
-    brackets = prefixes = 0
-    for index, token in enumerate(piece.tokens):
-        prefixes = prefixes + 1 if token.says("not", "-") else 0
-        brackets += token.says("(", "[") - token.says(")", "]")
-        if brackets + prefixes >= MAX_DEPTH:
-            message = f"an expression nested more than {MAX_DEPTH} deep"
-            yield Fault("E311", piece.at(index + 1).start, 1, message)
+@dataclass(slots=True)
+class Piece:
+    """Literal text, or a pair of braces with what is in it.
+
+    Attributes:
+        opener: `{{`, `{%`, or "" for literal text.
+        start, close: where it begins, and where it is closed.
+        tokens: without those that open and close it.
+        fault: why it cannot be cut into tokens.
+    """
+
+    opener: str
+    start: int
+    tokens: list[Token] = field(default_factory=list)
+    close: int = 0
+    fault: Fault | None = None
+
+    def refuse(self, code: str, at: Token, message: str, cure: str | None = None) -> None:
+        """Note a fault at a token, unless there is one already."""
+        self.fault = self.fault or _fault(code, at, message, cure)
+
+    @property
+    def expression(self) -> int:
+        """The number of the token that its expression begins with."""
+        heads = {"if": 1, "elif": 1, "include": 1, "for": 3, "set": 3}
+        return heads.get(self.at(0).text, len(self.tokens)) if self.opener == "{%" else 0
+
+    def at(self, index: int) -> Token:
+        """A token by its number; behind the last one is an `end`."""
+        return self.tokens[index] if 0 <= index < len(self.tokens) else Token(self.close, "end", "")
+
+    def before(self, index: int) -> Token | None:
+        """The token of the expression in front of another one."""
+        return self.tokens[index - 1] if index > self.expression else None
+
+    def awaits_operand(self, index: int) -> bool:
+        """Whether a value is expected at a token."""
+        before = self.before(index)
+        return before is None or before.says(*_BEFORE_OPERANDS)
+
+    def open_bracket(self) -> Token | None:
+        """The innermost bracket that is not closed."""
+        opened: list[Token] = []
+        for token in self.tokens:
+            if token.says("(", "["):
+                opened.append(token)
+            elif token.says(")", "]") and opened:
+                opened.pop()
+        return opened[-1] if opened else None
 
 
-def _word_faults(piece: Piece, index: int, token: Token, *, is_bare: bool) -> Iterator[Fault]:
-    if piece.awaits_operand(index):
-        if token.text in FOREIGN.literals:
-            message = f'"{token.text}" is not a value'
-            yield Fault("E302", token.start, len(token.text), message, FOREIGN.literals[token.text])
-        elif token.says(*_NO_OPERANDS) and not piece.ends_operator(index):
-            yield explained(piece, index, token, is_bare=is_bare)
-        elif token.says("not") and index > piece.expression and piece.at(index - 1).says(*_TIGHT):
-            yield Fault("E301", token.start, 3, f'"not" behind "{piece.at(index - 1).text}"', "write (not ...)")
-    elif token.says("is"):
-        is_negated = piece.at(index + 1).says("not")
-        asked = piece.at(index + 2 if is_negated else index + 1).text
-        if asked != "defined":
-            cure = FOREIGN.literals.get(asked, 'write "!="' if is_negated else 'to compare, write "=="')
-            yield Fault("E302", token.start, 2, '"is" asks only whether something `is defined`', cure)
-
-
-# where Jinja2's parser stops
-
-
-def explained(piece: Piece, index: int, token: Token, *, is_bare: bool) -> Fault:
-    """Why a token does not fit."""
-    before = piece.tokens[index - 1] if index > piece.expression else None
-    if before is not None and before.says("|"):
-        at = token if token.kind != "end" else before
-        message = 'the name of a filter is missing behind "|"'
-        return Fault("E301", at.start, max(len(at.text), 1), message, "such as `| upper`")
-    if before is not None and before.says("."):
-        return _no_field(piece, index, token)
-    if piece.awaits_operand(index):
-        return _no_operand(piece, index, token)
-    bracket = piece.open_bracket()
-    if token.kind == "end" and bracket is not None:
-        return bracket_not_closed(piece.tokens[bracket])
-    return _unexpected(piece, index, token, is_bare=is_bare)
-
-
-def _no_operand(piece: Piece, index: int, token: Token) -> Fault:
-    """The fault of a token where a value is expected."""
-    before, following = piece.tokens[index - 1] if index > piece.expression else None, piece.at(index + 1)
-    is_infix = before is not None and before.says(*INFIX) and not piece.awaits_operand(index - 1)
-    if before is not None and is_infix and (token.kind == "end" or token.says(")", "]", ",")):
-        message = f'a value is missing behind "{before.text}"'
-        cure = "write a name, a text in quotes or a number"
-        return Fault("E301", before.start, len(before.text), message, cure)
-    if token.kind == "end":
-        is_list = before is not None and (before.says("[", ",") or piece.at(index - 2).kind == "name")
-        if is_list and (bracket := piece.open_bracket()) is not None:
-            return bracket_not_closed(piece.tokens[bracket])
-        message = "a value is missing here" if before is not None else "there is no expression"
-        return Fault("E301", token.start, 1, message, "write a name, a text in quotes or a number")
-    cure = f'before "{token.text}", write a name, a text in quotes or a number'
-    if token.says("+"):
-        cure = 'leave "+" out; write a phone number in quotes, without +: "447700900123"'
-    elif token.says(".") and following.kind == "integer":
-        cure = f"write 0.{following.text}"
-    elif token.says("if"):
-        cure = 'leave "if" out; the test itself is written here'
-    elif token.says("|"):
-        cure = 'write the value before "|"; "or" is written in letters'
-    return Fault("E301", token.start, len(token.text), "a value is missing here", cure)
-
-
-def _unexpected(piece: Piece, index: int, token: Token, *, is_bare: bool) -> Fault:
-    """The fault of a token where an operator or the end is expected."""
-    before, length = piece.at(index - 1), len(token.text)
-    if token.kind == "operator" or token.text in WORD_OPERATORS:
-        message, cure = _MISPLACED.get(token.text, (f'"{token.text}" does not fit here', "leave it out"))
-        if token.text == ",":
-            message, cure = 'a "," outside a list', _comma_cure(before, piece.at(index + 1))
-        code = {"if": "E310", "=": "E302"}.get(token.text, "E301")
-        return Fault(code, token.start, length, message, cure)
-    if token.kind == "name" and token.text in FOREIGN.words:
-        return Fault("E302", token.start, length, f'"{token.text}" means nothing here', FOREIGN.words[token.text])
-    message = f"something is missing between {shorten(before.text)} and {shorten(token.text)}"
-    cure = "write an operator between them, such as == or and"
-    if before.kind == "string":
-        cure = "write `and` or `or` between them, or one text in one pair of quotes"
-    if token.text in (*TAGS, *TAGS_ALONE) and not is_bare:
-        cure = f"write {{% {token.text} ... %}}"
-    return Fault("E301", token.start, length, message, cure)
-
-
-def _comma_cure(before: Token, following: Token) -> str:
-    if before.kind == "integer" and following.kind in ("integer", "float"):
-        return f"write a decimal point: {before.text}.{following.text}"
-    return 'write a list in brackets: ["a", "b"]'
-
-
-def _no_field(piece: Piece, index: int, token: Token) -> Fault:
-    """The fault of what follows a dot and is no name."""
-    dot, left = piece.tokens[index - 1], piece.at(index - 2)
-    if left.kind in ("string", "integer", "float"):
-        cure = "write two comparisons: name >= 1 and name <= 3"
-        return Fault("E310", left.start, dot.end - left.start + 1, "a range within an expression", cure)
-    message = 'the name of a field is missing behind "."'
-    return Fault("E301", dot.start, 1, message, f'such as `call.from`, or {left.text}["any-name"]')
-
-
-# what Jinja2 reads, and the flow language does not have
-
-
-def refusal(template: Template, node: nodes.Node, *, is_bare: bool) -> Fault | None:
-    """The fault of a node that Jinja2 has and expressions do not have."""
-    match node:
-        case nodes.Call():
-            return _called(template, node)
-        case nodes.Tuple(items=[]) if template.token(node.lineno).text != "[":
-            return Fault("E301", template.token(node.lineno).start, 1, "a value is missing here")
-        case nodes.Pos():
-            cure = 'leave "+" out; write a phone number in quotes, without +: "447700900123"'
-            return Fault("E301", node.lineno, 1, "a value is missing here", cure)
-        case nodes.Test(args=[first, *_]):
-            start = template.start(first)
-            return Fault("E301", start, template.end(first) - start, "something is missing here")
-        case nodes.CondExpr(expr1=then) if is_bare:
-            return Fault("E310", template.operator(then).start, 2, *_MISPLACED["if"])
-        case nodes.CondExpr(expr1=then, expr2=None):
-            cure = 'write what holds otherwise: ... if ... else ""'
-            return Fault("E301", template.operator(then).start, 2, '"if" without "else"', cure)
-        case nodes.Compare(ops=[first, _, *_]):
-            sign = template.operator(first.expr)
-            cure = f"write both: {template.shown(node.expr)} {SIGNS[first.op]} {template.shown(first.expr)} and ..."
-            return Fault("E310", sign.start, len(sign.text), "two comparisons in a row", cure)
-        case nodes.Filter(kwargs=[first, *_]):
-            sign = template.before(first.value)
-            return Fault("E302", sign.start, 1, "a filter takes values without names", "write the value alone")
-        case nodes.Getitem():
-            return _key_refusal(template, node)
-    return None
-
-
-def _called(template: Template, node: nodes.Call) -> Fault:
-    """The fault of a function or a method that is called."""
-    of, start = node.node, template.start(node)
-    cure = "functions are not available; filters are: `| length`, `| upper`, ..."
-    if isinstance(of, nodes.Getattr) and of.attr in FOREIGN.calls:
-        cure = f"write {template.shown(of.node)} | {FOREIGN.calls[of.attr]}"
-    elif isinstance(of, nodes.Getattr) and of.attr in FOREIGN.growing:
-        cure = f"write {template.shown(of.node)} + [...]"
-    elif isinstance(of, nodes.Name) and of.name in FOREIGN.calls:
-        cure = f"write `| {FOREIGN.calls[of.name]}` behind the value"
-    elif isinstance(of, nodes.Name) and of.name == "defined":
-        cure = "write `is defined` behind the name"
-    return Fault("E310", start, node.lineno + 1 - start, f"{template.shown(of)}(...) calls a function", cure)
-
-
-def _key_refusal(template: Template, node: nodes.Getitem) -> Fault | None:
-    """The fault of what is in brackets behind a value."""
-    key, shown = node.arg, template.shown(node.node)
-    if template.token(node.lineno).text == ".":
-        token = template.key(node)
-        message = "an entry of a list is named in brackets"
-        return Fault("E302", node.lineno, 1 + len(token.text), message, f"write {shown}[{token.text}]")
-    if isinstance(key, nodes.Tuple) and not key.items:
-        at = template.key(node).start
-        return Fault("E301", at, 1, "an entry without a name", f'write {shown}["its name"]')
-    if isinstance(key, nodes.Slice):
-        return _slice_refusal(template, key)
-    fixed = fixed_key(key)
-    if fixed is None or type(fixed) in (str, int):
-        return None
-    cure = 'write a text in quotes or a whole number: ["X-Tenant"], [0]'
-    start = template.start(key)
-    message = "only a text or a whole number can be in brackets"
-    return Fault("E310", start, template.end(key) - start, message, cure)
-
-
-def _slice_refusal(template: Template, key: nodes.Slice) -> Fault | None:
-    for bound in (key.start, key.stop):
-        if bound is not None and type(fixed_key(bound)) is not int:
-            start = template.start(bound)
-            message = "a part is cut out by fixed whole numbers"
-            return Fault("E301", start, template.end(bound) - start, message, "such as [0:3] or [-4:]")
-    if key.step is None:
-        return None
-    colon = template.before(key.step)
-    return Fault("E301", colon.start, 1, '":" does not fit here', "leave it out")
-
-
-def fixed_key(key: nodes.Node | None) -> Any:
-    """What a key is in every call; None when it is computed."""
-    if isinstance(key, nodes.Neg) and isinstance(key.node, nodes.Const) and isinstance(key.node.value, int | float):
-        return -key.node.value
-    return key.value if isinstance(key, nodes.Const) else None
+def _fault(code: str, at: Token, message: str, cure: str | None = None) -> Fault:
+    return Fault(code, at.start, max(1, len(at.text)), message, cure)
 
 
 def read_template(template: Template, text: Located) -> tuple[list[nodes.Node], list[Fault]]:
-    """Append a text to `template`: its nodes, and everything in it that cannot be read."""
-    return _Reading(template, text).read()
+    """Append a text to `template`: its nodes, and everything in it that cannot be read.
+
+    Blocks without an end are not among the nodes.
+    """
+    return _Reader(template, text, is_bare=False).read()
 
 
 def read_expression(template: Template, text: Located) -> tuple[nodes.Expr | None, Fault | None]:
     """Append a bare expression to `template`: it, or why it cannot be read."""
-    template.body, faults = _Reading(template, text, is_bare=True).read()
+    template.body, faults = _Reader(template, text, is_bare=True).read()
     return (None, faults[0]) if faults else (next(template.written()), None)
 
 
-class _Reading:
-    """The reading of one text."""
+class _Scanner:
+    """Cuts a text into pieces with Jinja2's lexer. Where it stops within braces, the text behind them is read on."""
 
-    def __init__(self, template: Template, text: Located, *, is_bare: bool = False) -> None:
-        scanner = Scanner(text.value, is_bare=is_bare)
-        self.template = template
-        self.base = template.add(text)
-        self.source = text.value
+    def __init__(self, source: str, begin: int, *, is_bare: bool) -> None:
+        self.source = source
+        self.begin = begin
+        self.end = len(source) - 1
         self.is_bare = is_bare
-        self.pieces = scanner.pieces
-        self.faults = scanner.faults
+
+    def pieces(self) -> Iterator[Piece]:
+        """The pieces of the text, in their order."""
+        at = yield from self._cut(self.begin)
+        while at < self.end:
+            at = yield from self._cut(at)
+
+    def _cut(self, begin: int) -> Generator[Piece, None, int]:
+        """The pieces up to the first braces with a fault; returns where the text behind them begins."""
+        piece = Piece("{{", self.begin - 1, close=self.end) if self.is_bare else None
+        token, kind = Token(begin, "", ""), "data"
+        try:
+            for token in self._tokens(begin):
+                if token.kind in ("variable_begin", "block_begin"):
+                    piece = Piece(token.text[:2], token.start)
+                elif token.kind in ("variable_end", "block_end") and piece is not None and not self.is_bare:
+                    piece.close = token.start
+                    yield piece
+                    piece = None
+                elif token.kind == "data":
+                    yield Piece("", token.start, [token._replace(kind=kind)], token.end)
+                elif piece is None:
+                    kind = "raw" if token.kind == "raw_begin" else "data"
+                elif fault := self._token_fault(piece, token):
+                    return (yield from self._broken(piece, fault))
+                elif token.kind != "whitespace":
+                    piece.tokens.append(token)
+        except TemplateSyntaxError:
+            if piece is not None:
+                return (yield from self._broken(piece, self._stopped_at(piece, token.end)))
+        return (yield from self._ended(piece, token))
+
+    def _ended(self, piece: Piece | None, token: Token) -> Generator[Piece, None, int]:
+        """What the end of the text leaves open; `token` is the last one."""
+        if piece is not None and not self.is_bare:
+            fault = Fault("E320", piece.start, 2, f'"{piece.opener}" is not closed', _closing(piece.opener))
+            return (yield from self._broken(piece, fault))
+        if piece is not None:
+            yield piece
+        elif token.kind in ("raw_begin", "comment_begin"):
+            yield self._unclosed(token)
+        return self.end
+
+    def _tokens(self, begin: int) -> Iterator[Token]:
+        state, at = "variable" if self.is_bare else None, begin
+        for _, kind, text in ENVIRONMENT.lexer.tokeniter(self.source[begin : self.end], None, None, state):
+            token = Token(self.source.index(text, at), kind, text)
+            at = token.end
+            yield token
+
+    def _broken(self, piece: Piece, fault: Fault) -> Generator[Piece, None, int]:
+        """Braces with a fault, of which only the word of a tag is kept; returns where the text behind them begins."""
+        closer = self.source.find(_CLOSERS[piece.opener], fault.start)
+        piece.close = closer + 2 if closer >= 0 else self.end
+        if fault.code == "E320" and self.source[fault.start] in "}%":
+            piece.close = fault.start + fault.length
+        word = _WORD.match(self.source, piece.start) if piece.opener == "{%" and fault.start != piece.start else None
+        piece.tokens = [Token(word.start(1), "name", word[1])] if word else []
+        piece.fault = fault
+        yield piece
+        return min(piece.close, self.end)
+
+    def _unclosed(self, token: Token) -> Piece:
+        """The piece of a comment or of `raw` without an end."""
+        start = self.source.rindex("{", 0, token.end)
+        code, word, cure = "E322", "raw", "close it with {% endraw %}"
+        if token.kind == "comment_begin":
+            code, word, cure = "E320", "{#", _closing("{#")
+        return Piece("", start, fault=Fault(code, start, 2, f'"{word}" is not closed', cure))
+
+    # what is wrong with a single token
+
+    def _token_fault(self, piece: Piece, token: Token) -> Fault | None:
+        if len(piece.tokens) >= MAX_TOKENS - 1:
+            message = f"an expression of more than {MAX_TOKENS} words and signs"
+            return Fault("E311", piece.tokens[0].start, 1, message)
+        match token.kind:
+            case "operator" | "variable_end":
+                return self._sign_fault(piece, token.start)
+            case "string" if escape := _UNKNOWN_ESCAPE.match(token.text):
+                message = f'"{escape[1]}" means nothing here'
+                return Fault("E301", token.start + escape.start(1), 2, message, "write \\\\ for a backslash")
+            case "name" if not token.text.isidentifier():
+                return _meaningless(token.start, token.text[0])
+            case "integer" | "float" if not _NUMBER.match(self.source, token.start):
+                found = _LIKE_A_NUMBER.match(self.source, token.start)
+                whole = found[0] if found else token.text
+                cure = f'write at most 18 digits without a leading 0, or in quotes if it is a text: "{whole}"'
+                return Fault("E301", token.start, len(whole), f"{whole} is not a number", cure)
+        return None
+
+    def _stopped_at(self, piece: Piece, at: int) -> Fault:
+        """What is wrong where Jinja2's lexer stops."""
+        sign = self.source[at]
+        if fault := self._sign_fault(piece, at):
+            return fault
+        if sign in "\"'":
+            return Fault("E301", at, 1, f"the text that begins here has no closing {sign}", f"close it with {sign}")
+        if sign in ")]" and (control := _CONTROL.search(self.source, at, self.end)):
+            return _meaningless(control.start(), control[0])
+        if sign in ")]":
+            return Fault(MISPLACED[sign][0], at, 1, *MISPLACED[sign][1:])
+        return _meaningless(at, sign)
+
+    def _sign_fault(self, piece: Piece, at: int) -> Fault | None:
+        if braces := _BRACES.match(self.source, at):
+            return self._braces_fault(piece, at, braces[0])
+        if piece.opener == "{%" and _HALF_CLOSED.match(self.source, at):
+            return Fault("E320", at, 1, '"{%" is closed by "%"', 'write "%}" here')
+        if not _OPERATOR.match(self.source, at) and (foreign := _FOREIGN.match(self.source, at)):
+            code, cure = FOREIGN.operators[foreign[0]]
+            return Fault(code, at, len(foreign[0]), f'"{foreign[0]}" means nothing here', cure)
+        return None
+
+    def _braces_fault(self, piece: Piece, at: int, written: str) -> Fault:
+        code, closer, bracket = "E320", _CLOSERS[piece.opener], piece.open_bracket()
+        message = f'"{written}" within braces'
+        cure = f'write one pair of braces, closed by "{closer}"'
+        if self.is_bare:
+            code, message = "E312", f'"{written}" in an expression'
+            cure = "write the names without braces; this is an expression already"
+            if written == "{":
+                cure = _NO_MAP
+        elif written == closer and bracket is not None:
+            return _bracket_not_closed(bracket)
+        elif written in ("}", "}}", "%}"):
+            message, cure = f'"{piece.opener}" is closed by "{written}"', f'write "{closer}" here'
+        elif written == "{" and self.source[at - 2 : at] == "{{":
+            message, cure = "three braces", "write two: {{ ... }}"
+        elif written == "{":
+            code, cure = "E310", _NO_MAP
+        return Fault(code, at, len(written), message, cure)
+
+
+def _closing(opener: str) -> str:
+    return f'close it with "{_CLOSERS[opener]}"'
+
+
+def _meaningless(at: int, sign: str) -> Fault:
+    shown = f'"{sign}"' if sign.isprintable() else f"the character U+{ord(sign):04X}"
+    return Fault("E301", at, 1, f"{shown} means nothing here")
+
+
+def _bracket_not_closed(bracket: Token) -> Fault:
+    return _fault("E301", bracket, f'the "{bracket.text}" that opens here is not closed', _closing(bracket.text))
+
+
+@dataclass(slots=True)
+class _Block:
+    """An open `if` or `for`, and the body that is being filled."""
+
+    head: Piece
+    node: Any
+    body: list[nodes.Node]
+    has_else: bool = False
+
+    @property
+    def word(self) -> str:
+        """`if` or `for`."""
+        return "if" if isinstance(self.node, nodes.If) else "for"
+
+
+class _Reader:
+    """Makes the nodes of one text of its pieces."""
+
+    def __init__(self, template: Template, text: Located, *, is_bare: bool) -> None:
+        self.template = template
+        self.begin = template.add(text)
+        self.is_bare = is_bare
+        self.body: list[nodes.Node] = []
+        self.blocks: list[_Block] = []
+        self.refused: set[str] = set()
 
     def read(self) -> tuple[list[nodes.Node], list[Fault]]:
-        """The nodes of the text, and its faults in their order; those of a block without an end are left out."""
-        for piece in self.pieces:
-            self._learn(piece)
-        tags = Tags(self.pieces, self.source)
-        self.faults += tags.faults
-        body = self._parsed()
-        faults = [fault._replace(start=fault.start + self.base) for fault in self.faults]
-        return body[:-1] if tags.is_unclosed else body, sorted(faults, key=lambda fault: fault.start)
+        """The nodes of the text, and its faults in their order."""
+        faults: list[Fault] = []
+        for piece in _Scanner(self.template.source, self.begin, is_bare=self.is_bare).pieces():
+            for token in (Token(piece.start, "begin", piece.opener), *piece.tokens, piece.at(-1)):
+                self.template.learn(token)
+            if piece.opener == "{%":
+                self._tag(piece)
+            elif piece.opener and (value := self._expression(piece)) is not None:
+                self._write(value)
+            elif piece.tokens and not piece.opener:
+                self._write(nodes.TemplateData(piece.tokens[0].text, lineno=piece.start))
+            faults += [piece.fault] if piece.fault else []
+        for block in self.blocks:
+            cure = f"close it with {{% end{block.word} %}}"
+            faults.append(Fault("E322", block.head.start, 2, f'"{block.word}" is not closed', cure))
+        return self.body, sorted(faults, key=lambda fault: fault.start)
 
-    def _parsed(self) -> list[nodes.Node]:
-        """The nodes of all braces that can be read; of any others, the first fault is noted."""
-        while True:
-            found = [(piece, fault) for piece in self.pieces for fault in faults_of_tokens(piece, is_bare=self.is_bare)]
-            body: list[nodes.Node] = []
-            if not any(fault.code == "E311" for _, fault in found):
-                try:
-                    body = self._parse()
-                except TemplateSyntaxError as error:
-                    piece, index = self._where(error.lineno)
-                    if piece.is_broken:  # its replacement can always be read; if not, reading ends here
-                        return []
-                    found.append((piece, explained(piece, index, piece.at(index), is_bare=self.is_bare)))
-                found += self._refused(body)
-            first: dict[int, tuple[Piece, Fault]] = {}
-            for piece, fault in found:
-                if piece.start not in first or fault.start < first[piece.start][1].start:
-                    first[piece.start] = (piece, fault)
-            if not first:
-                parts = [part for node in body for part in node.find_all((nodes.Getitem, nodes.Filter))]
-                return [_Plain(self.template).visit(node) for node in body] if parts else body
-            for piece, fault in first.values():
-                self._break(piece, fault)
+    def _add(self, node: nodes.Node) -> None:
+        (self.blocks[-1].body if self.blocks else self.body).append(node)
 
-    def _refused(self, body: Iterable[nodes.Node]) -> Iterator[tuple[Piece, Fault]]:
-        """The faults of nodes that expressions do not have."""
-        for part in body:
-            for node in (part, *part.find_all(nodes.Node)):
-                fault = refusal(self.template, node, is_bare=self.is_bare)
-                piece = self._where(fault.start)[0] if fault is not None else None
-                if fault is not None and piece is not None and not piece.is_broken:
-                    yield piece, fault._replace(start=fault.start - self.base)
+    def _write(self, part: nodes.Expr) -> None:
+        body = self.blocks[-1].body if self.blocks else self.body
+        if body and isinstance(output := body[-1], nodes.Output):
+            output.nodes.append(part)
+        else:
+            body.append(nodes.Output([part], lineno=part.lineno))
 
-    def _parse(self) -> list[nodes.Node]:
-        tokens = (token for piece in self.pieces for token in piece.fed() if token.kind != "raw_begin")
-        parser = Parser(ENVIRONMENT, "")
-        fed = ((token.start + self.base, token.kind, token.text) for token in tokens)
-        parser.stream = TokenStream(ENVIRONMENT.lexer.wrap(fed), None, None)
-        return parser.parse().body
+    # tags
 
-    def _break(self, piece: Piece, fault: Fault) -> None:
-        """Note a fault in braces, and put something harmless in their place."""
-        self.faults.append(fault)
-        piece.is_broken, piece.tokens = True, piece.harmless()
+    def _tag(self, piece: Piece) -> None:
+        """Read a tag. One with a fault opens or closes its block all the same."""
+        word = piece.at(0)
+        match word.text:
+            case "if" | "for":
+                self._open(piece, word)
+            case "elif" | "else":
+                self._arm(piece, word)
+            case "endif" | "endfor" | "endraw":
+                self._finish(piece, word)
+            case "set":
+                self._set(piece, word)
+            case "include":
+                if len(piece.tokens) != 1 and [token.kind for token in piece.tokens[1:]] != ["string"]:
+                    cure = 'write the name of a file in quotes and nothing else: {% include "greeting.j2" %}'
+                    piece.refuse("E321", word, '"include" takes one fixed file name', cure)
+                if (file := self._expression(piece)) is not None:
+                    self._add(nodes.Include(file, True, False, lineno=word.start))
+            case _:
+                self._unknown(piece, word)
 
-    def _learn(self, piece: Piece) -> None:
-        opening = Token(piece.start, "raw" if piece.at(0).kind == "raw_begin" else "begin", piece.opener)
-        closing = [Token(piece.close, "end", "")] if piece.opener else []
-        for token in (opening, *(piece.tokens if piece.opener else ()), *closing):
-            self.template.learn(token._replace(start=token.start + self.base))
+    def _open(self, piece: Piece, word: Token) -> None:
+        if len(self.blocks) >= MAX_BLOCKS:
+            piece.refuse("E311", Token(piece.start, "", "{%"), f"tags nested more than {MAX_BLOCKS} deep")
+            return
+        node: nodes.If | nodes.For
+        if word.text == "if":
+            test = self._expression(piece) or nodes.Const(False, lineno=word.start)
+            node = nodes.If(test, [], [], [], lineno=word.start)
+        else:
+            name = piece.at(1)
+            if name.kind != "name" or not piece.at(2).says("in"):
+                cure = "a loop has one name and goes over a list: {% for item in list %}"
+                piece.refuse("E320", word, "a loop that cannot be read", cure)
+            elif name.says(*_CONSTANTS):
+                piece.refuse("E325", name, f'"{name.text}" cannot be a name')
+            elif behind := next((token for token in piece.tokens[3:] if token.says("if", "recursive")), None):
+                cure = "write {% if test %} within the loop"
+                piece.refuse("E321", behind, f'"{behind.text}" in the head of a loop', cure)
+            items = self._expression(piece) or nodes.List([], lineno=word.start)
+            target = nodes.Name(name.text, "store", lineno=name.start)
+            node = nodes.For(target, items, [], [], None, False, lineno=word.start)
+        self.blocks.append(_Block(piece, node, node.body))
 
-    def _where(self, offset: int) -> tuple[Piece, int]:
-        """The braces in which an offset is, and the number of its token."""
-        at = offset - self.base
-        piece = next(piece for piece in reversed(self.pieces) if piece.opener and piece.start <= at)
-        return piece, next((index for index, token in enumerate(piece.tokens) if token.start >= at), len(piece.tokens))
+    def _arm(self, piece: Piece, word: Token) -> None:
+        block = self.blocks[-1] if self.blocks else None
+        if block is None or (word.text == "elif" and block.word == "for"):
+            piece.refuse("E322", word, f'nothing opens this "{word.text}"', "open it with {% if test %}")
+        elif block.has_else:
+            piece.refuse("E322", word, f'"{word.text}" behind "else"', "write else last")
+        elif word.text == "elif":
+            test = self._expression(piece) or nodes.Const(False, lineno=word.start)
+            arm = nodes.If(test, [], [], [], lineno=word.start)
+            block.node.elif_.append(arm)
+            block.body = arm.body
+        elif piece.at(1).says("if"):
+            piece.refuse("E320", word, '"else if"', 'write "elif"')
+        else:
+            _check_alone(piece, word)
+            block.has_else, block.body = True, block.node.else_
+
+    def _finish(self, piece: Piece, word: Token) -> None:
+        wanted, opened = word.text.removeprefix("end"), self.blocks[-1].word if self.blocks else ""
+        if opened == wanted:
+            _check_alone(piece, word)
+            self._close()
+            return
+        message = f'"{word.text}" closes "{opened}"' if opened else f'nothing opens this "{word.text}"'
+        cure = f"write {{% end{opened} %}}" if opened else f"leave it out, or open it with {{% {wanted} ... %}}"
+        piece.refuse("E322", word, message, cure)
+
+    def _close(self) -> None:
+        """Close the innermost block. What a loop without a readable head holds is left out."""
+        block = self.blocks.pop()
+        if block.word == "if" or block.head.fault is None:
+            self._add(block.node)
+
+    def _set(self, piece: Piece, word: Token) -> None:
+        name = piece.at(1)
+        if name.kind != "name" or not piece.at(2).says("="):
+            self.refused.add("set")
+            piece.refuse("E320", word, '"set" that cannot be read', "write {% set name = value %}")
+        elif name.says(*_CONSTANTS):
+            piece.refuse("E325", name, f'"{name.text}" cannot be a name')
+        if (value := self._expression(piece)) is not None:
+            target = nodes.Name(name.text, "store", lineno=name.start)
+            self._add(nodes.Assign(target, value, lineno=word.start))
+
+    def _unknown(self, piece: Piece, word: Token) -> None:
+        """Refuse a tag, once with its end; one that is likely to mean `if`, `for` or their ends is read as that."""
+        opened = f"end{self.blocks[-1].word}" if self.blocks else ""
+        meant = opened if word.text in ("end", "fi") else nearest(word.text, _TAGS)
+        if word.kind == "end":
+            piece.refuse("E320", word._replace(text="%}"), "an empty tag", "write {% if test %}, or leave it out")
+        elif word.text.removeprefix("end") not in self.refused:
+            self.refused.add(word.text)
+            cure = f'did you mean "{meant}"?' if meant else f"to say a value, write {{{{ {word.text} }}}}"
+            message = f'"{word.text}" is not a tag'
+            piece.refuse("E321", word, message, FOREIGN.tags.get(word.text, cure))
+        if meant in ("if", "for") and word.text not in FOREIGN.tags:
+            self._open(piece, word._replace(text=meant))
+        elif opened and meant == opened:
+            self._close()
+
+    # expressions
+
+    def _expression(self, piece: Piece) -> nodes.Expr | None:
+        """The expression of a piece; None when it has a fault, which is noted."""
+        if piece.fault is not None:
+            return None
+        faults, first = list[Fault](), piece.at(0)
+        if piece.opener == "{{" and first.says(*_TAGS) and piece.at(1).kind != "operator" and not self.is_bare:
+            faults = [_fault("E320", first, f'"{first.text}" in value braces', f"write {{% {first.text} ... %}}")]
+        faults += _word_faults(piece)
+        if not any(fault.code == "E311" for fault in faults):
+            tokens = [*piece.tokens[piece.expression :], Token(piece.close, "block_end", "")]
+            parser = Parser(ENVIRONMENT, "")
+            parser.stream = TokenStream(ENVIRONMENT.lexer.wrap(iter(tokens)), None, None)
+            try:
+                node = parser.parse_expression()
+                stopped = parser.stream.current.lineno
+                is_read = parser.stream.current.type == "block_end"
+            except TemplateSyntaxError as error:
+                stopped, is_read = error.lineno, False
+            if not is_read:
+                index = next((at for at, token in enumerate(piece.tokens) if token.start >= stopped), len(piece.tokens))
+                faults.append(_explained(piece, index))
+        piece.fault = min(faults, key=lambda fault: fault.start, default=None)
+        plain: nodes.Expr | None = _Plain(self.template).visit(node) if piece.fault is None else None
+        return plain
+
+
+def _check_alone(piece: Piece, word: Token) -> None:
+    if piece.at(1).kind != "end":
+        behind = piece.at(1)
+        piece.refuse("E320", behind, f'"{behind.text}" behind "{word.text}"', f"write {{% {word.text} %}} alone")
+
+
+def _word_faults(piece: Piece) -> Iterator[Fault]:
+    """What Jinja2's parser would take for something else than what is meant."""
+    depth = prefixes = 0
+    for index, token in enumerate(piece.tokens[piece.expression :], piece.expression):
+        prefixes = prefixes + 1 if token.says("not", "-") else 0
+        depth += token.says("(", "[") - token.says(")", "]")
+        before, behind = piece.before(index), piece.at(index + 1)
+        if depth + prefixes >= MAX_DEPTH:
+            yield Fault("E311", behind.start, 1, f"an expression nested more than {MAX_DEPTH} deep")
+        if token.kind == "string" and before is not None and before.kind == "string":
+            yield _explained(piece, index)
+        elif token.kind == "name" and piece.awaits_operand(index):
+            is_end_of_not_in = (
+                token.says("in") and piece.at(index - 1).says("not") and not piece.awaits_operand(index - 1)
+            )
+            if token.text in FOREIGN.literals:
+                yield _fault("E302", token, f'"{token.text}" is not a value', FOREIGN.literals[token.text])
+            elif token.says("not") and before is not None and before.says(*_TIGHT):
+                yield _fault("E301", token, f'"not" behind "{before.text}"', "write (not ...)")
+            elif token.says("if", "else", "or", "and", "is") or (token.says("in") and not is_end_of_not_in):
+                yield _explained(piece, index)
+        elif token.says("is"):
+            asked = piece.at(index + 2 if behind.says("not") else index + 1).text
+            if asked != "defined":
+                cure = FOREIGN.literals.get(asked, 'write "!="' if behind.says("not") else _EQUALS)
+                yield _fault("E302", token, '"is" asks only whether something `is defined`', cure)
+
+
+def _explained(piece: Piece, index: int) -> Fault:
+    """Why a token does not fit, at which Jinja2's parser stops."""
+    token, before, bracket = piece.at(index), piece.before(index), piece.open_bracket()
+    if before is not None and before.says("|"):
+        message = 'the name of a filter is missing behind "|"'
+        return _fault("E301", token if token.kind != "end" else before, message, "such as `| upper`")
+    if before is not None and before.says("."):
+        left = piece.at(index - 2)
+        if left.kind in ("string", "integer", "float"):
+            cure = "write two comparisons: name >= 1 and name <= 3"
+            return _fault("E310", left, "a range within an expression", cure)
+        cure = f'such as `call.from`, or {left.text}["any-name"]'
+        return _fault("E301", before, 'the name of a field is missing behind "."', cure)
+    if piece.awaits_operand(index):
+        is_behind = before is not None and before.says(*_INFIX) and not piece.awaits_operand(index - 1)
+        if before is not None and is_behind and (token.kind == "end" or token.says(")", "]", ",")):
+            return _fault("E301", before, f'a value is missing behind "{before.text}"', _VALUE)
+        if token.kind == "end" and bracket is not None and before is not None and before.says("[", "(", ","):
+            return _bracket_not_closed(bracket)
+        return _fault("E301", token, "a value is missing here", _NO_OPERAND.get(token.text, _VALUE))
+    if token.kind == "end" and bracket is not None:
+        return _bracket_not_closed(bracket)
+    if token.kind == "operator" or token.says(*_WORDS):
+        code, message, cure = MISPLACED.get(token.text, ("E301", f'"{token.text}" does not fit here', "leave it out"))
+        return _fault(code, token, message, cure)
+    if token.kind == "name" and token.text in FOREIGN.words:
+        return _fault("E302", token, f'"{token.text}" means nothing here', FOREIGN.words[token.text])
+    message = f"something is missing between {shorten(piece.at(index - 1).text)} and {shorten(token.text)}"
+    return _fault("E301", token, message, "write an operator between them, such as == or and")
 
 
 class _Plain(NodeTransformer):
@@ -369,9 +574,9 @@ class _Plain(NodeTransformer):
             case nodes.Const(value=str() as key):
                 return nodes.Getattr(node.node, key, "load", lineno=node.lineno)
             case nodes.Slice(start=low, stop=high):
-                node.arg.start, node.arg.stop = (nodes.Const(fixed_key(bound)) for bound in (low, high))
-            case nodes.Neg() if (fixed := fixed_key(node.arg)) is not None:
-                node.arg = nodes.Const(fixed, lineno=node.arg.lineno)
+                node.arg.start, node.arg.stop = _fixed(low), _fixed(high)
+            case key:
+                node.arg = _fixed(key)
         return node
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:
@@ -383,3 +588,10 @@ class _Plain(NodeTransformer):
         for at, key in enumerate(fields):
             plain = nodes.Getattr(plain, key, "load", lineno=self.template.token(node.lineno, 1 + 2 * at).start)
         return plain
+
+
+def _fixed(key: Any) -> Any:
+    """A key; a negative number as one literal."""
+    if isinstance(key, nodes.Neg) and isinstance(key.node, nodes.Const) and isinstance(key.node.value, int | float):
+        return nodes.Const(-key.node.value, lineno=key.lineno)
+    return key
