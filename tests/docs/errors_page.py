@@ -18,7 +18,7 @@ HEAD: Final = """# Errors and warnings
 
 <!-- written by make docs -->
 
-Every code of `ncco check` and `ncco validate`, with its cure and, where it is short, an example of the change.
+Every code of `ncco check` and `ncco validate`, with what to do about it and, where it is short, an example of the change.
 `ncco explain E214` shows the reason and a whole example.
 
 Codes that begin with E, J or N are errors: the flow is not served, or the NCCO is not sent. W and N9 are warnings.
@@ -91,7 +91,8 @@ def _chapter(title: str, of: Iterable[Rule]) -> str:
 
 
 def _section(rule: Rule) -> str:
-    parts = [f"### {rule.code}", f"{_sentence(rule.title)} **Cure:** {_escaped(rule.cure)}.", _diff(rule)]
+    joint = "." if rule.cure[:1].isupper() else ":"
+    parts = [f"### {rule.code}", f"{_capitalized(_escaped(rule.title))}{joint} {_escaped(rule.cure)}.", _diff(rule)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -112,8 +113,8 @@ def _lines(example: str | bytes) -> list[str]:
     return [line.rstrip() for line in text.splitlines()]
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{_escaped(text[1:])}." if text else ""
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _escaped(text: str) -> str:
