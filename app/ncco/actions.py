@@ -18,10 +18,9 @@ from app.ncco.types import (
     SPEECH_LANGUAGE,
     VOICE_LANGUAGE,
     AloneOrList,
-    Flag,
     Free,
     ListOf,
-    Name,
+    NonBlank,
     Number,
     SpokenText,
     StandardHeaders,
@@ -36,7 +35,7 @@ METHOD = Word(
 )
 """Source: NCCO reference (which lists no methods); Application API, which knows only GET and POST."""
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-LEG_UUIDS = ListOf(Name("the uuid of a leg"))
+LEG_UUIDS = ListOf(NonBlank("the uuid of a leg"))
 
 
 class TranscriptionSettings(NccoModel):
@@ -50,7 +49,7 @@ class TranscriptionSettings(NccoModel):
     """Where the transcription webhook goes, as an array of one URL."""
     event_method: Annotated[Method | None, METHOD, Default("POST")] = None
     """The HTTP method of that webhook."""
-    sentiment_analysis: Annotated[bool | None, Flag(), Default(False)] = None
+    sentiment_analysis: Annotated[bool | None, Default(False)] = None
     """Whether each segment gets a sentiment from -1 to 1 (developer preview)."""
 
 
@@ -63,7 +62,7 @@ class DtmfSettings(NccoModel):
     """Seconds of silence after the last key before the digits are sent, 0 to 10."""
     max_digits: Annotated[int | None, Number(1, 20, disputed=(0,)), Default(4)] = None
     """How many keys the caller may press, 1 to 20."""
-    submit_on_hash: Annotated[bool | None, Flag(), Default(False)] = None
+    submit_on_hash: Annotated[bool | None, Default(False)] = None
     """Whether # sends the digits."""
 
 
@@ -72,23 +71,23 @@ class SpeechSettings(NccoModel):
 
     title: ClassVar[str] = "speech"
 
-    uuid: Annotated[list[str] | None, ListOf(Name("the uuid of a leg"), low=1, high=1, noun="uuid")] = None
+    uuid: Annotated[list[str] | None, ListOf(NonBlank("the uuid of a leg"), low=1, high=1, noun="uuid")] = None
     """The leg to listen to, as an array of one; the first leg of the call when missing."""
     end_on_silence: Annotated[int | float | None, Number(0.4, 10, whole="no", unit="seconds"), Default(2.0)] = None
     """Seconds of silence that end the input, 0.4 to 10."""
     language: Annotated[str | None, SPEECH_LANGUAGE, Default("en-US")] = None
     """The expected language as a BCP-47 code."""
-    context: Annotated[list[str] | None, ListOf(Name("an expected word or phrase"))] = None
+    context: Annotated[list[str] | None, ListOf(NonBlank("an expected word or phrase"))] = None
     """Words and phrases that are likely."""
     start_timeout: Annotated[int | float | None, Number(1, 60, whole="usual", unit="seconds"), Default(10)] = None
     """Seconds to wait for the first word, 1 to 60."""
     max_duration: Annotated[int | float | None, Number(1, 60, whole="usual", unit="seconds"), Default(60)] = None
     """Longest speech in seconds, 1 to 60."""
-    save_audio: Annotated[bool | None, Flag(), Default(False)] = None
+    save_audio: Annotated[bool | None, Default(False)] = None
     """Whether the webhook brings a recording_url."""
     sensitivity: Annotated[int | None, Number(10, 100), Default(90)] = None
     """How quiet speech may be, 10 (least sensitive) to 100."""
-    provider: Annotated[str | None, Name("the name of a provider")] = None
+    provider: Annotated[str | None, NonBlank("the name of a provider")] = None
     """The speech recogniser. Source: speech recognition guide, providers; newer than the reference."""
     provider_options: Annotated[dict[str, Any] | None, Free()] = None
     """What the provider needs to know."""
@@ -101,13 +100,9 @@ class AdvancedMachineDetection(NccoModel):
     spellings: ClassVar = {"beepTimeout": "beep_timeout"}
     notes: ClassVar = {"beepTimeout": Note("N960", "The specification writes beep_timeout.", 'Write "beep_timeout".')}
 
-    behavior: Annotated[Literal["continue", "hangup"] | None, Word(("continue", "hangup"))] = None
+    behavior: Literal["continue", "hangup"] | None = None
     """What to do when a machine answers."""
-    mode: Annotated[
-        Literal["default", "detect", "detect_beep"] | None,
-        Word(("default", "detect", "detect_beep")),
-        Default("detect"),
-    ] = None
+    mode: Annotated[Literal["default", "detect", "detect_beep"] | None, Default("detect")] = None
     """Whether the NCCO waits for the result: detect and detect_beep wait, default does not."""
     beep_timeout: Annotated[
         int | None,
@@ -135,13 +130,10 @@ class Authorization(NccoModel):
 
     title: ClassVar[str] = "authorization"
 
-    type: Annotated[Literal["vonage", "custom"], Word(("vonage", "custom"))]
+    type: Literal["vonage", "custom"]
     """vonage signs the handshake with a JWT; custom sends value as it is."""
-    value: Annotated[str | None, Name("the header to send")] = None
+    value: Annotated[str | None, NonBlank("the header to send")] = None
     """The whole header, for custom."""
-
-
-CONTENT_TYPES = ("audio/l16;rate=16000", "audio/l16;rate=8000", "audio/l16;rate=24000")
 
 
 class PhoneEndpoint(NccoModel):
@@ -167,7 +159,7 @@ class AppEndpoint(NccoModel):
     title: ClassVar[str] = "app endpoint"
 
     type: Literal["app"] = "app"
-    user: Annotated[str, Name("the name of the user")]
+    user: Annotated[str, NonBlank("the name of the user")]
     """The name of the user, who must exist."""
 
 
@@ -182,7 +174,6 @@ class WebSocketEndpoint(NccoModel):
     """Where the audio is streamed to."""
     content_type: Annotated[
         Literal["audio/l16;rate=16000", "audio/l16;rate=8000", "audio/l16;rate=24000"] | None,
-        Word(CONTENT_TYPES),
         Field(alias="content-type"),
     ] = None
     """The audio format. Source: NCCO reference, WebSocket; 24000 is from the Voice API specification."""
@@ -209,9 +200,9 @@ class SipEndpoint(NccoModel):
     type: Literal["sip"] = "sip"
     uri: Annotated[str | None, SipUri()] = None
     """sip:user@host, with ;transport=tls or ;media=srtp."""
-    user: Annotated[str | None, Name("the user part of the URI")] = None
+    user: Annotated[str | None, NonBlank("the user part of the URI")] = None
     """The user part of the URI; needs domain."""
-    domain: Annotated[str | None, Name("the domain of the trunk")] = None
+    domain: Annotated[str | None, NonBlank("the domain of the trunk")] = None
     """The trunk's domain name from the dashboard; needs user."""
     headers: Annotated[dict[str, Any] | None, Free(text_only=True)] = None
     """Metadata that is sent as X- headers."""
@@ -225,7 +216,7 @@ class VbcEndpoint(NccoModel):
     title: ClassVar[str] = "vbc endpoint"
 
     type: Literal["vbc"] = "vbc"
-    extension: Annotated[str, Name("the extension", digits=True)]
+    extension: Annotated[str, NonBlank("the extension", digits=True)]
     """The extension to call."""
 
 
@@ -256,9 +247,9 @@ class Record(NccoModel):
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.channels_need_split,)
 
     action: Literal["record"] = "record"
-    format: Annotated[Literal["mp3", "wav", "ogg"] | None, Word(("mp3", "wav", "ogg")), Default("mp3")] = None
+    format: Annotated[Literal["mp3", "wav", "ogg"] | None, Default("mp3")] = None
     """The file's format; wav is the default over 2 channels."""
-    split: Annotated[Literal["conversation"] | None, Word(("conversation",))] = None
+    split: Literal["conversation"] | None = None
     """Whether each party gets a channel of its own."""
     channels: Annotated[int | None, Number(1, 32)] = None
     """How many channels, 1 to 32; needs split."""
@@ -268,7 +259,7 @@ class Record(NccoModel):
     """The key that ends the recording: a digit, * or #."""
     time_out: Annotated[int | float | None, Number(3, 7200, whole="usual", unit="seconds")] = None
     """The longest recording in seconds, 3 to 7200."""
-    beep_start: Annotated[bool | None, Flag()] = None
+    beep_start: bool | None = None
     """Whether a beep tells that the recording begins."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the record webhook goes, as an array of one URL."""
@@ -293,7 +284,7 @@ class Talk(NccoModel):
     action: Literal["talk"] = "talk"
     text: Annotated[str, SpokenText()]
     """What is said: plain text, or SSML in a speak element; at most 1,500 characters without tags."""
-    barge_in: Annotated[bool | None, Flag(), Default(False)] = None
+    barge_in: Annotated[bool | None, Default(False)] = None
     """Whether keys or speech end the prompt; an input must follow."""
     loop: Annotated[int | None, Number(0, None), Default(1)] = None
     """How often the text is said; 0 is forever."""
@@ -303,13 +294,13 @@ class Talk(NccoModel):
     """The language of the voice as a BCP-47 code."""
     style: Annotated[int | None, Number(), Default(0)] = None
     """The number of the voice within its language."""
-    premium: Annotated[bool | None, Flag(), Default(False)] = None
+    premium: Annotated[bool | None, Default(False)] = None
     """Whether the premium version of the style is used where there is one."""
-    provider: Annotated[str | None, Name("the name of a provider")] = None
+    provider: Annotated[str | None, NonBlank("the name of a provider")] = None
     """The speech synthesiser. Source: Text-To-Speech guide, providers; newer than the reference."""
     provider_options: Annotated[dict[str, Any] | None, Free()] = None
     """What the provider needs to know."""
-    voice_name: Annotated[str | None, Name("the name of a voice")] = None
+    voice_name: Annotated[str | None, NonBlank("the name of a voice")] = None
     """The former way to choose a voice."""
 
 
@@ -326,7 +317,7 @@ class Stream(NccoModel):
     """The mp3 or 16-bit wav file, as an array of one URL."""
     level: Annotated[int | float | None, Number(-1, 1, whole="no", tenths=True), Default(0)] = None
     """The volume, -1 to 1 in steps of 0.1."""
-    barge_in: Annotated[bool | None, Flag(), Default(False)] = None
+    barge_in: Annotated[bool | None, Default(False)] = None
     """Whether keys or speech end the audio; an input must follow."""
     loop: Annotated[int | None, Number(0, None), Default(1)] = None
     """How often the audio is played; 0 is forever."""
@@ -381,21 +372,21 @@ class Conversation(NccoModel):
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.mute_or_can_speak, checks.transcription_needs_record)
 
     action: Literal["conversation"] = "conversation"
-    name: Annotated[str, Name("the name of the conversation")]
+    name: Annotated[str, NonBlank("the name of the conversation")]
     """The name of the room, within the application and region."""
     music_on_hold_url: Annotated[str | list[str] | None, AloneOrList(Url())] = None
     """The mp3 that is played until the conversation starts."""
-    start_on_enter: Annotated[bool | None, Flag(), Default(True)] = None
+    start_on_enter: Annotated[bool | None, Default(True)] = None
     """Whether the conversation starts when this caller joins."""
-    end_on_exit: Annotated[bool | None, Flag(), Default(False)] = None
+    end_on_exit: Annotated[bool | None, Default(False)] = None
     """Whether the conversation ends when this caller leaves."""
-    record: Annotated[bool | None, Flag()] = None
+    record: bool | None = None
     """Whether the conversation is recorded."""
     can_speak: Annotated[list[str] | None, LEG_UUIDS] = None
     """The legs that hear this caller; everyone when missing, nobody when empty."""
     can_hear: Annotated[list[str] | None, LEG_UUIDS] = None
     """The legs that this caller hears; everyone when missing, nobody when empty."""
-    mute: Annotated[bool | None, Flag()] = None
+    mute: bool | None = None
     """Whether nobody hears this caller; not together with canSpeak."""
     transcription: TranscriptionSettings | None = None
     """Transcribe the recording; needs record."""
@@ -417,7 +408,7 @@ class Connect(NccoModel):
     """Whom to call, as an array of one endpoint."""
     from_: Annotated[str | None, PhoneNumber(), Field(alias="from")] = None
     """The number that is shown, in E.164 format; for a phone it must be one of your Vonage numbers."""
-    random_from_number: Annotated[bool | None, Flag(), Default(False)] = None
+    random_from_number: Annotated[bool | None, Default(False)] = None
     """Whether Vonage chooses one of the application's numbers; not together with from."""
     event_type: Annotated[
         Literal["synchronous", "asynchronous"] | None,
@@ -434,7 +425,7 @@ class Connect(NccoModel):
         int | float | None, Number(1, 7200, whole="usual", disputed=(0,), unit="seconds"), Default(7200)
     ] = None
     """The longest call in seconds, 1 to 7200."""
-    machine_detection: Annotated[Literal["continue", "hangup"] | None, Word(("continue", "hangup"))] = None
+    machine_detection: Literal["continue", "hangup"] | None = None
     """What to do when an answering machine is detected."""
     advanced_machine_detection: AdvancedMachineDetection | None = None
     """The chargeable detection; it overrides machineDetection."""
@@ -476,13 +467,13 @@ class Transfer(NccoModel):
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.mute_or_can_speak, checks.one_target)
 
     action: Literal["transfer"] = "transfer"
-    conversation_id: Annotated[str, Name("the id of a conversation")]
+    conversation_id: Annotated[str, NonBlank("the id of a conversation")]
     """The conversation to move to; `conversation_id` is taken as well."""
     can_hear: Annotated[list[str] | None, LEG_UUIDS] = None
     """The legs that this caller hears; everyone when missing, nobody when empty."""
     can_speak: Annotated[list[str] | None, LEG_UUIDS] = None
     """The legs that hear this caller; everyone when missing, nobody when empty."""
-    mute: Annotated[bool | None, Flag()] = None
+    mute: bool | None = None
     """Whether nobody hears this caller; not together with canSpeak."""
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from itertools import pairwise
-from typing import Any, ClassVar, Self, get_args
+from types import NoneType
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -18,7 +19,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from app.ncco.hints import ENDPOINT_NAMES, folded, meant_name, meant_option, near
 from app.ncco.issue import Issue, fault, listed, pointer, shown, wrong_type
-from app.ncco.types import JsonSchema, Kind, check_value
+from app.ncco.types import Flag, JsonSchema, Kind, Word, check_value
 
 OptionRule = Callable[[Mapping[str, Any]], Iterable[Issue]]
 """A rule between the options of one object; paths are relative to it. Options may have any values."""
@@ -381,10 +382,15 @@ def _option(model: type[NccoModel], name: str, info: FieldInfo) -> Option:
 
 
 def _kind(info: FieldInfo) -> Kind:
-    """The kind that the field is annotated with; a settings model is a kind by itself."""
-    named = next((entry for entry in info.metadata if isinstance(entry, Kind)), None)
-    models = (model for model in get_args(info.annotation) if isinstance(model, type) and issubclass(model, NccoModel))
-    return named or Nested(next(models).shape())
+    """The kind in the field's annotation; else what follows from its type: a bool, a Literal or a settings model."""
+    if named := next((entry for entry in info.metadata if isinstance(entry, Kind)), None):
+        return named
+    value_type = next(each for each in (get_args(info.annotation) or (info.annotation,)) if each is not NoneType)
+    if value_type is bool:
+        return Flag()
+    if isinstance(value_type, str):  # the annotation is a Literal
+        return Word(get_args(info.annotation))
+    return Word(get_args(value_type)) if get_origin(value_type) is Literal else Nested(value_type.shape())
 
 
 def _description(model: type, name: str) -> str:

@@ -269,7 +269,7 @@ class Word(Kind):
 
 
 @dataclass(frozen=True)
-class Name(Kind):
+class NonBlank(Kind):
     """Text that is not blank.
 
     Attributes:
@@ -328,7 +328,7 @@ _USUAL = frozenset(
 
 
 @dataclass(frozen=True)
-class Language(Kind):
+class LanguageCode(Kind):
     """A BCP-47 code in any case; one that is not in the list is a warning.
 
     Attributes:
@@ -368,8 +368,8 @@ class Language(Kind):
         return {"type": "string", "pattern": f"^{BCP47.pattern}$", "examples": list(self.codes)}
 
 
-VOICE_LANGUAGE = Language("N905", frozenset(VOICE_OF), tuple(sorted(VOICES)))
-SPEECH_LANGUAGE = Language("N906", IS_RECOGNISED, tuple(sorted(RECOGNISED)))
+VOICE_LANGUAGE = LanguageCode("N905", frozenset(VOICE_OF), tuple(sorted(VOICES)))
+SPEECH_LANGUAGE = LanguageCode("N906", IS_RECOGNISED, tuple(sorted(RECOGNISED)))
 
 
 @dataclass(frozen=True)
