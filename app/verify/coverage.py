@@ -9,9 +9,7 @@ from typing import NamedTuple
 
 from app.engine.outcome import hear_connected
 from app.engine.session import Session
-from app.flow.graph import Arrow, Drawing, draw
-from app.flow.graph.drawing import Stroke
-from app.flow.graph.labels import heard_by, ways
+from app.flow.graph import Arrow, Drawing, Stroke, draw, heard_by, ways
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Goto
 from app.flow.language.menu import Choices
@@ -151,7 +149,7 @@ def paint(coverage: Coverage) -> Drawing:
         for flow in coverage.flows.values()
         for outcome, count in flow.outcomes.items()
     }
-    shown = [coverage.flows[frame.title].flow for frame in drawing.frames]
+    shown = [coverage.flows[subgraph.title].flow for subgraph in drawing.subgraphs]
     taken = [found for flow in shown for found in _counts_of(flow, counts)]
     return replace(drawing, arrows=tuple(map(_painted, drawing.arrows, taken)))
 

@@ -86,22 +86,22 @@ def drawn(flow: str = "main", *, errors: bool = False) -> Drawing:
 
 def arrows(drawing: Drawing) -> list[str]:
     """Each arrow as a line, nodes by their first lines."""
-    names = {node.key: node.lines[0] for frame in drawing.frames for node in frame.nodes}
+    names = {node.key: node.lines[0] for frame in drawing.subgraphs for node in frame.nodes}
     return [f"{names[each.start]} {each.stroke} {names[each.end]}: {' | '.join(each.lines)}" for each in drawing.arrows]
 
 
 def test_a_flow_and_those_that_it_runs_have_a_frame_each() -> None:
-    assert ["main", "child"] == [frame.title for frame in drawn().frames]
+    assert ["main", "child"] == [frame.title for frame in drawn().subgraphs]
 
 
 def test_a_flow_that_is_run_by_another_is_drawn_once() -> None:
     flows = load(TEXTS, {}).flows
 
-    assert ["child", "main"] == [frame.title for frame in draw([flows["child"], flows["main"]]).frames]
+    assert ["child", "main"] == [frame.title for frame in draw([flows["child"], flows["main"]]).subgraphs]
 
 
 def test_nodes_say_what_they_are_and_what_is_heard() -> None:
-    main, child = drawn().frames
+    main, child = drawn().subgraphs
 
     assert [
         ("start", ("call to 442079460000", "call to any other number", "/webhooks/answer/main")),
@@ -200,7 +200,7 @@ steps:
     do: [{talk: {de: "Auf Wiederhören.", en: "Goodbye."}}]
     goto: end
 """
-    (main,) = draw([load({"flows/main.yaml": text}).flows["main"]], errors=False).frames
+    (main,) = draw([load({"flows/main.yaml": text}).flows["main"]], errors=False).subgraphs
 
     assert [("hello", "“Guten Tag.”", "talk"), ("bye", "“Auf Wiederhören.”")] == [
         node.lines for node in main.nodes if node.look == "step"

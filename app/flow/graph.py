@@ -1,0 +1,309 @@
+"""Flows as a drawing: steps and the ways from one to the next, in Mermaid or in DOT (the language of Graphviz)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+from app.flow.actions.action import CONNECTED, Action
+from app.flow.actions.connect import Connect, address_of
+from app.flow.language.collect import Collect
+from app.flow.language.exits import HELD, Branch, Hold
+from app.flow.language.menu import Choices
+from app.flow.language.outcomes import Run
+from app.flow.language.retry import FAILURES
+from app.flow.model import Edge, Exit, Flow, Part, Step, Target
+from app.flow.report import printable
+
+LONGEST: Final = 48
+"""Characters of a prompt, a condition or a phrase that are shown."""
+MOST_PHRASES: Final = 3
+MOST_PLAYED: Final = 3
+
+Look = Literal["start", "step", "ask", "decide", "hold", "run", "end"]
+"""What a node is: where calls begin, a step (asking, deciding, waiting, running another flow), or an end."""
+
+Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
+"""What an arrow is: a way of the call, a way into another flow, what follows an error; or one that calls have taken, or
+have never taken."""
+
+
+class Shape(NamedTuple):
+    """How a node is written in DOT, and what opens and closes it in Mermaid."""
+
+    dot: str
+    opening: str
+    closing: str
+
+
+class Line(NamedTuple):
+    """How an arrow is written in DOT and in Mermaid, and its colour in Mermaid; "" for none."""
+
+    dot: str
+    mermaid: str
+    colour: str = ""
+
+
+SHAPES: Final[Mapping[Look, Shape]] = {
+    "start": Shape("oval", "([", "])"),
+    "step": Shape("box", "[", "]"),
+    "ask": Shape("hexagon", "{{", "}}"),
+    "decide": Shape("diamond", "{", "}"),
+    "hold": Shape("parallelogram", "[/", "/]"),
+    "run": Shape("component", "[[", "]]"),
+    "end": Shape("circle", "((", "))"),
+}
+LINES: Final[Mapping[Stroke, Line]] = {
+    "plain": Line("", "-->"),
+    "dotted": Line("style=dashed", "-.->"),
+    "error": Line('style=dashed, color="#cc0000"', "-.->", "#c00"),
+    "taken": Line('penwidth=2, color="#009900"', "==>", "#090"),
+    "missed": Line('color="#cc0000"', "-->", "#c00"),
+}
+LOOKS: Final[Mapping[str, Look]] = {
+    Choices.word: "ask",
+    Collect.word: "ask",
+    Branch.word: "decide",
+    Hold.word: "hold",
+    Run.word: "run",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One box. `lines` are what stands in it, the name first; any characters may be in them."""
+
+    key: str
+    look: Look
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """A way from one node to another, by their keys. `lines` are its label, () for none."""
+
+    start: str
+    end: str
+    lines: tuple[str, ...] = ()
+    stroke: Stroke = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Subgraph:
+    """The nodes of one flow."""
+
+    key: str
+    title: str
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Flows, each in a subgraph, and the arrows within and between them."""
+
+    subgraphs: tuple[Subgraph, ...]
+    arrows: tuple[Arrow, ...]
+
+
+def draw(flows: Iterable[Flow], *, errors: bool = False) -> Drawing:
+    """The flows and those that a call may come to from them; with `errors` also where a fault of the call leads."""
+    shown: dict[str, Flow] = {}
+    for flow in flows:
+        for each in (flow, *flow.subs.values()):
+            shown.setdefault(each.name, each)
+    pens = {name: _Pen(f"f{number}", flow) for number, (name, flow) in enumerate(shown.items(), 1)}
+    arrows = [arrow for pen in pens.values() for arrow in pen.arrows(pens, errors=errors)]
+    return Drawing(tuple(pen.subgraph() for pen in pens.values()), tuple(arrows))
+
+
+@dataclass(slots=True)
+class _Pen:
+    """Draws one flow; its ends are added when an arrow leads to them."""
+
+    key: str
+    flow: Flow
+    ends: dict[str, Node] = field(default_factory=dict)
+    steps: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.steps = {name: f"{self.key}_s{number}" for number, name in enumerate(self.flow.steps)}
+
+    @property
+    def entrance(self) -> str:
+        """Where a call comes in."""
+        return f"{self.key}_start"
+
+    def subgraph(self) -> Subgraph:
+        """Its nodes, once its arrows are drawn."""
+        steps = (
+            Node(self.steps[name], LOOKS.get(step.exit.word, "step"), _lines(step))
+            for name, step in self.flow.steps.items()
+        )
+        start = Node(self.entrance, "start", _entrances(self.flow))
+        return Subgraph(self.key, self.flow.name, (start, *steps, *self.ends.values()))
+
+    def arrows(self, pens: Mapping[str, _Pen], *, errors: bool) -> Iterator[Arrow]:
+        """Every way of a call through it."""
+        yield Arrow(self.entrance, self.steps[self.flow.start])
+        for step in self.flow.steps.values():
+            here = self.steps[step.name]
+            for lines, edge in ways(step.exit):
+                yield Arrow(here, self._end_of(edge.target, pens), lines, "dotted" if edge.target.runs else "plain")
+            for called in heard_by(step):
+                yield Arrow(here, pens[called].entrance, ("onAnswer",), "dotted")
+            if errors and step.error is not None:
+                yield Arrow(here, self._end_of(step.error, pens), ("error",), "error")
+        if errors and self.flow.error is not None:
+            yield Arrow(self._end("error", "any error"), self._end_of(self.flow.error, pens), (), "error")
+
+    def _end_of(self, target: Target, pens: Mapping[str, _Pen]) -> str:
+        """The node that a target means."""
+        if target.runs is not None:
+            return pens[target.runs.flow].entrance
+        if target.returns:
+            named = "return" if target.returns == "return" else f"return {target.returns}"
+            return self._end(f"return_{target.returns}", named)
+        return self._end("end", "end") if target.step is None else self.steps[target.step]
+
+    def _end(self, name: str, line: str) -> str:
+        return self.ends.setdefault(name, Node(f"{self.key}_e{len(self.ends)}", "end", (line,))).key
+
+
+def _entrances(flow: Flow) -> tuple[str, ...]:
+    """How a call comes into the flow."""
+    found = [f"call to {number}" for number in flow.numbers]
+    found += ["call to any other number"] if flow.default else []
+    found += [f"/webhooks/answer/{flow.name}"] if flow.entry else []
+    return tuple(found) or (f"run {flow.name}",)
+
+
+def _lines(step: Step) -> tuple[str, ...]:
+    """The name of the step, what it asks from outside, and the first things that it plays."""
+    asked = ", ".join(ask.name for ask in step.asks)
+    played = [text for part in step.parts if (text := _played(part))]
+    more = [f"and {len(played) - MOST_PLAYED} more"] if len(played) > MOST_PLAYED else []
+    return (step.name, *([f"look up {asked}"] if asked else []), *played[:MOST_PLAYED], *more)
+
+
+def _played(part: Part) -> str:
+    """An action in a few words; "" for what only serves the exit."""
+    if isinstance(part, Connect):
+        return f"connect {', '.join(_dialled(target) for target in part.targets)}"
+    if not isinstance(part, Action):
+        return "ncco"
+    if part.word == "input" or part.checkpoint in (CONNECTED, HELD):
+        return ""
+    text = part.in_locale("").literal("text") if part.word == "talk" else None
+    if text:
+        return f"“{shorten(text)}”"
+    return f"checkpoint {part.checkpoint}" if part.checkpoint else part.word
+
+
+def _dialled(target: Action) -> str:
+    endpoint = target.literal("endpoint")
+    return shorten(address_of(endpoint[0]) or str(endpoint[0]["type"])) if endpoint else "a computed number"
+
+
+def heard_by(step: Step) -> tuple[str, ...]:
+    """The flows that the called parties hear before they are joined."""
+    connects = (part for part in step.parts if isinstance(part, Connect))
+    named = (target.heard.flow for part in connects for target in part.targets if target.heard is not None)
+    return tuple(dict.fromkeys(named))
+
+
+def ways(exit_: Exit) -> Iterator[tuple[tuple[str, ...], Edge]]:
+    """Every way out with its label; ways with the same meaning and the same target are one."""
+    joined: dict[tuple[object, str], list[Edge]] = {}
+    for edge in exit_.edges():
+        is_alone = isinstance(exit_, Branch) or edge.label in getattr(exit_, "choices", {})
+        key = (edge.label if is_alone else edge.label in FAILURES, edge.target.shown)
+        joined.setdefault(key, []).append(edge)
+    for edges in joined.values():
+        yield _label(exit_, [edge.label for edge in edges]), edges[0]
+
+
+def _label(exit_: Exit, labels: list[str]) -> tuple[str, ...]:
+    first, names = labels[0], ", ".join(labels)
+    match exit_:
+        case Choices(choices=choices) if first in choices:
+            said = list(choices[first].phrases)
+            phrases = [f"“{shorten(phrase)}”" for phrase in said[:MOST_PHRASES]]
+            more = ["…"] if len(said) > MOST_PHRASES else []
+            return (first, ", ".join([*choices[first].keys, *phrases, *more]))
+        case Choices(retry=retry) | Collect(retry=retry) if first in FAILURES:
+            return (names, f"after {retry.tries} tries" if retry.tries > 1 else "after one try")
+        case Collect(into=into):
+            return (f"{into} given",)
+        case Hold(until=until):
+            return (names, shorten(until.source)) if first == "ready" else (names,)
+    return (shorten(names),) if exit_.word != "goto" else ()
+
+
+def shorten(text: str) -> str:
+    """The text on one line, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1].rstrip()}…"
+
+
+def as_mermaid(drawing: Drawing) -> str:
+    """The flowchart, which GitHub, GitLab and many editors show in Markdown; ends with a line break."""
+    lines = ["flowchart TD"]
+    for flow in drawing.subgraphs:
+        lines.append(f'  subgraph {flow.key}["{_in_mermaid((flow.title,))}"]')
+        for node in flow.nodes:
+            shape = SHAPES[node.look]
+            lines.append(f'    {node.key}{shape.opening}"{_in_mermaid(node.lines)}"{shape.closing}')
+        lines.append("  end")
+    for arrow in drawing.arrows:
+        label = f'|"{_in_mermaid(arrow.lines)}"|' if arrow.lines else ""
+        lines.append(f"  {arrow.start} {LINES[arrow.stroke].mermaid}{label} {arrow.end}")
+    for stroke, line in LINES.items():
+        numbers = [str(number) for number, arrow in enumerate(drawing.arrows) if arrow.stroke == stroke]
+        if numbers and line.colour:
+            lines.append(f"  linkStyle {','.join(numbers)} stroke:{line.colour}")
+    return "\n".join([*lines, ""])
+
+
+_SPECIAL = re.compile(r"[^\w \-.,:!?()'/+=*“”…\x80-\U0010ffff]", re.ASCII)
+_LIST = re.compile(r"^(\s*\d+(?=\.)|\s*(?=[-+*]))(.)")
+
+
+def _in_mermaid(lines: Iterable[str]) -> str:
+    """Lines between quotes: whatever could mean something to Mermaid or HTML is written as its number.
+
+    A Markdown list would begin with `1.` or `-`, so those are numbers too.
+    """
+    coded = (_SPECIAL.sub(lambda found: f"#{ord(found[0])};", printable(line)) for line in lines)
+    return "<br/>".join(_LIST.sub(lambda found: f"{found[1]}#{ord(found[2])};", line) for line in coded)
+
+
+DOT_HEAD: Final = """digraph flows {
+  rankdir=TB;
+  compound=true;
+  node [fontname="Helvetica", fontsize=11, style=filled, fillcolor=white];
+  edge [fontname="Helvetica", fontsize=10];
+"""
+
+
+def as_dot(drawing: Drawing) -> str:
+    """The graph; ends with a line break."""
+    lines = [DOT_HEAD.rstrip("\n")]
+    for flow in drawing.subgraphs:
+        lines += [f"  subgraph cluster_{flow.key} {{", f"    label={_in_dot((flow.title,))};"]
+        lines += [
+            f"    {node.key} [shape={SHAPES[node.look].dot}, label={_in_dot(node.lines)}];" for node in flow.nodes
+        ]
+        lines.append("  }")
+    for arrow in drawing.arrows:
+        label = f"label={_in_dot(arrow.lines)}" if arrow.lines else ""
+        options = ", ".join(filter(None, (label, LINES[arrow.stroke].dot)))
+        lines.append(f"  {arrow.start} -> {arrow.end}{f' [{options}]' if options else ''};")
+    return "\n".join([*lines, "}", ""])
+
+
+def _in_dot(lines: Iterable[str]) -> str:
+    """Quoted lines: a backslash would begin an escape, and `&` an HTML entity."""
+    escaped = (printable(line).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") for line in lines)
+    return '"' + "\\n".join(escaped) + '"'
