@@ -12,7 +12,7 @@ from app.flow.actions.do import read_do
 from app.flow.actions.item import ACTIONS, Played, scan
 from app.flow.actions.waits import connect_of
 from app.flow.checks.ncco import check_step
-from app.flow.checks.prompts import check_prompts_of
+from app.flow.checks.prompts import check_prompts
 from app.flow.language.base import FlowModel, ReadWith, kept
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Goto, Hold, StepSource, Wired
@@ -187,7 +187,7 @@ def _check_played(source: StepSource, wired: Wired | None, before: int) -> None:
     errors = [issue for issue in reader.issues[before:] if issue.is_error]
     if wired is not None and not errors:
         reader.issues.extend(check_step(wired.parts, reader.scope, goes_on=_goes_on(wired.exit)))
-        reader.issues.extend(check_prompts_of(source, wired, reader))
+        reader.issues.extend(check_prompts(source, wired))
         return
     places = {issue.place for issue in errors}
     found = check_step(wired.parts if wired else source.parts, reader.scope, goes_on=True, is_whole=False)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.checks.prompts.entry import DataEntry, check_entry
-from app.flow.checks.prompts.menu import MenuEntry, check_menu
-from app.flow.checks.prompts.spoken import SpokenText
-from app.flow.checks.prompts.text import read_prompt
+from app.flow.checks.prompt_text import read_prompt
+from app.flow.checks.prompts import DataEntry, MenuEntry, Prompt, check_entry, check_menu
 from app.flow.nodes import Place, Text
 
 WORDS = """
@@ -33,11 +31,10 @@ LANGUAGES = st.sampled_from(["", "en-GB", "de-DE", "fr-FR", "es-MX", "it-IT", "p
 def test_any_text_is_read_and_its_issues_point_into_it(
     text: str, language: str, lengths: tuple[int, int] | None, is_hash: bool
 ) -> None:
-    spoken = SpokenText(Text(text, Place("flows/b.yaml", 1, 1)), language)
-    heard = [(spoken, read_prompt(text, language))]
+    prompt = Prompt(Text(text, Place("flows/b.yaml", 1, 1)), read_prompt(text, language))
 
-    found = [*check_menu(heard, MENU, is_complete=True, other_keys=frozenset())]
-    found += check_entry(heard, DataEntry(lengths, is_hash))
+    found = [*check_menu([prompt], MENU, is_complete=True, other_keys=frozenset())]
+    found += check_entry(prompt, DataEntry(lengths, is_hash))
 
     marked = [issue.place for issue in found if issue.place.file == "flows/b.yaml"]
     assert all(1 <= place.column and place.column - 1 + place.length <= len(text) for place in marked)

@@ -1,0 +1,350 @@
+"""What a prompt says about keys: `press 1`, `the star key`, `1, 2 or 3`, `1 to 5`.
+
+Six languages are understood, by the words in prompt_words.yaml. A text is written as tokens with one blank before each
+(`" press 1 for sales , 2 for support ."`), and one grammar of regular expressions, filled with the words of a language,
+finds what names a key. Prices, times, dates and phone numbers are no keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import yaml
+
+from app.flow.phrases import fold
+
+_WORDS: Final = Path(__file__).with_name("prompt_words.yaml")
+
+LONGEST: Final = 10_000
+"""Characters of a text that are looked at. Our choice: a talk speaks 1,500 at most."""
+
+_VALUE: Final = "\ue001"
+"""Takes the place of each character of a `{{ value }}`."""
+_AMOUNT: Final = "¤"
+"""Takes the place of a time, a price, a date or an ordinal."""
+_NAMED: Final = "§"
+"""Takes the place of each character that names a key already."""
+
+_MARKUP: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|</?[A-Za-z][^<>]*>|<!--.*?-->|&#?\w{1,8};", re.DOTALL)
+_ALTERNATIVE: Final = re.compile(r"\{%[-+]?\s*(?:else|elif)\b")
+_LOOP: Final = re.compile(r"\{%[-+]?\s*for\b")
+_PAUSE: Final = re.compile(r"<(?:break|/?p|/?s)\b")
+_TOKEN: Final = re.compile(
+    rf"(?P<value>{_VALUE}+)|(?P<ampm>[ap])\.\s?m\b\.?|(?P<amount>\d+(?:[.,:/]\d+)+|\d+[^\W\d_]+)|(?P<number>\d+)"
+    r"|(?P<word>[^\W\d_]+)|(?P<sign>[*#.!?;:,()/%$€£…])|(?P<dash>[\-\u2013\u2014])",
+    re.IGNORECASE,
+)
+_WORD: Final = re.compile(rf"[^\W\d_{_VALUE}]+|[*#]|\d+|{_VALUE}+")
+
+_GRAMMAR: Final[Mapping[str, str]] = {
+    "end": r"(?:$|(?=[ ][.!?;:,()\-/%$€£…*#]))",
+    "quantity": rf"(?:[ ][\d{_AMOUNT}%$€£]|{{of}}?{{units}})",
+    "number": rf"(?<![\d{_AMOUNT}$€£])[ ]\d+(?![^ ])(?!{{quantity}})",
+    "lone_number": rf"(?<![\d{_AMOUNT}][ ]-){{number}}(?![ ]-[ ][\d{_AMOUNT}])",
+    "numeral": (
+        r"(?:{article}(?:{end}|(?={purpose}|{conjunctions}))"
+        r"|(?!{article}){named}(?:{end}|(?={after_key}|[ ]\d)))"
+    ),
+    "plain_numeral": r"(?!{article}){named}(?:{end}|(?={purpose}))",
+    "noun": r"(?:(?:[ ]-)?{nouns})?",
+    "key": r"(?:{lone_number}|[ ][*#]|{numeral}){noun}",
+    "digit": rf"(?:(?<![\d{_AMOUNT}$€£])[ ]\d(?![^ ])|{{numbers}})(?!{{quantity}})",
+    "range": (
+        rf"(?:(?<![\d{_AMOUNT}][ ]-)"
+        r"{digit}{noun}(?:{range_words}|[ ]-)|{between}(?:[ ][^ ]+){0,2}?{digit}{noun}{conjunctions})"
+        r"(?:[ ][^ ]+){0,2}?{digit}(?![ ]-)"
+    ),
+    "others": r"(?:(?:{conjunctions}|[ ][,/]){1,4}(?:(?!{say}){fillers}){0,2}?{key})*",
+    "keys": r"(?P<keys>(?P<range>{range})|{key}{others})",
+    "gap": r"(?:{say}[ ],|{fillers}|[ ][:\-]|[ ],(?={conjunctions})){0,12}?",
+    "count": r"(?:[ ]\d{1,2}(?![^ ])|{counts})",
+    "item": r"(?P<keys>{key})(?!{range_words}[ ][\d¤])",
+}
+"""Pieces of the grammar; `{x}` is another piece, or one of the words that prompt_words.yaml lists under x."""
+
+_WAYS: Final[Mapping[str, str]] = {
+    "press": r"{press}{gap}{keys}",
+    "dial a key": r"{dial}{gap}(?:{nouns}|{determiner}){gap}{keys}",
+    "dial": r"{dial}{gap}(?P<keys>(?P<range>{range})|(?:{lone_number}|[ ][*#]|{plain_numeral}){noun}{others})",
+    "final": r"(?P<keys>{key}){german_filler}{0,4}{final_verbs}",
+    "noun": r"{nouns}{fillers}{0,3}?{keys}",
+    "with": r"{with}{german_article}{1,4}{keys}",
+    "before": r"(?P<keys>(?:{lone_number}|[ ][*#]|{named})(?:[ ]-)?{key_noun})",
+}
+"""How keys are named; of two ways that fit the same words, the first counts."""
+
+_LISTS: Final = (
+    rf"(?:(?<={_NAMED})|[ ][.!?;:,()\-/%$€£…]|{{conjunctions}})"
+    r"(?:(?!{conjunctions}){fillers}){0,12}{item}(?={purpose})",
+    rf"(?<={_NAMED})"
+    r"(?:[ ][,;.])?{conjunctions}{0,2}{purpose}(?:[ ][^\W\d]+){1,20}?{item}"
+    r"(?:$|(?=[ ][.!?;,](?!{press}|{dial}))|(?={conjunctions}{purpose}))",
+)
+"""Keys whose verb is left out: `press 1 for sales, 2 for support`; `for sales press 1, for support 2`."""
+
+_COMMON_WORDS: Final[Mapping[str, str]] = {
+    "article": "one un uno una um uma",
+    "determiner": "le die el il o lo the",
+    "of": "de por pour per of",
+    "between": "between zwischen entre tra fra",
+    "any": "any beliebige quelle quelconque cualquier qualsiasi qualunque qualquer",
+    "german_filler": "jetzt bitte einfach taste",
+    "german_article": "der die dem taste ziffer",
+    "key_noun": "key button taste",
+    "then": "then followed dann danach anschliessend puis ensuite luego despues poi depois",
+    "each": "each je jeweils chacun chacune cada ciascuno ciascuna ognuno",
+    "a": "a an ein eine une one un uno una um uma eins",
+    "spelled": (
+        "letter letters buchstabe buchstaben lettre lettres letra letras lettera lettere"
+        " decimal dezimal komma point virgule punto coma virgola virgula"
+    ),
+}
+"""Words that are looked for in every language."""
+
+
+@dataclass(frozen=True, eq=False)
+class Language:
+    """The folded words of one language by what they are for, and the number from 0 to 12 that each numeral means."""
+
+    code: str
+    words: Mapping[str, frozenset[str]]
+    counts: Mapping[str, int]
+
+    @property
+    def triggers(self) -> frozenset[str]:
+        """Words beside which a key is named."""
+        return self.words["press"] | self.words["dial"] | self.words["nouns"] | self.words["with"]
+
+    def key_of(self, word: str) -> str:
+        """The key that a token names: digits, `*` or `#`."""
+        if word in self.words["star"]:
+            return "*"
+        return "#" if word in self.words["hash"] | self.words["hash_beside_key"] else str(self.counts.get(word, word))
+
+    @cache  # noqa: B019 - there are six languages, and they are kept anyway
+    def pattern(self, rule: str) -> re.Pattern[str]:
+        """A rule of the grammar with the words of this language."""
+        while (filled := re.sub(r"\{([a-z_]+)\}", self._piece, rule)) != rule:
+            rule = filled
+        return re.compile(rule)
+
+    def _piece(self, found: re.Match[str]) -> str:
+        name = found[1]
+        if name in _GRAMMAR:
+            return _GRAMMAR[name]
+        words = "|".join(sorted(self.words[name])) or "(?!)"
+        return f"(?:[ ](?:{words})(?![^ ]))"
+
+
+@cache
+def languages() -> tuple[Language, ...]:
+    """The six languages, English first."""
+    written: dict[str, dict[str, str]] = yaml.load(_WORDS.read_bytes(), yaml.CSafeLoader)
+    return tuple(_language(code, lists) for code, lists in written.items())
+
+
+def _language(code: str, lists: Mapping[str, str]) -> Language:
+    words = defaultdict[str, frozenset[str]](frozenset)
+    words |= {name: frozenset(map(fold, said.split())) for name, said in (*_COMMON_WORDS.items(), *lists.items())}
+    words["after_key"] |= words["purpose"] | words["conjunctions"] | words["nouns"] | words["range_words"]
+    counts = {fold(word): count for count, each in enumerate(lists["counts"].split()) for word in each.split("/")}
+    words["counts"] = frozenset(counts)
+    words["numbers"] = frozenset(word for word, count in counts.items() if count < 10)
+    words["named"] = words["numbers"] | words["star"] | words["hash"] | words["hash_beside_key"]
+    return Language(code, words, counts)
+
+
+def _by_likelihood(words: Iterable[str], voice: str) -> list[Language]:
+    """All languages, that of a text with these words first; `voice` is the language code of its voice or ""."""
+    weights: Counter[str] = Counter()
+    for word in set(words):
+        weights.update(_weights().get(word, {}))
+    spoken = voice.partition("-")[0].lower()
+    return sorted(languages(), key=lambda language: (-weights[language.code], language.code != spoken))
+
+
+@cache
+def _weights() -> dict[str, dict[str, int]]:
+    """Word → language code → how much the word says for it."""
+    found: dict[str, dict[str, int]] = {}
+    for language in languages():
+        for name, weight in (("common", 1), ("press", 1), ("say", 1), ("typical", 2)):
+            for word in language.words[name]:
+                found.setdefault(word, {})[language.code] = weight
+    return found
+
+
+class Key(NamedTuple):
+    """One key with the words that name it, as offsets in `PromptText.tokens`."""
+
+    key: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Keys that are named together, in order, with the words that name them; `way` is one of `_WAYS` or `list`."""
+
+    keys: tuple[Key, ...]
+    way: str
+    start: int
+    end: int
+    language: Language
+    is_range: bool = False
+
+
+@dataclass(frozen=True)
+class PromptText:
+    """A text with what it says about keys.
+
+    Attributes:
+        tokens: words, folded, numbers and signs, each with a blank before it.
+        places: offset of each token in `tokens` → its beginning and end in the text.
+        mentions: of keys that are surely named.
+        possible_keys: keys that it may name.
+        language: the one it is most likely in.
+        is_open: a value, a loop, "any key" or its length can hide more keys than can be seen.
+    """
+
+    tokens: str
+    places: Mapping[int, tuple[int, int]]
+    mentions: tuple[Mention, ...]
+    possible_keys: frozenset[str]
+    language: Language
+    is_open: bool
+
+    def has(self, rule: str) -> bool:
+        """Whether a rule of the grammar fits somewhere, in the language of the text."""
+        return self.language.pattern(rule).search(self.tokens) is not None
+
+    def written(self, start: int, end: int) -> tuple[int, int]:
+        """The offsets in the text of what is between two offsets in `tokens`."""
+        found = [place for at, place in self.places.items() if start <= at < end]
+        return found[0][0], found[-1][1]
+
+    @property
+    def words(self) -> str:
+        """All its words, folded, with one blank between them."""
+        return " ".join(_WORD.findall(self.tokens))
+
+
+@lru_cache(maxsize=2048)
+def read_prompt(text: str, voice: str) -> PromptText:
+    """Read a text that a voice with this language code speaks ("" when it is not known)."""
+    is_long, text = len(text) > LONGEST, text[:LONGEST]
+    tokens, places = _tokens(_MARKUP.sub(_blank, text))
+    words = set(tokens.split())
+    each = _by_likelihood(words, voice)
+    mentions = list(_mentions(tokens, [language for language in each if language.triggers & words]))
+    mentions += _lists(tokens, mentions)
+    language = each[0]
+    is_open = is_long or bool(_LOOP.search(text) or language.pattern("{any}{nouns}").search(tokens))
+    is_open = is_open or (_VALUE in tokens and _has_open_value(text, tokens, places))
+    possible = frozenset(
+        key.key for key in _keys(tokens, 0, len(tokens), language) if not _is_counted(tokens, key, language)
+    )
+    return PromptText(
+        tokens, places, tuple(sorted(mentions, key=lambda mention: mention.start)), possible, language, is_open
+    )
+
+
+def _tokens(text: str) -> tuple[str, dict[int, tuple[int, int]]]:
+    found, places, length = [], {}, 0
+    for match in _TOKEN.finditer(text):
+        kind, word = match.lastgroup or "", match.group()
+        plain = {"amount": _AMOUNT, "dash": "-", "ampm": f"{match['ampm']}m".lower(), "word": fold(word)}
+        token = plain.get(kind, word)
+        places[length] = match.span()
+        length += len(token) + 1
+        found.append(f" {token}")
+    return "".join(found), places
+
+
+def _blank(found: re.Match[str]) -> str:
+    """A text of the same length that sounds alike: a value, a pause or nothing."""
+    piece = found.group()
+    if piece.startswith("{{"):
+        return _VALUE * len(piece)
+    mark = "." if _ALTERNATIVE.match(piece) else "," if _PAUSE.match(piece) else ""
+    return mark.ljust(len(piece))
+
+
+def _has_open_value(text: str, tokens: str, places: Mapping[int, tuple[int, int]]) -> bool:
+    """Whether a computed value is a sentence of its own, or takes the place of a key."""
+    for found in re.finditer(f"(?P<stop>^|[ ][.!?;:]) {_VALUE}+(?=(?P<end>$|[ ][.!?;:])|)", tokens):
+        if found["end"] is not None or text[places[found.end()][0]].isupper():
+            return True
+    return any(each.pattern(f"(?:{{press}}|{{dial}}|{{nouns}})[ ]{_VALUE}").search(tokens) for each in languages())
+
+
+def _mentions(tokens: str, among: list[Language]) -> Iterator[Mention]:
+    """The mentions of keys beside a word for them; of those that overlap, the first in the likeliest language."""
+    found = [
+        (way == "before", match.start(), rank, _mention(tokens, match, way, language))
+        for rank, language in enumerate(among)
+        for way, rule in _WAYS.items()
+        for match in language.pattern(rule).finditer(tokens)
+    ]
+    taken = set[int]()
+    for *_, mention in sorted(found, key=lambda each: each[:3]):
+        covered = range(mention.start, mention.end)
+        if taken.isdisjoint(covered):
+            taken.update(covered)
+            yield mention
+
+
+def _mention(tokens: str, match: re.Match[str], way: str, language: Language) -> Mention:
+    start, end = match.span()
+    digits = language.pattern("{digit}").findall(match["range"] or "") if "range" in match.re.groupindex else ()
+    keys = tuple(_keys(tokens, *match.span("keys"), language))
+    if digits:
+        low, high = (int(language.key_of(digit.strip())) for digit in (digits[0], digits[-1]))
+        keys = tuple(Key(str(key), start, end) for key in range(low, max(low, high) + 1))
+    elif len(keys) == 1:
+        keys = (Key(keys[0].key, start, end),)
+    return Mention(keys, way, start, end, language, bool(digits))
+
+
+def _keys(tokens: str, start: int, end: int, language: Language) -> Iterator[Key]:
+    """The keys that are named between two offsets."""
+    pattern = language.pattern("{key}|{named}{key_noun}")
+    while (match := pattern.search(tokens, start)) and match.start() < end:
+        yield Key(language.key_of(match.group().split()[0]), *match.span())
+        start = match.end()
+
+
+def _is_counted(tokens: str, key: Key, language: Language) -> bool:
+    """Whether something else is counted there: `room 3`, `from 9 to 5`."""
+    before = language.pattern(rf"(?:{{before_quantities}}|[\d{_AMOUNT}]{{range_words}})$")
+    return len(key.key) > 1 or before.search(tokens[: key.start]) is not None
+
+
+def _lists(tokens: str, mentions: list[Mention]) -> Iterator[Mention]:
+    """The keys whose verb is left out, behind keys that have one."""
+    for mention in mentions:
+        tokens = _replaced(tokens, mention.start, mention.end, _NAMED)
+    patterns = [
+        (language, language.pattern(rule))
+        for language in dict.fromkeys(mention.language for mention in mentions)
+        for rule in _LISTS
+    ]
+    at = 0
+    while each := [(match.start(), match, lang) for lang, rule in patterns if (match := rule.search(tokens, at))]:
+        at, match, language = min(each, key=lambda one: one[0])
+        start, end = match.span("keys")
+        keys = tuple(_keys(tokens, start, end, language))
+        is_key = len(keys[0].key) == 1 and not _is_counted(tokens, keys[0], language)
+        tokens = _replaced(tokens, start, end, _NAMED if is_key else _AMOUNT)
+        if is_key:
+            yield Mention(keys, "list", start, end, language)
+
+
+def _replaced(tokens: str, start: int, end: int, sign: str) -> str:
+    return f"{tokens[:start]}{sign * (end - start)}{tokens[end:]}"

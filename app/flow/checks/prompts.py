@@ -1,0 +1,394 @@
+"""Compares what a step says with what it listens for (W600 to W609).
+
+A caller who is told to press 3 where there is no 3 is lost, and no other check sees it. Prompts in English, German,
+French, Spanish, Italian and Portuguese are understood. When in doubt there is no warning: a false alarm costs more than
+a fault that is missed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from app.flow.actions.action import Action
+from app.flow.actions.values import Localised, Object, in_locale
+from app.flow.checks.prompt_text import Key, Language, Mention, PromptText, read_prompt
+from app.flow.issues import Issue
+from app.flow.language.collect import Collect
+from app.flow.language.exits import StepSource, Wired
+from app.flow.language.menu import Choices
+from app.flow.language.reader import Reader
+from app.flow.language.retry import FAILURES
+from app.flow.model import Part
+from app.flow.nodes import Map, Node, Place, Seq, Text
+from app.flow.phrases import find, fold
+from app.flow.rules import RULES
+from app.flow.templates import Computed, Literal
+from app.flow.templates.tree import Located, TemplateFile
+
+_AFTER_THE_TONE: Final = re.compile(
+    r"\bafter the (?:tone|beep|signal)|\bnach dem (?:\w*ton|signal)|\baprès le (?:bip|signal)"
+    r"|\bdespués de(?:l tono| la señal)|\bdopo il (?:segnale|bip)|\bapós o (?:sinal|bipe|bip)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One text that a caller hears; an inherited one comes from the flow's defaults, so other menus say it too."""
+
+    source: Located
+    text: PromptText
+    is_inherited: bool = False
+
+    def words(self, start: int, end: int) -> str:
+        """What stands between two offsets in the tokens of the text, on one line."""
+        first, last = self.text.written(start, end)
+        return " ".join(self.source.value[first:last].split())
+
+    def place(self, start: int, end: int) -> Place:
+        """Where that is, cut at the end of the first line."""
+        first, last = self.text.written(start, end)
+        place = self.source.at(first)
+        places = (self.source.at(offset) for offset in range(last - 1, first - 1, -1))
+        end_place = next(each for each in places if each.line == place.line)
+        return place._replace(length=max(1, end_place.column - place.column + 1))
+
+
+def check_prompts(source: StepSource, wired: Wired) -> list[Issue]:
+    """The warnings on the prompts of a step without errors: their order, and whether they fit what the step asks."""
+    found = dict.fromkeys(_check_order(source.fields.get("do")))
+    if isinstance(wired.exit, Choices | Collect):
+        for locale in source.reader.locales or ("",):
+            found |= dict.fromkeys(_check_asked(source, wired.parts, wired.exit, locale))
+    return list(found)
+
+
+def _check_order(do: Node | None) -> Iterator[Issue]:
+    """W608: one text twice in a row. W609: a recording in front of the text that announces it."""
+    items = [item for item in do.items if isinstance(item, Map)] if isinstance(do, Seq) else []
+    for before, item in pairwise(items):
+        text, said = item.get("talk"), before.get("talk")
+        if not isinstance(text, Text):
+            continue
+        if isinstance(said, Text) and said.value == text.value:
+            yield RULES["W608"].at(text.place, "the caller hears this text twice in a row")
+        record = next((entry.key for entry in before.entries if entry.key.value == "record"), None)
+        if record is not None and (found := _AFTER_THE_TONE.search(text.value)):
+            message = f'the recording has begun, and its tone is over, when the caller hears "{found[0]}"'
+            yield RULES["W609"].at(record.place, message)
+
+
+def _check_asked(
+    source: StepSource, played: tuple[Part, ...], exit_: Choices | Collect, locale: str
+) -> Iterator[Issue]:
+    """What a caller of one locale hears, compared with what the step takes."""
+    retry = source.fields.get("retry")
+    written = retry.keys() if isinstance(retry, Map) else ()
+    own, inherited = list(played), list[Part]()
+    for failure in FAILURES:
+        prompts = (part for parts in exit_.retry.prompts[failure] for part in parts)
+        (own if failure in written else inherited).extend(prompts)
+    heard = [prompt for part in own for prompt in _prompts(part, locale, source.reader)]
+    heard += [prompt for part in inherited for prompt in _prompts(part, locale, source.reader, is_inherited=True)]
+    actions = [part for part in own if isinstance(part, Action)]
+    if isinstance(exit_, Collect):
+        entry = DataEntry(exit_.digits, any(map(_ends_with_hash, actions)))
+        yield from (issue for prompt in heard for issue in check_entry(prompt, entry))
+        return
+    choices = source.fields.values["choices"]
+    names = choices.keys() if isinstance(choices, Map) else ()
+    menu = [
+        MenuEntry(each.name, each.keys, tuple(each.said_in(locale)), each.place, is_inherited=each.name not in names)
+        for each in exit_.choices.values()
+    ]
+    played_words = {action.word for action in actions}
+    is_complete = len(actions) == len(own) and "stream" not in played_words
+    other_keys = frozenset("*#" if "record" in played_words else "")
+    yield from check_menu(heard, menu, is_complete=is_complete, other_keys=other_keys)
+
+
+def _prompts(part: Part, locale: str, reader: Reader, *, is_inherited: bool = False) -> Iterator[Prompt]:
+    """What a talk says in one locale: its text and the files that it includes."""
+    if not isinstance(part, Action) or part.word != "talk" or "text" not in part.fields:
+        return
+    value = in_locale(part.fields["text"], locale)
+    text = value.text if isinstance(value, Literal) else value.template.text if isinstance(value, Computed) else None
+    if text is None:
+        return
+    files = (TemplateFile(file, reader.templates[file]) for file in sorted(value.used_files))
+    voice = _voice(part, locale, reader)
+    for each in (text, *(file for file in files if file != text)):
+        yield Prompt(each, read_prompt(each.value, voice), is_inherited)
+
+
+def _voice(talk: Action, locale: str, reader: Reader) -> str:
+    """The language code of the voice; "" when it is not known, and for a text that is said in several languages."""
+    places = {in_locale(talk.fields["text"], each).place for each in reader.locales}
+    if isinstance(talk.fields.get("language"), Localised) and len(places) == 1:
+        return ""
+    return talk.in_locale(locale).literal("language") or ""
+
+
+def _ends_with_hash(action: Action) -> bool:
+    """Whether it is an `input` that the hash key ends, or can end."""
+    dtmf = action.fields.get("dtmf")
+    value = dtmf.members.get("submitOnHash") if isinstance(dtmf, Object) else None
+    return value is not None and (not value.is_literal or value.render({}) is True)
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """One choice.
+
+    Attributes:
+        name: as written.
+        keys: digits, `*` or `#`.
+        phrases: what a caller may say, as written.
+        place: of its name.
+        is_inherited: it is one of the flow's defaults, so that not every menu has to mention it.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    phrases: tuple[str, ...]
+    place: Place
+    is_inherited: bool = False
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Its name and phrases, folded."""
+        folded = (fold(term.replace("_", " ")) for term in (self.name, *self.phrases))
+        return tuple(term for term in folded if term)
+
+
+def check_menu(
+    heard: Sequence[Prompt], menu: Sequence[MenuEntry], *, is_complete: bool, other_keys: frozenset[str]
+) -> Iterator[Issue]:
+    """W600 and W601.
+
+    Args:
+        heard: every text that a caller can hear in the step.
+        menu: its choices, the inherited ones included.
+        is_complete: nothing else is heard there, such as audio files; otherwise no choice is missed.
+        other_keys: keys that another action of the step listens for, such as the one that ends a recording.
+    """
+    known = {key for entry in menu for key in entry.keys} | other_keys
+    unknown = [(prompt, key) for prompt in heard for key in _unknown_keys(prompt.text, known)]
+    for prompt, key in unknown:
+        yield _unknown_key(prompt, key, menu)
+    unmentioned = _unmentioned(heard, menu) if is_complete else []
+    if len(unmentioned) > len({key.key for _, key in unknown}):
+        yield from map(_not_mentioned, unmentioned)
+
+
+def _unknown_keys(text: PromptText, known: set[str]) -> Iterator[Key]:
+    """The keys that a text surely names and that no choice has."""
+    longest = max((len(key) for key in known), default=1)
+    in_turn = _pressed_in_turn(text, known)
+    for mention in text.mentions:
+        for key in mention.keys if mention not in in_turn and not _is_forbidden(text, mention) else ():
+            length = len(key.key)
+            is_sure = length in {1, longest} or (length == 2 and mention.way == "press" and longest == 1)
+            if key.key not in known and is_sure:
+                yield key
+
+
+def _pressed_in_turn(text: PromptText, known: set[str]) -> list[Mention]:
+    """The mentions of a choice of several keys one after another: `press 1 and then 2`, `press 1, then press 2`."""
+    found: list[Mention] = []
+    for first, start in enumerate(text.mentions):
+        pressed = ""
+        for last, mention in enumerate(text.mentions[first:], first + 1):
+            pressed += "".join(key.key for key in mention.keys)
+            if pressed in known and mention.language.pattern("{then}").search(text.tokens, start.start, mention.end):
+                found += text.mentions[first:last]
+    return found
+
+
+def _is_forbidden(text: PromptText, mention: Mention) -> bool:
+    """Whether the text says not to press the key."""
+    denied = mention.language.pattern(r"(?:{negations}|[ ]don[ ]t)$")
+    return denied.search(text.tokens[: mention.start]) is not None
+
+
+def _unknown_key(prompt: Prompt, key: Key, menu: Sequence[MenuEntry]) -> Issue:
+    which = "not every menu that says so" if prompt.is_inherited else "no choice of this menu"
+    message = f'the prompt says "{prompt.words(key.start, key.end)}", and {which} has the key {key.key}'
+    keys = [key for entry in menu for key in entry.keys]
+    written = key.key if key.key.isdigit() else f'"{key.key}"'
+    cure = f"add `dtmf: {written}` to the choice that is meant, or ask the caller to speak"
+    if keys:
+        cure = f"the keys are {', '.join(keys)}: say one of them, or add a choice with `dtmf: {written}`"
+    return RULES["W600"].at(prompt.place(key.start, key.end), message, cure)
+
+
+def _unmentioned(heard: Sequence[Prompt], menu: Sequence[MenuEntry]) -> list[MenuEntry]:
+    """The menu's own choices that no prompt mentions; none if a prompt can mean any choice, or no prompt offers one."""
+    own = [prompt.text for prompt in heard if not prompt.is_inherited]
+    entries = [entry for entry in menu if not entry.is_inherited]
+    terms = [term for entry in menu for term in entry.terms]
+    if any(_can_mean_any(text, terms) for text in own) or not any(text.mentions or text.has("{say}") for text in own):
+        return []
+    named = {key.key for prompt in heard for mention in prompt.text.mentions for key in mention.keys}
+    named |= {key for prompt in heard for key in prompt.text.possible_keys}
+    missing = [
+        entry
+        for entry in entries
+        if not named & set(entry.keys) and not any(find(term, text.words) for text in own for term in entry.terms)
+    ]
+    return missing if len(missing) < len(entries) else []
+
+
+def _can_mean_any(text: PromptText, terms: Sequence[str]) -> bool:
+    """Whether a text can mean any choice: by a computed value, by examples, or by words that are not understood."""
+    if text.is_open or text.has("{example}"):
+        return True
+    return text.has("{say}") and not any(find(term, text.words) for term in terms)
+
+
+def _not_mentioned(entry: MenuEntry) -> Issue:
+    if entry.keys:
+        message = f'no prompt of this menu names the key {" or ".join(entry.keys)} of the choice "{entry.name}"'
+        cure = f'say e.g. "for {entry.name.replace("_", " ")}, press {entry.keys[0]}", or delete the choice'
+    else:
+        message = f'no prompt of this menu offers the choice "{entry.name}", which is chosen by speech'
+        cure = f'say e.g. "say {entry.phrases[0]}", or delete the choice'
+    return RULES["W601"].at(entry.place, message, cure)
+
+
+@dataclass(frozen=True, slots=True)
+class DataEntry:
+    """What a `collect` takes: the fewest and most digits, None for none; and whether the hash key ends them."""
+
+    lengths: tuple[int, int] | None
+    ends_with_hash: bool = False
+
+    @property
+    def shown(self) -> str:
+        """What it takes, in words."""
+        if self.lengths is None:
+            return "speech only"
+        low, high = self.lengths
+        return f"{low if low == high else f'{low} to {high}'} digit{'' if high == 1 else 's'}"
+
+
+def check_entry(prompt: Prompt, entry: DataEntry) -> Iterator[Issue]:
+    """W605, W606 and W607 for one text that a caller can hear in the step of a data entry."""
+    yield from _check_keys(prompt, entry)
+    if not prompt.is_inherited and entry.lengths is not None:
+        yield from _check_count(prompt, entry, *entry.lengths)
+        if entry.lengths[0] == entry.lengths[1] and not entry.ends_with_hash:
+            yield from _check_hash(prompt)
+
+
+def _check_keys(prompt: Prompt, entry: DataEntry) -> Iterator[Issue]:
+    """W605: a key as in a menu, where digits or speech are taken."""
+    if prompt.text.has("{spelled}"):
+        return
+    for mention in prompt.text.mentions:
+        if mention.way != "press" or mention.is_range or not _ends_or_explains(prompt.text, mention):
+            continue
+        for key in mention.keys:
+            if not _is_taken(key.key, entry):
+                which = "not every step that says so" if prompt.is_inherited else "this step"
+                message = f'the prompt says "{prompt.words(key.start, key.end)}", and {which} takes {entry.shown}'
+                yield RULES["W605"].at(prompt.place(key.start, key.end), message)
+
+
+def _ends_or_explains(text: PromptText, mention: Mention) -> bool:
+    """Whether a key is named as one: `press 0 for help`, not `enter the 8 figures`."""
+    return mention.language.pattern("{end}|{after_key}").match(text.tokens, mention.end) is not None
+
+
+def _is_taken(key: str, entry: DataEntry) -> bool:
+    if entry.lengths is None or key == "*":
+        return False
+    return key == "#" or len(key) != 1 or entry.lengths[0] <= 1
+
+
+class _Count(NamedTuple):
+    """How many digits a text asks for: fewest and most, with the offsets of its words."""
+
+    low: int
+    high: int
+    start: int
+    end: int
+
+
+_STOP: Final = re.compile(r" [.!?;]")
+_COUNT: Final = (
+    r"(?:(?P<low>{count})(?:{range_words}|{conjunctions}|[ ]-))?(?P<high>{count})"
+    r"(?:[ ](?!{count})[^\W\d]+)?(?:[ ]-)?{digits}|[ ](?P<compound>[^ ]+)stellig(?:e[nrsm]?)?(?![^ ])"
+)
+_PART: Final = r"(?:[ ],|{conjunctions})(?:(?P<count>{count})(?={purpose})|{a}(?=(?:[ ][^ ]+)?{digits}))"
+_HASH: Final = (
+    r"[ ]#|{hash}|(?:{nouns}|{end_of_entry}|{press})(?:[ ][^ ]+){0,3}{hash_beside_key}|{hash_beside_key}(?={nouns})"
+)
+
+
+def _sentences(text: PromptText) -> Iterator[tuple[int, int]]:
+    """Where each sentence begins and ends."""
+    start = 0
+    for stop in _STOP.finditer(f"{text.tokens} ."):
+        yield start, stop.start()
+        start = stop.end()
+
+
+def _check_hash(prompt: Prompt) -> Iterator[Issue]:
+    """W607: the hash key after an entry that ends by itself."""
+    text = prompt.text
+    for start, end in _sentences(text):
+        found = text.language.pattern(_HASH).search(text.tokens, start, end)
+        if found and not text.language.pattern("{negations}").search(text.tokens, start, end):
+            last = text.tokens.rindex(" ", start, found.end())
+            words = prompt.words(last, found.end())
+            message = f'the prompt asks for "{words}" at the end, and this entry ends with its last digit'
+            yield RULES["W607"].at(prompt.place(last, found.end()), message, "leave the hash key out of the prompt")
+            return
+
+
+def _check_count(prompt: Prompt, entry: DataEntry, low: int, high: int) -> Iterator[Issue]:
+    """W606: another number of digits than the entry takes."""
+    text, language = prompt.text, prompt.text.language
+    if text.has("{each}"):
+        return
+    found = {(start, end): list(_counts(text, start, end)) for start, end in _sentences(text)}
+    asking = [
+        each for each, counts in found.items() if language.pattern("{enter}").search(text.tokens, *each) and counts
+    ]
+    counts = [count for sentence in asking or found for count in found[sentence]]
+    if not counts or any(low <= count.low and count.high <= high for count in counts):
+        return
+    first = counts[0]
+    end = next(end for _, end in found if end > first.start)
+    rest = language.pattern(_PART).finditer(text.tokens, first.start, end)
+    parts = [count.high for count in counts] + [_number(each["count"] or " 1", language) for each in rest]
+    if len(parts) > 1 and low <= sum(parts) <= high:
+        return
+    message = f'the prompt says "{prompt.words(first.start, first.end)}", and this step takes {entry.shown}'
+    digits = first.low if first.low == first.high else f"{first.low}..{first.high}"
+    cure = f"say {entry.shown}, or write `digits: {digits}`"
+    yield RULES["W606"].at(prompt.place(first.start, first.end), message, cure)
+
+
+def _counts(text: PromptText, start: int, end: int) -> Iterator[_Count]:
+    """The numbers of digits in a sentence: `4 digits`, `4-digit`, `6 to 8 digits`, `vierstellig`."""
+    language = text.language
+    for found in language.pattern(_COUNT).finditer(text.tokens, start, end):
+        high = _number(found["high"] or found["compound"], language)
+        low = _number(found["low"], language) if found["low"] else high
+        before = text.tokens[start : found.start()]
+        is_bound = language.pattern("(?:{at_most}|{at_least})(?:[ ][^ ]+){0,2}$").search(before)
+        if high and not is_bound and not language.pattern("{article}").fullmatch(found["high"] or ""):
+            first = found.start() if low < high else found.start("high") if found["high"] else found.start()
+            yield _Count(min(low, high), high, first, found.end())
+
+
+def _number(token: str, language: Language) -> int:
+    """The number that a token means; 0 for none."""
+    word = token.strip()
+    return int(word) if word.isdigit() else language.counts.get(word, 0)
