@@ -18,7 +18,7 @@ import click
 from app.cli import options
 from app.cli.database import find_call, find_database, opened_records
 from app.cli.output import FINE, ISSUES, counted, print_json, shows_colours
-from app.cli.recorded_calls import Entry, RecordedCall, entries_of, hook_document, recorded_call
+from app.cli.recorded_calls import call_document, entries_of, hook_document
 from app.flow.report import printable
 from app.service.calls import LONGEST_CALL_MS
 from app.store import CallRow, Records, Timeline, Wanted
@@ -33,6 +33,11 @@ SHORT_ID: Final = 12
 WHOLE_ID: Final = 32
 SHORT_HASH: Final = 8
 _INDENT: Final = " " * 8
+_ACTION_WORDS: Final = {
+    "talk": "text", "stream": "streamUrl", "conversation": "name", "notify": "payload", "wait": "timeout",
+    "transfer": "conversationId",
+}  # fmt: skip
+"""The field that says most of an action."""
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -159,13 +164,13 @@ async def _show_one(records: Records, name: str, screen: Screen, *, follow: bool
     if not follow:
         screen.print_timeline(timeline)
         return FINE
-    screen.print_head(timeline.call)
+    screen.print_heading(timeline.call)
     seen: set[str] = set()
     while timeline is not None:
         for entry in entries_of(timeline):
             if entry.webhook.id not in seen:
                 seen.add(entry.webhook.id)
-                screen.print_entry(entry)
+                screen.print_entry(entry.document)
         await asyncio.sleep(POLL_S)
         timeline = await records.timeline(timeline.call.session.id)
     return FINE
@@ -201,19 +206,23 @@ class Screen:
         self._whole = whole
         # None where the output goes to a file or a program, and nothing is cut.
         self._columns = max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+        self._is_narrow = self._columns is not None and self._columns < WIDE
+
+    @property
+    def _table(self) -> Sequence[tuple[str, int]]:
+        """The columns of the table with their widths; a pipe gets whole ids."""
+        id_width, began = WHOLE_ID if self._columns is None else SHORT_ID, f"began ({self._zone})"
+        return ("call", id_width), (began, max(19, len(began))), ("from", 15), ("to", 15), ("flow", 14), ("revision", 8)
 
     def print_list(self, calls: Sequence[CallRow], *, has_more: bool) -> None:
         """Calls as a table."""
         if self._is_json:
-            now = _now()
-            print_json({"calls": [recorded_call(call, now).as_json(now) for call in calls], "more": has_more})
+            print_json({"calls": [call_document(call, _now()) for call in calls], "more": has_more})
             return
         if not calls:
             click.echo("no calls", err=True)
-            return
-        if not self._is_narrow:
-            heads = " ".join(f"{name:<{size}}" for name, size in self._table)
-            click.echo(f"{heads} turns     took  state")
+        elif not self._is_narrow:
+            click.echo(f"{' '.join(f'{name:<{size}}' for name, size in self._table)} turns     took  state")
         for call in calls:
             self.print_call(call)
         if has_more:
@@ -221,136 +230,104 @@ class Screen:
 
     def print_call(self, row: CallRow) -> None:
         """One call, on one line; on a narrow terminal on two."""
-        now = _now()
-        call = recorded_call(row, now)
+        call = call_document(row, _now())
         if self._is_json:
-            print_json(call.as_json(now), is_line=True)
+            print_json(call, is_line=True)
             return
-        began = f"{self._time(call.began_at):%Y-%m-%d %H:%M:%S}"
-        caller, called = printable(call.caller) or "-", printable(call.called) or "-"
-        took, state = _duration(call.seconds(now)), state_of(call)
+        names = ("id", "from", "to", "flow")
+        id_, caller, called, flow = (printable(call[name]) or "-" for name in names)
+        began = f"{self._time(call['began_at']):%Y-%m-%d %H:%M:%S}"
+        took, state = _duration(call["seconds"]), state_of(call)
         if self._is_narrow:
-            head = f"{began}  {printable(call.id)[:SHORT_ID]}  {printable(call.flow)}"
-            rest = f"    {caller} to {called}, {counted(call.turns, 'turn')}, {took}: {state}"
+            head = f"{began}  {id_[:SHORT_ID]}  {flow}"
+            rest = f"    {caller} to {called}, {counted(call['turns'], 'turn')}, {took}: {state}"
             click.echo(f"{head[: self._columns]}\n{_coloured(call, rest[: self._columns])}")
             return
-        values = (printable(call.id), began, caller, called, printable(call.flow), call.revision[:SHORT_HASH])
-        cells = [
-            f"{value if self._columns is None else value[:size]:<{size}}"
-            for value, (_, size) in zip(values, self._table, strict=True)
-        ]
-        click.echo(_coloured(call, f"{' '.join(cells)} {call.turns:>5} {took:>8}  {state}"[: self._columns]))
+        values = zip((id_, began, caller, called, flow, call["revision"][:SHORT_HASH]), self._table, strict=True)
+        cells = [f"{value if self._columns is None else value[:size]:<{size}}" for value, (_, size) in values]
+        click.echo(_coloured(call, f"{' '.join(cells)} {call['turns']:>5} {took:>8}  {state}"[: self._columns]))
 
     def print_timeline(self, timeline: Timeline) -> None:
         """One call, with all its webhooks, turns and hooks."""
-        entries = list(entries_of(timeline))
+        entries = [entry.document for entry in entries_of(timeline)]
         if self._is_json:
-            now = _now()
-            print_json(
-                {
-                    "call": recorded_call(timeline.call, now).as_json(now),
-                    "timeline": [entry.as_json() for entry in entries],
-                    "hooks": [hook_document(hook) for hook in timeline.hooks],
-                }
-            )
+            hooks = [hook_document(hook) for hook in timeline.hooks]
+            print_json({"call": call_document(timeline.call, _now()), "timeline": entries, "hooks": hooks})
             return
-        self.print_head(timeline.call)
+        self.print_heading(timeline.call)
         for entry in entries:
             self.print_entry(entry)
         for hook in timeline.hooks:
+            tries = counted(hook.tries, "try", "tries") + (f": {printable(hook.problem)}" if hook.problem else "")
             state = "parked" if hook.is_parked else "not sent yet"
-            problem = f": {printable(hook.problem)}" if hook.problem else ""
-            click.echo(
-                f"  hook {printable(hook.name)}  {hook.id}  {state}, {counted(hook.tries, 'try', 'tries')}{problem}"
-            )
+            click.echo(f"  hook {printable(hook.name)}  {hook.id}  {state}, {tries}")
 
-    def print_head(self, row: CallRow) -> None:
+    def print_heading(self, row: CallRow) -> None:
         """What is above a timeline; nothing in JSON."""
         if self._is_json:
             return
-        now = _now()
-        call = recorded_call(row, now)
-        began = self._time(call.began_at)
-        click.echo(
-            f"call {printable(call.id)}" + (f", dialled by call {printable(call.parent)}" if call.parent else "")
-        )
-        click.echo(f"  from {printable(call.caller) or '-'} to {printable(call.called) or '-'}")
-        click.echo(f"  flow {printable(call.flow)}, revision {call.revision[:SHORT_HASH]}")
-        turns, took = counted(call.turns, "turn"), _duration(call.seconds(now))
-        state = _coloured(call, state_of(call))
-        click.echo(f"  began {began:%Y-%m-%d %H:%M:%S} {self._zone}, {turns}, {took}: {state}")
+        call = call_document(row, _now())
+        dialled_by = f", dialled by call {printable(call['parent'])}" if call["parent"] else ""
+        click.echo(f"call {printable(call['id'])}{dialled_by}")
+        click.echo(f"  from {printable(call['from']) or '-'} to {printable(call['to']) or '-'}")
+        click.echo(f"  flow {printable(call['flow'])}, revision {call['revision'][:SHORT_HASH]}")
+        began, turns = self._time(call["began_at"]), counted(call["turns"], "turn")
+        state = f"{_duration(call['seconds'])}: {_coloured(call, state_of(call))}"
+        click.echo(f"  began {began:%Y-%m-%d %H:%M:%S} {self._zone}, {turns}, {state}")
 
-    def print_entry(self, entry: Entry) -> None:
+    def print_entry(self, entry: Mapping[str, Any]) -> None:
         """One webhook with its turn."""
         if self._is_json:
-            print_json(entry.as_json(), is_line=True)
+            print_json(entry, is_line=True)
             return
-        what = f": {printable(entry.what)}" if entry.what else ""
-        again = " (delivered again)" if entry.is_again else ""
-        took = f"  [made in {entry.ms:.1f} ms]" if entry.ms is not None else ""
-        head = f"{self._time(entry.webhook.received_at):%H:%M:%S.%f}"[:12]
-        line = f"{head}  {printable(entry.webhook.kind)}{what}{again}{took}"
+        turn = entry["turn"]
+        what = f": {printable(entry['told'])}" if entry["told"] else ""
+        again = " (delivered again)" if entry["again"] else ""
+        took = f"  [made in {turn['ms']:.1f} ms]" if turn and turn["ms"] is not None else ""
+        time = f"{self._time(entry['at']):%H:%M:%S.%f}"[:12]
+        line = f"{time}  {printable(entry['kind'])}{what}{again}{took}"
         click.echo(click.style(line, fg="cyan") if shows_colours() else line)
-        if entry.turn is None:
+        if turn is None:
             return
-        self._print_labelled("why", _reasons(entry.trace))
-        ncco = entry.ncco
-        if ncco is None:
-            click.echo(f"{'    ncco':<8} nothing: the call continues as it was")
+        self._print_labelled("why", _reasons(turn["why"]))
+        if turn["ncco"] is None:
+            self._print_labelled("ncco", ["nothing: the call continues as it was"])
         elif self._whole:
             click.echo("    ncco")
-            click.echo(textwrap.indent(json.dumps(ncco, ensure_ascii=False, indent=2), _INDENT))
+            click.echo(textwrap.indent(json.dumps(turn["ncco"], ensure_ascii=False, indent=2), _INDENT))
         else:
-            self._print_labelled("ncco", (printable(action_summary(action)) for action in ncco))
+            self._print_labelled("ncco", [printable(action_summary(action)) for action in turn["ncco"]])
 
-    @property
-    def _is_narrow(self) -> bool:
-        return self._columns is not None and self._columns < WIDE
-
-    @property
-    def _table(self) -> Sequence[tuple[str, int]]:
-        """The columns of the table with their widths; a pipe gets whole ids."""
-        id_width = SHORT_ID if self._columns is not None else WHOLE_ID
-        began = (f"began ({self._zone})", max(19, len(f"began ({self._zone})")))
-        return (("call", id_width), began, ("from", 15), ("to", 15), ("flow", 14), ("revision", 8))
-
-    def _time(self, at_ms: int) -> datetime:
-        return datetime.fromtimestamp(at_ms / 1000, self._zone)
+    def _time(self, at: str) -> datetime:
+        return datetime.fromisoformat(at).astimezone(self._zone)
 
     def _print_labelled(self, label: str, lines: Iterable[str]) -> None:
         """Lines behind a label; long ones are wrapped on a terminal."""
-        start = f"    {label}"
         for line in lines:
-            click.echo(
-                textwrap.fill(
-                    line,
-                    self._columns or 10_000_000,
-                    initial_indent=f"{start:<{len(_INDENT)}} ",
-                    subsequent_indent=f"{_INDENT}   ",
-                    break_on_hyphens=False,
-                )
-            )
-            start = ""
+            shown = f"{f'    {label}':<{len(_INDENT)}} {line}"
+            after = f"{_INDENT}   "
+            if self._columns is not None:
+                shown = textwrap.fill(shown, self._columns, subsequent_indent=after, break_on_hyphens=False)
+            click.echo(shown)
+            label = ""
 
 
-def state_of(call: RecordedCall) -> str:
+def state_of(call: Mapping[str, Any]) -> str:
     """The state of a call in a few words."""
-    step = printable(call.step)
-    match call.state:
+    step, words = printable(call["step"]), "played to its end"
+    match call["state"]:
         case "open":
             words = f"waits in {step}" if step else "plays its last words"
         case "hung-up":
             words = f"hung up in {step}" if step else "hung up"
         case "lost":
-            why = "no end was reported" if call.leg else "no call of Vonage"
-            words = f"{why}, last in {step}" if step else why
-        case _:
-            words = "played to its end"
-    return f"{words}; something failed" if call.has_failed else words
+            words = "no end was reported" if call["leg"] else "no call of Vonage"
+            words += f", last in {step}" if step else ""
+    return f"{words}; something failed" if call["failed"] else words
 
 
-def _coloured(call: RecordedCall, line: str) -> str:
-    colour = "red" if call.has_failed else "green" if call.state == "open" else ""
+def _coloured(call: Mapping[str, Any], line: str) -> str:
+    colour = "red" if call["failed"] else "green" if call["state"] == "open" else ""
     return click.style(line, fg=colour) if colour and shows_colours() else line
 
 
@@ -378,18 +355,14 @@ def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def action_summary(action: Mapping[str, Any]) -> str:
     """An action of an NCCO in one line: what it plays, whom it rings, what it asks for."""
-    words = ""
-    match action.get("action"):
-        case "talk":
-            words = f'"{action.get("text", "")}"'
-        case "stream":
-            words = " ".join(str(url) for url in action.get("streamUrl") or ())
+    name = str(action.get("action", "?"))
+    value = action.get(_ACTION_WORDS.get(name, ""))
+    words = "" if value is None else json.dumps(value, ensure_ascii=False)
+    match name:
         case "connect":
             endpoints = (each for each in action.get("endpoint") or () if isinstance(each, dict))
             words = ", ".join(f"{each.get('type', '')} {_address(each)}".strip() for each in endpoints)
             words += f", for {action['timeout']} s" if "timeout" in action else ""
-        case "conversation":
-            words = str(action.get("name", ""))
         case "input":
             most = (action.get("dtmf") or {}).get("maxDigits")
             words = " or ".join(str(kind) for kind in action.get("type") or ())
@@ -397,13 +370,7 @@ def action_summary(action: Mapping[str, Any]) -> str:
         case "record":
             ends = ("endOnKey", "endOnSilence", "timeOut")
             words = ", ".join(f"{name} {action[name]}" for name in ends if name in action)
-        case "notify":
-            words = str((action.get("payload") or {}).get("checkpoint", ""))
-        case "wait":
-            words = f"{action.get('timeout', 10)} s"
-        case "transfer":
-            words = str(action.get("conversationId", ""))
-    return f"{action.get('action', '?')} {words}".rstrip()
+    return f"{name} {words}".rstrip()
 
 
 def _address(endpoint: Mapping[str, Any]) -> str:

@@ -1,11 +1,11 @@
-"""Recorded calls: their facts, and their timeline."""
+"""Recorded calls as JSON documents: a call, each webhook of its timeline, and a hook that is not sent yet."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import orjson
@@ -17,101 +17,42 @@ from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow
 MASKED: Final = "secret:"
 """Starts the token that is stored instead of something sensitive."""
 
-State = Literal["open", "ended", "hung-up", "lost"]
 
+def call_document(row: CallRow, now: int) -> dict[str, Any]:
+    """A call at a time in milliseconds since 1970.
 
-@dataclass(frozen=True, slots=True)
-class RecordedCall:
-    """One call.
-
-    Attributes:
-        leg: "" when the answer webhook named none, as when a browser opens the URL.
-        caller: the number that called, or a user or address; "" when it was not sent. called: likewise.
-        state: `ended`: its last words were played, and the leg ended. `hung-up`: the leg ended before. `lost`: its end
-            was never reported, or never will be, since it has no leg.
-        step: where it is or ended; "" when nothing more could be played.
-        began_at, ended_at: milliseconds since 1970; None while it is not known to be over.
-        has_failed: a turn of it could not be played as it is written.
-        parent: the call whose connect made this leg, "" for one that came in.
+    Its state is `open`; `ended`: its last words were played, and the leg ended; `hung-up`: the leg ended before; or
+    `lost`: its end was never reported, or never will be, since it has no leg. `step` is where it is or ended.
     """
-
-    id: str
-    leg: str
-    conversation: str
-    caller: str
-    called: str
-    flow: str
-    revision: str
-    state: State
-    step: str
-    began_at: int
-    ended_at: int | None
-    turns: int
-    has_failed: bool
-    parent: str
-
-    def seconds(self, now: int) -> float | None:
-        """How long it took, or has taken so far; None for a lost one."""
-        if self.state == "lost":
-            return None
-        return round(((self.ended_at or now) - self.began_at) / 1000, 3)
-
-    def as_json(self, now: int) -> dict[str, Any]:
-        """For a program."""
-        return {
-            "id": self.id,
-            "leg": self.leg,
-            "conversation": self.conversation,
-            "from": self.caller,
-            "to": self.called,
-            "flow": self.flow,
-            "revision": self.revision,
-            "state": self.state,
-            "step": self.step,
-            "failed": self.has_failed,
-            "began_at": _json_time(self.began_at),
-            "ended_at": _json_time(self.ended_at),
-            "seconds": self.seconds(now),
-            "turns": self.turns,
-            "parent": self.parent or None,
-        }
-
-
-def recorded_call(row: CallRow, now: int) -> RecordedCall:
-    """A call at a time in milliseconds since 1970."""
     session = row.session
-    state = _document(session.state)
-    call = state.get("call", {})
-    step, flow = str(state.get("step", "")), str(state.get("at", ""))
-    return RecordedCall(
-        id=session.id,
-        leg=session.leg,
-        conversation=session.conversation,
-        caller=str(call.get("from_number") or call.get("from_user") or ""),
-        called=str(call.get("to", "")),
-        flow=session.flow,
-        revision=session.revision,
-        state=_state(row, is_played=bool(state.get("is_over")), now=now),
-        step=f"{flow}.{step}" if flow and step else step,
-        began_at=session.created_at,
-        ended_at=session.updated_at if session.is_over else None,
-        turns=row.turns,
-        has_failed=row.has_failed,
-        parent=str(state.get("parent", "")),
-    )
-
-
-def _state(row: CallRow, *, is_played: bool, now: int) -> State:
-    session = row.session
+    state = _json_object(session.state)
+    call, flow, step = state.get("call", {}), str(state.get("at", "")), str(state.get("step", ""))
+    ended_at = session.updated_at if session.is_over else None
     if session.is_over:
-        return "ended" if is_played else "hung-up"
-    if not session.leg or now - session.created_at > LONGEST_CALL_MS:
-        return "lost"
-    return "open"
+        name = "ended" if state.get("is_over") else "hung-up"
+    else:
+        name = "lost" if not session.leg or now - session.created_at > LONGEST_CALL_MS else "open"
+    return {
+        "id": session.id,
+        "leg": session.leg,
+        "conversation": session.conversation,
+        "from": str(call.get("from_number") or call.get("from_user") or ""),
+        "to": str(call.get("to", "")),
+        "flow": session.flow,
+        "revision": session.revision,
+        "state": name,
+        "step": f"{flow}.{step}" if flow and step else step,
+        "failed": row.has_failed,
+        "began_at": json_time(session.created_at),
+        "ended_at": json_time(ended_at),
+        "seconds": None if name == "lost" else round(((ended_at or now) - session.created_at) / 1000, 3),
+        "turns": row.turns,
+        "parent": state.get("parent") or None,
+    }
 
 
-def _document(text: bytes) -> Mapping[str, Any]:
-    """A JSON object; {} for anything else, so that a damaged row can still be shown."""
+def _json_object(text: bytes) -> Mapping[str, Any]:
+    """{} for anything else, so that a damaged row can still be shown."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -124,64 +65,44 @@ class Entry:
     """One webhook of a call.
 
     Attributes:
-        what: what it says, in a few words; "" when its kind says it all.
         fields: what it holds, as it is stored.
         turn: the turn that answered it; None when it does not steer the call.
         is_again: a second delivery of an earlier one.
     """
 
     webhook: WebhookRow
-    what: str
     fields: Mapping[str, Any]
     turn: TurnRow | None
     is_again: bool
 
     @property
-    def trace(self) -> list[dict[str, Any]]:
-        """What its turn did and why, line by line."""
-        lines: list[dict[str, Any]] = orjson.loads(self.turn.trace) if self.turn is not None else []
-        return lines
-
-    @property
-    def ncco(self) -> list[dict[str, Any]] | None:
-        """What went out; None for an empty reply."""
-        if self.turn is None or not self.turn.ncco:
-            return None
-        actions: list[dict[str, Any]] = orjson.loads(self.turn.ncco)
-        return actions
-
-    @property
     def inputs(self) -> Mapping[str, Any]:
         """What its turn had besides the webhook: its time, and the answers of lookups."""
-        found: Mapping[str, Any] = orjson.loads(self.turn.inputs) if self.turn is not None else {}
-        return found
+        return _json_object(self.turn.inputs) if self.turn is not None else {}
 
     @property
-    def ms(self) -> float | None:
-        """How long its turn took until it could be written; None when that was not measured."""
-        us = self.inputs.get("us")
-        return None if us is None else us / 1000
-
-    def as_json(self) -> dict[str, Any]:
-        """For a program, with the turn that answered the webhook."""
-        row, turn = self.webhook, None
+    def document(self) -> dict[str, Any]:
+        """The webhook, in a few words and whole, and the turn that answered it."""
+        row, turn, inputs = self.webhook, None, self.inputs
         if self.turn is not None:
             turn = {
                 "number": self.turn.number,
-                "outcome": self.inputs.get("outcome"),
-                "ms": self.ms,
-                "lookups": self.inputs.get("lookups", {}),
-                "why": self.trace,
-                "ncco": self.ncco,
+                "outcome": inputs.get("outcome"),
+                "ms": inputs["us"] / 1000 if inputs.get("us") is not None else None,
+                "lookups": inputs.get("lookups", {}),
+                "why": orjson.loads(self.turn.trace),
+                "ncco": orjson.loads(self.turn.ncco) if self.turn.ncco else None,
             }
+        # What a second delivery of an input holds is always masked.
+        is_masked = self.is_again and row.kind.startswith("input") and MASKED.encode() in row.body
         return {
-            "at": _json_time(row.received_at),
+            "at": json_time(row.received_at),
             "kind": row.kind,
-            "told": self.what,
+            "told": "" if is_masked else summary(row.kind, self.fields),
             "status": row.status,
             "wait": {"turn": row.turn, "index": row.wait} if row.wait >= 0 else None,
             "method": row.method,
-            "fallback": fallback_reason(self.fields) or None,
+            "fallback": _fallback_reason(self.fields) or None,
             "fields": self.fields,
             "again": self.is_again,
             "turn": turn,
@@ -193,14 +114,10 @@ def entries_of(timeline: Timeline) -> Iterator[Entry]:
     turns = {turn.webhook: turn for turn in timeline.turns}
     seen: set[tuple[int, int, str]] = set()
     for webhook in timeline.webhooks:
-        fields = _fields(webhook)
         delivery = (webhook.turn, webhook.wait, webhook.status)
         is_again = webhook.id not in turns and webhook.wait >= 0 and delivery in seen
         seen.add(delivery)
-        # What a second delivery of an input holds is always masked.
-        is_masked = is_again and webhook.kind.startswith("input") and MASKED.encode() in webhook.body
-        what = "" if is_masked else summary(webhook.kind, fields)
-        yield Entry(webhook, what, fields, turns.get(webhook.id), is_again)
+        yield Entry(webhook, _fields(webhook), turns.get(webhook.id), is_again)
 
 
 def _fields(webhook: WebhookRow) -> Mapping[str, Any]:
@@ -214,29 +131,26 @@ def _fields(webhook: WebhookRow) -> Mapping[str, Any]:
 
 
 def summary(kind: str, fields: Mapping[str, Any]) -> str:
-    """What a webhook says, in a few words."""
+    """What a webhook says, in a few words; "" when its kind says it all."""
     if "not_kept" in fields:
         return f"not readable: {fields['not_kept']}"
-    family = kind.partition("-")[0]
-    what = ""
-    match family:
+    what, payload = "", fields.get("payload")
+    match kind.partition("-")[0]:
+        case "error" | "fallback":
+            return str(fields.get("reason", ""))
         case "input":
             what = _input(fields)
         case "event":
             what = _event(fields)
-        case "notify":
-            payload = fields.get("payload")
-            is_checkpoint = isinstance(payload, dict) and "checkpoint" in payload
-            what = f"checkpoint {payload['checkpoint']}" if is_checkpoint and payload is not None else ""
-        case "record":
-            what = f"a recording of {fields['size']} bytes" if fields.get("size") else ""
-        case "error" | "fallback":
-            return str(fields.get("reason", ""))
-    reason = fallback_reason(fields)
+        case "notify" if isinstance(payload, dict) and "checkpoint" in payload:
+            what = f"checkpoint {payload['checkpoint']}"
+        case "record" if fields.get("size"):
+            what = f"a recording of {fields['size']} bytes"
+    reason = _fallback_reason(fields)
     return ", ".join(part for part in (what, reason and f"by the fallback URL ({reason})") if part)
 
 
-def fallback_reason(fields: Mapping[str, Any]) -> str:
+def _fallback_reason(fields: Mapping[str, Any]) -> str:
     """Why a webhook came by the fallback URL; "" for one that did not."""
     reason = str(fields.get("reason") or "no reason")
     return reason if "original_request" in fields or reason in FALLBACK_REASONS else ""
@@ -247,12 +161,11 @@ def _input(fields: Mapping[str, Any]) -> str:
     digits = dtmf.get("digits") if isinstance(dtmf, dict) else dtmf
     if digits:
         return "pressed keys that are not kept" if str(digits).startswith(MASKED) else f"pressed {digits}"
-    if not isinstance(speech, dict):
-        return "silence"
-    results = [each for each in speech.get("results") or () if isinstance(each, dict)]
-    if not results:
+    speech = speech if isinstance(speech, dict) else {}
+    best = next((each for each in speech.get("results") or () if isinstance(each, dict)), None)
+    if best is None:
         return f"not understood: {speech['error']}" if speech.get("error") else "silence"
-    text, confidence = str(results[0].get("text", "")), results[0].get("confidence")
+    text, confidence = str(best.get("text", "")), best.get("confidence")
     if text.startswith(MASKED):
         return "said words that are not kept"
     return f'said "{text}"' + (f" (confidence {confidence})" if confidence else "")
@@ -268,19 +181,20 @@ def _event(fields: Mapping[str, Any]) -> str:
 
 
 def hook_document(hook: HookRow) -> dict[str, Any]:
-    """A hook that is not sent yet as JSON, without its body and address, which may be secret."""
+    """A hook without its body, headers and address, which may be secret."""
     return {
         "id": hook.id,
         "hook": hook.name,
         "state": "parked" if hook.is_parked else "waiting",
         "tries": hook.tries,
         "problem": hook.problem,
-        "written_at": _json_time(hook.created_at),
-        "next_try_at": _json_time(hook.due_at),
+        "written_at": json_time(hook.created_at),
+        "next_try_at": json_time(hook.due_at),
     }
 
 
-def _json_time(at_ms: int | None) -> str | None:
+def json_time(at_ms: int | None) -> str | None:
+    """Milliseconds since 1970 in UTC, as ISO 8601."""
     if at_ms is None:
         return None
     time = datetime.fromtimestamp(at_ms / 1000, UTC)

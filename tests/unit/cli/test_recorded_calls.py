@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from app.cli.calls import action_summary, follow_calls, state_of
-from app.cli.recorded_calls import recorded_call, summary
+from app.cli.recorded_calls import call_document, summary
 from app.store import ANY, CallRow, open_store
 from tests.store.stored_rows import NOON_MS, new_call, session_row, webhook_row
 
@@ -19,9 +19,9 @@ def open_call(**state: Any) -> CallRow:
 
 
 def test_open_call_waits_in_its_step() -> None:
-    call = recorded_call(open_call(at="pin_check"), NOON_MS + 65_000)
+    call = call_document(open_call(at="pin_check"), NOON_MS + 65_000)
 
-    assert ("open", "pin_check.menu", 65.0) == (call.state, call.step, call.seconds(NOON_MS + 65_000))
+    assert ("open", "pin_check.menu", 65.0) == (call["state"], call["step"], call["seconds"])
     assert "waits in pin_check.menu" == state_of(call)
 
 
@@ -39,7 +39,7 @@ def test_state_of_a_call_in_words(expected: str, state: dict[str, Any], is_over:
     call = open_call(**state)
     call = call._replace(session=call.session._replace(is_over=is_over))
 
-    assert expected == state_of(recorded_call(call, NOON_MS + later))
+    assert expected == state_of(call_document(call, NOON_MS + later))
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,15 @@ def test_webhook_in_a_few_words(expected: str, kind: str, fields: dict[str, Any]
     ("expected", "action"),
     [
         ('talk "Hello."', {"action": "talk", "text": "Hello."}),
-        ("stream https://x/a.mp3", {"action": "stream", "streamUrl": ["https://x/a.mp3"]}),
+        ('stream ["https://x/a.mp3"]', {"action": "stream", "streamUrl": ["https://x/a.mp3"]}),
         ("connect sip sip:a@b", {"action": "connect", "endpoint": [{"type": "sip", "uri": "sip:a@b"}]}),
         ("connect vbc", {"action": "connect", "endpoint": [{"type": "vbc"}]}),
-        ("conversation room", {"action": "conversation", "name": "room"}),
+        ('conversation "room"', {"action": "conversation", "name": "room"}),
         ("input dtmf, up to 6 digits", {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": 6}}),
         ("record endOnKey #", {"action": "record", "endOnKey": "#"}),
-        ("notify terms", {"action": "notify", "payload": {"checkpoint": "terms"}}),
-        ("wait 10 s", {"action": "wait"}),
-        ("transfer CON-2", {"action": "transfer", "conversationId": "CON-2"}),
+        ('notify {"checkpoint": "terms"}', {"action": "notify", "payload": {"checkpoint": "terms"}}),
+        ("wait", {"action": "wait"}),
+        ('transfer "CON-2"', {"action": "transfer", "conversationId": "CON-2"}),
         ("dance", {"action": "dance"}),
     ],
 )
@@ -91,9 +91,9 @@ def test_action_in_a_line(expected: str, action: dict[str, Any]) -> None:
 
 def test_call_without_a_leg_never_ends_and_is_not_open() -> None:
     row = open_call()
-    call = recorded_call(row._replace(session=row.session._replace(leg="")), NOON_MS)
+    call = call_document(row._replace(session=row.session._replace(leg="")), NOON_MS)
 
-    assert ("lost", None) == (call.state, call.seconds(NOON_MS))
+    assert ("lost", None) == (call["state"], call["seconds"])
     assert "no call of Vonage, last in menu" == state_of(call)
 
 
