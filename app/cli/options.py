@@ -28,21 +28,6 @@ templates = click.option(
 chaos = click.option(
     "--chaos", type=click.IntRange(0), metavar="SEED", help="Play on an unlucky network: late, twice, lost."
 )
-_REMOTE_SERVER = (
-    click.option("--event-url", default="", help="Of a server at a URL: where events go [nowhere]."),
-    click.option("--fallback-url", default="", help="Of a server at a URL: what is asked when it fails [nothing]."),
-    click.option(
-        "--method",
-        type=click.Choice(("GET", "POST"), case_sensitive=False),
-        metavar="[GET|POST]",
-        help="Of a server at a URL: how its answer and fallback URL are asked [GET].",
-    ),
-    click.option(
-        "--signature-secret",
-        default="",
-        help="Of a server at a URL: what webhooks are signed with [VONAGE_SIGNATURE_SECRET, else nothing].",
-    ),
-)
 
 
 def output(*formats: str) -> Callable[[Command], Command]:
@@ -50,13 +35,6 @@ def output(*formats: str) -> Callable[[Command], Command]:
     return click.option(
         "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print it."
     )
-
-
-def remote_server(command: Command) -> Command:
-    """The options of a server at a URL, beside its answer URL."""
-    for option in reversed(_REMOTE_SERVER):
-        command = option(command)
-    return command
 
 
 def read_time(_: click.Context, __: click.Parameter, text: str | None) -> datetime:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+import click
 import structlog
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from starlette.types import ASGIApp
@@ -16,6 +19,7 @@ from structlog.typing import FilteringBoundLogger
 
 from app.cli.environment import flow_variables, server_settings, variables
 from app.cli.output import CannotRun
+from app.flow.model import Project
 from app.flow.report import printable
 from app.service.calls import CallService
 from app.service.factory import Network
@@ -23,6 +27,7 @@ from app.settings import Settings
 from app.simulator import Application
 from app.store import HookRow
 from app.verify.scenarios.line import BASE, BROKEN, Outside
+from app.verify.scenarios.stage import LocalStage
 from app.web import create_app
 from app.web.webhooks import DEADLINE_S
 
@@ -87,56 +92,92 @@ async def live_outside(*, is_live: bool) -> AsyncIterator[Outside | None]:
         await network.close()
 
 
+@asynccontextmanager
+async def local_stage(project: Project, *, is_live: bool, chaos: int | None) -> AsyncIterator[LocalStage]:
+    """Where the scenarios of a project are played. Raises CannotRun."""
+    async with live_outside(is_live=is_live) as outside:
+        yield LocalStage(project, make_app, server_settings().dial_allow, outside=outside, chaos=chaos)
+
+
 def is_url(what: str | None) -> bool:
     """Whether a word of the command line means a server at a URL."""
     return what is not None and what.lower().startswith(("http://", "https://"))
 
 
-def remote_application(
-    answer_url: str, event_url: str, fallback_url: str, method: Method | None, secret: str
-) -> Application:
-    """A server at URLs, whose webhooks are signed with the account of the environment, if it has a secret.
+@dataclass(frozen=True, slots=True)
+class RemoteServer:
+    """The options of a server at a URL, beside its answer URL."""
 
-    Without a method it is asked by GET. Raises CannotRun for what is no URL.
-    """
-    for url in (answer_url, event_url, fallback_url):
-        _check_url(url)
-    known = variables()
-    return Application(
-        answer_url,
-        event_url,
-        fallback_url,
-        answer_method=method or "GET",
-        signature_secret=secret
-        or known.get("VONAGE_SIGNATURE_SECRET", "")
-        or known.get("VONAGE_API_SIGNATURE_SECRET", ""),
-        api_key=known.get("VONAGE_API_KEY", ""),
-        application_id=known.get("VONAGE_APPLICATION_ID", ""),
-    )
+    event_url: str
+    fallback_url: str
+    method: Method | None
+    signature_secret: str
+
+    def application(self, answer_url: str) -> Application:
+        """The server, whose webhooks are signed with the account of the environment, if it has a secret.
+
+        Without a method it is asked by GET. Raises CannotRun for what is no URL.
+        """
+        self._check_urls(answer_url)
+        known = variables()
+        secrets = ("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET")
+        return Application(
+            answer_url,
+            self.event_url,
+            self.fallback_url,
+            answer_method=self.method or "GET",
+            signature_secret=self.signature_secret or next((known[name] for name in secrets if known.get(name)), ""),
+            api_key=known.get("VONAGE_API_KEY", ""),
+            application_id=known.get("VONAGE_APPLICATION_ID", ""),
+        )
+
+    def refuse(self) -> None:
+        """Raises CannotRun for these options where a project is called."""
+        self._check_urls()
+        names = ("--event-url", "--fallback-url", "--method", "--signature-secret")
+        given = (self.event_url, self.fallback_url, self.method, self.signature_secret)
+        for name, value in zip(names, given, strict=True):
+            if value:
+                cure = "leave it out, or name the answer URL instead of a flow"
+                raise CannotRun(f"{name} is for a server at a URL", cure)
+
+    def _check_urls(self, answer_url: str = "") -> None:
+        """Raises CannotRun for what is no URL of a server; "" is none at all."""
+        for url in filter(None, (answer_url, self.event_url, self.fallback_url)):
+            try:
+                is_good = is_url(url) and bool(urlsplit(url).hostname) and url.isprintable() and " " not in url
+            except ValueError:
+                is_good = False
+            if not is_good:
+                cure = "write one such as https://calls.example.com/answer"
+                raise CannotRun(f"{printable(url)} is no URL of a server", cure)
 
 
-def _check_url(url: str) -> None:
-    """Raises CannotRun for what is no URL of a server; "" is none at all."""
-    try:
-        is_good = not url or (is_url(url) and bool(urlsplit(url).hostname) and url.isprintable() and " " not in url)
-    except ValueError:
-        is_good = False
-    if not is_good:
-        raise CannotRun(f"{printable(url)} is no URL of a server", "write one such as https://calls.example.com/answer")
+_REMOTE_OPTIONS: Final = (
+    click.option("--event-url", default="", help="Of a server at a URL: where events go [nowhere]."),
+    click.option("--fallback-url", default="", help="Of a server at a URL: what is asked when it fails [nothing]."),
+    click.option(
+        "--method",
+        type=click.Choice(("GET", "POST"), case_sensitive=False),
+        metavar="[GET|POST]",
+        help="Of a server at a URL: how its answer and fallback URL are asked [GET].",
+    ),
+    click.option(
+        "--signature-secret",
+        default="",
+        help="Of a server at a URL: what webhooks are signed with [VONAGE_SIGNATURE_SECRET, else nothing].",
+    ),
+)
 
 
-def refuse_remote_options(event_url: str, fallback_url: str, method: Method | None, secret: str) -> None:
-    """Raises CannotRun for options of a server at a URL where a project is called."""
-    given = {"--event-url": event_url, "--fallback-url": fallback_url, "--method": method, "--signature-secret": secret}
-    for name, value in given.items():
-        if value:
-            raise CannotRun(
-                f"{name} is for a server at a URL", "leave it out, or name the answer URL instead of a flow"
-            )
+def remote_options(command: Callable[..., int]) -> Callable[..., int]:
+    """The options of `RemoteServer`, which a command gets as `remote`."""
 
+    @wraps(command)
+    def run(*args: Any, event_url: str, fallback_url: str, method: Any, signature_secret: str, **others: Any) -> int:
+        remote = RemoteServer(event_url, fallback_url, method, signature_secret)
+        return command(*args, remote=remote, **others)
 
-def refuse_project_options(given: Mapping[str, object]) -> None:
-    """Raises CannotRun for options of a project where a server at a URL is called."""
-    for name, value in given.items():
-        if value:
-            raise CannotRun(f"{name} is for the flows of a project", "leave it out; a server at a URL shows no flows")
+    for option in reversed(_REMOTE_OPTIONS):
+        run = option(run)
+    return run

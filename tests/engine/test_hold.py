@@ -94,7 +94,11 @@ def test_a_clock_that_goes_back_holds_nobody_longer_for_it() -> None:
     ("old", "new", "cure"),
     [
         ("    lookup: place\n", "", "add `lookup: place` to this step: it is asked again each time"),
-        ("until: place.agent_free", 'until: call.from == "1"', "wait for what a lookup of the step returns; it is asked"),
+        (
+            "until: place.agent_free",
+            'until: call.from == "1"',
+            "wait for what a lookup of the step returns; it is asked",
+        ),
         ("    lookup: place\n", "    lookup: [{other: {}}]\n", "add `lookup: place` to this step"),
     ],
 )

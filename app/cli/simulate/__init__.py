@@ -32,20 +32,20 @@ from app.cli.project import (
 from app.cli.scenario_files import find_scenarios, first_numbers
 from app.cli.server_under_test import (
     START_IT,
-    Method,
+    RemoteServer,
     is_url,
     live_outside,
+    local_stage,
     make_app,
-    refuse_remote_options,
-    remote_application,
+    remote_options,
 )
 from app.cli.simulate.conversation import Conversation
-from app.cli.simulate.insight import LocalInsight, RemoteInsight
+from app.cli.simulate.insight import Insight, Local
 from app.cli.simulate.lookups import Person
 from app.cli.simulate.prompts import Prompt, find_prompt
-from app.cli.simulate.replay import Script, play_script
 from app.cli.simulate.saving import append, body_of, check_path
 from app.cli.simulate.screen import Screen
+from app.cli.simulate.script import Script, play_script
 from app.errors import AppError
 from app.flow.model import Project
 from app.flow.report import printable
@@ -54,7 +54,7 @@ from app.verify.scenarios.files import project_of
 from app.verify.scenarios.fitting import ANY_NUMBER, Fitting
 from app.verify.scenarios.line import Circumstances, LocalServer, NoServer, ring_url, stand_ins
 from app.verify.scenarios.model import FROM, Call
-from app.verify.scenarios.stage import LocalStage, RemoteStage
+from app.verify.scenarios.stage import RemoteStage
 from app.verify.scenarios.values import ScenarioReader
 
 PATIENCE_S: Final = 24 * 3600.0
@@ -177,7 +177,7 @@ Exit codes: 0 the call was played, 1 the server did something wrong in it, its f
     help="How long an audio file lasts [30 seconds].",
 )
 @options.chaos
-@options.remote_server
+@remote_options
 @options.flows
 @options.templates
 @click.pass_context
@@ -199,10 +199,7 @@ def command(
     env: Mapping[str, str],
     streams: Mapping[str, float],
     chaos: int | None,
-    event_url: str,
-    fallback_url: str,
-    method: Method | None,
-    signature_secret: str,
+    remote: RemoteServer,
     flows: Path | None,
     templates: Path | None,
 ) -> int:
@@ -214,22 +211,23 @@ def command(
     _refuse_ignored(context, script)
     if script is not None and save is not None:
         raise CannotRun("--save and --script exclude each other", "leave one of them out")
-    remote = _remote(what, event_url, fallback_url, method, signature_secret)
-    if remote is not None and (live or env):
+    url = what if what is not None and is_url(what) else ""
+    application = remote.application(url) if url else None
+    if application is None:
+        remote.refuse()
+    elif live or env:
         raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL asks its own lookups")
     if live:
         click.echo("live: lookups are asked, and hooks are sent", err=True)
     try:
         if script is not None:
             scenarios = Script(script, words, real_time, shows, chaos)
-            if remote is not None:
-                return asyncio.run(_play_remote(scenarios, remote))
-            source = _source_of_script(script, what, flows, templates)
-            return asyncio.run(_play_project(scenarios, source, live=live))
+            source = _source_of_script(script, what, flows, templates) if application is None else None
+            return asyncio.run(_play_script(scenarios, application, source, live=live))
         call = Call(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at)
         if save is not None:
             check_path(save)
-        target = remote or _target(what, call, flows, templates)
+        target = application or _target(what, call, flows, templates)
         met = Circumstances(Parties(other=None), streams, chaos)
         simulation = Simulation(target, call, met, env, Screen(shows), is_live=live) if target else None
         return asyncio.run(simulation.run(save, is_real_time=real_time)) if simulation else ISSUES
@@ -240,18 +238,6 @@ def command(
         return FINE
 
 
-def _remote(
-    what: str | None, event_url: str, fallback_url: str, method: Method | None, secret: str
-) -> Application | None:
-    """The server at a URL, if one is called. Raises CannotRun."""
-    is_remote = is_url(what)
-    server = remote_application(what or "" if is_remote else "", event_url, fallback_url, method, secret)
-    if is_remote:
-        return server
-    refuse_remote_options(event_url, fallback_url, method, secret)
-    return None
-
-
 def _source_of_script(script: Path, what: str | None, flows: Path | None, templates: Path | None) -> Source:
     """The project that is named, or the one that the file belongs to. Raises CannotRun."""
     if what is not None:
@@ -259,21 +245,16 @@ def _source_of_script(script: Path, what: str | None, flows: Path | None, templa
     return next(iter(find_scenarios((script,), flows, templates)))
 
 
-async def _play_project(script: Script, source: Source, *, live: bool) -> int:
-    """Play scenarios on the server of a project; FINE when they hold. Raises CannotRun."""
-    found = load_without_errors(source)
-    if found is None:
+async def _play_script(script: Script, server: Application | None, source: Source | None, *, live: bool) -> int:
+    """Play scenarios at a URL or in a project; FINE when they hold. Raises CannotRun, NoServer."""
+    if server is not None:
+        stage = RemoteStage(server, chaos=script.chaos, numbers=first_numbers([script.path]))
+        return await play_script(stage, script, str)
+    found = load_without_errors(source) if source is not None else None
+    if source is None or found is None:
         return ISSUES
-    async with live_outside(is_live=live) as outside:
-        allow = server_settings().dial_allow
-        stage = LocalStage(found.project, make_app, allow, outside=outside, chaos=script.chaos)
-        return await play_script(stage, script, partial(path_of, source=source))
-
-
-async def _play_remote(script: Script, server: Application) -> int:
-    """Play scenarios on a server at a URL; FINE when they hold. Raises CannotRun, NoServer."""
-    stage = RemoteStage(server, chaos=script.chaos, numbers=first_numbers([script.path]))
-    return await play_script(stage, script, str)
+    async with local_stage(found.project, is_live=live, chaos=script.chaos) as local:
+        return await play_script(local, script, partial(path_of, source=source))
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +316,7 @@ class Simulation:
     async def run(self, save: Path | None, *, is_real_time: bool) -> int:
         """FINE when the server did nothing wrong. Raises CannotRun, NoServer."""
         prompt = find_prompt()
-        async with self._insight(prompt) as insight:
+        async with self._placed(prompt) as insight:
             self.screen.insight = insight
             path = str(save) if save is not None else ""
             talk = Conversation(insight, prompt, self.screen, is_real_time=is_real_time, save=path)
@@ -356,14 +337,14 @@ class Simulation:
             return ISSUES if self.screen.faults or is_failsafe or insight.is_broken else FINE
 
     @asynccontextmanager
-    async def _insight(self, prompt: Prompt) -> AsyncIterator[RemoteInsight]:
+    async def _placed(self, prompt: Prompt) -> AsyncIterator[Insight]:
         """Place the call."""
         target = self.target
         if isinstance(target, Application):
             call = self.call.model_copy(update={"to": self.call.to or ANY_NUMBER})
             self._greet(target.answer_url, call)
             async with ring_url(target, call, self.met) as line:
-                yield RemoteInsight(line)
+                yield Insight(line)
             return
         name, flows = target.call.flow or target.fitted.flow, target.project.flows
         self._greet(f"flow {name}" if name else "", target.fitted)
@@ -376,7 +357,7 @@ class Simulation:
             await server.start()
             seed = secrets.token_hex(16) if outside else SEED  # servers that are asked may remember calls by their ids
             line = await server.ring(target.fitted, flows.values(), self.met, seed, patience_s=PATIENCE_S)
-            yield LocalInsight(line, server, flows, partial(path_of, source=target.source), outside)
+            yield Insight(line, Local(server, flows, partial(path_of, source=target.source), outside))
 
     def _greet(self, whom: str, call: Call) -> None:
         where = f"{whom} at " if whom else ""

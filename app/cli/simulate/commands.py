@@ -1,4 +1,4 @@
-"""What a person types in a call. Several commands on one line are separated by `;`."""
+"""What a person types in a call, and what is offered. Several commands on one line are separated by `;`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from app.cli.simulate.insight import RemoteInsight
+from app.cli.simulate.insight import Insight
+from app.errors import AppError
 from app.flow.report import printable
 from app.ncco.suggest import nearest
 from app.simulator import Moment, Waited
@@ -31,101 +32,96 @@ from app.verify.scenarios.script import (
 
 LONGEST_S: Final = 3600.0
 """How long a person may let a caller wait at once."""
-
-View: TypeAlias = Literal["ncco", "webhook", "webhooks", "why", "help"]
-
-
-@dataclass(frozen=True, slots=True)
-class Show:
-    """The person wants to see something."""
-
-    what: View
-
-
-@dataclass(frozen=True, slots=True)
-class Save:
-    """The person wants the call to be kept in a file when it is over."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """The person leaves: the caller hangs up."""
-
-
-@dataclass(frozen=True, slots=True)
-class GoOn:
-    """The person does nothing, and hears what comes next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """What was typed cannot be done: why, and what can be."""
-
-    message: str
-
-
-Typed: TypeAlias = ScriptStep | Show | Save | Leave | GoOn | Mistake
-
 WORDS: Final = (
     "press", "say", "silence", "hangup", "wait", "record", "answers", "busy", "ncco", "webhook", "webhooks", "why",
     "save", "help", "quit",
 )  # fmt: skip
 """What can be typed in a call; completed by the terminal."""
 
-_VIEWS: Final[Mapping[str, View]] = {
-    "?": "help", "help": "help", "ncco": "ncco", "webhook": "webhook", "webhooks": "webhooks", "why": "why",
-}  # fmt: skip
+Name: TypeAlias = Literal["help", "ncco", "webhook", "webhooks", "why", "save", "leave", "listen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a person types that the caller does not do: to see something, `save` to a file, `leave`, or `listen` on."""
+
+    name: Name
+    file: str = ""
+
+
+class Mistake(AppError):
+    """What was typed cannot be done: why, and what can be."""
+
+
+Typed: TypeAlias = ScriptStep | Command
+
+_ALONE: Final[Mapping[str, Typed]] = {
+    **dict.fromkeys(("?", "help"), Command("help")),
+    **dict.fromkeys(("quit", "exit", "q"), Command("leave")),
+    "ncco": Command("ncco"),
+    "webhook": Command("webhook"),
+    "webhooks": Command("webhooks"),
+    "why": Command("why"),
+    "silence": Silence(),
+    "hangup": HangUp(),
+    "hang up": HangUp(),
+}
+"""Commands that take nothing."""
 _KEYS: Final = re.compile(r"[0-9*#]{1,40}")
 _DURATION: Final = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)\s*(s|m)?")
 _SURE: Final = re.compile(r"(.*?)\s*~\s*(0(?:\.\d+)?|1(?:\.0+)?|\.\d+)")
 _NEARLY_SURE: Final = re.compile(r"~\s*[-\d.,%]+\s*$")
-_SPLIT: Final = re.compile(r"\s*;\s*")
 
 
 def pieces_of(line: str) -> list[str]:
     """The commands on a line; [""] for an empty line, which has a meaning of its own."""
-    return [piece for piece in _SPLIT.split(line.strip()) if piece] if line.strip() else [""]
+    return [piece.strip() for piece in line.split(";") if piece.strip()] if line.strip() else [""]
 
 
 def read_piece(piece: str, moment: Moment) -> Typed:
-    """What one of them means at this moment of the call; "", which is Enter alone, means the most likely action."""
-    return _read(piece, moment) if piece else _nothing(moment)
+    """What one of them means at this moment of the call; "", which is Enter alone, means the most likely action.
+
+    Raises Mistake for what is no command, and for what cannot be done now.
+    """
+    typed = _read(piece, moment) if piece else _read_nothing(moment)
+    takes = moment.waited.takes if moment.waited is not None and moment.kind == "input" else ("dtmf", "speech")
+    if isinstance(typed, Record) and moment.kind != "record":
+        raise Mistake("nothing is recorded now")
+    if isinstance(typed, Silence) and moment.kind not in ("input", "record"):
+        raise Mistake("nobody listens now; `wait 5` lets time pass")
+    if isinstance(typed, Press) and "dtmf" not in takes:
+        raise Mistake("nobody listens for keys here; say something")
+    if isinstance(typed, Speak) and "speech" not in takes:
+        raise Mistake("nobody listens for words here; press keys")
+    return typed
 
 
-def _nothing(moment: Moment) -> Typed:
+def _read_nothing(moment: Moment) -> Typed:
     match moment.kind:
         case "record":
             return Record()
         case "dial":
-            return _party("answers", moment) or Leave()
+            return read_party("answers", moment) or Command("leave")
         case "idle":
             return HangUp()
         case "input":
             return Silence()
-    return GoOn()
-
-
-def _party(piece: str, moment: Moment) -> Typed | None:
-    """What is said of a party, when one is dialled."""
-    found = read_party(piece, moment) if moment.kind == "dial" else None
-    return Mistake(found) if isinstance(found, str) else found
+    return Command("listen")
 
 
 def _read(piece: str, moment: Moment) -> Typed:
     word, _, rest = piece.partition(" ")
     word, rest = word.lower(), rest.strip()
-    if piece.lower() in ("hang up", "hangup"):
-        return HangUp()
-    if (party := _party(piece, moment)) is not None:
+    if moment.kind == "dial" and (party := read_party(piece, moment)) is not None:
         return party
-    if word in _VIEWS and not rest:
-        return Show(_VIEWS[word])
+    if piece.lower() in _ALONE:
+        return _ALONE[piece.lower()]
     if _KEYS.fullmatch(piece.replace(" ", "")):
-        return Press(keys=piece.replace(" ", ""))
+        return _press(piece)
     if word in _READ:
         return _READ[word](rest)
+    if word in ("silence", "quit", "exit", "q"):
+        raise Mistake(f"`{word}` takes nothing behind it")
     return _spoken(piece, moment)
 
 
@@ -137,41 +133,33 @@ def _spoken(piece: str, moment: Moment) -> Typed:
     listens = moment.waited is not None and "speech" in moment.waited.takes
     if quoted or (listens and near is None):
         return _say(quoted[1] if quoted else piece)
-    if word in WORDS or isinstance(read_party(piece, moment), Dial):
-        return Mistake(f"nobody is dialled now; to say it, type: say {piece}")
-    if near is not None:
-        return Mistake(f'there is no command "{piece}"; did you mean `{near}`? To say it, type: say {piece}')
-    return Mistake(f'there is no command "{piece}"; ? lists them. To say it, type: say {piece}')
+    if word in WORDS or _OUTCOME.match(piece.lower()):
+        raise Mistake(f"nobody is dialled now; to say it, type: say {piece}")
+    meant = f"did you mean `{near}`?" if near is not None else "? lists them."
+    raise Mistake(f'there is no command "{piece}"; {meant} To say it, type: say {piece}')
 
 
 def _press(rest: str) -> Typed:
     keys = rest.replace(" ", "")
-    if _KEYS.fullmatch(keys):
-        return Press(keys=keys)
-    return Mistake("write the keys to press: digits, * and #, such as `press 1`")
+    if not _KEYS.fullmatch(keys):
+        raise Mistake("write the keys to press: digits, * and #, such as `press 1`")
+    return Press(keys=keys)
 
 
 def _say(rest: str) -> Typed:
     """`say sales`, `say sales ~0.4`, `say sales ~0.6 | sails ~0.3`."""
-    if wrong := next((part for part in rest.split("|") if _NEARLY_SURE.search(part) and not _sure(part)), None):
-        return Mistake(f"how sure the recogniser is goes from 0 to 1, such as ~0.4, not {wrong.strip()}")
-    said = [_alternative(part.strip(), UNSURE if number else SURE) for number, part in enumerate(rest.split("|"))]
-    said = [each for each in said if each.text]
+    said: list[Alternative] = []
+    for part in map(str.strip, rest.split("|")):
+        found = _SURE.fullmatch(part)
+        if found is None and _NEARLY_SURE.search(part):
+            raise Mistake(f"how sure the recogniser is goes from 0 to 1, such as ~0.4, not {part}")
+        text, confidence = (found[1], float(found[2])) if found else (part, UNSURE if said else SURE)
+        if text:
+            said.append(Alternative(text=text, confidence=confidence))
     if not said:
-        return Mistake("write what is said, such as `say sales`, or `say sales ~0.4` for an unsure recogniser")
+        raise Mistake("write what is said, such as `say sales`, or `say sales ~0.4` for an unsure recogniser")
     best, *others = said
     return Speak(speech=Speech(text=best.text, confidence=best.confidence, alternatives=tuple(others)))
-
-
-def _sure(part: str) -> bool:
-    return _SURE.fullmatch(part.strip()) is not None
-
-
-def _alternative(part: str, confidence: float) -> Alternative:
-    found = _SURE.fullmatch(part)
-    if found and found[1]:
-        return Alternative(text=found[1], confidence=float(found[2]))
-    return Alternative(text=part, confidence=confidence)
 
 
 def seconds_in(text: str) -> float | None:
@@ -183,7 +171,7 @@ def seconds_in(text: str) -> float | None:
 def _wait(rest: str) -> Typed:
     seconds = seconds_in(rest)
     if not seconds or seconds > LONGEST_S:
-        return Mistake("write how long to wait, at most an hour, such as `wait 5` or `wait 2m`")
+        raise Mistake("write how long to wait, at most an hour, such as `wait 5` or `wait 2m`")
     return Wait(seconds=seconds)
 
 
@@ -192,17 +180,14 @@ def _record(rest: str) -> Typed:
     length, _, key = rest.partition(" ")
     seconds = seconds_in(length) if length else Message().seconds
     if seconds is None or (key and not _KEYS.fullmatch(key.strip())):
-        return Mistake("write how long the caller speaks, and a key that ends it if any, such as `record 12 #`")
+        raise Mistake("write how long the caller speaks, and a key that ends it if any, such as `record 12 #`")
     return Record(message=Message(seconds=seconds, key=key.strip()))
 
 
 def _save(rest: str) -> Typed:
-    return Save(rest) if rest else Mistake("write a file, such as `save tests/scenarios/calls.yaml`")
-
-
-def _alone(typed: Typed, word: str) -> Callable[[str], Typed]:
-    """A command that takes nothing."""
-    return lambda rest: Mistake(f"`{word}` takes nothing behind it") if rest else typed
+    if not rest:
+        raise Mistake("write a file, such as `save tests/scenarios/calls.yaml`")
+    return Command("save", rest)
 
 
 _READ: Final[Mapping[str, Callable[[str], Typed]]] = {
@@ -212,10 +197,6 @@ _READ: Final[Mapping[str, Callable[[str], Typed]]] = {
     "wait": _wait,
     "record": _record,
     "save": _save,
-    "silence": _alone(Silence(), "silence"),
-    "quit": _alone(Leave(), "quit"),
-    "exit": _alone(Leave(), "exit"),
-    "q": _alone(Leave(), "q"),
 }
 
 
@@ -230,7 +211,7 @@ OF_SOCKETS: Final = ("answers", "disconnected", "unreachable", "failed")
 """What comes of dialling a WebSocket. Source: WebSocket guide."""
 WAYS: Final = "answers [90s] [rings 10s] [presses 1] [caller hangs up]"
 
-_OUTCOME: Final = re.compile("|".join(sorted((*SAID, *OUTCOMES), key=len, reverse=True)))
+_OUTCOME: Final = re.compile(rf"(?:{'|'.join(sorted((*SAID, *OUTCOMES), key=len, reverse=True))})(?![^\W_])")
 
 
 def ways_of_party(dialled: Waited) -> tuple[str, ...]:
@@ -242,11 +223,11 @@ def ways_of_party(dialled: Waited) -> tuple[str, ...]:
     return (*SHOWN, *detected, *(("beep",) if is_heard_out else ()))
 
 
-def read_party(text: str, moment: Moment) -> Dial | str | None:
-    """What the dialled party does; what is wrong with the text; None when it is about something else."""
+def read_party(text: str, moment: Moment) -> Dial | None:
+    """What the dialled party does; None when the text is about something else. Raises Mistake."""
     said = text.strip().lower()
     found = _OUTCOME.match(said)
-    if found is None or said[found.end() : found.end() + 1].isalnum():
+    if found is None:
         return None
     facts: dict[str, Any] = {}
     rest = said[found.end() :]
@@ -255,7 +236,7 @@ def read_party(text: str, moment: Moment) -> Dial | str | None:
             facts |= read(match)
         rest = pattern.sub(" ", rest)
     if left := rest.strip(" ,"):
-        return f'"{left}" says nothing about the party; write {WAYS}'
+        raise Mistake(f'"{left}" says nothing about the party; write {WAYS}')
     address = moment.waited.address if moment.waited is not None else ""
     outcome: Any = SAID.get(found[0], found[0])
     return Dial(party=Party(to=address, outcome=outcome, **facts))
@@ -266,14 +247,12 @@ def _presses(match: re.Match[str]) -> dict[str, Any]:
     return {"presses": tuple(keys.strip().replace("-", "") for keys in match[1].split(","))}
 
 
-def _lasts(match: re.Match[str]) -> dict[str, Any]:
-    return {match[1] or "talks": float(match[2]) * (60 if match[3] == "m" else 1)}
-
-
 _FACTS: Final[Mapping[re.Pattern[str], Callable[[re.Match[str]], dict[str, Any]]]] = {
     re.compile(r"(?:the )?caller (?:hangs|hang) up"): lambda _: {"hangs_up": "caller"},
     re.compile(r"presses\s+([0-9*#-]+(?:\s*,\s*[0-9*#-]+)*)"): _presses,
-    re.compile(r"(?:(rings|talks)\s+)?(\d{1,5}(?:\.\d{1,3})?)\s*(m|s)?\b"): _lasts,
+    re.compile(rf"(?:(rings|talks)\s+)?({_DURATION.pattern})\b"): lambda match: {
+        match[1] or "talks": seconds_in(match[2])
+    },
 }
 """What is said of a party besides the outcome."""
 
@@ -296,49 +275,24 @@ Several things on one line: 1; wait 2; 0"""
 _ALWAYS: Final = ("why", "ncco", "webhook", "webhooks", "wait ", "hangup", "save ", "help", "quit")
 
 
-def hint(moment: Moment, insight: RemoteInsight, listening: Waited | None) -> tuple[str, tuple[str, ...]]:
+def hint(moment: Moment, insight: Insight, listening: Waited | None) -> tuple[str, tuple[str, ...]]:
     """What the person can do now: in words, and to be completed. `listening`: what listens behind what is played."""
+    text = "nobody waits for the caller any more; Enter: hang up"
+    can: tuple[str, ...] = ("say ",)
     match moment.kind:
         case "idle" if listening is not None and listening.kind == "input":
             ways = insight.ways(listening)
-            return f"[{ways.shown}; nothing more happens by itself; Enter: hang up; ?: help]", (
-                *ways.keys,
-                "say ",
-                *_ALWAYS,
-            )
+            text, can = f"{ways.shown}; nothing more happens by itself; Enter: hang up", (*ways.keys, "say ")
         case "input" if moment.waited is not None:
             ways = insight.ways(moment.waited)
             said = [f"say {phrase}" for phrase in ways.phrases]
-            return f"[{ways.shown}; Enter: silence; ?: help]", (*ways.keys, *said, "silence", *_ALWAYS)
+            text, can = f"{ways.shown}; Enter: silence", (*ways.keys, *said, "silence")
         case "record":
-            text = "[you are recorded: record 12, or record 12 # to end it with a key; Enter: speak for 5 s; ?: help]"
-            return text, ("record ", "silence", *_ALWAYS)
+            text = "you are recorded: record 12, or record 12 # to end it with a key; Enter: speak for 5 s"
+            can = ("record ", "silence")
         case "dial" if moment.waited is not None:
-            who, can = printable(moment.waited.address), ways_of_party(moment.waited)
-            return f"[{who} is dialled: {', '.join(can)}; Enter: answers; ?: help]", (*can, *_ALWAYS)
+            can = ways_of_party(moment.waited)
+            text = f"{printable(moment.waited.address)} is dialled: {', '.join(can)}; Enter: answers"
         case "until":
-            return "[press or say something to interrupt; Enter: listen on; ?: help]", ("say ", *_ALWAYS)
-    return "[nobody waits for the caller any more; Enter: hang up; ?: help]", ("say ", *_ALWAYS)
-
-
-def problem(typed: Typed, moment: Moment) -> str:
-    """Why something cannot be done at this moment of the call; "" when it can."""
-    if isinstance(typed, Mistake):
-        return printable(typed.message)
-    if isinstance(typed, Show | Save | Leave | GoOn | HangUp):
-        return ""
-    if isinstance(typed, Record) and moment.kind != "record":
-        return "nothing is recorded now"
-    if isinstance(typed, Silence) and moment.kind not in ("input", "record"):
-        return "nobody listens now; `wait 5` lets time pass"
-    return _deaf(typed, moment)
-
-
-def _deaf(typed: Typed, moment: Moment) -> str:
-    """Why keys or words have no effect."""
-    takes = moment.waited.takes if moment.waited is not None and moment.kind == "input" else None
-    if takes is not None and isinstance(typed, Press) and "dtmf" not in takes:
-        return "nobody listens for keys here; say something"
-    if takes is not None and isinstance(typed, Speak) and "speech" not in takes:
-        return "nobody listens for words here; press keys"
-    return ""
+            text = "press or say something to interrupt; Enter: listen on"
+    return f"[{text}; ?: help]", (*can, *_ALWAYS)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from app.cli.output import CannotRun
-from app.cli.simulate import commands
-from app.cli.simulate.insight import RemoteInsight
+from app.cli.simulate.commands import WORDS, Command, Mistake, Typed, hint, pieces_of, read_piece
+from app.cli.simulate.insight import Insight
 from app.cli.simulate.prompts import Prompt
 from app.cli.simulate.saving import Recorder, check_path
 from app.cli.simulate.screen import Screen
 from app.flow.report import printable
 from app.simulator import BETWEEN_KEYS_S, Moment
-from app.verify.scenarios import script
+from app.verify.scenarios.script import Dial, HangUp, Press, Record, ScriptStep, Silence, Speak, Wait
 
 SLICE_S: Final = 0.1
 """How much of a call is played between two looks at the clock."""
@@ -39,9 +38,7 @@ class Conversation:
         recorder: what was played. save: as above; the person may name a file in the call.
     """
 
-    def __init__(
-        self, insight: RemoteInsight, prompt: Prompt, screen: Screen, *, is_real_time: bool, save: str
-    ) -> None:
+    def __init__(self, insight: Insight, prompt: Prompt, screen: Screen, *, is_real_time: bool, save: str) -> None:
         self._insight = insight
         self._line = insight.line
         self._call = insight.line.call
@@ -61,16 +58,13 @@ class Conversation:
             while not self._call.is_over and not is_left:
                 line = await self._next_line()
                 is_left = line is None
-                if line is None:
-                    await self._leave(commands.Leave())
-                else:
-                    await self._do_all(line)
+                await (self._hang_up() if line is None else self._do_all(line))
         except asyncio.CancelledError:
             is_left = True
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
             if not self._call.is_over:
-                await self._leave(commands.Leave())
+                await self._hang_up()
         self.recorder.end()
         await self._line.vonage.run()
         await self._screen.show_news()
@@ -83,12 +77,15 @@ class Conversation:
         if self._prompt.is_person:
             self._screen.say("[the call is over: why, ncco, webhooks, save FILE; Enter: leave]", "dim")
         while (line := await self._prompt.read()) is not None:
-            for piece in commands.pieces_of(line):
-                typed = commands.read_piece(piece, Moment(self._call.at, "end"))
-                if isinstance(typed, commands.Leave) or (not piece and self._prompt.is_person):
+            for piece in pieces_of(line):
+                try:
+                    typed: Typed | None = read_piece(piece, Moment(self._call.at, "end"))
+                except Mistake:
+                    typed = None
+                if typed == Command("leave") or (not piece and self._prompt.is_person):
                     return
-                if isinstance(typed, commands.Show | commands.Save):
-                    await self._do(typed)
+                if isinstance(typed, Command) and typed.name != "listen":
+                    self._obey(typed)
                 elif piece:
                     self._screen.say(printable(f"the call is over, so this was not done: {piece}"), "yellow")
 
@@ -111,7 +108,7 @@ class Conversation:
 
     async def _line_beside(self) -> str | None:
         """The same while the call plays at the speed of speech; typing may interrupt it."""
-        self._prompt.offers = commands.WORDS
+        self._prompt.offers = WORDS
         reading = asyncio.create_task(self._prompt.read())
         playing = asyncio.create_task(self._listen())
         try:
@@ -146,12 +143,12 @@ class Conversation:
         return moment
 
     def _hint(self) -> None:
-        text, self._prompt.offers = commands.hint(self._moment, self._insight, self._call.open)
+        text, self._prompt.offers = hint(self._moment, self._insight, self._call.open)
         self._screen.say(text, "dim")
 
     async def _do_all(self, line: str) -> None:
         """Do what is on a line, up to the first command that cannot be done."""
-        pieces = commands.pieces_of(line)
+        pieces = pieces_of(line)
         for number, piece in enumerate(pieces):
             if self._is_stale and number and not piece.lower().startswith(_AHEAD):
                 await self._listen()
@@ -159,86 +156,62 @@ class Conversation:
                 if left := "; ".join(pieces[number:]):
                     self._screen.say(printable(f"the call is over, so this was not done: {left}"), "yellow")
                 return
-            typed = commands.read_piece(piece, self._moment)
-            problem = commands.problem(typed, self._moment)
-            if problem:
-                self._screen.say(problem, "red")
+            try:
+                typed = read_piece(piece, self._moment)
+            except Mistake as mistake:
+                self._screen.say(printable(str(mistake)), "red")
                 return
-            await self._do(typed)
+            if isinstance(typed, HangUp) or typed == Command("leave"):
+                await self._hang_up()
+            elif isinstance(typed, Wait):
+                await self._wait(typed)
+            elif isinstance(typed, Command):
+                self._obey(typed)
+            else:
+                await self._do(typed)
 
-    async def _do(self, typed: commands.Typed) -> None:
-        does: Mapping[type, Callable[[Any], Awaitable[None]]] = {
-            script.Press: self._press,
-            script.Speak: self._speak,
-            script.Silence: self._silence,
-            script.Record: self._record,
-            script.Dial: self._decide,
-            script.Wait: self._wait,
-            script.HangUp: self._leave,
-            commands.Leave: self._leave,
-            commands.GoOn: self._go_on,
-            commands.Show: self._show,
-            commands.Save: self._keep,
-        }
-        await does[type(typed)](typed)
-
-    def _add(self, step: script.ScriptStep) -> None:
+    async def _do(self, step: ScriptStep) -> None:
+        """Do what the caller or a dialled party does now."""
+        call, now = self._call, round(self._call.at, 3) if self._moment.kind in ("until", "dial") else None
+        if now is not None and isinstance(step, Press | Speak):
+            step = step.model_copy(update={"at_s": now})  # nothing waits for it, so its time says when
         self.recorder.add(step, self._moment)
-        self._is_stale = True
-        self._moment = Moment(self._call.at, "until")
+        self._is_stale, self._moment = True, Moment(call.at, "until")
+        match step:
+            case Press():
+                await self._press(step)
+            case Speak():
+                await call.speak(*step.speech.results)
+            case Silence():
+                await call.silence()
+            case Record():
+                await call.speak(seconds=step.message.seconds)
+                await (call.press(step.message.key) if step.message.key else call.silence())
+            case Dial():
+                outcome = "answers" if step.party.outcome == "completed" else step.party.outcome
+                self._screen.say(printable(f"           {step.party.to}: {outcome}"), "green")
+                await call.decide(step.party.behaviour)
 
-    def _now(self) -> float | None:
-        """When something is done, where nothing waits for it."""
-        return round(self._call.at, 3) if self._moment.kind in ("until", "dial") else None
-
-    async def _press(self, step: script.Press) -> None:
-        at_s = self._now()
-        self._add(script.Press(keys=step.keys, at_s=at_s))
-        pressed = await self._press_keys(step.keys)
-        if pressed != step.keys:
-            self.recorder.script[-1] = script.Press(keys=pressed, at_s=at_s)
-            message = f"the input had ended after {pressed}; the other keys were not pressed"
-            self._screen.say(message, "yellow")
-
-    async def _press_keys(self, keys: str) -> str:
-        """Press keys until the input has enough of them, and return those; others would answer whatever comes next."""
+    async def _press(self, step: Press) -> None:
+        """Press keys until the input has enough of them; others would answer whatever comes next."""
         answered = self._inputs
-        for number, key in enumerate(keys, 1):
+        for number, key in enumerate(step.keys, 1):
             await self._call.press(key)
+            if number == len(step.keys):
+                return
             if self._call.is_over or self._inputs > answered:
-                return keys[:number]
-            if number < len(keys):
-                await self._call.listen(until=round(self._call.at + BETWEEN_KEYS_S, 3))
-        return keys
+                pressed = step.keys[:number]
+                self.recorder.script[-1] = step.model_copy(update={"keys": pressed})
+                self._screen.say(f"the input had ended after {pressed}; the other keys were not pressed", "yellow")
+                return
+            await self._call.listen(until=round(self._call.at + BETWEEN_KEYS_S, 3))
 
     @property
     def _inputs(self) -> int:
         """How many inputs have reported what was pressed or said."""
         return sum(delivery.kind == "input" and delivery.message.is_played for delivery in self._call.log)
 
-    async def _speak(self, step: script.Speak) -> None:
-        self._add(script.Speak(speech=step.speech, at_s=self._now()))
-        await self._call.speak(*step.speech.results)
-
-    async def _silence(self, step: script.Silence) -> None:
-        self._add(step)
-        await self._call.silence()
-
-    async def _record(self, step: script.Record) -> None:
-        self._add(step)
-        await self._call.speak(seconds=step.message.seconds)
-        if step.message.key:
-            await self._call.press(step.message.key)
-        else:
-            await self._call.silence()
-
-    async def _decide(self, step: script.Dial) -> None:
-        self._add(step)
-        outcome = "answers" if step.party.outcome == "completed" else step.party.outcome
-        self._screen.say(printable(f"           {step.party.to}: {outcome}"), "green")
-        await self._call.decide(step.party.behaviour)
-
-    async def _wait(self, step: script.Wait) -> None:
+    async def _wait(self, step: Wait) -> None:
         """Let time pass, at most to where another party is dialled: the person decides what comes of that."""
         begun, until, moment = self._call.at, round(self._call.at + step.seconds, 3), self._moment
         dialled = moment.waited if moment.kind == "dial" else None
@@ -250,21 +223,21 @@ class Conversation:
         self.recorder.wait(round(self._call.at - begun, 3))
         self._moment, self._is_stale = moment, False
 
-    async def _leave(self, _: object) -> None:
+    async def _hang_up(self) -> None:
         self.recorder.hang_up(self._moment)
         await self._call.hang_up()
 
-    async def _go_on(self, _: object) -> None:
-        self._is_hurried = self._is_stale = True
-
-    async def _show(self, show: commands.Show) -> None:
-        self._screen.show(show.what)
-
-    async def _keep(self, save: commands.Save) -> None:
-        try:
-            check_path(Path(save.path))
-        except CannotRun as error:
-            self._screen.say(printable(error.message), "red")
-            return
-        self.save = save.path
-        self._screen.say(f"the call will be written to {save.path} when it is over", "dim")
+    def _obey(self, command: Command) -> None:
+        """Do what the caller takes no notice of."""
+        if command.name == "listen":
+            self._is_hurried = self._is_stale = True
+        elif command.name == "save":
+            try:
+                check_path(Path(command.file))
+            except CannotRun as error:
+                self._screen.say(printable(error.message), "red")
+                return
+            self.save = command.file
+            self._screen.say(f"the call will be written to {command.file} when it is over", "dim")
+        else:
+            self._screen.show(command.name)

@@ -19,7 +19,8 @@ from app.verify.scenarios.telling import decision
 
 MOST_SHOWN: Final = 8
 """Phrases that a hint lists."""
-_SHOWN: Final = ("decided", "failed", "refused")
+DECIDING: Final = ("decided", "failed", "refused")
+"""Lines of a trace that say what decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,119 +61,106 @@ class Decision(NamedTuple):
     text: str
 
 
-class RemoteInsight:
-    """What the protocol shows of a server at a URL.
+@dataclass(slots=True)
+class Local:
+    """The server in this process, of which more is seen than its replies.
 
     Attributes:
-        decisions: so far, in the order of time.
-        hooks: the names of all that were sent, or would have been.
-        is_failsafe: whether nothing of a flow could be played. is_broken: whether the server itself has failed.
+        flows: by name.
+        rename: names a file of a flow as the person can open it.
+        outside: where hooks are sent; None: nowhere.
+        timelines: of its calls, as of the last look. logged: lines of its log that were shown.
     """
 
-    is_failsafe = False
-    is_broken = False
+    server: LocalServer
+    flows: Mapping[str, Flow]
+    rename: Rename
+    outside: Outside | None
+    timelines: Sequence[Timeline] = ()
+    logged: int = 0
 
-    def __init__(self, line: Line) -> None:
+
+class Insight:
+    """What can be seen of a call and its server.
+
+    Args:
+        line: of the call.
+        local: None for a server at a URL.
+
+    Attributes:
+        hooks: the names of all that were sent, or would have been.
+    """
+
+    def __init__(self, line: Line, local: Local | None = None) -> None:
         self.line = line
+        self.local = local
         self.hooks: list[str] = []
+        self._start_ms = round(line.clock.at(0).timestamp() * 1000)
+
+    @property
+    def is_failsafe(self) -> bool:
+        """Whether nothing of a flow could be played."""
+        return any(each.did == "failed" and each.what == "failsafe" for each in self._trace)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the server itself has failed."""
+        return self.local is not None and any(each.startswith(BROKEN) for each in self.local.server.log)
 
     @property
     def decisions(self) -> list[Decision]:
-        """See the attribute: which replies are played."""
+        """So far, in the order of time: what the traces say; of a server at a URL, which replies are played."""
+        if self.local is not None:
+            shown = (each for each in self._trace if each.did in DECIDING)
+            return [Decision(each.at, each.turn, decision(each, self.local.rename)) for each in shown]
         replies = [(delivery.at, text) for delivery in self.line.call.log if (text := reply_in_words(delivery))]
         return [Decision(at, number, text) for number, (at, text) in enumerate(replies)]
 
+    @property
+    def _trace(self) -> list[Decided]:
+        timelines = self.local.timelines if self.local is not None else ()
+        return decided_in((turn for timeline in timelines for turn in timeline.turns), self._start_ms - 1)
+
     def ways(self, waited: Waited) -> Ways:
-        """What the caller can do, as far as the NCCO says it."""
+        """What the caller can do: what the step asks for; where no step is known, what the action takes."""
         dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
         speech: Mapping[str, Any] = waited.action.get("speech") or {}
+        phrases = tuple(str(phrase) for phrase in speech.get("context") or ())
+        if self.local is not None and self.local.timelines:
+            session = from_json(self.local.timelines[0].call.session.state)
+            flow = self.local.flows.get(session.at or session.flow)
+            step = flow.steps.get(session.step) if flow is not None else None
+            if step is not None and step.exit.asked is not None:
+                return _ways(step.exit.asked.in_locale(session.locale), phrases)
         most = int(dtmf.get("maxDigits", 4))
         end = ", # ends them" if dtmf.get("submitOnHash") else ""
         digits = "press a key" if most == 1 else f"press up to {most} keys{end}"
-        phrases = tuple(str(phrase) for phrase in speech.get("context") or ())
         return Ways({}, phrases, digits if "dtmf" in waited.takes else "", "speech" in waited.takes)
 
     async def news(self) -> list[tuple[float, str]]:
         """What else the server did since this was asked last: seconds of the clock; hooks and warnings."""
-        return []
-
-
-class LocalInsight(RemoteInsight):
-    """What can be seen of the server in this process. See `RemoteInsight`.
-
-    Args:
-        line: of the call.
-        server: where it is placed.
-        flows: by name.
-        rename: names a file of a flow as the person can open it.
-        outside: where hooks are sent; None: nowhere.
-    """
-
-    def __init__(
-        self, line: Line, server: LocalServer, flows: Mapping[str, Flow], rename: Rename, outside: Outside | None
-    ) -> None:
-        super().__init__(line)
-        self._server = server
-        self._flows = flows
-        self._rename = rename
-        self._outside = outside
-        self._start_ms = round(line.clock.at(0).timestamp() * 1000)
-        self._timelines: list[Timeline] = []
-        self._logged = 0
-
-    @property
-    def is_failsafe(self) -> bool:  # type: ignore[override]  # a property in place of a constant
-        """See `RemoteInsight`."""
-        return any(line.did == "failed" and line.what == "failsafe" for line in self._lines)
-
-    @property
-    def is_broken(self) -> bool:  # type: ignore[override]  # a property in place of a constant
-        """See `RemoteInsight`."""
-        return any(line.startswith(BROKEN) for line in self._server.log)
-
-    @property
-    def decisions(self) -> list[Decision]:
-        """See `RemoteInsight`: what the traces of the turns say."""
-        shown = [line for line in self._lines if line.did in _SHOWN]
-        return [Decision(line.at, line.turn, decision(line, self._rename)) for line in shown]
-
-    def ways(self, waited: Waited) -> Ways:
-        """What the step asks for; what the action takes, where no step is known."""
-        written = super().ways(waited)
-        session = from_json(self._timelines[0].call.session.state) if self._timelines else None
-        flow = self._flows.get(session.at or session.flow) if session else None
-        step = flow.steps.get(session.step) if flow and session else None
-        if session is None or step is None or step.exit.asked is None:
-            return written
-        return _ways(step.exit.asked.in_locale(session.locale), written.phrases)
-
-    async def news(self) -> list[tuple[float, str]]:
-        """See `RemoteInsight`."""
-        self._timelines = await self._server.timelines()
-        new, self._logged = self._server.log[self._logged :], len(self._server.log)
-        found = [(self.line.clock.ms / 1000, printable(line)) for line in new]
-        for hook in await self._server.take_hooks():
+        local = self.local
+        if local is None:
+            return []
+        local.timelines = await local.server.timelines()
+        new, local.logged = local.server.log[local.logged :], len(local.server.log)
+        found = [(self.line.clock.ms / 1000, printable(each)) for each in new]
+        for hook in await local.server.take_hooks():
             self.hooks.append(hook.name)
-            found.append((self._seconds(hook.created_at), printable(await self._sent(hook))))
+            at = (hook.created_at + 1 - self._start_ms) / 1000  # the store cuts off the fraction of a millisecond
+            found.append((at, printable(await _sent(hook, local.outside))))
         return found
 
-    async def _sent(self, hook: HookRow) -> str:
-        if hook.problem:
-            return f"hook {hook.name} cannot be sent: {hook.problem}"
-        body = hook.body.decode(errors="replace")
-        if self._outside is None:
-            return f"hook {hook.name} to {hook.url} (not sent): {body}"
-        problem = await self._outside.post(hook)
-        return f"hook {hook.name} to {hook.url} {f'was not sent: {problem}' if problem else 'was sent'}: {body}"
 
-    @property
-    def _lines(self) -> list[Decided]:
-        turns = (turn for timeline in self._timelines for turn in timeline.turns)
-        return decided_in(turns, self._start_ms - 1)
-
-    def _seconds(self, at_ms: int) -> float:
-        """A time of the store as seconds of the clock; the fraction of a millisecond that it cuts off is added."""
-        return (at_ms + 1 - self._start_ms) / 1000
+async def _sent(hook: HookRow, outside: Outside | None) -> str:
+    """What became of a hook."""
+    if hook.problem:
+        return f"hook {hook.name} cannot be sent: {hook.problem}"
+    body = hook.body.decode(errors="replace")
+    if outside is None:
+        return f"hook {hook.name} to {hook.url} (not sent): {body}"
+    problem = await outside.post(hook)
+    return f"hook {hook.name} to {hook.url} {f'was not sent: {problem}' if problem else 'was sent'}: {body}"
 
 
 def _ways(asked: Asked, written: tuple[str, ...]) -> Ways:
@@ -193,10 +181,10 @@ def reply_in_words(delivery: Delivery) -> str:
     if not delivery.message.is_played or delivery.verdict is None:
         return ""
     request, response = delivery.attempts[-1].request, delivery.attempts[-1].response
-    where = f"{delivery.kind} webhook ({request.method} {request.url.partition('?')[0]})"
+    came = f"status {response.status} changes nothing"
     if delivery.verdict.failure:
-        return printable(f"{where}: {delivery.verdict.failure} {delivery.verdict.problem}")
-    if delivery.ncco is None:
-        return printable(f"{where}: status {response.status} changes nothing")
-    actions = ", ".join(str(action.get("action")) for action in delivery.ncco) or "nothing"
-    return printable(f"{where}: status {response.status} brings {actions}")
+        came = f"{delivery.verdict.failure} {delivery.verdict.problem}"
+    elif delivery.ncco is not None:
+        actions = ", ".join(str(action.get("action")) for action in delivery.ncco)
+        came = f"status {response.status} brings {actions or 'nothing'}"
+    return printable(f"{delivery.kind} webhook ({request.method} {request.url.partition('?')[0]}): {came}")

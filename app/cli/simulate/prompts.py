@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import Any, Protocol, TextIO
+from typing import Protocol
 
 import click
 from prompt_toolkit import PromptSession
@@ -36,14 +36,20 @@ class Prompt(Protocol):
         """The next line; None when there will be none any more (the end of the input, Ctrl-C, Ctrl-D)."""
 
 
+def find_prompt() -> Prompt:
+    """The line editor when a person sits at a terminal, else plain lines."""
+    return TerminalPrompt() if sys.stdin.isatty() and sys.stdout.isatty() else PlainPrompt()
+
+
 class PlainPrompt:
     """Lines as they come. Somebody who looks at a terminal sees where to type."""
 
     runs_beside = False
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream: TextIO = stream or _standard_input()
-        self.is_person = self._stream.isatty()
+    def __init__(self) -> None:
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(errors="replace")
+        self.is_person = sys.stdin.isatty()
         self.offers: Sequence[str] = ()
 
     async def read(self, ask: str = "> ") -> str | None:
@@ -52,19 +58,12 @@ class PlainPrompt:
             click.echo(ask, nl=False)
         try:
             with _interruptible():
-                line = self._stream.readline()
+                line = sys.stdin.readline()
         except KeyboardInterrupt:
             line = ""
         if not line and self.is_person:
             click.echo()
         return line.rstrip("\r\n") if line else None
-
-
-def _standard_input() -> TextIO:
-    """Standard input; what is no UTF-8 in it becomes a mark."""
-    if isinstance(sys.stdin, TextIOWrapper):
-        sys.stdin.reconfigure(errors="replace")
-    return sys.stdin
 
 
 @contextmanager
@@ -80,15 +79,7 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def find_prompt() -> Prompt:
-    """The pleasant one in a terminal that has prompt_toolkit, else the plain one."""
-    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    if is_terminal:
-        return TerminalPrompt()
-    return PlainPrompt()
-
-
-class TerminalPrompt:
+class TerminalPrompt(Completer):
     """See `Prompt`.
 
     Its history ends with the command: what callers key in may be PINs, and no file is to keep them.
@@ -97,13 +88,13 @@ class TerminalPrompt:
     is_person = True
     runs_beside = True
 
-    def __init__(self, **wires: Any) -> None:
+    def __init__(self) -> None:
         self.offers: Sequence[str] = ()
         self._ask = ""
         self._is_reading = False
         self._first: asyncio.Future[str | None] | None = None
         self._session: PromptSession[str] = PromptSession(
-            history=InMemoryHistory(), completer=_Offers(self), complete_while_typing=False, **wires
+            history=InMemoryHistory(), completer=self, complete_while_typing=False
         )
 
     async def read(self, ask: str = "> ") -> str | None:
@@ -111,24 +102,21 @@ class TerminalPrompt:
 
         A second reader gets the next line, and the first one the line after it.
         """
+        self._ask = ask
         if self._is_reading:
-            return await self._read_first(ask)
+            self._first = asyncio.get_running_loop().create_future()
+            self._session.app.invalidate()
+            return await self._first
         self._is_reading = True
         try:
             while True:
-                self._ask = ask
                 line = await self._line()
                 if self._first is None:
                     return line
-                self._first.set_result(line)
-                self._first = None
+                self._ask, first, self._first = ask, self._first, None
+                first.set_result(line)
         finally:
             self._is_reading = False
-
-    async def _read_first(self, ask: str) -> str | None:
-        self._ask, self._first = ask, asyncio.get_running_loop().create_future()
-        self._session.app.invalidate()
-        return await self._first
 
     async def _line(self) -> str | None:
         try:
@@ -137,16 +125,9 @@ class TerminalPrompt:
         except (EOFError, KeyboardInterrupt):
             return None
 
-
-class _Offers(Completer):
-    """Completes the last thing on the line by what can be typed now."""
-
-    def __init__(self, prompt: TerminalPrompt) -> None:
-        self._prompt = prompt
-
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        """Those that begin as it does."""
+        """What can be typed now that begins as the last thing on the line does."""
         begun = document.text_before_cursor.rpartition(";")[2].lstrip()
-        for offer in self._prompt.offers:
+        for offer in self.offers:
             if offer.startswith(begun.lower()):
                 yield Completion(offer, start_position=-len(begun))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl, urlsplit
 import click
 
 from app.cli.output import shows_colours
-from app.cli.simulate.commands import HELP, View
-from app.cli.simulate.insight import LocalInsight, RemoteInsight
+from app.cli.simulate.commands import HELP, Name
+from app.cli.simulate.insight import Insight
 from app.flow.report import printable
-from app.simulator import Delivery, Heard, PhoneCall, Request
+from app.simulator import Delivery, Heard, PhoneCall
 from app.verify.scenarios.line import advice_of, complaint_of
 from app.verify.scenarios.telling import Ink, entry
 
@@ -53,7 +53,7 @@ class Screen:
         self._heard: dict[str, int] = {}
         self._delivered = self._decided = 0
         self._reported: set[str] = set()
-        self.insight: RemoteInsight | None = None
+        self.insight: Insight | None = None
         self.faults = 0
 
     def say(self, text: str = "", colour: str = "") -> None:
@@ -80,7 +80,7 @@ class Screen:
         for _, _, text, colour in sorted(news, key=lambda new: new[:2]):
             self.say(text, colour)
 
-    def _faults_since(self, insight: RemoteInsight) -> Iterator[News]:
+    def _faults_since(self, insight: Insight) -> Iterator[News]:
         """What the server did wrong: faults, each when the platform noticed it, and what it should not do."""
         line = insight.line
         for number, delivery in enumerate(line.vonage.log):
@@ -89,7 +89,7 @@ class Screen:
                 if problem := complaint_of(delivery):
                     self.faults += 1
                     yield at, 1, printable(f"{_INDENT}{problem}"), "red"
-                advice = () if isinstance(insight, LocalInsight) else advice_of(delivery)
+                advice = () if insight.local is not None else advice_of(delivery)
                 yield from ((at, 1, printable(f"{_INDENT}{each}"), "yellow") for each in advice if self._is_new(each))
         for other in line.call.dialled:
             if other.problem and self._is_new(f"party {other.uuid}"):
@@ -115,49 +115,41 @@ class Screen:
         self._heard[call.uuid] = len(call.transcript)
         return call.transcript[known:]
 
-    def show(self, what: View) -> None:
+    def show(self, what: Name) -> None:
         """What a person asks for in a call."""
-        shows: dict[View, Callable[[RemoteInsight], None]] = {
-            "ncco": self._show_ncco,
-            "webhook": self._show_webhook,
-            "webhooks": self._show_webhooks,
-            "why": self._show_why,
-            "help": lambda _: self.say(HELP),
-        }
-        if self.insight is not None:
-            shows[what](self.insight)
+        if self.insight is None:
+            return
+        line = self.insight.line
+        played = [each for each in line.call.log if each.message.is_played and each.attempts]
+        if what == "help":
+            self.say(HELP)
+        elif what == "ncco":
+            for ncco in [each.ncco for each in line.call.log if each.ncco is not None][-1:]:
+                self._show_json(ncco)
+        elif what == "why":
+            decisions = self.insight.decisions
+            last = [each.text for each in decisions if each.turn == decisions[-1].turn]
+            self.say("\n".join(last) or "nothing was decided yet")
+        elif what == "webhooks":
+            for delivery in line.vonage.log:
+                if delivery.attempts:
+                    self.say(webhook_line(delivery, line.zero_s))
+        elif what == "webhook" and played:
+            self._show_webhook(played[-1], line.zero_s)
 
-    def _show_ncco(self, insight: RemoteInsight) -> None:
-        """The NCCO that is played, as JSON."""
-        for ncco in [delivery.ncco for delivery in insight.line.call.log if delivery.ncco is not None][-1:]:
-            self._show_json(ncco)
-
-    def _show_webhook(self, insight: RemoteInsight) -> None:
-        """The last webhook whose reply is played, with that reply."""
-        line = insight.line
-        for delivery in [each for each in line.call.log if each.message.is_played and each.attempts][-1:]:
-            sent, reply = delivery.attempts[-1].request, delivery.attempts[-1].response
-            self.say(webhook_line(delivery, line.zero_s))
-            self._show_json(_fields(sent))
-            self.say(f"reply {reply.status or reply.failure}:")
-            try:
-                self._show_json(json.loads(reply.body))
-            except ValueError:
-                for text in reply.body.decode(errors="replace").splitlines():
-                    self.say(printable(text))
-
-    def _show_webhooks(self, insight: RemoteInsight) -> None:
-        """Every webhook so far, one a line."""
-        for delivery in insight.line.vonage.log:
-            if delivery.attempts:
-                self.say(webhook_line(delivery, insight.line.zero_s))
-
-    def _show_why(self, insight: RemoteInsight) -> None:
-        """What decided in the last turn."""
-        decisions = insight.decisions
-        last = [each.text for each in decisions if each.turn == decisions[-1].turn]
-        for text in last or ["nothing was decided yet"]:
-            self.say(text)
+    def _show_webhook(self, delivery: Delivery, zero_s: float) -> None:
+        """A webhook, with its reply."""
+        sent, reply = delivery.attempts[-1].request, delivery.attempts[-1].response
+        self.say(webhook_line(delivery, zero_s))
+        is_get = sent.method == "GET"
+        query = parse_qsl(urlsplit(sent.url).query, keep_blank_values=True) if is_get else ()
+        self._show_json(dict(query) if is_get else json.loads(sent.body))
+        self.say(f"reply {reply.status or reply.failure}:")
+        try:
+            self._show_json(json.loads(reply.body))
+        except ValueError:
+            for text in reply.body.decode(errors="replace").splitlines():
+                self.say(printable(text))
 
     def _show_json(self, value: Any) -> None:
         for text in json.dumps(value, indent=2, ensure_ascii=False).splitlines():
@@ -197,10 +189,3 @@ def webhook_line(delivery: Delivery, zero_s: float) -> str:
     url = request.url.partition("?")[0]
     luck = f"  ({attempt.disturbance})" if attempt.disturbance else ""
     return printable(f"{at:7.1f} s  {what:<10}{request.method} {url}  {status}{came}{failure}{luck}")
-
-
-def _fields(request: Request) -> Any:
-    """What a webhook says."""
-    if request.method == "GET":
-        return dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))
-    return json.loads(request.body)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
-from app.cli.simulate.insight import reply_in_words
+from app.cli.simulate.insight import DECIDING, reply_in_words
 from app.cli.simulate.screen import BUCKETS, News, Screen, bucket, heard_news, webhook_news
 from app.flow.report import printable, report
 from app.verify.scenarios.files import read_files
@@ -86,7 +86,7 @@ def _news(result: Result, rename: Rename, shows: Iterable[str]) -> Iterator[News
 def _decisions(result: Result, rename: Rename) -> Iterator[tuple[float, str]]:
     """What decided; of a server that does not show it, what it replied."""
     for line in result.decided:
-        if line.did in ("decided", "failed", "refused"):
+        if line.did in DECIDING:
             yield line.at, decision(line, rename)
     if not result.records:
         for delivery in result.webhooks:
