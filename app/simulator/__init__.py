@@ -1,8 +1,7 @@
 """A virtual Vonage: plays any webhook server in virtual time, and lets a caller press, speak, be silent and hang up.
 
-clock = VirtualClock()
-async with AsgiServer(create_app(settings, clock=clock), clock) as server:
-    vonage = Vonage(Application(answer_url=..., event_url=...), server, clock)
+async with HttpServer() as server:
+    vonage = Vonage(Application(answer_url=..., event_url=...), server, VirtualClock())
     call = await vonage.call("442079460000", "447700900123")
     await call.listen()
     await call.press("1")

@@ -8,16 +8,12 @@ from typing import Any, Final, Literal, TypeAlias
 
 from app.errors import AppError
 from app.simulator import payloads
-from app.simulator.application import Application
-from app.simulator.chaos import Chaos
 from app.simulator.delivery import Delivery, Message
-from app.simulator.durations import Durations
 from app.simulator.legs import EndedBy, Heard, Identity, Leg, Waited
-from app.simulator.parties import Behaviour, Parties
+from app.simulator.parties import Behaviour
 from app.simulator.platform import Platform
 from app.simulator.player import play
-from app.simulator.requests import Server
-from app.simulator.scheduler import LONGEST_MS, Steps, VirtualClock, milliseconds
+from app.simulator.scheduler import LONGEST_MS, Steps, milliseconds
 
 Kind: TypeAlias = Literal["input", "record", "dial", "until", "idle", "end"]
 SURE: Final = 0.9
@@ -68,7 +64,7 @@ class PhoneCall:
     @property
     def at(self) -> float:
         """Seconds since the call was answered; since it came in, when it was not."""
-        return (self._platform.clock.ms - self._zero_ms) / 1000
+        return (self._platform.clock.ms - self._leg.zero_ms) / 1000
 
     @property
     def transcript(self) -> tuple[Heard, ...]:
@@ -124,8 +120,13 @@ class PhoneCall:
         If the call already waits for the party, the same moment is returned at once; with an `until` that lies ahead
         the party stays silent up to that time.
         """
-        await self._advance(self._zero_ms + milliseconds(until) if until is not None else None, milliseconds(at_most))
-        return self._moment("idle" if until is None else "until")
+        leg, scheduler = self._leg, self._platform.scheduler
+        if until is not None:
+            await scheduler.advance(lambda: leg.over.is_fired, leg.zero_ms + milliseconds(until))
+            return self._moment("until")
+        latest_ms = self._platform.clock.ms + milliseconds(at_most)
+        await scheduler.advance(lambda: leg.over.is_fired or leg.waited is not None, latest_ms=latest_ms)
+        return self._moment("idle")
 
     async def hear(self) -> Moment:
         """Play on until something more begins to be heard, the party is waited for, or to the end."""
@@ -212,77 +213,34 @@ class PhoneCall:
         delivery = self._platform.deliveries.send(message)
         await self._platform.scheduler.advance(lambda: delivery is None or delivery.is_over)
 
-    @property
-    def _zero_ms(self) -> int:
-        return self._leg.started_ms if self._leg.answered_ms is None else self._leg.answered_ms
-
     async def _do(self, steps: Steps[None], at: float | None) -> None:
         if at is not None:
             await self._reach(at)
         if self.is_over:
-            ended = ((self._leg.ended_ms or 0) - self._zero_ms) / 1000
+            ended = ((self._leg.ended_ms or 0) - self._leg.zero_ms) / 1000
             raise CallIsOver(f"the call ended {ended:g} s after the answer")
         given = self._platform.scheduler.spawn(steps)
         self._leg.processes.append(given)
         await self._platform.scheduler.advance(lambda: given.is_over)
 
     async def _reach(self, at: float) -> None:
-        leg, until_ms = self._leg, self._zero_ms + milliseconds(at)
+        leg, until_ms = self._leg, self._leg.zero_ms + milliseconds(at)
         if until_ms < self._platform.clock.ms:
             raise ValueError(f"{at:g} s have passed: it is {self.at:g} s since the answer")
         await self._platform.scheduler.advance(lambda: leg.over.is_fired, until_ms)
 
-    async def _advance(self, until_ms: int | None, most_ms: int) -> None:
-        leg = self._leg
-        if until_ms is None:
-            latest_ms = self._platform.clock.ms + most_ms
-            await self._platform.scheduler.advance(lambda: leg.over.is_fired or leg.waited is not None, None, latest_ms)
-        else:
-            await self._platform.scheduler.advance(lambda: leg.over.is_fired, until_ms)
 
-
-class Vonage:
-    """Places calls to the server under test.
+class Vonage(Platform):
+    """The platform, as somebody who places calls to the server under test sees it.
 
     Everything happens in virtual time, which moves only inside `await`s of this class and of its calls, and the same
-    calls have the same course in every run.
-
-    Args:
-        application: the URLs of the server, how webhooks are signed, and how the platform behaves where documents
-            disagree.
-        server: `AsgiServer` or `HttpServer`.
-        clock: the same that the server under test has got, if it takes one.
-        parties: what dialled parties do; None: all answer after 4 seconds and talk for 30.
-        durations: how long speech and audio last.
-        chaos: network faults; None: none.
-        seed: of ids; calls of one seed have the same ids in every run.
+    calls have the same course in every run. Await one call at a time.
     """
-
-    def __init__(
-        self,
-        application: Application,
-        server: Server,
-        clock: VirtualClock,
-        parties: Parties | None = None,
-        *,
-        durations: Durations | None = None,
-        chaos: Chaos | None = None,
-        seed: str = "",
-    ) -> None:
-        self._platform = Platform(
-            application,
-            server,
-            clock,
-            parties=parties if parties is not None else Parties(),
-            durations=durations or Durations(),
-            chaos=chaos,
-            seed=seed,
-        )
 
     @property
     def log(self) -> tuple[Delivery, ...]:
         """Every webhook so far, in the order in which they were due."""
-        return tuple(self._platform.deliveries.log)
+        return tuple(self.deliveries.log)
 
     async def call(
         self,
@@ -307,14 +265,14 @@ class Vonage:
             gives_up_after: seconds after which the caller hangs up if the call is not answered by then.
         """
         identity = Identity(
-            self._platform.ids.leg(), "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
+            self.ids.leg(), "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
         )
-        leg = self._platform.new_inbound_leg(identity)
-        leg.player = self._platform.scheduler.spawn(_answer(self._platform, leg))
+        leg = self.new_inbound_leg(identity)
+        leg.player = self.scheduler.spawn(_answer(self, leg))
         leg.processes.append(leg.player)
-        call = PhoneCall(self._platform, leg)
+        call = PhoneCall(self, leg)
         until = None if gives_up_after is None else leg.started_ms + milliseconds(gives_up_after)
-        await self._platform.scheduler.advance(lambda: leg.is_answered or leg.over.is_fired, until)
+        await self.scheduler.advance(lambda: leg.is_answered or leg.over.is_fired, until)
         if not leg.is_answered and not leg.over.is_fired:
             await call.hang_up()
         return call
@@ -324,9 +282,9 @@ class Vonage:
 
         After a call this delivers what comes late, as recordings do.
         """
-        now = self._platform.clock.ms
+        now = self.clock.ms
         until = None if seconds is None else now + milliseconds(seconds)
-        await self._platform.scheduler.advance(lambda: False, until, now + LONGEST_MS)
+        await self.scheduler.advance(lambda: False, until, now + LONGEST_MS)
 
 
 def _answer(platform: Platform, leg: Leg) -> Steps[None]:

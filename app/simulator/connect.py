@@ -9,7 +9,7 @@ from typing import Any, Final
 from app.simulator import payloads
 from app.simulator.conversations import Conversation, Sound
 from app.simulator.delivery import Message, ReplyResult
-from app.simulator.legs import Heard, Identity, Leg, Waited
+from app.simulator.legs import Identity, Leg, Waited
 from app.simulator.parties import (
     DETAILS,
     ENDLESS,
@@ -149,7 +149,7 @@ class Dial:
         leg.answered_ms = platform.clock.ms
         platform.send_status(leg, "answered")
         if self._endpoint.get("dtmfAnswer"):
-            leg.hears(Heard(0, "", "keys", self._endpoint["dtmfAnswer"]))
+            leg.hears("keys", self._endpoint["dtmfAnswer"])
         if self._endpoint.get("onAnswer"):
             yield from self._whisper(self._endpoint["onAnswer"]["url"], behaviour)
         events = _detections(self._action, behaviour, platform.application.detection_s)
@@ -172,7 +172,7 @@ class Dial:
         the caller hears nothing meanwhile. Source: NCCO reference, Phone (onAnswer).
         """
         platform, leg = self._platform, self._leg
-        if self.ringing.heard.kind == "ringing":
+        if self.ringing.kind == "ringing":
             self.ringing.stop()
         leg.conversation.join(leg)
         fields = payloads.answer(leg, platform.application.region_url)
@@ -201,9 +201,9 @@ class Dial:
         self.ringing.stop()
         leg.conversation.leave(leg)
         for listener in caller.conversation.legs:
-            listener.hears(Heard(0, "", "joined", leg.name))
+            listener.hears("joined", leg.name)
         caller.conversation.join(leg)
-        leg.hears(Heard(0, "", "joined", caller.name))
+        leg.hears("joined", caller.name)
 
     def _together(self, behaviour: Behaviour, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
         """The parties talk until one hangs up or the time is over. Source: NCCO reference, Connect (limit)."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from app.simulator import payloads
-from app.simulator.legs import Heard, Kind, Leg
+from app.simulator.legs import Action, Kind, Leg
 from app.simulator.scheduler import Signal, Steps, pause
 
 if TYPE_CHECKING:
@@ -40,32 +40,37 @@ def audio_of(action: Mapping[str, Any]) -> Audio:
     )
 
 
+@dataclass(eq=False, slots=True)
 class Sound:
-    """Something that is being played to a conversation; `stop` cuts it for all who still hear it."""
+    """Something that is being played to a conversation.
 
-    def __init__(self, conversation: Conversation, heard: Heard) -> None:
-        self.heard = heard
-        self._conversation = conversation
-        self._entries: list[tuple[Leg, int]] = []
-        self.is_over = False
+    Attributes:
+        kind, text, seconds, action: as in `Heard`.
+        hearers: who hears it, each with the number of the entry in its transcript.
+    """
+
+    conversation: Conversation
+    kind: Kind
+    text: str
+    seconds: float | None
+    action: Action | None
+    hearers: dict[Leg, int] = field(default_factory=dict)
 
     def reach(self, leg: Leg) -> None:
         """Let a leg hear it from now on."""
-        self._entries.append((leg, leg.hears(self.heard)))
-
-    def stop(self) -> None:
-        """End it now, or note that it has come to its end."""
-        self.is_over = True
-        self._conversation.forget(self)
-        for leg, number in self._entries:
-            leg.cut(number)
+        self.hearers[leg] = leg.hears(self.kind, self.text, self.seconds, self.action)
 
     def leave(self, leg: Leg) -> None:
         """A leg hears it no more."""
-        for other, number in self._entries:
-            if other is leg:
-                leg.cut(number)
-        self._entries = [entry for entry in self._entries if entry[0] is not leg]
+        if leg in self.hearers:
+            leg.cut(self.hearers.pop(leg))
+
+    def stop(self) -> None:
+        """Cut it for all who still hear it, or note that it has come to its end; who joins now does not hear it."""
+        if self in self.conversation.sounds:
+            self.conversation.sounds.remove(self)
+        for leg in tuple(self.hearers):
+            self.leave(leg)
 
 
 class Conversation:
@@ -79,6 +84,7 @@ class Conversation:
         controller: the leg whose NCCO is played in it; None for a named one.
         moderators: legs that end it when they leave.
         over: a named conversation has ended for everyone in it.
+        sounds: what is being played.
     """
 
     def __init__(self, uuid: str, name: str = "") -> None:
@@ -90,33 +96,28 @@ class Conversation:
         self.controller: Leg | None = None
         self.moderators: set[Leg] = set()
         self.started = Signal()
-        self._sounds: list[Sound] = []
+        self.sounds: list[Sound] = []
 
     def join(self, leg: Leg, audio: Audio | None = None) -> None:
         """A leg comes in; it hears what is being played."""
         self.legs[leg] = audio or Audio()
         leg.conversation = self
-        for sound in self._sounds:
+        for sound in self.sounds:
             sound.reach(leg)
 
     def leave(self, leg: Leg) -> None:
         """A leg goes; nothing happens when it is not here."""
         if self.legs.pop(leg, None) is not None:
-            for sound in self._sounds:
+            for sound in self.sounds:
                 sound.leave(leg)
 
-    def play(self, kind: Kind, text: str, seconds: float | None, action: dict[str, Any] | None = None) -> Sound:
+    def play(self, kind: Kind, text: str, seconds: float | None, action: Action | None = None) -> Sound:
         """Play something to everyone in the conversation. Source: NCCO reference, Talk (to a Conversation)."""
-        sound = Sound(self, Heard(0, "", kind, text, seconds, action=action))
+        sound = Sound(self, kind, text, seconds, action)
         for leg in self.legs:
             sound.reach(leg)
-        self._sounds.append(sound)
+        self.sounds.append(sound)
         return sound
-
-    def forget(self, sound: Sound) -> None:
-        """It is over; a leg that joins now does not hear it."""
-        if sound in self._sounds:
-            self._sounds.remove(sound)
 
     def carry(self, speaker: Leg, text: str, seconds: float) -> None:
         """Let the legs that may hear the speaker hear it; none does before a named conversation has started."""
@@ -124,7 +125,7 @@ class Conversation:
             return
         for listener in self.legs:
             if listener is not speaker and self.hears(listener, speaker):
-                listener.hears(Heard(0, "", "voice", text, seconds))
+                listener.hears("voice", text, seconds)
 
     def hears(self, listener: Leg, speaker: Leg) -> bool:
         """Whether one leg hears another: both sides must allow it."""

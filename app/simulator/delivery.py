@@ -25,7 +25,7 @@ from app.simulator.requests import (
     payload_hash,
     with_query,
 )
-from app.simulator.scheduler import Ask, Process, Scheduler, Steps, pause
+from app.simulator.scheduler import Process, Scheduler, Steps, pause
 
 RETRIED: Final = frozenset({429, 503, 504})
 """Statuses after which a request is sent again. Source: support article 115016024247."""
@@ -279,7 +279,7 @@ class Deliveries:
     def _attempt(self, delivery: Delivery, fault: NetworkFault) -> Steps[ReplyResult]:
         message, sent_at = delivery.message, self._scheduler.clock.ms / 1000
         request = self._request(message, is_signed=not fault.is_unsigned)
-        response: Response = yield Ask(request)
+        response: Response = yield request
         if fault.is_doubled:
             self._scheduler.spawn(_again(request, fault.again_s))
         if fault.slow_s:
@@ -312,7 +312,7 @@ class Deliveries:
 def _again(request: Request, seconds: float) -> Steps[None]:
     """Send the very same request again; its reply is ignored."""
     yield from pause(seconds)
-    yield Ask(request)
+    yield request
 
 
 def _described(fault: NetworkFault) -> str:

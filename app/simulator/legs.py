@@ -48,6 +48,8 @@ class Ids:
         return uuid.UUID(bytes=digest[:16], version=4)
 
 
+Action: TypeAlias = dict[str, Any]
+"""An action of an NCCO."""
 Kind: TypeAlias = Literal[
     "ringing", "talk", "stream", "tone", "music", "beep", "keys", "joined", "left", "voice", "pressed", "spoke",
     "hung up", "ended",
@@ -77,33 +79,7 @@ class Heard:
     text: str = ""
     seconds: float | None = 0.0
     is_cut: bool = False
-    action: dict[str, Any] | None = None
-
-
-class Transcript:
-    """What a leg has heard so far, in milliseconds of the clock until it is read."""
-
-    def __init__(self) -> None:
-        self._entries: list[tuple[int, Heard]] = []
-
-    def add(self, ms: int, heard: Heard) -> int:
-        """Add an entry that begins now; returns its number, for `cut`."""
-        self._entries.append((ms, heard))
-        return len(self._entries) - 1
-
-    def cut(self, number: int, ms: int) -> None:
-        """Something that was being heard ends now. What has come to its end by itself is left as it is."""
-        begun, heard = self._entries[number]
-        lasted = (ms - begun) / 1000
-        if heard.seconds is None or lasted < heard.seconds:
-            self._entries[number] = begun, replace(heard, seconds=lasted, is_cut=heard.kind in ("talk", "stream"))
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def since(self, zero_ms: int) -> tuple[Heard, ...]:
-        """All of it, with times in seconds since `zero_ms`."""
-        return tuple(replace(heard, at=(ms - zero_ms) / 1000) for ms, heard in self._entries)
+    action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +226,7 @@ class Leg:
         self.recordings: list[Recording] = []
         self.performed: list[Mapping[str, Any]] = []
         self.declined, self.over = Signal(), Signal()
-        self._transcript = Transcript()
+        self._heard: list[tuple[int, Heard]] = []
         self._listeners: list[tuple[InputQueue, type[PartyInput]]] = []
 
     @property
@@ -265,22 +241,31 @@ class Leg:
         return self.answered_ms is not None
 
     @property
+    def zero_ms(self) -> int:
+        """When it was answered; when it began, if it never was."""
+        return self.started_ms if self.answered_ms is None else self.answered_ms
+
+    @property
     def transcript(self) -> tuple[Heard, ...]:
-        """What its party has experienced; times count from when it was answered, or begun if it never was."""
-        return self._transcript.since(self.started_ms if self.answered_ms is None else self.answered_ms)
+        """What its party has experienced; times count from `zero_ms`."""
+        return tuple(replace(heard, at=(ms - self.zero_ms) / 1000) for ms, heard in self._heard)
 
     @property
     def experienced(self) -> int:
         """How many entries its transcript has."""
-        return len(self._transcript)
+        return len(self._heard)
 
-    def hears(self, heard: Heard) -> int:
-        """Add to the transcript what its party hears or does now; returns the number of the entry."""
-        return self._transcript.add(self.clock.ms, replace(heard, leg=self.uuid))
+    def hears(self, kind: Kind, text: str = "", seconds: float | None = 0.0, action: Action | None = None) -> int:
+        """Add to the transcript what its party hears or does now; returns the number of the entry, for `cut`."""
+        self._heard.append((self.clock.ms, Heard(0, self.uuid, kind, text, seconds, action=action)))
+        return len(self._heard) - 1
 
     def cut(self, number: int) -> None:
-        """Something that it hears ends now."""
-        self._transcript.cut(number, self.clock.ms)
+        """Something that was being heard ends now. What has come to its end by itself is left as it is."""
+        begun, heard = self._heard[number]
+        lasted = (self.clock.ms - begun) / 1000
+        if heard.seconds is None or lasted < heard.seconds:
+            self._heard[number] = begun, replace(heard, seconds=lasted, is_cut=heard.kind in ("talk", "stream"))
 
     def does(self, given: PartyInput) -> None:
         """Its party does something; it goes to every queue that collects that kind of input."""
@@ -305,13 +290,13 @@ class Leg:
         for index, digit in enumerate(digits):
             if index:
                 yield from pause(BETWEEN_KEYS_S)
-            self.hears(Heard(0, "", "pressed", digit))
+            self.hears("pressed", digit)
             self.does(Key(digit))
 
     def speak(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Steps[None]:
         """Its party says something; `results` is what the recogniser makes of it, best first."""
         text = results[0]["text"] if results else ""
-        self.hears(Heard(0, "", "spoke", text, seconds))
+        self.hears("spoke", text, seconds)
         self.conversation.carry(self, text, seconds)
         self.does(Speech(seconds, tuple(results), error))
         yield from pause(seconds)

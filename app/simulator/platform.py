@@ -11,30 +11,41 @@ from app.simulator.chaos import Chaos
 from app.simulator.conversations import Conversation
 from app.simulator.delivery import Deliveries, Message, ReplyResult
 from app.simulator.durations import Durations
-from app.simulator.legs import EndedBy, Heard, Identity, Ids, Leg
+from app.simulator.legs import EndedBy, Identity, Ids, Leg
 from app.simulator.parties import Parties
 from app.simulator.requests import Method, Request, Response, Server, in_time
 from app.simulator.scheduler import Scheduler, Steps, VirtualClock, first_of
 
 
 class Platform:
-    """Clock, conversations, ids and deliveries of one simulation; ends legs."""
+    """The virtual platform: its clock, conversations, ids and deliveries.
+
+    Args:
+        application: the URLs of the server, how webhooks are signed, and how the platform behaves where documents
+            disagree.
+        server: `AsgiServer` or `HttpServer`.
+        clock: the same that the server under test has got, if it takes one.
+        parties: what dialled parties do; None: all answer after 4 seconds and talk for 30.
+        durations: how long speech and audio last.
+        chaos: network faults; None: none.
+        seed: of ids; calls of one seed have the same ids in every run.
+    """
 
     def __init__(
         self,
         application: Application,
         server: Server,
         clock: VirtualClock,
+        parties: Parties | None = None,
         *,
-        parties: Parties,
-        durations: Durations,
-        chaos: Chaos | None,
-        seed: str,
+        durations: Durations | None = None,
+        chaos: Chaos | None = None,
+        seed: str = "",
     ) -> None:
         self.application = application
         self.clock = clock
-        self.parties = parties
-        self.durations = durations
+        self.parties = Parties() if parties is None else parties
+        self.durations = durations or Durations()
         self.ids = Ids(seed)
         self._server = server
         self.scheduler = Scheduler(clock, self._deliver)
@@ -123,7 +134,7 @@ class Platform:
             return
         leg.ended_ms, leg.ended_by = self.clock.ms, by
         leg.wait_no_more()
-        leg.hears(Heard(0, "", "hung up" if by == "user" else "ended"))
+        leg.hears("hung up" if by == "user" else "ended")
         for recording in leg.recordings:
             recording.end()
         for process in leg.processes:
@@ -167,7 +178,7 @@ class Platform:
             return
         conversation.leave(leg)
         for listener in conversation.legs:
-            listener.hears(Heard(0, "", "left", leg.name))
+            listener.hears("left", leg.name)
         if conversation.name and (leg in conversation.moderators or not conversation.legs):
             self.close(conversation)
         elif leg is conversation.controller:

@@ -9,7 +9,7 @@ from app.simulator import payloads
 from app.simulator.connect import connect
 from app.simulator.conversations import Audio, Conversation, Recording, audio_of
 from app.simulator.input import collect
-from app.simulator.legs import Heard, InputQueue, Key, Leg, Speech, Waited
+from app.simulator.legs import InputQueue, Key, Leg, Speech, Waited
 from app.simulator.platform import Platform
 from app.simulator.playback import Action, Ncco, Playback
 from app.simulator.scheduler import Steps, first_of, milliseconds, pause
@@ -133,7 +133,7 @@ def _on_hold(playback: Playback, conversation: Conversation, action: Action) -> 
         return
     leg, music = playback.leg, action.get("musicOnHoldUrl")
     url = music[0] if isinstance(music, list) else music
-    number = leg.hears(Heard(0, "", "music", url or "", None, action=action))
+    number = leg.hears("music", url or "", None, action)
     try:
         yield from first_of(conversation.started, conversation.over)
     finally:
@@ -176,7 +176,7 @@ def _move(playback: Playback, leg: Leg, conversation: Conversation, audio: Audio
     platform, left = playback.platform, leg.conversation.uuid
     platform.leave(leg)
     for listener in conversation.legs:
-        listener.hears(Heard(0, "", "joined", leg.name))
+        listener.hears("joined", leg.name)
     conversation.join(leg, audio)
     if left != conversation.uuid:
         platform.send("transfer", payloads.transfer(leg, left, conversation.uuid, platform.clock.now), leg)

@@ -1,7 +1,7 @@
 """Virtual time, and the processes that run in it one after another: discrete-event simulation.
 
 A process is a generator. It yields what it waits for and is resumed with the result. Nothing waits in real time, and
-the only thing that leaves the process is the request that `Ask` carries.
+only the requests that it yields leave it.
 """
 
 from __future__ import annotations
@@ -41,10 +41,6 @@ class VirtualClock:
     """
 
     def __init__(self, start: datetime = START) -> None:
-        self.restart(start)
-
-    def restart(self, start: datetime) -> None:
-        """Start another simulation with the same clock, so that one server can serve many; never during one."""
         if start.tzinfo is None:
             raise ValueError("the start of a virtual clock needs a time zone, e.g. datetime(..., tzinfo=UTC)")
         self._start = start.astimezone(UTC)
@@ -103,16 +99,9 @@ class Until:
     ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Send a request; the result is the response, once its time has passed."""
-
-    request: Request
-
-
-Command: TypeAlias = Until | Ask
+Command: TypeAlias = Until | Request
 Steps: TypeAlias = Generator[Command, Any, T]
-"""What a process is made of; `T` is what it comes to."""
+"""What a process is made of; `T` is what it comes to. A request that it yields is sent; the result is the response."""
 
 
 def pause(seconds: float) -> Steps[None]:
@@ -178,22 +167,12 @@ class Process(Generic[T]):
         self.done.fire()
 
 
-@dataclass(eq=False, slots=True)
-class _Wait:
-    """A task outside, such as the script of a caller, that waits for time to pass."""
-
-    stop: Callable[[], bool]
-    until_ms: int | None
-    latest_ms: int | None
-    turn: asyncio.Future[None]
-    is_over: bool = False
-
-
 class Scheduler:
     """Runs processes in the order of virtual time, and those of one moment in the order in which they were woken.
 
-    Several tasks may wait at once, each playing a caller of its own. One of them moves time for all; it stops where
-    another has what it waited for, and lets that one act before time goes on.
+    Args:
+        clock: is moved on here only.
+        ask: sends a request.
     """
 
     def __init__(self, clock: VirtualClock, ask: Callable[[Request], Awaitable[Response]]) -> None:
@@ -201,10 +180,7 @@ class Scheduler:
         self._ask = ask
         self._ready: deque[tuple[Process[Any], int, object]] = deque()
         self._timers: list[tuple[int, int, Process[Any], int, object]] = []
-        self._count = 0
-        self._moment = self._steps = 0
-        self._waits: list[_Wait] = []
-        self._is_driven = False
+        self._count = self._steps = 0
 
     def spawn(self, steps: Steps[T]) -> Process[T]:
         """Start a process; its first step is taken when those that are ready have taken theirs."""
@@ -224,104 +200,54 @@ class Scheduler:
             until_ms: it is enough at this time, also when nothing happens until then.
             latest_ms: it is enough when all has happened that happens up to then; None: when nothing is left.
         """
-        wait = _Wait(stop, until_ms, latest_ms, asyncio.get_running_loop().create_future())
-        self._waits.append(wait)
-        try:
-            while not wait.is_over:
-                if self._is_driven:
-                    await wait.turn
-                    wait.turn = asyncio.get_running_loop().create_future()
-                else:
-                    await self._drive(wait)
-        finally:
-            self._waits.remove(wait)
+        await asyncio.sleep(0)  # other tasks get a turn, and Ctrl-C too
+        await self._settle()
+        while not stop():
+            moment = self._next_moment()
+            limit = latest_ms if until_ms is None else until_ms
+            if moment is None or (limit is not None and moment > limit):
+                if until_ms is not None:
+                    self.clock.move_to(until_ms)
+                return
+            if moment > self.clock.ms:
+                self._steps = 0
+            self.clock.move_to(moment)
+            while self._timers and self._timers[0][0] == moment:
+                self._ready.append(heapq.heappop(self._timers)[2:])
+            await self._settle()
 
-    async def _drive(self, own: _Wait) -> None:
-        """Move time for all tasks until `own` is over; then another task goes on."""
-        self._is_driven = True
-        try:
-            await asyncio.sleep(0)  # tasks that were started together all say first what they wait for
-            while not own.is_over:
-                await self._settle()
-                if self._resume_waits(lambda wait: wait.stop()):
-                    await asyncio.sleep(0)
-                elif not self._next_moment():
-                    if not self._resume_waits(self._is_time_reached):
-                        self._resume_waits(self._has_no_more_events)
-                    await asyncio.sleep(0)
-        finally:
-            self._is_driven = False
-            for wait in self._waits:
-                if wait is not own and not wait.turn.done():
-                    wait.turn.set_result(None)
-
-    def _resume_waits(self, is_enough: Callable[[_Wait], bool]) -> bool:
-        """Resume the tasks that have waited long enough; returns whether there was one."""
-        found = [wait for wait in self._waits if not wait.is_over and is_enough(wait)]
-        for wait in found:
-            wait.is_over = True
-            if not wait.turn.done():
-                wait.turn.set_result(None)
-        return bool(found)
-
-    def _next_moment(self) -> bool:
-        """Move to the next moment at which something happens; False when a task has waited long enough before that."""
+    def _next_moment(self) -> int | None:
+        """When something happens next; None when nothing does any more."""
         while self._timers and self._timers[0][2].turn != self._timers[0][3]:
             heapq.heappop(self._timers)
-        waiting = [wait for wait in self._waits if not wait.is_over]
-        moment = self._timers[0][0] if self._timers else None
-        asked_for = min((wait.until_ms for wait in waiting if wait.until_ms is not None), default=None)
-        if asked_for is not None and (moment is None or moment > asked_for):
-            self.clock.move_to(asked_for)
-            return False
-        if moment is None or any(self._has_no_more_events(wait) for wait in waiting):
-            return False
-        self.clock.move_to(moment)
-        while self._timers and self._timers[0][0] == moment:
-            _, _, process, turn, value = heapq.heappop(self._timers)
-            self._ready.append((process, turn, value))
-        return True
-
-    def _is_time_reached(self, wait: _Wait) -> bool:
-        return wait.until_ms is not None and wait.until_ms <= self.clock.ms
-
-    def _has_no_more_events(self, wait: _Wait) -> bool:
-        if wait.until_ms is not None:
-            return False
-        return not self._timers or (wait.latest_ms is not None and self._timers[0][0] > wait.latest_ms)
+        return self._timers[0][0] if self._timers else None
 
     async def _settle(self) -> None:
+        """Do all that happens at this moment."""
         while self._ready:
             process, turn, value = self._ready.popleft()
             if process.turn == turn and not process.is_over:
-                self._count_step()
+                self._steps += 1
+                if self._steps > MOST_STEPS:
+                    message = f"{MOST_STEPS:,} steps at one moment: NCCOs replace each other, and take no time"
+                    raise NoProgress(message)
                 await self._wait(process, process.step(value))
 
-    def _count_step(self) -> None:
-        if self._moment != self.clock.ms:
-            self._moment, self._steps = self.clock.ms, 0
-        self._steps += 1
-        if self._steps > MOST_STEPS:
-            raise NoProgress(f"{MOST_STEPS:,} steps at one moment: NCCOs replace each other, and take no time")
-
     async def _wait(self, process: Process[Any], command: Command | None) -> None:
+        """Wake the process again when what it waits for has happened."""
         turn = process.turn
-        if isinstance(command, Ask):
-            response = await self._ask(command.request)
+        if isinstance(command, Request):
+            response = await self._ask(command)
             self._at(milliseconds(response.seconds), process, turn, response)
         elif command is not None:
-            self._until(process, command)
-
-    def _until(self, process: Process[Any], command: Until) -> None:
-        turn = process.turn
-        for signal in command.signals:
-            if signal.is_fired:
-                self._ready.append((process, turn, signal))
+            fired = next((signal for signal in command.signals if signal.is_fired), None)
+            if fired is not None:
+                self._ready.append((process, turn, fired))
                 return
-        for signal in command.signals:
-            signal.subscribe(partial(self._ready.append, (process, turn, signal)))
-        if command.ms is not None:
-            self._at(command.ms, process, turn, None)
+            for signal in command.signals:
+                signal.subscribe(partial(self._ready.append, (process, turn, signal)))
+            if command.ms is not None:
+                self._at(command.ms, process, turn, None)
 
     def _at(self, ms: int, process: Process[Any], turn: int, value: object) -> None:
         self._count += 1

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 import httpx
@@ -16,38 +14,25 @@ import httpx
 from app.simulator.requests import Request, Response
 from app.simulator.scheduler import VirtualClock
 
-Event: TypeAlias = MutableMapping[str, Any]
 App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class AsgiServer:
-    """Any ASGI application; enter it with `async with`, so that the application starts and stops.
+    """Any ASGI application; the caller starts and stops it.
 
     Args:
         app: the application.
-        clock: the virtual clock; give the application the same one.
-        seconds: how many seconds of virtual time a request takes; a function may depend on the request.
+        clock: the virtual clock; give the application the same one. A request takes no virtual time.
         patience_s: real seconds after which a request that hangs counts as a time-out.
 
     Attributes:
         faults: what the application has raised; the platform sees a status 500 for it.
     """
 
-    def __init__(
-        self,
-        app: App,
-        clock: VirtualClock,
-        seconds: float | Callable[[Request], float] = 0.0,
-        patience_s: float = 10.0,
-    ) -> None:
-        self._app = app
+    def __init__(self, app: App, clock: VirtualClock, patience_s: float = 10.0) -> None:
         self._transport = httpx.ASGITransport(app, client=("203.0.113.1", 40000))
         self._clock = clock
-        self._seconds = seconds
         self._patience_s = patience_s
-        self._lifespan: asyncio.Task[None] | None = None
-        self._to_app: asyncio.Queue[Event] = asyncio.Queue()
-        self._from_app: asyncio.Queue[Event] = asyncio.Queue()
         self.faults: list[Exception] = []
 
     @property
@@ -55,24 +40,8 @@ class AsgiServer:
         """Virtual time."""
         return self._clock.now
 
-    async def __aenter__(self) -> Self:
-        self._lifespan = asyncio.create_task(self._run_lifespan())
-        if problem := await self._change_lifespan("startup"):
-            raise RuntimeError(f"the application did not start: {problem}")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._change_lifespan("shutdown")
-        if self._lifespan is not None:
-            self._lifespan.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._lifespan
-
     async def deliver(self, request: Request) -> Response:
         """Pass a request to the application."""
-        seconds = self._seconds(request) if callable(self._seconds) else self._seconds
         try:
             async with asyncio.timeout(self._patience_s):
                 sent = httpx.Request(request.method, request.url, headers=request.headers, content=request.body)
@@ -82,24 +51,8 @@ class AsgiServer:
             return Response(0, failure="timeout")
         except Exception as fault:  # noqa: BLE001 - a web server replies 500 to whatever an application raises
             self.faults.append(fault)
-            return Response(500, seconds=seconds)
-        return Response(reply.status_code, _lower_case(reply.headers), body, seconds)
-
-    async def _run_lifespan(self) -> None:
-        """An application without a lifespan raises at once, and needs none."""
-        scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-        try:
-            await self._app(scope, self._to_app.get, self._from_app.put)
-        except Exception as fault:  # noqa: BLE001 - see above
-            await self._from_app.put({"type": "lifespan.unsupported", "message": str(fault)})
-
-    async def _change_lifespan(self, phase: str) -> str:
-        """Ask the application to start or stop; returns what went wrong, "" for nothing."""
-        if self._lifespan is None or (self._lifespan.done() and self._from_app.empty()):
-            return ""
-        await self._to_app.put({"type": f"lifespan.{phase}"})
-        answer = await self._from_app.get()
-        return str(answer.get("message", "")) if answer["type"].endswith(".failed") else ""
+            return Response(500)
+        return Response(reply.status_code, _lower_case(reply.headers), body)
 
 
 class HttpServer:
@@ -124,9 +77,7 @@ class HttpServer:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:

@@ -45,7 +45,9 @@ async def own_line(
     )
     urls = {f"{name}_url": f"{BASE}/webhooks/{name}" for name in ("answer", "event", "fallback")}
     application = Application(**(urls | ACCOUNT | {"application_id": APPLICATION_ID} | settings))
-    async with AsgiServer(create_app(loaded, clock=clock), clock) as server:
+    app = create_app(loaded, clock=clock)
+    server = AsgiServer(app, clock)
+    async with app.router.lifespan_context(app):
         known = Parties(parties or {}, other or Behaviour())
         yield Vonage(application, server, clock, known, chaos=chaos)
         assert [] == server.faults

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
-
 from app.simulator import AsgiServer, Request, VirtualClock
 
 POST = Request("POST", "https://calls.example.com/a%20b/%C3%BC?x=1&y=%C3%BC", {"x-own": "yes"}, b"{}")
@@ -14,18 +12,13 @@ GET = Request("GET", "http://calls.example.com:8000/", {})
 
 
 class Application:
-    """Notes what it is asked, and replies; its lifespan as told."""
+    """Notes what it is asked, and replies."""
 
-    def __init__(self, lifespan: str = "complete") -> None:
+    def __init__(self) -> None:
         self.scopes: list[Any] = []
         self.bodies: list[bytes] = []
-        self.phases: list[str] = []
-        self._lifespan = lifespan
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
         self.scopes.append(scope)
         self.bodies.append((await receive())["body"])
         if scope["path"] == "/":
@@ -33,17 +26,6 @@ class Application:
         await send({"type": "http.response.start", "status": 201, "headers": [(b"X-Reply", b"yes")]})
         await send({"type": "http.response.body", "body": b"[", "more_body": True})
         await send({"type": "http.response.body", "body": b"]"})
-
-    async def _live(self, receive: Any, send: Any) -> None:
-        if self._lifespan == "unsupported":
-            raise RuntimeError("no lifespan here")
-        for _ in range(2):
-            phase = (await receive())["type"]
-            self.phases.append(phase)
-            if self._lifespan == "failed":
-                await send({"type": f"{phase}.failed", "message": "no database"})
-                return
-            await send({"type": f"{phase}.complete"})
 
 
 async def waiting(scope: Any, receive: Any, send: Any) -> None:
@@ -54,8 +36,8 @@ async def waiting(scope: Any, receive: Any, send: Any) -> None:
 async def test_an_application_gets_the_request_as_a_web_server_would_pass_it() -> None:
     application, clock = Application(), VirtualClock()
 
-    async with AsgiServer(application, clock, seconds=0.25) as server:
-        response = await server.deliver(POST)
+    server = AsgiServer(application, clock)
+    response = await server.deliver(POST)
 
     (scope,) = application.scopes
     assert ("POST", "/a b/ü", b"x=1&y=%C3%BC", "https") == (
@@ -63,39 +45,19 @@ async def test_an_application_gets_the_request_as_a_web_server_would_pass_it() -
     )  # fmt: skip
     assert [(b"host", b"calls.example.com"), (b"x-own", b"yes"), (b"content-length", b"2")] == scope["headers"]
     assert (b"{}", ("calls.example.com", None)) == (application.bodies[0], scope["server"])
-    assert (201, {"x-reply": "yes"}, b"[]", 0.25) == (
+    assert (201, {"x-reply": "yes"}, b"[]", 0.0) == (
         response.status, response.headers, response.body, response.seconds,
     )  # fmt: skip
     assert clock.now == server.now
 
 
-async def test_an_application_starts_and_stops() -> None:
-    application = Application()
-
-    async with AsgiServer(application, VirtualClock()):
-        started = list(application.phases)
-
-    assert (["lifespan.startup"], ["lifespan.startup", "lifespan.shutdown"]) == (started, application.phases)
-
-
-async def test_an_application_that_does_not_start_says_why() -> None:
-    with pytest.raises(RuntimeError, match="did not start: no database"):
-        async with AsgiServer(Application("failed"), VirtualClock()):
-            pass
-
-
-async def test_an_application_without_a_lifespan_needs_none() -> None:
-    async with AsgiServer(Application("unsupported"), VirtualClock()) as server:
-        assert 201 == (await server.deliver(POST)).status
-
-
 async def test_what_an_application_raises_is_a_500_and_is_kept() -> None:
-    server = AsgiServer(Application(), VirtualClock(), seconds=lambda request: float(len(request.method)))
+    server = AsgiServer(Application(), VirtualClock())
 
     response = await server.deliver(GET)
 
-    assert (500, 3.0, ["as the test wants it"]) == (
-        response.status, response.seconds, [str(fault) for fault in server.faults],
+    assert (500, ["as the test wants it"]) == (
+        response.status, [str(fault) for fault in server.faults],
     )  # fmt: skip
 
 

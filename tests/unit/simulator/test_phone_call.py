@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -167,15 +167,6 @@ async def test_a_day_is_long_enough_for_a_caller() -> None:
     moment = await call.listen()
 
     assert ("idle", 24 * 3600.0) == (moment.kind, moment.at)
-
-
-async def test_a_clock_may_begin_anew_for_the_next_simulation() -> None:
-    clock = VirtualClock()
-    clock.move_to(5000)
-
-    clock.restart(datetime(2027, 1, 1, 13, tzinfo=timezone(timedelta(hours=1))))
-
-    assert (0, datetime(2027, 1, 1, 12, tzinfo=UTC)) == (clock.ms, clock())
 
 
 async def test_the_log_of_a_call_has_the_webhooks_of_the_parties_it_dialled() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from app.simulator import Request, Response, VirtualClock
-from app.simulator.scheduler import Ask, Process, Scheduler, Signal, Steps, first_of, pause
+from app.simulator.scheduler import Process, Scheduler, Signal, Steps, first_of, pause
 
 REQUEST = Request("GET", "https://calls.example.com/", {})
 
@@ -42,7 +41,7 @@ async def test_time_passes_only_where_somebody_waits(scheduler: Scheduler) -> No
 
 async def test_a_request_takes_the_time_of_its_response(scheduler: Scheduler) -> None:
     def steps() -> Steps[int]:
-        response: Response = yield Ask(REQUEST)
+        response: Response = yield REQUEST
         return response.status
 
     process = scheduler.spawn(steps())
@@ -144,44 +143,3 @@ async def test_two_ways_to_say_how_long(
     await scheduler.advance(lambda: False, until_ms, latest_ms)
 
     assert now_ms == scheduler.clock.ms
-
-
-async def test_two_tasks_do_not_move_time_at_once(scheduler: Scheduler) -> None:
-    def steps() -> Steps[int]:
-        response: Response = yield Ask(REQUEST)
-        return response.status
-
-    processes = [scheduler.spawn(steps()), scheduler.spawn(steps())]
-    await asyncio.gather(run(scheduler), run(scheduler))
-
-    assert [200, 200] == [process.result for process in processes]
-
-
-async def test_whoever_has_what_it_waited_for_acts_before_time_goes_on(scheduler: Scheduler) -> None:
-    log: list[tuple[str, int]] = []
-
-    async def waiting(name: str, *times: int) -> None:
-        for ms in times:
-            await run(scheduler, ms)
-            log.append((name, scheduler.clock.ms))
-
-    await asyncio.gather(waiting("a", 1000, 4000), waiting("b", 500, 2000, 2500), waiting("c", 9000))
-
-    assert [("b", 500), ("a", 1000), ("b", 2000), ("b", 2500), ("a", 4000), ("c", 9000)] == log
-
-
-async def test_who_waits_for_anything_is_held_while_another_can_still_act(scheduler: Scheduler) -> None:
-    signal, log = Signal(), []
-
-    def steps() -> Steps[None]:
-        yield from first_of(signal)
-        log.append(scheduler.clock.ms)
-
-    async def firing() -> None:
-        await run(scheduler, 3000)
-        signal.fire()
-
-    scheduler.spawn(steps())
-    await asyncio.gather(scheduler.advance(lambda: bool(log), None, 1000), firing())
-
-    assert [3000] == log
