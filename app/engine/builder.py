@@ -134,7 +134,13 @@ _NO_TAIL = 1 << 30
 
 
 class NccoBuilder:
-    """The actions of one turn, each with the wait that it opens. `dialled` counts over the whole call."""
+    """The actions of one turn, each with the wait that it opens.
+
+    Attributes:
+        drafts: the actions.
+        waits: the waits.
+        dialled: how often the call has dialled, in all of its turns.
+    """
 
     def __init__(self, root: Flow, session: str, turn: int, dialled: int, context: TurnContext) -> None:
         self._root = root
@@ -143,18 +149,18 @@ class NccoBuilder:
         self._context = context
         self.dialled = dialled
         self.waits: list[Wait] = []
-        self._drafts: list[Draft] = []
+        self.drafts: list[Draft] = []
         self._tail_at = _NO_TAIL
 
     def mark(self) -> tuple[int, int, int]:
         """The current position."""
-        return len(self._drafts), len(self.waits), self.dialled
+        return len(self.drafts), len(self.waits), self.dialled
 
     def take_back(self, mark: tuple[int, int, int]) -> None:
         """Remove what was added since `mark`."""
         drafts, waits, self.dialled = mark
         self._tail_at = _NO_TAIL
-        del self._drafts[drafts:]
+        del self.drafts[drafts:]
         del self.waits[waits:]
 
     def play(
@@ -173,22 +179,25 @@ class NccoBuilder:
         flow, step, frame = origin
         for part in prompts:
             self._add_all(flow, step, part.render(frame))
-        drafts = [draft for part in step.parts for draft in part.render(frame)]
+        drafts: list[Draft] = []
+        for part in step.parts:
+            drafts += part.render(frame)
         if not reprompt:
             drafts = drafts[next((index for index, draft in enumerate(drafts) if _asks(draft)), 0) :]
         self._add_all(flow, step, drafts)
-        if drafts and _asks(drafts[-1]) and step.tail:
-            if origin.error is None:
+        if drafts and step.tail and _asks(drafts[-1]):
+            if step.error is None and flow.error is None:
                 origin = next((outer for outer in waiting() if outer.error is not None), origin)
-            self._tail_at = len(self._drafts)
-            self._drafts.extend(self._tail(origin))
+            self._tail_at = len(self.drafts)
+            self.drafts += self._tail(origin)
 
     def _tail(self, origin: Origin) -> list[Draft]:
         """The actions behind an `input`; the failsafe NCCO if the `error` exit may not dial its numbers."""
         drafts = tail_drafts(origin, self._context.failsafe)
         dials = [draft for draft in drafts if draft.action.get("action") == "connect"]
-        is_allowed = self.dialled + len(dials) <= self._context.dial_limit and all(map(self._may_dial, dials))
-        return drafts if is_allowed else failsafe_drafts(self._context.failsafe)
+        if dials and not (self.dialled + len(dials) <= self._context.dial_limit and all(map(self._may_dial, dials))):
+            return failsafe_drafts(self._context.failsafe)
+        return drafts
 
     def _may_dial(self, draft: Draft) -> bool:
         return not draft.dials or not self.refusal(draft.dials)
@@ -205,7 +214,7 @@ class NccoBuilder:
                 self._open_wait(flow, step, draft, draft.callback)
             if draft.heard is not None:
                 self._open_leg(flow, step, draft, draft.heard)
-            self._drafts.append(draft)
+            self.drafts.append(draft)
 
     def _open_wait(self, flow: Flow, step: Step, draft: Draft, callback: Callback) -> None:
         where = "" if flow is self._root else flow.name
@@ -230,7 +239,7 @@ class NccoBuilder:
 
         Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
         """
-        actions = (draft.action for draft in self._drafts if draft.action.get("action") in _OPEN_ENDED)
+        actions = (draft.action for draft in self.drafts if draft.action.get("action") in _OPEN_ENDED)
         return any(action["action"] != "record" or _ENDS_RECORD & action.keys() for action in actions)
 
     def add_checkpoint(self, flow: Flow, step: Step, notify: Part, frame: Frame) -> None:
@@ -238,23 +247,18 @@ class NccoBuilder:
         self._add_all(flow, step, notify.render(frame))
 
     @property
-    def dials_left(self) -> int:
-        """How often the call may still dial."""
-        return self._context.dial_limit - self.dialled
-
-    @property
     def ends_in_conversation(self) -> bool:
         """Whether a `conversation` is played last, which the caller leaves by hanging up."""
-        return bool(self._drafts) and self._drafts[-1].action.get("action") == "conversation"
+        return bool(self.drafts) and self.drafts[-1].action.get("action") == "conversation"
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is played so far."""
-        return not self._drafts
+        return not self.drafts
 
     def add(self, actions: Iterable[Mapping[str, Any]]) -> None:
         """Add actions that no flow has written."""
-        self._drafts.extend(Draft(dict(action)) for action in actions)
+        self.drafts.extend(Draft(dict(action)) for action in actions)
 
     def _check_dial(self, draft: Draft, place: Place) -> None:
         self.dialled += 1
@@ -267,7 +271,7 @@ class NccoBuilder:
 
     def play_only(self, ncco: tuple[Mapping[str, Any], ...]) -> None:
         """Nothing but these actions."""
-        self._drafts[:] = [Draft(dict(action)) for action in ncco]
+        self.drafts[:] = [Draft(dict(action)) for action in ncco]
         self.waits.clear()
 
     def fault(self) -> tuple[int, Issue] | None:
@@ -278,33 +282,28 @@ class NccoBuilder:
         found = self._fault()
         if found is None or found[0] < self._tail_at:
             return found
-        self._drafts[self._tail_at :] = failsafe_drafts(self._context.failsafe)
+        self.drafts[self._tail_at :] = failsafe_drafts(self._context.failsafe)
         self._tail_at = _NO_TAIL
         return self._fault()
 
     def _fault(self) -> tuple[int, Issue] | None:
-        if self._is_known_sound():
-            return None
-        errors = [issue for issue in check(self.actions()) if issue.severity == "error"]
-        if errors:
-            return _action_number(errors[0].path), errors[0]
-        if len(self._root.sound) < SOUND_LIMIT:
-            self._root.sound.add(self._shapes())
+        """The first fault. An NCCO of the shape of a sound one is sound if what differs in this one is right, too."""
+        shapes = tuple([draft.shape for draft in self.drafts])
+        sound = self._root.sound
+        if shapes in sound and 0 not in shapes:
+            computed = [draft for draft in self.drafts if draft.computed]
+            if False not in [options_are_clean(draft.action, draft.computed) for draft in computed]:
+                return None
+        issue = next((issue for issue in check(self.actions()) if issue.severity == "error"), None)
+        if issue is not None:
+            return _action_number(issue.path), issue
+        if len(sound) < SOUND_LIMIT:
+            sound.add(shapes)
         return None
-
-    def _is_known_sound(self) -> bool:
-        """Whether an NCCO of this shape was found right before, and what differs in this one is right too."""
-        shapes = self._shapes()
-        if 0 in shapes or shapes not in self._root.sound:
-            return False
-        return all(options_are_clean(draft.action, draft.computed) for draft in self._drafts if draft.computed)
-
-    def _shapes(self) -> tuple[int, ...]:
-        return tuple([draft.shape for draft in self._drafts])
 
     def actions(self) -> list[dict[str, Any]]:
         """The NCCO."""
-        return [draft.action for draft in self._drafts]
+        return [draft.action for draft in self.drafts]
 
 
 def _asks(draft: Draft) -> bool:

@@ -48,7 +48,7 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
             if following.returns:
                 following = _decide_on(run, step, following, left)
             else:
-                run.tell(entered(step))
+                run.trace.append(entered(step))
                 following = yield from _enter(run, step)
         except RenderError as error:
             following, step = _take_back(run, step, error)
@@ -72,7 +72,7 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
     decision = step.exit.decide(outcome, run.frame(run.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
         raise RenderError("R106", f'the step "{step.name}" does not say where {target.returns} leads', str(step.place))
-    run.tell(decided(step, decision))
+    run.trace.append(decided(step, decision))
     return decision.move.target
 
 
@@ -92,7 +92,7 @@ def _enter(run: Run, step: Step) -> Playing[Target | None]:
         jump = None if step.exit.is_early else step.exit.enter(frame)
     if jump is None:
         return None
-    run.tell(jumped(step, jump))
+    run.trace.append(jumped(step, jump))
     return jump.target
 
 
@@ -197,7 +197,7 @@ def begin(
     for name, text in given.items():
         with suppress(ValueError):
             run.assign(name, flow.params[name].cast(text))
-    run.tell(answered(flow))
+    run.trace.append(answered(flow))
     yield from go_step_by_step(run, Target(flow.start, flow.place))
     return run.finish("answer")
 
@@ -227,7 +227,7 @@ def begin_called(flow: Flow, session_id: str, parent: Session, wait: Wait, conte
         parent=parent.id,
     )
     run = Run(flow, session, context)
-    run.tell(answered(heard.flow))
+    run.trace.append(answered(heard.flow))
     yield from go_step_by_step(run, Target(heard.flow.start, heard.flow.place))
     return run.finish("answer")
 
@@ -275,7 +275,7 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
     """Let the step's exit decide, and play where it leads."""
     before = run.before
     if wait.sensitive:
-        run.answers.secrets.learn([outcome.digits, outcome.text])
+        run.secrets.learn([outcome.digits, outcome.text])
     by = "keys" if outcome.digits else "speech" if outcome.text else ""
     run.note("heard", step.name, outcome.name, where=step.exit.place, because=outcome.because, by=by)
     if outcome.name == REACHED:
@@ -292,7 +292,7 @@ def _decide(run: Run, step: Step, wait: Wait, outcome: Outcome) -> Playing[Turn 
         decision = step.exit.decide(outcome, frame, before.tries)
         if decision is None:
             return None
-        run.tell(decided(step, decision))
+        run.trace.append(decided(step, decision))
         if isinstance(decision.move, Go):
             run.step = step.name
             run.heard = _heard(run, wait, outcome)

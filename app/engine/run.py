@@ -4,56 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from app.engine.builder import NccoBuilder, Origin
 from app.engine.called import JOINED, last_actions
 from app.engine.outcome import REACHED
-from app.engine.scope import (
-    NOTHING_HEARD,
-    FlowScope,
-    LookupAnswers,
-    Read,
-    Savepoint,
-    call_record,
-    levels,
-    new_scope,
-    observers,
-    scopes_of,
-)
+from app.engine.scope import NOTHING_HEARD, FlowScope, Savepoint, call_record, levels, new_scope, observers, scopes_of
+from app.engine.secrets import Secrets, leading_to
 from app.engine.session import OWN_LEG, Observer, Session
 from app.engine.turn import TraceLine, Turn, TurnContext, line
 from app.errors import RenderError
 from app.flow.actions.action import checkpoint
 from app.flow.hours.moment import hours_view
-from app.flow.model import Flow, Frame, Part, Runs, Sending, Step, Target
+from app.flow.language.returns import Hushing
+from app.flow.model import Asking, Flow, Frame, Part, Runs, Sending, Step, Target
 from app.flow.nodes import Place
 from app.ncco import Issue
-
-
-class ErrorExits:
-    """The error exits of one turn. None leads to a step that has failed in this turn, or to the same place twice."""
-
-    def __init__(self) -> None:
-        self._spent: set[tuple[str, str]] = set()
-
-    def take(self, flow: Flow, step: Step | None) -> Target | None:
-        """Where a failure of `step` of `flow` leads: its own `error`, else the flow's; None when neither is left."""
-        if step is not None:
-            self._spent.add((flow.name, step.name))
-        candidates = (step.error if step else None, flow.error)
-        return next((target for target in candidates if target is not None and self._may_follow(flow, target)), None)
-
-    def _may_follow(self, flow: Flow, target: Target) -> bool:
-        key = (flow.name, target.shown)
-        if target.is_end:
-            return True
-        if key in self._spent:
-            return False
-        self._spent.add(key)
-        return True
-
 
 STEP_LIMIT = 200
 """Steps that one turn may enter. A loaded flow has no cycle without input; this bounds what a fault could do."""
@@ -67,7 +33,13 @@ _NO_NUMBER = "an entry of the list is no phone number"
 class Run:
     """Makes one turn. It lives for one call of `begin`, `resume` or `fail` and is never shared.
 
-    `root` is the flow that the call began in; `flow` is the one that it is in now.
+    Attributes:
+        root: the flow that the call began in.
+        flow: the one that it is in now.
+        trace: what the turn did.
+        secrets: the sensitive values that the turn has received so far. None is forgotten when a step is taken back.
+        answers: what came of each lookup, by name, as the turn row has it.
+        asked: how often each lookup was asked, by its idempotency key.
     """
 
     step = ""
@@ -85,15 +57,16 @@ class Run:
         self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
         self.entered_at = context.now
         self.locale = before.locale
-        self.answers = LookupAnswers(partial(self.context.mask, before.id))
+        self.secrets = Secrets()
+        self.answers: dict[str, Any] = {}
         self.hooks: list[Any] = []
+        self.asked: dict[str, int] = {}
+        self.trace: list[TraceLine] = []
         self._call = call_record(before.call)
         self._builder = NccoBuilder(root, before.id, before.turn + 1, before.dialled, self.context)
         self._refused: set[str] = set()
-        self.asked: dict[str, int] = {}
+        self._spent_exits: set[tuple[str, str]] = set()
         self._marks: list[Savepoint] = []
-        self._error_exits = ErrorExits()
-        self._trace: list[TraceLine] = []
         self._set_scopes(scopes_of(root, before))
 
     def _set_scopes(self, scopes: tuple[FlowScope, ...]) -> None:
@@ -113,14 +86,9 @@ class Run:
         self._scope = known[-1] if known else new_scope(self.root.named(name), {})
         self.flow = self._scope.flow
 
-    @property
-    def dialled(self) -> int:
-        """How often the call has dialled."""
-        return self._builder.dialled
-
     def frame(self, names: Mapping[str, Any], position: int = 0, waited: float = 0.0) -> Frame:
         """What the parts and the exit of a step may look at."""
-        return Frame(names, position, waited, self._may_dial, self._builder.dials_left)
+        return Frame(names, position, waited, self._may_dial, self.context.dial_limit - self._builder.dialled)
 
     def _may_dial(self, number: str) -> bool:
         """Whether a list may ring a computed number; the trace shows each refused number once."""
@@ -143,11 +111,7 @@ class Run:
         by: str = "",
     ) -> None:
         """Add a line to the trace."""
-        self._trace.append(line(did, step, what, where=where, because=because, by=by))
-
-    def tell(self, told: TraceLine) -> None:
-        """Add a line that is made already."""
-        self._trace.append(told)
+        self.trace.append(line(did, step, what, where=where, because=because, by=by))
 
     def names(self, now: datetime | None = None) -> dict[str, Any]:
         """What the values of the current step may look at; `now` is the moment when it was entered, unless given."""
@@ -173,12 +137,28 @@ class Run:
             return
         self._set_scope(self._scope.with_variable(name, value))
         if name in self._scope.secrets and not is_literal:
-            self.answers.secrets.learn(value)
+            self.secrets.learn(value)
 
-    def keep(self, read: Read) -> list[str]:
-        """Put the answers of lookups into scope; see `LookupAnswers.keep`."""
-        scope, problems = self.answers.keep(self._scope, read)
-        self._set_scope(scope)
+    def keep(self, read: list[tuple[Asking, Mapping[str, Any], str]]) -> list[str]:
+        """Put answers of lookups that came together into scope; returns why each is not real, "" when it is.
+
+        What they should not repeat becomes tokens: first every answer is searched for what is sensitive.
+
+        Args:
+            read: each lookup with its answer, and why that is not real; "" when it is.
+        """
+        for asking, answer, problem in read:
+            if not problem:
+                for secret in leading_to(answer, self.flow.hushed.get(asking.name, ())):
+                    self.secrets.learn(secret)
+        problems = []
+        for asking, answer, problem in read:
+            known, why = answer, problem
+            if self.secrets and not problem:
+                known, why = asking.hush(answer, Hushing(self.secrets, self._mask))
+            self._set_scope(self._scope.with_answer(asking.name, known))
+            self.answers[asking.name] = self._scope.masked(asking.name, self._mask)
+            problems.append(why)
         return problems
 
     def send(self, sending: Sending, names: Mapping[str, Any]) -> None:
@@ -195,7 +175,7 @@ class Run:
         names = self.names()
         given = {assignment.name: assignment.value.render(names) for assignment in runs.given}
         sub = new_scope(self.root.named(runs.flow), given)
-        self.answers.secrets.learn([given[name] for name in sub.secrets])
+        self.secrets.learn([given[name] for name in sub.secrets])
         if not runs.comes_back:
             self._set_scopes((sub,))
         elif len(self._scopes) < LEVEL_LIMIT:
@@ -288,20 +268,35 @@ class Run:
         self.is_failsafe = True
         self.note("failed", "", "failsafe", because=because)
 
+    def _error_exit(self, step: Step | None) -> Target | None:
+        """Where a failure of `step` leads: its own `error`, else that of its flow; None when neither is left.
+
+        None leads to a step that has failed in this turn, or to the same place twice.
+        """
+        flow = self.flow
+        if step is not None:
+            self._spent_exits.add((flow.name, step.name))
+        for target in (step.error if step else None, flow.error):
+            if target is not None and (target.is_end or (flow.name, target.shown) not in self._spent_exits):
+                if not target.is_end:
+                    self._spent_exits.add((flow.name, target.shown))
+                return target
+        return None
+
     def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
         """Where a failure of `step` leads, and the step whose exit leads there; None: the failsafe.
 
         What a flow does not handle is the outcome `error` of the step that runs it; that flow has then been left.
         """
         while True:
-            target = self._error_exits.take(self.flow, step)
+            target = self._error_exit(step)
             if target is not None or len(self._scopes) == 1:
                 return target, step
             step = self._leave()
 
     def shown(self, error: RenderError) -> str:
         """An error as the trace may show it: its sentence may hold sensitive input."""
-        has_secrets = bool(self.answers.secrets) or any(each.has_secrets for each in self._scopes)
+        has_secrets = bool(self.secrets) or any(each.has_secrets for each in self._scopes)
         return f"{error.code} (not shown: sensitive)" if has_secrets else str(error)
 
     def fault(self) -> tuple[Savepoint, Issue] | None:
@@ -332,7 +327,7 @@ class Run:
             tries=self.tries,
             asr_errors=self.asr_errors,
             position=self.position,
-            dialled=self.dialled,
+            dialled=self._builder.dialled,
             variables=scope.kept(self._mask),
             entered_at=self.entered_at,
             heard=self.heard,
@@ -346,8 +341,8 @@ class Run:
             parent=before.parent,
             returned=self.returned,
         )
-        trace, hooks = tuple(self._trace), tuple(self.hooks)
-        return Turn(self._builder.actions(), session, trace, outcome, self.is_failsafe, hooks, self.answers.kept)
+        trace, hooks = tuple(self.trace), tuple(self.hooks)
+        return Turn(self._builder.actions(), session, trace, outcome, self.is_failsafe, hooks, self.answers)
 
     def _mask(self, secret: str) -> str:
         return self.context.mask(self.before.id, secret)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-from app.engine.secrets import Secrets, leading_to, masked, without
+from app.engine.secrets import masked, without
 from app.engine.session import NOTHING, Call, Level, Observer, Session, Wait
-from app.flow.language.returns import Hushing
-from app.flow.model import Asking, Flow, Outcome, Step
+from app.flow.model import Flow, Outcome, Step
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 """`input` before the caller has been asked anything."""
@@ -77,13 +76,16 @@ class FlowScope(NamedTuple):
         """Without values, which may be sensitive."""
         return f"<scope of {self.flow.name}>"
 
-    def names(self, others: Mapping[str, Any]) -> dict[str, Any]:
+    def names(self, others: dict[str, Any]) -> dict[str, Any]:
         """`others`, its lookups, asked or not, and its variables, without those whose value is gone."""
         unasked = self.flow.unasked
-        names = {**others, **unasked, **self.lookups, **self.variables} if unasked else {**others, **self.variables}
+        if unasked:
+            others.update(unasked)
+            others.update(self.lookups)
+        others.update(self.variables)
         for gone in self.tokens:
-            names.pop(gone, None)
-        return names
+            others.pop(gone, None)
+        return others
 
     def with_variable(self, name: str, value: Any) -> FlowScope:
         """The scope with a variable set; only a token of a sensitive one leaves the turn."""
@@ -177,36 +179,3 @@ def observers(root: Flow, before: Session) -> tuple[Observer, ...]:
 def _tells(root: Flow, wait: Wait) -> bool:
     flow = root.named(wait.flow)
     return wait.kind == "event" and bool(flow.events or flow.steps[wait.step].events)
-
-
-Read: TypeAlias = list[tuple[Asking, Mapping[str, Any], str]]
-"""Answers that came together, each with why it is not real; "" when it is."""
-
-
-class LookupAnswers:
-    """The answers of one turn.
-
-    Attributes:
-        secrets: the sensitive values that the turn has received so far. None is forgotten when a step is taken back.
-        kept: what came of each look-up, by name, as the turn row has it.
-    """
-
-    def __init__(self, mask: Callable[[str], str]) -> None:
-        self.secrets = Secrets()
-        self.kept: dict[str, Any] = {}
-        self._mask = mask
-
-    def keep(self, scope: FlowScope, read: Read) -> tuple[FlowScope, list[str]]:
-        """The scope with the answers, with tokens for what they should not repeat; and why each is not real."""
-        for asking, answer, problem in read:
-            for secret in leading_to(answer, scope.flow.hushed.get(asking.name, ())) if not problem else ():
-                self.secrets.learn(secret)
-        problems = []
-        for asking, answer, problem in read:
-            known, why = answer, problem
-            if self.secrets and not problem:
-                known, why = asking.hush(answer, Hushing(self.secrets, self._mask))
-            scope = scope.with_answer(asking.name, known)
-            self.kept[asking.name] = scope.masked(asking.name, self._mask)
-            problems.append(why)
-        return scope, problems

@@ -172,7 +172,8 @@ def answered(flow: Flow) -> TraceLine:
 
 def entered(step: Step) -> TraceLine:
     """A step was entered."""
-    return line("entered", step.name, step.exit.word, where=step.place)
+    place = step.place
+    return TraceLine("entered", step.name, step.exit.word, f"{place.file}:{place.line}")
 
 
 def jumped(step: Step, jump: Jump) -> TraceLine:

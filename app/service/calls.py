@@ -40,7 +40,6 @@ from app.service.rows import (
     hook_rows,
     mask,
     may_hold_input,
-    milliseconds,
     session_id,
     session_row,
     status_of,
@@ -205,14 +204,13 @@ class CallService:
     async def _open(self, id_: str, playing: Playing[Turn], delivery: Delivery) -> Reply:
         """Make and write the first turn of a call. Raises AlreadyOpen."""
         turn = await self._play(playing)
-        webhook = answer_row(delivery, delivery.call, id_, self.policy.keys[0])
+        webhook = answer_row(delivery, id_, self.policy.keys[0])
         return await self._write_first(turn, webhook, delivery)
 
     async def _write_first(self, turn: Turn, webhook: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
         ncco, now = orjson.dumps(turn.ncco), webhook.received_at
-        hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_at)
-        row = session_row(turn.session, 1, now, now)
-        row = row._replace(leg=leg) if leg else row
+        hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
+        row = session_row(turn.session, 1, now, now, leg)
         await self.store.open_call(row, turn_row(turn, ncco, webhook, delivery), webhook, hooks=hooks)
         self._wake(hooks)
         return Reply.of_turn(turn, ncco, webhook.kind)
@@ -237,8 +235,7 @@ class CallService:
         return Reply.repeat(stored, kind, delivery.call)
 
     async def _record_answer(self, id_: str, delivery: Delivery, kind: str = "answer") -> None:
-        row = answer_row(delivery, delivery.call, id_, self.policy.keys[0])
-        await self._record(row._replace(kind=kind))
+        await self._record(answer_row(delivery, id_, self.policy.keys[0], kind))
 
     async def _answer_without_flow(self, delivery: Delivery, id_: str, flow: str | None) -> Reply:
         """The failsafe NCCO, unless the call began when a flow still took it."""
@@ -273,7 +270,7 @@ class CallService:
         if flow is None:
             return await self._join_silently(id_, delivery, _lost_revision(parent))
         turn = await self._play(begin_called(flow, id_, parent, wait, self._surroundings(delivery)))
-        webhook = answer_row(delivery, delivery.call, id_, self.policy.keys[0])._replace(kind="onanswer")
+        webhook = answer_row(delivery, id_, self.policy.keys[0], "onanswer")
         try:
             return await self._write_first(turn, webhook, delivery, leg=delivery.call.uuid or id_)
         except AlreadyOpen:
@@ -477,7 +474,7 @@ class CallService:
         if flow is None or delivery.problem or ref.kind != "event":
             return ()
         hooks = observe(flow, session, ref, delivery.webhook, self._surroundings(delivery))
-        return hook_rows(hooks, session.id, delivery.received_at)
+        return hook_rows(hooks, session.id, delivery.received_ms)
 
     async def _hangup_hooks(self, row: SessionRow, delivery: Delivery) -> tuple[HookRow, ...]:
         """The hooks of a call whose leg has ended before its flow did."""
@@ -488,7 +485,7 @@ class CallService:
         statuses = await self.store.statuses(session.id, session.turn)
         seen = frozenset(status.partition(":")[0] for _, status in statuses)
         hooks = hang_up(flow, session, delivery.webhook, self._surroundings(delivery), seen)
-        return hook_rows(hooks, row.id, delivery.received_at)
+        return hook_rows(hooks, row.id, delivery.received_ms)
 
     async def _advance(
         self,
@@ -502,9 +499,8 @@ class CallService:
     ) -> Reply:
         """Write the next turn, then reply with it; `hooks` come before those of the turn. Raises Conflict."""
         ncco = orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if kind == "input" else b""
-        now = milliseconds(delivery.received_at)
-        hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_at))
-        moved = session_row(turn.session, row.version + 1, row.created_at, now)._replace(leg=row.leg)
+        hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
+        moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
         await self.store.advance(moved, turn_row(turn, ncco, webhook, delivery), webhook, hooks=hooks)
         self._wake(hooks)
         return Reply.of_turn(turn, ncco or None, delivery.kind)
@@ -539,7 +535,7 @@ def _wait_of(session: Session, ref: WaitRef) -> Wait | None:
 
 
 def _has_ended(row: SessionRow, delivery: Delivery) -> bool:
-    return row.is_over or milliseconds(delivery.received_at) - row.created_at > LONGEST_CALL_MS
+    return row.is_over or delivery.received_ms - row.created_at > LONGEST_CALL_MS
 
 
 def _hides_input(wait: Wait) -> bool | None:

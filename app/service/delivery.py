@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -25,15 +25,16 @@ Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean p
 
 _SIP_HEADER: Final = "SipHeader_"
 """Prefix of a custom SIP header. Source: webhook reference, Answer."""
-_ANSWER_FIELDS: Final = frozenset(
-    {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type", "custom_data"}
+_CALL_TEXTS: Final = frozenset(
+    {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type"}
 )
+_ANSWER_FIELDS: Final = _CALL_TEXTS | {"custom_data"}
 _DIRECTIONS: Final = frozenset({"inbound", "outbound"})
 
 
-@dataclass(frozen=True)
+@dataclass
 class Delivery:
-    """One delivery of a webhook, verified and parsed.
+    """One delivery of a webhook, verified and parsed. It does not change.
 
     Attributes:
         method: `GET` or `POST`.
@@ -45,6 +46,7 @@ class Delivery:
         came_at: when it was received whole, in monotonic seconds (`time.perf_counter`); 0 when nobody measures.
         reason: why it came by the fallback URL, one of Vonage's; "" for none or another.
         query: the query of a POST, which its author wrote into the URL; {} for a GET.
+        received_ms: `received_at` in milliseconds since 1970.
     """
 
     method: str
@@ -56,6 +58,10 @@ class Delivery:
     came_at: float = 0.0
     reason: str = ""
     query: Mapping[str, object] = field(default_factory=dict, repr=False)
+    received_ms: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.received_ms = milliseconds(self.received_at)
 
     @cached_property
     def webhook(self) -> Webhook:
@@ -70,24 +76,27 @@ class Delivery:
     @cached_property
     def call(self) -> Call:
         """The facts of an answer webhook, as flows see them: "" or {} for what is missing or cannot be read."""
-        fields, get = self.fields, self.fields.get
-        custom_data = unnested({"custom_data": get("custom_data", self.query.get("custom_data"))})["custom_data"]
-        direction = as_text(get("direction", self.query.get("direction")))
+        fields, query = self.fields, self.query
+        text = {name: as_text(value) for name, value in fields.items() if name in _CALL_TEXTS}.get
+        custom_data = fields.get("custom_data", query.get("custom_data"))
+        if isinstance(custom_data, str):
+            custom_data = unnested({"custom_data": custom_data})["custom_data"]
+        direction = as_text(fields.get("direction", query.get("direction")))
         return Call(
-            to=_digits(as_text(get("to"))),
-            from_number=_digits(as_text(get("from"))),
-            from_user=as_text(get("from_user")),
-            uuid=as_text(get("uuid") if "uuid" in fields else get("call_uuid")),
-            conversation_uuid=as_text(get("conversation_uuid")),
-            region_url=as_text(get("region_url")),
-            endpoint_type=as_text(get("endpoint_type")),
-            direction=direction if direction in _DIRECTIONS else "inbound",
-            sip={
+            _digits(text("to", "")),
+            _digits(text("from", "")),
+            text("from_user", ""),
+            text("uuid" if "uuid" in fields else "call_uuid", ""),
+            text("conversation_uuid", ""),
+            text("region_url", ""),
+            text("endpoint_type", ""),
+            direction if direction in _DIRECTIONS else "inbound",
+            {
                 name.removeprefix(_SIP_HEADER): value
                 for name, value in fields.items()
                 if name.startswith(_SIP_HEADER) and isinstance(value, str)
             },
-            custom_data=custom_data if isinstance(custom_data, dict) else {},
+            custom_data if isinstance(custom_data, dict) else {},
         )
 
     def params(self, names: Collection[str]) -> dict[str, str]:
@@ -101,6 +110,11 @@ class Delivery:
         fields = {name: value for name, value in self.fields.items() if name not in ("reason", "original_request")}
         reason = next((reason for reason in FALLBACK_REASONS if reason == self.fields.get("reason")), "")
         return replace(self, fields=fields, reason=reason)
+
+
+def milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return int(moment.timestamp() * 1000)
 
 
 def _digits(number: str) -> str:
@@ -141,15 +155,20 @@ class Reply(NamedTuple):
     @classmethod
     def of_turn(cls, turn: Turn, ncco: bytes | None, kind: str) -> Reply:
         """The NCCO of a new turn; None for an empty reply."""
-        return cls._of_session(
-            turn.session,
+        session, call = turn.session, turn.session.call
+        first = turn.trace[0] if turn.trace else None
+        return cls(
             ncco,
             kind,
             turn.outcome,
-            is_failsafe=turn.is_failsafe,
+            session.flow,
+            session.step,
+            call.uuid,
+            call.conversation_uuid,
+            turn.is_failsafe,
             problem=_problem_of(turn),
-            heard_in=next((line.step for line in turn.trace[:1] if line.did == "heard"), ""),
-            revision=turn.session.revision,
+            heard_in=first.step if first is not None and first.did == "heard" else "",
+            revision=session.revision,
         )
 
     @classmethod
@@ -161,7 +180,8 @@ class Reply(NamedTuple):
     @classmethod
     def recorded(cls, session: Session, kind: str) -> Reply:
         """An empty reply: the webhook is stored and steers nothing."""
-        return cls._of_session(session, None, kind, "recorded")
+        call = session.call
+        return cls(None, kind, "recorded", session.flow, session.step, call.uuid, call.conversation_uuid)
 
     @classmethod
     def failsafe(cls, ncco: bytes, kind: str, problem: str, call: Call) -> Reply:
@@ -169,18 +189,13 @@ class Reply(NamedTuple):
         conversation = call.conversation_uuid
         return cls(ncco, kind, "failsafe", "", "", call.uuid, conversation, is_failsafe=True, problem=problem)
 
-    @classmethod
-    def _of_session(cls, session: Session, ncco: bytes | None, kind: str, outcome: str, **more: Any) -> Reply:
-        call = session.call
-        return cls(ncco, kind, outcome, session.flow, session.step, call.uuid, call.conversation_uuid, **more)
-
 
 def _problem_of(turn: Turn) -> str:
     """Which step could not be played, by code and place: the sentence in the trace may hold what a caller gave."""
+    refused = ""
     for line in turn.trace:
         if line.did == "failed" and line.step:
             return f'step "{line.step}" could not be played: {line.what} ({line.where})'
-    for line in turn.trace:
         if line.did == "refused":
-            return f'step "{line.step}" passed over a number: {line.what} ({line.where})'
-    return ""
+            refused = refused or f'step "{line.step}" passed over a number: {line.what} ({line.where})'
+    return refused

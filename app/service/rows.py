@@ -7,13 +7,12 @@ import hmac
 import random
 import secrets
 from collections.abc import Iterable
-from datetime import datetime
 from time import perf_counter
 from typing import Any, Final
 
 import orjson
 
-from app.engine import Call, Session, Turn, WaitRef
+from app.engine import Session, Turn, WaitRef
 from app.engine.session import to_json
 from app.flow.language.hooks import Hook
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
@@ -34,13 +33,14 @@ _OPEN: Final = frozenset(
 
 _ids: Final = random.Random(secrets.token_bytes(32))  # noqa: S311 - keys of rows, which nobody must guess or trust
 
-REFUSED: Final = "refused"
-"""The status of a delivery that says that Vonage refused the NCCO it had been sent."""
-
 
 def _new_id() -> str:
     """A random key: 128 bits, without a call of the system for each."""
     return f"{_ids.getrandbits(128):032x}"
+
+
+REFUSED: Final = "refused"
+"""The status of a delivery that says that Vonage refused the NCCO it had been sent."""
 
 
 def session_id(leg: str, flow: str | None) -> str:
@@ -86,18 +86,25 @@ def webhook_row(
     """The webhook as it came, or with tokens in it; see `body_of` for `key` and `hides`."""
     webhook = delivery.webhook
     return WebhookRow(
-        id=_new_id(),
-        kind=kind,
-        session=session,
-        turn=ref.turn if ref else -1,
-        wait=ref.index if ref else -1,
-        status=status,
-        leg=(webhook.uuid or "") if isinstance(webhook, LegWebhook) else "",
-        conversation=webhook.conversation_uuid or "",
-        method=delivery.method,
-        body=body_of(delivery, session, key, hides=hides),
-        received_at=milliseconds(delivery.received_at),
+        _new_id(),
+        kind,
+        session,
+        ref.turn if ref else -1,
+        ref.index if ref else -1,
+        status,
+        (webhook.uuid or "") if isinstance(webhook, LegWebhook) else "",
+        webhook.conversation_uuid or "",
+        delivery.method,
+        body_of(delivery, session, key, hides=hides),
+        delivery.received_ms,
     )
+
+
+def answer_row(delivery: Delivery, session: str, key: bytes, kind: str = "answer") -> WebhookRow:
+    """An answer webhook as it came, "" for the session when it opened none."""
+    call, body = delivery.call, body_of(delivery, session, key)
+    leg, conversation, at = call.uuid, call.conversation_uuid, delivery.received_ms
+    return WebhookRow(_new_id(), kind, session, -1, -1, "", leg, conversation, delivery.method, body, at)
 
 
 def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None = None) -> bytes:
@@ -126,29 +133,15 @@ def _names_input(text: bytes) -> bool:
     return b"dtmf" in text or b"speech" in text or b"digits" in text
 
 
-def answer_row(delivery: Delivery, call: Call, session: str, secret_key: bytes) -> WebhookRow:
-    """An answer webhook as it came, "" for the session when it opened none."""
-    return WebhookRow(
-        _new_id(),
-        "answer",
-        session,
-        -1,
-        -1,
-        "",
-        call.uuid,
-        call.conversation_uuid,
-        delivery.method,
-        body_of(delivery, session, secret_key),
-        milliseconds(delivery.received_at),
-    )
+def session_row(session: Session, version: int, opened_at: int, now: int, leg: str = "") -> SessionRow:
+    """The session as the store keeps it. `is_over` there means that its leg has ended.
 
-
-def session_row(session: Session, version: int, opened_at: int, now: int) -> SessionRow:
-    """The session as the store keeps it. `is_over` there means that its leg has ended."""
+    `leg` is the one of a called party; otherwise it is that of the call.
+    """
     call = session.call
     return SessionRow(
         session.id,
-        call.uuid,
+        leg or call.uuid,
         call.conversation_uuid,
         session.flow,
         session.revision,
@@ -184,12 +177,12 @@ def turn_row(turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery) -
     )
 
 
-def hook_rows(hooks: Iterable[Hook], session: str, now: datetime) -> tuple[HookRow, ...]:
-    """The hooks that a turn or an event of a call sends, in their order; `now` is aware, UTC.
+def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, ...]:
+    """The hooks that a turn or an event of a call sends, in their order; `now` is in milliseconds since 1970.
 
     Each has a random id, by which its receiver knows a second delivery. One that could not be rendered is parked.
     """
-    return tuple(_hook_row(hook, session, milliseconds(now)) for hook in hooks)
+    return tuple([_hook_row(hook, session, now) for hook in hooks])
 
 
 def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
@@ -219,11 +212,6 @@ def _headers_of(hook: Hook) -> dict[str, str]:
         return dict(hook.headers)
     carried.hooks += 1
     return {**carried.headers, **hook.headers}
-
-
-def milliseconds(moment: datetime) -> int:
-    """Milliseconds since 1970-01-01 UTC."""
-    return int(moment.timestamp() * 1000)
 
 
 def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:

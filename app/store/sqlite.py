@@ -241,7 +241,8 @@ class Writer:
         if len(self._queue) >= self._queue_limit:
             raise StoreUnavailable(f"{self._queue_limit} writes to {self._path} are waiting already")
         self._queue.append(item)
-        item.done.get_loop().call_soon(self._has_work.set)
+        if len(self._queue) == 1:  # otherwise the thread takes it together with the one in front of it
+            item.done.get_loop().call_soon(self._has_work.set)
 
     def close(self) -> None:
         """Write what is queued and end the thread. Blocks."""

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store.calls import probe
-from app.store.database import Many, Row, Statement, T, Work
+from app.store.database import Many, Row, T, Work
 from app.store.migrations import SQLITE, find_schema, upgrade
 from app.store.rows import Schema
 
@@ -135,13 +135,14 @@ def in_sqlite(sql: str) -> str:
 
 def fetch(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> list[Row]:
     """Run one statement; returns its rows. Lone surrogates, which UTF-8 cannot hold, become their escape."""
+    statement = in_sqlite(sql)
     try:
-        return connection.execute(in_sqlite(sql), values).fetchall()
+        return connection.execute(statement, values).fetchall()
     except UnicodeEncodeError:
         escaped = [
             each.encode("utf-8", "backslashreplace").decode() if isinstance(each, str) else each for each in values
         ]
-        return connection.execute(in_sqlite(sql), escaped).fetchall()
+        return connection.execute(statement, escaped).fetchall()
 
 
 def run(connection: sqlite3.Connection, work: Work[T]) -> T:
@@ -149,16 +150,15 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
     try:
         statement = next(work)
         while True:
-            statement = work.send(_rows(connection, statement))
+            sql, values = statement
+            if isinstance(statement, Many):
+                rows = [row for each in statement.rows for row in fetch(connection, sql, each)]
+            else:
+                rows = fetch(connection, sql, values)
+            statement = work.send(rows)
     except StopIteration as done:
         result: T = done.value
         return result
-
-
-def _rows(connection: sqlite3.Connection, statement: Statement) -> list[Row]:
-    if isinstance(statement, Many):
-        return [row for values in statement.rows for row in fetch(connection, statement.sql, values)]
-    return fetch(connection, *statement)
 
 
 def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connection:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
+from itertools import chain
 from typing import TYPE_CHECKING, Final, cast
 
 import structlog
@@ -82,9 +83,7 @@ class RequestHeadMiddleware:
             await self._app(scope, receive, send)
             return
         headers, path = scope["headers"], scope["path"]
-        size = len(path) + len(scope["query_string"])
-        for name, value in headers:
-            size += len(name) + len(value)
+        size = len(path) + len(scope["query_string"]) + sum(map(len, chain.from_iterable(headers)))
         if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
             problem = f"the request has more than {MAX_HEADERS} headers, or more than {MAX_HEAD_BYTES} bytes of them"
             refused = error_response(431, problem, "Send fewer and shorter headers.", {"connection": "close"})

@@ -19,11 +19,11 @@ from structlog.typing import FilteringBoundLogger
 from app.engine import Lookup, LookupAnswer
 from app.errors import StoreError, StoreUnusable
 from app.service.calls import CallService
+from app.service.delivery import milliseconds
 from app.service.factory import Network
 from app.service.lookups import LookupAnswerer
 from app.service.outbox import Sender, Signer, Verdict
 from app.service.retention import Sweeper, Swept
-from app.service.rows import milliseconds
 from app.settings import Settings
 from app.store import HookCounts, HookRow, Store
 from app.web.health import Drain, Readiness

@@ -35,8 +35,7 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> None:
     stream = sys.stdout if out is None else out
     is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
     lines = cast("TextIO", LineStream(stream))
-    stamps: list[Processor] = [structlog.processors.add_log_level, structlog.processors.TimeStamper("iso", utc=True)]
-    rendered: list[Processor] = [structlog.processors.JSONRenderer(serializer=_json)]
+    rendered: list[Processor] = [_json]
     if not is_json:
         plain = structlog.dev.plain_traceback  # another one shows the values of variables
         rendered = [
@@ -44,7 +43,7 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> None:
             structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False, exception_formatter=plain),
         ]
     structlog.configure(
-        processors=[*stamps, *([structlog.processors.format_exc_info] if is_json else []), *rendered],
+        processors=[_stamped, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
         context_class=dict,
         logger_factory=structlog.WriteLoggerFactory(lines),
@@ -53,7 +52,7 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> None:
     handler = logging.StreamHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*stamps, _without_values],
+            foreign_pre_chain=[_stamped, _without_values],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
         )
     )
@@ -130,13 +129,22 @@ def _poll(stream: TextIO) -> select.poll | None:
     return poll
 
 
-def _json(line: EventDict, **options: Any) -> str:
+def _stamped(_: object, level: str, line: EventDict) -> EventDict:
+    """A line with its level and the time."""
+    line["level"] = level
+    line["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return line
+
+
+def _json(logger: object, level: str, line: EventDict) -> str:
     """A line as JSON, with everything escaped that is not ASCII."""
+    if "exc_info" in line:
+        line = structlog.processors.format_exc_info(logger, level, line)
     try:
         text = orjson.dumps(line).decode()
     except TypeError:  # a value, or half a character, that orjson does not take
         text = ""
-    return text if text.isascii() and text else json.dumps(line, **options)
+    return text if text.isascii() and text else json.dumps(line, default=repr)
 
 
 def _escaped(_: object, __: str, line: EventDict) -> EventDict:

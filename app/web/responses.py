@@ -6,11 +6,12 @@ A failed webhook gets a status that Vonage understands, or an NCCO, since a call
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import orjson
 from fastapi import Response
+from starlette.types import Receive, Scope, Send
 
 from app.errors import MissingSignature, SignatureError, StoreUnavailable, UnknownWait
 from app.ncco.webhooks import StatusWebhook
@@ -49,7 +50,11 @@ class WebhookResponse(Response):
     Attributes:
         reply: what the service decided, for the log and the metrics.
         error: the fault of ours behind it, for the log; never sent.
+        on_sent: is called with it once it has been sent.
     """
+
+    media_type = "application/json"
+    background = None
 
     def __init__(
         self,
@@ -61,13 +66,24 @@ class WebhookResponse(Response):
         closes: bool = False,
     ) -> None:
         """Send `content`, or the NCCO of the reply. `closes` ends the connection after it."""
-        body = content if content is not None else reply.ncco or b""
-        headers = {"connection": "close"} if closes else {}
-        if reply.problem:
-            headers["ncco-problem"] = header_text(reply.problem)
-        super().__init__(body, status_code, headers or None, "application/json" if body else None)
         self.reply = reply
         self.error = error
+        self.status_code = status_code
+        self.body: bytes = content if content is not None else reply.ncco or b""
+        self.on_sent: Callable[[WebhookResponse], None] = lambda _: None
+        self.raw_headers = [(b"content-length", b"%d" % len(self.body))]
+        if self.body:
+            self.raw_headers.append((b"content-type", b"application/json"))
+        if closes:
+            self.raw_headers.append((b"connection", b"close"))
+        if reply.problem:
+            self.raw_headers.append((b"ncco-problem", header_text(reply.problem).encode("ascii")))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body})
+        self.on_sent(self)
 
 
 def error_response(status: int, error: str, cure: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -48,15 +49,11 @@ class LimitedHeadProtocol(HttpToolsProtocol):
         self._is_in_head, self._head_bytes = True, 0
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header. The trailers of a chunked body, which come here too, are ignored."""
-        if self._is_in_head:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        """The head is complete."""
+        """The head is complete. The trailers of a chunked body, which would come as headers, are dropped."""
         self._is_in_head = False
         super().on_headers_complete()
+        self.headers = deque(maxlen=0)  # type: ignore[assignment]  # it takes what is appended, and keeps nothing
 
     def data_received(self, data: bytes) -> None:
         """Parse some bytes, and count those of a head that is still incomplete."""

@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property, partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
-from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect
 from structlog.typing import FilteringBoundLogger
 
@@ -90,61 +90,76 @@ class WebhookRequest(Request):
     """A request to a webhook route.
 
     Attributes:
-        delivery: the webhook, once it has been verified and parsed.
+        webhook: verified and parsed; only endpoints, which run after that, may look at it.
+        is_received: whether it is there.
         is_read: whether the whole body has come.
         config: of the application.
+        calls: serves the calls.
     """
+
+    webhook: Delivery
+    is_received = False
 
     def __init__(self, request: Request) -> None:
         super().__init__(request.scope, request.receive)
-        self.delivery: Delivery | None = None
-        self.is_read = self.method == "GET"
-        self.config: WebhookConfig = self.app.state.webhooks
+        self.is_read = self.scope["method"] == "GET"
+        self.config: WebhookConfig = self.scope["app"].state.webhooks
+        self.calls: CallService = self.config.calls
 
     @property
-    def calls(self) -> CallService:
-        """Serves the calls."""
-        return self.config.calls
-
-    @property
-    def webhook(self) -> Delivery:
-        """The verified webhook. Only for endpoints, which run after it has been parsed."""
-        if self.delivery is None:
-            raise RuntimeError("the webhook has not been parsed yet")
-        return self.delivery
+    def delivery(self) -> Delivery | None:
+        """The webhook, once it has been verified and parsed."""
+        return self.webhook if self.is_received else None
 
     async def receive_webhook(self) -> None:
         """Verify, read and parse. Raises SignatureError before the body of a stranger is read, BodyTooLarge."""
-        config, method = self.config, self.method
-        now = config.clock()
-        claims = None
+        config, scope = self.config, self.scope
+        now, method, query = config.clock(), scope["method"], scope["query_string"]
+        claims, content_type = None, b""
+        tokens = []
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                tokens.append(value)
+            elif name == b"content-type":
+                content_type = content_type or value
         if config.verifier is not None:
             try:
-                claims = _admit(config.verifier, self, now)
+                if len(tokens) > 1:
+                    raise WrongSignature(SEVERAL)  # a proxy may have looked at another one
+                token = config.verifier.token(tokens[0] if tokens else None)
+                claims = config.verifier.admit(token, now.timestamp())
             except SignatureError:
                 await self._discard_body()
                 raise
         body = await self._read_body()
         came_at = perf_counter()
-        query: bytes = self.scope["query_string"]
         is_get = method == "GET"
         payload = query if is_get else body
         if claims is not None:
             require_payload(claims, method, payload)
+        written = read_query(query) if query else ({}, "")
         if is_get or (query and not body and claims is None):  # no hash covers the query of a POST
-            fields, problem = read_query(query)
+            fields, problem = written
         else:
-            fields, problem = read_fields(body, self.headers.get("content-type", "").lower().encode("latin-1"))
+            fields, problem = read_fields(body, content_type.lower())
         base_url = config.base_url(self)
-        written = {} if is_get or not query else read_query(query)[0]
-        self.delivery = Delivery(method, payload, fields, base_url, now, problem, came_at, query=written)
+        self.webhook = Delivery(
+            method, payload, fields, base_url, now, problem, came_at, query={} if is_get else written[0]
+        )
+        self.is_received = True
 
     async def _read_body(self) -> bytes:
         """The whole body. Raises BodyTooLarge, ClientDisconnect."""
         if self.is_read:
             return b""
         limit, size, chunks = self.config.settings.body_limit, 0, []
-        async for chunk in self.stream():
+        is_whole = False
+        while not is_whole:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk = message.get("body", b"")
+            is_whole = not message.get("more_body", False)
             size += len(chunk)
             if size <= limit:
                 chunks.append(chunk)
@@ -182,10 +197,10 @@ class WebhookRoute(APIRoute):
         try:
             async with asyncio.timeout(config.deadline_s):
                 await request.receive_webhook()
-                response: WebhookResponse = await self.endpoint(request, **request.path_params)
+                response: WebhookResponse = await self.endpoint(request, **request.scope["path_params"])
                 _require_playable(response, self.path)
         except ClientDisconnect:
-            config.log.debug("client gone", route=self._kind)
+            config.log.debug("client gone", route=self.kind)
             return Response(status_code=400)
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is None or task.cancelling():
@@ -196,33 +211,25 @@ class WebhookRoute(APIRoute):
             if isinstance(error, SignatureError):
                 config.metrics.signature_refused(error.reason)
             response = self._failed(request, error)
-        response.background = BackgroundTask(self._record, request, response, started)
+        response.on_sent = partial(self._record, request, started)
         return response
 
-    @property
-    def _kind(self) -> str:
+    @cached_property
+    def kind(self) -> str:
+        """The first part of its path: `answer`, `input`, ..."""
         return self.path.split("/")[2]
 
-    async def _record(self, request: WebhookRequest, response: WebhookResponse, started: float) -> None:
+    def _record(self, request: WebhookRequest, started: float, response: WebhookResponse) -> None:
         """Count and log the webhook, once the response has been sent: a fault here costs no caller a reply."""
-        config, kind, seconds = request.config, self._kind, perf_counter() - started
+        config, kind, seconds = request.config, self.kind, perf_counter() - started
         config.metrics.webhook(response, seconds, kind)
         if config.telemetry is not None:
             config.telemetry.webhook(response, seconds, kind)
-        about = {"route": kind, "method": request.method}
+        about = {"route": kind, "method": request.scope["method"]}
         log_webhook(config.log, about, response, seconds, request.delivery, shows_values=config.dev)
-        response.background = None  # no reference to itself is left for the garbage collector to find
 
     def _failed(self, request: WebhookRequest, error: Exception) -> WebhookResponse:
         return request.config.failures.response(error, self.path, request.delivery, is_read=request.is_read)
-
-
-def _admit(verifier: Verifier, request: Request, now: datetime) -> Any:
-    """The claims of the signature, checked as far as possible without the body. Raises SignatureError."""
-    headers = [value for name, value in request.scope["headers"] if name == b"authorization"]
-    if len(headers) > 1:
-        raise WrongSignature(SEVERAL)  # a proxy may have looked at another one
-    return verifier.admit(verifier.token(headers[0] if headers else None), now.timestamp())
 
 
 def _require_playable(response: WebhookResponse, path: str) -> None:

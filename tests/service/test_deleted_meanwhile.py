@@ -15,8 +15,7 @@ import pytest_asyncio
 
 from app.ncco import check
 from app.service.calls import CallService
-from app.service.delivery import Reply
-from app.service.rows import milliseconds
+from app.service.delivery import Reply, milliseconds
 from app.store import Forgotten, SqliteDatabase, Store
 from tests.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
 from tests.store.memory_store import MemoryStore

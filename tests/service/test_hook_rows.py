@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from app.flow.language.hooks import Hook
 from app.service.rows import hook_rows
 
-NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 AT = 1_772_625_600_000
 
 
 def test_hook_is_written_as_it_is_sent_and_due_at_once() -> None:
-    [row] = hook_rows([Hook("told", "https://x.example/é", {"a": "é"}, {"X-A": "b"})], "leg-1", NOW)
+    [row] = hook_rows([Hook("told", "https://x.example/é", {"a": "é"}, {"X-A": "b"})], "leg-1", AT)
 
     assert ("leg-1", "told", "https://x.example/é") == (row.session, row.name, row.url)
     assert ('{"a":"é"}'.encode(), b'{"X-A":"b"}') == (row.body, row.headers)
@@ -20,7 +17,7 @@ def test_hook_is_written_as_it_is_sent_and_due_at_once() -> None:
 
 
 def test_every_hook_has_an_id_of_its_own_and_its_place() -> None:
-    rows = hook_rows([Hook("a", "https://x"), Hook("b", "https://x"), Hook("a", "https://x")], "leg-1", NOW)
+    rows = hook_rows([Hook("a", "https://x"), Hook("b", "https://x"), Hook("a", "https://x")], "leg-1", AT)
 
     assert ["a", "b", "a"] == [row.name for row in rows]
     assert 3 == len({row.id for row in rows})
@@ -28,14 +25,14 @@ def test_every_hook_has_an_id_of_its_own_and_its_place() -> None:
 
 
 def test_hook_that_could_not_be_rendered_is_parked_with_its_problem() -> None:
-    [row] = hook_rows([Hook("told", "", problem="E391: this call has no ticket")], "leg-1", NOW)
+    [row] = hook_rows([Hook("told", "", problem="E391: this call has no ticket")], "leg-1", AT)
 
     assert ("", True, "E391: this call has no ticket") == (row.url, row.is_parked, row.problem)
 
 
 def test_hook_that_no_json_can_hold_is_parked() -> None:
     [body, header] = hook_rows(
-        [Hook("a", "https://x", {"a": "\ud800"}), Hook("b", "https://x", 1, {"X-A": "\ud800"})], "leg-1", NOW
+        [Hook("a", "https://x", {"a": "\ud800"}), Hook("b", "https://x", 1, {"X-A": "\ud800"})], "leg-1", AT
     )
 
     assert (True, True) == (body.is_parked, header.is_parked)
@@ -43,4 +40,4 @@ def test_hook_that_no_json_can_hold_is_parked() -> None:
 
 
 def test_no_hooks_are_no_rows() -> None:
-    assert () == hook_rows([], "leg-1", NOW)
+    assert () == hook_rows([], "leg-1", AT)

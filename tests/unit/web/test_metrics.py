@@ -17,9 +17,8 @@ from app.errors import WrongSignature
 from app.flow.issues import Issue
 from app.flow.model import Project
 from app.flow.nodes import Place
-from app.service.delivery import Reply
+from app.service.delivery import Reply, milliseconds
 from app.service.lookups import TurnLookups
-from app.service.rows import milliseconds
 from app.store import Records, SqliteDatabase, Store
 from app.vonage.signatures import REASONS
 from app.web.lifespan import CountedAsking, count_calls
