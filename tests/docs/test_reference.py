@@ -7,8 +7,7 @@ import re
 import pytest
 from fastapi.routing import APIRoute
 
-from app.flow.actions.do import KINDS
-from app.flow.actions.item import ACTIONS
+from app.flow.actions.item import ACTIONS, KINDS
 from app.flow.hours.declaration import HoursWords
 from app.flow.language.exits import HoldOutcomes
 from app.flow.language.flow import FlowWords
@@ -34,7 +33,7 @@ CHAPTERS = [
     (FLOW, "## Shared files", sorted({*SharedWords.words()} - {*FlowWords.words()})),
     (STEPS, "", sorted(StepWords.words())),
     (ACTS, "## Actions", sorted(ACTIONS)),
-    (ACTS, "## Two words more", sorted({kind.word for kind in KINDS} - {*ACTIONS})),
+    (ACTS, "## Two words more", sorted({*KINDS} - {*ACTIONS})),
     (TEXT, "## Types", sorted(TYPES)),
     (TEXT, "## Names", sorted({*scope_types({}), "hours", "event"})),
     (TEXT, "## Filters", sorted(FILTERS)),

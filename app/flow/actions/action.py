@@ -1,4 +1,4 @@
-"""An NCCO action of a step, compiled: constant fields are ready, the others are computed for each call.
+"""An NCCO action of a step, compiled: its fields are computed for each call.
 
 `checkpoint: heard_terms` is here too: an NCCO notify that tells the server how far the call has come. If `on` names it,
 it decides how the call goes on; otherwise it is only recorded.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from app.flow.actions.item import Item
+from app.flow.actions.item import Item, refuse_fields
 from app.flow.actions.values import Given, Object, OfCall, in_locale
 from app.flow.language.reader import Reader
-from app.flow.model import Callback, Draft, Frame, Part, Value
+from app.flow.model import Callback, Draft, Frame, Value
 from app.flow.nodes import Place, Text
 
 
@@ -36,18 +36,6 @@ class Action:
     callback: Callback | None = None
     checkpoint: str = ""
     is_opening: bool = False
-    _ready: dict[str, Any] = field(init=False, repr=False)
-    _computed: tuple[tuple[str, Value], ...] = field(init=False, repr=False)
-    _names: tuple[str, ...] = field(init=False, repr=False)
-    _shape: int = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        ready = {name: value.render({}) if value.is_literal else None for name, value in self.fields.items()}
-        computed = tuple((name, value) for name, value in self.fields.items() if not value.is_literal)
-        object.__setattr__(self, "_ready", {"action": self.word, **ready})
-        object.__setattr__(self, "_computed", computed)
-        object.__setattr__(self, "_names", tuple(name for name, _ in computed))
-        object.__setattr__(self, "_shape", 0 if _ORDERING & dict(computed).keys() else id(self))
 
     def literal(self, name: str) -> Any:
         """What a field always is; None when it is not written or computed."""
@@ -64,17 +52,16 @@ class Action:
         return replace(self, fields={name: in_locale(value, locale) for name, value in self.fields.items()})
 
     def render(self, frame: Frame) -> list[Draft]:
-        """The action in this call. Only the outermost dict is its own; what is in it is shared. Raises RenderError."""
+        """The action in this call. Raises RenderError."""
         if self.is_opening and frame.position:
             return []
-        action = dict(self._ready)
-        for name, value in self._computed:
-            action[name] = value.render(frame.names)
-        return [Draft(action, self.callback, "", self._shape, self._names)]
+        action = {"action": self.word} | {name: value.render(frame.names) for name, value in self.fields.items()}
+        computed = tuple(name for name, value in self.fields.items() if not value.is_literal)
+        return [Draft(action, self.callback, "", 0 if _ORDERING.intersection(computed) else id(self), computed)]
 
     def sample(self, sample_of: Callable[[Value], Any]) -> dict[str, Any]:
-        """The action with a sample in each field that only a call can fill."""
-        return self._ready | {name: sample_of(value) for name, value in self._computed}
+        """The action with a sample in each field."""
+        return {"action": self.word} | {name: sample_of(value) for name, value in self.fields.items()}
 
 
 def literal(fields: Mapping[str, Value], name: str) -> Any:
@@ -122,28 +109,22 @@ _RESERVED = frozenset({*DIAL_OUTCOMES, *DETECTIONS, CONNECTED, HELD, "otherwise"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
-class CheckpointKind:
-    """How a `checkpoint` is read."""
-
-    word = "checkpoint"
-
-    def read(self, item: Item, reader: Reader) -> Part | None:
-        """The notify of one checkpoint; None once its faults are reported."""
-        name = item.main
-        if not isinstance(name, Text):
-            reader.report("E404", item.place, "a checkpoint has only a name", "write `checkpoint: heard_terms`")
-            return None
-        for entry in item.beside:
-            reader.report("E202", entry.key.place, f'checkpoint has no "{entry.key.value}"', "it takes a name only")
-        if not _NAME.fullmatch(name.value):
-            message = f'a checkpoint cannot be named "{name.value}"'
-            reader.report("E409", name.place, message, "use letters, digits, _ and -")
-            return None
-        if name.value in _RESERVED:
-            message = f'"{name.value}" is the name of an outcome already'
-            reader.report("E409", name.place, message, "give the checkpoint another name")
-            return None
-        return checkpoint(name.value, item.place, steers=False)
+def read_checkpoint(item: Item, reader: Reader) -> Action | None:
+    """The notify of one checkpoint; None once its faults are reported."""
+    name = item.main
+    if not isinstance(name, Text):
+        reader.report("E404", item.place, "a checkpoint has only a name", "write `checkpoint: heard_terms`")
+        return None
+    refuse_fields(item, "a name", reader)
+    if not _NAME.fullmatch(name.value):
+        message = f'a checkpoint cannot be named "{name.value}"'
+        reader.report("E409", name.place, message, "use letters, digits, _ and -")
+        return None
+    if name.value in _RESERVED:
+        message = f'"{name.value}" is the name of an outcome already'
+        reader.report("E409", name.place, message, "give the checkpoint another name")
+        return None
+    return checkpoint(name.value, item.place, steers=False)
 
 
 def checkpoint(name: str, place: Place, *, steers: bool) -> Action:

@@ -19,18 +19,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from app.errors import RenderError
 from app.flow.actions.action import DIAL_FAILURES, Action, observer
 from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, entries_in, read_list
-from app.flow.actions.item import Item, gather
-from app.flow.actions.values import Array, Given, Object, OurNumber, find
+from app.flow.actions.item import Item, gather, says_twice
+from app.flow.actions.values import Array, Given, Object, OurNumber, Supplied, find
 from app.flow.language.reader import Reader, read_fields
 from app.flow.language.targets import read_run
-from app.flow.model import Callback, Draft, Frame, Part, Runs, Value
+from app.flow.model import Callback, Draft, Frame, Runs, Value
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.types import TYPES, ValueType
 from app.ncco.hints import ENDPOINT_NAMES
@@ -217,18 +217,12 @@ _DIALLED = frozenset({"text", "phone", "int", "any", "words"})
 """The types of entries that may turn out to be phone numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class InTurn:
+@dataclass(frozen=True)
+class InTurn(Supplied):
     """The number of a list whose turn it is, as a value of the endpoint."""
 
     place: Place
     used_names: frozenset[str]
-    used_files: frozenset[str] = frozenset()
-
-    @property
-    def is_literal(self) -> bool:
-        """Never."""
-        return False
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The digits; a typical number where no list is rung."""
@@ -282,33 +276,26 @@ class Party(Action):
     Attributes:
         numbers: the list whose numbers are dialled; None for a single number or address.
         heard: the flow that the other party hears before it is joined.
-        is_computed: whether it takes a call to know which number or address is dialled.
     """
 
     numbers: Value | None = None
     heard: Runs | None = None
-    is_computed: bool = field(init=False)
 
-    def __post_init__(self) -> None:
-        Action.__post_init__(self)
-        object.__setattr__(self, "is_computed", _is_computed(self.fields["endpoint"], self.kind))
+    @property
+    def is_computed(self) -> bool:
+        """Whether it takes a call to know which number or address is dialled.
+
+        A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
+        """
+        if self.kind == "websocket":
+            return False
+        parts = (find(self.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
+        return any(not isinstance(part, Object) and not part.is_literal for part in parts)
 
     @property
     def kind(self) -> str:
         """The type of its endpoint."""
         return str(find(self.fields["endpoint"], ("0", "type")).render({}))
-
-    @property
-    def differs(self) -> bool:
-        """Whether it asks for more than its fields: an allowed number, or a webhook of the other party."""
-        return self.heard is not None or self.is_computed
-
-    def turns(self, frame: Frame) -> Iterator[Mapping[str, Any]]:
-        """What is in scope each time that it is rung: once, or for every number of its list. Raises RenderError."""
-        if self.numbers is None:
-            yield frame.names
-        else:
-            yield from each_number(self.numbers, frame)
 
     def may_be_dialled(self, frame: Frame) -> bool:
         """Whether a computed address of a list may be dialled: it is allowed, and a value of its type.
@@ -332,17 +319,6 @@ class Party(Action):
             given = {each.name: each.value.render(names) for each in self.heard.given}
             draft.heard = {"flow": self.heard.flow, "given": given}
         return draft
-
-
-def _is_computed(endpoints: Value, kind: str) -> bool:
-    """Whether a call computes which number or address is dialled.
-
-    A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
-    """
-    if kind == "websocket":
-        return False
-    parts = (find(endpoints, ("0", name)) for name in ADDRESS_FIELDS)
-    return any(not isinstance(part, Object) and not part.is_literal for part in parts)
 
 
 _AUDIO = "audio/l16;rate=16000"
@@ -379,8 +355,8 @@ class Connect:
         """
         for target in self.targets:
             if target.numbers is not None or not self.may_ring_nobody or target.may_be_dialled(frame):
-                for names in target.turns(frame):
-                    yield target, names
+                turns = (frame.names,) if target.numbers is None else each_number(target.numbers, frame)
+                yield from ((target, names) for names in turns)
 
     def render(self, frame: Frame) -> list[Draft]:
         """The action of the target whose turn it is; none when a list has nobody to ring. Raises RenderError."""
@@ -392,30 +368,28 @@ class Connect:
         return replace(self, targets=tuple(target.with_fields(fields, callback) for target in self.targets))
 
 
-class ConnectKind:
-    """How a `connect` is read."""
-
-    word = "connect"
-
-    def read(self, item: Item, reader: Reader) -> Part | None:
-        """The connect of one item of `do`; None once its faults are reported."""
-        main = Map(item.beside, item.place) if item.main is None else item.main
-        shared = () if item.main is None else item.beside
-        if _says_twice(item, reader):
-            return None
-        common = gather(shared, item.inherited, item.place).entries
-        nodes = main.items if isinstance(main, Seq) else (main,)
-        if not nodes:
-            reader.report("E405", main.place, "the list under `connect` is empty")
-        is_list = len(nodes) > 1
-        answers = tuple(entry for entry in common if is_list and _is_answer(entry.key.value))
-        common = tuple(entry for entry in common if entry not in answers)
-        targets = [_read_target(node, common, answers, item.place, reader) for node in nodes]
-        read = tuple(target for target in targets if target is not None)
-        if read and len(read) == len(nodes):
-            _check_answered(answers, read, reader)
-            return Connect(item.place, read, isinstance(main, Seq))
+def read_connect(item: Item, reader: Reader) -> Connect | None:
+    """The connect of one item of `do`; None once its faults are reported."""
+    main = Map(item.beside, item.place) if item.main is None else item.main
+    shared = () if item.main is None else item.beside
+    is_map = isinstance(item.main, Map) and item.main.get("endpoint") is not None
+    if item.main is not None and says_twice(item, ("endpoint",), is_map=False, reader=reader):
         return None
+    if is_map and says_twice(item, action_shape("connect").fields, is_map=True, reader=reader):
+        return None
+    common = gather(shared, item.inherited, item.place).entries
+    nodes = main.items if isinstance(main, Seq) else (main,)
+    if not nodes:
+        reader.report("E405", main.place, "the list under `connect` is empty")
+    is_list = len(nodes) > 1
+    answers = tuple(entry for entry in common if is_list and _is_answer(entry.key.value))
+    common = tuple(entry for entry in common if entry not in answers)
+    targets = [_read_target(node, common, answers, item.place, reader) for node in nodes]
+    read = tuple(target for target in targets if target is not None)
+    if read and len(read) == len(nodes):
+        _check_answered(answers, read, reader)
+        return Connect(item.place, read, isinstance(main, Seq))
+    return None
 
 
 def _check_answered(answers: tuple[Entry, ...], targets: tuple[Party, ...], reader: Reader) -> None:
@@ -424,23 +398,6 @@ def _check_answered(answers: tuple[Entry, ...], targets: tuple[Party, ...], read
         if not any(target.kind == "phone" for target in targets):
             message = f"`{entry.key.value}` has no effect: none of these targets is a phone"
             reader.report("E202", entry.key.place, message, "delete it, or add a phone to the list")
-
-
-def _says_twice(item: Item, reader: Reader) -> bool:
-    """Whether where the connect leads is written in two spellings at once; E403 then."""
-    doubled = next((entry.key for entry in item.beside if entry.key.value == "endpoint"), None)
-    if item.main is not None and doubled is not None:
-        message = "`endpoint` stands beside the main value of `connect`, which is the same field"
-        reader.report("E403", doubled.place, message, "keep one of the two")
-        return True
-    is_map = isinstance(item.main, Map) and item.main.get("endpoint") is not None
-    fields = action_shape("connect").fields
-    first = next((entry.key for entry in item.beside if is_map and entry.key.value in fields), None)
-    if first is not None:
-        message = f"`{first.value}` is beside a map of the fields of `connect`"
-        reader.report("E403", first.place, message, f"move `{first.value}` into that map")
-        return True
-    return False
 
 
 def _read_target(

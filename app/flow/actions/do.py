@@ -8,16 +8,16 @@ checked before it is sent.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final
 
 from app.errors import RenderError
-from app.flow.actions.action import Action, CheckpointKind, observer
-from app.flow.actions.connect import Connect, ConnectKind, Party, address_of
+from app.flow.actions.action import Action, observer, read_checkpoint
+from app.flow.actions.connect import Connect, Party, address_of, read_connect
 from app.flow.actions.fields import in_every_locale
-from app.flow.actions.item import Item, drop_repeats, spell
-from app.flow.actions.ncco_action import PLAIN_KINDS
+from app.flow.actions.item import ACTIONS, Item, drop_repeats, refuse_fields, spell
+from app.flow.actions.ncco_action import read_action
 from app.flow.language.reader import Reader
 from app.flow.model import Draft, Frame, Part, Value
 from app.flow.nodes import Map, Node, Place, Text
@@ -84,25 +84,19 @@ def _address(action: Mapping[str, Any]) -> str:
     return address_of(first) if isinstance(first, dict) else ""
 
 
-class DocumentKind:
-    """How an `ncco` is read."""
-
-    word = "ncco"
-
-    def read(self, item: Item, reader: Reader) -> Part | None:
-        """The action list of one item; None once its faults are reported."""
-        name = item.main
-        if not isinstance(name, Text):
-            message = "`ncco` takes the name of a file in templates/"
-            reader.report("E404", item.place, message, "write `ncco: queue.json.j2`")
-            return None
-        for entry in item.beside:
-            reader.report("E202", entry.key.place, f'ncco has no "{entry.key.value}"', "it takes a file name only")
-        value = in_every_locale(item.place, reader, lambda local: _read_file(name, local))
-        if value is None:
-            return None
-        source = "\n".join(reader.templates.get(file, "") for file in sorted({name.value, *value.used_files}))
-        return Document(item.place, value, source=source)
+def read_document(item: Item, reader: Reader) -> Document | None:
+    """The action list of one `ncco`; None once its faults are reported."""
+    name = item.main
+    if not isinstance(name, Text):
+        message = "`ncco` takes the name of a file in templates/"
+        reader.report("E404", item.place, message, "write `ncco: queue.json.j2`")
+        return None
+    refuse_fields(item, "a file name", reader)
+    value = in_every_locale(item.place, reader, lambda local: _read_file(name, local))
+    if value is None:
+        return None
+    source = "\n".join(reader.templates.get(file, "") for file in sorted({name.value, *value.used_files}))
+    return Document(item.place, value, source=source)
 
 
 def _read_file(name: Text, reader: Reader) -> Value | None:
@@ -111,21 +105,13 @@ def _read_file(name: Text, reader: Reader) -> Value | None:
     return value
 
 
-class PartKind(Protocol):
-    """One kind of item: a word, and how an item with that word is read."""
-
-    @property
-    def word(self) -> str:
-        """What the item begins with."""
-
-    def read(self, item: Item, reader: Reader) -> Part | None:
-        """The part, or None once its faults are reported."""
-
-
-KINDS: tuple[PartKind, ...] = (*PLAIN_KINDS, ConnectKind(), CheckpointKind(), DocumentKind())
-"""Every kind of item; the only place where they are listed."""
-
-_BY_WORD = {kind.word: kind for kind in KINDS}
+READERS: Final[Mapping[str, Callable[[Item, Reader], Part | None]]] = {
+    **dict.fromkeys(ACTIONS, read_action),
+    "connect": read_connect,
+    "checkpoint": read_checkpoint,
+    "ncco": read_document,
+}
+"""How each kind of item is read, by the word that it begins with."""
 
 
 def read_do(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> tuple[Part, ...]:
@@ -137,10 +123,8 @@ def read_do(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> tuple[Pa
         defaults: the flow's default fields by action; an item's own fields win.
     """
     if isinstance(node, Map | Text):
-        shown = "a map" if isinstance(node, Map) else "a text"
-        reader.report(
-            "E201", node.place, f"`do` is {shown}", 'write a list: begin each action with a dash, `- talk: "…"`'
-        )
+        cure = 'write a list: begin each action with a dash, `- talk: "…"`'
+        reader.report("E201", node.place, f"`do` is {'a map' if isinstance(node, Map) else 'a text'}", cure)
         return ()
     before = len(reader.issues)
     parts = [_read_item(item, reader, defaults) for item in node.items]
@@ -149,8 +133,8 @@ def read_do(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> tuple[Pa
 
 
 def _read_item(node: Node, reader: Reader, defaults: Mapping[str, Map]) -> Part | None:
-    item = spell(node, _BY_WORD, reader)
-    return None if item is None else _BY_WORD[item.word].read(item.inherit(defaults), reader)
+    item = spell(node, READERS, reader)
+    return None if item is None else READERS[item.word](item.inherit(defaults), reader)
 
 
 def actions_of(part: Part) -> tuple[Action, ...]:

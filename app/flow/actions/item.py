@@ -14,9 +14,6 @@ from app.ncco.suggest import nearest
 ACTIONS = tuple(SHAPES)
 """The NCCO's actions."""
 
-COMMON_WORDS = ("lookup", "set", "send", "do", "events")
-"""The words that every step may have, whatever its exit."""
-
 KINDS = (*ACTIONS, "ncco", "checkpoint")
 """The words that an item of `do` may begin with."""
 
@@ -131,6 +128,29 @@ class Item:
         """The same item with the defaults of its action."""
         found = defaults.get(self.word)
         return self if found is None else replace(self, inherited=found.entries)
+
+
+def refuse_fields(item: Item, what: str, reader: Reader) -> None:
+    """E202 for every field beside an item that takes none."""
+    for entry in item.beside:
+        message = f'{item.word} has no "{entry.key.value}"'
+        reader.report("E202", entry.key.place, message, f"it takes {what} only")
+
+
+def says_twice(item: Item, names: Collection[str], *, is_map: bool, reader: Reader) -> bool:
+    """E403 when one of `names` is beside an item whose value is that field or, with `is_map`, a map of fields."""
+    beside = next((entry.key for entry in item.beside if entry.key.value in names), None)
+    if beside is None:
+        return False
+    message = f"`{beside.value}` stands beside the main value of `{item.word}`, which is the same field"
+    cure = "keep one of the two"
+    if is_map:
+        message, cure = (
+            f"`{beside.value}` is beside a map of the fields of `{item.word}`",
+            f"move `{beside.value}` into that map",
+        )
+    reader.report("E403", beside.place, message, cure)
+    return True
 
 
 def spell(node: Node, known: Collection[str], reader: Reader) -> Item | None:

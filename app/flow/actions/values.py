@@ -1,9 +1,10 @@
-"""Values that are made of values: the maps and lists inside an action. They are `Value`s themselves."""
+"""Values that the server puts in, and values that are made of values: the maps and lists inside an action."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from app.errors import RenderError
@@ -12,46 +13,42 @@ from app.flow.nodes import Place
 from app.ncco.addresses import E164
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Supplied:
     """A value that the server itself puts in, at the place of the line that made it necessary."""
+
+    used_names: frozenset[str] = frozenset()
+    used_files: frozenset[str] = frozenset()
+    is_literal: bool = False
+
+
+@dataclass(frozen=True)
+class Given(Supplied):
+    """A value that is the same in every call; nobody may change what `render` gives."""
 
     content: Any
     place: Place
-    used_names: frozenset[str] = frozenset()
-    used_files: frozenset[str] = frozenset()
-
-    @property
-    def is_literal(self) -> bool:
-        """Always."""
-        return True
+    is_literal = True
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """What was given. The same object each time: nobody may change it."""
+        """The same object each time."""
         return self.content
 
 
-@dataclass(frozen=True, slots=True)
-class OfCall:
-    """A field of the running call that the server itself puts in, e.g. the leg's `uuid`."""
+@dataclass(frozen=True)
+class OfCall(Supplied):
+    """A field of the running call, e.g. the leg's `uuid`."""
 
     name: str
     place: Place
-    used_names: frozenset[str] = frozenset({"call"})
-    used_files: frozenset[str] = frozenset()
-
-    @property
-    def is_literal(self) -> bool:
-        """Never: each call has its own."""
-        return False
+    used_names = frozenset({"call"})
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The field; "" when Vonage did not send it."""
         return names["call"][self.name]
 
 
-@dataclass(frozen=True, slots=True)
-class OurNumber:
+@dataclass(frozen=True)
+class OurNumber(OfCall):
     """Our number in this call, as the `from` of a `connect` to a phone.
 
     It is the number that was called; in an outbound call it is the number that called.
@@ -59,14 +56,7 @@ class OurNumber:
     Source: NCCO reference, Connect: `from` must be one of your Vonage numbers, in E.164 format.
     """
 
-    place: Place
-    used_names: frozenset[str] = frozenset({"call"})
-    used_files: frozenset[str] = frozenset()
-
-    @property
-    def is_literal(self) -> bool:
-        """Never: each call has its own."""
-        return False
+    name: str = field(default="to", init=False)
 
     def render(self, names: Mapping[str, Any]) -> str:
         """The digits. Raises RenderError (R105) when that is not a phone number."""
@@ -78,64 +68,89 @@ class OurNumber:
         raise RenderError("R105", message, str(self.place))
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+class Whole:
+    """A value that is made of others, its `parts`."""
+
+    @property
+    def parts(self) -> tuple[Value, ...]:
+        """What it is made of, in order."""
+        raise NotImplementedError
+
+    @cached_property
+    def is_literal(self) -> bool:
+        """Whether all parts are."""
+        return all(part.is_literal for part in self.parts)
+
+    @cached_property
+    def used_names(self) -> frozenset[str]:
+        """What the parts look up."""
+        return frozenset[str]().union(*(part.used_names for part in self.parts))
+
+    @cached_property
+    def used_files(self) -> frozenset[str]:
+        """The template files of the parts."""
+        return frozenset[str]().union(*(part.used_files for part in self.parts))
+
+
+@dataclass(frozen=True)
+class Object(Whole):
     """A map of values by field name."""
 
     members: Mapping[str, Value]
     place: Place
-    is_literal: bool = field(init=False)
-    used_names: frozenset[str] = field(init=False)
-    used_files: frozenset[str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        _sum_up(self, self.members.values())
+    @property
+    def parts(self) -> tuple[Value, ...]:
+        """The members."""
+        return tuple(self.members.values())
 
     def render(self, names: Mapping[str, Any]) -> dict[str, Any]:
         """A dict of its own. Raises RenderError."""
         return {name: member.render(names) for name, member in self.members.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+@dataclass(frozen=True)
+class Array(Whole):
     """A list of values."""
 
     items: tuple[Value, ...]
     place: Place
-    is_literal: bool = field(init=False)
-    used_names: frozenset[str] = field(init=False)
-    used_files: frozenset[str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        _sum_up(self, self.items)
+    @property
+    def parts(self) -> tuple[Value, ...]:
+        """The items."""
+        return self.items
 
     def render(self, names: Mapping[str, Any]) -> list[Any]:
         """A list of its own. Raises RenderError."""
         return [item.render(names) for item in self.items]
 
 
-@dataclass(frozen=True, slots=True)
-class Localised:
+@dataclass(frozen=True)
+class Localised(Whole):
     """One value for each locale; that of the default comes first. Made by `localised`."""
 
     by_locale: Mapping[str, Value]
     place: Place
-    used_names: frozenset[str] = field(init=False)
-    used_files: frozenset[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        names = _all_of(value.used_names for value in self.by_locale.values())
-        object.__setattr__(self, "used_names", names | {"locale"})
-        object.__setattr__(self, "used_files", _all_of(value.used_files for value in self.by_locale.values()))
 
     @property
+    def parts(self) -> tuple[Value, ...]:
+        """The value of each locale."""
+        return tuple(self.by_locale.values())
+
+    @cached_property
     def is_literal(self) -> bool:
         """Never: `localised` makes none of values that are the same in every locale."""
         return False
 
+    @cached_property
+    def used_names(self) -> frozenset[str]:
+        """What the values look up, and `locale`."""
+        return super().used_names | {"locale"}
+
     def in_locale(self, locale: str) -> Value:
         """The value of one locale; the default's for a name that is none."""
-        return self.by_locale.get(locale) or next(iter(self.by_locale.values()))
+        return self.by_locale.get(locale) or self.parts[0]
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value in the locale of this call. Raises RenderError."""
@@ -161,46 +176,24 @@ def in_locale(value: Value, locale: str) -> Value:
     return value
 
 
-def _sum_up(whole: Object | Array, parts: Iterable[Value]) -> None:
-    parts = tuple(parts)
-    object.__setattr__(whole, "is_literal", all(part.is_literal for part in parts))
-    object.__setattr__(whole, "used_names", _all_of(part.used_names for part in parts))
-    object.__setattr__(whole, "used_files", _all_of(part.used_files for part in parts))
-
-
-def _all_of(sets: Iterable[frozenset[str]]) -> frozenset[str]:
-    return frozenset[str]().union(*sets)
-
-
 def leaves(value: Value) -> Iterator[Value]:
     """The values that are not made of others, in order."""
-    for inner in _inner(value):
-        yield from leaves(inner)
-    if not isinstance(value, Object | Array | Localised):
+    if not isinstance(value, Whole):
         yield value
-
-
-def _inner(value: Value) -> tuple[Value, ...]:
-    if isinstance(value, Object):
-        return tuple(value.members.values())
-    if isinstance(value, Array):
-        return value.items
-    return tuple(value.by_locale.values()) if isinstance(value, Localised) else ()
+        return
+    for part in value.parts:
+        yield from leaves(part)
 
 
 def find(value: Value, path: Iterable[str]) -> Value:
     """The value at a path of field names and list positions, or the last one on the way that there is."""
     for segment in path:
-        inner = _member(value, segment)
+        inner: Value | None = None
+        if isinstance(value, Object):
+            inner = value.members.get(segment)
+        elif isinstance(value, Array) and segment.isdigit() and int(segment) < len(value.items):
+            inner = value.items[int(segment)]
         if inner is None:
             break
         value = inner
     return value
-
-
-def _member(value: Value, segment: str) -> Value | None:
-    if isinstance(value, Object):
-        return value.members.get(segment)
-    if isinstance(value, Array) and segment.isdigit() and int(segment) < len(value.items):
-        return value.items[int(segment)]
-    return None

@@ -14,7 +14,7 @@ from app.flow.actions.action import CONNECTED, DETECTIONS, DIAL_OUTCOMES, HELD, 
 from app.flow.actions.connect import Connect
 from app.flow.actions.do import Document
 from app.flow.actions.item import Item, drop_repeats
-from app.flow.actions.ncco_action import ActionKind
+from app.flow.actions.ncco_action import read_action
 from app.flow.actions.values import Array, Given, Localised, Object, localised
 from app.flow.language.locales import Locale
 from app.flow.language.reader import Reader
@@ -57,7 +57,7 @@ def with_input(
         return parts
     if not found:
         before_reading = len(reader.issues)
-        appended = ActionKind("input").read(Item("input", place, None, ()).inherit(defaults or {}), reader)
+        appended = read_action(Item("input", place, None, ()).inherit(defaults or {}), reader)
         drop_repeats(reader, before_reading)
         parts, found = (*parts, appended) if isinstance(appended, Action) else parts, [len(parts)]
     number = found[0]
