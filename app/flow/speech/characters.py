@@ -12,7 +12,7 @@ from datetime import datetime
 
 from babel import Locale
 
-from app.flow.speech.numbers import locale_of, plain
+from app.flow.speech.numbers import locale_of, plain, word_of
 from app.flow.speech.times import spoken
 
 MAX_GROUP = 9
@@ -30,40 +30,6 @@ _TWO_DIGITS = frozenset(
 """Country codes of two digits; 1 and 7 have one, all others three. Source: ITU-T E.164, list of country codes."""
 
 _WRITTEN = re.compile(rf"(?:[0-9+*#]|{_PARTED.pattern})*")
-_SIGNS: Mapping[str, Mapping[str, str]] = {
-    "de": {
-        "@": "at", ".": "Punkt", "-": "Bindestrich", "_": "Unterstrich", "+": "plus", "/": "Schrägstrich",
-        "*": "Stern", "#": "Raute", "&": "und", ",": "Komma", ":": "Doppelpunkt", "'": "Apostroph",
-    },
-    "en": {
-        "@": "at", ".": "dot", "-": "dash", "_": "underscore", "+": "plus", "/": "slash",
-        "*": "star", "#": "hash", "&": "and", ",": "comma", ":": "colon", "'": "apostrophe",
-    },
-    "en_US": {"#": "pound"},
-    "es": {
-        "@": "arroba", ".": "punto", "-": "guion", "_": "guion bajo", "+": "más", "/": "barra",
-        "*": "asterisco", "#": "almohadilla", "&": "y", ",": "coma", ":": "dos puntos", "'": "apóstrofo",
-    },
-    "fr": {
-        "@": "arobase", ".": "point", "-": "tiret", "_": "tiret bas", "+": "plus", "/": "barre oblique",
-        "*": "étoile", "#": "dièse", "&": "et", ",": "virgule", ":": "deux points", "'": "apostrophe",
-    },
-    "it": {
-        "@": "chiocciola", ".": "punto", "-": "trattino", "_": "trattino basso", "+": "più", "/": "barra",
-        "*": "asterisco", "#": "cancelletto", "&": "e commerciale", ",": "virgola", ":": "due punti",
-        "'": "apostrofo",
-    },
-    "pt": {
-        "@": "arroba", ".": "ponto", "-": "hífen", "_": "underline", "+": "mais", "/": "barra",
-        "*": "asterisco", "#": "jogo da velha", "&": "e comercial", ",": "vírgula", ":": "dois pontos",
-        "'": "apóstrofo",
-    },
-    "pt_PT": {"_": "underscore", "#": "cardinal"},
-}  # fmt: skip # a table is read by its rows
-"""How signs are said, by language and, where it says something else, by country. A voice of another language says
-the sign itself in its own words.
-"""
-
 _DOTTED = frozenset({"az", "tr"})
 WORDS: Mapping[str, str] = {"and": "standard", "or": "or"}
 """What may stand before the last entry, and what CLDR calls it."""
@@ -145,9 +111,8 @@ def spelled(value: object, language: str) -> str:
 
 def _sign(sign: str, locale: Locale) -> str:
     """One letter as a capital, one sign by its name."""
-    for table in (_SIGNS.get(str(locale)), _SIGNS.get(locale.language)):
-        if table and sign in table:
-            return table[sign]
+    if name := word_of(locale, "signs", sign):
+        return str(name)
     if sign == "i" and locale.language in _DOTTED:
         return "\u0130"
     capital = sign.upper()

@@ -6,7 +6,10 @@ import re
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
 
+import yaml
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_decimal, get_group_symbol, get_minus_sign_symbol
 
@@ -17,7 +20,10 @@ _UNKNOWN = Locale("en", "US")
 _LARGE = 10**18
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _FINEST = Decimal("0.001")
-_MINUS: Mapping[str, str] = {"de": "minus", "en": "minus", "es": "menos", "fr": "moins", "it": "meno", "pt": "menos"}
+
+_WORDS: Final[Mapping[str, Mapping[str, Any]]] = yaml.load(
+    Path(__file__).with_name("words.yaml").read_bytes(), yaml.CSafeLoader
+)
 
 
 @lru_cache(maxsize=256)
@@ -31,6 +37,17 @@ def locale_of(language: str) -> Locale:
         except (ValueError, UnknownLocaleError):
             continue
     return _UNKNOWN
+
+
+def word_of(locale: Locale, *keys: str) -> Any:
+    """What words.yaml has under these keys for a country, or else for its language; None when it has nothing."""
+    for name in (str(locale), locale.language):
+        found: Any = _WORDS.get(name, {})
+        for key in keys[:-1]:
+            found = found.get(key, {})
+        if keys[-1] in found:
+            return found[keys[-1]]
+    return None
 
 
 def plain(text: str) -> str:
@@ -67,5 +84,5 @@ def signed(text: str, locale: Locale, *, is_negative: bool) -> str:
     """`text` with what says that it is below zero."""
     if not is_negative:
         return text
-    word = _MINUS.get(locale.language)
+    word = word_of(locale, "minus")
     return f"{word} {text}" if word else f"{plain(get_minus_sign_symbol(locale))}{text}"

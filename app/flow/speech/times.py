@@ -15,7 +15,7 @@ from babel.dates import format_date
 
 from app.flow.speech.clock import at_clock, clock
 from app.flow.speech.money import amount, is_currency
-from app.flow.speech.numbers import locale_of, number, number_of, plain
+from app.flow.speech.numbers import locale_of, number, number_of, plain, word_of
 
 Point: TypeAlias = datetime | date | time
 
@@ -25,8 +25,6 @@ _TIME: Final = re.compile(r"\d\d?:\d\d(:\d\d)?", re.ASCII)
 _SKELETONS: Final = ("MMMMEEEEd", "MMMMEd", "MMMEd")
 _SHORT: Final = re.compile(r"'[^']*'|[Ec]+|M{3,}|L{3,}")
 _LONG: Final = {"E": "EEEE", "c": "cccc", "M": "MMMM", "L": "LLLL"}
-_FIRST: Final = {"fr": "premier", "it": "primo", "pt": "primeiro"}
-"""What the first of a month is called, where it is not counted like the other days."""
 
 
 def spoken(value: object, language: str, form: object = "") -> str:
@@ -128,8 +126,8 @@ def _day_and_time(moment: datetime, locale: Locale) -> str:
 
 def _formatted(moment: date, pattern: str, locale: Locale) -> str:
     text = plain(format_date(moment, pattern, locale=locale))
-    first = _FIRST.get(locale.language) if locale.territory != "PT" else None
-    return re.sub(r"\b1\b", first, text, count=1) if first and moment.day == 1 else text
+    first = word_of(locale, "first") if moment.day == 1 else None
+    return re.sub(r"\b1\b", first, text, count=1) if first else text
 
 
 @lru_cache(maxsize=256)
