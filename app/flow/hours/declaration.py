@@ -11,11 +11,17 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from app.flow.hours.calendar import NEVER, Calendar, Special, Week
-from app.flow.hours.dates import SpecialDate, read_override
-from app.flow.hours.holidays import FIRST_YEAR, Holidays, Region, read_holidays, region_dates
+from app.flow.hours.calendar import NEVER, Calendar, Special, Week, changes
+from app.flow.hours.holidays import (
+    FIRST_YEAR,
+    Holidays,
+    Region,
+    SpecialDate,
+    read_holidays,
+    read_override,
+    region_dates,
+)
 from app.flow.hours.weekly import DAYS, is_day, read_week
-from app.flow.hours.zones import changes, find_zone, read_zone
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import TEXT, JsonSchema, about, defined, listed, named
@@ -23,11 +29,14 @@ from app.flow.language.reader import Reader, fallen_out, is_missing
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.rules import RULES
 from app.flow.scope import RESERVED
+from app.flow.zones import find_zone, zone_cure
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXAMPLE: Final = "write `hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}`"
 _UTC: Final = ZoneInfo("UTC")
 _UTC_NAMES: Final = frozenset({"GMT", "UTC", "Etc/GMT", "Etc/UTC", "Zulu", "Etc/Zulu", "Greenwich"})
+
+_FIXED: Final = re.compile(r"EST|MST|Etc/GMT[+-].*")
 
 _DAY: Final = about(listed(TEXT), "09:00-12:00, a list of these, or closed.")
 _WEEK: Final = named(_DAY, names=(*DAYS, "mon-fri", "sat,sun"))
@@ -41,6 +50,19 @@ _HOLIDAYS: Final[JsonSchema] = {"anyOf": [_HOLIDAY, {"type": "array", "items": _
 
 SCHEMAS: Final[Mapping[str, type[FlowModel]]] = {"region": Region, "special_date": SpecialDate}
 """The models within a calendar, by the names under which its schema refers to them."""
+
+
+def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
+    """The value of `timezone`; E500 when there is no such zone, W523 when it has no summer time by mistake."""
+    text = reader.text(node, what)
+    if text is None or is_missing(text):
+        return None
+    zone = find_zone(text.value)
+    if zone is None:
+        reader.report("E500", text.place, f'{what} is the unknown "{text.value}"', zone_cure(text.value))
+    elif _FIXED.fullmatch(text.value):
+        reader.report("W523", text.place, f"the clocks of {text.value} never change")
+    return zone
 
 
 class HoursWords(FlowModel):

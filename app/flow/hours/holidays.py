@@ -1,4 +1,6 @@
-"""`holidays:` of a calendar: those of a country, or own dates, or a list of both.
+"""`holidays:` of a calendar (those of a country, own dates, or a list of both) and `override:`, single dates.
+
+A date is written `2026-12-24`; `2026-12-24..2027-01-01` is from the first to the last of them.
 
 Public holidays come from the `holidays` library, which is imported when a flow asks for them.
 """
@@ -9,15 +11,17 @@ import importlib
 import json
 import re
 import warnings
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
-from app.flow.hours.dates import new_dates, read_dates
-from app.flow.hours.weekly import looks_like_hours
-from app.flow.language.base import FlowModel
+from app.flow.hours.calendar import Spans, Special
+from app.flow.hours.weekly import looks_like_hours, read_spans
+from app.flow.language.base import FlowModel, ReadWith
+from app.flow.language.json_schema import TEXT, listed
 from app.flow.language.reader import Reader, is_missing
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.ncco.suggest import nearest
@@ -26,9 +30,16 @@ FIRST_YEAR: Final = 2024
 LAST_YEAR: Final = 2040
 """Public holidays are turned into dates for these years; our choice. Later ones are not known."""
 
-_KINGDOM: Final = {"england": "ENG", "scotland": "SCT", "wales": "WLS", "northern ireland": "NIR"}
 _EXAMPLE: Final = "write `holidays: {country: GB}`, or a list of dates: `holidays: [2026-12-24]`"
 _LABELS: Final = ("observed_label", "estimated_label", "observed_estimated_label")
+
+
+MAX_DAYS: Final = 366
+FIRST, LAST = 2000, 2100
+"""Days that a range may have, and years that a date may have; our choice, so that a slip of the pen is found."""
+
+_RANGE: Final = re.compile(r"((?:(?!\.\.).)*)\.\.(?!\.)((?:(?!\.\.).)*)")
+_DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 
 
 class Region(FlowModel):
@@ -98,7 +109,8 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
     if known is None:
         place = region.written.values["country"].place
         message = f'{region.written.what}: "{region.country}" is no country whose holidays are known'
-        reader.report("E508", place, message, _country_cure(region.country))
+        near = nearest(region.country.lower(), countries())
+        reader.report("E508", place, message, f'did you mean "{countries()[near]}"?' if near else None)
         return None
     subdivisions = (known.subdivisions, known.subdivisions_aliases)
     is_subdivision = _is_known("E509", "subdivision", region, subdivisions, reader)
@@ -157,10 +169,6 @@ def _report_text(node: Text, what: str, reader: Reader) -> None:
         return
     code = countries().get(node.value.lower())
     cure = f"write `holidays: {{country: {code}}}`" if code else _EXAMPLE
-    if node.value.lower() in ("no", "none", "null", "false", "~"):
-        cure = "delete `holidays` when there are none"
-    if node.value[:1].isdigit():
-        cure = f"write `holidays: [{node.value}]`"
     reader.report("E201", node.place, f"{what} is a text", cure)
 
 
@@ -205,18 +213,6 @@ def _is_known(
     return False
 
 
-def _country_cure(word: str) -> str:
-    name = word.strip().lower().replace("_", " ")
-    if name in _KINGDOM:
-        return f"write `country: GB, subdivision: {_KINGDOM[name]}`"
-    country, _, rest = word.upper().partition("-")
-    by_name = countries()
-    if rest and country in by_name.values():
-        return f"write `country: {country}, subdivision: {rest}`"
-    near = name if name in by_name else nearest(name, [known for known in by_name if len(known) > 3])
-    return f'did you mean "{by_name[near]}"?' if near else "write the two letters of ISO 3166, such as GB, DE or US"
-
-
 def _name(found: str, endings: list[str]) -> str:
     """The name as it is said to a caller; two on one day are joined by a comma."""
     names: list[str] = []
@@ -225,3 +221,93 @@ def _name(found: str, endings: list[str]) -> str:
             name = name.removesuffix(ending)  # noqa: PLW2901 - one ending after the other is taken off
         names.append(name)
     return ", ".join(dict.fromkeys(names))
+
+
+# dates
+
+
+def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
+    """The date, or each date of a range; none when it cannot be read.
+
+    E506: not a date, or not in the years 2000 to 2100. E511: a range that ends before it begins, or that is longer
+    than 366 days.
+    """
+    found = _RANGE.fullmatch(text.value)
+    if found is None and ".." in text.value:
+        reader.report("E506", text.place, f'{what}: "{text.value}" is not a date')
+        return ()
+    if found is None:
+        day = _read_date(text.value, 0, text, what, reader)
+        return () if day is None else (day,)
+    first, last = (_read_date(found[part], found.start(part), text, what, reader) for part in (1, 2))
+    if first is None or last is None:
+        return ()
+    days = (last - first).days + 1
+    if days < 1:
+        reader.report("E511", text.place, f"{what}: {text.value} ends before it begins", f"write {last}..{first}")
+        return ()
+    if days > MAX_DAYS:
+        message = f"{what}: {text.value} has {days} days, more than {MAX_DAYS}"
+        reader.report("E511", text.place, message, "write what lasts longer as another `week`")
+        return ()
+    return tuple(first + timedelta(days=day) for day in range(days))
+
+
+def new_dates(dates: tuple[date, ...], seen: Mapping[date, object], text: Text, what: str, reader: Reader) -> set[date]:
+    """The dates that are not there yet; E507 names the first one that is."""
+    doubled = [day for day in dates if day in seen]
+    if doubled:
+        reader.report("E507", text.place, f"{what}: {doubled[0]} is written twice", "delete one of the two")
+    return {day for day in dates if day not in seen}
+
+
+class SpecialDate(FlowModel):
+    """An entry of `override` with a name."""
+
+    aliases: ClassVar = {
+        **dict.fromkeys(("open", "times", "spans", "time", "week"), "hours"),
+        **dict.fromkeys(("reason", "title", "label", "holiday", "text"), "name"),
+    }
+    hints: ClassVar = dict.fromkeys(
+        ("from", "to", "start", "end", "opens", "closes"), "write both times as `hours: 09:00-12:00`"
+    )
+    cures: ClassVar = {"hours": "write `hours: closed`, or `hours: 09:00-12:00`"}
+    is_named: ClassVar = True
+
+    hours: Annotated[Spans, ReadWith(read_spans, listed(TEXT))] = ()
+    name: str = ""
+
+
+def read_override(node: Node, what: str, reader: Reader) -> Mapping[date, Special]:
+    """The map under `override`: a date or a range of them → hours, or `{hours: closed, name: Inventory}`."""
+    found = reader.map(node, what, "write `override: {2026-12-24: 09:00-12:00}`")
+    override: dict[date, Special] = {}
+    for entry in found.entries if found else ():
+        days = read_dates(entry.key, what, reader)
+        special = _read_special(entry, f"{what}, {entry.key.value}", reader)
+        override |= dict.fromkeys(new_dates(days, override, entry.key, what, reader), special)
+    return override
+
+
+def _read_special(entry: Entry, what: str, reader: Reader) -> Special:
+    """What holds on the dates of an entry; closed when it cannot be read."""
+    if not isinstance(entry.value, Map):
+        return Special(read_spans(entry.value, what, reader) or (), "", entry.key.place)
+    words = SpecialDate.parse(entry.value, what, reader, place=entry.key.place)
+    return Special(words.hours, words.name.strip(), entry.key.place) if words else Special(())
+
+
+def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -> date | None:
+    """The date that is written from `offset` of a text on."""
+    written = value.strip()
+    place = text.at(offset + len(value) - len(value.lstrip()), max(len(written), 1))
+    found = _DATE.fullmatch(written)
+    if found is None:
+        reader.report("E506", place, f'{what}: "{written}" is not a date')
+        return None
+    year, month, day = map(int, found.groups())
+    if FIRST <= year <= LAST and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]:
+        return date(year, month, day)
+    cure = None if FIRST <= year <= LAST else f"write a year from {FIRST} to {LAST}"
+    reader.report("E506", place, f"{what}: there is no {written}", cure)
+    return None

@@ -18,18 +18,12 @@ _HALF_DAY: Final = DAY_MINUTES // 2
 _EVENING, _MORNING = 18 * 60, 8 * 60
 """A night service opens and closes within these; our choice."""
 _SPAN: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})")
-_LOOSE: Final = re.compile(
-    r"(?P<h1>[0-9]{1,2})(?:[:.h,]?(?P<m1>[0-9]{2})(?::00)?)?\s*(?:h|uhr|o'clock)?\s*(?P<x1>[ap]\.?m\.?)?"
-    r"\s*(?:-|\u2010|\u2011|\u2012|\u2013|\u2014|\.\.+|to|till?|until|bis|/)\s*"
-    r"(?P<h2>[0-9]{1,2})(?:[:.h,]?(?P<m2>[0-9]{2})(?::00)?)?\s*(?:h|uhr|o'clock)?\s*(?P<x2>[ap]\.?m\.?)?",
-    re.IGNORECASE,
-)
-_SEPARATOR: Final = re.compile(r"\s*(?:;|&|\+|\band\b)\s*")
+_LIKE_HOURS: Final = re.compile(r"[0-9]{1,2}\b.*(?:[-\u2010-\u2014/]|\.\.|to|till?|until).*[0-9].*", re.IGNORECASE)
 _MEANT: Final = {
     **dict.fromkeys(("off", "no", "none", "null", "~", "-", "false", "shut", "close", "never", "holiday"), CLOSED),
     **dict.fromkeys(("open", "always", "24h", "24/7", "24", "all day", "true", "yes", "on"), "00:00-24:00"),
 }
-_EXAMPLE: Final = "write 24-hour times such as 09:00-17:30, several with commas between them, or closed"
+_EXAMPLE: Final = "24-hour times such as `09:00-17:30`, several with commas between them, or closed"
 
 _FULL: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NUMBERS: Final = {name: number for names in (DAYS, _FULL) for number, name in enumerate(names)}
@@ -42,7 +36,6 @@ _HINTS: Final = {
     "override": "write `override` beside `week`, not in it",
 }
 _DATE: Final = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}.*")
-_RANGE: Final = re.compile(r"\s*(\w+)\s*(?:\.\.+|\u2013|\u2014|/|\bto\b|\bbis\b)\s*(\w+)\s*")
 
 
 def read_week(node: Node, what: str, reader: Reader) -> Week:
@@ -58,7 +51,8 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
         hours = read_spans(entry.value, f"{what}, {entry.key.value}", reader) if days else None
         doubled = [day for day in days if day in named]
         if doubled:
-            _report_doubled(entry.key, named[doubled[0]], doubled, reader)
+            message = f'{shown_days(doubled)} is named twice: here and under "{named[doubled[0]].value}"'
+            reader.report("E505", entry.key.place, message)
         for day in days:
             if day not in named:
                 named[day] = entry.key
@@ -94,7 +88,7 @@ def is_day(word: str) -> bool:
 
 def looks_like_hours(text: str) -> bool:
     """Whether a text was meant as the hours of a day."""
-    return text.strip() == CLOSED or any(map(_LOOSE.fullmatch, map(str.strip, text.split(","))))
+    return text.strip() == CLOSED or any(map(_LIKE_HOURS.fullmatch, map(str.strip, text.split(","))))
 
 
 def shown_days(days: Iterable[int]) -> str:
@@ -158,14 +152,10 @@ def _days_of(piece: str) -> list[int] | None:
 
 
 def _day_cure(word: str) -> str:
-    if found := _RANGE.fullmatch(word):
-        return f"write {_near_day(found[1])}-{_near_day(found[2])}"
     if _DATE.fullmatch(word):
         return f"write the hours of one date under `override`: {{{word}: 09:00-12:00}}"
     if hint := _HINTS.get(word.lower()):
         return hint
-    if word.count("-") > 1:
-        return "write the first and the last day of a range, such as mon-fri; or each day: mon,wed,fri"
     meant = "-".join(map(_near_day, word.split("-")))
     return f'did you mean "{meant}"?' if is_day(meant) else f"known are: {', '.join(DAYS)}, and mon-fri"
 
@@ -174,14 +164,6 @@ def _near_day(name: str) -> str:
     """The day that was probably meant, by its short name; the name itself when that cannot be said."""
     near = nearest(name.strip().lower(), _NUMBERS)
     return DAYS[_NUMBERS[near]] if near else name
-
-
-def _report_doubled(key: Text, before: Text, doubled: list[int], reader: Reader) -> None:
-    days = [day for piece in before.value.split(",") for day in _days_of(piece) or []]
-    rest = shown_days(set(days) - set(doubled))
-    cure = f"write {rest} instead of {before.value}" if rest else f'delete it here, or "{before.value}"'
-    message = f'{shown_days(doubled)} is named twice: here and under "{before.value}"'
-    reader.report("E505", key.place, message, cure)
 
 
 def _check_night(day: int, week: dict[int, Spans], named: dict[int, Text], what: str, reader: Reader) -> None:
@@ -210,18 +192,20 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
     found = _SPAN.fullmatch(text)
     span = _span(*map(int, found.groups())) if found else None
     if span is None:
-        reader.report("E501", place, f'{what}: "{text}" is not hours of a day', _span_cure(text))
+        meant = _MEANT.get(text.casefold(), _EXAMPLE)
+        reader.report("E501", place, f'{what}: "{text}" is not hours of a day', f"write {meant}")
         return None
     if span.start == span.end:
-        cure = "write 00:00-24:00 for the whole day, or closed"
-        reader.report("E502", place, f"{what}: {text} ends when it begins", cure)
+        reader.report("E502", place, f"{what}: {text} ends when it begins")
         return None
     if span.end > span.start:
         return span
     is_night = span.start >= _EVENING and span.end <= _MORNING
     span = Span(span.start, span.end + DAY_MINUTES)
     if span.end - span.start > _HALF_DAY and not is_night:
-        _report_swapped(span, place, what, reader)
+        duration, end = shown_duration(span.end - span.start), shown_time(span.end)
+        message = f"{what}: {text} goes on until {end} of the next day, {duration}"
+        reader.report("W520", place, message, f"did you mean {end}-{shown_time(span.start)}?")
     return span
 
 
@@ -233,17 +217,6 @@ def _span(hour: int, minute: int, end_hour: int, end_minute: int) -> Span | None
     return Span(start, DAY_MINUTES if end == 0 and start > 0 else end)
 
 
-def _report_swapped(span: Span, place: Place, what: str, reader: Reader) -> None:
-    begin, end = shown_time(span.start), shown_time(span.end)
-    duration = shown_duration(span.end - span.start)
-    afternoon = span.end - _HALF_DAY  # 09:00-05:00
-    is_morning = span.start < min(afternoon, _HALF_DAY)
-    meant = f"{begin}-{shown_time(afternoon)}" if is_morning else f"{end}-{begin}"
-    message = f"{what}: {begin}-{end} goes on until {end} of the next day, {duration}"
-    cure = f"did you mean {meant}? A night as long as this: {begin}-24:00, and 00:00-{end} on the next day"
-    reader.report("W520", place, message, cure)
-
-
 def _check_overlaps(spans: list[tuple[Span, Place]], what: str, reader: Reader) -> None:
     before: Span | None = None
     for span, place in sorted(spans):
@@ -252,35 +225,3 @@ def _check_overlaps(spans: list[tuple[Span, Place]], what: str, reader: Reader) 
             joined = shown_spans((Span(before.start, max(before.end, span.end)),))
             reader.report("E503", place, message, f"write {joined}, or let the one end before the other begins")
         before = span if before is None or span.end > before.end else before
-
-
-def _span_cure(text: str) -> str:
-    """What to write instead, as far as it can be told."""
-    if text.casefold() == CLOSED:
-        return f"write {CLOSED} alone and in small letters; delete it here, or the hours beside it"
-    if text.casefold() in _MEANT:
-        return f"write {_MEANT[text.casefold()]}"
-    found = [_LOOSE.fullmatch(piece) for piece in _SEPARATOR.split(text)]
-    times = [_meant_times(piece) if piece else None for piece in found]
-    return f"write {', '.join(map(str, times))}" if all(times) else _EXAMPLE
-
-
-def _meant_times(found: re.Match[str]) -> str | None:
-    """What 12-hour times, dots or missing zeros mean; None when that is open."""
-    start = _meant_minute(found["h1"], found["m1"], found["x1"])
-    end = _meant_minute(found["h2"], found["m2"], found["x2"])
-    if start is None or end is None or start >= DAY_MINUTES:
-        return None
-    if found["x2"] and not found["x1"] and int(found["h1"]) < 7 and start + _HALF_DAY < end:
-        start += _HALF_DAY  # 1-5pm
-    is_doubtful = end <= start and not found["x2"] and not found["m2"]
-    return None if start == end or is_doubtful else shown_spans((Span(start, end),))
-
-
-def _meant_minute(hour: str, minute: str | None, half: str | None) -> int | None:
-    hours, minutes = int(hour), int(minute or 0)
-    if minutes > 59 or (half and not 1 <= hours <= 12) or hours > 30:
-        return None
-    if half:
-        hours = hours % 12 + (12 if half[0] in "pP" else 0)
-    return hours * 60 + minutes

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import Literal
 
-from app.flow.hours.calendar import DAY_MINUTES, Calendar, Span, Spans, joined
+from app.flow.hours.calendar import DAY_MINUTES, Calendar, Span, Spans, changes, joined, offset_at
 from app.flow.hours.holidays import FIRST_YEAR, LAST_YEAR
-from app.flow.hours.zones import changes, offset_at
 
 _MARGIN = timedelta(days=400)
 """How far a gap is followed beyond the year; one that has no end there is cut off where the year begins or ends."""
@@ -102,29 +102,18 @@ def _days(first: date, last: date) -> Iterator[date]:
 
 def _exceptions(calendar: Calendar, days: list[date]) -> Iterator[Exceptional]:
     """Dates in a row with the same rule, name and hours are one."""
-    current: Exceptional | None = None
-    for day in days:
-        found = _exception(calendar, day)
-        if current is not None and found is not None and _goes_on(current, found):
-            current = Exceptional(current.first, day, found.spans, current.usual, found.reason, found.name)
-            continue
-        if current is not None:
-            yield current
-        current = found
-    if current is not None:
-        yield current
+    for rule, run in groupby(days, lambda day: _rule(calendar, day)):
+        if rule is not None:
+            dates = list(run)
+            usual = calendar.week[dates[0].weekday()]
+            yield Exceptional(dates[0], dates[-1], rule[1], usual, rule[0], rule[2])
 
 
-def _exception(calendar: Calendar, day: date) -> Exceptional | None:
-    usual, name = calendar.week[day.weekday()], calendar.holiday_on(day)
+def _rule(calendar: Calendar, day: date) -> tuple[Literal["holiday", "override"], Spans, str] | None:
+    """What decides on a date instead of its day of the week, the hours of the date, and what it is called."""
     if day in calendar.override:
-        return Exceptional(day, day, calendar.override[day].spans, usual, "override", name)
-    return Exceptional(day, day, (), usual, "holiday", name) if day in calendar.holidays else None
-
-
-def _goes_on(before: Exceptional, after: Exceptional) -> bool:
-    same = (before.spans, before.reason, before.name) == (after.spans, after.reason, after.name)
-    return same and after.first - before.last == timedelta(days=1)
+        return "override", calendar.override[day].spans, calendar.holiday_on(day)
+    return ("holiday", (), calendar.holiday_on(day)) if day in calendar.holidays else None
 
 
 def _clock_changes(calendar: Calendar, year: int) -> Iterator[ClockChange]:
@@ -145,16 +134,11 @@ def _wall(at: int) -> datetime:
 def _gaps(calendar: Calendar, year: int) -> Iterator[Gap]:
     usual = _usual_gap(calendar)
     first, last = date(year, 1, 1), date(year, 12, 31)
-    run: list[date] = []
-    for day in _days(first - _MARGIN, last + _MARGIN):
-        if not _is_open_on(calendar, day):
-            run.append(day)
-            continue
-        if len(run) > usual and run[0] <= last and run[-1] >= first:
-            yield Gap(first if run[0] == first - _MARGIN else run[0], run[-1])
-        run = []
-    if len(run) > usual and run[0] <= last:
-        yield Gap(first if run[0] == first - _MARGIN else run[0], last)
+    for is_open, run in groupby(_days(first - _MARGIN, last + _MARGIN), lambda day: _is_open_on(calendar, day)):
+        gap = list(run)
+        if not is_open and len(gap) > usual and gap[0] <= last and gap[-1] >= first:
+            begin = first if gap[0] == first - _MARGIN else gap[0]
+            yield Gap(begin, last if gap[-1] == last + _MARGIN else gap[-1])
 
 
 def _usual_gap(calendar: Calendar) -> int:

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from zoneinfo import available_timezones as known_zones
 
 from app.flow.speech.characters import MAX_GROUP, WORDS, digits, listed, spelled
 from app.flow.speech.money import is_currency
-from app.flow.speech.times import FORMS, in_zone, is_zone, spoken
+from app.flow.speech.times import FORMS, in_zone, spoken
 
-__all__ = ["FORMS", "MAX_GROUP", "SPEAKERS", "WORDS", "is_currency", "is_zone", "known_zones"]
+__all__ = ["FORMS", "MAX_GROUP", "SPEAKERS", "WORDS", "is_currency"]
 
 SPEAKERS: Mapping[str, Callable[..., Any]] = {
     "digits": digits,

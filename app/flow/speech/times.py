@@ -8,7 +8,6 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
-from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date
@@ -16,6 +15,7 @@ from babel.dates import format_date
 from app.flow.speech.clock import at_clock, clock
 from app.flow.speech.money import amount, is_currency
 from app.flow.speech.numbers import locale_of, number, number_of, plain, word_of
+from app.flow.zones import find_zone
 
 Point: TypeAlias = datetime | date | time
 
@@ -49,29 +49,15 @@ def in_zone(value: object, language: str, zone: object) -> datetime:
     moment = _point_of(value)
     if not isinstance(moment, datetime):
         raise ValueError("a date and a time are needed, such as 2026-03-05T09:30")
-    place = _zone(zone)
+    place = find_zone(zone) if isinstance(zone, str) else None
+    if place is None:
+        raise ValueError("the name of a time zone is needed, such as Europe/London")
     if moment.tzinfo is None:
         return moment.replace(tzinfo=place)
     try:
         return moment.astimezone(place)
     except OverflowError:
         raise ValueError("a point in time from the year 1 to 9999 is needed") from None
-
-
-def is_zone(name: str) -> bool:
-    """Whether there is such a time zone."""
-    try:
-        _zone(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _zone(name: object) -> ZoneInfo:
-    try:
-        return ZoneInfo(name if isinstance(name, str) else "")
-    except (LookupError, ValueError, OSError):
-        raise ValueError("the name of a time zone is needed, such as Europe/London") from None
 
 
 def _point_of(value: object) -> Point:

@@ -34,6 +34,7 @@ from app.flow.templates.references import operand_of, root_names, touched_names
 from app.flow.templates.syntax import MISPLACED, NO_PLUS
 from app.flow.templates.tree import Template
 from app.flow.types import ANY, DATETIME, TYPES, ValueType
+from app.flow.zones import find_zone, zone_cure
 from app.ncco.suggest import nearest
 
 _PREFIX: Final = "FLOW_"
@@ -844,12 +845,7 @@ def _group(size: float, shown: str, shape: Shape) -> Found | None:
 
 
 def _zone(name: str, shown: str, shape: Shape) -> Found | None:
-    if speaking().is_zone(name):
-        return None
-    zones = speaking().known_zones()
-    near = nearest(name, zones) or next((zone for zone in sorted(zones) if zone.endswith(f"/{name}")), None)
-    cure = f'did you mean "{near}"?' if near else 'write continent and city, such as "Europe/London"'
-    return "E342", f'there is no time zone "{name}"', cure
+    return None if find_zone(name) else ("E342", f'there is no time zone "{name}"', zone_cure(name))
 
 
 _SPOKEN_ARGS: Mapping[str, tuple[type | UnionType, Callable[[Any, str, Shape], Found | None]]] = {

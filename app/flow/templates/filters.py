@@ -72,12 +72,6 @@ class Speaking(Protocol):
     def is_currency(self, code: str) -> bool:
         """See there."""
 
-    def is_zone(self, name: str) -> bool:
-        """See there."""
-
-    def known_zones(self) -> Collection[str]:
-        """See there."""
-
 
 def speaking() -> Speaking:
     """The package that speaks. It imports Babel, which most flows do not need, so it is imported late."""

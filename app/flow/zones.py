@@ -1,0 +1,46 @@
+"""Time zones by their names in the database of the IANA."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from app.ncco.suggest import nearest
+
+_OF_THE_HOST: Final = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*")
+"""Names that a host may know beside those of the time zone database."""
+_OFFSET: Final = re.compile(r"(?:GMT|UTC|Z)?\s*[+-]\s*[0-9:]+", re.IGNORECASE)
+_ABBREVIATIONS: Final = {
+    "bst": "Europe/London",
+    "cest": "Europe/Berlin",
+    "ist": "Asia/Kolkata",
+    "jst": "Asia/Tokyo",
+    **dict.fromkeys(("est", "edt"), "America/New_York"),
+    **dict.fromkeys(("cst", "cdt"), "America/Chicago"),
+    **dict.fromkeys(("mst", "mdt"), "America/Denver"),
+    **dict.fromkeys(("pst", "pdt"), "America/Los_Angeles"),
+    **dict.fromkeys(("aest", "aedt"), "Australia/Sydney"),
+}
+
+
+def find_zone(name: str) -> ZoneInfo | None:
+    """The zone of that name in the time zone database (IANA); None when there is none."""
+    if _OF_THE_HOST.fullmatch(name):
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def zone_cure(name: str) -> str:
+    """What to write in place of an unknown name."""
+    if _OFFSET.fullmatch(name):
+        return "name the zone of a city, which knows when its clocks change, such as Europe/London"
+    known = sorted(zone for zone in available_timezones() if not _OF_THE_HOST.fullmatch(zone))
+    cities = {zone.rpartition("/")[2]: zone for zone in reversed(known) if "/" in zone}
+    wanted = name.replace(" ", "_")
+    city = nearest(wanted.rpartition("/")[2], cities)
+    near = _ABBREVIATIONS.get(name.casefold()) or nearest(wanted, known) or (cities[city] if city else None)
+    return f'did you mean "{near}"?' if near else 'write continent and city, such as "Europe/London"'
