@@ -42,14 +42,16 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
                 return
             step = entering
             run.mark(step)
-            if not following.returns and run.begins_later(step):
-                run.wait_for(step)
-                return
             if following.returns:
                 following = _decide_on(run, step, following, left)
-            else:
-                run.trace.append(entered(step))
-                following = yield from _enter(run, step)
+                continue
+            if run.begins_later(step):
+                run.wait_for(step)
+                return
+            run.trace.append(entered(step))
+            if step.asks:
+                yield from ask(run, step)
+            following = _play(run, step)
         except RenderError as error:
             following, step = _take_back(run, step, error)
 
@@ -76,20 +78,18 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
     return decision.move.target
 
 
-def _enter(run: Run, step: Step) -> Playing[Target | None]:
-    """Ask its lookups, set its variables, play it; where it jumps to, or None when it waits. Raises RenderError."""
-    if step.asks:
-        yield from ask(run, step)
+def _play(run: Run, step: Step) -> Target | None:
+    """Set the variables of a step, play it; where it jumps to, or None when it waits. Raises RenderError."""
     if step.sets:
         set_all(run, step.sets)
-    names = run.names()
+    names, leave = run.names(), step.exit
     for sending in step.sends:
         run.send(sending, {**names, "step": step.name, "flow": run.flow.name})
     frame = run.frame(names)
-    jump = step.exit.enter(frame) if step.exit.is_early else None
+    jump = leave.enter(frame) if leave.is_early else None
     if jump is None:
         run.play(step, frame)
-        jump = None if step.exit.is_early else step.exit.enter(frame)
+        jump = None if leave.is_early else leave.enter(frame)
     if jump is None:
         return None
     run.trace.append(jumped(step, jump))

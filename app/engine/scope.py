@@ -78,9 +78,8 @@ class FlowScope(NamedTuple):
 
     def names(self, others: dict[str, Any]) -> dict[str, Any]:
         """`others`, its lookups, asked or not, and its variables, without those whose value is gone."""
-        unasked = self.flow.unasked
-        if unasked:
-            others.update(unasked)
+        if self.flow.unasked:
+            others.update(self.flow.unasked)
             others.update(self.lookups)
         others.update(self.variables)
         for gone in self.tokens:

@@ -178,4 +178,5 @@ def entered(step: Step) -> TraceLine:
 
 def jumped(step: Step, jump: Jump) -> TraceLine:
     """The exit of a step decided at once."""
-    return line("decided", step.name, jump.target.shown, where=jump.place, because=jump.because, others=jump.others)
+    place, shown = jump.place, jump.target.shown
+    return TraceLine("decided", step.name, shown, f"{place.file}:{place.line}", jump.because, jump.others)

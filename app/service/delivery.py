@@ -25,10 +25,9 @@ Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean p
 
 _SIP_HEADER: Final = "SipHeader_"
 """Prefix of a custom SIP header. Source: webhook reference, Answer."""
-_CALL_TEXTS: Final = frozenset(
-    {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type"}
+_ANSWER_FIELDS: Final = frozenset(
+    {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type", "custom_data"}
 )
-_ANSWER_FIELDS: Final = _CALL_TEXTS | {"custom_data"}
 _DIRECTIONS: Final = frozenset({"inbound", "outbound"})
 
 
@@ -77,19 +76,23 @@ class Delivery:
     def call(self) -> Call:
         """The facts of an answer webhook, as flows see them: "" or {} for what is missing or cannot be read."""
         fields, query = self.fields, self.query
-        text = {name: as_text(value) for name, value in fields.items() if name in _CALL_TEXTS}.get
+        leg = "uuid" if "uuid" in fields else "call_uuid"
+        names = ("to", "from", "from_user", leg, "conversation_uuid", "region_url", "endpoint_type")
+        to, number, user, uuid, conversation, region, endpoint = [
+            as_text(fields[name]) if name in fields else "" for name in names
+        ]
         custom_data = fields.get("custom_data", query.get("custom_data"))
         if isinstance(custom_data, str):
             custom_data = unnested({"custom_data": custom_data})["custom_data"]
         direction = as_text(fields.get("direction", query.get("direction")))
         return Call(
-            _digits(text("to", "")),
-            _digits(text("from", "")),
-            text("from_user", ""),
-            text("uuid" if "uuid" in fields else "call_uuid", ""),
-            text("conversation_uuid", ""),
-            text("region_url", ""),
-            text("endpoint_type", ""),
+            _digits(to),
+            _digits(number),
+            user,
+            uuid,
+            conversation,
+            region,
+            endpoint,
             direction if direction in _DIRECTIONS else "inbound",
             {
                 name.removeprefix(_SIP_HEADER): value

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from app.errors import AlreadyOpen, Conflict
-from app.store.database import Many, Work
+from app.store.database import Insert, Many, Work
 from app.store.hooks import add_hooks
 from app.store.rows import HookRow, RevisionRow, SessionRow, TurnRow, WebhookRow
 
@@ -19,7 +19,6 @@ INSERT_CALL: Final = f"""
     INSERT INTO calls ({SESSION_COLUMNS})
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     ON CONFLICT (id) DO NOTHING
-    RETURNING id, key
 """
 
 UPDATE_CALL: Final = """
@@ -124,7 +123,7 @@ DELETE_PROBES: Final = "DELETE FROM probes"
 
 def open_call(session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
     """Write a new call with its first turn. Raises AlreadyOpen."""
-    written = yield INSERT_CALL, session
+    written = yield Insert(INSERT_CALL, session)
     if not written:
         raise AlreadyOpen(session.id)
     yield from _add_turn(written[0][1], turn, webhook, hooks)

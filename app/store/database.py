@@ -32,7 +32,18 @@ class Many(NamedTuple):
     rows: Sequence[Sequence[Any]]
 
 
-Statement: TypeAlias = tuple[str, Sequence[Any]] | Many
+class Insert(NamedTuple):
+    """An INSERT of one row that may be there already.
+
+    Its result is the first value and the key of the new row, or nothing. SQLite tells the key without RETURNING, which
+    would take half as long again as the INSERT itself.
+    """
+
+    sql: str
+    values: Sequence[Any]
+
+
+Statement: TypeAlias = tuple[str, Sequence[Any]] | Many | Insert
 
 _NOTE: Final = "it waited for the store"
 

@@ -23,7 +23,7 @@ from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store import postgres_faults as faults
 from app.store.address import Address
 from app.store.calls import probe
-from app.store.database import Many, Row, Statement, T, Work, WriteItem, settle, waited
+from app.store.database import Insert, Many, Row, T, Work, WriteItem, settle, waited
 from app.store.migrations import POSTGRES, TABLES, find_schema, require_readable, upgrade
 from app.store.rows import Schema
 
@@ -78,6 +78,9 @@ _DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
 """What was acknowledged is on disk, whatever the database's own setting says."""
+
+_RETURNING: Final = " RETURNING id, key"
+"""Behind an `Insert`."""
 
 _SUBSTITUTE: Final = "\x1a"
 """Begins an escape, `\\x1a0` for NUL, which PostgreSQL cannot store, and `\\x1a1` for itself."""
@@ -437,11 +440,12 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
 
 async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) -> None:
     """Run operations on different calls: statements that they share at one step are sent together."""
-    steps: dict[WriteItem, tuple[Work[Any], Statement]] = {}
+    steps: dict[WriteItem, tuple[Work[Any], str, Sequence[Any]]] = {}
 
     def go_on(item: WriteItem, work: Work[Any], rows: Any) -> None:
         try:
-            steps[item] = (work, work.send(rows))
+            sql, values = statement = work.send(rows)
+            steps[item] = (work, f"{sql}{_RETURNING}" if isinstance(statement, Insert) else sql, values)
         except StopIteration as done:
             item.result = done.value
             steps.pop(item, None)
@@ -454,10 +458,10 @@ async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) 
         go_on(item, item.work(), None)
     while steps:
         together: dict[str, list[WriteItem]] = {}
-        for item, (_, statement) in steps.items():
-            together.setdefault(statement[0], []).append(item)
+        for item, (_, sql, _) in steps.items():
+            together.setdefault(sql, []).append(item)
         for sql in sorted(together):
-            some = [(item, _stored(steps[item][1][1])) for item in together[sql]]
+            some = [(item, _stored(steps[item][2])) for item in together[sql]]
             found: dict[Any, list[Row]] = {}
             for row in await connection.fetchmany(sql, [values for _, values in some]):
                 found.setdefault(row[0], []).append(_loaded(row))
@@ -475,7 +479,9 @@ async def _run(connection: Connection, work: Work[T]) -> T:
     try:
         statement = next(work)
         while True:
-            if not isinstance(statement, Many):
+            if isinstance(statement, Insert):
+                rows = await _fetch(connection, f"{statement.sql}{_RETURNING}", statement.values)
+            elif not isinstance(statement, Many):
                 rows = await _fetch(connection, *statement)
             elif statement.rows:
                 found = await connection.fetchmany(statement.sql, [_stored(values) for values in statement.rows])

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
 from app.store.calls import probe
-from app.store.database import Many, Row, T, Work
+from app.store.database import Insert, Many, Row, T, Work
 from app.store.migrations import SQLITE, find_schema, upgrade
 from app.store.rows import Schema
 
@@ -134,15 +134,20 @@ def in_sqlite(sql: str) -> str:
 
 
 def fetch(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> list[Row]:
-    """Run one statement; returns its rows. Lone surrogates, which UTF-8 cannot hold, become their escape."""
+    """Run one statement; returns its rows."""
+    return _execute(connection, sql, values).fetchall()
+
+
+def _execute(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> sqlite3.Cursor:
+    """Run one statement. Lone surrogates, which UTF-8 cannot hold, become their escape."""
     statement = in_sqlite(sql)
     try:
-        return connection.execute(statement, values).fetchall()
+        return connection.execute(statement, values)
     except UnicodeEncodeError:
         escaped = [
             each.encode("utf-8", "backslashreplace").decode() if isinstance(each, str) else each for each in values
         ]
-        return connection.execute(statement, escaped).fetchall()
+        return connection.execute(statement, escaped)
 
 
 def run(connection: sqlite3.Connection, work: Work[T]) -> T:
@@ -150,11 +155,14 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
     try:
         statement = next(work)
         while True:
-            sql, values = statement
-            if isinstance(statement, Many):
-                rows = [row for each in statement.rows for row in fetch(connection, sql, each)]
-            else:
-                rows = fetch(connection, sql, values)
+            match statement:
+                case Many(sql, every):
+                    rows = [row for values in every for row in fetch(connection, sql, values)]
+                case Insert(sql, values):
+                    cursor = _execute(connection, sql, values)
+                    rows = [(values[0], cursor.lastrowid)] if cursor.rowcount else []
+                case (sql, values):
+                    rows = fetch(connection, sql, values)
             statement = work.send(rows)
     except StopIteration as done:
         result: T = done.value

@@ -6,7 +6,7 @@ A failed webhook gets a status that Vonage understands, or an NCCO, since a call
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import orjson
@@ -50,7 +50,6 @@ class WebhookResponse(Response):
     Attributes:
         reply: what the service decided, for the log and the metrics.
         error: the fault of ours behind it, for the log; never sent.
-        on_sent: is called with it once it has been sent.
     """
 
     media_type = "application/json"
@@ -70,7 +69,6 @@ class WebhookResponse(Response):
         self.error = error
         self.status_code = status_code
         self.body: bytes = content if content is not None else reply.ncco or b""
-        self.on_sent: Callable[[WebhookResponse], None] = lambda _: None
         self.raw_headers = [(b"content-length", b"%d" % len(self.body))]
         if self.body:
             self.raw_headers.append((b"content-type", b"application/json"))
@@ -83,7 +81,6 @@ class WebhookResponse(Response):
         """Send it."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body})
-        self.on_sent(self)
 
 
 def error_response(status: int, error: str, cure: str, headers: Mapping[str, str] | None = None) -> Response:

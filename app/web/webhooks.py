@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property, partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +17,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.errors import SignatureError, WrongSignature
@@ -100,8 +100,8 @@ class WebhookRequest(Request):
     webhook: Delivery
     is_received = False
 
-    def __init__(self, request: Request) -> None:
-        super().__init__(request.scope, request.receive)
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
         self.is_read = self.scope["method"] == "GET"
         self.config: WebhookConfig = self.scope["app"].state.webhooks
         self.calls: CallService = self.config.calls
@@ -185,14 +185,26 @@ class WebhookRoute(APIRoute):
     The parameters of the path are the only ones that an endpoint has; nothing else is left for FastAPI to read.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler that FastAPI calls."""
-        return self._respond
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self.kind = path.split("/")[2]
+        self.app = self.serve
 
-    async def _respond(self, plain: Request) -> Response:
-        """The response, whatever happens."""
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond, whatever happens; then count and log the webhook: a fault there costs no caller a reply."""
         started = perf_counter()
-        request = WebhookRequest(plain)
+        request = WebhookRequest(scope, receive)
+        response = await self._response(request)
+        await response(scope, receive, send)
+        if isinstance(response, WebhookResponse):
+            seconds, config = perf_counter() - started, request.config
+            config.metrics.webhook(response, seconds, self.kind)
+            if config.telemetry is not None:
+                config.telemetry.webhook(response, seconds, self.kind)
+            about = {"route": self.kind, "method": scope["method"]}
+            log_webhook(config.log, about, response, seconds, request.delivery, shows_values=config.dev)
+
+    async def _response(self, request: WebhookRequest) -> Response:
         config = request.config
         try:
             async with asyncio.timeout(config.deadline_s):
@@ -206,27 +218,12 @@ class WebhookRoute(APIRoute):
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
             cancelled = RuntimeError("what it waited for was cancelled").with_traceback(error.__traceback__)
-            response = self._failed(request, cancelled)
+            return self._failed(request, cancelled)
         except Exception as error:  # noqa: BLE001 - the one broad except: a caller is on the line
             if isinstance(error, SignatureError):
                 config.metrics.signature_refused(error.reason)
-            response = self._failed(request, error)
-        response.on_sent = partial(self._record, request, started)
+            return self._failed(request, error)
         return response
-
-    @cached_property
-    def kind(self) -> str:
-        """The first part of its path: `answer`, `input`, ..."""
-        return self.path.split("/")[2]
-
-    def _record(self, request: WebhookRequest, started: float, response: WebhookResponse) -> None:
-        """Count and log the webhook, once the response has been sent: a fault here costs no caller a reply."""
-        config, kind, seconds = request.config, self.kind, perf_counter() - started
-        config.metrics.webhook(response, seconds, kind)
-        if config.telemetry is not None:
-            config.telemetry.webhook(response, seconds, kind)
-        about = {"route": kind, "method": request.scope["method"]}
-        log_webhook(config.log, about, response, seconds, request.delivery, shows_values=config.dev)
 
     def _failed(self, request: WebhookRequest, error: Exception) -> WebhookResponse:
         return request.config.failures.response(error, self.path, request.delivery, is_read=request.is_read)
@@ -259,67 +256,67 @@ _BODY: Final = {"requestBody": {"content": {"application/json": {"schema": {"typ
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=WebhookRoute, responses=_RESPONSES)
 rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
 
-# Routes are tried in this order: the most frequent webhooks come first.
+# Routes are tried in this order, a POST before its GET: the most frequent webhooks come first.
 
 
-@router.post("/answer", openapi_extra=_BODY)
 @router.get("/answer")
+@router.post("/answer", openapi_extra=_BODY)
 async def answer(request: WebhookRequest) -> WebhookResponse:
     """The NCCO of a call, by the called number."""
     return WebhookResponse(await request.calls.answer(request.webhook))
 
 
-@router.post("/input/{wait}", openapi_extra=_BODY)
 @router.get("/input/{wait}")
+@router.post("/input/{wait}", openapi_extra=_BODY)
 async def input_webhook(request: WebhookRequest, wait: str) -> WebhookResponse:
     """What the caller pressed or said: resume the call that waits for it."""
     return WebhookResponse(await request.calls.resume("input", wait, request.webhook))
 
 
-@router.post("/event", openapi_extra=_BODY)
 @router.get("/event")
+@router.post("/event", openapi_extra=_BODY)
 async def event(request: WebhookRequest) -> WebhookResponse:
     """Record an event of the application."""
     return WebhookResponse(await request.calls.event(request.webhook))
 
 
-@router.post("/event/{wait}", openapi_extra=_BODY)
 @router.get("/event/{wait}")
+@router.post("/event/{wait}", openapi_extra=_BODY)
 async def action_event(request: WebhookRequest, wait: str) -> WebhookResponse:
     """What happened to a connect, a recording or a transcription."""
     return WebhookResponse(await request.calls.resume("event", wait, request.webhook))
 
 
-@router.post("/notify/{wait}", openapi_extra=_BODY)
 @router.get("/notify/{wait}")
+@router.post("/notify/{wait}", openapi_extra=_BODY)
 async def notify(request: WebhookRequest, wait: str) -> WebhookResponse:
     """A call has reached a checkpoint."""
     return WebhookResponse(await request.calls.resume("notify", wait, request.webhook))
 
 
-@router.post("/onanswer/{wait}", openapi_extra=_BODY)
 @router.get("/onanswer/{wait}")
+@router.post("/onanswer/{wait}", openapi_extra=_BODY)
 async def on_answer(request: WebhookRequest, wait: str) -> WebhookResponse:
     """What a party that was called hears before it is connected."""
     return WebhookResponse(await request.calls.resume("onanswer", wait, request.webhook))
 
 
-@router.post("/answer/{flow}", openapi_extra=_BODY)
 @router.get("/answer/{flow}")
+@router.post("/answer/{flow}", openapi_extra=_BODY)
 async def answer_flow(request: WebhookRequest, flow: str) -> WebhookResponse:
     """The NCCO of a call, by the name of its flow."""
     return WebhookResponse(await request.calls.answer(request.webhook, flow))
 
 
-@router.post("/fallback", openapi_extra=_BODY)
 @router.get("/fallback")
+@router.post("/fallback", openapi_extra=_BODY)
 async def fallback(request: WebhookRequest) -> WebhookResponse:
     """The NCCO after one of our replies failed."""
     return WebhookResponse(await request.calls.fallback(request.webhook))
 
 
-@rtc_router.post("/rtc")
 @rtc_router.get("/rtc")
+@rtc_router.post("/rtc")
 async def rtc() -> Response:
     """Ignore events of Vonage's other voice interface, which an application may be configured to send here too."""
     return Response(status_code=204)
