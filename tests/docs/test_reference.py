@@ -11,7 +11,7 @@ from app.flow.actions.item import ACTIONS, KINDS
 from app.flow.hours.declaration import HoursWords
 from app.flow.language.exits import HoldOutcomes
 from app.flow.language.flow import FlowWords
-from app.flow.language.hooks import EVENT, EventWords
+from app.flow.language.hooks import EVENT, EVENTS
 from app.flow.language.locales import Locale
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.outcomes import OUTCOMES
@@ -72,7 +72,7 @@ def test_the_table_of_outcomes_has_every_line_of_on() -> None:
 def test_the_table_of_events_has_every_event_and_no_other() -> None:
     rows = re.findall(r"^\| (`[^|]+) \|", section(FLOW, "### `events`"), re.M)
 
-    assert {*EventWords.words()} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert {*EVENTS} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
 
 
 @pytest.mark.parametrize("page", [FLOW, STEPS, ACTS, TEXT])

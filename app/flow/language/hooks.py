@@ -17,21 +17,31 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 from pydantic import Field
 
 from app.errors import RenderError
 from app.flow.actions.values import Object, leaves
-from app.flow.language.base import FlowModel, Made, ReadWith, kept
+from app.flow.language.base import ReadWith, kept
 from app.flow.language.exits import StepSource
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
-from app.flow.language.outgoing import Named, NamedKind, plain_json, read_headers, read_json, read_url
-from app.flow.language.reader import Fields, Reader
+from app.flow.language.outcomes import OTHERWISE, OUTCOMES
+from app.flow.language.outgoing import (
+    Definition,
+    Named,
+    plain_json,
+    read_headers,
+    read_json,
+    read_named,
+    read_url,
+    scope_with,
+)
+from app.flow.language.reader import Fields, Reader, read_fields
 from app.flow.language.variables import read_params
 from app.flow.model import Param, Value
 from app.flow.nodes import Entry, Map, Node, Seq, Text
-from app.flow.scope import Record, ScopeTypes, variable_type
+from app.flow.scope import Record
 from app.flow.templates import Native
 from app.flow.types import TYPES
 from app.ncco.webhooks import Webhook
@@ -123,20 +133,17 @@ def _read_body(node: Node, what: str, reader: Reader) -> Value | None:
 
 
 def _read_headers(node: Node, what: str, reader: Reader) -> Object | None:
+    """As for a lookup; E581 for what every hook has by itself."""
     if isinstance(node, Map):
-        node = node._replace(entries=tuple(entry for entry in node.entries if _is_free(entry.key, reader)))
+        signed = [entry for entry in node.entries if entry.key.value.lower() in _SIGNED]
+        for key, _ in signed:
+            reader.report("E581", key.place, f'every hook has a header "{key.value.lower()}" by itself')
+        node = node._replace(entries=tuple(entry for entry in node.entries if entry not in signed))
     return read_headers(node, what, reader)
 
 
-def _is_free(key: Text, reader: Reader) -> bool:
-    if key.value.lower() not in _SIGNED:
-        return True
-    reader.report("E581", key.place, f'every hook has a header "{key.value.lower()}" by itself')
-    return False
-
-
-class HookDefinition(FlowModel):
-    """One entry of `hooks`. What is faulty in it is left out."""
+class HookDefinition(Definition):
+    """One entry of `hooks`."""
 
     aliases: ClassVar = {
         **dict.fromkeys(("url", "uri", "to", "address", "get", "put", "patch", "method"), "post"),
@@ -151,10 +158,13 @@ class HookDefinition(FlowModel):
         "python": "write `post`: a hook goes to another server",
     }
     cures: ClassVar = {"post": 'write `post: "https://.."`'}
-    is_named: ClassVar = True
+    noun: ClassVar = "hook"
+    section: ClassVar = "hooks"
+    strange_code: ClassVar = "E580"
+    example: ClassVar = '{post: "https://.."}'
+    own_names: ClassVar = OWN_NAMES
 
-    name: Made[str]
-    url: Annotated[Value | None, ReadWith(_read_post, TEXT)] = Field(None, alias="post")
+    post: Annotated[Value | None, ReadWith(_read_post, TEXT)] = None
     """The URL that it is posted to."""
     body: Annotated[Value | None, ReadWith(_read_body, ANYTHING)] = Field(None, alias="json")
     """The whole body, as JSON; without it the hook says what happened, in the shape of the Standard Webhooks."""
@@ -164,20 +174,9 @@ class HookDefinition(FlowModel):
     """What is given where it is sent, by name."""
 
     @property
-    def values(self) -> tuple[Value, ...]:
-        """Everything in it that may be computed."""
-        return tuple(value for value in (self.url, self.body, self.headers) if value is not None)
-
-    @property
-    def used_names(self) -> frozenset[str]:
-        """The names that it looks up in the call; its params and its own names are not among them."""
-        used = frozenset[str]().union(*(value.used_names for value in self.values))
-        return used - OWN_NAMES - self.params.keys()
-
-    @property
-    def used_files(self) -> frozenset[str]:
-        """The template files that it is made of."""
-        return frozenset[str]().union(*(value.used_files for value in self.values))
+    def url(self) -> Value | None:
+        """Where it is posted to."""
+        return self.post
 
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
         """What goes out in this call. Never raises: a hook that cannot be rendered has a problem instead.
@@ -233,53 +232,34 @@ def read_hooks(node: Node, reader: Reader) -> dict[str, HookDefinition]:
 
     `reader` has the scope of the flow; for shared hooks, the names that every call has.
     """
-    found = reader.map(node, "`hooks`", 'write `hooks: {name: {post: "https://.."}}`')
-    read = [_read_hook(entry, reader) for entry in found.entries] if found else []
+    entries = reader.entries(node, "`hooks`", 'write `hooks: {name: {post: "https://.."}}`')
+    read = [_read_hook(entry, reader) for entry in entries]
     return {hook.name: hook for hook in read if hook is not None}
 
 
 def _read_hook(entry: Entry, reader: Reader) -> HookDefinition | None:
     name, place = entry.key.value, entry.key.place
     what = f'the hook "{name}"'
-    if not _NAME.fullmatch(name):
-        reader.report("E205", place, f'a hook cannot be named "{name}"', "use letters, digits, _, - and .")
-    if not isinstance(entry.value, Map):
-        shown = entry.value.value if isinstance(entry.value, Text) else "https://.."
-        reader.report("E201", entry.value.place, f"{what} is not a map", f'write `{name}: {{post: "{shown}"}}`')
-        fields = Fields(what, place, {}, {}, is_whole=False)
-    else:
-        fields = HookDefinition.read_words(entry.value, what, reader, place=place)
+    reader.check_name(entry.key, "a hook", _NAME, "use letters, digits, _, - and .")
+    shown = entry.value.value if isinstance(entry.value, Text) else "https://.."
+    found = reader.map(entry.value, what, f'write `{name}: {{post: "{shown}"}}`')
+    fields = Fields(what, place, {}, {}, is_whole=False)
+    if found is not None:
+        fields = HookDefinition.read_words(found, what, reader, place=place)
     node = fields.get("params")
     params = read_params(node, "`params`", reader) if node else {}
     for taken in sorted(OWN_NAMES & params.keys()):
         reader.report("E206", params[taken].variable.place, f'"{taken}" is a name that every hook has already')
         params[taken] = replace(params[taken], is_required=False)
-    inner = replace(reader, scope=_scope(reader.scope, params))
-    hook = HookDefinition.build(fields, inner, name=name, params=params)
-    for value in hook.values if hook else ():
-        _check_hidden(value, reader)
+    scope = scope_with(params, reader.scope).having("event", EVENT)
+    scope = scope.having("flow", TYPES["text"]).having("step", TYPES["text"])
+    hook = HookDefinition.build(fields, replace(reader, scope=scope), name=name, params=params)
+    hidden = OWN_NAMES & reader.variables.keys()
+    leaves_of = [leaf for value in hook.values for leaf in leaves(value)] if hook and hidden else []
+    for at, own in sorted({(leaf.place, own) for leaf in leaves_of for own in hidden & leaf.used_names}):
+        message = f'in a hook "{own}" is not the variable of that name'
+        reader.report("E582", at, message, f'give the variable "{own}" another name')
     return hook
-
-
-def _scope(scope: ScopeTypes, params: Mapping[str, Param]) -> ScopeTypes:
-    """What the values of a hook may use."""
-    for name, param in params.items():
-        scope = scope.having(name, variable_type(param.variable), "a sensitive param" * param.variable.sensitive)
-    return scope.having("event", EVENT).having("flow", TYPES["text"]).having("step", TYPES["text"])
-
-
-def _check_hidden(value: Value, reader: Reader) -> None:
-    """E582 where a name means something of the hook's, and the flow has a variable that is called the same."""
-    names = OWN_NAMES & reader.variables.keys()
-    hidden = {(leaf.place, name) for leaf in leaves(value) for name in names & leaf.used_names}
-    for place, name in sorted(hidden):
-        message = f'in a hook "{name}" is not the variable of that name'
-        reader.report("E582", place, message, f'give the variable "{name}" another name')
-
-
-_HOOKS: Final = NamedKind(
-    "hook", "E580", "hooks", frozenset({"post", "url", "json", "headers"}), '{post: "https://.."}'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,68 +285,37 @@ class SentHook(Named[HookDefinition]):
 def read_sent(node: Node, what: str, reader: Reader) -> tuple[SentHook, ...]:
     """The hooks under `send` or an event, in the order in which they go out. E580 for one that there is not."""
     told = tuple(name for name, variable in reader.variables.items() if not variable.sensitive)
-    found = _HOOKS.read(node, reader.hooks, reader, what)
+    found = read_named(HookDefinition, node, reader.hooks, reader, what)
     return tuple(SentHook(named.definition, named.place, named.given, told) for named in found)
 
 
-SentHooks: TypeAlias = Annotated[tuple[SentHook, ...], ReadWith(read_sent, defined("sent"))]
+EVENTS: Final[Mapping[str, str]] = {
+    "record": "A recording is ready.",
+    "transcription": "A transcription is ready.",
+    "hangup": "The call is over.",
+    "started": "A call to somebody begins.",
+    "ringing": "It rings.",
+    "answered": "Somebody, or a machine, has answered.",
+    **{outcome: meaning for outcome, meaning in OUTCOMES.items() if outcome != OTHERWISE},
+    "cancelled": "The caller hung up before somebody answered.",
+}
+"""What Vonage reports, and `hangup`, which is ours. Source: webhook reference, Call status, Record, Transcription."""
 
-
-class EventWords(FlowModel):
-    """Each event with the hooks that are sent; `hangup` is ours.
-
-    Source: webhook reference, Call status events, Record, Transcription.
-    """
-
-    aliases: ClassVar = {
-        **dict.fromkeys(("recorded", "recording"), "record"),
-        "transcribed": "transcription",
-        "hang_up": "hangup",
-    }
-    hints: ClassVar = {"error": "write it under `on`: an error leads the call on"}
-    unknown_code: ClassVar = "E284"
-
-    record: SentHooks = ()
-    """A recording is ready."""
-    transcription: SentHooks = ()
-    """A transcription is ready."""
-    hangup: SentHooks = ()
-    """The call is over."""
-    started: SentHooks = ()
-    """A call to somebody begins."""
-    ringing: SentHooks = ()
-    """It rings."""
-    answered: SentHooks = ()
-    """Somebody, or a machine, has answered."""
-    machine: SentHooks = ()
-    """A machine answered."""
-    human: SentHooks = ()
-    """A person answered."""
-    beep: SentHooks = ()
-    """A machine has played its tone."""
-    completed: SentHooks = ()
-    """They spoke, and hung up."""
-    busy: SentHooks = ()
-    """The other party is on the phone."""
-    timeout: SentHooks = ()
-    """It rang for too long."""
-    unanswered: SentHooks = ()
-    """Nobody answered, or the call was declined."""
-    rejected: SentHooks = ()
-    """The call was refused before it rang."""
-    failed: SentHooks = ()
-    """The call could not be connected."""
-    cancelled: SentHooks = ()
-    """The caller hung up before somebody answered."""
-    disconnected: SentHooks = ()
-    """A websocket was closed."""
+_ALIASES: Final = {
+    **dict.fromkeys(("recorded", "recording"), "record"),
+    "transcribed": "transcription",
+    "hang_up": "hangup",
+}
+_HINTS: Final = {"error": "write it under `on`: an error leads the call on"}
 
 
 def read_events(node: Node, what: str, reader: Reader) -> Mapping[str, tuple[SentHook, ...]]:
     """The map under `events`: event → the hooks that are sent."""
     found = reader.map(node, what, "write `events: {record: hook}`")
-    events = EventWords.parse(found, what, reader) if found else None
-    return {name: getattr(events, name) for name in events.written.values} if events else {}
+    if found is None:
+        return {}
+    fields = read_fields(found, EVENTS, what, reader, hints=_HINTS, aliases=_ALIASES, code="E284")
+    return {name: read_sent(hooks, f"`{name}`", reader) for name, hooks in fields.values.items()}
 
 
 def check_events(source: StepSource) -> None:
@@ -376,15 +325,13 @@ def check_events(source: StepSource) -> None:
     if not isinstance(node, Map) or not source.plays_whole or "ncco" in kinds:
         return
     records = "record" in kinds or ("conversation" in kinds and _is_written("record", source))
-    for entry in node.entries:
-        name = entry.key.value
-        if name in ("record", "transcription") and not records:
-            reader.report("W288", entry.key.place, f"`{name}` never comes: nothing in this step records")
-        elif name == "transcription" and not _is_written(name, source):
+    for key, _ in node.entries:
+        if key.value in ("record", "transcription") and not records:
+            reader.report("W288", key.place, f"`{key.value}` never comes: nothing in this step records")
+        elif key.value == "transcription" and not _is_written("transcription", source):
             message = "`transcription` never comes: no record of this step asks for one"
-            reader.report(
-                "W288", entry.key.place, message, "write `transcription: {}` in the record, or delete the line"
-            )
+            cure = "write `transcription: {}` in the record, or delete the line"
+            reader.report("W288", key.place, message, cure)
 
 
 def _is_written(option: str, source: StepSource) -> bool:
@@ -395,5 +342,5 @@ def _is_written(option: str, source: StepSource) -> bool:
 
 def _holds(node: Node, key: str) -> bool:
     if isinstance(node, Map):
-        return key in node.keys() or any(_holds(entry.value, key) for entry in node.entries)  # noqa: SIM118 - a Map
+        return node.get(key) is not None or any(_holds(entry.value, key) for entry in node.entries)
     return isinstance(node, Seq) and any(_holds(item, key) for item in node.items)

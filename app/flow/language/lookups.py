@@ -23,17 +23,16 @@ from pydantic import Field
 
 from app.errors import RenderError
 from app.flow.actions.values import Object
-from app.flow.issues import Issue
-from app.flow.language.base import FlowModel, Made, ReadWith, duration, kept
+from app.flow.language.base import Made, ReadWith, duration, kept
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
-from app.flow.language.outgoing import Body, Headers, Named, NamedKind, Url, has_braces, read_json_map
+from app.flow.language.outgoing import Definition, Named, Url, has_braces, read_json_map, read_named, scope_with
 from app.flow.language.reader import Fields, Reader
 from app.flow.language.returns import OK, Hushing, Misfit, ReturnedMap, read_default, read_returns
 from app.flow.language.variables import is_variable_name, read_params
 from app.flow.model import Param, Value
 from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.paths import written
-from app.flow.scope import Record, ScopeTypes, variable_type
+from app.flow.scope import Record
 from app.flow.templates import Computed
 from app.flow.templates.references import root_names
 from app.flow.types import TYPES
@@ -151,8 +150,8 @@ def _read_arguments(node: Node, what: str, reader: Reader) -> Object | None:
     return read_json_map(found, what, reader)
 
 
-class LookupDefinition(FlowModel):
-    """One entry of `lookups`. What is faulty in it is left out."""
+class LookupDefinition(Definition):
+    """One entry of `lookups`."""
 
     aliases: ClassVar = {
         **dict.fromkeys(("body", "data", "payload", "form"), "json"),
@@ -183,9 +182,11 @@ class LookupDefinition(FlowModel):
         ),
         "on": "delete it: without an answer the call goes on with `default`, and `.ok` is false",
     }
-    is_named: ClassVar = True
+    noun: ClassVar = "lookup"
+    section: ClassVar = "lookups"
+    strange_code: ClassVar = "E537"
+    example: ClassVar = '{get: "https://..", returns: {name: text}}'
 
-    name: Made[str]
     method: Made[Method]
     get: Url | None = None
     """The URL that is asked; values are escaped for their place."""
@@ -193,14 +194,8 @@ class LookupDefinition(FlowModel):
     """The URL that a body is sent to."""
     function: Annotated[str, ReadWith(_read_function, TEXT)] = Field("", alias="python")
     """package.module:function, plain or async."""
-    body: Body | None = Field(None, alias="json")
-    """The body, as JSON."""
     arguments: Annotated[Object | None, ReadWith(_read_arguments, named(ANYTHING))] = Field(None, alias="with")
     """What the function is given, by name."""
-    headers: Headers | None = None
-    """Header lines; keys come from `env`."""
-    params: Annotated[Mapping[str, Param], kept(defined("params"))] = Field(default_factory=dict)
-    """What a step gives to it, by name."""
     timeout_ms: Annotated[int, duration("50ms", "3500ms", "ms")] = Field(1000, alias="timeout")
     """How long it may take, 700ms or 2s; 1s without it. `NCCO_LOOKUP_BUDGET_MS` bounds all of a turn together."""
     returns: Annotated[ReturnedMap, kept(named(defined("returned")))]
@@ -218,18 +213,7 @@ class LookupDefinition(FlowModel):
     @property
     def values(self) -> tuple[Value, ...]:
         """Everything in it that may be computed."""
-        found = (self.url, self.body, self.headers, self.arguments)
-        return tuple(value for value in found if value is not None)
-
-    @property
-    def used_names(self) -> frozenset[str]:
-        """The names that it looks up in the call; its own params are not among them."""
-        return frozenset[str]().union(*(value.used_names for value in self.values)) - self.params.keys()
-
-    @property
-    def used_files(self) -> frozenset[str]:
-        """The template files that it is made of."""
-        return frozenset[str]().union(*(value.used_files for value in self.values))
+        return (*super().values, *filter(None, (self.arguments,)))
 
     @property
     def shape(self) -> Record:
@@ -292,21 +276,9 @@ def read_lookups(node: Node, reader: Reader) -> dict[str, LookupDefinition]:
 
     The scope of `reader` is that of the definitions: the names of the call, and of a flow also its variables.
     """
-    found = reader.map(node, "`lookups`", 'write `lookups: {customer: {get: "https://..", returns: {name: text}}}`')
-    before = len(reader.issues)
-    read = [_read_definition(entry, reader) for entry in found.entries] if found else []
-    names = found.keys() if found else ()
-    reader.issues[before:] = [_with_cure_of_chains(issue, names) for issue in reader.issues[before:]]
+    cure = f"write `lookups: {{customer: {LookupDefinition.example}}}`"
+    read = [_read_definition(entry, reader) for entry in reader.entries(node, "`lookups`", cure)]
     return {definition.name: definition for definition in read if definition is not None}
-
-
-def _with_cure_of_chains(issue: Issue, names: tuple[str, ...]) -> Issue:
-    """The issue; where it names another lookup, the cure says how one is given what another has found."""
-    name = issue.undeclared
-    if issue.code != "E303" or name not in names:
-        return issue
-    cure = f'add `params: {{value: text}}`, and let the step give it: `- name: {{value: "{{{{ {name}.field }}}}"}}`'
-    return replace(issue, message=f'a lookup does not see "{name}", which is another one', cure=cure)
 
 
 def _read_definition(entry: Entry, reader: Reader) -> LookupDefinition | None:
@@ -315,7 +287,7 @@ def _read_definition(entry: Entry, reader: Reader) -> LookupDefinition | None:
     is_named = is_variable_name(entry.key, "a lookup", reader)
     if is_named and name in reader.variables:
         reader.report("E539", place, f'a variable has the name of the lookup "{name}" too')
-    found = reader.map(entry.value, what, f'write `{name}: {{get: "https://..", returns: {{name: text}}}}`')
+    found = reader.map(entry.value, what, f"write `{name}: {LookupDefinition.example}`")
     if found is None:
         return None
     fields = LookupDefinition.read_words(found, what, reader, place=place)
@@ -324,7 +296,7 @@ def _read_definition(entry: Entry, reader: Reader) -> LookupDefinition | None:
     word = _check_method(fields, reader)
     params = _read_params(fields.get("params"), reader)
     returns = read_returns(fields, reader)
-    inner = replace(reader, scope=_scope(params, reader))
+    inner = replace(reader, scope=scope_with(params, reader.scope))
     definition = LookupDefinition.build(
         fields.without(*{"get", "post"}.difference((word,))),
         inner,
@@ -334,7 +306,7 @@ def _read_definition(entry: Entry, reader: Reader) -> LookupDefinition | None:
         returns=returns,
         default=read_default(fields, returns, reader),
     )
-    if definition is not None:
+    if definition is not None and definition.cache_ms:
         _check_cache(definition, inner.scope.secrets, reader)
     return definition
 
@@ -367,39 +339,13 @@ def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
     return read_params(node, "`params`", reader) if node is not None else {}
 
 
-def _scope(params: Mapping[str, Param], reader: Reader) -> ScopeTypes:
-    """The names of the call and, in front of them, the params."""
-    scope = reader.scope
-    for name, param in params.items():
-        unspoken = "a sensitive param" if param.variable.sensitive else ""
-        scope = scope.having(name, variable_type(param.variable), unspoken)
-    return scope
-
-
 def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: Reader) -> None:
-    """E541 when an answer would be kept together with something sensitive that was asked for."""
-    if not definition.cache_ms:
-        return
-    what = f'the lookup "{definition.name}"'
+    """E541 when something sensitive would be kept: what is asked, or the answer."""
     used = frozenset[str]().union(*(value.used_names for value in definition.values))
-    told = sorted(written("", path) for path in definition.returns.secrets)
-    if asked := sorted(used & secrets):
-        message = f'"{asked[0]}" is sensitive, and what {what} is asked would be kept in memory'
-    elif told:
-        message = f'"{told[0].removeprefix(".")}" of {what} is sensitive, and its answer would be kept in memory'
-    else:
-        return
-    reader.report("E541", definition.at("cache"), message)
-
-
-_LOOKUPS: Final = NamedKind(
-    "lookup",
-    "E537",
-    "lookups",
-    frozenset({"get", "post", "python", "url", "returns", "default", "timeout"}),
-    '{get: "https://..", returns: {name: text}}',
-    is_in_scope=True,
-)
+    told = {written("", path).removeprefix(".") for path in definition.returns.secrets}
+    if found := sorted(used & secrets) or sorted(told):
+        message = f'"{found[0]}" of the lookup "{definition.name}" is sensitive, and would be kept in memory'
+        reader.report("E541", definition.at("cache"), message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,7 +368,7 @@ class AskedLookup(Named[LookupDefinition]):
 def read_asked(node: Node, what: str, reader: Reader) -> tuple[AskedLookup, ...]:
     """The lookups under `lookup` of a step. E537 for one that there is not, E538 for one asked twice."""
     asked: dict[str, AskedLookup] = {}
-    for found in _LOOKUPS.read(node, reader.lookups, reader, what):
+    for found in read_named(LookupDefinition, node, reader.lookups, reader, what):
         first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))
         if first.place != found.place:
             message = f'the lookup "{found.name}" is asked twice; the first is in line {first.place.line}'

@@ -11,18 +11,20 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import urlsplit
+
+from pydantic import Field
 
 from app.flow.actions.fields import JsonField
 from app.flow.actions.values import Array, Object
-from app.flow.language.base import ReadWith
-from app.flow.language.json_schema import ANYTHING, TEXT, named
+from app.flow.language.base import FlowModel, Made, ReadWith, kept
+from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
 from app.flow.language.reader import Reader
 from app.flow.language.targets import read_given
 from app.flow.model import Assignment, Param, Value
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.scope import Record, ScopeTypes, Shape
+from app.flow.nodes import Map, Node, Place, Seq, Text
+from app.flow.scope import Record, ScopeTypes, Shape, variable_type
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import TYPES, ValueType
 from app.ncco.suggest import nearest
@@ -91,15 +93,13 @@ _LARGE: Final = 2**63
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """Source: RFC 9110, 5.6.2 (token)."""
 
-_OURS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("host", "content-length"), "delete it: it follows from the URL and the body"),
-    **dict.fromkeys(
-        ("connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "accept-encoding"),
-        "delete it: the server looks after its connections by itself",
-    ),
-    "idempotency-key": "delete it: every lookup and hook sends one by itself",
-    **dict.fromkeys(("proxy-authorization", "proxy-connection"), "delete it: lookups go through no proxy"),
-}
+_OURS: Final = frozenset(
+    {
+        *("host", "content-length", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"),
+        *("expect", "accept-encoding", "idempotency-key", "proxy-authorization", "proxy-connection"),
+    }
+)
+"""Headers that the server sends by itself."""
 _SECRET: Final = re.compile(r"authorization|cookie|api-?key|token|secret|password", re.IGNORECASE)
 _SECRET_QUERY: Final = re.compile(
     r"[?&]((?:api|access|auth|secret)[_-]?(?:key|token)|token|secret|password)=", re.IGNORECASE
@@ -128,30 +128,23 @@ def read_headers(node: Node, what: str, reader: Reader) -> Object | None:
     found = reader.map(node, what, 'write `headers: {Authorization: "Bearer {{ env.TOKEN }}"}`')
     if found is None:
         return None
-    entries = [entry for entry in found.entries if _is_sendable(entry.key, found.keys(), reader)]
-    values = {entry.key.value: _read_header(entry, reader) for entry in entries}
+    values: dict[str, Value | None] = {}
+    for key, inner in found.entries:
+        name = key.value
+        first = next((other for other in values if other.lower() == name.lower()), None)
+        values[name] = None
+        if not _HEADER.fullmatch(name):
+            reader.report("E535", key.place, f'a header cannot be named "{name}"', "use letters, digits and -")
+        elif name.lower() in _OURS:
+            cure = "delete it: the server sends it by itself"
+            reader.report("E535", key.place, f'the header "{name}" cannot be set', cure)
+        elif first is not None:
+            reader.report("E535", key.place, f'"{first}" and "{name}" are the same header', "delete one of the two")
+        else:
+            values[name] = value = reader.value(inner, TYPES["text"], "header", f"the header {name}")
+            if value is not None and value.is_literal and _SECRET.search(name):
+                reader.report("W530", inner.place, f"the header {name} holds a secret in the flow file")
     return Object({name: value for name, value in values.items() if value is not None}, found.place)
-
-
-def _is_sendable(key: Text, names: tuple[str, ...], reader: Reader) -> bool:
-    name = key.value
-    first = next(other for other in names if other.lower() == name.lower())
-    if not _HEADER.fullmatch(name):
-        reader.report("E535", key.place, f'a header cannot be named "{name}"', "use letters, digits and -")
-    elif name.lower() in _OURS:
-        reader.report("E535", key.place, f'the header "{name}" cannot be set', _OURS[name.lower()])
-    elif first != name:
-        reader.report("E535", key.place, f'"{first}" and "{name}" are the same header', "delete one of the two")
-    else:
-        return True
-    return False
-
-
-def _read_header(entry: Entry, reader: Reader) -> Value | None:
-    value = reader.value(entry.value, TYPES["text"], "header", f"the header {entry.key.value}")
-    if value is not None and value.is_literal and _SECRET.search(entry.key.value):
-        reader.report("W530", entry.value.place, f"the header {entry.key.value} holds a secret in the flow file")
-    return value
 
 
 def read_json(node: Node, what: str, reader: Reader) -> Value | None:
@@ -223,24 +216,53 @@ JSON: Final = ValueType("any", "any", "sample", plain_json)
 """Any JSON value; what is computed keeps its own type."""
 
 
-class Definition(Protocol):
-    """What a flow declares once and its steps name."""
+class Definition(FlowModel):
+    """A lookup or a hook: a flow declares it once, and its steps name it. What is faulty in it is left out."""
+
+    is_named: ClassVar = True
+    noun: ClassVar[str]
+    section: ClassVar[str]
+    """The word under which it is declared."""
+    strange_code: ClassVar[str]
+    """The code of a name that none of them has."""
+    own_names: ClassVar[frozenset[str]] = frozenset()
+    """What is in its scope, and not in that of the flow."""
+
+    name: Made[str]
+    body: Body | None = Field(None, alias="json")
+    """The body, as JSON."""
+    headers: Headers | None = None
+    """Header lines; keys come from `env`."""
+    params: Annotated[Mapping[str, Param], kept(defined("params"))] = Field(default_factory=dict)
+    """What is given where it is named, by name."""
 
     @property
-    def name(self) -> str:
-        """As the flow calls it."""
+    def url(self) -> Value | None:
+        """Where it goes."""
+        raise NotImplementedError
 
     @property
-    def params(self) -> Mapping[str, Param]:
-        """What is given to it where it is named."""
+    def values(self) -> tuple[Value, ...]:
+        """Everything in it that may be computed."""
+        return tuple(value for value in (self.url, self.body, self.headers) if value is not None)
 
     @property
     def used_names(self) -> frozenset[str]:
-        """The names of the call that it needs, besides its params."""
+        """The names that it looks up in the call; its params and its own names are not among them."""
+        used = frozenset[str]().union(*(value.used_names for value in self.values))
+        return used - self.own_names - self.params.keys()
 
     @property
     def used_files(self) -> frozenset[str]:
         """The template files that it is made of."""
+        return frozenset[str]().union(*(value.used_files for value in self.values))
+
+
+def scope_with(params: Mapping[str, Param], scope: ScopeTypes) -> ScopeTypes:
+    """The names of the call and, in front of them, the params."""
+    for name, param in params.items():
+        scope = scope.having(name, variable_type(param.variable), "a sensitive param" * param.variable.sensitive)
+    return scope
 
 
 D = TypeVar("D", bound=Definition)
@@ -248,7 +270,7 @@ D = TypeVar("D", bound=Definition)
 
 @dataclass(frozen=True, slots=True)
 class Named(Generic[D]):
-    """A declared thing as a step or a flow names it.
+    """A lookup or a hook as a step or a flow names it.
 
     Attributes:
         given: the values of its params, in the scope in which it is named.
@@ -266,14 +288,12 @@ class Named(Generic[D]):
     @property
     def used_names(self) -> frozenset[str]:
         """The names of the call that it needs."""
-        given = (assignment.value.used_names for assignment in self.given)
-        return self.definition.used_names.union(*given)
+        return self.definition.used_names.union(*(each.value.used_names for each in self.given))
 
     @property
     def used_files(self) -> frozenset[str]:
         """The template files that it is made of."""
-        given = (assignment.value.used_files for assignment in self.given)
-        return self.definition.used_files.union(*given)
+        return self.definition.used_files.union(*(each.value.used_files for each in self.given))
 
     def scope(self, names: Mapping[str, Any]) -> dict[str, Any]:
         """Everything in its scope in this call: `names` and its params. Raises RenderError."""
@@ -282,83 +302,58 @@ class Named(Generic[D]):
         return {**names, **defaults, **given}
 
 
-@dataclass(frozen=True, slots=True)
-class NamedKind:
-    """One kind of declared things, in the words of the messages about them.
+def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Reader, what: str) -> Iterator[Named[D]]:
+    """Each lookup or hook that is named, in order; one that is named twice comes twice.
 
-    Attributes:
-        noun: "hook".
-        code: of the issue for a name that nothing has.
-        section: the word under which they are declared, such as `hooks`.
-        words: those of a declaration, which a step takes for a name when it declares in place of naming.
-        example: the value of a declaration.
-        is_in_scope: whether its name is in the scope of the flow, where a variable of that name hides it.
+    Args:
+        kind: which of the two.
+        node: a name, a map of name → params, or a list of both.
+        known: every one that may be named.
+        reader: its scope is that of the params' values.
+        what: the word that it is written under, for messages.
     """
+    declaring = {*kind.words(), "url"} - known.keys()
+    for item in node.items if isinstance(node, Seq) else (node,):
+        if isinstance(item, Seq):
+            cure = f"write the name of a {kind.noun}, or `- name: {{param: value}}` in a list"
+            reader.report("E201", item.place, f"a {kind.noun} of {what} is a list", cure)
+            continue
+        given = [(item, None)] if isinstance(item, Text) else item.entries
+        declared = next((key for key, value in given if value is not None and key.value in declaring), None)
+        if declared is not None:
+            message = f'{what} cannot declare a {kind.noun}, and "{declared.value}" belongs to one'
+            cure = f"declare it under `{kind.section}` of the flow, and write its name"
+            reader.report(kind.strange_code, declared.place, message, cure)
+            continue
+        for name, params in given:
+            if definition := known.get(name.value):
+                yield Named(definition, name.place, _read_params(definition, params, name.place, reader))
+            else:
+                _report_strange(kind, name, known, reader)
 
-    noun: str
-    code: str
-    section: str
-    words: frozenset[str]
-    example: str
-    is_in_scope: bool = False
 
-    def read(self, node: Node, definitions: Mapping[str, D], reader: Reader, what: str) -> tuple[Named[D], ...]:
-        """Each one that is named, in order; one that is named twice comes twice.
+def _report_strange(kind: type[D], name: Text, known: Mapping[str, D], reader: Reader) -> None:
+    message, near = f'there is no {kind.noun} "{name.value}"', nearest(name.value, known)
+    parts = [part.strip() for part in name.value.split(",")]
+    cure = f"declare it: `{kind.section}: {{{name.value}: {kind.example}}}`"
+    if name.value in reader.hooks or name.value in reader.lookups:
+        noun, word = ("hook", "send") if name.value in reader.hooks else ("lookup", "lookup")
+        message, cure = f'"{name.value}" is a {noun}', f"write `{word}: {name.value}`"
+    elif name.value in reader.variables and kind.section == "lookups":
+        message = f'"{name.value}" is a variable of this flow, and hides any {kind.noun} of that name'
+        cure = "give the variable another name"
+    elif len(parts) > 1 and all(part in known for part in parts):
+        cure = f"write a list: [{', '.join(parts)}]"
+    elif known:
+        cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(sorted(known))}"
+    reader.report(kind.strange_code, name.place, message, cure, undeclared=name.value)
 
-        Args:
-            node: a name, a map of name → params, or a list of both.
-            definitions: every one that may be named.
-            reader: its scope is that of the params' values.
-            what: the word that it is written under, for messages.
-        """
-        items = node.items if isinstance(node, Seq) else (node,)
-        return tuple(named for item in items for named in self._item(item, definitions, reader, what))
 
-    def _item(self, node: Node, definitions: Mapping[str, D], reader: Reader, what: str) -> Iterator[Named[D]]:
-        if isinstance(node, Text):
-            yield from self._one(node, None, definitions, reader)
-        elif isinstance(node, Seq):
-            cure = f"write the name of a {self.noun}, or `- name: {{param: value}}` in a list"
-            reader.report("E201", node.place, f"a {self.noun} of {what} is a list", cure)
-        elif declared := [each.key for each in node.entries if each.key.value in self.words - definitions.keys()]:
-            message = f'{what} cannot declare a {self.noun}, and "{declared[0].value}" belongs to one'
-            cure = f"declare it under `{self.section}` of the flow, and write its name"
-            reader.report(self.code, declared[0].place, message, cure)
-        else:
-            for entry in node.entries:
-                yield from self._one(entry.key, entry.value, definitions, reader)
-
-    def _one(self, name: Text, given: Node | None, definitions: Mapping[str, D], reader: Reader) -> Iterator[Named[D]]:
-        definition = definitions.get(name.value)
-        if definition is not None:
-            yield Named(definition, name.place, self._given(definition, given, name.place, reader))
-            return
-        message, cure = f'there is no {self.noun} "{name.value}"', self._cure(name.value, definitions)
-        others = {"lookup": reader.lookups, "send": reader.hooks}
-        other = next((word for word, known in others.items() if name.value in known), None)
-        if other is not None:
-            noun = "hook" if other == "send" else "lookup"
-            message, cure = f'"{name.value}" is a {noun}', f"write `{other}: {name.value}`"
-        if self.is_in_scope and name.value in reader.variables:
-            message = f'"{name.value}" is a variable of this flow, and hides any {self.noun} of that name'
-            cure = "give the variable another name"
-        reader.report(self.code, name.place, message, cure, undeclared=name.value)
-
-    def _cure(self, name: str, definitions: Mapping[str, D]) -> str:
-        parts = [part.strip() for part in name.split(",")]
-        if len(parts) > 1 and all(part in definitions for part in parts):
-            return f"write a list: [{', '.join(parts)}]"
-        if near := nearest(name, definitions):
-            return f'did you mean "{near}"?'
-        if definitions:
-            return f"known are: {', '.join(sorted(definitions))}"
-        return f"declare it: `{self.section}: {{{name}: {self.example}}}`"
-
-    def _given(self, definition: Definition, node: Node | None, place: Place, reader: Reader) -> tuple[Assignment, ...]:
-        what, params = f'the {self.noun} "{definition.name}"', definition.params
-        if node is not None and not isinstance(node, Map):
-            shown = ", ".join(f"{name}: .." for name in params)
-            cure = f"write `{{{shown}}}` here" if params else "write its name alone"
-            reader.report("E201", node.place, f"{what} is given no map of its params", cure)
-            return ()
-        return read_given(node, params, what, place, reader, form=f"- {definition.name}: {{{{{{}}}}}}")
+def _read_params(definition: Definition, node: Node | None, place: Place, reader: Reader) -> tuple[Assignment, ...]:
+    what, params = f'the {definition.noun} "{definition.name}"', definition.params
+    if node is not None and not isinstance(node, Map):
+        shown = ", ".join(f"{name}: .." for name in params)
+        cure = f"write `{{{shown}}}` here" if params else "write its name alone"
+        reader.report("E201", node.place, f"{what} is given no map of its params", cure)
+        return ()
+    return read_given(node, params, what, place, reader, form=f"- {definition.name}: {{{{{{}}}}}}")

@@ -96,11 +96,11 @@ class Reader:
         found = None if node is None else self.map(node, what, cure)
         return found.entries if found else ()
 
-    def unknown(self, code: str, text: Text, known: Iterable[str], message: str) -> None:
-        """Report a word that is not known, with the nearest known one or the whole list as the cure."""
+    def unknown(self, code: str, text: Text, known: Iterable[str], message: str, cure: str | None = None) -> None:
+        """Report a word that is not known; without a `cure` that is the nearest known one, or the whole list."""
         known = tuple(known)
         near = nearest(text.value, known)
-        cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(known)}"
+        cure = cure or (f'did you mean "{near}"?' if near else f"known are: {', '.join(known)}")
         self.report(code, text.place, message, cure, undeclared=text.value)
 
     def check_name(

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 from app.flow.language.outgoing import MAX_DEPTH, has_braces, plain_json, plain_text, read_json
 from app.flow.language.reader import Fields, Reader
 from app.flow.language.variables import DECLARABLE, read_type
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.paths import Path, by_step
 from app.flow.scope import Record
 from app.flow.templates.filters import MAX_TEXT
@@ -269,189 +269,88 @@ OPTIONAL: Final = {"phone?": "phone", "url?": "url"}
 
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _CURE: Final = "write `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
+_SENSITIVE: Final = "sensitive"
+_HOSTS: Final = "hosts"
+_DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
+_OF_VARIABLES: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
+_FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
 
 
 def read_returns(fields: Fields, reader: Reader) -> ReturnedMap:
     """The map under `returns`; E531 without one, E532 for what is no type."""
-    node = fields.get("returns")
-    if node is None:
-        if fields.is_whole:
-            reader.report("E531", fields.place, f"{fields.what} does not say what it returns", _CURE)
+    node, what = fields.get("returns"), f"`returns` of {fields.what}"
+    if node is None and fields.is_whole:
+        reader.report("E531", fields.place, f"{fields.what} does not say what it returns", _CURE)
+    found = reader.map(node, what, _CURE) if node is not None else None
+    flags = [key for key, value in found.entries if key.value == _SENSITIVE and _is_flag(value)] if found else []
+    for flag in flags:
+        reader.report("E532", flag.place, f"`sensitive` is among the fields of {what}", _EACH)
+    if found is None or flags:
         return ReturnedMap(is_sure=False)
-    what = f"`returns` of {fields.what}"
-    found = reader.map(node, what, _CURE)
-    if found is None:
-        return ReturnedMap(is_sure=False)
-    if flag := flag_of(found):
-        reader.report("E532", flag.key.place, f"`sensitive` is among the fields of {what}", say_of_each(found))
-        return ReturnedMap(is_sure=False)
-    reading = _Types(reader)
-    read = reading.fields(found, 0, ())
-    return replace(read, secrets=outermost(reading.secrets))
+    secrets: set[Path] = set()
+    read = _read_fields(found, (), secrets, reader)
+    return replace(read, secrets=outermost(secrets))
 
 
-@dataclass(slots=True)
-class _Types:
-    """Reads the types under one `returns`.
+_EACH: Final = "say it of each field that is: `pin: {type: text, sensitive: true}`"
 
-    Attributes:
-        secrets: the ways to what is sensitive, as far as it was read.
-    """
 
-    reader: Reader
-    secrets: set[Path] = field(default_factory=set)
-
-    def fields(self, node: Map, depth: int, way: Path) -> ReturnedMap:
-        """A map of fields; `way` leads to it."""
-        read = {entry.key.value: self._entry(entry, depth, way) for entry in node.entries}
-        known = {name: returned for name, returned in read.items() if returned is not None}
-        return ReturnedMap(known, is_sure=len(known) == len(read))
-
-    def _entry(self, entry: Entry, depth: int, way: Path) -> Returned | None:
-        name = entry.key.value
-        if depth == 0 and name == OK:
+def _read_fields(node: Map, way: Path, secrets: set[Path], reader: Reader) -> ReturnedMap:
+    """A map of fields; `way` leads to it, and the ways to what is sensitive are added to `secrets`."""
+    known: dict[str, Returned] = {}
+    for key, value in node.entries:
+        name = key.value
+        if not way and name == OK:
             message = "`ok` is a field of every lookup already: it says whether the answer is real"
-            self.reader.report("E532", entry.key.place, message, "give the field of the answer another name")
-            return None
-        if not name or has_braces(entry.key):
-            message = f'a field cannot be named "{name}"'
-            self.reader.report("E532", entry.key.place, message, "write its name in the answer")
-            return None
-        return self._returned(entry.value, f'the field "{name}"', depth, (*way, name))
-
-    def _returned(self, node: Node, what: str, depth: int, way: Path) -> Returned | None:
-        if isinstance(node, Map) and is_described(node):
-            flag, hosts, declared = node.get("sensitive"), node.get(HOSTS), node.get("type")
-            if flag is not None and self.reader.flag(flag, f"`sensitive` of {what}"):
-                self.secrets.add(way)
-            if hosts is not None:
-                return self._url(hosts, what, may_be_empty=isinstance(declared, Text) and declared.value == "url?")
-            node = described(node, "type")
-        if depth > MAX_NESTED:
-            message = f"{what} is more than {MAX_NESTED} levels deep"
-            self.reader.report("E532", node.place, message, "write `map`, and leave open what is in it")
-            return None
-        if isinstance(node, Map):
-            is_wrong = report_misdescribed(node, what, self.reader)
-            return None if is_wrong else self.fields(node, depth + 1, way)
-        if isinstance(node, Seq) and (item := _only_type(node)) is not None:
-            inner = self._returned(item, f"an entry of {what}", depth + 1, (*way, None))
-            return ReturnedList(inner) if inner is not None else None
-        if isinstance(node, Text) and node.value in OPTIONAL:
-            return ReturnedValue(TYPES[OPTIONAL[node.value]], may_be_empty=True)
-        read = read_type(node, what, self.reader)
-        if read is None:
-            return None
-        type_name, allowed = read
-        return ReturnedValue(words(*allowed) if allowed else TYPES[type_name])
-
-    def _url(self, node: Node, what: str, *, may_be_empty: bool) -> Returned:
-        """A URL that has one of the listed hosts; E532, and any URL, for what is no list of hosts."""
-        items = node.items if isinstance(node, Seq) else (node,)
-        hosts = tuple(item.value.lower() for item in items if isinstance(item, Text) and _HOST.fullmatch(item.value))
-        if hosts and isinstance(node, Seq) and len(hosts) == len(items):
-            return ReturnedValue(url_of(*hosts), may_be_empty)
-        wrong = next((item for item in items if not (isinstance(item, Text) and _HOST.fullmatch(item.value))), node)
-        message = f"`hosts` of {what} is a list of host names, without scheme, port and path"
-        self.reader.report("E532", wrong.place, message, "write `{type: url, hosts: [cdn.example.com]}`")
-        return ReturnedValue(TYPES["url"])
+            reader.report("E532", key.place, message, "give the field of the answer another name")
+        elif not name or has_braces(key):
+            reader.report("E532", key.place, f'a field cannot be named "{name}"', "write its name in the answer")
+        elif returned := _read_returned(value, f'the field "{name}"', (*way, name), secrets, reader):
+            known[name] = returned
+    return ReturnedMap(known, is_sure=len(known) == len(node.entries))
 
 
-def _only_type(node: Seq) -> Node | None:
+def _read_returned(node: Node, what: str, way: Path, secrets: set[Path], reader: Reader) -> Returned | None:
+    if isinstance(node, Map) and is_described(node):
+        flag, hosts = node.get(_SENSITIVE), node.get(_HOSTS)
+        if flag is not None and reader.flag(flag, f"`sensitive` of {what}"):
+            secrets.add(way)
+        node = described(node, "type")
+        if hosts is not None:
+            return _read_url(hosts, what, reader, may_be_empty=isinstance(node, Text) and node.value == "url?")
+    if len(way) > MAX_NESTED + 1:
+        message = f"{what} is more than {MAX_NESTED} levels deep"
+        reader.report("E532", node.place, message, "write `map`, and leave open what is in it")
+        return None
+    if isinstance(node, Map):
+        is_wrong = _report_misdescribed(node, what, reader)
+        return None if is_wrong else _read_fields(node, way, secrets, reader)
+    if (item := _only_type(node)) is not None:
+        inner = _read_returned(item, f"an entry of {what}", (*way, None), secrets, reader)
+        return ReturnedList(inner) if inner is not None else None
+    if isinstance(node, Text) and node.value in OPTIONAL:
+        return ReturnedValue(TYPES[OPTIONAL[node.value]], may_be_empty=True)
+    read = read_type(node, what, reader)
+    return ReturnedValue(words(*read.words) if read.words else TYPES[read.name]) if read else None
+
+
+def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> Returned:
+    """A URL that has one of the listed hosts; E532, and any URL, for what is no list of hosts."""
+    items = node.items if isinstance(node, Seq) else ()
+    hosts = tuple(item.value.lower() for item in items if isinstance(item, Text) and _HOST.fullmatch(item.value))
+    if hosts and len(hosts) == len(items):
+        return ReturnedValue(url_of(*hosts), may_be_empty)
+    wrong = next((item for item in items if not (isinstance(item, Text) and _HOST.fullmatch(item.value))), node)
+    message = f"`hosts` of {what} is a list of host names, without scheme, port and path"
+    reader.report("E532", wrong.place, message, "write `{type: url, hosts: [cdn.example.com]}`")
+    return ReturnedValue(TYPES["url"])
+
+
+def _only_type(node: Node) -> Node | None:
     """The type of the entries of a list: its one item, when that is a type and no allowed word."""
-    item = node.items[0] if len(node.items) == 1 else None
+    item = node.items[0] if isinstance(node, Seq) and len(node.items) == 1 else None
     is_type = isinstance(item, Map | Seq) or (isinstance(item, Text) and item.value in (*DECLARABLE, *OPTIONAL))
     return item if is_type else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Where:
-    """What is being filled: of which lookup, how messages call it, and where to report what it lacks."""
-
-    what: str
-    within: str
-    place: Place
-
-    def below(self, name: str, place: Place) -> _Where:
-        """One level further in."""
-        return _Where(self.what, f"`{name}` in {self.within}", place)
-
-
-def read_default(fields: Fields, returns: ReturnedMap, reader: Reader) -> dict[str, Any]:
-    """What holds without an answer: `default`, filled up with empty values; E533 for what does not fit."""
-    node = fields.get("default")
-    where = _Where(fields.what, f"the default of {fields.what}", fields.at("default") if node else fields.place)
-    if node is None:
-        return _fill(Map((), where.place), returns, where, reader)
-    cure = f"write `default: {{{', '.join(f'{name}: ..' for name in returns.fields)}}}`"
-    found = reader.map(node, f"`default` of {fields.what}", cure)
-    return dict(returns.empty) if found is None else _fill(found, returns, where, reader)
-
-
-def _fill(node: Map, returns: ReturnedMap, where: _Where, reader: Reader) -> dict[str, Any]:
-    meant = _report_strangers(node, returns, where, reader)
-    written = {**meant, **{entry.key.value: entry.value for entry in node.entries}}
-    return {name: _default_of(name, inner, written.get(name), where, reader) for name, inner in returns.fields.items()}
-
-
-def _report_strangers(node: Map, returns: ReturnedMap, where: _Where, reader: Reader) -> dict[str, Node]:
-    """E533 for each field that the lookup does not return; the values of those that are misspelt by the name meant."""
-    strangers = [entry for entry in node.entries if entry.key.value not in returns.fields]
-    for key, _ in strangers if returns.is_sure else ():
-        message = f'{where.what} returns no "{key.value}"'
-        if key.value == OK:
-            reader.report("E533", key.place, message, "delete it: without an answer `ok` is always false")
-        else:
-            reader.unknown("E533", key, returns.fields, message)
-    return {near: value for key, value in strangers if (near := nearest(key.value, returns.fields))}
-
-
-def _default_of(name: str, inner: Returned, written: Node | None, where: _Where, reader: Reader) -> Any:
-    if written is not None:
-        return _read_value(written, inner, where.below(name, written.place), reader)
-    if isinstance(inner, ReturnedMap):
-        return _fill(Map((), where.place), inner, where, reader)
-    if inner.empty is None:
-        message = f'nothing says what "{name}" of {where.what} is without an answer'
-        words = inner.type.words
-        cure = f"add `{name}: {words[-1]}` to `default`, or another of {', '.join(words)}"
-        reader.report("E533", where.place, message, cure)
-    return inner.empty
-
-
-def _read_value(node: Node, inner: Returned, where: _Where, reader: Reader) -> Any:
-    if isinstance(inner, ReturnedMap) and isinstance(node, Map):
-        return _fill(node, inner, where, reader)
-    value = read_json(node, where.within, reader)
-    if value is None or not value.is_literal:
-        reader.report("E533", node.place, f"{where.within} is computed", "write the value itself, without braces")
-        return inner.empty
-    if isinstance(node, Text) and not node.value and inner.empty == "":
-        return ""  # without an answer a phone number or a URL is empty, as every text is
-    try:
-        return inner.read(node.value if isinstance(node, Text) else value.render({}))
-    except Misfit as misfit:
-        reader.report("E533", node.place, _told(node, where.within, misfit), _needed(inner, misfit))
-        return inner.empty
-
-
-def _told(node: Node, within: str, misfit: Misfit) -> str:
-    if isinstance(node, Text):
-        return f'{within} cannot be "{node.value}"'
-    return f"{within}: {misfit}" if misfit.path else f"{within} {misfit.problem}"
-
-
-def _needed(inner: Returned, misfit: Misfit) -> str:
-    return f"write {inner.type.described}" if misfit.problem.startswith("is not ") else "write it as the answer has it"
-
-
-_SENSITIVE: Final = "sensitive"
-_DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
-HOSTS: Final = "hosts"
-"""The word for the hosts that a URL may have."""
-
-_OF_VARIABLES: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
-_FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
 
 
 def is_described(node: Node) -> bool:
@@ -460,9 +359,9 @@ def is_described(node: Node) -> bool:
     `{type: text, sensitive: bool}` is none: an answer with two fields that are called so. Nor is
     `{type: url, hosts: [text]}`.
     """
-    if not isinstance(node, Map) or not {"type"} < set(node.keys()) <= {*_DESCRIPTION, HOSTS}:
+    if not isinstance(node, Map) or not {"type"} < set(node.keys()) <= {*_DESCRIPTION, _HOSTS}:
         return False
-    flag, hosts, type_ = node.get(_SENSITIVE), node.get(HOSTS), node.get("type")
+    flag, hosts, type_ = node.get(_SENSITIVE), node.get(_HOSTS), node.get("type")
     if hosts is not None and not (isinstance(type_, Text) and type_.value in ("url", "url?")):
         return False
     first = hosts.items[0] if isinstance(hosts, Seq) and len(hosts.items) == 1 else hosts
@@ -475,18 +374,7 @@ def described(node: Node, word: str) -> Node:
     return node if found is None else found
 
 
-def say_of_each(node: Map) -> str:
-    """The cure for a `sensitive` that is said of a map of fields."""
-    name = next((key for key in node.keys() if key != _SENSITIVE), "pin")  # noqa: SIM118 - a Map is no dict
-    return f"say it of each field that is: `{name}: {{type: text, sensitive: true}}`"
-
-
-def flag_of(node: Map) -> Entry | None:
-    """`sensitive: true` among the fields of a map, where it is said of none of them."""
-    return next((entry for entry in node.entries if entry.key.value == _SENSITIVE and _is_flag(entry.value)), None)
-
-
-def _is_flag(node: Node | None) -> bool:
+def _is_flag(node: Node) -> bool:
     return isinstance(node, Text) and node.value in _FLAGS
 
 
@@ -500,60 +388,80 @@ def _up_to_list(way: Path) -> Path:
     return _up_to_list(way[:-1]) if way[-1] is None else way
 
 
-def report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
-    """Whether a map is none of fields: E532, where something else was meant."""
-    found = _almost_described(node, what, reader) or _like_a_variable(node, what, reader)
-    return found or _flagged(node, what, reader) or _without_fields(node, what, reader)
-
-
-def _almost_described(node: Map, what: str, reader: Reader) -> bool:
-    """A `type` or a `sensitive` that is misspelt."""
-    keys = [entry.key for entry in node.entries]
+def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
+    """Whether a map is none of fields but describes one wrongly; E532 then."""
+    keys = {entry.key.value: entry for entry in node.entries}
+    missing = _DESCRIPTION.difference(keys)
     flagged = [entry.key for entry in node.entries if _is_flag(entry.value)]
-    strange = [key for key in keys if key.value not in _DESCRIPTION]
-    missing = _DESCRIPTION.difference(node.keys())
-    if len(keys) != 2 or len(strange) != 1 or len(flagged) != 1 or nearest(strange[0].value, missing) is None:
-        return False
-    if (strange[0] in flagged) != (_SENSITIVE in missing):
-        return False
-    reader.unknown("E532", strange[0], missing, f'{what} is described by an unknown "{strange[0].value}"')
-    return True
-
-
-def _like_a_variable(node: Map, what: str, reader: Reader) -> bool:
-    keys, written, flag = set(node.keys()), node.get("type"), node.get(_SENSITIVE)
-    is_field = isinstance(flag, Text) and flag.value in DECLARABLE
-    if is_field or not keys <= _OF_VARIABLES or not isinstance(written, Text | Seq):
-        return False
-    shown = written.value if isinstance(written, Text) else "[first, second]"
-    alone = f"the type alone: `{shown}`" if flag is None else f"no more than `{{type: {shown}, sensitive: true}}`"
-    cure = f"write {alone}; what holds without an answer goes under `default` of the lookup"
-    reader.report("E532", node.place, f"{what} is described like a variable", cure)
-    return True
-
-
-def _flagged(node: Map, what: str, reader: Reader) -> bool:
-    """`sensitive: true` beside the fields of a map, or without a type."""
-    flag = flag_of(node)
-    if flag is None:
-        return False
-    others = [key for key in node.keys() if key != _SENSITIVE]  # noqa: SIM118 - a Map is no dict
-    if others:
-        message = f"`sensitive` is among the fields of {what}"
-        cure = f"{say_of_each(node)}; or of all of it: `{{type: {{{others[0]}: ..}}, sensitive: true}}`"
-    else:
-        message, cure = f"{what} does not say its type", "write `{type: text, sensitive: true}`"
-    reader.report("E532", flag.key.place, message, cure)
-    return True
-
-
-def _without_fields(node: Map, what: str, reader: Reader) -> bool:
-    if not node.entries:
-        reader.report("E532", node.place, f"{what} is a map without fields", "write `map`, or name its fields")
+    misspelt = next((each.key for each in node.entries if nearest(each.key.value, missing)), None)
+    is_typed = isinstance(node.get("type"), Text | Seq)
+    place, message = node.place, f"{what} is described like a variable"
+    cure = "write the type alone; what holds without an answer goes under `default` of the lookup"
+    if flagged and misspelt and len(keys) == 2 and (misspelt in flagged) == (_SENSITIVE in missing):
+        reader.unknown("E532", misspelt, missing, f'{what} is described by an unknown "{misspelt.value}"')
         return True
-    allowed = node.get("enum") if len(node.entries) == 1 else None
-    if isinstance(allowed, Seq) and all(isinstance(item, Text) for item in allowed.items):
-        shown = ", ".join(item.value for item in allowed.items if isinstance(item, Text))
-        reader.report("E532", node.place, f"{what} is described by `enum`", f"write the list alone: [{shown}]")
-        return True
-    return False
+    is_flag = _SENSITIVE in keys and _is_flag(keys[_SENSITIVE].value)
+    is_variable = is_typed and _OF_VARIABLES.issuperset(keys) and (_SENSITIVE not in keys or is_flag)
+    if is_flag and not is_variable:
+        place, message, cure = keys[_SENSITIVE].key.place, f"`sensitive` is among the fields of {what}", _EACH
+    elif not keys:
+        message, cure = f"{what} is a map without fields", "write `map`, or name its fields"
+    elif {*keys} == {"enum"} and isinstance(node.get("enum"), Seq):
+        message, cure = f"{what} is described by `enum`", "write the list of words alone"
+    elif not is_variable:
+        return False
+    reader.report("E532", place, message, cure)
+    return True
+
+
+def read_default(fields: Fields, returns: ReturnedMap, reader: Reader) -> dict[str, Any]:
+    """What holds without an answer: `default`, filled up with empty values; E533 for what does not fit."""
+    node, within = fields.get("default"), f"the default of {fields.what}"
+    if node is None:
+        return _filled(Map((), fields.place), returns, within, reader)
+    cure = f"write `default: {{{', '.join(f'{name}: ..' for name in returns.fields)}}}`"
+    found = reader.map(node, f"`default` of {fields.what}", cure)
+    if found is None:
+        return dict(returns.empty)
+    return _filled(found._replace(place=fields.at("default")), returns, within, reader)
+
+
+def _filled(node: Map, returns: ReturnedMap, within: str, reader: Reader) -> dict[str, Any]:
+    """What is written of a map, and empty values for the rest; E533 for each field that the lookup does not return."""
+    written: dict[str, Node] = {}
+    for key, value in node.entries:
+        if key.value not in returns.fields and returns.is_sure:
+            cure = "delete it: without an answer `ok` is always false" if key.value == OK else None
+            reader.unknown("E533", key, returns.fields, f'{within}: the lookup returns no "{key.value}"', cure)
+        written[nearest(key.value, returns.fields) or key.value] = value
+    written |= {key.value: value for key, value in node.entries}
+    found: dict[str, Any] = {}
+    for name, inner in returns.fields.items():
+        if name in written:
+            found[name] = _read_value(written[name], inner, f"`{name}` in {within}", reader)
+        elif isinstance(inner, ReturnedMap):
+            found[name] = _filled(Map((), node.place), inner, within, reader)
+        else:
+            found[name] = inner.empty
+            if inner.empty is None:
+                cure = f"add `{name}: {inner.type.words[-1]}` to `default`, or another of {', '.join(inner.type.words)}"
+                reader.report("E533", node.place, f'{within} does not say what "{name}" is', cure)
+    return found
+
+
+def _read_value(node: Node, inner: Returned, within: str, reader: Reader) -> Any:
+    if isinstance(inner, ReturnedMap) and isinstance(node, Map):
+        return _filled(node, inner, within, reader)
+    value = read_json(node, within, reader)
+    if value is None or not value.is_literal:
+        reader.report("E533", node.place, f"{within} is computed", "write the value itself, without braces")
+        return inner.empty
+    if isinstance(node, Text) and not node.value and inner.empty == "":
+        return ""  # without an answer a phone number or a URL is empty, as every text is
+    try:
+        return inner.read(node.value if isinstance(node, Text) else value.render({}))
+    except Misfit as misfit:
+        message = f'{within} cannot be "{node.value}"' if isinstance(node, Text) else f"{within}: {misfit}"
+        cure = f"write {inner.type.described}" if not misfit.path else "write it as the answer has it"
+        reader.report("E533", node.place, message, cure)
+        return inner.empty

@@ -14,7 +14,7 @@ from app.flow.language.action_schema import ActionSchemas, file_schema, per_loca
 from app.flow.language.base import FlowModel
 from app.flow.language.exits import Arm, Else, HoldOutcomes
 from app.flow.language.flow import FlowWords, Limits
-from app.flow.language.hooks import EventWords, HookDefinition
+from app.flow.language.hooks import EVENTS, HookDefinition
 from app.flow.language.json_schema import (
     ANYTHING,
     FLAG,
@@ -87,7 +87,7 @@ def _definitions(names: Names) -> dict[str, JsonSchema]:
         "hours": named(HoursWords.editor_schema()),
         **{name: model.editor_schema() for name, model in HOURS_SCHEMAS.items()},
         "locales": named(Locale.editor_schema()),
-        "events": EventWords.editor_schema(),
+        "events": mapped({event: about(ref("sent"), meaning) for event, meaning in EVENTS.items()}),
     }
 
 

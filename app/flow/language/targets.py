@@ -9,8 +9,7 @@ return                                     # back to the flow that ran this one
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar, Final
 
@@ -21,64 +20,72 @@ from app.flow.language.base import FlowModel, kept
 from app.flow.language.json_schema import ANYTHING, defined, named, offered
 from app.flow.language.locales import report_unknown
 from app.flow.language.reader import Reader
-from app.flow.language.variables import warn_of_flags
-from app.flow.model import Assignment, Param, Runs, Signature, Target, Value, Variable
+from app.flow.language.variables import guess_type, warn_of_flags
+from app.flow.model import Assignment, Param, Runs, Target, Value, Variable
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.paths import is_inner
 from app.flow.scope import RESERVED, variable_type
 from app.ncco.suggest import nearest
 
 _WRITTEN: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
-_SUM = re.compile(r"[+-] *[0-9]+ *\}\}$")
 _OF_TEXTS = JsonField("kept", texts_only=True)
 
 
 def read_sets(node: Node, what: str, reader: Reader) -> tuple[Assignment, ...]:
-    """The map under `set`: variable → its new value, in the order of the file."""
-    found = reader.map(node, what, "write `set: {variable: value}`")
-    read = [_read_assignment(entry, reader) for entry in found.entries] if found else []
-    return tuple(assignment for assignment in read if assignment is not None)
+    """The map under `set`: variable → its new value, in the order of the file.
+
+    `locale: fr` lets the call go on in another locale: E562 in a flow without any, E561 when there is no such one.
+    """
+    locales = tuple(reader.locales)
+    known = {name: variable for name, variable in reader.variables.items() if name not in RESERVED}
+    entries: list[Entry] = []
+    for entry in reader.entries(node, what, "write `set: {variable: value}`"):
+        name, value = entry.key.value, entry.value
+        if name == "locale" and locales:
+            known[name] = Variable(name, "text", locales[0], entry.key.place, words=locales)
+            if isinstance(value, Text) and "{" not in value.value and value.value not in locales:
+                report_unknown(value, f'this flow has no locale "{value.value}"', reader)
+                continue
+        entries.append(entry)
+
+    def report_strange(entry: Entry) -> None:
+        name, place = entry.key.value, entry.key.place
+        if name == "locale":
+            reader.report("E562", place, "`locale` is set, and this flow has no `locales`")
+        elif name in RESERVED:
+            reader.report("E206", place, f'"{name}" belongs to the call and cannot be set')
+        else:
+            near, line = nearest(name, known), f"{name}: {{type: {guess_type(entry.value)}}}"
+            cure = f'did you mean "{near}"?' if near else f"add `vars: {{{line}}}` to the flow"
+            if known and not near:
+                cure = f"add `{line}` to `vars`; known are: {', '.join(known)}"
+            reader.report("E225", place, f'the variable "{name}" is not declared', cure, undeclared=name)
+
+    return _assigned(entries, known, report_strange, lambda name: declared_under(name, reader), reader)
 
 
-def _read_assignment(entry: Entry, reader: Reader) -> Assignment | None:
-    name = entry.key.value
-    if name == "locale":
-        return _read_locale(entry, reader)
-    if name in RESERVED:
-        reader.report("E206", entry.key.place, f'"{name}" belongs to the call and cannot be set')
-        return None
-    variable = reader.variables.get(name)
-    if variable is None:
-        _report_undeclared(entry, reader)
-        return None
-    value = read_value(entry.value, variable, reader)
-    if value is None:
-        return None
-    _check_secrecy(value, variable, reader, where=declared_under(name, reader))
-    return Assignment(name, value, entry.key.place)
+def _assigned(
+    entries: Iterable[Entry],
+    known: Mapping[str, Variable],
+    report_strange: Callable[[Entry], None],
+    where: Callable[[str], str],
+    reader: Reader,
+) -> tuple[Assignment, ...]:
+    """What the entries of a map give to variables; `where` says under which word one of them is declared."""
+    found: list[Assignment] = []
+    for entry in entries:
+        variable = known.get(entry.key.value)
+        if variable is None:
+            report_strange(entry)
+        elif (value := read_value(entry.value, variable, reader)) is not None:
+            _check_secrecy(value, variable, reader, where(variable.name))
+            found.append(Assignment(variable.name, value, entry.key.place))
+    return tuple(found)
 
 
 def declared_under(name: str, reader: Reader) -> str:
     """The word under which this flow declares a variable, in backticks."""
     return "`params`" if reader.own is not None and name in reader.own.params else "`vars`"
-
-
-def _read_locale(entry: Entry, reader: Reader) -> Assignment | None:
-    """`locale: fr`: the call goes on in another locale; E562 in a flow without any, E561 when there is no such one."""
-    if not reader.locales:
-        reader.report("E562", entry.key.place, "`locale` is set, and this flow has no `locales`")
-        return None
-    node = entry.value
-    if isinstance(node, Text) and "{" not in node.value and node.value not in reader.locales:
-        report_unknown(node, f'this flow has no locale "{node.value}"', reader)
-        return None
-    names = tuple(reader.locales)
-    variable = Variable("locale", "text", names[0], entry.key.place, words=names)
-    value = read_value(node, variable, reader)
-    if value is None:
-        return None
-    _check_secrecy(value, variable, reader)
-    return Assignment("locale", value, entry.key.place)
 
 
 def read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
@@ -90,61 +97,30 @@ def read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
     return in_each_locale(node, reader, lambda local: local.value(node, type_, "kept", what))
 
 
-def _report_undeclared(entry: Entry, reader: Reader) -> None:
-    name, variables = entry.key.value, reader.variables
-    near = nearest(name, variables)
-    line = f"{name}: {{type: {_guess(entry.value)}}}"
-    cure = f'did you mean "{near}"?' if near else f"add `vars: {{{line}}}` to the flow"
-    if variables and not near:
-        cure = f"add `{line}` to `vars`; known are: {', '.join(variables)}"
-    reader.report("E225", entry.key.place, f'the variable "{name}" is not declared', cure, undeclared=name)
-
-
-def _guess(value: Node) -> str:
-    """The type that a value seems to have: a number, or something counted on, is an int."""
-    if not isinstance(value, Text):
-        return "map" if isinstance(value, Map) else "list"
-    is_number = not value.quoted and value.value.isdecimal()
-    return "int" if is_number or _SUM.search(value.value) else "text"
-
-
-def _check_secrecy(value: Value, variable: Variable, reader: Reader, *, where: str = "`vars`") -> None:
+def _check_secrecy(value: Value, variable: Variable, reader: Reader, where: str) -> None:
     """E226 when a sensitive value would be kept where everybody may read it; `where` the keeper is declared."""
     named = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
     secrets = sorted([*named, *filter(is_inner, value.used_names)])
     if secrets and not variable.sensitive:
         message = f'"{variable.name}" would keep the sensitive "{secrets[0]}" in the open'
         cure = f"declare `{variable.name}` with `sensitive: true` under {where}"
-        if variable.name == "locale":
-            cure = "choose the locale by something that is no secret"
+        cure = "choose the locale by something that is no secret" if variable.name == "locale" else cure
         reader.report("E226", value.place, message, cure)
 
 
 def read_returned(node: Node, reader: Reader) -> tuple[Assignment, ...]:
     """The `set` of a return: what the flow declares under `returns`, E274 for anything else."""
     own = reader.own
-    found = reader.map(node, "`set` of a return", "write `set: {name: value}`")
-    if found is None or own is None or not own.is_whole:
+    entries = reader.entries(node, "`set` of a return", "write `set: {name: value}`")
+    if own is None or not own.is_whole:
         return ()
-    read = [_read_handed_back(entry, own, reader) for entry in found.entries]
-    return tuple(assignment for assignment in read if assignment is not None)
 
+    def report_strange(entry: Entry) -> None:
+        name = entry.key.value
+        cure = None if own.returns else f"add `returns: {{{name}: text}}` to the flow"
+        reader.unknown("E274", entry.key, own.returns, f'this flow gives back no "{name}"', cure)
 
-def _read_handed_back(entry: Entry, own: Signature, reader: Reader) -> Assignment | None:
-    name = entry.key.value
-    variable = own.returns.get(name)
-    if variable is None:
-        message = f'this flow gives back no "{name}"'
-        if own.returns:
-            reader.unknown("E274", entry.key, own.returns, message)
-        else:
-            reader.report("E274", entry.key.place, message, f"add `returns: {{{name}: text}}` to the flow")
-        return None
-    value = read_value(entry.value, variable, reader)
-    if value is None:
-        return None
-    _check_secrecy(value, variable, reader, where="`returns`")
-    return Assignment(name, value, entry.key.place)
+    return _assigned(entries, own.returns, report_strange, lambda name: "`returns`", reader)
 
 
 def read_given(
@@ -166,37 +142,22 @@ def read_given(
         reader: what values are compiled with.
         form: how they are given, `{}` for what is missing.
     """
-    found = reader.map(node, f"`with` of {what}", "write `with: {name: value}`") if node is not None else None
-    if node is not None and found is None:
+    if node is not None and reader.map(node, f"`with` of {what}", "write `with: {name: value}`") is None:
         return ()
-    entries = found.entries if found else ()
-    given = [assignment for entry in entries if (assignment := _read_one(entry, params, what, reader)) is not None]
+    entries = node.entries if isinstance(node, Map) else ()
+
+    def report_strange(entry: Entry) -> None:
+        cure = None if params else "delete it, or declare it there under `params`"
+        reader.unknown("E270", entry.key, params, f'{what} takes no "{entry.key.value}"', cure)
+
+    known = {name: param.variable for name, param in params.items()}
+    given = _assigned(entries, known, report_strange, lambda name: f"`params` of {what}", reader)
     written = {entry.key.value for entry in entries}
     missing = [name for name, param in params.items() if param.is_required and name not in written]
-    if missing and all(name in params for name in written):
-        shown = ", ".join(f"{name}: .." for name in missing)
-        reader.report("E271", place, f"{what} needs {_listed(missing)}", f"write `{form.format(shown)}`")
-    return tuple(given)
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
-
-
-def _read_one(entry: Entry, params: Mapping[str, Param], what: str, reader: Reader) -> Assignment | None:
-    param = params.get(entry.key.value)
-    if param is None:
-        message = f'{what} takes no "{entry.key.value}"'
-        if params:
-            reader.unknown("E270", entry.key, params, message)
-        else:
-            reader.report("E270", entry.key.place, message, "delete it, or declare it there under `params`")
-        return None
-    value = read_value(entry.value, param.variable, reader)
-    if value is None:
-        return None
-    _check_secrecy(value, param.variable, reader, where=f"`params` of {what}")
-    return Assignment(param.variable.name, value, entry.key.place)
+    if missing and written <= params.keys():
+        needed, shown = (", ".join(each.format(name) for name in missing) for each in ('"{}"', "{}: .."))
+        reader.report("E271", place, f"{what} needs {needed}", f"write `{form.format(shown)}`")
+    return given
 
 
 RETURNED: Final = "return"
@@ -288,20 +249,19 @@ def _read_word(node: Text, reader: Reader) -> Target:
     return Target(node.value, node.place)
 
 
-def _report_step(name: Text, reader: Reader) -> None:
-    message = f'unknown step "{name.value}"'
-    if name.value.lower().replace("_", "") in _ENDINGS and not nearest(name.value, reader.steps):
-        reader.report("E214", name.place, message, 'to end the call write "end"')
-    elif name.value in reader.flows:
-        reader.report("E214", name.place, message, f"to go on in the flow of this name write `{{run: {name.value}}}`")
-    elif reader.own is not None and name.value in reader.own.outcomes:
-        cure = f"to come back with the outcome of this name write `{{return: {name.value}}}`"
-        reader.report("E214", name.place, message, cure)
-    elif (form := name.value.partition(" ")[0].rstrip(":")) in FORMS:
-        rest = name.value.partition(" ")[2].strip()
-        reader.report("E214", name.place, message, f"write `{{{form}: {rest}}}`" if form != "goto" else f"write {rest}")
-    else:
-        reader.unknown("E214", name, (*sorted(reader.steps), "end"), message)
+def _report_step(text: Text, reader: Reader) -> None:
+    name, own = text.value, reader.own
+    form, _, rest = name.partition(" ")
+    cure = None
+    if name in reader.flows:
+        cure = f"to go on in the flow of this name write `{{run: {name}}}`"
+    elif own is not None and name in own.outcomes:
+        cure = f"to come back with the outcome of this name write `{{return: {name}}}`"
+    elif form.rstrip(":") in FORMS:
+        cure = f"write `{{{form.rstrip(':')}: {rest.strip()}}}`"
+    elif name.lower().replace("_", "") in _ENDINGS and not nearest(name, reader.steps):
+        cure = 'to end the call write "end"'
+    reader.unknown("E214", text, (*sorted(reader.steps), "end"), f'unknown step "{name}"', cure)
 
 
 def _read_goto(form: GotoForm, reader: Reader) -> Target | None:
@@ -316,30 +276,24 @@ def _read_goto(form: GotoForm, reader: Reader) -> Target | None:
 def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool = False) -> Runs | None:
     """The flow that is named with what it is given; E272 when there is no such flow."""
     if isinstance(name, Map) and len(name.entries) == 1:
-        key, inner = name.entries[0]
-        has_values = isinstance(inner, Map) and inner.entries
-        cure = f"write `run: {key.value}`" + (" with `with: {..}` below" if has_values else "")
-        reader.report("E201", name.place, "`run` is a map", cure)
+        key = name.entries[0].key
+        reader.report("E201", name.place, "`run` is a map", f"write `run: {key.value}`, and `with: {{..}}` below it")
         reader.runs.update({key.value} & reader.flows.keys())
         return Runs(key.value, (), comes_back)
     text = reader.text(name, "`run`")
     if text is None:
         return None
     signature = reader.flows.get(text.value)
+    meant = text.value if signature else nearest(text.value, reader.flows)  # what is meant has a use
+    reader.runs.update(filter(None, (meant,)))
     if signature is None:
-        message = f'there is no flow "{text.value}"'
-        reader.runs.update(filter(None, (nearest(text.value, reader.flows),)))  # that one is meant, so it has a use
-        if text.value in reader.steps:
-            cure = f"to go on at the step of this name write `goto: {text.value}`"
-            reader.report("E272", text.place, message, cure)
-        else:
-            reader.unknown("E272", text, sorted(reader.flows), message)
+        is_step = text.value in reader.steps
+        cure = f"to go on at the step of this name write `goto: {text.value}`" if is_step else None
+        reader.unknown("E272", text, sorted(reader.flows), f'there is no flow "{text.value}"', cure)
+    if signature is None or not signature.is_whole:
         return Runs(text.value, (), comes_back)
-    reader.runs.add(text.value)
-    params = signature.params if signature.is_whole else {}
-    if not signature.is_whole:
-        return Runs(text.value, (), comes_back)
-    return Runs(text.value, read_given(given, params, f'the flow "{text.value}"', text.place, reader), comes_back)
+    what = f'the flow "{text.value}"'
+    return Runs(text.value, read_given(given, signature.params, what, text.place, reader), comes_back)
 
 
 def _read_return(form: ReturnForm, reader: Reader) -> Target | None:
@@ -356,11 +310,10 @@ def _check_outcome(name: Text, reader: Reader) -> None:
     own = reader.own
     if own is None or not own.is_whole or name.value in own.outcomes or (name.value == RETURNED and not own.outcomes):
         return
+    message, cure = f'this flow has no outcome "{name.value}"', None
     if name.value == RETURNED:
+        message = "this flow declares outcomes, and `return` names none of them"
         cure = f"write `{{return: {own.outcomes[0]}}}`, or another of its outcomes"
-        reader.report("E273", name.place, "this flow declares outcomes, and `return` names none of them", cure)
-    elif own.outcomes:
-        reader.unknown("E273", name, own.outcomes, f'this flow has no outcome "{name.value}"')
-    else:
+    elif not own.outcomes:
         cure = f"add `outcomes: [{name.value}]` to the flow"
-        reader.report("E273", name.place, f'this flow has no outcome "{name.value}"', cure)
+    reader.unknown("E273", name, own.outcomes, message, cure)

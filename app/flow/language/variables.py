@@ -39,6 +39,7 @@ _FOREIGN: Final = {
 _FAMILIAR: Final = frozenset({"set", "do", "choices", "branch", "goto", "on", "retry", "digits", "speech", "check"})
 """Words that are no misspelling of another one."""
 
+_SUM: Final = re.compile(r"[+-] *[0-9]+ *\}\}$")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EMPTY: Final[Mapping[str, object]] = {"int": 0, "number": 0.0, "bool": False, "list": [], "map": {}}
@@ -61,11 +62,9 @@ def read_type(node: Node, what: str, reader: Reader) -> DeclaredType | None:
     text = reader.text(node, what)
     if text is None or text.value in DECLARABLE:
         return DeclaredType(text.value) if text else None
-    message = f'there is no type "{text.value}"'
-    if text.value.lower() in _FOREIGN:
-        reader.report("E203", text.place, message, f"write `{_FOREIGN[text.value.lower()]}`")
-    else:
-        reader.unknown("E203", text, DECLARABLE, message)
+    meant = _FOREIGN.get(text.value.lower())
+    message, cure = f'there is no type "{text.value}"', f"write `{meant}`" if meant else None
+    reader.unknown("E203", text, DECLARABLE, message, cure)
     return None
 
 
@@ -118,10 +117,9 @@ def read_variables(node: Node, reader: Reader) -> DeclaredVariables:
     Without a `default` a variable begins empty (`""`, 0, false, an empty list or map); one with a list of allowed
     words needs one. What is faulty is declared all the same.
     """
-    found = reader.map(node, "`vars`", "write `vars: {name: {type: text}}`")
     variables: dict[str, Variable] = {}
     unsure: set[str] = set()
-    entries = found.entries if found else ()
+    entries = reader.entries(node, "`vars`", "write `vars: {name: {type: text}}`")
     fallen = fallen_out(entries, lambda entry: entry.key.value in Declaration.words())
     for entry in entries:
         name = entry.key.value
@@ -138,20 +136,19 @@ def read_variables(node: Node, reader: Reader) -> DeclaredVariables:
 
 def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
     """The map under `params`: name → a type, a list of words, or a map as under `vars`."""
-    found = reader.map(node, what, "write `params: {name: text}`")
-    named = [entry for entry in found.entries if is_variable_name(entry.key, "a param", reader)] if found else []
-    return {entry.key.value: Param(_read_typed(entry, reader), not _has_default(entry.value)) for entry in named}
-
-
-def _has_default(node: Node) -> bool:
-    return isinstance(node, Map) and node.get("default") is not None
+    entries = [
+        entry
+        for entry in reader.entries(node, what, "write `params: {name: text}`")
+        if is_variable_name(entry.key, "a param", reader)
+    ]
+    has_default = {e.key.value for e in entries if isinstance(e.value, Map) and e.value.get("default") is not None}
+    return {e.key.value: Param(_read_typed(e, reader), e.key.value not in has_default) for e in entries}
 
 
 def read_returned_types(node: Node, what: str, reader: Reader) -> dict[str, Variable]:
     """The map under `returns` of a flow: name → type."""
-    found = reader.map(node, what, "write `name: text`")
-    named = [entry for entry in found.entries if is_variable_name(entry.key, "a value", reader)] if found else []
-    return {entry.key.value: _read_typed(entry, reader) for entry in named}
+    entries = reader.entries(node, what, "write `name: text`")
+    return {e.key.value: _read_typed(e, reader) for e in entries if is_variable_name(e.key, "a value", reader)}
 
 
 def _read_typed(entry: Entry, reader: Reader) -> Variable:
@@ -164,48 +161,37 @@ def _read_typed(entry: Entry, reader: Reader) -> Variable:
 
 def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> tuple[Variable, bool]:
     """The variable that a map describes, and whether its type is known."""
-    name, place = entry.key.value, entry.key.place
+    name, place, node = entry.key.value, entry.key.place, entry.value
     bare = Variable(name, "text", "", place)
-    if isinstance(entry.value, Text) and entry.value.value in DECLARABLE:
-        type_name = entry.value.value
-        return Variable(name, type_name, _EMPTY.get(type_name, ""), place, has_default=False), True
-    if not isinstance(entry.value, Map):
-        cure = _shape_cure(name, entry.value)
-        reader.report("E201", entry.value.place, f"the variable {name} is not described by a map", cure)
+    if isinstance(node, Text) and node.value in DECLARABLE:
+        return Variable(name, node.value, _EMPTY.get(node.value, ""), place, has_default=False), True
+    shown = f'"{node.value}"' if isinstance(node, Text) and guess_type(node) == "text" else getattr(node, "value", "..")
+    cure = f"write `{name}: {{type: {guess_type(node)}, default: {shown}}}`"
+    if not isinstance(node, Map):
+        reader.report("E201", node.place, f"the variable {name} is not described by a map", cure)
         return bare, False
-    fields = Declaration.read_words(entry.value, f'the variable "{name}"', reader, place=place)
-    cures = {"type": f"write `type: {_guess(fields.get('default'))}`"}
-    found = Declaration.build(fields, reader, cures=cures)
+    fields = Declaration.read_words(node, f'the variable "{name}"', reader, place=place)
+    found = Declaration.build(fields, reader, cures={"type": f"write `type: {guess_type(fields.get('default'))}`"})
     if found is None:
         return bare, False
     type_name, allowed = found.type or DeclaredType("text")
     empty, default = _EMPTY.get(type_name, ""), found.default
     draft = Variable(name, type_name, empty, place, found.sensitive, allowed, has_default=default is not None)
     if default is None and allowed and needs_default:
-        found.written.need("default", f"write `default: {allowed[0]}`", reader)
+        fields.need("default", f"write `default: {allowed[0]}`", reader)
     if default is None or found.type is None:
         return draft, found.type is not None
     return replace(draft, default=_read_default(default, draft, reader)), True
 
 
-def _shape_cure(name: str, node: Node) -> str:
-    if isinstance(node, Text):
-        default = f'"{node.value}"' if _guess(node) == "text" else node.value
-        return f"write `{name}: {{type: {_guess(node)}, default: {default}}}`"
-    if isinstance(node, Seq) and node.items and isinstance(first := node.items[0], Text):
-        word = f"`{{type: [..], default: {first.value}}}`"
-        return f"write `{name}: {{type: list, default: [..]}}`; for one of these words, {word}"
-    return f'write `{name}: {{type: text, default: ""}}`'
-
-
-def _guess(default: Node | None) -> str:
-    """The type that a default looks like."""
-    if isinstance(default, Seq | Map):
-        return "list" if isinstance(default, Seq) else "map"
-    text = default.value if default and not default.quoted else ""
+def guess_type(value: Node | None) -> str:
+    """The type that a value looks like: a number, or something counted on, is an int."""
+    if isinstance(value, Seq | Map):
+        return "list" if isinstance(value, Seq) else "map"
+    text = value.value if value and not value.quoted else ""
     if text in {"true", "false"}:
         return "bool"
-    return "int" if _WHOLE.fullmatch(text) else "text"
+    return "int" if _WHOLE.fullmatch(text) or (value and _SUM.search(value.value)) else "text"
 
 
 def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
@@ -222,8 +208,7 @@ def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
     try:
         return variable_type(variable).cast(value)
     except ValueError as error:
-        shown = f'"{value}"' if isinstance(value, str) else "a list" if isinstance(value, list) else "a map"
-        message = f'`default` of the variable "{variable.name}" cannot be {shown}'
+        message = f'`default` of the variable "{variable.name}" does not fit its type'
         reader.report("E203", node.place, message, str(error))
         return variable.default
 
@@ -295,8 +280,7 @@ def constant_types(
         flows: those of the project; what one gives back fills a variable of the same name.
     """
     changed = {*_changed(flow), *own.params, *(name for each in flows for name in each.returns)}
-    constant = {name: variable.default for name, variable in variables.items() if name not in changed}
-    types = {name: _type_of(default) for name, default in constant.items()}
+    types = {name: _type_of(each.default) for name, each in variables.items() if name not in changed}
     return {name: type_ for name, type_ in types.items() if type_ is not None and type_.item is not None}
 
 
@@ -313,18 +297,12 @@ def _changed(node: Node) -> Iterator[str]:
 
 
 def _type_of(default: object) -> ValueType | None:
-    match default:
-        case str():
-            return TYPES["text"]
-        case list():
-            return _holding("list", default)
-        case dict():
-            return _holding("map", default.values())
-    return None
-
-
-def _holding(name: str, entries: Iterable[object]) -> ValueType:
-    """A list or a map, with the type of its entries when that is one for all."""
+    """The type of a default; of a list or a map with the type of its entries when that is one for all."""
+    if isinstance(default, str):
+        return TYPES["text"]
+    if not isinstance(default, list | dict):
+        return None
+    entries = default if isinstance(default, list) else default.values()
     types = [_type_of(entry) for entry in entries]
     is_one = bool(types) and all(type_ == types[0] for type_ in types)
-    return replace(TYPES[name], item=types[0] if is_one else None)
+    return replace(TYPES["list" if isinstance(default, list) else "map"], item=types[0] if is_one else None)
