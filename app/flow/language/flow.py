@@ -15,7 +15,7 @@ from app.flow.language.base import FlowModel, ReadWith, kept
 from app.flow.language.hooks import read_events
 from app.flow.language.json_schema import TEXT, defined, listed, named, offered
 from app.flow.language.locales import Locale
-from app.flow.language.reader import Fields, Reader, fallen_out
+from app.flow.language.reader import Fields, Reader, fallen_out, is_missing
 from app.flow.language.shared import Context, Declarations, Defaults, Sections, over, read_defaults, read_sections
 from app.flow.language.step import EXITS, ReadStep, StepWords, read_step
 from app.flow.language.targets import read_target
@@ -47,6 +47,7 @@ class Limits(FlowModel):
     hints: ClassVar = {"seconds": "write `seconds_to_person` or `prompt_seconds`"}
     unknown_code: ClassVar = "E290"
     value_code: ClassVar = "E291"
+    example: ClassVar = "limits: {seconds_to_person: 60}"
 
     seconds_to_person: Annotated[int, Field(ge=1, le=86_400)] | None = None
     """Seconds after which a person rings at the latest, by the quickest way there."""
@@ -58,12 +59,11 @@ class Limits(FlowModel):
     """Choices that a menu has at most."""
 
 
-def read_limits(node: Node, what: str, reader: Reader) -> Mapping[str, Limit]:
+def read_limits(node: Node, what: str, reader: Reader) -> Mapping[str, Limit] | None:
     """The numbers under `limits`, by name."""
-    found = reader.map(node, what, "write `limits: {seconds_to_person: 60}`")
-    limits = Limits.parse(found, what, reader) if found else None
+    limits = Limits.parse(node, what, reader)
     written = limits.model_dump(exclude_none=True, exclude={"written"}) if limits else {}
-    return {word: Limit(number, limits.at(word)) for word, number in written.items()} if limits else {}
+    return {word: Limit(number, limits.at(word)) for word, number in written.items()} if limits else None
 
 
 _FLOW_NAME: Final = re.compile(r"[a-z0-9_-]+")
@@ -79,19 +79,17 @@ def is_flow_name(name: str) -> bool:
 
 
 def sample_signature(node: Map, reader: Reader) -> Signature:
-    """What other flows see of the flow in a file; its name is "" when it has none. Faults are left to `read_head`."""
+    """What other flows see of the flow in a file; its name is "" when it has none. Faults are left to `read_flow`."""
     keys = {entry.key.value: entry.key for entry in node.entries}
     values = {entry.key.value: entry.value for entry in node.entries}
-    fields = Fields("the flow", node.place, keys, values)
     name = values.get("flow")
-    return _read_outside(name if isinstance(name, Text) else None, fields, reader)
+    return _read_outside(name if isinstance(name, Text) else None, Fields("the flow", node.place, keys, values), reader)
 
 
 def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
     text = reader.text(node, what)
-    if text is not None and not is_flow_name(text.value):
-        cure = "use a to z, 0 to 9, _ and -"
-        reader.report("E205", text.place, f'a flow cannot be named "{text.value}"', cure)
+    if text is not None:
+        reader.check_name(text, "a flow", _FLOW_NAME, "use a to z, 0 to 9, _ and -")
     return text
 
 
@@ -164,31 +162,28 @@ class FlowWords(Declarations):
 
 def _read_outside(name: Text | None, fields: Fields, reader: Reader) -> Signature:
     before = len(reader.issues)
-    params = read_params(fields.values["params"], "`params`", reader) if "params" in fields.values else {}
-    returns = read_returned_types(fields.values["returns"], "`returns`", reader) if "returns" in fields.values else {}
-    outcomes = _read_outcomes(fields.values["outcomes"], reader) if "outcomes" in fields.values else {}
+    params, returns, outcomes = fields.get("params"), fields.get("returns"), fields.get("outcomes")
+    taken = read_params(params, "`params`", reader) if params else {}
+    given = read_returned_types(returns, "`returns`", reader) if returns else {}
+    named = _read_outcomes(outcomes, reader) if outcomes else {}
     is_whole = fields.is_whole and not any(issue.is_error for issue in reader.issues[before:])
-    called = name.value if name else ""
-    return Signature(called, fields.at("flow"), params, tuple(outcomes), returns, is_whole, outcomes)
+    return Signature(name.value if name else "", fields.at("flow"), taken, tuple(named), given, is_whole, named)
 
 
 def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
     """The names of what may come of the flow, and where each is written."""
-    names: dict[str, Place] = {}
     if isinstance(node, Text) and "," in node.value:
-        shown = ", ".join(part.strip() for part in node.value.split(","))
-        reader.report("E205", node.place, f'an outcome cannot be named "{node.value}"', f"write a list: [{shown}]")
-        return {part.strip(): node.place for part in node.value.split(",")}
-    found = reader.seq(node, "`outcomes`") if not isinstance(node, Text) else Seq((node,), node.place)
+        parts = [part.strip() for part in node.value.split(",")]
+        cure = f"write a list: [{', '.join(parts)}]"
+        reader.report("E205", node.place, f'an outcome cannot be named "{node.value}"', cure)
+        return dict.fromkeys(parts, node.place)
+    found = Seq((node,), node.place) if isinstance(node, Text) else reader.seq(node, "`outcomes`")
+    names: dict[str, Place] = {}
     for item in found.items if found else ():
         text = reader.text(item, "an outcome")
-        if text is None:
-            continue
-        if text.value in _TAKEN:
-            reader.report("E206", text.place, f'an outcome cannot be named "{text.value}"')
-        elif not _OUTCOME.fullmatch(text.value):
-            reader.report("E205", text.place, f'an outcome cannot be named "{text.value}"')
-        names.setdefault(text.value, text.place)
+        if text is not None:
+            reader.check_name(text, "an outcome", _OUTCOME, taken=_TAKEN)
+            names.setdefault(text.value, text.place)
     return names
 
 
@@ -332,23 +327,24 @@ def _restore_sections(node: Map, reader: Reader) -> Map:
     lost: dict[str, list[Entry]] = {}
     kept: list[Entry] = []
     for key, value in node.entries:
-        own = value
-        if isinstance(value, Map) and key.value in _SECTIONS:
-            inner = {each: _section_lost(each, key.value, node) for each in value.entries}
-            for each, section in inner.items():
-                if section:
-                    lost.setdefault(section, []).append(each)
-            own = value._replace(entries=tuple(each for each, section in inner.items() if not section))
-        kept.append(Entry(key, own))
+        if key.value not in _SECTIONS or not isinstance(value, Map):
+            kept.append(Entry(key, value))
+            continue
+        own: list[Entry] = []
+        for entry in value.entries:
+            section = _section_of(entry, key.value, node)
+            (lost.setdefault(section, []) if section else own).append(entry)
+        kept.append(Entry(key, value._replace(entries=tuple(own))))
     for section, entries in lost.items():
-        first = entries[0].key
-        message = f"`{section}:` is missing above this line"
-        reader.report("E204", first.place, message, f"write `{section}:` in a line above it")
-        kept.append(Entry(Text(section, first.place), Map(tuple(entries), first.place)))
+        place = entries[0].key.place
+        reader.report(
+            "E204", place, f"`{section}:` is missing above this line", f"write `{section}:` in a line above it"
+        )
+        kept.append(Entry(Text(section, place), Map(tuple(entries), place)))
     return node._replace(entries=tuple(kept))
 
 
-def _section_lost(entry: Entry, section: str, node: Map) -> str:
+def _section_of(entry: Entry, section: str, node: Map) -> str:
     """The section that an entry belongs to, when the flow lacks it; "" for an entry in its place."""
     words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
     if not words or _SECTIONS[section](words):
@@ -362,16 +358,13 @@ def _mend_default(fields: Fields, reader: Reader) -> Fields:
     if not isinstance(node, Map) or "defaults" in fields.values:
         return fields
     reader.report("E201", fields.at("default"), "`default` is a map, and it takes true or false", "write `defaults`")
-    values = {"defaults" if word == "default" else word: value for word, value in fields.values.items()}
-    return replace(fields, values=values)
+    return replace(fields, values={**fields.without("default").values, "defaults": node})
 
 
 def _read_steps_map(words: FlowWords, reader: Reader) -> Map:
     """The map of steps; an empty one when there is none."""
-    node = words.steps
-    found = (
-        reader.map(node, "`steps`", "write each step below the other, its name in front: `welcome:`") if node else None
-    )
+    cure = "write each step below the other, its name in front: `welcome:`"
+    found = reader.map(words.steps, "`steps`", cure) if words.steps else None
     if found is not None and not found.entries:
         reader.report("E204", words.at("steps"), "`steps` is empty", words.cures["steps"])
     return put_back(found, reader) if found else Map((), words.place)
@@ -403,21 +396,13 @@ def _read_start(node: Node | None, steps: Map, reader: Reader) -> str | None:
 def _read_steps(steps: Map, defaults: Defaults, reader: Reader) -> dict[str, ReadStep]:
     known = StepWords.words()
     fallen = fallen_out(steps.entries, lambda entry: entry.key.value in known)
-    entries = [entry for entry in steps.entries if entry.key.value not in fallen]
-    for entry in entries:
-        _check_step_name(entry, reader)
-    read = [read_step(entry, defaults, reader) for entry in entries]
+    read: list[ReadStep] = []
+    for entry in steps.entries:
+        if entry.key.value not in fallen:
+            cure = "give the step another name: as a target this is the end of the call"
+            reader.check_name(entry.key, "a step", _STEP_NAME, taken=_RESERVED_STEPS, taken_cure=cure)
+            read.append(read_step(entry, defaults, reader))
     return {step.name: step for step in read if step.name not in _RESERVED_STEPS}
-
-
-def _check_step_name(entry: Entry, reader: Reader) -> None:
-    name = entry.key.value
-    if name in _RESERVED_STEPS:
-        reader.report(
-            "E206", entry.key.place, f'a step cannot be named "{name}": as a target it is the end of the call'
-        )
-    elif not _STEP_NAME.fullmatch(name):
-        reader.report("E205", entry.key.place, f'a step cannot be named "{name}"')
 
 
 def put_back(steps: Map, reader: Reader) -> Map:
@@ -427,48 +412,35 @@ def put_back(steps: Map, reader: Reader) -> Map:
     column is one issue. A step may have the name of a word: then its value is a step.
     """
     kept: list[Entry] = []
-    for entry in [each for written in steps.entries for each in _apart(written, reader)]:
-        before = kept[-1] if kept else None
-        if before is None or not isinstance(before.value, Map) or not _is_displaced(entry):
+    for entry in (each for written in steps.entries for each in _apart(written, reader)):
+        word, step = entry.key, kept[-1].value if kept else None
+        is_word = word.value in StepWords.words() and not _is_step(entry.value) and not is_missing(entry.value)
+        if not is_word or not isinstance(step, Map):
             kept.append(entry)
             continue
-        _report_displaced(entry.key, before.key, before.value, reader)
-        if before.value.get(entry.key.value) is None:
-            kept[-1] = Entry(before.key, before.value._replace(entries=(*before.value.entries, entry)))
+        name = kept[-1].key
+        indent = step.entries[0].key.place.column - 1 if step.entries else name.place.column + 1
+        cure = f'indent it by {indent} spaces: it belongs to the step "{name.value}"'
+        reader.report("E201", word.place, f"`{word.value}` is among the steps", cure)
+        if step.get(word.value) is None:
+            kept[-1] = Entry(name, step._replace(entries=(*step.entries, entry)))
     return steps._replace(entries=tuple(kept))
 
 
 def _apart(entry: Entry, reader: Reader) -> Iterator[Entry]:
     """The step without the steps in it, then those."""
-    step = entry.value
-    if not isinstance(step, Map):
-        yield entry
-        return
-    inner = [
-        each for each in step.entries if _is_step(each.value) and nearest(each.key.value, StepWords.words()) is None
-    ]
-    yield Entry(entry.key, step._replace(entries=tuple(each for each in step.entries if each not in inner)))
+    key, step = entry
+    words = step.entries if isinstance(step, Map) else ()
+    inner = [each for each in words if _is_step(each.value) and not nearest(each.key.value, StepWords.words())]
+    own = tuple(each for each in words if each not in inner)
+    yield Entry(key, step._replace(entries=own)) if isinstance(step, Map) else entry
     for each in inner:
-        column = entry.key.place.column
+        column = key.place.column
         cure = f"indent it by {column - 1} spaces: a step's name begins in column {column}"
-        reader.report("E202", each.key.place, f'step "{entry.key.value}" has no "{each.key.value}"', cure)
+        reader.report("E202", each.key.place, f'step "{key.value}" has no "{each.key.value}"', cure)
         yield each
 
 
 def _is_step(node: Node) -> bool:
     keys = set(node.keys()) if isinstance(node, Map) else set[str]()
     return not keys.isdisjoint(StepWords.words()) and keys.isdisjoint({"dtmf", "speech"})
-
-
-def _is_displaced(entry: Entry) -> bool:
-    return entry.key.value in StepWords.words() and not _is_step(entry.value) and _has_value(entry)
-
-
-def _has_value(entry: Entry) -> bool:
-    return not isinstance(entry.value, Text) or entry.value.quoted or bool(entry.value.value)
-
-
-def _report_displaced(word: Text, step: Text, inner: Map, reader: Reader) -> None:
-    indent = inner.entries[0].key.place.column - 1 if inner.entries else step.place.column + 1
-    cure = f'indent it by {indent} spaces: it belongs to the step "{step.value}"'
-    reader.report("E201", word.place, f"`{word.value}` is among the steps", cure)

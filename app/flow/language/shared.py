@@ -37,9 +37,9 @@ from app.flow.language.reader import Fields, Reader
 from app.flow.language.retry import RetryWords, read_retry, unreadable_retry
 from app.flow.language.targets import read_target
 from app.flow.model import Signature, Target
-from app.flow.nodes import Entry, Map, Node, Text
+from app.flow.nodes import Map, Node, Text
 from app.flow.rules import RULES
-from app.flow.scope import ScopeTypes, scope_types
+from app.flow.scope import scope_types
 from app.flow.types import ANY, words
 
 SECTIONS: Final = ("locales", "hours", "lookups", "hooks")
@@ -147,9 +147,8 @@ def _read_file(node: Map, context: Context, issues: list[Issue]) -> Context:
 def _joined(fields: Fields, word: str, sample: str, before: Map | None, reader: Reader) -> Map | None:
     """The map under a word, over those of the shared files before."""
     node = fields.get(word)
-    found = reader.map(node, f"`{word}`", f"write e.g. `{word}: {{{sample}}}`") if node else None
-    over_before = over(found, before)
-    return over_before if isinstance(over_before, Map) else None
+    joined = over(reader.map(node, f"`{word}`", f"write e.g. `{word}: {{{sample}}}`") if node else None, before)
+    return joined if isinstance(joined, Map) else None
 
 
 def over(own: Node | None, shared: Map | None) -> Node | None:
@@ -160,23 +159,15 @@ def over(own: Node | None, shared: Map | None) -> Node | None:
 
 
 def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[Issue]) -> None:
-    """E282 for a part that another shared file declares too."""
-    for section, entry in _parts(node):
-        part = "" if section == "locales" else entry.key.value  # the first of them is the default: they are one part
-        first = owners.setdefault((section, part), entry.key)
-        if first.place.file != entry.key.place.file:
+    """E282 for a part that another shared file declares too. Locales are one part: the first is the default."""
+    maps = [(key.value, value) for key, value in node.entries if key.value in SECTIONS and isinstance(value, Map)]
+    for section, key in ((section, entry.key) for section, value in maps for entry in value.entries):
+        is_one = section == "locales"
+        first = owners.setdefault((section, "" if is_one else key.value), key)
+        if first.place.file != key.place.file:
+            what = "`locales` are" if is_one else f'"{key.value}" of `{section}` is'
             where = f"{first.place.file}:{first.place.line}"
-            message = f'"{entry.key.value}" of `{section}` is declared in {where} already'
-            if not part:
-                message = f"`{section}` are declared in {where} already"
-            issues.append(RULES["E282"].at(entry.key.place, message))
-
-
-def _parts(node: Map) -> Iterable[tuple[str, Entry]]:
-    for section in node.entries:
-        if section.key.value in SECTIONS and isinstance(section.value, Map):
-            for entry in section.value.entries:
-                yield section.key.value, entry
+            issues.append(RULES["E282"].at(key.place, f"{what} declared in {where} already"))
 
 
 def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mapping[str, str]) -> tuple[Sections, Reader]:
@@ -198,34 +189,24 @@ def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mappin
     lookups = {name: lookup for name, lookup in outer.lookups.items() if name not in reader.variables}
     if "lookups" in fields.values:
         lookups |= read_lookups(fields.values["lookups"], reader)
-    reader = replace(reader, scope=_with_answers(scope, lookups, reader), lookups=lookups)
+    for name, lookup in lookups.items():  # one that has the name of a variable (E539) may be meant by either
+        is_taken = name in reader.variables
+        secrets = () if is_taken else lookup.returns.secrets
+        scope = scope.having(name, ANY if is_taken else lookup.shape, secrets=secrets)
+    reader = replace(reader, scope=scope, lookups=lookups)
     hooks = dict(outer.hooks)
     if "hooks" in fields.values:
         hooks |= read_hooks(fields.values["hooks"], reader)
     return Sections(locales, calendars, lookups, hooks), replace(reader, hooks=hooks)
 
 
-def _with_answers(scope: ScopeTypes, lookups: Mapping[str, LookupDefinition], reader: Reader) -> ScopeTypes:
-    """The scope with the lookups. One that has the name of a variable (E539) may be meant by either."""
-    for name, lookup in lookups.items():
-        is_taken = name in reader.variables
-        scope = (
-            scope.having(name, ANY) if is_taken else scope.having(name, lookup.shape, secrets=lookup.returns.secrets)
-        )
-    return scope
-
-
 class ErrorLine(FlowModel):
     """The `on` of `defaults`, which holds nothing else."""
 
+    example: ClassVar = "on: {error: step}"
+
     error: Annotated[Target | None, ReadWith(read_target, defined("goto"))] = None
     """A value could not be computed."""
-
-
-def _read_error(node: Node, what: str, reader: Reader) -> Target | None:
-    found = reader.map(node, "`on` of defaults", "write `on: {error: step}`")
-    lines = ErrorLine.parse(found, "`on` of defaults", reader) if found else None
-    return lines.error if lines else None
 
 
 class DefaultWords(FlowModel):
@@ -244,7 +225,7 @@ class DefaultWords(FlowModel):
     """Choices that are added to every menu."""
     min_confidence: Confidence = 0.0
     """From 0 to 1: what the recogniser is less sure of does not count."""
-    on: Annotated[Target | None, ReadWith(_read_error, defined("error_line"))] = None
+    on: ErrorLine | None = None
     """error: where a value leads that cannot be computed."""
 
 
@@ -280,8 +261,9 @@ def read_defaults(node: Node, reader: Reader) -> Defaults:
     retry = read_retry(words.retry, reader, fields.at("retry")) if words.retry else None
     if retry is None and not fields.is_whole:
         retry = unreadable_retry(fields.place, reader)
+    error = words.on.error if words.on else None
     is_whole = fields.is_whole and (words.choices is not None or "choices" not in fields.values)
-    return Defaults(actions, words.choices or {}, retry, words.min_confidence, words.on, is_whole)
+    return Defaults(actions, words.choices or {}, retry, words.min_confidence, error, is_whole)
 
 
 def _read_actions(fields: Fields, reader: Reader) -> dict[str, Map]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final, TypeAlias
 
 from pydantic import Field
@@ -132,13 +132,11 @@ def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep:
     """One entry of `steps`. Whatever its faults, the step exists."""
     name, place = entry.key.value, entry.key.place
     unread = ReadStep(name, entry.key, None, None, None, has_all_edges=False)
-    if not isinstance(entry.value, Map):
-        cure = f"write `{name}: {{do: [..], goto: step}}`"
-        reader.report("E201", entry.value.place, f'step "{name}" is not a map', cure)
+    found = reader.map(entry.value, f'step "{name}"', f"write `{name}: {{do: [..], goto: step}}`")
+    if found is None:
         return unread
     before = len(reader.issues)
-    hints = _slipped_choices(entry.value)
-    fields = StepWords.read_words(entry.value, f'step "{name}"', reader, place=place, hints=hints)
+    fields = StepWords.read_words(found, f'step "{name}"', reader, place=place)
     words = StepWords.build(fields if "choices" in fields.values else fields.without("min_confidence"), reader)
     if words is None:
         return unread
@@ -148,17 +146,18 @@ def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep:
     error_node = on.get("error") if isinstance(on, Map) else None
     error = read_target(error_node, "`error`", reader) if error_node else None
     kind = _choose_exit(source)
-    wired = _read_exit(kind, source)
+    wired = Goto.without_exit(source) if kind is None and fields.is_whole else None
+    if kind is not None:
+        wired = kind.read(fields.values[kind.word], source)
     _check_words(kind, source)
     check_events(source)
     lost = any(issue.code in _LOSSES for issue in reader.issues[exits_from:]) or not fields.is_whole
     lost = lost or (kind is None and not source.plays_whole)
     _check_played(source, wired, before)
     if wired is None:
-        return ReadStep(name, entry.key, None, None, error, has_all_edges=False)
-    step = Step(
-        name, place, words.sets, wired.parts, wired.exit, error, words.tail, words.asks, words.sends, words.events
-    )
+        return replace(unread, error=error)
+    sent = (words.asks, words.sends, words.events)
+    step = Step(name, place, words.sets, wired.parts, wired.exit, error, words.tail, *sent)
     return ReadStep(name, entry.key, step, wired.exit, error, has_all_edges=not lost)
 
 
@@ -168,17 +167,6 @@ def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults
     plays_whole = not any(issue.is_error for issue in reader.issues[before:])
     least = defaults.min_confidence if words.min_confidence is None else words.min_confidence
     return StepSource(name, fields.place, fields, parts, scan(words.do), plays_whole, least, defaults, reader)
-
-
-def _slipped_choices(step: Map) -> dict[str, str]:
-    """How to put back each choice of the step's menu that is indented too little."""
-    menu = step.get("choices")
-    first = menu.entries[0].key.place if isinstance(menu, Map) and menu.entries else None
-    if first is None:
-        return {}
-    cure = f"indent it by {first.column - 1} spaces: it is one of the `choices`"
-    values = ((entry.key.value.lower(), entry.value) for entry in step.entries)
-    return {name: cure for name, value in values if isinstance(value, Map) and {"dtmf", "speech"} & {*value.keys()}}
 
 
 def _check_played(source: StepSource, wired: Wired | None, before: int) -> None:
@@ -205,70 +193,38 @@ def _choose_exit(source: StepSource) -> ExitKind | None:
     on = fields.get("on")
     is_exit = {"on": not isinstance(on, Map) or steers(on)}
     kinds = [kind for kind in EXITS if kind.word in fields.values and is_exit.get(kind.word, True)]
-    first = kinds[0] if kinds else None
     for kind in kinds[1:]:
-        if first and kind.word not in first.step_words:
-            message = f"{fields.what} has two exits, `{first.word}` and `{kind.word}`"
-            source.reader.report("E218", fields.at(kind.word), message, _one_exit(first, kind, source))
-    return first
-
-
-def _one_exit(first: ExitKind, second: ExitKind, source: StepSource) -> str:
-    """How to make one exit of two."""
-    if second is not On:
-        return f"keep one of them; `{second.word}` goes into a step of its own"
-    if source.first("connect") is None and not source.checkpoints:
-        if told := _told(source.fields.get("on")):
-            return f"write `events: {{{told}: hook}}`: it only notifies, and leads nowhere"
-        return "keep of `on` at most `error`: this step dials nobody"
-    if first is Goto:
-        return "delete `goto`; where it leads becomes a line of `on`, e.g. `completed: step`"
-    return "put the connect with its `on` into a step of its own"
-
-
-def _told(on: Node | None) -> str:
-    """The first line of an `on` that is no outcome but an event; "" without one."""
-    names = on.keys() if isinstance(on, Map) else ()
-    return next((name for name in names if name in ("record", "transcription", "hangup")), "")
-
-
-def _read_exit(kind: ExitKind | None, source: StepSource) -> Wired | None:
-    if kind is not None:
-        return kind.read(source.fields.values[kind.word], source)
-    return Goto.without_exit(source) if source.fields.is_whole else None
+        if kind.word not in kinds[0].step_words:
+            message = f"{fields.what} has two exits, `{kinds[0].word}` and `{kind.word}`"
+            cure = f"keep one of them; `{kind.word}` goes into a step of its own"
+            if kind is On and source.first("connect") is None and not source.checkpoints:
+                cure = "keep of `on` at most `error`: this step dials nobody. What only notifies goes under `events`"
+            elif kind is On and kinds[0] is Goto:
+                cure = "delete `goto`; where it leads becomes a line of `on`, e.g. `completed: step`"
+            source.reader.report("E218", fields.at(kind.word), message, cure)
+    return kinds[0] if kinds else None
 
 
 def _check_words(kind: ExitKind | None, source: StepSource) -> None:
     """Words without effect, an `input` that nobody decides on, a connect without `on`, a step without exit."""
-    fields = source.fields
+    fields, reader = source.fields, source.reader
     if not fields.is_whole and kind is None:
         return
     for word in ("retry", "tail", "min_confidence", "with") if source.plays_whole else ():
         if word in fields.values and (kind is None or word not in kind.step_words):
-            _report_no_effect(word, kind, source)
-    written_input = source.first("input")
-    if written_input and kind not in (Choices, Collect):
-        _report_open_input(written_input, source.reader)
+            needed = "add `run: flow`" if word == "with" else "add `choices` or `collect`"
+            cure = (
+                f"write `{word}` inside `collect`" if kind is Collect and word != "with" else f"delete it, or {needed}"
+            )
+            reader.report("E219", fields.at(word), f"`{word}` has no effect in this step", cure)
+    written = source.first("input")
+    if written and kind not in (Choices, Collect):
+        if written.event_url is not None:
+            message = "another server gets the answer of this input and decides on it"
+            reader.report("W221", written.event_url, message)
+        elif not written.is_asynchronous:
+            reader.report("E220", written.place, "nothing decides on the answer of this input")
     _check_connect(kind, source)
-
-
-def _report_open_input(written: Played, reader: Reader) -> None:
-    """An `input` in a step that asks nothing: somebody else must decide on it, or it only reports keys."""
-    if written.event_url is not None:
-        reader.report("W221", written.event_url, "another server gets the answer of this input and decides on it")
-    elif not written.is_asynchronous:
-        reader.report("E220", written.place, "nothing decides on the answer of this input")
-
-
-def _report_no_effect(word: str, kind: ExitKind | None, source: StepSource) -> None:
-    if word == "with":
-        message, cure = "`with` has no effect in a step that runs no flow", "delete it, or add `run: flow`"
-    elif kind is Collect:
-        message, cure = f"`{word}` has no effect beside `collect`", f"write `{word}` inside `collect`"
-    else:
-        message = f"`{word}` has no effect in a step that asks nothing"
-        cure = "delete it, or add `choices` or `collect`"
-    source.reader.report("E219", source.fields.at(word), message, cure)
 
 
 def _check_connect(kind: ExitKind | None, source: StepSource) -> None:
@@ -307,13 +263,5 @@ def _report_undecided(connect: Played, kind: ExitKind | None, source: StepSource
         source.reader.report("E265", connect.place, message)
     elif all(item.kind != "input" for item in source.played[: source.played.index(connect)]):
         message = "this connect has no `on`: whether it was busy, unanswered or completed decides nothing"
-        source.reader.report("W266", connect.place, message, _dial_cure(kind))
-
-
-def _dial_cure(kind: ExitKind | None) -> str | None:
-    """How to let the outcome of a connect decide, beside the exit that is there."""
-    if kind in (None, On):
-        return None
-    if kind is Goto:
-        return "replace `goto` by `on: {completed: step, otherwise: step}`"
-    return "put the connect into a step of its own, with `on: {completed: step, otherwise: step}`"
+        cure = "put the connect into a step of its own, with `on: {completed: step, otherwise: step}`"
+        source.reader.report("W266", connect.place, message, None if kind in (None, On) else cure)
