@@ -51,23 +51,17 @@ def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | Non
     if text is None:
         return None
     found = _DIGITS.fullmatch(text.value)
-    if found is None:
-        slipped = _SLIPPED_DIGITS.fullmatch(text.value)
-        cure = f"write {slipped[1]}..{slipped[2]}" if slipped else None
-        reader.report("E246", text.place, f'{what} is "{text.value}"', cure)
-        return None
-    low = int(found[1])
-    high = int(found[2] or found[1])
-    if not 1 <= low <= high <= _MOST_DIGITS:
-        reader.report("E246", text.place, f'{what} is "{text.value}"', _digits_cure(low, high))
-        return None
-    return low, high
-
-
-def _digits_cure(low: int, high: int) -> str:
-    if low > high:
-        return f"write the smaller number first: {high}..{low}"
-    return f"an `input` takes 1 to {_MOST_DIGITS} digits: write a number or a range within"
+    low, high = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if 1 <= low <= high <= _MOST_DIGITS:
+        return low, high
+    slipped, cure = _SLIPPED_DIGITS.fullmatch(text.value), None
+    if slipped or low > high:
+        first, last = (int(slipped[1]), int(slipped[2])) if slipped else (high, low)
+        cure = f"write {first}..{last}"
+    elif found:
+        cure = f"an `input` takes 1 to {_MOST_DIGITS} digits: write a number or a range within"
+    reader.report("E246", text.place, f'{what} is "{text.value}"', cure)
+    return None
 
 
 def _read_speech(node: Node, what: str, reader: Reader) -> bool:
@@ -81,6 +75,7 @@ class Collect(FlowModel, StepExit):
     """Waits for an `input`, checks what came, and keeps it."""
 
     word: ClassVar = "collect"
+    example: ClassVar = "collect: {into: name, digits: 4}"
     step_words: ClassVar = ("collect", "goto", "retry", "tail")
     aliases: ClassVar = {**dict.fromkeys(("variable", "name"), "into"), "if": "check"}
     hints: ClassVar = {
@@ -186,7 +181,7 @@ class Collect(FlowModel, StepExit):
     def read(cls, node: Node, source: StepSource) -> Wired | None:
         """The `collect` of a step with the `goto` beside it."""
         reader, place = source.reader, source.fields.at("collect")
-        found = reader.map(node, "`collect`", "write `collect: {into: name, digits: 4}`")
+        found = reader.map(node, "`collect`", f"write `{cls.example}`")
         target = source.needed_target("goto", "add `goto: step` beside `collect`")
         retry = source.retry(place)
         if found is None:

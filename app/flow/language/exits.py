@@ -27,12 +27,12 @@ from app.flow.actions.item import Played
 from app.flow.actions.waits import with_held
 from app.flow.language.base import FlowModel, Made, ReadWith, duration
 from app.flow.language.json_schema import TEXT, defined
-from app.flow.language.reader import Fields, Reader
+from app.flow.language.reader import Fields, Reader, is_missing, items
 from app.flow.language.retry import Retry, RetryWords, finish_retry, read_retry
 from app.flow.language.returns import OK
 from app.flow.language.targets import read_target
 from app.flow.model import Again, Asked, Decision, Edge, Exit, Frame, Go, Jump, Outcome, Part, Target
-from app.flow.nodes import Map, Node, Place, Seq, Text
+from app.flow.nodes import Map, Node, Place, Text
 from app.flow.paths import is_inner
 from app.flow.scope import Record
 from app.flow.templates import Expression
@@ -278,10 +278,10 @@ def _is_else(line: Node) -> bool:
 def _read_arm(line: Node, source: StepSource) -> Arm | None:
     """A line with a condition; None when it cannot be read."""
     reader = source.reader
-    if not isinstance(line, Map):
-        reader.report("E201", line.place, "a line of `branch` is not a map", _BLOCK)
+    found = reader.map(line, "a line of `branch`", _BLOCK)
+    if found is None:
         return None
-    fields = Arm.read_words(line, "a line of `branch`", reader, more=("else",))
+    fields = Arm.read_words(found, "a line of `branch`", reader, more=("else",))
     if "else" in fields.values:
         message = "`if` and `else` are in one line of `branch`"
         reader.report("E251", fields.at("else"), message, "write `- else: step` as a line of its own, the last one")
@@ -295,30 +295,27 @@ def _read_arm(line: Node, source: StepSource) -> Arm | None:
 
 def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target | None:
     """Where `else` leads; E250 without one, E251 for lines behind it."""
-    found = [(index, line) for index, line in enumerate(lines) if isinstance(line, Map) and _is_else(line)]
-    if not found:
+    index, found = next(((index, line) for index, line in enumerate(lines) if _is_else(line)), (0, None))
+    if found is None:
         has_stray = any(isinstance(line, Map) and (line.get("else") or not line.get("if")) for line in lines)
         if not has_stray:
             reader.report("E250", place, "`branch` has no `else`: where does a call go that fits no line?")
         return None
-    index, line = found[0]
     for behind in lines[index + 1 :]:
         reader.report("E251", behind.place, "this line of `branch` comes after `else` and is never reached")
-    step = line.get("else")
-    if isinstance(step, Text) and not step.value and not step.quoted:
-        return None  # it is reported already that nothing follows `else:`
-    otherwise = Else.parse(line, "the `else` line", reader)
+    step = found.get("else") if isinstance(found, Map) else None
+    otherwise = None if step is None or is_missing(step) else Else.parse(found, "the `else` line", reader)
     return otherwise.target if otherwise else None
 
 
 HELD: Final = "held"
-_ON: Final = "add `on: {ready: step, too_long: step}`"
 
 
 class HoldOutcomes(FlowModel):
     """The `on` beside `hold`."""
 
     unknown_code: ClassVar = "E277"
+    example: ClassVar = "on: {ready: step, too_long: step}"
     cures: ClassVar = {"ready": "add `ready: step`", "too_long": "add `too_long: step`"}
 
     ready: Annotated[Target, ReadWith(read_target, defined("goto"))]
@@ -331,6 +328,7 @@ class Hold(FlowModel, StepExit):
     """Waits until a condition holds, at most for a time. `shown` is the condition for the trace."""
 
     word: ClassVar = "hold"
+    example: ClassVar = "hold: {until: place.agent_free, up_to: 10m}"
     step_words: ClassVar = ("hold", "on")
     is_early: ClassVar = True
     asks_again: ClassVar = True
@@ -389,23 +387,18 @@ class Hold(FlowModel, StepExit):
     def read(cls, node: Node, source: StepSource) -> Wired | None:
         """The `hold` of a step with the `on` beside it."""
         reader, place = source.reader, source.fields.at("hold")
-        found = reader.map(node, "`hold`", "write `hold: {until: place.agent_free, up_to: 10m}`")
-        outcomes = _read_outcomes(source)
-        hold = cls.parse(found, "`hold`", reader, place=place, outcomes=outcomes) if found else None
+        on = source.fields.need("on", f"add `{HoldOutcomes.example}`", reader)
+        lines = reader.map(on, "`on`", f"add `{HoldOutcomes.example}`") if on else None
+        outcomes = None
+        if lines is not None:
+            fields = HoldOutcomes.read_words(lines, "`on`", reader, place=source.fields.at("on"), more=("error",))
+            outcomes = HoldOutcomes.build(fields.without("error"), reader)
+        hold = cls.parse(node, "`hold`", reader, place=place, outcomes=outcomes)
         if hold is None or outcomes is None:
             return None
         _check_changes(hold.until, source)
         hold = hold.model_copy(update={"shown": source.shown(hold.until)})
         return Wired(hold, with_held(source.parts, place, reader))
-
-
-def _read_outcomes(source: StepSource) -> HoldOutcomes | None:
-    node = source.fields.need("on", _ON, source.reader)
-    found = source.reader.map(node, "`on`", _ON) if node else None
-    if found is None:
-        return None
-    fields = HoldOutcomes.read_words(found, "`on`", source.reader, place=source.fields.at("on"), more=("error",))
-    return HoldOutcomes.build(fields.without("error"), source.reader)
 
 
 def _check_changes(until: Expression, source: StepSource) -> None:
@@ -423,7 +416,7 @@ def _check_changes(until: Expression, source: StepSource) -> None:
 
 def _asked(node: Node | None) -> Iterator[str]:
     """The names of the lookups under `lookup` of a step."""
-    for item in node.items if isinstance(node, Seq) else (node,):
+    for item in items(node):
         if isinstance(item, Map):
             yield from item.keys()
         elif isinstance(item, Text):

@@ -25,8 +25,8 @@ from app.errors import RenderError
 from app.flow.actions.values import Object
 from app.flow.language.base import Made, ReadWith, duration, kept
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
-from app.flow.language.outgoing import Definition, Named, Url, has_braces, read_json_map, read_named, scope_with
-from app.flow.language.reader import Fields, Reader
+from app.flow.language.outgoing import Definition, Named, Url, read_json_map, read_named, scope_with
+from app.flow.language.reader import Fields, Reader, has_braces
 from app.flow.language.returns import OK, Hushing, Misfit, ReturnedMap, read_default, read_returns
 from app.flow.language.variables import is_variable_name, read_params
 from app.flow.model import Param, Value

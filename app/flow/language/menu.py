@@ -9,7 +9,7 @@ choices:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, TypeAlias
@@ -21,8 +21,8 @@ from app.flow.language.base import FlowModel, Made, ReadWith
 from app.flow.language.exits import StepExit, StepSource, Wired
 from app.flow.language.json_schema import defined, listed
 from app.flow.language.locales import speaks_several, split
-from app.flow.language.reader import Reader
-from app.flow.language.retry import Retry
+from app.flow.language.reader import Reader, has_braces, items
+from app.flow.language.retry import FAILURES, Retry
 from app.flow.language.targets import read_sets, read_target
 from app.flow.model import Again, Asked, Assignment, Decision, Edge, Frame, Go, Outcome, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -40,50 +40,44 @@ _QUOTED_LIST: Final = re.compile(r"\[.*\]")
 _TAKEN: Final = frozenset({"noinput", "nomatch", "asr_error", "error", "collected", "end"})
 
 
-def _items(node: Node | None) -> tuple[Node, ...]:
-    if node is None:
-        return ()
-    return node.items if isinstance(node, Seq) else (node,)
+def _read_texts(node: Node, what: str, code: str, reader: Reader) -> list[Text]:
+    """A text, or a list of them that is not empty."""
+    if isinstance(node, Seq) and not node.items:
+        reader.report(code, node.place, f"{what} is an empty list", "list what a caller may press or say")
+    return [text for item in items(node) if (text := reader.text(item, what)) is not None]
 
 
 def _read_keys(node: Node, what: str, reader: Reader) -> tuple[str, ...]:
     """What is pressed: digits, `*` or `#`."""
-    if isinstance(node, Seq) and not node.items:
-        reader.report("E232", node.place, f"{what} is an empty list")
-    texts = [text for item in _items(node) if (text := reader.text(item, what)) is not None]
-    for text in texts:
-        if not _KEY.fullmatch(text.value):
+    found: dict[str, None] = {}
+    for text in _read_texts(node, what, "E232", reader):
+        if _KEY.fullmatch(text.value):
+            found[text.value] = None
+        else:
             reader.report("E232", text.place, f'"{text.value}" cannot be pressed')
-    return tuple(dict.fromkeys(text.value for text in texts if _KEY.fullmatch(text.value)))
+    return tuple(found)
 
 
 def _read_speech(node: Node, what: str, reader: Reader) -> dict[str, dict[str, str]]:
     """The phrases by locale, as written → folded; those that count in every locale under ""."""
-    if not isinstance(node, Map):
-        return {"": _read_phrases(node, what, reader)}
-    found = split(node, what, reader) or {}
-    return {locale: _read_phrases(each, what, reader) for locale, each in found.items()}
+    by_locale = (split(node, what, reader) or {}) if isinstance(node, Map) else {"": node}
+    return {locale: _read_phrases(each, what, reader) for locale, each in by_locale.items()}
 
 
 def _read_phrases(node: Node, what: str, reader: Reader) -> dict[str, str]:
-    if isinstance(node, Seq) and not node.items:
-        reader.report("E235", node.place, f"{what} is an empty list", "list what a caller may say")
-    texts = [text for item in _items(node) if (text := reader.text(item, what)) is not None]
-    return {text.value: folded for text in texts if (folded := _read_phrase(text, reader))}
-
-
-def _read_phrase(text: Text, reader: Reader) -> str:
-    """A phrase, folded; "" once it is reported that nobody can say it."""
-    if "{{" in text.value or "{%" in text.value:
-        reader.report("E235", text.place, "a phrase cannot be computed")
-        return ""
-    folded = fold(text.value)
-    if _QUOTED_LIST.fullmatch(text.value.strip()):
-        message = f"{text.value} in quotes is one phrase, with its brackets and commas"
-        reader.report("W236", text.place, message, f"write `{text.value.strip()}` without quotes")
-    if not folded:
-        reader.report("E235", text.place, f'"{text.value}" holds no word that could be heard')
-    return folded
+    found: dict[str, str] = {}
+    for text in _read_texts(node, what, "E235", reader):
+        folded = fold(text.value)
+        if has_braces(text):
+            reader.report("E235", text.place, "a phrase cannot be computed")
+        elif not folded:
+            reader.report("E235", text.place, f'"{text.value}" holds no word that could be heard')
+        else:
+            found[text.value] = folded
+        if _QUOTED_LIST.fullmatch(text.value.strip()):
+            message = f"{text.value} in quotes is one phrase, with its brackets and commas"
+            reader.report("W236", text.place, message, f"write `{text.value.strip()}` without quotes")
+    return found
 
 
 class Choice(FlowModel):
@@ -133,7 +127,7 @@ class Choice(FlowModel):
         """Where a key or a folded phrase is written; of a phrase that is written twice, the later place."""
         node = self.written.get(word)
         nodes = [entry.value for entry in node.entries] if isinstance(node, Map) else [node]
-        texts = (item for each in nodes for item in _items(each) if isinstance(item, Text))
+        texts = (item for each in nodes for item in items(each) if isinstance(item, Text))
         return [text.place for text in texts if value == (fold(text.value) if word == "speech" else text.value)][-1]
 
 
@@ -142,55 +136,35 @@ Menu: TypeAlias = Mapping[str, Choice]
 
 def read_menu(node: Node, what: str, reader: Reader) -> Menu | None:
     """A map of choices by name; one that cannot be read is left out. None when it is no map."""
-    if not isinstance(node, Map):
-        cure = "write one choice a line: `sales: {dtmf: 1, speech: [sales], goto: sales}`"
-        reader.report("E201", node.place, f"{what} is not a map", cure)
+    found = reader.map(node, what, "write one choice a line: `sales: {dtmf: 1, speech: [sales], goto: sales}`")
+    if found is None:
         return None
-    read = [_read_choice(entry, reader) for entry in node.entries]
+    read = [_read_choice(entry, reader) for entry in found.entries]
     return {choice.name: choice for choice in read if choice is not None}
 
 
 def _read_choice(entry: Entry, reader: Reader) -> Choice | None:
     name, place = entry.key.value, entry.key.place
     what = f'the choice "{name}"'
-    _check_name(entry.key, reader)
-    if not isinstance(entry.value, Map):
-        cure = f"write `{name}: {{dtmf: 1, goto: step}}`"
-        reader.report("E201", entry.value.place, f"{what} is not a map", cure)
+    taken_cure = "give the choice another name"
+    if name in FAILURES:
+        taken_cure = f"write it under `retry`: `retry: {{{name}: [..], then: step}}`"
+    cure = "name the choice by what it stands for; keys go into `dtmf`"
+    reader.check_name(entry.key, "a choice", _NAME, cure, taken=_TAKEN, taken_cure=taken_cure)
+    found = reader.map(entry.value, what, f"write `{name}: {{dtmf: 1, goto: step}}`")
+    if found is None:
         return None
-    fields = Choice.read_words(entry.value, what, reader, place=place)
+    fields = Choice.read_words(found, what, reader, place=place)
     choice = Choice.build(fields, reader, name=name)
-    speech = fields.get("speech")
-    if speech is not None and not isinstance(speech, Map) and not _chooses_locale(entry.value):
-        _check_translated(speech, what, reader)
+    speech, sets = fields.get("speech"), fields.get("set")
+    chooses_locale = any(isinstance(node, Map) and node.get("locale") is not None for node in (found, sets))
+    if speech is not None and not isinstance(speech, Map) and not chooses_locale and speaks_several(reader.locales):
+        shown = ", ".join(f"{locale}: [..]" for locale in reader.locales)
+        message = f"`speech` of {what} is the same in every locale: {', '.join(reader.locales)}"
+        reader.report("W566", speech.place, message, f"write `speech: {{{shown}}}`")
     if not {"dtmf", "speech"} & fields.keys.keys() and fields.is_whole:
         reader.report("E231", place, f"{what} can be neither pressed nor said")
     return choice
-
-
-def _check_name(name: Text, reader: Reader) -> None:
-    if name.value in _TAKEN:
-        cure = "give the choice another name"
-        if name.value in {"noinput", "nomatch"}:
-            cure = f"write it under `retry`: `retry: {{{name.value}: [..], then: step}}`"
-        reader.report("E206", name.place, f'a choice cannot be named "{name.value}"', cure)
-    elif not _NAME.fullmatch(name.value):
-        cure = "name the choice by what it stands for; keys go into `dtmf`"
-        reader.report("E205", name.place, f'a choice cannot be named "{name.value}"', cure)
-
-
-def _chooses_locale(choice: Map) -> bool:
-    """Whether it is a choice of a language, which is said in its own; also one that is written wrongly."""
-    sets = choice.get("set")
-    return any("locale" in node.keys() for node in (choice, sets) if isinstance(node, Map))  # noqa: SIM118 - no dict
-
-
-def _check_translated(speech: Node, what: str, reader: Reader) -> None:
-    """W566 for phrases that count in every language."""
-    if speaks_several(reader.locales):
-        shown = ", ".join(f"{name}: [..]" for name in reader.locales)
-        message = f"`speech` of {what} is the same in every locale: {', '.join(reader.locales)}"
-        reader.report("W566", speech.place, message, f"write `speech: {{{shown}}}`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,18 +223,22 @@ class Choices(StepExit):
     @classmethod
     def read(cls, node: Node, source: StepSource) -> Wired | None:
         """The `choices` of a step, and those that it inherits."""
-        reader, place, defaults = source.reader, source.fields.at("choices"), source.defaults
         node, source = _put_back(node, source)
+        reader, place, defaults = source.reader, source.fields.at("choices"), source.defaults
         own = read_menu(node, "`choices`", reader)
         retry = source.retry(place)
         if own is None:
             return None
         choices = {**own, **{name: choice for name, choice in defaults.choices.items() if name not in own}}
-        if not choices and defaults.is_whole and not (isinstance(node, Map) and node.entries):
+        written = node.entries if isinstance(node, Map) else ()
+        if not choices and defaults.is_whole and not written:
             reader.report("E230", place, "this menu has no choice")
         asked = _asked(choices, source.min_confidence, reader)
-        if asked.keys and not any(choice.said for choice in choices.values()):
-            _check_confidence(source)
+        is_heard = any(isinstance(value, Map) and value.get("speech") is not None for _, value in written)
+        is_heard = is_heard or any(choice.said for choice in choices.values())
+        if asked.keys and not is_heard and "min_confidence" in source.fields.values:
+            message = "`min_confidence` has no effect: no choice of this menu has `speech`"
+            reader.report("W222", source.fields.at("min_confidence"), message)
         if retry is None or not (asked.keys or asked.phrases):
             return None
         needs = {locale: {c.name: c.need_in(locale) for c in choices.values()} for locale in reader.locales or ("",)}
@@ -270,34 +248,22 @@ class Choices(StepExit):
 
 
 def _put_back(node: Node, source: StepSource) -> tuple[Node, StepSource]:
-    """The menu without the words of the step that are indented too far; E202 for each."""
-    strays = [entry for entry in node.entries if _belongs_to_step(entry, source)] if isinstance(node, Map) else []
-    if not strays or not isinstance(node, Map):
-        return node, source
-    keys, values = dict(source.fields.keys), dict(source.fields.values)
+    """The menu without the words of the step that are indented too far (E202), and the step with them."""
+    fields, inner = source.fields, node.entries if isinstance(node, Map) else ()
+    strays = [
+        entry
+        for entry in inner
+        if entry.key.value in {"retry", "tail", "min_confidence"} - fields.values.keys()
+        and not (isinstance(entry.value, Map) and {"dtmf", "speech", "goto"}.intersection(entry.value.keys()))
+    ]
     for key, value in strays:
         message = f"`{key.value}` is among the choices, and belongs to the step"
-        column = source.fields.at("choices").column
-        source.reader.report("E202", key.place, message, f"indent it by {column - 1} spaces, as `choices` is")
-        keys[key.value], values[key.value] = key, value
-    rest = tuple(entry for entry in node.entries if entry not in strays)
-    return node._replace(entries=rest), replace(source, fields=replace(source.fields, keys=keys, values=values))
-
-
-def _belongs_to_step(entry: Entry, source: StepSource) -> bool:
-    """Whether an entry of a menu is `retry` or `tail` of its step, and no choice."""
-    is_choice = isinstance(entry.value, Map) and {"dtmf", "speech", "goto"} & set(entry.value.keys())
-    word = entry.key.value
-    return word in Choices.step_words and word != "choices" and word not in source.fields.values and not is_choice
-
-
-def _check_confidence(source: StepSource) -> None:
-    """W222 for a `min_confidence` of a menu that takes keys alone."""
-    node, place = source.fields.get("choices"), source.fields.at("min_confidence")
-    entries = node.entries if isinstance(node, Map) else ()
-    is_heard = any(isinstance(each.value, Map) and each.value.get("speech") is not None for each in entries)
-    if "min_confidence" in source.fields.values and not is_heard:
-        source.reader.report("W222", place, "`min_confidence` has no effect: no choice of this menu has `speech`")
+        cure = f"indent it by {fields.at('choices').column - 1} spaces, as `choices` is"
+        source.reader.report("E202", key.place, message, cure)
+        fields = replace(fields, keys={**fields.keys, key.value: key}, values={**fields.values, key.value: value})
+    if isinstance(node, Map):
+        node = node._replace(entries=tuple(entry for entry in inner if entry not in strays))
+    return node, replace(source, fields=fields)
 
 
 def _locale(frame: Frame) -> str:
@@ -315,13 +281,14 @@ def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:
 
 def _asked(choices: Menu, least: float, reader: Reader) -> Asked:
     """What the menu listens for: in the default locale, with what it does in each."""
-    keys = _keys(choices, reader)
-    each = {
-        locale: Asked(keys=keys, phrases=_phrases(choices, locale, reader), min_confidence=least)
-        for locale in reader.locales or ("",)
-    }
+    every = choices.values()
+    keys = _distinct(((key, choice) for choice in every for key in choice.keys), "dtmf", reader)
+    each: dict[str, Asked] = {}
+    for locale in reader.locales or ("",):
+        said = ((phrase, choice) for choice in every for phrase in choice.said_in(locale).values())
+        each[locale] = Asked(keys=keys, phrases=_distinct(said, "speech", reader), min_confidence=least)
     first = next(iter(each.values()))
-    return replace(first, by_locale=each) if any(choice.is_local for choice in choices.values()) else first
+    return replace(first, by_locale=each) if any(choice.is_local for choice in every) else first
 
 
 def _needs(choices: Menu, locales: tuple[str, ...]) -> dict[str, Any]:
@@ -340,30 +307,14 @@ def _needs(choices: Menu, locales: tuple[str, ...]) -> dict[str, Any]:
     return needs
 
 
-def _keys(choices: Menu, reader: Reader) -> dict[str, str]:
-    """Key → choice; E233 for one of two choices."""
+def _distinct(ways: Iterable[tuple[str, Choice]], word: str, reader: Reader) -> dict[str, str]:
+    """Key or folded phrase → choice; E233 for a key and E234 for a phrase of two choices."""
     found: dict[str, Choice] = {}
-    for choice in choices.values():
-        for key in choice.keys:
-            other = found.setdefault(key, choice)
-            if other is not choice:
-                _report_twice("dtmf", key, (other, choice), reader)
-    return {key: choice.name for key, choice in found.items()}
-
-
-def _phrases(choices: Menu, locale: str, reader: Reader) -> dict[str, str]:
-    """Folded phrase of a locale → choice; E234 for one of two choices."""
-    found: dict[str, Choice] = {}
-    for choice in choices.values():
-        for phrase in choice.said_in(locale).values():
-            other = found.setdefault(phrase, choice)
-            if other is not choice:
-                _report_twice("speech", phrase, (other, choice), reader)
-    return {phrase: choice.name for phrase, choice in found.items()}
-
-
-def _report_twice(word: str, value: str, both: tuple[Choice, Choice], reader: Reader) -> None:
-    """E233 for a key and E234 for a phrase of two choices."""
-    (earlier, first), (place, second) = sorted((choice.place_of(word, value), choice.name) for choice in both)
-    code, what = ("E233", f"the key {value}") if word == "dtmf" else ("E234", f'the phrase "{value}"')
-    reader.report(code, place, f'{what} stands for "{second}" and, in line {earlier.line}, for "{first}"')
+    for value, choice in ways:
+        other = found.setdefault(value, choice)
+        if other is not choice:
+            both = sorted((each.place_of(word, value), each.name) for each in (other, choice))
+            (earlier, first), (place, second) = both
+            code, what = ("E233", f"the key {value}") if word == "dtmf" else ("E234", f'the phrase "{value}"')
+            reader.report(code, place, f'{what} stands for "{second}" and, in line {earlier.line}, for "{first}"')
+    return {value: choice.name for value, choice in found.items()}

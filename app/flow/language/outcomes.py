@@ -196,18 +196,17 @@ class Run(StepExit):
         fields, reader, place = source.fields, source.reader, source.fields.at("run")
         runs = read_run(node, fields.get("with"), reader, comes_back=True)
         signature = reader.flows.get(runs.flow) if runs else None
-        cure = _lines_cure(signature)
+        outcomes = (signature.outcomes or (RETURNED,)) if signature else ()
+        cure = f"add `on: {{{', '.join(f'{name}: step' for name in outcomes or ('outcome',))}}}`"
         on = fields.need("on", cure, reader)
         found = reader.map(on, "`on`", cure) if on else None
         if runs is None or found is None:
             return None
-        outcomes = _outcomes(signature)
-        is_known = signature is not None and signature.is_whole
-        known = (*(outcomes if is_known else found.keys()), OTHERWISE, ERROR)
+        known = (*(outcomes if signature and signature.is_whole else found.keys()), OTHERWISE, ERROR)
         written = read_fields(found, known, "`on`", reader, place=fields.at("on"), code="E275")
         lines = _lines(written, reader)
         if signature is not None and signature.is_whole:
-            _check_lines(written, signature, reader)
+            _check_otherwise(written, outcomes, "E276", reader)
             _check_returned(signature, place, reader)
         return Wired(cls(runs, lines, outcomes, place), source.parts)
 
@@ -223,15 +222,17 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
     Beside a fault of `do` a strange name is taken for a checkpoint that could not be read.
     """
     reader = source.reader
-    observed = {entry.key.value: entry for entry in node.entries if _only_observes(entry.key.value, source)}
-    for name, entry in observed.items():
+    observed = [entry for entry in node.entries if entry.key.value in _OBSERVED - source.checkpoints]
+    for key, _ in observed:
         cure = "write `completed` for what follows the conversation; what only observes it belongs under `events`"
-        reader.report("E262", entry.key.place, f"`{name}` cannot steer a call", cure if name == "answered" else None)
-    kept = Map(tuple(entry for entry in node.entries if entry.key.value not in observed), node.place)
+        reader.report(
+            "E262", key.place, f"`{key.value}` cannot steer a call", cure if key.value == "answered" else None
+        )
+    kept = Map(tuple(entry for entry in node.entries if entry not in observed), node.place)
     known = (*OUTCOMES, ERROR, *sorted(source.checkpoints.difference(OUTCOMES, ("",))))
-    strange = [name for name in kept.keys() if name not in known and not nearest(name, known)]  # noqa: SIM118 - a Map
+    strange = {entry.key.value for entry in kept.entries if not nearest(entry.key.value, known)}.difference(known)
     if not source.plays_whole:
-        known = (*known, *(name for name in strange if name.lower() not in {**_ALIASES, **_HINTS}))
+        known = (*known, *sorted(name for name in strange if name.lower() not in _ALIASES | _HINTS))
     listed = f"known are: {', '.join(known)}, and the checkpoints of `do`"
     hints = dict.fromkeys({name.lower() for name in strange}.difference(_ALIASES), listed) | _HINTS
     place = source.fields.at("on")
@@ -239,28 +240,28 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
     return replace(fields, is_whole=fields.is_whole and not observed)
 
 
-def _only_observes(name: str, source: StepSource) -> bool:
-    return name in _OBSERVED and name not in source.checkpoints
-
-
 def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -> None:
     reader = source.reader
-    missing = [name for name in failures if name not in fields.values]
     if DISCONNECTED in fields.values and DISCONNECTED not in failures:
         message = "`disconnected` is an outcome of a websocket, and this connect leads to none"
         reader.report("E263", fields.at(DISCONNECTED), message, "delete the line")
     connect = connect_of(source.parts)
     may_be_empty = connect is not None and any(target.numbers is not None for target in connect.targets)
-    if "otherwise" in fields.values and not missing and not may_be_empty:
-        reader.report("W267", fields.at("otherwise"), "`otherwise` catches nothing: every failure has its own line")
-    if not fields.is_whole:
-        return
-    if "otherwise" not in fields.values and missing:
-        named = ", ".join(missing)
-        message = f"`on` does not say where a call goes on {named}"
-        reader.report("E260", fields.place, message, f"add `otherwise: step`, or a line each for {named}")
-    if "completed" not in fields.values:
+    _check_otherwise(fields, failures, "E260", reader, may_be_empty=may_be_empty)
+    if fields.is_whole and "completed" not in fields.values:
         reader.report("E261", fields.place, "`on` does not say what follows a completed call")
+
+
+def _check_otherwise(
+    fields: Fields, outcomes: tuple[str, ...], code: str, reader: Reader, *, may_be_empty: bool = False
+) -> None:
+    """W267 for an `otherwise` that catches none of the outcomes; `code` for outcomes that lead nowhere."""
+    missing = ", ".join(name for name in outcomes if name not in fields.values)
+    if OTHERWISE in fields.values and not missing and not may_be_empty:
+        reader.report("W267", fields.at(OTHERWISE), "`otherwise` catches nothing: every outcome has its own line")
+    elif OTHERWISE not in fields.values and missing and fields.is_whole:
+        message = f"`on` does not say where a call goes on {missing}"
+        reader.report(code, fields.place, message, f"add `otherwise: step`, or a line each for {missing}")
 
 
 def _check_returned(signature: Signature, place: Place, reader: Reader) -> None:
@@ -283,27 +284,6 @@ def _fits(returned: Variable, variable: Variable) -> bool:
     """Whether every value of the one may be kept in the other."""
     if variable.words:
         return bool(returned.words) and set(returned.words) <= set(variable.words)
-    is_wider = variable.type_name in {"text", "number"}
-    if is_wider:
+    if variable.type_name in {"text", "number"}:
         return variable_type(returned).kind == variable_type(variable).kind
     return returned.type_name == variable.type_name and not returned.words
-
-
-def _outcomes(signature: Signature | None) -> tuple[str, ...]:
-    return (signature.outcomes or (RETURNED,)) if signature else ()
-
-
-def _lines_cure(signature: Signature | None) -> str:
-    shown = ", ".join(f"{name}: step" for name in _outcomes(signature) or ("outcome",))
-    return f"add `on: {{{shown}}}`"
-
-
-def _check_lines(lines: Fields, signature: Signature, reader: Reader) -> None:
-    missing = [name for name in _outcomes(signature) if name not in lines.values]
-    if OTHERWISE in lines.values and not missing:
-        message = f"`otherwise` catches nothing: every outcome of {signature.name} has its own line"
-        reader.report("W267", lines.at(OTHERWISE), message)
-    elif OTHERWISE not in lines.values and missing and lines.is_whole:
-        shown = ", ".join(missing)
-        message = f'`on` does not say where a call goes when the flow "{signature.name}" returns {shown}'
-        reader.report("E276", lines.place, message, f"add `otherwise: step`, or a line each for {shown}")

@@ -20,7 +20,7 @@ from app.flow.actions.fields import JsonField
 from app.flow.actions.values import Array, Object
 from app.flow.language.base import FlowModel, Made, ReadWith, kept
 from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
-from app.flow.language.reader import Reader
+from app.flow.language.reader import Reader, has_braces, items
 from app.flow.language.targets import read_given
 from app.flow.model import Assignment, Param, Value
 from app.flow.nodes import Map, Node, Place, Seq, Text
@@ -173,11 +173,6 @@ def read_json_map(node: Map, what: str, reader: Reader) -> Object:
     return Object({name: value for name, value in values.items() if value is not None}, node.place)
 
 
-def has_braces(text: Text) -> bool:
-    """Whether something in it is computed."""
-    return "{{" in text.value or "{%" in text.value
-
-
 Url: TypeAlias = Annotated[Value, ReadWith(read_url, TEXT)]
 Headers: TypeAlias = Annotated[Object, ReadWith(read_headers, named(TEXT))]
 Body: TypeAlias = Annotated[Value, ReadWith(read_json, ANYTHING)]
@@ -313,7 +308,7 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Reader
         what: the word that it is written under, for messages.
     """
     declaring = {*kind.words(), "url"} - known.keys()
-    for item in node.items if isinstance(node, Seq) else (node,):
+    for item in items(node):
         if isinstance(item, Seq):
             cure = f"write the name of a {kind.noun}, or `- name: {{param: value}}` in a list"
             reader.report("E201", item.place, f"a {kind.noun} of {what} is a list", cure)

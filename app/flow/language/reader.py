@@ -264,3 +264,15 @@ def fallen_out(entries: Iterable[Entry], may_fall: Callable[[Entry], bool]) -> f
 def is_missing(node: Node) -> bool:
     """Whether no value is written there, which is reported when the file is read."""
     return isinstance(node, Text) and not node.value and not node.quoted
+
+
+def items(node: Node | None) -> tuple[Node, ...]:
+    """The items of a list; any other node is a list of one."""
+    if node is None:
+        return ()
+    return node.items if isinstance(node, Seq) else (node,)
+
+
+def has_braces(text: Text) -> bool:
+    """Whether something in it is computed."""
+    return "{{" in text.value or "{%" in text.value

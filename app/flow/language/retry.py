@@ -27,7 +27,7 @@ from app.flow.checks.ncco import check_step
 from app.flow.language.base import FlowModel, ReadWith
 from app.flow.language.json_schema import defined
 from app.flow.language.locales import split, stands_for_locales
-from app.flow.language.reader import Fields, Reader
+from app.flow.language.reader import Fields, Reader, items
 from app.flow.language.targets import is_target, read_target
 from app.flow.model import Again, Decision, Edge, Go, Part, Target
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -114,6 +114,7 @@ class RetryWords(FlowModel):
         **dict.fromkeys(("max", "attempts", "count"), "tries"),
         **dict.fromkeys(("goto", "else"), "then"),
     }
+    example: ClassVar = "retry: {noinput: [..], nomatch: [..], then: step}"
     hints: ClassVar = dict.fromkeys(("prompt", "prompts"), "write `noinput: [..]` and `nomatch: [..]`")
 
     noinput: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, defined("prompts"))] = None
@@ -140,29 +141,26 @@ class RetryWords(FlowModel):
 
 
 def read_retry(node: Node, reader: Reader, place: Place) -> RetryWords | None:
-    """A `retry` map; `place` is where the word is written. One that is no map is reported, and hides what it says."""
-    found = reader.map(node, "`retry`", "write `retry: {noinput: [..], nomatch: [..], then: step}`")
-    if found is None:
+    """A `retry` map; `place` is where the word is written. One that is no map is reported, and hides what it says.
+
+    W241 for a prompt behind the last one that `tries` lets the caller hear.
+    """
+    if not isinstance(node, Map):
+        RetryWords.parse(node, "`retry`", reader)
         return unreadable_retry(place, reader)
-    words = RetryWords.parse(found, "`retry`", reader, place=place)
-    if words is not None and words.tries is not None:
-        for name, prompts in words.prompts.items():
-            _check_heard(name, prompts, words.tries, reader)
+    words = RetryWords.parse(node, "`retry`", reader, place=place)
+    tries = words.tries if words is not None else None
+    for name, prompts in words.prompts.items() if words and tries else ():
+        if tries and len(prompts) >= tries:
+            message = f"prompt {tries} of `{name}` is never played: after try {tries} comes `then`"
+            cure = f"write `tries: {len(prompts) + 1}`, or delete the prompt"
+            reader.report("W241", prompts[tries - 1].place, message, cure)
     return words
 
 
 def unreadable_retry(place: Place, reader: Reader) -> RetryWords | None:
     """A `retry` of which nothing is known."""
     return RetryWords.build(Fields("`retry`", place, {}, {}, is_whole=False), reader)
-
-
-def _check_heard(name: str, prompts: tuple[RetryPrompt, ...], tries: int, reader: Reader) -> None:
-    """W241 for a prompt behind the last one that `tries` lets the caller hear."""
-    if len(prompts) >= tries:
-        asked = "once" if tries == 1 else f"{tries} times"
-        message = f"prompt {tries} of `{name}` is never played: the caller is asked {asked}, then comes `then`"
-        cure = f"write `tries: {len(prompts) + 1}`, or delete the prompt"
-        reader.report("W241", prompts[tries - 1].place, message, cure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +224,12 @@ def finish_retry(
     place = layers[-1].written.place if layers else place
     if missing := [name for name in FAILURES if name not in then]:
         if is_whole and all(words.is_whole for words in layers):
-            _report_open_end(missing, place, reader)
+            message = "a caller who never answers is asked forever: no `then` says what follows the last try"
+            cure = None
+            if then:
+                message = f"`then` does not say what follows the last try after {missing[0]}"
+                cure = f"add `{missing[0]}: step` to `then`"
+            reader.report("E240", place, message, cure)
         return None
     written = {name: prompts for words in layers for name, prompts in words.prompts.items()}
     longest = max((len(prompts) for prompts in written.values()), default=0)
@@ -237,65 +240,41 @@ def finish_retry(
     return Retry(prompts, then, tries, reprompt, place)
 
 
-def _report_open_end(missing: list[str], place: Place, reader: Reader) -> None:
-    if len(missing) == len(FAILURES):
-        message = "a caller who never answers is asked forever: no `then` says what follows the last try"
-        reader.report("E240", place, message)
-    else:
-        message = f"`then` does not say what follows the last try after {missing[0]}"
-        reader.report("E240", place, message, f"add `{missing[0]}: step` to `then`")
-
-
 def prompt_items(node: Node, reader: Reader) -> tuple[Node, ...]:
     """The prompts under `noinput` or `nomatch`, each as it is written or with its locales under one action."""
+    found: list[Node | None] = []
     if isinstance(node, Map) and stands_for_locales(node, reader, _OPTIONS):
-        found = split(node, "this list of prompts", reader)
-        return _transposed(found, node.place, reader) if found else ()
-    items = (_each(item, reader) for item in _items(node))
-    return tuple(item for item in items if item is not None)
+        lists = {name: items(each) for name, each in (split(node, "this list of prompts", reader) or {}).items()}
+        (first, most), *others = [(name, len(each)) for name, each in lists.items()] or [("", 0)]
+        for name, count in others:
+            if count != most:
+                reader.report("E564", node.place, f"there are {most} prompts in {first} and {count} in {name}")
+                return ()
+        for each in zip(*lists.values(), strict=True):
+            found.append(_joined(dict(zip(lists, each, strict=True)), node.place, reader))
+        return tuple(item for item in found if item is not None)
+    for item in items(node):
+        if isinstance(item, Map) and stands_for_locales(item, reader, _OPTIONS):
+            by_locale = split(item, "this prompt", reader)
+            found.append(_joined(by_locale, item.place, reader) if by_locale else None)
+        else:
+            found.append(item)
+    return tuple(item for item in found if item is not None)
 
 
 def as_item(node: Node) -> Map | None:
     """A prompt as an item of `do`; None for a list, which is none."""
-    if isinstance(node, Map) and node.get("template") is None:
-        return node
-    if isinstance(node, Seq):
-        return None
+    if isinstance(node, Seq) or (isinstance(node, Map) and node.get("template") is None):
+        return node if isinstance(node, Map) else None
     return Map((Entry(Text("talk", node.place), node),), node.place)
-
-
-def _items(node: Node) -> tuple[Node, ...]:
-    return node.items if isinstance(node, Seq) else (node,)
-
-
-def _each(node: Node, reader: Reader) -> Node | None:
-    """One prompt of a list, which may be a map by locale."""
-    if not isinstance(node, Map) or not stands_for_locales(node, reader, _OPTIONS):
-        return node
-    found = split(node, "this prompt", reader)
-    return _joined(found, node.place, reader) if found else None
-
-
-def _transposed(lists: Mapping[str, Node], place: Place, reader: Reader) -> tuple[Node, ...]:
-    """A list of prompts for each locale as one list; E564 when one of them is longer."""
-    items = {name: _items(node) for name, node in lists.items()}
-    (first, most), *others = ((name, len(each)) for name, each in items.items())
-    other = next(((name, count) for name, count in others if count != most), None)
-    if other is not None:
-        message = f"there are {most} prompts in {first} and {other[1]} in {other[0]}"
-        reader.report("E564", place, message)
-        return ()
-    tries = [{name: each[number] for name, each in items.items()} for number in range(most)]
-    found = [_joined(each, place, reader) for each in tries]
-    return tuple(item for item in found if item is not None)
 
 
 def _joined(by_locale: Mapping[str, Node], place: Place, reader: Reader) -> Map | None:
     """The prompts of one try as an item of `do`; E564 unless all are spoken or all are streamed."""
-    items = {name: as_item(node) for name, node in by_locale.items()}
-    entries = {name: item.entries[0] for name, item in items.items() if item is not None and len(item.entries) == 1}
+    made = {name: as_item(node) for name, node in by_locale.items()}
+    entries = {name: item.entries[0] for name, item in made.items() if item is not None and len(item.entries) == 1}
     kinds = {entry.key.value for entry in entries.values()}
-    if len(entries) < len(items) or len(kinds) > 1 or not kinds <= {"talk", "stream"}:
+    if len(entries) < len(made) or len(kinds) > 1 or not kinds <= {"talk", "stream"}:
         cure = "write a text for each, or {stream: url} for each; other fields go beside `talk: {en: .., fr: ..}`"
         reader.report("E564", place, "a prompt is not spoken, or not streamed, in every locale alike", cure)
         return None

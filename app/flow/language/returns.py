@@ -16,8 +16,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
-from app.flow.language.outgoing import MAX_DEPTH, has_braces, plain_json, plain_text, read_json
-from app.flow.language.reader import Fields, Reader
+from app.flow.language.outgoing import MAX_DEPTH, plain_json, plain_text, read_json
+from app.flow.language.reader import Fields, Reader, has_braces
 from app.flow.language.variables import DECLARABLE, read_type
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.paths import Path, by_step

@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 
 from app.flow.language.base import FlowModel, ReadWith, kept
 from app.flow.language.json_schema import ANYTHING, JsonSchema, one_of
-from app.flow.language.reader import Reader, fallen_out
+from app.flow.language.reader import Reader, fallen_out, has_braces
 from app.flow.model import Param, Signature, Variable
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.scope import RESERVED, ScopeTypes, scope_types, variable_type
@@ -196,7 +196,7 @@ def guess_type(value: Node | None) -> str:
 
 def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
     """The default, cast; E203 when it does not fit. An empty text fits phone and url: nothing is known yet."""
-    if computed := [text for text in _texts(node) if "{{" in text.value or "{%" in text.value]:
+    if computed := [text for text in _texts(node) if has_braces(text)]:
         cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
         for text in computed:
             reader.report("E203", text.place, f'`default` of the variable "{variable.name}" has braces', cure)
