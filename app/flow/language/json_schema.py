@@ -28,7 +28,7 @@ def defined(name: str) -> JsonSchema:
 
 
 def offered(kind: str, *more: str) -> JsonSchema:
-    """A text for which an editor offers names of a project (`app.flow.schema.Names`), and `more`."""
+    """A text for which an editor offers names of a project (`app.flow.language.names`), and `more`."""
     return {"offered": kind, "more": list(more)}
 
 
@@ -71,9 +71,10 @@ def mapped(properties: Mapping[str, JsonSchema], *, required: Iterable[str] = ()
     return schema | {"required": due} if due else schema
 
 
-def named(value: JsonSchema, *, names: Iterable[str] = ()) -> JsonSchema:
-    """A map with names that the author chooses; an editor offers `names`."""
-    return {"type": "object", "properties": dict.fromkeys(names, value), "additionalProperties": value}
+def named(value: JsonSchema, *, names: Iterable[str] = (), offered: str = "") -> JsonSchema:
+    """A map with names that the author chooses; an editor offers `names`, or those of a project of one kind."""
+    schema = {"type": "object", "properties": dict.fromkeys(names, value), "additionalProperties": value}
+    return schema | {"offered_words": offered} if offered else schema
 
 
 def choose(cases: Iterable[tuple[JsonSchema, JsonSchema]], otherwise: JsonSchema) -> JsonSchema:

@@ -344,7 +344,7 @@ def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: 
     used = frozenset[str]().union(*(value.used_names for value in definition.values))
     told = {written("", path).removeprefix(".") for path in definition.returns.secrets}
     if found := sorted(used & secrets) or sorted(told):
-        message = f'"{found[0]}" of the lookup "{definition.name}" is sensitive, and would be kept in memory'
+        message = f'"{found[0]}" is sensitive, and `cache` of the lookup "{definition.name}" would keep it in memory'
         reader.report("E541", definition.at("cache"), message)
 
 

@@ -461,7 +461,8 @@ def _read_value(node: Node, inner: Returned, within: str, reader: Reader) -> Any
     try:
         return inner.read(node.value if isinstance(node, Text) else value.render({}))
     except Misfit as misfit:
-        message = f'{within} cannot be "{node.value}"' if isinstance(node, Text) else f"{within}: {misfit}"
+        shown = f": {misfit}" if misfit.path else f" {misfit.problem}"
+        message = f'{within} cannot be "{node.value}"' if isinstance(node, Text) else f"{within}{shown}"
         cure = f"write {inner.type.described}" if not misfit.path else "write it as the answer has it"
         reader.report("E533", node.place, message, cure)
         return inner.empty

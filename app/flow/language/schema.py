@@ -5,12 +5,13 @@ A file that loads is valid, as an editor reads it. What expressions, templates a
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Final
 
 from app.flow.actions.item import ACTIONS
 from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
 from app.flow.hours.declaration import HoursWords
-from app.flow.language.action_schema import ActionSchemas, file_schema, per_locale
+from app.flow.language.action_schema import FILE, action_definitions, options_around, options_of, per_locale
 from app.flow.language.base import FlowModel
 from app.flow.language.exits import Arm, Else, HoldOutcomes
 from app.flow.language.flow import FlowWords, Limits
@@ -27,6 +28,7 @@ from app.flow.language.json_schema import (
     mapped,
     named,
     offer,
+    offered,
     one_of,
     ref,
 )
@@ -42,6 +44,8 @@ from app.flow.language.step import EXITS, StepWords
 from app.flow.language.targets import FORMS
 from app.flow.language.variables import DECLARABLE, TYPE, Declaration
 
+_OURS: Final = frozenset({"defined", "offered", "more", "offered_words"})
+"""What stands for something else until it is resolved."""
 _HOSTS: Final = "The hosts that the URL may have; an answer with another one does not count."
 
 
@@ -54,7 +58,6 @@ def flow_schema(names: Names | None = None) -> JsonSchema:
 
     With `names` an editor offers them; others are no fault, since a file may be newer than the schema.
     """
-    known = names or Names()
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Flow",
@@ -63,21 +66,33 @@ def flow_schema(names: Names | None = None) -> JsonSchema:
         "if": has("shared"),
         "then": ref("shared_file"),
         "else": ref("flow_file"),
-        "definitions": _definitions(known),
+        "definitions": _definitions(),
     }
-    return dict(resolved(schema, known))
+    return dict(resolved(schema, names or Names()))
 
 
-def _definitions(names: Names) -> dict[str, JsonSchema]:
+def _definitions() -> dict[str, JsonSchema]:
     """Each part by its name."""
-    actions = ActionSchemas(names)
+    phrases = listed(TEXT)
+    lines = {"if": has("else"), "then": Else.editor_schema(), "else": Arm.editor_schema()}
     return {
         "flow_file": FlowWords.editor_schema(),
         "shared_file": SharedWords.editor_schema(),
-        **actions.definitions(),
-        **_step_definitions(names),
-        "defaults": _defaults(actions),
-        "error_line": ErrorLine.editor_schema(),
+        **action_definitions(),
+        "step": StepWords.editor_schema(),
+        "goto": _goto(),
+        "choices": named(Choice.editor_schema()),
+        "phrases": {"if": {"type": "object"}, "then": per_locale(phrases), "else": phrases},
+        **{kind.word: kind.editor_schema() for kind in EXITS if issubclass(kind, FlowModel)},
+        "branch": {"type": "array", "items": lines, "contains": has("else")},
+        "on": _on(),
+        "retry": RetryWords.editor_schema(),
+        "prompts": _prompts(),
+        "then": {"if": {"anyOf": [*map(has, FAILURES)]}, "then": Then.editor_schema(), "else": ref("goto")},
+        "sets": named(ANYTHING, offered="variables"),
+        "asked": _several("lookups"),
+        "sent": _several("hooks"),
+        "defaults": _defaults(),
         "limits": Limits.editor_schema(),
         "vars": named(Declaration.editor_schema() | _SHORT_TYPE),
         "params": named({"if": {"type": "object"}, "then": Declaration.editor_schema(), "else": TYPE}),
@@ -91,78 +106,45 @@ def _definitions(names: Names) -> dict[str, JsonSchema]:
     }
 
 
-def _step_definitions(names: Names) -> dict[str, JsonSchema]:
-    """A step and what it is made of, by name."""
-    phrases = listed(TEXT)
-    lines = {"if": has("else"), "then": Else.editor_schema(), "else": Arm.editor_schema()}
-    then = {"if": {"anyOf": [has(name) for name in FAILURES]}, "then": Then.editor_schema(), "else": ref("goto")}
-    return {
-        "step": StepWords.editor_schema(),
-        "goto": _goto(names),
-        "choices": named(Choice.editor_schema()),
-        "phrases": {"if": {"type": "object"}, "then": per_locale(phrases, names), "else": phrases},
-        **{kind.word: kind.editor_schema() for kind in EXITS if issubclass(kind, FlowModel)},
-        "branch": {"type": "array", "items": lines, "contains": has("else")},
-        "on": _on(names),
-        "retry": RetryWords.editor_schema(),
-        "prompts": _prompts(names),
-        "then": then,
-        "sets": named(ANYTHING, names=names.variables),
-        "asked": _several(names.lookups),
-        "sent": _several(names.hooks),
-    }
-
-
-def _goto(names: Names) -> JsonSchema:
+def _goto() -> JsonSchema:
     """A step, or one of the forms of a target that are maps."""
     forms = {word: form.editor_schema() for word, form in FORMS.items()}
     words = {word: about({}, schema["properties"][word]["description"]) for word, schema in forms.items()}
     found = choose(((has(word), schema) for word, schema in forms.items()), mapped(words, required=["goto"]))
-    step = offer((*names.steps, "end", "return"))
-    return {"anyOf": [*_texts(step), {"type": "object", "properties": words, **found}]}
+    return {"anyOf": [offered("steps", "end", "return"), {"type": "object", "properties": words, **found}]}
 
 
-def _on(names: Names) -> JsonSchema:
+def _on() -> JsonSchema:
     """Lines by outcome; checkpoints and the outcomes of flows have names of their own."""
-    held = HoldOutcomes.editor_schema()["properties"]
-    error = ErrorLine.editor_schema()["properties"]
-    known = {word: about(ref("goto"), meaning) for word, meaning in OUTCOMES.items()}
-    own = {name: about(ref("goto"), "An outcome of the flow that is run.") for name in names.outcomes}
-    words = {**own, **known, **error, **held}
-    return {"type": "object", "properties": words, "additionalProperties": ref("goto"), "minProperties": 1}
+    models = (ErrorLine, HoldOutcomes)
+    lines = {word: about(ref("goto"), meaning) for word, meaning in OUTCOMES.items()}
+    lines |= {word: schema for model in models for word, schema in model.editor_schema()["properties"].items()}
+    own = named(ref("goto"), offered="outcomes")
+    return {**own, "properties": lines, "minProperties": 1}
 
 
-def _prompts(names: Names) -> JsonSchema:
+def _prompts() -> JsonSchema:
     """A list of prompts or one: a text, a file, an item of `do` that is heard, or one of these for each locale."""
     item = {"anyOf": [has("talk"), has("stream"), has("action")]}
-    one: JsonSchema = {"anyOf": [TEXT, file_schema(names), ref("item")]}
-    cases = [(item, ref("item")), (has("template"), file_schema(names))]
-    local = per_locale({"anyOf": [one, {"type": "array", "items": one}]}, names)
+    cases = [(item, ref("item")), (has("template"), FILE)]
+    local = per_locale(listed({"anyOf": [TEXT, FILE, ref("item")]}))
     prompt = {"if": {"type": "object"}, "then": choose(cases, local), "else": TEXT}
     return {"if": {"type": "array"}, "then": {"type": "array", "items": prompt}, "else": prompt}
 
 
-def _several(known: tuple[str, ...]) -> JsonSchema:
+def _several(kind: str) -> JsonSchema:
     """A name, `name: {param: value}`, or a list of these."""
-    one = [*_texts(offer(known)), named(named(ANYTHING), names=known)]
-    return {"anyOf": [*one, {"type": "array", "items": {"anyOf": one}}]}
+    one: JsonSchema = {"anyOf": [offered(kind), named(named(ANYTHING), offered=kind)]}
+    return listed(one)
 
 
-def _texts(text: JsonSchema) -> list[JsonSchema]:
-    """The alternatives of a text, flat: an editor offers nothing from deeper ones."""
-    return list(text["anyOf"]) if "anyOf" in text else [text]
-
-
-def _defaults(actions: ActionSchemas) -> JsonSchema:
+def _defaults() -> JsonSchema:
     """The words of `defaults`, and the options of each action."""
     schema = DefaultWords.editor_schema()
-    options = {
-        word: about(
-            mapped(actions.options_around() if word == "connect" else actions.options(word)),
-            f"Options that every {word} has unless it says otherwise.",
-        )
-        for word in ACTIONS
-    }
+    options: dict[str, JsonSchema] = {}
+    for word in ACTIONS:
+        fields = options_around() if word == "connect" else options_of(word)
+        options[word] = about(mapped(fields), f"Options that every {word} has unless it says otherwise.")
     return {**schema, "properties": {**options, **schema["properties"]}}
 
 
@@ -186,13 +168,22 @@ def _returned() -> JsonSchema:
 
 
 def resolved(schema: Any, names: Names) -> Any:
-    """A schema with references in the place of what is defined elsewhere, and with the names that are offered."""
+    """A schema with references in the place of what is defined elsewhere, and with the names that are offered.
+
+    Alternatives within alternatives become one list: an editor offers nothing from deeper ones.
+    """
     if isinstance(schema, list):
         return [resolved(each, names) for each in schema]
     if not isinstance(schema, dict):
         return schema
+    found = {key: resolved(value, names) for key, value in schema.items() if key not in _OURS}
     if isinstance(kind := schema.get("offered"), str):
-        rest = {key: value for key, value in schema.items() if key not in ("offered", "more")}
-        return {**rest, **offer((*getattr(names, kind), *schema["more"]))}
-    inner = {key: resolved(value, names) for key, value in schema.items() if key != "defined"}
-    return {**inner, **ref(schema["defined"])} if isinstance(schema.get("defined"), str) else inner
+        found |= offer((*getattr(names, kind), *schema["more"]))
+    if isinstance(kind := schema.get("offered_words"), str):
+        found["properties"] = dict.fromkeys(getattr(names, kind), found["additionalProperties"]) | found["properties"]
+    if isinstance(name := schema.get("defined"), str):
+        found |= ref(name)
+    if isinstance(found.get("anyOf"), list):
+        nested = (each["anyOf"] if {*each} == {"anyOf"} else [each] for each in found["anyOf"])
+        found["anyOf"] = [*chain.from_iterable(nested)]
+    return found

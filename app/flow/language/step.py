@@ -263,5 +263,6 @@ def _report_undecided(connect: Played, kind: ExitKind | None, source: StepSource
         source.reader.report("E265", connect.place, message)
     elif all(item.kind != "input" for item in source.played[: source.played.index(connect)]):
         message = "this connect has no `on`: whether it was busy, unanswered or completed decides nothing"
-        cure = "put the connect into a step of its own, with `on: {completed: step, otherwise: step}`"
+        where = "replace `goto` by" if kind is Goto else "put the connect into a step of its own, with"
+        cure = f"{where} `on: {{completed: step, otherwise: step}}`"
         source.reader.report("W266", connect.place, message, None if kind in (None, On) else cure)
