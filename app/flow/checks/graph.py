@@ -1,19 +1,30 @@
-"""How the steps of a flow lead to each other: steps that no call comes to, and circles that ask nobody."""
+"""How steps lead to each other: steps that no call comes to (W215), and circles without any input (E216, E280)."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Set
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
-from app.flow.checks.counting import is_counted
+from jinja2 import nodes
+
 from app.flow.issues import Issue
-from app.flow.model import Edge, Exit, Target
+from app.flow.language.exits import Branch
+from app.flow.model import Assignment, Edge, Exit, Target
 from app.flow.rules import RULES
+from app.flow.templates import Computed, Native
+from app.flow.templates.references import walk
 from app.ncco.suggest import nearest
 
 if TYPE_CHECKING:
+    from app.flow.language.flow import ReadFlow
     from app.flow.language.step import ReadStep
+
+N = TypeVar("N")
+Graph: TypeAlias = Mapping[N, Mapping[N, Edge]]
+"""Nodes, each with those that follow it and the first edge that leads there."""
+
+Way: TypeAlias = Callable[[Exit], Iterator[Edge]]
 
 
 def check_reachable(start: str, steps: Mapping[str, ReadStep], error: Target | None) -> Iterator[Issue]:
@@ -21,67 +32,35 @@ def check_reachable(start: str, steps: Mapping[str, ReadStep], error: Target | N
 
     Nothing is said while a fault hides a way out: the step may well stand behind it.
     """
-    reached = _reach(start, steps, error)
-    if reached is None:
-        return
+    reached: set[str] = set()
+    waiting = [start, *_named(error)]
+    while waiting:
+        name = _known(waiting.pop(), steps)
+        if name is None or not steps[name].has_all_edges:
+            return
+        if name not in reached:
+            reached.add(name)
+            waiting += _targets(steps[name])
     lost = [name for name in steps if name not in reached]
-    entered = {name for origin in lost for name in _targets(steps[origin], steps) if name and name != origin}
-    roots = [name for name in lost if name not in entered] or lost[:1]
-    for name in roots:
+    entered = {_known(name, steps) for origin in lost for name in _targets(steps[origin]) if name != origin}
+    for name in [name for name in lost if name not in entered] or lost[:1]:
         yield RULES["W215"].at(steps[name].key.place, f'no caller can come to step "{name}"')
 
 
-def _reach(start: str, steps: Mapping[str, ReadStep], error: Target | None) -> set[str] | None:
-    """Every step that a call may come to; None when one of them has an unknown way out."""
-    first = [_known(start, steps), _known(error.step, steps) if error else ""]
-    reached: set[str] = set()
-    waiting = deque(first)
-    while waiting:
-        name = waiting.popleft()
-        if name is None:
-            return None
-        if name == "" or name in reached:
-            continue
-        reached.add(name)
-        if not steps[name].has_all_edges:
-            return None
-        waiting.extend(_targets(steps[name], steps))
-    return reached
-
-
-def _known(name: str | None, steps: Mapping[str, ReadStep]) -> str | None:
-    """The step that a target means: "" for the end of the call, None when nobody can tell."""
-    if name is None:
-        return ""
+def _known(name: str, steps: Mapping[str, ReadStep]) -> str | None:
+    """The step that a target means; None when nobody can tell."""
     return name if name in steps else nearest(name, steps)
 
 
-def _edges(step: ReadStep) -> tuple[Edge, ...]:
-    return tuple(step.exit.edges()) if step.exit else ()
+def _named(target: Target | None) -> Iterator[str]:
+    if target is not None and target.step is not None:
+        yield target.step
 
 
-def _targets(step: ReadStep, steps: Mapping[str, ReadStep]) -> list[str | None]:
-    targets = [_known(edge.target.step, steps) for edge in _edges(step)]
-    return [*targets, _known(step.error.step, steps)] if step.error else targets
-
-
-def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[Issue]:
-    """E216 once for each group of steps that can go round without any input of the caller.
-
-    What silence or wrong input leads to is no input either: a caller who says nothing would go round for ever. Nothing
-    is said where a counter leads out.
-    """
-    seen: set[str] = set()
-    for way in WAYS:
-        graph = {name: _edges_by(way, step, steps) for name, step in steps.items()}
-        for name in steps:
-            circle = circle_from(name, graph) if name not in seen else []
-            if not circle:
-                continue
-            group = group_of(name, graph)
-            seen.update(group)
-            if not is_counted(group, graph, steps):
-                yield _report(circle)
+def _targets(step: ReadStep) -> list[str]:
+    """The steps that it names."""
+    targets = [edge.target for edge in step.exit.edges()] if step.exit else []
+    return [name for target in (*targets, step.error) for name in _named(target)]
 
 
 def silent(exit_: Exit) -> Iterator[Edge]:
@@ -97,67 +76,225 @@ def at_once(exit_: Exit) -> Iterator[Edge]:
         yield from silent(exit_)
 
 
-WAYS = (silent, at_once)
+WAYS: Final[tuple[Way, ...]] = (silent, at_once)
 """How a call may go round; what is found in one of them is not looked for in the next."""
 
-Way: TypeAlias = Callable[[Exit], Iterator[Edge]]
 
+def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[Issue]:
+    """E216 once for each group of steps that can go round without any input of the caller.
 
-def _edges_by(way: Way, step: ReadStep, steps: Mapping[str, ReadStep]) -> dict[str, Edge]:
-    """The steps that follow that way, each with the first edge that leads there.
-
-    What lies between a step and where it goes on when another flow comes back is told by `check_circles`.
+    What silence or wrong input leads to is no input either: a caller who says nothing would go round forever. Nothing
+    is said where a counter leads out. What lies between a `run` and where it goes on is told by `check_circles`.
     """
-    found: dict[str, Edge] = {}
-    for edge in way(step.exit) if step.exit is not None and step.exit.word != "run" else ():
-        if edge.target.step in steps:
-            found.setdefault(str(edge.target.step), edge)
-    return found
+    seen: set[str] = set()
+    for way in WAYS:
+        graph: dict[str, dict[str, Edge]] = {name: {} for name in steps}
+        for name, step in steps.items():
+            for edge in way(step.exit) if step.exit is not None and step.exit.word != "run" else ():
+                if edge.target.step in steps:
+                    graph[name].setdefault(str(edge.target.step), edge)
+        for circle, group in _circles(graph, seen):
+            if not _is_counted(group, graph, steps):
+                cure = (
+                    "ask the caller, end the call, or count the rounds and lead out by a `branch` in one of the steps"
+                )
+                yield _endless([(name, edge.label) for name, edge in circle], circle[-1][1], cure)
 
 
-def circle_from(start: str, graph: Mapping[str, Mapping[str, Edge]]) -> list[tuple[str, Edge]]:
-    """The shortest way from `start` back to it: each step with the edge that is taken; empty when there is none."""
-    before: dict[str, tuple[str, Edge]] = {}
+def _endless(steps: list[tuple[str, str]], edge: Edge, cure: str) -> Issue:
+    way = " → ".join([*(name for name, _ in steps), steps[0][0]])
+    labels = ", ".join(f"{name}: {label}" for name, label in steps)
+    message = f"a call can go round forever without any right input of the caller: {way} ({labels})"
+    return RULES["E216"].at(edge.target.place, message, cure)
+
+
+def _circles(graph: Graph[N], seen: set[N]) -> Iterator[tuple[list[tuple[N, Edge]], set[N]]]:
+    """A circle of each group of nodes that are on circles with each other, and that group; it is `seen` then."""
+    for node in graph:
+        circle = _shortest(node, node, graph) if node not in seen else []
+        if circle:
+            group = _group(node, graph)
+            seen |= group
+            yield circle, group
+
+
+def _shortest(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Edge]]:
+    """The shortest way of one edge or more: each node with the edge that is taken; empty when there is none."""
+    before: dict[N, tuple[N, Edge]] = {}
     waiting = deque([start])
-    while waiting and start not in before:
-        name = waiting.popleft()
-        for target, edge in graph[name].items():
+    while waiting and goal not in before:
+        node = waiting.popleft()
+        for target, edge in graph[node].items():
             if target not in before:
-                before[target] = (name, edge)
+                before[target] = (node, edge)
                 waiting.append(target)
-    circle: list[tuple[str, Edge]] = []
-    name = start
-    while start in before and (not circle or name != start):
-        circle.append(before[name])
-        name = before[name][0]
-    return circle[::-1]
+    way = [before[goal]] if goal in before else []
+    while way and way[-1][0] != start:
+        way.append(before[way[-1][0]])
+    return way[::-1]
 
 
-def group_of(start: str, graph: Mapping[str, Mapping[str, Edge]]) -> set[str]:
-    """The steps that are on some circle with `start`."""
-    backwards: dict[str, list[str]] = {name: [] for name in graph}
-    for name, edges in graph.items():
-        for target in edges:
-            backwards[target].append(name)
-    return _closure(start, graph) & _closure(start, backwards)
+def _group(start: N, graph: Graph[N]) -> set[N]:
+    """The nodes that are on some circle with one that is on a circle."""
+    before: dict[N, dict[N, Edge]] = {node: {} for node in graph}
+    for node, edges in graph.items():
+        for target, edge in edges.items():
+            before[target][node] = edge
+    ahead, behind = _closure(start, graph), _closure(start, before)
+    return ahead & behind
 
 
-def _closure(start: str, graph: Mapping[str, Mapping[str, Edge] | list[str]]) -> set[str]:
-    found = {start}
-    waiting = [start]
+def _closure(start: N, graph: Graph[N]) -> set[N]:
+    found, waiting = {start}, [start]
     while waiting:
-        for target in graph[waiting.pop()]:
-            if target not in found:
-                found.add(target)
-                waiting.append(target)
+        new = graph[waiting.pop()].keys() - found
+        found |= new
+        waiting += new
     return found
 
 
-def _report(circle: list[tuple[str, Edge]]) -> Issue:
-    names = [name for name, _ in circle]
-    way = " → ".join([*names, names[0]])
-    labels = ", ".join(f"{name}: {edge.label}" for name, edge in circle)
-    lacking = "a right" if any(edge.label == "nomatch" for _, edge in circle) else "any"
-    message = f"a call can go round for ever without {lacking} input of the caller: {way} ({labels})"
-    cure = "let one of these steps ask the caller, end the call, or count the rounds and lead out by a `branch`"
-    return RULES["E216"].at(circle[-1][1].target.place, message, cure)
+_ORDERED: Final = frozenset({"lt", "lteq", "gt", "gteq", "eq"})
+
+
+def _is_counted(group: Set[str], graph: Graph[str], steps: Mapping[str, ReadStep]) -> bool:
+    """Whether a counter leads out of every circle within a group of steps.
+
+    Each circle counts it on, always the same way, and asks for it in a branch that leads out. Whether the count is ever
+    reached is not asked: it takes the values of a call to tell.
+    """
+    assigned = {name: tuple(_assigned(steps[name])) for name in group}
+    for counter in {each.name for sets in assigned.values() for each in sets}:
+        counting = {name for name, sets in assigned.items() if any(each.name == counter for each in sets)}
+        ways = {direction(each) for name in counting for each in assigned[name] if each.name == counter}
+        asking = {name for name in group if _asks(steps[name], counter, group)}
+        if ways in ({1}, {-1}) and not any(_goes_round(group - passed, graph) for passed in (counting, asking)):
+            return True
+    return False
+
+
+def _assigned(step: ReadStep) -> Iterator[Assignment]:
+    """What a step sets on entering, and on each of its ways."""
+    yield from step.step.sets if step.step is not None else ()
+    for edge in step.exit.edges() if step.exit is not None else ():
+        yield from (*edge.sets, *edge.target.sets)
+
+
+def direction(assignment: Assignment) -> int:
+    """1 for `x + 2`, -1 for `x - 2`, 0 for anything else."""
+    value = assignment.value
+    match value.template.body if isinstance(value, Native | Computed) else []:
+        case [nodes.Output(nodes=[nodes.BinExpr(left=nodes.Name(name=name), right=nodes.Const(value=step)) as node])]:
+            is_count = isinstance(step, int | float) and not isinstance(step, bool) and step > 0
+            if is_count and name == assignment.name:
+                return {nodes.Add: 1, nodes.Sub: -1}.get(type(node), 0)
+    return 0
+
+
+def _asks(step: ReadStep, counter: str, group: Set[str]) -> bool:
+    """Whether a branch asks how far the counter is, and a way of it leads out of the group."""
+    if not isinstance(step.exit, Branch) or all(edge.target.step in group for edge in step.exit.edges()):
+        return False
+    compared = (
+        part
+        for arm in step.exit.arms
+        for part in walk(arm.condition.node)
+        if isinstance(part, nodes.Compare) and part.ops[0].op in _ORDERED
+    )
+    sides = (side for each in compared for side in (each.expr, each.ops[0].expr))
+    return any(isinstance(side, nodes.Name) and side.name == counter for side in sides)
+
+
+def _goes_round(among: Set[str], graph: Graph[str]) -> bool:
+    """Whether there is a circle among these steps alone."""
+    part = {name: {to: edge for to, edge in graph[name].items() if to in among} for name in among}
+    return any(_shortest(name, name, part) for name in part)
+
+
+def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
+    """E280 once for each circle of flows that wait for each other: none of them would ever come back."""
+    graph: dict[str, dict[str, Edge]] = {name: {} for name in flows}
+    for name, flow in flows.items():
+        edges = (edge for step in flow.steps.values() if step.exit for edge in step.exit.edges())
+        for edge in edges:
+            if edge.target.runs is not None and edge.target.runs.comes_back and edge.target.runs.flow in flows:
+                graph[name][edge.target.runs.flow] = edge
+    for circle, _ in _circles(graph, set()):
+        way = " → ".join([*(name for name, _ in circle), circle[0][0]])
+        yield RULES["E280"].at(circle[-1][1].target.place, f"this flow waits for itself to come back: {way}")
+
+
+Node: TypeAlias = tuple[str, str]
+"""A flow and one of its steps."""
+
+
+def check_circles(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
+    """E216 for each circle without input of the caller that leads from one flow into another."""
+    seen: set[Node] = set()
+    for way in WAYS if any(flow.runs for flow in flows.values()) else ():
+        ways = _Ways(flows, way)
+        graph = {(flow.name, name): dict(ways.edges(flow, name)) for flow in flows.values() for name in flow.steps}
+        crossing = [
+            (node, to, edge)
+            for node, edges in graph.items()
+            for to, edge in edges.items()
+            if edge.target.runs is not None or ways.is_run(node)
+        ]
+        for node, to, edge in crossing:
+            back = _shortest(to, node, graph) if to != node else []
+            if node not in seen and (back or to == node):
+                seen |= _group(node, graph)
+                names = [(".".join(each), taken.label) for each, taken in ((node, edge), *back)]
+                yield _endless(names, edge, "ask the caller, end the call or go elsewhere in one of the steps")
+
+
+class _Ways:
+    """Where calls go on in one way (without input, or without any webhook), over all flows."""
+
+    def __init__(self, flows: Mapping[str, ReadFlow], way: Way) -> None:
+        self._flows = flows
+        self._way = way
+        self._returned: dict[str, set[str]] = {}
+
+    def is_run(self, node: Node) -> bool:
+        """Whether the step runs another flow."""
+        exit_ = self._flows[node[0]].steps[node[1]].exit
+        return exit_ is not None and exit_.word == "run"
+
+    def edges(self, flow: ReadFlow, step: str) -> Iterator[tuple[Node, Edge]]:
+        """The nodes that follow a step that way, each with the edge that leads there."""
+        for edge in self._open(flow.steps[step]):
+            target = edge.target
+            other = self._flows.get(target.runs.flow) if target.runs is not None else flow
+            name = target.step if target.runs is None else other.start if other else None
+            if other is not None and name in other.steps:
+                yield (other.name, str(name)), edge
+
+    def _open(self, step: ReadStep) -> list[Edge]:
+        """The edges that way; those behind a `run` only as far as that flow comes back that way."""
+        edges = list(self._way(step.exit)) if step.exit is not None else []
+        ran = edges[0].target.runs if step.exit is not None and step.exit.word == "run" else None
+        if ran is None:
+            return edges
+        named = {edge.label for edge in edges[1:]}
+        back = {name if name in named else "otherwise" for name in self._returns(ran.flow)}
+        return [edges[0], *(edge for edge in edges[1:] if edge.label in back)]
+
+    def _returns(self, name: str) -> set[str]:
+        """The outcomes with which a flow may come back that way. Of a flow that runs itself, none."""
+        flow = self._flows.get(name)
+        if name in self._returned or flow is None:
+            return self._returned.get(name, set())
+        self._returned[name] = set()
+        found: set[str] = set()
+        entered: set[str] = set()
+        waiting = [flow.start or ""]
+        while waiting:
+            step = waiting.pop()
+            if step in entered or step not in flow.steps:
+                continue
+            entered.add(step)
+            targets = [edge.target for edge in self._open(flow.steps[step])]
+            found |= {target.returns for target in targets if target.returns}
+            waiting += [target.step for target in targets if target.step]
+        self._returned[name] = found
+        return found

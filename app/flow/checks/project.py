@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from app.flow.checks.circles import check_circles, check_recursion
-from app.flow.checks.rooms import check_rooms
+from app.flow.actions.action import Action
+from app.flow.checks.graph import check_circles, check_recursion
 from app.flow.issues import Issue
 from app.flow.language.flow import is_flow_name
 from app.flow.nodes import Place
@@ -59,3 +59,30 @@ def _doubled(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, P
         first = seen.setdefault(value, place)
         if first != place:
             yield value, place, first
+
+
+def check_rooms(flows: Mapping[str, ReadFlow]) -> Iterator[Issue]:
+    """W287 for each room that everybody only waits in; nothing while a room with a computed name may be it.
+
+    Source: NCCO reference, Conversation: with `startOnEnter: false` a participant waits until one without it comes in.
+    """
+    waiting: dict[str, Action] = {}
+    started: set[str | None] = set()
+    for action in _conversations(flows):
+        name = action.literal("name")
+        if name is None or action.literal("startOnEnter") is not False:
+            started.add(name)
+        else:
+            waiting.setdefault(name, action)
+    for name, action in waiting.items():
+        if name not in started and None not in started:
+            message = f'everybody in the conversation "{name}" waits for somebody who starts it'
+            yield RULES["W287"].at(action.fields["startOnEnter"].place, message)
+
+
+def _conversations(flows: Mapping[str, ReadFlow]) -> Iterator[Action]:
+    for flow in flows.values():
+        for read in flow.steps.values():
+            for part in read.step.parts if read.step else ():
+                if isinstance(part, Action) and part.word == "conversation":
+                    yield part

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from jinja2 import nodes
 
-from app.flow.checks.counting import direction
+from app.flow.checks.graph import direction
 from app.flow.checks.usage.facts import Facts, tests_of
 from app.flow.issues import Issue
 from app.flow.language.collect import Collect

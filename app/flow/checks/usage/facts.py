@@ -136,7 +136,7 @@ class Facts:
         brought: variables that a flow which comes back fills.
         collected: the variables that a `collect` fills, each with how many digits, None for words.
         asked, sent_hooks: lookups and hooks by name.
-        open: opening hours that are looked at, by name.
+        open: opening hours that are looked at, by name; "" for all of `hours`.
         outcomes, returned: with what the flow returns, and the values that it gives back then.
     """
 
@@ -168,6 +168,12 @@ class Facts:
     def written(self) -> set[str]:
         """The variables that something sets, and `locale`."""
         return self.assigned.keys() | self.brought
+
+    def uses(self, section: str, name: str) -> bool:
+        """Whether it uses the lookup, the hook or the calendar of this name."""
+        if section == "lookups":
+            return name in self.asked or name in self.read
+        return name in self.sent_hooks if section == "hooks" else not self.open.isdisjoint({name, ""})
 
     def _assign(self, assignments: Iterable[Assignment]) -> None:
         for assignment in assignments:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Final
 
 from app.flow.checks.usage.facts import Facts
 from app.flow.issues import Issue
@@ -14,24 +14,19 @@ from app.flow.language.targets import RETURNED
 from app.flow.nodes import Place
 from app.flow.rules import RULES
 
-_WHOLE = ""
-"""All of `hours`, in `Facts.open`."""
-
-_USES = {
-    "lookup": "no step asks the lookup",
-    "hook": "nothing sends the hook",
-    "hours": "nothing looks at the opening hours",
-}
+_USES: Final = (
+    ("lookups", "no step asks the lookup", "write `lookup: {name}` in a step, or delete it"),
+    ("hooks", "nothing sends the hook", "write `send: {name}` in a step or name it under `events`, or delete it"),
+    ("calendars", "nothing looks at the opening hours", "test `hours.{name}.open` in a `branch`, or delete it"),
+)
+"""Sections, what W635 says of a part that nothing uses, and its cure."""
 
 
 def check_flow(facts: Facts) -> Iterator[Issue]:
     """What one flow declares and does not use."""
     yield from _variables(facts)
     yield from _outside(facts)
-    parts = facts.source.sections
-    file = facts.flow.place.file
-    own = Sections({}, _of(file, parts.calendars), _of(file, parts.lookups), _of(file, parts.hooks))
-    yield from _sections(own, (facts,))
+    yield from _sections(facts.source.sections, (facts,), facts.flow.place.file)
 
 
 def _variables(facts: Facts) -> Iterator[Issue]:
@@ -65,34 +60,14 @@ def _outcome(facts: Facts) -> str:
     return next(iter(sorted(facts.outcomes)), RETURNED)
 
 
-def _of(file: str, parts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: part for name, part in parts.items() if part.place.file == file}
-
-
-def _sections(parts: Sections, users: Iterable[Facts]) -> Iterator[Issue]:
-    """W635 for each part that none of `users` uses. A lookup that is read and never asked is reported by E630."""
+def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterator[Issue]:
+    """W635 for each part (of one file) that none of `users` uses. A lookup that is read and never asked is E630."""
     users = tuple(users)
-    for name, lookup in parts.lookups.items():
-        mine = (facts for facts in users if facts.source.sections.lookups.get(name) is lookup)
-        if not any(name in facts.asked or name in facts.read for facts in mine):
-            yield _report("lookup", name, lookup.place)
-    for name, hook in parts.hooks.items():
-        mine = (facts for facts in users if facts.source.sections.hooks.get(name) is hook)
-        if not any(name in facts.sent_hooks for facts in mine):
-            yield _report("hook", name, hook.place)
-    for name, calendar in parts.calendars.items():
-        mine = (facts for facts in users if facts.source.sections.calendars.get(name) is calendar)
-        if not any(facts.open & {name, _WHOLE} for facts in mine):
-            yield _report("hours", name, calendar.place)
-
-
-def _report(kind: str, name: str, place: Place) -> Issue:
-    cures = {
-        "lookup": f"write `lookup: {name}` in a step, or delete it",
-        "hook": f"write `send: {name}` in a step or name it under `events`, or delete it",
-        "hours": f"test `hours.{name}.open` in a `branch`, or delete it",
-    }
-    return RULES["W635"].at(place, f'{_USES[kind]} "{name}"', cures[kind])
+    for section, message, cure in _USES:
+        for name, part in getattr(parts, section).items():
+            mine = (facts for facts in users if getattr(facts.source.sections, section).get(name) is part)
+            if file in ("", part.place.file) and not any(facts.uses(section, name) for facts in mine):
+                yield RULES["W635"].at(part.place, f'{message} "{name}"', cure.format(name=name))
 
 
 def check_shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[Issue]:
