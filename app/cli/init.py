@@ -14,7 +14,7 @@ from app.cli.output import FINE, CannotRun, columns
 from app.flow.language.names import names_in
 from app.flow.language.schema import flow_schema
 from app.flow.report import printable
-from app.verify.scenarios.schema import scenario_schema
+from app.verify.scenarios.model import scenario_schema
 
 SKELETON: Final = Path(__file__).parent / "skeleton"
 HIDDEN: Final = "dot-"

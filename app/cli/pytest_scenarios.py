@@ -19,9 +19,8 @@ from app.cli.server_under_test import make_app
 from app.flow.report import report
 from app.verify.scenarios.files import read_files
 from app.verify.scenarios.model import Scenario
-from app.verify.scenarios.stage import LocalStage
-from app.verify.scenarios.suite import fitted, play
-from app.verify.scenarios.telling import Ink, told
+from app.verify.scenarios.reports import Ink, told
+from app.verify.scenarios.runner import LocalStage, fitted, play
 
 
 class ScenarioDiffers(Exception):

@@ -12,9 +12,8 @@ from app.flow.model import Project
 from app.verify.prove.counterexample import Written, shortened, text_of
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.result import Result
+from app.verify.scenarios.runner import LocalStage, play
 from app.verify.scenarios.script import Hear
-from app.verify.scenarios.stage import LocalStage
-from app.verify.scenarios.suite import play
 from app.verify.scenarios.values import Bound, Excerpt, ScenarioReader
 
 _FILE: Final = "rehearsal.yaml"

@@ -14,7 +14,7 @@ from app.flow.files import read_project
 from app.flow.language.names import Names, names_in
 from app.flow.language.schema import flow_schema
 from app.ncco import json_schema
-from app.verify.scenarios.schema import scenario_schema
+from app.verify.scenarios.model import scenario_schema
 
 
 @click.command(

@@ -26,8 +26,8 @@ from app.service.factory import Network
 from app.settings import Settings
 from app.simulator import Application
 from app.store import HookRow
-from app.verify.scenarios.line import BASE, BROKEN, Outside
-from app.verify.scenarios.stage import LocalStage
+from app.verify.scenarios.runner import LocalStage
+from app.verify.scenarios.server import BASE, BROKEN, Outside
 from app.web import create_app
 from app.web.webhooks import DEADLINE_S
 

@@ -23,12 +23,10 @@ from app.flow.report import report
 from app.simulator import Application
 from app.verify.coverage import paint, percent, told_coverage
 from app.verify.scenarios.files import ScenarioFile, read_files, updated
-from app.verify.scenarios.line import NoServer
-from app.verify.scenarios.reports import as_github, as_json, as_junit
+from app.verify.scenarios.reports import Ink, as_github, as_json, as_junit, told, told_unjudged
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.stage import RemoteStage, Stage
-from app.verify.scenarios.suite import Rename, Suite, run_suite
-from app.verify.scenarios.telling import Ink, told, told_unjudged
+from app.verify.scenarios.runner import RemoteStage, Rename, Stage, Suite, run_suite
+from app.verify.scenarios.server import NoServer
 
 Form: TypeAlias = Literal["text", "json", "github", "junit"]
 

@@ -173,15 +173,19 @@ def _fields(issue: Issue) -> dict[str, object]:
 
 
 def _annotation(issue: Issue) -> str:
-    """A workflow command of GitHub: `::error file=..,line=..,col=..,endColumn=..,title=..::message`."""
-    place = issue.place
-    where = f"file={_property(place.file)},line={place.line},col={place.column},endColumn={place.column + place.length}"
-    return f"::{issue.severity} {where},title={_property(issue.code)}::{_data(f'{issue.message}: {issue.cure}')}\n"
+    place, text = issue.place, f"{issue.message}: {issue.cure}"
+    columns = {"col": place.column, "endColumn": place.column + place.length}
+    return annotation(issue.severity, text, file=place.file, line=place.line, **columns, title=issue.code)
+
+
+def annotation(level: str, text: str, **values: object) -> str:
+    """A workflow command of GitHub: `::error file=..,line=..,title=..::message`.
+
+    Source: GitHub's workflow commands, how values are escaped.
+    """
+    written = (f"{name}={_data(str(value)).replace(':', '%3A').replace(',', '%2C')}" for name, value in values.items())
+    return f"::{level} {','.join(written)}::{_data(text)}\n"
 
 
 def _data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

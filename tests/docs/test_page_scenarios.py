@@ -11,9 +11,8 @@ from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.verify.scenarios.files import ScenarioFile
 from app.verify.scenarios.model import Call, Expect, Scenario, read_scenarios
+from app.verify.scenarios.runner import LocalStage, run_suite
 from app.verify.scenarios.script import FAULTS, OUTCOMES, STEPS, Party
-from app.verify.scenarios.stage import LocalStage
-from app.verify.scenarios.suite import run_suite
 from app.verify.scenarios.values import RULES
 from tests.docs.blocks import blocks_of
 from tests.docs.headings import section, things_of

@@ -24,7 +24,7 @@ from app.service.policy import Policy
 from app.settings.values import DEFAULT as SORRY
 from app.settings.values import read_failsafe
 from app.simulator import Application
-from app.verify.scenarios.line import stand_ins
+from app.verify.scenarios.server import stand_ins
 from app.web import create_app
 from tests.store.memory_store import MemoryStore
 

@@ -51,10 +51,10 @@ from app.flow.model import Project
 from app.flow.report import printable
 from app.simulator import Application, Parties
 from app.verify.scenarios.files import project_of
-from app.verify.scenarios.fitting import ANY_NUMBER, Fitting
-from app.verify.scenarios.line import Circumstances, LocalServer, NoServer, ring_url, stand_ins
-from app.verify.scenarios.model import FROM, Call
-from app.verify.scenarios.stage import RemoteStage
+from app.verify.scenarios.fitting import Fitting
+from app.verify.scenarios.model import ANY_NUMBER, FROM, Call
+from app.verify.scenarios.runner import RemoteStage
+from app.verify.scenarios.server import Circumstances, LocalServer, NoServer, ring_url, stand_ins
 from app.verify.scenarios.values import ScenarioReader
 
 PATIENCE_S: Final = 24 * 3600.0

@@ -12,10 +12,10 @@ from app.flow.phrases import fold
 from app.flow.report import printable
 from app.simulator import Delivery, Waited
 from app.store import HookRow, Timeline
-from app.verify.scenarios.line import BROKEN, Line, LocalServer, Outside
+from app.verify.scenarios.reports import decision
 from app.verify.scenarios.result import Decided, decided_in
-from app.verify.scenarios.suite import Rename
-from app.verify.scenarios.telling import decision
+from app.verify.scenarios.runner import Rename
+from app.verify.scenarios.server import BROKEN, Line, LocalServer, Outside
 
 MOST_SHOWN: Final = 8
 """Phrases that a hint lists."""

@@ -16,7 +16,7 @@ from app.flow.language.returns import ReturnedValue
 from app.flow.model import Flow
 from app.flow.report import printable
 from app.service.calls import LookUp
-from app.verify.scenarios.lookups import lookups_of
+from app.verify.scenarios.server import lookups_of
 
 _NOBODY: Final = "nobody was asked"
 """Why a lookup has no answer when the person gives none."""

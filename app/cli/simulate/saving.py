@@ -11,7 +11,7 @@ from typing import Any, Final
 from app.cli.output import CannotRun
 from app.simulator import Moment, PhoneCall
 from app.verify.scenarios.files import SUFFIXES, scenario_text
-from app.verify.scenarios.heard import SPOKEN, plain
+from app.verify.scenarios.listener import SPOKEN, plain
 from app.verify.scenarios.model import Call, read_scenarios
 from app.verify.scenarios.script import Dial, End, HangUp, Hear, Press, Record, ScriptStep, Silence, Speak, Wait
 from app.verify.scenarios.values import Excerpt

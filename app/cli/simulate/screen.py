@@ -15,8 +15,8 @@ from app.cli.simulate.commands import HELP, Name
 from app.cli.simulate.insight import Insight
 from app.flow.report import printable
 from app.simulator import Delivery, Heard, PhoneCall
-from app.verify.scenarios.line import advice_of, complaint_of
-from app.verify.scenarios.telling import Ink, entry
+from app.verify.scenarios.reports import Ink, entry
+from app.verify.scenarios.server import advice_of, complaint_of
 
 BUCKETS: Final = 100
 """Of a second: what belongs together may differ by a rounding."""

@@ -15,10 +15,9 @@ from app.cli.simulate.screen import BUCKETS, News, Screen, bucket, heard_news, w
 from app.flow.report import printable, report
 from app.verify.scenarios.files import read_files
 from app.verify.scenarios.fitting import named
+from app.verify.scenarios.reports import Ink, decision, told
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.stage import Stage
-from app.verify.scenarios.suite import Rename, fitted, play
-from app.verify.scenarios.telling import Ink, decision, told
+from app.verify.scenarios.runner import Rename, Stage, fitted, play
 
 
 @dataclass(frozen=True, slots=True)

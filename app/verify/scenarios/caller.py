@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
 from app.flow.nodes import Place
 from app.simulator import Behaviour, CallIsOver, Moment, Parties
 from app.verify.scenarios import script
-from app.verify.scenarios.heard import Listener, in_order
-from app.verify.scenarios.line import Line
+from app.verify.scenarios.listener import Listener, in_order
 from app.verify.scenarios.result import Difference, Result
 from app.verify.scenarios.script import Dial, ScriptStep
+from app.verify.scenarios.server import Line
 from app.verify.scenarios.values import Excerpt
 
 PATIENCE_S: Final = 2 * 3600
@@ -80,22 +80,10 @@ class Caller:
             await self._call.hang_up()
 
     async def _step(self, step: ScriptStep) -> None:
-        does: Mapping[type, Callable[[Any], Awaitable[None]]] = {
-            script.Hear: self._hear,
-            script.Press: self._press,
-            script.Speak: self._speak,
-            script.Silence: self._silence,
-            script.Dial: self._dial,
-            script.Record: self._record,
-            script.Wait: self._wait,
-            script.Until: self._until,
-            script.HangUp: self._hang_up,
-            script.End: self._end,
-            script.Event: self._event,
-            script.Disturb: self._disturb,
-        }
+        """Call the method of this class that has the name of the step."""
+        play: Callable[[Any], Awaitable[None]] = getattr(self, f"_{step.word}")
         try:
-            await does[type(step)](step)
+            await play(step)
         except CallIsOver as over:
             raise self._differs(step.place, str(over)) from over
 
@@ -107,7 +95,7 @@ class Caller:
         await self._ready(step.place, "let anything time out", ("input", "record"))
         await self._call.silence()
 
-    async def _disturb(self, step: script.Disturb) -> None:
+    async def _fault(self, step: script.InjectFault) -> None:
         self._network.ordered.append(step.fault)
 
     async def _event(self, step: script.Event) -> None:
@@ -267,7 +255,7 @@ class Caller:
             self._listener.take(self._call.transcript)
         await self._hear_out()
 
-    async def _hang_up(self, step: script.HangUp) -> None:
+    async def _hangup(self, step: script.HangUp) -> None:
         if self._call.is_over:
             raise self._differs(step.place, "the call is over before the caller hangs up")
         if step.moment_s is not None:

@@ -9,11 +9,8 @@ from app.flow.language.reader import Reader
 from app.flow.model import Flow
 from app.flow.nodes import Map, Place
 from app.ncco.suggest import nearest
-from app.verify.scenarios.lookups import lookups_of
-from app.verify.scenarios.model import Answer, Call, Given, Scenario
-
-ANY_NUMBER: Final = "442079460000"
-"""What is called when a scenario names no number and its flow has none. It is reserved for fiction."""
+from app.verify.scenarios.model import ANY_NUMBER, Answer, Call, Given, Scenario
+from app.verify.scenarios.server import lookups_of
 
 _WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable"}
 

@@ -12,11 +12,27 @@ from pydantic import Field
 
 from app.flow.issues import Issue, by_place
 from app.flow.language.base import Made, ReadWith, kept
-from app.flow.language.json_schema import TEXT, defined
+from app.flow.language.json_schema import TEXT, JsonSchema, defined
+from app.flow.language.names import Names
 from app.flow.language.reader import Reader
+from app.flow.language.schema import resolved
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.source import read_yaml
-from app.verify.scenarios.script import Dial, End, Hear, Record, ScriptStep, Until, read_script
+from app.verify.scenarios.script import (
+    KINDS,
+    Alternative,
+    Dial,
+    End,
+    Hear,
+    Message,
+    Party,
+    Record,
+    ScriptStep,
+    Speech,
+    Spoken,
+    Until,
+    read_script,
+)
 from app.verify.scenarios.values import (
     ANY_MAP,
     EXCERPTS,
@@ -39,6 +55,8 @@ AT: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 """When calls are made unless a scenario says otherwise: a Wednesday morning."""
 FROM: Final = "447700900123"
 """Who calls unless a scenario says otherwise: a number that is reserved for fiction."""
+ANY_NUMBER: Final = "442079460000"
+"""What is called when a scenario names no number and its flow has none. It is reserved for fiction."""
 DEFAULTS: Final = "defaults"
 YEARS: Final = range(2000, 2101)
 """When calls can be made: opening hours need some room in the calendar on both sides."""
@@ -438,3 +456,35 @@ def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
         elif word in within and isinstance(ours := mine[word].value, Map) and isinstance(theirs, Map):
             found[word] = Entry(mine[word].key, _merged(ours, theirs, within[word]))
     return Map(tuple(found.values()), own.place)
+
+
+def scenario_schema() -> JsonSchema:
+    """Draft 7, with a description where a word does not explain itself."""
+    alone = [kind.word for kind in KINDS if kind.is_alone]
+    definitions = {
+        "call": Call.editor_schema(),
+        "expect": Expect.editor_schema(),
+        "script": {"type": "array", "items": defined("step")},
+        "step": {"anyOf": [{"enum": alone}, *(kind.editor_schema() for kind in KINDS if kind.words())]},
+        "speech": {"anyOf": [TEXT, Speech.editor_schema()]},
+        "alternatives": _listed("alternative"),
+        "alternative": {"anyOf": [TEXT, Alternative.editor_schema()]},
+        "dial": {"anyOf": [TEXT, Party.editor_schema()]},
+        "presses": _listed("pressed"),
+        "pressed": {"anyOf": [TEXT, Spoken.editor_schema()]},
+        "record": {"anyOf": [SECONDS.schema, Message.editor_schema()]},
+    }
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Scenarios: scripted calls, and what must be heard in them",
+        "type": "object",
+        "properties": {DEFAULTS: Defaults.editor_schema() | {"description": "what all scenarios of this file share"}},
+        "additionalProperties": Scenario.editor_schema(),
+        "definitions": definitions,
+    }
+    found: dict[str, Any] = resolved(schema, Names())
+    return found
+
+
+def _listed(name: str) -> JsonSchema:
+    return {"anyOf": [defined(name), {"type": "array", "items": defined(name), "minItems": 1}]}

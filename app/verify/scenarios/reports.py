@@ -1,19 +1,147 @@
-"""What came of scenarios, for machines: JSON, annotations for GitHub, JUnit's XML."""
+"""What came of scenarios: for a person, and as JSON, annotations for GitHub and JUnit's XML."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
-from xml.sax.saxutils import escape, quoteattr
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from app.flow.issues import Issue
-from app.flow.report import printable, report
-from app.verify.coverage import Coverage, FlowCoverage
+from app.flow.nodes import Place
+from app.flow.report import annotation, printable, report
+from app.simulator import BETWEEN_KEYS_S, Heard
+from app.verify.coverage import Coverage
 from app.verify.outcomes import Outcome
-from app.verify.scenarios.result import Difference, Result
-from app.verify.scenarios.suite import Rename, Suite
-from app.verify.scenarios.telling import Ink, entry, told, why_so
+from app.verify.scenarios.result import Decided, Difference, Result
+from app.verify.scenarios.runner import Rename, Suite
+
+MOST_NOTES = 8
+CODES: Final = {"red": "31", "green": "32", "dim": "2", "bold": "1", "yellow": "33"}
+_WIDTH = 10
+_WORDS = {
+    "talk": "hears",
+    "stream": "hears",
+    "music": "hears",
+    "voice": "hears",
+    "tone": "hears",
+    "beep": "hears",
+    "ringing": "rings",
+    "pressed": "presses",
+    "spoke": "says",
+    "joined": "joined by",
+    "left": "left by",
+    "hung up": "hangs up",
+    "ended": "is over",
+    "keys": "sends",
+}
+
+
+class Ink:
+    """Colours text for a terminal, or leaves it alone."""
+
+    def __init__(self, is_on: bool) -> None:
+        self._is_on = is_on
+
+    def __call__(self, text: str, colour: str) -> str:
+        """The text in one of the colours of `CODES`."""
+        return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if self._is_on and text else text
+
+
+def told(result: Result, rename: Rename, ink: Ink) -> str:
+    """A scenario that differs, from its name to what decided; ends with a line break."""
+    first = result.differences[0]
+    place = result.scenario.place
+    lines = [ink(f"✗ {printable(result.scenario.name)}", "red") + f"  {place.file}:{place.line}"]
+    for difference in result.differences:
+        lines += [f"  {line}" for line in _difference(difference, ink)]
+    if why := why_so(result, rename):
+        lines += [f"  {line}" for line in why]
+    lines += ["", *_transcript(result, first, ink)]
+    lines += [f"  note: {printable(note)}" for note in result.notes[:MOST_NOTES]]
+    lines += [f"  not judged: {what}" for what in result.unjudged]
+    return "\n".join([*lines, ""])
+
+
+def told_unjudged(result: Result, ink: Ink) -> str:
+    """A scenario that holds as far as it was judged, and what was not."""
+    place = result.scenario.place
+    named = f"~ {printable(result.scenario.name)}  {place.file}:{place.line}"
+    return "\n".join([ink(named, "yellow"), *(f"  not judged: {what}" for what in result.unjudged)])
+
+
+def _difference(difference: Difference, ink: Ink) -> Iterator[str]:
+    yield f"{difference.place.file}:{difference.place.line}: {ink(printable(difference.message), 'bold')}"
+    if difference.expected:
+        yield f"    expected: {ink(printable(difference.expected), 'green')}"
+    if difference.found:
+        yield f"    instead:  {ink(printable(difference.found), 'red')}"
+
+
+def why_so(result: Result, rename: Rename) -> list[str]:
+    """The flow lines that decided last before the first difference."""
+    at = result.differences[0].at + 0.001
+    before = [line for line in result.decided if line.at <= at and line.did in ("decided", "failed", "refused")]
+    if not before:
+        return []
+    last = [line for line in before if (line.at, line.turn) == (before[-1].at, before[-1].turn)]
+    gotos = {line.step: line.where for line in result.decided if line.did == "entered" and line.what == "goto"}
+    weighty = [line for line in last if line.did != "decided" or gotos.get(line.step, line.where) == line.where]
+    weighty = weighty or last[-1:]
+    return [f"decided by {decision(line, rename)}" for line in weighty]
+
+
+def decision(line: Decided, rename: Rename) -> str:
+    """A line of the trace: where it is written, which step, what came of it and why."""
+    file, _, number = line.where.rpartition(":")
+    where = f"{rename(file)}:{number}" if file else "the server"
+    step = f' step "{line.step}",' if line.step else ""
+    verb = {"failed": "failed with ", "refused": "refused "}.get(line.did, "")
+    return printable(f"{where}:{step} {verb}{line.what}{f': {line.because}' if line.because else ''}")
+
+
+def _transcript(result: Result, first: Difference, ink: Ink) -> Iterator[str]:
+    """What the caller heard and did, with the first difference marked."""
+    is_marked = False
+    for number, heard in _joined(result.transcript):
+        here = first.entry is not None and number >= first.entry and not is_marked
+        is_marked = is_marked or here
+        line = entry(heard)
+        yield ink(f"  > {line}", "red") if here else (ink(f"    {line}", "dim") if is_marked else f"    {line}")
+        if here and first.expected:
+            yield ink(f"  >         {'expected':<{_WIDTH}}{_quoted(first.expected)}", "green")
+    if not is_marked:
+        yield ink(f"  > {first.at:7.1f} s  {'differs':<{_WIDTH}}{printable(first.message)}", "red")
+
+
+def _joined(transcript: Iterable[Heard]) -> Iterator[tuple[int, Heard]]:
+    """The entries with their numbers; keys that are pressed in one go are one."""
+    found: list[tuple[int, Heard]] = []
+    pressed_at: float | None = None
+    for number, heard in enumerate(transcript):
+        if heard.kind == "pressed" and pressed_at is not None and heard.at - pressed_at <= BETWEEN_KEYS_S + 0.01:
+            first, keys = found[-1]
+            found[-1] = first, replace(keys, text=keys.text + heard.text)
+        else:
+            found.append((number, heard))
+        pressed_at = heard.at if heard.kind == "pressed" else None
+    yield from found
+
+
+def entry(heard: Heard) -> str:
+    """One line of a transcript."""
+    text = {"beep": "a beep", "ended": "", "hung up": ""}.get(heard.kind, heard.text)
+    is_quoted = heard.kind in ("talk", "spoke", "voice") and bool(text)
+    if heard.kind in ("spoke", "voice") and not text:
+        text = f"something, for {heard.seconds or 0:g} s"
+    shown = _quoted(text) if is_quoted else printable(text)
+    cut = " (cut short)" if heard.is_cut and heard.kind in ("talk", "stream") else ""
+    return f"{heard.at:7.1f} s  {_WORDS[heard.kind]:<{_WIDTH}}{shown}{cut}".rstrip()
+
+
+def _quoted(text: str) -> str:
+    return f'"{printable(" ".join(text.split()))}"'
 
 
 def as_json(suites: Sequence[Suite], short: Sequence[str] = ()) -> str:
@@ -22,20 +150,24 @@ def as_json(suites: Sequence[Suite], short: Sequence[str] = ()) -> str:
     document = {
         "played": len(results),
         "differing": sum(not result.holds for result in results),
-        "issues": [_issue(issue) for suite in suites for issue in suite.issues],
-        "scenarios": [_scenario(result, suite.rename) for suite in suites for result in suite.results],
+        "issues": [_json_issue(issue) for suite in suites for issue in suite.issues],
+        "scenarios": [_json_result(result, suite.rename) for suite in suites for result in suite.results],
         "short": list(short),
-        "coverage": [_coverage(suite.coverage, suite.rename) for suite in suites],
+        "coverage": [_json_coverage(suite.coverage, suite.rename) for suite in suites],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _issue(issue: Issue) -> dict[str, Any]:
-    place = {"file": issue.place.file, "line": issue.place.line, "column": issue.place.column}
-    return {**place, "severity": issue.severity, "code": issue.code, "message": issue.message, "cure": issue.cure}
+def _json_place(place: Place) -> dict[str, Any]:
+    return {"file": place.file, "line": place.line, "column": place.column}
 
 
-def _scenario(result: Result, rename: Rename) -> dict[str, Any]:
+def _json_issue(issue: Issue) -> dict[str, Any]:
+    told = {"severity": issue.severity, "code": issue.code, "message": issue.message, "cure": issue.cure}
+    return _json_place(issue.place) | told
+
+
+def _json_result(result: Result, rename: Rename) -> dict[str, Any]:
     place = result.scenario.place
     found = {
         "name": result.scenario.name,
@@ -48,39 +180,37 @@ def _scenario(result: Result, rename: Rename) -> dict[str, Any]:
     if result.holds:
         return found
     return found | {
-        "differences": [_difference(difference) for difference in result.differences],
+        "differences": [
+            _json_place(each.place)
+            | {"at": each.at, "message": each.message, "expected": each.expected, "found": each.found}
+            for each in result.differences
+        ],
         "decided": why_so(result, rename),
         "transcript": [" ".join(entry(heard).split()) for heard in result.transcript],
     }
 
 
-def _difference(difference: Difference) -> dict[str, Any]:
-    place = difference.place
-    told = {"message": difference.message, "expected": difference.expected, "found": difference.found}
-    return {"file": place.file, "line": place.line, "column": place.column, "at": difference.at, **told}
+def _json_coverage(coverage: Coverage, rename: Rename) -> dict[str, Any]:
+    def rows(outcomes: Mapping[Outcome, int]) -> list[dict[str, Any]]:
+        return [
+            {"step": step, "outcome": name, "calls": count, "file": rename(place.file), "line": place.line}
+            for (_, step, name, place), count in outcomes.items()
+        ]
 
-
-def _coverage(coverage: Coverage, rename: Rename) -> dict[str, Any]:
     return {
         "percent": round(coverage.percent, 2),
         "outcomes": coverage.outcomes,
         "taken": coverage.taken,
-        "flows": [_flow(flow, rename) for flow in coverage.flows.values()],
+        "flows": [
+            {
+                "flow": each.flow.name,
+                "percent": round(each.percent, 2),
+                "outcomes": rows(each.outcomes),
+                "error_exits": rows(each.error_exits),
+            }
+            for each in coverage.flows.values()
+        ],
     }
-
-
-def _flow(flow: FlowCoverage, rename: Rename) -> dict[str, Any]:
-    return {
-        "flow": flow.flow.name,
-        "percent": round(flow.percent, 2),
-        "outcomes": [_outcome(outcome, count, rename) for outcome, count in flow.outcomes.items()],
-        "error_exits": [_outcome(outcome, count, rename) for outcome, count in flow.error_exits.items()],
-    }
-
-
-def _outcome(outcome: Outcome, count: int, rename: Rename) -> dict[str, Any]:
-    place = {"file": rename(outcome.place.file), "line": outcome.place.line}
-    return {"step": outcome.step, "outcome": outcome.name, "calls": count, **place}
 
 
 def as_github(suites: Sequence[Suite], *, needs_all: bool) -> str:
@@ -89,74 +219,58 @@ def as_github(suites: Sequence[Suite], *, needs_all: bool) -> str:
     for suite in suites:
         lines.append(report(suite.issues, {}, "github"))
         for result in suite.differing:
-            for difference in result.differences:
-                place, title = difference.place, _property(result.scenario.name)
-                expected = f"\nexpected: {difference.expected}" if difference.expected else ""
-                found = f"\ninstead: {difference.found}" if difference.found else ""
-                why = "".join(f"\n{line}" for line in why_so(result, suite.rename))
-                text = _data(f"{difference.message}{expected}{found}{why}")
-                lines.append(f"::error file={_property(place.file)},line={place.line},title={title}::{text}\n")
+            for each in result.differences:
+                expected = [f"expected: {each.expected}"] if each.expected else []
+                found = [f"instead: {each.found}"] if each.found else []
+                text = "\n".join([each.message, *expected, *found, *why_so(result, suite.rename)])
+                lines.append(_annotation("error", text, each.place, result.scenario.name))
         for result in suite.results:
-            for what in result.unjudged:
-                place, title = result.scenario.place, _property(result.scenario.name)
-                where = f"file={_property(place.file)},line={place.line},title={title}"
-                lines.append(f"::notice {where}::not judged: {_data(what)}\n")
-        level = "error" if needs_all else "notice"
+            place, name = result.scenario.place, result.scenario.name
+            lines += [_annotation("notice", f"not judged: {what}", place, name) for what in result.unjudged]
         for outcome in suite.coverage.missing:
-            file, line = _property(suite.rename(outcome.place.file)), outcome.place.line
-            text = _data(f'flow {outcome.flow}, step {outcome.step}: "{outcome.name}" is taken by no scenario')
-            lines.append(f"::{level} file={file},line={line},title=never taken::{text}\n")
+            place = outcome.place._replace(file=suite.rename(outcome.place.file))
+            text = f'flow {outcome.flow}, step {outcome.step}: "{outcome.name}" is taken by no scenario'
+            lines.append(_annotation("error" if needs_all else "notice", text, place, "never taken"))
     return "".join(lines)
 
 
-def _data(text: str) -> str:
-    """Source: GitHub's workflow commands, how values are escaped."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def _annotation(level: str, text: str, place: Place, title: str) -> str:
+    return annotation(level, text, file=place.file, line=place.line, title=title)
 
 
 def as_junit(suites: Sequence[Suite]) -> str:
     """JUnit's XML, as most CI servers read it: one `testsuite` for a file, one `testcase` for a scenario."""
-    parts = ['<?xml version="1.0" encoding="utf-8"?>', "<testsuites>"]
+    root = Element("testsuites")
     for suite in suites:
         for file in suite.files:
             results = [result for result in suite.results if result.scenario.place.file == file.name]
             errors = [issue for issue in suite.issues if issue.is_error and issue.place.file == file.name]
-            parts += _testsuite(file.name, results, errors, suite.rename)
-    return "\n".join([*parts, "</testsuites>", ""])
+            counts = {"tests": len(results) + len(errors), "failures": sum(not each.holds for each in results)}
+            took = f"{sum(result.took_s for result in results):.3f}"
+            cases = _child(root, "testsuite", name=file.name, **counts, errors=len(errors), time=took)
+            for issue in errors:
+                case = _child(cases, "testcase", classname=file.name, name=issue.place)
+                _child(case, "error", type=issue.code, message=f"{issue.place}: {issue.message}; {issue.cure}")
+            for result in results:
+                _add_case(cases, file.name, result, suite.rename)
+    indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(root, encoding="unicode")}\n'
 
 
-def _testsuite(name: str, results: Sequence[Result], errors: Sequence[Issue], rename: Rename) -> Iterable[str]:
-    failures = sum(not result.holds for result in results)
-    took = sum(result.took_s for result in results)
-    counts = f'tests="{len(results) + len(errors)}" failures="{failures}" errors="{len(errors)}" time="{took:.3f}"'
-    yield f"  <testsuite name={_attribute(name)} {counts}>"
-    for issue in errors:
-        message = _attribute(f"{issue.place}: {issue.message}; {issue.cure}")
-        yield f"    <testcase classname={_attribute(name)} name={_attribute(str(issue.place))}>"
-        yield f"      <error type={_attribute(issue.code)} message={message}/>"
-        yield "    </testcase>"
-    for result in results:
-        named = f"classname={_attribute(name)} name={_attribute(result.scenario.name)}"
-        yield f'    <testcase {named} line="{result.scenario.place.line}" time="{result.took_s:.3f}">'
-        if not result.holds:
-            message = _attribute(result.differences[0].message)
-            text = escape(printable_lines(told(result, rename, Ink(is_on=False))))
-            yield f"      <failure message={message}>{text}</failure>"
-        if result.unjudged:
-            unjudged = "\n".join(f"not judged: {what}" for what in result.unjudged)
-            yield f"      <system-out>{escape(unjudged)}</system-out>"
-        yield "    </testcase>"
-    yield "  </testsuite>"
+def _add_case(cases: Element, file: str, result: Result, rename: Rename) -> None:
+    name, line = result.scenario.name, result.scenario.place.line
+    case = _child(cases, "testcase", classname=file, name=name, line=line, time=f"{result.took_s:.3f}")
+    if not result.holds:
+        failure = _child(case, "failure", message=result.differences[0].message)
+        failure.text = _printable_lines(told(result, rename, Ink(is_on=False)))
+    if result.unjudged:
+        _child(case, "system-out").text = _printable_lines("\n".join(f"not judged: {what}" for what in result.unjudged))
 
 
-def _attribute(text: str) -> str:
-    return quoteattr(printable(text))
+def _child(parent: Element, tag: str, **values: object) -> Element:
+    return SubElement(parent, tag, {name: printable(str(value)) for name, value in values.items()})
 
 
-def printable_lines(text: str) -> str:
+def _printable_lines(text: str) -> str:
     """A text of several lines without anything that XML cannot hold."""
     return "\n".join(printable(line) for line in text.split("\n"))

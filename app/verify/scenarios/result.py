@@ -11,8 +11,8 @@ from app.engine import Session
 from app.flow.nodes import Place
 from app.simulator import Delivery, Heard
 from app.store import HookRow, TurnRow
-from app.verify.scenarios.line import Line
 from app.verify.scenarios.model import Scenario
+from app.verify.scenarios.server import Line
 from app.verify.scenarios.values import Excerpt
 
 

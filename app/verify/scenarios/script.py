@@ -15,7 +15,7 @@ from app.flow.nodes import Map, Node, Place, Text
 from app.ncco.suggest import nearest
 from app.simulator import Act, Behaviour, Keys, Outcome, Words
 from app.simulator import Silence as SilentParty
-from app.verify.scenarios.heard import plain
+from app.verify.scenarios.listener import plain
 from app.verify.scenarios.values import (
     ANY_MAP,
     EXCERPTS,
@@ -348,7 +348,7 @@ class Event(ScriptStep):
     """the fields of a webhook"""
 
 
-class Disturb(ScriptStep):
+class InjectFault(ScriptStep):
     """A fault of the next webhook whose reply is played.
 
     `unreadable`: its body; `lost`: its first delivery; `refused`: its reply is no NCCO to Vonage; `away`: the store is
@@ -361,7 +361,7 @@ class Disturb(ScriptStep):
     """what goes wrong with the next webhook whose reply is played"""
 
 
-KINDS: Final = (Hear, Press, Speak, Silence, Dial, Record, Wait, Until, HangUp, End, Event, Disturb)
+KINDS: Final = (Hear, Press, Speak, Silence, Dial, Record, Wait, Until, HangUp, End, Event, InjectFault)
 STEPS: Final[Mapping[str, type[ScriptStep]]] = {kind.word: kind for kind in KINDS}
 
 

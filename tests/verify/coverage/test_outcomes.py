@@ -10,7 +10,7 @@ from app.flow.graph import as_dot, as_mermaid
 from app.flow.loader import load
 from app.verify.coverage import Coverage, paint, percent, told_coverage
 from app.verify.outcomes import error_exits_of, outcomes_of
-from app.verify.scenarios.suite import run_suite
+from app.verify.scenarios.runner import run_suite
 from tests.verify.scenarios.playing import file_of, stage_for
 
 FLOW = """\

@@ -15,8 +15,7 @@ from app.verify.prove import Proof, Violation, never_run, prove, roots_of
 from app.verify.prove.counterexample import Written, text_of
 from app.verify.scenarios.files import ScenarioFile
 from app.verify.scenarios.model import read_scenarios
-from app.verify.scenarios.stage import LocalStage
-from app.verify.scenarios.suite import Suite, run_suite
+from app.verify.scenarios.runner import LocalStage, Suite, run_suite
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)

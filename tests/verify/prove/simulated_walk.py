@@ -20,8 +20,8 @@ from app.simulator.parties import Outcome
 from app.verify.coverage import Flows, Name, lines_of
 from app.verify.scenarios.model import Answer, Fault, Given, Scenario
 from app.verify.scenarios.result import Result
+from app.verify.scenarios.runner import LocalStage
 from app.verify.scenarios.script import Dial, HangUp, Party, Press, ScriptStep, Silence, Wait
-from app.verify.scenarios.stage import LocalStage
 from tests.verify.prove.brute_force import told_apart
 
 PLACE = Place("walk.yaml", 1, 1, 1)

@@ -16,10 +16,9 @@ from app.flow.model import Project
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.source import read_yaml
 from app.verify.scenarios.files import read_files
-from app.verify.scenarios.line import MakeApp
 from app.verify.scenarios.model import Scenario
-from app.verify.scenarios.stage import LocalStage
-from app.verify.scenarios.suite import fitted, play
+from app.verify.scenarios.runner import LocalStage, fitted, play
+from app.verify.scenarios.server import MakeApp
 
 
 class Mutant(NamedTuple):

@@ -9,11 +9,10 @@ from pathlib import Path
 from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.verify.scenarios.files import ScenarioFile
-from app.verify.scenarios.line import Outside
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.stage import LocalStage
-from app.verify.scenarios.suite import Suite, run_suite
+from app.verify.scenarios.runner import LocalStage, Suite, run_suite
+from app.verify.scenarios.server import Outside
 
 FILE = "tests/scenarios/main.yaml"
 

@@ -9,11 +9,10 @@ import httpx
 import pytest
 
 from app.simulator import Application
-from app.verify.scenarios.fitting import ANY_NUMBER
-from app.verify.scenarios.line import NoServer
+from app.verify.scenarios.model import ANY_NUMBER
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.stage import RemoteStage
-from app.verify.scenarios.suite import run_suite
+from app.verify.scenarios.runner import RemoteStage, run_suite
+from app.verify.scenarios.server import NoServer
 from app.verify.scenarios.values import ScenarioReader
 from tests.simulator.foreign_server import app
 from tests.verify.scenarios.playing import file_of, messages

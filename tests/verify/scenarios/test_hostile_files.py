@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from app.flow.report import report
 from app.verify.scenarios.model import read_scenarios
+from app.verify.scenarios.runner import run_suite
 from app.verify.scenarios.script import STEPS as KINDS
-from app.verify.scenarios.suite import run_suite
 from tests.verify.scenarios.playing import file_of, stage_for
 
 WORDS = (

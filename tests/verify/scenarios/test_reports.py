@@ -10,9 +10,8 @@ import pytest
 
 from app.simulator import Heard
 from app.verify.scenarios.files import files_in, files_of, project_of, read_files
-from app.verify.scenarios.reports import as_github, as_json, as_junit
-from app.verify.scenarios.suite import Suite
-from app.verify.scenarios.telling import Ink, entry, told
+from app.verify.scenarios.reports import Ink, as_github, as_json, as_junit, entry, told
+from app.verify.scenarios.runner import Suite
 from tests.verify.scenarios.playing import run
 
 FLOW = """\

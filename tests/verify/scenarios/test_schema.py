@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from app.verify.scenarios.files import files_of
-from app.verify.scenarios.schema import scenario_schema
+from app.verify.scenarios.model import scenario_schema
 
 VALIDATOR = jsonschema.Draft7Validator(scenario_schema())
 FILES = [path for folder in (Path(), *Path("examples").iterdir()) for path in files_of(folder)]

@@ -1,4 +1,4 @@
-"""A call that is placed to a server: the real one in this process, or one at a URL. `test` and `simulate` use it."""
+"""Calls placed to a server: the real one in this process, or one at a URL, with the faults that a scenario orders."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
-from app.errors import AppError
+from app.engine import Lookup, LookupAnswer
+from app.errors import AppError, StoreUnavailable
+from app.flow.language.lookups import AskedLookup, LookupDefinition
+from app.flow.language.returns import Returned, ReturnedList, ReturnedMap, ReturnedValue
 from app.flow.model import Flow, Project
+from app.flow.nodes import Map, Node, Seq
 from app.service.calls import CallService, LookUp, no_lookups
 from app.service.factory import make_service
 from app.service.policy import Policy
@@ -28,16 +33,19 @@ from app.simulator import (
     HttpServer,
     Parties,
     PhoneCall,
+    Request,
+    Response,
+    Server,
     VirtualClock,
     Vonage,
 )
 from app.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR
 from app.simulator.servers import App
-from app.store import HookRow, SessionRow, Store, Timeline, TurnRow, WebhookRow
-from app.verify.scenarios.faults import FailingDatabase, FaultyServer
-from app.verify.scenarios.fitting import ANY_NUMBER
-from app.verify.scenarios.model import AT, Call
+from app.store import HookRow, SessionRow, SqliteDatabase, Store, Timeline, TurnRow, WebhookRow
+from app.store.database import Row, Work
+from app.verify.scenarios.model import ANY_NUMBER, AT, Call, Fault, Given
 from app.verify.scenarios.script import FaultKind
+from app.verify.scenarios.values import json_of
 
 BASE: Final = "https://ncco.example"
 """The public URL of the server in this process; nothing is sent there."""
@@ -274,3 +282,184 @@ def advice_of(delivery: Delivery) -> Iterator[str]:
     if delivery.ncco is not None and delivery.verdict is not None:
         for issue in delivery.verdict.issues:
             yield f"{delivery.kind} webhook: {issue.code} {issue.path}: {issue.message}"
+
+
+FALLBACK: Final = "/fallback"
+"""The end of the URL that is asked when a webhook has failed."""
+_REFUSED: Final = b'[{"action": "refused"}]'
+T = TypeVar("T")
+
+
+class FailingDatabase(SqliteDatabase):
+    """A database in memory that is unavailable while `is_away`, as one on another machine sometimes is."""
+
+    is_away: bool = False
+
+    async def read(self, sql: str, *values: object) -> list[Row]:
+        """See `Database`."""
+        self._require()
+        return await super().read(sql, *values)
+
+    async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
+        """See `Database`."""
+        self._require()
+        return await super().write(work, keys)
+
+    def _require(self) -> None:
+        if self.is_away:
+            raise StoreUnavailable("the scenario has made it unavailable")
+
+
+class FaultyServer:
+    """A server, and the network to it.
+
+    Args:
+        server: where webhooks go.
+        database: of that server, for `away`; None: the server answers 503 then, and no more is known of it.
+
+    Attributes:
+        ordered: the faults that are still to come, in their order.
+    """
+
+    def __init__(self, server: Server, database: FailingDatabase | None = None) -> None:
+        self._server = server
+        self._database = database
+        self._awaits_fallback = False
+        self._gone: Any = None
+        self.ordered: list[FaultKind] = []
+
+    @property
+    def now(self) -> datetime:
+        """See `Server`."""
+        return self._server.now
+
+    async def deliver(self, request: Request) -> Response:
+        """Deliver, with the next fault if the reply to this webhook is played."""
+        if self._awaits_fallback:
+            return await self._without_database(request)
+        if self._gone is not None and (self._gone == (request.url, request.body) or _is_fallback(request)):
+            return _lost(request)
+        if not self.ordered or not request.is_awaited:
+            return await self._server.deliver(request)
+        match self.ordered.pop(0):
+            case "unreadable":
+                return await self._server.deliver(_unreadable(request))
+            case "refused":
+                return replace(await self._server.deliver(request), body=_REFUSED)
+            case "away":
+                return await self._without_database(request)
+            case "gone":
+                self._gone = request.url, request.body
+        return _lost(request)
+
+    async def _without_database(self, request: Request) -> Response:
+        """A delivery while the database is away: the first one, the one after it, and that of the fallback."""
+        if self._database is None:
+            self._awaits_fallback = request.is_awaited and not self._awaits_fallback
+            return Response(503) if request.is_awaited else await self._server.deliver(request)
+        is_last = _is_fallback(request)
+        self._awaits_fallback = not is_last
+        self._database.is_away = request.is_awaited or is_last
+        try:
+            return await self._server.deliver(request)
+        finally:
+            self._database.is_away = False
+
+
+def _is_fallback(request: Request) -> bool:
+    return urlsplit(request.url).path.endswith(FALLBACK)
+
+
+def _lost(request: Request) -> Response:
+    return Response(0, seconds=request.answer_s, failure="timeout")
+
+
+def _unreadable(request: Request) -> Request:
+    """A POST whose body is cut off, a GET without its query."""
+    return replace(request, body=b"{") if request.body else replace(request, url=request.url.partition("?")[0])
+
+
+UNANSWERED: Final = "the scenario gives no answer"
+
+Definitions = Mapping[tuple[str, str], LookupDefinition]
+"""By the name of the flow and that of the lookup."""
+
+
+def lookups_of(flows: Iterable[Flow]) -> Definitions:
+    """The lookups that the steps of some flows ask."""
+    return {
+        (flow.name, asked.name): asked.definition
+        for flow in flows
+        for step in flow.steps.values()
+        for asked in step.asks
+        if isinstance(asked, AskedLookup)
+    }
+
+
+class Answers:
+    """The answers of one call, each lookup's in turn.
+
+    Args:
+        given: what the scenario answers.
+        definitions: the lookups of its flows.
+        outside: asks those that the scenario says nothing about; None: they are not answered.
+
+    Attributes:
+        unanswered: the names of those that were not answered.
+        misfits: the names of those whose answer does not fit what they declare, each with what is wrong.
+    """
+
+    def __init__(self, given: Mapping[str, Given], definitions: Definitions, outside: LookUp | None = None) -> None:
+        self._given = given
+        self._definitions = definitions
+        self._outside = outside
+        self._asked: dict[str, int] = {}
+        self._answered: dict[str, LookupAnswer] = {}
+        self.unanswered: list[str] = []
+        self.misfits: dict[str, str] = {}
+
+    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        """One answer for each, in their order; what is asked twice with one key gets the same answer."""
+        for lookup in lookups:
+            if lookup.key not in self._answered:
+                self._answered[lookup.key] = await self._answer(lookup)
+        return tuple([self._answered[lookup.key] for lookup in lookups])
+
+    @property
+    def notes(self) -> Iterable[str]:
+        """Which lookups took their default though nothing says so, a sentence each."""
+        for name in dict.fromkeys(self.unanswered):
+            yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` gives one'
+        for name, problem in self.misfits.items():
+            yield f'the answer of the lookup "{name}" does not fit, so its default was used: {problem}'
+
+    async def _answer(self, lookup: Lookup) -> LookupAnswer:
+        name = next((name for name in (f"{lookup.flow}.{lookup.name}", lookup.name) if name in self._given), None)
+        if name is None and self._outside is not None:
+            return (await self._outside((lookup,)))[0]
+        if name is None:
+            self.unanswered.append(lookup.name)
+            return LookupAnswer(None, UNANSWERED)
+        answers, number = self._given[name].answers, self._asked.get(name, 0)
+        self._asked[name] = number + 1
+        answer = answers[min(number, len(answers) - 1)]
+        if isinstance(answer, Fault):
+            ms = lookup.request.timeout_ms
+            return LookupAnswer(None, answer.problem or f"timed out after {ms} ms", 0 if answer.problem else ms)
+        definition = self._definitions.get((lookup.flow, lookup.name))
+        value = _answer_of(answer.node, definition.returns if definition else None)
+        if definition is not None and (problem := definition.read(value)[1]):
+            self.misfits[lookup.name] = problem
+        return LookupAnswer(value)
+
+
+def _answer_of(node: Node, returned: Returned | None) -> Any:
+    """What a lookup answers, as JSON. A text that is declared as one may look like a number."""
+    if isinstance(node, Map):
+        fields = returned.fields if isinstance(returned, ReturnedMap) else {}
+        return {entry.key.value: _answer_of(entry.value, fields.get(entry.key.value)) for entry in node.entries}
+    if isinstance(node, Seq):
+        item = returned.item if isinstance(returned, ReturnedList) else None
+        return [_answer_of(each, item) for each in node.items]
+    is_text = isinstance(returned, ReturnedValue) and returned.type.kind == "text"
+    return node.value if is_text else json_of(node)

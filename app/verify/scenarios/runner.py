@@ -1,35 +1,42 @@
-"""Where scenarios are played: on the real server of a project in this process, or on a server at a URL."""
+"""Plays scenarios on the real server of a project in this process, or on a server at a URL."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import httpx
 
 from app.engine.session import from_json
+from app.flow.issues import Issue, by_place
 from app.flow.language.reader import Reader
 from app.flow.model import Flow, Project
 from app.simulator import Application
+from app.verify.coverage import Coverage, Tally
 from app.verify.scenarios.caller import Caller, parties_of
-from app.verify.scenarios.fitting import ANY_NUMBER, Fitting
-from app.verify.scenarios.line import (
+from app.verify.scenarios.expectations import check_expectations, check_without
+from app.verify.scenarios.files import ScenarioFile
+from app.verify.scenarios.fitting import Fitting, named
+from app.verify.scenarios.model import ANY_NUMBER, AT, Scenario
+from app.verify.scenarios.result import Difference, Record, Result, decided_in
+from app.verify.scenarios.script import Event, InjectFault, ScriptStep
+from app.verify.scenarios.server import (
     BROKEN,
+    Answers,
     Circumstances,
     Line,
     LocalServer,
     MakeApp,
     Outside,
     advice_of,
+    lookups_of,
     ring_url,
     stand_ins,
 )
-from app.verify.scenarios.lookups import Answers, lookups_of
-from app.verify.scenarios.model import AT, Scenario
-from app.verify.scenarios.result import Record, Result, decided_in
-from app.verify.scenarios.script import Disturb, Event, ScriptStep
+from app.verify.scenarios.values import ScenarioReader
 
 DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps", "menu_options"})
 """What of `without` only the trace of a flow shows."""
@@ -176,7 +183,7 @@ class RemoteStage:
             await _play(scenario, line, result)
         advice = dict.fromkeys(text for sent in line.call.log for text in advice_of(sent))
         result.notes = (*line.complaints, *advice)
-        if not self._application.fallback_url and _has(scenario, Disturb):
+        if not self._application.fallback_url and _has(scenario, InjectFault):
             result.notes += ("without --fallback-url nothing follows the `fault` of this scenario",)
         result.unjudged = tuple(self._unjudged(scenario, result))
         if scenario.expect.end == "failsafe" != result.ended:
@@ -224,14 +231,14 @@ def _raised(line: Line) -> list[BaseException]:
 def _circumstances(scenario: Scenario, chaos: int | None) -> Circumstances:
     """What its call meets; no bad luck for a scenario that orders its own faults."""
     faults = [step.fault for step in _first_faults(scenario)]
-    luck = None if _has(scenario, Disturb) else chaos
+    luck = None if _has(scenario, InjectFault) else chaos
     return Circumstances(parties_of(scenario.script), scenario.streams, luck, faults)
 
 
-def _first_faults(scenario: Scenario) -> list[Disturb]:
+def _first_faults(scenario: Scenario) -> list[InjectFault]:
     """Those of the answer webhook."""
-    first = takewhile(lambda step: isinstance(step, Disturb), scenario.script)
-    return [step for step in first if isinstance(step, Disturb)]
+    first = takewhile(lambda step: isinstance(step, InjectFault), scenario.script)
+    return [step for step in first if isinstance(step, InjectFault)]
 
 
 def _has(scenario: Scenario, kind: type[ScriptStep]) -> bool:
@@ -241,3 +248,93 @@ def _has(scenario: Scenario, kind: type[ScriptStep]) -> bool:
 def _judged(scenario: Scenario, **expected: Any) -> Scenario:
     """The same with other expectations."""
     return scenario.model_copy(update={"expect": scenario.expect.model_copy(update=expected)})
+
+
+Rename: TypeAlias = Callable[[str], str]
+"""Names a file of a flow as the reader can open it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """What came of the scenarios of a project.
+
+    Attributes:
+        issues: of the scenario files, sorted by place; a scenario with an error is not played.
+        left_out: how many scenarios a filter has left out.
+        rename: a file of a flow, as the reader can open it.
+    """
+
+    files: tuple[ScenarioFile, ...]
+    issues: tuple[Issue, ...]
+    results: tuple[Result, ...]
+    coverage: Coverage
+    left_out: int = 0
+    rename: Rename = str
+
+    @property
+    def differing(self) -> tuple[Result, ...]:
+        """The scenarios that do not hold."""
+        return tuple(result for result in self.results if not result.holds)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether a file has an error."""
+        return any(issue.is_error for issue in self.issues)
+
+
+def fitted(stage: Stage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario, ...], tuple[Issue, ...]]:
+    """The scenarios of some files that can be played, and every issue of them; none of a file with an error."""
+    ready, issues = list[Scenario](), list[Issue]()
+    for file in files:
+        issues += file.issues
+        for scenario in file.scenarios:
+            reader = ScenarioReader()
+            fit = stage.fit(scenario, reader)
+            issues += reader.issues
+            ready += [] if reader.issues or any(issue.is_error for issue in file.issues) else [fit]
+    return tuple(ready), tuple(sorted(issues, key=by_place))
+
+
+async def run_suite(
+    stage: Stage,
+    files: Sequence[ScenarioFile],
+    words: str = "",
+    *,
+    leaves_open: bool = False,
+    played: Callable[[Result], None] = lambda _: None,
+    rename: Rename = str,
+) -> Suite:
+    """Play the scenarios of some files.
+
+    Args:
+        stage: where.
+        files: as they were read.
+        words: only those that hold each of these words in name or file; "" is all.
+        leaves_open: whether a `hear` without a text is right, since it is written now.
+        played: is told of each, as soon as it was played.
+        rename: as in `Suite`.
+    """
+    ready, issues = fitted(stage, files)
+    wanted = named(ready, words)
+    tally, results = Tally(stage.flows), list[Result]()
+    for scenario in wanted:
+        result = await play(stage, scenario, leaves_open=leaves_open)
+        tally.add(result)
+        results.append(result)
+        played(result)
+    return Suite(tuple(files), issues, tuple(results), tally.coverage(), len(ready) - len(wanted), rename)
+
+
+async def play(stage: Stage, scenario: Scenario, *, leaves_open: bool = False) -> Result:
+    """Play one scenario, and hold it against what it expects."""
+    result = await stage.play(scenario)
+    if not leaves_open:
+        message = "this `hear` has no text yet; `ncco test --update` writes what is heard"
+        result.differences += [
+            Difference(excerpt.place, message, found=found, at=result.seconds) for excerpt, found in result.heard
+        ]
+    happened = [] if result.differences else list(check_without(result, stage.flows))
+    result.differences += check_expectations(result, is_explained=bool(happened))
+    if not result.differences:
+        result.differences += happened
+    return result
