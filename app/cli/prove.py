@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -29,8 +30,6 @@ MOST_TEXT: Final = 200_000
 """Characters of a scenario file that is written: less than half of what can be read."""
 MOST_VALUES: Final = 6
 MOST_OUTCOMES: Final = 5
-
-Found = Sequence[tuple[Proof, Violation]]
 
 
 @click.command(
@@ -95,28 +94,30 @@ def command(
     name = name or flow_of_file(source, found)
     now, env = datetime.now(UTC), flow_variables()
     bounds, permitted = Bounds(states, seconds), Permitted(silence, steps)
-    proved = _proved_flows(name, found.project.flows)
     proofs = [
         prove(flow, now, env=env, bounds=bounds, permitted=permitted, progress=partial(_report_progress, flow.name))
-        for flow in proved
+        for flow in _proved_flows(name, found.project.flows)
     ]
-    violations = _unique((proof, violation) for proof in proofs for violation in proof.violations)
-    examples = _examples(found.project, violations)
-    proofs, violations, examples = _reproduced(proofs, violations, examples, source)
-    not_run = never_run(found.project.flows, proofs) if not name else []
-    issues = [_issue(violation, source) for violation in (*(each for _, each in violations), *not_run)]
+    faults = _faults(found.project, proofs)
+    proofs = _without_differing(proofs, faults, source)
+    faults = [each for each in faults if each.example is None or not each.example.problem]
+    shown = [each.violation for each in faults] + (never_run(found.project.flows, proofs) if not name else [])
+    issues = [_issue(violation, source) for violation in shown]
     if form == "json":
-        rows = [_fault(each, examples.get(number), source) for number, (_, each) in enumerate(violations)]
-        rows += [_fault(each, None, source) for each in not_run]
-        print_json({"flows": [_document(proof) for proof in proofs], "violations": rows})
+        examples = [each.example for each in faults] + [None] * (len(shown) - len(faults))
+        rows = [_document(*pair, source) for pair in zip(shown, examples, strict=True)]
+        print_json({"flows": [_proof_document(proof) for proof in proofs], "violations": rows})
     else:
-        shown = report(dict.fromkeys(issues), found.texts, form, shows_colours())
-        click.echo(shown, nl=False, color=shows_colours())
-        _print(proofs, violations, examples if form == "text" else {}, form)
+        text = report(dict.fromkeys(issues), found.texts, form, shows_colours())
+        click.echo(text, nl=False, color=shows_colours())
+        if form == "text":
+            _print_examples(faults)
+        for line in (line for proof in proofs for line in _summary(proof)):
+            click.echo(line, err=form != "text")
     if save is not None:
-        _write(save, _examples_by_file(violations, examples))
+        _write(save, _counter_examples(faults))
     if tests is not None:
-        _write(tests, _coverings_by_file(found.project, proofs))
+        _write(tests, _coverings(found.project, proofs))
     is_fine = not any(issue.is_error for issue in issues) and not any(proof.space.stopped for proof in proofs)
     return FINE if is_fine else ISSUES
 
@@ -130,16 +131,44 @@ def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
     return [flows[name]] if name else sorted(roots_of(flows), key=lambda flow: flow.name)
 
 
-def _unique(violations: Iterable[tuple[Proof, Violation]]) -> Found:
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A violation, and the shortest call in which it happens, as it was played; None for what happens in no call."""
+
+    proof: Proof
+    violation: Violation
+    example: Rehearsed | None = None
+
+
+def _faults(project: Project, proofs: Iterable[Proof]) -> list[Fault]:
     """Each violation once, also when several flows run the flow that has it."""
     first: dict[tuple[str, str, str, str], tuple[Proof, Violation]] = {}
-    for proof, violation in violations:
-        first.setdefault(_key(violation), (proof, violation))
-    return list(first.values())
+    for proof in proofs:
+        for violation in proof.violations:
+            first.setdefault(_key(violation), (proof, violation))
+    calls = {key: call for key, each in first.items() if (call := counter_example(*each)) is not None}
+    played = dict(zip(calls, rehearse(project, calls.values()), strict=True))
+    return [Fault(*each, played.get(key)) for key, each in first.items()]
 
 
 def _key(violation: Violation) -> tuple[str, str, str, str]:
     return violation.kind, violation.flow, violation.step, violation.message
+
+
+def _without_differing(proofs: Iterable[Proof], faults: Iterable[Fault], source: Source) -> list[Proof]:
+    """The proofs without violations that the simulator does not reproduce: a proof stops at the place of such a one."""
+    dropped = set()
+    for fault in faults:
+        if fault.example is not None and fault.example.problem:
+            dropped.add(_key(fault.violation))
+            place = _issue(fault.violation, source).place
+            problem = f"the simulator does not reproduce {fault.violation.kind}: {fault.example.problem}"
+            space = fault.proof.space
+            space.stopped = space.stopped or f"{place.file}:{place.line}: {problem}"
+    return [
+        replace(each, violations=tuple(found for found in each.violations if _key(found) not in dropped))
+        for each in proofs
+    ]
 
 
 def _issue(violation: Violation, source: Source) -> Issue:
@@ -147,47 +176,16 @@ def _issue(violation: Violation, source: Source) -> Issue:
     return Issue(violation.kind, violation.severity, place, violation.message, violation.cure)
 
 
-def _examples(project: Project, violations: Found) -> dict[int, Rehearsed]:
-    """The shortest call to each violation that happens in one, by its number, as it was played."""
-    calls = {number: counter_example(*each) for number, each in enumerate(violations)}
-    written = {number: call for number, call in calls.items() if call is not None}
-    return dict(zip(written, rehearse(project, written.values()), strict=True))
-
-
-def _reproduced(
-    proofs: Sequence[Proof], violations: Found, examples: Mapping[int, Rehearsed], source: Source
-) -> tuple[list[Proof], Found, dict[int, Rehearsed]]:
-    """Proofs, violations and examples without what the simulator does not reproduce: a proof stops at its place."""
-    differing = {number for number, example in examples.items() if example.problem}
-    for number in differing:
-        proof, violation = violations[number]
-        place = f"{path_of(violation.place.file, source)}:{violation.place.line}"
-        problem = f"the simulator does not reproduce {violation.kind}: {examples[number].problem}"
-        proof.space.stopped = proof.space.stopped or f"{place}: {problem}"
-    dropped = {_key(violations[number][1]) for number in differing}
-    kept = {number: violations[number] for number in range(len(violations)) if number not in differing}
-    numbers = {old: new for new, old in enumerate(kept)}
-    return (
-        [replace(each, violations=tuple(v for v in each.violations if _key(v) not in dropped)) for each in proofs],
-        list(kept.values()),
-        {numbers[number]: example for number, example in examples.items() if number in kept},
-    )
-
-
 def _report_progress(flow: str, found: int, waiting: int) -> None:
     """Tell on standard error that an exploration goes on."""
     click.echo(f"{flow}: {counted(found, 'state')}, {waiting:,} to explore ...", err=True)
 
 
-def _print(proofs: Sequence[Proof], violations: Found, examples: Mapping[int, Rehearsed], form: Format) -> None:
-    """The counter-examples and a line for each flow; on standard error when standard output is for a machine."""
-    for number, example in examples.items():
-        violation = violations[number][1]
-        click.echo(f"\nthe shortest call to {number + 1}, {violation.kind} in {violation.step}:")
-        click.echo("".join(f"  {line}\n" for line in text_of([example.written]).splitlines()), nl=False)
-    for proof in proofs:
-        for line in _summary(proof):
-            click.echo(line, err=form != "text")
+def _print_examples(faults: Iterable[Fault]) -> None:
+    for number, fault in enumerate(faults, 1):
+        if fault.example is not None:
+            click.echo(f"\nthe shortest call to {number}, {fault.violation.kind} in {fault.violation.step}:")
+            click.echo(textwrap.indent(text_of([fault.example.written]), "  "), nl=False)
 
 
 def _summary(proof: Proof) -> Iterator[str]:
@@ -209,7 +207,7 @@ def _summary(proof: Proof) -> Iterator[str]:
         yield f"  {label}: {never}{f' and {more} more' if more > 0 else ''}"
 
 
-def _document(proof: Proof) -> dict[str, Any]:
+def _proof_document(proof: Proof) -> dict[str, Any]:
     """What was walked in a flow, as JSON."""
     return {
         "flow": proof.flow.name,
@@ -225,31 +223,29 @@ def _document(proof: Proof) -> dict[str, Any]:
     }
 
 
-def _fault(violation: Violation, example: Rehearsed | None, source: Source) -> dict[str, Any]:
+def _document(violation: Violation, example: Rehearsed | None, source: Source) -> dict[str, Any]:
     """A violation as JSON, with the scenario that shows it."""
+    names = ("kind", "flow", "step", "severity", "message", "cure")
+    place = _issue(violation, source).place
     return {
-        "kind": violation.kind,
-        "flow": violation.flow,
-        "step": violation.step,
-        "file": path_of(violation.place.file, source),
-        "severity": violation.severity,
-        "line": violation.place.line,
-        "column": violation.place.column,
-        "message": violation.message,
-        "cure": violation.cure,
+        **{name: getattr(violation, name) for name in names},
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
         "scenario": text_of([example.written]) if example else None,
     }
 
 
-def _examples_by_file(violations: Found, examples: Mapping[int, Rehearsed]) -> dict[str, list[Rehearsed]]:
+def _counter_examples(faults: Iterable[Fault]) -> dict[str, list[Rehearsed]]:
     """File name → its counter-examples, one file for each flow that calls begin in."""
     files: dict[str, list[Rehearsed]] = {}
-    for number, example in examples.items():
-        files.setdefault(f"prove-{violations[number][0].flow.name}-faults", []).append(example)
+    for fault in faults:
+        if fault.example is not None:
+            files.setdefault(f"prove-{fault.proof.flow.name}-faults", []).append(fault.example)
     return files
 
 
-def _coverings_by_file(project: Project, proofs: Iterable[Proof]) -> dict[str, list[Rehearsed]]:
+def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[Rehearsed]]:
     """File name → its scenarios, which take each outcome once, in the first flow that reaches it."""
     files: dict[str, list[Rehearsed]] = {}
     taken: set[tuple[str, str, str]] = set()
@@ -266,18 +262,15 @@ def _coverings_by_file(project: Project, proofs: Iterable[Proof]) -> dict[str, l
         if outcome[:3] in taken:
             missing = f"{outcome.flow}, step {outcome.step}: {outcome.name}"
             click.echo(f"left out, since no scenario took it when it was played: {missing}", err=True)
-    return {name: played for name, played in files.items() if played}
+    return files
 
 
 def _write(folder: Path, files: Mapping[str, Sequence[Rehearsed]]) -> None:
     """Write the scenarios that do what they say. Raises CannotRun."""
+    for each in (each for played in files.values() for each in played if each.problem):
+        click.echo(f'left out, since the simulator differs: "{each.written.name}": {each.problem}', err=True)
     try:
         for name, played in files.items():
-            for each in played:
-                if each.problem:
-                    click.echo(
-                        f'left out, since the simulator differs: "{each.written.name}": {each.problem}', err=True
-                    )
             kept = numbered(each.written for each in played if not each.problem)
             for number, part in enumerate(_parts(kept), 1):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -288,7 +281,7 @@ def _write(folder: Path, files: Mapping[str, Sequence[Rehearsed]]) -> None:
         raise CannotRun(f"{folder}: {error.strerror}", "name a folder that can be written") from error
 
 
-def _parts(scenarios: Sequence[Written]) -> Iterator[list[Written]]:
+def _parts(scenarios: Iterable[Written]) -> Iterator[list[Written]]:
     """The scenarios in parts, so that each file can be read."""
     part: list[Written] = []
     size = 0

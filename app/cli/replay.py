@@ -7,7 +7,7 @@ import json
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -69,10 +69,10 @@ def command(*, session: str, form: Literal["text", "json"]) -> int:
     policy = Policy((KEY,), settings.failsafe, flow_variables(), settings.dial_allow)
     turns = list(replay(timeline, _flow(timeline, revision), policy))
     if form == "json":
-        print_json({"call": timeline.call.session.id, "turns": [turn.as_json() for turn in turns]})
+        print_json({"call": timeline.call.session.id, "turns": turns})
     else:
-        _print(turns, timeline.call.turns)
-    return FINE if all(turn.is_same for turn in turns) else ISSUES
+        click.echo("\n".join(_shown(turns, timeline.call.turns)))
+    return FINE if all(turn["differs"] is None for turn in turns) else ISSUES
 
 
 def _flow(timeline: Timeline, revision: RevisionRow | None) -> Flow:
@@ -83,46 +83,6 @@ def _flow(timeline: Timeline, revision: RevisionRow | None) -> Flow:
         message = f"revision {row.revision[:8]} of flow {printable(row.flow)} is not stored, or cannot be read any more"
         raise CannotRun(message, "play a later call, or use the version of ncco that recorded this one")
     return replace(flows[row.flow], revision=row.revision)
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """One turn, played again.
-
-    Attributes:
-        number: of the turn.
-        then, now: the NCCO that went out, and the one of today; callback URLs without signature.
-        because: why it was not played again; "" when it was.
-    """
-
-    number: int
-    then: bytes = b""
-    now: bytes = b""
-    because: str = ""
-
-    @property
-    def is_same(self) -> bool:
-        """Whether the bytes are the same; True for a turn that was not played."""
-        return self.then == self.now
-
-    @property
-    def difference(self) -> tuple[str, Any, Any]:
-        """The JSON Pointer of the first difference, and both values; None stands for nothing."""
-        return first_difference(_parsed(self.then), _parsed(self.now))
-
-    def as_json(self) -> dict[str, Any]:
-        """For a program."""
-        differs = None if self.is_same else dict(zip(("path", "then", "now"), self.difference, strict=True))
-        is_same = self.is_same and not self.because
-        return {"number": self.number, "same": is_same, "because": self.because, "differs": differs}
-
-
-def _parsed(ncco: bytes) -> Any:
-    """The NCCO; None for an empty reply."""
-    try:
-        return orjson.loads(ncco)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def first_difference(then: Any, now: Any, place: str = "") -> tuple[str, Any, Any]:
@@ -140,38 +100,54 @@ def first_difference(then: Any, now: Any, place: str = "") -> tuple[str, Any, An
     return place, then, now
 
 
-def _print(turns: Sequence[Replayed], count: int) -> None:
+def _shown(turns: Sequence[Mapping[str, Any]], count: int) -> Iterator[str]:
+    """What became of each turn, in lines."""
     for turn in turns:
-        if turn.because:
-            click.echo(f"turn {turn.number}: not played again: {turn.because}")
-        elif turn.is_same:
-            click.echo(f"turn {turn.number}: the same {len(turn.then)} bytes")
+        differs = turn["differs"]
+        if turn["because"]:
+            yield f"turn {turn['number']}: not played again: {turn['because']}"
+        elif differs is None:
+            yield f"turn {turn['number']}: the same bytes"
         else:
-            place, then, now = turn.difference
-            click.echo(f"turn {turn.number}: differs at {place or '/'}")
-            for name, value in (("then", then), ("now ", now)):
+            yield f"turn {turn['number']}: differs at {differs['path'] or '/'}"
+            for name in ("then", "now"):
+                value = differs[name]
                 shown = "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False))
-                click.echo(f"  {name}  {shown}")
+                yield f"  {name:<4}  {shown}"
     if len(turns) < count:
-        click.echo(f"{count - len(turns)} more turns depend on it, and were not played")
+        yield f"{count - len(turns)} more turns depend on it, and were not played"
 
 
 class CannotReplay(Exception):
     """A turn needs something that was not stored."""
 
 
-def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[Replayed]:
-    """Every turn again, up to one that cannot be played: the turns after it depend on it."""
+def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str, Any]]:
+    """Every turn again as a document, up to one that cannot be played: the turns after it depend on it."""
     entries = list(entries_of(timeline))
     player = _Player(entries, from_json(timeline.call.session.state), flow, policy)
     for entry in entries:
-        if entry.turn is not None:
-            try:
-                now = player.play(entry)
-            except CannotReplay as reason:
-                yield Replayed(entry.turn.number, because=str(reason))
-                return
-            yield Replayed(entry.turn.number, _unsigned(entry.turn.ncco), _unsigned(now))
+        if entry.turn is None:
+            continue
+        document = {"number": entry.turn.number, "same": False, "because": "", "differs": None}
+        try:
+            then, now = _unsigned(entry.turn.ncco), _unsigned(player.play(entry))
+        except CannotReplay as reason:
+            yield {**document, "because": str(reason)}
+            return
+        if then == now:
+            yield {**document, "same": True}
+        else:
+            path, before, after = first_difference(_parsed(then), _parsed(now))
+            yield {**document, "differs": {"path": path, "then": before, "now": after}}
+
+
+def _parsed(ncco: bytes) -> Any:
+    """The NCCO; None for an empty reply."""
+    try:
+        return orjson.loads(ncco)
+    except orjson.JSONDecodeError:
+        return None
 
 
 class _Player:
@@ -192,7 +168,13 @@ class _Player:
 
     def play(self, entry: Entry) -> bytes:
         """The bytes that go out now. Raises CannotReplay."""
-        turn = _drive(self._start(entry), entry.inputs.get("lookups", {}))
+        playing, recorded = self._start(entry), entry.inputs.get("lookups", {})
+        try:
+            lookups = next(playing)
+            while True:
+                lookups = playing.send(tuple(_answer(lookup, recorded.get(lookup.name)) for lookup in lookups))
+        except StopIteration as done:
+            turn: Turn | None = done.value
         if turn is None:
             raise CannotReplay("its webhook does not steer the call now")
         is_first, self._session = self._session is None, turn.session
@@ -240,36 +222,15 @@ class _Player:
         return TurnContext(now, link, hide, policy.env, policy.failsafe, policy.dial_allow, policy.dial_limit)
 
 
-def _drive(playing: Playing, answers: Mapping[str, Any]) -> Turn | None:
-    """The turn, with the recorded answers of its lookups. Raises CannotReplay."""
-    try:
-        lookups = next(playing)
-        while True:
-            lookups = playing.send(tuple(_answer(lookup, answers) for lookup in lookups))
-    except StopIteration as done:
-        turn: Turn | None = done.value
-        return turn
-
-
-def _answer(lookup: Lookup, answers: Mapping[str, Any]) -> LookupAnswer:
+def _answer(lookup: Lookup, record: Any) -> LookupAnswer:
     """The recorded answer. Raises CannotReplay when the lookup was not asked then, or its answer was not stored."""
-    record = answers.get(lookup.name)
     if not isinstance(record, dict):
         raise CannotReplay(f"it asks the lookup {lookup.name} now, and did not then")
-    if _is_masked(record):
+    if f'"{MASKED}'.encode() in orjson.dumps(record):
         raise CannotReplay(f"the answer of the lookup {lookup.name} is sensitive, and was not stored")
     if not record.get("ok"):
         return LookupAnswer(None, "it was not ok")
     return LookupAnswer({name: value for name, value in record.items() if name != "ok"})
-
-
-def _is_masked(value: Any) -> bool:
-    """Whether something in a value was sensitive, and is not stored."""
-    if isinstance(value, dict):
-        return any(_is_masked(each) for pair in value.items() for each in pair)
-    if isinstance(value, list):
-        return any(map(_is_masked, value))
-    return isinstance(value, str) and value.startswith(MASKED)
 
 
 def _unsigned(ncco: bytes) -> bytes:
