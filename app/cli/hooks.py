@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 import click
@@ -13,6 +13,7 @@ import click
 from app.cli import options
 from app.cli.database import existing_database, opened
 from app.cli.output import FINE, ISSUES, counted, print_json
+from app.cli.recorded_calls import hook_document
 from app.store import HookCounts, HookRow
 
 MOST_HOOKS: Final = 100_000
@@ -72,11 +73,11 @@ def retry(ids: tuple[str, ...], all_: bool) -> int:
     async def run() -> tuple[int, int]:
         """How many are tried again, and how many of the named ones can never be sent."""
         async with opened(database) as store:
-            named = [hook for hook in await store.hooks(MOST_HOOKS) if all_ or hook.id in ids]
-            unsendable = {hook.id for hook in named if not hook.url}
-            wanted = None if all_ and not unsendable else [hook.id for hook in named] if all_ else ids
-            sendable = None if wanted is None else [id_ for id_ in wanted if id_ not in unsendable]
-            return await store.retry_hooks(sendable, time.time_ns() // 1_000_000), len(unsendable)
+            named = {hook.id: hook for hook in await store.hooks(MOST_HOOKS) if all_ or hook.id in ids}
+            unsendable = [id_ for id_, hook in named.items() if not hook.url]
+            sendable = [id_ for id_ in (named if all_ else ids) if id_ not in unsendable]
+            wanted = None if all_ and not unsendable else sendable
+            return await store.retry_hooks(wanted, time.time_ns() // 1_000_000), len(unsendable)
 
     count, unsendable = asyncio.run(run())
     click.echo(f"{counted(count, 'hook is', 'hooks are')} tried again now, or when the server starts")
@@ -121,17 +122,9 @@ def _require_ids_or_all(ids: tuple[str, ...], all_: bool) -> None:
 
 def _document(hook: HookRow, now: datetime) -> dict[str, Any]:
     """A hook as JSON, without its body and headers, which may be secret."""
-    return {
-        "id": hook.id,
-        "state": _state(hook, now),
-        "hook": hook.name,
-        "call": hook.session,
-        "url": hook.url,
-        "tries": hook.tries,
-        "problem": hook.problem,
-        "written_at": _time(hook.created_at),
-        "next_try_at": _time(hook.due_at) if hook.due_at is not None else None,
-    }
+    due_at = _time(hook.due_at) if hook.due_at is not None else None
+    known = {"call": hook.session, "url": hook.url, "written_at": _time(hook.created_at), "next_try_at": due_at}
+    return {**hook_document(hook), **known, "state": _state(hook, now)}
 
 
 def _time(at_ms: int) -> str:
@@ -172,7 +165,5 @@ def _progress(hook: HookRow, now: datetime) -> str:
             return f"is being sent, {tries}{problem}"
         case "behind":
             return "waits for an earlier hook of its call"
-    seconds = int((hook.due_at or 0) / 1000 - now.timestamp())
-    minutes, hours = seconds // 60, seconds // 3600
-    when = f"{hours} h {minutes % 60} min" if hours else f"{minutes} min" if minutes else f"{seconds} s"
-    return f"{tries}{problem}; next try {f'in {when}' if seconds > 0 else 'now'}"
+    wait = timedelta(seconds=int((hook.due_at or 0) / 1000 - now.timestamp()))
+    return f"{tries}{problem}; next try {f'in {wait}' if wait > timedelta(0) else 'now'}"

@@ -106,9 +106,9 @@ def path_of(name: str, source: Source) -> str:
     return name
 
 
-def load_without_errors(source: Source) -> Findings | None:
+def load_without_errors(source: Source, env: Mapping[str, str] | None = None) -> Findings | None:
     """Load a project; None when it has errors, which are printed to standard error. Raises CannotRun."""
-    found = load_source(source)
+    found = load_source(source, env)
     if not found.has_errors:
         return found
     print_errors(found)
