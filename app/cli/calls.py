@@ -270,7 +270,7 @@ class Screen:
         dialled_by = f", dialled by call {printable(call['parent'])}" if call["parent"] else ""
         click.echo(f"call {printable(call['id'])}{dialled_by}")
         click.echo(f"  from {printable(call['from']) or '-'} to {printable(call['to']) or '-'}")
-        click.echo(f"  flow {printable(call['flow'])}, revision {call['revision'][:SHORT_HASH]}")
+        click.echo(f"  flow {printable(call['flow']) or '-'}, revision {call['revision'][:SHORT_HASH] or '-'}")
         began, turns = self._time(call["began_at"]), counted(call["turns"], "turn")
         state = f"{_duration(call['seconds'])}: {_coloured(call, state_of(call))}"
         click.echo(f"  began {began:%Y-%m-%d %H:%M:%S} {self._zone}, {turns}, {state}")
@@ -315,6 +315,8 @@ class Screen:
 def state_of(call: Mapping[str, Any]) -> str:
     """The state of a call in a few words."""
     step, words = printable(call["step"]), "played to its end"
+    if not call["flow"]:
+        return "no flow took it; the failsafe was played"
     match call["state"]:
         case "open":
             words = f"waits in {step}" if step else "plays its last words"

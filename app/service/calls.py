@@ -15,6 +15,7 @@ from app.engine import (
     Lookup,
     LookupAnswer,
     Session,
+    TraceLine,
     Turn,
     TurnContext,
     Wait,
@@ -241,12 +242,18 @@ class CallService:
         """The failsafe NCCO, unless the call began when a flow still took it."""
         if self.library.is_awaited:
             raise StoreUnavailable("the flows wait for the store")
-        if (
-            repeat := await self._repeat_answer(await self._answered_session(id_, delivery.call), delivery)
-        ) is not None:
+        id_ = await self._answered_session(id_, delivery.call)
+        if (repeat := await self._repeat_answer(id_, delivery)) is not None:
             return repeat
-        await self._record_answer("", delivery)
-        return self._failsafe("answer", _why_no_flow(delivery, flow), delivery.call)
+        problem, row = _why_no_flow(delivery, flow), answer_row(delivery, id_, self.policy.keys[0])
+        session = Session(id_, "", "", delivery.call, turn=1, is_over=True)
+        trace = (TraceLine("failed", "", "failsafe", because=problem),)
+        turn = Turn([dict(action) for action in self.policy.failsafe], session, trace, "answer", is_failsafe=True)
+        try:
+            await self._write_first(turn, row, delivery)
+        except AlreadyOpen:
+            await self._record(row)
+        return self._failsafe("answer", problem, delivery.call)
 
     # Called parties: the other end of a connect hears a flow of its own (`onAnswer`) before it is joined.
     # Its session is a child of the caller's. Whatever fails, it is joined in silence: somebody waits for it.

@@ -149,6 +149,19 @@ call {LEG}
     )
 
 
+def test_call_that_no_flow_took_is_listed_too() -> None:
+    async def unknown(call: ServedCall) -> None:
+        await call.service.answer(delivery({"to": "15550100", "from": "447700900123", "uuid": "aa09"}))
+
+    record(unknown)
+    (call,) = json.loads(ncco("calls", "--number", "15550100", "--format", "json").stdout)["calls"]
+    text = ncco("calls", "aa09").stdout
+
+    assert ("aa09", "", True, 1) == (call["id"], call["flow"], call["failed"], call["turns"])
+    assert "no flow took it" in text
+    assert "failed failsafe (" in text
+
+
 def test_failed_step_is_reported_with_its_place() -> None:
     record(broken)
 
