@@ -22,7 +22,7 @@ Every code of `ncco check` and `ncco validate`, with what to do about it and, wh
 `ncco explain E214` shows the reason and a whole example.
 
 Codes that begin with E, J or N are errors: the flow is not served, or the NCCO is not sent. W and N9 are warnings.
-"""
+"""  # noqa: E501 - lines of a page
 
 FLOW_CHAPTERS: Final[Mapping[str, str]] = {
     "E1": "YAML text",
