@@ -57,10 +57,16 @@ class Map(NamedTuple):
 
     def get(self, key: str) -> Node | None:
         """The value under `key`, or None."""
-        for entry in self.entries:
-            if entry.key.value == key:
-                return entry.value
-        return None
+        entry = self.entry(key)
+        return None if entry is None else entry.value
+
+    def entry(self, key: str) -> Entry | None:
+        """The entry of `key`, or None."""
+        return next((entry for entry in self.entries if entry.key.value == key), None)
+
+    def without(self, *keys: str) -> Map:
+        """The same mapping without these keys."""
+        return Map(tuple(entry for entry in self.entries if entry.key.value not in keys), self.place)
 
     def keys(self) -> tuple[str, ...]:
         """The keys in the order of the file."""

@@ -147,40 +147,32 @@ _OURS = frozenset({"run", "with", "flow", "goto"})
 
 def read_answering(endpoint: Map, reader: Reader) -> tuple[Map, Runs | None]:
     """The endpoint as an NCCO has it, and the flow that its `onAnswer` names; None when it names none."""
-    entry = next((entry for entry in endpoint.entries if entry.key.value == ON_ANSWER), None)
+    entry = endpoint.entry(ON_ANSWER)
     if entry is None:
         return endpoint, None
     if isinstance(entry.value, Text):
-        _report_text(entry.value, reader)
-        return _without(endpoint, entry), None
+        name = entry.value.value
+        reader.runs.update({name} & reader.flows.keys())
+        form = "run" if name in reader.flows or "/" not in name else "url"
+        reader.report("E201", entry.value.place, "`onAnswer` is a text", f"write `onAnswer: {{{form}: {name}}}`")
+        return endpoint.without(ON_ANSWER), None
     if not isinstance(entry.value, Map) or not _OURS & set(entry.value.keys()):
         return endpoint, None
-    runs = _read_runs(entry.value, entry, reader)
+    runs = _read_runs(entry.value, entry.key.place, reader)
     url = Entry(Text("url", entry.key.place), Text(_NAMED, entry.key.place))
     tones = tuple(each for each in entry.value.entries if each.key.value in _TONES)
     wire = Entry(entry.key, Map((url, *tones), entry.value.place))
     return Map(tuple(wire if each is entry else each for each in endpoint.entries), endpoint.place), runs
 
 
-def _without(endpoint: Map, entry: Entry) -> Map:
-    return Map(tuple(each for each in endpoint.entries if each is not entry), endpoint.place)
-
-
-def _report_text(text: Text, reader: Reader) -> None:
-    form = "run" if text.value in reader.flows or "/" not in text.value else "url"
-    reader.runs.update({text.value} & reader.flows.keys())
-    cure = f"write `onAnswer: {{{form}: {text.value}}}`"
-    reader.report("E201", text.place, "`onAnswer` is a text", cure)
-
-
-def _read_runs(node: Map, entry: Entry, reader: Reader) -> Runs | None:
-    url = next((each for each in node.entries if each.key.value == "url"), None)
+def _read_runs(node: Map, place: Place, reader: Reader) -> Runs | None:
+    url = node.entry("url")
     if url is not None:
         message = "`onAnswer` names a flow and another server, and the other party hears one of them"
         reader.report("E285", url.key.place, message, "keep `run` or `url`")
-    kept = Map(tuple(each for each in node.entries if each is not url), node.place)
     words = ("run", "with", *_TONES)
-    fields = read_fields(kept, words, "`onAnswer`", reader, place=entry.key.place, hints=_HINTS, aliases=_ALIASES)
+    kept = node.without("url")
+    fields = read_fields(kept, words, "`onAnswer`", reader, place=place, hints=_HINTS, aliases=_ALIASES)
     name = fields.need("run", "add `run: flow`", reader)
     runs = read_run(name, fields.get("with"), reader) if name else None
     if runs is not None and name is not None:
@@ -412,28 +404,36 @@ def _read_target(
         place: of the connect.
         reader: for the reports.
     """
+    found = _read_form(node, reader)
+    if found is None:
+        return None
+    kind, endpoint, outer = found
+    beside = (*common, *answers) if kind == "phone" else common
+    return _target(kind, endpoint, gather(outer, beside, place), place, reader)
+
+
+def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]] | None:
+    """The type of an endpoint, its fields, and the fields of `connect` that are written with it."""
     if isinstance(node, Text):
         found = endpoint_of(node, reader)
-        if found is None:
-            return None
-        fields = gather((), _common(found[0], common, answers), place)
-        return _target(*found, fields, place, reader)
+        return None if found is None else (*found, ())
     target = reader.map(node, "a target of `connect`")
     if target is None:
         return None
-    if target.get("endpoint") is not None:
-        return _read_wrapped(target, common, answers, place, reader)
-    kind = type_of(target, ENDPOINT_TYPES, reader)
+    wrapped = target.get("endpoint")
+    if isinstance(wrapped, Seq) and len(wrapped.items) == 1:
+        wrapped = wrapped.items[0]
+    if wrapped is not None and not isinstance(wrapped, Map):
+        cure = "write several targets as a list under `connect:`" if isinstance(wrapped, Seq) else None
+        reader.report("E405", wrapped.place, "`endpoint` is not one endpoint", cure)
+        return None
+    kind = type_of(wrapped or target, ENDPOINT_TYPES, reader)
     if kind is None:
         return None
+    if wrapped is not None:
+        return kind, wrapped.without("type"), target.without("endpoint").entries
     outer = tuple(entry for entry in target.entries if _is_of_connect(entry.key.value, kind))
-    inner = tuple(entry for entry in target.entries if entry not in outer and entry.key.value != "type")
-    fields = gather(outer, _common(kind, common, answers), place)
-    return _target(kind, Map(inner, target.place), fields, place, reader)
-
-
-def _common(kind: str, common: tuple[Entry, ...], answers: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    return (*common, *answers) if kind == "phone" else common
+    return kind, target.without("type", *(entry.key.value for entry in outer)), outer
 
 
 def _is_of_connect(name: str, kind: str) -> bool:
@@ -444,25 +444,6 @@ def _is_of_connect(name: str, kind: str) -> bool:
     return name in outer or nearest(name, (*inner, *outer)) in outer
 
 
-def _read_wrapped(
-    target: Map, common: tuple[Entry, ...], answers: tuple[Entry, ...], place: Place, reader: Reader
-) -> Party | None:
-    """A target in the NCCO's own form: `endpoint: [{type: ..}]` with the other fields around it."""
-    node = target.get("endpoint")
-    if isinstance(node, Seq) and len(node.items) == 1:
-        node = node.items[0]
-    if not isinstance(node, Map):
-        cure = "write several targets as a list under `connect:`" if isinstance(node, Seq) else None
-        reader.report("E405", (node or target).place, "`endpoint` is not one endpoint", cure)
-        return None
-    kind = type_of(node, ENDPOINT_TYPES, reader)
-    if kind is None:
-        return None
-    outer = tuple(entry for entry in target.entries if entry.key.value != "endpoint")
-    endpoint = Map(tuple(entry for entry in node.entries if entry.key.value != "type"), node.place)
-    return _target(kind, endpoint, gather(outer, _common(kind, common, answers), place), place, reader)
-
-
 def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader) -> Party:
     endpoint, fields = _with_answer(kind, endpoint, fields, reader)
     heard, numbers = None, None
@@ -470,8 +451,7 @@ def _target(kind: str, endpoint: Map, fields: Map, place: Place, reader: Reader)
         endpoint, heard = read_answering(endpoint, reader)
         numbers = read_numbers(endpoint, reader)
     inner = _read_endpoint(kind, endpoint, numbers, reader)
-    own = Map(tuple(entry for entry in fields.entries if entry.key.value != "endpoint"), fields.place)
-    outer = action_shape("connect").read_fields(own, reader, "connect")
+    outer = action_shape("connect").read_fields(fields.without("endpoint"), reader, "connect")
     array = Array((Object(inner, endpoint.place),), endpoint.place)
     callback = observer("connect", has_url="eventUrl" in outer, records=False)
     wire = {**_caller(kind, outer, place), **outer, "endpoint": array}
@@ -487,7 +467,7 @@ def _with_answer(kind: str, endpoint: Map, fields: Map, reader: Reader) -> tuple
         if entry.key.value != ON_ANSWER:
             message = f'connect has no "{entry.key.value}"'
             reader.report("E202", entry.key.place, message, f'did you mean "{ON_ANSWER}"?')
-    rest = Map(tuple(entry for entry in fields.entries if entry not in beside), fields.place)
+    rest = fields.without(*(entry.key.value for entry in beside))
     own = () if endpoint.get(ON_ANSWER) is not None else beside
     named = tuple(Entry(Text(ON_ANSWER, entry.key.place), entry.value) for entry in own)
     return Map((*endpoint.entries, *named), endpoint.place), rest
@@ -500,8 +480,7 @@ def _is_answer(name: str) -> bool:
 
 def _read_endpoint(kind: str, endpoint: Map, numbers: Value | None, reader: Reader) -> dict[str, Value]:
     """The fields of the endpoint; the number of a list is the one whose turn it is."""
-    listed = {entry.key.value: entry for entry in endpoint.entries if numbers is not None}
-    rest = Map(tuple(each for each in endpoint.entries if each is not listed.get("number")), endpoint.place)
+    rest = endpoint if numbers is None else endpoint.without("number")
     read = endpoint_shape(kind).read_fields(rest, reader, f"the {kind} endpoint")
     inner: dict[str, Value] = {"type": Given(kind, endpoint.place)}
     if kind == "websocket":

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-from app.flow.actions.action import CONNECTED, DETECTIONS, DIAL_OUTCOMES, HELD, Action, checkpoint
-from app.flow.actions.connect import Connect
+from app.flow.actions.action import CONNECTED, DETECTIONS, DIAL_OUTCOMES, HELD, Action, checkpoint, literal
+from app.flow.actions.connect import Connect, Party
 from app.flow.actions.do import Document
 from app.flow.actions.item import Item, drop_repeats
 from app.flow.actions.ncco_action import read_action
@@ -72,37 +72,32 @@ def with_input(
 def _agrees(written: Action, needs: Mapping[str, Any], place: Place, reader: Reader) -> bool:
     """Whether what is written on the `input` can hear what the exit needs; E406 and E412 otherwise."""
     before = len(reader.issues)
+
+    def refuse(value: Value, message: str, cure: str) -> None:
+        reader.report("E406", value.place, message, cure)
+
     for name in _FILLED_FOR_INPUT:
         if name in written.fields:
             message = f"`{name}` is written on the input of a step that asks: the answer has to come to this server"
             reader.report("E412", written.fields[name].place, message, "leave it out")
     if written.literal("mode") == "asynchronous":
         message = "an asynchronous input only reports keys, so the exit of this step never gets an answer"
-        reader.report("E406", written.fields["mode"].place, message, "leave `mode` out")
-    _check_type(written, needs, place, reader)
-    _check_dtmf(written, needs, reader)
-    return len(reader.issues) == before
-
-
-def _check_type(written: Action, needs: Mapping[str, Any], place: Place, reader: Reader) -> None:
+        refuse(written.fields["mode"], message, "leave `mode` out")
     kinds = written.literal("type")
-    missing = [kind for kind in needs.get("type", ()) if kind not in kinds] if kinds is not None else []
-    for kind in missing:
-        asked = "keys" if kind == "dtmf" else "speech"
-        message = f"`type` lacks {kind}, and the exit at line {place.line} asks for {asked}"
-        reader.report("E406", written.fields["type"].place, message, f"add {kind}, or leave `type` out")
-
-
-def _check_dtmf(written: Action, needs: Mapping[str, Any], reader: Reader) -> None:
+    for kind in needs.get("type", ()):
+        if kinds is not None and kind not in kinds:
+            asked = "keys" if kind == "dtmf" else "speech"
+            message = f"`type` lacks {kind}, and the exit at line {place.line} asks for {asked}"
+            refuse(written.fields["type"], message, f"add {kind}, or leave `type` out")
     settings = _member(written, "dtmf")
-    digits, hash_ = settings.get("maxDigits"), settings.get("submitOnHash")
-    due = needs.get("dtmf", {}).get("maxDigits", 0)
-    if digits is not None and digits.is_literal and digits.render({}) < due:
-        message = f"maxDigits is {digits.render({})}, and the exit waits for up to {due} digits"
-        reader.report("E406", digits.place, message, "leave `maxDigits` out: it follows from what is asked")
-    if hash_ is not None and hash_.is_literal and hash_.render({}) and needs.get("hash_chooses"):
+    most, required = literal(settings, "maxDigits"), needs.get("dtmf", {}).get("maxDigits", 0)
+    if most is not None and most < required:
+        message = f"maxDigits is {most}, and the exit waits for up to {required} digits"
+        refuse(settings["maxDigits"], message, "leave `maxDigits` out: it follows from what is asked")
+    if literal(settings, "submitOnHash") and needs.get("hash_chooses"):
         message = "with submitOnHash the key # ends the input, so it can be no choice"
-        reader.report("E406", hash_.place, message, "leave `submitOnHash` out, or give the choice another key")
+        refuse(settings["submitOnHash"], message, "leave `submitOnHash` out, or give the choice another key")
+    return len(reader.issues) == before
 
 
 def _member(written: Action, name: str) -> Mapping[str, Value]:
@@ -187,48 +182,30 @@ def _barging(part: Part, place: Place) -> Part:
     return part.with_fields({"bargeIn": Given(True, place)})
 
 
-Detecting = TypeVar("Detecting", bound=Action)
 _BEEPING = ("default", "detect_beep")
 
 
-def fits(target: Action, named: frozenset[str], reader: Reader) -> bool:
-    """Whether the detection that is written can lead to the outcomes named; E410 otherwise."""
+def _fits(target: Party, named: frozenset[str], reader: Reader) -> bool:
+    """Whether the machine detection that is written can lead to the outcomes named; E410 otherwise."""
     advanced = target.fields.get("advancedMachineDetection")
-    simple = target.fields.get("machineDetection")
-    if not named or (advanced is None and simple is None):
-        return True
-    if advanced is None:
-        return simple is None or _simple_fits(simple, named, reader)
-    return _advanced_fits(advanced, named, reader)
-
-
-def _simple_fits(simple: Value, named: frozenset[str], reader: Reader) -> bool:
-    if "beep" in named:
+    members = advanced.members if isinstance(advanced, Object) else {}
+    simple = target.fields.get("machineDetection") if advanced is None else None
+    if "beep" in named and simple is not None:
         reader.report("E410", simple.place, "machineDetection does not listen for the beep that `on` names")
         return False
-    return _continues(simple, sorted(named)[0], reader)
-
-
-def _advanced_fits(advanced: Value, named: frozenset[str], reader: Reader) -> bool:
-    members = advanced.members if isinstance(advanced, Object) else {}
-    mode = members.get("mode")
+    mode, behavior = members.get("mode"), members.get("behavior", simple)
     if "beep" in named and mode is not None and mode.is_literal and mode.render({}) not in _BEEPING:
         message = f"mode {mode.render({})} does not listen for the beep that `on` names"
         reader.report("E410", mode.place, message, "write `mode: detect_beep`, or leave it out")
         return False
-    behavior = members.get("behavior")
-    return behavior is None or _continues(behavior, sorted(named)[0], reader)
+    if named and behavior is not None and behavior.is_literal and behavior.render({}) != "continue":
+        message = f"with `hangup` the call is over before `on: {min(named)}` can decide"
+        reader.report("E410", behavior.place, message, "write `continue`, or leave it out")
+        return False
+    return True
 
 
-def _continues(behavior: Value, name: str, reader: Reader) -> bool:
-    if not behavior.is_literal or behavior.render({}) == "continue":
-        return True
-    message = f"with `hangup` the call is over before `on: {name}` can decide"
-    reader.report("E410", behavior.place, message, "write `continue`, or leave it out")
-    return False
-
-
-def complete(target: Detecting, named: frozenset[str], place: Place) -> Detecting:
+def _complete_detection(target: Party, named: frozenset[str], place: Place) -> Party:
     """The target with the detection that the outcomes named need; what is written stays."""
     advanced = target.fields.get("advancedMachineDetection")
     if not named or (advanced is None and "machineDetection" in target.fields):
@@ -305,7 +282,9 @@ def _with_connect(
     if connect is None or not _is_free(connect, detections, reader):
         return parts
     waiting = connect.with_fields({"eventType": Given("synchronous", place)}, Callback("event", "connect", steers=True))
-    waiting = replace(waiting, targets=tuple(complete(target, detections, place) for target in waiting.targets))
+    waiting = replace(
+        waiting, targets=tuple(_complete_detection(target, detections, place) for target in waiting.targets)
+    )
     before = tuple(_opening(part) for part in parts[:-1]) if connect.rings_several else parts[:-1]
     behind = () if completed_ends and not connect.names_flow else (checkpoint(CONNECTED, place, steers=True),)
     return (*before, waiting, *behind)
@@ -342,7 +321,7 @@ def _is_free(connect: Connect, detections: frozenset[str], reader: Reader) -> bo
             if value is not None and not (name == "eventType" and target.literal(name) == "synchronous"):
                 reader.report("E412", value.place, f"`{name}` is written on a connect whose outcome `on` decides on")
                 free = False
-        free = fits(target, detections, reader) and free
+        free = _fits(target, detections, reader) and free
     return free
 
 

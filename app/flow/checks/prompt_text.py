@@ -79,12 +79,15 @@ _WAYS: Final[Mapping[str, str]] = {
 }
 """How keys are named; of two ways that fit the same words, the first counts."""
 
+_WITH: Final = r"{with}{german_article}{1,4}[ ]([^ ]+)"
+"""Words that may name a key: `mit der Zwei ändern Sie die Adresse`."""
+
 _LISTS: Final = (
-    rf"(?:(?<={_NAMED})|[ ][.!?;:,()\-/%$€£…]|{{conjunctions}})"
+    rf"(?:^|(?<={_NAMED})|[ ][.!?;:,()\-/%$€£…]|{{conjunctions}})"
     r"(?:(?!{conjunctions}){fillers}){0,12}{item}(?={purpose})",
     rf"(?<={_NAMED})"
     r"(?:[ ][,;.])?{conjunctions}{0,2}{purpose}(?:[ ][^\W\d]+){1,20}?{item}"
-    r"(?:$|(?=[ ][.!?;,](?!{press}|{dial}))|(?={conjunctions}{purpose}))",
+    rf"(?:$|(?=[ ][.!?;,](?!{{press}}|{{dial}}|{_NAMED}))|(?={{conjunctions}}{{purpose}}))",
 )
 """Keys whose verb is left out: `press 1 for sales, 2 for support`; `for sales press 1, for support 2`."""
 
@@ -156,6 +159,7 @@ def _language(code: str, lists: Mapping[str, str]) -> Language:
     counts = {fold(word): count for count, each in enumerate(lists["counts"].split()) for word in each.split("/")}
     words["counts"] = frozenset(counts)
     words["numbers"] = frozenset(word for word, count in counts.items() if count < 10)
+    words["article"] &= words["numbers"]
     words["named"] = words["numbers"] | words["star"] | words["hash"] | words["hash_beside_key"]
     return Language(code, words, counts)
 
@@ -247,7 +251,7 @@ def read_prompt(text: str, voice: str) -> PromptText:
     language = each[0]
     is_open = is_long or bool(_LOOP.search(text) or language.pattern("{any}{nouns}").search(tokens))
     is_open = is_open or (_VALUE in tokens and _has_open_value(text, tokens, places))
-    possible = frozenset(
+    possible = frozenset(language.key_of(word) for word in language.pattern(_WITH).findall(tokens)) | frozenset(
         key.key for key in _keys(tokens, 0, len(tokens), language) if not _is_counted(tokens, key, language)
     )
     return PromptText(
@@ -309,7 +313,7 @@ def _mention(tokens: str, match: re.Match[str], way: str, language: Language) ->
         keys = tuple(Key(str(key), start, end) for key in range(low, max(low, high) + 1))
     elif len(keys) == 1:
         keys = (Key(keys[0].key, start, end),)
-    return Mention(keys, way, start, end, language, bool(digits))
+    return Mention(keys, "press" if way == "final" else way, start, end, language, bool(digits))
 
 
 def _keys(tokens: str, start: int, end: int, language: Language) -> Iterator[Key]:
