@@ -406,7 +406,7 @@ def _check_changes(until: Expression, source: StepSource) -> None:
 
     One without any name is reported by itself (W642, W643), but for `false`, with which the caller always waits.
     """
-    if not until.used_names or until.used_names & {"hours", "now", *_asked(source.fields.get("lookup"))}:
+    if not until.used_names or until.used_names & {"hours", "now", *asked_names(source.fields.get("lookup"))}:
         return
     shapes = ((name, source.reader.scope.get(name)) for name in sorted(until.used_names))
     known = next((name for name, shape in shapes if isinstance(shape, Record) and OK in shape.fields), "")
@@ -414,7 +414,7 @@ def _check_changes(until: Expression, source: StepSource) -> None:
     source.reader.report("W289", until.place, f"{source.shown(until)} stays as it is while the caller waits", cure)
 
 
-def _asked(node: Node | None) -> Iterator[str]:
+def asked_names(node: Node | None) -> Iterator[str]:
     """The names of the lookups under `lookup` of a step."""
     for item in items(node):
         if isinstance(item, Map):

@@ -232,8 +232,7 @@ def read_hooks(node: Node, reader: Reader) -> dict[str, HookDefinition]:
 
     `reader` has the scope of the flow; for shared hooks, the names that every call has.
     """
-    entries = reader.entries(node, "`hooks`", 'write `hooks: {name: {post: "https://.."}}`')
-    read = [_read_hook(entry, reader) for entry in entries]
+    read = [_read_hook(entry, reader) for entry in HookDefinition.entries(node, reader)]
     return {hook.name: hook for hook in read if hook is not None}
 
 

@@ -276,8 +276,7 @@ def read_lookups(node: Node, reader: Reader) -> dict[str, LookupDefinition]:
 
     The scope of `reader` is that of the definitions: the names of the call, and of a flow also its variables.
     """
-    cure = f"write `lookups: {{customer: {LookupDefinition.example}}}`"
-    read = [_read_definition(entry, reader) for entry in reader.entries(node, "`lookups`", cure)]
+    read = [_read_definition(entry, reader) for entry in LookupDefinition.entries(node, reader)]
     return {definition.name: definition for definition in read if definition is not None}
 
 

@@ -23,7 +23,7 @@ from app.flow.language.json_schema import ANYTHING, TEXT, defined, named
 from app.flow.language.reader import Reader, has_braces, items
 from app.flow.language.targets import read_given
 from app.flow.model import Assignment, Param, Value
-from app.flow.nodes import Map, Node, Place, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import Record, ScopeTypes, Shape, variable_type
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.types import TYPES, ValueType
@@ -231,6 +231,20 @@ class Definition(FlowModel):
     params: Annotated[Mapping[str, Param], kept(defined("params"))] = Field(default_factory=dict)
     """What is given where it is named, by name."""
 
+    @classmethod
+    def entries(cls, node: Node, reader: Reader) -> tuple[Entry, ...]:
+        """The entries of a section. One that lacks the line with its name is reported once, and hides its names."""
+        entries = reader.entries(node, f"`{cls.section}`", f"write `{cls.section}: {{name: {cls.example}}}`")
+        words = frozenset(cls.words())
+        is_inner = [isinstance(value, Map) and not words.isdisjoint(value.keys()) for _, value in entries]
+        if not entries or any(is_inner) or not words.issuperset(entry.key.value for entry in entries):
+            return entries
+        key, value = entries[0]
+        message = f"a name for the {cls.noun} is missing above `{key.value}`"
+        reader.report("E201", value.place, message, "write its name above this line, and indent what belongs to it")
+        reader.nameless.add(cls.section)
+        return ()
+
     @property
     def url(self) -> Value | None:
         """Where it goes."""
@@ -328,6 +342,8 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Reader
 
 
 def _report_strange(kind: type[D], name: Text, known: Mapping[str, D], reader: Reader) -> None:
+    if kind.section in reader.nameless:
+        return
     message, near = f'there is no {kind.noun} "{name.value}"', nearest(name.value, known)
     parts = [part.strip() for part in name.value.split(",")]
     cure = f"declare it: `{kind.section}: {{{name.value}: {kind.example}}}`"

@@ -40,6 +40,7 @@ class Reader:
         lookups, hooks: which the flow may use, by name.
         language: in which values are said (BCP 47).
         runs: the flows that targets have named so far.
+        nameless: the sections in which an entry lacks its name.
         step_words: the words of a step, which an item of `do` may have got by a slip of its indentation.
         own: what this flow itself takes and gives back; None where no flow is read.
         inherited: the options of every action of a kind, as `defaults` says them.
@@ -56,6 +57,7 @@ class Reader:
     hooks: Mapping[str, Any] = field(default_factory=dict)
     language: str = "en-US"
     runs: set[str] = field(default_factory=set)
+    nameless: set[str] = field(default_factory=set)
     step_words: Collection[str] = ()
     own: Signature | None = None
     inherited: Mapping[str, Map] = field(default_factory=dict)

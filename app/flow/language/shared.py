@@ -28,6 +28,7 @@ from app.flow.hours.declaration import read_hours
 from app.flow.hours.moment import hours_shape
 from app.flow.issues import Issue
 from app.flow.language.base import FlowModel, ReadWith, kept
+from app.flow.language.exits import asked_names
 from app.flow.language.hooks import HookDefinition, read_hooks
 from app.flow.language.json_schema import defined
 from app.flow.language.locales import Locale, read_locales
@@ -193,6 +194,10 @@ def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mappin
         is_taken = name in reader.variables
         secrets = () if is_taken else lookup.returns.secrets
         scope = scope.having(name, ANY if is_taken else lookup.shape, secrets=secrets)
+    steps = fields.get("steps")
+    for _, step in steps.entries if isinstance(steps, Map) and "lookups" in reader.nameless else ():
+        for name in asked_names(step.get("lookup")) if isinstance(step, Map) else ():
+            scope = scope.having(name, ANY)
     reader = replace(reader, scope=scope, lookups=lookups)
     hooks = dict(outer.hooks)
     if "hooks" in fields.values:

@@ -20,8 +20,9 @@ _SCHEMES = r"(?!(?:https?|wss?|sips?|tel|mailto|urn):)"
 _CONTINUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S*)")
 _GLUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S.*)")
 _PROSE = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
+_GLUED = re.compile(r"([A-Za-z_][\w-]*):(\S.*)")
 _LATE_QUOTE = re.compile(r"(\w)([\"'])(\w.*)\2")
-_NO_COLON = "write a colon and a value behind it; if the comma is part of a text, put quotes around it, of a list, [ ]"
+_NO_COLON = "write a colon and a value after it; if the comma is part of a text, put quotes around it, of a list, [ ]"
 _CONDITION = re.compile(rf"({'|'.join(sorted(EXPRESSIONS))}) +(\S.*)")
 _LOST_COLON = re.compile(r"([A-Za-z_][\w-]*)[ =]+([\w*#]+)")
 _GLUED_DASH = re.compile(r"-[^\W\d]")
@@ -45,17 +46,17 @@ def check_foreign(page: Page, events: Sequence[yaml.Event]) -> list[Issue]:
     issues: list[Issue] = []
     lines_with_braces = set[int]()
     for before, event, following in zip(chain((None,), events), events, islice(events, 1, None), strict=False):
+        start = marks(event)[0].index
         if isinstance(event, yaml.AliasEvent):
             issues.append(_merge(page, before) if _is_merge(before) else _alias(page, event))
         elif isinstance(event, yaml.NodeEvent) and (event.anchor or getattr(event, "tag", None)):
             issues.append(_property(page, event))
-        elif _is_braces(page, event, following):
-            start = marks(event)[0].index
+        elif all(isinstance(each, yaml.MappingStartEvent) for each in (event, following)):
             line = page.line_at(start)
-            in_flow = bool(_OPEN.search(line.bare[: start - line.start]))
-            if line.number not in lines_with_braces:
+            if page.parsed.startswith("{{", start) and line.number not in lines_with_braces:
+                in_flow = bool(_OPEN.search(line.bare[: start - line.start]))
                 issues.append(braces(page, line, start, in_flow=in_flow))
-            lines_with_braces.add(line.number)
+                lines_with_braces.add(line.number)
     return issues
 
 
@@ -79,19 +80,14 @@ def _property(page: Page, event: yaml.Event) -> Issue:
     found = _PROPERTIES.match(page.parsed, start)
     name = found[0].rstrip() if found else page.text[start]
     end = start + len(name)
-    is_text = isinstance(event, yaml.ScalarEvent) and not event.style
     whole = page.text[start : max(end, stop)]
-    cure = f"delete it; if it is a text, write {quote(whole)}" if is_text else "delete it"
+    cure = "delete it"
     if page.line_at(start).key in EXPRESSIONS:
         cure = f"write not {whole.removeprefix('!').lstrip()}"
+    elif isinstance(event, yaml.ScalarEvent) and not event.style:
+        cure = f"delete it; if it is a text, write {quote(whole)}"
     code, what = ("E105", "a YAML tag") if name.startswith("!") else ("E106", "a YAML anchor")
     return RULES[code].at(page.place(start, end), f"{name} is {what}, which flow files do not have", cure)
-
-
-def _is_braces(page: Page, event: yaml.Event, following: yaml.Event) -> bool:
-    if not isinstance(event, yaml.MappingStartEvent) or not isinstance(following, yaml.MappingStartEvent):
-        return False
-    return page.parsed.startswith("{{", marks(event)[0].index)
 
 
 def check_scalar(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
@@ -120,7 +116,7 @@ def check_glued(page: Page, event: yaml.ScalarEvent) -> Issue | None:
         return None
     at = start.index + found.end(1)
     cure = f"write {found[1]}: {found[2]}; if it is one text, put quotes around it"
-    return RULES["E116"].at(page.place(at), "a space is missing behind the colon", cure)
+    return RULES["E116"].at(page.place(at), "a space is missing after the colon", cure)
 
 
 def _curly(page: Page, start: int, end: int) -> Issue | None:
@@ -140,7 +136,7 @@ def _continued(page: Page, start: Mark, end: Mark) -> Issue | None:
         text = page.text[line.first : line.content_end]
         place = page.place(line.first, line.content_end)
         if found := _CONTINUED_KEY.match(text):
-            message = f"this line is read as the rest of the text in line {first}: no space behind the colon"
+            message = f"this line is read as the rest of the text in line {first}: no space after the colon"
             cure = f"write {found[1]}: {found[2]}, indented like its neighbours; a text of several lines needs quotes"
             return RULES["E116"].at(place, message, cure)
         if re.match(r"-[ A-Za-z]", text):
@@ -163,14 +159,13 @@ def _swallowed(page: Page, start: Mark, end: Mark) -> Issue | None:
 
 
 def _cut(page: Page, event: yaml.ScalarEvent, key: str) -> Issue | None:
+    """A `#` that begins a comment, where value and comment look like one text."""
     start, end = (mark.index for mark in marks(event))
     found = _COMMENT.match(page.parsed, end)
     if not found or not _is_cut(event.value, found[1], found[2], key):
         return None
     stop = end + len(found[0].rstrip())
-    cure = (
-        f"if it belongs to the text, write {quote(page.text[start:stop])}; if it is a comment, put two spaces before #"
-    )
+    cure = f"if it belongs to the text, write {quote(page.text[start:stop])}; else put two spaces before #"
     return RULES["E104"].at(page.place(found.start(2) - 1, stop), "the text is cut here: # begins a comment", cure)
 
 
@@ -190,54 +185,48 @@ def check_key(page: Page, event: yaml.ScalarEvent) -> Issue | None:
     if _is_merge(event):
         return _merge(page, event)
     if not event.value:
-        return RULES["E124"].at(page.extent(event), "no key stands in front of this colon")
+        return RULES["E124"].at(page.extent(event), "there is no key before this colon")
     if _GLUED_DASH.match(event.value):
         cure = f"write - {event.value[1:]}: ..."
-        return RULES["E116"].at(page.place(marks(event)[0].index), "a space is missing behind the dash", cure)
+        return RULES["E116"].at(page.place(marks(event)[0].index), "a space is missing after the dash", cure)
     return check_scalar(page, event, "")
 
 
 def check_empty(page: Page, event: yaml.ScalarEvent, key: Text | None) -> tuple[Issue, str] | None:
-    """The issue that nothing (or YAML's null) stands where a value is due, and the text that was probably meant."""
+    """The issue that nothing (or YAML's null) is written where a value is required, and the text that was meant."""
     if is_quoted(event) or event.value not in _NOTHING:
         return None
     start = marks(event)[0].index
-    found = _COMMENT.match(page.parsed, start)
-    if not event.value and found and _is_hash(found[2], key):
-        place = page.place(found.start(2) - 1)
-        return RULES["E108"].at(place, "YAML takes # for the beginning of a comment", 'write "#"'), "#"
     if event.value:
         message = f"{event.value} means nothing at all in YAML"
         cure = f'write "{event.value}" in quotes if it is a word, or "" for an empty text'
         return RULES["E103"].at(page.extent(event), message, cure), ""
+    found = _COMMENT.match(page.parsed, start)
+    if found and (not found[2].strip() or (key is not None and key.value in _KEYPAD)):
+        place = page.place(found.start(2) - 1)
+        return RULES["E108"].at(place, "YAML takes # for the beginning of a comment", 'write "#"'), "#"
     return _nothing(page, start, key), ""
 
 
-def _is_hash(comment: str, key: Text | None) -> bool:
-    return not comment.strip() or (key is not None and key.value in _KEYPAD)
-
-
 def _nothing(page: Page, start: int, key: Text | None) -> Issue:
+    """The issue about a key, or a list item, without a value."""
     if key is None:
-        return RULES["E103"].at(
-            page.place(start), "this list item is empty", "write it behind the dash, or delete the dash"
-        )
-    if not key.quoted and (found := re.match(r"([A-Za-z_][\w-]*):(\S.*)", key.value)):
-        message = "a space is missing behind the colon"
-        return RULES["E116"].at(key.at(len(found[1])), message, f"write {found[1]}: {found[2]}")
-    if not key.quoted and (found := _CONDITION.fullmatch(key.value)):
-        message = f"the colon stands behind the condition instead of behind {found[1]}"
+        cure = "write it after the dash, or delete the dash"
+        return RULES["E103"].at(page.place(start), "this list item is empty", cure)
+    bare = "" if key.quoted else key.value
+    if found := _GLUED.fullmatch(bare):
+        place, cure = key.at(len(found[1])), f"write {found[1]}: {found[2]}"
+        return RULES["E116"].at(place, "a space is missing after the colon", cure)
+    if found := _CONDITION.fullmatch(bare):
+        message = f"the colon is at the end of the condition instead of after {found[1]}"
         return RULES["E116"].at(key.place, message, f"write {found[1]}: {found[2]}")
-    message = f'"{key.value}" has no value'
+    cure = 'write a value after its colon, or indented below it; "" is an empty text, {} an empty map'
     if not _COLON.match(page.parsed, page.starts[key.place.line - 1] + key.place.column - 1 + key.place.length):
-        found = None if key.quoted else _LOST_COLON.fullmatch(key.value)
+        found = _LOST_COLON.fullmatch(bare)
         cure = f"write {found[1]}: {found[2]}, or, if it is a text, put quotes around all of it" if found else _NO_COLON
-        return RULES["E103"].at(key.place, message, cure)
-    if below := _sibling_block(page, key):
+    elif below := _sibling_block(page, key):
         cure = f'indent line {below} and what belongs to it by two more spaces, or delete "{key.value}:"'
-        return RULES["E103"].at(key.place, message, cure)
-    cure = 'write a value behind its colon, or indented below it; "" is an empty text, {} an empty map'
-    return RULES["E103"].at(key.place, message, cure)
+    return RULES["E103"].at(key.place, f'"{key.value}" has no value', cure)
 
 
 def _sibling_block(page: Page, key: Text) -> int:
@@ -247,5 +236,5 @@ def _sibling_block(page: Page, key: Text) -> int:
     below = Line(page, key.place.line + 1)
     if below.content - below.start != key.place.column - 1 or not below.key:
         return 0
-    is_block = below.value == below.end and (key.value in OF_KEYS | OF_ITEMS or below.key == "do")
+    is_block = not below.has_value and (key.value in OF_KEYS | OF_ITEMS or below.key == "do")
     return below.number if is_block or (key.value in OF_KEYS and below.key not in COMMON) else 0

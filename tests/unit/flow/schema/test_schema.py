@@ -300,6 +300,6 @@ def test_the_names_of_a_project_are_offered() -> None:
     assert {"en", "fr"} == set(definitions["talk_item"]["properties"]["talk"]["anyOf"][2]["properties"])
 
 
-@pytest.mark.parametrize("text", ["", "- a\n", "flow: [a]\nsteps: [b]\noutcomes: done\nvars: x\n", "{{{", "\x00"])
+@pytest.mark.parametrize("text", ["", "- a\n", "flow: [a]\nsteps: [b]\noutcomes: {a: b}\nvars: x\n", "{{{", "\x00"])
 def test_names_of_what_is_no_flow_are_none(text: str) -> None:
     assert Names() == names_in({"flows/x.yaml": text})

@@ -57,11 +57,11 @@ def test_every_rule_of_text_is_broken_by_a_text_or_is_about_files() -> None:
     [
         ("if: !done and x", "write not done and x"),
         ("a:\n  b: c\n  - d", "indent it below the key whose list it belongs to"),
-        ("{a: }", 'write a value behind its colon, or indented below it; "" is an empty text, {} an empty map'),
-        ("a: |", 'write a value behind its colon, or indented below it; "" is an empty text, {} an empty map'),
+        ("{a: }", 'write a value after its colon, or indented below it; "" is an empty text, {} an empty map'),
+        ("a: |", 'write a value after its colon, or indented below it; "" is an empty text, {} an empty map'),
         (
             "{a}",
-            "write a colon and a value behind it; if the comma is part of a text, put quotes around it, of a list, [ ]",
+            "write a colon and a value after it; if the comma is part of a text, put quotes around it, of a list, [ ]",
         ),
         ("steps:\na:\n  do: x", 'indent line 2 and what belongs to it by two more spaces, or delete "steps:"'),
         ("talk: Hello: press 1", 'put quotes around the text: "Hello: press 1"'),
