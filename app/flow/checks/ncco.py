@@ -18,7 +18,7 @@ from app.flow.model import Part, Value
 from app.flow.nodes import Place
 from app.flow.rules import RULES
 from app.flow.scope import ScopeTypes
-from app.flow.templates.values import Literal
+from app.flow.templates import Computed, Literal
 from app.flow.types import ValueType
 from app.ncco import check
 from app.ncco.issue import Issue as NccoIssue
@@ -160,8 +160,8 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
     value = find(Object(part.fields, part.place), path)
     if value.is_literal or _holds_anyway(issue, value, names):
         place = value.place
-        if isinstance(value, Literal) and issue.span is not None:
-            place = value.place_of(*issue.span)
+        if isinstance(value, Literal | Computed) and issue.span is not None:
+            place = value.place_of(names, *issue.span)
         yield _report(issue, place)
 
 

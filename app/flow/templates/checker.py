@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import reduce
 from types import UnionType
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -38,10 +38,14 @@ from app.flow.zones import find_zone, zone_cure
 from app.ncco.suggest import nearest
 
 _PREFIX: Final = "FLOW_"
+_ELSEWHERE: Final = {
+    "vars": "variables are written by their name alone",
+    "event": "`event` is known in hooks only",
+}
+"""Names that are not in scope, and what to write instead."""
 _TEXT_TESTS: Final = ("starts_with", "ends_with", "contains")
 _KINDS: Final = {"datetime": DATETIME.described} | {kind: type_.described for kind, type_ in TYPES.items()}
 _ORDER: Final = ("lt", "lteq", "gt", "gteq")
-_ORDERED: Final = ("number", "datetime", "any")
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
 _FILLING = re.compile(r"[\s.()\-\u2010-\u2015]")
@@ -116,6 +120,32 @@ class Checker(NodeVisitor):
         """An expression as it is written, shortened."""
         return self.template.shown(node)
 
+    def require(self, node: nodes.Node, shape: Shape, kinds: tuple[str, ...], what: str, code: str = "E308") -> bool:
+        """Whether a value is of one of some kinds; reports one that is not. `what` says what takes the value."""
+        if kind_of(shape) in (*kinds, "any"):
+            return True
+        wanted = " or ".join(_KINDS[kind] for kind in kinds)
+        message = f"{what} takes {wanted}; {self.shown(node)} is {described(shape)}"
+        self.report(code, node, message, self._cast_cure(node, shape, kinds))
+        return False
+
+    def _cast_cure(self, node: nodes.Node, shape: Shape, kinds: Collection[str]) -> str | None:
+        """How a value is made one of another kind, where a filter does that or the quotes are wrong."""
+        kind, shown = kind_of(shape), self.shown(node)
+        if isinstance(node, nodes.Const):
+            is_numeric = kind == "text" and "number" in kinds and _NUMERIC.fullmatch(str(node.value))
+            if is_numeric or (kind == "number" and "text" in kinds):
+                return f"write {node.value} without quotes" if is_numeric else f'write "{shown}" in quotes'
+            return None
+        through = {"text": "number", "number": "text", "bool": "text"}.get(kind)
+        if through not in kinds:
+            return None
+        return f"write {self._operand(node)} | {through}"
+
+    def _operand(self, node: nodes.Node) -> str:
+        """An expression as a filter follows it."""
+        return f"({self.shown(node)})" if isinstance(node, nodes.Add | nodes.Sub) else self.shown(node)
+
     # what Jinja2 has, and the flow language has not
 
     def visit_Call(self, node: nodes.Call) -> None:
@@ -166,8 +196,8 @@ class Checker(NodeVisitor):
         return shape
 
     def _name_cure(self, name: str, beside: Shape | None) -> str:
-        if name == "vars":
-            return "variables are written by their name alone"
+        if name in _ELSEWHERE:
+            return _ELSEWHERE[name]
         is_text = beside is not None and kind_of(beside) == "text"
         quoted = f'put quotes around it: "{name}"'
         if isinstance(beside, ValueType) and name in beside.words:
@@ -276,30 +306,25 @@ class Checker(NodeVisitor):
             cure = f'write the name of the setting: {shown}["NAME"]'
             self.report("E343", node.arg, "the name of a setting cannot be computed", cure)
             return None
-        match kind_of(of):
-            case "any":
-                return ANY
-            case "list" if kind == "any" or (isinstance(key, ValueType) and key.name == "int"):
-                return item_of(of)
-            case "list":
-                whole = f"({shown_key})" if isinstance(node.arg, nodes.Add | nodes.Sub) else shown_key
+        if kind_of(of) == "list":
+            is_whole = kind == "any" or (isinstance(key, ValueType) and key.name == "int")
+            if not is_whole:
                 message = f"an entry of a list is named by a whole number; {shown_key} is {described(key)}"
-                whole_number = f"write {shown}[{whole} | int]" if kind in ("text", "number") else None
-                self.report("E343", node.arg, message, whole_number)
-            case "map" if kind in ("text", "any"):
-                known = record_of(of)
-                if known is None:
-                    return item_of(of)
-                return known.rest or (reduce(common, known.fields.values()) if known.fields else ANY)
-            case "map":
-                message = f"an entry of a map is named by a text; {shown_key} is {described(key)}"
-                as_text = f"write {shown}[{shown_key} | text]" if kind in ("number", "bool") else None
-                self.report("E343", node.arg, message, as_text)
-            case _:
-                start = self.template.key(node).start
-                length = self.template.end(node) - start - 1
-                message = f"{shown} is {described(of)} and has no entries"
-                self.report_at("E304", start, length, message, f"write {shown} alone")
+                as_int = f"write {shown}[{self._operand(node.arg)} | int]" if kind in ("text", "number") else None
+                self.report("E343", node.arg, message, as_int)
+            return item_of(of) if is_whole else None
+        if kind_of(of) == "map":
+            if not self.require(node.arg, key, ("text",), "the name of an entry", "E343"):
+                return None
+            known = record_of(of)
+            if known is None:
+                return item_of(of)
+            return known.rest or (reduce(common, known.fields.values()) if known.fields else ANY)
+        if kind_of(of) == "any":
+            return ANY
+        start = self.template.key(node).start
+        message = f"{shown} is {described(of)} and has no entries"
+        self.report_at("E304", start, self.template.end(node) - start - 1, message, f"write {shown} alone")
         return None
 
     def _part(self, node: nodes.Getitem, part: nodes.Slice, of: Shape) -> Shape | None:
@@ -308,12 +333,10 @@ class Checker(NodeVisitor):
             if not isinstance(bound, nodes.Const) or type(bound.value) is not int or bound is part.step:
                 self.report("E301", bound, "a part is cut out by two fixed whole numbers", "such as [0:3] or [-4:]")
                 return None
-        if kind_of(of) in ("list", "any"):
-            return of
-        if kind_of(of) == "text":
-            return TYPES["text"]
-        self.report("E308", node, f"only a text or a list can be cut; {self.shown(node.node)} is {described(of)}")
-        return None
+        if kind_of(of) not in ("list", "text", "any"):
+            self.report("E308", node, f"only a text or a list can be cut; {self.shown(node.node)} is {described(of)}")
+            return None
+        return TYPES["text"] if kind_of(of) == "text" else of
 
     # logic
 
@@ -411,8 +434,9 @@ class Checker(NodeVisitor):
             elif self._are_comparable(each, one, other):
                 self._check_word(one.node, other)
                 self._check_word(other.node, one)
-                if each.op in _ORDER:
-                    self._check_order(each, one, other)
+                for side in (one, other) if each.op in _ORDER else ():
+                    if not self.require(side.node, side.shape, ("number", "datetime"), f'"{SIGNS[each.op]}"'):
+                        break
         return TYPES["bool"]
 
     def _are_comparable(self, node: Comparison, left: Typed, right: Typed) -> bool:
@@ -421,13 +445,13 @@ class Checker(NodeVisitor):
             return True
         const, other = (right, left) if isinstance(right.node, nodes.Const) else (left, right)
         if isinstance(const.node, nodes.Const):
-            is_ordered = node.op in _ORDER and kind_of(other.shape) == "text"
-            cure = self._number_cure(node, other.node) if is_ordered else None
             message = f"{self._described(other)}, {self._described(const)}"
-            self.report("E307", const.node, message, cure or self._literal_cure(const.node, other))
+            is_ordered = node.op in _ORDER and kind_of(other.shape) == "text"
+            cure = self._cast_cure(*other, ["number"]) if is_ordered else self._literal_cure(const, other)
+            self.report("E307", const.node, message, cure)
         else:
-            texts = {kind_of(side.shape): self.shown(side.node) for side in (left, right)}
-            cure = f"write {texts['text']} | number" if texts.keys() == {"text", "number"} else None
+            text, number = (left, right) if kind_of(left.shape) == "text" else (right, left)
+            cure = self._cast_cure(*text, [kind_of(number.shape)])
             sign, length = self.template.operator(left.node), len(SIGNS[node.op])
             self.report_at("E307", sign.start, length, f"{self._described(left)}, {self._described(right)}", cure)
         return False
@@ -435,18 +459,16 @@ class Checker(NodeVisitor):
     def _described(self, side: Typed) -> str:
         return f"{self.shown(side.node)} is {described(side.shape)}"
 
-    def _literal_cure(self, const: nodes.Const, other: Typed) -> str:
+    def _literal_cure(self, const: Typed, other: Typed) -> str:
         """How a literal is written to fit what it is compared with."""
-        wanted, value, shown = kind_of(other.shape), const.value, self.shown(other.node)
-        if wanted == "text":
-            return f'write "{self.shown(const)}" in quotes'
-        if wanted == "number" and isinstance(value, str) and _NUMERIC.fullmatch(value):
-            return f"write {value} without quotes"
-        if wanted == "bool" and str(value).lower() in ("true", "false", "yes", "no", "1", "0"):
-            return f"write {'true' if str(value).lower() in ('true', 'yes', '1') else 'false'} without quotes"
+        value, shown = str(getattr(const.node, "value", "")).lower(), self.shown(other.node)
+        if cure := self._cast_cure(const.node, const.shape, [kind_of(other.shape)]):
+            return cure
+        if kind_of(other.shape) == "bool" and value in ("true", "false", "yes", "no", "1", "0"):
+            return f"write {'true' if value in ('true', 'yes', '1') else 'false'} without quotes"
         if (record := record_of(other.shape)) and record.fields:
             return _name_a_field(shown, record)
-        if wanted in ("list", "map") and isinstance(value, int) and not isinstance(value, bool):
+        if kind_of(const.shape) == "number" and kind_of(other.shape) in ("list", "map"):
             return f"write {shown} | length"
         return f"compare {shown} with {described(other.shape)}"
 
@@ -487,27 +509,6 @@ class Checker(NodeVisitor):
                     cure = f'did you mean "{near}"?' if near else f"it is one of: {', '.join(known)}"
                     self.report("W306", node, f'Vonage never sends "{written}" as {self.shown(field)}', cure)
 
-    def _check_order(self, node: Comparison, left: Typed, right: Typed) -> None:
-        for side in (left, right):
-            if kind_of(side.shape) not in _ORDERED:
-                message = f'"{SIGNS[node.op]}" compares numbers; {self._described(side)}'
-                self.report("E308", side.node, message, self._number_cure(node, side.node))
-                return
-
-    def _number_cure(self, node: Comparison, side: nodes.Expr) -> str | None:
-        """How the comparison is written with the text on `side` as a number."""
-        if isinstance(side, nodes.Const) and not _NUMERIC.fullmatch(str(side.value)):
-            return None
-        parts = [
-            str(part.value)
-            if isinstance(part, nodes.Const) and _NUMERIC.fullmatch(str(part.value))
-            else f"{self.shown(part)} | {_number_filter(part)}"
-            if part is side
-            else self.shown(part)
-            for part in (node.left, node.right)
-        ]
-        return f"write {parts[0]} {SIGNS[node.op]} {parts[1]}"
-
     def _check_contained(self, node: Comparison, left: Typed, right: Typed) -> None:
         kinds = (kind_of(left.shape), kind_of(right.shape))
         if isinstance(right.node, nodes.List):
@@ -518,10 +519,9 @@ class Checker(NodeVisitor):
                     self._check_word(item, left)
         elif kinds[1] == "list":
             self._check_entry(left, right)
-        elif kinds[1] == "map" and kinds[0] not in ("text", "any"):
-            message = f"the keys of a map are texts; {self._described(left)}"
-            self.report("E308", left.node, message, "write the key as a text, in quotes")
-        elif kinds[1] not in ("any", "map"):
+        elif kinds[1] == "map":
+            self.require(left.node, left.shape, ("text",), "the name of an entry")
+        elif kinds[1] != "any":
             message = f'"{SIGNS[node.op]}" needs a list; {self._described(right)}'
             cure = f"write the list in brackets: [{self.shown(right.node)}]"
             if kinds[1] == "text" and not isinstance(right.node, nodes.Const):
@@ -535,8 +535,7 @@ class Checker(NodeVisitor):
         if "any" in kinds or kinds[0] == kinds[1]:
             return
         message = f"{self._described(left)}; every entry of {self.shown(right.node)} is {described(item)}"
-        through = {("number", "text"): "text", ("text", "number"): "number"}.get(kinds)
-        self.report("E307", left.node, message, f"write {self.shown(left.node)} | {through}" if through else None)
+        self.report("E307", left.node, message, self._cast_cure(left.node, left.shape, [kinds[1]]))
 
     # sums
 
@@ -588,24 +587,12 @@ class Checker(NodeVisitor):
         if cure is None and is_list:
             first, second = self.shown(node.left), self.shown(node.right)
             cure = f"write {first} + [{second}]" if kind_of(left) == "list" else f"write [{first}] + {second}"
+        elif cure is None and kinds <= {"text", "number"}:
+            wanted = ("number", "text") if is_sum else ("number",)
+            casts = [self._cast_cure(*side, [kind]) for kind in wanted for side in sides]
+            cure = next(filter(None, casts), None)
         sign = self.template.operator(node.left)
-        self.report_at("E308", sign.start, 1, message, cure or self._sum_cure(node, *sides))
-        return None
-
-    def _sum_cure(self, node: nodes.Add | nodes.Sub, left: Typed, right: Typed) -> str | None:
-        is_sum = isinstance(node, nodes.Add)
-        for side, other in ((left, right), (right, left)):
-            if kind_of(side.shape) != "text" or kind_of(other.shape) != "number":
-                continue
-            if not isinstance(side.node, nodes.Const):
-                joined = f"; to join them, write {self.shown(other.node)} | text" if is_sum else ""
-                return f"to compute with it, write {self.shown(side.node)} | {_number_filter(side.node)}{joined}"
-            if _NUMERIC.fullmatch(str(side.node.value)):
-                return f"write {side.node.value} without quotes"
-            joined = f"to join them, write {self.shown(other.node)} | text; to say both, put braces side by side"
-            return joined if is_sum else None
-        if kind_of(left.shape) == kind_of(right.shape) == "text":
-            return f"to subtract, write {self.shown(left.node)} | int - {self.shown(right.node)} | int"
+        self.report_at("E308", sign.start, 1, message, cure)
         return None
 
     def _bracket_cure(self, node: nodes.Add | nodes.Sub, left: Shape) -> str | None:
@@ -624,9 +611,7 @@ class Checker(NodeVisitor):
         shape = self.type_of(node.node)
         if shape is None or kind_of(shape) in ("number", "any"):
             return shape
-        shown = self.shown(node.node)
-        cure = f"write 0 - {shown} | int" if kind_of(shape) == "text" else None
-        self.report("E308", node, f'"-" needs a number; {shown} is {described(shape)}', cure)
+        self.report("E308", node, f'"-" needs a number; {self.shown(node.node)} is {described(shape)}')
         return None
 
     # filters
@@ -657,7 +642,9 @@ class Checker(NodeVisitor):
         self._check_args(node, args)
         if shape is not None and node.name in _TEXT_TESTS:
             self._check_part(node, shape)
-        if shape is None or not self._takes(node, shape) or (known.speaks and not self._can_speak(node, shape)):
+        if shape is None or (known.takes and not self.require(of, shape, known.takes, node.name, "E306")):
+            return None
+        if known.speaks and not self._can_speak(node, shape):
             return None
         if node.name in ("first", "last"):
             return TYPES["text"] if kind_of(shape) == "text" else item_of(shape)
@@ -665,9 +652,8 @@ class Checker(NodeVisitor):
 
     def _check_args(self, node: nodes.Filter, args: list[Shape | None]) -> None:
         for arg, shape, wanted in zip(node.args, args, FILTERS[node.name].args, strict=False):
-            if shape is not None and wanted not in ("", kind_of(shape)) and kind_of(shape) != "any":
-                message = f"{node.name} takes {TYPES[wanted].described} here; {self.shown(arg)} is {described(shape)}"
-                self.report("E306", arg, message, f"write {FILTERS[node.name].example}")
+            if shape is not None and wanted:
+                self.require(arg, shape, (wanted,), node.name, "E306")
 
     def _check_part(self, node: nodes.Filter, shape: Shape) -> None:
         """Check what a phone number is asked to begin with, to end with or to contain."""
@@ -684,19 +670,6 @@ class Checker(NodeVisitor):
             digits = "".join(filter(str.isdigit, part.value))
             message = f'a number in a call never contains "{part.value}"'
             self.report("W301", part, message, f'write "{digits}"' if digits else "write digits only")
-
-    def _takes(self, node: nodes.Filter, shape: Shape) -> bool:
-        known, shown, kind = FILTERS[node.name], self.shown(operand_of(node)), kind_of(shape)
-        if not known.takes or kind in (*known.takes, "any"):
-            return True
-        *others, last = (_KINDS[each] for each in known.takes)
-        wanted = f"{', '.join(others)} or {last}" if others else last
-        through = {"number": "text", "text": "number"}.get(kind, "")
-        cure = f"write {shown} | {through} | {node.name}" if through in known.takes else None
-        if known.speaks:
-            cure = f"write {shown} | list" if kind == "list" else None
-        self.report("E306", operand_of(node), f"{node.name} takes {wanted}; {shown} is {described(shape)}", cure)
-        return False
 
     def _defaulted(self, node: nodes.Filter, shape: Shape, args: list[Shape | None]) -> Shape:
         if len(args) < 2 and self._is_always_there(operand_of(node)):
@@ -765,15 +738,6 @@ def literal_type(value: Any) -> ValueType:
 
 def _name_a_field(shown: str, shape: Record) -> str:
     return f"name a field of it: {', '.join(f'{shown}.{field}' for field in shape.fields)}"
-
-
-def _number_filter(side: nodes.Expr) -> str:
-    """What makes a number of a text: keys that were pressed are whole, an entry of a list or a map may be a price."""
-    match side:
-        case nodes.Getattr(node=nodes.Name(name=name)) | nodes.Getitem(node=nodes.Name(name=name)):
-            is_part = isinstance(side, nodes.Getitem) and isinstance(side.arg, nodes.Slice)
-            return "int" if is_part or name in ("call", "input") else "number"
-    return "int"
 
 
 def _is_half(node: nodes.And | nodes.Or, right: Shape) -> bool:

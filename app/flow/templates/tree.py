@@ -140,45 +140,23 @@ class Template:
         return shorten(self.source[self.start(node) : self.end(node)])
 
     def start(self, node: nodes.Node) -> int:
-        """The offset of an expression."""
-        match node:
-            case nodes.Getattr() | nodes.Getitem() | nodes.Filter() | nodes.Test() | nodes.Call():
-                return self.start(node.node or node)
-            case nodes.Not() if self.token(node.lineno).text == "is":
-                return self.start(node.node)
-            case nodes.Compare():
-                return self.start(node.expr)
-            case nodes.BinExpr():
-                return self.start(node.left)
-            case nodes.CondExpr():
-                return self.start(node.expr1)
-            case nodes.Tuple() if node.items:
-                return self.start(node.items[0])
-        return node.lineno
+        """The offset of an expression: its first token, without brackets around it."""
+        return min(_offsets(node))
 
     def end(self, node: nodes.Node) -> int:
-        """The offset behind an expression."""
-        match node:
-            case nodes.Getattr() | nodes.Getitem():
-                return self._closed(node.lineno) or self.key(node).end
-            case nodes.Filter():
-                behind = self.token(node.lineno, 1)
-                return self._closed(behind.start) if behind.text == "(" else self.token(node.lineno).end
-            case nodes.Test():
-                return self.token(node.lineno, 2 if self.token(node.lineno, 1).text == "not" else 1).end
-            case nodes.Call() | nodes.List():
-                return self._closed(node.lineno)
-            case nodes.UnaryExpr():
-                return self.end(node.node)
-            case nodes.Compare():
-                return self.end(node.ops[-1].expr)
-            case nodes.BinExpr():
-                return self.end(node.right)
-            case nodes.CondExpr():
-                return self.end(node.expr2 or node.test)
-            case nodes.Tuple() if node.items:
-                return self.end(node.items[-1])
-        return self.token(node.lineno).end
+        """The offset behind an expression: its last token, with every bracket closed that it opens."""
+        index = self._index[max(_offsets(node))]
+        if self._tokens[index].text in (".", "is"):
+            index += 2 if self._tokens[index + 1].text == "not" else 1
+        if self._tokens[index - 1].text == "|" and self._tokens[index + 1].text == "(":
+            index += 1
+        depth = 0
+        for token in self._tokens[self._index[self.start(node)] : index + 1]:
+            depth = max(0, depth + token.says("(", "[") - token.says(")", "]"))
+        while depth > 0:
+            index += 1
+            depth += self._tokens[index].says("(", "[") - self._tokens[index].says(")", "]")
+        return self._tokens[index].end
 
     def key(self, node: nodes.Node) -> Token:
         """The token of the key of an entry."""
@@ -212,14 +190,12 @@ class Template:
             index -= 1
         return self._tokens[index]
 
-    def _closed(self, start: int) -> int:
-        """The offset behind what closes the bracket at `start`; 0 when there is no bracket."""
-        depth = 0
-        for token in self._tokens[self._index[start] :]:
-            depth += token.says("(", "[") - token.says(")", "]")
-            if depth == 0:
-                return token.end if token.says(")", "]") else 0
-        return 0
+
+def _offsets(node: nodes.Node) -> Iterator[int]:
+    """The offsets of an expression and of everything in it; Jinja2 gives a comparison that of what is behind it."""
+    for each in (node, *node.find_all(nodes.Node)):
+        if not isinstance(each, nodes.Compare | nodes.Operand):
+            yield each.lineno
 
 
 def shorten(text: str) -> str:

@@ -216,7 +216,7 @@ class Literal:
         """The value."""
         return self.value
 
-    def place_of(self, start: int, length: int) -> Place:
+    def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
         """Where `length` characters of the value are written; `start` counts from its first one."""
         blanks = len(self.text.value) - len(self.text.value.lstrip())
         return self.text.at(blanks + start, length)
@@ -328,6 +328,20 @@ class Computed(_Computing):
             return self._finished(text)
         except ValueError as error:
             raise self._error("E392", f"the result does not fit: {error}") from None
+
+    def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
+        """Where some characters of what it gives with these names are written; its own place if they are computed."""
+        try:
+            text, source = str(self.render(names)), self.template.source
+        except RenderError:
+            return self.place
+        part = text[start : start + length]
+        if not part.strip() or text.count(part) != source.count(part):
+            return self.place
+        at = -1
+        for _ in range(text.count(part, 0, start + length)):
+            at = source.index(part, at + 1)
+        return self.template.place_at(at, length)
 
     def _bounded(self, pieces: Iterable[str]) -> Iterator[str]:
         """The pieces, until there are too many: a loop may write forever."""

@@ -34,13 +34,11 @@ hello:
     [
         (
             "{{ total + prices[key] }}",
-            'E308 "+" adds numbers or joins texts; total is a number, prices[key] is text → '
-            "to compute with it, write prices[key] | number; to join them, write total | text",
+            'E308 "+" adds numbers or joins texts; total is a number, prices[key] is text → write prices[key] | number',
         ),
         (
             "{{ table[1][0] - 1 }}",
-            'E308 "-" subtracts numbers; table[1][0] is text, 1 is a whole number → '
-            "to compute with it, write table[1][0] | int",
+            'E308 "-" subtracts numbers; table[1][0] is text, 1 is a whole number → write table[1][0] | number',
         ),
         (
             "{{ 1 if total in sizes else 2 }}",
@@ -48,7 +46,7 @@ hello:
         ),
         (
             '{{ 1 if prices["2"] > 8 else 2 }}',
-            'E307 prices["2"] is text, 8 is a whole number → write prices["2"] | number > 8',
+            'E307 prices["2"] is text, 8 is a whole number → write prices["2"] | number',
         ),
         ("{{ prices[1] }}", 'E304 prices is a map and has no "1" → the keys of a map are texts: write prices["1"]'),
     ],
