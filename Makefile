@@ -66,10 +66,10 @@ fmt: $(READY) ## fix what ruff can fix
 	$(BIN)/ruff format .
 
 docs: $(READY) ## write docs/errors.md, the pages of settings, commands and options, and .env.example
-	$(BIN)/python -m tests.docs.errors_page
-	$(BIN)/python -m tests.docs.settings_pages
-	$(BIN)/python -m tests.docs.commands_page
-	$(BIN)/python -m tests.docs.options_page
+	$(BIN)/python -m tests.system.docs.errors_page
+	$(BIN)/python -m tests.system.docs.settings_pages
+	$(BIN)/python -m tests.system.docs.commands_page
+	$(BIN)/python -m tests.system.docs.options_page
 
 site: $(READY) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
@@ -80,7 +80,7 @@ lock: $(READY) ## resolve the versions: make lock UPGRADE=--upgrade
 	$(COMPILE) $(UPGRADE) --group build -c requirements-dev.txt -o requirements-build.txt
 
 docker-check: $(READY) ## do in clean environments what the Dockerfile does, where no Docker engine runs
-	$(BIN)/python -m tests.house.image_by_hand
+	$(BIN)/python -m tests.system.repository.image_by_hand
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build site

@@ -17,9 +17,9 @@ from collections import Counter
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from app.flow.loader import load
-from tests.verify.prove.agreement import agree
-from tests.verify.prove.played_flows import played_flows
-from tests.verify.prove.simulated_walk import Walk
+from tests.system.verify.prove.agreement import agree
+from tests.system.verify.prove.played_flows import played_flows
+from tests.system.verify.prove.simulated_walk import Walk
 
 ANYHOW = list(HealthCheck)
 """However long an example takes."""

@@ -19,9 +19,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.hosts.host import Host, hosts
-from tests.hosts.playing import Played, play_under_releases, play_under_restarts
-from tests.store.postgres_server import NoPostgres, running_server
+from tests.contract.store.postgres_server import NoPostgres, running_server
+from tests.system.hosts.host import Host, hosts
+from tests.system.hosts.playing import Played, play_under_releases, play_under_restarts
 
 Play = Callable[[Sequence[Host]], Coroutine[Any, Any, Played]]
 

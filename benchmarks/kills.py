@@ -12,7 +12,7 @@ moment the process is killed and started again on the same file. Then, and on wh
   many turns as it was moved; `PRAGMA integrity_check` finds nothing.
 
 Ends with 1 when any of it is not so. A kill is no power cut: what the system has taken, it writes. That the file is
-synced before each acknowledgement is shown by tests/store.
+synced before each acknowledgement is shown by tests/contract/store.
 """
 
 from __future__ import annotations

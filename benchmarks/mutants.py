@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.cli.server_under_test import make_app
-from tests.verify.scenarios.mutants import Verdict, mutants_of, try_mutant
+from tests.system.verify.scenarios.mutants import Verdict, mutants_of, try_mutant
 
 FLOWS = ("reception", "pin", "findme", "conference")
 

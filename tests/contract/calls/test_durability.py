@@ -13,7 +13,7 @@ import pytest
 from tests.contract.calls.cases import Exchange
 from tests.contract.calls.conversation import Conversation
 from tests.contract.server import Server, StandIn, running, standing_in
-from tests.store.postgres_server import shared_server, why_not
+from tests.contract.store.postgres_server import shared_server, why_not
 
 FLOW: Final = """
 flow: line

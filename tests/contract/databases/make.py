@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from tests.contract.databases.serving import HERE, serving
-from tests.store.postgres_server import USER, Server, running_server
+from tests.contract.store.postgres_server import USER, Server, running_server
 
 FIRST, SECOND, DIALLED, FAILED, OVER, TERMS = (f"{letter * 8}-0000-4000-8000-000000000001" for letter in "123456")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.cli import running
+from tests.system.cli import running
 
 HERE = Path(__file__).parent
 KEY = "invented-key-of-the-databases-for-tests-only"

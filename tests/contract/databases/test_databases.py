@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.cli.running import NCCO
 from tests.contract.databases.serving import HERE, serving, settings
-from tests.store.postgres_server import shared_server
-from tests.store.postgres_stores import empty_database
-from tests.store.stored_rows import run_in
+from tests.contract.store.postgres_server import shared_server
+from tests.contract.store.postgres_stores import empty_database
+from tests.contract.store.stored_rows import run_in
+from tests.system.cli.running import NCCO
 
 DELIVERED_WITHIN_S = 20.0
 AS_IF_NEW = (

@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 
 from app.store import Records, SqliteDatabase, Store
-from tests.store.memory_store import MemoryStore
-from tests.store.postgres_stores import make_postgres
+from tests.contract.store.memory_store import MemoryStore
+from tests.contract.store.postgres_stores import make_postgres
 
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda folder: MemoryStore(),

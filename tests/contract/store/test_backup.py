@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 from app.store import open_store
-from tests.docs.blocks import blocks_of
-from tests.store import postgres_server
-from tests.store.postgres_stores import make_postgres
-from tests.store.stored_rows import hook_row, new_call, next_turn, revision_row, session_row
+from tests.contract.store import postgres_server
+from tests.contract.store.postgres_stores import make_postgres
+from tests.contract.store.stored_rows import hook_row, new_call, next_turn, revision_row, session_row
+from tests.system.docs.blocks import blocks_of
 
 PAGE = "docs/how-to/backup.md"
 

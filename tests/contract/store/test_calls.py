@@ -8,7 +8,15 @@ import pytest
 
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable
 from app.store import Store
-from tests.store.stored_rows import NOON_MS, new_call, next_turn, revision_row, session_row, turn_row, webhook_row
+from tests.contract.store.stored_rows import (
+    NOON_MS,
+    new_call,
+    next_turn,
+    revision_row,
+    session_row,
+    turn_row,
+    webhook_row,
+)
 
 # A new call
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from app.store import Store, open_store
-from tests.store.postgres_stores import ask, empty_database
-from tests.store.stored_rows import new_call, next_turn, rows_of
+from tests.contract.store.postgres_stores import ask, empty_database
+from tests.contract.store.stored_rows import new_call, next_turn, rows_of
 
-PROGRAMS = Path(__file__).parents[2] / "store"
+PROGRAMS = Path(__file__).parent
 
 DATABASES: dict[str, Callable[[Path], str]] = {
     "sqlite": lambda folder: f"sqlite:///{folder}/calls.db",

@@ -13,9 +13,9 @@ import pytest_asyncio
 from app.errors import StoreUnusable
 from app.store import Schema, Store, open_store
 from app.store.migrations import POSTGRES, SQLITE
-from tests.store import postgres_server
-from tests.store.postgres_stores import ask, make_postgres
-from tests.store.stored_rows import hook_row, new_call, revision_row, session_row, turn_row, webhook_row
+from tests.contract.store import postgres_server
+from tests.contract.store.postgres_stores import ask, make_postgres
+from tests.contract.store.stored_rows import hook_row, new_call, revision_row, session_row, turn_row, webhook_row
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "store"
 

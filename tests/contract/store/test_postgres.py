@@ -17,10 +17,10 @@ from app.store import HookRow, Store, open_store
 from app.store.address import read_address
 from app.store.postgres import PostgresDatabase
 from app.web.webhooks import DEADLINE_S
-from tests.store import postgres_server
-from tests.store.broken_line import line_to
-from tests.store.postgres_stores import ask, empty_database, make_postgres
-from tests.store.stored_rows import NOON_MS, hook_row, new_call, next_turn, session_row, turn_row, webhook_row
+from tests.contract.store import postgres_server
+from tests.contract.store.broken_line import line_to
+from tests.contract.store.postgres_stores import ask, empty_database, make_postgres
+from tests.contract.store.stored_rows import NOON_MS, hook_row, new_call, next_turn, session_row, turn_row, webhook_row
 
 PEOPLE = tuple(f"leg-{number}" for number in range(8))
 MANY = 100

@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from app.errors import StoreError
 from app.store import HookRow, Store, open_store
-from tests.store.postgres_stores import make_postgres
-from tests.store.stored_rows import NOON_MS, hook_row, session_row, turn_row, webhook_row
+from tests.contract.store.postgres_stores import make_postgres
+from tests.contract.store.stored_rows import NOON_MS, hook_row, session_row, turn_row, webhook_row
 
 LEASE_MS = 20
 HOOKS = st.integers(0, 12).map(lambda number: f"h{number}")

@@ -11,7 +11,7 @@ import pytest
 from app.errors import StoreUnavailable, StoreUnusable
 from app.store import Records, SqliteDatabase, Store, Wanted
 from app.store.records import FAILURE, NEAR
-from tests.store.stored_rows import (
+from tests.contract.store.stored_rows import (
     NOON_MS,
     hook_row,
     new_call,

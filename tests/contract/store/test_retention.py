@@ -12,7 +12,7 @@ from app.errors import StoreUnavailable
 from app.store import Forgotten, SqliteDatabase, Store
 from app.store.retention import Numbers, sweep
 from app.store.sqlite_file import run
-from tests.store.stored_rows import NOON_MS, hook_row, new_call, next_turn, revision_row, turn_row, webhook_row
+from tests.contract.store.stored_rows import NOON_MS, hook_row, new_call, next_turn, revision_row, turn_row, webhook_row
 
 NUMBER = "447700900123"
 OTHER = "447700900999"

@@ -19,7 +19,7 @@ from app.engine import LookupAnswer
 from app.service.delivery import Reply
 from app.web.metrics import Metrics
 from app.web.responses import WebhookResponse
-from tests.house.tracked import ROOT
+from tests.system.repository.tracked import ROOT
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "ncco-server.json"
 ALERTS = ROOT / "deploy" / "alerts.yml"

@@ -20,11 +20,11 @@ import pytest
 
 from app.web.server import FINISH_S, KEEP_ALIVE_S
 from app.web.webhooks import DEADLINE_S
-from tests.cli.projects import SHOP, write_project
-from tests.cli.running import NCCO, plain_environment, running_server
 from tests.contract.server import free_port
-from tests.hosts.proxy import wait_until_up
-from tests.house.tracked import ROOT
+from tests.system.cli.projects import SHOP, write_project
+from tests.system.cli.running import NCCO, plain_environment, running_server
+from tests.system.hosts.proxy import wait_until_up
+from tests.system.repository.tracked import ROOT
 
 UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")
 CADDYFILE = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")

@@ -18,10 +18,10 @@ import pytest
 import yaml
 
 from app.settings.secrets import SUFFIX
-from tests.cli.projects import SHOP, write_project
-from tests.cli.running import RunningServer, running_server
-from tests.house.dockerfile import is_sent
-from tests.house.tracked import ROOT
+from tests.system.cli.projects import SHOP, write_project
+from tests.system.cli.running import RunningServer, running_server
+from tests.system.repository.dockerfile import is_sent
+from tests.system.repository.tracked import ROOT
 from tests.system.security.signing import signed_post
 
 FILE = ROOT / "deploy" / "compose.secrets.yml"

@@ -23,9 +23,9 @@ from app.flow.model import CallbackKind
 from app.ncco import check
 from app.service.calls import CallService
 from app.service.delivery import Reply
-from tests.service.served_call import ANSWER, LEG, POLICY, delivery, library
-from tests.store.memory_store import MemoryStore
+from tests.contract.store.memory_store import MemoryStore
 from tests.system.faults.served import PROJECT
+from tests.unit.service.served_call import ANSWER, LEG, POLICY, delivery, library
 
 T = TypeVar("T")
 Url = tuple[CallbackKind, str]

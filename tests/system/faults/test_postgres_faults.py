@@ -18,8 +18,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.store import postgres_server
-from tests.store.postgres_server import Server
+from tests.contract.store import postgres_server
+from tests.contract.store.postgres_server import Server
 from tests.system.faults.asking import LOST, becomes_unready, errors, is_answered, is_ready, post, ready
 from tests.system.faults.served import Served, served
 

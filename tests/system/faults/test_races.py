@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store import postgres_server
+from tests.contract.store import postgres_server
 from tests.system.faults.racing import Database, in_postgres, race
 
 

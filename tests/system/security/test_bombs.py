@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.flow.loader import load, load_files
-from tests.calls.asgi_call import Caller, serving
+from tests.system.calls.asgi_call import Caller, serving
 
 FLOW = """flow: a
 default: true

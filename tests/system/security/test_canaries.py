@@ -13,7 +13,7 @@ import pytest
 
 from app.errors import StoreUnavailable
 from app.service.calls import CallService
-from tests.cli.projects import ncco
+from tests.system.cli.projects import ncco
 from tests.system.security.canary_host import LEG, CanaryHost, as_query, canary_host, url_of
 
 KEYS = "840217395"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.cli.running import RunningServer, running_server
+from tests.system.cli.running import RunningServer, running_server
 from tests.system.security.canary_host import COMMON, PROJECT
 
 KEYS = "840217395"

@@ -9,7 +9,7 @@ import pytest
 from app.engine.dialling import PREMIUM_PREFIXES, refusal
 from app.errors import SettingsError
 from app.settings import load_settings
-from tests.calls.asgi_call import Caller, serving
+from tests.system.calls.asgi_call import Caller, serving
 
 FLOW = """
 flow: dial

@@ -15,9 +15,9 @@ import httpx
 import pytest
 import yaml
 
-from tests.cli.projects import SHOP, write_project
-from tests.cli.running import NCCO, RunningServer, plain_environment, running_server
 from tests.contract.server import free_port
+from tests.system.cli.projects import SHOP, write_project
+from tests.system.cli.running import NCCO, RunningServer, plain_environment, running_server
 from tests.system.security.signing import signed_post
 
 CASES: Final = yaml.safe_load(Path(__file__).with_name("refused_secrets.yaml").read_text(encoding="utf-8"))

@@ -23,8 +23,8 @@ from app.settings import Settings, load_settings
 from app.settings.fields import SECRETS, variable
 from app.web.lifespan import rotating_secrets
 from app.web.metrics import Metrics
-from tests.cli.projects import write_project
-from tests.cli.running import RunningServer, running_server
+from tests.system.cli.projects import write_project
+from tests.system.cli.running import RunningServer, running_server
 from tests.system.security.signing import signed_post
 
 OLD, NEW = "the-old-signature-secret-of-the-account", "the-new-signature-secret-of-the-account"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.engine.session import to_json
 from app.flow.loader import load
-from tests.engine.scripted_call import ScriptedCall
+from tests.unit.engine.scripted_call import ScriptedCall
 
 CANARY = "840217395"
 FLOW = """

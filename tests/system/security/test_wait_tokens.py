@@ -11,7 +11,7 @@ import pytest
 from app.engine import WaitRef
 from app.service.tokens import make_token
 from app.settings import load_settings
-from tests.calls.asgi_call import BASE, Caller, Host, serving
+from tests.system.calls.asgi_call import BASE, Caller, Host, serving
 
 FLOWS = Path(__file__).resolve().parents[3] / "flows"
 KINDS = ("input", "notify", "event", "onanswer")

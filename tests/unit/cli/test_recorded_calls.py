@@ -10,7 +10,7 @@ import pytest
 from app.cli.calls import action_summary, follow_calls, state_of
 from app.cli.recorded_calls import call_document, summary
 from app.store import ANY, CallRow, open_store
-from tests.store.stored_rows import NOON_MS, new_call, session_row, webhook_row
+from tests.contract.store.stored_rows import NOON_MS, new_call, session_row, webhook_row
 
 
 def open_call(**state: Any) -> CallRow:

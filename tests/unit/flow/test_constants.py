@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.flow.loader import load
-from tests.flow.loading_flows import codes_of, faults_of
+from tests.unit.flow.loading_flows import codes_of, faults_of
 
 HEAD = """
 vars:

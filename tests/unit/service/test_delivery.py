@@ -20,7 +20,7 @@ from standardwebhooks import Webhook
 from app.service.outbox import Poster, Schedule, Sender, Signer
 from app.service.outgoing import new_client
 from app.store import HookRow, SqliteDatabase, Store
-from tests.store.stored_rows import hook_row
+from tests.contract.store.stored_rows import hook_row
 from tests.unit.service.outbox_kit import Heard, put, running, until
 from tests.unit.service.receiver import Answer, Receiver, receiving
 

@@ -12,8 +12,8 @@ import pytest_asyncio
 from app.errors import StoreUnavailable
 from app.service.outbox import Schedule, Sender, Verdict
 from app.store import HookCounts, HookRow
-from tests.store.memory_store import MemoryStore
-from tests.store.stored_rows import NOON_MS, hook_row
+from tests.contract.store.memory_store import MemoryStore
+from tests.contract.store.stored_rows import NOON_MS, hook_row
 from tests.unit.service.outbox_kit import FAILED, GONE, SENT, Clock, Heard, ScriptedPost, put, running, until
 
 FIXED = Schedule(tries=3, draw=lambda: 0.5)

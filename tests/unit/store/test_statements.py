@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.store import SqliteDatabase, Store, calls, hooks, open_store, records, retention
 from app.store.sqlite_file import in_sqlite
-from tests.store.postgres_stores import empty_database
+from tests.contract.store.postgres_stores import empty_database
 
 BY_KEY = {
     name: sql

@@ -15,7 +15,7 @@ from app.service.delivery import Delivery, Reply
 from app.service.library import Library
 from app.settings import Settings, load_settings
 from app.web import create_app
-from tests.store.memory_store import MemoryStore
+from tests.contract.store.memory_store import MemoryStore
 
 NCCO = b'[{"action":"talk","text":"Welcome."}]'
 FAILSAFE = b'[{"action":"talk","text":"Please call later."}]'

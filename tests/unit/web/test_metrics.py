@@ -24,7 +24,7 @@ from app.vonage.signatures import REASONS
 from app.web.lifespan import CountedAsking, count_calls
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
 from app.web.responses import WebhookResponse
-from tests.store.stored_rows import NOON_MS, new_call
+from tests.contract.store.stored_rows import NOON_MS, new_call
 from tests.unit.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
 
 BROKEN = Project({}, (Issue("E101", "error", Place("flows/a.yaml", 1, 1), "no YAML", "write YAML"),), {})

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.flow.loading_flows import faults_of, flow_of
 from tests.unit.flow.actions.reading_parts import play
+from tests.unit.flow.loading_flows import faults_of, flow_of
 
 HEAD = """
 vars:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.flow.actions.connect import Connect
-from tests.flow.loading_flows import codes_of, faults_of, flow_of
+from tests.unit.flow.loading_flows import codes_of, faults_of, flow_of
 
 HEAD = """
 vars:

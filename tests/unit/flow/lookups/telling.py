@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.flow.language.hooks import Hook
-from tests.flow.loading_flows import flow_of
+from tests.unit.flow.loading_flows import flow_of
 
 NOW = datetime(2026, 3, 4, 9, 15, 27, tzinfo=UTC)
 CALL = {

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.flow.loading_flows import faults_of as faults_without
-from tests.flow.loading_flows import flow_of
+from tests.unit.flow.loading_flows import faults_of as faults_without
+from tests.unit.flow.loading_flows import flow_of
 from tests.unit.flow.lookups.look_ups import asked_of, faults_of, marked
 
 TWO = """

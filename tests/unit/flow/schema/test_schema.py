@@ -28,7 +28,7 @@ from app.flow.language.step import StepWords
 from app.flow.language.variables import Declaration
 from app.flow.loader import load_files
 from app.flow.rules import RULES, RUNNING_RULES
-from tests.house.tracked import ROOT, tracked_files
+from tests.system.repository.tracked import ROOT, tracked_files
 from tests.unit.flow.schema.editor_yaml import as_editor_reads
 
 PLAIN = flow_schema()

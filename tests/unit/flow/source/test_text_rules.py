@@ -7,7 +7,7 @@ import yaml
 
 from app.flow.rules import RULES
 from app.flow.source import LOADER, read_yaml
-from tests.flow.faulty_texts import FAULTY, Faulty
+from tests.unit.flow.faulty_texts import FAULTY, Faulty
 
 FILE = "flows/a.yaml"
 C_ONLY = {"half an emoji", "a directive that is none"}

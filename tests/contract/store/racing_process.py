@@ -1,0 +1,38 @@
+"""A process that moves one call on a number of times, against others that do the same.
+
+python racing_process.py URL SESSION COUNT
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from app.errors import Conflict
+from app.store import Store, open_store
+from tests.contract.store.stored_rows import turn_row, webhook_row
+
+
+async def move_on(store: Store, id_: str) -> None:
+    """Add one turn to the call, whatever its version has become."""
+    while True:
+        session = await store.load(id_)
+        assert session is not None
+        moved = session._replace(version=session.version + 1)
+        try:
+            return await store.advance(moved, turn_row(id_, session.version), webhook_row(id_, session.version, 0))
+        except Conflict:
+            continue
+
+
+async def main(url: str, id_: str, count: int) -> None:
+    """Move the call on `count` times."""
+    store = open_store(url)
+    await store.open()
+    for _ in range(count):
+        await move_on(store, id_)
+    await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -1,0 +1,126 @@
+"""Calls against the whole application in this process: real flow files, a store in memory, webhooks as Vonage sends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from app.flow.loader import load_files
+from app.service.calls import CallService
+from app.service.library import Library
+from app.settings import load_settings
+from app.web import create_app
+from tests.contract.store.memory_store import MemoryStore
+
+BASE = "https://calls.example.com"
+
+
+@dataclass
+class Host:
+    """The application with its store."""
+
+    client: httpx.AsyncClient
+    store: MemoryStore
+
+    @property
+    def written(self) -> str:
+        """Everything that was kept of the calls, as one text."""
+        rows = [*self.store.webhooks, *self.store.sessions.values(), *self.store.turns.values()]
+        return "\n".join(map(repr, rows))
+
+
+@asynccontextmanager
+async def serving(flows: Path, *, dial_allow: str = "", signature_key: bytes = b"") -> AsyncIterator[Host]:
+    """The application for the flow files of `flows`, with `templates` beside it; `signature_key` signs its URLs."""
+    settings = load_settings(None, public_url=BASE, database_url="memory://", dial_allow=dial_allow, reload=False)
+    store = MemoryStore()
+    await store.open()
+    library = Library(store, lambda: load_files(flows, flows.parent / "templates"))
+    read = await library.reload()
+    assert not read.has_errors, read.issues
+    policy = settings.policy()
+    own = replace(policy, keys=(signature_key,)) if signature_key else policy
+    app = create_app(settings, service=CallService(store, library, own), dev=True)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
+        yield Host(client, store)
+
+
+class Caller:
+    """One call; it remembers the NCCO that is being played.
+
+    Args:
+        host: where its webhooks go.
+        leg: its uuid.
+        form: how its webhooks are sent: `json`, `form` or `query`.
+    """
+
+    def __init__(self, host: Host, leg: str = "3f9a1c77d2e84b0c9a5566778899aabb", form: str = "json") -> None:
+        self.host = host
+        self.leg = leg
+        self.form = form
+        self.ncco: list[dict[str, Any]] = []
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """The fields that most webhooks carry."""
+        return {"from": "447700900123", "to": "442079460001", "uuid": self.leg, "conversation_uuid": "CON-1"}
+
+    @property
+    def said(self) -> list[str]:
+        """What the NCCO that is played says."""
+        return [action["text"] for action in self.ncco if action["action"] == "talk"]
+
+    @property
+    def played(self) -> list[str]:
+        """The actions of the NCCO that is played."""
+        return [action["action"] for action in self.ncco]
+
+    def url(self, kind: str) -> str:
+        """The last callback URL of this kind."""
+        urls: list[str] = [url for action in self.ncco for url in action.get("eventUrl", ())]
+        return [url for url in urls if f"/webhooks/{kind}/" in url][-1]
+
+    async def ring(self, flow: str = "", **fields: Any) -> httpx.Response:
+        """The answer webhook."""
+        return await self.send(f"/webhooks/answer/{flow}", {**self.common, **fields})
+
+    async def press(self, digits: str, url: str = "") -> httpx.Response:
+        """The input webhook with digits."""
+        return await self.send(
+            url or self.url("input"), {**self.common, "dtmf": {"digits": digits, "timed_out": False}}
+        )
+
+    async def dial(self, status: str, url: str = "") -> httpx.Response:
+        """An event of the leg that is being dialled."""
+        fields = {**self.common, "uuid": "aa01", "status": status, "direction": "outbound"}
+        return await self.send(url or self.url("event"), fields)
+
+    async def hang_up(self) -> httpx.Response:
+        """The event that ends the call."""
+        return await self.send("/webhooks/event", {**self.common, "status": "completed", "direction": "inbound"})
+
+    async def fall_back(self, url: str, reason: str, **fields: Any) -> httpx.Response:
+        """The fallback webhook for a request to `url`."""
+        original = {"url": url, "type": "answer" if "/answer" in url else "event"}
+        return await self.send(
+            "/webhooks/fallback", {**self.common, **fields, "reason": reason, "original_request": original}
+        )
+
+    async def send(self, url: str, fields: Mapping[str, Any]) -> httpx.Response:
+        """A webhook in the form of this caller; an NCCO that comes back is played."""
+        flat = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in fields.items()}
+        if self.form == "query":
+            response = await self.host.client.get(url, params=flat)
+        elif self.form == "form":
+            response = await self.host.client.post(url, data=flat)
+        else:
+            response = await self.host.client.post(url, json=fields)
+        if response.status_code == httpx.codes.OK and response.content:
+            self.ncco = response.json()
+        return response

@@ -1,0 +1,84 @@
+"""Simulated calls, with what a person types coming from a pipe."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import yaml
+from click.testing import Result
+from starlette.types import ASGIApp
+
+from tests.system.cli.projects import ncco
+
+AT = ("--at", "2026-03-04T10:00")
+"""A Wednesday morning."""
+
+SHOP = """\
+flow: shop
+numbers: ["442079460000"]
+start: menu
+lookups:
+  customer:
+    get: "{{ env.CRM_URL }}/callers/{{ call.from }}"
+    returns: {name: text, tier: [gold, standard]}
+    default: {name: "", tier: standard}
+hooks:
+  sold: {post: "{{ env.CRM_URL }}/sales"}
+defaults:
+  on: {error: end}
+steps:
+  menu:
+    lookup: customer
+    do:
+      - talk: "Hello {{ customer.name }}. For sales, press 1 or say sales."
+    choices:
+      sales: {dtmf: 1, speech: [sales, buy], goto: sales}
+    min_confidence: 0.5
+    retry: {noinput: ["I did not hear you."], nomatch: ["I did not hear you."], tries: 2, then: message}
+  sales:
+    send: sold
+    do:
+      - talk: "Connecting you."
+      - connect: "447700900111"
+        timeout: 20
+    on: {completed: end, otherwise: message}
+  message:
+    do:
+      - talk: "Leave a message."
+      - record: {beepStart: true, endOnKey: "#", endOnSilence: 3, timeOut: 60}
+      - talk: "Goodbye."
+    goto: end
+"""
+
+
+def call(*words: str | Path, typed: str = "") -> Result:
+    """`ncco simulate` on a Wednesday morning, with the lines that are typed."""
+    return ncco("simulate", *words, *AT, stdin=typed.encode())
+
+
+def saved(file: Path) -> dict[str, Any]:
+    """The first scenario of a file that a call was saved to."""
+    found: dict[str, dict[str, Any]] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return next(iter(found.values()))
+
+
+@contextmanager
+def served(app: ASGIApp) -> Iterator[str]:
+    """Serves an application on a free port of this machine; gives its address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

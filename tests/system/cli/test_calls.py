@@ -1,0 +1,332 @@
+"""`ncco calls`, on what a service has recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+from app.service.calls import CallService
+from app.service.delivery import Delivery
+from app.store import SqliteDatabase, Store
+from tests.system.cli.projects import ncco, write_project
+from tests.system.cli.running import NCCO, plain_environment
+from tests.unit.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, library
+
+DESK = """flow: desk
+numbers: ["442079460000"]
+vars:
+  pin: {type: text, default: "", sensitive: true}
+start: menu
+defaults: {on: {error: end}}
+hooks:
+  called: {post: "https://crm.example.com/called"}
+steps:
+  menu:
+    do: [{talk: "For sales, press 1 or say sales."}]
+    choices:
+      sales: {dtmf: 1, speech: [sales], goto: sales}
+      pin: {dtmf: 2, goto: pin}
+      broken: {dtmf: 3, goto: broken}
+    retry: {then: sales}
+  sales:
+    send: called
+    do:
+      - connect: "447700900111"
+        timeout: 20
+    on: {completed: end, otherwise: end}
+  pin:
+    do: [{talk: "Your PIN?"}]
+    collect: {into: pin, digits: 4, sensitive: true}
+    retry: {then: end}
+    goto: end
+  broken:
+    do:
+      - connect: "{{ call.from }}"
+    on: {completed: end, otherwise: end}
+"""
+Play = Callable[[ServedCall], Awaitable[Any]]
+
+
+def record(*plays: Play, path: Path = Path("ncco.db")) -> None:
+    """Calls in the database of the working directory, one after another."""
+    write_project(Path(), desk=DESK)
+
+    async def run() -> None:
+        store = Store(SqliteDatabase(path))
+        await store.open()
+        service = CallService(store, library(store, Path("flows")), POLICY)
+        await service.library.reload()
+        for play in plays:
+            await play(ServedCall(service))
+        await store.close()
+
+    asyncio.run(run())
+
+
+async def to_sales(call: ServedCall) -> None:
+    await call.ring()
+    await call.press("9")
+    await call.press("1")
+    await call.dial("ringing", to="447700900111")
+    await call.dial("busy", to="447700900111")
+    await call.service.event(delivery({"uuid": LEG, "status": "completed", "duration": "42"}))
+
+
+async def with_pin(call: ServedCall) -> None:
+    await call.ring(uuid="aa02", **{"from": "447700900999"})
+    await call.press("2")
+    await call.press("4711")
+
+
+async def by_get(call: ServedCall) -> None:
+    query = b"to=442079460000&from=447700900123&uuid=aa04&custom_data=%7B%22order%22%3A%22A-17%22%7D"
+    fields = {"to": "442079460000", "from": "447700900123", "uuid": "aa04"}
+    await call.service.answer(Delivery("GET", query, fields, "https://calls.example.com", NOON))
+
+
+async def broken(call: ServedCall) -> None:
+    await call.ring(uuid="aa03")
+    await call.press("3")
+
+
+def document(id_: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(ncco("calls", id_, "--format", "json").stdout)
+    return found
+
+
+# A list
+
+
+# One call
+
+
+def test_timeline_says_what_came_in_why_and_what_went_out() -> None:
+    record(to_sales)
+
+    shown = ncco("calls", LEG[:6])
+
+    assert 0 == shown.exit_code
+    revision = document(LEG)["call"]["revision"]
+    assert (
+        f"""\
+call {LEG}
+  from 447700900123 to 442079460000
+  flow desk, revision {revision[:8]}
+  began 2026-03-04 12:00:00 UTC, 4 turns, 0 s: played to its end
+12:00:00.000  answer
+    why  answered desk (the flow that this call starts in)  flows/desk.yaml:1
+    ncco talk "For sales, press 1 or say sales."
+         input dtmf or speech
+         talk "Please call again later."
+12:00:00.000  input-dtmf: pressed 9
+    why  decided menu: nomatch (digits 9 fit no choice; failed try 1 of 3: asked again)  flows/desk.yaml:16
+    ncco talk "For sales, press 1 or say sales."
+         input dtmf or speech
+         talk "Please call again later."
+12:00:00.000  input-dtmf: pressed 1
+    why  decided menu: sales (digits 1 are the key of choice "sales")  flows/desk.yaml:13
+    ncco connect phone 447700900111, for 20 s
+12:00:00.000  event-ringing: to 447700900111
+12:00:00.000  event-busy: to 447700900111
+    why  decided sales: busy (Vonage reported busy; no line of its own, so "otherwise" decides)  flows/desk.yaml:22
+    ncco nothing: the call continues as it was
+12:00:00.000  event-completed: after 42 s
+  hook called  HOOK  not sent yet, 0 tries
+""".splitlines()
+        == [
+            line if not line.startswith("  hook") else f"  hook called  HOOK{line[line.index('  not') :]}"
+            for line in shown.stdout.splitlines()
+        ]
+    )
+
+
+def test_call_that_no_flow_took_is_listed_too() -> None:
+    async def unknown(call: ServedCall) -> None:
+        await call.service.answer(delivery({"to": "15550100", "from": "447700900123", "uuid": "aa09"}))
+
+    record(unknown)
+    (call,) = json.loads(ncco("calls", "--number", "15550100", "--format", "json").stdout)["calls"]
+    text = ncco("calls", "aa09").stdout
+
+    assert ("aa09", "", True, 1) == (call["id"], call["flow"], call["failed"], call["turns"])
+    assert "no flow took it" in text
+    assert "failed failsafe (" in text
+
+
+def test_failed_step_is_reported_with_its_place() -> None:
+    record(broken)
+
+    text = ncco("calls", "aa03").stdout
+
+    assert "failed broken: R101 " in text
+    assert "flows/desk.yaml:" in text
+    assert "something failed" in text
+
+
+def test_second_delivery_is_reported_as_such() -> None:
+    async def twice(call: ServedCall) -> None:
+        await call.ring()
+        token = call.token("input")
+        await call.press("1")
+        await call.post("input", {"dtmf": {"digits": "1", "timed_out": False}, "uuid": LEG}, token)
+
+    record(twice)
+
+    assert "input-dtmf (delivered again)" in ncco("calls", LEG).stdout
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"), [("1", "pressed 1"), ("2", "pressed 2")], ids=["a menu", "another choice of it"]
+)
+def test_key_press_that_came_by_the_fallback_url_says_so_and_why(keys: str, told: str) -> None:
+    async def lost(call: ServedCall) -> None:
+        await call.ring()
+        await call.service.fallback(delivery(by_fallback(call, keys)))
+
+    record(lost)
+    entry = document(LEG)["timeline"][1]
+
+    assert f"input-dtmf: {told}, by the fallback URL (Connection reset.)" in ncco("calls", LEG).stdout
+    assert "Connection reset." == entry["fallback"]
+
+
+def by_fallback(call: ServedCall, keys: str) -> dict[str, Any]:
+    """What the fallback URL gets when the reply to keys got lost."""
+    url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
+    keyed = {"dtmf": {"digits": keys, "timed_out": False}, "uuid": LEG, "conversation_uuid": "CON-1"}
+    return {**keyed, "reason": "Connection reset.", "original_request": {"url": url, "type": "event"}}
+
+
+def test_fields_of_a_webhook_by_get_are_read() -> None:
+    record(by_get)
+
+    (entry,) = document("aa04")["timeline"]
+
+    assert ("GET", {"order": "A-17"}) == (entry["method"], entry["fields"]["custom_data"])
+
+
+def test_beginning_of_several_calls_names_them() -> None:
+    record(with_pin, broken)
+
+    shown = ncco("calls", "aa")
+
+    assert (1, 'several calls begin with "aa": aa02, aa03\n') == (shown.exit_code, shown.stderr)
+
+
+# Databases that cannot be read
+
+
+def test_foreign_database_is_reported() -> None:
+    connection = sqlite3.connect("ncco.db")
+    connection.execute("CREATE TABLE songs (name TEXT)")
+    connection.close()
+
+    shown = ncco("calls")
+
+    assert 2 == shown.exit_code
+    assert "belongs to another program" in shown.stderr
+
+
+def test_locked_database_is_reported() -> None:
+    record(to_sales)
+    holder = sqlite3.connect("ncco.db", isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+
+    shown = ncco("calls")
+    holder.close()
+
+    assert 2 == shown.exit_code
+    assert "the store is not available: " in shown.stderr
+    assert "is locked by another process" in shown.stderr
+
+
+# Following
+
+
+def following(*words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [NCCO, "calls", "--follow", *words],
+        env=plain_environment(Path.cwd()),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def interrupted(process: subprocess.Popen[str]) -> tuple[int, str]:
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    return process.returncode, said
+
+
+def test_new_calls_are_shown_as_they_come_until_it_is_interrupted() -> None:
+    record(to_sales)
+    process = following("--format", "json")
+    assert process.stdout is not None
+
+    first = json.loads(process.stdout.readline())
+    record(with_pin)
+    second = json.loads(process.stdout.readline())
+
+    assert (LEG, "aa02") == (first["id"], second["id"])
+    assert (0, "") == interrupted(process)
+
+
+def test_new_turns_of_a_call_are_shown_as_they_come() -> None:
+    async def rings(call: ServedCall) -> None:
+        await call.ring()
+
+    async def is_told(call: ServedCall) -> None:
+        await call.service.event(delivery({"uuid": LEG, "status": "completed"}))
+
+    record(rings)
+    process = following(LEG, "--format", "json")
+    assert process.stdout is not None
+
+    first = json.loads(process.stdout.readline())
+    record(is_told)
+    second = json.loads(process.stdout.readline())
+
+    assert ("answer", "event-completed") == (first["kind"], second["kind"])
+    assert (0, "") == interrupted(process)
+
+
+def test_following_in_text_ends_when_nobody_reads_any_more() -> None:
+    record(to_sales)
+    process = following()
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdout = None
+    record(with_pin)
+
+    _, said = process.communicate(timeout=20)
+
+    assert (0, "") == (process.returncode, said)
+
+
+# On a terminal
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(130, 1), (60, 2)])
+def test_call_takes_the_room_that_a_terminal_has(columns: int, lines: int) -> None:
+    record(to_sales)
+    env = {**plain_environment(Path.cwd()), "TERM": "xterm"}
+    shown = pexpect.spawn(NCCO, ["calls"], env=env, dimensions=(30, columns), timeout=20, encoding="utf-8")
+    text = str(shown.read())
+    shown.close()
+
+    assert 0 == shown.exitstatus
+    assert LEG not in text
+    assert max(map(len, text.splitlines())) <= columns
+    assert lines == len([line for line in text.splitlines() if line and not line.startswith("call ")])

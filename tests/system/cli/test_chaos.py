@@ -1,0 +1,49 @@
+"""`ncco test --chaos`: the same scenarios on an unlucky network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from app.cli import main
+from tests.system.repository.tracked import ROOT
+
+
+@pytest.mark.parametrize("seed", ["1", "4", "8"])
+def test_scenarios_hold_on_an_unlucky_network(seed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    result = CliRunner().invoke(main, ["test", ".", "examples/queue", "examples/voicemail", "--chaos", seed])
+
+    assert 0 == result.exit_code, result.output
+    assert "all hold" in result.output
+
+
+def test_a_server_that_counts_each_delivery_is_found_out(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "tests/scenarios").mkdir(parents=True)
+    flow = """flow: clock
+default: true
+start: a
+steps:
+  a:
+    do: [{talk: "It is {{ now | spoken('time') }}. Press 1."}]
+    choices: {one: {dtmf: 1, goto: b}}
+    retry: {then: end}
+  b:
+    do: [{talk: "Now it is {{ now | spoken('time') }}."}]
+    goto: end
+"""
+    (tmp_path / "flows/clock.yaml").write_text(flow)
+    scenario = (
+        "a caller hears the time: {at: 2026-03-04T09:59:52, script: [hear: It is, press: 1, hear: Now it is 9]}\n"
+    )
+    (tmp_path / "tests/scenarios/clock.yaml").write_text(scenario)
+    calm, *unlucky = [
+        CliRunner().invoke(main, ["test", str(tmp_path), *chaos]).exit_code
+        for chaos in ([], *(["--chaos", str(seed)] for seed in range(20)))
+    ]
+
+    assert 0 == calm
+    assert 1 in unlucky

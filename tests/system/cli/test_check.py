@@ -1,0 +1,109 @@
+"""`ncco check`: what it reads, what it prints, how it ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
+from tests.system.cli.running import NCCO, plain_environment
+
+LOADED = """
+import sys
+STRANGERS = ("app.web", "app.store", "app.service", "fastapi", "httpx")
+from app.cli import main
+try:
+    main(["check"])
+except SystemExit:
+    print(*(name for name in sys.modules if name.startswith(STRANGERS)))
+"""
+
+
+def test_a_file_that_may_not_be_read_ends_with_2(tmp_path: Path) -> None:
+    (tmp_path / "pipe.yaml").symlink_to("/proc/self/mem")
+
+    shown = ncco("check", "pipe.yaml")
+
+    assert 2 == shown.exit_code
+    assert "Error: pipe.yaml" in shown.stderr
+
+
+def test_no_code_of_the_server_and_the_store_is_imported(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+
+    assert "no issues: 1 flow in 1 file\n\n" == done.stdout
+
+
+@pytest.fixture
+def watching(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """`ncco check --watch` on a project without faults, when it waits for the first change."""
+    write_project(tmp_path, shop=SHOP)
+    process = subprocess.Popen(
+        [NCCO, "check", "--watch"],
+        cwd=tmp_path,
+        env={**plain_environment(tmp_path), "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    read_until(process, "Ctrl-C ends")
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """What is printed up to the first line with this text."""
+    assert process.stdout is not None
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if text in line:
+            return printed
+    raise AssertionError(f"it ended without {text}:\n{printed}")
+
+
+def test_watching_checks_again_on_every_save(watching: subprocess.Popen[str], tmp_path: Path) -> None:
+    write_project(tmp_path, shop=TYPO)
+    broken = read_until(watching, "1 error in 1 file")
+    write_project(tmp_path, shop=SHOP)
+    mended = read_until(watching, "no issues")
+
+    assert "changed: flows/shop.yaml" in broken
+    assert "changed: flows/shop.yaml" in mended
+
+
+def test_watching_waits_for_a_folder_that_is_gone(watching: subprocess.Popen[str], tmp_path: Path) -> None:
+    (tmp_path / "flows").rename(tmp_path / "away")
+    read_until(watching, "there is no folder of flows at flows")
+    (tmp_path / "away").rename(tmp_path / "flows")
+
+    assert read_until(watching, "no issues")
+
+
+def test_watching_sees_new_variables(watching: subprocess.Popen[str], tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("FLOW_A=1\n")
+
+    assert "changed: .env" in read_until(watching, "no issues")
+
+
+def test_watching_ends_on_ctrl_c_with_the_code_of_the_last_check(
+    watching: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    write_project(tmp_path, shop=TYPO)
+    read_until(watching, "1 error in 1 file")
+    watching.send_signal(signal.SIGINT)
+    rest, _ = watching.communicate(timeout=20)
+
+    assert (1, "") == (watching.returncode, rest)
+
+
+def test_watching_what_is_not_there_ends_with_2(tmp_path: Path) -> None:
+    assert 2 == ncco("check", "--watch").exit_code

@@ -1,0 +1,76 @@
+"""`ncco db`, on databases of the first schema, of the newest and of none."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.contract.store.postgres_stores import ask, empty_database
+from tests.system.cli.projects import ncco
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "store" / "sqlite-0001.sql"
+
+
+@pytest.fixture
+def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "calls.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(SAMPLE.read_text("utf-8"))
+    connection.close()
+    monkeypatch.setenv("NCCO_DATABASE_URL", f"sqlite:///{path}")
+    return path
+
+
+def test_status_of_an_older_schema_names_the_cure_and_changes_nothing(old: Path) -> None:
+    shown = ncco("db", "status")
+
+    assert 1 == shown.exit_code
+    assert f"{old} has schema 0001; this version needs" in shown.output
+    assert "cure: run `ncco db upgrade`" in shown.output
+    assert shown.output == ncco("db", "status").output
+
+
+def test_upgrade_brings_it_to_the_newest_once(old: Path) -> None:
+    first, second, status = ncco("db", "upgrade"), ncco("db", "upgrade"), ncco("db", "status")
+
+    assert [0, 0, 0] == [ran.exit_code for ran in (first, second, status)]
+    assert f"{old} was upgraded from schema 0001 to" in first.output
+    assert "the newest: nothing to do" in second.output
+    assert "the newest" in status.output
+
+
+def test_newer_schema_cannot_be_used(old: Path) -> None:
+    connection = sqlite3.connect(old)
+    connection.execute("UPDATE ncco_schema SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+
+    for words in (("db", "status"), ("db", "upgrade")):
+        refused = ncco(*words)
+        assert 2 == refused.exit_code
+        assert "has schema 9999, and this version knows none after" in refused.output
+        assert "cure: start the newer version" in refused.output
+
+
+def test_postgresql_is_named_without_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCCO_DATABASE_URL", empty_database())
+    ask("DROP SCHEMA public CASCADE")
+    ask("CREATE SCHEMA public")
+    made, status = ncco("db", "upgrade"), ncco("db", "status")
+
+    assert [0, 0] == [made.exit_code, status.exit_code]
+    assert "postgresql://127.0.0.1:" in made.output
+    assert "ncco@" not in made.output + status.output
+
+
+def test_postgresql_that_is_away_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCCO_DATABASE_URL", "postgresql://ann:s3cret@127.0.0.1:1/ncco")
+
+    refused = ncco("db", "upgrade")
+
+    assert 2 == refused.exit_code
+    assert "postgresql://127.0.0.1:1/ncco cannot be reached" in refused.output
+    assert "cure: see that PostgreSQL runs" in refused.output.replace("; see", "\n  cure: see")
+    assert "s3cret" not in refused.output

@@ -1,0 +1,41 @@
+"""Commands that need no server read the same variables as the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.cli.environment import folders
+from tests.system.cli.projects import SHOP, ncco, write_project
+
+UNREADABLE = Path("/proc/self/mem")
+
+
+def test_the_environment_wins_over_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("NCCO_FLOWS=from-file\nNCCO_TEMPLATES=from-file\n")
+    monkeypatch.setenv("NCCO_FLOWS", "from-environment")
+
+    assert (Path("from-environment"), Path("from-file")) == folders(None, None)
+
+
+@pytest.mark.parametrize("words", [("check",), ("test",), ("hours",), ("schema", "flow"), ("simulate",)])
+def test_a_dotenv_that_is_no_utf_8_is_reported(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (write_project(tmp_path, shop=SHOP) / ".env").write_bytes(b"FLOW_NAME=M\xfcnchen\n")
+    done = ncco(*words)
+
+    assert (2, "Error: .env: byte 12 is not UTF-8\n  cure: save it as UTF-8, or delete it\n") == (
+        done.exit_code,
+        done.stderr,
+    )
+
+
+@pytest.mark.skipif(not UNREADABLE.exists(), reason="the system has no file that nobody can read from its start")
+def test_a_dotenv_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
+    (write_project(tmp_path, shop=SHOP) / ".env").symlink_to(UNREADABLE)
+    done = ncco("check")
+
+    assert (2, "Error: .env: Input/output error\n  cure: make it readable, or delete it\n") == (
+        done.exit_code,
+        done.stderr,
+    )

@@ -1,0 +1,18 @@
+"""`ncco explain`: what a code means, and where each value of a step comes from."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.cli.explain import RULES
+from tests.system.cli.projects import ncco
+
+
+@pytest.mark.parametrize("code", sorted(code for code in RULES if code[0] in "EWRJN"))
+def test_every_code_is_explained_with_a_wrong_and_a_right_example(code: str) -> None:
+    shown = ncco("explain", code)
+
+    assert 0 == shown.exit_code
+    assert shown.stdout.startswith(f"{code}  {RULES[code].severity}: {RULES[code].title.removesuffix('.')}\ncure: ")
+    assert "\nWrong:\n" in shown.stdout, f"{code} has no bad example"
+    assert "\nRight:\n" in shown.stdout, f"{code} has no good example"

@@ -1,0 +1,165 @@
+"""`ncco forget`: which numbers it takes, what it tells, and that nothing of them is left, beside a running server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.store import SqliteDatabase, Store, open_store
+from tests.contract.store.postgres_stores import empty_database
+from tests.contract.store.stored_rows import new_call, revision_row, rows_of
+from tests.system.cli.projects import ncco, write_project
+from tests.system.cli.running import running_server
+
+NUMBER = "447700900123"
+FLOW = """flow: hello
+default: true
+start: hello
+steps:
+  hello:
+    do: [{talk: "For sales, press 1."}]
+    choices: {sales: {dtmf: 1, goto: end}}
+    retry: {then: end}
+"""
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "calls.db"
+    monkeypatch.setenv("NCCO_DATABASE_URL", f"sqlite:///{path}")
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+def write_calls(path: Path) -> None:
+    async def run() -> None:
+        store = Store(SqliteDatabase(path))
+        await store.open()
+        await store.open_call(*new_call("leg-1", state=b'{"from": "447700900123"}'))
+        await store.open_call(*new_call("leg-2", state=b'{"from": "447700900999"}'))
+        await store.save_revisions([revision_row(sources=b"connect: 447700900123")])
+        await store.close()
+
+    asyncio.run(run())
+
+
+def bytes_of(path: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(path.parent.glob(f"{path.name}*")))
+
+
+def test_every_call_of_a_number_is_deleted_and_counted(database: Path) -> None:
+    write_calls(database)
+    done = ncco("forget", "--number", "+44 7700 900-123")
+
+    assert 0 == done.exit_code
+    assert "+447700900123: 1 call, 1 turn, 1 webhook, 0 hooks deleted\n" in done.output
+    assert "1 call of them had not ended" in done.output
+    assert "1 revision of your flows name it: their author wrote it, so they stay" in done.output
+    assert 1 == bytes_of(database).count(NUMBER.encode())
+
+
+def test_older_copies_in_a_large_file_come_with_the_cure(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_calls(database)
+    careless = sqlite3.connect(database, isolation_level=None)
+    careless.execute("PRAGMA secure_delete = OFF")
+    careless.execute("DELETE FROM calls WHERE id = 'leg-1'")
+    careless.close()
+    monkeypatch.setattr("app.cli.forget.REWRITTEN_BYTES", 0)
+    done = ncco("forget", "--number", NUMBER)
+    again = ncco("forget", "--number", NUMBER, "--rewrite")
+
+    assert (1, 0) == (done.exit_code, again.exit_code)
+    assert "run it with --rewrite" in done.output
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("07700900123", "has no country code"),
+        ("2025550123", "has no country code"),
+        ("+07700900123", "has no country code"),
+        ("+44", "has 2 digits"),
+        ("+4477009001231234", "has 16 digits"),
+        ("+4477*", "is no phone number"),
+        ("+44 7700 9001\u0662\u0663", "is no phone number"),
+        ("anonymous", "is no phone number"),
+        ("", "is no phone number"),
+        ("447700900123,447700900124", "is no phone number"),
+    ],
+)
+def test_a_number_that_may_mean_somebody_else_is_refused(database: Path, number: str, said: str) -> None:
+    write_calls(database)
+    done = ncco("forget", "--number", number)
+
+    assert 2 == done.exit_code
+    assert said in done.output
+    assert "cure: " in done.output
+
+
+@pytest.mark.parametrize("number", ["+4930123456", "00447700900123", "447700900123", "+1 (202) 555-0123"])
+def test_a_whole_number_is_taken(database: Path, number: str) -> None:
+    write_calls(database)
+
+    assert 0 == ncco("forget", "--number", number, "--dry-run").exit_code
+
+
+def test_it_works_beside_a_running_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = write_project(tmp_path / "project", hello=FLOW)
+    database = tmp_path / "ncco.db"
+    monkeypatch.setenv("NCCO_DATABASE_URL", f"sqlite:///{database}")
+    with running_server(tmp_path, cwd=project) as server:
+        for leg, caller in (("a" * 32, NUMBER), ("b" * 32, "447700900999")):
+            facts = {"to": "442079460000", "from": caller, "uuid": leg, "conversation_uuid": f"CON-{leg[0]}"}
+            played = httpx.post(f"http://{server.address}/webhooks/answer", json=facts).json()
+            url = played[1]["eventUrl"][0]
+            httpx.post(url, json={**facts, "dtmf": {"digits": "7", "timed_out": False}})
+        done = ncco("forget", "--number", f"+{NUMBER}")
+        left = bytes_of(database)
+        health = httpx.get(f"http://{server.address}/readyz").json()
+
+    assert (0, True) == (done.exit_code, health["ready"])
+    assert (0, True) == (left.count(NUMBER.encode()), b"447700900999" in left)
+    assert NUMBER not in server.printed
+
+
+async def write_to_postgres() -> str:
+    """A call of the number in the shared database of the tests, whose URL this is."""
+    url = empty_database()
+    store = open_store(url)
+    await store.open()
+    await store.open_call(*new_call("leg-1", state=b'{"from": "447700900123"}'))
+    await store.close()
+    return url
+
+
+def test_postgres_is_promised_no_more_than_was_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NCCO_DATABASE_URL", asyncio.run(write_to_postgres()))
+    counted = ncco("forget", "--number", NUMBER, "--dry-run")
+    done = ncco("forget", "--number", NUMBER)
+    again = ncco("forget", "--number", NUMBER, "--rewrite", "--format", "json")
+
+    assert [0, 0, 0] == [ran.exit_code for ran in (counted, done, again)]
+    assert "1 call, 1 turn, 1 webhook, 0 hooks deleted\n" in done.output
+    assert "no row names it any more; free parts of PostgreSQL's files and its log were not searched" in done.output
+    assert "were not searched" not in counted.output
+    assert (0, None) == (json.loads(again.output)["calls"], json.loads(again.output)["traces"])
+
+
+def test_a_running_server_deletes_what_is_too_old(tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project", hello=FLOW)
+    database = tmp_path / "ncco.db"
+    write_calls(database)  # of March 2026
+    with running_server(tmp_path, cwd=project, env={"NCCO_RETENTION_DAYS": "30"}) as server:
+        until = time.monotonic() + 20
+        while "old calls deleted" not in server.printed and time.monotonic() < until:
+            time.sleep(0.05)
+
+    assert "old calls deleted" in server.printed
+    assert [] == rows_of(database, "SELECT id FROM calls UNION SELECT id FROM webhooks")

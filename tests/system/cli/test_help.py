@@ -1,0 +1,45 @@
+"""The words of the command: help, version, usage errors, and that they wait for nothing heavy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from tests.system.docs.commands_page import commands
+
+HEAVY = {
+    *("fastapi", "starlette", "pydantic", "uvicorn", "jinja2", "yaml", "sqlalchemy", "httpx", "orjson", "asyncio"),
+    *("app.ncco", "app.flow", "app.engine", "app.store", "app.web", "app.simulator", "app.verify"),
+}
+
+
+@pytest.mark.parametrize("command", [pytest.param(command, id=name) for name, _, command in commands()])
+def test_every_option_says_what_it_does(command: click.Command) -> None:
+    options = [option for option in command.params if isinstance(option, click.Option)]
+
+    assert [] == [option.name for option in options if not option.help]
+
+
+def test_the_command_imports_no_room_before_its_work_begins() -> None:
+    code = f"import sys, app.cli; print(sorted({HEAVY} & set(sys.modules)))"
+
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert "[]" == shown.strip()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_help_imports_no_room_either(words: list[str]) -> None:
+    code = f"import atexit, sys; atexit.register(lambda: print('imported:', sorted({HEAVY} & set(sys.modules)))); "
+
+    shown = subprocess.run(
+        [sys.executable, "-c", f"{code}from app.cli import main; main({words})"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert "imported: []" == shown.splitlines()[-1]

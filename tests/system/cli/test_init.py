@@ -1,0 +1,129 @@
+"""`ncco init`: a project that works at once, and nothing of the caller's is ever overwritten."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import httpx
+import jsonschema
+import pytest
+import yaml
+
+from app.cli.init import NEXT_COMMANDS
+from tests.system.cli.projects import ncco
+from tests.system.cli.running import running_server
+from tests.system.repository.tracked import ROOT
+from tests.unit.flow.schema.editor_yaml import as_editor_reads
+
+
+def test_what_it_says_to_do_next_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ncco("init", "shop")
+    monkeypatch.chdir(tmp_path / "shop")
+    called, tested, proved = (ncco(*command.split()[1:]) for command, _ in NEXT_COMMANDS[1:4])
+    with running_server(tmp_path, *NEXT_COMMANDS[4][0].split()[2:], cwd=tmp_path / "shop") as server:
+        answered = httpx.post(
+            f"http://{server.address}/webhooks/answer",
+            json={"to": "442079460000", "from": "447700900123", "uuid": "u", "conversation_uuid": "CON-1"},
+        )
+
+    assert ["check", "simulate", "test", "prove", "serve"] == [command.split()[1] for command, _ in NEXT_COMMANDS]
+    assert (0, 0, 0) == (called.exit_code, tested.exit_code, proved.exit_code)
+    assert "Thank you for calling" in called.stdout
+    assert ["talk", "talk", "input"] == [action["action"] for action in answered.json()][:3]
+
+
+def test_every_command_of_its_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ncco("init", "shop")
+    monkeypatch.chdir(tmp_path / "shop")
+    page = (tmp_path / "shop" / "README.md").read_text()
+    lines = [re.split(r"  +| >", line)[0].split()[1:] for line in re.findall(r"^ncco .*", page, re.MULTILINE)]
+
+    assert 9 == len(lines)
+    assert [] == [words for words in lines if "--watch" not in words and words[0] != "serve" and ncco(*words).exit_code]
+
+
+def test_its_flows_are_valid_by_the_schema_that_its_editor_reads(tmp_path: Path) -> None:
+    ncco("init", "shop")
+    shop = tmp_path / "shop"
+    schema = json.loads((shop / ".vscode/flow.schema.json").read_text())
+    validator = jsonschema.Draft7Validator(schema)
+
+    assert validator.is_valid(as_editor_reads((shop / "flows/main.yaml").read_text()))
+    assert validator.is_valid(as_editor_reads((shop / "flows/shared.yaml").read_text()))
+    assert '"welcome.j2"' in json.dumps(schema)
+
+
+def test_its_scenarios_are_valid_by_the_schema_that_its_editor_reads(tmp_path: Path) -> None:
+    ncco("init", "shop")
+    shop = tmp_path / "shop"
+    validator = jsonschema.Draft7Validator(json.loads((shop / ".vscode/scenario.schema.json").read_text()))
+
+    assert validator.is_valid(as_editor_reads((shop / "tests/scenarios/main.yaml").read_text()))
+
+
+@pytest.mark.parametrize(("kind", "folder"), [("flow", "flows"), ("scenario", "tests/scenarios")])
+def test_its_editor_finds_the_schemas_in_both_ways(kind: str, folder: str, tmp_path: Path) -> None:
+    ncco("init", "shop")
+    shop, schema = tmp_path / "shop", f".vscode/{kind}.schema.json"
+    settings = json.loads((shop / ".vscode/settings.json").read_text())
+    first = (shop / folder / "main.yaml").read_text().splitlines()[0]
+    line = first.removeprefix("# yaml-language-server: $schema=")
+
+    assert (shop / schema) == (shop / folder / line).resolve()
+    assert [f"{folder}/**/*.yaml", f"{folder}/**/*.yml"] == settings["yaml.schemas"][schema]
+
+
+def test_its_compose_file_is_that_of_the_server_with_another_image(tmp_path: Path) -> None:
+    ncco("init", "shop")
+    service = yaml.safe_load((tmp_path / "shop/docker-compose.yml").read_text())["services"]["ncco"]
+
+    assert "ncco-server" == service["image"]
+    assert ["data:/data", "./flows:/srv/flows:ro", "./templates:/srv/templates:ro"] == service["volumes"]
+
+
+def test_its_scenarios_take_every_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ncco("init", "shop")
+    monkeypatch.chdir(tmp_path / "shop")
+
+    assert 0 == ncco("test", "--min", "100").exit_code
+
+
+def told_of_messages(shop: Path) -> None:
+    """The project, after the `#` that its comments speak of were taken away."""
+    main, shared = shop / "flows/main.yaml", shop / "flows/shared.yaml"
+    main.write_text(main.read_text().replace("    # events: ", "    events: "))
+    before, hooks, after = shared.read_text().partition("# hooks:")
+    shared.write_text(before + re.sub("^# ?", "", hooks + after, flags=re.MULTILINE))
+
+
+def test_a_message_is_sent_once_the_lines_for_it_are_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ncco("init", "shop")
+    monkeypatch.chdir(tmp_path / "shop")
+    told_of_messages(tmp_path / "shop")
+    monkeypatch.setenv("FLOW_OFFICE_URL", "https://office.example.com")
+    scenarios = tmp_path / "shop/tests/scenarios/main.yaml"
+    hooks = '[{message_left: {from: "447700900123"}}]'
+    call = 'from: "447700900123", script: [press: 2, record: {seconds: 8}]'
+    scenarios.write_text(f"{scenarios.read_text()}\na message is sent: {{{call}, expect: {{hooks: {hooks}}}}}\n")
+
+    assert (0, "no issues: 1 flow in 3 files\n") == (ncco("check").exit_code, ncco("check").output)
+    assert "8 scenarios played, all hold" in ncco("test").stdout
+
+
+def test_its_compose_file_runs_the_server_as_that_of_the_server_does(tmp_path: Path) -> None:
+    ncco("init", "shop")
+    ours = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["ncco"]
+    service = yaml.safe_load((tmp_path / "shop/docker-compose.yml").read_text())["services"]["ncco"]
+
+    assert {name: option for name, option in ours.items() if name not in ("build", "healthcheck")} == service
+
+
+def test_its_settings_are_settings_and_say_what_a_real_number_needs(tmp_path: Path) -> None:
+    ncco("init", "shop")
+    named = re.findall(r"^#(\w+)=", (tmp_path / "shop/.env.example").read_text(), re.MULTILINE)
+    known = re.findall(r"^#(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+
+    assert {"FLOW_OFFICE_URL"} == set(named) - set(known)
+    assert {"NCCO_PUBLIC_URL", "VONAGE_SIGNATURE_SECRET", "VONAGE_APPLICATION_ID", "NCCO_RETENTION_DAYS"} <= set(named)

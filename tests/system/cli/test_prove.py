@@ -1,0 +1,81 @@
+"""`ncco prove`: what it prints, what it writes, and the code that it ends with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.system.cli.played_projects import invoke_in
+from tests.system.cli.projects import SHOP, write_project
+
+FAULTY = SHOP.replace("dtmf: 1, goto: sales}\n", "dtmf: 1, goto: sales}\n    tail: false\n")
+
+
+def test_saved_faults_hold_when_the_flow_is_fixed(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, shop=FAULTY)
+    invoke_in(folder, "prove", "--save", "tests/scenarios")
+    (folder / "flows" / "shop.yaml").write_text(SHOP, encoding="utf-8")
+    played = invoke_in(folder, "test")
+
+    assert 0 == played.exit_code, played.output
+
+
+def test_texts_that_depend_on_the_way_are_those_of_the_call(tmp_path: Path) -> None:
+    menus = "".join(
+        f"""  ask{number}:
+    do: [{{talk: "Press 2 or 3."}}]
+    choices:
+      two: {{dtmf: 2, set: {{v{number}: two}}, goto: ask{number + 1}}}
+      three: {{dtmf: 3, set: {{v{number}: three}}, goto: ask{number + 1}}}
+    retry: {{tries: 1, then: ask{number + 1}}}
+"""
+        for number in range(3)
+    )
+    text = (
+        "flow: shop\ndefault: true\nstart: ask0\nvars: {v0: {type: text}, v1: {type: text}, v2: {type: text}}\nsteps:\n"
+        + menus
+        + '  ask3: {do: [{talk: "You said {{ v0 }}, {{ v1 }} and {{ v2 }}."}], goto: end}\n'
+    )
+    folder = write_project(tmp_path, shop=text)
+    written = invoke_in(folder, "prove", "--tests", "tests/scenarios")
+    played = invoke_in(folder, "test", "--min", "100")
+
+    assert "left out" not in written.output
+    assert 0 == played.exit_code, played.output
+
+
+LOTTERY = """
+flow: lottery
+default: true
+start: guess
+vars: {sum: {type: int}, guess: {type: int}, n: {type: int}}
+defaults: {retry: {noinput: ["Hello?"], nomatch: ["A digit."], then: over}, on: {error: over}}
+steps:
+  guess:
+    do: [talk: "Digit {{ n + 1 }}."]
+    collect: {into: guess, digits: 1}
+    goto: add
+  add:
+    set: {sum: "{{ sum + guess }}", n: "{{ n + 1 }}"}
+    branch:
+      - if: n < 3
+        goto: guess
+      - if: sum == 15
+        goto: won
+      - else: over
+  won:
+    do: [talk: "You have won!"]
+    goto: end
+  over:
+    do: [talk: "Your sum is {{ sum }}."]
+    goto: end
+"""
+
+
+def test_an_outcome_that_only_other_values_take_is_not_said_to_be_taken_by_nobody(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, lottery=LOTTERY)
+    text, document = invoke_in(folder, "prove"), invoke_in(folder, "prove", "--format", "json")
+    (proof,) = json.loads(document.stdout)["flows"]
+
+    assert "  not reached with these values: add: if sum == 15\n" in text.output
+    assert (False, [{"step": "add", "outcome": "if sum == 15"}]) == (proof["certain"], proof["never"])

@@ -1,0 +1,45 @@
+"""`ncco render`: the NCCO of a call that nobody makes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.system.cli.projects import SHOP, ncco, write_project
+
+CLINIC = """
+flow: clinic
+default: true
+hours: {desk: {timezone: UTC, week: {mon-fri: 09:00-17:00}, holidays: {country: GB, subdivision: SCT}}}
+start: hello
+steps:
+  hello:
+    do: [{talk: "{{ hours.desk.holiday if hours.desk.holiday else hours.desk.reason }}"}]
+    goto: end
+"""
+
+
+def test_the_same_call_has_the_same_ncco(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    assert ncco("render", "shop").stdout == ncco("render", "shop").stdout
+
+
+def test_a_word_that_is_not_utf_8_does_no_harm(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    shown = ncco("render", "shop", "--from", "\udcff", "--digits", "1")
+
+    assert "Your number is ?." == json.loads(shown.stdout)[0]["text"]
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00", "1999-12-31", "2101-01-01", "9999-12-31T23:59"])
+def test_a_moment_far_from_now_is_refused(at: str, tmp_path: Path) -> None:
+    write_project(tmp_path, clinic=CLINIC)
+
+    shown = ncco("render", "clinic", "--at", at)
+
+    assert 2 == shown.exit_code
+    assert f"{at} is too far away; take a year from 2000 to 2100" in shown.stderr

@@ -1,0 +1,230 @@
+"""`ncco replay`: recorded calls give the same bytes again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.cli.replay import first_difference
+from app.engine import Lookup, LookupAnswer
+from app.service.calls import CallService
+from app.store import SqliteDatabase, Store
+from tests.system.cli.projects import ncco, write_project
+from tests.unit.service.served_call import ANSWER, LEG, POLICY, ServedCall, delivery, library
+
+DESK = """flow: desk
+numbers: ["442079460000"]
+start: menu
+defaults: {on: {error: sorry}}
+lookups:
+  customer: {get: "https://crm.example.com/{{ call.from }}", returns: {name: text, vip: bool}, default: {vip: false}}
+vars:
+  pin: {type: text, default: "", sensitive: true}
+steps:
+  menu:
+    lookup: customer
+    do: [{talk: "Hello {{ customer.name }}, it is {{ now | spoken }}."}]
+    choices:
+      sales: {dtmf: 1, speech: [sales], goto: sales}
+      pin: {dtmf: 2, goto: pin}
+    retry: {then: sales}
+  sales:
+    do:
+      - checkpoint: terms
+      - connect: "447700900111"
+    on: {completed: end, otherwise: sorry}
+  pin:
+    do: [{talk: "Your PIN?"}]
+    collect: {into: pin, digits: 4, sensitive: true}
+    retry: {then: end}
+    goto: sorry
+  sorry:
+    do: [{talk: Sorry.}]
+    goto: end
+"""
+Play = Callable[[ServedCall], Awaitable[Any]]
+
+
+async def crm(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+    return tuple(LookupAnswer({"name": "Ada", "vip": True, "card": "4929"}) for _ in wanted)
+
+
+def record(play: Play, flow: str = DESK, *, asks: Any = crm) -> None:
+    """A call in the database of the working directory."""
+    write_project(Path(), desk=flow)
+
+    async def run() -> None:
+        store = Store(SqliteDatabase(Path("ncco.db")))
+        await store.open()
+        service = CallService(store, library(store, Path("flows")), POLICY, look_ups=lambda: asks)
+        await service.library.reload()
+        await play(ServedCall(service))
+        await store.close()
+
+    asyncio.run(run())
+
+
+def change(statement: str, *values: object) -> None:
+    """Write into the database as nobody should."""
+    connection = sqlite3.connect("ncco.db")
+    connection.execute(statement, values)
+    connection.commit()
+    connection.close()
+
+
+async def to_sales(call: ServedCall) -> None:
+    await call.ring()
+    await call.press("7")
+    await call.press("1")
+    await call.dial("busy")
+
+
+def replayed() -> dict[int, dict[str, Any]]:
+    turns = json.loads(ncco("replay", LEG, "--format", "json").stdout)["turns"]
+    return {turn["number"]: turn for turn in turns}
+
+
+def test_flow_on_disk_does_not_matter() -> None:
+    record(to_sales)
+    write_project(Path(), desk=DESK.replace("Hello", "Goodbye"))
+
+    assert 0 == ncco("replay", LEG).exit_code
+
+
+@pytest.mark.parametrize("path", ["abcde", "a", "abcdefgh", "not-one-of-our-tokens-but-long-enough"])
+def test_an_address_of_somebody_else_that_looks_like_ours_is_compared_as_it_stands(path: str) -> None:
+    record(to_sales, DESK.replace("Sorry.", f"Write to https://crm.example.com/webhooks/event/{path} then."))
+
+    done = ncco("replay", LEG)
+
+    assert 0 == done.exit_code, done.output
+
+
+def test_lookup_that_failed_fails_again() -> None:
+    async def is_down(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        return tuple(LookupAnswer(None, "status 500") for _ in wanted)
+
+    record(to_sales, asks=is_down)
+
+    assert 0 == ncco("replay", LEG).exit_code
+
+
+def test_checkpoint_and_what_vonage_refused_are_played_again() -> None:
+    async def refused(call: ServedCall) -> None:
+        await call.ring()
+        token = call.token("input")
+        await call.press("1")
+        await call.post("notify", {"payload": {"checkpoint": "terms"}, "conversation_uuid": "CON-1"})
+        failed = {"reason": "Invalid NCCO.", "original_request": {"url": f"https://x/webhooks/input/{token}"}}
+        await call.service.fallback(delivery({**ANSWER, **failed}))
+
+    record(refused)
+
+    assert [True, True, True] == [turn["same"] for turn in replayed().values()]
+
+
+def test_key_press_that_came_by_the_fallback_url_is_played_again() -> None:
+    async def lost(call: ServedCall) -> None:
+        await call.ring()
+        url = f"https://x/webhooks/input/{call.token('input')}"
+        failed = {"reason": "Socket timeout.", "original_request": {"url": url, "type": "event"}}
+        await call.service.fallback(delivery({"uuid": LEG, "dtmf": {"digits": "1"}, **failed}))
+
+    record(lost)
+
+    assert [True, True] == [turn["same"] for turn in replayed().values()]
+
+
+def test_first_difference_is_shown() -> None:
+    record(to_sales)
+    change("UPDATE turns SET ncco = CAST(replace(CAST(ncco AS TEXT), 'Ada', 'Eve') AS BLOB) WHERE number = 1")
+
+    done = ncco("replay", LEG)
+
+    assert 1 == done.exit_code
+    first, then, now, *_ = done.stdout.splitlines()
+    assert "turn 1: differs at /0/text" == first
+    assert then.startswith('  then  "Hello Eve, it is ')
+    assert now.startswith('  now   "Hello Ada, it is ')
+    assert "/0/text" == replayed()[1]["differs"]["path"]
+
+
+def test_sensitive_input_ends_it() -> None:
+    async def with_pin(call: ServedCall) -> None:
+        await call.ring()
+        await call.press("2")
+        await call.press("4711")
+
+    record(with_pin)
+
+    done = ncco("replay", LEG)
+
+    assert 0 == done.exit_code
+    assert (
+        "turn 3: not played again: what the caller gave is sensitive, and was not stored"
+        == done.stdout.splitlines()[-1]
+    )
+    assert replayed()[3]["same"] is False
+
+
+@pytest.mark.parametrize(
+    "returns",
+    [
+        "card: {type: text, sensitive: true}",
+        "home: {code: {type: text, sensitive: true}}",
+        "cards: [{brand: text, number: {type: text, sensitive: true}}]",
+    ],
+)
+def test_sensitive_answer_of_a_lookup_ends_it(returns: str) -> None:
+    answer = {"name": "Ada", "vip": True, "card": "49", "home": {"code": "1"}, "cards": [{"brand": "V", "number": "2"}]}
+
+    async def asks(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        return tuple(LookupAnswer(answer) for _ in wanted)
+
+    record(to_sales, DESK.replace("vip: bool}, default", f"vip: bool, {returns}}}, default"), asks=asks)
+
+    assert "the answer of the lookup customer is sensitive" in ncco("replay", LEG).stdout
+
+
+def test_wait_that_is_not_there_now_ends_it() -> None:
+    record(to_sales)
+    change("UPDATE webhooks SET wait = 9 WHERE kind = 'input-dtmf'")
+
+    assert "its webhook answered a wait that is not open now" in ncco("replay", LEG).stdout
+
+
+def test_leg_of_a_dialled_party_is_not_played() -> None:
+    record(to_sales)
+    change("""UPDATE calls SET state = CAST(json_set(CAST(state AS TEXT), '$.parent', 'leg-0') AS BLOB)""")
+
+    assert "turn 1: not played again: it is the leg of a dialled party" in ncco("replay", LEG).stdout
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM revisions", "UPDATE revisions SET sources = '{}'"])
+def test_revision_that_is_lost_is_reported(statement: str) -> None:
+    record(to_sales)
+    change(statement)
+
+    done = ncco("replay", LEG)
+
+    assert 2 == done.exit_code
+    assert "of flow desk is not stored, or cannot be read any more\n  cure: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("expected", "then", "now"),
+    [
+        (("/1", {"b": 1}, None), [{"a": 1}, {"b": 1}], [{"a": 1}]),
+        (("/0/b", None, 2), [{"a": 1}], [{"a": 1, "b": 2}]),
+        (("", [1], None), [1], None),
+        (("", [1], [1]), [1], [1]),
+    ],
+)
+def test_first_difference_of_two_documents(expected: tuple[str, Any, Any], then: Any, now: Any) -> None:
+    assert expected == first_difference(then, now)

@@ -1,0 +1,66 @@
+"""What a command says of files and folders that it has no right to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.system.cli.played_projects import project
+from tests.system.cli.running import NCCO, plain_environment
+
+AS_ANYBODY = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+"""The administrator may write everywhere, unless that right is left behind."""
+
+pytestmark = pytest.mark.skipif(
+    bool(AS_ANYBODY) and shutil.which("setpriv") is None, reason="the administrator needs setpriv to have fewer rights"
+)
+OPEN = "a sale:\n  script: [hear, press: 1, end]\n"
+
+
+def run(folder: Path, *words: str) -> tuple[int, str, str]:
+    """The code, what is printed, and what is said about it."""
+    done = subprocess.run(
+        [*AS_ANYBODY, NCCO, *words],
+        cwd=folder,
+        env=plain_environment(folder),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_scenario_file_that_cannot_be_updated_is_told(tmp_path: Path) -> None:
+    (project(tmp_path, OPEN) / "tests/scenarios/shop.yaml").chmod(0o444)
+    code, _, said = run(tmp_path, "test", "--update")
+
+    assert (
+        2,
+        "Error: tests/scenarios/shop.yaml cannot be written: Permission denied\n  cure: make it writable\n",
+    ) == (
+        code,
+        said,
+    )
+
+
+def test_where_a_call_cannot_be_kept_is_told_before_the_call(tmp_path: Path) -> None:
+    (project(tmp_path) / "tests/scenarios").chmod(0o555)
+    code, heard, said = run(tmp_path, "simulate", "--save", "tests/scenarios/calls.yaml")
+
+    assert (2, "") == (code, heard)
+    assert said.startswith("Error: tests/scenarios/calls.yaml cannot be written\n  cure: name a file in a folder of ")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
+    folder = project(tmp_path) / "tests/scenarios"
+    folder.chmod(0)
+    code, _, said = run(tmp_path, "simulate", "--script", "tests/scenarios/shop.yaml")
+    folder.chmod(0o755)
+
+    assert 2 == code
+    assert said.startswith("Error: tests/scenarios/shop.yaml: Permission denied\n  cure: change its permissions")

@@ -1,0 +1,213 @@
+"""`ncco serve`: what it says before the first call, what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sqlite3
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from app.cli.serve import greeting
+from app.flow.loader import load
+from app.settings import load_settings
+from app.store import SqliteDatabase, Store
+from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
+from tests.system.cli.running import RunningServer, running_server
+
+SECRET = "a signature secret of at least 32 characters"
+FLOWS = load({"flows/shop.yaml": SHOP}).flows.values()
+
+
+def asked(server: RunningServer, path: str) -> tuple[int, bytes]:
+    with urllib.request.urlopen(f"http://{server.address}{path}", timeout=60) as reply:
+        return reply.status, reply.read()
+
+
+def test_several_processes_serve_one_address(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+
+    with running_server(tmp_path, "--dev", "--workers", "2", cwd=tmp_path) as server:
+        _, body = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
+        code = server.stop(signal.SIGTERM)
+
+    assert 0 == code
+    assert f"http://{server.address}/webhooks/input/" in body.decode()
+
+
+def test_a_reader_of_the_log_that_goes_away_costs_no_call(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    reading, writing = os.pipe()
+
+    with running_server(tmp_path, cwd=tmp_path, stdout=writing) as server:
+        os.close(writing)
+        os.close(reading)
+        statuses = [asked(server, f"/webhooks/answer?to=442079460000&uuid={number}")[0] for number in range(3)]
+        code = server.stop(signal.SIGTERM)
+
+    assert ([200, 200, 200], 0) == (statuses, code)
+    assert "Traceback" not in server.printed
+
+
+def test_faults_in_the_flows_are_shown_in_full_and_nothing_is_served(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=TYPO)
+
+    shown = ncco("serve", "--dev", "--port", "0")
+
+    assert 1 == shown.exit_code
+    assert 'flows/shop.yaml:9:30  E214  unknown step "slaes"\n   9 | ' in shown.stderr
+    assert "listens on" not in shown.output
+
+
+def test_flows_that_were_saved_with_a_fault_cost_no_caller_anything_after_a_restart_either(tmp_path: Path) -> None:
+    insecure = {"NCCO_INSECURE": "1"}
+    write_project(tmp_path, shop=SHOP)
+    with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=insecure) as server:
+        _, before = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
+        server.stop(signal.SIGTERM)
+    write_project(tmp_path, shop=TYPO)
+    with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=insecure) as server:
+        _, after = asked(server, "/webhooks/answer?to=442079460000&uuid=b")
+        _, ready = asked(server, "/readyz")
+        server.stop(signal.SIGTERM)
+    shown = ncco("serve", "--dev", "--port", "0")
+
+    assert json.loads(before)[0] == json.loads(after)[0]
+    assert 'E214  unknown step "slaes"' in server.printed
+    assert "calls use the flows of 20" in server.printed
+    assert "  shop            442079460000\n" in server.printed
+    assert ["flows/shop.yaml:9:30 E214"] == [issue[:25] for issue in json.loads(ready)["rejected"]]
+    assert 1 == shown.exit_code
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "message"),
+    [
+        (["--dev"], {"NCCO_PORT": "eighty"}, 'NCCO_PORT: "eighty" does not fit\n  cure: Write a whole number'),
+        ([], {}, "VONAGE_SIGNATURE_SECRET: is not set, "),
+        (["--dev", "--host", "0.0.0.0"], {}, "VONAGE_SIGNATURE_SECRET: is not set, "),  # noqa: S104 - is refused
+        (["--dev"], {"NCCO_DATABASE_URL": "mysql://x"}, "NCCO_DATABASE_URL: "),
+        (["--dev"], {"NCCO_DATABASE_URL": "sqlite:///not.db"}, "the store cannot be used: "),
+        (["--dev", "--flows", "nowhere"], {}, "there is no folder of flows at nowhere\n  cure: "),
+    ],
+)
+def test_what_keeps_the_server_from_starting_is_said_with_its_cure(
+    words: list[str], env: dict[str, str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_project(tmp_path, shop=SHOP)
+    (tmp_path / "not.db").write_bytes(b"this is no database, whatever its name says" * 100)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+
+    shown = ncco("serve", *words)
+
+    assert 2 == shown.exit_code
+    assert f"Error: {message}" in shown.stderr
+    assert "\n  cure: " in shown.stderr
+
+
+def test_every_wrong_setting_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(tmp_path, shop=SHOP)
+    monkeypatch.setenv("NCCO_PORT", "eighty")
+    monkeypatch.setenv("NCCO_LOG", "xml")
+
+    shown = ncco("serve", "--dev")
+
+    assert {"NCCO_PORT", "NCCO_LOG"} == set(re.findall(r"NCCO_[A-Z]+(?=: )", shown.stderr))
+
+
+def test_the_greeting_says_what_to_enter_at_vonage() -> None:
+    settings = load_settings(
+        None, public_url="https://calls.example.com", signature_secret=SECRET, flows=Path(__file__).parent
+    )
+
+    shown = greeting(settings, FLOWS, dev=False)
+
+    assert "  answer    POST  https://calls.example.com/webhooks/answer\n" in shown
+    assert "  fallback  POST  https://calls.example.com/webhooks/fallback\n" in shown
+    assert "  event     POST  https://calls.example.com/webhooks/event\n" in shown
+    assert "  shop            442079460000\n" in shown
+    assert shown.endswith("442079460000\n")
+
+
+def test_the_greeting_says_what_is_missing_for_real_calls() -> None:
+    shown = greeting(load_settings(None), FLOWS, dev=True)
+
+    assert "listens on http://127.0.0.1:8000 (development)" in shown
+    assert "VONAGE_SIGNATURE_SECRET is not set" in shown
+    assert "set NCCO_PUBLIC_URL" in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqlite:///new/calls.db", "Calls are kept in {here}/new/calls.db, a new database."),
+        ("sqlite:///known.db", "Calls are kept in {here}/known.db."),
+        ("memory://", "Calls are kept in the memory of this process, and are lost when it ends."),
+    ],
+)
+def test_where_calls_are_kept_is_said_before_the_first_one(url: str, told: str, tmp_path: Path) -> None:
+    project = write_project(tmp_path, shop=SHOP)
+    asyncio.run(made(project / "known.db"))
+    with running_server(tmp_path, cwd=project, env={"NCCO_DATABASE_URL": url}) as server:
+        asked(server, "/healthz")
+
+    assert told.format(here=tmp_path.resolve()) in server.printed
+
+
+async def made(file: Path) -> None:
+    store = Store(SqliteDatabase(file))
+    await store.open()
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("connect", "allow", "is_told"),
+    [
+        ('"{{ call.from }}"', "", True),
+        ('{type: sip, uri: "sip:{{ call.from }}@pbx.example.com"}', "", True),
+        ('"{{ call.from }}"', "44", False),
+        ('"447700900111"', "", False),
+        ('"wss://bot.example.com/{{ call.from }}"', "", False),
+    ],
+)
+def test_the_greeting_says_that_computed_numbers_are_not_dialled(connect: str, allow: str, is_told: bool) -> None:
+    steps = f"  ring:\n    do: [connect: {connect}]\n    on: {{completed: end, otherwise: end}}\n"
+    flow = f"flow: masked\ndefault: true\nstart: ring\nsteps:\n{steps}"
+    shown = greeting(load_settings(None, dial_allow=allow), load({"flows/a.yaml": flow}).flows.values(), dev=True)
+
+    assert is_told == ("no computed number is dialled (masked.ring): set the allowed prefixes" in shown)
+
+
+def test_an_address_of_version_6_is_in_brackets() -> None:
+    assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
+
+
+def test_several_processes_have_no_memory_in_common(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(tmp_path, shop=SHOP)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NCCO_DATABASE_URL", "memory://")
+
+    refused = ncco("serve", "--dev", "--workers", "2")
+
+    assert 2 == refused.exit_code
+    assert "memory:// is the memory of one process, and --workers 2 are 2" in refused.output
+    assert "cure: let them share a file" in refused.output
+
+
+def test_server_says_that_it_brought_an_old_database_to_the_newest_schema(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    sample = Path(__file__).parents[2] / "samples" / "store" / "sqlite-0001.sql"
+    connection = sqlite3.connect(tmp_path / "ncco.db")
+    connection.executescript(sample.read_text("utf-8"))
+    connection.close()
+
+    with running_server(tmp_path, cwd=tmp_path) as server:
+        server.stop(signal.SIGTERM)
+
+    assert re.search(r"0001.*schema_upgraded", server.printed)

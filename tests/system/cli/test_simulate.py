@@ -1,0 +1,531 @@
+"""`ncco simulate`: whole calls from a pipe, what they print, and the code that they end with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from tests.system.cli.projects import TYPO, ncco, write_project
+from tests.system.cli.simulated import AT, SHOP, call, saved, served
+from tests.system.repository.tracked import ROOT
+
+MENU = '    0.0 s  hears     "Hello . For sales, press 1 or say sales."'
+
+
+@pytest.fixture(autouse=True)
+def _shop(tmp_path: Path) -> Path:
+    return write_project(tmp_path, shop=SHOP)
+
+
+def lines(output: str) -> list[str]:
+    """What is seen, without hints and what belongs to lookups and hooks."""
+    return [line for line in output.splitlines() if line[7:10] == " s "]
+
+
+def test_a_call_is_heard_line_by_line() -> None:
+    done = call(typed="1\nanswers 20s\n")
+
+    assert 0 == done.exit_code, done.output
+    assert [
+        MENU,
+        "    3.6 s  presses   1",
+        '    3.6 s  hears     "Connecting you."',
+        "    4.4 s  rings     447700900111",
+        "    8.4 s  joined by 447700900111",
+        "   28.4 s  left by   447700900111",
+        "   28.4 s  is over",
+    ] == lines(done.output)
+
+
+def test_the_first_line_tells_who_calls_whom_and_when() -> None:
+    assert "447700900123 calls 442079460000, 2026-03-04 10:00+00:00" == call().output.splitlines()[0]
+    assert "447700900999 calls flow shop at 4420" == call("shop", "--from", "+44 7700 900999").output[:36]
+
+
+def test_hints_tell_what_the_caller_can_do() -> None:
+    done = call(typed="1\nbusy\n")
+
+    assert "[press 1 (sales), or say sales; Enter: silence; ?: help]" in done.output
+    assert "[447700900111 is dialled: answers, busy, " in done.output
+    assert "           447700900111: busy" in done.output
+    assert "[you are recorded: record 12, or record 12 # to end it with a key; " in done.output
+
+
+def test_speech_may_be_unsure() -> None:
+    assert '    3.6 s  says      "sales"' in call(typed="say sales\n").output
+    assert '    3.6 s  says      "I want to buy"' in call(typed="I want to buy\n").output
+    assert "I did not hear you." in call(typed="say sales ~0.1\n").output
+    assert "Connecting you." in call(typed="say sails ~0.6 | sales ~0.55\n").output
+
+
+def test_enter_is_silence_then_a_message() -> None:
+    done = call(typed="\n\n\n")
+
+    assert 0 == done.exit_code
+    assert "I did not hear you." in done.output
+    assert "says      something, for 5 s" in done.output
+    assert '"Goodbye."' in done.output
+
+
+def test_a_message_is_ended_by_a_key() -> None:
+    done = call(typed="1\nbusy\nrecord 12 #\n")
+
+    assert "says      something, for 12 s" in done.output
+    assert "presses   #" in done.output
+
+
+@pytest.mark.parametrize("said", ["hangup", "hang up", "quit", "q"])
+def test_the_caller_hangs_up(said: str) -> None:
+    done = call(typed=f"{said}\n1\n")
+
+    assert 0 == done.exit_code
+    assert [MENU, "    3.6 s  hangs up"] == lines(done.output)
+
+
+def test_the_end_of_the_input_hangs_up() -> None:
+    assert [MENU, "    3.6 s  hangs up"] == lines(call().output)
+
+
+def test_several_things_stand_on_one_line() -> None:
+    done = call(typed="\nwait 1\n")
+    interrupted = call(typed="; wait 1; silence; busy\n")
+
+    assert "  ".join(lines(done.output)).count("hears") >= 2
+    assert 0 == interrupted.exit_code
+
+
+def test_keys_interrupt_what_is_played_after_a_wait() -> None:
+    done = call(typed="say nonsense; wait 1; 1\nanswers\n")
+
+    assert "Connecting you." in done.output
+    assert "joined by 447700900111" in done.output
+
+
+def test_a_wait_stops_where_somebody_is_dialled() -> None:
+    done = call(typed="1; wait 30\nbusy\n")
+
+    assert "447700900111: busy" in done.output
+    assert "Leave a message." in done.output
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("1\nwait 6\nbusy\n", '   10.4 s  hears     "Leave a message."'),
+        ("1\nwait 90\n\n", 'hears     "Leave a message."'),
+        ("1\n5\nwait 2; 7; busy\n", "    6.4 s  presses   7"),
+        ("1\nsay hello\nanswers\n", "joined by 447700900111"),
+    ],
+)
+def test_the_caller_may_act_while_somebody_is_dialled(typed: str, told: str, tmp_path: Path) -> None:
+    done = call("--save", "calls.yaml", typed=typed)
+    again = ncco("test", "calls.yaml")
+
+    assert told in done.output
+    assert 0 == again.exit_code, again.output
+
+
+def test_separators_alone_do_nothing() -> None:
+    assert [MENU, "    3.6 s  presses   1"] == lines(call(typed=";;;\n1\n").output)[:2]
+
+
+def test_a_first_line_that_waits_counts_from_the_answer() -> None:
+    done = call("--save", "calls.yaml", typed="wait 1; 1\nbusy\nrecord 5 #\n")
+
+    assert "    1.0 s  presses   1" in done.output
+    assert 0 == ncco("test", "calls.yaml").exit_code
+
+
+@pytest.mark.parametrize("caller", ["anonymous", "", "sip:ann@pbx.example.com"])
+def test_callers_may_have_no_number(caller: str) -> None:
+    done = call("--from", caller, "--save", "calls.yaml", typed="1\n")
+
+    assert 0 == done.exit_code, done.output
+    assert 0 == ncco("test", "calls.yaml").exit_code
+    assert caller == saved(Path("calls.yaml"))["call"]["from"]
+
+
+def test_a_kept_call_elsewhere_is_played_with_the_flows(tmp_path: Path) -> None:
+    (tmp_path / "other" / "flows").mkdir(parents=True)
+
+    assert "play it again with: ncco test other/calls.yaml --flows flows" in call("--save", "other/calls.yaml").output
+
+
+STREAM = """\
+flow: shop
+default: true
+start: music
+steps:
+  music:
+    do:
+      - stream: "https://audio.example.com/a.mp3"
+    goto: end
+"""
+
+
+def test_audio_files_last_as_long_as_they_are_said_to(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=STREAM)
+    done = call("--stream", "https://audio.example.com/a.mp3=12.5", "--save", "calls.yaml")
+    (tmp_path / "calls.yaml").write_text(
+        (tmp_path / "calls.yaml").read_text().replace("end: completed", "seconds: 12.5\n    end: completed")
+    )
+
+    assert "   12.5 s  is over" in done.output
+    assert 0 == ncco("test", "calls.yaml").exit_code
+    assert 2 == call("--stream", "https://audio.example.com/a.mp3").exit_code
+
+
+QUEUE = """\
+flow: queue
+default: true
+start: waiting
+lookups:
+  place: {get: "https://crm.example.com/place", returns: {free: bool}, default: {free: false}}
+defaults: {on: {error: end}}
+steps:
+  waiting:
+    lookup: place
+    do: [talk: Please wait.]
+    hold: {until: place.free, up_to: 10s}
+    on: {ready: end, too_long: again}
+  again:
+    do: [talk: Still busy.]
+    goto: waiting
+"""
+
+
+def test_a_look_up_may_be_asked_twice_in_one_turn(tmp_path: Path) -> None:
+    (tmp_path / "flows" / "shop.yaml").unlink()
+    write_project(tmp_path, queue=QUEUE)
+    done = call(typed="wait 30; hangup\n")
+
+    assert 0 == done.exit_code, done.output
+    assert '"Still busy."' in done.output
+
+
+def test_a_call_that_never_waits_for_the_caller_is_left_after_an_hour(tmp_path: Path) -> None:
+    (tmp_path / "flows" / "shop.yaml").unlink()
+    minutes = ", ".join(["talk: " + "Please wait. " * 100] * 5)
+    write_project(tmp_path, queue=QUEUE.replace("talk: Please wait.", minutes))
+    done = call()
+
+    assert "[nobody waits for the caller any more; Enter: hang up; ?: help]" in done.output
+    assert 3_400 < float(lines(done.output)[-1].split()[0]) <= 3_600.1
+
+
+def test_enter_goes_on_after_a_wait() -> None:
+    done = call(typed="1; wait 0.3\n\nbusy\n")
+
+    assert "[press or say something to interrupt; Enter: listen on; ?: help]" in done.output
+    assert "Leave a message." in done.output
+
+
+def test_keys_that_nobody_listens_to_any_more_are_not_pressed() -> None:
+    done = call(typed="15\nbusy\n")
+
+    assert "the input had ended after 1; the other keys were not pressed" in done.output
+    assert "Leave a message." in done.output
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("frobnicate now\n", "says      "),
+        ("wiat 5\n", 'there is no command "wiat 5"; did you mean `wait`? To say it, type: say wiat 5'),
+        ("press x\n", "write the keys to press"),
+        ("say\n", "write what is said"),
+        ("wait\n", "write how long to wait, at most an hour"),
+        ("wait 2h\n", "write how long to wait, at most an hour"),
+        ("record\n", "nothing is recorded now"),
+        ("record x\n", "write how long the caller speaks"),
+        ("save\n", "write a file, such as"),
+        ("save calls.txt\n", "calls.txt is not the name of a scenario file"),
+        ("silence please\n", "`silence` takes nothing behind it"),
+        ("1\nsilence\n", "nobody listens now; `wait 5` lets time pass"),
+        ("1\nanswers loudly\n", '"loudly" says nothing about the party; write answers [90s]'),
+        ("1\nbusy\nsilence; silence\n", "Goodbye"),
+        ("busy\n", "nobody is dialled now; to say it, type: say busy"),
+        ("1\nbusy\nno answer\n", "nobody is dialled now; to say it, type: say no answer"),
+        ("say sales ~7\n", "how sure the recogniser is goes from 0 to 1, such as ~0.4, not sales ~7"),
+        ("hangup; 1; 2\n", "the call is over, so this was not done: 1; 2"),
+        ("1\nfrobnicate\n", 'there is no command "frobnicate"; ? lists them.'),
+        ("wait 1; silence; wait 1; silence; 1; busy\n", "nobody listens now; `wait 5` lets time pass"),
+    ],
+)
+def test_what_cannot_be_done_is_told(typed: str, told: str) -> None:
+    done = call(typed=typed)
+
+    assert 0 == done.exit_code, done.output
+    assert told in done.output
+
+
+def test_help_lists_what_can_be_typed() -> None:
+    assert "wait 5                   let 5 seconds pass" in call(typed="?\n").output
+
+
+def test_why_names_the_line_that_decided() -> None:
+    done = call(typed="1\nwhy\n")
+
+    assert 'flows/shop.yaml:19: step "menu", sales: digits 1 are the key of choice "sales"' in done.output
+
+
+def test_the_ncco_and_the_webhooks_are_shown_on_demand() -> None:
+    done = call(typed="1\nncco\nwebhook\nwebhooks\n")
+
+    assert '    "action": "connect",' in done.output
+    assert '    "digits": "1",' in done.output
+    assert "reply 200:" in done.output
+    assert "    3.6 s  input     POST https://ncco.example/webhooks/input/" in done.output
+
+
+def test_everything_may_be_shown_all_along() -> None:
+    done = call("--show", "why", "--show", "ncco", "--show", "webhooks", typed="1\n")
+    told = [line.strip() for line in done.output.splitlines()]
+
+    decided = next(number for number, line in enumerate(told) if "digits 1 are the key" in line)
+    webhook = next(number for number, line in enumerate(told) if "webhooks/input/" in line and "POST" in line)
+    assert webhook < decided < next(number for number, line in enumerate(told) if '"Connecting you."' in line)
+    assert any(line.startswith('[{"action": "talk"') for line in told)
+
+
+def test_without_a_person_look_ups_have_their_defaults() -> None:
+    done = call()
+
+    assert "lookup customer asks GET https://crm-url.example/callers/447700900123" in done.output
+    assert 'its default is used: {"name": "", "tier": "standard"}' in done.output
+
+
+def test_hooks_are_shown_and_not_sent() -> None:
+    assert "hook sold to https://crm-url.example/sales (not sent): " in call(typed="1\n").output
+
+
+def test_variables_are_given() -> None:
+    done = call("--env", "CRM_URL=https://crm.example.com")
+
+    assert "lookup customer asks GET https://crm.example.com/callers/" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nowhere"], 'there is no flow "nowhere", nor a project of that name'),
+        (["shp"], 'did you mean "shop"?'),
+        (["no/such/folder"], "no/such/folder does not exist"),
+        (["--event-url", "https://example.com"], "--event-url is for a server at a URL"),
+        (["--event-url", "example.com"], "example.com is no URL of a server"),
+        (["http://", "--to", "44"], "http:// is no URL of a server"),
+        (["http://[x/answer"], "http://[x/answer is no URL of a server"),
+        (["https://example.com/answer", "--live"], "--live and --env are for flows"),
+        (["--at", "tomorrow"], "tomorrow is no point in time"),
+        (["--at", "9999-12-31T23:59-14:00"], "is too far away; take a year from 2000 to 2100"),
+        (["--from", "bob"], "bob is no telephone number"),
+        (["--env", "CRM"], "CRM is no NAME=VALUE"),
+        (["--script", "none.yaml"], "none.yaml does not exist"),
+        (["shop", "--script", "none.yaml"], "none.yaml is not a file"),
+        (["--save", "calls.txt"], "calls.txt is not the name of a scenario file"),
+        (["--save", "flows.yaml/"], "flows.yaml is a folder"),
+        (["--save", "x.yaml", "--script", "y.yaml"], "--save and --script exclude each other"),
+        (["-k", "sale"], "-k is for --script"),
+        (["--script", "y.yaml", "--from", "447700900123"], "--from is for a call by hand: a scenario says it itself"),
+        (["--script", "y.yaml", "--to", "442079460000"], "--to is for a call by hand"),
+        (["--script", "y.yaml", "--at", "2026-03-04T10:00"], "--at is for a call by hand"),
+        (["--script", "y.yaml", "--env", "A=b"], "--env is for a call by hand"),
+        (["--script", "y.yaml", "--stream", "https://a.example/b.mp3=3"], "--stream is for a call by hand"),
+        (["--method", "post"], "--method is for a server at a URL"),
+        (["--signature-secret", "shh"], "--signature-secret is for a server at a URL"),
+    ],
+)
+def test_what_cannot_be_called_ends_with_2(words: list[str], told: str, tmp_path: Path) -> None:
+    (tmp_path / "flows.yaml").mkdir()
+    done = ncco("simulate", *words)
+
+    assert 2 == done.exit_code, done.output
+    assert told in done.output
+
+
+def test_flows_with_errors_end_with_1(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=TYPO)
+    done = call()
+
+    assert 1 == done.exit_code
+    assert "E214" in done.output
+
+
+def test_several_flows_need_a_name_or_a_number(tmp_path: Path) -> None:
+    write_project(tmp_path, other=SHOP.replace("flow: shop", "flow: other").replace("460000", "460001"))
+
+    assert 2 == call().exit_code
+    assert "it is not clear which flow is called" in call().output
+    assert "name one of other, shop, or a number with --to" in call().output
+    assert 0 == call("other").exit_code
+    assert 0 == call("--to", "442079460001").exit_code
+    assert "no flow takes calls to 442079460009" in call("--to", "442079460009").output
+
+
+def test_a_project_and_a_file_of_it_can_be_called(tmp_path: Path) -> None:
+    elsewhere = write_project(tmp_path / "elsewhere", shop=SHOP, other=SHOP.replace("flow: shop", "flow: other"))
+    (elsewhere / "flows" / "other.yaml").unlink()
+
+    assert 0 == call("elsewhere").exit_code
+    assert "flow shop" in call("elsewhere/flows/shop.yaml", "--to", "442079460000").output
+    assert 'elsewhere/flows/shop.yaml:19: step "menu"' in call("elsewhere", typed="1\nwhy\n").output
+
+
+def test_a_flow_comes_before_a_folder_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+
+    assert "calls flow shop" in call("shop").output
+
+
+FAILING = """\
+flow: shop
+default: true
+start: dial
+steps:
+  dial:
+    do:
+      - talk: "One moment."
+      - connect: "{{ call.from }}"
+    on: {completed: end, otherwise: end}
+"""
+
+
+def test_a_flow_that_cannot_be_played_ends_with_1(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=FAILING)
+    done = call("--save", "failed.yaml")
+
+    assert 1 == done.exit_code, done.output
+    assert "nothing of a flow could be played" in done.output
+    assert {"end": "failsafe"} == saved(tmp_path / "failed.yaml")["expect"]
+    assert 0 == ncco("test", "failed.yaml").exit_code
+
+
+SPEECH = """\
+flow: shop
+default: true
+start: ask
+steps:
+  ask:
+    do:
+      - talk: "What is it about?"
+    collect: {into: reason, speech: any}
+    retry: {then: thanks}
+    goto: thanks
+  thanks:
+    do:
+      - talk: "Thank you."
+    goto: end
+"""
+
+
+def test_free_speech_takes_no_keys(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SPEECH)
+    done = call(typed='1\n"busy lines"\n')
+
+    assert "[say something; Enter: silence; ?: help]" in done.output
+    assert "nobody listens for keys here; say something" in done.output
+    assert 'says      "busy lines"' in done.output
+    assert '"Thank you."' in done.output
+
+
+def test_colours_are_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR")
+
+    assert "\x1b" not in call(typed="1\n").output
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "heard"),
+    [
+        (["reception"], "2\nno answer\nrecord 8 #\n", "Thank you for your message. Goodbye."),
+        (["pin"], "2580\n", "Your balance is twelve pounds fifty."),
+        (["findme"], "busy\nno answer\nanswers\n", "joined by sip:desk@pbx.example.com"),
+        (["conference"], "wait 10m\nhangup\n", "Welcome to the weekly meeting."),
+        (["examples/acme"], "2\nanswers\n", "Connecting you to support."),
+        (["examples/findme"], "answers presses 1\n", "joined by 447700900901"),
+        (["examples/languages"], "2\n0\nbusy\n", "Ich verbinde Sie."),
+        (["examples/queue"], "hangup\n", "hangs up"),
+        (["examples/survey"], "\n\n\n\n", "hears"),
+        (["examples/voicemail"], "1\nbusy\n\n", "Please leave a message for the survey team"),
+    ],
+)
+def test_calls_to_the_samples_and_examples(
+    words: list[str], typed: str, heard: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(ROOT)
+    saved = tmp_path / "played.yaml"
+    done = call(*words, "--save", saved, typed=typed)
+    flows = Path(words[0], "flows") if "/" in words[0] else Path("flows")
+    again = ncco("test", saved, "--flows", flows, "--templates", flows.parent / "templates")
+
+    assert 0 == done.exit_code, done.output
+    assert heard in done.output
+    assert 0 == again.exit_code, again.output
+    assert 0 == ncco("simulate", *words, "--script", saved).exit_code
+
+
+def test_what_a_dialled_party_hears_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    done = call("examples/findme", typed="answers presses 1\n")
+
+    assert "(the called party)" in done.output
+
+
+def test_real_time_takes_the_time_of_the_call() -> None:
+    done = ncco("simulate", "--real-time", *AT, stdin=b"hangup\n")
+
+    assert [MENU, "    3.6 s  hangs up"] == lines(done.output)
+
+
+def test_live_asks_and_tells_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOW_CRM_URL", "http://127.0.0.1:1")
+    done = call("--live", typed="1\nbusy\n")
+
+    assert "live: lookups are asked, and hooks are sent" in done.output
+    assert "lookup customer asks GET http://127.0.0.1:1/callers/447700900123" in done.output
+    assert "it does not answer: " in done.output
+    assert "hook sold to http://127.0.0.1:1/sales was not sent: " in done.output
+
+
+def crm() -> FastAPI:
+    own = FastAPI()
+
+    @own.get("/callers/{number}")
+    async def caller(number: str) -> dict[str, Any]:
+        return {"name": "Ann", "tier": "gold", "more": None}
+
+    return own
+
+
+def test_what_the_world_answers_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with served(crm()) as address:
+        monkeypatch.setenv("FLOW_CRM_URL", address)
+        done = call("--live", "--save", "calls.yaml")
+
+    assert '"Hello Ann. For sales, press 1 or say sales."' in done.output
+    assert [{"value": {"name": "Ann", "tier": "gold"}}] == saved(tmp_path / "calls.yaml")["given"]["customer"]
+    assert 0 == ncco("test", "calls.yaml").exit_code
+
+
+def test_wrong_settings_end_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCCO_DIAL_ALLOW", "x")
+
+    assert 2 == call().exit_code
+
+
+def test_input_that_is_no_utf_8_is_no_fault() -> None:
+    done = ncco("simulate", *AT, stdin=b"say \xff\xfe\nhangup\n")
+
+    assert 0 == done.exit_code
+    assert "says      " in done.output
+
+
+def test_json_of_shown_nccos_is_json() -> None:
+    done = call("--show", "ncco")
+    shown = next(line.strip() for line in done.output.splitlines() if line.strip().startswith("[{"))
+
+    assert "talk" == json.loads(shown)[0]["action"]

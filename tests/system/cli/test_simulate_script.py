@@ -1,0 +1,129 @@
+"""`ncco simulate --script` and `--save`: scenarios that are played and shown, and calls that are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from tests.system.cli.played_projects import DIFFERS, HOLDS, project
+from tests.system.cli.projects import TYPO, ncco, write_project
+from tests.system.cli.simulated import SHOP, call
+
+FILE = "tests/scenarios/shop.yaml"
+
+
+def test_a_script_is_played_and_shown(tmp_path: Path) -> None:
+    project(tmp_path)
+    done = ncco("simulate", "--script", FILE)
+
+    assert 0 == done.exit_code, done.output
+    assert f"a sale  {FILE}:1" in done.output
+    assert "presses   1" in done.output
+    assert "✓ it holds" in done.output
+
+
+def test_what_decided_and_what_was_played_are_shown(tmp_path: Path) -> None:
+    project(tmp_path)
+    done = ncco("simulate", "shop", "--script", FILE, "--show", "why", "--show", "ncco")
+
+    assert 'flows/shop.yaml:8: step "menu", sales: digits 1 are the key' in done.output.replace("yaml:9", "yaml:8")
+    assert '[{"action": "talk"' in done.output
+
+
+def test_a_script_that_differs_ends_with_1(tmp_path: Path) -> None:
+    project(tmp_path, HOLDS + DIFFERS)
+    done = ncco("simulate", "--script", FILE)
+
+    assert 1 == done.exit_code
+    assert f"✗ no sale  {FILE}:3" in done.output
+    assert "a sale" not in ncco("simulate", "--script", FILE, "-k", "no sale").output
+
+
+def test_a_script_at_the_speed_of_speech(tmp_path: Path) -> None:
+    project(tmp_path, HOLDS, "flow: shop\ndefault: true\nstart: a\nsteps: {a: {do: [talk: Hello], goto: end}}\n")
+    (tmp_path / FILE).write_text("short:\n  script: [hear: Hello, end]\n")
+
+    assert 0 == ncco("simulate", "--script", FILE, "--real-time").exit_code
+
+
+def test_a_script_shows_webhooks(tmp_path: Path) -> None:
+    project(tmp_path)
+    done = ncco("simulate", "--script", FILE, "--show", "webhooks")
+
+    assert 0 == done.exit_code
+    assert "input     POST https://ncco.example/webhooks/input/" in done.output
+
+
+def test_a_script_is_played_on_an_unlucky_network(tmp_path: Path) -> None:
+    project(tmp_path)
+    done = ncco("simulate", "--script", FILE, "--chaos", "7", "--show", "webhooks")
+
+    assert 0 == done.exit_code, done.output
+    assert "(late by " in done.output
+
+
+def test_a_script_of_flows_with_errors_ends_with_1(tmp_path: Path) -> None:
+    project(tmp_path, HOLDS, TYPO)
+
+    assert 1 == ncco("simulate", "--script", FILE).exit_code
+
+
+def test_a_script_asks_the_world_when_it_is_told_to(tmp_path: Path) -> None:
+    project(tmp_path)
+    done = ncco("simulate", "--script", FILE, "--live")
+
+    assert 0 == done.exit_code
+    assert "live: lookups are asked, and hooks are sent" in done.output
+
+
+def test_a_call_is_kept_behind_those_of_a_file(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    saved = Path("tests/scenarios/calls.yaml")
+    first = call("--save", saved, typed="1\nbusy\n\n")
+    second = call("shop", "--env", "CRM_URL=https://crm.example.com", typed=f"save {saved}\n1\nbusy\n\n")
+    tested = ncco("test")
+
+    assert 'written to tests/scenarios/calls.yaml as "a caller presses 1, dials 4477009' in first.output
+    assert "the call will be written to tests/scenarios/calls.yaml when it is over" in second.output
+    assert 'and leaves a message (2)"' in second.output
+    assert 0 == tested.exit_code, tested.output
+    assert "2 scenarios played, all hold" in tested.output
+    first_saved, second_saved = yaml.safe_load(saved.read_text()).values()
+    assert {"end": "completed", "hooks": ["sold"]} == first_saved["expect"]
+    assert {"CRM_URL": "https://crm.example.com"} == second_saved["env"]
+
+
+def test_a_file_with_faults_is_left_alone(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    Path("calls.yaml").write_text("a: [\n")
+    done = call("--save", "calls.yaml")
+
+    assert 2 == done.exit_code
+    assert "has a fault, so nothing is added" in done.output
+    assert "a: [\n" == Path("calls.yaml").read_text()
+
+
+def test_a_file_that_is_no_text_is_left_alone(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    Path("calls.yaml").write_bytes(b"\xff\xfe")
+
+    assert 2 == call("--save", "calls.yaml").exit_code
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_call(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    Path("file").write_text("")
+    done = call("--save", "file/calls.yaml")
+
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert "Error: file/calls.yaml cannot be written\n  cure: name a file in a folder of your own" in done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_told_in_the_call_which_goes_on(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    Path("file").write_text("")
+    done = call(typed="save file/calls.yaml\nhangup\n")
+
+    assert 0 == done.exit_code
+    assert "file/calls.yaml cannot be written" in done.output

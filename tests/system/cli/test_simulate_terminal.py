@@ -1,0 +1,222 @@
+"""`ncco simulate` in a real terminal: a person types, and sees what a person should."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.system.cli.projects import write_project
+from tests.system.cli.running import NCCO, plain_environment
+from tests.system.cli.simulated import AT, SHOP, saved
+
+ARROW_UP = "\x1b[A"
+_STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Terminal:
+    """A terminal in which the command runs."""
+
+    def __init__(self, folder: Path, *words: str, **env: str) -> None:
+        self.child = pexpect.spawn(
+            NCCO,
+            ["simulate", *AT, *words],
+            cwd=folder,
+            env=plain_environment(folder, TERM="xterm-256color", PROMPT_TOOLKIT_NO_CPR="1", **env),
+            encoding="utf-8",
+            timeout=30,
+            dimensions=(50, 160),
+        )
+        self.seen = ""
+
+    def sees(self, text: str) -> None:
+        """Wait for a text."""
+        self.child.expect_exact(text)
+        self.seen += f"{self.child.before}{text}"
+
+    def prompts(self) -> None:
+        """Wait until a line can be typed; keys that come before are the terminal's own."""
+        self.sees("\x1b[?12l\x1b[?25h")
+
+    def types(self, line: str) -> None:
+        """Type a line."""
+        self.child.send(f"{line}\r")
+
+    def ends_with(self) -> int | None:
+        """Wait for the end of the command; its exit code."""
+        self.child.expect(pexpect.EOF)
+        self.seen += f"{self.child.before}"
+        self.child.close()
+        return self.child.exitstatus
+
+    @property
+    def plain(self) -> str:
+        """What was seen, without what steers a terminal."""
+        return _STEERING.sub("", self.seen)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield write_project(tmp_path, shop=SHOP)
+
+
+def asked(folder: Path, *words: str, **env: str) -> Terminal:
+    """A terminal with a call in it, at the question of its lookup."""
+    terminal = Terminal(folder, *words, **env)
+    terminal.sees("Enter: its default")
+    terminal.sees("answer>")
+    return terminal
+
+
+def called(folder: Path, *words: str, **env: str) -> Terminal:
+    """A terminal with a call in it, at the menu."""
+    terminal = asked(folder, *words, **env)
+    terminal.types("")
+    terminal.sees("Enter: silence; ?: help]")
+    return terminal
+
+
+def test_a_person_answers_look_ups_and_is_asked_again_for_what_does_not_fit(folder: Path) -> None:
+    terminal = asked(folder, "--save", "calls.yaml")
+    terminal.types("name=Ann tier=silver")
+    terminal.sees("that is not an answer: `tier` is not one of gold, standard")
+    terminal.types("nme=Ann")
+    terminal.sees('"nme=Ann" gives no field a value; its fields are: name, tier')
+    terminal.types("name=Ann tier=gold")
+    terminal.sees("Hello Ann.")
+    terminal.types("hangup")
+
+    assert 0 == terminal.ends_with()
+    assert {"customer": [{"value": {"name": "Ann", "tier": "gold"}}]} == saved(folder / "calls.yaml")["given"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "given"),
+    [
+        ("timeout", {"timeout": True}),
+        ("error 503", {"error": "503"}),
+        ("error", {"error": "it failed"}),
+        ('{"name": "Ann"}', {"value": {"name": "Ann", "tier": "standard"}}),
+    ],
+)
+def test_a_person_says_how_a_look_up_fails(folder: Path, typed: str, given: object) -> None:
+    terminal = asked(folder, "--save", "calls.yaml")
+    terminal.types(typed)
+    terminal.sees("Enter: silence")
+    terminal.types("hangup")
+
+    assert 0 == terminal.ends_with()
+    assert [given] == saved(folder / "calls.yaml")["given"]["customer"]
+
+
+def test_colours_unless_nobody_wants_them(folder: Path) -> None:
+    coloured, plain = called(folder), called(folder, NO_COLOR="1")
+    coloured.types("hangup")
+    plain.types("hangup")
+
+    assert (0, 0) == (coloured.ends_with(), plain.ends_with())
+    assert "\x1b[33m    3.6 s  hangs up\x1b[0m" in coloured.seen
+    assert "\x1b[33m" not in plain.seen
+
+
+def test_tab_completes_and_arrows_go_back(folder: Path) -> None:
+    terminal = called(folder)
+    terminal.child.send("say sa\t")
+    terminal.types("")
+    terminal.sees('says      "sales"')
+    terminal.sees("is dialled")
+    terminal.child.send(ARROW_UP)
+    terminal.sees("say sales")
+    terminal.child.sendcontrol("u")
+    terminal.types("why")
+    terminal.sees("a phrase of choice")
+    terminal.types("busy")
+    terminal.sees("you are recorded")
+    terminal.types("quit")
+
+    assert 0 == terminal.ends_with()
+
+
+@pytest.mark.parametrize("key", ["c", "d"])
+def test_ctrl_c_and_ctrl_d_hang_up(folder: Path, key: str) -> None:
+    terminal = called(folder, "--save", "calls.yaml")
+    terminal.prompts()
+    terminal.child.sendcontrol(key)
+
+    assert 0 == terminal.ends_with()
+    assert "hangs up" in terminal.plain
+    assert "Traceback" not in terminal.plain
+    assert "- hangup" in (folder / "calls.yaml").read_text()
+
+
+def test_a_signal_at_any_time_hangs_up(folder: Path) -> None:
+    terminal = called(folder)
+    terminal.child.kill(signal.SIGINT)
+
+    assert 0 == terminal.ends_with()
+    assert "Traceback" not in terminal.plain
+
+
+def test_ctrl_d_at_a_look_up_takes_its_default(folder: Path) -> None:
+    terminal = asked(folder)
+    terminal.prompts()
+    terminal.child.sendcontrol("d")
+    terminal.sees("its default is used")
+    terminal.sees("Enter: silence")
+    terminal.prompts()
+    terminal.child.sendcontrol("d")
+
+    assert 0 == terminal.ends_with()
+
+
+def test_in_real_time_a_key_interrupts_what_is_played(folder: Path) -> None:
+    write_project(folder, shop=SHOP.replace("For sales,", "Welcome, we are glad that you call. " * 32 + "For sales,"))
+    terminal = asked(folder, "--real-time")
+    terminal.types("")
+    terminal.sees("hears")
+    terminal.types("1")
+    terminal.sees("Connecting you.")
+    terminal.types("")
+    terminal.sees("is dialled")
+    terminal.types("answers 1s")
+    terminal.sees("the call is over")
+    terminal.types("why")
+    terminal.sees("sales")
+    terminal.types("")
+
+    assert 0 == terminal.ends_with()
+    seconds = float(re.findall(r"([\d.]+) s  presses", terminal.plain)[0])
+    assert 45 > seconds  # and the prompt is longer than a minute
+
+
+def test_in_real_time_a_look_up_gets_the_next_line(folder: Path) -> None:
+    write_project(folder, shop=SHOP.replace("    send: sold\n", "    lookup: customer\n    send: sold\n"))
+    terminal = asked(folder, "--real-time")
+    terminal.types("")
+    terminal.sees("hears")
+    terminal.types("1")
+    terminal.sees("Enter: its default")
+    terminal.sees("answer>")
+    terminal.types("name=Bob")
+    terminal.sees("Connecting you.")
+    terminal.types("save calls.yaml")
+    terminal.sees("will be written to calls.yaml")
+    terminal.types("hangup")
+
+    assert 0 == terminal.ends_with()
+    first, second = saved(folder / "calls.yaml")["given"]["customer"]
+    assert ["error"] == list(first)
+    assert {"value": {"name": "Bob", "tier": "standard"}} == second
+
+
+def test_in_real_time_the_person_is_waited_for(folder: Path) -> None:
+    terminal = asked(folder, "--real-time")
+    terminal.types("name=Ann")
+    terminal.sees("Enter: silence; ?: help]")
+    terminal.types("hangup")
+
+    assert 0 == terminal.ends_with()

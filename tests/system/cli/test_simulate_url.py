@@ -1,0 +1,332 @@
+"""`ncco simulate` on a server at a URL that knows nothing of this project, and has two faults."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from tests.system.cli.projects import ncco
+from tests.system.cli.running import NCCO, plain_environment
+from tests.system.cli.simulated import call, saved, served
+from tests.system.simulator.foreign_server import app
+
+FINDS_BOTH = """\
+who says nothing is asked again:
+  script:
+    - silence
+    - hear: Press 1 for news
+who presses 2 is told good bye:
+  script:
+    - press: 2
+    - hear: Goodbye
+who presses 1 hears the news:
+  script: [press: 1, hear: There is no news, event: {status: ringing}, end]
+  expect: {end: completed, hooks: [], variables: {}}
+"""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with served(app) as address:
+        yield address
+
+
+def test_a_call_to_a_server_that_somebody_else_wrote(address: str) -> None:
+    done = call(f"{address}/answer", "--event-url", f"{address}/event", typed="1\n")
+
+    assert 0 == done.exit_code, done.output
+    assert "[press a key, or say something; Enter: silence; ?: help]" in done.output
+    assert '"There is no news."' in done.output
+
+
+def test_its_first_fault_is_told(address: str) -> None:
+    done = call(f"{address}/answer", typed="\n")
+
+    assert 1 == done.exit_code
+    assert f"input webhook to {address}/choice: Invalid response code. the status is 500" in done.output
+
+
+def test_its_second_fault_is_told(address: str) -> None:
+    done = call(f"{address}/answer", "--show", "why", typed="wait 1; 2\n")
+
+    assert 1 == done.exit_code
+    assert 'There is no action "hangup".' in done.output
+    assert f"input webhook (POST {address}/choice): Invalid NCCO." in done.output
+
+
+def test_the_protocol_shows_what_is_played(address: str) -> None:
+    done = call(f"{address}/answer", typed="why\nwebhook\nwebhooks\nncco\n1\n")
+
+    assert f"answer webhook (GET {address}/answer): status 200 brings talk, input" in done.output
+    assert '  "from": "447700900123",' in done.output
+    assert f"    0.0 s  answer    GET {address}/answer  200: talk, input" in done.output
+
+
+def test_a_script_finds_both_faults(address: str, tmp_path: Path) -> None:
+    (tmp_path / "calls.yaml").write_text(FINDS_BOTH)
+    done = ncco("simulate", f"{address}/answer", "--event-url", f"{address}/event", "--script", "calls.yaml")
+
+    assert 1 == done.exit_code
+    assert "✗ who says nothing is asked again  calls.yaml:1" in done.output
+    assert "✗ who presses 2 is told good bye  calls.yaml:5" in done.output
+    assert "✓ it holds" in done.output
+    assert "✓ it holds as far as it was judged" in done.output
+    assert "not judged: expect.hooks (a server at a URL does not show it)" in done.output
+
+
+def test_a_script_shows_what_the_server_replied(address: str, tmp_path: Path) -> None:
+    (tmp_path / "calls.yaml").write_text(FINDS_BOTH)
+    shows = ("--show", "why", "--show", "ncco", "--show", "webhooks")
+    done = ncco("simulate", f"{address}/answer", "--script", "calls.yaml", "-k", "news", *shows)
+
+    assert f"answer webhook (GET {address}/answer): status 200 brings talk, input" in done.output
+    assert '[{"action": "talk", "text": "There is no news."}]' in done.output
+    assert "not judged: event (no --event-url was given)" in done.output
+
+
+def test_bad_luck_is_told(address: str) -> None:
+    done = call(
+        f"{address}/answer", "--event-url", f"{address}/event", "--chaos", "7", "--show", "webhooks", typed="1\n"
+    )
+
+    assert 0 == done.exit_code, done.output
+    assert "on an unlucky network, seed 7" in done.output
+    assert "(late by " in done.output
+
+
+def test_words_choose_scenarios(address: str, tmp_path: Path) -> None:
+    (tmp_path / "calls.yaml").write_text(FINDS_BOTH)
+    done = ncco("simulate", f"{address}/answer", "--script", "calls.yaml", "-k", "news hears", "--show", "webhooks")
+    missing = ncco("simulate", f"{address}/answer", "--script", "calls.yaml", "-k", "pony")
+
+    assert 0 == done.exit_code, done.output
+    assert f"answer    GET {address}/answer  200: talk, input" in done.output
+    assert 2 == missing.exit_code
+    assert "no scenario holds the words pony" in missing.output
+
+
+def test_faults_of_a_script_end_with_1(address: str, tmp_path: Path) -> None:
+    (tmp_path / "calls.yaml").write_text("a:\n  script: [prss: 1]\n")
+    done = ncco("simulate", f"{address}/answer", "--script", "calls.yaml")
+
+    assert 1 == done.exit_code
+    assert "S1" in done.output
+
+
+def test_a_call_that_is_kept_plays_again(address: str, tmp_path: Path) -> None:
+    saved = tmp_path / "kept" / "calls.yaml"
+    done = call(f"{address}/answer", "--save", saved, typed="wait 0.5; say the weather\n")
+    again = ncco("simulate", f"{address}/answer", "--script", saved)
+
+    assert f"ncco test {saved} --url {address}/answer" in done.output
+    assert 0 == again.exit_code, again.output
+    assert '"You said the weather."' in again.output
+
+
+def test_no_server_ends_with_2() -> None:
+    done = call("http://127.0.0.1:1/answer")
+
+    assert 2 == done.exit_code
+    assert "there is no server at http://127.0.0.1:1/answer" in done.output
+
+
+def test_a_server_without_an_ncco_ends_with_1(address: str) -> None:
+    done = call(f"{address}/nothing")
+
+    assert 1 == done.exit_code
+    assert "no NCCO was played" in done.output
+
+
+def test_nothing_can_be_shown_of_a_call_without_an_ncco(address: str, tmp_path: Path) -> None:
+    done = call(f"{address}/nothing", "--save", tmp_path / "calls.yaml", "--show", "ncco")
+
+    assert 1 == done.exit_code
+    assert {"end": "failsafe"} == saved(tmp_path / "calls.yaml")["expect"]
+
+
+def quiet_server() -> FastAPI:
+    """Says nothing to what is pressed, so that the call goes on as it was."""
+    own = FastAPI()
+
+    @own.get("/answer")
+    async def answer(request: Request) -> list[dict[str, Any]]:
+        listen = {"action": "input", "type": ["dtmf"], "dtmf": {"submitOnHash": True}}
+        urls = {"eventUrl": [f"{request.base_url}quiet"]}
+        return [listen | urls, {"action": "talk", "text": "Still here."}, listen | urls]
+
+    @own.post("/quiet")
+    async def quiet() -> Response:
+        return PlainTextResponse("")
+
+    return own
+
+
+def test_a_reply_that_changes_nothing_is_told() -> None:
+    with served(quiet_server()) as address:
+        done = call(f"{address}/answer", typed="12#\nsay nothing\nwhy\nwebhook\nhangup\n")
+
+    assert 0 == done.exit_code, done.output
+    assert "[press up to 4 keys, # ends them; Enter: silence; ?: help]" in done.output
+    assert f"input webhook (POST {address}/quiet): status 200 changes nothing" in done.output
+    assert "nobody listens for words here; press keys" in done.output
+    assert '"Still here."' in done.output
+
+
+def slow_server() -> FastAPI:
+    """Takes its time."""
+    own = FastAPI()
+
+    @own.get("/answer")
+    async def answer(request: Request) -> list[dict[str, Any]]:
+        asked = {"type": ["dtmf"], "eventUrl": [f"{request.base_url}slow"]}
+        return [{"action": "talk", "text": "Well?"}, {"action": "input"} | asked]
+
+    @own.get("/slow")
+    @own.post("/slow")
+    async def slow() -> None:
+        await asyncio.sleep(4)
+
+    return own
+
+
+def interrupted(folder: Path, url: str, until: str) -> tuple[int, str]:
+    """The code and the output of a call from a pipe that gets a SIGINT half a second after it has printed `until`."""
+    words = [NCCO, "simulate", url, "--save", "calls.yaml"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(words, cwd=folder, env=plain_environment(folder, PYTHONUNBUFFERED="1"), **pipes) as process:  # type: ignore[call-overload]  # the overloads cannot see through `pipes`
+        process.stdin.write(b"1\n")
+        process.stdin.flush()
+        seen = b""
+        while until.encode() not in seen:
+            seen += process.stdout.readline()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        seen += process.stdout.read()
+        return process.wait(), seen.decode()
+
+
+def test_a_signal_hangs_up_while_the_server_takes_its_time(tmp_path: Path) -> None:
+    with served(slow_server()) as address:
+        code, seen = interrupted(tmp_path, f"{address}/answer", "?: help]")
+
+    assert 0 == code, seen
+    assert "hangs up" in seen
+    assert "- hangup" in (tmp_path / "calls.yaml").read_text()
+
+
+def test_a_signal_before_the_call_is_answered_leaves_it(tmp_path: Path) -> None:
+    with served(slow_server()) as address:
+        code, seen = interrupted(tmp_path, f"{address}/slow", " calls ")
+
+    assert 0 == code, seen
+    assert "the call was left" in seen
+
+
+def signed_server(seen: list[tuple[str, Any]]) -> FastAPI:
+    """Keeps the claims that each webhook is signed with."""
+    own = FastAPI()
+
+    @own.post("/answer")
+    @own.post("/event")
+    async def receive(request: Request) -> list[dict[str, Any]]:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        claims = jwt.decode(token, "s" * 32, algorithms=["HS256"], options={"verify_iat": False})
+        seen.append((request.url.path, claims))
+        return [{"action": "talk", "text": "Signed."}] if request.url.path == "/answer" else []
+
+    return own
+
+
+def test_webhooks_are_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, Any]] = []
+    monkeypatch.setenv("VONAGE_API_KEY", "abcd1234")
+    with served(signed_server(seen)) as address:
+        urls = (f"{address}/answer", "--event-url", f"{address}/event")
+        done = call(*urls, "--method", "post", "--signature-secret", "s" * 32)
+
+    assert 0 == done.exit_code, done.output
+    assert {"/answer", "/event"} == {path for path, _ in seen}
+    assert "abcd1234" == seen[0][1]["api_key"]
+
+
+def loop_server() -> FastAPI:
+    """Answers each notify with the same notify: time stands still."""
+    own = FastAPI()
+
+    @own.post("/again")
+    @own.get("/again")
+    async def again(request: Request) -> list[dict[str, Any]]:
+        return [{"action": "notify", "payload": {"a": 1}, "eventUrl": [str(request.url).partition("?")[0]]}]
+
+    return own
+
+
+def test_a_call_that_stands_still_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.simulator.scheduler.MOST_STEPS", 50)
+    with served(loop_server()) as address:
+        done = call(f"{address}/again")
+
+    assert 1 == done.exit_code, done.output
+    assert "the call cannot go on: " in done.output
+
+
+def careless_server() -> FastAPI:
+    """Sends NCCOs that cannot do what they are meant to."""
+    own = FastAPI()
+
+    @own.get("/{what}")
+    async def answer(what: str) -> list[dict[str, Any]]:
+        return CARELESS[what]
+
+    return own
+
+
+CARELESS: dict[str, list[dict[str, Any]]] = {
+    "nofrom": [
+        {"action": "talk", "text": "One moment."},
+        {"action": "connect", "endpoint": [{"type": "phone", "number": "447700900111"}]},
+        {"action": "talk", "text": "Nobody is free."},
+    ],
+    "transfer": [{"action": "talk", "text": "One moment."}, {"action": "transfer", "conversationId": "CON-1"}],
+    "unknown": [{"action": "talk", "text": "Hello.", "voiceName": "Amy"}],
+    "socket": [{"action": "connect", "endpoint": [{"type": "websocket", "uri": "wss://bot.example.com/socket"}]}],
+    "music": [
+        {"action": "stream", "streamUrl": ["https://audio.example.com/a.mp3"], "bargeIn": True, "loop": 0},
+        {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": 1}},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "typed", "told", "code"),
+    [
+        ("nofrom", "", "a phone is dialled `from` a number, so 447700900111 is not reached", 1),
+        ("transfer", "", "the platform reports an error: Conversation CON-1 not found", 1),
+        ("unknown", "", "answer webhook: N910 /0/voiceName: voiceName is of former documents.", 0),
+        ("socket", "disconnected\n", "[wss://bot.example.com/socket is dialled: answers, disconnected, ", 0),
+        ("music", "", "[press a key; nothing more happens by itself; Enter: hang up; ?: help]", 0),
+    ],
+)
+def test_what_a_careless_server_should_not_do_is_told(what: str, typed: str, told: str, code: int) -> None:
+    with served(careless_server()) as address:
+        done = call(f"{address}/{what}", typed=typed)
+
+    assert told in done.output
+    assert code == done.exit_code, done.output
+
+
+def test_a_fault_stands_before_what_it_brings_about(address: str) -> None:
+    lines = call(f"{address}/answer", typed="\n").output.splitlines()
+    fault = next(number for number, line in enumerate(lines) if "Invalid response code." in line)
+
+    assert "is over" in lines[fault + 1]

@@ -1,0 +1,89 @@
+"""What becomes of a command whose output nobody takes, whose input is closed, or that somebody ends with Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.system.cli.projects import SHOP, write_project
+from tests.system.cli.running import NCCO, plain_environment
+
+FULL = Path("/dev/full")
+
+
+def shell(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """A line for bash, in which NCCO is the command; the code is that of the first program of a pipe."""
+    line = f"{command.replace('NCCO', NCCO)}; exit ${{PIPESTATUS[0]}}"
+    env = plain_environment(write_project(folder, shop=SHOP))
+    return subprocess.run(["bash", "-c", line], cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def status_of(url: str, within_s: float = 30.0) -> int:
+    """What a server answers as soon as it does; 0 when it does not."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        with suppress(httpx.TransportError):
+            return httpx.get(url, timeout=5).status_code
+        time.sleep(0.1)
+    return 0
+
+
+@pytest.mark.parametrize("words", ["explain", "check", "graph", "render shop", "simulate <&-", "validate - <&-"])
+def test_a_closed_stream_leads_nowhere(tmp_path: Path, words: str) -> None:
+    open_, closed = shell(tmp_path, f"NCCO {words} </dev/null"), shell(tmp_path, f"NCCO {words} </dev/null >&-")
+
+    assert (open_.returncode, "") == (closed.returncode, closed.stdout)
+    assert "Traceback" not in open_.stderr + closed.stderr
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
+@pytest.mark.parametrize("words", ["explain", "check", "graph", "render shop", "schema ncco"])
+def test_output_that_cannot_be_written_ends_with_2(tmp_path: Path, words: str) -> None:
+    done = shell(tmp_path, f"NCCO {words} >{FULL}")
+
+    assert 2 == done.returncode
+    assert done.stderr.startswith(
+        "Error: the output cannot be written: No space left on device\n  cure: free some space "
+    )
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
+def test_a_server_that_can_tell_nobody_anything_answers_all_the_same(tmp_path: Path) -> None:
+    env = plain_environment(write_project(tmp_path, shop=SHOP), NCCO_PORT=str(free_port()))
+    with FULL.open("wb") as full:
+        server = subprocess.Popen([NCCO, "serve", "--dev"], cwd=tmp_path, env=env, stdout=full, stderr=full)
+    status = status_of(f"http://127.0.0.1:{env['NCCO_PORT']}/healthz")
+    server.terminate()
+
+    assert (200, 0) == (status, server.wait(timeout=20))
+
+
+def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:
+    done = shell(tmp_path, "NCCO schema ncco | (exec <&-; sleep 2)")
+
+    assert (141, "") == (done.returncode, done.stderr)
+
+
+def test_what_ctrl_c_ends_is_no_fault(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "answer.json")
+    words, env = [NCCO, "validate", "answer.json"], plain_environment(tmp_path)
+    reading = subprocess.Popen(words, cwd=tmp_path, env=env, stderr=subprocess.PIPE)
+    with (tmp_path / "answer.json").open("w"):  # waits until it is opened for reading, too
+        reading.send_signal(signal.SIGINT)
+        _, printed = reading.communicate(timeout=20)
+
+    assert (130, b"\nAborted!\n") == (reading.returncode, printed)

@@ -1,0 +1,265 @@
+"""`ncco test`: what it plays, what it prints, and the code that it ends with."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.system.cli.played_projects import DIFFERS, HOLDS, invoke_in, project
+from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
+
+
+def test_scenarios_that_hold_end_with_0(tmp_path: Path) -> None:
+    done = invoke_in(project(tmp_path), "test")
+
+    assert 0 == done.exit_code, done.output
+    assert "  shop   14.3 %     1 of 7" in done.output
+    assert "  flows/shop.yaml:10  shop: menu: noinput, last try" in done.output
+    assert "1 scenario played, all hold, 14.3 % of the outcomes taken (1 of 7), " in done.output
+
+
+def test_a_difference_ends_with_1(tmp_path: Path) -> None:
+    done = invoke_in(project(tmp_path, HOLDS + DIFFERS), "test")
+
+    assert 1 == done.exit_code
+    assert "✗ no sale  tests/scenarios/shop.yaml:3\n" in done.output
+    assert "decided by flows/shop.yaml:9: " in done.output
+    assert "2 scenarios played, 1 differ, " in done.output
+
+
+def test_words_choose_scenarios(tmp_path: Path) -> None:
+    done = invoke_in(project(tmp_path, HOLDS + DIFFERS), "test", "-k", "no SALE")
+
+    assert 1 == done.exit_code
+    assert "1 left out by -k" in done.output
+
+
+def test_words_that_no_scenario_holds_end_with_2(tmp_path: Path) -> None:
+    done = invoke_in(project(tmp_path), "test", "-k", "pony")
+
+    assert 2 == done.exit_code
+    assert "no scenario holds the words pony" in done.output
+
+
+def test_too_few_outcomes_end_with_1(tmp_path: Path) -> None:
+    done = invoke_in(project(tmp_path), "test", "--min", "50")
+
+    assert 1 == done.exit_code
+    assert "flow shop: 14.3 % of the outcomes are taken, 50 % are required" in done.output
+    assert 0 == invoke_in(tmp_path, "test", "--min", "14").exit_code
+
+
+def test_a_fault_of_a_scenario_file_is_shown_with_a_caret(tmp_path: Path) -> None:
+    done = invoke_in(project(tmp_path, HOLDS + "b:\n  script: [prss: 1]\n"), "test")
+
+    assert 1 == done.exit_code
+    assert 'tests/scenarios/shop.yaml:4:12  S102  a script has no "prss"' in done.output
+    assert "no scenario was played" in done.output
+
+
+def test_faulty_flows_are_shown_and_not_played(tmp_path: Path) -> None:
+    done = invoke_in(project(tmp_path, flow=TYPO), "test")
+
+    assert 1 == done.exit_code
+    assert 'unknown step "slaes"' in done.output
+
+
+def test_what_is_heard_is_written_where_it_is_left_open(tmp_path: Path) -> None:
+    folder = project(tmp_path, "\ufeff# mine\na:\n  script:\n    - hear  # what?\n    - press: 1\n")
+    file = folder / "tests" / "scenarios" / "shop.yaml"
+    before = invoke_in(folder, "test")
+    done = invoke_in(folder, "test", "--update")
+
+    assert (1, 0) == (before.exit_code, done.exit_code)
+    assert "`ncco test --update` writes what is heard" in before.output
+    assert "written: tests/scenarios/shop.yaml" in done.output
+    assert (
+        '\ufeff# mine\na:\n  script:\n    - hear: "For sales, press 1."  # what?\n    - press: 1\n' == file.read_text()
+    )
+    assert "written" not in invoke_in(folder, "test", "--update").output
+
+
+def test_the_graph_is_painted(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    done = [invoke_in(folder, "test", "--graph", name) for name in ("a.mmd", "a.dot", "a.png", "no/a.mmd")]
+
+    assert [0, 0, 2, 2] == [each.exit_code for each in done]
+    assert "sales<br/>1<br/>1 call" in (folder / "a.mmd").read_text()
+    assert (folder / "a.dot").read_text().startswith("digraph")
+    assert ("", "Error: a.png has no suffix of a drawing\n") == (done[2].stdout, done[2].stderr.splitlines(True)[0])
+    assert "1 scenario played, all hold" in done[3].stdout
+    assert "no/a.mmd cannot be written" in done[3].stderr
+
+
+def test_a_drawing_is_of_one_project(tmp_path: Path) -> None:
+    project(tmp_path / "a")
+    project(tmp_path / "b")
+    done = invoke_in(tmp_path, "test", "a", "b", "--graph", "a.mmd")
+
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert "a drawing is of one project" in done.stderr
+
+
+def test_a_drawing_is_of_flows_without_errors(tmp_path: Path) -> None:
+    done = invoke_in(project(tmp_path, flow=TYPO), "test", "--graph", "a.mmd")
+
+    assert 2 == done.exit_code
+    assert "E214" in done.stderr
+    assert "a drawing is of one project" in done.stderr
+
+
+def test_where_the_first_scenario_belongs_is_told_of_the_project(tmp_path: Path) -> None:
+    write_project(tmp_path / "shop", shop=SHOP)
+    (tmp_path / "shop/tests/scenarios").mkdir(parents=True)
+    done = [invoke_in(tmp_path, "test", path) for path in ("shop", "shop/tests", "shop/tests/scenarios")]
+
+    assert [2, 2, 2] == [each.exit_code for each in done]
+    assert [True] * 3 == ["write the first one into shop/tests/scenarios/, see" in each.stderr for each in done]
+
+
+@pytest.mark.parametrize(
+    ("form", "holds"), [("json", '"differing": 1'), ("github", "::error file=a/tests"), ("junit", "<testsuites>")]
+)
+def test_machines_get_one_document(tmp_path: Path, form: str, holds: str) -> None:
+    project(tmp_path / "a", HOLDS + DIFFERS)
+    project(tmp_path / "b")
+    done = invoke_in(tmp_path, "test", "a", "b", "--format", form)
+
+    assert 1 == done.exit_code
+    assert holds in done.output
+    assert "a/flows/shop.yaml" in done.output
+
+
+def test_a_file_or_a_folder_of_scenarios_finds_its_project(tmp_path: Path) -> None:
+    project(tmp_path / "a")
+    (tmp_path / "a" / "scenarios").mkdir()
+    (tmp_path / "a" / "scenarios" / "more.yaml").write_text(HOLDS)
+    counts = [
+        json.loads(invoke_in(tmp_path, "test", *words, "--format", "json").output)["played"]
+        for words in (["a"], ["a/scenarios"], ["a/tests/scenarios/shop.yaml", "a/scenarios/more.yaml"])
+    ]
+
+    assert [2, 1, 2] == counts
+
+
+def test_several_projects_are_told_apart(tmp_path: Path) -> None:
+    project(tmp_path / "a")
+    project(tmp_path / "b")
+    lines = invoke_in(tmp_path, "test", "a", "b").output.splitlines()
+
+    assert ["a:", "b:"] == [line for line in lines if line in ("a:", "b:")]
+    assert "2 scenarios played, all hold, " in lines[-1]
+
+
+def test_flows_may_be_somewhere_else(tmp_path: Path) -> None:
+    write_project(tmp_path / "x", shop=SHOP)
+    (tmp_path / "y").mkdir()
+    (tmp_path / "y" / "shop.yaml").write_text(HOLDS)
+    done = invoke_in(tmp_path, "test", "y", "--flows", "x/flows")
+
+    assert 0 == done.exit_code, done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nowhere"], "nowhere does not exist"),
+        ([], "there is no folder of flows at flows"),
+        (["lone"], "there are no scenarios in lone"),
+        (["notes.txt"], "notes.txt is no scenario file"),
+        (["stray.yaml"], "stray.yaml belongs to no project"),
+    ],
+)
+def test_nothing_to_play_ends_with_2(tmp_path: Path, words: list[str], told: str) -> None:
+    write_project(tmp_path / "lone", shop=SHOP)
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "stray.yaml").write_text(HOLDS)
+    done = invoke_in(tmp_path, "test", *words)
+
+    assert 2 == done.exit_code
+    assert told in done.output
+
+
+def test_a_wrong_setting_ends_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCCO_DIAL_ALLOW", "GB")
+    plain, live = invoke_in(project(tmp_path), "test"), invoke_in(tmp_path, "test", "--live")
+
+    assert (2, 2) == (plain.exit_code, live.exit_code)
+    assert "NCCO_DIAL_ALLOW" in plain.output
+
+
+LIVE = """\
+flow: shop
+numbers: ["442079460000"]
+start: a
+lookups: {customer: {get: "{{ env.CRM_URL }}/x", returns: {name: text}, default: {name: nobody}}}
+hooks: {seen: {post: "{{ env.CRM_URL }}/seen"}}
+steps:
+  a:
+    lookup: customer
+    send: seen
+    do:
+      - talk: "Hello {{ customer.name }}."
+    goto: end
+"""
+
+
+class Crm(BaseHTTPRequestHandler):
+    """Knows Ann, and takes hooks."""
+
+    taken: list[str]
+
+    def do_GET(self) -> None:
+        self._answer(b'{"name": "Ann"}')
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(b"{}")
+
+    def _answer(self, body: bytes) -> None:
+        self.taken.append(f"{self.command} {self.path}")
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def crm() -> Iterator[str]:
+    """The address of a CRM."""
+    Crm.taken = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Crm) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_live_asks_and_tells_for_real_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = project(tmp_path, "a:\n  script: [hear: Hello Ann]\n", LIVE)
+    with crm() as address:
+        monkeypatch.setenv("FLOW_CRM_URL", address)
+        calm = invoke_in(folder, "test")
+        asked = list(Crm.taken)
+        live = invoke_in(folder, "test", "--live")
+
+    assert (1, []) == (calm.exit_code, asked)
+    assert 0 == live.exit_code, live.output
+    assert ["GET /x", "POST /seen"] == Crm.taken
+    assert "live: lookups that a scenario does not answer are asked, and hooks are sent" in live.output
+
+
+def test_flows_may_be_named_by_their_project(tmp_path: Path) -> None:
+    project(tmp_path)
+    elsewhere = tmp_path / "elsewhere.yaml"
+    (tmp_path / "tests" / "scenarios" / "shop.yaml").rename(elsewhere)
+
+    assert 0 == ncco("test", elsewhere, "--flows", tmp_path).exit_code

@@ -1,0 +1,118 @@
+"""`ncco test --url`: scenarios on a server that knows nothing of this project."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.cli.projects import SHOP, ncco, write_project
+from tests.system.cli.simulated import served
+from tests.system.simulator.foreign_server import app
+
+FINDS_BOTH = """\
+who says nothing is asked again:
+  script:
+    - silence
+    - hear: Press 1 for news
+who presses 2 is told good bye:
+  script:
+    - press: 2
+    - hear: Goodbye
+"""
+HOLDS = """\
+who presses 1 hears the news:
+  given: {customer: {name: Ann}}
+  script: [press: 1, hear: There is no news, end]
+  expect: {end: completed, hooks: [told]}
+"""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with served(app) as address:
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def _calls(tmp_path: Path) -> None:
+    (tmp_path / "calls.yaml").write_text(FINDS_BOTH)
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "holds.yaml").write_text(HOLDS)
+
+
+def test_scenarios_find_both_faults_of_a_server_that_somebody_else_wrote(address: str) -> None:
+    done = ncco("test", "calls.yaml", "--url", f"{address}/answer", "--event-url", f"{address}/event")
+
+    assert 1 == done.exit_code
+    assert "✗ who says nothing is asked again  calls.yaml:1" in done.output
+    assert f"note: input webhook to {address}/choice: Invalid response code. the status is 500" in done.output
+    assert "✗ who presses 2 is told good bye  calls.yaml:5" in done.output
+    assert 'There is no action "hangup".' in done.output
+    assert "2 scenarios played, 2 differ, " in done.output
+
+
+def test_what_is_not_judged_is_said_aloud(address: str) -> None:
+    done = ncco("test", "--url", f"{address}/answer")
+
+    assert 0 == done.exit_code, done.output
+    assert "~ who presses 1 hears the news  scenarios/holds.yaml:1" in done.output
+    assert "  not judged: given (the server asks its own lookups)" in done.output
+    assert "  not judged: expect.hooks (a server at a URL does not show it)" in done.output
+    assert "1 scenario played, all hold, 1 of them judged in part, " in done.output
+    assert "outcomes" not in done.output
+
+
+def test_a_flow_of_the_project_at_hand_is_called_on_its_number(address: str, tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    (tmp_path / "scenarios" / "holds.yaml").write_text("a call:\n  flow: shop\n  script: [press: 1, end]\n")
+    done = ncco("test", "scenarios", "--url", f"{address}/answer", "--format", "json")
+    (call,) = json.loads(done.stdout)["scenarios"]
+
+    assert [] == call["unjudged"]
+
+
+def test_machines_are_told_what_was_not_judged(address: str) -> None:
+    words = ("test", "scenarios", "--url", f"{address}/answer", "--format")
+    told = json.loads(ncco(*words, "json").output)["scenarios"][0]["unjudged"]
+
+    assert ["given (the server asks its own lookups)", "expect.hooks (a server at a URL does not show it)"] == told
+    assert "::notice file=scenarios/holds.yaml,line=1," in ncco(*words, "github").output
+    assert "<system-out>not judged: given (the server" in ncco(*words, "junit").output
+
+
+def test_what_is_heard_is_written(address: str, tmp_path: Path) -> None:
+    (tmp_path / "open.yaml").write_text("a call:\n  script: [press: 1, hear, end]\n")
+    done = ncco("test", "open.yaml", "--url", f"{address}/answer", "--update")
+
+    assert 0 == done.exit_code, done.output
+    assert "There is no news." in (tmp_path / "open.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--url", "calls.example.com"], "calls.example.com is no URL of a server"),
+        (["--url", "http://127.0.0.1:1/answer"], "there is no server at http://127.0.0.1:1/answer"),
+        (["--event-url", "http://127.0.0.1:1/event"], "--event-url is for a server at a URL"),
+        (["--url", "http://127.0.0.1:1/answer", "--live"], "--live is for the flows of a project"),
+        (["--url", "http://127.0.0.1:1/answer", "--min", "0"], "--min is for the flows of a project"),
+        (["--url", "http://127.0.0.1:1/answer", "--flows", "flows"], "--flows is for the flows of a project"),
+        (["--url", "http://127.0.0.1:1/answer", "empty"], "there are no scenarios in empty"),
+        (["--url", "http://127.0.0.1:1/answer", "none"], "none does not exist"),
+        (["--url", "http://127.0.0.1:1/answer", "calls.txt"], "calls.txt is no scenario file"),
+    ],
+)
+def test_what_cannot_be_played_ends_with_2(words: list[str], told: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "calls.txt").write_text("")
+    done = ncco("test", *words)
+
+    assert 2 == done.exit_code, done.output
+    assert told in done.output
+
+
+def test_words_that_no_scenario_holds_end_with_2(address: str) -> None:
+    assert 2 == ncco("test", "--url", f"{address}/answer", "-k", "pony").exit_code

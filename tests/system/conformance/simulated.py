@@ -1,0 +1,182 @@
+"""Plays cases on this project's own simulator."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+from app.simulator import (
+    Application,
+    Behaviour,
+    CallIsOver,
+    Durations,
+    Keys,
+    Parties,
+    PhoneCall,
+    Request,
+    Response,
+    VirtualClock,
+    Vonage,
+)
+from tests.system.conformance.played import Played, Sent, filled, legs_of
+from tests.system.conformance.suite import BASE, SOUNDS, Act, Caller, Case, Party, Reply, Sound
+
+SECRET = "invented-signature-secret-for-tests-only"
+ACCOUNT = {"signature_secret": SECRET, "api_key": "ab12cd34", "application_id": "7d0e1f2a-3333-4444-8555-666677778888"}
+URLS = {f"{name}_url": f"{BASE}/{name}" for name in ("answer", "event", "fallback")}
+ONE_WORD_A_SECOND = 60 / 155
+AUDIO = {f"https://audio.example/{seconds}s.mp3": float(seconds) for seconds in (*range(1, 61), 600, 3600)}
+PATIENCE = 40
+"""How often a caller who does nothing more is waited for until the runner hangs up."""
+
+
+class CannedServer:
+    """Replies what the case says, and keeps what it was asked."""
+
+    def __init__(self, case: Case, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._replies = {path: list(replies) for path, replies in case.replies.items()}
+        self.requests: list[Sent] = []
+
+    @property
+    def now(self) -> datetime:
+        return self._clock.now
+
+    async def deliver(self, request: Request) -> Response:
+        sent = Sent(self._clock.ms / 1000, request.method, request.url, request.headers, request.body)
+        self.requests.append(sent)
+        replies = self._replies.get(sent.path, [Reply()])
+        return self._response(replies.pop(0) if len(replies) > 1 else replies[0])
+
+    def _response(self, reply: Reply) -> Response:
+        if reply.failure:
+            return Response(0, failure=reply.failure)
+        text = reply.body or ""
+        if reply.ncco is not None:
+            text = json.dumps(filled(reply.ncco, self.requests))
+        headers = {"content-type": reply.type} if reply.type and text else {}
+        return Response(reply.status, headers, text.encode(), reply.seconds)
+
+
+class Simulated:
+    """The simulator as a platform of the suite."""
+
+    async def play(self, case: Case) -> Played:
+        """See `Platform`."""
+        return await _Stage(case).play()
+
+
+class _Stage:
+    """One case, being played."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        clock = VirtualClock()
+        self._server = CannedServer(case, clock)
+        settings: dict[str, Any] = {**URLS, **ACCOUNT, **case.platform}
+        if isinstance(settings.get("steering"), list):
+            settings["steering"] = frozenset(settings["steering"])
+        parties = Parties({address: _behaviours(party) for address, party in case.parties.items()})
+        durations = Durations(streams=AUDIO, pace=ONE_WORD_A_SECOND)
+        self._vonage = Vonage(
+            Application(**settings), self._server, clock, parties, durations=durations, seed=case.case
+        )
+        self._clock = clock
+        self._calls: dict[str, PhoneCall] = {}
+        self._played = Played()
+
+    async def play(self) -> Played:
+        caller = await self._ring("caller", self._case.caller)
+        for act in self._case.does:
+            await self._do(act)
+        for call in list(self._calls.values()):
+            await _to_the_end(call)
+        played = self._played
+        played.zero = self._clock.ms / 1000 - caller.at
+        played.uuid, played.is_answered = caller.uuid, caller.is_answered
+        await self._vonage.run()
+        played.webhooks = self._server.requests
+        played.ended_by = caller.ended_by
+        played.ended_at = next((heard.at for heard in caller.transcript if heard.kind in ("ended", "hung up")), 0.0)
+        self._take_down()
+        return played
+
+    async def _ring(self, name: str, caller: Caller) -> PhoneCall:
+        call = self._calls[name] = await self._vonage.call(
+            caller.to, caller.number, endpoint_type=caller.endpoint_type, from_user=caller.user,
+            sip_headers=caller.sip_headers, custom_data=caller.custom_data,
+        )  # fmt: skip
+        return call
+
+    async def _do(self, act: Act) -> None:
+        if act.waits is not None:
+            await self._vonage.run(act.waits)
+        elif act.call is not None:
+            await self._ring(act.call, self._case.callers[act.call])
+        else:
+            try:
+                await self._act(self._party(act.who), act)
+            except (CallIsOver, ValueError) as problem:
+                self._played.problems.append(f"{act.model_dump(exclude_defaults=True)}: {problem}")
+
+    async def _act(self, call: PhoneCall, act: Act) -> None:
+        if act.press is not None:
+            await call.press(act.press, at=act.at)
+        elif act.speak is not None:
+            await call.speak(*act.speak, at=act.at, seconds=act.seconds, error=act.error)
+        elif act.silence:
+            await call.silence()
+        elif act.hang_up:
+            await call.hang_up(at=act.at)
+        else:
+            moment = await call.listen(act.listen if isinstance(act.listen, float) else None)
+            if isinstance(act.listen, str) and act.listen not in ("anything", moment.kind):
+                self._played.problems.append(f"{act.listen} was to be waited for, not {moment.kind} at {moment.at:g} s")
+
+    def _party(self, who: str) -> PhoneCall:
+        if who in self._calls:
+            return self._calls[who]
+        uuid = legs_of(self._server.requests).get(who)
+        found = [leg for call in self._calls.values() for leg in call.dialled if leg.uuid == uuid]
+        if not found:
+            raise ValueError(f"{who} has not been dialled")
+        return found[0]
+
+    def _take_down(self) -> None:
+        heard: dict[str, list[Sound]] = defaultdict(list)
+        addresses = {uuid: address for address, uuid in legs_of(self._server.requests).items()}
+        legs = {call.uuid: name for name, call in self._calls.items()}
+        legs |= {
+            leg.uuid: addresses.get(leg.uuid, leg.uuid) for call in self._calls.values() for leg in call.dialled
+        }  # fmt: skip
+        calls = [leg for call in self._calls.values() for leg in (call, *call.dialled)]
+        for call in calls:
+            heard[legs[call.uuid]] += [
+                Sound(kind=entry.kind, text=entry.text, at=entry.at, lasts=entry.seconds, cut=entry.is_cut)
+                for entry in call.transcript
+                if entry.kind in SOUNDS
+            ]
+        self._played.heard = dict(heard)
+
+
+def _behaviours(party: Party | list[Party]) -> Behaviour | list[Behaviour]:
+    return _behaviour(party) if isinstance(party, Party) else [_behaviour(one) for one in party]
+
+
+def _behaviour(party: Party) -> Behaviour:
+    fields = party.model_dump(exclude={"presses"})
+    return Behaviour(**fields, script=tuple(Keys(digits) for digits in party.presses))
+
+
+async def _to_the_end(call: PhoneCall) -> None:
+    """A caller does nothing more: inputs time out; one who would wait for ever hangs up."""
+    for _ in range(PATIENCE):
+        moment = await call.listen()
+        if moment.kind == "end":
+            return
+        if moment.kind == "idle":
+            break
+        await call.silence()
+    await call.hang_up()

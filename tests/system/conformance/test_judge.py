@@ -1,0 +1,216 @@
+"""The suite finds what it should: a platform that behaves otherwise fails, and says how."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.system.conformance.judge import differences
+from tests.system.conformance.played import Played
+from tests.system.conformance.served import Target, faults_of
+from tests.system.conformance.simulated import SECRET, Simulated
+from tests.system.conformance.suite import SOURCES, Case, load, table
+
+CASES = load()
+TARGET = Target({name: f"https://mine.example/{name}" for name in ("answer", "event", "fallback")}, SECRET)
+
+
+def case(**fields: Any) -> Case:
+    """A case of one text, an input and thanks."""
+    menu = [
+        {"action": "talk", "text": "one two", "bargeIn": True},
+        {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": 1}, "eventUrl": ["https://server.example/input"]},
+    ]
+    known: dict[str, Any] = {
+        "case": "a menu",
+        "source": "NCCO reference, Input: an IVR",
+        "replies": {"answer": menu, "input": [{"action": "talk", "text": "thanks"}]},
+        "does": [{"press": "1", "at": 1}],
+    }
+    return Case.model_validate({**known, **fields})
+
+
+async def told(**fields: Any) -> list[str]:
+    """What is amiss when our simulator plays it."""
+    wanted = case(**fields)
+    return differences(wanted, await Simulated().play(wanted), SECRET)
+
+
+async def test_a_case_that_is_right_has_no_differences() -> None:
+    assert [] == await told(
+        hears=[{"talk": "one two", "at": 0, "lasts": 1, "cut": True}, {"talk": "thanks", "at": 1}],
+        webhooks=[{"to": "answer"}, {"to": "input", "at": 1, "signed": True, "with": {"dtmf": {"digits": "1"}}}],
+        ends={"by": "platform", "at": 2},
+    )
+
+
+@pytest.mark.parametrize(
+    ("hears", "problem"),
+    [
+        ([{"talk": "one two"}], "caller also hears"),
+        ([{"talk": "one two"}, {"talk": "thanks"}, {"talk": "bye"}], "caller does not hear"),
+        ([{"talk": "one two"}, {"talk": "thank you"}], "'thanks'"),
+        ([{"talk": "one two"}, {"stream": "thanks"}], "'kind': 'talk'"),
+        ([{"talk": "one two", "cut": False}, {"talk": "thanks"}], "'cut': True"),
+        ([{"talk": "one two", "lasts": 2}, {"talk": "thanks"}], "'lasts': 1.0"),
+        ([{"talk": "one two"}, {"talk": "thanks", "at": 1.1}], "'at': 1.0"),
+    ],
+)
+async def test_other_sounds_are_told(hears: list[dict[str, Any]], problem: str) -> None:
+    (difference,) = await told(hears=hears)
+
+    assert problem in difference
+
+
+@pytest.mark.parametrize(
+    ("webhook", "problem"),
+    [
+        ({"to": "notify"}, "it went to input"),
+        ({"to": "input", "status": "busy"}, "its status is None"),
+        ({"to": "input", "method": "GET"}, "it was a POST"),
+        ({"to": "input", "at": 2}, "it came at 1 s"),
+        ({"to": "input", "only": ["dtmf"]}, "it has ['conversation_uuid'"),
+        ({"to": "input", "without": ["dtmf.digits"]}, "it has dtmf.digits"),
+        ({"to": "input", "with": {"dtmf": {"digits": "2"}}}, "dtmf.digits is '1'"),
+        ({"to": "input", "with": {"dtmf": {"timed_out": 0}}}, "dtmf.timed_out is False"),
+        ({"to": "input", "with": {"status": "*"}}, "status is missing"),
+        ({"to": "input", "with": {"from": "~49.*"}}, "from is '447700900123'"),
+        ({"to": "input", "headers": {"content-type": "text/plain"}}, "header content-type is 'application/json'"),
+        ({"to": "input", "signed": False}, "it is signed"),
+    ],
+)
+async def test_other_webhooks_are_told(webhook: dict[str, Any], problem: str) -> None:
+    (difference,) = await told(webhooks=[{"to": "answer"}, webhook])
+
+    assert problem in difference
+
+
+async def test_webhooks_too_many_and_too_few_are_told() -> None:
+    few = await told(webhooks=[{"to": "answer"}])
+    many = await told(webhooks=[{"to": "answer"}, {"to": "input"}, {"to": "input"}])
+
+    assert few[0].startswith("also sent: POST input")
+    assert ['no webhook {"to": "input"}: nothing more was sent'] == many
+
+
+async def test_the_order_of_webhooks_counts_unless_they_stand_in_a_group() -> None:
+    swapped = [{"to": "input"}, {"to": "answer"}]
+
+    assert 2 == len(await told(webhooks=swapped))
+    assert [] == await told(webhooks=[swapped])
+
+
+async def test_another_end_is_told() -> None:
+    assert ["the call ended by platform, not by user"] == await told(ends={"by": "user"})
+    assert ["the call ended at 2 s, not at 3 s"] == await told(ends={"by": "platform", "at": 3})
+    assert ["the call was answered"] == await told(ends={"by": "platform"}, answered=False)
+
+
+async def test_acts_that_cannot_be_done_are_told() -> None:
+    late = await told(does=[{"press": "1"}, {"listen": "end"}, {"press": "2"}], ends={"by": "platform"})
+    nobody = await told(does=[{"press": "1", "who": "447700900456"}], ends={"by": "platform"})
+    other = await told(does=[{"listen": "record"}], ends={"by": "platform"})
+
+    assert "the call ended" in late[0]
+    assert "447700900456 has not been dialled" in nobody[0]
+    assert "record was to be waited for, not input at 2 s" in other[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [("", "unsigned"), ("Basic abc", "its token does not hold"), ("Bearer a.b.c", "its token does not hold")],
+)
+async def test_tokens_that_do_not_hold_are_told(header: str, problem: str) -> None:
+    wanted = case(webhooks=[{"to": "answer"}, {"to": "input", "signed": True}])
+    played = await Simulated().play(wanted)
+    forged = [replace(sent, headers={"Authorization": header}) for sent in played.webhooks]
+
+    assert problem in differences(wanted, replace(played, webhooks=forged), SECRET)[0]
+
+
+async def test_a_token_of_another_body_is_told() -> None:
+    wanted = case(webhooks=[{"to": "answer", "signed": True}, {"to": "input"}])
+    played = await Simulated().play(wanted)
+    changed = [replace(sent, body=sent.body + b" ") for sent in played.webhooks]
+
+    assert "its payload_hash is of other bytes" in differences(wanted, replace(played, webhooks=changed), SECRET)[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"source": "", "unverified": ""}, "has a source, or a reason"),
+        ({"source": "somewhere", "ends": {"by": "user"}}, "a source begins with one of"),
+        ({}, "expects nothing shows nothing"),
+        ({"hears": [{"says": "one"}]}, "a sound has exactly one of"),
+        ({"does": [{"at": 3}], "hears": []}, "an act is one thing"),
+        ({"heard": []}, "Extra inputs are not permitted"),
+    ],
+)
+def test_a_case_with_a_fault_is_refused(fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        case(**fields)
+
+
+def test_a_platform_that_does_nothing_conforms_to_nothing() -> None:
+    silent = Played()
+
+    assert [] == [known.case for _, known in CASES if not differences(known, silent, SECRET)]
+
+
+def test_there_are_at_least_150_cases_with_names_of_their_own() -> None:
+    names = [known.case for _, known in CASES]
+
+    assert 150 <= len(set(names)) == len(names)
+
+
+def test_most_cases_are_verified() -> None:
+    verified = [known for _, known in CASES if not known.unverified]
+
+    assert 150 <= len(verified)
+    assert set(SOURCES) >= {known.section.partition(",")[0] for known in verified}
+    assert [] == [known.case for known in verified if ": " not in known.source]
+
+
+def test_the_table_counts_every_case_once() -> None:
+    assert "| **all** | **1** | **1** |" in table([("a", case(hears=[])), ("b", case(hears=[], unverified="why"))])
+
+
+async def test_a_server_whose_replies_the_platform_takes_has_no_faults() -> None:
+    played = await Simulated().play(case(hears=[]))
+    ncco = [{"action": "talk", "text": "Hello"}]
+    server = httpx.MockTransport(
+        lambda request: httpx.Response(200, json=ncco) if request.url.path == "/answer" else httpx.Response(204)
+    )
+
+    assert [] == await faults_of(TARGET, played.webhooks, server)
+
+
+async def test_a_server_is_sent_signed_webhooks_with_its_own_urls() -> None:
+    wanted = case(hears=[], replies={"answer": {"status": 500}}, platform={"answer_method": "GET"}, answered=False)
+    played = await Simulated().play(wanted)
+    got: list[httpx.Request] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        got.append(request)
+        return httpx.Response(404)
+
+    faults = await faults_of(TARGET, played.webhooks, httpx.MockTransport(reply))
+
+    assert len(played.webhooks) == len(faults)
+    assert {"/answer", "/event", "/fallback"} == {request.url.path for request in got}
+    assert all(request.headers["authorization"].startswith("Bearer ") for request in got)
+    assert "the status is 404" in faults[0]
+
+
+async def test_a_server_that_answers_with_an_object_is_found_out() -> None:
+    played = await Simulated().play(case(hears=[]))
+    server = httpx.MockTransport(lambda _: httpx.Response(200, content=json.dumps({"status": "ok"})))
+
+    faults = await faults_of(TARGET, played.webhooks, server)
+
+    assert len(played.webhooks) == len(faults)

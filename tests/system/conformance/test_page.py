@@ -1,0 +1,28 @@
+"""docs/reference/conformance.md tells every key of a case, and how many cases there are."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel
+
+from tests.system.conformance.suite import SOUNDS, Act, Caller, Case, Party, Reply, Webhook, load, table
+from tests.system.repository.tracked import text_of
+
+PAGE = text_of("docs/reference/conformance.md")
+
+
+def keys_of(model: type[BaseModel]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+@pytest.mark.parametrize("model", [Act, Caller, Case, Party, Reply, Webhook])
+def test_every_key_has_its_place_on_the_page(model: type[BaseModel]) -> None:
+    assert [] == [key for key in sorted(keys_of(model)) if f"`{key}`" not in PAGE]
+
+
+def test_every_sound_has_its_place_on_the_page() -> None:
+    assert [] == [sound for sound in sorted(SOUNDS) if f"`{sound}`" not in PAGE]
+
+
+def test_the_page_counts_the_cases_as_they_are() -> None:
+    assert table(load()) == PAGE.partition("<!-- counted -->\n")[2]

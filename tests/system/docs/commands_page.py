@@ -1,0 +1,65 @@
+"""Writes docs/reference/commands.md from the commands themselves: `make docs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import click
+
+from app.cli import COMMANDS, main
+from tests.system.repository.tracked import ROOT
+
+PAGE: Final = ROOT / "docs" / "reference" / "commands.md"
+WIDTH: Final = 100
+
+SHARED: Final = {"flows", "templates"}
+"""Options that the introduction explains."""
+
+INTRODUCTION: Final = """# Commands
+
+<!-- written by make docs -->
+
+What `--help` prints. Commands print for people, and most of them for programs with `--format json`; results go to
+standard output, remarks to standard error. Exit codes are the same everywhere: **0** fine, **1** faults found, **2**
+cannot run, **130** ended by Ctrl-C, **141** nothing reads the output any more. Commands that read a project also take:
+
+| option | what it is |
+|---|---|
+| `--flows PATH` | the project folder, or its folder of flow files [`NCCO_FLOWS`, else `flows`] |
+| `--templates PATH` | its folder of templates [`NCCO_TEMPLATES`, else beside the flows] |
+"""
+
+
+def page() -> str:
+    """The page of the commands: a heading for each, with what its `--help` prints."""
+    return "\n".join([INTRODUCTION, *(_section(name, command) for name, _, command in commands())])
+
+
+def commands() -> Iterator[tuple[str, str, click.Command]]:
+    """Every command by what one writes, with its short help; those of a command behind it."""
+    for name, short in COMMANDS.items():
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
+        yield f"ncco {name}", short, command
+        for inner_name, inner in (command.commands if isinstance(command, click.Group) else {}).items():
+            yield f"ncco {name} {inner_name}", inner.short_help or "", inner
+
+
+def _section(name: str, command: click.Command) -> str:
+    with click.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH) as context:
+        formatter = context.make_formatter()
+        command.format_help_text(context, formatter)
+        options = (each for each in command.params if isinstance(each, click.Option) and each.name not in SHARED)
+        rows = [record for option in options if (record := option.get_help_record(context)) is not None]
+        if rows:
+            with formatter.section("Options"):
+                formatter.write_dl(rows)
+        command.format_epilog(context, formatter)
+        usage = " ".join([name, *command.collect_usage_pieces(context)])
+    text = formatter.getvalue().strip("\n")
+    return f"## `{name}`\n\n```text\n{usage}\n\n{text}\n```\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,83 @@
+"""The servers that a page tells its reader to start, started by the tests on free ports.
+
+A page says it in a block of `bash` under the comment `<!-- not run: the tests start these servers on other ports -->`:
+a folder to go to, a stand-in if the example asks another server, and `ncco serve --dev` with its settings. Other pages
+are run against the flows of this repository.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.system.cli.running import plain_environment, running_server
+from tests.system.docs.blocks import blocks_of
+from tests.system.repository.tracked import ROOT
+
+TOLD = "not run: the tests start these servers on other ports"
+ADDRESS = "127.0.0.1:8000"
+STAND_IN = "127.0.0.1:8001"
+"""Where the pages say that the servers are."""
+
+
+@dataclass
+class Told:
+    """What a page says of its servers."""
+
+    folder: Path = ROOT
+    stand_in: list[str] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    words: list[str] = field(default_factory=lambda: ["--dev"])
+
+
+def told_by(page: str) -> Told:
+    """The servers of a page."""
+    told = Told()
+    for line in "".join(block.code for block in blocks_of(page) if block.comment == TOLD).splitlines():
+        words = shlex.split(line)
+        if words[0] == "cd":
+            told.folder = ROOT / words[1]
+        elif words[0] == "python":
+            assert words[-1] == "&", f"{page}: the stand-in does not run beside the server"
+            told.stand_in = words[1:-1]
+        else:
+            settings = [word for word in words if "=" in word]
+            assert words[len(settings) :][:2] == ["ncco", "serve"], f"{page}: {line}"
+            told.settings = dict(setting.split("=", 1) for setting in settings)
+            told.words = words[len(settings) + 2 :]
+    return told
+
+
+@contextmanager
+def servers_of(page: str, home: Path) -> Iterator[dict[str, str]]:
+    """Starts them; gives where the page says that they are → where they really are."""
+    told = told_by(page)
+    with _stand_in(told, home) if told.stand_in else nullcontext("") as stand_in:
+        settings = {name: value.replace(STAND_IN, stand_in) for name, value in told.settings.items()}
+        with running_server(home, *told.words, cwd=told.folder, env=settings) as server:
+            yield {ADDRESS: server.address, **({STAND_IN: stand_in} if stand_in else {})}
+
+
+@contextmanager
+def _stand_in(told: Told, home: Path) -> Iterator[str]:
+    process = subprocess.Popen(
+        [sys.executable, *told.stand_in, "--port", "0"],
+        cwd=told.folder,
+        env=plain_environment(home),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://(\S+)", process.stdout.readline())
+        assert found, "the stand-in did not start"
+        yield found[1]
+    finally:
+        process.kill()
+        process.communicate()

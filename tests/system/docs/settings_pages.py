@@ -1,0 +1,95 @@
+"""Writes docs/reference/settings.md and .env.example from app.settings: `make docs`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import SecretStr
+
+from app.settings import Settings
+from app.settings.fields import variable
+from tests.system.repository.tracked import ROOT
+
+PAGE: Final = ROOT / "docs" / "reference" / "settings.md"
+EXAMPLE: Final = ROOT / ".env.example"
+
+INTRODUCTION: Final = """# Settings
+
+<!-- written by make docs -->
+
+The server reads its settings from the environment, and from a file `.env` in the folder in which it starts;
+`.env.example` lists them all. The environment wins over `.env`, an option of the command wins over both. An empty
+variable counts as not set. A setting that cannot be used is shown with its cure, and the command ends with 2.
+
+A secret may be in a file, as Docker and Kubernetes provide it: `NCCO_KEY_FILE` names the file that holds `NCCO_KEY`;
+the same works for `NCCO_HOOK_SECRET`, `VONAGE_SIGNATURE_SECRET` and the previous secrets (`.._PREVIOUS_FILE`). Every
+worker reads a changed file within two seconds; SIGHUP makes a running server read the secrets of its `.env` again. A
+secret that cannot be used is logged, and the earlier one stays. A `.._PREVIOUS_FILE` may be empty or missing.
+
+Variables for flows begin with `FLOW_`: what a flow calls `env.CRM_URL` is `FLOW_CRM_URL`.
+"""
+CHAPTERS: Final[Mapping[str, str]] = {"NCCO_": "The server", "VONAGE_": "The account at Vonage"}
+
+HEAD: Final = """# Settings of the server: copy this file to `.env` and remove the # in front of what you set.
+# The environment wins over `.env`, an option of the command over both. Written by `make docs`.
+#
+# Variables for flows begin with FLOW_: what a flow calls env.CRM_URL is FLOW_CRM_URL here.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting: its variable, its default as one would write it, and what it does."""
+
+    variable: str
+    default: str
+    meaning: str
+
+
+def rows() -> Iterator[Row]:
+    for name, field in Settings.model_fields.items():
+        yield Row(
+            variable(name),
+            _written(field.get_default(call_default_factory=True, validated_data={})),
+            " ".join((field.description or "").split()),
+        )
+
+
+def page() -> str:
+    """The page of the settings: a heading for each, by who reads them."""
+    chapters = (
+        f"## {title}\n\n" + "\n".join(_section(row) for row in rows() if row.variable.startswith(prefix))
+        for prefix, title in CHAPTERS.items()
+    )
+    return "\n".join([INTRODUCTION, *chapters])
+
+
+def _section(row: Row) -> str:
+    default = f"Default: {_code(row.default)}" if row.default else "Not set by default"
+    return f"### `{row.variable}`\n\n{row.meaning}\n\n{default.rstrip('.')}.\n"
+
+
+def example() -> str:
+    return HEAD + "".join(f"\n# {row.meaning}\n#{row.variable}={row.default}\n" for row in rows())
+
+
+def _written(default: object) -> str:
+    if isinstance(default, tuple) and default:  # the failsafe NCCO, which may be written as what it says
+        return str(default[0]["text"])
+    if isinstance(default, SecretStr):
+        return default.get_secret_value()
+    if isinstance(default, bool):
+        return str(int(default))
+    return "" if default in (None, ()) else str(default)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if re.fullmatch(r"[\w./:-]+", text) else f'"{text}"'
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    EXAMPLE.write_text(example(), encoding="utf-8")

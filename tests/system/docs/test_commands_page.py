@@ -1,0 +1,14 @@
+"""The page of the commands tells what each `--help` tells."""
+
+from __future__ import annotations
+
+from tests.system.docs.commands_page import PAGE, commands, page
+from tests.system.docs.headings import things_of
+
+
+def test_the_page_has_the_commands_as_they_are() -> None:
+    assert page() == PAGE.read_text(encoding="utf-8"), "run `make docs`"
+
+
+def test_every_command_has_its_heading() -> None:
+    assert [name for name, _, _ in commands()] == things_of("docs/reference/commands.md")

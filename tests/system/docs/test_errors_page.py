@@ -1,0 +1,15 @@
+"""docs/errors.md lists every code, as the tables of rules have it."""
+
+from __future__ import annotations
+
+import re
+
+from tests.system.docs.errors_page import PAGE, page, rules
+
+
+def test_the_page_is_as_new_as_the_rules() -> None:
+    assert page() == PAGE.read_text(encoding="utf-8"), "run `make docs`"
+
+
+def test_every_rule_has_its_heading() -> None:
+    assert sorted(rule.code for rule in rules()) == sorted(re.findall(r"^### ([A-Z]\d{3})$", page(), re.M))

@@ -1,0 +1,40 @@
+"""What a page shows of a file stands so in the file."""
+
+from __future__ import annotations
+
+import re
+from textwrap import dedent, indent
+
+import pytest
+
+from tests.system.docs.blocks import Block, blocks_of, pages
+from tests.system.examples.example_projects import PROJECTS
+from tests.system.repository.tracked import text_of
+
+EXCERPTS = [block for page in pages() for block in blocks_of(page) if block.source]
+LEFT_OUT = re.compile(r"^ *\.\.\.\n", re.MULTILINE)
+
+
+def stands_in(piece: str, text: str) -> bool:
+    """Whether these whole lines stand in `text`, however deep they are indented there."""
+    depths = {len(line) - len(line.lstrip()) for line in text.splitlines()}
+    return any(f"\n{indent(piece, ' ' * depth)}\n" in f"\n{text}\n" for depth in depths)
+
+
+@pytest.mark.parametrize("block", EXCERPTS, ids=str)
+def test_an_excerpt_equals_its_file(block: Block) -> None:
+    pieces = [dedent(piece).strip("\n") for piece in LEFT_OUT.split(block.code)]
+    text = text_of(block.source)
+
+    assert [] == [piece for piece in pieces if not stands_in(piece, text)]
+
+
+def test_an_altered_excerpt_is_noticed() -> None:
+    assert stands_in("b: c\n\nd: e", "a:\n  b: c\n\n  d: e\n")
+    assert not stands_in("b: x", "a:\n  b: c\n")
+    assert not stands_in("b: c", "a:\n  b: cd\n")
+
+
+@pytest.mark.parametrize("example", PROJECTS)
+def test_every_example_is_shown_on_a_page(example: str) -> None:
+    assert [] != [block for block in EXCERPTS if block.source.startswith(f"examples/{example}/")]

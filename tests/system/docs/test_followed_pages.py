@@ -1,0 +1,84 @@
+"""A page that is followed from nothing, block by block in an empty folder, prints what it says."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from shlex import quote
+
+import pytest
+
+from tests.system.docs.blocks import ELSEWHERE, Block, blocks_of, examples_of, is_followed, pages
+from tests.system.docs.page_servers import ADDRESS
+from tests.system.docs.test_blocks import CHECKER, LOOSELY, as_printed
+
+FOLLOWED = [page for page in pages() if is_followed(page)]
+MARK = "=== end of a block ==="
+BEGIN = f"""\
+address={ADDRESS}
+servers=
+end_servers() {{ for server in $servers; do kill -INT "$server" 2>/dev/null && wait "$server" || true; done; }}
+trap end_servers EXIT
+"""
+READY = """
+for _ in $(seq 150); do curl -sf "http://$address/readyz" >/dev/null && break; sleep 0.2; done
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def as_script(page: str) -> str:
+    """The page as one shell script."""
+    return BEGIN + "\n".join(_as_commands(block) for block in blocks_of(page))
+
+
+def _as_commands(block: Block) -> str:
+    if block.title:
+        path = quote(block.title)
+        return f"mkdir -p \"$(dirname {path})\"\ncat > {path} <<'=== end of file'\n{block.code}=== end of file\n"
+    if not block.is_run:
+        return ""
+    code = block.code
+    if block.comment == ELSEWHERE:
+        code = f'{{ exec {code.strip()} ; }} >server.log 2>&1 &\nservers="$servers $!"{READY}'
+    return f"{code}\nprintf '\\n{MARK}\\n'"
+
+
+@pytest.mark.parametrize("page", FOLLOWED)
+def test_a_reader_who_follows_the_page_sees_what_it_says(page: str, tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    examples = examples_of(page, "bash")
+
+    done = subprocess.run(
+        ["bash", "-eu", "-o", "pipefail", "-c", as_script(page).replace(ADDRESS, address)],
+        cwd=tmp_path,
+        env={
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+            "NO_COLOR": "1",
+            "NCCO_PORT": address.rpartition(":")[2],
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    printed = done.stdout.split(f"\n{MARK}\n")
+
+    assert len(examples) == len(printed) - 1, f"{examples[len(printed) - 1].block}: {printed[-1]}"
+    for example, got in zip(examples, printed, strict=False):
+        want = got if example.printed is None else example.printed.replace(ADDRESS, address)
+        assert CHECKER.check_output(as_printed(want), as_printed(got), LOOSELY), f"{example.block}: {got}"
+
+
+def test_the_tutorial_is_followed() -> None:
+    assert "docs/tutorial.md" in FOLLOWED

@@ -1,0 +1,38 @@
+"""The page of options tells those that the flow language takes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app.flow.actions.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
+from app.flow.actions.item import ACTIONS
+from tests.system.docs.headings import section, things_of
+from tests.system.docs.options_page import PAGE, page
+
+NAME = "docs/reference/options.md"
+OLD_SPELLINGS = {"standard_headers", "conversation_id", "voice_name"}
+
+
+def told(heading: str) -> set[str]:
+    return {name for name in re.findall(r"^\| `([^`]+)`", section(NAME, heading), re.M) if "." not in name}
+
+
+def test_the_page_has_the_options_as_they_are() -> None:
+    assert page() == PAGE.read_text(encoding="utf-8"), "run `make docs`"
+
+
+def test_every_action_and_endpoint_has_its_heading() -> None:
+    assert sorted(ACTIONS) == sorted(things_of(NAME, "Actions"))
+    assert sorted(ENDPOINT_TYPES) == sorted(things_of(NAME, "Endpoints"))
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_the_options_of_an_action_are_those_of_the_flow_language(action: str) -> None:
+    assert set(action_shape(action).fields) - OLD_SPELLINGS == told(f"### `{action}`")
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINT_TYPES)
+def test_the_options_of_an_endpoint_are_those_of_the_flow_language(endpoint: str) -> None:
+    assert set(endpoint_shape(endpoint).fields) - OLD_SPELLINGS == told(f"### `{endpoint}`")

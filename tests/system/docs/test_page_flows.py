@@ -1,0 +1,25 @@
+"""The YAML of the pages is what the loader takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.flow.loader import load
+from tests.system.docs.blocks import Block, pages
+from tests.system.docs.flow_blocks import projects
+
+GENERATED = "docs/errors.md"
+"""Its examples are those of the rules, which are tested with them."""
+
+PROJECTS = [shown for page in pages() if page != GENERATED for shown in projects(page)]
+
+
+@pytest.mark.parametrize(("block", "files"), PROJECTS, ids=[str(block) for block, _ in PROJECTS])
+def test_the_yaml_of_a_page_loads_without_error(block: Block, files: dict[str, str]) -> None:
+    issues = load(files).issues
+
+    assert [] == [f"{issue.place} {issue.code} {issue.message} {issue.cure}" for issue in issues if issue.is_error]
+
+
+def test_the_pages_show_flows() -> None:
+    assert len(PROJECTS) > 50

@@ -1,0 +1,53 @@
+"""The scenarios of the pages hold on the flows of the pages, and every word of them has its place in the reference."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from app.cli.server_under_test import make_app
+from app.flow.loader import load
+from app.verify.scenarios.files import ScenarioFile
+from app.verify.scenarios.model import Call, Expect, Scenario, read_scenarios
+from app.verify.scenarios.runner import LocalStage, run_suite
+from app.verify.scenarios.script import FAULTS, OUTCOMES, STEPS, Party
+from app.verify.scenarios.values import RULES
+from tests.system.docs.blocks import blocks_of
+from tests.system.docs.headings import section, things_of
+from tests.system.repository.tracked import text_of
+
+PAGE = "docs/reference/scenarios.md"
+BLOCKS = [block for block in blocks_of(PAGE) if block.title.startswith("tests/scenarios/")]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[block.title for block in BLOCKS])
+def test_the_scenarios_of_the_page_hold(block: object) -> None:
+    flows = {each.title: each.code for each in blocks_of(PAGE) if each.title.startswith("flows/")}
+    (shown,) = [each for each in BLOCKS if each is block]
+    scenarios, issues = read_scenarios(shown.title, shown.code)
+    file = ScenarioFile(Path(shown.title), shown.title, shown.code, scenarios, tuple(issues))
+    suite = asyncio.run(run_suite(LocalStage(load(flows, {}), make_app), [file]))
+
+    assert () == suite.issues
+    assert [] == [(result.scenario.name, result.differences) for result in suite.differing]
+
+
+def test_every_word_has_its_heading() -> None:
+    assert {*Scenario.words(), *STEPS} - {"script"} == {*things_of(PAGE, "")}
+
+
+def test_the_words_within_a_word_are_told() -> None:
+    dial, expect, fault = (section(PAGE, f"### `{word}`") for word in ("dial", "expect", "fault"))
+
+    assert [] == [word for word in (*Party.words(), *OUTCOMES) if f"`{word}`" not in dial]
+    assert [] == [word for word in Expect.words() if f"| `{word}` |" not in expect]
+    assert [] == [word for word in FAULTS if f"`{word}`" not in fault]
+    assert {*Call.words()} <= {*things_of(PAGE, "The call")}
+
+
+def test_every_rule_is_in_the_table() -> None:
+    text = text_of(PAGE)
+
+    assert [] == [rule.code for rule in RULES.values() if f"| {rule.code} | {rule.title}" not in text]

@@ -1,0 +1,96 @@
+"""Each word of the flow language, each setting, command, route and rule has its heading, and no heading is without."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from fastapi.routing import APIRoute
+
+from app.flow.actions.item import ACTIONS, KINDS
+from app.flow.hours.declaration import HoursWords
+from app.flow.language.exits import HoldOutcomes
+from app.flow.language.flow import FlowWords
+from app.flow.language.hooks import EVENT, EVENTS
+from app.flow.language.locales import Locale
+from app.flow.language.lookups import LookupDefinition
+from app.flow.language.outcomes import OUTCOMES
+from app.flow.language.shared import SharedWords
+from app.flow.language.step import EXITS, StepWords
+from app.flow.scope import scope_types
+from app.flow.templates.filters import FILTERS
+from app.flow.types import TYPES
+from app.web.webhooks import router
+from tests.system.docs.blocks import pages
+from tests.system.docs.errors_page import rules
+from tests.system.docs.headings import section, things_of
+from tests.system.repository.tracked import text_of
+
+FLOW, STEPS, ACTS = "docs/reference/flow.md", "docs/reference/steps.md", "docs/reference/actions.md"
+TEXT, HOOKS = "docs/reference/text.md", "docs/reference/webhooks.md"
+CHAPTERS = [
+    (FLOW, "## The head of a flow", sorted(FlowWords.words())),
+    (FLOW, "## Shared files", sorted({*SharedWords.words()} - {*FlowWords.words()})),
+    (STEPS, "", sorted(StepWords.words())),
+    (ACTS, "## Actions", sorted(ACTIONS)),
+    (ACTS, "## Two words more", sorted({*KINDS} - {*ACTIONS})),
+    (TEXT, "## Types", sorted(TYPES)),
+    (TEXT, "## Names", sorted({*scope_types({}), "hours", "event"})),
+    (TEXT, "## Filters", sorted(FILTERS)),
+    (HOOKS, "## Webhooks", sorted({route.path for route in router.routes if isinstance(route, APIRoute)})),
+]
+LISTED = [
+    ("### `hours`", HoursWords.words()),
+    ("### `locales`", Locale.words()),
+    ("### `lookups`", LookupDefinition.words()),
+]
+CODE = re.compile(r"\b[EWNJRL]\d{3}\b")
+
+
+@pytest.mark.parametrize(("page", "chapter", "things"), CHAPTERS, ids=[f"{page}{name}" for page, name, _ in CHAPTERS])
+def test_each_thing_has_its_heading_and_each_heading_its_thing(page: str, chapter: str, things: list[str]) -> None:
+    assert things == sorted(things_of(page, chapter.removeprefix("## ")))
+
+
+@pytest.mark.parametrize(("heading", "words"), LISTED)
+def test_the_words_within_a_word_are_described(heading: str, words: tuple[str, ...]) -> None:
+    told = section(FLOW, heading)
+
+    assert [] == [word for word in words if f"`{word}`" not in told and f"`{word}:" not in told]
+
+
+def test_every_exit_is_described_in_the_chapter_of_exits() -> None:
+    assert {kind.word for kind in EXITS} == {*things_of(STEPS, "Where the call goes")} - {"with"}
+
+
+def test_the_table_of_outcomes_has_every_line_of_on() -> None:
+    told = re.findall(r"`(\w+)`", section(STEPS, "## Outcomes"))
+
+    assert set() == {*OUTCOMES, *HoldOutcomes.words(), "error", "noinput", "nomatch"} - {*told}
+
+
+def test_the_table_of_events_has_every_event_and_no_other() -> None:
+    rows = re.findall(r"^\| (`[^|]+) \|", section(FLOW, "### `events`"), re.M)
+
+    assert {*EVENTS} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+
+@pytest.mark.parametrize("page", [FLOW, STEPS, ACTS, TEXT])
+def test_every_word_has_an_example(page: str) -> None:
+    headings = [line for line in text_of(page).splitlines() if re.fullmatch(r"### (`[^`]+`(, )?)+", line)]
+    unshown = [heading for heading in headings if "```yaml" not in section(page, heading)]
+
+    assert [] == [heading for heading in unshown if heading.split("`")[1] not in {*scope_types({}), "hours", "event"}]
+
+
+def test_every_field_of_an_event_that_the_page_names_is_one() -> None:
+    told = re.findall(r"`event` has (.+?) and whatever", section(FLOW, "### `hooks`"), re.S)
+
+    assert [] == [name for name in re.findall(r"`(\w+)`", told[0]) if name not in EVENT.fields]
+
+
+def test_every_code_that_a_page_names_is_one() -> None:
+    known = {rule.code for rule in rules()}
+    named = {(page, code) for page in pages() if page.startswith("docs/") for code in CODE.findall(text_of(page))}
+
+    assert [] == sorted((page, code) for page, code in named if code not in known)

@@ -1,0 +1,26 @@
+"""What the page of expressions says is refused is refused, with the code that it tells."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app.flow.loader import load
+from tests.system.docs.flow_blocks import as_project
+from tests.system.docs.headings import section
+
+TABLE = section("docs/reference/expressions.md", "## What is refused")
+ROWS = re.findall(r"^\| `(.+?)` \| ([EW]\d{3}) \|", TABLE, re.M)
+
+
+def test_the_table_is_found() -> None:
+    assert len(ROWS) == TABLE.count("\n|") - 2
+
+
+@pytest.mark.parametrize(("condition", "code"), ROWS)
+def test_a_condition_is_refused_as_the_page_says(condition: str, code: str) -> None:
+    quoted = condition.replace("'", "''")
+    issues = load(as_project(f"branch:\n  - if: '{quoted}'\n    goto: menu\n  - else: person\n")).issues
+
+    assert [code] == sorted({issue.code for issue in issues if issue.is_error})

@@ -1,0 +1,91 @@
+"""The documentation site builds without a warning, and loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.system.docs.blocks import pages
+from tests.system.docs.site_pages import links_of, origin_of, shown, target_of, with_pipes
+from tests.system.repository.tracked import ROOT
+
+NOWHERE = "http://127.0.0.1:9"
+"""A proxy that is not there: whatever asks the network fails."""
+
+LOADED = re.compile(r"""(?:\bsrc=["']?|<link[^>]+href=["']?|url\(["']?|@import ["']?)(?:https?:)?//[^"' )>]+""")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT,
+        env={
+            **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")},
+            **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), NOWHERE),
+            "NO_MKDOCS_2_WARNING": "1",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stdout
+    assert "Doc file" not in done.stdout, done.stdout  # what mkdocs tells of links that lead nowhere, and is no warning
+    return folder
+
+
+def test_every_page_of_docs_is_on_the_site(site: Path) -> None:
+    due = [page.removeprefix("docs/").removesuffix(".md") for page in pages() if page.startswith("docs/")]
+
+    assert [] == [name for name in due if not (site / f"{name}.html").is_file()]
+
+
+def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
+    texts = {path: path.read_text(encoding="utf-8") for suffix in ("html", "css") for path in site.rglob(f"*.{suffix}")}
+
+    assert [] == [(path.name, found) for path, text in texts.items() for found in LOADED.findall(text)]
+
+
+def test_the_pattern_finds_what_is_loaded_from_elsewhere() -> None:
+    assert LOADED.search('<script src="https://cdn.example.com/a.js">')
+    assert LOADED.search('<link rel="stylesheet" href="//cdn.example.com/a.css">')
+
+
+def test_a_file_outside_docs_that_a_page_links_to_is_shown(site: Path) -> None:
+    text = (site / "files/benchmarks/flows/frontdesk.yaml.html").read_text(encoding="utf-8")
+
+    assert "files/benchmarks/flows/frontdesk.yaml.html" in (site / "performance.html").read_text(encoding="utf-8")
+    assert "frontdesk" in text
+
+
+def test_the_readme_of_a_folder_is_shown_with_its_files() -> None:
+    text = shown("examples/acme/README.md")
+
+    assert "\n## flows/shared.yaml\n\n````yaml\n" in text
+    assert text.index("# Acme") < text.index("\n## flows/acme.yaml\n")
+    assert "\n## " not in shown("CONTRIBUTING.md").partition("## Habits")[2]
+
+
+def test_links_are_followed_from_where_their_page_stands() -> None:
+    assert target_of("../flows/pin.yaml", "docs/flows.md") == "flows/pin.yaml"
+    assert target_of("../../examples/acme", "docs/how-to/menu.md") == "examples/acme/README.md"
+    assert target_of("nothing.md", "docs/flows.md") is None
+    assert "docs/glossary.md" in links_of("CONTRIBUTING.md")
+
+
+def test_a_page_that_shows_a_file_knows_which() -> None:
+    assert origin_of("files/flows/pin.yaml.md") == "flows/pin.yaml"
+    assert origin_of("flows.md") == "docs/flows.md"
+    assert shown("flows/pin.yaml").startswith("# flows/pin.yaml\n\n````yaml\n")
+
+
+def test_a_pipe_in_the_code_of_a_table_has_no_backslash() -> None:
+    assert with_pipes(r"| `a \| b<c` | d |") == "| <code>a &#124; b&lt;c</code> | d |"
+    assert with_pipes(r"`a \| b` in a line") == r"`a \| b` in a line"

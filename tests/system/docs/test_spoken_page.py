@@ -1,0 +1,44 @@
+"""The table of the filters that speak says what they say."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.flow.nodes import Place, Text
+from app.flow.scope import scope_types
+from app.flow.templates import compile_value
+from app.flow.types import DATETIME, TYPES, record
+from tests.system.repository.tracked import text_of
+
+_ROW = re.compile(r"^\| (?P<written>`.+`) \| (?P<english>.+) \| (?P<german>.+) \|$", re.MULTILINE)
+SECTION = text_of("docs/reference/text.md").partition("## Said as a person says it")[2].partition("`spoken` takes")[0]
+ROWS = [(row["written"].replace(r"\|", "|"), row["english"], row["german"]) for row in _ROW.finditer(SECTION)]
+CASES = [
+    (written.replace("...", "hours.office.next_open"), language, english if told == "the same" else told)
+    for row, english, german in ROWS
+    for written in re.findall("`(.+?)`", row)
+    for language, told in (("en-GB", english), ("de-DE", german))
+]
+SCOPE = scope_types({}).having("hours", record({"office": record({"next_open": DATETIME})}))
+CALL = {
+    "hours": {"office": {"next_open": datetime(2026, 3, 5, 9, tzinfo=ZoneInfo("Europe/London"))}},
+    "call": {"from": "447700900123"},
+}
+
+
+def test_the_table_is_found() -> None:
+    assert len(CASES) == 24
+
+
+@pytest.mark.parametrize(("written", "language", "told"), CASES)
+def test_the_page_shows_what_is_said(written: str, language: str, told: str) -> None:
+    text = Text(f"{{{{ {written} }}}}", Place("docs/reference/text.md", 1, 1))
+    value, issues = compile_value(text, TYPES["text"], "talk", SCOPE, {}, language=language)
+
+    assert [] == issues
+    assert value is not None
+    assert told == value.render(CALL)

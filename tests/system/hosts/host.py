@@ -1,0 +1,95 @@
+"""Hosts: `ncco serve` in processes of their own, each with flow files of its own, on one database."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.system.cli.running import RunningServer, running_server
+from tests.system.hosts.release import write_release
+
+READY_WITHIN_S = 60.0
+KEY = "invented-key-of-both-hosts-for-tests-only"
+
+
+@dataclass(slots=True)
+class Host:
+    """A host that runs, or did.
+
+    Attributes:
+        folder: of its project.
+        server: its process.
+        address: where it listens, `host:port`, also after it was started again.
+    """
+
+    folder: Path
+    database: str
+    server: RunningServer
+    address: str
+    _running: AbstractContextManager[RunningServer]
+
+    def stop(self) -> int:
+        """End it as an orchestrator does; the code that it ended with."""
+        return self.server.stop()
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self.server.stop(signal.SIGKILL)
+
+    def start_again(self) -> None:
+        """Start it on its address."""
+        self.close()
+        self._running = _started(self.folder, self.database, self.address.rpartition(":")[2])
+        self.server = self._running.__enter__()
+        wait_until_ready(self.address)
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        self._running.__exit__(None, None, None)
+
+
+def _started(folder: Path, database: str, port: str, *words: str) -> AbstractContextManager[RunningServer]:
+    env = {
+        "NCCO_DATABASE_URL": database,
+        "NCCO_KEY": KEY,
+        "NCCO_INSECURE": "1",
+        "NCCO_PUBLIC_URL": "https://calls.example.com",
+        "NCCO_LOG_LEVEL": "warning",
+        "FLOW_OFFICE_URL": "http://127.0.0.1:9",
+    }
+    return running_server(folder, "--port", port, *words, cwd=folder, env=env)
+
+
+def wait_until_ready(address: str) -> None:
+    """A host listens before its workers have loaded their flows: whoever asks meanwhile waits."""
+    until = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < until:
+        with suppress(httpx.TransportError):
+            if httpx.get(f"http://{address}/readyz", timeout=READY_WITHIN_S).status_code == 200:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"{address} is not ready after {READY_WITHIN_S} seconds")
+
+
+@contextmanager
+def hosts(folder: Path, database: str, releases: tuple[int, ...], *words: str) -> Iterator[list[Host]]:
+    """A host for each release, all on one database; `words` are options of `ncco serve`."""
+    made: list[Host] = []
+    try:
+        for place, release in enumerate(releases):
+            home = folder / f"host-{place}"
+            write_release(home, release)
+            running = _started(home, database, "0", *words)
+            server = running.__enter__()
+            made.append(Host(home, database, server, server.address, running))
+            wait_until_ready(server.address)
+        yield made
+    finally:
+        for host in made:
+            host.close()

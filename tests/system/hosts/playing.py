@@ -1,0 +1,89 @@
+"""Calls while releases come out and while hosts are restarted, as few or as many as are wanted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.system.hosts.caller import Vonage
+from tests.system.hosts.host import Host
+from tests.system.hosts.release import write_release
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of calls.
+
+    Attributes:
+        calls: how many were played to their end.
+        mixed: what those heard that heard two releases.
+        heard: how many releases were heard by any.
+        failed: webhooks that no host answered.
+        passed_on: webhooks that another host took over.
+    """
+
+    calls: int
+    mixed: list[list[int]]
+    heard: int
+    failed: list[str]
+    passed_on: int
+
+
+async def play_under_releases(
+    hosts: Sequence[Host], *, calls: int, releases: int, pause_s: float, at_once: int
+) -> Played:
+    """Play calls while each host gets release after release, the hosts at different moments."""
+    async with Vonage([host.address for host in hosts]) as vonage:
+        releasing = asyncio.create_task(_release(hosts, releases, pause_s))
+        heard = await _play(vonage, calls, at_once, releasing, pause_s / 4)
+        await releasing
+        return _played(heard, vonage)
+
+
+async def _release(hosts: Sequence[Host], releases: int, pause_s: float) -> None:
+    for number in range(10, 10 + releases):
+        for host in hosts:
+            await asyncio.to_thread(write_release, host.folder, number)
+            await asyncio.sleep(pause_s / len(hosts))
+
+
+async def play_under_restarts(hosts: Sequence[Host], *, calls: int, rounds: int, at_once: int) -> Played:
+    """Play calls while the hosts are restarted one after the other."""
+    async with Vonage([host.address for host in hosts]) as vonage:
+        restarting = asyncio.create_task(_restart(hosts, rounds))
+        heard = await _play(vonage, calls, at_once, restarting, 0.02)
+        await restarting
+        return _played(heard, vonage)
+
+
+async def _restart(hosts: Sequence[Host], rounds: int) -> None:
+    for _ in range(rounds):
+        for host in hosts:
+            await asyncio.to_thread(host.stop)
+            await asyncio.to_thread(host.start_again)
+            await asyncio.sleep(0.2)
+
+
+async def _play(
+    vonage: Vonage, calls: int, at_once: int, meanwhile: asyncio.Task[None], pause_s: float
+) -> list[list[int]]:
+    """Play `calls` calls, and more of them until what goes on meanwhile is over."""
+    heard: list[list[int]] = []
+    begun = iter(range(1_000_000))
+
+    async def play_on() -> None:
+        for number in begun:
+            if number >= calls and meanwhile.done():
+                return
+            heard.append(await vonage.whole_call(f"leg-{number}", pause_s))
+
+    await asyncio.gather(*(play_on() for _ in range(at_once)))
+    return heard
+
+
+def _played(heard: list[list[int]], vonage: Vonage) -> Played:
+    mixed = [call for call in heard if len(set(call)) != 1 or len(call) != 4]
+    return Played(
+        len(heard), mixed, len({number for call in heard for number in call}), vonage.failed, vonage.passed_on
+    )

@@ -1,0 +1,108 @@
+"""The nginx.conf of a bundle as nginx itself understands it: the server first, the files when nobody answers."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.cli.bundle import HOST_FILES
+from tests.contract.server import free_port
+from tests.system.cli.projects import SHOP, ncco, write_project
+from tests.system.hosts.proxy import NGINX, wait_until_up
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
+
+
+def configured(folder: Path, port: int, server: str) -> str:
+    """The file with the folder, the server and a name server of here: one that answers nothing."""
+    around, inside = (HOST_FILES / "nginx.conf").read_text(encoding="utf-8").split("# Inside `server { ... }`.")
+    text = inside.replace("/srv/ncco;", f"{folder}/bundle;").replace("https://calls.example.com;", f"{server};")
+    text = text.replace("127.0.0.53", f"127.0.0.1:{free_port()}")
+    temporary = "".join(
+        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    head = f"pid {folder}/pid; error_log stderr; events {{}} http {{ {temporary} access_log off;"
+    return f"{head}\n{around}\nserver {{ listen 127.0.0.1:{port};\n#{text}\n}} }}"
+
+
+@contextmanager
+def web_host(folder: Path, server: str) -> Iterator[str]:
+    """A web host that serves the bundle in `folder`; its own address."""
+    port = free_port()
+    (folder / "host.conf").write_text(configured(folder, port, server), encoding="utf-8")
+    user = pwd.getpwuid(os.getuid()).pw_name
+    command = [str(NGINX), "-p", str(folder), "-c", str(folder / "host.conf"), "-g", f"daemon off; user {user};"]
+    with (folder / "host.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        wait_until_up(process, port, folder / "host.log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_project(Path(), shop=SHOP)
+    assert 0 == ncco("bundle").exit_code
+    tmp_path.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize("server", ["https://no-such-name.invalid", "http://127.0.0.1:1"])
+def test_the_files_are_served_when_the_server_is_away_or_its_name_is_known_to_nobody(folder: Path, server: str) -> None:
+    expected = (folder / "bundle/default.json").read_text()
+    call = {"to": "442079460099", "from": "447700900123", "reason": "Socket timeout."}
+    with web_host(folder, server) as host:
+        replies = [
+            httpx.post(f"{host}/webhooks/fallback", json=call),
+            httpx.get(f"{host}/webhooks/fallback", params=call),
+            httpx.get(f"{host}/fallback", params=call),
+        ]
+
+    assert [(200, "application/json", expected)] * 3 == [
+        (reply.status_code, reply.headers["content-type"], reply.text) for reply in replies
+    ]
+
+
+class Server(BaseHTTPRequestHandler):
+    """Goes on where the call was."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(b'[{"action":"talk","text":"%b %b"}]' % (self.path.encode(), body))
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_the_server_is_asked_first(folder: Path) -> None:
+    with serving() as server, web_host(folder, server) as host:
+        reply = httpx.post(f"{host}/webhooks/fallback?a=b", content=b"c")
+
+    assert '[{"action":"talk","text":"/webhooks/fallback?a=b c"}]' == reply.text

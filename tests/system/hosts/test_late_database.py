@@ -1,0 +1,76 @@
+"""A host that starts before its PostgreSQL does, or on one that it cannot use."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.ncco import check
+from tests.contract.store import postgres_server
+from tests.system.cli.projects import SHOP, ncco, write_project
+from tests.system.cli.running import RunningServer, running_server
+from tests.system.hosts.host import wait_until_ready
+
+CALL: dict[str, Any] = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
+WITHIN_S = 40.0
+
+
+def ask(server: RunningServer, path: str, **fields: Any) -> httpx.Response:
+    return httpx.post(f"http://{server.address}/webhooks/{path}", json={**CALL, **fields}, timeout=10)
+
+
+def answered(server: RunningServer) -> httpx.Response:
+    """The answer to a call once there is one, or the last refusal."""
+    until = time.monotonic() + WITHIN_S
+    while (answer := ask(server, "answer")).status_code != 200 and time.monotonic() < until:
+        time.sleep(0.1)
+    return answer
+
+
+def test_a_host_that_starts_before_its_database_says_the_failsafe_and_takes_the_database_when_it_comes(
+    tmp_path: Path,
+) -> None:
+    write_project(tmp_path, shop=SHOP)
+    with postgres_server.running_server() as database:
+        url = database.url(database.new_database())
+        database.stop()
+        env = {"NCCO_DATABASE_URL": url, "NCCO_KEY": "invented-key-of-both-hosts-for-tests-only", "NCCO_LOG": "json"}
+        with running_server(tmp_path, cwd=tmp_path, env=env) as server:
+            refused = [ask(server, "answer").status_code for _ in range(3)]
+            fallback = ask(server, "fallback")
+            unready = httpx.get(f"http://{server.address}/readyz").status_code
+            database.start()
+            answer = answered(server)
+            wait_until_ready(server.address)
+            code = server.stop()
+
+    assert ([503] * 3, 200, 503) == (refused, fallback.status_code, unready)
+    assert [] == check(fallback.json())
+    assert (200, "talk", 0) == (answer.status_code, answer.json()[0]["action"], code)
+    assert 1 == server.printed.count("see that PostgreSQL runs"), server.printed
+    assert 1 == server.printed.count('"store opened"')
+
+
+@pytest.mark.parametrize(
+    ("message", "user", "database"),
+    [("refuses the user", f"{postgres_server.GUARDED}:wr0ng", "postgres"), ("does not exist", "", "nowhere")],
+)
+def test_a_database_that_no_waiting_cures_is_no_start(
+    message: str, user: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = postgres_server.shared_server()
+    server.ask("DROP ROLE IF EXISTS guarded")
+    server.ask("CREATE ROLE guarded LOGIN PASSWORD 'right'")
+    write_project(tmp_path, shop=SHOP)
+    monkeypatch.setenv("NCCO_DATABASE_URL", server.url(database, user or postgres_server.USER))
+    monkeypatch.setenv("NCCO_KEY", "invented-key-of-both-hosts-for-tests-only")
+
+    shown = ncco("serve", "--dev", "--port", "0")
+
+    assert 2 == shown.exit_code
+    assert message in shown.output
+    assert "\n  cure: " in shown.output

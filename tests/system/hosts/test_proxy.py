@@ -1,0 +1,234 @@
+"""deploy/nginx.conf as nginx itself understands it, in front of two servers that check signatures."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from app.ncco import check
+from tests.contract.server import free_port
+from tests.system.cli.projects import SHOP, write_project
+from tests.system.cli.running import RunningServer, running_server
+from tests.system.hosts.host import wait_until_ready
+from tests.system.hosts.proxy import NGINX, proxy
+from tests.system.security.signing import signed_post
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
+
+MOST_S = 1.5
+"""What a host that is frozen may cost a caller."""
+SLOW_S = 2.0
+SECRET = "a signature secret of at least 32 characters"
+FALLBACK: dict[str, Any] = {
+    "reason": "Connection timeout.",
+    "original_request": {"url": "/webhooks/answer", "type": "answer"},
+}
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of hosts behind a proxy.
+
+    Attributes:
+        address: of the proxy. homes: the folders of the hosts. servers: their processes.
+    """
+
+    address: str
+    homes: list[Path]
+    servers: list[RunningServer]
+
+    def post(self, path: str, *, is_signed: bool = True, **fields: object) -> httpx.Response:
+        """The answer to a webhook of a call of its own."""
+        body = json.dumps({"to": "442079460000", "from": "447700900123", "uuid": uuid4().hex, **fields}).encode()
+        signature = {"authorization": signed_post(body, SECRET)} if is_signed else {}
+        return httpx.post(f"http://{self.address}{path}", content=body, headers=signature, timeout=20)
+
+    def timed(self) -> tuple[int, float]:
+        """The status of an answer webhook, and the seconds that it took."""
+        begun = time.monotonic()
+        return self.post("/webhooks/answer").status_code, time.monotonic() - begun
+
+    def answers(self, times: int, **words: bool) -> Counter[int]:
+        """The statuses of answer webhooks."""
+        return Counter(self.post("/webhooks/answer", **words).status_code for _ in range(times))
+
+
+@contextmanager
+def host(home: Path, port: int) -> Iterator[RunningServer]:
+    """A server in `home`, ready."""
+    home.mkdir(exist_ok=True)
+    write_project(home, shop=SHOP)
+    env = {"VONAGE_SIGNATURE_SECRET": SECRET, "NCCO_PUBLIC_URL": "https://calls.example.com"}
+    with running_server(home, "--port", str(port), cwd=home, env=env) as server:
+        wait_until_ready(server.address)
+        yield server
+
+
+class SlowHost(ThreadingHTTPServer):
+    """A host whose look-ups take their time, and which is alive."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), SlowAnswers)
+        self.webhooks: list[str] = []
+        self.address = f"127.0.0.1:{self.server_port}"
+
+
+class SlowAnswers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._say(b'{"status":"up"}')
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        cast(SlowHost, self.server).webhooks.append(self.path)
+        time.sleep(SLOW_S)
+        self._say(b"[]")
+
+    def _say(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the tests look at what is answered."""
+
+
+@contextmanager
+def slow_host() -> Iterator[SlowHost]:
+    with SlowHost() as server:
+        serving = threading.Thread(target=server.serve_forever, daemon=True)
+        serving.start()
+        yield server
+        server.shutdown()
+        serving.join()
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    homes = [tmp_path / "one", tmp_path / "two"]
+    with host(homes[0], 0) as one, host(homes[1], 0) as two:
+        servers = [one, two]
+        with proxy(tmp_path, free_port(), [server.address for server in servers]) as address:
+            yield Line(address, homes, servers)
+
+
+def test_unsigned_webhooks_take_no_host_out_of_the_line(line: Line) -> None:
+    strangers = line.answers(10, is_signed=False)
+    calls = line.answers(10)
+
+    assert {503: 10} == strangers
+    assert {200: 10} == calls
+
+
+def test_without_a_store_every_fallback_says_the_failsafe(line: Line) -> None:
+    for home in line.homes:
+        (home / "ncco.db").rename(home / "away.db")
+    answers = line.answers(6)
+    fallbacks = [line.post("/webhooks/fallback", **FALLBACK) for _ in range(6)]
+
+    assert {503: 6} == answers
+    assert [200] * 6 == [fallback.status_code for fallback in fallbacks]
+    assert [] == [issue for fallback in fallbacks for issue in check(fallback.json())]
+
+
+def test_hosts_that_restart_one_right_after_the_other_cost_nothing(line: Line) -> None:
+    port = int(line.servers[0].address.rpartition(":")[2])
+    line.servers[0].stop()
+    with_one = line.answers(6)
+    with host(line.homes[0], port):
+        line.servers[1].stop()
+        with_the_other = line.answers(6)
+
+    assert ({200: 6}, {200: 6}) == (with_one, with_the_other)
+
+
+def test_a_frozen_host_costs_one_caller_a_second_and_is_left_alone(line: Line) -> None:
+    line.servers[0].process.send_signal(signal.SIGSTOP)
+    waits = [line.timed() for _ in range(30)]
+    line.servers[0].process.send_signal(signal.SIGCONT)
+
+    assert [200] * 30 == [status for status, _ in waits]
+    assert MOST_S > max(seconds for _, seconds in waits)
+    assert 1 >= sum(seconds > 0.9 for _, seconds in waits)
+
+
+def test_a_host_that_freezes_amid_calls_costs_few_of_them_much(line: Line) -> None:
+    with ThreadPoolExecutor(4) as callers:
+        before = [*callers.map(lambda _: line.timed(), range(8))]
+        line.servers[0].process.send_signal(signal.SIGSTOP)
+        after = [*callers.map(lambda _: line.timed(), range(60))]
+    line.servers[0].process.send_signal(signal.SIGCONT)
+    late = [status for status, seconds in after if seconds > MOST_S]
+
+    assert {200} == {status for status, _ in before}
+    assert len(late) <= 6, late
+    assert {200, 504} >= {status for status, _ in after}
+
+
+def test_a_host_that_takes_its_time_to_answer_is_asked_once_and_goes_on(tmp_path: Path) -> None:
+    with (
+        slow_host() as one,
+        slow_host() as two,
+        proxy(tmp_path, free_port(), [one.address, two.address]) as address,
+        ThreadPoolExecutor(8) as callers,
+    ):
+        line = Line(address, [], [])
+        waits = [*callers.map(lambda _: line.timed(), range(8))]
+
+    assert [200] * 8 == [status for status, _ in waits]
+    assert 8 == len(one.webhooks) + len(two.webhooks)
+    assert max(seconds for _, seconds in waits) < SLOW_S + MOST_S
+
+
+def test_a_503_of_one_host_is_asked_of_the_line_once_more(line: Line) -> None:
+    (line.homes[0] / "ncco.db").rename(line.homes[0] / "away.db")
+    answers = line.answers(24)
+
+    assert {200, 503} >= set(answers)
+    assert answers[200] >= 12
+
+
+def test_readiness_and_metrics_are_not_served(line: Line) -> None:
+    statuses = [httpx.get(f"http://{line.address}{path}").status_code for path in ("/healthz", "/readyz", "/metrics")]
+
+    assert [200, 404, 404] == statuses
+
+
+def test_the_head_of_a_request_is_limited(line: Line) -> None:
+    long_line = httpx.post(f"http://{line.address}/webhooks/answer?{'a' * 20_000}")
+    many_lines = httpx.get(f"http://{line.address}/healthz", headers={f"x-{n}": "a" * 1_000 for n in range(100)})
+
+    assert (414, 400) == (long_line.status_code, many_lines.status_code)
+
+
+def test_while_every_host_is_frozen_vonage_is_told_to_ask_again(line: Line) -> None:
+    for server in line.servers:
+        server.process.send_signal(signal.SIGSTOP)
+    statuses = line.answers(1)
+    for server in line.servers:
+        server.process.send_signal(signal.SIGCONT)
+
+    assert {504: 1} == statuses
+
+
+def test_while_no_host_answers_vonage_is_told_to_ask_again(line: Line) -> None:
+    for server in line.servers:
+        server.stop()
+
+    assert {503: 4} == line.answers(4)

@@ -1,0 +1,145 @@
+"""Does in clean environments what the Dockerfile does, where no Docker engine runs: `make docker-check`.
+
+The build stage's own RUN lines are executed on a copy of the build context, with other folders; then the result serves
+with the final stage's settings, its health check asks it, and SIGTERM ends it. What this cannot show: the base image,
+the user. The read-only file system is in tests/system/deploy/test_read_only.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+from tests.system.repository.dockerfile import Instruction, is_sent, stages
+from tests.system.repository.tracked import ROOT, tracked_files
+
+BUILD, FINAL = stages()
+STARTS_WITHIN_S = 20.0
+EXTRAS = ("asyncpg", "opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
+"""What a setting may ask for: nothing can be installed into the image later."""
+
+
+def main() -> int:
+    """Build, look into the result, serve from it; 0 when everything held."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        _say("context", f"{_copy_context(place / 'context')} files are sent")
+        _build(place)
+        _look_into(place)
+        _serve(place)
+    _say("done", "the image's commands hold")
+    return 0
+
+
+def _copy_context(target: Path) -> int:
+    sent = [name for name in tracked_files() if is_sent(name)]
+    for name in sent:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target / name)
+    return len(sent)
+
+
+def _build(place: Path) -> None:
+    """The build stage: COPY and RUN, in the folders of `place`, with the pip of a new environment."""
+    venv.create(place / "base", with_pip=True)
+    (place / "build").mkdir()
+    for instruction in BUILD:
+        if instruction.word == "COPY":
+            _copy(place, instruction)
+        if instruction.word == "RUN":
+            command = _here(place, instruction.rest)
+            _say("RUN", instruction.rest)
+            subprocess.run(["sh", "-euc", command], cwd=place / "build", env=_environment(place, "base"), check=True)
+
+
+def _copy(place: Path, instruction: Instruction) -> None:
+    *sources, target = instruction.rest.split()
+    for source in sources:
+        path = place / "context" / source
+        if path.is_dir():
+            shutil.copytree(path, place / "build" / target)
+        else:
+            shutil.copy2(path, place / "build" / target)
+
+
+def _here(place: Path, text: str) -> str:
+    return re.sub(r"(?<![\w./])/(?=opt/|build)", f"{place}/", text)
+
+
+def _environment(place: Path, venv_name: str) -> dict[str, str]:
+    pip = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
+    return {**pip, "PATH": f"{place / venv_name / 'bin'}:{os.environ['PATH']}", "HOME": str(place)}
+
+
+def _look_into(place: Path) -> None:
+    """No tool that builds or installs is in the result, and it is what the lock says."""
+    packages = place / "opt/ncco/lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    tools = [name for name in ("pip", "setuptools", "hatchling", "wheel") if (packages / name).exists()]
+    if tools:
+        raise SystemExit(f"the result holds {tools}")
+    size = sum(path.stat().st_size for path in packages.rglob("*") if path.is_file())
+    _say("result", f"no pip, setuptools, hatchling or wheel; {size // 1_000_000} MB of packages")
+    subprocess.run([place / "opt/ncco/bin/python", "-c", f"import {', '.join(EXTRAS)}"], check=True)
+    _say("extras", f"{', '.join(EXTRAS)} can be imported")
+    version = subprocess.run([place / "opt/ncco/bin/ncco", "--version"], capture_output=True, text=True, check=True)
+    _say("ncco --version", version.stdout.strip())
+
+
+def _serve(place: Path) -> None:
+    """The final stage: its settings, its command, its health check, its stop signal."""
+    env = _environment(place, "opt/ncco") | _settings(place) | {"NCCO_INSECURE": "1"}
+    (place / "data").mkdir()
+    words = _words("ENTRYPOINT") + _words("CMD")
+    log = (place / "log").open("w")
+    server = subprocess.Popen(words, cwd=place / "context", env=env, stdout=log, stderr=log)
+    try:
+        _wait_until_healthy(server, env, place)
+        server.send_signal(signal.SIGTERM)
+        _say("SIGTERM", f"ended with {server.wait(timeout=15)}")
+    finally:
+        server.kill()
+        log.close()
+
+
+def _settings(place: Path) -> dict[str, str]:
+    pairs = (pair.split("=", 1) for each in FINAL if each.word == "ENV" for pair in each.rest.split())
+    settings = {name: value for name, value in pairs if name != "PATH"}
+    here = {
+        name: value.replace("/srv", f"{place}/context").replace("/data", f"{place}/data")
+        for name, value in settings.items()
+    }
+    return here | {"NCCO_HOST": "127.0.0.1", "NCCO_PORT": "18473"}
+
+
+def _words(instruction: str) -> list[str]:
+    rest = next(each.rest for each in FINAL if each.word == instruction)
+    return [str(word) for word in json.loads(rest[rest.index("[") :])]
+
+
+def _wait_until_healthy(server: subprocess.Popen[bytes], env: dict[str, str], place: Path) -> None:
+    command = _words("HEALTHCHECK")
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while server.poll() is None and time.monotonic() < deadline:
+        if subprocess.run(command, env=env, capture_output=True, check=False).returncode == 0:
+            _say("HEALTHCHECK", "healthy")
+            return
+        time.sleep(0.2)
+    raise SystemExit(f"the server did not become healthy:\n{(place / 'log').read_text()}")
+
+
+def _say(what: str, how: str) -> None:
+    sys.stdout.write(f"{what}: {how}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Nothing in the repository knows the machine it was made on, or anything else outside of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.system.repository.tracked import text_of, tracked_files
+
+HERE = "tests/system/repository/test_files.py"
+
+FOREIGN = {
+    "a registry": r"pypi\.org|pythonhosted\.org|registry\.npmjs|--index-url|--extra-index-url|--find-links",
+    "a path of one machine": r"(?<![\w.])/(?:work|root|home)/\w|/opt/pypi|/tmp/clone",
+    "a folder outside": r"\.\./shared|/work/plan|\bdesign\.md\b|\bissues (?:show|list)\b",
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_no_file_names(what: str) -> None:
+    pattern = re.compile(FOREIGN[what])
+
+    found = [f"{name}: {hit[0]}" for name in tracked_files() if name != HERE for hit in pattern.finditer(text_of(name))]
+
+    assert [] == found
+
+
+def test_every_exception_from_a_rule_says_why() -> None:
+    bare = re.compile(
+        r"#\s*(?:noqa(?::\s*[A-Z0-9, ]+)?|type:\s*ignore(?:\[[\w, -]+\])?|pragma: no (?:cover|branch))\s*$"
+    )
+
+    found = [
+        f"{name}: {line.strip()}"
+        for name in tracked_files()
+        if name.endswith(".py")
+        for line in text_of(name).splitlines()
+        if bare.search(line)
+    ]
+
+    assert [] == found
+
+
+def test_no_module_is_a_drawer_for_everything() -> None:
+    drawers = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+
+    assert [] == [name for name in tracked_files() if drawers & set(re.split(r"[/._]", name)) and name.endswith(".py")]
+
+
+def test_every_file_ends_with_one_line_break() -> None:
+    texts = {name: text_of(name) for name in tracked_files() if not name.startswith("tests/")}
+
+    assert [] == [name for name, text in texts.items() if text and (not text.endswith("\n") or text.endswith("\n\n"))]

@@ -1,0 +1,85 @@
+"""Several hosts in docker-compose.yml, and the proxy before them: what can be said without starting them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from app.web.server import FINISH_S, KEEP_ALIVE_S
+from app.web.webhooks import DEADLINE_S
+from tests.system.repository.tracked import ROOT
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES = COMPOSE["services"]
+HOSTS = ("ncco-1", "ncco-2")
+PROFILE = {name: service for name, service in SERVICES.items() if "profiles" in service}
+NGINX = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+VONAGE_WAITS_S = 5
+DRAINED_S, LAST_WRITE_S = 30, 5
+"""What NCCO_DRAIN_S may be without another line in the compose file, and what closing the store may take."""
+
+
+def location(named: str) -> str:
+    """What stands in the braces behind a name."""
+    return NGINX.partition(f"{named} {{")[2].partition("}")[0]
+
+
+def asked_next(named: str) -> set[str]:
+    """After what another host is asked."""
+    return set(re.findall(r"proxy_next_upstream (.+);", location(named))[0].split())
+
+
+def seconds(directive: str, named: str = "") -> list[float]:
+    found = re.findall(rf"\b{directive} (\d+)(m?s);", location(named) if named else NGINX)
+    return [int(number) / (1000 if unit == "ms" else 1) for number, unit in found]
+
+
+def test_hosts_are_alike_and_wait_for_the_schema() -> None:
+    one, two = (SERVICES[name] for name in HOSTS)
+
+    assert one == two
+    assert {"migrate": {"condition": "service_completed_successfully"}} == one["depends_on"]
+    assert ["db", "upgrade"] == SERVICES["migrate"]["command"]
+    assert {"postgres": {"condition": "service_healthy"}} == SERVICES["migrate"]["depends_on"]
+
+
+@pytest.mark.parametrize("name", ["ncco", *HOSTS])
+def test_a_server_is_given_the_time_that_it_takes_to_end(name: str) -> None:
+    grace_s = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+
+    assert DRAINED_S + FINISH_S + LAST_WRITE_S <= grace_s
+
+
+def test_only_the_proxy_is_reached_from_outside_and_from_this_machine_alone() -> None:
+    assert ["proxy"] == [name for name, service in PROFILE.items() if "ports" in service]
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["proxy"]["ports"])
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() for _ in service.get("volumes", ())])
+def test_what_is_mounted_is_there(name: str) -> None:
+    mounts = [mount.partition(":")[0] for mount in SERVICES[name]["volumes"]]
+
+    assert [] == [
+        mount for mount in mounts if not ((ROOT / mount).exists() if "/" in mount else mount in COMPOSE["volumes"])
+    ]
+
+
+def test_no_host_is_left_out_for_what_it_answered_and_nobody_says_502() -> None:
+    remembering, forgetting = location("upstream hosts"), location("upstream anybody")
+    counted = asked_next("location /webhooks/") | asked_next("location = /alive")
+
+    assert [("1", "60s")] * 2 == re.findall(r"max_fails=(\d) fail_timeout=(\w+);", remembering)
+    assert ["0"] * 2 == re.findall(r"max_fails=(\d);", forgetting)
+    assert {"error", "timeout", "non_idempotent"} == counted
+    assert "error_page 502 =503 @nobody;" in location("location @anybody")
+
+
+def test_the_proxy_asks_the_next_host_for_webhooks_too_and_gives_up_before_vonage_does() -> None:
+    assert {"error", "timeout", "non_idempotent"} <= asked_next("location /webhooks/")
+    assert {"error", "timeout", "non_idempotent"} == asked_next("location @anybody")
+    assert all(DEADLINE_S < wait < VONAGE_WAITS_S for wait in seconds("proxy_read_timeout", "location /webhooks/"))
+    assert all(wait < VONAGE_WAITS_S - DEADLINE_S for wait in seconds("proxy_connect_timeout"))
+    assert [60, 60] == seconds("keepalive_timeout")
+    assert seconds("keepalive_timeout")[0] < KEEP_ALIVE_S

@@ -1,0 +1,95 @@
+"""What can be said of the image without building it; `make docker-check` does what its build does."""
+
+from __future__ import annotations
+
+import ast
+import importlib.resources
+import json
+import re
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.system.repository.dockerfile import is_sent, stages
+from tests.system.repository.tracked import ROOT, tracked_files
+
+BUILD, FINAL = stages()
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICE = COMPOSE["services"]["ncco"]
+SOURCES = [
+    source
+    for stage in (BUILD, FINAL)
+    for instruction in stage
+    if instruction.word == "COPY" and not instruction.rest.startswith("--from")
+    for source in instruction.rest.split()[:-1]
+]
+
+
+def said(word: str) -> list[str]:
+    return [instruction.rest for instruction in FINAL if instruction.word == word]
+
+
+def environment() -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in " ".join(said("ENV")).split())
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_is_copied_exists_and_is_sent(source: str) -> None:
+    files = [name for name in tracked_files() if name == source or name.startswith(f"{source}/")]
+
+    assert [] != files
+    assert [] == [name for name in files if not is_sent(name)]
+
+
+@pytest.mark.parametrize(
+    "name", [".env", ".git/config", "ncco.db", "tests/system/repository/test_image.py", "app/__pycache__/x.pyc"]
+)
+def test_what_has_no_place_in_an_image_is_not_sent(name: str) -> None:
+    assert not is_sent(name)
+
+
+def test_every_package_is_pinned_by_hash() -> None:
+    installs = [
+        command for each in BUILD if each.word == "RUN" for command in each.rest.split("&&") if " install " in command
+    ]
+    from_registry = [command for command in installs if "--no-deps" not in command]
+
+    assert [] == [command for command in from_registry if "--require-hashes" not in command]
+    assert 2 == len(from_registry)
+
+
+def test_the_server_runs_as_an_unprivileged_user_by_number() -> None:
+    assert [True] == [re.fullmatch(r"[1-9]\d*:[1-9]\d*", user) is not None for user in said("USER")]
+
+
+def test_the_health_check_is_code_that_compiles() -> None:
+    command = json.loads(said("HEALTHCHECK")[0].partition(" CMD ")[2])
+
+    assert ["python", "-c"] == command[:2]
+    assert isinstance(ast.parse(command[2]), ast.Module)
+    assert isinstance(ast.parse(SERVICE["healthcheck"]["test"][3]), ast.Module)
+
+
+def test_the_compose_file_fits_the_schema() -> None:
+    schemas = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
+    schema = json.loads((schemas / "compose-spec.json").read_text(encoding="utf-8"))
+
+    faults = [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(COMPOSE)]
+
+    assert [] == faults
+
+
+def test_the_compose_file_gives_the_server_no_rights() -> None:
+    assert ["ALL"] == SERVICE["cap_drop"]
+    assert ["no-new-privileges:true"] == SERVICE["security_opt"]
+
+
+def test_the_compose_file_mounts_what_the_image_reads() -> None:
+    image = environment()
+    mounts = dict(mount.removesuffix(":ro").split(":") for mount in SERVICE["volumes"])
+
+    assert {"data": "/data", "./flows": image["NCCO_FLOWS"], "./templates": image["NCCO_TEMPLATES"]} == mounts
+    unset = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", text) for name, text in SERVICE["environment"].items()}
+    assert {name: image[name] for name in SERVICE["environment"]} == unset
+    assert "data" in COMPOSE["volumes"]

@@ -1,0 +1,67 @@
+"""The pinned versions: every package by hash, every direct dependency there, and no address."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.system.repository.tracked import ROOT
+
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-build.txt")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+GROUPS = PROJECT["dependency-groups"]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+"""The image has them all: a setting asks for each, and nothing can be installed into it."""
+_PIN = re.compile(r"^([\w.-]+)==([\w.]+)", re.MULTILINE)
+
+
+def pins_of(lock: str) -> dict[str, str]:
+    """Package → pinned version; of several for different Pythons the last."""
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    return {canonicalize_name(name): version for name, version in _PIN.findall(text)}
+
+
+def named(group: str) -> list[Requirement]:
+    return [Requirement(line) for line in GROUPS[group] if isinstance(line, str)]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_pin_has_its_hashes(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    entries = re.split(r"\n(?=[\w.-]+==)", text)
+
+    assert [] == [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry]
+    assert len(_PIN.findall(text)) == len(entries)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_no_lock_holds_an_address(lock: str) -> None:
+    assert [] == re.findall(r"\S*://\S*|^--?\w.*$", (ROOT / lock).read_text(encoding="utf-8"), re.M)
+
+
+@pytest.mark.parametrize(
+    ("lock", "requirements"),
+    [
+        ("requirements.txt", [Requirement(line) for line in PROJECT["project"]["dependencies"]]),
+        ("requirements.txt", [Requirement(line) for lines in EXTRAS.values() for line in lines]),
+        ("requirements-dev.txt", [Requirement(line) for line in PROJECT["project"]["dependencies"]]),
+        ("requirements-dev.txt", [*named("dev"), *named("build")]),
+        ("requirements-build.txt", named("build")),
+    ],
+)
+def test_what_the_project_asks_for_is_pinned_in_its_range(lock: str, requirements: list[Requirement]) -> None:
+    pins = pins_of(lock)
+
+    outside = [str(each) for each in requirements if pins.get(canonicalize_name(each.name), "") not in each.specifier]
+
+    assert [] == outside
+
+
+def test_development_runs_on_the_versions_that_users_get() -> None:
+    users, developers = pins_of("requirements.txt"), pins_of("requirements-dev.txt")
+
+    assert users == {name: developers.get(name) for name in users}

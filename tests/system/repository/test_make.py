@@ -1,0 +1,52 @@
+"""The targets of the Makefile and what the integration server runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from tests.system.repository.tracked import ROOT
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = tuple(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.M))
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    # What `make test` exports must not reach the make that is looked at.
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=env)
+
+
+def test_help_lists_every_target() -> None:
+    listed = re.findall(r"^make ([a-z-]+)", run("make", "help").stdout, re.M)
+    phony = " ".join(re.findall(r"^\.PHONY: (.*)", MAKEFILE, re.M)).split()
+
+    assert list(TARGETS) == listed
+    assert set(TARGETS) == set(phony)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_target_is_well_formed(target: str) -> None:
+    assert 0 == run("make", "-n", "-s", target).returncode
+
+
+def test_check_runs_each_test_once() -> None:
+    fast, rest = re.findall(r"/pytest -q -n 2 (.*)", run("make", "-n", "check").stdout)
+
+    assert rest == f"tests {' '.join(f'--ignore={folder}' for folder in fast.split())}"
+
+
+def test_a_python_that_does_not_fit_is_refused_with_a_cure(tmp_path: os.PathLike[str]) -> None:
+    made = run("make", "setup", "PYTHON=no-such-python", f"VENV={tmp_path}/venv")
+
+    assert 2 == made.returncode
+    assert "Python 3.11, 3.12 or 3.13 with the venv module is needed; tried: no-such-python." in made.stderr
+    assert "make setup PYTHON=" in made.stderr
+
+
+def test_the_integration_script_can_be_run() -> None:
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert 0 == run("sh", "-n", ".ci/run").returncode

@@ -1,0 +1,60 @@
+"""A server that is not ours is played the same way, and its faults show."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from app.simulator import Application, AsgiServer, HttpServer, Server, VirtualClock, Vonage
+from tests.system.simulator.foreign_server import app
+from tests.unit.simulator.scripted_server import sounds
+
+URL = "http://news.example.com"
+MENU = "talk Press 1 for news, press 2 to hang up, or say news."
+
+
+@pytest.fixture(params=["in process", "over HTTP"])
+async def line(request: pytest.FixtureRequest) -> AsyncIterator[Vonage]:
+    clock = VirtualClock()
+    server: Server
+    if request.param == "in process":
+        server = AsgiServer(app, clock)
+    else:
+        server = HttpServer(transport=httpx.ASGITransport(app, raise_app_exceptions=False))
+    application = Application(f"{URL}/answer", f"{URL}/event", answer_method="GET")
+    yield Vonage(application, server, clock)
+
+
+async def test_who_presses_1_hears_the_news(line: Vonage) -> None:
+    call = await line.call("442079460000", "447700900123")
+    await call.listen()
+    await call.press("1")
+    await call.listen()
+
+    assert [MENU, "pressed 1", "talk There is no news.", "ended"] == sounds(call)
+
+
+async def test_its_first_fault_drops_whoever_says_nothing(line: Vonage) -> None:
+    call = await line.call("442079460000", "447700900123")
+    await call.silence()
+    await call.listen()
+
+    failed = [delivery for delivery in call.log if delivery.verdict and delivery.verdict.failure]
+    assert [MENU, "ended"] == sounds(call)
+    assert [("input", "the status is 500")] == [
+        (delivery.kind, delivery.verdict.problem) for delivery in failed if delivery.verdict
+    ]
+
+
+async def test_its_second_fault_is_an_action_that_there_is_not(line: Vonage) -> None:
+    call = await line.call("442079460000", "447700900123")
+    await call.press("2", at=1)
+    await call.listen()
+
+    failed = next(delivery for delivery in call.log if delivery.verdict and delivery.verdict.failure)
+    assert failed.verdict is not None
+    assert ("input", "Invalid NCCO.") == (failed.kind, failed.verdict.failure)
+    assert 'There is no action "hangup".' in failed.verdict.problem
+    assert "error" in [delivery.kind for delivery in call.log]

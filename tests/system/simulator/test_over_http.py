@@ -1,0 +1,85 @@
+"""Servers at a URL: requests, time-outs, and this project's own server with a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.simulator import Application, HttpServer, Request, VirtualClock, Vonage
+from tests.system.cli.running import running_server
+from tests.unit.simulator.scripted_server import sounds
+
+ROOT = Path(__file__).parents[3]
+REQUEST = Request("POST", "http://server.example.com/answer", {"content-type": "application/json"}, b"{}")
+
+
+def raising(error: type[Exception]) -> Callable[[httpx.Request], httpx.Response]:
+    def respond(_: httpx.Request) -> httpx.Response:
+        raise error("as the test wants it")
+
+    return respond
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (httpx.ConnectTimeout, "connect timeout"),
+        (httpx.ReadTimeout, "timeout"),
+        (httpx.ConnectError, "closed"),
+        (httpx.RemoteProtocolError, "reset"),
+        (httpx.ReadError, "reset"),
+    ],
+)
+async def test_what_fails_on_the_way_has_its_name(error: type[Exception], failure: str) -> None:
+    async with HttpServer(transport=httpx.MockTransport(raising(error))) as server:
+        response = await server.deliver(REQUEST)
+
+    assert (0, failure) == (response.status, response.failure)
+
+
+async def test_an_address_that_is_none_fails_too() -> None:
+    async with HttpServer() as server:
+        response = await server.deliver(Request("GET", "http://[::1", {}))
+
+    assert "reset" == response.failure
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    moved = httpx.MockTransport(lambda _: httpx.Response(302, headers={"Location": "http://elsewhere.example.com"}))
+    async with HttpServer(transport=moved) as server:
+        response = await server.deliver(REQUEST)
+
+    assert (302, "http://elsewhere.example.com") == (response.status, response.headers["location"])
+
+
+@pytest.mark.parametrize("measures", [False, True])
+async def test_real_seconds_count_only_when_they_are_measured(measures: bool) -> None:
+    fine = httpx.MockTransport(lambda _: httpx.Response(200))
+    async with HttpServer(measures=measures, transport=fine) as server:
+        response = await server.deliver(REQUEST)
+
+    assert measures == (response.seconds > 0)
+
+
+async def test_tokens_are_issued_at_the_real_time() -> None:
+    async with HttpServer() as server:
+        assert abs((server.now - datetime.now(UTC)).total_seconds()) < 5
+
+
+async def test_our_own_server_is_played_over_a_socket(tmp_path: Path) -> None:
+    with running_server(tmp_path, cwd=ROOT) as running:
+        base = f"http://{running.address}/webhooks"
+        application = Application(f"{base}/answer", f"{base}/event", f"{base}/fallback")
+        async with HttpServer() as server:
+            line = Vonage(application, server, VirtualClock())
+            call = await line.call("442079460001", "447700900123")
+            await call.listen()
+            await call.press("2")
+            await call.listen()
+
+    assert ["ringing 447700900222", "joined 447700900222", "left 447700900222", "ended"] == sounds(call)[-4:]
+    assert not [delivery for delivery in call.log if delivery.verdict and delivery.verdict.failure]

@@ -1,0 +1,92 @@
+"""What goes wrong on the way between the platform and the server is not heard in a call."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from app.service.calls import LookUp, no_lookups
+from tests.system.simulator.unlucky_calls import Played, play
+from tests.system.simulator.unlucky_lines import LINES, Line
+from tests.system.simulator.unlucky_seeds import Noticed, compare
+
+SEEDS = range(40)
+BY_CLOCK = {"examples/hours", "examples/languages", "examples/queue"}
+"""What looks at the clock: whether it is open, how long somebody has waited. Time that is lost may be heard there."""
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line.name not in BY_CLOCK], ids=str)
+async def test_bad_luck_is_not_heard(line: Line) -> None:
+    found = await compare(line, SEEDS)
+
+    assert [] == [str(noticed) for noticed in found.noticed]
+    assert [] == found.by_clock
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line.name in BY_CLOCK], ids=str)
+async def test_bad_luck_is_heard_only_as_far_as_it_takes_time(line: Line) -> None:
+    found = await compare(line, SEEDS)
+
+    assert [] == [str(noticed) for noticed in found.noticed]
+
+
+async def test_a_seed_plays_the_same_call_each_time() -> None:
+    line, server = LINES[0], Forgetful()
+
+    first, second = [await play(line, server, 7, "unlucky") for _ in range(2)]
+
+    assert first == second
+
+
+async def test_a_server_that_counts_deliveries_is_noticed() -> None:
+    line, server = LINES[0], Forgetful()
+
+    played = [[await play(line, server, seed, network) for network in ("slow", "unlucky")] for seed in range(20)]
+
+    assert [pair for pair in played if pair[0].heard != pair[1].heard]
+
+
+def test_a_seed_that_is_noticed_tells_how_to_play_it_again() -> None:
+    slow = Played((("talk one", "ended"),), (("0.00 talk one", "1.00 ended"),), (), ())
+    unlucky = Played((("talk two", "ended"),), (("0.00 talk two", "1.00 ended"),), ("left",), ("status 500",))
+
+    assert [
+        "pin, seed 17: python -m benchmarks.chaos --only pin --seed 17",
+        "    slow:    0: 0.00 talk one",
+        "    unlucky: 0: 0.00 talk two",
+        "    slow:    (nothing)",
+        "    unlucky: left",
+        "    slow:    (nothing)",
+        "    unlucky: status 500",
+    ] == str(Noticed("pin", 17, slow, unlucky)).splitlines()
+
+
+class Forgetful:
+    """A server that takes each delivery for a new one: it says how often it was asked in this call."""
+
+    def __init__(self) -> None:
+        self.look_up: LookUp = no_lookups
+        self.now = datetime(2026, 3, 4, tzinfo=UTC)
+        self._asked: dict[str, int] = {}
+
+    async def app(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
+        fields = orjson.loads((await receive())["body"])
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": self._reply(scope["path"], fields["conversation_uuid"])})
+
+    async def take_hooks(self) -> tuple[str, ...]:
+        self._asked.clear()
+        return ()
+
+    def _reply(self, path: str, call: str) -> bytes:
+        if not path.endswith(("/answer", "/input")):
+            return b""
+        asked = self._asked[call] = self._asked.get(call, 0) + 1
+        url = ["https://ncco.example/input"]
+        again = {"action": "input", "type": ["dtmf"], "eventUrl": url}
+        return orjson.dumps([{"action": "talk", "text": f"This was {asked}."}, *([again] if asked < 5 else [])])

@@ -1,0 +1,195 @@
+"""The sample flows and examples, each as a line that can be called, and the server that answers it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from random import Random
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import structlog
+
+from app.cli.server_under_test import BareSettings
+from app.engine import Lookup, LookupAnswer
+from app.flow.loader import load_files
+from app.flow.model import Project
+from app.service.calls import LookUp, no_lookups
+from app.service.factory import make_service
+from app.service.policy import Policy
+from app.settings.values import DEFAULT as SORRY
+from app.settings.values import read_failsafe
+from app.simulator import Application
+from app.verify.scenarios.server import stand_ins
+from app.web import create_app
+from tests.contract.store.memory_store import MemoryStore
+
+ROOT: Final = Path(__file__).parents[3]
+BASE: Final = "https://ncco.example"
+SECRET: Final = "a signature secret for calls that nobody makes"
+APPLICATION: Final = Application(
+    answer_url=f"{BASE}/webhooks/answer",
+    event_url=f"{BASE}/webhooks/event",
+    fallback_url=f"{BASE}/webhooks/fallback",
+    signature_secret=SECRET,
+    api_key="ab12cd34",
+)
+PINS: Final = {"HOST_PIN": "246810", "GUEST_PIN": "135791"}
+MOST_HOOKS: Final = 1000
+ANYBODY: Final = ("4",)
+"""Prefixes that may be dialled."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One flow that callers reach.
+
+    Attributes:
+        name: of the flow file or example.
+        flows: its folder. number: that is called.
+    """
+
+    name: str
+    flows: Path
+    number: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    @cached_property
+    def project(self) -> Project:
+        """Loaded."""
+        return load_files(self.flows, self.flows.parent / "templates")
+
+    @cached_property
+    def text(self) -> str:
+        """All that its files say."""
+        return "\n".join(text for flow in self.project.flows.values() for text in flow.sources.values())
+
+    @cached_property
+    def answers(self) -> dict[str, Any]:
+        """What its look-ups may answer, by request, as examples/stand_in.py reads it."""
+        file = self.flows.parent / "answers.json"
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        return found
+
+    @cached_property
+    def env(self) -> dict[str, str]:
+        """A value for every variable that its flows read."""
+        return {**stand_ins(self.project.flows.values()), **PINS}
+
+    @cached_property
+    def digits(self) -> tuple[str, ...]:
+        """What callers may think of keying in."""
+        words = re.findall(r"\d{4,8}", f"{self.text} {json.dumps(self.answers)} {json.dumps(PINS)}")
+        return tuple(sorted({*words, *"0123456789*#"}))
+
+    @cached_property
+    def phrases(self) -> tuple[str, ...]:
+        """What callers may think of saying."""
+        lists = re.findall(r"speech: *\[([^\]]*)\]", self.text)
+        return tuple(sorted({word.strip(" \"'") for words in lists for word in words.split(",")} | {"abracadabra"}))
+
+    @cached_property
+    def addresses(self) -> tuple[str, ...]:
+        """Whom it may dial."""
+        text = f"{self.text} {json.dumps(self.answers)}"
+        return tuple(sorted(set(re.findall(r"\b\d{10,13}\b|sips?:[^\s\"'{}]+|wss?:[^\s\"'{}]+", text))))
+
+
+class LookUps:
+    """Answers of one call: the same for the same seed, whenever and however often they are asked for by one key."""
+
+    def __init__(self, line: Line, seed: int) -> None:
+        self._answers = line.answers
+        self._seed = seed
+        self._known: dict[str, LookupAnswer] = {}
+        self._asked: dict[str, int] = {}
+
+    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        """One answer for each, in their order."""
+        for lookup in lookups:
+            if lookup.key not in self._known:
+                self._known[lookup.key] = self._new(lookup)
+        return tuple(self._known[lookup.key] for lookup in lookups)
+
+    def _new(self, lookup: Lookup) -> LookupAnswer:
+        number = self._asked[lookup.name] = self._asked.get(lookup.name, 0) + 1
+        luck = Random(f"{self._seed} {lookup.name} {number}")  # noqa: S311 - to be repeated
+        fitting = self._fitting(lookup)
+        if not fitting or luck.random() < 0.15:
+            return LookupAnswer(None, "nobody answers")
+        answer = Random(f"{self._seed} {lookup.name}").choice(fitting)  # noqa: S311 - to be repeated
+        return LookupAnswer(answer[min(number, len(answer)) - 1] if isinstance(answer, list) else answer)
+
+    def _fitting(self, lookup: Lookup) -> list[Any]:
+        """Answers to requests of the same form."""
+        wanted = (lookup.request.method, urlsplit(lookup.request.url).path.count("/"))
+        found = []
+        for request, answer in self._answers.items():
+            method, url = request.split(" ")[:2]
+            if (method, urlsplit(url).path.count("/")) == wanted:
+                found.append(answer)
+        return found
+
+
+class Server:
+    """The real server with the flows of one line.
+
+    Attributes:
+        app: ASGI. look_up: answers lookups. now: what its clock shows.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._store = MemoryStore()
+        env, failsafe = line.env, read_failsafe(SORRY)
+        policy = Policy(keys=(b"signs the callbacks of calls that nobody makes",), failsafe=failsafe, env=env,
+                        dial_allow=ANYBODY)  # fmt: skip
+        self.look_up: LookUp = no_lookups
+        self.service = make_service(self._store, lambda: line.project, policy, look_ups=lambda: self.look_up)
+        settings = BareSettings(
+            public_url=BASE, database_url="memory://", signature_secret=SECRET, api_key=APPLICATION.api_key
+        )
+        self.now = datetime(2026, 3, 4, 9, 15, tzinfo=UTC)
+        self.app = create_app(settings, service=self.service, clock=lambda: self.now, log=_silent())
+
+    @classmethod
+    async def started(cls, line: Line) -> Self:
+        """One with an empty store."""
+        server = cls(line)
+        await server._store.open()
+        await server.service.library.reload()
+        return server
+
+    async def take_hooks(self) -> tuple[str, ...]:
+        """The names of the hooks that are to be sent, sorted; they are forgotten then."""
+        rows = await self._store.hooks(MOST_HOOKS)
+        for row in rows:
+            await self._store.hook_sent(row.id, row.created_at)
+        return tuple(sorted(row.name for row in rows))
+
+
+def _silent() -> Any:
+    def drop(*_: object) -> Any:
+        raise structlog.DropEvent
+
+    return structlog.wrap_logger(None, processors=[drop])
+
+
+def _samples() -> tuple[Line, ...]:
+    """Each flow of flows/ by its number, and each example by the flow that has a number."""
+    folders = [ROOT / "flows", *sorted((ROOT / "examples").glob("*/flows"))]
+    found = []
+    for folder in folders:
+        flows = load_files(folder, folder.parent / "templates").flows.values()
+        for flow in [flow for flow in flows if flow.numbers]:
+            name = flow.name if folder == folders[0] else f"examples/{folder.parent.name}"
+            found.append(Line(name, folder, flow.numbers[0]))
+    return tuple(found)
+
+
+LINES: Final = _samples()

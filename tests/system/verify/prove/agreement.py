@@ -1,0 +1,27 @@
+"""What a proof says of a project, held against what calls came to that were played."""
+
+from __future__ import annotations
+
+from app.flow.model import Project
+from app.verify.prove import Bounds, Proof, prove
+from tests.system.verify.prove.proved_flows import NOW
+from tests.system.verify.prove.simulated_walk import Heard
+
+
+def agree(heard: Heard, project: Project) -> Proof:
+    """Whatever calls have come to, the proof comes to; and nothing else, when they have come to everything."""
+    proof = prove(project.flows["test"], NOW, bounds=Bounds(states=20_000))
+    taken = {(name.flow, name.step, name.name) for name in heard.taken if name.name not in ("entered", "error")}
+    calm = [edge for edge in proof.space.transitions if edge.sort != "fault"]
+    failed = {step for edge in calm for _, step, _, _ in edge.failed}
+    lost = {each.step for each in proof.violations if each.kind == "unreachable"}
+    told = {each.step for each in proof.violations if each.kind in ("error_exit", "invalid_ncco")}
+
+    assert not proof.space.stopped
+    assert set() == taken - proof.taken
+    assert set() == heard.failed - failed
+    assert bool(heard.failed) <= bool(told)
+    assert set() == heard.entered & lost
+    callers = [edge.call for edge in proof.space.transitions if edge.call is not None and edge.call.from_user]
+    assert not heard.is_whole or callers or (taken, heard.failed) == (set(proof.taken), failed)
+    return proof

@@ -1,0 +1,117 @@
+"""Walks a flow by telephone: every call is played from its beginning, by the real server and the simulator.
+
+Nothing of what a proof knows is used: each call that has come to a state of the server which no call has come to
+before is played again with each thing more that a caller, or somebody who is dialled, may do.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.cli.server_under_test import make_app
+from app.engine import Session
+from app.flow.language.menu import Choices
+from app.flow.model import Project
+from app.flow.nodes import Entry, Map, Place, Text
+from app.simulator.parties import Outcome
+from app.verify.coverage import Flows, Name, lines_of
+from app.verify.scenarios.model import Answer, Fault, Given, Scenario
+from app.verify.scenarios.result import Result
+from app.verify.scenarios.runner import LocalStage
+from app.verify.scenarios.script import Dial, HangUp, Party, Press, ScriptStep, Silence, Wait
+from tests.system.verify.prove.brute_force import told_apart
+
+PLACE = Place("walk.yaml", 1, 1, 1)
+KEYS = ("1", "2", "3")
+DIGITS = ("12", "21", "22", "10", "2", "*")
+OUTCOMES: Final[tuple[Outcome, ...]] = ("completed", "busy", "timeout", "unanswered", "rejected", "failed")
+WAITS_S = 3.5
+"""Until a caller hangs up who has done everything: digits have timed out then, and nobody has answered a dial yet."""
+MOST = 40
+"""Calls of one flow."""
+DEEPEST = 6
+"""Things that are done in one call."""
+
+
+GIVEN: Final[Mapping[str, Answer | Fault]] = {
+    "gold": Answer(Map((Entry(Text("tier", PLACE), Text("gold", PLACE)),), PLACE)),
+    "standard": Answer(Map((Entry(Text("tier", PLACE), Text("standard", PLACE)),), PLACE)),
+    "down": Fault(),
+}
+
+
+@dataclass(slots=True)
+class Heard:
+    """What the calls came to: outcomes, steps that were entered or failed; whether that is all."""
+
+    taken: set[Name] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    entered: set[str] = field(default_factory=set)
+    is_whole: bool = True
+    calls: int = 0
+
+
+class Walk:
+    """One project, and what its calls have come to so far."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._stage = LocalStage(project, make_app)
+        self._flows = Flows(project.flows.values())
+        self._known: set[bytes] = set()
+        self.heard = Heard()
+
+    async def walk(self) -> Heard:
+        """Play calls until no new state comes; no more than MOST of them, and none with more than DEEPEST acts."""
+        waiting = deque[tuple[str, tuple[ScriptStep, ...]]]((given, ()) for given in GIVEN)
+        while waiting:
+            given, acts = waiting.popleft()
+            if self.heard.calls >= MOST:
+                self.heard.is_whole = False
+                break
+            result = await self._play(given, acts)
+            following = self._following(result, given)
+            self.heard.is_whole &= len(acts) < DEEPEST or not following
+            waiting += [(given, (*acts, act)) for act in following if len(acts) < DEEPEST]
+        return self.heard
+
+    async def _play(self, given: str, acts: tuple[ScriptStep, ...]) -> Result:
+        self.heard.calls += 1
+        scenario = Scenario(
+            name=f"{given} {acts}",
+            script=(*acts, Wait(seconds=WAITS_S), HangUp()),
+            given={"it": Given(PLACE, (GIVEN[given],))},
+        )
+        result = await self._stage.play(scenario)
+        self._take(result)
+        return result
+
+    def _take(self, result: Result) -> None:
+        for record in result.records:
+            for turn in record.turns:
+                self.heard.taken |= set(self._flows.taken(lines_of(turn.trace)))
+            self.heard.taken |= set(self._flows.connected(record.session, record.statuses))
+        self.heard.entered |= {line.step for line in result.decided if line.did == "entered"}
+        self.heard.failed |= {line.step for line in result.decided if line.did == "failed" and line.step}
+
+    def _following(self, result: Result, given: str) -> list[ScriptStep]:
+        """What may be done where a call has come to, if no call has come there before."""
+        session = result.records[0].session
+        key = given.encode() + told_apart(session)
+        if session.is_over or key in self._known:
+            return []
+        self._known.add(key)
+        return list(self._acts(session))
+
+    def _acts(self, session: Session) -> Iterator[ScriptStep]:
+        flow = self._project.flows[session.at or session.flow]
+        for wait in session.waits:
+            if wait.kind == "input":
+                keys = KEYS if isinstance(flow.steps[session.step].exit, Choices) else DIGITS
+                yield from (Press(keys=digits) for digits in keys)
+                yield Silence()
+            elif wait.kind == "event":
+                yield from (Dial(party=Party(outcome=outcome, rings=0.1, talks=0.1)) for outcome in OUTCOMES)

@@ -1,0 +1,96 @@
+"""A proof comes to just what a walk comes to that merges nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import HealthCheck, assume, given, settings
+
+from app.engine import Call
+from app.flow.loader import load
+from app.verify.prove import Bounds, Proof, prove
+from app.verify.prove.state_space import Transition
+from tests.system.verify.prove.brute_force import CALLS, KEYS, Seen, walk
+from tests.system.verify.prove.proved_flows import NOW
+from tests.system.verify.prove.remembering_flows import remembering_flows
+from tests.unit.engine.generated_flows import TEMPLATES, flow_texts
+
+MODEST = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
+
+
+def calm(proof: Proof) -> list[Transition]:
+    """The turns that no fault has led to."""
+    edges = [edge for edge in proof.space.transitions if edge.sort != "fault"]
+    space = proof.space
+    firsts = [space.states[edge.source].first if edge.source >= 0 else -1 for edge in edges]
+    paths = [space.first_path_to(first) for first in firsts]
+    return [edge for edge, path in zip(edges, paths, strict=True) if all(each.sort != "fault" for each in path)]
+
+
+def agree(seen: Seen, proof: Proof) -> None:
+    turns = calm(proof)
+    entered = {step for edge in turns for _, step in edge.entered}
+    tested = {
+        (step, _line(name)) for edge in turns for _, step, name in edge.taken if name == "else" or name[:3] == "if "
+    }
+    failed = {(step, code) for edge in turns for _, step, code, _ in edge.failed}
+
+    if proof.space.stopped:  # nothing is claimed then
+        return
+    assert set() == seen.entered - entered
+    assert set() == seen.failed - failed
+    assert not seen.ends or any(edge.target < 0 for edge in turns)
+    assert set() == seen.tested - tested
+    assert not seen.is_whole or (entered, failed, tested) == (seen.entered, seen.failed, seen.tested)
+
+
+def _line(name: str) -> str:
+    """A line of a branch as the trace tells it."""
+    return name if name == "else" else f"{name.removeprefix('if ')} holds"
+
+
+def _calls(proof: Proof) -> list[Call]:
+    """Callers of every kind, and those that the proof has thought of."""
+    return [*CALLS, *(each.call for each in proof.space.transitions if each.call is not None)]
+
+
+def _keys(proof: Proof) -> list[str]:
+    """Keys of every kind, and those that the proof has thought of: a flow may ask whether they come to 3."""
+    pressed = [edge.trigger.line.get("press", "") for edge in proof.space.transitions]
+    return [*dict.fromkeys((*KEYS, *pressed))]
+
+
+@given(text=flow_texts())
+@MODEST
+def test_a_proof_comes_to_what_a_walk_of_every_session_comes_to(text: str) -> None:
+    project = load({"flows/test.yaml": text, **TEMPLATES})
+    assume(not project.has_errors)
+
+    proof = prove(project.flows["test"], NOW)
+    agree(walk(project.flows["test"], calls=_calls(proof)), proof)
+
+
+@given(files=remembering_flows())
+@MODEST
+def test_a_proof_forgets_nothing_that_decides(files: dict[str, str]) -> None:
+    project = load(files)
+    assume(not project.has_errors)
+
+    proof = prove(project.flows["test"], NOW, bounds=Bounds(states=20_000))
+    agree(walk(project.flows["test"], proof.ranges, _calls(proof), _keys(proof)), proof)
+
+
+def test_what_numbers_come_to_that_grow_by_each_other_is_not_claimed() -> None:
+    folder = Path(__file__).parent / "missed"
+    flow = load({f"flows/{path.name}": path.read_text() for path in folder.glob("*.yaml")}).flows["test"]
+    proof = prove(flow, NOW)
+
+    assert "walked" == proof.verdict
+    assert {("test", "n"), ("test", "m")} == set(proof.ranges)
+    assert ("numbers from -6 to 8",) == proof.representatives["test.m"]
+    assert {("a", "error")} == walk(flow).failed  # a number that doubles is too large after sixty turns
+    agree(walk(flow, proof.ranges), proof)

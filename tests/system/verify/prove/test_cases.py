@@ -1,0 +1,29 @@
+"""Flow in, verdict and violations out: every case of `cases.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.system.verify.prove.proved_flows import proof_of
+
+GROUPS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text(encoding="utf-8"))
+CASES = [(group, case) for group in GROUPS for case in group["cases"]]
+LOOKUP = 'lookups: {{it: {{get: "https://example.com/it", returns: {{{0}}}}}}}\n'
+
+
+@pytest.mark.parametrize(("group", "case"), CASES, ids=[case["case"] for _, case in CASES])
+def test_a_proof_says_of_a_flow(group: dict[str, Any], case: dict[str, Any]) -> None:
+    steps = indent(group["steps"].replace("$if", case.get("if", "")), "  ")
+    head = LOOKUP.format(case["returns"]) if "returns" in case else case.get("head", "")
+    proof = proof_of(steps, head, **group.get("others", {}))
+    violations = [f"{each.kind} {each.step}{'' if each.is_error else ' (warning)'}" for each in proof.violations]
+
+    assert proof.verdict == case["verdict"]
+    assert list(dict.fromkeys(violations)) == case.get("violations", [])
+    assert [f"{each.step}: {each.name}" for each in proof.never] == case.get("never", [])
+    assert sorted(proof.representatives) == case.get("represented", [])

@@ -1,0 +1,87 @@
+"""Flows with one fault each, and flows without any: every fault is found, and nothing else is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.cli.rehearsal import rehearse
+from app.flow.loader import load_files
+from app.verify.outcomes import outcomes_of
+from app.verify.prove.counterexample import counter_examples, covering
+from tests.system.repository.tracked import ROOT
+from tests.system.verify.prove.proved_flows import HERE, play_all, project_of, proofs_of, violations_of
+
+FAULTY = sorted((HERE / "faulty").glob("*.yaml"))
+GOOD = sorted((HERE / "good").glob("*.yaml"))
+
+
+def fault_of(path: Path) -> str:
+    """What is wrong with a faulty flow: a code of the loader, or a kind of violation."""
+    found = re.search(r"^# found: (\w+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found is not None, path
+    return found[1]
+
+
+HAPPENING = (
+    "trap circle dead_end silence silent_party error_exit invalid_ncco lost_webhook silent_fault failsafe steps "
+    "menu_options prompt_seconds seconds_to_person"
+)
+NOWHERE = "no-person-at-all"
+"""What never happens is no call."""
+PLAYED = [path for path in FAULTY if fault_of(path) in HAPPENING.split() and path.stem != NOWHERE]
+PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
+
+
+@pytest.mark.parametrize("path", FAULTY, ids=lambda path: path.stem)
+def test_the_fault_is_found(path: Path) -> None:
+    project = project_of(path)
+    told = {issue.code for issue in project.issues} | {each.kind for each in violations_of(project)}
+
+    assert fault_of(path) in told
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_a_good_flow_raises_no_alarm(path: Path) -> None:
+    project = project_of(path)
+
+    assert [] == [issue.code for issue in project.issues if issue.is_error]
+    assert [] == [each.message for each in violations_of(project)]
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_every_outcome_of_a_good_flow_is_taken(path: Path) -> None:
+    assert [] == [each for proof in proofs_of(project_of(path)) for each in proof.never]
+
+
+@pytest.mark.parametrize("path", PLAYED, ids=lambda path: path.stem)
+def test_a_counter_example_differs_by_its_fault_and_by_nothing_else(path: Path) -> None:
+    project = project_of(path)
+    examples = [each for proof in proofs_of(project) for each in counter_examples(proof)]
+    suite = play_all(project, examples)
+
+    assert len(examples) == len(suite.results) > 0
+    assert [[example.name.partition(" in ")[0]] for example in examples] == [
+        [difference.message.partition(":")[0] for difference in result.differences] for result in suite.results
+    ]
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_a_few_scenarios_take_every_outcome(path: Path) -> None:
+    project = project_of(path)
+    wanted = {(each.flow, each.step, each.name) for flow in project.flows.values() for each in outcomes_of(flow)}
+    played = [each for proof in proofs_of(project) for each in rehearse(project, covering(proof, wanted))]
+    suite = play_all(project, [each.written for each in played])
+
+    assert {""} == {each.problem for each in played}
+    assert [] == [difference.message for result in suite.results for difference in result.differences]
+    assert (suite.coverage.outcomes, 100) == (suite.coverage.taken, suite.coverage.percent)
+
+
+@pytest.mark.parametrize("folder", PROJECTS, ids=lambda path: path.name)
+def test_the_flows_of_the_project_and_its_examples_raise_no_alarm(folder: Path) -> None:
+    project = load_files(folder / "flows", folder / "templates")
+
+    assert [] == [f"{each.step}: {each.message}" for each in violations_of(project)]

@@ -1,0 +1,48 @@
+"""What befalls calls between Vonage and the server: nobody is left in silence, and each fault can be played."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.verify.prove import Proof
+from app.verify.prove.counterexample import call_to
+from app.verify.prove.state_space import Transition
+from tests.system.verify.prove.proved_flows import HERE, play_all, project_of, proofs_of
+
+GOOD = sorted((HERE / "good").glob("*.yaml"))
+WAITING = [path for path in GOOD if path.stem != "conference"]
+"""Those in which a call waits for anything."""
+FAULTS = ("away", "refused", "unreadable")
+
+
+def faulty(proof: Proof, fault: str) -> list[int]:
+    """The edges of a fault that befalls the caller, by number."""
+    edges = enumerate(proof.space.transitions)
+    return [number for number, edge in edges if edge.trigger.fault == fault and not edge.is_party]
+
+
+def is_heard(edge: Transition) -> bool:
+    """Whether the caller hears anything then."""
+    return edge.heard.is_heard
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speaks(path: Path) -> None:
+    (proof,) = proofs_of(project_of(path))
+    waiting = {number for number, state in enumerate(proof.space.states) if not state.session.parent}
+    away = [proof.space.transitions[number] for number in faulty(proof, "away")]
+
+    assert waiting <= {edge.source for edge in away}
+    assert all(map(is_heard, away))
+
+
+@pytest.mark.parametrize("path", WAITING, ids=lambda path: path.stem)
+def test_every_fault_plays_to_what_the_proof_says_is_heard(path: Path) -> None:
+    project = project_of(path)
+    (proof,) = proofs_of(project)
+    written = [call_to(proof, number, f"{fault} {number}") for fault in FAULTS for number in faulty(proof, fault)[:4]]
+    suite = play_all(project, written)
+
+    assert [] == [f"{each.scenario.name}: {each.differences[0].message}" for each in suite.results if not each.holds]

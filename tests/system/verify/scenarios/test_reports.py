@@ -1,0 +1,169 @@
+"""What came of scenarios, for a person and for machines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from app.simulator import Heard
+from app.verify.scenarios.files import files_in, files_of, project_of, read_files
+from app.verify.scenarios.reports import Ink, as_github, as_json, as_junit, entry, told
+from app.verify.scenarios.runner import Suite
+from tests.system.verify.scenarios.playing import run
+
+FLOW = """\
+flow: main
+numbers: ["442079460000"]
+start: menu
+defaults: {retry: {then: bye}}
+steps:
+  menu:
+    do:
+      - talk: Press 1.
+    choices:
+      sales: {dtmf: 1, goto: bye}
+      pin: {dtmf: 25, goto: pin}
+  pin:
+    do:
+      - talk: Then 2.
+    choices:
+      two: {dtmf: 2, goto: bye}
+  bye:
+    do:
+      - talk: Good bye.
+    goto: end
+"""
+TEXT = """\
+it holds:
+  script: [press: 1, hear: Good bye, end]
+it differs:
+  script: [press: 25, hear: "Good: bye, 100%"]
+it ends too early:
+  script: [hear: Press 1, press: 1, hear: Good bye, hear: Again]
+it has a fault:
+  flow: mian
+  script: [end]
+"""
+
+
+def rename(file: str) -> str:
+    return f"shop/{file}"
+
+
+@pytest.fixture
+def suite() -> Suite:
+    found = run(FLOW, TEXT)
+    return Suite(found.files, found.issues, found.results, found.coverage, rename=rename)
+
+
+def test_a_difference_is_told_with_the_transcript_and_the_line_that_decided(suite: Suite) -> None:
+    assert """\
+✗ it differs  tests/scenarios/main.yaml:3
+  tests/scenarios/main.yaml:4: something else is heard
+      expected: Good: bye, 100%
+      instead:  Then 2.
+  decided by shop/flows/main.yaml:11: step "menu", pin: digits 25 are the key of choice "pin"
+
+        0.0 s  hears     "Press 1."
+        0.8 s  presses   25
+  >     1.0 s  hears     "Then 2."
+  >         expected  "Good: bye, 100%"
+        1.8 s  hangs up
+""" == told(suite.differing[0], rename, Ink(is_on=False))
+
+
+def test_what_is_missing_in_the_end_is_marked_there(suite: Suite) -> None:
+    lines = told(suite.differing[1], rename, Ink(is_on=False)).splitlines()
+
+    assert "  >     4.5 s  differs   nothing is heard: the call is over" == lines[-1]
+
+
+def test_colours_are_for_terminals(suite: Suite) -> None:
+    shown = told(suite.differing[0], rename, Ink(is_on=True))
+
+    assert "\x1b[31m✗ it differs\x1b[0m" in shown
+    assert "\x1b[2m" in shown
+
+
+@pytest.mark.parametrize(
+    ("heard", "line"),
+    [
+        (Heard(1, "", "beep", seconds=0.5), "    1.0 s  hears     a beep"),
+        (Heard(1, "", "spoke", seconds=5), "    1.0 s  says      something, for 5 s"),
+        (Heard(1, "", "spoke", "sales"), '    1.0 s  says      "sales"'),
+        (Heard(1, "", "talk", "Hi\n there", is_cut=True), '    1.0 s  hears     "Hi there" (cut short)'),
+        (Heard(1, "", "stream", "https://a.test/b.mp3"), "    1.0 s  hears     https://a.test/b.mp3"),
+        (Heard(1, "", "joined", "44"), "    1.0 s  joined by 44"),
+        (Heard(1, "", "ended"), "    1.0 s  is over"),
+    ],
+)
+def test_a_line_of_the_transcript(heard: Heard, line: str) -> None:
+    assert line == entry(heard)
+
+
+def test_keys_that_are_pressed_apart_stand_apart() -> None:
+    asking = FLOW.replace("pin: {dtmf: 25,", "pin: {dtmf: 258,")
+    script = "a call:\n  script: [{press: 2, at: 1s}, {press: 58, at: 2s}, hear: nothing]\n"
+    lines = told(run(asking, script).results[0], rename, Ink(is_on=False)).splitlines()
+
+    assert ["    1.0 s  presses   2", "    2.0 s  presses   58"] == [
+        line.removeprefix("    ") for line in lines if "presses" in line
+    ]
+
+
+def test_json_has_everything(suite: Suite) -> None:
+    found = json.loads(as_json([suite]))
+    first, second, _ = found["scenarios"]
+
+    assert (3, 2) == (found["played"], found["differing"])
+    assert ["S106"] == [issue["code"] for issue in found["issues"]]
+    assert {"name": "it holds", "file": "tests/scenarios/main.yaml", "line": 1, "holds": True} == {
+        name: first[name] for name in ("name", "file", "line", "holds")
+    }
+    assert "Then 2." == second["differences"][0]["found"]
+    assert '0.0 s hears "Press 1."' == second["transcript"][0]
+    assert second["decided"][0].startswith("decided by shop/flows/main.yaml:11")
+    assert {"step": "menu", "outcome": "sales by keys", "calls": 2, "file": "shop/flows/main.yaml", "line": 10} == (
+        found["coverage"][0]["flows"][0]["outcomes"][0]
+    )
+
+
+def test_github_gets_an_annotation_for_each_difference_and_each_missing_outcome(suite: Suite) -> None:
+    lines = as_github([suite], needs_all=False).splitlines()
+
+    assert "::error file=tests/scenarios/main.yaml,line=4,title=it differs::something else is heard" in lines[1]
+    assert "%0Aexpected: Good: bye, 100%25%0Ainstead: Then 2.%0Adecided by shop/flows/main.yaml:11" in lines[1]
+    assert "::notice file=shop/flows/main.yaml,line=4,title=never taken::flow main, step menu" in lines[3]
+    assert "::error file=shop" in as_github([suite], needs_all=True)
+
+
+def test_junit_has_a_case_for_each_scenario_and_each_fault(suite: Suite) -> None:
+    (found,) = ET.fromstring(as_junit([suite]))  # noqa: S314 - our own text
+
+    assert ("4", "2", "1") == (found.attrib["tests"], found.attrib["failures"], found.attrib["errors"])
+    assert ["error", "failure", "failure"] == [each.tag for case in found for each in case]
+
+
+def test_scenario_files_are_found_below_a_project(tmp_path: Path) -> None:
+    for name in ("flows/a.yaml", "tests/scenarios/b.yaml", "tests/scenarios/c/d.yml", "tests/scenarios/.e/f.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "g.txt").write_text("")
+
+    assert ["b.yaml", "d.yml"] == [path.name for path in files_of(tmp_path)]
+    assert [] == list(files_in(tmp_path / "nothing"))
+    assert tmp_path.resolve() == project_of(tmp_path / "tests" / "scenarios" / "b.yaml")
+    assert project_of(Path("/")) is None
+
+
+def test_a_file_that_cannot_be_read_is_an_issue(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"\xff")
+    found = read_files([tmp_path / "a.yaml", tmp_path / "b.yaml"])
+
+    assert ["the file cannot be read: byte 1 is not UTF-8", "the file cannot be read: No such file or directory"] == [
+        issue.message for file in found for issue in file.issues
+    ]

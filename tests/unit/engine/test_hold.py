@@ -1,0 +1,123 @@
+"""Callers who wait for something: whole calls."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app.flow.loader import load
+from tests.unit.engine.scripted_call import ScriptedCall, load_flow
+
+QUEUE = """
+flow: queue
+default: true
+start: wait
+lookups:
+  place:
+    get: "https://queue.example.com/{{ call.uuid }}"
+    returns: {agent_free: bool, position: int}
+    default: {agent_free: false, position: 0}
+steps:
+  wait:
+    lookup: place
+    do:
+      - talk: "You are number {{ place.position }}."
+      - stream: https://example.com/music.mp3
+    hold: {until: place.agent_free, up_to: 35s}
+    on: {ready: agent, too_long: late, error: late}
+  agent:
+    do:
+      - talk: "Putting you through."
+      - connect: "447700900111"
+    on: {completed: end, otherwise: late}
+  late:
+    do: [{talk: "Please call again."}]
+    goto: end
+"""
+MUSIC = "plays https://example.com/music.mp3"
+
+
+def waiting(position: int, *, free: bool = False) -> dict[str, Any]:
+    return {"place": {"agent_free": free, "position": position}}
+
+
+def test_nobody_is_held_longer_than_the_flow_says() -> None:
+    caller = ScriptedCall(load_flow(QUEUE), answers=waiting(2))
+    for _ in range(3):
+        caller.reach("held")
+    before = caller.said
+    caller.reach("held")
+
+    assert ["You are number 2.", MUSIC] == before
+    assert ["Please call again."] == caller.said
+
+
+OPENING = """
+flow: queue
+default: true
+start: queue
+hours: {office: {timezone: UTC, week: {mon-fri: 12:01-17:30}}}
+steps:
+  queue:
+    do: [{talk: "Please hold."}]
+    hold: {until: hours.office.open, up_to: 5m}
+    on: {ready: agent, too_long: end}
+  agent:
+    do: [{talk: "We are open."}]
+    goto: end
+"""
+
+
+def test_opening_hours_are_looked_at_each_time() -> None:
+    caller = ScriptedCall(load_flow(OPENING))
+    first = caller.said
+    caller.now += timedelta(minutes=1)
+    caller.reach("held")
+
+    assert ["Please hold."] == first
+    assert ["We are open."] == caller.said
+
+
+def test_a_clock_that_goes_back_holds_nobody_longer_for_it() -> None:
+    caller = ScriptedCall(load_flow(QUEUE), answers=waiting(2))
+    caller.now -= timedelta(hours=1)
+    caller.reach("held")
+    for _ in range(4):
+        caller.reach("held")
+
+    assert ["Please call again."] == caller.said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cure"),
+    [
+        ("    lookup: place\n", "", "add `lookup: place` to this step: it is asked again each time"),
+        (
+            "until: place.agent_free",
+            'until: call.from == "1"',
+            "wait for what a lookup of the step returns; it is asked",
+        ),
+        ("    lookup: place\n", "    lookup: [{other: {}}]\n", "add `lookup: place` to this step"),
+    ],
+)
+def test_who_waits_for_what_never_changes_is_told(old: str, new: str, cure: str) -> None:
+    other = '  other: {get: "https://queue.example.com/other", returns: {free: bool}}\n'
+    project = load({"flows/queue.yaml": QUEUE.replace("steps:\n", f"{other}steps:\n").replace(old, new)})
+
+    [issue] = project.issues
+    assert "W289" == issue.code
+    assert issue.cure.startswith(cure)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("lookup: place", "lookup: [place]"),
+        ("lookup: place", "lookup: {place: {}}"),
+        ("until: place.agent_free", "until: now == now"),
+    ],
+)
+def test_what_may_change_while_a_caller_waits_is_fine(old: str, new: str) -> None:
+    assert () == load({"flows/queue.yaml": QUEUE.replace(old, new)}).issues

@@ -1,0 +1,106 @@
+"""Calls through projects made by chance: what must hold in each turn of each call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import strategies as st
+
+from app.engine import Call, Turn, WaitRef, hang_up, observe
+from app.engine.run import STEP_LIMIT
+from app.engine.session import from_json, to_json
+from app.flow.loader import load
+from app.flow.model import Flow
+from app.ncco import check
+from app.ncco.webhooks import recognise
+from tests.unit.engine.generated_flows import CALLS, LIMITS
+from tests.unit.engine.generated_projects import ANSWERS, SECRET, WEBHOOKS, project_texts
+from tests.unit.engine.scripted_call import LEG, ScriptedCall
+
+KEYED_SECRET = {"dtmf": {"digits": SECRET}}
+OTHER_KEYS = {"dtmf": {"digits": "12"}}
+TEXTS = project_texts()
+CALL = st.tuples(CALLS, LIMITS, ANSWERS, st.lists(st.tuples(WEBHOOKS, ANSWERS), max_size=7))
+
+
+def loaded(texts: dict[str, str]) -> Flow:
+    """The flow that calls begin in; discarded when there are errors."""
+    project = load(texts)
+    for issue in project.issues:
+        if issue.is_error:
+            event(f"{issue.code} {issue.message[:60]}")
+    assume("main" in project.flows)
+    return project.flows["main"]
+
+
+def played(flow: Flow, call: tuple[Any, ...]) -> list[Turn]:
+    """Every turn of a call."""
+    facts, around, answers, webhooks = call
+    scripted = ScriptedCall(flow, call=Call(uuid=LEG, **facts), answers=answers, **around)
+    turns = [scripted.turn]
+    for (kind, fields), now_answered in webhooks:
+        scripted.answers = now_answered
+        if kind == "refused":
+            scripted.refused()
+        else:
+            waits = [wait for wait in scripted.session.waits if wait.kind == kind]
+            for wait in {wait.index: wait for wait in (*waits[:1], *waits[-1:])}.values():
+                if wait in scripted.session.waits:
+                    scripted.send_to(wait, fields if wait.sensitive or fields != KEYED_SECRET else OTHER_KEYS)
+        turns.append(scripted.turn)
+    return turns
+
+
+def told(flow: Flow, turns: list[Turn]) -> bytes:
+    """What the hooks of a call hold, those of what may be reported later included."""
+    around = ScriptedCall(flow)._surroundings()
+    hooks = [hook for turn in turns for hook in turn.hooks]
+    for turn in turns:
+        for wait in turn.session.waits:
+            ref = WaitRef("event", LEG, turn.session.turn, wait.index)
+            hooks += observe(flow, turns[-1].session, ref, recognise({"status": "busy"}), around)
+        hooks += hang_up(flow, turn.session, recognise({"status": "completed"}), around)
+    return orjson.dumps([(hook.url, hook.json, dict(hook.headers), hook.problem) for hook in hooks])
+
+
+def kept(turns: list[Turn]) -> list[tuple[bytes, bytes, bytes]]:
+    return [
+        (orjson.dumps(turn.ncco), to_json(turn.session), orjson.dumps([line.fields for line in turn.trace]))
+        for turn in turns
+    ]
+
+
+MODEST = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@MODEST
+@given(TEXTS, st.lists(CALL, min_size=1, max_size=3))
+def test_every_turn_is_right_whatever_the_flows_and_the_webhooks(texts: dict[str, str], calls: list[Any]) -> None:
+    flow = loaded(texts)
+    for call in calls:
+        turns = played(flow, call)
+
+        for turn in turns:
+            assert [] == [issue for issue in check(turn.ncco) if issue.severity == "error"]
+            assert to_json(turn.session) == to_json(from_json(to_json(turn.session)))
+            assert STEP_LIMIT >= sum(line.did == "entered" for line in turn.trace)
+            assert SECRET.encode() not in to_json(turn.session) + orjson.dumps([line.fields for line in turn.trace])
+            event("failsafe" if turn.is_failsafe else turn.outcome)
+        assert SECRET.encode() not in told(flow, turns)
+
+
+@MODEST
+@given(TEXTS, CALL)
+def test_a_flow_made_of_its_sources_is_the_same_flow(texts: dict[str, str], call: Any) -> None:
+    flow = loaded(texts)
+    again = load(flow.sources).flows["main"]
+
+    assert flow.revision == again.revision
+    assert flow.sources == again.sources
+    assert kept(played(flow, call)) == kept(played(again, call))

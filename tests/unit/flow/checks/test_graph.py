@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from tests.unit.flow.loading_flows import codes_of, faults_of, marked
+
+CURE = "ask the caller, end the call, or count the rounds and lead out by a `branch` in one of the steps"
+
+
+def said(name: str, goto: str) -> str:
+    return f'{name}:\n  do:\n    - talk: "{name}"\n  goto: {goto}\n'
+
+
+def menu(name: str, goto: str, then: str) -> str:
+    return f"""{name}:
+  do:
+    - talk: "Press 1."
+  choices:
+    one: {{dtmf: 1, goto: {goto}}}
+  retry: {{then: {then}}}
+"""
+
+
+def test_only_the_first_of_a_lost_chain_is_reported() -> None:
+    steps = said("hello", "end") + said("lost", "further") + said("further", "last") + said("last", "end")
+
+    assert ['W215 no caller can come to step "lost" → lead to it from another step, or delete it'] == faults_of(steps)
+
+
+def test_of_lost_steps_in_a_circle_the_first_is_reported() -> None:
+    steps = said("hello", "end") + menu("lost", "found", "end") + menu("found", "lost", "end")
+
+    assert ["W215 lost"] == marked(steps)
+
+
+def test_a_step_that_leads_to_itself_alone_is_lost() -> None:
+    steps = said("hello", "end") + menu("lost", "lost", "end")
+
+    assert ["W215 lost"] == marked(steps)
+
+
+def test_error_exits_lead_to_steps() -> None:
+    head = "defaults: {on: {error: sorry}}\n"
+    own = said("hello", "end") + "  on: {error: oops}\n"
+
+    assert [] == codes_of(own + said("sorry", "end") + said("oops", "end"), head)
+
+
+def test_choices_and_last_tries_lead_to_steps() -> None:
+    steps = menu("hello", "one", "other") + said("one", "end") + said("other", "end")
+
+    assert [] == codes_of(steps)
+
+
+def test_a_misspelt_target_is_taken_for_the_nearest_step() -> None:
+    steps = said("hello", "suport") + said("support", "end")
+
+    assert ["E214"] == codes_of(steps)
+
+
+def test_while_a_way_out_is_unknown_no_step_is_called_lost() -> None:
+    steps = said("hello", "nowhere") + said("support", "end")
+
+    assert ["E214"] == codes_of(steps)
+
+
+def test_a_lost_step_is_reported_beside_other_faults() -> None:
+    steps = said("hello", "suport") + said("support", "end") + said("lost", "end")
+
+    assert ["E214 suport", "W215 lost"] == marked(steps)
+
+
+def test_an_unknown_way_out_of_a_lost_step_does_not_count() -> None:
+    steps = said("hello", "end") + said("lost", "nowhere")
+
+    assert ["W215 lost", "E214 nowhere"] == marked(steps)
+
+
+def test_a_step_without_its_exit_hides_where_it_leads() -> None:
+    steps = 'hello:\n  do:\n    - talk: "Hello."\n' + said("next", "end")
+
+    assert ["W217"] == codes_of(steps)
+
+
+def test_a_circle_of_steps_names_its_way() -> None:
+    steps = said("hello", "a") + said("a", "b") + said("b", "a")
+
+    assert [
+        "E216 a call can go round forever without any right input of the caller: a → b → a (a: goto, b: goto) → " + CURE
+    ] == faults_of(steps)
+
+
+def test_a_circle_through_silence_is_one_too() -> None:
+    steps = menu("hello", "end", "wait") + said("wait", "hello")
+
+    assert [
+        "E216 a call can go round forever without any right input of the caller:"
+        " hello → wait → hello (hello: noinput, wait: goto) → " + CURE
+    ] == faults_of(steps)
+
+
+def test_a_circle_through_a_choice_is_fine() -> None:
+    steps = menu("hello", "hours", "end") + said("hours", "hello")
+
+    assert [] == codes_of(steps)
+
+
+def test_a_circle_of_dials_is_one_too() -> None:
+    def dial(name: str, otherwise: str) -> str:
+        return f'{name}:\n  do: [{{connect: "447700900111"}}]\n  on: {{completed: end, otherwise: {otherwise}}}\n'
+
+    assert ["E216"] == codes_of(dial("hello", "second") + dial("second", "hello"))
+
+
+def test_two_circles_that_share_a_step_are_reported_once() -> None:
+    branch = "hello:\n  branch: [{if: call.from == '1', goto: a}, {else: b}]\n"
+
+    assert ["E216"] == codes_of(branch + said("a", "hello") + said("b", "hello"))
+
+
+def test_two_circles_apart_are_reported_each() -> None:
+    branch = "hello:\n  branch: [{if: call.from == '1', goto: a}, {else: b}]\n"
+
+    assert ["E216", "E216"] == codes_of(branch + said("a", "a") + said("b", "b"))
+
+
+def test_a_step_in_front_of_a_circle_is_not_part_of_it() -> None:
+    steps = said("hello", "a") + said("a", "a")
+
+    assert [
+        "E216 a call can go round forever without any right input of the caller: a → a (a: goto) → " + CURE
+    ] == faults_of(steps)

@@ -1,0 +1,197 @@
+"""A call that is swept or forgotten while a webhook of it is on its way: whoever listens hears something.
+
+The deletion comes at the worst moment: when the call has been read, and before what comes of it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from app.ncco import check
+from app.service.calls import CallService
+from app.service.delivery import Reply, milliseconds
+from app.store import Forgotten, SqliteDatabase, Store
+from tests.contract.store.memory_store import MemoryStore
+from tests.contract.store.postgres_stores import make_postgres
+from tests.system.faults.served import PROJECT
+from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
+
+NUMBER = ANSWER["from"]
+WRITES = frozenset({"advance", "record", "end", "open_call"})
+
+
+STORES: dict[str, Callable[[Path], Store]] = {
+    "memory": lambda folder: MemoryStore(),
+    "sqlite": lambda folder: Store(SqliteDatabase(folder / "calls.db")),
+    "postgres": make_postgres,
+}
+
+
+class Interrupted:
+    """A store in which something happens once, right before the next write."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.before_write: Callable[[], Awaitable[object]] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+        return self._after_what_happens(method) if name in WRITES else method
+
+    def _after_what_happens(self, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def write(*args: Any, **named: Any) -> Any:
+            happens, self.before_write = self.before_write, None
+            if happens is not None:
+                await happens()
+            return await method(*args, **named)
+
+        return write
+
+
+@pytest_asyncio.fixture(params=STORES)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    made = STORES[request.param](tmp_path)
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def interrupted(store: Store) -> Interrupted:
+    return Interrupted(store)
+
+
+@pytest_asyncio.fixture
+async def call(interrupted: Interrupted) -> ServedCall:
+    kept = cast(Store, interrupted)
+    shelf = library(kept, PROJECT / "flows")
+    await shelf.reload()
+    return ServedCall(CallService(kept, shelf, POLICY))
+
+
+async def swept(store: Store) -> int:
+    """The retention is over, by a clock that has jumped ahead."""
+    return await store.sweep(milliseconds(NOON) + 1, 100)
+
+
+async def forgotten(store: Store) -> Forgotten:
+    """What `ncco forget` does."""
+    return await store.forget([NUMBER])
+
+
+Delete = Callable[[Store], Awaitable[object]]
+
+
+class Late(NamedTuple):
+    """A webhook that finds its call gone, and the call that leads to it."""
+
+    before: Callable[[ServedCall], Awaitable[None]]
+    webhook: Callable[[ServedCall], Awaitable[Reply]]
+
+
+async def nothing(call: ServedCall) -> None:
+    """The call has only begun."""
+
+
+async def choose_sales(call: ServedCall) -> None:
+    await call.press("1")
+
+
+async def choose_message(call: ServedCall) -> None:
+    await call.press("2")
+
+
+async def press(call: ServedCall) -> Reply:
+    return await call.press("1")
+
+
+async def report_busy(call: ServedCall) -> Reply:
+    return await call.dial("busy")
+
+
+async def report_ringing(call: ServedCall) -> Reply:
+    return await call.dial("ringing")
+
+
+async def bring_recording(call: ServedCall) -> Reply:
+    return await call.post("event", {"recording_url": "https://api.nexmo.com/v1/files/1", "conversation_uuid": "CON-1"})
+
+
+async def hang_up(call: ServedCall) -> Reply:
+    return await call.service.event(delivery({**ANSWER, "status": "completed", "direction": "inbound"}))
+
+
+async def refuse_ncco(call: ServedCall) -> Reply:
+    url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
+    original = {"reason": "Invalid NCCO.", "original_request": {"url": url, "type": "event"}}
+    return await call.service.fallback(delivery({**ANSWER, **original}))
+
+
+def errors(reply: Reply) -> list[str]:
+    """What is wrong with an NCCO; an empty reply, after which the call goes on, is right."""
+    return [issue.code for issue in check(orjson.loads(reply.ncco or b"[]")) if issue.severity == "error"][:1]
+
+
+@pytest.mark.parametrize("delete", [swept, forgotten])
+@pytest.mark.parametrize("late", [Late(nothing, press), Late(choose_sales, report_busy), Late(nothing, refuse_ncco)])
+async def test_who_waits_for_an_ncco_of_a_call_that_is_deleted_hears_one(
+    store: Store,
+    interrupted: Interrupted,
+    call: ServedCall,
+    late: Late,
+    delete: Delete,
+) -> None:
+    await call.ring()
+    await late.before(call)
+    interrupted.before_write = lambda: delete(store)
+    played = call.ncco
+    reply = await late.webhook(call)
+    call.ncco = played
+    again = await late.webhook(call)
+
+    assert reply.ncco
+    assert ([], []) == (errors(reply), errors(again))
+    assert reply.is_failsafe
+    assert None is await store.load(LEG)
+
+
+@pytest.mark.parametrize("delete", [swept, forgotten])
+@pytest.mark.parametrize(
+    "late", [Late(choose_sales, report_ringing), Late(choose_message, bring_recording), Late(nothing, hang_up)]
+)
+async def test_what_comes_late_for_a_call_that_is_deleted_brings_nothing_of_it_back(
+    store: Store,
+    interrupted: Interrupted,
+    call: ServedCall,
+    late: Late,
+    delete: Delete,
+) -> None:
+    await call.ring()
+    await late.before(call)
+    interrupted.before_write = lambda: delete(store)
+    reply = await late.webhook(call)
+    left = await store.forget([NUMBER])
+
+    assert [] == errors(reply)
+    assert (0, 0) == (left.calls, left.turns)
+    assert None is await store.load(LEG)
+    assert Forgotten() == await store.forget([NUMBER])
+
+
+@pytest.mark.parametrize("delete", [swept, forgotten])
+async def test_a_call_that_is_deleted_may_ring_again(
+    store: Store, interrupted: Interrupted, call: ServedCall, delete: Delete
+) -> None:
+    first = await call.ring()
+    interrupted.before_write = lambda: delete(store)
+    second = await call.ring()
+
+    assert [] == errors(second)
+    assert first.ncco == second.ncco
+    assert await store.load(LEG) is not None

@@ -1,0 +1,28 @@
+"""What the log is told of an error that Vonage reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.service.calls import CallService
+from tests.contract.store.memory_store import MemoryStore
+from tests.unit.service.served_call import POLICY, delivery, library
+
+
+@pytest.mark.parametrize(
+    ("reason", "problem"),
+    [
+        ("The NCCO is invalid.", "Vonage reports: The NCCO is invalid."),
+        ("+447700900123 could not be reached (480)", "Vonage reports: +(number) could not be reached (480)"),
+        ("/webhooks/input/t?dtmf=4711", "Vonage reports an error, not shown: it may hold what a caller gave"),
+    ],
+)
+async def test_an_error_is_told_without_numbers_and_keys(reason: str, problem: str, tmp_path: Path) -> None:
+    store = MemoryStore()
+    await store.open()
+    service = CallService(store, library(store, tmp_path), POLICY)
+    told = await service.event(delivery({"reason": reason, "timestamp": "2026-03-04T12:00:00Z"}))
+
+    assert ("error", problem) == (told.kind, told.problem)

@@ -1,0 +1,189 @@
+"""Flows in use, and older revisions of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from app.errors import StoreUnavailable
+from app.flow.loader import load
+from app.flow.model import Flow, Project
+from app.service.library import RELEASED, Library, PinnedFlows
+from app.store import RevisionRow, SessionRow, TurnRow, WebhookRow
+from tests.contract.store.memory_store import MemoryStore
+
+ASKING = """
+flow: NAME
+entry: true
+start: a
+steps:
+  a:
+    do: [{talk: "TEXT"}]
+    choices: {one: {dtmf: 1, goto: {run: OTHER}}}
+    retry: {then: end}
+"""
+
+
+def project(text: str) -> Project:
+    """Two flows that lead to each other: both are made of the same files."""
+    flows = {
+        f"flows/{name}.yaml": ASKING.replace("NAME", name).replace("OTHER", other).replace("TEXT", text)
+        for name, other in (("left", "right"), ("right", "left"))
+    }
+    return load(flows)
+
+
+class CountingStore(MemoryStore):
+    """Counts how often the revision of a flow is asked for."""
+
+    asked = 0
+
+    async def revision(self, hash_: str) -> RevisionRow | None:
+        self.asked += hash_ != RELEASED
+        await asyncio.sleep(0)
+        return await super().revision(hash_)
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[CountingStore]:
+    store = CountingStore()
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def reloaded(store: CountingStore, *projects: Project) -> Library:
+    """A library that has read these projects, one after the other."""
+    coming = iter(projects)
+    library = Library(store, lambda: next(coming))
+    for _ in projects:
+        await library.reload()
+    return library
+
+
+def facts(flow: Flow | None) -> Any:
+    return None if flow is None else (flow.name, flow.revision)
+
+
+async def test_flows_of_the_same_files_are_told_apart_in_memory(store: CountingStore) -> None:
+    before = project("Before.")
+    library = await reloaded(store, before, project("After."))
+    revision = before.flows["left"].revision
+    found = [await library.pinned(name, revision) for name in ("left", "right")]
+
+    assert revision == before.flows["right"].revision
+    assert [("left", revision), ("right", revision)] == [facts(flow) for flow in found]
+    assert 0 == store.asked
+
+
+async def test_flows_of_the_same_files_are_told_apart_in_the_store(store: CountingStore) -> None:
+    before = project("Before.")
+    await reloaded(store, before)
+    library = await reloaded(store, project("After."))
+    revision = before.flows["left"].revision
+    found = [await library.pinned(name, revision) for name in ("left", "right", "left")]
+
+    assert [("left", revision), ("right", revision), ("left", revision)] == [facts(flow) for flow in found]
+
+
+async def test_a_revision_is_loaded_once_however_many_calls_need_it_at_once(store: CountingStore) -> None:
+    before = project("Before.")
+    await reloaded(store, before)
+    library = await reloaded(store, project("After."))
+    found = await asyncio.gather(*(library.pinned("left", before.flows["left"].revision) for _ in range(10)))
+
+    assert 1 == store.asked
+    assert 1 == len({id(flow) for flow in found})
+    assert ("left", before.flows["left"].revision) == facts(found[0])
+
+
+async def test_a_revision_or_a_flow_that_nobody_has_is_none(store: CountingStore) -> None:
+    before = project("Before.")
+    library = await reloaded(store, before)
+
+    assert await library.pinned("left", "0" * 64) is None
+    assert await library.pinned("nobody", before.flows["left"].revision) is None
+
+
+BROKEN: Final = load({"flows/left.yaml": "flow: left\nstart: nowhere\nsteps: {}\n"})
+
+
+async def test_a_server_that_starts_on_faulty_flows_begins_with_those_that_were_last_good(store: CountingStore) -> None:
+    before = project("Before.")
+    await reloaded(store, project("Long ago."), before)
+    library = await reloaded(store, BROKEN)
+    found = {name: flow.revision for name, flow in library.current.flows.items()}
+
+    assert {name: flow.revision for name, flow in before.flows.items()} == found
+    assert (1, False, True) == (library.rejected, library.is_stale, library.last.has_errors)
+
+
+async def test_a_server_that_runs_goes_on_with_its_own_flows_whatever_another_one_has(store: CountingStore) -> None:
+    own = project("Own.")
+    coming = iter([own, BROKEN])
+    library = Library(store, lambda: next(coming))
+    await library.reload()
+    await reloaded(store, project("Of another host."))
+    await library.reload()
+
+    assert own.flows["left"].revision == library.current.flows["left"].revision
+
+
+@pytest.mark.parametrize("sources", [b'{"flows/left.yaml": "flow: left\\nstart: nowhere\\nsteps: {}\\n"}', b"{}"])
+async def test_flows_that_were_good_for_another_version_only_are_not_begun_with(
+    store: CountingStore, sources: bytes
+) -> None:
+    await store.replace_revision(RevisionRow(RELEASED, "", sources, 0))
+    library = await reloaded(store, BROKEN)
+
+    assert {} == library.current.flows
+
+
+async def test_nothing_is_begun_with_where_nothing_was_good(store: CountingStore) -> None:
+    library = await reloaded(store, BROKEN)
+
+    assert {} == library.current.flows
+    assert not library.is_awaited
+
+
+async def test_a_store_that_is_away_is_asked_again_for_what_was_good(store: CountingStore) -> None:
+    await reloaded(store, project("Before."))
+    library = Library(store, lambda: BROKEN)
+    await store.close()
+    with pytest.raises(StoreUnavailable):
+        await library.reload()
+    is_awaited = library.is_awaited
+    await store.open()
+    await library.reload()
+
+    assert is_awaited
+    assert {"left", "right"} == set(library.current.flows)
+
+
+async def test_the_revisions_of_open_calls_are_loaded_after_a_start(store: CountingStore) -> None:
+    before = await reloaded(store, project("old"))
+    old = before.current.flows["left"]
+    session = SessionRow("leg", "leg", "", "left", old.revision, 1, b"{}", False, 1, 1)
+    turn = TurnRow("leg", 1, b"[]", b"[]", b"{}", "w", -1, -1, "", 1)
+    await store.open_call(session, turn, WebhookRow("w", "answer", "leg", -1, -1, "", "leg", "", "POST", b"", 1))
+
+    after = await reloaded(store, project("new"))
+    await asyncio.sleep(0.1)
+    asked = store.asked
+    found = await after.pinned("left", old.revision)
+
+    assert found is not None
+    assert (old.revision, 1, 1) == (found.revision, asked, store.asked)
+
+
+def test_older_revisions_are_bounded_by_the_size_of_their_sources() -> None:
+    pinned = PinnedFlows(limit=2 * len(ASKING))
+    revisions = [replace(project(str(n)).flows["left"], revision=str(n)) for n in range(3)]
+    for flow in revisions:
+        pinned.add(flow)
+
+    assert [None, None, "2"] == [flow and flow.revision for flow in (pinned.get(("left", str(n))) for n in range(3))]
