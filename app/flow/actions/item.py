@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from app.flow.actions.fields import MapField, action_shape
 from app.flow.language.reader import Reader
@@ -20,59 +21,60 @@ KINDS = (*ACTIONS, "ncco", "checkpoint")
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One item of `do`.
-
-    Attributes:
-        kind: one of KINDS.
-        place: where its kind is named.
-        name: of a checkpoint.
-        targets: how many a connect rings one after another; 0 for everything else.
-        has_websocket: whether a connect leads to a websocket.
-        event_url: where an `eventUrl` of its own is written; None when this server is told.
-        is_asynchronous: whether an input only reports keys as they are pressed.
-    """
+    """One item of `do` as it is written; `kind` is one of KINDS, and `place` where that is named."""
 
     kind: str
     place: Place
-    name: str = ""
-    targets: int = 0
-    has_websocket: bool = False
-    event_url: Place | None = None
-    is_asynchronous: bool = False
+    value: Node
+    item: Map
+
+    @property
+    def name(self) -> str:
+        """Of a checkpoint."""
+        return self.value.value if self.kind == "checkpoint" and isinstance(self.value, Text) else ""
+
+    @property
+    def targets(self) -> int:
+        """How many a connect rings one after another."""
+        return len(target.items) if isinstance(target := self._target, Seq) else 1
+
+    @property
+    def has_websocket(self) -> bool:
+        """Whether a connect leads to a websocket."""
+        return _has_websocket(self._target)
+
+    @property
+    def event_url(self) -> Place | None:
+        """Where an `eventUrl` of its own is written; None when this server is told."""
+        node = self._field("eventUrl")
+        return node.place if node is not None else None
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether an input only reports keys as they are pressed."""
+        mode = self._field("mode")
+        return isinstance(mode, Text) and mode.value == "asynchronous"
+
+    @property
+    def _target(self) -> Node:
+        return (self.value.get("endpoint") if isinstance(self.value, Map) else None) or self.value
+
+    def _field(self, name: str) -> Node | None:
+        """A field of the action, in the map under its name or beside it."""
+        return (self.value.get(name) if isinstance(self.value, Map) else None) or self.item.get(name)
 
 
 def scan(do: Node | None) -> tuple[Played, ...]:
     """The items of `do` by kind; what is none is left out (reading the parts reports it)."""
-    items = do.items if isinstance(do, Seq) else ()
-    found = [_scan_item(item) for item in items if isinstance(item, Map)]
-    return tuple(item for item in found if item is not None)
-
-
-def _scan_item(item: Map) -> Played | None:
-    action = item.get("action")
-    if isinstance(action, Text):
-        return _played(action.value, action.place, item, item) if action.value in KINDS else None
-    entry = next((entry for entry in item.entries if entry.key.value in KINDS), None)
-    return _played(entry.key.value, entry.key.place, entry.value, item) if entry else None
-
-
-def _played(kind: str, place: Place, node: Node, item: Map) -> Played:
-    name = node.value if kind == "checkpoint" and isinstance(node, Text) else ""
-    if kind == "input":
-        url, mode = _written("eventUrl", node, item), _written("mode", node, item)
-        is_asynchronous = isinstance(mode, Text) and mode.value == "asynchronous"
-        return Played(kind, place, event_url=url.place if url else None, is_asynchronous=is_asynchronous)
-    if kind != "connect":
-        return Played(kind, place, name)
-    endpoint = node.get("endpoint") if isinstance(node, Map) else None
-    target = endpoint or node
-    count = len(target.items) if isinstance(target, Seq) else 1
-    return Played(kind, place, name, count, _has_websocket(target))
-
-
-def _written(name: str, node: Node, item: Map) -> Node | None:
-    """A field of an action, in the map under its name or beside it."""
-    return (node.get(name) if isinstance(node, Map) else None) or item.get(name)
+    found = []
+    for item in do.items if isinstance(do, Seq) else ():
+        action = item.get("action") if isinstance(item, Map) else None
+        if isinstance(item, Map) and isinstance(action, Text):
+            found += [Played(action.value, action.place, item, item)] if action.value in KINDS else []
+        elif isinstance(item, Map):
+            named = (entry for entry in item.entries if entry.key.value in KINDS)
+            found += [Played(entry.key.value, entry.key.place, entry.value, item) for entry in islice(named, 1)]
+    return tuple(found)
 
 
 def _has_websocket(node: Node) -> bool:
@@ -145,10 +147,8 @@ def says_twice(item: Item, names: Collection[str], *, is_map: bool, reader: Read
     message = f"`{beside.value}` stands beside the main value of `{item.word}`, which is the same field"
     cure = "keep one of the two"
     if is_map:
-        message, cure = (
-            f"`{beside.value}` is beside a map of the fields of `{item.word}`",
-            f"move `{beside.value}` into that map",
-        )
+        message = f"`{beside.value}` is beside a map of the fields of `{item.word}`"
+        cure = f"move `{beside.value}` into that map"
     reader.report("E403", beside.place, message, cure)
     return True
 
@@ -162,28 +162,19 @@ def spell(node: Node, known: Collection[str], reader: Reader) -> Item | None:
     return _spell_named(node, known, reader) if pasted is None else _spell_pasted(node, pasted, known, reader)
 
 
-def _report_no_map(node: Node, known: Collection[str], reader: Reader) -> None:
-    if isinstance(node, Text):
-        _report_text(node, known, reader)
-    else:
+def _report_no_map(node: Text | Seq, known: Collection[str], reader: Reader) -> None:
+    """An action without a colon, a list, or anything else."""
+    if isinstance(node, Seq):
         reader.report("E402", node.place, "an item of `do` is a list, not an action")
-
-
-def _report_text(node: Text, known: Collection[str], reader: Reader) -> None:
-    """An action without a colon, or anything else."""
+        return
     word, _, rest = node.value.partition(" ")
-    if node.value in known:
-        cure = "write `- record: true`" if word == "record" else f"write `- {word}:` and its value behind the colon"
-        reader.report("E402", node.place, f'"{word}" stands alone', cure)
-    elif word in known:
-        reader.report("E402", node.place, f"a colon is missing behind `{word}`", f"write `- {word}: {_shorten(rest)}`")
+    shown = node.value if len(node.value) <= 40 else f"{node.value[:39]}…"
+    if word in known:
+        value = f" {rest[:40]}" if rest else " true" if word == "record" else " .."
+        reader.report("E402", node.place, f"a colon is missing behind `{word}`", f"write `- {word}:{value}`")
     else:
-        message = f'an item of `do` is the text "{_shorten(node.value)}", not an action'
+        message = f'an item of `do` is the text "{shown}", not an action'
         reader.report("E402", node.place, message, FOREIGN.get(node.value.lower()))
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def _spell_pasted(node: Map, pasted: Node, known: Collection[str], reader: Reader) -> Item | None:
@@ -191,11 +182,11 @@ def _spell_pasted(node: Map, pasted: Node, known: Collection[str], reader: Reade
     if word is None:
         return None
     if word.value not in known or word.value in ("ncco", "checkpoint"):
-        _report_unknown(word, known, f'there is no action "{word.value}"', reader)
+        _report_unknown(word, known, reader)
         return None
-    beside = tuple(entry for entry in node.entries if entry.key.value != "action")
-    doubled = next((e for e in beside if e.key.value == word.value and not _is_field(e.key.value, word.value)), None)
-    if doubled is not None:
+    beside = node.without("action").entries
+    doubled = node.entry(word.value)
+    if doubled is not None and not _is_field(word.value, word.value):
         message = f"`action: {word.value}` and `{word.value}:` stand in one item"
         reader.report("E403", doubled.key.place, message, "keep one of the two spellings")
         return None
@@ -207,20 +198,16 @@ def _spell_named(node: Map, known: Collection[str], reader: Reader) -> Item | No
     if not named:
         _report_nameless(node, known, reader)
         return None
-    first, *others = named
+    word, place = named[0].key.value, named[0].key.place
     leading = node.entries[0].key
-    if (
-        leading.value.lower() in FOREIGN
-        and leading.value not in known
-        and not _is_field(leading.value, first.key.value)
-    ):
-        _report_unknown(leading, known, f'there is no action "{leading.value}"', reader)
+    if leading.value.lower() in FOREIGN and leading.value not in known and not _is_field(leading.value, word):
+        _report_unknown(leading, known, reader)
         return None
-    for entry in others:
-        message = f"`{first.key.value}` and `{entry.key.value}` stand in one item"
+    for entry in named[1:]:
+        message = f"`{word}` and `{entry.key.value}` stand in one item"
         reader.report("E403", entry.key.place, message, "write each action behind a dash of its own")
     rest = tuple(entry for entry in node.entries if entry not in named)
-    return Item(first.key.value, first.key.place, first.value, _without_step_words(rest, first.key.value, reader))
+    return Item(word, place, named[0].value, _without_step_words(rest, word, reader))
 
 
 def _names(node: Map, known: Collection[str]) -> list[Entry]:
@@ -247,11 +234,11 @@ def _report_nameless(node: Map, known: Collection[str], reader: Reader) -> None:
     elif first.value in reader.step_words:
         _report_step_word(first, "do", reader)
     else:
-        _report_unknown(first, known, f'there is no action "{first.value}"', reader)
+        _report_unknown(first, known, reader)
 
 
-def _report_unknown(word: Text, known: Collection[str], message: str, reader: Reader) -> None:
-    cure = FOREIGN.get(word.value.lower())
+def _report_unknown(word: Text, known: Collection[str], reader: Reader) -> None:
+    message, cure = f'there is no action "{word.value}"', FOREIGN.get(word.value.lower())
     if cure is not None:
         reader.report("E402", word.place, message, cure)
     else:
@@ -259,10 +246,10 @@ def _report_unknown(word: Text, known: Collection[str], message: str, reader: Re
 
 
 def _without_step_words(entries: tuple[Entry, ...], word: str, reader: Reader) -> tuple[Entry, ...]:
-    for entry in entries:
-        if entry.key.value in reader.step_words:
-            _report_step_word(entry.key, word, reader)
-    return tuple(entry for entry in entries if entry.key.value not in reader.step_words)
+    slipped = [entry for entry in entries if entry.key.value in reader.step_words]
+    for entry in slipped:
+        _report_step_word(entry.key, word, reader)
+    return tuple(entry for entry in entries if entry not in slipped)
 
 
 def _report_step_word(key: Text, word: str, reader: Reader) -> None:
@@ -296,11 +283,10 @@ def _merge(entry: Entry, inherited: Node | None) -> Entry:
 
 def rename(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     """The entries under the names that are sent."""
-    return tuple(_renamed(entry) if entry.key.value in _SECOND_SPELLINGS else entry for entry in entries)
-
-
-def _renamed(entry: Entry) -> Entry:
-    return Entry(entry.key._replace(value=_SECOND_SPELLINGS[entry.key.value]), entry.value)
+    names = ((entry.key, _SECOND_SPELLINGS.get(entry.key.value, entry.key.value)) for entry in entries)
+    return tuple(
+        Entry(key._replace(value=name), entry.value) for (key, name), entry in zip(names, entries, strict=True)
+    )
 
 
 def check_defaults(actions: Mapping[str, Map], reader: Reader) -> None:

@@ -10,7 +10,7 @@ from app.flow.actions.do import values_in
 from app.flow.actions.values import leaves
 from app.flow.language.hooks import OWN_NAMES, SentHook
 from app.flow.language.lookups import AskedLookup
-from app.flow.model import Assignment, Edge, Flow, Part, Sending, Signature, Step, Target, Value
+from app.flow.model import Assignment, Flow, Part, Sending, Signature, Step, Target, Value
 from app.flow.templates import Computed, Expression, Native
 from app.flow.templates.references import Reference, references
 
@@ -45,11 +45,10 @@ def used_in(step: Step) -> Iterator[Used]:
     yield from sent(step.sends)
     for part in parts_of(step):
         yield from map(Used, values_in(part))
-    for use in step.exit.uses():
-        if isinstance(use, Expression):
-            yield Used(use)
+    yield from map(Used, tests_of(step))
     for edge in step.exit.edges():
-        yield from _on_the_way(edge)
+        yield from _assigned(edge.sets)
+        yield from target_values(edge.target)
     yield from target_values(step.error)
     for each in step.events.values():
         yield from sent(each)
@@ -81,22 +80,14 @@ def sent(sendings: Iterable[Sending]) -> Iterator[Used]:
         yield from (Used(given.value, is_sent=True) for given in hook.given)
 
 
-def _assigned(assignments: tuple[Assignment, ...]) -> Iterator[Used]:
-    for assignment in assignments:
-        yield Used(assignment.value)
-
-
-def _on_the_way(edge: Edge) -> Iterator[Used]:
-    yield from _assigned(edge.sets)
-    yield from target_values(edge.target)
+def _assigned(*groups: Iterable[Assignment]) -> Iterator[Used]:
+    yield from (Used(assignment.value) for assignments in groups for assignment in assignments)
 
 
 def target_values(target: Target | None) -> Iterator[Used]:
     """What is assigned and given on the way to a target."""
     if target is not None:
-        yield from _assigned(target.sets)
-        if target.runs is not None:
-            yield from _assigned(target.runs.given)
+        yield from _assigned(target.sets, target.runs.given if target.runs is not None else ())
 
 
 def reads_in(source: Value | Expression) -> Iterator[Reference]:

@@ -55,8 +55,8 @@ class Secrets:
     def check(self, facts: Facts) -> Iterator[Issue]:
         """E631 for each sensitive value, at the first place where it is read too late."""
         if facts.flow.hushed or any(variable.sensitive for variable in facts.flow.variables.values()):
-            found = self._of(facts).late.values()
-            yield from (_issue(late) for late in sorted(found, key=lambda late: late.need.place))
+            late = self._of(facts).late.items()
+            yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
 
     def ways(self, flow: str) -> _Ways | None:
         """The ways through a flow; None for one that could not be read, or is being followed already."""
@@ -73,25 +73,13 @@ class Secrets:
         return self._ways[name]
 
 
-@dataclass(frozen=True, slots=True)
-class _Late:
-    """A value that needs what is gone; `waited` is the step that has waited, "" for the one that reads."""
-
-    name: str
-    need: Reference
-    waited: str
-
-
-def _issue(late: _Late) -> Issue:
-    name, place = late.name, late.need.place
+def _issue(name: str, need: Reference, waited: str) -> Issue:
+    """A value is needed that is gone, since the step `waited` has waited before."""
     if name == _INPUT:
-        message = f'"input.{late.need.field}" is empty behind the step "{late.waited}", whose input is sensitive'
-        return RULES["E631"].at(place, message, "read the variable that its `collect` fills")
-    if late.waited:
-        message = f'"{name}" is sensitive, and it is gone here: the step "{late.waited}" has waited in between'
-        return RULES["E631"].at(place, message)
-    message = f'"{name}" is sensitive, and it is gone when this is computed: that is in a later turn'
-    return RULES["E631"].at(place, message)
+        message = f'"input.{need.field}" is empty behind the step "{waited}", whose input is sensitive'
+        return RULES["E631"].at(need.place, message, "read the variable that its `collect` fills")
+    message = f'"{name}" is sensitive, and it is gone when this is computed: the step "{waited}" waits before'
+    return RULES["E631"].at(need.place, message)
 
 
 @dataclass(slots=True)
@@ -99,14 +87,14 @@ class _Ways:
     """Follows the sensitive values of one flow.
 
     Attributes:
-        late: by name, the first read of what is gone.
+        late: by name, the first read of what is gone, and the step that has waited.
         returned: what is received on the ways to each outcome.
         is_done: all ways are followed.
     """
 
     facts: Facts
     all: Secrets
-    late: dict[str, _Late] = field(default_factory=dict)
+    late: dict[str, tuple[Reference, str]] = field(default_factory=dict)
     returned: dict[str, State] = field(default_factory=dict)
     is_done: bool = False
     _known: set[str] = field(default_factory=set)
@@ -121,7 +109,7 @@ class _Ways:
             name = self._waiting.popleft()
             self._step(flow.steps[name], self._entered[name])
         for hooks in flow.events.values():
-            self._read(sent(hooks), dict.fromkeys(self._known, flow.name), flow.name)
+            self._read(sent(hooks), dict.fromkeys(self._known, flow.name))
         self.is_done = True
 
     def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:
@@ -147,31 +135,31 @@ class _Ways:
         parts = [Used(value) for part in step.parts for value in values_in(part)]
         hushed = self.facts.flow.hushed
         answers = [written(each.name, path) for each in step.asks for path in hushed.get(each.name, ())]
-        self._read(asked, entered, name)
-        state = self._assign(step.sets, self._received(entered, answers), name)
-        self._read([*sent(step.sends), *parts], state, name)
+        self._read(asked, entered)
+        state = self._assign(step.sets, self._received(entered, answers))
+        self._read([*sent(step.sends), *parts], state)
         if step.exit.word in _WAITS:
             state = _waited(state, name)
             if step.exit.asks_again:
-                self._read(asked, state, name)
+                self._read(asked, state)
                 state = self._received(state, answers)
-            self._read(parts if _plays_again(step.exit) else (), state, name)
-            self._read(_prompts(step.exit), state, name)
+            self._read(parts if _plays_again(step.exit) else (), state)
+            self._read(_prompts(step.exit), state)
             state = _heard(step, state)
         self._test(step, state)
         failed = _merged(entered, state)
         for edge in step.exit.edges():
             failed = _merged(failed, self._edge(step, edge, state))
-        self._lead(step.error or self.facts.flow.error, failed, name)
+        self._lead(step.error or self.facts.flow.error, failed)
         for hooks in step.events.values():
-            self._read(sent(hooks), _waited(failed, name), name)
+            self._read(sent(hooks), _waited(failed, name))
 
     def _test(self, step: Step, state: State) -> None:
         """The conditions of its exit; a `check` sees what was just collected."""
         tests = tuple(tests_of(step))
         asked = _asked_for(tests)
         into = (edge.fills for edge in step.exit.edges())
-        self._read((Used(test, own=asked) for test in tests), self._received(state, into), step.name)
+        self._read((Used(test, own=asked) for test in tests), self._received(state, into))
 
     def _edge(self, step: Step, edge: Edge, state: State) -> State:
         """Follow one way out; what is received on it."""
@@ -181,8 +169,8 @@ class _Ways:
             state = {name: where for name, where in state.items() if name not in asked}
         elif step.exit.word == "run" and (runs is None or not runs.comes_back):
             state = self._back(step, edge.label, state)
-        state = self._assign(edge.sets, self._received(state, [edge.fills]), step.name)
-        self._lead(edge.target, state, step.name)
+        state = self._assign(edge.sets, self._received(state, [edge.fills]))
+        self._lead(edge.target, state)
         return state
 
     def _back(self, step: Step, label: str, state: State) -> State:
@@ -196,23 +184,23 @@ class _Ways:
             state = {name: where for name, where in _waited(state, step.name).items() if name != _INPUT}
         return self._received(state, sure | (may - state.keys()))
 
-    def _lead(self, target: Target | None, state: State, step: str) -> None:
+    def _lead(self, target: Target | None, state: State) -> None:
         """Follow where a step leads."""
         if target is None:
             return
         if target.runs is not None:
-            self._read((Used(given.value) for given in target.runs.given), state, step)
+            self._read((Used(given.value) for given in target.runs.given), state)
         elif target.returns:
-            self._read((Used(given.value) for given in target.sets), state, step)
+            self._read((Used(given.value) for given in target.sets), state)
             self.returned[target.returns] = _merged(self.returned.get(target.returns, {}), state)
         else:
-            state = self._assign(target.sets, state, step)
+            state = self._assign(target.sets, state)
             if target.step is not None:
                 self._enter(target.step, state)
 
-    def _assign(self, assignments: Iterable[Assignment], state: State, step: str) -> State:
+    def _assign(self, assignments: Iterable[Assignment], state: State) -> State:
         for assignment in assignments:
-            self._read([Used(assignment.value)], state, step)
+            self._read([Used(assignment.value)], state)
             state = self._received(state, [assignment.name])
         return state
 
@@ -223,7 +211,7 @@ class _Ways:
         self._known.update(found)
         return {**state, **dict.fromkeys(found, "")}
 
-    def _read(self, read: Iterable[Used], state: State, step: str) -> None:
+    def _read(self, read: Iterable[Used], state: State) -> None:
         """Keep the first read of each name that is gone."""
         gone = {name: where for name, where in state.items() if where}
         for used in read:
@@ -231,9 +219,8 @@ class _Ways:
             for need in needs:
                 name = _gone(need, gone) if need.name not in used.own else ""
                 first = self.late.get(name)
-                if name and (first is None or need.place < first.need.place):
-                    is_own = gone[name] == step and name != _INPUT
-                    self.late[name] = _Late(name, need, "" if is_own else gone[name])
+                if name and (first is None or need.place < first[0].place):
+                    self.late[name] = (need, gone[name])
 
 
 def _asked_for(tests: Iterable[Expression]) -> frozenset[str]:
