@@ -87,9 +87,9 @@ class FlowModel(BaseModel):
     )
 
     aliases: ClassVar[Mapping[str, str]] = {}
-    """A word of other systems → the word here that it is taken for."""
+    """Words of other systems, with blanks between them → the word here that they are taken for."""
     hints: ClassVar[Mapping[str, str]] = {}
-    """A word of other systems → what to write instead."""
+    """Words of other systems, with blanks between them → what to write instead."""
     cures: ClassVar[Mapping[str, str]] = {}
     """A required word → what to write when it is missing (E204)."""
     unknown_code: ClassVar[str] = "E202"
@@ -129,9 +129,16 @@ class FlowModel(BaseModel):
             hints: more of them, for this map alone.
             more: words that it may have and that are no fields.
         """
-        known, hints = (*cls.words(), *more), {**cls.hints, **(hints or {})}
-        code, aliases = cls.unknown_code, cls.aliases
-        return read_fields(node, known, what, reader, place=place, hints=hints, aliases=aliases, code=code)
+        return read_fields(
+            node,
+            (*cls.words(), *more),
+            what,
+            reader,
+            place=place,
+            hints=_by_word(cls.hints) | dict(hints or {}),
+            aliases=_by_word(cls.aliases),
+            code=cls.unknown_code,
+        )
 
     @classmethod
     def parse(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
@@ -188,6 +195,10 @@ _SCALARS: Final[Mapping[Any, ValueType]] = {
     float: TYPES["number"],
     str: TYPES["text"],
 }
+
+
+def _by_word(meanings: Mapping[str, str]) -> dict[str, str]:
+    return {word: meaning for words_, meaning in meanings.items() for word in words_.split()}
 
 
 class _Slot(NamedTuple):

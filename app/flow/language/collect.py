@@ -77,14 +77,14 @@ class Collect(FlowModel, StepExit):
     word: ClassVar = "collect"
     example: ClassVar = "collect: {into: name, digits: 4}"
     step_words: ClassVar = ("collect", "goto", "retry", "tail")
-    aliases: ClassVar = {**dict.fromkeys(("variable", "name"), "into"), "if": "check"}
+    aliases: ClassVar = {"variable name": "into", "if": "check"}
     hints: ClassVar = {
         "goto": "write `goto` beside `collect`, not inside it",
         "retry": "write `retry` beside `collect`, not inside it",
         "finishonkey": "delete it: # ends an entry whose length is a range, such as `digits: 4..6`",
         "numdigits": "write `digits: 4`, or a range such as `digits: 6..8`",
-        **dict.fromkeys(("hints", "phrases"), "delete it: `speech: any` takes any words; a menu has `choices`"),
-        **dict.fromkeys(("dtmf", "maxdigits", "length"), "write `digits: 4`, or a range such as `digits: 6..8`"),
+        "hints phrases": "delete it: `speech: any` takes any words; a menu has `choices`",
+        "dtmf maxdigits length": "write `digits: 4`, or a range such as `digits: 6..8`",
     }
     cures: ClassVar = {"into": "add `into: name`, the variable that keeps what was given"}
 

@@ -182,7 +182,7 @@ class Arm(FlowModel):
     aliases: ClassVar = {"then": "goto"}
     hints: ClassVar = {
         "elif": "write another line `- if: ..` with its own `goto`",
-        **dict.fromkeys(("default", "otherwise"), "write `- else: step`"),
+        "default otherwise": "write `- else: step`",
         "run": "write `goto: {run: flow}`",
         "return": "write `goto: {return: outcome}`",
         "set": "write `goto: {goto: step, set: {..}}`",
@@ -332,7 +332,7 @@ class Hold(FlowModel, StepExit):
     step_words: ClassVar = ("hold", "on")
     is_early: ClassVar = True
     asks_again: ClassVar = True
-    aliases: ClassVar = {**dict.fromkeys(("for", "timeout", "max"), "up_to"), "if": "until"}
+    aliases: ClassVar = {"for timeout max": "up_to", "if": "until"}
     hints: ClassVar = {
         "while": "write `until` with the opposite condition",
         "on": "write `on` beside `hold`, not inside it",

@@ -39,8 +39,8 @@ class Limits(FlowModel):
     """What `ncco prove` holds a flow to; the largest numbers are our choice."""
 
     aliases: ClassVar = {
-        **dict.fromkeys(("options", "choices"), "menu_options"),
-        **dict.fromkeys(("max_steps", "depth"), "steps"),
+        "options choices": "menu_options",
+        "max_steps depth": "steps",
         "person": "seconds_to_person",
         "prompt": "prompt_seconds",
     }

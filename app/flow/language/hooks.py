@@ -146,13 +146,13 @@ class HookDefinition(Definition):
     """One entry of `hooks`."""
 
     aliases: ClassVar = {
-        **dict.fromkeys(("url", "uri", "to", "address", "get", "put", "patch", "method"), "post"),
-        **dict.fromkeys(("body", "data", "payload"), "json"),
+        "url uri to address get put patch method": "post",
+        "body data payload": "json",
         "header": "headers",
         "with": "params",
     }
     hints: ClassVar = {
-        **dict.fromkeys(("tries", "retries", "retry"), "delete it: the setting NCCO_HOOK_TRIES says it for all hooks"),
+        "tries retries retry": "delete it: the setting NCCO_HOOK_TRIES says it for all hooks",
         "timeout": "delete it: nobody waits for a hook, and every try has the same time",
         "secret": "delete it: the setting NCCO_HOOK_SECRET signs all hooks",
         "python": "write `post`: a hook goes to another server",

@@ -50,7 +50,7 @@ def _read_code(node: Node, what: str, reader: Reader) -> str | None:
 class Locale(FlowModel):
     """One language that a flow speaks. A faulty `language` becomes the one that the name suggests."""
 
-    aliases: ClassVar = {**dict.fromkeys(("lang", "code"), "language"), "voice": "style"}
+    aliases: ClassVar = {"lang code": "language", "voice": "style"}
     cures: ClassVar = {"language": "add `language` with a code such as en-GB"}
 
     name: Made[str]

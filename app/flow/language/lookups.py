@@ -154,32 +154,23 @@ class LookupDefinition(Definition):
     """One entry of `lookups`."""
 
     aliases: ClassVar = {
-        **dict.fromkeys(("body", "data", "payload", "form"), "json"),
+        "body data payload form": "json",
         "header": "headers",
-        **dict.fromkeys(("ttl", "cache_seconds", "max_age", "expires"), "cache"),
-        **dict.fromkeys(("args", "arguments", "kwargs", "arg"), "with"),
-        **dict.fromkeys(("param", "parameters", "takes", "input"), "params"),
-        **dict.fromkeys(("function", "func", "call", "module"), "python"),
-        **dict.fromkeys(("return", "result", "results", "response", "output", "fields", "schema"), "returns"),
-        **dict.fromkeys(("fallback", "defaults", "else", "otherwise"), "default"),
-        **dict.fromkeys(("timeout_ms", "deadline", "wait"), "timeout"),
+        "ttl cache_seconds max_age expires": "cache",
+        "args arguments kwargs arg": "with",
+        "param parameters takes input": "params",
+        "function func call module": "python",
+        "return result results response output fields schema": "returns",
+        "fallback defaults else otherwise": "default",
+        "timeout_ms deadline wait": "timeout",
     }
     hints: ClassVar = {
-        **dict.fromkeys(
-            ("url", "uri", "method", "http", "request", "endpoint", "href"), "write `get: url` or `post: url`"
-        ),
-        **dict.fromkeys(("put", "patch", "delete", "head"), "write `post`: a lookup asks by GET or by POST"),
-        **dict.fromkeys(("query", "querystring", "qs", "search"), _QUERY),
-        **dict.fromkeys(
-            ("auth", "authorization", "token", "bearer", "api_key", "apikey"),
-            'write a header: `headers: {Authorization: "Bearer {{ env.TOKEN }}"}`',
-        ),
-        **dict.fromkeys(
-            ("sensitive", "secret", "secrets"), "say it of the field: `returns: {pin: {type: text, sensitive: true}}`"
-        ),
-        **dict.fromkeys(
-            ("retry", "retries", "tries"), "delete it: a lookup is asked once, since a caller is listening"
-        ),
+        "url uri method http request endpoint href": "write `get: url` or `post: url`",
+        "put patch delete head": "write `post`: a lookup asks by GET or by POST",
+        "query querystring qs search": _QUERY,
+        "auth authorization token bearer api_key apikey": 'write `headers: {Authorization: "Bearer {{ env.TOKEN }}"}`',
+        "sensitive secret secrets": "say it of the field: `returns: {pin: {type: text, sensitive: true}}`",
+        "retry retries tries": "delete it: a lookup is asked once, since a caller is listening",
         "on": "delete it: without an answer the call goes on with `default`, and `.ok` is false",
     }
     noun: ClassVar = "lookup"

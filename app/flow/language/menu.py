@@ -85,11 +85,11 @@ class Choice(FlowModel):
 
     is_named: ClassVar = True
     aliases: ClassVar = {
-        **dict.fromkeys(("digits", "key", "press"), "dtmf"),
-        **dict.fromkeys(("say", "hints", "phrases"), "speech"),
-        **dict.fromkeys(("then", "step", "next", "target"), "goto"),
+        "digits key press": "dtmf",
+        "say hints phrases": "speech",
+        "then step next target": "goto",
     }
-    hints: ClassVar = dict.fromkeys(("locale", "language"), "write `set: {locale: name}`")
+    hints: ClassVar = {"locale language": "write `set: {locale: name}`"}
     cures: ClassVar = {"goto": "add `goto: step`"}
 
     name: Made[str]

@@ -98,7 +98,7 @@ def _read_then(node: Node, what: str, reader: Reader) -> Mapping[str, Target] | 
 class Then(FlowModel):
     """Where the last try leads, by what the caller failed to do."""
 
-    aliases: ClassVar = dict.fromkeys(("silence", "timeout"), "noinput")
+    aliases: ClassVar = {"silence timeout": "noinput"}
     hints: ClassVar = {"error": "write it under `on` of the step"}
 
     noinput: Annotated[Target | None, ReadWith(read_target, defined("goto"))] = None
@@ -111,11 +111,11 @@ class RetryWords(FlowModel):
     """A `retry` as it is written; what is None is inherited."""
 
     aliases: ClassVar = {
-        **dict.fromkeys(("max", "attempts", "count"), "tries"),
-        **dict.fromkeys(("goto", "else"), "then"),
+        "max attempts count": "tries",
+        "goto else": "then",
     }
     example: ClassVar = "retry: {noinput: [..], nomatch: [..], then: step}"
-    hints: ClassVar = dict.fromkeys(("prompt", "prompts"), "write `noinput: [..]` and `nomatch: [..]`")
+    hints: ClassVar = {"prompt prompts": "write `noinput: [..]` and `nomatch: [..]`"}
 
     noinput: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, defined("prompts"))] = None
     """What is said when the caller said and pressed nothing; the first after the first failed try, and so on."""

@@ -42,36 +42,32 @@ class StepWords(FlowModel):
     """A step as it is written; its exit is read once it is known which of them is meant."""
 
     aliases: ClassVar = {
-        **dict.fromkeys(("menu", "options"), "choices"),
-        **dict.fromkeys(("params", "args"), "with"),
-        **dict.fromkeys(("lookups", "fetch"), "lookup"),
-        **dict.fromkeys(("hooks", "notify_us"), "send"),
+        "menu options": "choices",
+        "params args": "with",
+        "lookups fetch": "lookup",
+        "hooks notify_us": "send",
     }
     hints: ClassVar = {
         **{action: f"put it under `do`, as the line `- {action}: ..`" for action in (*ACTIONS, "ncco", "checkpoint")},
-        **dict.fromkeys(("end", "hangup", "hang_up", "stop", "exit"), "to end the call write `goto: end`"),
+        "end hangup hang_up stop exit": "to end the call write `goto: end`",
         "then": "write `retry: {then: step}` for what follows the last try, or `goto: step`",
         "next": "write `goto: step`",
-        **dict.fromkeys(("say", "speak", "prompt"), "under `do` write `- talk: ..`"),
-        **dict.fromkeys(("play", "audio"), "under `do` write `- stream: ..`"),
-        **dict.fromkeys(("dial", "call"), "under `do` write `- connect: ..`"),
-        **dict.fromkeys(("if", "switch", "when"), "write `branch`, a list of `- if: ..` with `goto`"),
-        **dict.fromkeys(
-            ("else", "elif"), "write it as a line of `branch`: `- else: step` at last, `- if: ..` with `goto` before"
-        ),
-        **dict.fromkeys(("noinput", "nomatch", "tries"), "write it under `retry`"),
-        **dict.fromkeys(("error", "busy", "completed", "otherwise"), "write it under `on`"),
+        "say speak prompt": "under `do` write `- talk: ..`",
+        "play audio": "under `do` write `- stream: ..`",
+        "dial call": "under `do` write `- connect: ..`",
+        "if switch when": "write `branch`, a list of `- if: ..` with `goto`",
+        "else elif": "write it as a line of `branch`: `- else: step` at last, `- if: ..` with `goto` before",
+        "noinput nomatch tries": "write it under `retry`",
+        "error busy completed otherwise": "write it under `on`",
         "timeout": "as an outcome, write it under `on`; as an option, indent it in `do` as far as its `connect`",
-        **dict.fromkeys(("dtmf", "speech", "digits"), "write it under `choices` or `collect`"),
-        **dict.fromkeys(("until", "up_to"), "write it under `hold`: `hold: {until: .., up_to: 10m}`"),
+        "dtmf speech digits": "write it under `choices` or `collect`",
+        "until up_to": "write it under `hold`: `hold: {until: .., up_to: 10m}`",
         "return": "write `goto: {return: outcome}`",
-        **dict.fromkeys(("sms", "email", "mail", "whatsapp"), "write `send: hook`: your server sends the message"),
-        **dict.fromkeys(("gather", "ask", "listen"), "write `choices` for a menu, or `collect` for data entry"),
-        **dict.fromkeys(("hints", "phrases"), "write the phrases under `speech` of each choice"),
-        **dict.fromkeys(("finishonkey", "numdigits"), "write `collect: {into: name, digits: 4..6}`: # ends the entry"),
-        **dict.fromkeys(
-            ("language", "style"), "write it beside a `talk`, or under `defaults`: `talk: {language: en-GB}`"
-        ),
+        "sms email mail whatsapp": "write `send: hook`: your server sends the message",
+        "gather ask listen": "write `choices` for a menu, or `collect` for data entry",
+        "hints phrases": "write the phrases under `speech` of each choice",
+        "finishonkey numdigits": "write `collect: {into: name, digits: 4..6}`: # ends the entry",
+        "language style": "write it beside a `talk`, or under `defaults`: `talk: {language: en-GB}`",
         "event": "write `events: {record: hook}`; `event` is a name within hooks",
     }
 

@@ -171,7 +171,7 @@ class _Form(FlowModel):
     """A target that is written as a map; each form is known by its first word."""
 
     aliases: ClassVar = {
-        **dict.fromkeys(("params", "args"), "with"),
+        "params args": "with",
         "step": "goto",
         "flow": "run",
         "outcome": "return",
