@@ -168,7 +168,7 @@ class PhoneCall:
             error: what the recogniser says instead of results.
         """
         guesses = [(guess, SURE) if isinstance(guess, str) else guess for guess in results]
-        wire = [{"text": text, "confidence": str(confidence)} for text, confidence in guesses]
+        wire = [{"confidence": str(confidence), "text": text} for text, confidence in guesses]
         lasts = self._platform.durations.speech(guesses[0][0] if guesses else "") if seconds is None else seconds
         await self._do(self._leg.speak(lasts, wire, error), at)
 

@@ -270,7 +270,7 @@ def _follow(platform: Platform, leg: Leg, behaviour: Behaviour) -> Steps[None]:
             yield from leg.press(act.digits)
         elif isinstance(act, Words):
             seconds = platform.durations.speech(act.text)
-            yield from leg.speak(seconds, [{"text": act.text, "confidence": str(act.confidence)}])
+            yield from leg.speak(seconds, [{"confidence": str(act.confidence), "text": act.text}])
         elif isinstance(act, HangUp):
             platform.end(leg, "user")
         else:
@@ -303,7 +303,8 @@ class Detection:
 def _detections(action: Mapping[str, Any], behaviour: Behaviour, detection_s: float) -> tuple[Detection, ...]:
     """The events of a connect that was answered, in order; () without detection. The advanced one wins over the other.
 
-    Source: NCCO reference, Connect (machineDetection, advancedMachineDetection).
+    Source: NCCO reference, Connect (machineDetection, advancedMachineDetection); Voice API specification, beep_timeout.
+    That the latter counts from the detection is unverified.
     """
     is_machine = behaviour.outcome in MACHINES
     status = "machine" if is_machine else "human"
@@ -318,13 +319,9 @@ def _detections(action: Mapping[str, Any], behaviour: Behaviour, detection_s: fl
     first = Detection(detection_s, status, hangs_up=hangs_up, holds=holds)
     if not is_machine or mode == "detect" or (hangs_up and mode == "default"):
         return (first,)
-    beep = _beep(behaviour, float(advanced.get("beep_timeout") or BEEP_TIMEOUT_S), detection_s)
-    beep = Detection(beep.after_s, "machine", beep.sub_state, hangs_up=hangs_up, holds=holds)
+    latest_s = detection_s + float(advanced.get("beep_timeout") or BEEP_TIMEOUT_S)
+    if behaviour.outcome == "beep" and behaviour.beeps_s <= latest_s:
+        beep = Detection(max(behaviour.beeps_s, detection_s), status, "beep_start", hangs_up, holds)
+    else:
+        beep = Detection(latest_s, status, "beep_timeout", hangs_up, holds)
     return (first, beep) if mode == "default" else (beep,)
-
-
-def _beep(behaviour: Behaviour, beep_timeout_s: float, detection_s: float) -> Detection:
-    """Source: Voice API specification, beep_timeout; that it counts from the detection is unverified."""
-    if behaviour.outcome == "beep" and behaviour.beeps_s <= detection_s + beep_timeout_s:
-        return Detection(max(behaviour.beeps_s, detection_s), "machine", "beep_start")
-    return Detection(detection_s + beep_timeout_s, "machine", "beep_timeout")

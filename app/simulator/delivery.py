@@ -86,30 +86,18 @@ def read_reply(response: Response, application: Application, *, is_played: bool,
     if response.status not in GOOD:
         problem = f"the status is {response.status}"
         return ReplyResult(failure=BAD_STATUS, is_retried=response.status in RETRIED, problem=problem)
-    return _read(response, application, is_answer=is_answer) if is_played else ReplyResult()
-
-
-def _read(response: Response, application: Application, *, is_answer: bool) -> ReplyResult:
-    if response.status == 204 or not response.body.strip():
-        return _invalid("the reply is empty") if is_answer else ReplyResult()
+    is_empty = response.status == 204 or not response.body.strip()
+    if not is_played or (is_empty and not is_answer):
+        return ReplyResult()
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in REFUSED_TYPES:
-        return _invalid(f"the reply is {kind}")
+    if is_empty or kind in REFUSED_TYPES:
+        return ReplyResult(failure=INVALID, problem=f"the reply is {'empty' if is_empty else kind}")
     try:
         document = json.loads(response.body)
     except ValueError:
-        return _invalid("the reply is not JSON")
-    return ReplyResult() if not is_answer and _changes_nothing(document, application) else _checked(document)
-
-
-def _changes_nothing(document: Any, application: Application) -> bool:
-    """Whether a reply to an event lets the call go on. What `[]` and objects do is disputed."""
-    if isinstance(document, dict):
-        return application.object_reply == "ignore"
-    return document is None or (document == [] and application.empty_array == "ignore")
-
-
-def _checked(document: Any) -> ReplyResult:
+        return ReplyResult(failure=INVALID, problem="the reply is not JSON")
+    if not is_answer and _changes_nothing(document, application):
+        return ReplyResult()
     issues = tuple(check(document))
     error = next((issue for issue in issues if issue.is_error and issue.code not in PLAYED_ANYWAY), None)
     if error is not None:
@@ -117,8 +105,11 @@ def _checked(document: Any) -> ReplyResult:
     return ReplyResult(ncco=document, issues=issues)
 
 
-def _invalid(problem: str) -> ReplyResult:
-    return ReplyResult(failure=INVALID, problem=problem)
+def _changes_nothing(document: Any, application: Application) -> bool:
+    """Whether a reply to an event lets the call go on. What `[]` and objects do is disputed."""
+    if isinstance(document, dict):
+        return application.object_reply == "ignore"
+    return document is None or (document == [] and application.empty_array == "ignore")
 
 
 SYNTAX_ERROR = "Syntax error in NCCO. Invalid value type or action."

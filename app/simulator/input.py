@@ -114,7 +114,7 @@ class Collector:
         if spoken.error:
             return {"error": spoken.error}
         reason = "max_duration" if self._is_too_long else "end_on_silence_timeout"
-        return {"timeout_reason": reason, "results": payloads.results(spoken.results)}
+        return {"timeout_reason": reason, "results": [dict(each) for each in spoken.results]}
 
 
 def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
@@ -134,7 +134,7 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
     speech = dict(collected.speech)
     if "timeout_reason" in speech and (action.get("speech") or {}).get("saveAudio"):
         speech["recording_url"] = f"{platform.application.region_url}/v1/files/{platform.ids.dashed()}"
-    fields = payloads.spoken(leg, speech, collected.dtmf, platform.clock.now)
+    fields = payloads.collected(leg, {"speech": speech, "dtmf": collected.dtmf}, platform.clock.now)
     verdict = yield from platform.ask("input", *platform.target(action), fields, leg)
     return verdict.ncco
 
@@ -188,6 +188,7 @@ def _send_keys(playback: Playback, action: Action, first: PartyInput | None) -> 
         key = first
         while True:
             if isinstance(key, Key):
-                fields = payloads.pressed(leg, key.digit, platform.clock.now)
+                dtmf = {"digits": key.digit, "timed_out": False}
+                fields = payloads.collected(leg, {"dtmf": dtmf}, platform.clock.now)
                 platform.send("input", fields, leg, action)
             key = yield from queue.take(within=None)

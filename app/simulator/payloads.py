@@ -5,7 +5,7 @@ Source: webhook reference; each function names its part.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
@@ -90,20 +90,12 @@ def completed(leg: Leg, now: datetime) -> Fields:
     return status(leg, "completed", now, **extra)
 
 
-def pressed(leg: Leg, digits: str, now: datetime, **parts: Any) -> Fields:
-    """Keys of an input: at once, or one by one of an asynchronous one. Source: webhook reference, Input."""
-    dtmf = {"digits": digits, "timed_out": parts.pop("timed_out", False)}
-    return parts | {"dtmf": dtmf} | of_leg(leg) | {"timestamp": stamp(now)}
+def collected(leg: Leg, parts: Mapping[str, Any], now: datetime) -> Fields:
+    """What an input has collected: `dtmf` and `speech`; of an asynchronous one only `dtmf`.
 
-
-def spoken(leg: Leg, speech: Mapping[str, Any], dtmf: Mapping[str, Any], now: datetime) -> Fields:
-    """Words of an input, or none. Source: webhook reference, Input."""
-    return {"speech": dict(speech), "dtmf": dict(dtmf)} | of_leg(leg) | {"timestamp": stamp(now)}
-
-
-def results(guesses: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Guesses of the recogniser, confidence as text. Source: NCCO reference, Input (speech example)."""
-    return [{"confidence": guess["confidence"], "text": guess["text"]} for guess in guesses]
+    Source: webhook reference, Input.
+    """
+    return {**parts} | of_leg(leg) | {"timestamp": stamp(now)}
 
 
 def notify(payload: object, conversation: str, now: datetime) -> Fields:

@@ -108,19 +108,17 @@ class Platform:
         fields = payloads.status(leg, name, self.clock.now, **extra)
         self.deliveries.send(Message("event", leg.event_url, leg.event_method, fields, leg.root.uuid))
 
+    def send_completed(self, leg: Leg) -> None:
+        """Send the last event of a leg."""
+        fields = payloads.completed(leg, self.clock.now)
+        self.deliveries.send(Message("event", leg.event_url, leg.event_method, fields, leg.root.uuid))
+
     def ask(self, kind: str, url: str, method: Method, fields: Mapping[str, Any], leg: Leg) -> Steps[ReplyResult]:
         """Send a webhook and wait for what is played because of it."""
-        is_answer = kind in ("answer", "onanswer")
         message = Message(
-            kind,
-            url,
-            method,
-            fields,
-            leg.root.uuid,
-            is_played=True,
-            is_answer=is_answer,
+            kind, url, method, fields, leg.root.uuid, is_played=True, is_answer=kind in ("answer", "onanswer"),
             conversation=leg.conversation.uuid,
-        )
+        )  # fmt: skip
         process = self.deliveries.ask(message)
         yield from first_of(process.done)
         return process.result or ReplyResult()
@@ -147,7 +145,7 @@ class Platform:
                 self.end(other, "platform")
         leg.over.fire()
         if leg.is_answered or by == "platform":  # the latter without an answer is unverified
-            self._tell_completed(leg)
+            self.send_completed(leg)
         else:
             self.send_status(leg, "cancelled")
             self.complete_after(leg, "cancelled")
@@ -164,7 +162,7 @@ class Platform:
     def complete_after(self, leg: Leg, status: str) -> None:
         """The `completed` that follows some failures. Source: support article 360057200092."""
         if status in self.application.completed_after:
-            self._tell_completed(leg)
+            self.send_completed(leg)
 
     def leave(self, leg: Leg) -> None:
         """A leg leaves its conversation, and what depended on it ends.
@@ -195,7 +193,3 @@ class Platform:
         """End the legs that have been moved here and have no NCCO of their own to go on with."""
         for guest in [leg for leg in conversation.legs if leg.player is None or leg.player.is_over]:
             self.end(guest, "platform")
-
-    def _tell_completed(self, leg: Leg) -> None:
-        fields = payloads.completed(leg, self.clock.now)
-        self.deliveries.send(Message("event", leg.event_url, leg.event_method, fields, leg.root.uuid))
