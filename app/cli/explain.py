@@ -77,14 +77,13 @@ def command(code: str | None, form: Literal["text", "json"]) -> int:
         row = {"code": rule.code, "severity": rule.severity, "title": rule.title, "cure": rule.cure, "about": about}
         print_json({**row, "wrong": wrong, "right": right})
         return FINE
-    blocks = [
-        _title(rule),
-        textwrap.fill(about, WIDTH, break_long_words=False, break_on_hyphens=False),
-        _block("Wrong", [_shown(line) for line in wrong.split("\n")]),
-        _block("What is reported", _report(rule).splitlines()),
-        _block("Right", [_shown(line) for line in right.split("\n")]),
-    ]
-    click.echo("\n\n".join(block for block in blocks if block), color=shows_colours())
+    ink = {"error": "red", "warning": "yellow"}[rule.severity]
+    shown_code = click.style(rule.code, fg=ink, bold=True) if shows_colours() else rule.code
+    title = f"{shown_code}  {rule.severity}: {rule.title.removesuffix('.')}\ncure: {rule.cure}"
+    parts = {"Wrong": wrong, "What is reported": _report(rule), "Right": right}
+    blocks = [_block(name, text, is_plain=name != "What is reported") for name, text in parts.items() if text.strip()]
+    filled = textwrap.fill(about, WIDTH, break_long_words=False, break_on_hyphens=False)
+    click.echo("\n\n".join([title, *([filled] if filled else []), *blocks]), color=shows_colours())
     return FINE
 
 
@@ -125,12 +124,6 @@ def _decoded(example: str | bytes) -> str:
     return example if isinstance(example, str) else example.decode("utf-8", errors="replace")
 
 
-def _title(rule: Rule) -> str:
-    ink = {"error": "red", "warning": "yellow"}[rule.severity] if shows_colours() else None
-    code = click.style(rule.code, fg=ink, bold=True) if ink else rule.code
-    return f"{code}  {rule.severity}: {rule.title.removesuffix('.')}\ncure: {rule.cure}"
-
-
 def _report(rule: Rule) -> str:
     """What the commands print about the wrong example; "" for what only a call shows."""
     if rule.code in FLOW_RULES:
@@ -146,11 +139,8 @@ def _report(rule: Rule) -> str:
     return ""
 
 
-def _shown(line: str) -> str:
-    return printable(line.replace("\t", "    "))
-
-
-def _block(title: str, lines: list[str]) -> str:
-    while lines and not lines[-1]:
-        lines = lines[:-1]
-    return f"{title}:\n" + "\n".join(f"  {line}".rstrip() for line in lines) if lines else ""
+def _block(title: str, text: str, *, is_plain: bool) -> str:
+    """A text below its title; a plain one may hold characters that a terminal would obey."""
+    lines = text.rstrip("\n").split("\n") if is_plain else text.splitlines()
+    shown = (printable(line.replace("\t", "    ")) if is_plain else line for line in lines)
+    return f"{title}:\n" + "\n".join(f"  {line}".rstrip() for line in shown)

@@ -148,14 +148,11 @@ def _year_lines(calendar: Calendar, year: Year) -> Iterator[str]:
     if not year.is_known:
         yield f"public holidays are known for {FIRST_YEAR} to {LAST_YEAR}, so {year.year} has none"
     sections: dict[str, list[tuple[str, ...]]] = {
-        "holidays and other dates": [_exception_row(each, year.year) for each in year.exceptions],
-        "clock changes during opening hours": [
-            _change_row(each, year.year) for each in year.clock_changes if each.minutes
+        "holidays and other dates": [
+            (_dates(each, year.year), _exceptional_hours(each), each.name or each.reason) for each in year.exceptions
         ],
-        "gaps": [
-            (f"closed for {counted(each.days, 'day')} in a row:", _dates(each.first, each.last, year.year))
-            for each in year.gaps
-        ],
+        "clock changes during opening hours": [_change_row(each) for each in year.clock_changes if each.minutes],
+        "gaps": [(f"closed for {counted(each.days, 'day')} in a row:", _dates(each, year.year)) for each in year.gaps],
         "overlaps": list(_overlap_rows(year)),
     }
     for title, rows in sections.items():
@@ -164,17 +161,17 @@ def _year_lines(calendar: Calendar, year: Year) -> Iterator[str]:
             yield from columns(rows, "  ")
 
 
-def _exception_row(each: Exceptional, year: int) -> tuple[str, str, str]:
-    hours = shown_spans(each.spans)
+def _exceptional_hours(each: Exceptional) -> str:
     is_usual = each.spans == each.usual and each.first == each.last
-    return _dates(each.first, each.last, year), f"{hours}, as usual" if is_usual else hours, each.name or each.reason
+    return shown_spans(each.spans) + (", as usual" if is_usual else "")
 
 
-def _change_row(each: ClockChange, year: int) -> tuple[str, str, str]:
+def _change_row(each: ClockChange) -> tuple[str, str, str]:
     way = "forward" if each.after > each.before else "back"
     change = f"{way} from {each.before:%H:%M} to {each.after:%H:%M}"
     longer = "longer" if each.minutes > 0 else "shorter"
-    return _date(each.before.date(), year), change, f"open {shown_duration(abs(each.minutes))} {longer} than shown"
+    day = _date(each.before.date(), each.before.year)
+    return day, change, f"open {shown_duration(abs(each.minutes))} {longer} than shown"
 
 
 def _overlap_rows(year: Year) -> Iterator[tuple[str, str, str]]:
@@ -187,8 +184,9 @@ def _overlap_rows(year: Year) -> Iterator[tuple[str, str, str]]:
         yield when, shown_spans((span,)), "the hours of the day before are not over yet"
 
 
-def _dates(first: date, last: date, year: int) -> str:
-    return _date(first, year) if first == last else f"{_date(first, year)} - {_date(last, year)}"
+def _dates(each: Exceptional | Gap, year: int) -> str:
+    first, last = _date(each.first, year), _date(each.last, year)
+    return first if each.first == each.last else f"{first} - {last}"
 
 
 def _date(day: date, year: int) -> str:

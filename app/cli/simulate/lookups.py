@@ -75,28 +75,27 @@ class Person:
         self._prompt.offers = ("timeout", "error 503", *(f"{name}=" for name in definition.returns.fields))
         while True:
             line = await self._prompt.read("answer> ")
-            answer = read_answer((line or "").strip(), definition)
-            if isinstance(answer, LookupAnswer):
-                return answer
-            self._screen.say(f"{_INDENT}{printable(answer)}", "red")
+            try:
+                return read_answer((line or "").strip(), definition)
+            except ValueError as error:
+                self._screen.say(f"{_INDENT}that is not an answer: {printable(str(error))}", "red")
 
 
-def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer | str:
-    """The answer that is typed, or what is wrong with it. Fields that are left out are those of the default."""
+def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer:
+    """The answer that is typed; fields that are left out are those of the default. Raises ValueError."""
     if not text:
         return LookupAnswer(None, _NOBODY)
     if text == "timeout":
         return LookupAnswer(None, f"timed out after {definition.timeout_ms} ms", definition.timeout_ms)
     if found := _ERROR.fullmatch(text):
         return LookupAnswer(None, f"status {found[1]}" if (found[1] or "").isdigit() else found[1] or "it failed")
-    try:
-        value = json.loads(text) if text[0] in "{[" else _fields(text, definition)
-    except ValueError as error:
-        return f"that is not an answer: {error}"
+    value = json.loads(text) if text[0] in "{[" else _fields(text, definition)
     if isinstance(value, Mapping):
         value = {**definition.default, **value}
     _, problem = definition.read(value)
-    return f"that is not an answer: {problem}" if problem else LookupAnswer(value)
+    if problem:
+        raise ValueError(problem)
+    return LookupAnswer(value)
 
 
 def _fields(text: str, definition: LookupDefinition) -> dict[str, Any]:
