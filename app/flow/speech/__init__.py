@@ -13,11 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.flow.speech.characters import MAX_GROUP, WORDS, digits, listed, spelled
-from app.flow.speech.money import is_currency
-from app.flow.speech.times import FORMS, in_zone, spoken
-
-__all__ = ["FORMS", "MAX_GROUP", "SPEAKERS", "WORDS", "is_currency"]
+from app.flow.speech.characters import digits, listed, spelled
+from app.flow.speech.times import in_zone, spoken
 
 SPEAKERS: Mapping[str, Callable[..., Any]] = {
     "digits": digits,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from functools import reduce
-from types import UnionType
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
@@ -28,13 +27,13 @@ from app.flow.scope import (
     record_of,
 )
 from app.flow.templates.environment import SIGNS
-from app.flow.templates.filters import FILTERS, speaking
+from app.flow.templates.filters import FILTERS, LANGUAGE, Unfit, speaking
 from app.flow.templates.foreign import FOREIGN
 from app.flow.templates.references import operand_of, root_names, touched_names
 from app.flow.templates.syntax import MISPLACED, NO_PLUS
 from app.flow.templates.tree import Template
 from app.flow.types import ANY, DATETIME, TYPES, ValueType
-from app.flow.zones import find_zone, zone_cure
+from app.flow.zones import zone_cure
 from app.ncco.suggest import nearest
 
 _PREFIX: Final = "FLOW_"
@@ -695,21 +694,46 @@ class Checker(NodeVisitor):
         return self._is_always_there(node.node) and (node.attr in shape.fields or shape is HEADERS)
 
     def _can_speak(self, node: nodes.Filter, shape: Shape) -> bool:
-        """Check what is written in the brackets of a filter that speaks; a computed argument shows in the call.
+        """Check what is written in the brackets of a filter that speaks, by speaking typical values with it.
 
         What it speaks with is imported in any case, so that no call waits for it.
         """
         speaking()
-        if not node.args or not isinstance(node.args[0], nodes.Const) or node.name not in _SPOKEN_ARGS:
+        arg = node.args[0] if node.args else None
+        if not isinstance(arg, nodes.Const) or kind_of(literal_type(arg.value)) not in FILTERS[node.name].args:
             return True
-        written = node.args[0]
-        takes, find = _SPOKEN_ARGS[node.name]
-        if not isinstance(written.value, takes):
-            return True
-        found = find(written.value, self.shown(operand_of(node)), shape)
-        if found is not None:
-            self.report(found[0], written, *found[1:])
-        return found is None
+        cure, tried = _TRIED[node.name]
+        whys = {kind: _why_not(node.name, value, arg.value) for kind, value in tried}
+        why = whys.get(kind_of(shape))
+        code = "E341" if why else ""
+        if all(whys.values()):
+            code, why = "E342" if node.name == "in_zone" else "E340", next(iter(whys.values()))
+        if code:
+            self.report(
+                code, arg, f"{node.name} cannot take {self.shown(arg)}: {why}", cure or zone_cure(str(arg.value))
+            )
+        return not code
+
+
+_TRIED: Final[Mapping[str, tuple[str, tuple[tuple[str, Any], ...]]]] = {
+    "digits": ("write how many digits are in a group: 1 to 9", (("", "1"),)),
+    "in_zone": ("", (("", DATETIME.sample),)),
+    "list": ('write "and" or "or"', (("", []),)),
+    "spoken": (
+        'write one of date, day, time, weekday, or a currency such as "GBP"',
+        (("datetime", DATETIME.sample), ("number", 1)),
+    ),
+}
+"""What filters take in their brackets, and the values that they speak with it, by kind."""
+
+
+def _why_not(name: str, value: Any, arg: Any) -> str:
+    """Why a filter cannot speak a value with an argument; "" when it can."""
+    try:
+        FILTERS[name].apply(value, LANGUAGE, arg)
+    except Unfit as error:
+        return str(error)
+    return ""
 
 
 def may_be_missing(node: nodes.Node | None) -> bool:
@@ -772,50 +796,3 @@ def _shape_of_path(scope: ScopeTypes, node: nodes.Node) -> Shape | None:
         return scope.get(node.name)
     of = record_of(_shape_of_path(scope, node.node)) if isinstance(node, nodes.Getattr) else None
     return of.fields.get(node.attr, of.rest) if of is not None and isinstance(node, nodes.Getattr) else None
-
-
-# what filters that speak take in their brackets (E340 to E342)
-
-Found: TypeAlias = tuple[str, str, str]
-"""Code, message and cure."""
-
-
-def _form(form: str, shown: str, shape: Shape) -> Found | None:
-    known = speaking()
-    is_form = form in known.FORMS
-    if not is_form and not known.is_currency(form):
-        near = nearest(form, known.FORMS)
-        ways = f'write one of {", ".join(known.FORMS)}, or a currency such as "GBP"'
-        return "E340", f'spoken knows no "{form}"', f'did you mean "{near}"?' if near else ways
-    if is_form and kind_of(shape) == "number":
-        cure = 'write | spoken alone, or a currency such as | spoken("GBP")'
-        return "E341", f"{shown} is {described(shape)} and has no {form}", cure
-    if not is_form and kind_of(shape) == "datetime":
-        return "E341", f"{shown} is {described(shape)}, no amount of money", f"write one of {', '.join(known.FORMS)}"
-    return None
-
-
-def _word(word: str, shown: str, shape: Shape) -> Found | None:
-    words = speaking().WORDS
-    cure = "write " + " or ".join(f'| list("{known}")' for known in words)
-    return None if word in words else ("E340", f'list knows no "{word}"', cure)
-
-
-def _group(size: float, shown: str, shape: Shape) -> Found | None:
-    most = speaking().MAX_GROUP
-    if isinstance(size, int) and 1 <= size <= most:
-        return None
-    return "E340", f"digits makes no groups of {size}", f"write how many digits are in a group: 1 to {most}"
-
-
-def _zone(name: str, shown: str, shape: Shape) -> Found | None:
-    return None if find_zone(name) else ("E342", f'there is no time zone "{name}"', zone_cure(name))
-
-
-_SPOKEN_ARGS: Mapping[str, tuple[type | UnionType, Callable[[Any, str, Shape], Found | None]]] = {
-    "digits": (int | float, _group),
-    "in_zone": (str, _zone),
-    "list": (str, _word),
-    "spoken": (str, _form),
-}
-"""The type of the first argument, and what finds a fault in it."""

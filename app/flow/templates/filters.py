@@ -6,9 +6,10 @@ None of them looks at anything but its operands, and none makes a text longer th
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from types import ModuleType
+from typing import Any
 
 from app.flow.types import ANY, DATETIME, TYPES, ValueType, write
 
@@ -61,21 +62,9 @@ class Filter:
     speaks: bool = False
 
 
-class Speaking(Protocol):
-    """`app.flow.speech`."""
-
-    SPEAKERS: Mapping[str, Callable[..., Any]]
-    FORMS: Collection[str]
-    WORDS: Collection[str]
-    MAX_GROUP: int
-
-    def is_currency(self, code: str) -> bool:
-        """See there."""
-
-
-def speaking() -> Speaking:
+def speaking() -> ModuleType:
     """The package that speaks. It imports Babel, which most flows do not need, so it is imported late."""
-    return cast("Speaking", importlib.import_module("app.flow.speech"))
+    return importlib.import_module("app.flow.speech")
 
 
 def bounded(text: str) -> str:

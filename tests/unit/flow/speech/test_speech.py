@@ -12,7 +12,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.speech import FORMS, SPEAKERS, is_currency
+from app.flow.speech import SPEAKERS
+from app.flow.speech.money import is_currency
+from app.flow.speech.times import FORMS
 
 CASES = yaml.load(Path(__file__).with_name("cases.yaml").read_bytes(), yaml.CSafeLoader)
 LANGUAGES = ("en-US", "en-GB", "de-DE", "fr-FR", "es-ES", "es-MX", "it-IT", "pt-BR", "pt-PT")
