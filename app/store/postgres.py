@@ -515,7 +515,10 @@ async def _transaction(connection: Connection) -> AsyncIterator[None]:
 
 
 def _stored(values: Iterable[object]) -> list[object]:
-    return [stored_text(value) if isinstance(value, str) else value for value in values]
+    return [
+        stored_text(value) if isinstance(value, str) and not (value.isascii() and value.isprintable()) else value
+        for value in values
+    ]
 
 
 def stored_text(text: str) -> str:

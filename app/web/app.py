@@ -159,6 +159,7 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # its own would show texts of exceptions
         routes=_routes(dev),
         lifespan=None if own is None else make_lifespan(config, own.network, own.sender, readiness, drain),
     )

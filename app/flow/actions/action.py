@@ -1,4 +1,4 @@
-"""An NCCO action of a step, compiled: its fields are computed for each call.
+"""An NCCO action of a step, compiled: constant fields are ready, the others are computed for each call.
 
 `checkpoint: heard_terms` is here too: an NCCO notify that tells the server how far the call has come. If `on` names it,
 it decides how the call goes on; otherwise it is only recorded.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 from app.flow.actions.item import Item, refuse_fields
@@ -18,7 +19,7 @@ from app.flow.model import Callback, Draft, Frame, Value
 from app.flow.nodes import Place, Text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Action:
     """One action.
 
@@ -51,13 +52,29 @@ class Action:
             return self
         return replace(self, fields={name: in_locale(value, locale) for name, value in self.fields.items()})
 
+    @cached_property
+    def _computed(self) -> tuple[str, ...]:
+        """The fields that only a call can fill."""
+        return tuple(name for name, value in self.fields.items() if not value.is_literal)
+
+    @cached_property
+    def _constant(self) -> dict[str, Any]:
+        """The action with None in place of those."""
+        known = {name: value.render({}) if value.is_literal else None for name, value in self.fields.items()}
+        return {"action": self.word, **known}
+
+    @cached_property
+    def _shape(self) -> int:
+        return 0 if _ORDERING.intersection(self._computed) else id(self)
+
     def render(self, frame: Frame) -> list[Draft]:
-        """The action in this call. Raises RenderError."""
+        """The action in this call. Only the outermost dict is its own; what is in it is shared. Raises RenderError."""
         if self.is_opening and frame.position:
             return []
-        action = {"action": self.word} | {name: value.render(frame.names) for name, value in self.fields.items()}
-        computed = tuple(name for name, value in self.fields.items() if not value.is_literal)
-        return [Draft(action, self.callback, "", 0 if _ORDERING.intersection(computed) else id(self), computed)]
+        action = dict(self._constant)
+        for name in self._computed:
+            action[name] = self.fields[name].render(frame.names)
+        return [Draft(action, self.callback, "", self._shape, self._computed)]
 
     def sample(self, sample_of: Callable[[Value], Any]) -> dict[str, Any]:
         """The action with a sample in each field."""

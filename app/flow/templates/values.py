@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Final, TypeAlias
@@ -321,7 +321,7 @@ class Computed(_Computing):
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value in this call. Raises RenderError."""
         try:
-            text = "".join(self._bounded(self._program.pieces(names)))
+            text = self._text(names)
         except (Unfit, TemplateError, TypeError, ArithmeticError, RecursionError) as error:
             raise self._failed(error) from None
         try:
@@ -343,14 +343,16 @@ class Computed(_Computing):
             at = source.index(part, at + 1)
         return self.template.place_at(at, length)
 
-    def _bounded(self, pieces: Iterable[str]) -> Iterator[str]:
-        """The pieces, until there are too many: a loop may write forever."""
-        size = 0
-        for piece in pieces:
+    def _text(self, names: Mapping[str, Any]) -> str:
+        """The pieces together. Counted one by one: a loop may write forever."""
+        pieces: list[str] = []
+        size, most = 0, MAX_OUTPUT[self.escape]
+        for piece in self._program.pieces(names):
+            pieces.append(piece)
             size += len(piece)
-            if size > MAX_OUTPUT[self.escape]:
-                raise self._error("E394", f"the result is longer than {MAX_OUTPUT[self.escape]:,} characters")
-            yield piece
+            if size > most:
+                raise self._error("E394", f"the result is longer than {most:,} characters")
+        return "".join(pieces)
 
     def _failed(self, error: Exception) -> RenderError:
         code = "E391" if isinstance(error, UndefinedError) else error.code if isinstance(error, Unfit) else "E395"
