@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import orjson
@@ -25,9 +26,10 @@ Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean p
 
 _SIP_HEADER: Final = "SipHeader_"
 """Prefix of a custom SIP header. Source: webhook reference, Answer."""
-_ANSWER_FIELDS: Final = frozenset(
-    {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type", "custom_data"}
-)
+_TEXT_FIELDS: Final = ("to", "from", "from_user", "uuid", "conversation_uuid", "region_url", "endpoint_type")
+_CALL_TEXTS: Final = itemgetter(*_TEXT_FIELDS)
+_NO_TEXTS: Final = dict.fromkeys(_TEXT_FIELDS, "")
+_ANSWER_FIELDS: Final = frozenset({*_TEXT_FIELDS, "call_uuid", "custom_data"})
 _DIRECTIONS: Final = frozenset({"inbound", "outbound"})
 
 
@@ -76,11 +78,9 @@ class Delivery:
     def call(self) -> Call:
         """The facts of an answer webhook, as flows see them: "" or {} for what is missing or cannot be read."""
         fields, query = self.fields, self.query
-        leg = "uuid" if "uuid" in fields else "call_uuid"
-        names = ("to", "from", "from_user", leg, "conversation_uuid", "region_url", "endpoint_type")
-        to, number, user, uuid, conversation, region, endpoint = [
-            as_text(fields[name]) if name in fields else "" for name in names
-        ]
+        to, number, user, uuid, conversation, region, endpoint = map(as_text, _CALL_TEXTS({**_NO_TEXTS, **fields}))
+        if "uuid" not in fields and "call_uuid" in fields:
+            uuid = as_text(fields["call_uuid"])
         custom_data = fields.get("custom_data", query.get("custom_data"))
         if isinstance(custom_data, str):
             custom_data = unnested({"custom_data": custom_data})["custom_data"]
