@@ -45,16 +45,12 @@ def link(
         names = _reach(name, read)
         if one.flow is None or names is None:
             continue
-        subs = {other: _own(read[other].flow) for other in names if other != name}
-        kept = {other: sub for other, sub in subs.items() if sub is not None}
+        others = {other: flow for other in names if other != name and (flow := read[other].flow) is not None}
+        # what is laid out depends on the flow that a call began in, so each sub-flow has a memo of its own
+        subs = {other: replace(flow, sound=set()) for other, flow in others.items()}
         texts = {path: text for other in names for path, text in sources[other].items()}
-        found[name] = (replace(one.flow, subs=kept), texts)
+        found[name] = (replace(one.flow, subs=subs), texts)
     return found
-
-
-def _own(flow: Flow | None) -> Flow | None:
-    """A flow with memos of its own: what is laid out depends on the flow that a call began in."""
-    return replace(flow, sound=set()) if flow is not None else None
 
 
 def _reach(start: str, read: Mapping[str, ReadFlow]) -> list[str] | None:
@@ -107,7 +103,8 @@ def load(
     """
     files = [_File(path, texts[path]) for path in sorted(filter(_is_flow_file, texts))]
     for file in files:
-        file.node = _read_text(file)
+        file.node, file.found = read_yaml(file.path, file.text)
+        file.text_faults = len(file.found)
     templates = {path.removeprefix(_TEMPLATES): texts[path] for path in texts if path.startswith(_TEMPLATES)}
     shelf = Shelf(templates)
     dates = {path: text for path, text in texts.items() if path.startswith(_CALENDARS)}
@@ -126,8 +123,9 @@ def load(
     context = read_shared([(file.node, file.found) for file in parts if isinstance(file.node, Map)], context)
     shared_sources = {file.path: file.text for file in parts} | shelf.take_all()
     for file in files:
-        if file not in parts:
-            _read_file(file, context, shelf)
+        if file not in parts and file.node is not None:
+            file.read = read_flow(file.node, context, file.found)
+            file.templates = shelf.take_all()
     project = _project(files, context, shared_sources, texts)
     if extent == "revision":
         return project
@@ -164,13 +162,6 @@ class _File:
         yield from without_text_consequences(self.found[self.text_faults :], self.path, faults)
 
 
-def _read_text(file: _File) -> Node | None:
-    """The nodes of a file; None when YAML cannot read it whole. Its faults go to the file."""
-    node, file.found = read_yaml(file.path, file.text)
-    file.text_faults = len(file.found)
-    return node
-
-
 def _is_flow_file(path: str) -> bool:
     return path.startswith(_FLOWS) and PurePosixPath(path).suffix.lower() in _SUFFIXES
 
@@ -202,33 +193,21 @@ def _named(files: list[_File]) -> dict[str, Map]:
     return {name.value: node for name, node in named if isinstance(name, Text)}
 
 
-def _read_file(file: _File, context: Context, shelf: Shelf) -> None:
-    """One flow file with the templates that it uses."""
-    if file.node is None:
-        return
-    file.read = read_flow(file.node, context, file.found)
-    file.templates = shelf.take_all()
-
-
 def _project(
     files: list[_File], context: Context, shared_sources: Mapping[str, str], texts: Mapping[str, str]
 ) -> Project:
     read = [file.read for file in files if file.read is not None]
     between = check_project(read, is_whole=all(file.node for file in files))
     issues = {issue for file in files for issue in file.issues} | set(between)
-    dates = calendar_sources(context.shared.calendars.values())
-    sources = {
-        file.read.name: {file.path: file.text, **file.templates, **shared_sources, **dates, **_dates(file.read.flow)}
-        for file in reversed(files)
-        if file.read is not None
-    }
+    sources: dict[str, dict[str, str]] = {}
+    for file in reversed(files):
+        if file.read is not None:
+            own = file.read.flow.calendars.values() if file.read.flow is not None else ()
+            dates = calendar_sources((*context.shared.calendars.values(), *own))
+            sources[file.read.name] = {file.path: file.text, **file.templates, **shared_sources, **dates}
     flows = link({one.name: one for one in reversed(read) if one.flow is not None}, sources)
-    sealed = {name: _seal(flow, used) for name, (flow, used) in flows.items()}
+    sealed = {name: replace(flow, sources=used, revision=revision_of(used)) for name, (flow, used) in flows.items()}
     return Project(sealed, tuple(sorted(issues, key=by_place)), dict(texts), _calendars(context, sealed))
-
-
-def _dates(flow: Flow | None) -> Mapping[str, str]:
-    return calendar_sources(flow.calendars.values()) if flow is not None else {}
 
 
 def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calendar]:
@@ -275,11 +254,6 @@ class Shelf(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._templates)
-
-
-def _seal(flow: Flow, sources: Mapping[str, str]) -> Flow:
-    """The flow with its sources and their hash."""
-    return replace(flow, sources=sources, revision=revision_of(sources))
 
 
 def revision_of(sources: Mapping[str, str]) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.checks.prompt_text import read_prompt
+from app.flow.checks.prompt_text import LONGEST, read_prompt
 from app.flow.checks.prompts import DataEntry, MenuEntry, Prompt, check_entry, check_menu
 from app.flow.nodes import Place, Text
 
@@ -24,6 +27,14 @@ MENU = (
 )
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=25).map(" ".join)
 LANGUAGES = st.sampled_from(["", "en-GB", "de-DE", "fr-FR", "es-MX", "it-IT", "pt-BR", "nl-NL"])
+
+
+@pytest.mark.parametrize("words", ["key the the the", "1,", "press the", "for a press 1", "- 1", "{{x}}", "one or"])
+def test_a_text_of_repeated_words_is_read_at_once(words: str) -> None:
+    begun = time.perf_counter()
+    read_prompt(f"{words} " * (LONGEST // len(words)), "en-GB")
+
+    assert time.perf_counter() - begun < 10
 
 
 @settings(max_examples=200, deadline=None)
