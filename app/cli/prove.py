@@ -191,7 +191,7 @@ def _print_examples(faults: Iterable[Fault]) -> None:
 def _summary(proof: Proof) -> Iterator[str]:
     space = proof.space
     faults = sum(violation.is_error for violation in proof.violations)
-    verdict = f"refuted by {counted(faults, 'fault')}" if faults else proof.verdict
+    verdict = f"refuted by {counted(faults, 'fault')}" if faults else proof.status
     if space.stopped:
         verdict += f"{', stopped' if faults else ''} at {space.stopped}"
     sizes = {"state": len(space.states), "edge": len(space.transitions), "NCCO": space.nccos}
@@ -211,7 +211,7 @@ def _proof_document(proof: Proof) -> dict[str, Any]:
     """What was walked in a flow, as JSON."""
     return {
         "flow": proof.flow.name,
-        "verdict": proof.verdict,
+        "verdict": proof.status,
         "stopped": proof.space.stopped,
         "states": len(proof.space.states),
         "edges": len(proof.space.transitions),

@@ -134,6 +134,11 @@ class TraceLine(NamedTuple):
             "next_target": self.next_target,
         }
 
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> TraceLine:
+        """A line as JSON holds it, with the defaults for what older lines do not have."""
+        return cls(**{name: fields[name] for name in cls._fields if name in fields})
+
 
 def line(
     did: str,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from app.engine.outcome import hear_connected
 from app.engine.session import Session
+from app.engine.turn import TraceLine
 from app.flow.graph import Arrow, Drawing, Stroke, draw, heard_by, ways
 from app.flow.language.collect import Collect
 from app.flow.language.exits import Branch, Goto
@@ -16,8 +17,18 @@ from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On
 from app.flow.language.retry import FAILURES
 from app.flow.model import Exit, Flow
-from app.verify.following import Following, Line, by_file
-from app.verify.outcomes import ENTERED, KEYS, LAST, SPEECH, Outcome, arm_name, error_exits_of, outcomes_of
+from app.verify.outcomes import (
+    ENTERED,
+    KEYS,
+    LAST,
+    SPEECH,
+    Following,
+    Outcome,
+    arm_name,
+    by_file,
+    error_exits_of,
+    outcomes_of,
+)
 from app.verify.scenarios.result import Result
 
 
@@ -83,7 +94,7 @@ class Tally:
     def __init__(self, flows: Iterable[Flow]) -> None:
         self._flows = Flows(flows)
         self._counts: dict[Name, int] = {}
-        self._lines: dict[bytes, tuple[KeptLine, ...]] = {}
+        self._lines: dict[bytes, tuple[TraceLine, ...]] = {}
 
     def add(self, result: Result) -> None:
         """Count what the calls of a scenario have taken, each outcome once."""
@@ -95,7 +106,7 @@ class Tally:
         for name in found:
             self._counts[name] = self._counts.get(name, 0) + 1
 
-    def _read(self, trace: bytes) -> tuple[KeptLine, ...]:
+    def _read(self, trace: bytes) -> tuple[TraceLine, ...]:
         """Most turns are alike: each trace is read once."""
         if trace not in self._lines:
             self._lines[trace] = lines_of(trace)
@@ -188,21 +199,6 @@ def _outcomes_of(exit_: Exit, number: int, lines: tuple[str, ...]) -> Iterable[s
     return first.split(", ")
 
 
-class KeptLine(NamedTuple):
-    """The fields of a kept line of a trace that are read here; see `app.engine.turn.TraceLine`."""
-
-    did: str
-    step: str
-    what: str
-    where: str = ""
-    because: str = ""
-    others: tuple[str, ...] = ()
-    by: str = ""
-    attempt: int = 0
-    attempts: int = 0
-    next_target: int = 0
-
-
 class Name(NamedTuple):
     """An outcome without its place."""
 
@@ -211,10 +207,9 @@ class Name(NamedTuple):
     name: str
 
 
-def lines_of(trace: bytes) -> tuple[KeptLine, ...]:
+def lines_of(trace: bytes) -> tuple[TraceLine, ...]:
     """The lines of a stored trace."""
-    kept = ({name: line[name] for name in KeptLine._fields if name in line} for line in json.loads(trace))
-    return tuple(KeptLine(**fields) for fields in kept)
+    return tuple(map(TraceLine.read, json.loads(trace)))
 
 
 class Flows:
@@ -226,7 +221,7 @@ class Flows:
         self.outcomes = {name: outcomes_of(flow) for name, flow in self.flows.items()}
         self.error_exits = {name: error_exits_of(flow) for name, flow in self.flows.items()}
 
-    def taken(self, lines: Iterable[Line]) -> Iterator[Name]:
+    def taken(self, lines: Iterable[TraceLine]) -> Iterator[Name]:
         """What one turn has taken."""
         follow = Following(self._files).read(lines)
         if follow.begun is not None:

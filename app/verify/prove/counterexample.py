@@ -8,24 +8,22 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-import yaml
-
 from app.engine import Call, LookupAnswer
 from app.engine.dialling import PREMIUM_PREFIXES
 from app.flow.actions.do import Document
 from app.flow.actions.values import find
 from app.flow.language.outcomes import DETECTED, On
 from app.flow.model import Flow
+from app.verify.prove.graph import NOWHERE, StateSpace, Transition
 from app.verify.prove.listening import DURATIONS
 from app.verify.prove.literals import CALLER
 from app.verify.prove.proof import Proof
 from app.verify.prove.properties import Violation
-from app.verify.prove.state_space import NOWHERE, StateSpace, Transition
-from app.verify.prove.transitions import Trigger
+from app.verify.prove.triggers import Trigger
 from app.verify.prove.uses import family
+from app.verify.scenarios.files import scenario_text
 from app.verify.scenarios.model import BOUNDS, COUNTED
 
-_LINE_LENGTH: Final = 110
 _EARLY_S: Final = 0.2
 _RECORDING_ENDS: Final = frozenset({"endOnSilence", "timeOut", "endOnKey"})
 _SPOKEN_S: Final = 3
@@ -44,14 +42,6 @@ _UNHEARD: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco", "fail
 _SILENT: Final = frozenset({"silence", "silent_party"})
 
 
-class _Dumper(yaml.SafeDumper):
-    """Writes repeated values again: scenario files have no anchors."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        """Always."""
-        return True
-
-
 @dataclass(frozen=True, slots=True)
 class Written:
     """One scenario: its name, its fields as YAML can write them, and comments for a person."""
@@ -62,14 +52,11 @@ class Written:
 
 
 def text_of(scenarios: Iterable[Written]) -> str:
-    """A scenario file."""
-    return "\n".join(map(_text, scenarios))
-
-
-def _text(scenario: Written) -> str:
-    remarks = "".join(f"# {' '.join(remark.split())}\n" for remark in scenario.remarks)
-    body = {scenario.name: dict(scenario.body)}
-    return remarks + yaml.dump(body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_LINE_LENGTH)
+    """A scenario file, with the remarks as comments."""
+    return "\n".join(
+        "".join(f"# {' '.join(remark.split())}\n" for remark in each.remarks) + scenario_text(each.name, each.body)
+        for each in scenarios
+    )
 
 
 def counter_example(proof: Proof, violation: Violation) -> Written | None:

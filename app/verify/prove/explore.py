@@ -22,25 +22,23 @@ from app.engine.scope import call_record
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On
 from app.flow.model import Flow
-from app.verify.following import Files, Following, by_file
-from app.verify.outcomes import ENTERED, outcomes_of
-from app.verify.prove.graph import Graph
-from app.verify.prove.listening import TALKED
-from app.verify.prove.liveness import Liveness
-from app.verify.prove.state_space import (
+from app.verify.outcomes import ENTERED, Files, Following, by_file, outcomes_of
+from app.verify.prove.graph import (
     END,
     NOWHERE,
     START,
     UNROLLED,
     Bounds,
+    Graph,
     Nccos,
     Sort,
     State,
     StateSpace,
     Transition,
 )
+from app.verify.prove.liveness import Liveness
 from app.verify.prove.states import MANY, NARROW, WIDE, States, without_tries
-from app.verify.prove.transitions import (
+from app.verify.prove.triggers import (
     FAILSAFE,
     NO_DIAL_LIMIT,
     Played,
@@ -174,7 +172,7 @@ class Explorer:
         if ends_with_dial(step, state.session):
             taken = ((state.session.at or self.root.name, step.name, "completed"),)
             trigger = Trigger("dial", {"dial": {"outcome": "completed"}})
-            self.space.transitions.append(Transition(number, END, trigger, state.moment, "passes", TALKED, taken=taken))
+            self.space.transitions.append(Transition(number, END, trigger, state.moment, "passes", taken=taken))
 
     def _lose_store(self, number: int, state: State) -> None:
         """The store is away: the server says 503, and the failsafe NCCO on the fallback URL.
@@ -184,20 +182,8 @@ class Explorer:
         is_party = bool(state.session.parent)
         ncco = self._nccos.of([] if is_party else [dict(action) for action in FAILSAFE], is_party=is_party)
         trigger = self.triggers.at(state.session)[0]._replace(fault="away")
-        self.space.transitions.append(
-            Transition(
-                number,
-                END,
-                trigger,
-                state.moment,
-                "fault",
-                ncco.heard,
-                is_failsafe=True,
-                ncco=ncco,
-                is_party=is_party,
-                env=state.env,
-            )
-        )
+        lost = Transition(number, END, trigger, state.moment, "fault", ncco, is_failsafe=True, env=state.env)
+        self.space.transitions.append(lost)
 
     def _redial(self) -> None:
         """Repeat each cycle in which the caller does nothing and somebody is dialled, until the dial limit is reached.
@@ -318,29 +304,26 @@ class Explorer:
         turn = played.turn
         assert turn is not None  # noqa: S101 - callers have asked
         follow = self._follow(self.space.states[source].session if source >= 0 else None, turn)
-        number, is_party = len(self.space.transitions), bool(turn.session.parent)
-        ncco = self._nccos.of(turn.ncco, is_party=is_party)
-        self.space.transitions.append(
-            Transition(
-                source,
-                self._state_of(turn, moment, number) if target is None else target,
-                trigger,
-                moment,
-                _sort_of(trigger, turn),
-                ncco.heard.after(played.asking_s),
-                played.answers,
-                tuple(follow.entered),
-                (*((*step, ENTERED) for step in follow.entered if step in self._undecided), *follow.taken),
-                tuple((flow, step, line.what, line.because) for flow, step, line in follow.failed if step),
-                call,
-                behind,
-                turn.is_failsafe,
-                ncco,
-                played.is_timed,
-                is_party,
-                self._env,
-            )
+        number = len(self.space.transitions)
+        made = Transition(
+            source,
+            self._state_of(turn, moment, number) if target is None else target,
+            trigger,
+            moment,
+            _sort_of(trigger, turn),
+            self._nccos.of(turn.ncco, is_party=bool(turn.session.parent)),
+            asking_s=played.asking_s,
+            answers=played.answers,
+            entered=tuple(follow.entered),
+            taken=(*((*step, ENTERED) for step in follow.entered if step in self._undecided), *follow.taken),
+            failed=tuple((flow, step, line.what, line.because) for flow, step, line in follow.failed if step),
+            call=call,
+            behind=behind,
+            is_failsafe=turn.is_failsafe,
+            is_timed=played.is_timed,
+            env=self._env,
         )
+        self.space.transitions.append(made)
         if behind < 0:
             self._call_parties(turn, number, moment)
 

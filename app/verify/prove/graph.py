@@ -1,4 +1,4 @@
-"""The state space as a graph: strongly connected components, longest and quickest paths, paths of a single call.
+"""The state space of a flow as a graph: states that calls wait in, the turns between them, and paths through both.
 
 Faults are left out, and so is what dialled parties hear, unless a function says otherwise.
 """
@@ -6,15 +6,188 @@ Faults are left out, and so is what dialled parties hear, unless a function says
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from itertools import count
-from typing import Final
+from typing import Any, Final, Literal, NamedTuple
 
+import orjson
+
+from app.engine import Call, Session
 from app.engine.called import APART
-from app.verify.following import Key
-from app.verify.prove.listening import ENDLESS, RINGS_S
-from app.verify.prove.state_space import END, NOWHERE, START, StateSpace, Transition
+from app.flow.model import Flow
+from app.ncco import Issue, check
+from app.verify.outcomes import Key
+from app.verify.prove.listening import ENDLESS, RINGS_S, TALKED, Listened, listen
+from app.verify.prove.triggers import Answers, Trigger
+
+END: Final = -1
+START: Final = -2
+NOWHERE: Final = -1
+UNROLLED: Final = "unrolled"
+"""How the keys of states begin that repeat others in a call that counts its dials."""
+Sort = Literal["acts", "held", "passes", "leg", "fault"]
+"""acts: the caller has chosen or given something. held: held on. leg: the first turn of a dialled party. passes: else.
+"""
+
+
+class Ncco(NamedTuple):
+    """What is played, what Vonage would refuse of it, and what the caller hears; a dialled party, with `is_party`."""
+
+    actions: list[dict[str, Any]]
+    issues: tuple[Issue, ...]
+    heard: Listened
+    is_party: bool = False
+
+
+NOTHING: Final = Ncco([], (), TALKED)
+"""What the server sends when a conversation ends."""
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One turn: what happened in a state, and where it led.
+
+    Attributes:
+        source, target: numbers of states; START and END.
+        trigger: what came in. call: the call, for its first turn.
+        moment: when. is_timed: it may be another turn at another moment.
+        answers: the answers of lookups.
+        entered: the steps that were entered, as (flow, step).
+        taken: the outcomes.
+        failed: (flow, step, code, why).
+        sort: how the call goes on.
+        ncco: what is played. asking_s: seconds of silence before it, while lookups are asked.
+        behind: for the first turn of a dialled party, the transition that dialled; else NOWHERE.
+        is_failsafe: nothing of the flow could be played.
+        env: the variables of the server.
+    """
+
+    source: int
+    target: int
+    trigger: Trigger
+    moment: datetime
+    sort: Sort
+    ncco: Ncco = NOTHING
+    asking_s: float = 0.0
+    answers: Answers = ()
+    entered: tuple[tuple[str, str], ...] = ()
+    taken: tuple[Key, ...] = ()
+    failed: tuple[tuple[str, str, str, str], ...] = ()
+    call: Call | None = None
+    behind: int = NOWHERE
+    is_failsafe: bool = False
+    is_timed: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def heard(self) -> Listened:
+        """What the caller hears, with the silence before it."""
+        return self.ncco.heard.after(self.asking_s)
+
+    @property
+    def is_party(self) -> bool:
+        """Whether a dialled party hears it, not the caller."""
+        return self.ncco.is_party
+
+    @property
+    def dials(self) -> int:
+        """How often it dials."""
+        return sum(action["action"] == "connect" for action in self.ncco.actions)
+
+    @property
+    def dial_outcome(self) -> str:
+        """The outcome of the dial that triggered it; "" for any other trigger."""
+        return str(self.trigger.line.get("dial", {}).get("outcome", ""))
+
+
+class State(NamedTuple):
+    """A place where calls wait.
+
+    Attributes:
+        session, moment: of the call that reached it first. first: the transition of that call.
+        key: what distinguishes it, by `States`.
+        env: the variables of the server, which differ between calls and not within a call.
+    """
+
+    session: Session
+    first: int
+    moment: datetime
+    key: Any
+    env: Mapping[str, str]
+
+    @property
+    def is_unrolled(self) -> bool:
+        """Whether it repeats another one."""
+        return bool(self.key[0] == UNROLLED)
+
+
+class Bounds(NamedTuple):
+    """How far to explore: states, and seconds of real time."""
+
+    states: int = 200_000
+    seconds: float = 300.0
+
+
+@dataclass(slots=True)
+class StateSpace:
+    """Everything that was found.
+
+    Attributes:
+        states, transitions: by number.
+        nccos: how many different NCCOs were played.
+        stopped: why the exploration has stopped early; "" when it has not.
+        seconds: how long it took.
+    """
+
+    root: Flow
+    states: list[State] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    nccos: int = 0
+    stopped: str = ""
+    seconds: float = 0.0
+
+    def first_path_to(self, number: int) -> list[Transition]:
+        """The transitions of the first path that was found to a transition, and that one."""
+        path: list[Transition] = []
+        while number >= 0:
+            each = self.transitions[number]
+            path.append(each)
+            number = each.behind if each.behind >= 0 else self.states[each.source].first if each.source >= 0 else -1
+        return path[::-1]
+
+    def step_before(self, transition: Transition) -> tuple[str, str]:
+        """The step in which the call has waited, as (flow, step); its first one, for its first turn."""
+        if transition.source < 0:
+            return transition.entered[0] if transition.entered else (self.root.name, self.root.start)
+        session = self.states[transition.source].session
+        return session.at or self.root.name, session.step
+
+    def step_after(self, transition: Transition) -> tuple[str, str]:
+        """The step that a turn led to; the one before if it has entered none."""
+        return transition.entered[-1] if transition.entered else self.step_before(transition)
+
+
+@dataclass(slots=True)
+class Nccos:
+    """The NCCOs that were played; each is checked and listened to once."""
+
+    _found: dict[tuple[bytes, bool], Ncco] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def of(self, actions: list[dict[str, Any]], *, is_party: bool) -> Ncco:
+        """An NCCO with its issues and its sound. A party that declines hangs up: the room it waits in is not heard."""
+        key = (orjson.dumps(actions), is_party)
+        if key not in self._found:
+            errors = tuple(issue for issue in check(actions) if issue.severity == "error")
+            heard = actions[:-1] if is_party and actions[-1:] == [APART] else actions
+            self._found[key] = Ncco(actions, errors, listen(heard), is_party)
+        return self._found[key]
+
 
 _CALM: Final = frozenset({"acts", "held", "passes"})
 
@@ -114,7 +287,7 @@ class Graph:
         successors = {state: [each.target for each in out] for state, out in passing.items()}
         for group in components(successors):
             if len(group) > 1 or group[0] in successors[group[0]]:
-                yield _shortest_cycle(min(group), set(group), passing)
+                yield _cycle_in(set(group), passing)
 
     def silences(self, most: float) -> Iterator[tuple[int, float]]:
         """For each turn, the longest silence that the caller hears in it, with the silence before it.
@@ -217,21 +390,31 @@ def _answers_after(transition: Transition, before: Transition) -> float:
     return before.heard.listens if "silence" in transition.trigger.line else 0.0
 
 
-def _shortest_cycle(start: int, group: set[int], passing: Mapping[int, list[Transition]]) -> list[Transition]:
-    """The shortest cycle within a component that begins at `start`."""
+def _cycle_in(group: set[int], passing: Mapping[int, list[Transition]]) -> list[Transition]:
+    """The shortest cycle within a component that begins at its first state."""
+    start = min(group)
+    within = {state: [each for each in passing[state] if each.target in group] for state in group}
+    return _shortest_path(start, lambda state: within[state], lambda each: each.target == start)
+
+
+def _shortest_path(
+    start: int, out: Callable[[int], Iterable[Transition]], is_last: Callable[[Transition], bool]
+) -> list[Transition]:
+    """The shortest path from a state that ends with a transition for which `is_last` holds; [] for none."""
     before: dict[int, Transition] = {}
-    waiting = [start]
+    waiting, reached = [start], {start, END}
     for state in waiting:
-        for each in passing[state]:
-            if each.target in group and each.target not in before:
+        for each in out(state):
+            if is_last(each):
+                path = [each]
+                while path[-1].source != start:
+                    path.append(before[path[-1].source])
+                return path[::-1]
+            if each.target not in reached:
+                reached.add(each.target)
                 before[each.target] = each
                 waiting.append(each.target)
-        if start in before:
-            break
-    path = [before[start]]
-    while path[-1].source != start:
-        path.append(before[path[-1].source])
-    return path[::-1]
+    return []
 
 
 class Paths:
@@ -298,23 +481,16 @@ class Paths:
         self, start: int, moment: datetime, states: Set[int], keys: Collection[Key] = (), *, joins: bool = False
     ) -> list[Transition]:
         """The shortest path from a state to one of `states`, or through one of `keys`; [] for none."""
-        before: dict[int, Transition] = {}
-        waiting, reached = [start], {start}
-        for state in waiting:
-            for each in (self._space.transitions[number] for number in self._out.get(state, ())):
-                if each.is_timed and each.moment != moment:
-                    continue
-                is_target = each.target in states and (not joins or _joins(each))
-                if is_target or any(key in keys for key in each.taken):
-                    path = [each]
-                    while path[-1].source != start:
-                        path.append(before[path[-1].source])
-                    return path[::-1]
-                if each.target not in reached:
-                    reached.add(each.target)
-                    before[each.target] = each
-                    waiting += [each.target] if each.target != END else []
-        return []
+
+        def out(state: int) -> Iterator[Transition]:
+            found = (self._space.transitions[number] for number in self._out.get(state, ()))
+            return (each for each in found if not each.is_timed or each.moment == moment)
+
+        def is_last(each: Transition) -> bool:
+            is_target = each.target in states and (not joins or _joins(each))
+            return is_target or any(key in keys for key in each.taken)
+
+        return _shortest_path(start, out, is_last)
 
     def _tour(self, start: int, moment: datetime, left: set[Key]) -> list[Transition]:
         tour: list[Transition] = []

@@ -44,9 +44,8 @@ class Liveness:
     """What matters in a flow and in those that a call may run from it.
 
     Attributes:
-        waiting: where a call waits in a step, by (flow, step).
-        entering: where a call waits until the caller gets to a step, by (flow, step).
-        ran: where a flow waits until the flow that one of its steps runs returns, by (flow, step).
+        live: what matters, by (flow, step, when): where a call is `waiting` in a step, where it waits until the caller
+            gets to it (`entering`), and where a flow waits until the flow that the step `ran` returns.
         timed: the steps that read the clock or opening hours when they repeat a prompt.
         looks: the steps that read the clock or opening hours at all.
         tests_now: whether `now` itself decides anything.
@@ -54,9 +53,7 @@ class Liveness:
     """
 
     root: Flow
-    waiting: dict[tuple[str, str], Live] = field(default_factory=dict)
-    entering: dict[tuple[str, str], Live] = field(default_factory=dict)
-    ran: dict[tuple[str, str], Live] = field(default_factory=dict)
+    live: dict[tuple[str, str, When], Live] = field(default_factory=dict)
     timed: set[tuple[str, str]] = field(default_factory=set)
     looks: set[tuple[str, str]] = field(default_factory=set)
     tests_now: bool = False
@@ -67,12 +64,9 @@ class Liveness:
             solver = _Solver(flow)
             for step in flow.steps.values():
                 self._note(solver, step)
-        for (name, _), live in (*self.waiting.items(), *self.ran.items()):
-            self.deciding |= {(name, path[0]) for path, weight in live.items() if weight == DECIDES}
-
-    def at(self, when: When) -> Mapping[tuple[str, str], Live]:
-        """What matters when a call is `entering` a step, is `waiting` in it, or `ran` another flow from it."""
-        return {"entering": self.entering, "waiting": self.waiting, "ran": self.ran}[when]
+        for (flow_name, _, when), live in self.live.items():
+            if when != "entering":
+                self.deciding |= {(flow_name, path[0]) for path, weight in live.items() if weight == DECIDES}
 
     def _note(self, solver: _Solver, step: Step) -> None:
         key = (solver.flow.name, step.name)
@@ -81,10 +75,10 @@ class Liveness:
         waiting = _joined(_reads(tested_by(step)), left)
         if step.exit.asks_again:
             waiting = _joined(_without(waiting, {each.name for each in step.asks}), asked)
-        self.entering[key] = solver.entering[step.name]
-        self.waiting[key] = _joined(waiting, played)
+        self.live[*key, "entering"] = solver.entering[step.name]
+        self.live[*key, "waiting"] = _joined(waiting, played)
         if runs_of(step) is not None:
-            self.ran[key] = left
+            self.live[*key, "ran"] = left
         values: list[Assignment] = list(step.sets)
         for edge in step.exit.edges():
             values += [*edge.sets, *edge.target.sets, *given_to(edge.target)]

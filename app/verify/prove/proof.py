@@ -10,12 +10,11 @@ from typing import Any, Literal
 
 from app.flow.model import Flow
 from app.verify.outcomes import Outcome, outcomes_of
-from app.verify.prove.calls import calls_to, settings_of, variables_for
+from app.verify.prove.calls import calls_to, moments_of, settings_of, variables_for
 from app.verify.prove.explore import Explorer
-from app.verify.prove.graph import Paths
+from app.verify.prove.graph import Bounds, Paths, StateSpace
 from app.verify.prove.literals import Literals
 from app.verify.prove.liveness import Liveness
-from app.verify.prove.moments import moments_of
 from app.verify.prove.properties import (
     Explored,
     Permitted,
@@ -25,13 +24,12 @@ from app.verify.prove.properties import (
     unreached,
     violations,
 )
-from app.verify.prove.state_space import Bounds, StateSpace
 from app.verify.prove.states import States
-from app.verify.prove.transitions import Triggers, Turns
+from app.verify.prove.triggers import Triggers, Turns
 from app.verify.prove.uses import family
 from app.verify.prove.values import Representatives
 
-Verdict = Literal["proved", "walked", "stopped", "refuted"]
+Status = Literal["proved", "walked", "stopped", "refuted"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Proof:
     is_certain: bool
 
     @property
-    def verdict(self) -> Verdict:
+    def status(self) -> Status:
         """Proved: everything possible was explored. Walked: with representative values. Stopped: not everything was.
 
         Refuted, whatever was explored: a property is violated.

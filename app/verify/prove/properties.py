@@ -18,10 +18,9 @@ from app.flow.nodes import Place
 from app.flow.rules import Rule
 from app.ncco.issue import RuleBook
 from app.verify.outcomes import Outcome, outcomes_of
-from app.verify.prove.graph import Graph, Paths
+from app.verify.prove.graph import END, NOWHERE, Graph, Paths, StateSpace, Transition
 from app.verify.prove.listening import ENDLESS
 from app.verify.prove.literals import RETURNED, Literals
-from app.verify.prove.state_space import END, NOWHERE, StateSpace, Transition
 from app.verify.prove.states import texts_of
 from app.verify.prove.uses import DECIDES, ENTRY, LENGTH, Path, family, paths_of, played_by, targets_of, tested_by
 

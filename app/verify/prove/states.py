@@ -86,7 +86,7 @@ class States:
         names = {**self.root.named(where[0]).unasked, **known, **variables}
         key = (*where, when)
         if key not in self._paths:
-            self._paths[key] = kept_paths(self.liveness.at(when).get(where, {}))
+            self._paths[key] = kept_paths(self.liveness.live.get(key, {}))
         return tuple(_seen(names, path, weight) for path, weight in self._paths[key])
 
     def bounded(self, session: Session) -> Session:

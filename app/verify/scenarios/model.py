@@ -42,6 +42,7 @@ from app.verify.scenarios.values import (
     Excerpt,
     ScenarioModel,
     ScenarioReader,
+    entries,
     items,
     json_of,
     read_json,
@@ -223,9 +224,8 @@ def _read_hooks(node: Node, what: str, reader: Reader) -> tuple[ExpectedHook, ..
 
 
 def _read_variables(node: Node, what: str, reader: Reader) -> dict[str, ExpectedVariable] | None:
-    found = reader.map(node, what, "write `variables: {name: value}`")
-    entries = found.entries if found else ()
-    return {each.key.value: ExpectedVariable(each.key.place, json_of(each.value)) for each in entries}
+    found = entries(node, what, "write `variables: {name: value}`", reader)
+    return {each.key.value: ExpectedVariable(each.key.place, json_of(each.value)) for each in found}
 
 
 def _read_without(node: Node, what: str, reader: Reader) -> dict[str, Bound]:
@@ -283,8 +283,8 @@ class Expect(ScenarioModel):
 
 def _read_given(node: Node, what: str, reader: Reader) -> dict[str, Given]:
     """What each lookup answers, by its name."""
-    found = reader.map(node, what, "write `given: {lookup: {field: value}}`")
-    return {each.key.value: _given(each, reader) for each in found.entries} if found else {}
+    found = entries(node, what, "write `given: {lookup: {field: value}}`", reader)
+    return {each.key.value: _given(each, reader) for each in found}
 
 
 def _given(entry: Entry, reader: Reader) -> Given:
@@ -321,9 +321,8 @@ def _read_prefixes(node: Node, what: str, reader: Reader) -> tuple[str, ...]:
 
 
 def _read_streams(node: Node, what: str, reader: Reader) -> dict[str, float]:
-    found = reader.map(node, what, 'write `streams: {"https://example.com/a.mp3": 12s}`')
-    entries = found.entries if found else ()
-    lengths = {each.key.value: read_seconds(each.value, "the length of a stream", reader) for each in entries}
+    found = entries(node, what, 'write `streams: {"https://example.com/a.mp3": 12s}`', reader)
+    lengths = {each.key.value: read_seconds(each.value, "the length of a stream", reader) for each in found}
     return {url: seconds for url, seconds in lengths.items() if seconds is not None}
 
 

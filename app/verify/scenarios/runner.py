@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import httpx
 
@@ -44,24 +44,6 @@ _SHOWS_NOT: Final = "a server at a URL does not show it"
 _OWN_SETTINGS: Final = "the server has its own"
 
 
-class Stage(Protocol):
-    """Where scenarios are played.
-
-    Attributes:
-        flows: whose outcomes are counted; () when they are not known.
-    """
-
-    @property
-    def flows(self) -> tuple[Flow, ...]:
-        """See the attribute."""
-
-    def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """The scenario as it can be played; `reader` takes what is wrong with it."""
-
-    async def play(self, scenario: Scenario) -> Result:
-        """Play one scenario from ringing to the last webhook. Raises NoServer."""
-
-
 class LocalStage:
     """Plays the scenarios of one project, one after another.
 
@@ -97,11 +79,11 @@ class LocalStage:
         self._servers: dict[tuple[str, ...], LocalServer] = {}
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """See `Fitting`."""
+        """The scenario as it can be played; `reader` takes what is wrong with it."""
         return self._fitting.fit(scenario, reader)
 
     async def play(self, scenario: Scenario) -> Result:
-        """See `Stage`."""
+        """Play one scenario from ringing to the last webhook."""
         began = time.perf_counter()
         met = _circumstances(scenario, self._chaos)
         result = Result(scenario if met.chaos is None else _judged(scenario, seconds=None, hooks=None))
@@ -173,7 +155,7 @@ class RemoteStage:
         return scenario.model_copy(update={"to": to})
 
     async def play(self, scenario: Scenario) -> Result:
-        """See `Stage`."""
+        """Play one scenario from ringing to the last webhook. Raises NoServer."""
         began = time.perf_counter()
         met = _circumstances(scenario, self._chaos)
         kept = {name: bound for name, bound in scenario.expect.without.items() if name not in DECIDED}
@@ -207,6 +189,10 @@ class RemoteStage:
             "event (no --event-url was given)": not self._application.event_url and _has(scenario, Event),
         }
         yield from (what for what, is_said in said.items() if is_said)
+
+
+Stage: TypeAlias = LocalStage | RemoteStage
+"""Where scenarios are played."""
 
 
 async def _play(scenario: Scenario, line: Line, result: Result) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -57,11 +57,9 @@ _MOST_HOOKS: Final = 10_000
 _ENV: Final = re.compile(r"\benv\.(\w+)")
 
 
-class MakeApp(Protocol):
-    """Makes the server under test; it is passed in, since `verify` does not import `web`."""
-
-    def __call__(self, service: CallService, clock: Callable[[], datetime], log: list[str]) -> App:
-        """An ASGI application that serves `service` by `clock`, and adds its warnings and errors to `log`."""
+MakeApp: TypeAlias = Callable[[CallService, Callable[[], datetime], list[str]], App]
+"""Makes the server under test, an ASGI application, from its service, its clock and the list that takes its warnings
+and errors. It is passed in, since `verify` does not import `web`."""
 
 
 class NoServer(AppError):

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 from app.flow.language.base import FlowModel, Made, ReadWith, milliseconds
 from app.flow.language.json_schema import TEXT, JsonSchema, one_of
 from app.flow.language.reader import Fields, Reader
-from app.flow.nodes import Map, Node, Place, Seq, Text
+from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.rules import Rule
 from app.flow.scope import ScopeTypes
 from app.ncco.issue import RuleBook
@@ -107,6 +107,12 @@ def items(node: Node) -> tuple[Node, ...]:
     return node.items if isinstance(node, Seq) else (node,)
 
 
+def entries(node: Node, what: str, cure: str, reader: Reader) -> tuple[Entry, ...]:
+    """The entries of a map; S101 for anything else, with `cure` to show how it is written."""
+    found = reader.map(node, what, cure)
+    return found.entries if found else ()
+
+
 def json_of(node: Node) -> Any:
     """A node as JSON has it: `true`, `false` and numbers without quotes are what they look like."""
     if isinstance(node, Map):
@@ -176,9 +182,8 @@ def read_excerpts(node: Node, what: str, reader: Reader) -> tuple[Excerpt, ...]:
 
 def read_text_map(node: Node, what: str, reader: Reader) -> dict[str, str]:
     """Texts by name."""
-    found = reader.map(node, what, f"write {what} as {{name: text}}")
-    entries = found.entries if found else ()
-    texts = {entry.key.value: reader.text(entry.value, f"`{entry.key.value}`") for entry in entries}
+    found = entries(node, what, f"write {what} as {{name: text}}", reader)
+    texts = {entry.key.value: reader.text(entry.value, f"`{entry.key.value}`") for entry in found}
     return {name: text.value for name, text in texts.items() if text is not None}
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from app.engine import Call
 from app.flow.loader import load
 from app.verify.prove import Bounds, Proof, prove
-from app.verify.prove.state_space import Transition
+from app.verify.prove.graph import Transition
 from tests.system.verify.prove.brute_force import CALLS, KEYS, Seen, walk
 from tests.system.verify.prove.proved_flows import NOW
 from tests.system.verify.prove.remembering_flows import remembering_flows
@@ -89,7 +89,7 @@ def test_what_numbers_come_to_that_grow_by_each_other_is_not_claimed() -> None:
     flow = load({f"flows/{path.name}": path.read_text() for path in folder.glob("*.yaml")}).flows["test"]
     proof = prove(flow, NOW)
 
-    assert "walked" == proof.verdict
+    assert "walked" == proof.status
     assert {("test", "n"), ("test", "m")} == set(proof.ranges)
     assert ("numbers from -6 to 8",) == proof.representatives["test.m"]
     assert {("a", "error")} == walk(flow).failed  # a number that doubles is too large after sixty turns

@@ -44,7 +44,7 @@ steps:
 def test_an_exploration_stops_at_its_bounds_and_reports_no_unreachable_step(bounds: Bounds, stopped: str) -> None:
     proof = prove(flow_of(MENU), NOW, bounds=bounds)
 
-    assert (proof.verdict, proof.space.stopped) == ("stopped", stopped)
+    assert (proof.status, proof.space.stopped) == ("stopped", stopped)
     assert found(proof) == set()
 
 
