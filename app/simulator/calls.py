@@ -296,9 +296,9 @@ def _answer(platform: Platform, leg: Leg) -> Steps[None]:
     platform.send_status(leg, "started")
     platform.send_status(leg, "ringing")
     fields = payloads.answer(leg, own.region_url)
-    verdict = yield from platform.ask("answer", own.answer_url, own.answer_method, fields, leg)
-    if verdict.ncco is not None:
+    result = yield from platform.ask("answer", own.answer_url, own.answer_method, fields, leg)
+    if result.ncco is not None:
         leg.answered_ms = platform.clock.ms
         platform.send_status(leg, "answered")
-        yield from play(platform, leg, verdict.ncco)
+        yield from play(platform, leg, result.ncco)
     platform.end(leg, "platform")

@@ -176,13 +176,13 @@ class Dial:
             self.ringing.stop()
         leg.conversation.join(leg)
         fields = payloads.answer(leg, platform.application.region_url)
-        verdict = yield from platform.ask("onanswer", url, "GET", fields, leg)
+        result = yield from platform.ask("onanswer", url, "GET", fields, leg)
         if leg.over.is_fired:
             return
-        if verdict.failure:
+        if result.failure:
             platform.end(leg, "platform")
             return
-        leg.player = platform.scheduler.spawn(self._playback.play(platform, leg, verdict.ncco or []))
+        leg.player = platform.scheduler.spawn(self._playback.play(platform, leg, result.ncco or []))
         script = platform.scheduler.spawn(_follow(platform, leg, behaviour))
         leg.processes += [leg.player, script]
         yield from first_of(leg.player.done, leg.over)

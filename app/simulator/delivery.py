@@ -147,15 +147,15 @@ class Attempt:
 
     Attributes:
         at: seconds of the clock when it was sent.
-        verdict: the platform's reading of it.
-        disturbance: what chaos did to it, in words; "" for nothing.
+        result: the platform's reading of it.
+        fault: what chaos did to it, in words; "" for nothing.
     """
 
     at: float
     request: Request
     response: Response
-    verdict: ReplyResult
-    disturbance: str = ""
+    result: ReplyResult
+    fault: str = ""
 
 
 @dataclass(slots=True)
@@ -165,14 +165,14 @@ class Delivery:
     Attributes:
         at: seconds of the clock when it was due.
         attempts: every request; that of the fallback is a delivery of its own.
-        verdict: of the last attempt; None while there is none.
+        result: of the last attempt; None while there is none.
         is_over: whether no further attempt will be made.
     """
 
     at: float
     message: Message
     attempts: list[Attempt] = field(default_factory=list)
-    verdict: ReplyResult | None = None
+    result: ReplyResult | None = None
     is_over: bool = False
 
     @property
@@ -188,7 +188,7 @@ class Delivery:
     @property
     def ncco(self) -> list[dict[str, Any]] | None:
         """What is played because of it; None when it changes nothing."""
-        return self.verdict.ncco if self.verdict is not None else None
+        return self.result.ncco if self.result is not None else None
 
 
 class Deliveries:
@@ -223,14 +223,14 @@ class Deliveries:
         """Source: webhook reference, Fallback: after it, an answered call ends and a running NCCO goes on."""
         if not message.url:
             return ReplyResult()
-        verdict = yield from self._attempts(message)
-        if verdict.failure and self._application.fallback_url:
-            if verdict.failure == INVALID:
+        result = yield from self._attempts(message)
+        if result.failure and self._application.fallback_url:
+            if result.failure == INVALID:
                 self._report(message, SYNTAX_ERROR)
-            verdict = yield from self._attempts(self._fallback_of(message, verdict.failure))
-        if verdict.failure:
-            self._report(message, SYNTAX_ERROR if verdict.failure == INVALID else NOT_RETRIEVED)
-        return verdict
+            result = yield from self._attempts(self._fallback_of(message, result.failure))
+        if result.failure:
+            self._report(message, SYNTAX_ERROR if result.failure == INVALID else NOT_RETRIEVED)
+        return result
 
     def _fallback_of(self, message: Message, reason: str) -> Message:
         fields = payloads.fallback(message.fields, message.url, "answer" if message.is_answer else "event", reason)
@@ -252,14 +252,14 @@ class Deliveries:
         fault = self._next_fault(message)
         if fault.late_s:
             yield from pause(fault.late_s)
-        verdict = yield from self._attempt(delivery, fault)
-        for _ in range(self._application.retries if verdict.is_retried else 0):
+        result = yield from self._attempt(delivery, fault)
+        for _ in range(self._application.retries if result.is_retried else 0):
             yield from pause(self._application.retry_after_s)
-            verdict = yield from self._attempt(delivery, fault.of_retry)
-            if not verdict.is_retried:
+            result = yield from self._attempt(delivery, fault.of_retry)
+            if not result.is_retried:
                 break
         delivery.is_over = True
-        return verdict
+        return result
 
     def _next_fault(self, message: Message) -> NetworkFault:
         """A fallback is never disturbed: it is what recovers from all other faults."""
@@ -278,10 +278,10 @@ class Deliveries:
         if fault.loses_reply:
             yield from pause(request.answer_s)
             response = Response(0, failure="timeout", seconds=request.answer_s)
-        verdict = read_reply(response, self._application, is_played=message.is_played, is_answer=message.is_answer)
-        delivery.attempts.append(Attempt(sent_at, request, response, verdict, _described(fault)))
-        delivery.verdict = verdict
-        return verdict
+        result = read_reply(response, self._application, is_played=message.is_played, is_answer=message.is_answer)
+        delivery.attempts.append(Attempt(sent_at, request, response, result, _described(fault)))
+        delivery.result = result
+        return result
 
     def _request(self, message: Message, *, is_signed: bool) -> Request:
         own = self._application

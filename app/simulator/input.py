@@ -135,8 +135,8 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
     if "timeout_reason" in speech and (action.get("speech") or {}).get("saveAudio"):
         speech["recording_url"] = f"{platform.application.region_url}/v1/files/{platform.ids.dashed()}"
     fields = payloads.collected(leg, {"speech": speech, "dtmf": collected.dtmf}, platform.clock.now)
-    verdict = yield from platform.ask("input", *platform.target(action), fields, leg)
-    return verdict.ncco
+    result = yield from platform.ask("input", *platform.target(action), fields, leg)
+    return result.ncco
 
 
 def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Collected]:

@@ -54,8 +54,8 @@ def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
     leg, platform = playback.leg, playback.platform
     url, method = platform.target(action)
     fields = payloads.notify(action["payload"], leg.conversation.uuid, platform.clock.now)
-    verdict = yield from platform.ask("notify", url, method, fields, leg)
-    return verdict.ncco
+    result = yield from platform.ask("notify", url, method, fields, leg)
+    return result.ncco
 
 
 def wait(_: Playback, action: Action) -> Steps[Ncco | None]:

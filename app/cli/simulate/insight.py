@@ -178,12 +178,12 @@ def _ways(asked: Asked, written: tuple[str, ...]) -> Ways:
 
 def reply_in_words(delivery: Delivery) -> str:
     """What a reply has brought about; "" for nothing."""
-    if not delivery.message.is_played or delivery.verdict is None:
+    if not delivery.message.is_played or delivery.result is None:
         return ""
     request, response = delivery.attempts[-1].request, delivery.attempts[-1].response
     came = f"status {response.status} changes nothing"
-    if delivery.verdict.failure:
-        came = f"{delivery.verdict.failure} {delivery.verdict.problem}"
+    if delivery.result.failure:
+        came = f"{delivery.result.failure} {delivery.result.problem}"
     elif delivery.ncco is not None:
         actions = ", ".join(str(action.get("action")) for action in delivery.ncco)
         came = f"status {response.status} brings {actions or 'nothing'}"

@@ -183,9 +183,9 @@ def webhook_line(delivery: Delivery, zero_s: float) -> str:
     request, response = attempt.request, attempt.response
     at = delivery.at - zero_s
     came = "" if delivery.ncco is None else f": {', '.join(str(action.get('action')) for action in delivery.ncco)}"
-    failure = f" {attempt.verdict.failure}" if attempt.verdict.failure else ""
+    failure = f" {attempt.result.failure}" if attempt.result.failure else ""
     what = delivery.fields.get("status") or delivery.kind
     status = response.status or response.failure
     url = request.url.partition("?")[0]
-    luck = f"  ({attempt.disturbance})" if attempt.disturbance else ""
+    luck = f"  ({attempt.fault})" if attempt.fault else ""
     return printable(f"{at:7.1f} s  {what:<10}{request.method} {url}  {status}{came}{failure}{luck}")

@@ -242,8 +242,8 @@ def _failure(result: Result, *, is_ncco: bool) -> tuple[float, str] | None:
 
 def _refused(result: Result) -> tuple[float, str] | None:
     for sent in result.webhooks:
-        if sent.verdict is not None and sent.verdict.failure == "Invalid NCCO." and sent.is_over:
-            return sent.at - result.answered_s, f"Vonage refuses the NCCO: {sent.verdict.problem}"
+        if sent.result is not None and sent.result.failure == "Invalid NCCO." and sent.is_over:
+            return sent.at - result.answered_s, f"Vonage refuses the NCCO: {sent.result.problem}"
     return None
 
 

@@ -267,9 +267,9 @@ def stand_ins(flows: Iterable[Flow]) -> dict[str, str]:
 
 def complaint_of(delivery: Delivery) -> str:
     """What is wrong with the reply to a webhook, or what an error webhook reports; "" for nothing."""
-    verdict = delivery.verdict
-    if verdict is not None and verdict.failure and delivery.is_over:
-        return f"{delivery.kind} webhook to {delivery.message.url}: {verdict.failure} {verdict.problem}".rstrip()
+    result = delivery.result
+    if result is not None and result.failure and delivery.is_over:
+        return f"{delivery.kind} webhook to {delivery.message.url}: {result.failure} {result.problem}".rstrip()
     if delivery.kind == "error" and delivery.fields["reason"] not in (SYNTAX_ERROR, NOT_RETRIEVED):
         return f"the platform reports an error: {delivery.fields['reason']}"
     return ""
@@ -277,8 +277,8 @@ def complaint_of(delivery: Delivery) -> str:
 
 def advice_of(delivery: Delivery) -> Iterator[str]:
     """What is wrong with an NCCO that is played all the same."""
-    if delivery.ncco is not None and delivery.verdict is not None:
-        for issue in delivery.verdict.issues:
+    if delivery.ncco is not None and delivery.result is not None:
+        for issue in delivery.result.issues:
             yield f"{delivery.kind} webhook: {issue.code} {issue.path}: {issue.message}"
 
 

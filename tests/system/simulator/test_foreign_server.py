@@ -41,10 +41,10 @@ async def test_its_first_fault_drops_whoever_says_nothing(line: Vonage) -> None:
     await call.silence()
     await call.listen()
 
-    failed = [delivery for delivery in call.log if delivery.verdict and delivery.verdict.failure]
+    failed = [delivery for delivery in call.log if delivery.result and delivery.result.failure]
     assert [MENU, "ended"] == sounds(call)
     assert [("input", "the status is 500")] == [
-        (delivery.kind, delivery.verdict.problem) for delivery in failed if delivery.verdict
+        (delivery.kind, delivery.result.problem) for delivery in failed if delivery.result
     ]
 
 
@@ -53,8 +53,8 @@ async def test_its_second_fault_is_an_action_that_there_is_not(line: Vonage) -> 
     await call.press("2", at=1)
     await call.listen()
 
-    failed = next(delivery for delivery in call.log if delivery.verdict and delivery.verdict.failure)
-    assert failed.verdict is not None
-    assert ("input", "Invalid NCCO.") == (failed.kind, failed.verdict.failure)
-    assert 'There is no action "hangup".' in failed.verdict.problem
+    failed = next(delivery for delivery in call.log if delivery.result and delivery.result.failure)
+    assert failed.result is not None
+    assert ("input", "Invalid NCCO.") == (failed.kind, failed.result.failure)
+    assert 'There is no action "hangup".' in failed.result.problem
     assert "error" in [delivery.kind for delivery in call.log]

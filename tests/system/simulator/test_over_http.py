@@ -82,4 +82,4 @@ async def test_our_own_server_is_played_over_a_socket(tmp_path: Path) -> None:
             await call.listen()
 
     assert ["ringing 447700900222", "joined 447700900222", "left 447700900222", "ended"] == sounds(call)[-4:]
-    assert not [delivery for delivery in call.log if delivery.verdict and delivery.verdict.failure]
+    assert not [delivery for delivery in call.log if delivery.result and delivery.result.failure]

@@ -24,7 +24,7 @@ VOICEMAIL = "Nobody can take your call right now. Please leave a message after t
 
 
 def failures(call: PhoneCall) -> list[str]:
-    return [delivery.verdict.problem for delivery in call.log if delivery.verdict and delivery.verdict.failure]
+    return [delivery.result.problem for delivery in call.log if delivery.result and delivery.result.failure]
 
 
 async def test_a_caller_is_put_through_to_sales() -> None:

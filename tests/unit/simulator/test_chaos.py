@@ -91,7 +91,7 @@ async def test_a_delivery_may_come_without_its_signature_at_first() -> None:
 async def test_the_log_tells_what_befell_a_delivery() -> None:
     line, _ = await played(NetworkFault(late_s=1.5, slow_s=1, is_doubled=True, again_s=2))
 
-    assert "late by 1.5 s, slow by 1 s, sent again 2 s later" == line.vonage.log[0].attempts[0].disturbance
+    assert "late by 1.5 s, slow by 1 s, sent again 2 s later" == line.vonage.log[0].attempts[0].fault
 
 
 def test_a_seed_has_always_the_same_luck() -> None:

@@ -65,7 +65,7 @@ async def test_the_log_tells_what_was_sent_what_came_and_what_it_meant() -> None
         [attempt.response.status for attempt in delivery.attempts],
         [attempt.at for attempt in delivery.attempts],
     )
-    assert ("the status is 503", [talk("Hello.")]) == (delivery.attempts[0].verdict.problem, delivery.ncco)
+    assert ("the status is 503", [talk("Hello.")]) == (delivery.attempts[0].result.problem, delivery.ncco)
 
 
 async def test_an_application_without_an_event_url_is_told_nothing() -> None:
@@ -90,7 +90,7 @@ async def test_a_state_that_nobody_is_told_of_changes_nothing() -> None:
     await call.listen()
 
     assert "talk on" in sounds(call)
-    assert not [sent for sent in call.log if sent.verdict and sent.verdict.failure]
+    assert not [sent for sent in call.log if sent.result and sent.result.failure]
 
 
 async def test_an_error_that_nobody_is_told_of_is_in_the_log() -> None:
@@ -108,4 +108,4 @@ async def test_what_somebody_tells_of_a_call_goes_where_events_go() -> None:
     await call.send_event({"status": "ringing", "more": 1})
     (told,) = [sent for sent in call.log if sent.fields.get("more") == 1]
 
-    assert (call.uuid, "", True) == (told.fields["uuid"], told.attempts[0].disturbance, told.is_over)
+    assert (call.uuid, "", True) == (told.fields["uuid"], told.attempts[0].fault, told.is_over)

@@ -104,8 +104,8 @@ def test_faults_fall_on_the_next_webhook_that_is_waited_for(fault: str, found: s
     text = f"a call:\n  script: [hear: Press 1, fault: {fault}, press: 1, wait: 1s]\n"
     (sent,) = [sent for sent in played(text).webhooks if sent.kind == "input"]
 
-    assert sent.verdict is not None
-    assert found == sent.verdict.failure
+    assert sent.result is not None
+    assert found == sent.result.failure
 
 
 def test_an_answer_webhook_without_its_fields_is_a_fault_of_a_get() -> None:
