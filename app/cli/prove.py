@@ -177,7 +177,7 @@ def _issue(violation: Violation, source: Source) -> Issue:
 
 
 def _report_progress(flow: str, found: int, waiting: int) -> None:
-    """Tell on standard error that an exploration goes on."""
+    """Report on standard error how far an exploration has come."""
     click.echo(f"{flow}: {counted(found, 'state')}, {waiting:,} to explore ...", err=True)
 
 

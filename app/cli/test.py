@@ -157,11 +157,11 @@ def _play_project(run: Run, source: Source, files: Sequence[Path], *, live: bool
 
 @dataclass(slots=True)
 class Run:
-    """Plays scenarios, and keeps what came of them.
+    """Plays scenarios, and keeps the results.
 
     Attributes:
         words: only scenarios that hold each of these, separated by blanks.
-        names_projects: whether the name of a project stands above its results.
+        names_projects: whether the name of a project is printed above its results.
         update: whether what is heard is written where a scenario leaves it open.
         suites: the results of each project. written: the files that were updated.
     """

@@ -79,7 +79,7 @@ class PhoneCall:
 
     @property
     def performed(self) -> tuple[Mapping[str, Any], ...]:
-        """The actions of this call whose turn has come, also for parties that it has dialled, as they were written."""
+        """The actions that this call has performed, also for parties that it has dialled, as they were written."""
         return tuple(self._leg.root.performed)
 
     @property
@@ -161,7 +161,7 @@ class PhoneCall:
         """Say something, now or `at` seconds since the answer. Raises CallIsOver.
 
         Args:
-            results: what the recogniser makes of it, best first: the text (then it is sure), or text and confidence.
+            results: what the recogniser understands, best first: the text (then it is sure), or text and confidence.
                 None: a noise that it makes nothing of.
             at: seconds since the answer.
             seconds: how long it takes; as long as the first text needs by default.

@@ -61,7 +61,7 @@ class Dial:
         self.ringing = self._ring()
 
     def run(self) -> Steps[Ncco | None]:
-        """The replacement NCCO that one of its events brings; None when the NCCO goes on."""
+        """The replacement NCCO that one of its events brings; None when the NCCO continues."""
         self._platform.send_status(self._leg, "started")
         self._platform.send_status(self._leg, "ringing")
         behaviour = yield from self._behaviour()
@@ -104,7 +104,7 @@ class Dial:
         return known if known is not None else (yield from self._decided())
 
     def _decided(self) -> Steps[Behaviour]:
-        """Wait until somebody decides; a timeout when nobody does in time."""
+        """Wait until somebody decides; a timeout when that takes too long."""
         decided, choices = Signal(), [Behaviour("timeout")]
 
         def decide(behaviour: Behaviour) -> None:

@@ -22,7 +22,7 @@ class Audio:
     Attributes:
         can_speak: uuids of legs that hear this one; None: everyone.
         can_hear: uuids of legs that this one hears; None: everyone.
-        is_muted: whether nobody hears it.
+        is_muted: whether no other leg hears it.
     """
 
     can_speak: frozenset[str] | None = None
@@ -66,7 +66,7 @@ class Sound:
             leg.cut(self.hearers.pop(leg))
 
     def stop(self) -> None:
-        """Cut it for all who still hear it, or note that it has come to its end; who joins now does not hear it."""
+        """Cut it for all who still hear it, or note that it has ended; a leg that joins now does not hear it."""
         if self in self.conversation.sounds:
             self.conversation.sounds.remove(self)
         for leg in tuple(self.hearers):
@@ -99,14 +99,14 @@ class Conversation:
         self.sounds: list[Sound] = []
 
     def join(self, leg: Leg, audio: Audio | None = None) -> None:
-        """A leg comes in; it hears what is being played."""
+        """A leg joins; it hears what is being played."""
         self.legs[leg] = audio or Audio()
         leg.conversation = self
         for sound in self.sounds:
             sound.reach(leg)
 
     def leave(self, leg: Leg) -> None:
-        """A leg goes; nothing happens when it is not here."""
+        """A leg leaves; nothing happens if it is not in the conversation."""
         if self.legs.pop(leg, None) is not None:
             for sound in self.sounds:
                 sound.leave(leg)

@@ -57,7 +57,7 @@ class ReplyResult:
     """What a reply comes to.
 
     Attributes:
-        ncco: what is played from now on; None: what runs goes on.
+        ncco: what is played from now on; None: what is running continues.
         failure: `reason` of the fallback; "" when nothing failed.
         is_retried: whether the same request is sent again.
         problem: the fault in one sentence.
@@ -106,7 +106,7 @@ def read_reply(response: Response, application: Application, *, is_played: bool,
 
 
 def _changes_nothing(document: Any, application: Application) -> bool:
-    """Whether a reply to an event lets the call go on. What `[]` and objects do is disputed."""
+    """Whether a reply to an event lets the call continue. What `[]` and objects do is disputed."""
     if isinstance(document, dict):
         return application.object_reply == "ignore"
     return document is None or (document == [] and application.empty_array == "ignore")
@@ -160,7 +160,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class Delivery:
-    """A webhook, how it was delivered, and what came of it. A line of the log.
+    """A webhook, how it was delivered, and its result. A line of the log.
 
     Attributes:
         at: seconds of the clock when it was due.
@@ -220,7 +220,7 @@ class Deliveries:
         return self._scheduler.spawn(self._instruction(message))
 
     def _instruction(self, message: Message) -> Steps[ReplyResult]:
-        """Source: webhook reference, Fallback: after it, an answered call ends and a running NCCO goes on."""
+        """Source: webhook reference, Fallback: after it, an answered call ends and a running NCCO continues."""
         if not message.url:
             return ReplyResult()
         result = yield from self._attempts(message)

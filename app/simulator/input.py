@@ -120,7 +120,7 @@ class Collector:
 def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
     """Listen, send what was pressed or said, and play what comes back.
 
-    An empty reply lets the NCCO go on behind the input. Source: webhook reference, Input (reply; unverified for input).
+    After an empty reply the NCCO continues behind the input. Source: webhook reference, Input (reply; unverified for input).
     """
     if action.get("mode") == "asynchronous":
         return (yield from _each_key(playback, action))
@@ -170,7 +170,7 @@ def _speaker(leg: Leg, action: Action) -> Leg | None:
 
 
 def _each_key(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Asynchronous mode: the NCCO goes on, and each key is sent at once for as long as the leg lives (unverified).
+    """Asynchronous mode: the NCCO continues, and each key is sent at once for as long as the leg lives (unverified).
 
     Source: NCCO reference, Input (mode).
     """

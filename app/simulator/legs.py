@@ -68,7 +68,7 @@ class Heard:
         leg: whose experience it is.
         kind: what it was.
         text: what was said, the URL of a file, a number, keys.
-        seconds: how long it lasted, or would have; None for something endless that still goes on.
+        seconds: how long it lasted, or would have; None for something endless that has not ended.
         is_cut: whether a prompt ended before its end, by a key, speech or a hang-up.
         action: the NCCO action behind it; None when there is none.
     """
@@ -95,7 +95,7 @@ class Speech:
 
     Attributes:
         seconds: how long it lasts.
-        results: what the recogniser makes of it, best first: `text` and `confidence`, both as text.
+        results: what the recogniser understands, best first: `text` and `confidence`, both as text.
         error: what the recogniser says instead; "" for nothing.
     """
 
@@ -133,7 +133,7 @@ class Waited:
 
     Attributes:
         kind: `input`: keys or words are listened for and nothing is played; `record`: a recording that the party ends
-            by silence or a key; `dial`: somebody must decide what comes of a dial.
+            by silence or a key; `dial`: somebody must decide the outcome of a dial.
         action: the NCCO action that waits.
         takes: `dtmf`, `speech` or both, of an input.
         address: who is dialled.
@@ -187,7 +187,7 @@ class Leg:
         processes: end with it, the player among them.
         is_guest: whether a transfer has brought it where it is: nothing but that conversation ends it.
         dependents: legs that end with it. recordings: that end with it.
-        performed: of a root, the NCCO actions of its call whose turn has come, as they were written, in order.
+        performed: of a root, the NCCO actions of its call that were performed, as they were written, in order.
         problem: why it could not be dialled at all; "" when it could.
         declined: its party has refused the call.
         over: it has ended.
@@ -261,7 +261,7 @@ class Leg:
         return len(self._heard) - 1
 
     def cut(self, number: int) -> None:
-        """Something that was being heard ends now. What has come to its end by itself is left as it is."""
+        """Something that was being heard ends now. What has ended by itself is left as it is."""
         begun, heard = self._heard[number]
         lasted = (self.clock.ms - begun) / 1000
         if heard.seconds is None or lasted < heard.seconds:
@@ -294,7 +294,7 @@ class Leg:
             self.does(Key(digit))
 
     def speak(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Steps[None]:
-        """Its party says something; `results` is what the recogniser makes of it, best first."""
+        """Its party says something; `results` is what the recogniser understands, best first."""
         text = results[0]["text"] if results else ""
         self.hears("spoke", text, seconds)
         self.conversation.carry(self, text, seconds)

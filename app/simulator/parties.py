@@ -10,7 +10,7 @@ Outcome: TypeAlias = Literal[
     "answered", "completed", "human", "machine", "beep", "disconnected",
     "busy", "timeout", "unanswered", "rejected", "failed",
 ]  # fmt: skip
-"""What comes of a dial. `answered` and `completed` are the same; `beep` is a machine that beeps."""
+"""The result of a dial. `answered` and `completed` are the same; `beep` is a machine that beeps."""
 
 FAILURES: Final = frozenset({"busy", "timeout", "unanswered", "rejected", "failed"})
 SOMEBODY: Final = frozenset({"answered", "completed"})
@@ -61,7 +61,7 @@ class Behaviour:
     """What one dialled party does.
 
     Attributes:
-        outcome: what comes of the dial.
+        outcome: the result of the dial.
         rings_s: seconds until it does; longer than the connect's `timeout` is a timeout.
         talks_s: seconds from the joining of the parties until one hangs up; `ENDLESS`: until somebody makes them. When
             they are less than machine detection takes, nothing is detected, unless the outcome names what is.

@@ -99,7 +99,7 @@ class Platform:
         return url, "GET" if str(action.get("eventMethod", "POST")).upper() == "GET" else "POST"
 
     def send(self, kind: str, fields: Mapping[str, Any], leg: Leg, action: Mapping[str, Any] | None = None) -> None:
-        """Send a webhook that nobody waits for; without an action, to the application's event URL."""
+        """Send a webhook whose reply does not matter; without an action, to the application's event URL."""
         url, method = self.target(action or {})
         self.deliveries.send(Message(kind, url, method, fields, leg.root.uuid))
 
@@ -183,7 +183,7 @@ class Platform:
             self._end_guests(conversation)
 
     def close(self, conversation: Conversation) -> None:
-        """A named conversation is over: recordings end, and every leg in it goes on with its own NCCO."""
+        """A named conversation is over: recordings end, and every leg in it continues with its own NCCO."""
         for recording in conversation.recordings:
             recording.end()
         conversation.over.fire()

@@ -46,13 +46,13 @@ class Playback:
         return deque(actions)
 
     def begins(self, action: Action) -> None:
-        """It is the turn of an action; a prompt may wait for those that are played before it."""
+        """An action begins; a prompt may wait for those that are played before it."""
         self.leg.root.performed.append(self._written[id(action)])
 
     def prompt(self, action: Action) -> Steps[None]:
         """Play a `talk` or `stream`, or begin to play it when the input behind it may cut it short.
 
-        A prompt with `bargeIn` is asynchronous: the NCCO goes on, and the input listens while it plays. Once true it
+        A prompt with `bargeIn` is asynchronous: the NCCO continues, and the input listens while it plays. Once true it
         stays true for all prompts up to that input, also for those with `bargeIn: false`.
         Source: NCCO reference, NCCO actions (Synchronous), Talk and Stream (bargeIn); nexmo-developer pull request
         1662.

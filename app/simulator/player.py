@@ -68,7 +68,7 @@ def wait(_: Playback, action: Action) -> Steps[Ncco | None]:
 
 
 def record(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Record from now on: until a condition is met, or without one until the call ends while the NCCO goes on.
+    """Record from now on: until a condition is met, or without one until the call ends while the NCCO continues.
 
     Whether an NCCO waits for the condition is disputed (`Application.records_block`). Source: NCCO reference, Record.
     """
@@ -110,7 +110,7 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Ste
 
 
 def converse(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Move the leg into the named conversation and stay there until that ends; then the NCCO goes on (unverified)."""
+    """Move the leg into the named conversation and stay there until that ends; then the NCCO continues (unverified)."""
     platform, leg = playback.platform, playback.leg
     conversation = platform.conversation_named(action["name"])
     _move(playback, leg, conversation, audio_of(action))

@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came of a request.
+    """The result of a request.
 
     Attributes:
         status: of HTTP; 0 when no response came.

@@ -27,7 +27,7 @@ LONGEST_MS: Final = 24 * 3600 * 1000
 """How far time runs by itself; no call lasts longer. Source: Voice API specification, length_timer (most)."""
 
 MOST_STEPS: Final = 20_000
-"""Steps at one moment before we say that time stands still."""
+"""Steps at one moment before we report that no time passes."""
 
 
 class NoProgress(AppError):
@@ -119,7 +119,7 @@ class Process(Generic[T]):
     """A running generator.
 
     Attributes:
-        done: happens when it has come to its end or was cancelled.
+        done: happens when it has ended or was cancelled.
         result: what it came to; None before, and when it was cancelled.
     """
 
@@ -133,7 +133,7 @@ class Process(Generic[T]):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come of it."""
+        """Whether it has ended."""
         return self.done.is_fired
 
     def cancel(self) -> None:

@@ -212,7 +212,7 @@ class Conversation:
         return sum(delivery.kind == "input" and delivery.message.is_played for delivery in self._call.log)
 
     async def _wait(self, step: Wait) -> None:
-        """Let time pass, at most to where another party is dialled: the person decides what comes of that."""
+        """Let time pass, at most to where another party is dialled: the person decides the outcome."""
         begun, until, moment = self._call.at, round(self._call.at + step.seconds, 3), self._moment
         dialled = moment.waited if moment.kind == "dial" else None
         self.recorder.hear_out(moment)

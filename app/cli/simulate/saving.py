@@ -27,7 +27,7 @@ class Recorder:
     """The script of one call.
 
     Attributes:
-        script: so far; what was heard in the midst of it is added when it has come to its end.
+        script: so far; what was heard in the midst of it is added when it has ended.
     """
 
     def __init__(self, call: PhoneCall) -> None:
@@ -59,7 +59,7 @@ class Recorder:
             self.script.append(End())
 
     def hear_out(self, moment: Moment) -> None:
-        """Write down what was heard up to a moment, when it has come to its end."""
+        """Write down what was heard up to a moment, when it has ended."""
         if moment.kind in _WAITING:
             self._hear()
 
