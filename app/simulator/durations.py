@@ -23,8 +23,6 @@ CHARACTERS_PER_MINUTE: Final[Mapping[str, float]] = {
     "ja": 330, "cmn": 255, "yue": 255, "zh": 255, "ko": 330, "th": 420,
 }  # fmt: skip
 """Characters a minute of languages that are written without blanks."""
-DIGIT_WORDS: Final = 1.0
-"""A digit takes as long as a word: numbers are read out."""
 COMMA_S: Final = 0.15
 """Source: NCCO reference, Talk (text): a comma adds a short pause. How short is our estimate."""
 SENTENCE_S: Final = 0.35
@@ -32,6 +30,7 @@ STRENGTHS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "str
 RATES: Final = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d")
+"""A word, or a digit, which takes as long as a word: numbers are read out."""
 _TIME: Final = re.compile(r"\s*\+?(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)\s*")
 _PERCENT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)%\s*")
 

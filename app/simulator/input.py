@@ -120,7 +120,8 @@ class Collector:
 def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
     """Listen, send what was pressed or said, and play what comes back.
 
-    After an empty reply the NCCO continues behind the input. Source: webhook reference, Input (reply; unverified for input).
+    After an empty reply the NCCO continues behind the input.
+    Source: webhook reference, Input (reply; unverified for input).
     """
     if action.get("mode") == "asynchronous":
         return (yield from _each_key(playback, action))
