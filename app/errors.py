@@ -1,17 +1,17 @@
-"""The errors of the server, and what each one means to whoever catches it.
+"""The errors of the server, and what a caller does about each.
 
 AppError
 ├── SettingsError          a setting is missing or wrong; the command prints it with its cure and exits 2
 ├── RenderError            a value of a running call could not be computed; the caller takes the `error` exit
-├── SignatureError         a webhook is not proven to come from Vonage
+├── SignatureError         a webhook cannot be shown to come from Vonage
 │   ├── MissingSignature   no signature at all: 503, so that Vonage asks again with one
-│   └── WrongSignature     a signature that does not hold: 401
-├── UnknownWait            a callback token that this server never gave out: 404
+│   └── WrongSignature     a wrong signature: 401
+├── UnknownWait            a callback token that this server did not issue: 404
 └── StoreError             the store could not do what was asked
-    ├── StoreUnavailable   it is away, full, read-only or locked: 503, Vonage asks again; a start goes on without it
+    ├── StoreUnavailable   it is down, full, read-only or locked: 503, Vonage asks again; the server still starts
     ├── StoreUnusable      it cannot be used at all (corrupt, wrong schema): the server does not start
     ├── AlreadyOpen        a call with this session id exists: the webhook is a second delivery
-    └── Conflict           another webhook moved the session first: load it again
+    └── Conflict           another webhook changed the session first: load it again
 """
 
 from __future__ import annotations
@@ -52,11 +52,10 @@ class RenderError(AppError):
 
 
 class SignatureError(AppError):
-    """A webhook is not proven to come from Vonage.
+    """A webhook cannot be shown to come from Vonage.
 
     Attributes:
-        reason: one short phrase for log and metrics, of a closed list, without any secret. The message says more where
-            there is more to say.
+        reason: one short phrase of a fixed list, for log and metrics, without secrets. The message may say more.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -69,25 +68,25 @@ class MissingSignature(SignatureError):
 
 
 class WrongSignature(SignatureError):
-    """A signature that does not hold: forged, altered, too old, or of another account."""
+    """A wrong signature: forged, altered, too old, or of another account."""
 
 
 class UnknownWait(AppError):
-    """A callback token that this server never gave out."""
+    """A callback token that this server did not issue."""
 
 
 class StoreError(AppError):
     """The store could not do what was asked.
 
     Attributes:
-        cure: one sentence that says what to do, "" where the fault lies in no hand.
+        cure: one sentence that says what to do; "" if nothing can be done.
     """
 
     cure = ""
 
 
 class StoreUnavailable(StoreError):
-    """The store is away, full, read-only or locked; the same request may succeed later."""
+    """The store is down, full, read-only or locked; the same request may succeed later."""
 
     def __init__(self, message: str, cure: str = "") -> None:
         super().__init__(message)
@@ -108,4 +107,4 @@ class AlreadyOpen(StoreError):
 
 
 class Conflict(StoreError):
-    """Another webhook moved the session first; the caller of the store loads it again."""
+    """Another webhook changed the session first; the caller of the store loads it again."""

@@ -23,7 +23,7 @@ NEXT_COMMANDS: Final = (
     ("ncco check", "every fault of the flows; there is none yet"),
     ("ncco simulate", "call it in this terminal"),
     ("ncco test", "play its scenarios"),
-    ("ncco prove", "walk every way through it"),
+    ("ncco prove", "explore every path through it"),
     ("ncco serve --dev", "answer calls on this machine"),
 )
 

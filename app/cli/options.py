@@ -26,7 +26,7 @@ templates = click.option(
     help="Folder of the templates [NCCO_TEMPLATES, else beside the flows].",
 )
 chaos = click.option(
-    "--chaos", type=click.IntRange(0), metavar="SEED", help="Play on an unlucky network: late, twice, lost."
+    "--chaos", type=click.IntRange(0), metavar="SEED", help="Play on an unreliable network: late, twice, lost."
 )
 
 

@@ -83,7 +83,7 @@ def command(
     save: Path | None,
     tests: Path | None,
 ) -> int:
-    """Walk every way through FLOW, or through every flow of PROJECT, with the engine that answers the phone.
+    """Explore every path through FLOW, or through every flow of PROJECT, with the engine that answers the phone.
 
     Every caller, lookup, opening hour and dialled party is tried, with everything that may fail on the way.
     """

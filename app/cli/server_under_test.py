@@ -154,8 +154,8 @@ class RemoteServer:
 
 
 _REMOTE_OPTIONS: Final = (
-    click.option("--event-url", default="", help="Of a server at a URL: where events go [nowhere]."),
-    click.option("--fallback-url", default="", help="Of a server at a URL: what is asked when it fails [nothing]."),
+    click.option("--event-url", default="", help="Of a server at a URL: its event URL [none]."),
+    click.option("--fallback-url", default="", help="Of a server at a URL: its fallback URL [none]."),
     click.option(
         "--method",
         type=click.Choice(("GET", "POST"), case_sensitive=False),

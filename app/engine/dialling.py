@@ -60,8 +60,8 @@ def refusal(number: str, allowed: Sequence[str]) -> str:
     longest = max((len(prefix) for prefix in allowed if number.startswith(prefix)), default=0)
     if not longest:
         return _NO_PREFIX
-    dear = next((prefix for prefix in PREMIUM_PREFIXES if len(prefix) > longest and number.startswith(prefix)), "")
-    return f"is dear: NCCO_DIAL_ALLOW would have to list {dear} itself" if dear else ""
+    premium = next((prefix for prefix in PREMIUM_PREFIXES if len(prefix) > longest and number.startswith(prefix)), "")
+    return f"is a premium-rate number: NCCO_DIAL_ALLOW would have to list {premium} itself" if premium else ""
 
 
 def _covers(prefix: str, address: re.Match[str]) -> bool:

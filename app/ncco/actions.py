@@ -84,7 +84,7 @@ class SpeechSettings(NccoModel):
     max_duration: Annotated[int | float | None, Number(1, 60, whole="usual", unit="seconds"), Default(60)] = None
     """Longest speech in seconds, 1 to 60."""
     save_audio: Annotated[bool | None, Default(False)] = None
-    """Whether the webhook brings a recording_url."""
+    """Whether the webhook has a recording_url."""
     sensitivity: Annotated[int | None, Number(10, 100), Default(90)] = None
     """How quiet speech may be, 10 (least sensitive) to 100."""
     provider: Annotated[str | None, NonBlank("the name of a provider")] = None
@@ -94,7 +94,7 @@ class SpeechSettings(NccoModel):
 
 
 class AdvancedMachineDetection(NccoModel):
-    """How an answering machine is told from a person (chargeable). Source: Voice API specification."""
+    """How an answering machine is distinguished from a person (chargeable). Source: Voice API specification."""
 
     title: ClassVar[str] = "advancedMachineDetection"
     spellings: ClassVar = {"beepTimeout": "beep_timeout"}
@@ -260,7 +260,7 @@ class Record(NccoModel):
     time_out: Annotated[int | float | None, Number(3, 7200, whole="usual", unit="seconds")] = None
     """The longest recording in seconds, 3 to 7200."""
     beep_start: bool | None = None
-    """Whether a beep tells that the recording begins."""
+    """Whether a beep announces the recording."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the record webhook goes, as an array of one URL."""
     event_method: Annotated[Method | None, METHOD, Default("POST")] = None
@@ -361,7 +361,7 @@ class Wait(NccoModel):
     timeout: Annotated[int | float | None, Number(0.1, 7200, whole="no", clamps=True, unit="seconds"), Default(10)] = (
         None
     )
-    """Seconds, 0.1 to 7200; values outside are taken for the nearest limit."""
+    """Seconds, 0.1 to 7200; Vonage takes the nearest limit for values outside."""
 
 
 class Conversation(NccoModel):

@@ -186,7 +186,7 @@ def one_ringback(options: Options) -> Iterator[Issue]:
 
 PROMPTS = ("talk", "stream")
 UNKNOWN = "?"
-"""Stands for an entry that is not a known action; what follows it cannot be judged."""
+"""In place of the name of an unknown action; what follows it cannot be checked."""
 
 
 def check_order(actions: Sequence[object], known: Collection[str]) -> Iterator[Issue]:
@@ -247,7 +247,7 @@ def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str])
                 message = f"The {name} before this action loops forever, so it is never reached."
                 yield fault("N912", message, path=f"/{index + 1}")
             else:
-                message = f"A {name} before this one loops forever, so nobody hears this one."
+                message = f"A {name} before this one loops forever, so this one is never heard."
                 yield fault("N303", message, path=f"/{prompt}")
             return
 
@@ -255,7 +255,7 @@ def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str])
 def _last_record_records(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
     """A record without an end condition lasts as long as the call, and nothing waits for it.
 
-    With a beep it asks for a message, which nobody can leave while only prompts follow.
+    With a beep it asks for a message, which callers cannot leave while only prompts follow.
 
     Source: NCCO reference, Record.
     """

@@ -124,7 +124,7 @@ class LookupClient:
             return LookupAnswer(None, str(failure), self._ms_since(start), is_late=failure.is_late)
         except Exception as error:  # noqa: BLE001 - a caller is on the line, and hears the default
             where = "".join(traceback.format_tb(error.__traceback__))  # without the message, which may be secret
-            _log.error("the look-up %s failed by %s\n%s", lookup.name, type(error).__name__, where)
+            _log.error("the lookup %s failed by %s\n%s", lookup.name, type(error).__name__, where)
             return LookupAnswer(None, f"failed: {type(error).__name__}", self._ms_since(start))
 
     def _ms_since(self, start: float) -> int:
@@ -137,7 +137,7 @@ class LookupClient:
         if cached is not None and _is_accepted(request, cached):
             return cached, True
         if left_ms <= 0:
-            message = f"not asked: the {self.budget_ms} ms for all look-ups of a turn are used up"
+            message = f"not asked: the {self.budget_ms} ms for all lookups of a turn are used up"
             raise LookupFailure(message, is_late=True)
         if not digest:
             return await self._in_time(self._start(self._ask(request, key)), request, left_ms), False
@@ -174,7 +174,7 @@ class LookupClient:
         if done:
             return task.result()
         if left_ms < limit_ms:
-            message = f"timed out after {left_ms:.0f} ms, which were left of {self.budget_ms} ms for all look-ups"
+            message = f"timed out after {left_ms:.0f} ms, which were left of {self.budget_ms} ms for all lookups"
             raise LookupFailure(message, is_late=True)
         raise LookupFailure(f"timed out after {limit_ms} ms", is_late=True)
 

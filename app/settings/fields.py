@@ -53,7 +53,7 @@ _Secret = Annotated[
 _HookSecret = Annotated[
     SecretStr,
     AfterValidator(lambda value: SecretStr(values.read_hook_secret(value.get_secret_value()))),
-    Cure("Write whsec_ and behind it 24 to 64 random bytes in base64; `openssl rand -base64 32` makes them."),
+    Cure("Write whsec_ and 24 to 64 random bytes in base64; `openssl rand -base64 32` makes them."),
 ]
 _Key = Annotated[
     SecretStr,
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         str,
         AfterValidator(values.read_database_url),
         Cure(
-            "Write sqlite:///ncco.db (a path behind three slashes), postgresql://user:password@host/database, or "
+            "Write sqlite:///ncco.db (a path after three slashes), postgresql://user:password@host/database, or "
             "memory:// to keep nothing."
         ),
     ] = "sqlite:///ncco.db"
@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     lookup_budget_ms: Annotated[
         int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole answer.")
     ] = 2000
-    """Milliseconds that all look-ups of one webhook may take together, 0 to 3500."""
+    """Milliseconds that all lookups of one webhook may take together, 0 to 3500."""
     private_hosts: Annotated[
         tuple[str, ...],
         NoDecode,
@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     ] = ()
     """Prefixes, between commas, that a computed number must have to be dialled; numbers written in a flow need none.
 
-    A prefix does not allow what is dear within it: premium rate, satellites. Those need a prefix as long as theirs.
+    A prefix does not allow premium-rate and satellite numbers within it; those need a prefix as long as theirs.
     """
     failsafe: Annotated[
         tuple[Mapping[str, Any], ...],
@@ -267,7 +267,7 @@ class Settings(BaseSettings):
         if not (self.public_url or dev or self.insecure):  # behind a proxy, this machine alone is everybody
             raise SettingsError(
                 "NCCO_PUBLIC_URL",
-                "is not set, so Vonage could not be told where to send what a caller presses",
+                "is not set, so Vonage would not know where to send what a caller presses",
                 "Set it to the address that Vonage reaches this server at, such as https://calls.example.com; "
                 "`ncco serve --dev` does without.",
             )

@@ -144,7 +144,7 @@ def read_hook_secret(text: str) -> str:
     try:
         key = base64.b64decode(written + "=" * (-len(written) % 4), validate=True)
     except binascii.Error:
-        raise ValueError(f"is no base64 behind {_HOOK_PREFIX}") from None
+        raise ValueError(f"is not base64 after {_HOOK_PREFIX}") from None
     if not _HOOK_BYTES[0] <= len(key) <= _HOOK_BYTES[1]:
         raise ValueError(f"has {len(key)} bytes, and {_HOOK_BYTES[0]} to {_HOOK_BYTES[1]} are needed")
     if not any(key):

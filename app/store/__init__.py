@@ -68,7 +68,7 @@ def open_store(url: str) -> Store:
         case "memory" if rest in ("", "/"):
             return Store(SqliteDatabase())
         case "memory":
-            raise ValueError("memory:// takes nothing behind it; write memory://")
+            raise ValueError("memory:// takes no path; write memory://")
         case _:
             raise ValueError(f"this version has no store for {scheme}://; {_CURE}")
 

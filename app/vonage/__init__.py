@@ -1,1 +1,1 @@
-"""What is known of Vonage's servers: their signatures."""
+"""Signatures of Vonage's webhooks."""

@@ -1,7 +1,7 @@
-"""Whether a webhook comes from Vonage: the signed token in its `Authorization` header.
+"""Checks that a webhook comes from Vonage, by the signed token in its `Authorization` header.
 
-Vonage's own libraries check the signature alone; this checks every claim, so that a token holds for one request of
-one account, and for minutes only. Source: webhook signing (signed callbacks); support article 19033783342876.
+Vonage's own libraries check the signature alone; this checks every claim, so that a token is valid for one request of
+one account, and only for minutes. Source: webhook signing (signed callbacks); support article 19033783342876.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from jwt.exceptions import InvalidKeyError
 from app.errors import MissingSignature, SettingsError, WrongSignature
 
 MAX_AGE_S: Final = 300
-"""How far `iat` may lie in the past. Our choice: the platform states no tolerance, five minutes is what others take."""
+"""How far `iat` may lie in the past. Our choice: Vonage states no tolerance; five minutes is usual."""
 MAX_AHEAD_S: Final = 305
-"""How far `iat` may lie in the future: as far as in the past, and a little for clocks that are out of step."""
+"""How far `iat` may lie in the future: as far as in the past, and a little more for inaccurate clocks."""
 MAX_TOKEN_BYTES: Final = 8192
 
 NO_HEADER: Final = "no authorization header"
@@ -59,28 +59,28 @@ REASONS: Final = (
     NOT_VALID_NOW,
     PAYLOAD,
 )
-"""Every `SignatureError.reason` there is: few enough to count them by."""
+"""Every `SignatureError.reason`, for the labels of metrics."""
 
 _PLAIN: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _ASCII_ONLY: Final = json.JSONEncoder(separators=(",", ":"))
 _OTHER_ALPHABET: Final = bytes.maketrans(b"+/-_", b"-_+/")
-"""From base64 to base64url and back; what belongs into the one belongs not into the other."""
+"""From base64 to base64url and back; characters of the one are invalid in the other."""
 _HS256: Final = HMACAlgorithm(HMACAlgorithm.SHA256)
 
 
 class Verifier:
     """Checks webhooks against the account's signature secret.
 
-    A repeated `jti` is not refused: Vonage sends a webhook again when a reply got lost, and the reply to a second
-    delivery is the same as to the first.
+    A repeated `jti` is not refused: Vonage sends a webhook again when a reply was lost, and a second delivery
+    gets the same reply.
 
     Args:
-        secrets: the signature secret, and while it is being changed also the one before.
+        secrets: the signature secret, and the previous one while it is being changed.
         api_key: what the claim `api_key` must be; "": any.
         application_id: what the claim `application_id` must be; "": any.
 
     Raises:
-        SettingsError: a secret is a private or public key, which signs nothing here.
+        SettingsError: a secret is a private or public key.
     """
 
     def __init__(self, secrets: Sequence[str], api_key: str = "", application_id: str = "") -> None:
@@ -99,13 +99,13 @@ class Verifier:
         return token
 
     def verify(self, token: bytes, method: str, payload: bytes, now_s: float) -> Mapping[str, Any]:
-        """The claims of `token`, once all of them hold for this request: `admit` and `require_payload` in one."""
+        """The claims of `token` if all of them are valid for this request: `admit` and `require_payload` in one."""
         claims = self.admit(token, now_s)
         require_payload(claims, method, payload)
         return claims
 
     def admit(self, token: bytes, now_s: float) -> Mapping[str, Any]:
-        """The claims of `token`, once all hold that can be judged before the body is there. Raises WrongSignature.
+        """The claims of `token` if those that do not depend on the body are valid. Raises WrongSignature.
 
         Args:
             token: as `token` gave it.
@@ -122,10 +122,10 @@ class Verifier:
         return claims
 
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
-        """The claims of a token whose signature holds.
+        """The claims of a token with a valid signature.
 
-        The token is read here: PyJWT's own reading of one walks every character in Python and costs four times the
-        rest of the check. The signature is compared as it is written, which holds for no other spelling of it.
+        The token is parsed here: PyJWT's parser looks at every character in Python and costs four times the rest of
+        the check. The signature is compared as text, so no other spelling of it is accepted.
         """
         if len(token) > MAX_TOKEN_BYTES or token.count(b".") != 2:
             raise WrongSignature(MALFORMED)
@@ -159,7 +159,7 @@ def hashes_of_query(query: bytes) -> tuple[str, ...]:
     """The `payload_hash` values that a GET with this query string may carry.
 
     Vonage hashes the compact JSON of the decoded parameters in URL order, blank ones too; whether letters beyond ASCII
-    are escaped in it is not documented, so both hold. Source: support article 19033783342876.
+    are escaped in it is not documented, so both are valid. Source: support article 19033783342876.
     """
     pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
     fields = dict(pairs)
@@ -183,7 +183,7 @@ def _prepared(secret: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def _header_problem(part: bytes) -> str | None:
-    """What is wrong with the first part of a token; nearly all tokens share one, so the answer is kept."""
+    """What is wrong with the first part of a token; nearly all tokens share one, so the result is cached."""
     document = _decoded(part)
     header = None if document is None else _object(document)
     if header is None:
@@ -194,14 +194,14 @@ def _header_problem(part: bytes) -> str | None:
 
 
 def _signature(keyed: hmac.HMAC, signed: bytes) -> bytes:
-    """The last part of a token. A copy of what holds the key already costs less than taking the key in."""
+    """The last part of a token. Copying a keyed HMAC costs less than keying a new one."""
     made = keyed.copy()
     made.update(signed)
     return binascii.b2a_base64(made.digest(), newline=False).translate(_OTHER_ALPHABET, b"=")
 
 
 def _decoded(part: bytes) -> bytes | None:
-    """The bytes of one part of a token; None unless it is base64url without padding, written the one right way."""
+    """The bytes of one part of a token; None unless it is canonical base64url without padding."""
     plain = part.translate(_OTHER_ALPHABET)
     try:
         document = binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
@@ -240,7 +240,7 @@ def _unnamed(claims: Mapping[str, Any], claim: str) -> str:
 
 
 def _check_validity(claims: Mapping[str, Any], now_s: float) -> None:
-    """Honour `exp` and `nbf`, which Vonage does not send today, should they come."""
+    """Honour `exp` and `nbf`, although Vonage does not send them today."""
     expires_at = _seconds(claims.get("exp", math.inf))
     valid_from = _seconds(claims.get("nbf", -math.inf))
     if expires_at is None or valid_from is None or not valid_from <= now_s < expires_at:

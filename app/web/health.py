@@ -20,7 +20,7 @@ from app.web.metrics import CONTENT_TYPE, Metrics
 PROBE_S: Final = 2.0
 """How often the store is probed, and how long one probe may take."""
 ISSUES_SHOWN: Final = 20
-DRAINING: Final = "the server is going: it was told to end, and still answers"
+DRAINING: Final = "the server is shutting down, and still answers"
 
 router = APIRouter(tags=["health"])
 dev_router = APIRouter(tags=["health"])

@@ -132,7 +132,7 @@ Examples:
   ncco simulate examples/shop --at 2026-12-25T10:00
   ncco simulate --script tests/scenarios/reception.yaml -k "busy sales"
   ncco simulate --save tests/scenarios/calls.yaml      and keep it as a scenario
-  ncco simulate --chaos 7                        on an unlucky network
+  ncco simulate --chaos 7                        on an unreliable network
   printf '2\\nbusy\\n' | ncco simulate --show why        the call of a script, and what decided
   ncco simulate https://calls.example.com/answer --event-url https://calls.example.com/event
 
@@ -364,7 +364,7 @@ class Simulation:
         at = call.made_at.isoformat(" ", "minutes")
         self.screen.say(printable(f"{call.user or call.from_} calls {where}{call.to}, {at}"), "bold")
         if self.met.chaos is not None:
-            self.screen.say(f"on an unlucky network, seed {self.met.chaos}; --show webhooks shows it", "dim")
+            self.screen.say(f"on an unreliable network, seed {self.met.chaos}; --show webhooks shows it", "dim")
 
     def _save(self, path: Path, talk: Conversation, expected: Mapping[str, Any]) -> None:
         """Write the call as a scenario. Raises CannotRun."""

@@ -121,7 +121,7 @@ def _read(piece: str, moment: Moment) -> Typed:
     if word in _READ:
         return _READ[word](rest)
     if word in ("silence", "quit", "exit", "q"):
-        raise Mistake(f"`{word}` takes nothing behind it")
+        raise Mistake(f"`{word}` takes no argument")
     return _spoken(piece, moment)
 
 

@@ -138,7 +138,7 @@ _ALIASES = {
     **dict.fromkeys(("flow", "goto", "ncco", "answer"), "run"),
     **dict.fromkeys(("params", "args", "set"), "with"),
 }
-_HINTS = {"on": "the flow says by `return` what came of it: see `onAnswer` in the documentation"}
+_HINTS = {"on": "the flow returns its result with `return`: see `onAnswer` in the documentation"}
 _REFUSING = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
 """Outcomes that sound as if nobody were joined, and are no failure of a dial."""
 

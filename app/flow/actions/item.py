@@ -144,7 +144,7 @@ def says_twice(item: Item, names: Collection[str], *, is_map: bool, reader: Read
     beside = next((entry.key for entry in item.beside if entry.key.value in names), None)
     if beside is None:
         return False
-    message = f"`{beside.value}` stands beside the main value of `{item.word}`, which is the same field"
+    message = f"`{beside.value}` is given beside the main value of `{item.word}`, which is the same field"
     cure = "keep one of the two"
     if is_map:
         message = f"`{beside.value}` is beside a map of the fields of `{item.word}`"
@@ -171,7 +171,7 @@ def _report_no_map(node: Text | Seq, known: Collection[str], reader: Reader) -> 
     shown = node.value if len(node.value) <= 40 else f"{node.value[:39]}…"
     if word in known:
         value = f" {rest[:40]}" if rest else " true" if word == "record" else " .."
-        reader.report("E402", node.place, f"a colon is missing behind `{word}`", f"write `- {word}:{value}`")
+        reader.report("E402", node.place, f"a colon is missing after `{word}`", f"write `- {word}:{value}`")
     else:
         message = f'an item of `do` is the text "{shown}", not an action'
         reader.report("E402", node.place, message, FOREIGN.get(node.value.lower()))
@@ -187,7 +187,7 @@ def _spell_pasted(node: Map, pasted: Node, known: Collection[str], reader: Reade
     beside = node.without("action").entries
     doubled = node.entry(word.value)
     if doubled is not None and not _is_field(word.value, word.value):
-        message = f"`action: {word.value}` and `{word.value}:` stand in one item"
+        message = f"`action: {word.value}` and `{word.value}:` are in one item"
         reader.report("E403", doubled.key.place, message, "keep one of the two spellings")
         return None
     return Item(word.value, word.place, None, _without_step_words(beside, word.value, reader))
@@ -204,8 +204,8 @@ def _spell_named(node: Map, known: Collection[str], reader: Reader) -> Item | No
         _report_unknown(leading, known, reader)
         return None
     for entry in named[1:]:
-        message = f"`{word}` and `{entry.key.value}` stand in one item"
-        reader.report("E403", entry.key.place, message, "write each action behind a dash of its own")
+        message = f"`{word}` and `{entry.key.value}` are in one item"
+        reader.report("E403", entry.key.place, message, "begin each action with a dash of its own")
     rest = tuple(entry for entry in node.entries if entry not in named)
     return Item(word, place, named[0].value, _without_step_words(rest, word, reader))
 

@@ -261,7 +261,7 @@ def with_held(parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Pa
             reader.report("E279", part.fields["loop"].place, "this stream never ends, so `hold` never looks again")
         elif isinstance(part, Connect) or (isinstance(part, Action) and part.word in _LEADING_OFF):
             word = "connect" if isinstance(part, Connect) else part.word
-            reader.report("E279", part.place, f"`{word}` cannot stand in a step that holds the caller", "move it")
+            reader.report("E279", part.place, f"`{word}` is not allowed in a step that holds the caller", "move it")
     return (*parts, checkpoint(HELD, place, steers=True))
 
 
@@ -297,12 +297,12 @@ def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> Conn
     if isinstance(last, Connect) and len(connects) == 1:
         return last
     if len(connects) > 1:
-        message = "this step has more than one `connect`, so `on` cannot tell whose outcome it decides on"
+        message = "this step has more than one `connect`, so it is unclear whose outcome `on` means"
         cure = "write one `connect` with a list of targets, or one step for each"
         reader.report("E408", connects[1].place, message, cure)
     elif connects:
         behind = parts[parts.index(connects[0]) + 1]
-        message = "something stands behind the `connect` whose outcome `on` decides on"
+        message = "something follows the `connect` whose outcome `on` decides on"
         reader.report("E408", behind.place, message, "move it into the step that `completed` leads to")
     else:
         message = "`on` names outcomes of a `connect`, and this step has none"
@@ -337,7 +337,7 @@ def _with_checkpoint(parts: tuple[Part, ...], name: str, place: Place, reader: R
         reader.report("E409", place, f'this step has no checkpoint "{name}"')
         return parts
     if last is not found[-1]:
-        message = f"something stands behind the checkpoint `{name}` that `on` decides on"
+        message = f"something follows the checkpoint `{name}` that `on` decides on"
         behind = parts[parts.index(found[-1]) + 1]
         reader.report("E409", behind.place, message, f"move it into the step that `{name}` leads to")
         return parts

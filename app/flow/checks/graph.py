@@ -104,7 +104,7 @@ def check_cycles(steps: Mapping[str, ReadStep]) -> Iterator[Issue]:
 def _endless(steps: list[tuple[str, str]], edge: Edge, cure: str) -> Issue:
     way = " → ".join([*(name for name, _ in steps), steps[0][0]])
     labels = ", ".join(f"{name}: {label}" for name, label in steps)
-    message = f"a call can go round forever without any right input of the caller: {way} ({labels})"
+    message = f"a call can loop forever without any right input of the caller: {way} ({labels})"
     return RULES["E216"].at(edge.target.place, message, cure)
 
 

@@ -204,7 +204,7 @@ class Arm(FlowModel):
 class Else(FlowModel):
     """The last line: where the call goes when no condition holds."""
 
-    hints: ClassVar = {"goto": "write the step behind `else:` itself"}
+    hints: ClassVar = {"goto": "write the step after `else:` itself"}
 
     target: Annotated[Target, ReadWith(read_target, defined("goto"))] = Field(alias="else")
     """Where the call goes when no line holds; the last line."""

@@ -169,7 +169,7 @@ class LookupDefinition(Definition):
         "put patch delete head": "write `post`: a lookup asks by GET or by POST",
         "query querystring qs search": _QUERY,
         "auth authorization token bearer api_key apikey": 'write `headers: {Authorization: "Bearer {{ env.TOKEN }}"}`',
-        "sensitive secret secrets": "say it of the field: `returns: {pin: {type: text, sensitive: true}}`",
+        "sensitive secret secrets": "write it at the field: `returns: {pin: {type: text, sensitive: true}}`",
         "retry retries tries": "delete it: a lookup is asked once, since a caller is listening",
         "on": "delete it: without an answer the call goes on with `default`, and `.ok` is false",
     }

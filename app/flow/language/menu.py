@@ -149,7 +149,7 @@ def _read_choice(entry: Entry, reader: Reader) -> Choice | None:
     taken_cure = "give the choice another name"
     if name in FAILURES:
         taken_cure = f"write it under `retry`: `retry: {{{name}: [..], then: step}}`"
-    cure = "name the choice by what it stands for; keys go into `dtmf`"
+    cure = "name the choice by its meaning; keys go into `dtmf`"
     reader.check_name(entry.key, "a choice", _NAME, cure, taken=_TAKEN, taken_cure=taken_cure)
     found = reader.map(entry.value, what, f"write `{name}: {{dtmf: 1, goto: step}}`")
     if found is None:
@@ -316,5 +316,5 @@ def _distinct(ways: Iterable[tuple[str, Choice]], word: str, reader: Reader) -> 
             both = sorted((each.place_of(word, value), each.name) for each in (other, choice))
             (earlier, first), (place, second) = both
             code, what = ("E233", f"the key {value}") if word == "dtmf" else ("E234", f'the phrase "{value}"')
-            reader.report(code, place, f'{what} stands for "{second}" and, in line {earlier.line}, for "{first}"')
+            reader.report(code, place, f'{what} belongs to "{second}" and, in line {earlier.line}, for "{first}"')
     return {value: choice.name for value, choice in found.items()}

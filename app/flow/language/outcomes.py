@@ -112,7 +112,11 @@ class On(StepExit):
         if frame.dials_left > 0 and next(self.connect.rung(frame), None) is not None:
             return None
         line = self.lines.get("otherwise") or self.lines["failed"]
-        why = "its list has nobody to ring" if frame.dials_left > 0 else "the call has dialled as often as it may"
+        why = (
+            "no number of its list can be dialled"
+            if frame.dials_left > 0
+            else "the call has dialled as often as it may"
+        )
         return Jump(line.target, line.place, why)
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:

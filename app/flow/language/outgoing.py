@@ -107,7 +107,7 @@ _SECRET_QUERY: Final = re.compile(
 _WRITTEN: Final = JsonField("kept")
 
 
-_NOT_IN_URL: Final = "send it in the `json` of a `post`: a URL is kept in logs"
+_NOT_IN_URL: Final = "send it in the `json` of a `post`: URLs are kept in logs"
 
 
 def read_url(node: Node, what: str, reader: Reader) -> Value | None:

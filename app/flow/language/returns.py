@@ -292,7 +292,7 @@ def read_returns(fields: Fields, reader: Reader) -> ReturnedMap:
     return replace(read, secrets=outermost(secrets))
 
 
-_EACH: Final = "say it of each field that is: `pin: {type: text, sensitive: true}`"
+_EACH: Final = "write it at each such field: `pin: {type: text, sensitive: true}`"
 
 
 def _read_fields(node: Map, way: Path, secrets: set[Path], reader: Reader) -> ReturnedMap:

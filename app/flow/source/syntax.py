@@ -242,7 +242,7 @@ def _wrong_kind(fault: SyntaxFault, columns: dict[int, int]) -> Issue:
     if dash := _stray_dash(fault):
         message, cure = (
             "this dash turns a key into a list item",
-            "delete the dash and the space behind it: here are keys",
+            "delete the dash and the space after it: here are keys",
         )
         return fault.issue("E115", dash.first, dash.first + 1, message, cure)
     if line.content > line.first:

@@ -156,9 +156,9 @@ class Checker(NodeVisitor):
         elif isinstance(of, nodes.Getattr) and of.attr in FOREIGN.growing:
             cure = f"write {self.shown(of.node)} + [...]"
         elif isinstance(of, nodes.Name) and of.name in FOREIGN.calls:
-            cure = f"write `| {FOREIGN.calls[of.name]}` behind the value"
+            cure = f"write `| {FOREIGN.calls[of.name]}` after the value"
         elif isinstance(of, nodes.Name) and of.name == "defined":
-            cure = "write `is defined` behind the name"
+            cure = "write `is defined` after the name"
         self.report_at("E310", start, node.lineno + 1 - start, f"{shown}(...) calls a function", cure)
 
     def visit_Pos(self, node: nodes.Pos) -> None:
@@ -345,7 +345,7 @@ class Checker(NodeVisitor):
             self.report("E301", arg, "something is missing here")
         if self.type_of(node.node) is not None and not may_be_missing(node.node):
             message = f'"is defined" follows a name; {self.shown(node.node)} is computed'
-            self.report("E306", node.node, message, "write `is defined` behind the name within it")
+            self.report("E306", node.node, message, "write `is defined` after the name within it")
         return TYPES["bool"]
 
     def visit_Not(self, node: nodes.Not) -> Shape:
@@ -636,7 +636,7 @@ class Checker(NodeVisitor):
             return None
         if node.name == "default" and not may_be_missing(of):
             message = f"default follows a name; {self.shown(of)} is computed"
-            self.report("E306", of, message, f"write {known.example} behind the name within it")
+            self.report("E306", of, message, f"write {known.example} after the name within it")
             return None
         self._check_args(node, args)
         if shape is not None and node.name in _TEXT_TESTS:

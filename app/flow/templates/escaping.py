@@ -341,8 +341,8 @@ def _json(context: str, value: Written) -> str:
 
 
 def _behind_bracket(value: Written) -> Misplaced:
-    cure = 'leave the "<" out, or put a blank behind it'
-    return Misplaced("E333", f'{value.shown} is directly behind a "<"', cure)
+    cure = 'leave the "<" out, or put a blank after it'
+    return Misplaced("E333", f'{value.shown} directly follows a "<"', cure)
 
 
 def _after_url(context: str, text: str) -> str:
@@ -378,10 +378,10 @@ CONTEXT_NAMES = {
     '"': "in quotes",
     "'": "in quotes",
     **dict.fromkeys(_WITHIN, "in quotes"),
-    "backslash": "behind a backslash",
+    "backslash": "after a backslash",
     "user": "before the @",
     "host": "in the host",
-    "path": "behind the host",
+    "path": "after the host",
     "base": "in the host",
     "torn": "in the host",
     "odd": "in no URL",

@@ -413,7 +413,7 @@ class _Reader:
         if block is None or (word.text == "elif" and block.word == "for"):
             piece.refuse("E322", word, f'nothing opens this "{word.text}"', "open it with {% if test %}")
         elif block.has_else:
-            piece.refuse("E322", word, f'"{word.text}" behind "else"', "write else last")
+            piece.refuse("E322", word, f'"{word.text}" after "else"', "write else last")
         elif word.text == "elif":
             test = self._expression(piece) or nodes.Const(False, lineno=word.start)
             arm = nodes.If(test, [], [], [], lineno=word.start)
@@ -499,7 +499,7 @@ class _Reader:
 def _check_alone(piece: Piece, word: Token) -> None:
     if piece.at(1).kind != "end":
         behind = piece.at(1)
-        piece.refuse("E320", behind, f'"{behind.text}" behind "{word.text}"', f"write {{% {word.text} %}} alone")
+        piece.refuse("E320", behind, f'"{behind.text}" after "{word.text}"', f"write {{% {word.text} %}} alone")
 
 
 def _word_faults(piece: Piece) -> Iterator[Fault]:
@@ -520,7 +520,7 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
             if token.text in FOREIGN.literals:
                 yield _fault("E302", token, f'"{token.text}" is not a value', FOREIGN.literals[token.text])
             elif token.says("not") and before is not None and before.says(*_TIGHT):
-                yield _fault("E301", token, f'"not" behind "{before.text}"', "write (not ...)")
+                yield _fault("E301", token, f'"not" after "{before.text}"', "write (not ...)")
             elif token.says("if", "else", "or", "and", "is") or (token.says("in") and not is_end_of_not_in):
                 yield _explained(piece, index)
         elif token.says("is"):
@@ -534,7 +534,7 @@ def _explained(piece: Piece, index: int) -> Fault:
     """Why a token does not fit, at which Jinja2's parser stops."""
     token, before, bracket = piece.at(index), piece.before(index), piece.open_bracket()
     if before is not None and before.says("|"):
-        message = 'the name of a filter is missing behind "|"'
+        message = 'the name of a filter is missing after "|"'
         return _fault("E301", token if token.kind != "end" else before, message, "such as `| upper`")
     if before is not None and before.says("."):
         left = piece.at(index - 2)
@@ -542,11 +542,11 @@ def _explained(piece: Piece, index: int) -> Fault:
             cure = "write two comparisons: name >= 1 and name <= 3"
             return _fault("E310", left, "a range within an expression", cure)
         cure = f'such as `call.from`, or {left.text}["any-name"]'
-        return _fault("E301", before, 'the name of a field is missing behind "."', cure)
+        return _fault("E301", before, 'the name of a field is missing after "."', cure)
     if piece.awaits_operand(index):
         is_behind = before is not None and before.says(*_INFIX) and not piece.awaits_operand(index - 1)
         if before is not None and is_behind and (token.kind == "end" or token.says(")", "]", ",")):
-            return _fault("E301", before, f'a value is missing behind "{before.text}"', _VALUE)
+            return _fault("E301", before, f'a value is missing after "{before.text}"', _VALUE)
         if token.kind == "end" and bracket is not None and before is not None and before.says("[", "(", ","):
             return _bracket_not_closed(bracket)
         return _fault("E301", token, "a value is missing here", _NO_OPERAND.get(token.text, _VALUE))

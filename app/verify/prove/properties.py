@@ -214,7 +214,7 @@ def _silences(explored: Explored) -> Iterator[Violation]:
         if seconds > most:
             who, kind = ("other party", "silent_party") if each.is_party else ("caller", "silence")
             message = f'the {who} hears nothing {_duration(seconds)} in step "{where[1]}"'
-            cure = f"play something: nobody should hear nothing for more than {most:g} seconds"
+            cure = f"play something, so that silence lasts at most {most:g} seconds"
             yield explored.found(kind, where, message, number, cure=cure)
 
 
@@ -255,7 +255,7 @@ def _lost_webhooks(explored: Explored) -> Iterator[Violation]:
             is_input = bool(each.heard.listens)
             what = "the reply to the `input`" if is_input else "the webhook of the checkpoint"
             message = f'if {what} of step "{where[1]}" is lost, the caller hears nothing more'
-            cure = "delete `tail: false`, or say something behind it" if is_input else "say something before it"
+            cure = "delete `tail: false`, or say something after it" if is_input else "say something before it"
             yield explored.found("lost_webhook", where, message, number, cure=cure)
 
 

@@ -404,7 +404,7 @@ def _read_alone(text: Text, reader: Reader) -> ScriptStep | None:
     if kind is not None:
         reader.report("S103", text.place, f"`{text.value}` has no value", f"write `- {text.value}: ...`")
     elif word in STEPS and rest:
-        reader.report("S105", text.place, f"a colon is missing behind `{word}`", f"write `- {word}: {rest.strip()}`")
+        reader.report("S105", text.place, f"a colon is missing after `{word}`", f"write `- {word}: {rest.strip()}`")
     else:
         reader.report("S105", text.place, f'there is no step "{text.value}"', _cure(text.value))
     return None

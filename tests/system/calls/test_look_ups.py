@@ -315,7 +315,7 @@ async def test_all_look_ups_of_a_turn_together_take_no_longer_than_the_budget(
 
     assert ["Hello Ann and Ann.", "Not again."] == call.said
     assert spent < 0.9
-    assert "not asked: the 500 ms for all look-ups of a turn are used up" in office.written
+    assert "not asked: the 500 ms for all lookups of a turn are used up" in office.written
 
 
 PYTHON = """

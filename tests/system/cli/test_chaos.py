@@ -1,4 +1,4 @@
-"""`ncco test --chaos`: the same scenarios on an unlucky network."""
+"""`ncco test --chaos`: the same scenarios on an unreliable network."""
 
 from __future__ import annotations
 

@@ -244,7 +244,7 @@ def test_keys_that_nobody_listens_to_any_more_are_not_pressed() -> None:
         ("record x\n", "write how long the caller speaks"),
         ("save\n", "write a file, such as"),
         ("save calls.txt\n", "calls.txt is not the name of a scenario file"),
-        ("silence please\n", "`silence` takes nothing behind it"),
+        ("silence please\n", "`silence` takes no argument"),
         ("1\nsilence\n", "nobody listens now; `wait 5` lets time pass"),
         ("1\nanswers loudly\n", '"loudly" says nothing about the party; write answers [90s]'),
         ("1\nbusy\nsilence; silence\n", "Goodbye"),

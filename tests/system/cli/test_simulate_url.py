@@ -100,7 +100,7 @@ def test_bad_luck_is_told(address: str) -> None:
     )
 
     assert 0 == done.exit_code, done.output
-    assert "on an unlucky network, seed 7" in done.output
+    assert "on an unreliable network, seed 7" in done.output
     assert "(late by " in done.output
 
 

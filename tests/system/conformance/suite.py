@@ -1,6 +1,6 @@
 """The conformance suite as data: what a case says, and the files that hold them.
 
-docs/reference/conformance.md tells what each key means.
+tests/system/conformance/README.md describes the keys.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class End(Part):
 
 
 class Case(Part):
-    """One call, or several; the class's place in docs/reference/conformance.md tells what each key means."""
+    """One call, or several; see tests/system/conformance/README.md."""
 
     case: str
     source: str = ""

@@ -1,4 +1,4 @@
-"""docs/reference/conformance.md tells every key of a case, and how many cases there are."""
+"""tests/system/conformance/README.md describes every key of a case, and how many cases there are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from tests.system.conformance.suite import SOUNDS, Act, Caller, Case, Party, Reply, Webhook, load, table
 from tests.system.repository.tracked import text_of
 
-PAGE = text_of("docs/reference/conformance.md")
+PAGE = text_of("tests/system/conformance/README.md")
 
 
 def keys_of(model: type[BaseModel]) -> set[str]:

@@ -193,9 +193,9 @@ async def test_all_steps_of_a_turn_share_one_budget(server: LookUpServer) -> Non
 
     assert "" == first.problem
     assert second.problem.startswith("timed out after ")
-    assert second.problem.endswith(" ms, which were left of 500 ms for all look-ups")
+    assert second.problem.endswith(" ms, which were left of 500 ms for all lookups")
     assert second.ms < 400
-    assert "not asked: the 500 ms for all look-ups of a turn are used up" == third.problem
+    assert "not asked: the 500 ms for all lookups of a turn are used up" == third.problem
     assert "" == another.problem
 
 

@@ -149,7 +149,7 @@ def test_a_variable_is_read(
         ("NCCO_HOOK_TRIES", "0", '"0" does not fit'),
         ("NCCO_HOOK_TRIES", "51", '"51" does not fit'),
         ("NCCO_HOOK_SECRET", "geheim", "does not begin with whsec_"),
-        ("NCCO_HOOK_SECRET", "whsec_ge heim", "is no base64 behind whsec_"),
+        ("NCCO_HOOK_SECRET", "whsec_ge heim", "is not base64 after whsec_"),
         ("NCCO_HOOK_SECRET", "whsec_", "has 0 bytes, and 24 to 64 are needed"),
         ("NCCO_HOOK_SECRET", "whsec_Z2VoZWlt", "has 6 bytes, and 24 to 64 are needed"),
         ("NCCO_HOOK_SECRET", f"whsec_{'A' * 88}", "has 66 bytes, and 24 to 64 are needed"),

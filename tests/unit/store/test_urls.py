@@ -50,7 +50,7 @@ def test_memory_url_keeps_nothing(url: str) -> None:
         ("data/ is the name of a folder; write sqlite:///data/calls.db", "sqlite:///data/"),
         ("a database URL takes no options and no control characters", "sqlite:///calls.db?mode=ro"),
         ("a database URL takes no options and no control characters", "sqlite:///calls\0.db"),
-        ("memory:// takes nothing behind it; write memory://", "memory://calls.db"),
+        ("memory:// takes no path; write memory://", "memory://calls.db"),
     ],
 )
 def test_url_that_names_no_store_is_refused_with_the_cure(expected: str, url: str) -> None:

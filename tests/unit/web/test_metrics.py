@@ -118,7 +118,7 @@ def test_steps_stop_growing() -> None:
         ("ok", LookupAnswer({}, ms=20)),
         ("cached", LookupAnswer({}, is_cached=True)),
         ("late", LookupAnswer(None, "timed out after 700 ms", 700, is_late=True)),
-        ("late", LookupAnswer(None, "not asked: the 2000 ms for all look-ups of a turn are used up", is_late=True)),
+        ("late", LookupAnswer(None, "not asked: the 2000 ms for all lookups of a turn are used up", is_late=True)),
         ("failed", LookupAnswer(None, "status 500", 12)),
     ],
 )

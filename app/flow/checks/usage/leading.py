@@ -104,7 +104,7 @@ def _from(target: Party) -> Iterator[Issue]:
 def _failed(step: Step) -> Iterator[Issue]:
     """A step is not entered again in the turn in which it has failed, so its own `error` cannot be itself."""
     if step.error is not None and step.error.step == step.name:
-        message = f'when the step "{step.name}" fails, this leads back to it, and it is not tried again'
+        message = f'when the step "{step.name}" fails, this leads back to it, but it is not tried again'
         cure = "lead to another step, which plays nothing that can fail"
         yield RULES["W645"].at(step.error.place, message, cure)
 

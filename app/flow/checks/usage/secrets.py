@@ -76,7 +76,7 @@ class Secrets:
 def _issue(name: str, need: Reference, waited: str) -> Issue:
     """A value is needed that is gone, since the step `waited` has waited before."""
     if name == _INPUT:
-        message = f'"input.{need.field}" is empty behind the step "{waited}", whose input is sensitive'
+        message = f'"input.{need.field}" is empty after the step "{waited}", whose input is sensitive'
         return RULES["E631"].at(need.place, message, "read the variable that its `collect` fills")
     message = f'"{name}" is sensitive, and it is gone when this is computed: the step "{waited}" waits before'
     return RULES["E631"].at(need.place, message)

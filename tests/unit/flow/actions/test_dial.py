@@ -123,18 +123,18 @@ def test_a_synchronous_connect_may_be_written() -> None:
         (
             "- connect: {user: a}\n- connect: {user: b}",
             ("busy",),
-            "E408 2:3 this step has more than one `connect`, so `on` cannot tell whose outcome it decides on",
+            "E408 2:3 this step has more than one `connect`, so it is unclear whose outcome `on` means",
         ),
         (
             "- connect: {user: a}\n- talk: b",
             ("busy",),
-            "E408 2:3 something stands behind the `connect` whose outcome `on` decides on | move it into",
+            "E408 2:3 something follows the `connect` whose outcome `on` decides on | move it into",
         ),
         ("- talk: a", ("heard",), 'E409 90:5 this step has no checkpoint "heard" | '),
         (
             "- checkpoint: heard\n- talk: b",
             ("heard",),
-            "E409 2:3 something stands behind the checkpoint `heard` that `on` decides on | move it into",
+            "E409 2:3 something follows the checkpoint `heard` that `on` decides on | move it into",
         ),
         (
             "- connect: {user: a}\n  eventUrl: https://example.com",

@@ -84,7 +84,7 @@ def test_a_circle_of_steps_names_its_way() -> None:
     steps = said("hello", "a") + said("a", "b") + said("b", "a")
 
     assert [
-        "E216 a call can go round forever without any right input of the caller: a → b → a (a: goto, b: goto) → " + CURE
+        "E216 a call can loop forever without any right input of the caller: a → b → a (a: goto, b: goto) → " + CURE
     ] == faults_of(steps)
 
 
@@ -92,7 +92,7 @@ def test_a_circle_through_silence_is_one_too() -> None:
     steps = menu("hello", "end", "wait") + said("wait", "hello")
 
     assert [
-        "E216 a call can go round forever without any right input of the caller:"
+        "E216 a call can loop forever without any right input of the caller:"
         " hello → wait → hello (hello: noinput, wait: goto) → " + CURE
     ] == faults_of(steps)
 
@@ -126,5 +126,5 @@ def test_a_step_in_front_of_a_circle_is_not_part_of_it() -> None:
     steps = said("hello", "a") + said("a", "a")
 
     assert [
-        "E216 a call can go round forever without any right input of the caller: a → a (a: goto) → " + CURE
+        "E216 a call can loop forever without any right input of the caller: a → a (a: goto) → " + CURE
     ] == faults_of(steps)
