@@ -206,8 +206,10 @@ class _Scanner:
 
     def _tokens(self, begin: int) -> Iterator[Token]:
         state, at = "variable" if self.is_bare else None, begin
-        for _, kind, text in ENVIRONMENT.lexer.tokeniter(self.source[begin : self.end], None, None, state):
-            token = Token(self.source.index(text, at), kind, text)
+        source = self.source.replace("\r", " ")  # Jinja2 would turn \r\n into one character
+        for _, kind, text in ENVIRONMENT.lexer.tokeniter(source[begin : self.end], None, None, state):
+            start = source.index(text, at)
+            token = Token(start, kind, self.source[start : start + len(text)])
             at = token.end
             yield token
 
